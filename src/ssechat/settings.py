@@ -1,0 +1,140 @@
+"""Every setting, once: its name, type, default, help text, flag and environment variable."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssechat.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "SSECHAT_"
+
+
+def default_data_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the server keeps its keys and its Redis data (XDG Base Directory Specification 0.8)."""
+    base = environment.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "ssechat"
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseModel):
+    """What the server can be told. Frozen: it is read once, at start, and handed down."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every IPv4 interface.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8000, description="Port to listen on; 0 picks a free one."
+    )
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        default_factory=usable_cores, description="Worker processes; by default one per CPU core."
+    )
+    data: Path = Field(
+        default_factory=default_data_folder, description="Folder for the keys and the private Redis."
+    )
+    redis_url: str | None = Field(
+        None,
+        description="Redis to use (redis://, rediss:// or unix://); without it, a private one is started.",
+    )
+    key_file: Path | None = Field(
+        None,
+        description="File with the key that signs our tokens; by default jwt.key in the data folder.",
+    )
+    signup: Literal["open", "closed"] = Field("open", description="Whether strangers may make an account.")
+    jwt_secret: str | None = Field(
+        None, min_length=16, description="Accept only an existing system's tokens, signed with this secret (HS256)."
+    )
+    jwt_public_key: str | None = Field(
+        None, description="Accept only an existing system's tokens, verified with this PEM public key."
+    )
+    jwt_audience: str | None = Field(None, description="The `aud` that such a token must carry.")
+    jwt_issuer: str | None = Field(None, description="The `iss` that such a token must carry.")
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="Other origins whose pages may use this server, separated by commas."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1", description="Addresses of proxies whose X-Forwarded-* headers are believed."
+    )
+    session_days: Annotated[float, Field(gt=0, le=3650)] = Field(
+        30, description="Days that a sign-in lasts."
+    )
+    body_limit: Annotated[int, Field(ge=1024)] = Field(
+        65536, description="Bytes that a request's body may have."
+    )
+    inbox_limit: Annotated[int, Field(ge=100)] = Field(
+        10_000, description="Events kept for each user to replay; a reader further behind gets a reset."
+    )
+    streams_per_user: Annotated[int, Field(ge=1)] = Field(
+        32, description="Streams that one user may hold on one worker."
+    )
+    stream_buffer: Annotated[int, Field(ge=4096)] = Field(
+        65536, description="Bytes that may wait in a slow reader's connection before it is caught up from Redis."
+    )
+    ping_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        15, description="Seconds of silence on a stream before a ping."
+    )
+    audit_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        30, description="Seconds between checks that a quiet stream has missed nothing."
+    )
+    slow_seconds: Annotated[float, Field(gt=0)] = Field(
+        60, description="Seconds that a reader may be stuck before its stream is closed."
+    )
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
+        3, description="Seconds over which a stopping worker says goodbye to its streams."
+    )
+    keep_alive_seconds: Annotated[int, Field(ge=1)] = Field(
+        90, description="Seconds that an idle connection stays open for the next request."
+    )
+    redis_timeout: Annotated[float, Field(gt=0)] = Field(
+        5, description="Seconds to wait for Redis before a request is answered 503."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much to log.")
+
+    @property
+    def external_identity(self) -> bool:
+        """Whether only an existing system's tokens count: no accounts and no key of our own."""
+        return self.jwt_secret is not None or self.jwt_public_key is not None
+
+
+def flag(field: str) -> str:
+    """The command line's name of a setting: `redis_url` → `--redis-url`."""
+    return "--" + field.replace("_", "-")
+
+
+def variable(field: str) -> str:
+    """The environment's name of a setting: `redis_url` → `SSECHAT_REDIS_URL`."""
+    return ENVIRONMENT_PREFIX + field.upper()
+
+
+def load_settings(
+    flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Settings from the command line, else from the environment, else the defaults.
+
+    `flags` holds the fields given on the command line; a value of None counts as not given.
+
+    Raises:
+        SettingsError: a value is not allowed; the text names the flag or variable it came from.
+    """
+    given: dict[str, Any] = {}
+    source: dict[str, str] = {}
+    for name in Settings.model_fields:
+        if flags.get(name) is not None:
+            given[name], source[name] = flags[name], flag(name)
+        elif environment.get(variable(name), "") != "":
+            given[name], source[name] = environment[variable(name)], variable(name)
+    origins = given.get("allowed_origins")
+    if isinstance(origins, str):
+        given["allowed_origins"] = tuple(part.strip() for part in origins.split(",") if part.strip())
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        raise SettingsError(f"{source.get(name, name)}: {first['msg']} (given: {given.get(name)!r})") from None
