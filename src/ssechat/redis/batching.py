@@ -1,0 +1,88 @@
+"""Group commit: what is asked for while a call to Redis is under way goes together in the next one."""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from importlib import resources
+from itertools import chain
+from typing import NamedTuple
+
+from ssechat.redis.link import Argument, Redis, RedisRefused, Reply
+
+MOST_ITEMS = 128
+"""Items in one call: more would hold up everybody else's commands in Redis."""
+
+
+class ScriptError(RedisRefused):
+    """The script refused this one item; its neighbours are unharmed."""
+
+
+class _Item(NamedTuple):
+    keys: Sequence[str]
+    arguments: Sequence[Argument]
+    future: "asyncio.Future[Reply]"
+
+
+def load_script(name: str) -> str:
+    """The Lua source that stands beside the module that calls it."""
+    return resources.files("ssechat").joinpath(name).read_text("utf-8")
+
+
+class ScriptBatch:
+    """A Lua script that takes a list of items, each with the same number of keys and arguments.
+
+    It answers one reply an item; an error reply is that item's alone. One call is under way at a time,
+    so batches grow with the load and an fsync is shared by all that waited for it.
+    """
+
+    def __init__(self, redis: Redis, source: str) -> None:
+        self._redis = redis
+        self._source = source
+        self._digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+        self._waiting: deque[_Item] = deque()
+        self._busy = False
+
+    def submit(self, keys: Sequence[str], arguments: Sequence[Argument]) -> "asyncio.Future[Reply]":
+        """Queues one item; the future gets its reply, or RedisUnavailable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Reply] = loop.create_future()
+        if not self._waiting and not self._busy:
+            loop.call_soon(self._next_call)
+        self._waiting.append(_Item(keys, arguments, future))
+        return future
+
+    def _next_call(self) -> None:
+        if self._busy or not self._waiting:
+            return
+        count = min(MOST_ITEMS, len(self._waiting))
+        items = [self._waiting.popleft() for _ in range(count)]
+        self._busy = True
+        self._call("EVALSHA", self._digest, items)
+
+    def _call(self, verb: str, script: str, items: list[_Item]) -> None:
+        keys = list(chain.from_iterable(item.keys for item in items))
+        arguments = chain.from_iterable(item.arguments for item in items)
+        call = self._redis.send(verb, script, len(keys), *keys, *arguments)
+        call.add_done_callback(lambda done: self._answered(verb, items, done))
+
+    def _answered(self, verb: str, items: list[_Item], call: "asyncio.Future[Reply]") -> None:
+        error = call.exception()
+        if isinstance(error, RedisRefused) and str(error).startswith("NOSCRIPT") and verb == "EVALSHA":
+            # Redis was restarted, or its scripts were flushed. Nothing has run; EVAL stores the script again.
+            self._call("EVAL", self._source, items)
+            return
+        self._busy = False
+        if error is not None:
+            for item in items:
+                if not item.future.done():
+                    item.future.set_exception(error)
+        else:
+            for item, reply in zip(items, call.result(), strict=True):
+                if item.future.done():
+                    continue
+                if isinstance(reply, Exception):
+                    item.future.set_exception(ScriptError(str(reply)))
+                else:
+                    item.future.set_result(reply)
+        self._next_call()

@@ -1,0 +1,254 @@
+"""One connection to Redis on which everybody's commands travel in one pipeline.
+
+redis-py opens the connection (URL, TLS, AUTH, SELECT); after that its transport is ours, because on the
+path of a message a reply must cost a deque's popleft and no task, lock or time-out of its own. Commands of
+one turn of the event loop leave in one write. A caller that is cancelled leaves its place in the queue
+behind, so that replies never shift by one.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any, TypeVar, cast
+
+import hiredis
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from ssechat.errors import RedisUnavailable
+
+logger = logging.getLogger(__name__)
+
+Argument = str | bytes | int
+Reply = Any
+
+QUEUE_LIMIT = 100_000
+"""Commands that may wait for a reply on one connection; more are refused at once."""
+
+LONGEST_PAUSE = 1.0
+"""Seconds between two attempts to reach a Redis that stays away."""
+
+
+class RedisRefused(RedisUnavailable):
+    """Redis answered with an error: loading, read-only, out of memory, … The text is Redis's own."""
+
+
+class Link(asyncio.Protocol):
+    """The bytes of one connection: replies in, commands out. Subclasses say what a reply is for."""
+
+    def __init__(self) -> None:
+        self._reader = hiredis.Reader()
+        self._outgoing: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.heard_at = self._loop.time()
+        self.held: object = None
+        """What must not be collected while the connection is in use."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses of it
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = self.held = None
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
+        self._reader.feed(data)
+        try:
+            while (reply := self._reader.gets()) is not False:
+                self.on_reply(reply)
+        except hiredis.ProtocolError:
+            logger.exception("Redis sent something that is not RESP; reconnecting")
+            self.abort()
+
+    def on_reply(self, reply: Reply) -> None:
+        """Called for each reply or push, in order."""
+        raise NotImplementedError
+
+    def write(self, *command: Argument) -> None:
+        """Queues a command; what is queued in one turn of the loop leaves together."""
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(hiredis.pack_command(cast(Any, command)))
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None:
+            self._transport.write(b"".join(outgoing))
+
+    def abort(self) -> None:
+        """Drops the connection without waiting for anything."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+AnyLink = TypeVar("AnyLink", bound=Link)
+
+
+class CommandLink(Link):
+    """A link on which each command has one reply, in the order sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pending: deque[tuple[asyncio.Future[Reply], float]] = deque()
+
+    def send(self, *command: Argument) -> "asyncio.Future[Reply]":
+        """Sends a command; the future gets its reply, or RedisUnavailable."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        if self._transport is None or len(self._pending) >= QUEUE_LIMIT:
+            future.set_exception(RedisUnavailable("not connected to Redis"))
+            return future
+        self._pending.append((future, self._loop.time()))
+        self.write(*command)
+        return future
+
+    def on_reply(self, reply: Reply) -> None:
+        future, _ = self._pending.popleft()
+        if future.done():  # its caller was cancelled, or was told that it took too long
+            return
+        if isinstance(reply, hiredis.ReplyError):
+            future.set_exception(RedisRefused(str(reply)))
+        else:
+            future.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        while self._pending:
+            future, _ = self._pending.popleft()
+            if not future.done():
+                future.set_exception(RedisUnavailable("the connection to Redis was lost"))
+
+    def expire(self, seconds: float) -> None:
+        """Gives up on commands older than `seconds`; drops a connection that is silent twice as long."""
+        now = self._loop.time()
+        if self._pending and now - self._pending[0][1] > 2 * seconds:
+            self.abort()
+            return
+        for future, sent_at in self._pending:
+            if now - sent_at <= seconds:
+                break
+            if not future.done():
+                future.set_exception(RedisUnavailable(f"Redis did not answer within {seconds:g} s"))
+
+
+async def open_link(url: str, link: Link, timeout: float) -> None:
+    """Connects `link` to the Redis at `url`.
+
+    Raises:
+        RedisUnavailable: it cannot be reached within `timeout` seconds, or it refused the log-in.
+    """
+    pool = ConnectionPool.from_url(
+        url, protocol=2, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0)
+    )
+    connection = pool.make_connection()  # type: ignore[no-untyped-call]
+    try:
+        await connection.connect()
+    except (RedisError, OSError) as error:
+        raise RedisUnavailable(str(error)) from error
+    # From here on the socket is ours. redis-py's connection is let go without closing it, and asyncio's
+    # writer, which would close it when collected, lives as long as the link.
+    writer, connection._reader, connection._writer = connection._writer, None, None
+    writer.transport.set_protocol(link)
+    link.held = writer
+    link.connection_made(writer.transport)
+
+
+async def reconnecting(url: str, make_link: Callable[[], AnyLink], timeout: float) -> AsyncIterator[AnyLink]:
+    """Yields an open link, and another one after a pause each time the caller asks for more."""
+    failures = 0
+    while True:
+        link = make_link()
+        opened_at = link.heard_at
+        try:
+            await open_link(url, link, timeout)
+        except RedisUnavailable as error:
+            if failures == 0:
+                logger.warning("Redis is away, trying again until it is back: %s", error)
+        else:
+            yield link
+        lasted = asyncio.get_running_loop().time() - opened_at
+        failures = 0 if lasted > LONGEST_PAUSE else failures + 1
+        await asyncio.sleep(min(LONGEST_PAUSE, 0.025 * 2**failures) * random.uniform(0.5, 1))
+
+
+class Redis:
+    """A command connection that comes back by itself."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self.url = url
+        self.timeout = timeout
+        self._link: CommandLink | None = None
+        self._connected = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether commands can be sent now."""
+        return self._link is not None
+
+    def start(self) -> None:
+        """Begins to connect, and to reconnect whenever the connection is lost."""
+        self._task = asyncio.create_task(self._stay_connected(), name="redis-commands")
+
+    async def wait_connected(self, seconds: float) -> bool:
+        """Waits for a connection; False when there is none after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connected.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def send(self, *command: Argument) -> "asyncio.Future[Reply]":
+        """Sends a command now; the future gets its reply, or RedisUnavailable."""
+        if self._link is not None:
+            return self._link.send(*command)
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        future.set_exception(RedisUnavailable("not connected to Redis"))
+        return future
+
+    async def call(self, *command: Argument) -> Reply:
+        """Sends a command and waits for its reply.
+
+        Raises:
+            RedisUnavailable: there is no connection, it was lost, or the answer took too long.
+            RedisRefused: Redis answered with an error.
+        """
+        return await self.send(*command)
+
+    async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Reply]:
+        """Sends commands together and waits for all replies; raises as `call` does."""
+        return await asyncio.gather(*[self.send(*command) for command in commands])
+
+    async def close(self) -> None:
+        """Drops the connection; commands under way fail."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._link is not None:
+            self._link.abort()
+            self._link = None
+
+    async def _stay_connected(self) -> None:
+        async for link in reconnecting(self.url, CommandLink, self.timeout):
+            try:
+                async with asyncio.timeout(self.timeout):
+                    await link.send("PING")  # refused while Redis loads its data
+            except (RedisUnavailable, TimeoutError) as error:
+                logger.warning("Redis is not ready: %s", error)
+                link.abort()
+                continue
+            self._link = link
+            self._connected.set()
+            while not link.lost.done():
+                await asyncio.wait([link.lost], timeout=min(0.5, self.timeout / 4))
+                link.expire(self.timeout)
+            self._link = None
+            self._connected.clear()
