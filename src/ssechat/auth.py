@@ -1,0 +1,109 @@
+"""From what a request carries to who sends it: bearer token, session cookie or stream ticket."""
+
+import hashlib
+import json
+import secrets
+import time
+from datetime import timedelta
+from typing import NamedTuple
+
+from ssechat.errors import Unauthorized
+from ssechat.ids import UserId
+from ssechat.redis import keys
+from ssechat.redis.link import Redis
+from ssechat.tokens import Identity, Tokens
+from ssechat.users import Users
+
+COOKIE = "ssechat_session"
+TICKET_SECONDS = 30
+TRUSTED_SECONDS = 10.0
+"""How long a worker believes that a session has not ended, should it miss the word that it has."""
+
+CACHED_TOKENS = 50_000
+
+
+class _Known(NamedTuple):
+    identity: Identity
+    until: float
+
+
+class Auth:
+    """Credentials: verifies them, remembers the outcome, and ends sessions."""
+
+    def __init__(self, redis: Redis, tokens: Tokens, users: Users, session_lifetime: timedelta) -> None:
+        self._redis = redis
+        self._tokens = tokens
+        self._users = users
+        self._session_lifetime = session_lifetime
+        self._cache: dict[str, _Known] = {}
+
+    async def identify(self, token: str) -> Identity:
+        """Who a token stands for.
+
+        Raises:
+            Unauthorized: it is not valid, has expired, or its session has ended.
+            RedisUnavailable: it cannot be told.
+        """
+        now = time.time()
+        known = self._cache.get(token)
+        if known is not None and now < known.until:
+            return known.identity
+        identity = self._tokens.verify(token)
+        until = identity.expires_at
+        if identity.session is not None:
+            if not await self._redis.call("EXISTS", keys.session(identity.session)):
+                raise Unauthorized("signed_out", "This session has ended; sign in again.")
+            until = min(until, now + TRUSTED_SECONDS)
+        await self._users.ensure(identity.user)
+        if len(self._cache) >= CACHED_TOKENS:
+            self._cache.clear()
+        self._cache[token] = _Known(identity, until)
+        return identity
+
+    async def sign_in(self, user: UserId) -> str:
+        """Begins a session; returns its token."""
+        session = secrets.token_hex(16)
+        await self._redis.call(
+            "SET", keys.session(session), user, "EX", int(self._session_lifetime.total_seconds())
+        )
+        return self._tokens.mint(user, self._session_lifetime, session)
+
+    async def sign_out(self, identity: Identity) -> None:
+        """Ends the session everywhere: its tokens stop counting and its streams end."""
+        if identity.session is None:
+            return
+        await self._redis.call("DEL", keys.session(identity.session))
+        await self._redis.call("PUBLISH", keys.CONTROL, f"signed_out {identity.session}")
+
+    def forget(self, session: str) -> None:
+        """Stops believing in a session that has ended."""
+        for token in [token for token, known in self._cache.items() if known.identity.session == session]:
+            del self._cache[token]
+
+    async def ended_sessions(self, sessions: list[str]) -> set[str]:
+        """Those of the sessions that are no more."""
+        found = await self._redis.pipeline(("EXISTS", keys.session(session)) for session in sessions)
+        return {session for session, exists in zip(sessions, found, strict=True) if not exists}
+
+    async def issue_ticket(self, identity: Identity) -> str:
+        """A secret for one stream's URL: used once, within `TICKET_SECONDS`."""
+        ticket = secrets.token_urlsafe(24)
+        record = json.dumps([identity.user, identity.expires_at, identity.session])
+        await self._redis.call("SET", _ticket_key(ticket), record, "EX", TICKET_SECONDS)
+        return ticket
+
+    async def redeem_ticket(self, ticket: str) -> Identity:
+        """Who a ticket stands for; it counts no more after this.
+
+        Raises:
+            Unauthorized: it was used, is too old, or never was.
+        """
+        record = await self._redis.call("GETDEL", _ticket_key(ticket))
+        if record is None:
+            raise Unauthorized("invalid_ticket", "The ticket was used or is too old; get a new one.")
+        user, expires_at, session = json.loads(record)
+        return Identity(UserId(user), expires_at, session)
+
+
+def _ticket_key(ticket: str) -> str:
+    return keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())

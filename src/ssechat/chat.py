@@ -1,0 +1,165 @@
+"""The rules of chat: who may say what to whom. No HTTP and no Redis commands."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ssechat.conversations import Conversations, Draft, Entry, Summary
+from ssechat.errors import Forbidden, NotFound
+from ssechat.ids import ConversationId, UserId, direct_conversation, direct_members, entry_number, is_user_id
+from ssechat.inbox import Inbox
+from ssechat.users import Users
+
+REPAIR_PAGE = 100
+"""Log entries read at a time when somebody's inbox lacks some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a user's conversations, and the cursor of the next page."""
+
+    conversations: Sequence[Summary]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Some messages of a conversation (JSON each), in order; `more` in the direction asked for."""
+
+    messages: Sequence[bytes]
+    more: bool
+
+
+class Chat:
+    """Sends messages and reads conversations on behalf of a user."""
+
+    def __init__(self, conversations: Conversations, inbox: Inbox, users: Users) -> None:
+        self._conversations = conversations
+        self._inbox = inbox
+        self._users = users
+
+    async def conversation_with(self, user: UserId, other: str) -> ConversationId:
+        """The direct conversation of these two.
+
+        Raises:
+            NotFound: `unknown_user`.
+        """
+        if not is_user_id(other) or not await self._users.exists(UserId(other)):
+            raise NotFound("unknown_user", f"There is no user {other!r}.")
+        return direct_conversation(user, UserId(other))
+
+    async def members(self, user: UserId, conversation: str) -> Sequence[UserId]:
+        """The members of a conversation that this user is in.
+
+        Raises:
+            NotFound: `unknown_conversation`.
+            Forbidden: `not_a_member`.
+        """
+        both = direct_members(conversation)
+        if both is None:
+            raise NotFound("unknown_conversation", f"There is no conversation {conversation!r}.")
+        if user not in both:
+            raise Forbidden("not_a_member", "You are not a member of this conversation.")
+        other = both[0] if both[1] == user else both[1]
+        if other != user and not await self._users.exists(other):
+            raise NotFound("unknown_conversation", f"There is no user {other!r} to have it with.")
+        return (user,) if other == user else both
+
+    async def send(
+        self, sender: UserId, conversation_id: str, text: str, client_msg_id: str
+    ) -> tuple[bytes, bool]:
+        """Appends the message and delivers it to every member.
+
+        Returns the message (JSON) and whether it is new; a repeat gives the message as it stands.
+        """
+        members = await self.members(sender, conversation_id)
+        conversation = ConversationId(conversation_id)
+        digest = hashlib.blake2b(json.dumps([conversation_id, text]).encode(), digest_size=16).digest()
+        sent = await self._conversations.append(
+            Draft(conversation, sender, client_msg_id, text, digest, _now())
+        )
+        if sent.entry is not None:
+            await self._deliver(sent.entry, members)
+        elif sent.undelivered:
+            await self.finish(conversation, members)
+        return sent.message, sent.entry is not None
+
+    async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
+        """Delivers what a worker that died had appended, but not delivered."""
+        newest = await self._conversations.unfinished(conversation)
+        if newest is None:
+            return
+        # By the gap rule, delivering the newest entry delivers all before it.
+        for entry in await self._conversations.entries(conversation, newest, newest, 1):
+            await self._deliver(entry, members)
+
+    async def _deliver(self, entry: Entry, members: Sequence[UserId]) -> None:
+        lasts = await self._inbox.deliver(members, entry)
+        for member, last in zip(members, lasts, strict=True):
+            if last is not None:
+                await self._repair(member, entry, last)
+        self._conversations.mark_delivered(entry)
+
+    async def _repair(self, member: UserId, entry: Entry, last: str) -> None:
+        """Delivers what the member lacks between `last` and `entry`; says so when that is no longer kept."""
+        conversation, missing = entry.conversation, last
+        while (have := _number(missing)) < _number(entry.id):
+            page = await self._conversations.entries(conversation, missing, entry.id, REPAIR_PAGE)
+            if page and page[0].id == missing:
+                page = page[1:]
+            elif not page or page[0].before != missing:
+                trimmed = bool(page) and _number(page[0].id) > have
+                reason = "expired" if trimmed else "lost"
+                await self._inbox.reset(member, conversation, missing, entry.id, reason)
+                return
+            for step in page:
+                [refused] = await self._inbox.deliver([member], step)
+                missing = refused or step.id
+                if refused is not None:
+                    break  # another worker is delivering too, and is further than we knew
+        if missing != entry.id and not await self._conversations.has_entry(conversation, missing):
+            await self._inbox.reset(member, conversation, missing, entry.id, "lost")
+
+    async def list(self, user: UserId, before: int | None, limit: int) -> Listing:
+        """The user's conversations, the one with the newest event first."""
+        positions = await self._inbox.positions(user)
+        if before is not None:
+            positions = [position for position in positions if position.n < before]
+        page = positions[:limit]
+        summaries = await self._conversations.summaries([position.conversation for position in page])
+        for summary in summaries:
+            if summary.undelivered:
+                await self.finish(summary.id, await self.members(user, summary.id))
+        return Listing(summaries, page[-1].n if len(positions) > limit else None)
+
+    async def history(
+        self, user: UserId, conversation_id: str, before: int | None, after: int | None, limit: int
+    ) -> History:
+        """Messages before or after a seq (excluded), or the newest ones.
+
+        Raises:
+            NotFound, Forbidden: as `members` does.
+        """
+        members = await self.members(user, conversation_id)
+        conversation = ConversationId(conversation_id)
+        await self.finish(conversation, members)
+        newest = await self._conversations.newest_seq(conversation)
+        if after is not None:
+            first, last = after + 1, min(after + limit, newest)
+            more = last < newest
+        else:
+            last = newest if before is None else min(before - 1, newest)
+            first = max(1, last - limit + 1)
+            more = first > 1
+        return History(await self._conversations.messages(conversation, first, last), more)
+
+
+def _number(entry: str) -> int:
+    return entry_number(entry) or 0
+
+
+def _now() -> str:
+    """RFC 3339, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

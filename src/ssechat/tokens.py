@@ -1,0 +1,187 @@
+"""Bearer tokens: JSON Web Tokens (RFC 7519), our own or those of an existing system."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from ssechat.errors import SettingsError, Unauthorized
+from ssechat.ids import UserId, is_user_id
+from ssechat.settings import Settings
+
+LEEWAY = 5
+"""Seconds by which another system's clock may differ from ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks, and until when that holds."""
+
+    user: UserId
+    expires_at: float
+    """Seconds since the epoch."""
+    session: str | None = None
+    """The sign-in that this belongs to; without one, it can only expire."""
+
+
+class Tokens:
+    """Mints and verifies tokens. The algorithm follows from the kind of key, never from the token."""
+
+    def __init__(
+        self,
+        verify_with: Any,
+        algorithm: str,
+        *,
+        sign_with: str | None = None,
+        audience: str | None = None,
+        issuer: str | None = None,
+        has_sessions: bool = False,
+    ) -> None:
+        self._has_sessions = has_sessions
+        self._verify_with = verify_with
+        self._algorithm = algorithm
+        self._sign_with = sign_with
+        self._audience = audience
+        self._issuer = issuer
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The tokens that these settings accept.
+
+        Raises:
+            SettingsError: a key is missing, unreadable or of a kind that is not known.
+        """
+        if settings.jwt_public_key is not None:
+            if settings.jwt_secret is not None:
+                raise SettingsError("give either SSECHAT_JWT_SECRET or SSECHAT_JWT_PUBLIC_KEY, not both")
+            key, algorithm = _public_key(settings.jwt_public_key)
+            return cls(key, algorithm, audience=settings.jwt_audience, issuer=settings.jwt_issuer)
+        if settings.jwt_secret is not None:
+            secret = settings.jwt_secret
+            return cls(
+                secret, "HS256", sign_with=secret, audience=settings.jwt_audience, issuer=settings.jwt_issuer
+            )
+        secret = read_key_file(key_path(settings))
+        return cls(secret, "HS256", sign_with=secret, has_sessions=True)
+
+    def mint(self, user: str, lifetime: timedelta, session: str | None = None) -> str:
+        """A token for this user.
+
+        Raises:
+            SettingsError: the key can only verify, or this is no user id.
+        """
+        if self._sign_with is None:
+            raise SettingsError("a public key can verify tokens but not make them; mint them where they are signed")
+        if not is_user_id(user):
+            raise SettingsError(f"{user!r} is not a user id: 1-128 of A-Z a-z 0-9 _ . @ | + ~ -")
+        now = time.time()
+        claims: dict[str, Any] = {"sub": user, "iat": int(now), "exp": int(now + lifetime.total_seconds())}
+        if session is not None:
+            claims["sid"] = session
+        if self._audience is not None:
+            claims["aud"] = self._audience
+        if self._issuer is not None:
+            claims["iss"] = self._issuer
+        return jwt.encode(claims, self._sign_with, algorithm=self._algorithm)
+
+    def verify(self, token: str) -> Identity:
+        """Who a token stands for.
+
+        Raises:
+            Unauthorized: `token_expired`, or `invalid_token` with what is wrong with it.
+        """
+        try:
+            claims = jwt.decode(
+                token,
+                self._verify_with,
+                algorithms=[self._algorithm],
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=LEEWAY,
+                options={"require": ["sub", "exp"], "verify_aud": self._audience is not None},
+            )
+        except jwt.ExpiredSignatureError:
+            raise Unauthorized("token_expired", "The token has expired; get a new one.") from None
+        except jwt.InvalidTokenError as error:
+            raise Unauthorized("invalid_token", f"The token does not count here: {error}.") from None
+        user = claims["sub"]
+        if not is_user_id(user):
+            raise Unauthorized("invalid_token", "The token's sub is not a user id.")
+        # Another system's `sid` is a session of that system, which we cannot ask about.
+        session = claims.get("sid") if self._has_sessions else None
+        return Identity(UserId(user), float(claims["exp"]), session)
+
+
+def key_path(settings: Settings) -> Path:
+    """Where the key is that signs our own tokens."""
+    return settings.key_file or settings.data / "jwt.key"
+
+
+def create_key_file(path: Path) -> None:
+    """Makes a key (mode 0600) unless the file exists.
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        # A link, not a rename: it never replaces a key that is there, and never shows half of one.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(temporary)
+        temporary.unlink()
+    except OSError as error:
+        raise SettingsError(f"cannot write the key file {path}: {error.strerror}") from error
+
+
+def read_key_file(path: Path) -> str:
+    """The key in the file.
+
+    Raises:
+        SettingsError: there is none, it cannot be read, or it is too short.
+    """
+    try:
+        key = path.read_text("ascii").strip()
+    except FileNotFoundError:
+        raise SettingsError(
+            f"there is no key file {path}: start the server once (ssechat serve), or name its data folder with --data"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the key file {path}: {error}") from error
+    if len(key) < 32:
+        raise SettingsError(f"the key in {path} is too short: 32 characters or more are needed")
+    return key
+
+
+def fingerprint(key: str) -> str:
+    """Tells two keys apart without giving them away."""
+    return hashlib.sha256(b"ssechat key fingerprint " + key.encode()).hexdigest()
+
+
+def _public_key(pem: str) -> tuple[Any, str]:
+    try:
+        key = load_pem_public_key(pem.replace("\\n", "\n").encode())
+    except ValueError as error:
+        raise SettingsError(f"SSECHAT_JWT_PUBLIC_KEY is not a PEM public key: {error}") from error
+    if isinstance(key, RSAPublicKey):
+        return key, "RS256"
+    if isinstance(key, Ed25519PublicKey):
+        return key, "EdDSA"
+    if isinstance(key, EllipticCurvePublicKey) and key.curve.name == "secp256r1":
+        return key, "ES256"
+    raise SettingsError("SSECHAT_JWT_PUBLIC_KEY is of a kind that is not known: use RSA, P-256 or Ed25519")

@@ -1,0 +1,141 @@
+"""Accounts: names, passwords and sessions."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from ssechat.errors import Conflict, TooMany, Unauthorized
+from ssechat.ids import UserId
+from ssechat.redis import keys
+from ssechat.redis.link import Redis
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+HASHING_THREADS = 2
+HASHING_QUEUE = 32
+"""Passwords that may wait to be hashed; argon2id takes tens of milliseconds and 64 MiB each, on purpose."""
+
+KNOWN_USERS = 100_000
+"""Names that a worker remembers to exist."""
+
+
+SIGN_UP = """
+if redis.call('HSETNX', KEYS[1], 'created_at', ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'password', ARGV[2])
+return 1
+"""
+
+
+class Users:
+    """Who exists, with which password."""
+
+    def __init__(self, redis: Redis, *, anyone_exists: bool) -> None:
+        self._redis = redis
+        self._anyone_exists = anyone_exists
+        self._known: set[UserId] = set()
+        self._hasher = PasswordHasher()
+        self._decoy: str | None = None
+        self._pool = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="argon2")
+        self._hashing = 0
+
+    async def exists(self, user: UserId) -> bool:
+        """Whether this user can be written to. With an existing system's tokens, anybody can."""
+        if self._anyone_exists or user in self._known:
+            return True
+        if await self._redis.call("HEXISTS", keys.user(user), "created_at"):
+            self._remember(user)
+            return True
+        return False
+
+    async def ensure(self, user: UserId) -> None:
+        """Makes the user whom a token that counts was minted for, at the first request with it."""
+        if user in self._known:
+            return
+        await self._redis.pipeline(
+            [
+                ("SET", keys.name(user.casefold()), user, "NX"),
+                ("HSETNX", keys.user(user), "created_at", int(time.time() * 1000)),
+            ]
+        )
+        self._remember(user)
+
+    async def sign_up(self, user: UserId, password: str) -> None:
+        """Makes an account.
+
+        Raises:
+            Conflict: `name_taken`, in whatever spelling of its letters' case.
+        """
+        taken = Conflict("name_taken", f"The name {user!r} is taken; choose another one.")
+        hashed = await self._hash(password)
+        name_key = keys.name(user.casefold())
+        _, owner = await self._redis.pipeline([("SET", name_key, user, "NX"), ("GET", name_key)])
+        if owner.decode() != user:
+            raise taken
+        # Only the first to set `created_at` makes the account; a crash before that leaves a name that the
+        # same spelling can still take. The password goes with it, or the account would have none for ever.
+        made = await self._redis.call(
+            "EVAL",
+            SIGN_UP,
+            1,
+            keys.user(user),
+            int(time.time() * 1000),
+            hashed,
+        )
+        if not made:
+            raise taken
+        self._remember(user)
+
+    async def check_password(self, user: UserId, password: str) -> None:
+        """Returns if the password is this user's.
+
+        Raises:
+            Unauthorized: `wrong_credentials`, after the same time whether or not the user exists.
+        """
+        stored = await self._redis.call("HGET", keys.user(user), "password")
+        if self._decoy is None:
+            self._decoy = await self._hash(secrets.token_hex(16))
+        matches = await self._in_pool(self._verify, stored.decode() if stored else self._decoy, password)
+        if not stored or not matches:
+            raise Unauthorized("wrong_credentials", "There is no such name with this password.")
+
+    async def owner_of_name(self, name: str) -> UserId:
+        """The user who has this name, in whatever spelling of its letters' case; else the name itself."""
+        owner = await self._redis.call("GET", keys.name(name.casefold()))
+        return UserId(owner.decode() if owner else name)
+
+    def close(self) -> None:
+        """Lets the hashing threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _remember(self, user: UserId) -> None:
+        if len(self._known) >= KNOWN_USERS:
+            self._known.clear()
+        self._known.add(user)
+
+    async def _hash(self, password: str) -> str:
+        return await self._in_pool(self._hasher.hash, password)
+
+    async def _in_pool(
+        self, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
+    ) -> Result:
+        if self._hashing >= HASHING_QUEUE:
+            raise TooMany("busy", "Too many people are signing in just now; try again.", status=503, retry_after=2)
+        self._hashing += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, lambda: work(*arguments, **options))
+        finally:
+            self._hashing -= 1
+
+    def _verify(self, hashed: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(hashed, password)
+        except (VerificationError, InvalidHashError):
+            return False
