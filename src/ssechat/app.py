@@ -1,0 +1,87 @@
+"""The one place where the parts are joined."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from ssechat.auth import Auth
+from ssechat.chat import Chat
+from ssechat.conversations import Conversations
+from ssechat.endpoints.accounts import Accounts
+from ssechat.endpoints.conversations import Conversations as ConversationsEndpoint
+from ssechat.endpoints.events import Events
+from ssechat.endpoints.health import Health
+from ssechat.endpoints.http import HANDLERS, Gate
+from ssechat.endpoints.messages import Messages
+from ssechat.endpoints.web import Web
+from ssechat.errors import SettingsError
+from ssechat.hub import Hub
+from ssechat.inbox import Inbox
+from ssechat.redis.link import Redis
+from ssechat.settings import Settings
+from ssechat.tokens import Tokens
+from ssechat.users import Users
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The chat server as an ASGI app; it connects to Redis in its lifespan.
+
+    Raises:
+        SettingsError: there is no `redis_url`, or a key is missing.
+    """
+    if settings.redis_url is None:
+        raise SettingsError("the app needs a redis_url; `ssechat serve` starts a Redis and fills it in")
+    redis = Redis(settings.redis_url, settings.redis_timeout)
+    conversations = Conversations(redis)
+    inbox = Inbox(redis, conversations, settings.inbox_limit)
+    users = Users(redis, anyone_exists=settings.external_identity)
+    auth = Auth(redis, Tokens.from_settings(settings), users, timedelta(days=settings.session_days))
+    chat = Chat(conversations, inbox, users)
+    hub = Hub(inbox, auth, settings)
+    gate = Gate(auth, settings.body_limit, settings.allowed_origins)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        redis.start()
+        hub.start()
+        # With Redis away the server starts all the same, answers 503, and is not ready.
+        await redis.wait_connected(settings.redis_timeout)
+        try:
+            yield
+        finally:
+            await hub.close()
+            await redis.close()
+            users.close()
+
+    return Starlette(
+        routes=[
+            *Messages(gate, chat).routes(),
+            *Events(gate, auth, hub, settings.stream_buffer).routes(),
+            *ConversationsEndpoint(gate, chat).routes(),
+            *Accounts(gate, auth, users, settings).routes(),
+            *Health(redis, hub).routes(),
+            *Web().routes(),
+        ],
+        exception_handlers=HANDLERS,
+        middleware=_cors(settings),
+        lifespan=lifespan,
+    )
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    if not settings.allowed_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.allowed_origins),
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id"],
+            expose_headers=["retry-after"],
+        )
+    ]

@@ -1,0 +1,101 @@
+"""Who you are: sign-up, sign-in, sign-out."""
+
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ssechat import __version__
+from ssechat.auth import COOKIE, Auth
+from ssechat.endpoints.http import JSON, Gate
+from ssechat.errors import Forbidden, NotFound
+from ssechat.ids import UserId, is_user_id
+from ssechat.models import Credentials, NewUser
+from ssechat.settings import Settings
+from ssechat.users import Users
+
+
+class Accounts:
+    """`/v1/users`, `/v1/session`, and what a page must know before anybody has signed in."""
+
+    def __init__(self, gate: Gate, auth: Auth, users: Users, settings: Settings) -> None:
+        self._gate = gate
+        self._auth = auth
+        self._users = users
+        self._sign_in_allowed = not settings.external_identity
+        self._sign_up_allowed = self._sign_in_allowed and settings.signup == "open"
+        self._session_lifetime = timedelta(days=settings.session_days)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/server", self.describe_server, methods=["GET"]),
+            Route("/v1/users", self.sign_up, methods=["POST"]),
+            Route("/v1/users/{id}", self.show_user, methods=["GET"]),
+            Route("/v1/session", self.show_session, methods=["GET"]),
+            Route("/v1/session", self.sign_in, methods=["POST"]),
+            Route("/v1/session", self.sign_out, methods=["DELETE"]),
+        ]
+
+    async def describe_server(self, _: Request) -> Response:
+        """`GET /v1/server`: what this server is and how one gets in."""
+        return JSON(
+            {
+                "name": "ssechat",
+                "version": __version__,
+                "sign_up": self._sign_up_allowed,
+                "sign_in": self._sign_in_allowed,
+            }
+        )
+
+    async def sign_up(self, request: Request) -> Response:
+        """`POST /v1/users`: makes an account and signs in."""
+        new = await self._gate.read(request, NewUser)
+        if not self._sign_up_allowed:
+            raise Forbidden("sign_up_closed", "This server takes no sign-ups; ask whoever runs it.")
+        user = UserId(new.name)
+        await self._users.sign_up(user, new.password.get_secret_value())
+        return await self._signed_in(request, user, 201)
+
+    async def show_user(self, request: Request) -> Response:
+        """`GET /v1/users/{id}`: whether there is such a user."""
+        await self._gate.identify(request)
+        name = request.path_params["id"]
+        if not is_user_id(name) or not await self._users.exists(UserId(name)):
+            raise NotFound("unknown_user", f"There is no user {name!r}.")
+        return JSON({"id": name})
+
+    async def show_session(self, request: Request) -> Response:
+        """`GET /v1/session`: who is signed in."""
+        return JSON({"user": (await self._gate.identify(request)).user})
+
+    async def sign_in(self, request: Request) -> Response:
+        """`POST /v1/session`: begins a session."""
+        given = await self._gate.read(request, Credentials)
+        if not self._sign_in_allowed:
+            raise Forbidden("sign_in_closed", "This server takes another system's tokens; there is no sign-in.")
+        user = await self._users.owner_of_name(given.name)
+        await self._users.check_password(user, given.password.get_secret_value())
+        return await self._signed_in(request, user, 200)
+
+    async def sign_out(self, request: Request) -> Response:
+        """`DELETE /v1/session`: ends the session and its streams."""
+        self._gate.check_origin(request)
+        await self._auth.sign_out(await self._gate.identify(request))
+        response = Response(status_code=204)
+        response.delete_cookie(COOKIE, path="/")
+        return response
+
+    async def _signed_in(self, request: Request, user: UserId, status: int) -> Response:
+        token = await self._auth.sign_in(user)
+        response = JSON({"token": token, "user": user}, status)
+        response.set_cookie(
+            COOKIE,
+            token,
+            max_age=int(self._session_lifetime.total_seconds()),
+            path="/",
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="lax",
+        )
+        return response

@@ -1,0 +1,67 @@
+"""Receiving."""
+
+import random
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ssechat import frames
+from ssechat.auth import TICKET_SECONDS, Auth
+from ssechat.endpoints.http import JSON, Gate
+from ssechat.errors import RedisUnavailable, Unauthorized
+from ssechat.hub import Hub
+from ssechat.models import Nothing
+from ssechat.response import HEADERS, StreamResponse
+from ssechat.stream import RETRY_AFTER_TROUBLE
+from ssechat.tokens import Identity
+
+
+class Events:
+    """`/v1/events` and the tickets for it."""
+
+    def __init__(self, gate: Gate, auth: Auth, hub: Hub, buffer: int) -> None:
+        self._gate = gate
+        self._auth = auth
+        self._hub = hub
+        self._buffer = buffer
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/events", self.stream, methods=["GET"]),
+            Route("/v1/tickets", self.issue_ticket, methods=["POST"]),
+        ]
+
+    async def stream(self, request: Request) -> Response | ASGIApp:
+        """`GET`: the stream. A refusal is a status; what may pass is a stream that ends at once."""
+        try:
+            identity = await self._identify(request)
+        except RedisUnavailable:
+            # EventSource never comes back from a status (WHATWG HTML §9.2.3), so this must not be one.
+            return _goodbye("unavailable")
+        self._hub.check_room(identity.user)
+        if request.method == "HEAD":
+            return Response(headers=HEADERS)
+        # The header wins: EventSource connects again with the URL it began with.
+        cursor = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
+        return StreamResponse(self._hub, identity, cursor or None, self._buffer)
+
+    async def issue_ticket(self, request: Request) -> Response:
+        """`POST`: what an EventSource that cannot send a cookie puts into its URL."""
+        identity = await self._gate.identify(request)
+        await self._gate.read(request, Nothing)
+        return JSON({"ticket": await self._auth.issue_ticket(identity), "expires_in": TICKET_SECONDS}, 201)
+
+    async def _identify(self, request: Request) -> Identity:
+        ticket = request.query_params.get("ticket")
+        if ticket is None:
+            return await self._gate.identify(request)
+        if request.method == "HEAD":
+            raise Unauthorized("invalid_ticket", "A ticket is for one GET.")
+        return await self._auth.redeem_ticket(ticket)
+
+
+def _goodbye(reason: str) -> Response:
+    bye = frames.event(frames.BYE, {"reason": reason}, retry=random.randint(*RETRY_AFTER_TROUBLE))
+    return Response(frames.unchunk(bye), headers=HEADERS)

@@ -1,0 +1,34 @@
+"""Whether the server lives, and whether it can do its work."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ssechat.endpoints.http import JSON
+from ssechat.hub import Hub
+from ssechat.redis.link import Redis
+
+
+class Health:
+    """`/healthz/live` and `/healthz/ready`."""
+
+    def __init__(self, redis: Redis, hub: Hub) -> None:
+        self._redis = redis
+        self._hub = hub
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/healthz/live", self.live, methods=["GET"]),
+            Route("/healthz/ready", self.ready, methods=["GET"]),
+        ]
+
+    async def live(self, _: Request) -> Response:
+        """`GET /healthz/live`: the process answers."""
+        return JSON({"status": "live"})
+
+    async def ready(self, _: Request) -> Response:
+        """`GET /healthz/ready`: 503 while Redis is away."""
+        checks = {"redis": self._redis.connected, "subscriptions": self._hub.subscriptions.connected}
+        ready = all(checks.values())
+        content = {"status": "ready" if ready else "degraded", "checks": checks, "streams": len(self._hub)}
+        return JSON(content, 200 if ready else 503)

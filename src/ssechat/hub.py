@@ -1,0 +1,225 @@
+"""All streams of this worker, by user: attaches them, gives them their events, and looks after them."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Coroutine, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from ssechat import frames
+from ssechat.auth import Auth
+from ssechat.errors import RedisUnavailable, TooMany
+from ssechat.ids import UserId, entry_number
+from ssechat.inbox import Inbox
+from ssechat.redis import keys
+from ssechat.redis.subscriptions import Subscriptions
+from ssechat.settings import Settings
+from ssechat.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+READERS = 256
+"""Streams that read their inboxes at a time: a reconnect storm costs memory for these only."""
+
+SWEEP_SECONDS = 1.0
+SLICE = 500
+"""Streams looked at in one go before others get their turn."""
+
+STREAMS_PER_DRAIN_SECOND = 1000
+"""Streams that are told goodbye in a second, if the time to drain allows."""
+
+
+class Hub:
+    """User → streams."""
+
+    def __init__(self, inbox: Inbox, auth: Auth, settings: Settings) -> None:
+        assert settings.redis_url is not None
+        self.inbox = inbox
+        self._auth = auth
+        self._settings = settings
+        self._streams: dict[bytes, list[Stream]] = {}
+        self._count = 0
+        self._stalled: set[Stream] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._readers = asyncio.Semaphore(READERS)
+        self.subscriptions = Subscriptions(
+            settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed
+        )
+
+    def __len__(self) -> int:
+        return self._count
+
+    def start(self) -> None:
+        """Begins to listen and to sweep. Needs a running loop."""
+        self.subscriptions.start()
+        self._run(self._sweep())
+
+    async def close(self) -> None:
+        """Ends every stream and every task."""
+        for stream in list(self._all()):
+            stream.bye("drain")
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.subscriptions.close()
+
+    def check_room(self, user: UserId) -> None:
+        """Whether this user may hold one more stream here.
+
+        Raises:
+            TooMany: `too_many_streams`.
+        """
+        if len(self._streams.get(keys.live(user).encode(), ())) >= self._settings.streams_per_user:
+            raise TooMany(
+                "too_many_streams",
+                f"You hold {self._settings.streams_per_user} streams already; close one first.",
+                retry_after=15,
+            )
+
+    def attach(self, stream: Stream, cursor: str | None) -> None:
+        """Takes a stream whose response has started, and brings it level with its inbox."""
+        channel = keys.live(stream.identity.user).encode()
+        self._streams.setdefault(channel, []).append(stream)
+        self._count += 1
+        self._run(self._begin(stream, channel, cursor))
+
+    async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
+        # Registered, then subscribed, then read: an event in between is noted, and no moment is unobserved.
+        try:
+            await self.subscriptions.add(channel)
+            async with self._readers:
+                await stream.begin(cursor)
+        except RedisUnavailable:
+            stream.bye("unavailable")
+
+    # What a stream calls.
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def catch_up(self, stream: Stream) -> None:
+        self._run(self._catch_up(stream))
+
+    async def _catch_up(self, stream: Stream) -> None:
+        try:
+            async with self._readers:
+                await stream.catch_up()
+        except RedisUnavailable:
+            self._stalled.add(stream)
+
+    def closed(self, stream: Stream) -> None:
+        channel = keys.live(stream.identity.user).encode()
+        streams = self._streams.get(channel, [])
+        if stream in streams:
+            streams.remove(stream)
+            self._count -= 1
+            self._stalled.discard(stream)
+            if not streams:
+                del self._streams[channel]
+                self.subscriptions.discard(channel)
+
+    def drain_delay(self) -> float:
+        return random.uniform(0, min(self._settings.drain_seconds, self._count / STREAMS_PER_DRAIN_SECOND))
+
+    # What Redis says.
+
+    def _on_message(self, channel: bytes, payload: bytes) -> None:
+        streams = self._streams.get(channel)
+        if streams is not None:
+            entry, _, frame = payload.partition(b"\n")
+            name = entry.decode()
+            n = entry_number(name) or 0
+            if frame:
+                chunk = frames.durable(entry, frame)
+                for stream in streams.copy():
+                    stream.offer(n, name, chunk)
+            else:  # a wake-up for an event too large to be carried
+                for stream in streams.copy():
+                    stream.note(n)
+        elif channel == keys.CONTROL.encode():
+            word, _, session = payload.decode().partition(" ")
+            if word == "signed_out":
+                self._end_sessions({session})
+
+    def _on_resubscribed(self, channels: list[bytes]) -> None:
+        """What was published while nobody listened is found in the logs."""
+        self._run(self._audit([channel for channel in channels if channel in self._streams]))
+
+    # What time brings.
+
+    async def _sweep(self) -> None:
+        audited_at = self.now()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                for streams in _slices(self._all()):
+                    for stream in streams:
+                        self._look_at(stream)
+                    await asyncio.sleep(0)
+                stalled, self._stalled = self._stalled, set()
+                for stream in stalled:
+                    stream.behind()
+                if self.now() - audited_at >= self._settings.audit_seconds:
+                    audited_at = self.now()
+                    await self._audit(list(self._streams))
+                    await self._audit_sessions()
+            except RedisUnavailable as error:
+                logger.debug("audit put off: %s", error)
+
+    def _look_at(self, stream: Stream) -> None:
+        now = self.now()
+        if stream.identity.expires_at <= time.time():
+            stream.bye("token_expired")
+        elif stream.paused_at is not None and now - stream.paused_at > self._settings.slow_seconds:
+            stream.cut()
+        elif now - stream.touched_at >= self._settings.ping_seconds:
+            stream.ping()
+
+    async def _audit(self, channels: Sequence[bytes]) -> None:
+        """Finds what pub/sub lost: compares streams with the heads of their inboxes."""
+        for some in _slices(iter(channels)):
+            present = [channel for channel in some if channel in self._streams]
+            users = [UserId(keys.user_of_channel(channel) or "") for channel in present]
+            heads = await self.inbox.heads(users)
+            for channel, head in zip(present, heads, strict=True):
+                n = entry_number(head) or 0
+                for stream in self._streams.get(channel, ()):
+                    # A head below what was written, or another one in its place, may be news that is older
+                    # than the stream; reading the inbox tells.
+                    if n > stream.written or (stream.live and head != stream.cursor):
+                        stream.behind()
+
+    async def _audit_sessions(self) -> None:
+        sessions = {stream.identity.session for stream in self._all() if stream.identity.session is not None}
+        for some in _slices(iter(sessions)):
+            self._end_sessions(await self._auth.ended_sessions(some))
+
+    def _end_sessions(self, sessions: set[str]) -> None:
+        for session in sessions:
+            self._auth.forget(session)
+        for stream in [stream for stream in self._all() if stream.identity.session in sessions]:
+            stream.bye("signed_out")
+
+    def _all(self) -> Iterator[Stream]:
+        for streams in list(self._streams.values()):
+            yield from list(streams)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a task of the hub failed", exc_info=task.exception())
+
+
+def _slices(items: Iterator[Item]) -> Iterator[list[Item]]:
+    while some := list(islice(items, SLICE)):
+        yield some

@@ -1,0 +1,125 @@
+"""The response that is a stream: handed over to the bare connection where the server can do that.
+
+A server that can (see server/protocol.py) puts `HANDOVER` into the scope's extensions. On any other ASGI
+server, and for HTTP/1.0, sse-starlette carries the stream, at five tasks apiece.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+import anyio
+from starlette.types import Receive, Scope, Send
+
+from ssechat import frames
+from ssechat.hub import Hub
+from ssechat.stream import Sink, Stream
+from ssechat.tokens import Identity
+
+HANDOVER = "ssechat.handover"
+"""ASGI extension: a function that gives a stream the connection once the response has started."""
+
+Handover = Callable[[Stream, int], Sink | None]
+
+HEADERS = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store, no-transform",
+    "x-accel-buffering": "no",
+}
+
+
+class StreamResponse:
+    """A user's events, from a cursor on."""
+
+    def __init__(self, hub: Hub, identity: Identity, cursor: str | None, buffer: int) -> None:
+        self._hub = hub
+        self._identity = identity
+        self._cursor = cursor
+        self._buffer = buffer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hand_over: Handover | None = scope.get("extensions", {}).get(HANDOVER)
+        stream = Stream(self._hub, self._identity)
+        if hand_over is None:
+            await self._carry(stream, scope, receive, send)
+            return
+        headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        sink = hand_over(stream, self._buffer)
+        if sink is not None:
+            self._open(stream, sink)
+
+    def _open(self, stream: Stream, sink: Sink) -> None:
+        stream.opened(sink)
+        self._hub.attach(stream, self._cursor)
+
+    async def _carry(self, stream: Stream, scope: Scope, receive: Receive, send: Send) -> None:
+        # Imported late: it replaces a method of uvicorn's server on import.
+        from sse_starlette.sse import EventSourceResponse
+
+        sink = QueueSink(stream, self._buffer)
+        stopping = anyio.Event()
+        response = EventSourceResponse(
+            sink.frames(stopping),
+            headers=HEADERS,
+            ping=0,
+            shutdown_event=stopping,
+            shutdown_grace_period=10,
+        )
+        # HTTP/2 forbids this header, and browsers drop a stream that has it (RFC 9113 §8.2.2).
+        response.raw_headers = [header for header in response.raw_headers if header[0] != b"connection"]
+        self._open(stream, sink)
+        try:
+            await response(scope, receive, send)
+        finally:
+            stream.lost()
+
+
+class QueueSink:
+    """A sink for a server that asks for the next bytes rather than taking them."""
+
+    def __init__(self, stream: Stream, limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._ended = False
+        self._wake = asyncio.Event()
+
+    def write(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self._wake.set()
+        if self._size > self._limit and self._stream.paused_at is None:
+            self._stream.pause()
+
+    def end(self) -> None:
+        self._ended = True
+        self._wake.set()
+
+    def abort(self) -> None:
+        self._chunks.clear()
+        self.end()
+
+    async def frames(self, stopping: anyio.Event) -> AsyncIterator[bytes]:
+        """What was written, as it is taken. When the server stops, the stream is told to say goodbye."""
+        watcher = asyncio.create_task(self._drain_when(stopping))
+        try:
+            while True:
+                while self._chunks:
+                    chunk = self._chunks.popleft()
+                    yield frames.unchunk(chunk)
+                    self._size -= len(chunk)
+                if self._stream.paused_at is not None:
+                    self._stream.resume()
+                if self._ended:
+                    return
+                self._wake.clear()
+                if not self._chunks:
+                    await self._wake.wait()
+        finally:
+            watcher.cancel()
+
+    async def _drain_when(self, stopping: anyio.Event) -> None:
+        await stopping.wait()
+        self._stream.drain()

@@ -1,0 +1,283 @@
+"""One reader's stream: live, or behind.
+
+Live, it writes the event that comes next and drops what it has already. Behind, it only notes how far the
+inbox has come, and reads pages of the inbox until it is level. Attaching, a hole and a slow reader who has
+drained are all the second; there is no queue.
+"""
+
+import asyncio
+import random
+from typing import Protocol
+
+from ssechat import frames
+from ssechat.ids import entry_number
+from ssechat.inbox import START, Inbox, Page
+from ssechat.tokens import Identity
+
+PAGE = 64
+"""Events read at a time: what a reader who is behind costs in memory."""
+
+RETRY = (1000, 3000)
+"""Milliseconds after which a reader comes back from an ordinary loss: random, so that they do not all at once."""
+
+RETRY_AFTER_TROUBLE = (1000, 8000)
+"""Milliseconds after which a reader comes back when the server sent it away."""
+
+
+ALL = "0-0"
+"""The cursor that asks for everything that is kept."""
+
+
+class Sink(Protocol):
+    """Where a stream's bytes go: chunks in, in order."""
+
+    def write(self, chunk: bytes) -> None:
+        """Sends a chunk, or keeps it until it can be sent."""
+
+    def end(self) -> None:
+        """Finishes the response in good order."""
+
+    def abort(self) -> None:
+        """Drops the connection and all that waits in it."""
+
+
+class Owner(Protocol):
+    """Who keeps the streams (the hub)."""
+
+    inbox: Inbox
+
+    def catch_up(self, stream: "Stream") -> None:
+        """Runs `stream.catch_up()` in a task, and again later if Redis is away."""
+
+    def now(self) -> float:
+        """The loop's time, in seconds."""
+
+    def closed(self, stream: "Stream") -> None:
+        """The stream is no more."""
+
+    def drain_delay(self) -> float:
+        """Seconds to wait before this stream is told goodbye: random, so that they spread."""
+
+
+class Stream:
+    """The server's end of one reader's stream."""
+
+    __slots__ = (
+        "_owner",
+        "_sink",
+        "busy",
+        "closed",
+        "cursor",
+        "identity",
+        "live",
+        "newest",
+        "owes_caught_up",
+        "paused_at",
+        "touched_at",
+        "written",
+    )
+
+    def __init__(self, owner: Owner, identity: Identity) -> None:
+        self._owner = owner
+        self._sink: Sink | None = None
+        self.identity = identity
+        self.cursor = ""
+        """The id of the last event written, or of the head that the stream began at."""
+        self.written = 0
+        """Its n."""
+        self.newest = 0
+        """The highest n heard of while behind."""
+        self.live = False
+        self.busy = True
+        """Whether a task of this stream is under way: it is not live before that has ended."""
+        self.closed = False
+        self.owes_caught_up = False
+        """Whether the reader is to be told when its replay is done."""
+        self.paused_at: float | None = None
+        """Since when the reader's buffer is full."""
+        self.touched_at = owner.now()
+        """When something was written last."""
+
+    # What the connection calls.
+
+    def opened(self, sink: Sink) -> None:
+        """The response has started."""
+        self._sink = sink
+        self._write(frames.first_bytes(random.randint(*RETRY)))
+
+    def pause(self) -> None:
+        """The reader is slow: its buffer is full."""
+        self.live = False
+        self.paused_at = self._owner.now()
+
+    def resume(self) -> None:
+        """The buffer has drained."""
+        self.paused_at = None
+        self.behind()
+
+    def drain(self) -> None:
+        """The server stops."""
+        asyncio.get_running_loop().call_later(self._owner.drain_delay(), self.bye, "drain")
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        if not self.closed:
+            self.closed = True
+            self.live = False
+            self._sink = None
+            self._owner.closed(self)
+
+    # What the hub calls.
+
+    def offer(self, n: int, entry: str, chunk: bytes) -> None:
+        """An event of this user's inbox, the newest there is."""
+        if self.live and n == self.written + 1:
+            self.written, self.cursor = n, entry
+            self._write(chunk)
+        elif n > self.written:
+            self.note(n)
+
+    def note(self, n: int) -> None:
+        """The inbox has come to `n`, at least."""
+        if n > self.written:
+            self.newest = max(self.newest, n)
+            self.behind()
+
+    def behind(self) -> None:
+        """Has the stream read its inbox until it is level."""
+        self.live = False
+        if not self.busy and not self.closed and self.paused_at is None:
+            self.busy = True
+            self._owner.catch_up(self)
+
+    def ping(self) -> None:
+        """Shows the reader, and whatever stands between, that the stream is there."""
+        if not self.busy and self.paused_at is None:
+            self._write(frames.event(frames.PING, {"id": self.cursor}))
+
+    def bye(self, reason: str) -> None:
+        """Ends the stream and says why."""
+        if self._sink is not None and not self.closed:
+            retry = random.randint(*RETRY_AFTER_TROUBLE)
+            self._write(frames.event(frames.BYE, {"reason": reason}, retry=retry))
+            self._sink.end()
+            self.lost()
+
+    def cut(self) -> None:
+        """Ends the stream of a reader who takes nothing: a word to it would not arrive."""
+        sink = self._sink
+        self.lost()
+        if sink is not None:
+            sink.abort()
+
+    # How it reads.
+
+    async def begin(self, cursor: str | None) -> None:
+        """Greets the reader, replays what it missed, and goes live. The channel is subscribed to already.
+
+        Raises:
+            RedisUnavailable: Redis did not answer; the stream has not begun.
+        """
+        try:
+            if cursor is None:
+                await self._begin_fresh()
+            else:
+                await self._begin_at(cursor)
+        finally:
+            self.busy = False
+
+    async def catch_up(self) -> None:
+        """Reads the inbox until the stream is level with it.
+
+        Raises:
+            RedisUnavailable: Redis did not answer; the stream is still behind.
+        """
+        try:
+            await self._read_on()
+        finally:
+            self.busy = False
+
+    async def _begin_fresh(self) -> None:
+        head = await self._owner.inbox.head(self.identity.user)
+        self._stand_at(head)
+        self._hello(head, resumed=False, missed=0)
+        if self.newest > self.written:
+            await self._read_on()
+        else:
+            self._go_live()
+
+    async def _begin_at(self, cursor: str) -> None:
+        known = cursor == ALL or entry_number(cursor) is not None
+        start = cursor if known and cursor != ALL else START
+        page = await self._owner.inbox.read(self.identity.user, start, PAGE)
+        if not known or not page.continuous:
+            self._hello(None, resumed=False, missed=0)
+            expired = known and _number(cursor) < _number(page.oldest)
+            self._reset("expired" if expired else "unknown", page)
+        else:
+            self.cursor = start
+            self.written = _number(cursor) if start != START else max(0, _number(page.oldest) - 1)
+            missed = _number(page.head) - self.written
+            self._hello(None, resumed=True, missed=missed)
+            self.owes_caught_up = missed > 0
+            self._write_page(page)
+        if self._is_level(page):
+            self._go_live()
+        else:
+            await self._read_on()
+
+    async def _read_on(self) -> None:
+        """Pages of the inbox, until level, closed, or the buffer is full: then the next drain goes on."""
+        while not self.closed and self.paused_at is None:
+            self.newest = 0  # what is published while the page is read is noted anew
+            page = await self._owner.inbox.read(self.identity.user, self.cursor, PAGE)
+            if page.continuous:
+                self._write_page(page)
+            else:
+                expired = self.written < _number(page.oldest)
+                self._reset("expired" if expired else "lost", page)
+            if self._is_level(page):
+                self._go_live()
+                return
+
+    def _is_level(self, page: Page) -> bool:
+        return self.written >= max(self.newest, _number(page.head)) and not page.more and self.paused_at is None
+
+    def _go_live(self) -> None:
+        self.newest = 0
+        if self.owes_caught_up:
+            self.owes_caught_up = False
+            self._write(frames.event(frames.CAUGHT_UP, {"id": self.cursor}))
+        self.live = self.paused_at is None and not self.closed
+
+    def _write_page(self, page: Page) -> None:
+        for n, entry, chunk in page.events:
+            if self.paused_at is not None:
+                return
+            if self.cursor != START and n != self.written + 1:
+                self._reset("lost", page)  # the inbox itself has a hole: say so rather than skip it
+                return
+            self.written, self.cursor = n, entry
+            self._write(chunk)
+
+    def _stand_at(self, head: str) -> None:
+        self.cursor, self.written = head, _number(head)
+
+    def _hello(self, head: str | None, *, resumed: bool, missed: int) -> None:
+        data = {"user": self.identity.user, "resumed": resumed, "missed": missed}
+        self._write(frames.event(frames.HELLO, data, head))
+
+    def _reset(self, reason: str, page: Page) -> None:
+        self._stand_at(page.head)
+        self.newest = 0
+        data = {"reason": reason, "oldest": page.oldest, "newest": page.head}
+        self._write(frames.event(frames.RESET, data, page.head))
+
+    def _write(self, chunk: bytes) -> None:
+        if self._sink is not None:
+            self.touched_at = self._owner.now()
+            self._sink.write(chunk)
+
+
+def _number(entry: str) -> int:
+    return entry_number(entry) or 0
