@@ -1,0 +1,88 @@
+/** Times and text, as a person reads them. */
+
+const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
+const shortDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const longDay = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const fullDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+const LINK = /\bhttps?:\/\/(?=[\p{L}\p{N}[])[^\s<>"“”«»]+/giu;
+const CLOSERS = { ")": "(", "]": "[", "}": "{" };
+
+/** The local calendar day of a time, as a number that grows by one a day. */
+export function dayOf(date) {
+  return Math.round(Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000);
+}
+
+/** `14:03` */
+export function clock(date) {
+  return time.format(date);
+}
+
+/** Date and time in full. */
+export function exactTime(date) {
+  return exact.format(date);
+}
+
+/** The heading of a day: `Today`, `Yesterday`, `Monday`, `Monday, 2 March`, `2 March 2019`. */
+export function dayName(date, now = new Date()) {
+  const ago = dayOf(now) - dayOf(date);
+  if (ago === 0) return "Today";
+  if (ago === 1) return "Yesterday";
+  if (ago > 1 && ago < 7) return weekday.format(date);
+  return date.getFullYear() === now.getFullYear() ? longDay.format(date) : fullDay.format(date);
+}
+
+/** A time in a list: the clock today, else the day. */
+export function shortTime(date, now = new Date()) {
+  const ago = dayOf(now) - dayOf(date);
+  if (ago <= 0) return clock(date);
+  if (ago === 1) return "Yesterday";
+  if (ago < 7) return weekday.format(date);
+  return date.getFullYear() === now.getFullYear() ? shortDay.format(date) : fullDay.format(date);
+}
+
+/** A count for a badge. */
+export function badge(count) {
+  return count > 99 ? "99+" : String(count);
+}
+
+function withoutTrailing(url) {
+  for (;;) {
+    const last = url.at(-1);
+    const opener = CLOSERS[last];
+    const unbalanced = opener && url.split(opener).length < url.split(last).length;
+    if (!unbalanced && !/[.,;:!?'…*_~]/u.test(last)) return url;
+    url = url.slice(0, -1);
+  }
+}
+
+/**
+ * Splits a text into plain parts and links; joined, the parts are the text again. Only http and https count.
+ *
+ * @param {string} text
+ * @returns {{text: string, href: string|null}[]}
+ */
+export function splitLinks(text) {
+  const parts = [];
+  let end = 0;
+  for (const match of text.matchAll(LINK)) {
+    const link = withoutTrailing(match[0]);
+    const url = URL.parse ? URL.parse(link) : parse(link);
+    if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) continue;
+    if (match.index > end) parts.push({ text: text.slice(end, match.index), href: null });
+    parts.push({ text: link, href: url.href });
+    end = match.index + link.length;
+  }
+  if (end < text.length) parts.push({ text: text.slice(end), href: null });
+  return parts;
+}
+
+function parse(link) {
+  try {
+    return new URL(link);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,241 @@
+/** The list of conversations, and the field that finds or begins one. */
+
+import { badge, exactTime, shortTime } from "../format.js";
+import { isTombstone } from "../store.js";
+import { avatar, coalesce, el, icon, logo } from "./dom.js";
+
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@|+~-]{0,127}$/;
+
+/** The left column; on a phone, the first page. */
+export class ConversationList {
+  #chat;
+  #onOpen;
+  #list = el("ul", { className: "conversations" });
+  #empty = el("div", { className: "empty" });
+  #error = el("p", { id: "find-error", className: "field-error", role: "alert" });
+  #input;
+  #begin;
+  #selected = null;
+  #rows = new Map();
+  #busy = false;
+
+  /**
+   * @param {import("../chat.js").Chat} chat
+   * @param {{onOpen: (id: string) => void, onSignOut: () => void}} options
+   */
+  constructor(chat, { onOpen, onSignOut }) {
+    this.#chat = chat;
+    this.#onOpen = onOpen;
+    this.update = coalesce(() => this.#render());
+    this.#input = el("input", {
+      id: "find",
+      type: "search",
+      placeholder: "Find or write to someone",
+      autocomplete: "off",
+      autocapitalize: "none",
+      spellcheck: false,
+      maxLength: 128,
+      enterKeyHint: "go",
+      "aria-label": "Find a conversation, or type a name to begin one",
+      "aria-describedby": "find-error",
+      oninput: () => {
+        this.#error.textContent = "";
+        this.#render();
+      },
+      onkeydown: (event) => {
+        if (event.key === "Escape") this.#clear();
+      },
+    });
+    this.#begin = el("button", { type: "submit", className: "begin", hidden: true });
+    const find = el(
+      "form",
+      {
+        className: "find",
+        role: "search",
+        onsubmit: (event) => {
+          event.preventDefault();
+          this.#start(this.#input.value.trim());
+        },
+      },
+      el("div", { className: "input" }, icon("search"), this.#input),
+      this.#error,
+      this.#begin,
+    );
+    const scroller = el("div", { className: "scroller" }, this.#list, this.#empty);
+    scroller.addEventListener("scroll", () => {
+      if (scroller.scrollTop + scroller.clientHeight > scroller.scrollHeight - 300) chat.moreConversations();
+    });
+    this.node = el(
+      "nav",
+      { className: "sidebar", "aria-label": "Conversations" },
+      el(
+        "header",
+        { className: "bar" },
+        logo(),
+        el("h1", { className: "me", dir: "auto", textContent: chat.user, title: `Signed in as ${chat.user}` }),
+        el("button", {
+          type: "button", className: "round", title: "Notes to yourself", "aria-label": "Notes to yourself",
+          onclick: () => this.#openDirect(chat.user),
+        }, icon("note")),
+        el("button", {
+          type: "button", className: "round", title: "Sign out", "aria-label": "Sign out", onclick: onSignOut,
+        }, icon("leave")),
+      ),
+      find,
+      scroller,
+    );
+  }
+
+  /** Shows which conversation is open. */
+  select(id) {
+    this.#selected = id;
+    this.#render();
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  #openDirect(user) {
+    this.#clear();
+    this.#onOpen(this.#chat.direct(user));
+  }
+
+  #clear() {
+    this.#input.value = "";
+    this.#error.textContent = "";
+    this.#render();
+  }
+
+  /** Opens what was typed: a conversation that is there, else one with a user of that name. */
+  async #start(name) {
+    if (!name || this.#busy) return;
+    const known = this.#chat.list.find(({ conversation }) => this.#chat.store.title(conversation) === name);
+    if (known) {
+      this.#clear();
+      this.#onOpen(known.conversation.id);
+      return;
+    }
+    if (!NAME.test(name)) {
+      this.#error.textContent = "A name has only letters, digits and _ . @ | + ~ -.";
+      return;
+    }
+    this.#busy = true;
+    try {
+      const { id } = await this.#chat.client.findUser(name);
+      this.#openDirect(id);
+    } catch (problem) {
+      this.#error.textContent =
+        problem.code === "unknown_user" ? `There is nobody called “${name}” here.`
+        : problem.status === 0 ? "The server can't be reached right now."
+        : problem.message;
+      this.#input.focus();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #render() {
+    const typed = this.#input.value.trim();
+    const wanted = typed.toLowerCase();
+    const all = this.#chat.list;
+    const shown = all.filter(({ conversation }) => this.#title(conversation).toLowerCase().includes(wanted));
+    this.#begin.hidden = !typed || shown.some(({ conversation }) => this.#chat.store.title(conversation) === typed);
+    this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: typed }));
+    const rows = new Map();
+    for (const item of shown) {
+      const { signature, ...row } = this.#describe(item);
+      const known = this.#rows.get(row.id);
+      rows.set(row.id, known?.signature === signature ? known : { signature, node: this.#row(row, known?.node) });
+    }
+    this.#rows = rows;
+    const nodes = [...rows.values()].map(({ node }) => node);
+    const focused = document.activeElement;
+    if (nodes.length !== this.#list.children.length || nodes.some((node, i) => node !== this.#list.children[i])) {
+      this.#list.replaceChildren(...nodes);
+      if (focused && this.#list.contains(focused)) focused.focus({ preventScroll: true });
+    }
+    this.#renderEmpty(all.length, typed);
+  }
+
+  #title(conversation) {
+    return this.#isNote(conversation) ? "Notes to yourself" : this.#chat.store.title(conversation);
+  }
+
+  #isNote(conversation) {
+    return this.#chat.store.partner(conversation) === this.#chat.user;
+  }
+
+  #describe({ conversation, pending, time }) {
+    const last = conversation.last_message;
+    const mine = pending !== null || last?.sender === this.#chat.user;
+    const text = pending ? pending.text : !last ? "No messages yet" : isTombstone(last) ? "Message deleted" : last.text;
+    const note = this.#isNote(conversation);
+    const prefix = pending?.state === "failed" ? "Not sent: " : note || !(pending ?? last) ? "" : mine ? "You: "
+      : conversation.type === "dm" ? "" : `${last.sender}: `;
+    const row = {
+      id: conversation.id,
+      title: this.#title(conversation),
+      note,
+      text: text.slice(0, 200).replace(/\s+/g, " "),
+      prefix,
+      failed: pending?.state === "failed",
+      when: time ? shortTime(new Date(time)) : "",
+      time,
+      unread: this.#chat.unread(conversation),
+      selected: conversation.id === this.#selected,
+    };
+    return { ...row, signature: JSON.stringify(row) };
+  }
+
+  /** A row; the button of the one before is used again, so that it keeps the focus. */
+  #row({ id, title, note, text, prefix, failed, when, time, unread, selected }, before) {
+    const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => this.#onOpen(id) }));
+    const button = node.firstElementChild;
+    button.className = ["conversation-row", selected && "selected", unread && "unread"].filter(Boolean).join(" ");
+    button.dataset.id = id;
+    if (selected) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+    button.replaceChildren(
+      avatar(title, { note }),
+      el(
+        "span",
+        { className: "lines" },
+        el(
+          "span",
+          { className: "line" },
+          el("span", { className: "title", dir: "auto", textContent: title }),
+          when && el("time", { dateTime: time, title: exactTime(new Date(time)), textContent: when }),
+        ),
+        el(
+          "span",
+          { className: "line" },
+          el("span", { className: `preview${failed ? " failed" : ""}` }, prefix, el("bdi", { textContent: text })),
+          unread > 0 && el("span", { className: "badge" }, badge(unread), el("span", { className: "hidden", textContent: " unread" })),
+        ),
+      ),
+    );
+    return node;
+  }
+
+  #renderEmpty(count, typed) {
+    const { loaded, error } = this.#chat.store;
+    const state = error || (!loaded && !count ? "loading" : count || typed ? "" : "none");
+    if (this.#empty.dataset.state === state) return;
+    this.#empty.dataset.state = state;
+    this.#empty.replaceChildren();
+    if (state === "loading") {
+      this.#empty.append(el("p", { className: "loading", textContent: "Loading conversations…" }));
+    } else if (state === "none") {
+      this.#empty.append(
+        el("p", { textContent: "No conversations yet. Type someone's name above to write to them." }),
+        el("button", {
+          type: "button", className: "quiet", textContent: "Write a note to yourself",
+          onclick: () => this.#openDirect(this.#chat.user),
+        }),
+      );
+    } else if (state) {
+      this.#empty.append(el("p", { textContent: error }));
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/** Small helpers to make elements. User text becomes text nodes, never markup. */
+
+const SVG = "http://www.w3.org/2000/svg";
+const ICONS = {
+  back: "M15 5l-7 7 7 7",
+  send: "M5 12h13M12 5l7 7-7 7",
+  clock: "M12 7v5l3 2M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z",
+  check: "M5 13l4.500 4.500L19 7",
+  warning: "M12 8v5M12 16.500v.01M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z",
+  down: "M12 5v14M5 12l7 7 7-7",
+  leave: "M10 4H6a2 2 0 0 0-2 2v12a2 2 0 0 0 2 2h4M15 8l4 4-4 4M19 12H9",
+  note: "M6 3h8l5 5v11a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zM8 12h8M8 16h5",
+  pencil: "M4 20l1-4L16.500 4.500a2.100 2.100 0 0 1 3 3L8 19l-4 1z",
+  search: "M20 20l-4-4M18 11a7 7 0 1 1-14 0 7 7 0 0 1 14 0z",
+  cloud: "M4 4l16 16M7 10a4.500 4.500 0 0 0 .5 9H17M11 6.500a5.500 5.500 0 0 1 6.800 4.600A4 4 0 0 1 20.500 17",
+};
+
+/**
+ * Makes an element. Properties are set as properties (`className`, `textContent`, `onclick` …), those with a
+ * dash and `role`, `for` as attributes; null and false are left out.
+ */
+export function el(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.includes("-") || name === "role" || name === "for") node.setAttribute(name, value === true ? "" : value);
+    else node[name] = value;
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+/** A line icon; it says nothing to a screen reader. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** The product's mark. */
+export function logo() {
+  return el("img", { className: "logo", src: new URL("../icon.svg", import.meta.url).href, alt: "" });
+}
+
+/** A coloured disc with a name's first letters; the colour follows from the name. */
+export function avatar(name, { note = false } = {}) {
+  let hash = 0;
+  for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
+  const words = name.match(/\p{L}+/gu) ?? [name];
+  const letters = words.slice(0, 2).map((word) => [...word][0]).join("");
+  const disc = el("span", { className: `avatar hue-${note ? 0 : hash % 8}`, "aria-hidden": "true" });
+  disc.append(note ? icon("note") : letters.toUpperCase());
+  return disc;
+}
+
+/** Has a screen reader say something, after what it is saying now. */
+export function announce(text) {
+  const announcer = document.getElementById("announcer");
+  const line = el("p", { textContent: text });
+  announcer.append(line);
+  setTimeout(() => line.remove(), 10_000);
+}
+
+/** Whether a person is looking at this page. */
+export function isWatched() {
+  return document.visibilityState === "visible" && document.hasFocus();
+}
+
+/** A function that runs `draw` once, soon, however often it is called before. Hidden pages draw too, slowly. */
+export function coalesce(draw) {
+  let waiting = false;
+  const run = () => {
+    waiting = false;
+    draw();
+  };
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    if (document.hidden) setTimeout(run, 50);
+    else requestAnimationFrame(run);
+  };
+}
