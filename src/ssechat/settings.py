@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ssechat.errors import SettingsError
 
@@ -29,17 +29,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every IPv4 interface.")
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        8000, description="Port to listen on; 0 picks a free one."
-    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 picks a free one.")
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
         default_factory=usable_cores, description="Worker processes; by default one per CPU core."
     )
-    data: Path = Field(
-        default_factory=default_data_folder, description="Folder for the keys and the private Redis."
-    )
+    data: Path = Field(default_factory=default_data_folder, description="Folder for the keys and the private Redis.")
+    # What has a secret in it is left out of repr(), and out of errors.
     redis_url: str | None = Field(
         None,
+        repr=False,
         description="Redis to use (redis://, rediss:// or unix://); without it, a private one is started.",
     )
     key_file: Path | None = Field(
@@ -48,7 +46,10 @@ class Settings(BaseModel):
     )
     signup: Literal["open", "closed"] = Field("open", description="Whether strangers may make an account.")
     jwt_secret: str | None = Field(
-        None, min_length=16, description="Accept only an existing system's tokens, signed with this secret (HS256)."
+        None,
+        min_length=16,
+        repr=False,
+        description="Accept only an existing system's tokens, signed with this secret (HS256).",
     )
     jwt_public_key: str | None = Field(
         None, description="Accept only an existing system's tokens, verified with this PEM public key."
@@ -61,12 +62,8 @@ class Settings(BaseModel):
     trusted_proxies: str = Field(
         "127.0.0.1,::1", description="Addresses of proxies whose X-Forwarded-* headers are believed."
     )
-    session_days: Annotated[float, Field(gt=0, le=3650)] = Field(
-        30, description="Days that a sign-in lasts."
-    )
-    body_limit: Annotated[int, Field(ge=1024)] = Field(
-        65536, description="Bytes that a request's body may have."
-    )
+    session_days: Annotated[float, Field(gt=0, le=3650)] = Field(30, description="Days that a sign-in lasts.")
+    body_limit: Annotated[int, Field(ge=1024)] = Field(65536, description="Bytes that a request's body may have.")
     inbox_limit: Annotated[int, Field(ge=100)] = Field(
         10_000, description="Events kept for each user to replay; a reader further behind gets a reset."
     )
@@ -96,6 +93,12 @@ class Settings(BaseModel):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much to log.")
 
+    @field_validator("data", "key_file")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """The shell leaves the ~ in --data=~/chat to us; and workers may run in another folder."""
+        return path and Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 – never raises
+
     @property
     def external_identity(self) -> bool:
         """Whether only an existing system's tokens count: no accounts and no key of our own."""
@@ -112,9 +115,7 @@ def variable(field: str) -> str:
     return ENVIRONMENT_PREFIX + field.upper()
 
 
-def load_settings(
-    flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ
-) -> Settings:
+def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the command line, else from the environment, else the defaults.
 
     `flags` holds the fields given on the command line; a value of None counts as not given.
@@ -137,4 +138,6 @@ def load_settings(
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        raise SettingsError(f"{source.get(name, name)}: {first['msg']} (given: {given.get(name)!r})") from None
+        field = Settings.model_fields.get(name)
+        shown = f" (given: {given.get(name)!r})" if field is not None and field.repr else ""
+        raise SettingsError(f"{source.get(name, name)}: {first['msg']}{shown}") from None

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar, cast
 
 import hiredis
@@ -84,9 +85,11 @@ class Link(asyncio.Protocol):
             self._transport.write(b"".join(outgoing))
 
     def abort(self) -> None:
-        """Drops the connection without waiting for anything."""
+        """Drops the connection without waiting for anything; counts as lost at once."""
         if self._transport is not None:
             self._transport.abort()
+            # Not left to the transport: one that was lost before it was ours has told another protocol.
+            self.connection_lost(None)
 
 
 AnyLink = TypeVar("AnyLink", bound=Link)
@@ -150,18 +153,27 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
     connection = pool.make_connection()  # type: ignore[no-untyped-call]
     try:
         await connection.connect()
-    except (RedisError, OSError) as error:
-        raise RedisUnavailable(str(error)) from error
+    except BaseException as error:
+        await connection.disconnect(nowait=True)
+        if isinstance(error, RedisError | OSError):
+            raise RedisUnavailable(str(error)) from error
+        raise
     # From here on the socket is ours. redis-py's connection is let go without closing it, and asyncio's
     # writer, which would close it when collected, lives as long as the link.
     writer, connection._reader, connection._writer = connection._writer, None, None
     writer.transport.set_protocol(link)
     link.held = writer
     link.connection_made(writer.transport)
+    if writer.transport.is_closing():
+        link.abort()
+        raise RedisUnavailable("the connection to Redis was lost")
 
 
-async def reconnecting(url: str, make_link: Callable[[], AnyLink], timeout: float) -> AsyncIterator[AnyLink]:
-    """Yields an open link, and another one after a pause each time the caller asks for more."""
+async def reconnecting(url: str, make_link: Callable[[], AnyLink], timeout: float) -> AsyncGenerator[AnyLink, None]:
+    """Yields an open link, and another one after a pause each time the caller asks for more.
+
+    The link is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
+    """
     failures = 0
     while True:
         link = make_link()
@@ -172,10 +184,24 @@ async def reconnecting(url: str, make_link: Callable[[], AnyLink], timeout: floa
             if failures == 0:
                 logger.warning("Redis is away, trying again until it is back: %s", error)
         else:
-            yield link
+            try:
+                yield link
+            finally:
+                link.abort()
+                await link.lost
         lasted = asyncio.get_running_loop().time() - opened_at
         failures = 0 if lasted > LONGEST_PAUSE else failures + 1
         await asyncio.sleep(min(LONGEST_PAUSE, 0.025 * 2**failures) * random.uniform(0.5, 1))
+
+
+async def stop(task: asyncio.Task[None]) -> None:
+    """Cancels a task and waits until it has ended.
+
+    Cancels it again and again: a cancellation that arrives while a connection is opened can get lost.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
 
 
 class Redis:
@@ -230,25 +256,30 @@ class Redis:
     async def close(self) -> None:
         """Drops the connection; commands under way fail."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        if self._link is not None:
-            self._link.abort()
-            self._link = None
+            await stop(self._task)
 
     async def _stay_connected(self) -> None:
-        async for link in reconnecting(self.url, CommandLink, self.timeout):
-            try:
-                async with asyncio.timeout(self.timeout):
-                    await link.send("PING")  # refused while Redis loads its data
-            except (RedisUnavailable, TimeoutError) as error:
-                logger.warning("Redis is not ready: %s", error)
-                link.abort()
-                continue
-            self._link = link
-            self._connected.set()
+        complaint = ""
+        async with aclosing(reconnecting(self.url, CommandLink, self.timeout)) as links:
+            async for link in links:
+                try:
+                    async with asyncio.timeout(self.timeout):
+                        await link.send("PING")  # refused while Redis loads its data
+                except (RedisUnavailable, TimeoutError) as error:
+                    if str(error) != complaint:
+                        complaint = str(error)
+                        logger.warning("Redis is not ready, trying again until it is: %s", error)
+                    continue
+                complaint = ""
+                await self._use(link)
+
+    async def _use(self, link: CommandLink) -> None:
+        self._link = link
+        self._connected.set()
+        try:
             while not link.lost.done():
                 await asyncio.wait([link.lost], timeout=min(0.5, self.timeout / 4))
                 link.expire(self.timeout)
+        finally:
             self._link = None
             self._connected.clear()

@@ -6,11 +6,12 @@ Being subscribed to a user's channel is what it means to own a stream of that us
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from itertools import islice
 
 from ssechat.errors import RedisUnavailable
 from ssechat.redis import keys
-from ssechat.redis.link import Link, Reply, reconnecting
+from ssechat.redis.link import Link, Reply, reconnecting, stop
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,9 @@ LINGER = 15.0
 
 MOST_CHANNELS = 512
 """Channels in one SUBSCRIBE."""
+
+TICK = 1.0
+"""Seconds between looks at what is due."""
 
 PING_SECONDS = 5.0
 SILENCE_LIMIT = 15.0
@@ -48,7 +52,7 @@ class Subscriptions:
         url: str,
         timeout: float,
         on_message: Callable[[bytes, bytes], None],
-        on_resubscribed: Callable[[list[bytes]], None],
+        on_resubscribed: Callable[[bytes], None],
     ) -> None:
         self._url = url
         self._timeout = timeout
@@ -57,7 +61,6 @@ class Subscriptions:
         self._wanted: set[bytes] = {keys.CONTROL.encode()}
         self._asked: set[bytes] = set()
         self._acknowledged: set[bytes] = set()
-        self._resubscribed: list[bytes] = []
         self._waiters: dict[bytes, asyncio.Future[None]] = {}
         self._new: dict[bytes, None] = {}
         self._leaving: dict[bytes, float] = {}
@@ -72,8 +75,7 @@ class Subscriptions:
     async def close(self) -> None:
         """Leaves all channels."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await stop(self._task)
 
     async def add(self, channel: bytes) -> None:
         """Wants a channel; returns when Redis has acknowledged it.
@@ -99,18 +101,19 @@ class Subscriptions:
 
     def discard(self, channel: bytes) -> None:
         """Wants a channel no more; it is left after `LINGER` seconds unless it is wanted again."""
+        self._leaving.pop(channel, None)  # so that the order stays that of the times
         self._leaving[channel] = asyncio.get_running_loop().time() + LINGER
 
     async def _stay_subscribed(self) -> None:
-        async for link in reconnecting(self._url, lambda: _PushLink(self._on_push), self._timeout):
-            self._subscribe(link, self._wanted)
-            self.connected = True
-            await self._serve(link)
-            self.connected = False
-            self._asked.clear()
-            self._acknowledged.clear()
-            self._resubscribed.clear()
-            self._new = dict.fromkeys(self._waiters)
+        async with aclosing(reconnecting(self._url, lambda: _PushLink(self._on_push), self._timeout)) as links:
+            async for link in links:
+                self._subscribe(link, self._wanted)
+                self.connected = True
+                await self._serve(link)
+                self.connected = False
+                self._asked.clear()
+                self._acknowledged.clear()
+                self._new = dict.fromkeys(self._waiters)
 
     async def _serve(self, link: _PushLink) -> None:
         loop = asyncio.get_running_loop()
@@ -118,7 +121,7 @@ class Subscriptions:
         pinged_at = loop.time()
         while not link.lost.done():
             try:
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(TICK):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -166,13 +169,7 @@ class Subscriptions:
             return
         self._acknowledged.add(channel)
         waiter = self._waiters.pop(channel, None)
-        if waiter is not None and not waiter.done():
+        if waiter is None:
+            self._on_resubscribed(channel)
+        elif not waiter.done():
             waiter.set_result(None)
-        if not self._resubscribed:
-            asyncio.get_running_loop().call_soon(self._tell_resubscribed)
-        self._resubscribed.append(channel)
-
-    def _tell_resubscribed(self) -> None:
-        channels, self._resubscribed = self._resubscribed, []
-        if channels:
-            self._on_resubscribed(channels)

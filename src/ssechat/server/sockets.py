@@ -1,0 +1,117 @@
+"""The listening sockets: one per worker on the same address, so that the kernel spreads the connections."""
+
+import errno
+import ipaddress
+import os
+import socket
+import sys
+from typing import Any
+
+from ssechat.errors import SettingsError
+
+BACKLOG = 4096
+
+
+class ListeningSockets:
+    """One socket for each worker, made by the parent and handed down.
+
+    The parent keeps them open: while a worker restarts, its connections wait in the accept queue.
+    """
+
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        self.sockets = sockets
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, the port as picked when it was 0."""
+        name = self.sockets[0].getsockname()
+        return str(name[0]), int(name[1])
+
+    def close(self) -> None:
+        """Refuse new connections, as soon as the workers have closed their copies too."""
+        for each in self.sockets:
+            each.close()
+
+
+def listen(host: str, port: int, workers: int, user_timeout: float = 30.0) -> ListeningSockets:
+    """Listen on one address with as many sockets as there are workers.
+
+    Connections whose peer acknowledges nothing for `user_timeout` seconds are cut by the kernel: without
+    that, a ping into a half-open connection "succeeds" for a quarter of an hour. Accepted sockets inherit it
+    on Linux (TCP_USER_TIMEOUT in tcp(7), RFC 5482). It cuts a reader whose window stays closed for that long,
+    too, so it must be longer than what a slow reader is allowed.
+
+    Raises:
+        SettingsError: the port is taken or not allowed, or the address is not one of this machine's.
+    """
+    family, address = resolve(host, port)
+    sockets: list[socket.socket] = []
+    try:
+        # SO_REUSEPORT would quietly share a port with another server of this user: ask without it first.
+        with _bound(family, address, share=False) as probe:
+            address = (address[0], probe.getsockname()[1], *address[2:])
+        # Only Linux spreads connections over the sockets; elsewhere the workers share one.
+        for _ in range(workers if sys.platform == "linux" else 1):
+            listening = _bound(family, address, share=True)
+            sockets.append(listening)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout * 1000))
+            listening.listen(BACKLOG)
+    except OSError as error:
+        for each in sockets:
+            each.close()
+        raise SettingsError(_explain(error, host, port)) from None
+    return ListeningSockets(sockets if len(sockets) == workers else sockets * workers)
+
+
+def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """The one address to bind. A name with both kinds (localhost) means IPv4.
+
+    Raises:
+        SettingsError: the name is not known.
+    """
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "not a host name"
+        raise SettingsError(f"--host: {host!r} is no address and no known name ({reason}).") from None
+    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    return family, address
+
+
+def shown_address(host: str, port: int) -> str:
+    """The address to open in a browser on this machine: `http://127.0.0.1:8000`."""
+    plain = ipaddress.ip_address(host.partition("%")[0])
+    if plain.is_unspecified:
+        host = "127.0.0.1" if plain.version == 4 else "[::1]"
+    elif plain.version == 6:
+        host = f"[{host}]"
+    return f"http://{host}:{port}"
+
+
+def _bound(family: socket.AddressFamily, address: tuple[Any, ...], *, share: bool) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # Connections of an earlier run, in TIME_WAIT, must not keep us from the port.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share and hasattr(socket, "SO_REUSEPORT"):
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+        made.bind(address)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _explain(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken: stop the program that has it, or choose another with --port."
+    if error.errno == errno.EACCES:
+        return f"this user may not listen on port {port}: choose one above 1023 with --port."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"--host: {host} is not an address of this machine; 127.0.0.1 and 0.0.0.0 always work."
+    if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
+        return f"--host: this machine has no IPv6, so {host} cannot be used."
+    return f"cannot listen on {host} port {port}: {os.strerror(error.errno) if error.errno else error}"

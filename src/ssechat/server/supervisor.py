@@ -1,0 +1,196 @@
+"""`ssechat serve`: the data folder, Redis, the sockets and the workers, from start to end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from ssechat import __version__
+from ssechat.redis.embedded import EmbeddedRedis
+from ssechat.server import KILL_SECONDS
+from ssechat.server.folder import DataFolder
+from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
+from ssechat.server.sockets import ListeningSockets, listen, shown_address
+from ssechat.settings import Settings
+from ssechat.tokens import create_key_file, fingerprint, key_path, read_key_file
+
+log = logging.getLogger(__name__)
+
+# Seconds after which the kernel cuts a connection whose peer acknowledges nothing.
+USER_TIMEOUT = 30.0
+USER_TIMEOUT_MARGIN = 15.0
+
+
+class Supervisor:
+    """The parent process. It serves nothing itself: it starts, watches, restarts and stops what does."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        say: Callable[[str], None],
+        worker_arguments: Sequence[str] = (),
+    ) -> None:
+        """`say` prints a line for the person who started the server."""
+        self._settings = settings
+        self._say = say
+        self._worker_arguments = tuple(worker_arguments)
+        self._grace = settings.drain_seconds + KILL_SECONDS
+        self._folder: DataFolder | None = None
+        self._redis: EmbeddedRedis | None = None
+        self._redis_shown = ""
+        self._sockets: ListeningSockets | None = None
+        self._slots: list[Slot] = []
+        self._keepers: list[asyncio.Task[None]] = []
+        self._rolling: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._had_terminal = os.isatty(0)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; a second SIGINT ends at once.
+
+        SIGHUP replaces the workers; it stops the server when it means that its terminal was closed.
+
+        Raises:
+            SettingsError: the server cannot start as it was told to.
+            WorkerFailed: the workers do not start.
+        """
+        self._catch_signals()
+        life = asyncio.create_task(self._live())
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((life, stop), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (life, stop):
+                task.cancel()
+            ended = await asyncio.gather(life, stop, return_exceptions=True)
+            await self._stop()
+        if isinstance(ended[0], Exception):
+            raise ended[0]
+
+    async def _live(self) -> None:
+        await self._start()
+        self._announce()
+        self._keepers = [asyncio.create_task(slot.keep()) for slot in self._slots]
+        await asyncio.gather(*self._keepers)
+
+    async def _start(self) -> None:
+        settings = self._settings
+        self._folder = await DataFolder.take(settings.data, patience=self._grace + 2)
+        # Before Redis: a taken port is the likeliest mistake, and is known at once.
+        # A slow reader is ours to close, not the kernel's.
+        self._sockets = listen(
+            settings.host,
+            settings.port,
+            settings.workers,
+            user_timeout=max(USER_TIMEOUT, settings.slow_seconds + USER_TIMEOUT_MARGIN),
+        )
+        redis_url = await self._find_redis()
+        if not settings.external_identity:
+            await self._find_key()
+        kind = WorkerKind(
+            settings=settings.model_copy(update={"redis_url": redis_url}),
+            keep_open=(self._folder.lock,),
+            arguments=self._worker_arguments,
+        )
+        self._slots = [Slot(kind, each.fileno(), self._grace) for each in self._sockets.sockets]
+        await self._start_workers()
+
+    async def _find_redis(self) -> str:
+        assert self._folder is not None
+        if self._settings.redis_url is not None:
+            from ssechat.redis.checks import check_redis, shown_url  # redis-py takes a while to import
+
+            facts = await check_redis(self._settings.redis_url, self._settings.redis_timeout)
+            for warning in facts.warnings:
+                log.warning("%s", warning)
+            self._redis_shown = f"{facts.name} {facts.version} at {shown_url(self._settings.redis_url)}"
+            return self._settings.redis_url
+        self._redis = EmbeddedRedis(self._settings.data / "redis", keep_open=(self._folder.lock,))
+        await self._redis.start()
+        self._redis_shown = f"{self._redis.release}, private, in the data folder"
+        return self._redis.url
+
+    async def _find_key(self) -> None:
+        path = key_path(self._settings)
+        create_key_file(path)
+        if self._settings.redis_url is not None:
+            from ssechat.redis.checks import check_key
+
+            await check_key(self._settings.redis_url, fingerprint(read_key_file(path)), self._settings.redis_timeout)
+
+    async def _start_workers(self) -> None:
+        starts = [asyncio.create_task(slot.start()) for slot in self._slots]
+        try:
+            await asyncio.gather(*starts)
+        except BaseException:
+            for start in starts:
+                start.cancel()
+            await asyncio.gather(*starts, return_exceptions=True)
+            raise
+
+    def _announce(self) -> None:
+        assert self._sockets is not None
+        address = self._sockets.address
+        count = self._settings.workers
+        self._say(
+            f"ssechat {__version__} is ready: {shown_address(*address)}\n"
+            f"  data     {self._settings.data}\n"
+            f"  redis    {self._redis_shown}\n"
+            f"  workers  {count}\n"
+            "Ctrl-C stops it."
+        )
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _interrupt(self) -> None:
+        if not self._stopping.is_set():
+            self._stopping.set()
+            return
+        for slot in self._slots:
+            slot.kill()
+
+    def _hang_up(self) -> None:
+        if self._had_terminal and not os.isatty(0):
+            self._stopping.set()
+        elif self._rolling is not None and not self._rolling.done():
+            log.warning("a rolling restart is under way already")
+        elif self._keepers and not self._stopping.is_set():
+            self._rolling = asyncio.create_task(self._replace_workers())
+
+    async def _replace_workers(self) -> None:
+        log.info("rolling restart: replacing %d workers, one by one", len(self._slots))
+        for slot in self._slots:
+            try:
+                await slot.replace()
+            except (WorkerFailed, OSError) as error:
+                log.error("rolling restart given up, the workers that are left go on: %s", error)
+                return
+        log.info("rolling restart done")
+
+    async def _stop(self) -> None:
+        """Workers first, so that their last answers find Redis; then Redis; then the folder is free."""
+        tasks = [task for task in (*self._keepers, self._rolling) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._sockets is not None:
+            self._sockets.close()
+        await asyncio.gather(*(slot.stop() for slot in self._slots))
+        if self._redis is not None:
+            await self._redis.stop()
+        if self._folder is not None:
+            self._folder.release()
+
+
+def print_line(text: str) -> None:
+    """Print at once, also into a pipe; nobody reading it is no reason to stop."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stdout, flush=True)
