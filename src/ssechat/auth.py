@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import NamedTuple
 
-from ssechat.errors import Unauthorized
+from ssechat.errors import NotFound, Unauthorized
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.link import Redis
@@ -63,15 +63,17 @@ class Auth:
     async def sign_in(self, user: UserId) -> str:
         """Begins a session; returns its token."""
         session = secrets.token_hex(16)
-        await self._redis.call(
-            "SET", keys.session(session), user, "EX", int(self._session_lifetime.total_seconds())
-        )
+        await self._redis.call("SET", keys.session(session), user, "EX", int(self._session_lifetime.total_seconds()))
         return self._tokens.mint(user, self._session_lifetime, session)
 
     async def sign_out(self, identity: Identity) -> None:
-        """Ends the session everywhere: its tokens stop counting and its streams end."""
+        """Ends the session everywhere: its tokens stop counting and its streams end.
+
+        Raises:
+            NotFound: `no_session`, for a token that was minted rather than signed in for.
+        """
         if identity.session is None:
-            return
+            raise NotFound("no_session", "This token belongs to no session; it counts until it expires.")
         await self._redis.call("DEL", keys.session(identity.session))
         await self._redis.call("PUBLISH", keys.CONTROL, f"signed_out {identity.session}")
 

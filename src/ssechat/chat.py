@@ -67,9 +67,7 @@ class Chat:
             raise NotFound("unknown_conversation", f"There is no user {other!r} to have it with.")
         return (user,) if other == user else both
 
-    async def send(
-        self, sender: UserId, conversation_id: str, text: str, client_msg_id: str
-    ) -> tuple[bytes, bool]:
+    async def send(self, sender: UserId, conversation_id: str, text: str, client_msg_id: str) -> tuple[bytes, bool]:
         """Appends the message and delivers it to every member.
 
         Returns the message (JSON) and whether it is new; a repeat gives the message as it stands.
@@ -77,9 +75,7 @@ class Chat:
         members = await self.members(sender, conversation_id)
         conversation = ConversationId(conversation_id)
         digest = hashlib.blake2b(json.dumps([conversation_id, text]).encode(), digest_size=16).digest()
-        sent = await self._conversations.append(
-            Draft(conversation, sender, client_msg_id, text, digest, _now())
-        )
+        sent = await self._conversations.append(Draft(conversation, sender, client_msg_id, text, digest, _now()))
         if sent.entry is not None:
             await self._deliver(sent.entry, members)
         elif sent.undelivered:

@@ -182,9 +182,7 @@ class Conversations:
         wanted: dict[ConversationId, list[bytes]] = {}
         for conversation, seq in references:
             wanted.setdefault(conversation, []).append(seq)
-        replies = await self._redis.pipeline(
-            ("HMGET", keys.messages(one), *seqs) for one, seqs in wanted.items()
-        )
+        replies = await self._redis.pipeline(("HMGET", keys.messages(one), *seqs) for one, seqs in wanted.items())
         found = dict(zip(wanted, map(iter, replies), strict=True))
         return [next(found[conversation]) for conversation, _ in references]
 
@@ -218,5 +216,3 @@ def _message_json(draft: Draft) -> tuple[bytes, bytes]:
         "created_at": draft.created_at,
     }
     return frames.encode({"conversation_id": draft.conversation})[:-1] + b',"seq":', b"," + frames.encode(rest)[1:]
-
-

@@ -1,15 +1,15 @@
 """Everything that can go wrong, as one tree.
 
-    ChatError
-    ├── SettingsError            the server was told something it cannot do; it does not start
-    ├── RedisUnavailable         Redis did not answer: the outcome of a change is unknown
-    └── RequestError             the request cannot be met; its `code` is stable and part of the API
-        ├── BadRequest           400, 405, 413, 415, 422
-        ├── Unauthorized         401
-        ├── Forbidden            403
-        ├── NotFound             404
-        ├── Conflict             409
-        └── TooMany              429, 503: try again later
+ChatError
+├── SettingsError            the server was told something it cannot do; it does not start
+├── RedisUnavailable         Redis did not answer: the outcome of a change is unknown
+└── RequestError             the request cannot be met; its `code` is stable and part of the API
+    ├── BadRequest           400, 405, 413, 415, 422
+    ├── Unauthorized         401
+    ├── Forbidden            403
+    ├── NotFound             404
+    ├── Conflict             409
+    └── TooMany              429, 503: try again later
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -36,14 +36,17 @@ STREAMS_PER_DRAIN_SECOND = 1000
 class Hub:
     """User → streams."""
 
-    def __init__(self, inbox: Inbox, auth: Auth, settings: Settings) -> None:
+    def __init__(self, inbox: Inbox, auth: Auth, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         assert settings.redis_url is not None
         self.inbox = inbox
+        self.now = now
+        self._audited_at = now()
         self._auth = auth
         self._settings = settings
         self._streams: dict[bytes, list[Stream]] = {}
         self._count = 0
         self._stalled: set[Stream] = set()
+        self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
         self.subscriptions = Subscriptions(
@@ -56,7 +59,7 @@ class Hub:
     def start(self) -> None:
         """Begins to listen and to sweep. Needs a running loop."""
         self.subscriptions.start()
-        self._run(self._sweep())
+        self._run(self._keep_sweeping())
 
     async def close(self) -> None:
         """Ends every stream and every task."""
@@ -98,9 +101,6 @@ class Hub:
             stream.bye("unavailable")
 
     # What a stream calls.
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
 
     def catch_up(self, stream: Stream) -> None:
         self._run(self._catch_up(stream))
@@ -146,30 +146,38 @@ class Hub:
             if word == "signed_out":
                 self._end_sessions({session})
 
-    def _on_resubscribed(self, channels: list[bytes]) -> None:
-        """What was published while nobody listened is found in the logs."""
-        self._run(self._audit([channel for channel in channels if channel in self._streams]))
+    def _on_resubscribed(self, channel: bytes) -> None:
+        """The connection was lost: what was published while nobody listened is to be found in the logs."""
+        self._unaudited.add(channel)
 
     # What time brings.
 
-    async def _sweep(self) -> None:
-        audited_at = self.now()
+    async def _keep_sweeping(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                for streams in _slices(self._all()):
-                    for stream in streams:
-                        self._look_at(stream)
-                    await asyncio.sleep(0)
-                stalled, self._stalled = self._stalled, set()
-                for stream in stalled:
-                    stream.behind()
-                if self.now() - audited_at >= self._settings.audit_seconds:
-                    audited_at = self.now()
-                    await self._audit(list(self._streams))
-                    await self._audit_sessions()
+                await self.sweep()
             except RedisUnavailable as error:
-                logger.debug("audit put off: %s", error)
+                logger.debug("an audit is put off: %s", error)
+
+    async def sweep(self) -> None:
+        """Pings quiet streams, ends those that are over, and finds what pub/sub lost.
+
+        Raises:
+            RedisUnavailable: Redis cannot be asked; what was to be audited still is.
+        """
+        for streams in _slices(self._all()):
+            for stream in streams:
+                self._look_at(stream)
+            await asyncio.sleep(0)
+        stalled, self._stalled = self._stalled, set()
+        for stream in stalled:
+            stream.behind()
+        if self.now() - self._audited_at >= self._settings.audit_seconds:
+            self._unaudited.update(self._streams)
+            await self._audit_sessions()
+            self._audited_at = self.now()
+        await self._audit()
 
     def _look_at(self, stream: Stream) -> None:
         now = self.now()
@@ -180,9 +188,9 @@ class Hub:
         elif now - stream.touched_at >= self._settings.ping_seconds:
             stream.ping()
 
-    async def _audit(self, channels: Sequence[bytes]) -> None:
+    async def _audit(self) -> None:
         """Finds what pub/sub lost: compares streams with the heads of their inboxes."""
-        for some in _slices(iter(channels)):
+        for some in _slices(iter(list(self._unaudited))):
             present = [channel for channel in some if channel in self._streams]
             users = [UserId(keys.user_of_channel(channel) or "") for channel in present]
             heads = await self.inbox.heads(users)
@@ -193,6 +201,7 @@ class Hub:
                     # than the stream; reading the inbox tells.
                     if n > stream.written or (stream.live and head != stream.cursor):
                         stream.behind()
+            self._unaudited.difference_update(some)
 
     async def _audit_sessions(self) -> None:
         sessions = {stream.identity.session for stream in self._all() if stream.identity.session is not None}

@@ -42,7 +42,12 @@ class Page:
     oldest: str
     events: Sequence[tuple[int, str, bytes]]
     """n, id and chunk of each event, in order."""
-    more: bool
+
+    @property
+    def before_oldest(self) -> str:
+        """Where a reader stands who has nothing of what is kept."""
+        n = entry_number(self.oldest) or 0
+        return f"{n - 1}-0" if self.events else self.head
 
 
 class Inbox:
@@ -125,8 +130,8 @@ class Inbox:
             # Before the first entry there is none to find: there it is the birth tag that must match.
             continuous = cursor == START or (born and (entry_number(first) or 0) <= 1)
         if not continuous:
-            return Page(False, head, first, (), False)
-        return Page(True, head, first, await self._frames(entries[:count]), len(entries) >= count)
+            return Page(False, head, first, ())
+        return Page(True, head, first, await self._frames(entries[:count]))
 
     async def positions(self, user: UserId) -> list[Position]:
         """The user's conversations, the one with the newest event first."""

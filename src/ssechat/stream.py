@@ -7,6 +7,7 @@ drained are all the second; there is no queue.
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Protocol
 
 from ssechat import frames
@@ -16,6 +17,9 @@ from ssechat.tokens import Identity
 
 PAGE = 64
 """Events read at a time: what a reader who is behind costs in memory."""
+
+FIRST_PAGE = 8
+"""Events read at first by one who drained: what does not fit into the buffer has been read in vain."""
 
 RETRY = (1000, 3000)
 """Milliseconds after which a reader comes back from an ordinary loss: random, so that they do not all at once."""
@@ -44,13 +48,16 @@ class Sink(Protocol):
 class Owner(Protocol):
     """Who keeps the streams (the hub)."""
 
-    inbox: Inbox
+    @property
+    def inbox(self) -> Inbox:
+        """The inboxes of all users."""
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The time in seconds, from a clock that never goes back."""
 
     def catch_up(self, stream: "Stream") -> None:
         """Runs `stream.catch_up()` in a task, and again later if Redis is away."""
-
-    def now(self) -> float:
-        """The loop's time, in seconds."""
 
     def closed(self, stream: "Stream") -> None:
         """The stream is no more."""
@@ -209,14 +216,13 @@ class Stream:
     async def _begin_at(self, cursor: str) -> None:
         known = cursor == ALL or entry_number(cursor) is not None
         start = cursor if known and cursor != ALL else START
-        page = await self._owner.inbox.read(self.identity.user, start, PAGE)
+        page = await self._owner.inbox.read(self.identity.user, start, PAGE if known else 1)
         if not known or not page.continuous:
             self._hello(None, resumed=False, missed=0)
             expired = known and _number(cursor) < _number(page.oldest)
             self._reset("expired" if expired else "unknown", page)
         else:
-            self.cursor = start
-            self.written = _number(cursor) if start != START else max(0, _number(page.oldest) - 1)
+            self._stand_at(cursor if cursor != ALL else page.before_oldest)
             missed = _number(page.head) - self.written
             self._hello(None, resumed=True, missed=missed)
             self.owes_caught_up = missed > 0
@@ -228,9 +234,11 @@ class Stream:
 
     async def _read_on(self) -> None:
         """Pages of the inbox, until level, closed, or the buffer is full: then the next drain goes on."""
+        count = FIRST_PAGE
         while not self.closed and self.paused_at is None:
             self.newest = 0  # what is published while the page is read is noted anew
-            page = await self._owner.inbox.read(self.identity.user, self.cursor, PAGE)
+            page = await self._owner.inbox.read(self.identity.user, self.cursor, count)
+            count = min(PAGE, 2 * count)
             if page.continuous:
                 self._write_page(page)
             else:
@@ -241,7 +249,7 @@ class Stream:
                 return
 
     def _is_level(self, page: Page) -> bool:
-        return self.written >= max(self.newest, _number(page.head)) and not page.more and self.paused_at is None
+        return self.written >= max(self.newest, _number(page.head)) and self.paused_at is None
 
     def _go_live(self) -> None:
         self.newest = 0
@@ -254,14 +262,14 @@ class Stream:
         for n, entry, chunk in page.events:
             if self.paused_at is not None:
                 return
-            if self.cursor != START and n != self.written + 1:
+            if n != self.written + 1:
                 self._reset("lost", page)  # the inbox itself has a hole: say so rather than skip it
                 return
             self.written, self.cursor = n, entry
             self._write(chunk)
 
-    def _stand_at(self, head: str) -> None:
-        self.cursor, self.written = head, _number(head)
+    def _stand_at(self, entry: str) -> None:
+        self.cursor, self.written = entry, _number(entry)
 
     def _hello(self, head: str | None, *, resumed: bool, missed: int) -> None:
         data = {"user": self.identity.user, "resumed": resumed, "missed": missed}
@@ -270,6 +278,7 @@ class Stream:
     def _reset(self, reason: str, page: Page) -> None:
         self._stand_at(page.head)
         self.newest = 0
+        self.owes_caught_up = False
         data = {"reason": reason, "oldest": page.oldest, "newest": page.head}
         self._write(frames.event(frames.RESET, data, page.head))
 

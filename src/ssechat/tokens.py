@@ -69,9 +69,7 @@ class Tokens:
             return cls(key, algorithm, audience=settings.jwt_audience, issuer=settings.jwt_issuer)
         if settings.jwt_secret is not None:
             secret = settings.jwt_secret
-            return cls(
-                secret, "HS256", sign_with=secret, audience=settings.jwt_audience, issuer=settings.jwt_issuer
-            )
+            return cls(secret, "HS256", sign_with=secret, audience=settings.jwt_audience, issuer=settings.jwt_issuer)
         secret = read_key_file(key_path(settings))
         return cls(secret, "HS256", sign_with=secret, has_sessions=True)
 

@@ -36,11 +36,11 @@ return 1
 class Users:
     """Who exists, with which password."""
 
-    def __init__(self, redis: Redis, *, anyone_exists: bool) -> None:
+    def __init__(self, redis: Redis, *, anyone_exists: bool, hasher: PasswordHasher | None = None) -> None:
         self._redis = redis
         self._anyone_exists = anyone_exists
         self._known: set[UserId] = set()
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._decoy: str | None = None
         self._pool = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="argon2")
         self._hashing = 0

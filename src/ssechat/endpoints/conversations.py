@@ -40,9 +40,7 @@ class Conversations:
         """`GET`: messages before or after a seq, or the newest."""
         user = (await self._gate.identify(request)).user
         query = parse(HistoryQuery, dict(request.query_params))
-        history = await self._chat.history(
-            user, request.path_params["id"], query.before, query.after, query.limit
-        )
+        history = await self._chat.history(user, request.path_params["id"], query.before, query.after, query.limit)
         has_more = b"true" if history.more else b"false"
         return JSON(b'{"messages":%b,"has_more":%b}' % (_array(history.messages), has_more))
 

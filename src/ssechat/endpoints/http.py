@@ -118,9 +118,7 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
         raise BadRequest("invalid_request", detail, fields=fields) from None
 
 
-def problem(
-    status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any
-) -> Response:
+def problem(status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any) -> Response:
     """An error as application/problem+json (RFC 9457)."""
     headers = {**NO_STORE}
     if status == 401:
@@ -147,7 +145,7 @@ async def on_request_error(_: Request, error: Exception) -> Response:
 
 async def on_redis_unavailable(request: Request, error: Exception) -> Response:
     """Redis is away: the outcome of a change is unknown, and the same request may be repeated."""
-    logger.warning("%s answered 503: %s", request.method, error)
+    logger.debug("%s answered 503: %s", request.method, error)
     detail = "The server cannot reach its storage. Repeat the request, a message with the same client_msg_id."
     return problem(503, "unavailable", detail, retry_after=1)
 
@@ -172,4 +170,3 @@ HANDLERS: Mapping[Any, Any] = {
     HTTPException: on_http_exception,
     Exception: on_bug,
 }
-

@@ -1,0 +1,115 @@
+"""Was every acknowledged message delivered exactly once, and in order, to both who are in the conversation?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from .senders import Send
+from .streams import Arrival, Received
+
+MOST_EXAMPLES = 5
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How many deliveries were not as promised. A message has one delivery on the stream of each of the two."""
+
+    lost: int = 0
+    """Acknowledged, but not on the stream."""
+    doubled: int = 0
+    """On the stream once more."""
+    misordered: int = 0
+    """Not the next one of its inbox or of its conversation, or not where the acknowledgement said."""
+    unexpected: int = 0
+    """Answers other than 201, or none; streams that were reset or ended."""
+    examples: list[str] = field(default_factory=list)
+    """What some of these were."""
+
+    @property
+    def good(self) -> bool:
+        """Whether there is nothing to complain of."""
+        return not (self.lost or self.doubled or self.misordered or self.unexpected)
+
+    def _note(self, text: str) -> None:
+        if len(self.examples) < MOST_EXAMPLES:
+            self.examples.append(text)
+
+    def lose(self, send: Send, user: str) -> None:
+        self.lost += 1
+        self._note(f"lost: message {send.number} ({send.conversation} seq {send.seq}) on {user}'s stream")
+
+    def double(self, arrival: Arrival, user: str) -> None:
+        self.doubled += 1
+        self._note(f"doubled: message {arrival.number} on {user}'s stream")
+
+    def misorder(self, arrival: Arrival, user: str, expected: str) -> None:
+        self.misordered += 1
+        self._note(
+            f"misordered: message {arrival.number} on {user}'s stream has n {arrival.n} and "
+            f"seq {arrival.seq} of {arrival.conversation}, expected {expected}"
+        )
+
+    def wonder(self, text: str) -> None:
+        self.unexpected += 1
+        self._note(f"unexpected: {text}")
+
+
+def judge(sends: Iterable[Send], streams: Sequence[Received]) -> Verdict:
+    """Compares what was acknowledged with what came. Every user has one stream, and was new before it."""
+    verdict = Verdict()
+    by_number = {send.number: send for send in sends}
+    seen = {stream.user: _read(stream, by_number, verdict) for stream in streams}
+    for send in by_number.values():
+        if send.status != 201:
+            verdict.wonder(f"message {send.number} was answered {send.status}: {send.answer[-200:]}")
+            continue
+        for user in (send.sender, send.recipient):
+            if user in seen and send.number not in seen[user]:
+                verdict.lose(send, user)
+    return verdict
+
+
+def _read(stream: Received, sends: dict[int, Send], verdict: Verdict) -> set[int]:
+    """Goes through a stream in its order; returns the numbers of the messages on it."""
+    for name in stream.others:
+        verdict.wonder(f"{name} on {stream.user}'s stream")
+    numbers: set[int] = set()
+    seqs: dict[str, int] = {}
+    n = stream.head
+    for arrival in stream.messages:
+        send = sends.get(arrival.number)
+        if arrival.number in numbers:
+            verdict.double(arrival, stream.user)
+            continue
+        numbers.add(arrival.number)
+        seq = seqs.get(arrival.conversation, 0) + 1
+        place = (arrival.conversation, arrival.seq)
+        if send is None or stream.user not in (send.sender, send.recipient):
+            verdict.wonder(f"message {arrival.number} on {stream.user}'s stream, to whom nobody sent it")
+        elif arrival.n != n + 1 or arrival.seq != seq:
+            verdict.misorder(arrival, stream.user, f"n {n + 1} and seq {seq}")
+        elif send.status == 201 and place != (send.conversation, send.seq):
+            verdict.misorder(arrival, stream.user, f"seq {send.seq} of {send.conversation}")
+        n, seqs[arrival.conversation] = arrival.n, arrival.seq
+    return numbers
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The nearest-rank percentile of sorted values; 0 when there are none."""
+    if not values:
+        return 0.0
+    return values[min(len(values) - 1, int(len(values) * percent / 100))]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long something took, in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, nanoseconds: Iterable[int]) -> "Latency":
+        """The percentiles of some durations."""
+        values = sorted(duration / 1e6 for duration in nanoseconds)
+        return cls(*(percentile(values, percent) for percent in (50, 95, 99)))

@@ -1,0 +1,44 @@
+"""What a stream brought: chunked transfer coding (RFC 9112 §7.1) of Server-Sent Events (WHATWG HTML §9.2.6)."""
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, and when its last byte was read (nanoseconds of the monotonic clock)."""
+
+    name: str
+    id: str
+    data: Any
+    arrived_at: int
+
+
+def parse(parts: Sequence[bytes], arrivals: Sequence[int]) -> Iterator[Event]:
+    """The events of one response. `parts` are the bytes as they were read, `arrivals` when each was."""
+    everything = b"".join(parts)
+    ends = list(accumulate(len(part) for part in parts))
+    position = everything.find(b"\r\n\r\n") + 4
+    while (line_end := everything.find(b"\r\n", position)) >= 0:
+        size = int(everything[position:line_end], 16)
+        end = line_end + 2 + size
+        if size == 0 or end > len(everything):
+            return
+        arrived_at = arrivals[bisect_left(ends, end)]
+        # The server puts whole frames into a chunk.
+        for frame in everything[line_end + 2 : end].decode().split("\n\n"):
+            event = _event(frame, arrived_at)
+            if event is not None:
+                yield event
+        position = end + 2
+
+
+def _event(frame: str, arrived_at: int) -> Event | None:
+    fields = dict(line.partition(": ")[::2] for line in frame.split("\n") if line)
+    if "data" not in fields:
+        return None
+    return Event(fields.get("event", "message"), fields.get("id", ""), json.loads(fields["data"]), arrived_at)

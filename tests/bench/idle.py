@@ -1,0 +1,123 @@
+"""Memory per idle stream, and the same of servers of other kinds beside it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from . import processes, streams
+from .dialects import Dialect
+from .errors import BenchError
+from .generator import Crew
+from .peers import PATH, PEERS
+from .processes import Memory
+from .progress import Progress
+from .server import Peer, Ssechat, Subject
+from .streams import OPEN_SECONDS, StreamHolder, StreamPlan, check_descriptors, open_streams
+
+WARM_UP = 16
+"""Streams opened and closed before: what a server loads and keeps with the first of them is not per stream."""
+
+SETTLE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class IdleOptions:
+    """What to measure."""
+
+    streams: int
+    workers: int
+    clients: int
+    """Client processes."""
+    peers: Sequence[str]
+    peer_streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdleFigures:
+    """What one server took for its idle streams."""
+
+    server: str
+    workers: int
+    streams: int
+    opened_a_second: float
+    before: Memory
+    """Of all its workers, in bytes, when it had started and a few streams had come and gone."""
+    after: Memory
+    """The same with all streams open."""
+    redis_growth: Memory
+    """By how much its Redis grew, in bytes."""
+    complaints: list[str] = field(default_factory=list)
+    """Lines of its log that are warnings or worse."""
+
+    @property
+    def bytes_each(self) -> float:
+        """Bytes of process memory (PSS) per stream."""
+        return (self.after.pss - self.before.pss) / self.streams
+
+    @property
+    def private_bytes_each(self) -> float:
+        """Bytes of private process memory per stream."""
+        return (self.after.private - self.before.private) / self.streams
+
+    @property
+    def redis_bytes_each(self) -> float:
+        """Bytes of Redis's memory (PSS) per stream."""
+        return self.redis_growth.pss / self.streams
+
+
+def measure_idle(options: IdleOptions, progress: Progress) -> list[IdleFigures]:
+    """ssechat, then the peers, one after the other.
+
+    Raises:
+        BenchError: a server does not start or loses streams, or the descriptors do not suffice.
+    """
+    unknown = set(options.peers) - set(PEERS)
+    assert not unknown, unknown
+    check_descriptors(options.streams, options.workers, options.clients)
+    if options.peers:
+        check_descriptors(options.peer_streams, 1, options.clients)
+    with Ssechat(options.workers) as server:
+        dialect = Dialect("/v1/events", data=server.data)
+        figures = [_measure(server, dialect, options.streams, options.clients, progress)]
+    for name in options.peers:
+        with Peer(name) as peer:
+            dialect = Dialect(PATH, websocket=name == "websocket")
+            figures.append(_measure(peer, dialect, options.peer_streams, options.clients, progress))
+    return figures
+
+
+def _measure(server: Subject, dialect: Dialect, count: int, clients: int, progress: Progress) -> IdleFigures:
+    plans = [StreamPlan(server.address, dialect, keep=False) for _ in range(clients)]
+    with Crew(StreamHolder, plans) as crew:
+        open_streams(crew, clients, WARM_UP, first=count)
+        crew.tell("close")
+        crew.gather(OPEN_SECONDS)
+        time.sleep(1)
+        workers, redis = server.workers, server.redis
+        before, redis_before = processes.memory(workers), processes.memory(redis)
+        began = time.monotonic()
+        open_streams(
+            crew,
+            clients,
+            count,
+            tick=lambda: progress.show(f"{server.name}: {crew.gauge(streams.OPENED):,} of {count:,} streams open"),
+        )
+        took = time.monotonic() - began
+        progress.wait(SETTLE_SECONDS, lambda left: f"{server.name}: settling, {left:.0f} s")
+        crew.check()
+        after, redis_after = processes.memory(workers), processes.memory(redis)
+        ended = crew.gauge(streams.ENDED)
+        crew.tell("close")
+        crew.gather(OPEN_SECONDS)
+    if ended:
+        raise BenchError(f"{server.name} ended {ended:,} of {count:,} idle streams: {server.complaints[-3:]}")
+    return IdleFigures(
+        server=server.name,
+        workers=len(workers),
+        streams=count,
+        opened_a_second=count / took,
+        before=before,
+        after=after,
+        redis_growth=redis_after - redis_before,
+        complaints=server.complaints,
+    )

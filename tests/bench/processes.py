@@ -1,0 +1,115 @@
+"""What Linux tells of processes: memory, CPU time, children, descriptors (proc(5))."""
+
+import os
+import resource
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import BenchError
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of some processes, in bytes. What the kernel keeps for their sockets is not in it."""
+
+    pss: int = 0
+    """Proportional set size: a page that k processes share counts as 1/k."""
+    private: int = 0
+    """Pages that no other process has."""
+
+    def __add__(self, other: "Memory") -> "Memory":
+        return Memory(self.pss + other.pss, self.private + other.private)
+
+    def __sub__(self, other: "Memory") -> "Memory":
+        return Memory(self.pss - other.pss, self.private - other.private)
+
+
+def memory(pids: Iterable[int]) -> Memory:
+    """Memory of these processes, summed.
+
+    Raises:
+        BenchError: one has ended.
+    """
+    return sum((_memory(pid) for pid in pids), Memory())
+
+
+def _memory(pid: int) -> Memory:
+    sizes = {}
+    for line in _read(pid, "smaps_rollup").splitlines()[1:]:
+        name, _, size = line.partition(":")
+        sizes[name] = int(size.split()[0]) * 1024
+    return Memory(sizes["Pss"], sizes["Private_Clean"] + sizes["Private_Dirty"])
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """CPU time, user and system, that these processes have used since they began. Steps of 10 ms.
+
+    Raises:
+        BenchError: one has ended.
+    """
+    ticks = 0
+    for pid in pids:
+        # The second field is a name in parentheses, which may hold anything.
+        fields = _read(pid, "stat").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
+
+
+def machine_seconds() -> float:
+    """CPU time that all programs of this machine have used since it was started, on all cores."""
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(
+        int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq) / TICKS
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        raise BenchError(f"process {pid} of the server has ended during the measurement") from None
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes that this one has started, directly or not, and that still run."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = [int(child) for child in task.read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for child in children:
+            found += [child, *descendants(child)]
+    return found
+
+
+def command(pid: int) -> str:
+    """A process's command line; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def raise_descriptor_limit() -> int:
+    """Raise this process's soft limit of file descriptors, which its children inherit; returns the limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def check_descriptors(what: str, needed: int, remedy: str) -> None:
+    """Whether a process may hold as many file descriptors as it will need.
+
+    Raises:
+        BenchError: it may not.
+    """
+    limit = raise_descriptor_limit()
+    if needed > limit:
+        raise BenchError(
+            f"{what} needs about {needed:,} file descriptors in one process, and the limit here is {limit:,}: "
+            f"{remedy}, ask for fewer streams, or raise the limit (ulimit -Hn, as root)."
+        )

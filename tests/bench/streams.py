@@ -1,0 +1,231 @@
+"""Client processes that hold streams: open them, keep what they bring, and say when it came."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import ceil
+from multiprocessing.connection import Connection
+from socket import SO_ERROR, SOL_SOCKET, socket
+
+from . import processes
+from .dialects import Dialect, Requests, user_name
+from .errors import BenchError
+from .events import parse
+from .generator import READ, WRITE, Crew, Gauges, Player, open_socket
+
+OPENED, ENDED, ARRIVED = 0, 1, 2
+"""Gauges: streams that were greeted, streams that ended, messages (roughly: one that is split is missed)."""
+
+OPEN_SECONDS = 300.0
+SPARE_DESCRIPTORS = 200
+SKEW = 1.2
+"""How many more streams than its share a worker may get."""
+
+AT_ONCE = 128
+"""Streams that one process is opening at a time."""
+
+HELLO = b"hello"
+MESSAGE = b"\nevent: message\n"
+BIGGEST_READ = 65536
+ACCEPTED = (b"HTTP/1.1 200", b"HTTP/1.1 101")
+
+# RFC 6455 §5.5.2: who does not answer pings is cut off.
+WEBSOCKET_PING = 0x89
+WEBSOCKET_PONG = 0x8A
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """Where streams are opened, and how."""
+
+    address: tuple[str, int]
+    dialect: Dialect
+    keep: bool
+    """Whether to keep what they bring after the greeting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that came on a stream."""
+
+    number: int
+    """Its client_msg_id."""
+    n: int
+    """The number in its event's id."""
+    conversation: str
+    seq: int
+    at: int
+    """When it was read: nanoseconds of the monotonic clock, which all processes share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """All that came on one user's stream."""
+
+    user: str
+    head: int
+    """The number in the id that the stream began at: the first message's is one more."""
+    messages: list[Arrival]
+    others: list[str] = field(default_factory=list)
+    """Names of events that do not belong to an ordinary run, such as `reset` and `bye`."""
+
+
+class StreamHolder(Player):
+    """A client process that holds streams."""
+
+    def __init__(self, control: Connection, gauges: Gauges, plan: StreamPlan) -> None:
+        super().__init__(control, gauges)
+        self.commands = {"open": self._open, "collect": self._collect, "close": self._close}
+        self.plan = plan
+        self.requests = Requests(plan.dialect, plan.address)
+        self.opened = self.ended = self.arrived = 0
+        self._streams: list[_Stream] = []
+        self._unopened: Iterator[int] = iter(())
+        self._opening = 0
+
+    def show(self) -> None:
+        self.gauges[OPENED] = self.opened
+        self.gauges[ENDED] = self.ended
+        self.gauges[ARRIVED] = self.arrived
+
+    def _open(self, first: int, count: int) -> None:
+        """Open a stream for each of these users; reply when the last one was greeted."""
+        self._unopened = iter(range(first, first + count))
+        for _ in range(AT_ONCE):
+            self._open_next()
+        if not self._opening:
+            self.reply(self.opened)
+
+    def _open_next(self) -> None:
+        user = next(self._unopened, None)
+        if user is not None:
+            self._opening += 1
+            self._streams.append(_Stream(self, user))
+
+    def greeted(self) -> None:
+        """A stream is open: on to the next one."""
+        self.opened += 1
+        self._opening -= 1
+        self._open_next()
+        if not self._opening:
+            self.reply(self.opened)
+
+    def _collect(self) -> None:
+        """Reply with what came on each stream."""
+        self.reply([stream.received() for stream in self._streams])
+
+    def _close(self) -> None:
+        """Close all streams."""
+        for stream in self._streams:
+            stream.close()
+        self._streams.clear()
+        self.opened = self.ended = 0
+        self.reply(None)
+
+
+class _Stream:
+    __slots__ = ("_arrivals", "_handle", "_holder", "_parts", "_user")
+
+    def __init__(self, holder: StreamHolder, user: int) -> None:
+        self._holder = holder
+        self._user = user
+        self._parts: list[bytes] = []
+        self._arrivals: list[int] = []
+        self._handle: socket | None = open_socket(holder.plan.address, user)
+        holder.watch(self._handle.fileno(), WRITE, self._connected)
+
+    def _connected(self) -> None:
+        assert self._handle is not None
+        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
+        if error:
+            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
+        self._handle.send(self._holder.requests.stream(self._user))
+        self._holder.change(self._handle.fileno(), READ, self._greeting)
+
+    def _greeting(self) -> None:
+        assert self._handle is not None
+        part = self._handle.recv(BIGGEST_READ)
+        self._parts.append(part)
+        self._arrivals.append(time.monotonic_ns())
+        so_far = b"".join(self._parts)
+        if not part or not so_far.startswith(ACCEPTED):
+            raise BenchError(f"the server refused a stream: {so_far[:300].decode(errors='replace')}")
+        if HELLO in so_far:
+            keep = self._holder.plan.keep
+            self._holder.change(self._handle.fileno(), READ, self._readable if keep else self._unread)
+            if not keep:
+                self._parts.clear()
+                self._arrivals.clear()
+            self._holder.greeted()
+
+    def _readable(self) -> None:
+        # The hot path: one read, one look at the clock, and nothing parsed.
+        assert self._handle is not None
+        part = self._handle.recv(BIGGEST_READ)
+        self._arrivals.append(time.monotonic_ns())
+        self._parts.append(part)
+        self._holder.arrived += part.count(MESSAGE)
+        if not part:
+            self._ended()
+
+    def _unread(self) -> None:
+        assert self._handle is not None
+        part = self._handle.recv(BIGGEST_READ)
+        if not part:
+            self._ended()
+        elif self._holder.plan.dialect.websocket and part[0] == WEBSOCKET_PING:
+            # The mask is zero, so the payload goes back as it came.
+            self._handle.send(bytes([WEBSOCKET_PONG, 0x80 | part[1], 0, 0, 0, 0]) + part[2 : 2 + part[1]])
+
+    def _ended(self) -> None:
+        self._holder.ended += 1
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, if it is still there."""
+        if self._handle is not None:
+            self._holder.unwatch(self._handle.fileno())
+            self._handle.close()
+            self._handle = None
+
+    def received(self) -> Received:
+        """What came, parsed."""
+        head, messages, others = 0, [], []
+        for event in parse(self._parts, self._arrivals):
+            if event.name == "message":
+                data = event.data
+                number = int(data["client_msg_id"])
+                arrival = Arrival(number, _n(event.id), data["conversation_id"], data["seq"], event.arrived_at)
+                messages.append(arrival)
+            elif event.name == "hello":
+                head = _n(event.id)
+            elif event.name != "ping":
+                others.append(event.name)
+        if self._handle is None:
+            others.append("(end of the stream)")
+        return Received(user_name(self._user), head, messages, others)
+
+
+def _n(event_id: str) -> int:
+    return int(event_id.partition("-")[0])
+
+
+def check_descriptors(count: int, workers: int, clients: int) -> None:
+    """Whether clients and workers may hold this many streams.
+
+    Raises:
+        BenchError: they may not.
+    """
+    here = ceil(count / clients) + SPARE_DESCRIPTORS
+    processes.check_descriptors(f"{count:,} streams in {clients} client processes", here, "use more of these")
+    there = ceil(count / workers * (SKEW if workers > 1 else 1)) + SPARE_DESCRIPTORS
+    processes.check_descriptors(f"{count:,} streams at {workers} workers", there, "give more --workers")
+
+
+def open_streams(crew: Crew, clients: int, count: int, first: int = 0, tick: Callable[[], None] = lambda: None) -> None:
+    """Has the crew open a stream for each of `count` users, and waits until all were greeted."""
+    edges = [first + count * client // clients for client in range(clients + 1)]
+    crew.tell_each("open", [(edge, end - edge) for edge, end in pairwise(edges)])
+    crew.gather(OPEN_SECONDS, tick)

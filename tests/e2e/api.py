@@ -1,0 +1,392 @@
+"""What the end-to-end tests share: servers, people, streams, and raw requests."""
+
+import contextlib
+import http.client
+import itertools
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import httpx
+import jwt
+import psutil
+
+from serving import Server, redis_binaries
+
+SERIES = tuple(sorted(redis_binaries(), reverse=True))
+"""The Redis releases that this machine has: "7.0", "6.2"."""
+
+HOST = "127.0.0.1"
+PATIENCE = 10.0
+"""Seconds after which something that should have happened has not."""
+
+_numbers = itertools.count(1)
+
+
+def search_path(folder: Path, series: str) -> Mapping[str, str]:
+    """An environment whose PATH has only the redis-server of this series."""
+    programs = folder / f"redis-{series}"
+    programs.mkdir(exist_ok=True)
+    link = programs / "redis-server"
+    if not link.is_symlink():
+        link.symlink_to(redis_binaries()[series])
+    return {"PATH": str(programs)}
+
+
+def serve(folder: Path, *arguments: str, series: str = SERIES[0], **environment: str) -> Server:
+    """A server with two workers on the private Redis of this series; its data is below `folder`."""
+    extra = {**search_path(folder, series), **environment}
+    return Server(folder / "data", "--workers", "2", *arguments, extra_environment=extra)
+
+
+def fresh(name: str) -> str:
+    """A user id that no other test has."""
+    return f"{name}.{next(_numbers)}"
+
+
+def key(server: Server) -> str:
+    """The key that signs the server's tokens."""
+    return (server.data / "jwt.key").read_text().strip()
+
+
+def mint(server: Server, user: str, seconds: float = 3600) -> str:
+    """A token for this user, as `ssechat token` makes it."""
+    return jwt.encode({"sub": user, "exp": time.time() + seconds}, key(server), algorithm="HS256")
+
+
+def direct(one: str, other: str) -> str:
+    """The id of the conversation of these two."""
+    return ":".join(("dm", *sorted((one, other))))
+
+
+def client_port(answer: httpx.Response) -> int:
+    """Our port of the connection on which this answer came."""
+    address = answer.extensions["network_stream"].get_extra_info("client_addr")
+    return int(address[1])
+
+
+def worker_of(server: Server, port: int) -> psutil.Process:
+    """The worker that has accepted the connection from our `port`.
+
+    Raises:
+        LookupError: none has.
+    """
+    for worker in server.workers():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for connection in worker.net_connections("tcp"):
+                if connection.raddr and connection.raddr.port == port:
+                    return worker
+    raise LookupError(f"no worker has a connection from port {port}")
+
+
+class Person:
+    """A user with a connection of their own."""
+
+    def __init__(self, server: Server, user: str, token: str | None = None) -> None:
+        self.server = server
+        self.user = user
+        self.token = token if token is not None else mint(server, user)
+        self.http = self._connection()
+
+    def _connection(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.server.url,
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=20,
+            trust_env=False,
+            verify=False,
+            limits=httpx.Limits(max_connections=1),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+
+    def on(self, worker: psutil.Process) -> Self:
+        """Connects again until it is this worker that has the connection, which is then kept."""
+        for _ in range(100):
+            answer = self.http.get("/healthz/live")
+            if worker_of(self.server, client_port(answer)).pid == worker.pid:
+                return self
+            self.http.close()
+            self.http = self._connection()
+        raise AssertionError("the other worker gets all connections")
+
+    def post(self, text: str, to: str, client_msg_id: str | None = None) -> httpx.Response:
+        """Sends to a user; the answer, whatever it is."""
+        body = {"to": to, "text": text}
+        if client_msg_id is not None:
+            body["client_msg_id"] = client_msg_id
+        return self.http.post("/v1/messages", json=body)
+
+    def say(self, text: str, to: str, client_msg_id: str | None = None) -> dict[str, Any]:
+        """Sends to a user; the message."""
+        answer = self.post(text, to, client_msg_id)
+        assert answer.status_code == 201, answer.text
+        message: dict[str, Any] = answer.json()
+        return message
+
+    def history(self, other: str, **query: int) -> list[dict[str, Any]]:
+        """What was said with another user."""
+        answer = self.http.get(f"/v1/conversations/{direct(self.user, other)}/messages", params=query)
+        assert answer.status_code == 200, answer.text
+        messages: list[dict[str, Any]] = answer.json()["messages"]
+        return messages
+
+    def listen(self, cursor: str | None = None, **options: Any) -> "Reader":
+        """A stream."""
+        return Reader(self.server, self.token, cursor=cursor, **options)
+
+    def listen_on(self, worker: psutil.Process, cursor: str | None = None) -> "Reader":
+        """A stream that this worker holds."""
+        for _ in range(100):
+            reader = self.listen(cursor)
+            if worker_of(self.server, reader.port).pid == worker.pid:
+                return reader
+            reader.close()
+        raise AssertionError("the other worker gets all streams")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a stream. `id` is None when it had none of its own."""
+
+    name: str
+    id: str | None
+    data: Any
+    retry: int | None = None
+
+
+class Frames:
+    """Parses an event stream (WHATWG HTML §9.2.6), more strictly than a browser does."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[str] = []
+        self.retry: int | None = None
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """The events that these bytes complete."""
+        # A lone \r ends a line as well: a text that could smuggle one in would show here.
+        *lines, self._rest = re.split(rb"\r\n|\n|\r", self._rest + data)
+        for line in lines:
+            if line:
+                self._lines.append(line.decode())
+            elif self._lines:
+                event = self._event(self._lines)
+                self._lines = []
+                if event is not None:
+                    yield event
+
+    def _event(self, lines: Sequence[str]) -> Event | None:
+        fields: dict[str, str] = {}
+        for line in lines:
+            name, colon, value = line.partition(": ")
+            assert colon, line
+            assert name in ("event", "id", "data", "retry"), line
+            assert name not in fields, lines
+            fields[name] = value
+        retry = int(fields["retry"]) if "retry" in fields else None
+        if retry is not None:
+            self.retry = retry
+        if "data" not in fields:
+            return None
+        return Event(fields["event"], fields.get("id"), json.loads(fields["data"]), retry)
+
+
+class Reader:
+    """A stream, read in a thread. As a context manager it is closed at the end."""
+
+    def __init__(
+        self,
+        server: Server,
+        token: str | None,
+        *,
+        cursor: str | None = None,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        expect: int = 200,
+    ) -> None:
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        if cursor is not None:
+            sent["Last-Event-ID"] = cursor
+        self._connection = http.client.HTTPConnection(HOST, server.port, timeout=30)
+        self._connection.connect()
+        self._socket: socket.socket = self._connection.sock
+        self.port: int = self._socket.getsockname()[1]
+        self.events: list[Event] = []
+        self.ended = ""
+        """"" while it is open, "clean" after a proper end, else what broke."""
+        self._frames = Frames()
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        try:
+            self._connection.request("GET", f"/v1/events{query}", headers=sent)
+            self.response = self._connection.getresponse()
+            self.status = self.response.status
+            assert self.status == expect, (self.status, self.response.read())
+            if expect == 200:
+                self._thread.start()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self) -> None:
+        how = "clean"
+        try:
+            while data := self.response.read1(65536):
+                found = list(self._frames.feed(data))
+                with self._changed:
+                    self.events += found
+                    self._changed.notify_all()
+        except (OSError, http.client.HTTPException, ValueError, AssertionError) as error:
+            how = repr(error)
+        with self._changed:
+            self.ended = how
+            self._changed.notify_all()
+
+    @property
+    def retry(self) -> int | None:
+        """The last `retry:`, in milliseconds."""
+        return self._frames.retry
+
+    @property
+    def cursor(self) -> str:
+        """The last id seen: what the client comes back with."""
+        return next(event.id for event in reversed(self.events) if event.id is not None)
+
+    def until(self, condition: Callable[[Self], object], seconds: float = PATIENCE) -> Self:
+        """Waits until what has come fulfils the condition.
+
+        Raises:
+            AssertionError: it has not; the text has what came instead.
+        """
+        with self._changed:
+            done = self._changed.wait_for(lambda: condition(self), seconds)
+        assert done, f"not so after {seconds:g} s; ended: {self.ended!r}; last events: {self.events[-5:]}"
+        return self
+
+    def named(self, name: str) -> list[Event]:
+        """The events with this name so far."""
+        return [event for event in self.events if event.name == name]
+
+    def first(self, name: str, seconds: float = PATIENCE) -> Event:
+        """The first event with this name; waits for it."""
+        self.until(lambda it: it.named(name), seconds)
+        return self.named(name)[0]
+
+    def live(self) -> Self:
+        """Waits until it has been greeted, and is level with what it missed."""
+        hello = self.first("hello")
+        if hello.data["resumed"] and hello.data["missed"]:
+            self.first("caught_up")
+        return self
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the messages so far."""
+        return [event.data["text"] for event in self.named("message")]
+
+    def messages(self, count: int, seconds: float = PATIENCE) -> list[dict[str, Any]]:
+        """Exactly this many messages; waits for them."""
+        self.until(lambda it: len(it.named("message")) >= count or it.ended, seconds)
+        found = [event.data for event in self.named("message")]
+        assert len(found) == count, (len(found), count, self.ended, self.events[-3:])
+        return found
+
+    def wait_end(self, seconds: float = PATIENCE) -> str:
+        """Waits until it has ended; how."""
+        self.until(lambda it: it.ended, seconds)
+        return self.ended
+
+    def close(self) -> None:
+        """Goes away, as a browser does."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        if self._thread.ident is not None:
+            self._thread.join(10)
+        self.response.close()
+        self._connection.close()
+        self._socket.close()
+
+
+def pull(pipe: IO[bytes], frames: Frames, events: list[Event], condition: Callable[[], object]) -> None:
+    """Reads a program's output into events until the condition holds.
+
+    Raises:
+        AssertionError: the program has ended first.
+    """
+    while not condition():
+        line = pipe.readline()
+        assert line, events
+        events += frames.feed(line)
+
+
+def numbers(events: Sequence[Event]) -> list[int]:
+    """The n of each durable event."""
+    return [int(event.id.partition("-")[0]) for event in events if event.id is not None and event.name == "message"]
+
+
+def exchange(server: Server, request: bytes, seconds: float = PATIENCE) -> bytes:
+    """What comes back for these bytes until the server closes; the request should ask it to."""
+    with socket.create_connection((HOST, server.port), timeout=seconds) as connection:
+        got = b""
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            while data := connection.recv(65536):
+                got += data
+        return got
+
+
+def request_bytes(
+    method: str, target: str, *headers: str | bytes, body: bytes | None = None, version: str = "1.1"
+) -> bytes:
+    """A request, byte for byte, that closes the connection; content-length comes by itself."""
+    lines = [f"{method} {target} HTTP/{version}".encode("latin-1"), b"Host: chat.example", b"Connection: close"]
+    lines += [header if isinstance(header, bytes) else header.encode("latin-1") for header in headers]
+    if body is not None:
+        lines.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + (body or b"")
+
+
+def status(answer: bytes) -> int:
+    """The status of a raw answer; 0 when there is none."""
+    found = re.match(rb"HTTP/1\.[01] (\d{3})", answer)
+    return int(found[1]) if found else 0
+
+
+def problem(answer: httpx.Response, expected: int, code: str) -> dict[str, Any]:
+    """The problem (RFC 9457) that this answer must be."""
+    assert answer.status_code == expected, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    content: dict[str, Any] = answer.json()
+    assert content["code"] == code, content
+    assert content["status"] == expected
+    assert content["type"] == "about:blank"
+    assert content["title"]
+    assert content["detail"]
+    if expected == 401:
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    return content

@@ -1,0 +1,426 @@
+"""Receiving: one stream, its cursor, and what it says of itself."""
+
+import contextlib
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from e2e.api import (
+    HOST,
+    PATIENCE,
+    SERIES,
+    Event,
+    Frames,
+    Person,
+    Reader,
+    exchange,
+    fresh,
+    numbers,
+    problem,
+    pull,
+    request_bytes,
+    serve,
+)
+from serving import Server, until
+
+INBOX_LIMIT = 100
+STREAMS = 4
+
+
+@pytest.fixture(scope="module", params=SERIES[:1])
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("streams")
+    options = {
+        "--ping-seconds": 0.5,
+        "--audit-seconds": 2,
+        "--drain-seconds": 0,
+        "--inbox-limit": INBOX_LIMIT,
+        "--streams-per-user": STREAMS,
+        "--stream-buffer": 4096,
+    }
+    arguments = [str(word) for option in options.items() for word in option]
+    with serve(folder, *arguments, series=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def alice(server: Server) -> Iterator[Person]:
+    with Person(server, fresh("alice")) as person:
+        yield person
+
+
+@pytest.fixture
+def bob(server: Server) -> Iterator[Person]:
+    """Somebody who exists."""
+    with Person(server, fresh("bob")) as person:
+        assert person.http.get("/v1/session").status_code == 200
+        yield person
+
+
+def head_of(server: Server, *headers: str, version: str = "1.1", method: str = "GET") -> tuple[str, dict[str, str]]:
+    """Status line and headers of a stream."""
+    with socket.create_connection((HOST, server.port), timeout=PATIENCE) as connection:
+        lines = [f"{method} /v1/events HTTP/{version}", "Host: chat.example", *headers]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += connection.recv(65536)
+    first, *rest = got.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    fields = [line.split(": ", 1) for line in rest]
+    assert len({name for name, _ in fields}) == len(fields)
+    return first, {name.lower(): value for name, value in fields}
+
+
+def test_a_stream_has_exactly_the_headers_that_it_needs(server: Server, alice: Person) -> None:
+    first, headers = head_of(server, f"Authorization: Bearer {alice.token}")
+    assert first == "HTTP/1.1 200 OK"
+    assert headers.pop("date")
+    assert headers == {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store, no-transform",
+        "x-accel-buffering": "no",
+        "transfer-encoding": "chunked",
+    }
+
+
+def test_head_asks_for_the_headers_and_holds_no_stream(server: Server, alice: Person) -> None:
+    for _ in range(3 * STREAMS):
+        answer = alice.http.head("/v1/events")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert answer.headers["cache-control"] == "no-store, no-transform"
+        assert answer.content == b""
+    unknown = request_bytes("HEAD", "/v1/events")
+    assert exchange(server, unknown).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_fresh_stream_is_greeted_with_the_head_and_gets_only_what_comes_after(alice: Person, bob: Person) -> None:
+    alice.say("before", bob.user)
+    with bob.listen() as stream:
+        hello = stream.first("hello")
+        assert hello.data == {"user": bob.user, "resumed": False, "missed": 0}
+        assert hello.id is not None
+        assert hello.id.startswith("1-")
+        assert stream.retry is not None
+        assert 1000 <= stream.retry <= 3000
+        sent = alice.say("after", bob.user)
+        assert stream.messages(1) == [sent]
+        assert [event.name for event in stream.events if event.name != "ping"] == ["hello", "message"]
+        assert numbers(stream.events) == [2]
+
+
+@pytest.mark.parametrize("server", SERIES, indirect=True)
+def test_the_cursor_of_an_empty_inbox_stays_valid_when_messages_have_arrived(alice: Person, bob: Person) -> None:
+    with bob.listen() as stream:
+        empty = stream.first("hello").id
+    assert empty is not None
+    assert empty.startswith("0-")
+    with bob.listen(empty) as stream:
+        assert stream.first("hello").data == {"user": bob.user, "resumed": True, "missed": 0}
+    for number in range(3):
+        alice.say(str(number), bob.user)
+    with bob.listen(empty) as stream:
+        assert stream.first("hello").data == {"user": bob.user, "resumed": True, "missed": 3}
+        stream.first("caught_up")
+        assert stream.texts == ["0", "1", "2"]
+        assert not stream.named("reset")
+
+
+@pytest.mark.parametrize("server", SERIES, indirect=True)
+def test_a_stream_resumes_after_the_event_that_its_header_or_its_query_names(alice: Person, bob: Person) -> None:
+    with bob.listen() as stream:
+        stream.live()
+        for number in range(5):
+            alice.say(str(number), bob.user)
+        stream.messages(5)
+        ids = [event.id for event in stream.named("message")]
+    with bob.listen(ids[1]) as stream:
+        hello = stream.first("hello")
+        assert (hello.id, hello.data) == (None, {"user": bob.user, "resumed": True, "missed": 3})
+        assert stream.first("caught_up").data == {"id": ids[4]}
+        assert stream.texts == ["2", "3", "4"]
+        assert [event.id for event in stream.named("message")] == ids[2:]
+        names = [event.name for event in stream.events if event.name != "ping"]
+        assert names == ["hello", "message", "message", "message", "caught_up"]
+    with bob.listen(query=f"?last_event_id={ids[2]}") as stream:
+        stream.first("caught_up")
+        assert stream.texts == ["3", "4"]
+    with bob.listen(ids[3], query=f"?last_event_id={ids[0]}") as stream:
+        stream.first("caught_up")
+        assert stream.texts == ["4"]
+    with bob.listen(ids[4]) as stream:  # level: nothing to replay, nothing to say
+        stream.first("ping")
+        assert [event.name for event in stream.events if event.name != "ping"] == ["hello"]
+        alice.say("live", bob.user)
+        stream.messages(1)
+    with bob.listen("0-0") as stream:
+        assert stream.first("hello").data["missed"] == 6
+        stream.first("caught_up")
+        assert stream.texts == ["0", "1", "2", "3", "4", "live"]
+
+
+@pytest.mark.parametrize("server", SERIES, indirect=True)
+def test_a_replay_of_many_pages_has_every_event_once_and_in_order(alice: Person, bob: Person) -> None:
+    texts = [str(number) for number in range(90)]
+    with bob.listen() as stream:
+        start = stream.first("hello").id
+        for text in texts:
+            alice.say(text, bob.user)
+        stream.messages(90)
+    with bob.listen(start) as stream:
+        alice.say("meanwhile", bob.user)
+        stream.messages(91)
+        assert stream.texts == [*texts, "meanwhile"]
+        assert numbers(stream.events) == list(range(1, 92))
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x", "-", "+", "$", "*", "0", "1", "1-", "-1", "1-1-1", "01-1", "1-x", "1.5-1", "9" * 40, "99-1", "2-1",
+        "999999999999999999-9999999999999999999", "1-99999999999999999999", "null", "undefined", "(1-1", "x" * 8000,
+        "%00", "\xff", "0-1", "1-18446744073709551615",
+    ],
+)  # fmt: skip
+def test_a_cursor_that_is_not_valid_gets_a_reset_and_then_what_comes(alice: Person, bob: Person, cursor: str) -> None:
+    alice.say("one", bob.user)
+    alice.say("two", bob.user)
+    for how in ({"cursor": cursor}, {"query": f"?last_event_id={quote(cursor)}"}):
+        with bob.listen(**how) as stream:
+            reset = stream.first("reset")
+            assert stream.first("hello").data == {"user": bob.user, "resumed": False, "missed": 0}
+            assert stream.first("hello").id is None
+            assert reset.data["reason"] == "unknown" if not cursor.startswith("0-") else True
+            assert reset.data["newest"] == reset.id
+            assert str(reset.data["oldest"]).startswith("1-")
+            sent = alice.say("three", bob.user)
+            assert stream.messages(1) == [sent]
+
+
+def test_another_persons_cursor_gets_a_reset_that_says_unknown(alice: Person, bob: Person) -> None:
+    with alice.listen() as hers, bob.listen() as his:
+        foreign = [hers.first("hello").id]
+        his.live()
+        alice.say("one", bob.user)
+        hers.messages(1)
+        his.messages(1)
+        foreign.append(hers.cursor)
+        assert hers.cursor != his.cursor
+    for cursor in foreign:
+        with bob.listen(cursor) as stream:
+            assert stream.first("reset").data["reason"] == "unknown"
+
+
+@pytest.mark.parametrize("server", SERIES, indirect=True)
+def test_a_cursor_older_than_what_is_kept_gets_a_reset_that_says_expired(alice: Person, bob: Person) -> None:
+    with bob.listen() as stream:
+        stream.first("hello")
+        alice.say("first", bob.user)
+        stream.messages(1)
+        old = stream.cursor
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: alice.say(str(number), bob.user), range(INBOX_LIMIT + 60)))
+    with bob.listen(old) as stream:
+        reset = stream.first("reset")
+        assert reset.data["reason"] == "expired"
+        assert int(reset.data["oldest"].partition("-")[0]) > 1
+        assert reset.id == reset.data["newest"]
+        sent = alice.say("later", bob.user)
+        assert stream.messages(1) == [sent]
+    with bob.listen(reset.id) as stream:  # what a reset gives is where one goes on from
+        assert stream.first("hello").data == {"user": bob.user, "resumed": True, "missed": 1}
+        stream.first("caught_up")
+    with bob.listen("0-0") as stream:  # all that is there, however little that is
+        stream.first("caught_up")
+        kept = numbers(stream.events)
+        assert len(kept) >= INBOX_LIMIT
+        assert kept == list(range(kept[0], INBOX_LIMIT + 63))
+        assert not stream.named("reset")
+    with bob.listen(reset.data["oldest"]) as stream:
+        stream.first("caught_up")
+        assert not stream.named("reset")
+
+
+@pytest.mark.parametrize("server", SERIES, indirect=True)
+def test_a_quiet_stream_is_pinged_with_the_last_id_written_to_it(alice: Person, bob: Person) -> None:
+    with bob.listen() as stream:
+        head = stream.first("hello").id
+        ping = stream.first("ping")
+        assert (ping.id, ping.data) == (None, {"id": head})
+        alice.say("hi", bob.user)
+        stream.messages(1)
+        stream.until(lambda it: it.named("ping")[-1].data == {"id": it.cursor})
+    with bob.listen(head) as stream:
+        stream.first("ping")
+        assert stream.named("ping")[0].data == {"id": stream.first("caught_up").data["id"]}
+
+
+def test_the_id_in_a_ping_is_a_valid_cursor_also_when_all_was_asked_of_an_empty_inbox(
+    alice: Person, bob: Person
+) -> None:
+    with bob.listen("0-0") as stream:
+        assert stream.first("hello").data == {"user": bob.user, "resumed": True, "missed": 0}
+        cursor = stream.first("ping").data["id"]
+    alice.say("hi", bob.user)
+    with bob.listen(cursor) as stream:
+        stream.messages(1)
+        assert not stream.named("reset")
+
+
+def test_one_stream_too_many_is_refused_until_another_has_ended(bob: Person) -> None:
+    with contextlib.ExitStack() as stack:
+        refused = None
+        for _ in range(2 * STREAMS + 1):  # as many as fit on both workers, and one
+            answer = bob.http.send(bob.http.build_request("GET", "/v1/events"), stream=True)
+            stack.callback(answer.close)
+            bob.http = bob._connection()
+            stack.callback(bob.http.close)
+            if answer.status_code != 200:
+                answer.read()
+                refused = answer
+                break
+        assert refused is not None
+        problem(refused, 429, "too_many_streams")
+        assert int(refused.headers["retry-after"]) >= 1
+    bob.http = bob._connection()
+    until(lambda: opens(bob))
+
+
+def opens(person: Person) -> bool:
+    """Whether the person can open a stream on both workers."""
+    for worker in person.server.workers():
+        try:
+            person.listen_on(worker).close()
+        except AssertionError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("server", SERIES, indirect=True)
+def test_history_and_stream_have_no_hole_between_them(alice: Person, bob: Person) -> None:
+    total = 60
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as stack:
+        sending = pool.submit(lambda: [alice.say(str(number), bob.user) for number in range(total)])
+        readers: list[tuple[Reader, list[dict[str, Any]]]] = []
+        while not sending.done() and len(readers) < 2 * STREAMS - 1:
+            try:
+                stream = stack.enter_context(bob.listen())
+            except AssertionError:  # this worker has as many as it allows
+                continue
+            stream.first("hello")
+            readers.append((stream, bob.history(alice.user, limit=200)))
+        sent = sending.result()
+        assert readers
+        for stream, history in readers:
+            stream.until(lambda it: it.named("message") and it.named("message")[-1].data == sent[-1])
+            known = {message["seq"] for message in history}
+            known |= {event.data["seq"] for event in stream.named("message")}
+            assert known == set(range(1, total + 1))
+
+
+def test_a_reader_who_stops_reading_for_a_while_gets_everything_once_in_order(alice: Person, bob: Person) -> None:
+    text = "x" * 60_000
+    count = 90
+    with socket.socket() as connection:
+        connection.settimeout(PATIENCE)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.connect((HOST, bob.server.port))
+        request = f"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bob.token}\r\n\r\n"
+        connection.sendall(request.encode())
+        with bob.listen() as quick:
+            quick.live()
+            for number in range(count):
+                alice.say(f"{number} {text}", bob.user)
+            quick.messages(count)  # one slow reader costs the others nothing
+        got = bytearray()
+        while f'"text":"{count - 1} '.encode() not in got[-100_000:] or not got.endswith(b"\n\n\r\n"):
+            data = connection.recv(1 << 20)
+            assert data
+            got += data
+    frames = Frames()
+    events = [event for chunk in chunks(bytes(got)) for event in frames.feed(chunk)]
+    said = [event.data["text"] for event in events if event.name == "message"]
+    assert [each.partition(" ")[0] for each in said] == [str(number) for number in range(count)]
+    assert all(each.endswith(text) for each in said)
+    assert numbers(events) == list(range(1, count + 1))
+
+
+def chunks(answer: bytes) -> Iterator[bytes]:
+    """The chunks of a response that has not ended (RFC 9112 §7.1)."""
+    rest = answer.partition(b"\r\n\r\n")[2]
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        length = int(size, 16)
+        if len(rest) < length + 2:
+            return
+        assert rest[length : length + 2] == b"\r\n"
+        yield rest[:length]
+        rest = rest[length + 2 :]
+
+
+def test_a_reader_with_http_1_0_gets_the_same(server: Server, alice: Person, bob: Person) -> None:
+    with bob.listen() as stream:
+        start = stream.first("hello").id
+        alice.say("missed", bob.user)
+        stream.messages(1)
+    command = [
+        *("curl", "-0", "-sN", "-i", "--noproxy", "*", "--max-time", "20"),
+        *("-H", f"Authorization: Bearer {bob.token}", "-H", f"Last-Event-ID: {start}", f"{server.url}/v1/events"),
+    ]
+    events: list[Event] = []
+    frames = Frames()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as listening:
+        assert listening.stdout is not None
+        try:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += listening.stdout.readline()
+            pull(listening.stdout, frames, events, lambda: events and events[-1].name == "caught_up")
+            text = "live \r\n\u2028 \x00" + "x" * 50_000
+            alice.say(text, bob.user)
+            pull(listening.stdout, frames, events, lambda: numbers(events) == [1, 2])
+            pull(listening.stdout, frames, events, lambda: events[-1].name == "ping")
+        finally:
+            listening.kill()
+    names = [event.name for event in events if event.name != "ping"]
+    assert names == ["hello", "message", "caught_up", "message"]
+    assert [event.data["text"] for event in events if event.name == "message"] == ["missed", text]
+    assert numbers(events) == [1, 2]
+    assert frames.retry is not None
+    headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in head.decode().splitlines()}
+    assert re.match(r"text/event-stream\b", headers["content-type"])
+    assert headers["cache-control"] == "no-store, no-transform"
+    assert headers["x-accel-buffering"] == "no"
+    assert "keep-alive" not in headers.get("connection", "")
+
+
+def test_an_answer_to_http_1_0_is_not_chunked(server: Server, alice: Person) -> None:
+    # RFC 9112 §6.1: such a reader need not know what that is.
+    _, headers = head_of(server, f"Authorization: Bearer {alice.token}", version="1.0")
+    assert "transfer-encoding" not in headers
+
+
+def test_streams_of_readers_that_have_gone_are_forgotten(server: Server, bob: Person) -> None:
+    def held() -> int:
+        count = 0
+        for worker in server.workers():
+            count += int(bob.on(worker).http.get("/healthz/ready").json()["streams"])
+        return count
+
+    until(lambda: held() == 0)
+    for _ in range(3):
+        with bob.listen() as stream:
+            stream.live()
+        request = f"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bob.token}\r\n\r\n"
+        connection = socket.create_connection((HOST, server.port), timeout=PATIENCE)
+        # Closed with a reset, and at once: perhaps before the stream has begun.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        connection.sendall(request.encode())
+        connection.close()
+    until(lambda: held() == 0)

@@ -1,0 +1,145 @@
+"""The parts of a worker, joined for tests as `create_app` joins them for the server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+
+from ssechat import frames
+from ssechat.auth import Auth
+from ssechat.chat import Chat
+from ssechat.conversations import Conversations, Draft
+from ssechat.hub import Hub
+from ssechat.ids import ConversationId, UserId
+from ssechat.inbox import START, Inbox
+from ssechat.redis.link import Redis
+from ssechat.settings import Settings
+from ssechat.stream import Stream
+from ssechat.tokens import Identity, Tokens
+from ssechat.users import Users
+
+SECRET = "a secret for tests, of 32 characters"
+FOR_EVER = 4e9
+DM = ConversationId("dm:alice:bob")
+ALICE, BOB = UserId("alice"), UserId("bob")
+
+
+class FakeClock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class FakeSink:
+    """Keeps what a stream writes."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.ended = False
+        self.aborted = False
+
+    def write(self, chunk: bytes) -> None:
+        assert not self.ended, "a write after the end"
+        self.chunks.append(chunk)
+
+    def end(self) -> None:
+        self.ended = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def events(self) -> list[dict[str, str]]:
+        """The frames written, each as its fields."""
+        return parse_frames(b"".join(map(frames.unchunk, self.chunks)))
+
+    def names(self) -> list[str]:
+        """The names of the events written."""
+        return [event["event"] for event in self.events() if "event" in event]
+
+    def ids(self) -> list[str]:
+        """The ids of the events of the inbox that were written."""
+        return [event["id"] for event in self.events() if event.get("event") == "message"]
+
+
+def parse_frames(text: bytes) -> list[dict[str, str]]:
+    """Frames as their fields; each field once, on one line, which is all that the server sends."""
+    frames_of_text = filter(None, text.decode().split("\n\n"))
+    return [dict(line.split(": ", 1) for line in frame.split("\n")) for frame in frames_of_text]
+
+
+@dataclass
+class Worker:
+    """What one worker process has."""
+
+    redis: Redis
+    conversations: Conversations
+    inbox: Inbox
+    users: Users
+    auth: Auth
+    chat: Chat
+    hub: Hub
+    clock: FakeClock
+    sinks: list[FakeSink] = field(default_factory=list)
+
+    def open_stream(self, user: str, cursor: str | None = None, **identity: Any) -> tuple[Stream, FakeSink]:
+        """A stream as a response would open it."""
+        who = Identity(UserId(user), **{"expires_at": FOR_EVER, **identity})
+        stream, sink = Stream(self.hub, who), FakeSink()
+        stream.opened(sink)
+        self.hub.attach(stream, cursor)
+        return stream, sink
+
+    async def say(self, text: str, sender: str = "alice", conversation: str = DM, key: str = "") -> bytes:
+        """A message, sent; its JSON."""
+        message, _ = await self.chat.send(UserId(sender), conversation, text, key or f"key of {text}")
+        return message
+
+    async def events(self, user: str, cursor: str = START) -> list[tuple[int, str, bytes]]:
+        """What is in the user's inbox after the cursor."""
+        page = await self.inbox.read(UserId(user), cursor, 10_000)
+        return list(page.events)
+
+    async def texts(self, user: str) -> list[str]:
+        """The data of the user's events."""
+        return [parse_frames(frames.unchunk(chunk))[0]["data"] for _, _, chunk in await self.events(user)]
+
+
+def draft(text: str, sender: str = "alice", key: str = "", conversation: str = DM) -> Draft:
+    """A message to be appended."""
+    digest = text.encode().ljust(16, b".")[:16]
+    return Draft(ConversationId(conversation), UserId(sender), key or text, text, digest, "2026-01-01T00:00:00.000Z")
+
+
+def settings(redis_url: str | None, **more: Any) -> Settings:
+    """Settings with a secret of the tests' own."""
+    return Settings(redis_url=redis_url, workers=1, **more)
+
+
+@asynccontextmanager
+async def a_worker(redis_url: str, **more: Any) -> AsyncIterator[Worker]:
+    """Connects the parts of a worker, and closes them."""
+    chosen = settings(redis_url, **{"redis_timeout": 2, **more})
+    redis = Redis(redis_url, chosen.redis_timeout)
+    conversations = Conversations(redis)
+    inbox = Inbox(redis, conversations, chosen.inbox_limit)
+    users = Users(redis, anyone_exists=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    tokens = Tokens(SECRET, "HS256", sign_with=SECRET, has_sessions=True)
+    auth = Auth(redis, tokens, users, timedelta(days=1))
+    clock = FakeClock()
+    hub = Hub(inbox, auth, chosen, clock)
+    redis.start()
+    hub.subscriptions.start()  # but no sweeping: tests sweep when they want to
+    assert await redis.wait_connected(5)
+    try:
+        yield Worker(redis, conversations, inbox, users, auth, Chat(conversations, inbox, users), hub, clock)
+    finally:
+        await hub.close()
+        await redis.close()
+        users.close()

@@ -1,0 +1,63 @@
+"""A Redis for tests: a process of its own on a unix socket, of each release that this machine has."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import redis as redis_py
+
+from serving import redis_binaries, until
+
+
+class RedisProcess:
+    """A redis-server with nothing in it."""
+
+    def __init__(self, program: Path, options: Sequence[str] = ()) -> None:
+        self._program = program
+        self._options = options
+        self.folder = Path(tempfile.mkdtemp(prefix="redis."))
+        self.url = f"unix://{self.folder / 's'}"
+        self.start()
+
+    def start(self) -> None:
+        """Starts it (again) and waits until it answers."""
+        self._process = subprocess.Popen(
+            [self._program, "--port", "0", "--unixsocket", self.folder / "s", "--save", "", *self._options],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+        )
+        until(self._answers)
+
+    def client(self) -> "redis_py.Redis":
+        """A plain client, to look at what is there and to break it."""
+        return redis_py.Redis.from_url(self.url, protocol=2)
+
+    def kill(self) -> None:
+        """Ends it without a chance to do anything."""
+        self._process.kill()
+        self._process.wait()
+        (self.folder / "s").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Ends it and removes its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis_py.RedisError:
+            return False
+
+
+def releases() -> list[str]:
+    """The releases of Redis that tests run on."""
+    return sorted(redis_binaries())
+
+
+def program(release: str) -> Path:
+    """The redis-server of a release."""
+    return redis_binaries()[release]

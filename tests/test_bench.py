@@ -1,0 +1,194 @@
+"""The measuring tool: that it works and that its figures agree with each other. Speed is not tested."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import processes
+from bench.deliveries import judge, percentile
+from bench.events import parse
+from bench.senders import Send
+from bench.sends import saturation
+from bench.streams import Arrival, Received
+from serving import ROOT, environment, until
+
+BENCH = (sys.executable, "-m", "tests.bench")
+SECONDS = 120.0
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*BENCH, *arguments],
+        capture_output=True, text=True, timeout=SECONDS, cwd=ROOT, env=environment(), check=False, **options,
+    )  # fmt: skip
+
+
+def test_idle_reports_the_memory_of_a_stream_and_its_ratio_to_those_of_peers(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    done = run("idle", "--streams", "200", "--peer-streams", "200", "--workers", "2", "--json", str(result))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "no progress line where there is no terminal"
+    assert "memory per stream (PSS), KB" in done.stdout
+    ours, *peers = json.loads(result.read_text())["idle"]
+    assert [one["server"] for one in (ours, *peers)] == ["ssechat", "sse-starlette", "websocket"]
+    assert (ours["streams"], ours["workers"]) == (200, 2)
+    for one in (ours, *peers):
+        grown = one["after"]["pss"] - one["before"]["pss"]
+        assert one["bytes_each"] == pytest.approx(grown / one["streams"])
+        assert 0 < one["private_bytes_each"] < 200_000
+        assert one["opened_a_second"] > 0
+        assert one["complaints"] == []
+    assert ours["bytes_each"] < min(peer["bytes_each"] for peer in peers)
+
+
+def test_sends_reports_rates_latencies_and_cpu_that_agree_with_each_other(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    load = ("--streams", "50", "--connections", "8", "--senders", "2", "--pipelining", "2")
+    done = run("sends", *load, "--warm-up", "0.2", "--seconds", "1", "--json", str(result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sends acknowledged a second" in done.stdout
+    document = json.loads(result.read_text())
+    assert document["machine"]["cores"] >= 1
+    figures = document["sends"]
+    assert 0 < figures["acknowledged"] <= figures["all_acknowledged"]
+    assert figures["acknowledged_a_second"] == pytest.approx(figures["acknowledged"] / figures["seconds"])
+    # Two deliveries each, but for those at the edges: 8 connections with 2 under way, at either edge.
+    assert abs(figures["delivered"] - 2 * figures["acknowledged"]) <= 4 * 16
+    for latency in (figures["to_answer"], figures["to_arrival"]):
+        assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"] < 1000 * SECONDS
+    assert figures["cpu"]["workers"] > 0
+    assert figures["microseconds_each"]["workers"] == pytest.approx(
+        figures["cpu"]["workers"] * 1e6 / figures["delivered"]
+    )
+    verdict = figures["verdict"]
+    assert (verdict["lost"], verdict["doubled"], verdict["misordered"], verdict["unexpected"]) == (0, 0, 0, 0)
+    assert verdict["good"] is True
+    assert figures["saturation"]
+
+
+def test_it_says_so_when_descriptors_do_not_suffice() -> None:
+    done = run(
+        "idle", "--streams", "5000", "--no-peers",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500)),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "file descriptors" in done.stderr
+    assert "500" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["interrupted", "terminated"]
+)
+def test_stopped_halfway_it_leaves_no_process_behind(number: signal.Signals, code: int) -> None:
+    process = subprocess.Popen(
+        [*BENCH, "sends", "--streams", "20", "--connections", "4", "--workers", "1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
+    )  # fmt: skip
+    family: dict[int, str] = {}
+
+    def left() -> list[int]:
+        return [pid for pid, was in family.items() if was and processes.command(pid) == was]
+
+    try:
+        # The server, its Redis and its worker, and three clients.
+        until(lambda: len(processes.descendants(process.pid)) >= 6, 60)
+        time.sleep(0.5)
+        family = {pid: processes.command(pid) for pid in processes.descendants(process.pid)}
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == code
+        assert "Traceback" not in errors
+        until(lambda: not left())
+    finally:
+        process.kill()
+        process.communicate()
+        for pid in left():
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_help_shows_examples() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert "python -m tests.bench all --json" in done.stdout
+
+
+def test_events_are_found_however_the_bytes_were_cut() -> None:
+    frames = [
+        "retry: 1000\n\n",
+        'id: 0-7\nevent: hello\ndata: {"user":"ä"}\n\n',
+        "id: 1-9\ndata: 5\n\nevent: x\ndata: 6\n\n",
+    ]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(frame.encode()), frame.encode()) for frame in frames)
+    everything = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks
+    for size in (1, 7, len(everything)):
+        parts = [everything[at : at + size] for at in range(0, len(everything), size)]
+        found = list(parse(parts, list(range(len(parts)))))
+        assert [(event.name, event.id, event.data) for event in found] == [
+            ("hello", "0-7", {"user": "ä"}), ("message", "1-9", 5), ("x", "", 6)
+        ]  # fmt: skip
+        assert [event.arrived_at for event in found] == sorted(event.arrived_at for event in found)
+        assert found[-1].arrived_at >= len(parts) - 3
+
+
+def send(number: int, seq: int, status: int = 201) -> Send:
+    return Send(number, "a", "b", 0, 1, status, "dm:a:b", seq)
+
+
+def stream(user: str, *seen: tuple[int, int, int]) -> Received:
+    """A stream with messages (number, n, seq)."""
+    return Received(user, 0, [Arrival(number, n, "dm:a:b", seq, n) for number, n, seq in seen])
+
+
+GOOD = ((11, 1, 1), (12, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("seen", "faults"),
+    [
+        (GOOD, (0, 0, 0, 0)),
+        (GOOD[:1], (1, 0, 0, 0)),
+        ((*GOOD, (12, 3, 2)), (0, 1, 0, 0)),
+        (((12, 1, 2), (11, 2, 1)), (0, 0, 2, 0)),
+        (((11, 1, 1), (12, 3, 2)), (0, 0, 1, 0)),
+        (((12, 1, 1), (11, 2, 2)), (0, 0, 2, 0)),
+        ((*GOOD, (99, 3, 3)), (0, 0, 0, 1)),
+    ],
+    ids=["as promised", "lost", "doubled", "swapped", "hole", "not where acknowledged", "from nowhere"],
+)
+def test_each_kind_of_fault_is_counted(
+    seen: tuple[tuple[int, int, int], ...], faults: tuple[int, int, int, int]
+) -> None:
+    verdict = judge([send(11, 1), send(12, 2)], [stream("a", *GOOD), stream("b", *seen)])
+    assert (verdict.lost, verdict.doubled, verdict.misordered, verdict.unexpected) == faults
+    assert verdict.good is (faults == (0, 0, 0, 0))
+    assert bool(verdict.examples) is not verdict.good
+
+
+def test_a_send_without_an_answer_may_arrive_or_not_but_is_reported() -> None:
+    for seen in (GOOD[:1], GOOD):
+        verdict = judge([send(11, 1), send(12, 0, status=0)], [stream("a", *seen), stream("b", *seen)])
+        assert (verdict.lost, verdict.misordered, verdict.unexpected) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(("percent", "value"), [(0, 1), (50, 51), (99, 100), (100, 100)])
+def test_a_percentile_is_one_of_the_values(percent: float, value: float) -> None:
+    assert percentile([float(each) for each in range(1, 101)], percent) == value
+
+
+def test_what_was_saturated_is_named() -> None:
+    shares = {"worker": 0.5, "client": 0.5, "redis": 0.2, "machine": 0.5, "others": 0.0}
+    assert "Nothing" in saturation(**shares)
+    assert "GENERATOR" in saturation(**{**shares, "client": 0.95})
+    assert "a worker had 95%" in saturation(**{**shares, "client": 0.95, "worker": 0.95})
+    assert "Redis was" in saturation(**{**shares, "redis": 0.95})
+    assert "machine was" in saturation(**{**shares, "machine": 0.95})
+    assert "OTHER PROGRAMS" in saturation(**{**shares, "others": 0.4})

@@ -1,0 +1,204 @@
+import asyncio
+import json
+
+import pytest
+
+from parts import ALICE, BOB, DM, Worker, draft
+from ssechat.errors import Forbidden, NotFound
+from ssechat.ids import UserId
+from ssechat.redis import keys
+
+pytestmark = pytest.mark.anyio
+
+
+async def texts(worker: Worker, user: str) -> list[str]:
+    """What the user's inbox has, in order."""
+    return [json.loads(data).get("text", data) for data in await worker.texts(user)]
+
+
+async def test_a_message_reaches_both_inboxes_before_it_is_acknowledged(worker: Worker) -> None:
+    await worker.say("hi")
+    assert await texts(worker, "alice") == await texts(worker, "bob") == ["hi"]
+
+
+async def test_a_note_to_oneself_comes_once(worker: Worker) -> None:
+    await worker.say("note", conversation="dm:alice:alice")
+    assert await texts(worker, "alice") == ["note"]
+
+
+async def test_a_repeat_delivers_nothing_twice(worker: Worker, other_worker: Worker) -> None:
+    message, is_new = await worker.chat.send(ALICE, DM, "hi", "k")
+    again, is_new_again = await other_worker.chat.send(ALICE, DM, "hi", "k")
+    assert (is_new, is_new_again) == (True, False)
+    assert again == message
+    assert await texts(worker, "bob") == ["hi"]
+
+
+async def test_a_retry_completes_what_a_worker_that_died_had_appended(worker: Worker, other_worker: Worker) -> None:
+    await worker.say("one")
+    message, is_new = await worker.chat.send(ALICE, DM, "two", "k")
+    assert is_new
+    # As if the worker had died between append and deliver: both inboxes lose the entry.
+    for user in ("alice", "bob"):
+        await forget_last(worker, user)
+    assert await texts(worker, "bob") == ["one"]
+    again, is_new = await other_worker.chat.send(ALICE, DM, "two", "k")
+    assert (again, is_new) == (message, False)
+    assert await texts(worker, "bob") == ["one", "two"]
+    assert await texts(worker, "alice") == ["one", "two"]
+
+
+async def forget_last(worker: Worker, user: str) -> None:
+    """Takes the newest event out of an inbox, as if it had never been delivered."""
+    [(newest, _)] = await worker.redis.call("XREVRANGE", keys.inbox(user), "+", "-", "COUNT", 1)
+    await worker.redis.call("DEL", keys.inbox(user) + "copy")
+    kept = await worker.redis.call("XRANGE", keys.inbox(user), "-", "+")
+    await worker.redis.call("DEL", keys.inbox(user))
+    for entry, fields in kept[:-1]:
+        await worker.redis.call("XADD", keys.inbox(user), entry, *fields)
+    head = kept[-2][0] if len(kept) > 1 else b"0-0"
+    await worker.redis.call("HSET", keys.user(user), "head", head)
+    log = await worker.conversations.entries(DM, "-", "+", 1000)
+    seq = len(kept) - 1
+    last = f"{log[seq - 1].id} {seq}" if seq else ""
+    if last:
+        await worker.redis.call("HSET", keys.user_conversations(user), DM, last)
+    else:
+        await worker.redis.call("HDEL", keys.user_conversations(user), DM)
+    await worker.redis.call("HSET", keys.conversation(DM), "delivered", seq)
+    assert newest
+
+
+async def test_the_next_message_completes_what_was_appended_and_not_delivered(
+    worker: Worker, other_worker: Worker
+) -> None:
+    for text in ("one", "two", "three"):
+        await worker.conversations.append(draft(text))
+    await other_worker.say("four")
+    assert await texts(worker, "bob") == await texts(worker, "alice") == ["one", "two", "three", "four"]
+
+
+async def test_more_than_a_page_of_undelivered_messages_is_completed(worker: Worker) -> None:
+    for i in range(250):
+        await worker.conversations.append(draft(f"m{i}"))
+    await worker.say("last")
+    assert await texts(worker, "bob") == [f"m{i}" for i in range(250)] + ["last"]
+
+
+async def test_opening_or_listing_a_conversation_completes_it_too(worker: Worker) -> None:
+    await worker.say("one")
+    await worker.conversations.append(draft("two"))
+    await worker.chat.history(BOB, DM, None, None, 50)
+    assert await texts(worker, "bob") == ["one", "two"]
+    await worker.conversations.append(draft("three"))
+    await worker.chat.list(BOB, None, 50)
+    assert await texts(worker, "alice") == ["one", "two", "three"]
+
+
+async def test_racing_sends_on_two_workers_give_every_reader_the_same_order(
+    worker: Worker, other_worker: Worker
+) -> None:
+    await asyncio.gather(
+        *[(worker, other_worker)[i % 2].say(f"m{i}", sender=("alice", "bob")[i // 2 % 2]) for i in range(100)]
+    )
+    for_alice, for_bob = await texts(worker, "alice"), await texts(worker, "bob")
+    assert for_alice == for_bob
+    assert sorted(for_bob) == sorted(f"m{i}" for i in range(100))
+    numbers = [n for n, _, _ in await worker.events("bob")]
+    assert numbers == list(range(1, 101))
+
+
+async def test_an_entry_that_the_inbox_is_past_is_not_delivered_again(worker: Worker) -> None:
+    first = await worker.conversations.append(draft("one"))
+    await worker.say("two")
+    assert first.entry is not None
+    await worker.chat._deliver(first.entry, [ALICE, BOB])
+    assert await texts(worker, "bob") == ["one", "two"]
+
+
+async def roll_back(worker: Worker, entries: int) -> None:
+    """The conversation's log loses its newest entries, as in a failover; the inboxes keep them."""
+    log = await worker.redis.call("XREVRANGE", keys.log(DM), "+", "-")
+    kept = log[entries:][::-1]
+    await worker.redis.call("DEL", keys.log(DM))
+    for entry, fields in kept:
+        await worker.redis.call("XADD", keys.log(DM), entry, *fields)
+    head = kept[-1][0] if kept else b"0-0"
+    await worker.redis.call("HSET", keys.conversation(DM), "head", head, "seq", len(kept))
+
+
+async def test_a_log_that_was_rolled_back_under_an_inbox_is_said_so_and_delivery_goes_on(worker: Worker) -> None:
+    for text in ("one", "two", "three"):
+        await worker.say(text)
+    await roll_back(worker, 2)
+    await worker.say("other two", key="k2")
+    reset = (await texts(worker, "bob"))[3]
+    assert json.loads(reset) == {"reason": "lost", "conversation_id": DM}
+    await worker.say("other three", key="k3")
+    assert (await texts(worker, "bob"))[-1] == "other three"
+    assert (await texts(worker, "alice"))[3:] == (await texts(worker, "bob"))[3:]
+
+
+async def test_the_same_place_in_another_history_is_not_taken_for_the_old_one(worker: Worker) -> None:
+    await worker.say("one")
+    await worker.say("two")
+    await roll_back(worker, 1)
+    await worker.say("other two", key="k2")  # same pos as "two", another tag
+    assert json.loads((await texts(worker, "bob"))[-1])["reason"] == "lost"
+
+
+async def test_a_log_trimmed_past_an_inbox_is_said_so(worker: Worker) -> None:
+    await worker.say("one")
+    for text in ("two", "three", "four"):
+        await worker.conversations.append(draft(text))
+    await worker.redis.call("XTRIM", keys.log(DM), "MAXLEN", 1)
+    await worker.say("five")
+    assert json.loads((await texts(worker, "bob"))[-1]) == {"reason": "expired", "conversation_id": DM}
+    await worker.say("six")
+    assert (await texts(worker, "bob"))[-1] == "six"
+
+
+async def test_the_list_has_the_conversation_with_the_newest_event_first(worker: Worker) -> None:
+    for other in ("bob", "carol", "dave", "bob"):
+        await worker.say(f"to {other}", conversation=f"dm:alice:{other}", key=str(id(other)) + other)
+        await worker.say(f"again to {other}", conversation=f"dm:alice:{other}")
+    first = await worker.chat.list(ALICE, None, 2)
+    assert [one.id for one in first.conversations] == ["dm:alice:bob", "dm:alice:dave"] or first.next is not None
+    second = await worker.chat.list(ALICE, first.next, 2)
+    assert len({one.id for one in (*first.conversations, *second.conversations)}) == 3
+    assert second.next is None
+
+
+async def test_history_is_paged_in_both_directions(worker: Worker) -> None:
+    for i in range(1, 8):
+        await worker.say(f"m{i}")
+
+    async def seqs(before: int | None, after: int | None) -> tuple[list[int], bool]:
+        history = await worker.chat.history(ALICE, DM, before, after, 3)
+        return [json.loads(message)["seq"] for message in history.messages], history.more
+
+    assert await seqs(None, None) == ([5, 6, 7], True)
+    assert await seqs(5, None) == ([2, 3, 4], True)
+    assert await seqs(2, None) == ([1], False)
+    assert await seqs(1, None) == ([], False)
+    assert await seqs(None, 0) == ([1, 2, 3], True)
+    assert await seqs(None, 4) == ([5, 6, 7], False)
+    assert await seqs(None, 7) == ([], False)
+    assert await seqs(100, None) == ([5, 6, 7], True)
+
+
+async def test_only_members_of_a_conversation_that_can_be_may_use_it(worker: Worker) -> None:
+    worker.users._anyone_exists = False
+    with pytest.raises(NotFound, match="no conversation"):
+        await worker.chat.members(ALICE, "dm:bob:alice")
+    with pytest.raises(Forbidden):
+        await worker.chat.members(UserId("carol"), DM)
+    with pytest.raises(NotFound, match="no user 'bob'"):
+        await worker.chat.members(ALICE, DM)
+    with pytest.raises(NotFound, match="no user"):
+        await worker.chat.conversation_with(ALICE, "bob")
+    with pytest.raises(NotFound, match="no user"):
+        await worker.chat.conversation_with(ALICE, "no:name")
+    await worker.users.ensure(BOB)
+    assert await worker.chat.members(ALICE, DM) == (ALICE, BOB)
+    assert await worker.chat.conversation_with(ALICE, "bob") == DM

@@ -1,0 +1,237 @@
+"""The command line: help, errors and exit codes; and the client commands against the real server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import jwt
+import pytest
+
+from serving import Server, environment, until
+from ssechat import __version__, cli
+from ssechat.settings import Settings, flag, variable
+
+
+def run(*arguments: str, said: bytes = b"", **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    result = subprocess.run(
+        [sys.executable, "-m", "ssechat", *arguments],
+        input=said,
+        capture_output=True,
+        env=environment(extra),
+        timeout=60,
+    )
+    return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
+
+
+def main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process: exit code, stdout, stderr."""
+    try:
+        code = cli.main(list(arguments))
+    except SystemExit as error:
+        code = int(error.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("SSECHAT_"):
+            monkeypatch.delenv(name)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(capsys, "--version") == (0, f"ssechat {__version__}\n", "")
+
+
+def test_help_shows_every_setting_with_its_flag_variable_and_default(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = main(capsys, "serve", "--help")
+    assert code == 0
+    told = " ".join(out.split())
+    for name, field in Settings.model_fields.items():
+        assert f"{flag(name)} " in told
+        assert f"env {variable(name)}" in told
+        assert field.description
+        assert field.description in told
+    assert "env SSECHAT_PORT; default 8000" in told
+    assert "--signup open|closed" in told
+    assert "ssechat serve --host 0.0.0.0 --port 80" in told
+
+
+def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("serve", "token", "send", "listen"):
+        code, out, _ = main(capsys, command, "-h")
+        assert code == 0
+        assert "ssechat " + command in out.partition("\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("serve", "--port", "x"), "ssechat: --port: Input should be a valid integer"),
+        (("serve", "--nope"), "ssechat: No such option '--nope' (see ssechat serve --help)"),
+        (("nope",), "ssechat: No such command 'nope'"),
+        (("token",), "ssechat: Missing argument 'USER'"),
+        (("token", "--data", "/nowhere", "alice"), "ssechat: there is no key file /nowhere/jwt.key"),
+        (("token", "--days", "0", "alice"), "ssechat: Invalid value for '--days'"),
+        (("send", "bob", "hi"), "ssechat: who are you?"),
+        (("send", "--user", "a", "--token", "b", "bob", "hi"), "ssechat: --user and --token both say who you are"),
+        (("send", "--token", "b", "--server", "chat", "bob", "hi"), "ssechat: --server: 'chat' is not an address"),
+        (("send", "--user", "a", "--data", "/nowhere", "bob", "hi"), "ssechat: there is no key file"),
+        (("listen",), "ssechat: who are you?"),
+        (("listen", "--token", "ü"), "ssechat: that is not a token"),
+        (("listen", "--token", "t", "--since", "a\nb"), "ssechat: --since: "),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+) -> None:
+    code, out, err = main(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(told)
+    assert err.count("\n") == 1
+
+
+def test_a_failure_at_run_time_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = main(
+        capsys, "send", "--token", "t", "--server", "http://127.0.0.1:9", "--timeout", "0.1", "bob", "hi"
+    )
+    assert (code, out) == (1, "")
+    assert "not confirmed within 0.1 s" in err
+    assert err.count("\n") == 1
+
+
+def test_the_variables_name_the_server_and_the_token(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSECHAT_SERVER", "http://127.0.0.1:9")
+    monkeypatch.setenv("SSECHAT_TOKEN", "t")
+    code, _, err = main(capsys, "send", "--timeout", "0.1", "bob", "hi")
+    assert code == 1
+    assert "http://127.0.0.1:9" in err
+
+
+def test_standard_input_that_is_no_text_is_refused() -> None:
+    result = run("send", "--token", "t", "bob", "-", said=b"\xff")
+    assert (result.returncode, result.stderr) == (2, "ssechat: standard input is not UTF-8 text\n")
+
+
+def test_nobody_reading_the_output_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m ssechat serve --help | true; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["/bin/bash", "-c", command], capture_output=True, env=environment(), timeout=60)
+    assert b"Traceback" not in result.stderr
+    assert b"BrokenPipe" not in result.stderr
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("cli") / "data", "--workers", "1") as running:
+        yield running
+
+
+def at(server: Server) -> tuple[str, ...]:
+    return ("--server", server.url, "--data", str(server.data))
+
+
+class Listening:
+    """A running `ssechat listen`."""
+
+    def __init__(self, server: Server, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ssechat", "listen", *at(server), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+
+    def line(self, stream: str = "stdout") -> str:
+        found: IO[str] | None = getattr(self.process, stream)
+        assert found is not None
+        return found.readline()
+
+    def end(self) -> tuple[int, str]:
+        """Ctrl-C; the exit code and what was left on stderr."""
+        self.process.send_signal(signal.SIGINT)
+        _, err = self.process.communicate(timeout=20)
+        return self.process.returncode, err
+
+
+def test_a_token_is_signed_with_the_data_folders_key(server: Server) -> None:
+    result = run("token", "alice", "--data", str(server.data), "--days", "2")
+    claims = jwt.decode(result.stdout.strip(), (server.data / "jwt.key").read_text().strip(), algorithms=["HS256"])
+    assert claims["sub"] == "alice"
+    assert claims["exp"] - claims["iat"] == 2 * 86400
+    result = run("token", "not a user", "--data", str(server.data))
+    assert result.returncode == 2
+    assert "not a user id" in result.stderr
+
+
+def test_what_is_sent_is_listened_to(server: Server) -> None:
+    bob = Listening(server, "--user", "bob")
+    assert bob.line("stderr") == "listening as bob …\n"
+    sent = run("send", *at(server), "--user", "alice", "bob", "hi \x1b[2J")
+    assert sent.stderr == ""
+    assert sent.stdout.endswith("dm:alice:bob #1  alice: hi \\x1b[2J\n")
+    assert bob.line() == sent.stdout
+    sent = run("send", *at(server), "--user", "alice", "--json", "dm:alice:bob", "-", said=b"two\nlines\n")
+    assert json.loads(sent.stdout)["text"] == "two\nlines"
+    assert bob.line() + bob.line() == sent_line(sent)
+    code, err = bob.end()
+    assert (code, err.strip()) == (130, "")
+
+
+def sent_line(sent: subprocess.CompletedProcess[str]) -> str:
+    from ssechat.terminal import message_line
+
+    return message_line(json.loads(sent.stdout)) + "\n"
+
+
+def test_a_repeated_send_is_sent_once(server: Server) -> None:
+    first, second = (
+        run("send", *at(server), "--user", "carol", "--client-msg-id", "1", "--json", "carol", "note") for _ in "12"
+    )
+    assert first.stdout == second.stdout
+    assert run("send", *at(server), "--user", "carol", "--client-msg-id", "1", "carol", "other").returncode == 1
+
+
+def test_listening_as_json_from_the_beginning_gives_all_there_is(server: Server) -> None:
+    for text in ("one", "two"):
+        run("send", *at(server), "--user", "dave", "dave", text)
+    dave = Listening(server, "--user", "dave", "--json", "--since", "0-0")
+    events = [json.loads(dave.line()) for _ in range(4)]
+    assert [event["event"] for event in events] == ["hello", "message", "message", "caught_up"]
+    assert [event["data"].get("text") for event in events[1:3]] == ["one", "two"]
+    assert events[1]["id"].startswith("1-")
+    dave.end()
+
+
+def test_a_refusal_is_told_in_the_servers_words(server: Server) -> None:
+    result = run("listen", "--server", server.url, "--token", "nonsense")
+    assert result.returncode == 1
+    assert "401 invalid_token" in result.stderr
+    assert result.stderr.count("\n") == 1
+    result = run("send", *at(server), "--user", "alice", "nobody-at-all", "hi")
+    assert result.returncode == 1
+    assert "404 unknown_user" in result.stderr
+
+
+def test_listening_outlives_a_restart_and_misses_nothing(tmp_path: Path) -> None:
+    with Server(tmp_path / "data", "--workers", "1", "--drain-seconds", "0") as first:
+        bob = Listening(first, "--user", "bob")
+        assert bob.line("stderr") == "listening as bob …\n"
+        run("send", *at(first), "--user", "bob", "bob", "before")
+        assert bob.line().endswith("bob: before\n")
+        port = first.port
+        first.stop()
+    with Server(tmp_path / "data", "--workers", "1", port=port) as second:
+        run("send", *at(second), "--user", "bob", "bob", "after")
+        assert bob.line().endswith("bob: after\n")
+        until(lambda: "reconnecting in" in bob.line("stderr"))
+        assert bob.end()[0] == 130

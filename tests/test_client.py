@@ -1,0 +1,258 @@
+"""The client, against servers made of a function; time is a number."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import httpx
+import pytest
+
+from ssechat.client import Client, ClientError, Event, retry_after, server_address
+from ssechat.errors import SettingsError
+from ssechat.terminal import event_line, message_line, printable
+
+MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "created_at": "no time"}
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+class Script:
+    """A server that gives one answer after the other; exceptions are connections that fail. Time passes asleep."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self.notes: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def client(self, chance: float = 0.0) -> Client:
+        return Client(
+            "http://chat.test",
+            lambda: "token",
+            note=self.notes.append,
+            transport=httpx.MockTransport(self),
+            sleep=self.sleep,
+            clock=lambda: self.now,
+            chance=lambda: chance,
+        )
+
+
+def bodies(script: Script) -> list[dict[str, str]]:
+    return [json.loads(request.content) for request in script.requests]
+
+
+def problem(status: int, code: str, detail: str, **headers: str) -> httpx.Response:
+    return httpx.Response(status, json={"code": code, "detail": detail}, headers=headers)
+
+
+def stream(text: str) -> httpx.Response:
+    return httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})
+
+
+class Breaks(httpx.SyncByteStream):
+    """A stream that fails after some bytes."""
+
+    def __init__(self, text: str, error: Exception) -> None:
+        self.text = text
+        self.error = error
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.text.encode()
+        raise self.error
+
+
+def broken(text: str, error: Exception) -> httpx.Response:
+    return httpx.Response(200, stream=Breaks(text, error), headers={"content-type": "text/event-stream"})
+
+
+def test_a_send_names_the_user_or_the_conversation_and_who_sends() -> None:
+    script = Script(httpx.Response(201, json=MESSAGE))
+    client = script.client()
+    assert client.send("b", "hi") == MESSAGE
+    client.send("dm:a:b", "hi", client_msg_id="mine")
+    first, second = bodies(script)
+    assert first["to"] == "b"
+    assert second == {"conversation_id": "dm:a:b", "text": "hi", "client_msg_id": "mine"}
+    assert script.requests[0].headers["authorization"] == "Bearer token"
+
+
+def test_a_send_is_repeated_with_one_id_until_it_is_confirmed() -> None:
+    script = Script(
+        httpx.ConnectError("Connection refused"),
+        httpx.ReadError("reset"),
+        problem(503, "unavailable", "Redis is away", **{"retry-after": "2"}),
+        problem(429, "slow_down", "too fast", **{"retry-after": "3"}),
+        httpx.Response(200, json=MESSAGE),
+    )
+    assert script.client().send("b", "hi") == MESSAGE
+    assert len({body["client_msg_id"] for body in bodies(script)}) == 1
+    assert script.pauses == [0.5, 2.0, 2.0, 3.0]
+    assert "cannot reach http://chat.test (Connection refused); trying again in 0.5 s" in script.notes
+
+
+def test_a_send_that_is_not_confirmed_says_how_to_repeat_it_safely() -> None:
+    script = Script(httpx.ConnectError("Connection refused"))
+    with pytest.raises(ClientError, match=r"not confirmed within 30 s .*--client-msg-id [0-9a-f]{32}"):
+        script.client().send("b", "hi")
+    assert 10 < script.now <= 30
+
+
+def test_a_wait_longer_than_our_patience_is_not_waited() -> None:
+    script = Script(problem(429, "slow_down", "too fast", **{"retry-after": "3600"}))
+    with pytest.raises(ClientError, match="too fast"):
+        script.client().send("b", "hi")
+    assert script.pauses == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 500])
+def test_a_refusal_is_final_and_told_in_the_servers_words(status: int) -> None:
+    script = Script(problem(status, "some_code", "so it is"))
+    with pytest.raises(ClientError, match=rf"so it is \({status} some_code\)"):
+        script.client().send("b", "hi")
+    assert len(script.requests) == 1
+
+
+def test_an_answer_that_is_no_message_is_told() -> None:
+    with pytest.raises(ClientError, match="is that address an ssechat server"):
+        Script(httpx.Response(200, text="<html>")).client().send("b", "hi")
+    with pytest.raises(ClientError, match="the server answered 404 Not Found"):
+        Script(httpx.Response(404, text="<html>")).client().send("b", "hi")
+
+
+def test_listening_goes_on_after_the_last_event_that_was_taken() -> None:
+    script = Script(
+        stream('retry: 2000\n\nid: 5-x\nevent: hello\ndata: {"user":"a"}\n\nid: 6-x\nevent: message\ndata: {}\n\n'),
+        broken("id: 7-x\nevent: message\ndata: {}\n\nid: 8-x\nevent: mess", httpx.ReadError("reset")),
+        broken("event: ping\ndata: {}\n\n", httpx.ReadTimeout("silence")),
+        stream("id: 8-x\nevent: message\ndata: {}\n\n"),
+    )
+    events = list(islice(script.client().listen(), 5))
+    assert [event.id for event in events] == ["5-x", "6-x", "7-x", "", "8-x"]
+    cursors = [request.headers.get("last-event-id") for request in script.requests]
+    assert cursors == [None, "6-x", "7-x", "7-x"]
+    assert script.pauses == [2.0, 2.0, 2.0]
+    assert script.notes[0] == "the stream ended; reconnecting in 2.0 s …"
+    assert script.notes[2].startswith("nothing was heard for 60 s")
+
+
+def test_events_that_are_not_durable_do_not_move_the_cursor() -> None:
+    script = Script(stream("id: 1-x\nevent: message\ndata: {}\n\nevent: typing\ndata: {}\n\n"))
+    events = list(islice(script.client().listen("0-0"), 2))
+    assert events == [Event("message", "1-x", {}), Event("typing", "", {})]
+    assert script.requests[0].headers["last-event-id"] == "0-0"
+
+
+def test_reconnecting_waits_as_told_with_jitter_and_ever_longer() -> None:
+    script = Script(
+        stream("retry: 4000\n\n"),
+        httpx.ConnectError("refused"),
+        problem(503, "unavailable", "away"),
+        httpx.ConnectError("refused"),
+        problem(401, "token_expired", "the token has expired"),
+    )
+    with pytest.raises(ClientError, match=r"the token has expired \(401 token_expired\)"):
+        next(script.client(chance=1.0).listen())
+    assert script.pauses == [5.0, 5.0, 5.0, 10.0]
+
+
+def test_too_many_streams_are_tried_again_when_the_server_says() -> None:
+    script = Script(problem(429, "too_many", "too many", **{"retry-after": "7"}), problem(403, "no", "no"))
+    with pytest.raises(ClientError):
+        next(script.client().listen())
+    assert script.pauses == [7.0]
+
+
+def test_what_is_no_event_stream_ends_it() -> None:
+    script = Script(httpx.Response(200, text="<html>", headers={"content-type": "text/html"}))
+    with pytest.raises(ClientError, match="no chat server"):
+        next(script.client().listen())
+
+
+def test_a_fresh_token_is_asked_for_each_connection() -> None:
+    tokens = iter(["one", "two"])
+    script = Script(stream(""), stream("event: message\ndata: {}\n\n"))
+    client = Client(
+        "http://chat.test",
+        lambda: next(tokens),
+        transport=httpx.MockTransport(script),
+        sleep=script.sleep,
+    )
+    next(client.listen())
+    assert [request.headers["authorization"] for request in script.requests] == ["Bearer one", "Bearer two"]
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "ü", "bad\x00"])
+def test_what_cannot_be_a_token_is_refused_before_it_is_sent(token: str) -> None:
+    script = Script(httpx.Response(200))
+    client = Client("http://chat.test", lambda: token, transport=httpx.MockTransport(script))
+    with pytest.raises(SettingsError, match="not a token"):
+        client.send("b", "hi")
+    assert script.requests == []
+
+
+@pytest.mark.parametrize(
+    "text", ["localhost:8000", "chat.test", "ftp://chat.test", "http://", "", "http://a?b", "http://a:port"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"--server: .* is not an address"):
+        server_address(text)
+
+
+def test_retry_after_is_a_number_or_a_date() -> None:
+    def header(value: str) -> float | None:
+        return retry_after(httpx.Response(503, headers={"retry-after": value}))
+
+    assert header("120") == 120
+    assert header("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    later = header("Wed, 21 Oct 2099 07:28:00 GMT")
+    assert later is not None
+    assert later > 1e9
+    assert header("soon") is None
+    assert retry_after(httpx.Response(503)) is None
+
+
+def test_no_text_can_drive_the_readers_terminal() -> None:
+    evil = "\x1b[2J\r\x07\x9b31m\u202e\ud800ok\ttab\x7f\u2028"
+    assert printable(evil) == "\\x1b[2J\\r\\x07\\x9b31m\\u202e\\ud800ok\ttab\\x7f\\u2028"
+    for line in (
+        message_line({**MESSAGE, "text": evil, "sender": evil}),
+        event_line("member", {"name": evil}),
+        event_line("x\x1b", evil),
+    ):
+        assert not [character for character in line if character < " " and character != "\t"]
+
+
+def test_no_message_can_look_like_two() -> None:
+    assert message_line({**MESSAGE, "text": "hi\nb: lies"}) == "dm:a:b #1  a: hi\n    b: lies"
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "line"),
+    [
+        ("message", MESSAGE, "dm:a:b #1  a: hi"),
+        ("message", {**MESSAGE, "text": None}, "dm:a:b #1  a: (deleted)"),
+        ("message.updated", MESSAGE, "dm:a:b #1  a: hi  (edited)"),
+        ("typing", {"user": "b"}, 'typing  {"user": "b"}'),
+        ("reset", {"reason": "expired"}, "reset (expired): events of your inbox are missing here"),
+        ("reset", {"reason": "lost", "conversation_id": "g:1"}, "reset (lost): events of g:1 are missing here"),
+    ],
+)
+def test_events_are_lines_for_people(event: str, data: Any, line: str) -> None:
+    assert event_line(event, data).startswith(line)
+
+
+def test_times_are_shown_in_the_readers_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert message_line({**MESSAGE, "created_at": "2026-11-22T08:20:17.619Z"})[:6].count(":") == 1
+    assert message_line({**MESSAGE, "created_at": 0})[:6].count(":") == 1

@@ -1,0 +1,323 @@
+"""The HTTP API in one process: parse, call, respond. `tests/e2e` has it over sockets and workers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from parts import SECRET, settings
+from redises import RedisProcess
+from ssechat.app import create_app
+from ssechat.auth import COOKIE
+from ssechat.errors import SettingsError
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def client_of(redis: RedisProcess, tmp_path: Path, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+    if "jwt_secret" not in more:
+        (tmp_path / "jwt.key").write_text(SECRET)
+    app = create_app(settings(redis.url, data=tmp_path, redis_timeout=0.5, **more))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://chat") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(redis, tmp_path) as client:
+        yield client
+
+
+async def sign_up(client: httpx.AsyncClient, name: str) -> dict[str, str]:
+    response = await client.post("/v1/users", json={"name": name, "password": "correct horse"})
+    assert response.status_code == 201
+    client.cookies.clear()
+    return {"authorization": f"Bearer {response.json()['token']}"}
+
+
+def code(response: httpx.Response) -> tuple[int, str]:
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["status"] == response.status_code
+    assert set(problem) >= {"type", "title", "status", "code", "detail"}
+    return response.status_code, problem["code"]
+
+
+async def test_the_page_is_served_with_headers_that_keep_it_safe(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    script = await client.get("/web/client.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    for response in (page, script):
+        assert "default-src 'self'" in response.headers["content-security-policy"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+    assert code(await client.get("/web/nothing.js")) == (404, "not_found")
+
+
+async def test_unknown_paths_and_methods_are_problems_too(client: httpx.AsyncClient) -> None:
+    assert code(await client.get("/v1/nothing")) == (404, "not_found")
+    wrong = await client.put("/v1/messages")
+    assert code(wrong) == (405, "method_not_allowed")
+    assert wrong.headers["allow"] == "POST"
+
+
+async def test_health_tells_whether_redis_is_there(client: httpx.AsyncClient, redis: RedisProcess) -> None:
+    assert (await client.get("/healthz/live")).json() == {"status": "live"}
+    await until_ready_is(client, 200)
+    redis.kill()
+    try:
+        await until_ready_is(client, 503)
+        assert (await client.get("/healthz/ready")).json()["status"] == "degraded"
+        assert (await client.get("/healthz/live")).status_code == 200
+        away = await client.post("/v1/session", json={"name": "a", "password": "b"})
+        assert code(away) == (503, "unavailable")
+        assert away.headers["retry-after"] == "1"
+    finally:
+        redis.start()
+
+
+async def until_ready_is(client: httpx.AsyncClient, status: int) -> None:
+    async with asyncio.timeout(5):
+        while (await client.get("/healthz/ready")).status_code != status:
+            await asyncio.sleep(0.01)
+
+
+async def test_redis_away_is_a_stream_that_ends_not_a_status(client: httpx.AsyncClient, redis: RedisProcess) -> None:
+    alice = await sign_up(client, "alice")
+    client.headers.update(alice)
+    redis.kill()
+    try:
+        await until_ready_is(client, 503)
+        response = await client.get("/v1/events?ticket=any")
+        assert response.status_code == 200
+        assert "event: bye" in response.text
+        assert '{"reason":"unavailable"}' in response.text
+        assert "retry: " in response.text
+    finally:
+        redis.start()
+
+
+async def test_signing_in_sets_a_cookie_that_scripts_cannot_read(client: httpx.AsyncClient) -> None:
+    await sign_up(client, "Alice")
+    response = await client.post("/v1/session", json={"name": "alice", "password": "correct horse"})
+    assert response.json()["user"] == "Alice"
+    cookie = response.headers["set-cookie"]
+    assert cookie.startswith(f"{COOKIE}=")
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Secure" not in cookie
+    assert (await client.get("/v1/session")).json() == {"user": "Alice"}
+    assert (await client.delete("/v1/session")).status_code == 204
+    assert code(await client.get("/v1/session")) == (401, "unauthorized")
+
+
+async def test_over_https_the_cookie_is_secure(client: httpx.AsyncClient) -> None:
+    client.base_url = httpx.URL("https://chat")
+    response = await client.post("/v1/users", json={"name": "alice", "password": "correct horse"})
+    assert "Secure" in response.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"name": "no name", "password": "correct horse"}, ["name"]),
+        ({"name": "alice", "password": "short"}, ["password"]),
+        ({"name": "alice"}, ["password"]),
+        ({"name": 1, "password": 2, "more": 3}, ["name", "password", "more"]),
+        ([], [""]),
+    ],
+)
+async def test_a_sign_up_that_cannot_be_names_the_fields(
+    client: httpx.AsyncClient, body: object, fields: list[str]
+) -> None:
+    response = await client.post("/v1/users", json=body)
+    assert code(response) == (422, "invalid_request")
+    assert [field["field"] for field in response.json()["fields"]] == fields
+
+
+async def test_a_secret_is_never_repeated_in_an_error(client: httpx.AsyncClient) -> None:
+    response = await client.post("/v1/users", json={"name": "no name", "password": "hunter2"})
+    assert "hunter2" not in response.text
+
+
+async def test_a_message_is_sent_and_read(client: httpx.AsyncClient) -> None:
+    alice, bob = await sign_up(client, "alice"), await sign_up(client, "bob")
+    sent = await client.post("/v1/messages", json={"to": "bob", "text": "hi"}, headers=alice)
+    assert sent.status_code == 201
+    message = sent.json()
+    assert message["conversation_id"] == "dm:alice:bob"
+    key = {"idempotency-key": message["client_msg_id"]}
+    again = await client.post(
+        "/v1/messages", json={"conversation_id": "dm:alice:bob", "text": "hi"}, headers={**alice, **key}
+    )
+    assert (again.status_code, again.json()) == (200, message)
+    differs = await client.post("/v1/messages", json={"to": "bob", "text": "ho"}, headers={**alice, **key})
+    assert code(differs) == (409, "idempotency_conflict")
+    history = await client.get("/v1/conversations/dm:alice:bob/messages", headers=bob)
+    assert history.json() == {"messages": [message], "has_more": False}
+    listed = (await client.get("/v1/conversations", headers=bob)).json()
+    assert listed["next"] is None
+    [conversation] = listed["conversations"]
+    assert conversation == {
+        "id": "dm:alice:bob",
+        "type": "dm",
+        "members": ["alice", "bob"],
+        "newest_seq": 1,
+        "last_message": message,
+    }
+    assert (await client.get("/v1/users/bob", headers=alice)).json() == {"id": "bob"}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"to": "bob", "text": ""}, (422, "invalid_request")),
+        ({"to": "bob"}, (422, "invalid_request")),
+        ({"text": "x"}, (422, "invalid_request")),
+        ({"to": "bob", "conversation_id": "dm:alice:bob", "text": "x"}, (422, "invalid_request")),
+        ({"to": "bob", "text": "x", "client_msg_id": ""}, (422, "invalid_request")),
+        ({"to": "bob", "text": "x", "client_msg_id": "a\nb"}, (422, "invalid_request")),
+        ({"to": "bob", "text": "x", "client_msg_id": "a\n"}, (422, "invalid_request")),
+        ({"to": "nobody", "text": "x"}, (404, "unknown_user")),
+        ({"to": "no one", "text": "x"}, (404, "unknown_user")),
+        ({"conversation_id": "dm:bob:alice", "text": "x"}, (404, "unknown_conversation")),
+        ({"conversation_id": "dm:bob:carol", "text": "x"}, (403, "not_a_member")),
+        ({"to": "bob", "text": "x" * 70_000}, (413, "too_large")),
+    ],
+)
+async def test_a_message_that_cannot_be_is_refused_by_name(
+    client: httpx.AsyncClient, body: object, expected: tuple[int, str]
+) -> None:
+    alice = await sign_up(client, "alice")
+    await sign_up(client, "bob")
+    assert code(await client.post("/v1/messages", json=body, headers=alice)) == expected
+
+
+async def test_a_body_that_hides_its_size_is_stopped_at_the_limit(client: httpx.AsyncClient) -> None:
+    alice = await sign_up(client, "alice")
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 1000
+
+    headers = {**alice, "content-type": "application/json"}
+    assert code(await client.post("/v1/messages", content=parts(), headers=headers)) == (413, "too_large")
+
+
+async def test_a_header_key_must_be_printable_and_agree_with_the_body(client: httpx.AsyncClient) -> None:
+    alice = await sign_up(client, "alice")
+    await sign_up(client, "bob")
+    body = {"to": "bob", "text": "x", "client_msg_id": "one"}
+    for key in ("two", "x" * 129):
+        response = await client.post("/v1/messages", json=body, headers={**alice, "idempotency-key": key})
+        assert code(response) == (422, "invalid_request")
+
+
+async def test_history_takes_a_direction_and_a_limit(client: httpx.AsyncClient) -> None:
+    alice = await sign_up(client, "alice")
+    path = "/v1/conversations/dm:alice:alice/messages"
+    for i in range(3):
+        await client.post("/v1/messages", json={"to": "alice", "text": f"{i}"}, headers=alice)
+    page = (await client.get(f"{path}?after=1&limit=1", headers=alice)).json()
+    assert ([message["seq"] for message in page["messages"]], page["has_more"]) == ([2], True)
+    for query in ("before=1&after=1", "limit=0", "limit=201", "before=x", "before=0", "more=1", "after=9" + "9" * 20):
+        assert code(await client.get(f"{path}?{query}", headers=alice)) == (422, "invalid_request")
+
+
+async def test_a_list_goes_on_where_it_stopped(client: httpx.AsyncClient) -> None:
+    alice = await sign_up(client, "alice")
+    for name in ("u1", "u2", "u3"):
+        await sign_up(client, name)
+        await client.post("/v1/messages", json={"to": name, "text": "x"}, headers=alice)
+    first = (await client.get("/v1/conversations?limit=2", headers=alice)).json()
+    second = (await client.get(f"/v1/conversations?limit=2&before={first['next']}", headers=alice)).json()
+    ids = [one["id"] for one in (*first["conversations"], *second["conversations"])]
+    assert ids == ["dm:alice:u3", "dm:alice:u2", "dm:alice:u1"]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 201),
+        ({"origin": "http://chat"}, 201),
+        ({"origin": "https://other.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://chat.evil"}, 403),
+        ({"sec-fetch-site": "same-origin"}, 201),
+        ({"sec-fetch-site": "none"}, 201),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"content-type": "text/plain"}, 415),
+        ({"content-type": "application/x-www-form-urlencoded"}, 415),
+        ({"content-type": "application/json; charset=utf-8"}, 201),
+    ],
+)
+async def test_other_origins_pages_cannot_write(
+    client: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    response = await client.post("/v1/users", json={"name": "alice", "password": "correct horse"}, headers=headers)
+    assert response.status_code == status
+
+
+async def test_an_allowed_origin_may_write_and_read_the_answer(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis, tmp_path, allowed_origins=("https://app.example",)) as client:
+        headers = {"origin": "https://app.example", "sec-fetch-site": "cross-site"}
+        response = await client.post("/v1/users", json={"name": "alice", "password": "correct horse"}, headers=headers)
+        assert response.status_code == 201
+        assert response.headers["access-control-allow-origin"] == "https://app.example"
+        preflight = {**headers, "access-control-request-method": "POST"}
+        assert (await client.options("/v1/messages", headers=preflight)).status_code == 200
+
+
+async def test_a_server_may_take_no_sign_ups(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis, tmp_path, signup="closed") as client:
+        body = {"name": "alice", "password": "correct horse"}
+        assert code(await client.post("/v1/users", json=body)) == (403, "sign_up_closed")
+        server = (await client.get("/v1/server")).json()
+        assert (server["sign_up"], server["sign_in"]) == (False, True)
+
+
+async def test_with_an_existing_systems_tokens_there_is_no_sign_in(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis, tmp_path, jwt_secret=SECRET) as client:
+        body = {"name": "alice", "password": "correct horse"}
+        assert code(await client.post("/v1/users", json=body)) == (403, "sign_up_closed")
+        assert code(await client.post("/v1/session", json=body)) == (403, "sign_in_closed")
+        assert (await client.get("/v1/server")).json()["sign_in"] is False
+
+
+async def test_a_ticket_needs_a_credential_and_opens_no_head_request(client: httpx.AsyncClient) -> None:
+    alice = await sign_up(client, "alice")
+    assert code(await client.post("/v1/tickets", json={})) == (401, "unauthorized")
+    issued = await client.post("/v1/tickets", json={}, headers=alice)
+    assert issued.json()["expires_in"] == 30
+    assert code(await client.get("/v1/events?ticket=x")) == (401, "invalid_ticket")
+    assert (await client.head(f"/v1/events?ticket={issued.json()['ticket']}")).status_code == 401
+    head = await client.head("/v1/events", headers=alice)
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream")
+
+
+async def test_a_bug_is_an_answer_without_its_inside(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("the inside")
+
+    monkeypatch.setattr("ssechat.auth.Auth.identify", broken)
+    response = await client.get("/v1/session", headers={"authorization": "Bearer x"})
+    assert code(response) == (500, "internal_error")
+    assert "inside" not in response.text
+
+
+def test_an_app_needs_a_redis() -> None:
+    with pytest.raises(SettingsError, match="redis_url"):
+        create_app(settings(None))

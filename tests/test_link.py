@@ -1,0 +1,152 @@
+import asyncio
+
+import pytest
+
+from redises import RedisProcess
+from ssechat.errors import RedisUnavailable
+from ssechat.redis.link import CommandLink, Link, Redis, RedisRefused, open_link
+
+pytestmark = pytest.mark.anyio
+
+
+async def connected(url: str, timeout: float = 2) -> Redis:
+    redis = Redis(url, timeout)
+    redis.start()
+    assert await redis.wait_connected(5)
+    return redis
+
+
+async def test_commands_of_one_turn_leave_in_one_write_and_get_their_own_replies(redis: RedisProcess) -> None:
+    client = await connected(redis.url)
+    replies = await client.pipeline([("SET", "a", 1), ("INCR", "a"), ("GET", "a"), ("GET", "none")])
+    assert replies == [b"OK", 2, b"2", None]
+    await client.close()
+
+
+async def test_a_cancelled_caller_does_not_shift_the_replies_of_others(redis: RedisProcess) -> None:
+    client = await connected(redis.url)
+    cancelled, after = client.send("ECHO", "mine"), client.send("ECHO", "yours")
+    cancelled.cancel()
+    assert await after == b"yours"
+    assert await client.call("ECHO", "next") == b"next"
+    await client.close()
+
+
+async def test_an_error_reply_is_that_commands_alone(redis: RedisProcess) -> None:
+    client = await connected(redis.url)
+    bad, good = client.send("NOSUCH"), client.send("ECHO", "x")
+    with pytest.raises(RedisRefused, match="unknown command"):
+        await bad
+    assert await good == b"x"
+    await client.close()
+
+
+async def test_a_command_that_is_not_answered_in_time_fails_and_the_connection_goes_on(redis: RedisProcess) -> None:
+    client = await connected(redis.url, timeout=0.5)
+    with redis.client() as other:
+        other.execute_command("CLIENT", "PAUSE", 800)
+    slow = client.send("SET", "a", "late")
+    with pytest.raises(RedisUnavailable, match="within"):
+        await slow
+    assert client.connected
+    for _ in range(50):
+        try:
+            assert await client.call("GET", "a") == b"late"
+            break
+        except RedisUnavailable:
+            await asyncio.sleep(0.05)
+    else:
+        pytest.fail("it did not come back")
+    await client.close()
+
+
+async def test_a_connection_that_stays_silent_is_dropped_and_made_anew(redis: RedisProcess) -> None:
+    client = await connected(redis.url, timeout=0.2)
+    with redis.client() as other:
+        other.execute_command("CLIENT", "PAUSE", 1000)
+        first = client._link
+        with pytest.raises(RedisUnavailable):
+            await client.call("GET", "a")
+        async with asyncio.timeout(5):
+            while client._link is first or not client.connected:
+                await asyncio.sleep(0.02)
+        assert await client.call("PING") == b"PONG"
+    await client.close()
+
+
+async def test_it_comes_back_after_redis_was_away_and_fails_fast_meanwhile(redis: RedisProcess) -> None:
+    client = await connected(redis.url)
+    redis.kill()
+    async with asyncio.timeout(5):
+        while client.connected:
+            await asyncio.sleep(0.01)
+    with pytest.raises(RedisUnavailable, match="not connected"):
+        await client.call("PING")
+    assert not await client.wait_connected(0.1)
+    redis.start()
+    assert await client.wait_connected(5)
+    assert await client.call("PING") == b"PONG"
+    await client.close()
+
+
+async def test_commands_under_way_fail_when_the_connection_is_lost(redis: RedisProcess) -> None:
+    client = await connected(redis.url)
+    with redis.client() as other:
+        other.execute_command("CLIENT", "PAUSE", 300)
+        under_way = client.send("GET", "a")
+        await asyncio.sleep(0.05)
+        assert client._link is not None
+        client._link.abort()
+        with pytest.raises(RedisUnavailable, match="lost"):
+            await under_way
+    await client.close()
+
+
+async def test_a_redis_that_cannot_be_reached_is_said_so() -> None:
+    with pytest.raises(RedisUnavailable):
+        await open_link("unix:///nowhere/redis.sock", CommandLink(), 1)
+    with pytest.raises(RedisUnavailable):
+        await open_link("redis://127.0.0.1:1", CommandLink(), 1)
+
+
+async def test_a_connection_lost_before_it_was_ours_is_noticed(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = Link.connection_made
+
+    def lose(link: Link, transport: asyncio.BaseTransport) -> None:
+        taken(link, transport)
+        transport.close()
+
+    monkeypatch.setattr(Link, "connection_made", lose)
+    link = CommandLink()
+    with pytest.raises(RedisUnavailable, match="lost"):
+        await open_link(redis.url, link, 1)
+    assert link.lost.done()
+
+
+async def test_bytes_that_are_not_of_the_protocol_end_the_connection() -> None:
+    async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(talk_nonsense, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = Redis(f"redis://127.0.0.1:{port}", 0.5)
+    client.start()
+    assert not await client.wait_connected(0.3)
+    await client.close()
+    server.close()
+    await asyncio.sleep(0.05)
+
+
+async def test_it_signs_in_with_the_password_of_the_url(redis: RedisProcess) -> None:
+    with redis.client() as other:
+        other.execute_command("ACL", "SETUSER", "someone", "on", ">secret", "~*", "&*", "+@all")
+    url = redis.url.replace("unix://", "unix://someone:secret@")
+    client = await connected(url + "?db=3")
+    assert await client.call("ACL", "WHOAMI") == b"someone"
+    await client.close()
+    with redis.client() as other:
+        other.execute_command("ACL", "DELUSER", "someone")

@@ -1,0 +1,228 @@
+"""The protocol class, driven with bytes over a fake transport; no socket."""
+
+import asyncio
+import gc
+import weakref
+from typing import Any
+
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from ssechat import frames
+from ssechat.response import HANDOVER
+from ssechat.server.protocol import HEADER_LIMIT, ChatProtocol, StreamProtocol
+
+pytestmark = pytest.mark.anyio
+
+GET = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class FakeTransport(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffer = b""
+        self.closed = False
+        self.aborted = False
+        self.reading = True
+        self.limit: int | None = None
+        self.protocol: asyncio.BaseProtocol | None = None
+
+    def write(self, data: Any) -> None:
+        assert not self.closed
+        self.buffer += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.limit = high
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class FakeStream:
+    """Notes what the connection tells it."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+    def drain(self) -> None:
+        self.told.append("drain")
+
+    def lost(self) -> None:
+        self.told.append("lost")
+
+
+class App:
+    """Hands every request for a stream over."""
+
+    def __init__(self) -> None:
+        self.stream = FakeStream()
+        self.sink: StreamProtocol | None = None
+        self.scopes: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        hand_over = scope.get("extensions", {}).get(HANDOVER)
+        self.scopes.append((scope["http_version"], hand_over is not None))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        if scope["path"] == "/events":
+            self.sink = hand_over(self.stream, 4096)
+        else:
+            await send({"type": "http.response.body", "body": b"plain"})
+
+
+class Connection:
+    """A protocol on a fake transport."""
+
+    def __init__(self) -> None:
+        self.app = App()
+        config = Config(self.app, log_config=None, lifespan="off", ws="none", date_header=False)
+        self.state = ServerState()
+        self.protocol = ChatProtocol(config, self.state, {}, asyncio.get_running_loop())
+        self.transport = FakeTransport()
+        self.protocol.connection_made(self.transport)
+
+    async def request(self, data: bytes) -> bytes:
+        self.protocol.data_received(data)
+        while self.state.tasks:
+            await asyncio.sleep(0)
+        return self.transport.buffer
+
+
+async def test_a_stream_gets_the_transport_once_its_response_has_started() -> None:
+    connection = Connection()
+    head = await connection.request(GET)
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"transfer-encoding: chunked\r\n" in head
+    assert b"connection:" not in head
+    sink = connection.app.sink
+    assert sink is not None
+    assert connection.transport.protocol is sink
+    assert connection.transport.limit == 4096
+    assert not connection.transport.closed
+    sink.write(frames.event("hello", {}))
+    assert connection.transport.buffer == head + b"17\r\nevent: hello\ndata: {}\n\n\r\n"
+
+
+async def test_of_a_request_that_was_handed_over_nothing_stays() -> None:
+    connection = Connection()
+    await connection.request(GET)
+    gone = weakref.ref(connection.protocol)
+    assert connection.state.connections == {connection.app.sink}
+    gc.disable()
+    try:
+        del connection.protocol
+        assert gone() is None  # without the collector's help
+    finally:
+        gc.enable()
+
+
+async def test_the_connections_news_reaches_the_stream() -> None:
+    connection = Connection()
+    await connection.request(GET)
+    sink = connection.app.sink
+    assert sink is not None
+    sink.data_received(b"GET / HTTP/1.1\r\n\r\n")
+    sink.pause_writing()
+    sink.resume_writing()
+    sink.shutdown()
+    sink.connection_lost(None)
+    assert connection.app.stream.told == ["pause", "resume", "drain", "lost"]
+    assert connection.state.connections == set()
+
+
+async def test_the_end_of_a_stream_ends_the_response_in_good_order() -> None:
+    connection = Connection()
+    await connection.request(GET)
+    sink = connection.app.sink
+    assert sink is not None
+    sink.end()
+    assert connection.transport.buffer.endswith(b"0\r\n\r\n")
+    assert connection.transport.closed
+    assert not connection.transport.aborted
+
+
+async def test_a_stream_can_drop_its_connection() -> None:
+    connection = Connection()
+    await connection.request(GET)
+    sink = connection.app.sink
+    assert sink is not None
+    sink.abort()
+    assert connection.transport.aborted
+
+
+async def test_a_reader_that_left_before_the_hand_over_gets_none() -> None:
+    connection = Connection()
+    connection.protocol.data_received(GET)
+    connection.transport.close()
+    while connection.state.tasks:
+        await asyncio.sleep(0)
+    assert connection.app.sink is None
+
+
+async def test_http_1_0_is_not_offered_the_hand_over() -> None:
+    connection = Connection()
+    await connection.request(b"GET / HTTP/1.0\r\n\r\n")
+    assert connection.app.scopes == [("1.0", False)]
+
+
+async def test_ordinary_requests_keep_their_connection() -> None:
+    connection = Connection()
+    for count in (1, 2):
+        assert (await connection.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")).count(b"plain") == count
+    assert not connection.transport.closed
+    assert connection.state.connections == {connection.protocol}
+
+
+async def test_requests_in_one_packet_are_answered_in_order() -> None:
+    connection = Connection()
+    await connection.request(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+    assert connection.transport.buffer.count(b"plain") == 3
+
+
+async def test_a_stream_after_an_ordinary_request_on_the_same_connection_is_handed_over() -> None:
+    connection = Connection()
+    await connection.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await connection.request(GET)
+    assert connection.app.sink is not None
+    await asyncio.sleep(0)
+    assert not connection.transport.closed
+
+
+async def test_headers_without_end_are_refused() -> None:
+    connection = Connection()
+    head = b"GET / HTTP/1.1\r\n" + b"".join(b"x-%d: %b\r\n" % (i, b"y" * 1000) for i in range(80))
+    assert len(head) > HEADER_LIMIT
+    assert (await connection.request(head)).startswith(b"HTTP/1.1 400 ")
+    assert connection.transport.closed
+
+
+async def test_a_connection_that_was_reset_leaves_no_timer_behind() -> None:
+    connection = Connection()
+    await connection.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.protocol.timeout_keep_alive_task is not None
+    connection.protocol.connection_lost(ConnectionResetError())
+    assert connection.protocol.timeout_keep_alive_task is None
+    assert connection.protocol.scope is None

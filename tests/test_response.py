@@ -1,0 +1,198 @@
+"""One contract for streams, however they are carried: handed over, or by sse-starlette on any other server."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+import uvicorn
+from sse_starlette.sse import AppStatus
+
+from parts import FOR_EVER, Worker, parse_frames
+from ssechat.ids import UserId
+from ssechat.response import QueueSink, StreamResponse
+from ssechat.stream import Stream
+from ssechat.tokens import Identity
+
+pytestmark = [pytest.mark.anyio]
+
+OURS = "ssechat.server.protocol:ChatProtocol"
+ANY_OTHER = "h11"
+
+
+class Running:
+    """A uvicorn that serves one user's stream from one worker's parts."""
+
+    def __init__(self, worker: Worker, http: str) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            cursor = scope["query_string"].decode() or None
+            await StreamResponse(worker.hub, Identity(UserId("bob"), FOR_EVER), cursor, 8192)(scope, receive, send)
+
+        config = uvicorn.Config(
+            app, http=http, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=10
+        )
+        self.server = uvicorn.Server(config)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+
+@asynccontextmanager
+async def running(worker: Worker, http: str) -> AsyncIterator[Running]:
+    one = Running(worker, http)
+    task = asyncio.create_task(one.server._serve([one.socket]))
+    while not one.server.started:
+        await asyncio.sleep(0.005)
+    try:
+        yield one
+    finally:
+        one.server.should_exit = True
+        AppStatus.should_exit = True
+        await task
+        AppStatus.should_exit = False
+
+
+class Reader:
+    """A client of one stream: the raw bytes, and the frames in them."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self.writer = reader, writer
+        self.head = b""
+        self.body = b""
+        self.ended = False
+
+    @classmethod
+    async def connect(cls, port: int, cursor: str = "", version: str = "1.1") -> "Reader":
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET /?{cursor} HTTP/{version}\r\nHost: x\r\n\r\n".encode())
+        found = cls(reader, writer)
+        found.head = await reader.readuntil(b"\r\n\r\n")
+        return found
+
+    async def until(self, condition: Callable[[list[dict[str, str]]], object]) -> list[dict[str, str]]:
+        """Reads chunks until the frames fulfil the condition; the frames."""
+        async with asyncio.timeout(8):
+            while not condition(frames := parse_frames(self.body)):
+                size = int(await self._reader.readuntil(b"\r\n"), 16)
+                self.ended = size == 0
+                self.body += (await self._reader.readexactly(size + 2))[:-2]
+                if self.ended:
+                    return parse_frames(self.body)
+        return frames
+
+
+def named(name: str, count: int = 1) -> Callable[[list[dict[str, str]]], bool]:
+    return lambda frames: [frame.get("event") for frame in frames].count(name) >= count
+
+
+@pytest.fixture(params=[OURS, ANY_OTHER], ids=["handed-over", "carried"])
+def http(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def test_the_headers_are_those_that_proxies_and_browsers_need(worker: Worker, http: str) -> None:
+    async with running(worker, http) as server:
+        reader = await Reader.connect(server.port)
+        headers = {}
+        for line in reader.head.decode().split("\r\n")[1:-2]:
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = value
+        assert headers["content-type"] == "text/event-stream"
+        assert headers["cache-control"] == "no-store, no-transform"
+        assert headers["x-accel-buffering"] == "no"
+        assert headers["transfer-encoding"] == "chunked"
+        assert "connection" not in headers
+        reader.writer.close()
+
+
+async def test_a_stream_greets_and_then_shows_what_comes(worker: Worker, http: str) -> None:
+    async with running(worker, http) as server:
+        reader = await Reader.connect(server.port)
+        frames = await reader.until(named("hello"))
+        assert list(frames[0]) == ["retry"]
+        await worker.say("one")
+        await worker.say("two")
+        frames = await reader.until(named("message", 2))
+        assert [json.loads(frame["data"])["text"] for frame in frames[2:]] == ["one", "two"]
+        reader.writer.close()
+
+
+async def test_a_stream_resumes_where_it_was(worker: Worker, http: str) -> None:
+    for i in range(100):
+        await worker.say(f"m{i}")
+    cursor = (await worker.events("bob"))[9][1]
+    async with running(worker, http) as server:
+        reader = await Reader.connect(server.port, cursor)
+        frames = await reader.until(named("caught_up"))
+        texts = [json.loads(frame["data"])["text"] for frame in frames if frame.get("event") == "message"]
+        assert texts == [f"m{i}" for i in range(10, 100)]
+        reader.writer.close()
+
+
+async def test_a_reader_that_leaves_is_noticed(worker: Worker, http: str) -> None:
+    async with running(worker, http) as server:
+        reader = await Reader.connect(server.port)
+        await reader.until(named("hello"))
+        assert len(worker.hub) == 1
+        reader.writer.close()
+        async with asyncio.timeout(5):
+            while len(worker.hub):
+                await asyncio.sleep(0.01)
+
+
+async def test_a_reader_that_reads_slowly_costs_a_bounded_amount_and_misses_nothing(worker: Worker, http: str) -> None:
+    async with running(worker, http) as server:
+        reader = await Reader.connect(server.port)
+        await reader.until(named("hello"))
+        text = "x" * 3000
+        for i in range(400):
+            await worker.say(f"{i} {text}")
+        [stream] = worker.hub._all()
+        assert stream.paused_at is not None or stream.busy
+        frames = await reader.until(named("message", 400))
+        found = [json.loads(frame["data"])["text"] for frame in frames if frame.get("event") == "message"]
+        assert found == [f"{i} {text}" for i in range(400)]
+        reader.writer.close()
+
+
+async def test_the_server_can_end_a_stream(worker: Worker, http: str) -> None:
+    async with running(worker, http) as server:
+        reader = await Reader.connect(server.port)
+        await reader.until(named("hello"))
+        for stream in worker.hub._all():
+            stream.bye("signed_out")
+        frames = await reader.until(lambda _: False)
+        assert json.loads(frames[-1]["data"]) == {"reason": "signed_out"}
+        assert reader.ended
+        reader.writer.close()
+
+
+async def test_a_server_that_stops_says_goodbye(worker: Worker, http: str) -> None:
+    async with running(worker, http) as server:
+        reader = await Reader.connect(server.port)
+        await reader.until(named("hello"))
+        server.server.should_exit = AppStatus.should_exit = True  # what a signal does
+        frames = await reader.until(lambda _: False)
+        assert json.loads(frames[-1]["data"]) == {"reason": "drain"}
+        assert reader.ended
+        reader.writer.close()
+
+
+async def test_http_1_0_is_carried_by_the_server_that_hands_over_too(worker: Worker) -> None:
+    async with running(worker, OURS) as server:
+        reader = await Reader.connect(server.port, version="1.0")
+        await reader.until(named("hello"))
+        await worker.say("one")
+        await reader.until(named("message"))
+        reader.writer.close()
+
+
+async def test_a_stream_that_is_carried_can_be_cut(worker: Worker) -> None:
+    stream = Stream(worker.hub, Identity(UserId("bob"), FOR_EVER))
+    sink = QueueSink(stream, 100)
+    sink.write(b"3\r\nabc\r\n")
+    sink.abort()
+    assert [frame async for frame in sink.frames(anyio.Event())] == []

@@ -1,0 +1,74 @@
+"""Settings from the command line and the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from ssechat.errors import SettingsError
+from ssechat.settings import Settings, default_data_folder, flag, load_settings, variable
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_defaults() -> None:
+    environment = {"SSECHAT_PORT": "9000", "SSECHAT_WORKERS": "3"}
+    settings = load_settings({"port": "9001", "host": None}, environment)
+    assert (settings.port, settings.workers, settings.host) == (9001, 3, "127.0.0.1")
+
+
+def test_an_empty_variable_counts_as_none() -> None:
+    assert load_settings({}, {"SSECHAT_REDIS_URL": ""}).redis_url is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "text"),
+    [
+        ({"port": "x"}, {}, r"^--port: .*integer.*'x'"),
+        ({"port": "70000"}, {}, r"^--port: "),
+        ({}, {"SSECHAT_SIGNUP": "maybe"}, r"^SSECHAT_SIGNUP: .*'open' or 'closed'"),
+        ({}, {"SSECHAT_WORKERS": "0"}, r"^SSECHAT_WORKERS: "),
+        ({"ping_seconds": "nan"}, {}, r"^--ping-seconds: "),
+    ],
+)
+def test_a_wrong_value_is_told_by_the_name_under_which_it_came(
+    flags: dict[str, str], environment: dict[str, str], text: str
+) -> None:
+    with pytest.raises(SettingsError, match=text):
+        load_settings(flags, environment)
+
+
+def test_a_secret_that_is_wrong_is_not_repeated() -> None:
+    with pytest.raises(SettingsError, match="SSECHAT_JWT_SECRET") as caught:
+        load_settings({}, {"SSECHAT_JWT_SECRET": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_origins_are_a_list_with_commas() -> None:
+    settings = load_settings({"allowed_origins": "https://a.test, https://b.test,"}, {})
+    assert settings.allowed_origins == ("https://a.test", "https://b.test")
+
+
+def test_the_data_folder_follows_the_desktop_standard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert default_data_folder({"XDG_DATA_HOME": "/data"}) == Path("/data/ssechat")
+    assert default_data_folder({"XDG_DATA_HOME": "relative"}) == Path("/home/me/.local/share/ssechat")
+    assert default_data_folder({}) == Path("/home/me/.local/share/ssechat")
+
+
+def test_folders_are_absolute_and_know_what_home_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings({"data": "~/chat"}, {}).data == Path("/home/me/chat")
+    assert load_settings({"data": "chat", "key_file": "key"}, {}).key_file == tmp_path / "key"
+
+
+def test_every_setting_has_a_flag_a_variable_and_a_sentence() -> None:
+    for name, field in Settings.model_fields.items():
+        assert flag(name) == "--" + name.replace("_", "-")
+        assert variable(name) == "SSECHAT_" + name.upper()
+        assert field.description
+        assert field.description.endswith(".")
+
+
+def test_settings_survive_the_way_to_a_worker(tmp_path: Path) -> None:
+    settings = load_settings({"data": str(tmp_path), "allowed_origins": "https://a.test", "port": "0"}, {})
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+    assert "\n" not in settings.model_dump_json()

@@ -1,0 +1,387 @@
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+
+from parts import ALICE, FOR_EVER, FakeClock, FakeSink
+from ssechat import frames
+from ssechat.errors import RedisUnavailable
+from ssechat.ids import UserId, entry_number
+from ssechat.inbox import START, Inbox, Page
+from ssechat.stream import Stream
+from ssechat.tokens import Identity
+
+pytestmark = pytest.mark.anyio
+
+
+class FakeInbox:
+    """An inbox in memory; `publish` what was appended when you like, or never."""
+
+    def __init__(self) -> None:
+        self.birth = "0-77"
+        self.entries: list[str] = []
+        self.trimmed = 0
+        self.reads = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.fails = False
+
+    def append(self, count: int = 1) -> None:
+        for _ in range(count):
+            n = self.trimmed + len(self.entries) + 1
+            self.entries.append(f"{n}-{n * 10}")
+
+    def newest(self) -> str:
+        return self.entries[-1] if self.entries else self.birth
+
+    async def head(self, user: UserId) -> str:
+        await self.gate.wait()
+        return self.newest()
+
+    async def read(self, user: UserId, cursor: str, count: int) -> Page:
+        self.reads += 1
+        await asyncio.sleep(0)
+        if self.fails:
+            raise RedisUnavailable("away")
+        entries, head = list(self.entries), self.newest()
+        await self.gate.wait()
+        oldest = entries[0] if entries else head
+        if cursor == START:
+            after = entries
+        elif cursor in entries:
+            after = entries[entries.index(cursor) + 1 :]
+        elif cursor == self.birth and not self.trimmed:
+            after = entries
+        else:
+            return Page(False, head, oldest, ())
+        return Page(True, head, oldest, [(entry_number(one) or 0, one, chunk(one)) for one in after[:count]])
+
+
+def chunk(entry: str) -> bytes:
+    return frames.durable(entry.encode(), frames.body("message", b"{}"))
+
+
+class FakeOwner:
+    """What a stream needs of the hub."""
+
+    def __init__(self) -> None:
+        self.fake = FakeInbox()
+        self.clock = FakeClock()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.gone: list[Stream] = []
+
+    @property
+    def inbox(self) -> Inbox:
+        return self.fake  # type: ignore[return-value]
+
+    @property
+    def now(self) -> Callable[[], float]:
+        return self.clock
+
+    def catch_up(self, stream: Stream) -> None:
+        self.tasks.append(asyncio.create_task(stream.catch_up()))
+
+    def closed(self, stream: Stream) -> None:
+        self.gone.append(stream)
+
+    def drain_delay(self) -> float:
+        return 0.0
+
+    async def settle(self) -> None:
+        while self.tasks:
+            await self.tasks.pop()
+
+
+@pytest.fixture
+def owner() -> FakeOwner:
+    return FakeOwner()
+
+
+def a_stream(owner: FakeOwner) -> tuple[Stream, FakeSink]:
+    stream, sink = Stream(owner, Identity(ALICE, FOR_EVER)), FakeSink()
+    stream.opened(sink)
+    return stream, sink
+
+
+def publish(owner: FakeOwner, stream: Stream, entry: str | None = None) -> None:
+    newest = entry or owner.fake.newest()
+    stream.offer(entry_number(newest) or 0, newest, chunk(newest))
+
+
+async def test_a_fresh_stream_begins_at_the_head_and_is_live(owner: FakeOwner) -> None:
+    owner.fake.append(3)
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    retry, hello = sink.events()
+    assert 1000 <= int(retry["retry"]) <= 3000
+    assert (hello["event"], hello["id"]) == ("hello", "3-30")
+    assert json.loads(hello["data"]) == {"user": "alice", "resumed": False, "missed": 0}
+    assert stream.live
+
+
+async def test_a_live_stream_writes_what_comes_next_and_drops_what_it_has(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    owner.fake.append()
+    publish(owner, stream)
+    publish(owner, stream)
+    assert sink.ids() == ["1-10"]
+
+
+async def test_a_hole_is_filled_from_the_inbox_without_closing(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    owner.fake.append(3)
+    publish(owner, stream)  # the wake-ups of the first two were lost
+    assert not stream.live
+    await owner.settle()
+    assert sink.ids() == ["1-10", "2-20", "3-30"]
+    assert stream.live
+    assert sink.names() == ["hello", "message", "message", "message"]
+
+
+async def test_what_comes_while_a_page_is_read_is_neither_lost_nor_doubled(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    owner.fake.append(2)
+    owner.fake.gate.clear()
+    publish(owner, stream)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    owner.fake.append()  # after the page was read, before it is written
+    publish(owner, stream)
+    owner.fake.gate.set()
+    await owner.settle()
+    assert sink.ids() == ["1-10", "2-20", "3-30"]
+    assert stream.live
+
+
+async def test_a_resumed_stream_replays_what_it_missed_and_says_when_it_has(owner: FakeOwner) -> None:
+    owner.fake.append(5)
+    stream, sink = a_stream(owner)
+    await stream.begin("2-20")
+    hello = sink.events()[1]
+    assert json.loads(hello["data"]) == {"user": "alice", "resumed": True, "missed": 3}
+    assert "id" not in hello
+    assert sink.ids() == ["3-30", "4-40", "5-50"]
+    assert sink.names()[-1] == "caught_up"
+    assert json.loads(sink.events()[-1]["data"]) == {"id": "5-50"}
+
+
+async def test_a_replay_longer_than_a_page_is_complete(owner: FakeOwner) -> None:
+    owner.fake.append(300)
+    stream, sink = a_stream(owner)
+    await stream.begin("0-77")
+    assert sink.ids() == owner.fake.entries
+    assert sink.names().count("caught_up") == 1
+    assert stream.live
+
+
+async def test_a_stream_that_missed_nothing_replays_nothing(owner: FakeOwner) -> None:
+    owner.fake.append(2)
+    stream, sink = a_stream(owner)
+    await stream.begin("2-20")
+    assert sink.names() == ["hello"]
+    assert stream.live
+
+
+async def test_the_cursor_0_0_asks_for_all_that_is_kept(owner: FakeOwner) -> None:
+    owner.fake.append(5)
+    del owner.fake.entries[:2]
+    owner.fake.trimmed = 2
+    stream, sink = a_stream(owner)
+    await stream.begin("0-0")
+    assert sink.ids() == ["3-30", "4-40", "5-50"]
+    assert json.loads(sink.events()[1]["data"])["missed"] == 3
+    owner.fake.append()
+    publish(owner, stream)
+    assert sink.ids()[-1] == "6-60"
+
+
+async def test_all_of_an_empty_inbox_is_nothing(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin("0-0")
+    assert sink.names() == ["hello"]
+    assert stream.cursor == "0-77"
+    owner.fake.append()
+    publish(owner, stream)
+    assert sink.ids() == ["1-10"]
+
+
+@pytest.mark.parametrize(
+    ("cursor", "reason"),
+    [("nonsense", "unknown"), ("4-99", "unknown"), ("9-90", "unknown"), ("1-10", "expired"), ("0-77", "expired")],
+)
+async def test_a_cursor_that_is_not_valid_gets_a_reset(owner: FakeOwner, cursor: str, reason: str) -> None:
+    owner.fake.append(5)
+    del owner.fake.entries[:2]
+    owner.fake.trimmed = 2
+    stream, sink = a_stream(owner)
+    await stream.begin(cursor)
+    hello, reset = sink.events()[1:]
+    assert json.loads(hello["data"])["resumed"] is False
+    assert (reset["event"], reset["id"]) == ("reset", "5-50")
+    assert json.loads(reset["data"]) == {"reason": reason, "oldest": "3-30", "newest": "5-50"}
+    owner.fake.append()
+    publish(owner, stream)
+    assert sink.ids() == ["6-60"]
+
+
+async def test_an_inbox_that_lost_what_was_written_makes_a_reset_not_silence(owner: FakeOwner) -> None:
+    owner.fake.append(3)
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    owner.fake.entries, owner.fake.birth = [], "0-88"
+    stream.behind()
+    await owner.settle()
+    assert json.loads(sink.events()[-1]["data"]) == {"reason": "lost", "oldest": "0-88", "newest": "0-88"}
+    owner.fake.append()
+    publish(owner, stream)
+    assert sink.ids() == ["1-10"]
+
+
+async def test_an_inbox_trimmed_past_a_reader_makes_a_reset(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    stream.pause()
+    owner.fake.append(10)
+    del owner.fake.entries[:5]
+    owner.fake.trimmed = 5
+    stream.resume()
+    await owner.settle()
+    assert json.loads(sink.events()[-1]["data"])["reason"] == "expired"
+
+
+async def test_a_hole_in_the_inbox_itself_makes_a_reset(owner: FakeOwner) -> None:
+    owner.fake.append(4)
+    del owner.fake.entries[2]
+    stream, sink = a_stream(owner)
+    await stream.begin("1-10")
+    assert sink.ids() == ["2-20"]
+    assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
+
+
+async def test_a_slow_reader_costs_no_memory_and_is_caught_up_when_it_drains(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    stream.pause()
+    written = len(sink.chunks)
+    for _ in range(100):
+        owner.fake.append()
+        publish(owner, stream)
+    assert len(sink.chunks) == written
+    assert owner.fake.reads == 0
+    stream.resume()
+    await owner.settle()
+    assert sink.ids() == owner.fake.entries
+    assert stream.live
+
+
+class PausingSink(FakeSink):
+    """A buffer that is full after so many chunks."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.stream: Stream | None = None
+
+    def write(self, chunk: bytes) -> None:
+        super().write(chunk)
+        self.room -= 1
+        if self.room == 0 and self.stream is not None:
+            self.stream.pause()
+
+
+async def test_a_reader_that_is_slow_during_its_replay_still_gets_all_and_one_caught_up(owner: FakeOwner) -> None:
+    owner.fake.append(20)
+    sink = PausingSink(room=8)
+    stream = sink.stream = Stream(owner, Identity(ALICE, FOR_EVER))
+    stream.opened(sink)
+    await stream.begin("0-77")
+    assert len(sink.ids()) == 6
+    assert not stream.live
+    sink.room = 7
+    stream.resume()
+    await owner.settle()
+    sink.room = 1000
+    stream.resume()
+    await owner.settle()
+    assert sink.ids() == owner.fake.entries
+    assert sink.names()[-1] == "caught_up"
+    assert stream.live
+
+
+async def test_redis_away_leaves_the_stream_behind_and_open(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    owner.fake.append(2)
+    owner.fake.fails = True
+    publish(owner, stream)
+    with pytest.raises(RedisUnavailable):
+        await owner.tasks.pop()
+    assert not stream.live
+    assert not sink.ended
+    owner.fake.fails = False
+    stream.behind()
+    await owner.settle()
+    assert sink.ids() == ["1-10", "2-20"]
+
+
+async def test_a_ping_names_the_last_event_written_and_waits_for_a_replay(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    stream.ping()
+    assert sink.names() == []  # it has not said hello yet
+    await stream.begin(None)
+    stream.ping()
+    assert sink.events()[-1] == {"event": "ping", "data": '{"id":"0-77"}'}
+    stream.pause()
+    stream.ping()
+    assert sink.names().count("ping") == 1
+
+
+async def test_goodbye_says_why_and_when_to_come_back_and_is_the_end(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    stream.bye("signed_out")
+    bye = sink.events()[-1]
+    assert json.loads(bye["data"]) == {"reason": "signed_out"}
+    assert 1000 <= int(bye["retry"]) <= 8000
+    assert sink.ended
+    assert owner.gone == [stream]
+    owner.fake.append()
+    publish(owner, stream)
+    stream.bye("drain")
+    stream.lost()
+    assert owner.gone == [stream]
+    assert sink.names()[-1] == "bye"
+
+
+async def test_a_reader_that_takes_nothing_is_cut(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    stream.pause()
+    stream.cut()
+    assert sink.aborted
+    assert owner.gone == [stream]
+
+
+async def test_a_reader_that_leaves_during_its_replay_is_written_to_no_more(owner: FakeOwner) -> None:
+    owner.fake.append(2)
+    owner.fake.gate.clear()
+    stream, sink = a_stream(owner)
+    beginning = asyncio.create_task(stream.begin("1-10"))
+    await asyncio.sleep(0)
+    stream.lost()
+    owner.fake.gate.set()
+    await beginning
+    assert sink.names() == []
+    assert not stream.live
+
+
+async def test_a_stopping_server_says_goodbye(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    stream.drain()
+    await asyncio.sleep(0.01)
+    assert json.loads(sink.events()[-1]["data"]) == {"reason": "drain"}

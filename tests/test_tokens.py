@@ -1,0 +1,145 @@
+import stat
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from parts import SECRET
+from ssechat.errors import SettingsError, Unauthorized
+from ssechat.settings import Settings
+from ssechat.tokens import Tokens, create_key_file, fingerprint, key_path, read_key_file
+
+HOUR = timedelta(hours=1)
+OURS = Tokens(SECRET, "HS256", sign_with=SECRET, has_sessions=True)
+
+
+def signed(key: object = SECRET, algorithm: str = "HS256", **claims: object) -> str:
+    full = {"sub": "alice", "exp": int(time.time()) + 60, **claims}
+    return jwt.encode({name: value for name, value in full.items() if value is not None}, key, algorithm)  # type: ignore[arg-type]
+
+
+def test_a_minted_token_stands_for_its_user() -> None:
+    identity = OURS.verify(OURS.mint("alice", HOUR, "a session"))
+    assert (identity.user, identity.session) == ("alice", "a session")
+    assert 3590 < identity.expires_at - time.time() <= 3600
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        (signed(exp=int(time.time()) - 60), "token_expired"),
+        (signed(exp=None), "invalid_token"),
+        (signed(sub=None), "invalid_token"),
+        (signed(sub="no name"), "invalid_token"),
+        (signed(key="another secret of 32 characters!"), "invalid_token"),
+        (jwt.encode({"sub": "alice", "exp": int(time.time()) + 60}, None, "none"), "invalid_token"),  # type: ignore[arg-type]
+        (signed(key=SECRET * 2, algorithm="HS512"), "invalid_token"),
+        ("garbage", "invalid_token"),
+        ("é.é.é", "invalid_token"),
+        ("", "invalid_token"),
+    ],
+)
+def test_any_other_token_is_refused_with_what_is_wrong(token: str, code: str) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        OURS.verify(token)
+    assert caught.value.code == code
+
+
+def test_another_systems_session_is_none_of_ours() -> None:
+    assert Tokens(SECRET, "HS256").verify(signed(sid="theirs")).session is None
+
+
+def test_audience_and_issuer_are_checked_where_they_are_set() -> None:
+    tokens = Tokens(SECRET, "HS256", sign_with=SECRET, audience="chat", issuer="us")
+    assert tokens.verify(tokens.mint("alice", HOUR)).user == "alice"
+    for wrong in ({"aud": "other", "iss": "us"}, {"aud": "chat", "iss": "them"}, {}):
+        with pytest.raises(Unauthorized):
+            tokens.verify(signed(**wrong))
+    assert Tokens(SECRET, "HS256").verify(signed(aud="any")).user == "alice"
+
+
+@pytest.mark.parametrize(
+    ("private", "algorithm"),
+    [
+        (rsa.generate_private_key(65537, 2048), "RS256"),
+        (ec.generate_private_key(ec.SECP256R1()), "ES256"),
+        (ed25519.Ed25519PrivateKey.generate(), "EdDSA"),
+    ],
+    ids=["rsa", "p-256", "ed25519"],
+)
+def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, algorithm: str) -> None:
+    pem = private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    tokens = Tokens.from_settings(Settings(jwt_public_key=pem.decode()))
+    assert tokens.verify(signed(private, algorithm)).user == "alice"
+    # The attack that gave the rule: the public key taken for a shared secret.
+    confused = jwt.api_jws.base64url_encode(b'{"alg":"HS256"}').decode() + "." + signed().split(".", 1)[1]
+    with pytest.raises(Unauthorized):
+        tokens.verify(confused)
+    with pytest.raises(SettingsError, match="verify"):
+        tokens.mint("alice", HOUR)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"jwt_public_key": "no pem"},
+        {"jwt_secret": SECRET, "jwt_public_key": "both"},
+        {
+            "jwt_public_key": ec.generate_private_key(ec.SECP384R1())
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .decode()
+        },
+    ],
+)
+def test_keys_that_cannot_be_used_are_refused_at_start(settings: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="JWT"):
+        Tokens.from_settings(Settings(**settings))  # type: ignore[arg-type]
+
+
+def test_a_shared_secret_makes_tokens_too() -> None:
+    tokens = Tokens.from_settings(Settings(jwt_secret=SECRET))
+    assert tokens.verify(tokens.mint("alice", HOUR)).user == "alice"
+
+
+def test_a_token_can_be_minted_for_a_user_id_only() -> None:
+    with pytest.raises(SettingsError, match="not a user id"):
+        OURS.mint("no name", HOUR)
+
+
+def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "jwt.key"
+    create_key_file(path)
+    key = read_key_file(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    create_key_file(path)
+    assert read_key_file(path) == key
+    assert list(tmp_path.iterdir()) == [path]
+    tokens = Tokens.from_settings(Settings(data=tmp_path))
+    assert tokens.verify(tokens.mint("alice", HOUR)).user == "alice"
+
+
+def test_a_key_file_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="start the server once"):
+        read_key_file(tmp_path / "none")
+    (tmp_path / "short").write_text("short")
+    with pytest.raises(SettingsError, match="too short"):
+        read_key_file(tmp_path / "short")
+    (tmp_path / "binary").write_bytes(b"\xff" * 40)
+    with pytest.raises(SettingsError, match="cannot read"):
+        read_key_file(tmp_path / "binary")
+    with pytest.raises(SettingsError, match="cannot write"):
+        create_key_file(tmp_path / "no" / "folder" / "key")
+
+
+def test_the_key_is_where_it_was_said_to_be() -> None:
+    assert key_path(Settings(data=Path("/d"))) == Path("/d/jwt.key")
+    assert key_path(Settings(data=Path("/d"), key_file=Path("/k"))) == Path("/k")
+
+
+def test_a_fingerprint_tells_keys_apart() -> None:
+    assert fingerprint("a" * 32) == fingerprint("a" * 32) != fingerprint("b" * 32)
