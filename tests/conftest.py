@@ -1,11 +1,33 @@
 """Fixtures that tests of several modules share."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from parts import Worker, a_worker
 from redises import RedisProcess, program, releases
+
+SLOW = ("e2e", "test_bench.py", "test_cli.py", "test_client.py", "test_embedded.py", "test_supervisor.py")
+"""What `--fast` leaves out: real servers of several processes, and browsers."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--fast`."""
+    parser.addoption("--fast", action="store_true", help="no browser, no servers of several processes, one Redis")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves the slow files out of a fast run."""
+    return True if config.getoption("--fast") and collection_path.name in SLOW else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs what touches Redis on each release of it; a fast run on the newest."""
+    if "shared_redis" in metafunc.fixturenames:
+        chosen = releases()[-1:] if metafunc.config.getoption("--fast") else releases()
+        ids = [f"redis-{release}" for release in chosen]
+        metafunc.parametrize("shared_redis", chosen, ids=ids, indirect=True, scope="session")
 
 
 @pytest.fixture
@@ -14,7 +36,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}
 
 
-@pytest.fixture(scope="session", params=releases(), ids=lambda release: f"redis-{release}")
+@pytest.fixture(scope="session")
 def shared_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
     """A Redis of each release, shared by the tests that leave it alive."""
     process = RedisProcess(program(request.param))
@@ -23,12 +45,12 @@ def shared_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
 
 
 @pytest.fixture
-def redis(shared_redis: RedisProcess) -> Iterator[RedisProcess]:
+def redis(shared_redis: RedisProcess) -> RedisProcess:
     """An empty Redis."""
     with shared_redis.client() as client:
         client.flushall()
         client.script_flush()
-    yield shared_redis
+    return shared_redis
 
 
 @pytest.fixture

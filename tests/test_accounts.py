@@ -156,13 +156,21 @@ async def test_what_a_worker_remembers_of_tokens_has_an_end(worker: Worker, monk
 
 
 async def test_a_ticket_counts_once_and_on_any_worker(worker: Worker, other_worker: Worker) -> None:
-    identity = Identity(ALICE, FOR_EVER, "a session")
+    identity = await worker.auth.identify(await worker.auth.sign_in(ALICE))
     ticket = await worker.auth.issue_ticket(identity)
     assert await other_worker.auth.redeem_ticket(ticket) == identity
     for again in (ticket, "never was", ""):
         with pytest.raises(Unauthorized) as caught:
             await worker.auth.redeem_ticket(again)
         assert caught.value.code == "invalid_ticket"
+
+
+async def test_a_ticket_of_a_session_that_has_ended_counts_no_more(worker: Worker) -> None:
+    identity = await worker.auth.identify(await worker.auth.sign_in(ALICE))
+    ticket = await worker.auth.issue_ticket(identity)
+    await worker.auth.sign_out(identity)
+    with pytest.raises(Unauthorized):
+        await worker.auth.redeem_ticket(ticket)
 
 
 async def test_a_ticket_is_short_lived_and_stored_as_its_digest(worker: Worker, redis: RedisProcess) -> None:

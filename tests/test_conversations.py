@@ -77,9 +77,9 @@ async def test_a_key_is_remembered_for_seven_days_and_whatever_the_skew_of_clock
     worker: Worker, monkeypatch: pytest.MonkeyPatch, days: float
 ) -> None:
     now = 100 * WEEK + (6 if days > 0 else 1) * 24 * 3600
-    monkeypatch.setattr(module.time, "time", lambda: now)
+    monkeypatch.setattr("ssechat.conversations.time.time", lambda: now)
     first = await worker.conversations.append(draft("hi", key="k"))
-    monkeypatch.setattr(module.time, "time", lambda: now + max(days, -6) * 24 * 3600)
+    monkeypatch.setattr("ssechat.conversations.time.time", lambda: now + max(days, -6) * 24 * 3600)
     again = await worker.conversations.append(draft("hi", key="k"))
     assert again.message == first.message
     ttl = await worker.redis.call("TTL", keys.sent(DM, 100))

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 
 from ssechat import frames
 from ssechat.response import HANDOVER
-from ssechat.server.protocol import HEADER_LIMIT, ChatProtocol, StreamProtocol
+from ssechat.server.protocol import HEAD_LIMIT, ChatProtocol, StreamProtocol
 
 pytestmark = pytest.mark.anyio
 
@@ -130,7 +130,8 @@ async def test_of_a_request_that_was_handed_over_nothing_stays() -> None:
     connection = Connection()
     await connection.request(GET)
     gone = weakref.ref(connection.protocol)
-    assert connection.state.connections == {connection.app.sink}
+    [left] = list(connection.state.connections)
+    assert left is connection.app.sink  # type: ignore[comparison-overlap]
     gc.disable()
     try:
         del connection.protocol
@@ -182,10 +183,46 @@ async def test_a_reader_that_left_before_the_hand_over_gets_none() -> None:
     assert connection.app.sink is None
 
 
-async def test_http_1_0_is_not_offered_the_hand_over() -> None:
+async def test_a_reader_of_http_1_0_gets_no_chunks() -> None:
     connection = Connection()
-    await connection.request(b"GET / HTTP/1.0\r\n\r\n")
-    assert connection.app.scopes == [("1.0", False)]
+    head = await connection.request(b"GET /events HTTP/1.0\r\n\r\n")
+    assert b"connection: close\r\n" in head
+    assert b"transfer-encoding" not in head
+    sink = connection.app.sink
+    assert sink is not None
+    sink.write(frames.event("hello", {}))
+    sink.end()
+    assert connection.transport.buffer == head + b"event: hello\ndata: {}\n\n"
+    assert connection.transport.closed
+
+
+async def test_a_stream_that_begins_while_the_server_stops_is_told_at_once() -> None:
+    connection = Connection()
+    connection.protocol.data_received(GET)
+    connection.protocol.shutdown()
+    await connection.request(b"")
+    await asyncio.sleep(0)
+    assert connection.app.stream.told == ["drain"]
+
+
+async def test_a_header_without_end_is_refused_as_it_grows() -> None:
+    connection = Connection()
+    connection.protocol.data_received(b"GET / HTTP/1.1\r\nx: ")
+    for _ in range(HEAD_LIMIT // 1000 + 1):
+        if not connection.transport.closed:
+            connection.protocol.data_received(b"y" * 1000)
+    assert connection.transport.buffer.startswith(b"HTTP/1.1 400 ")
+    assert connection.transport.closed
+
+
+async def test_a_connection_that_asks_for_nothing_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssechat.server.protocol.HEAD_SECONDS", 0.01)
+    silent, busy = Connection(), Connection()
+    silent.protocol.data_received(b"GET / HT")
+    await busy.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.sleep(0.05)
+    assert silent.transport.closed
+    assert not busy.transport.closed
 
 
 async def test_ordinary_requests_keep_their_connection() -> None:
@@ -214,7 +251,7 @@ async def test_a_stream_after_an_ordinary_request_on_the_same_connection_is_hand
 async def test_headers_without_end_are_refused() -> None:
     connection = Connection()
     head = b"GET / HTTP/1.1\r\n" + b"".join(b"x-%d: %b\r\n" % (i, b"y" * 1000) for i in range(80))
-    assert len(head) > HEADER_LIMIT
+    assert len(head) > HEAD_LIMIT
     assert (await connection.request(head)).startswith(b"HTTP/1.1 400 ")
     assert connection.transport.closed
 

@@ -59,7 +59,7 @@ class FakeInbox:
 
 
 def chunk(entry: str) -> bytes:
-    return frames.durable(entry.encode(), frames.body("message", b"{}"))
+    return frames.durable(entry, frames.body("message", b"{}"))
 
 
 class FakeOwner:
@@ -106,7 +106,9 @@ def a_stream(owner: FakeOwner) -> tuple[Stream, FakeSink]:
 
 def publish(owner: FakeOwner, stream: Stream, entry: str | None = None) -> None:
     newest = entry or owner.fake.newest()
-    stream.offer(entry_number(newest) or 0, newest, chunk(newest))
+    position = owner.fake.entries.index(newest)
+    before = owner.fake.entries[position - 1] if position else owner.fake.birth
+    stream.offer(entry_number(newest) or 0, newest, before, chunk(newest))
 
 
 async def test_a_fresh_stream_begins_at_the_head_and_is_live(owner: FakeOwner) -> None:
@@ -239,6 +241,37 @@ async def test_an_inbox_that_lost_what_was_written_makes_a_reset_not_silence(own
     owner.fake.append()
     publish(owner, stream)
     assert sink.ids() == ["1-10"]
+
+
+async def test_news_of_another_history_is_not_taken_for_what_comes_next(owner: FakeOwner) -> None:
+    owner.fake.append(3)
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    owner.fake.entries = ["1-10", "2-20", "3-31", "4-41"]  # a failover lost 3-30, and went on
+    stream.offer(4, "4-41", "3-31", chunk("4-41"))
+    await owner.settle()
+    assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
+    assert sink.ids() == []
+    assert stream.cursor == "4-41"
+
+
+async def test_the_number_that_was_written_with_another_tag_is_another_history(owner: FakeOwner) -> None:
+    owner.fake.append(3)
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    owner.fake.entries = ["1-10", "2-20", "3-31"]
+    stream.offer(3, "3-31", "2-20", chunk("3-31"))
+    await owner.settle()
+    assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
+
+
+async def test_entries_gone_from_the_end_of_an_inbox_make_a_reset_and_no_endless_loop(owner: FakeOwner) -> None:
+    owner.fake.append(5)
+    owner.fake.newest = lambda: "9-90"  # type: ignore[method-assign]
+    stream, sink = a_stream(owner)
+    await stream.begin("5-50")
+    assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
+    assert stream.live
 
 
 async def test_an_inbox_trimmed_past_a_reader_makes_a_reset(owner: FakeOwner) -> None:

@@ -18,7 +18,7 @@ OURS = Tokens(SECRET, "HS256", sign_with=SECRET, has_sessions=True)
 
 
 def signed(key: object = SECRET, algorithm: str = "HS256", **claims: object) -> str:
-    full = {"sub": "alice", "exp": int(time.time()) + 60, **claims}
+    full = {"sub": "alice", "exp": int(time.time()) + 3600, **claims}
     return jwt.encode({name: value for name, value in full.items() if value is not None}, key, algorithm)  # type: ignore[arg-type]
 
 
@@ -76,7 +76,7 @@ def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, 
     tokens = Tokens.from_settings(Settings(jwt_public_key=pem.decode()))
     assert tokens.verify(signed(private, algorithm)).user == "alice"
     # The attack that gave the rule: the public key taken for a shared secret.
-    confused = jwt.api_jws.base64url_encode(b'{"alg":"HS256"}').decode() + "." + signed().split(".", 1)[1]
+    confused = "eyJhbGciOiJIUzI1NiJ9." + signed().split(".", 1)[1]  # {"alg":"HS256"}
     with pytest.raises(Unauthorized):
         tokens.verify(confused)
     with pytest.raises(SettingsError, match="verify"):
@@ -98,7 +98,7 @@ def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, 
 )
 def test_keys_that_cannot_be_used_are_refused_at_start(settings: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="JWT"):
-        Tokens.from_settings(Settings(**settings))  # type: ignore[arg-type]
+        Tokens.from_settings(Settings(**settings))
 
 
 def test_a_shared_secret_makes_tokens_too() -> None:

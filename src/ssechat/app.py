@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> Starlette:
             await redis.close()
             users.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *Messages(gate, chat).routes(),
             *Events(gate, auth, hub, settings.stream_buffer).routes(),
@@ -70,6 +70,8 @@ def create_app(settings: Settings) -> Starlette:
         middleware=_cors(settings),
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a redirect would name whatever host the request named
+    return app
 
 
 def _cors(settings: Settings) -> list[Middleware]:

@@ -35,7 +35,7 @@ class Auth:
         self._tokens = tokens
         self._users = users
         self._session_lifetime = session_lifetime
-        self._cache: dict[str, _Known] = {}
+        self._cache: dict[bytes, _Known] = {}
 
     async def identify(self, token: str) -> Identity:
         """Who a token stands for.
@@ -45,19 +45,17 @@ class Auth:
             RedisUnavailable: it cannot be told.
         """
         now = time.time()
-        known = self._cache.get(token)
+        key = hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=16).digest()
+        known = self._cache.get(key)
         if known is not None and now < known.until:
             return known.identity
         identity = self._tokens.verify(token)
-        until = identity.expires_at
-        if identity.session is not None:
-            if not await self._redis.call("EXISTS", keys.session(identity.session)):
-                raise Unauthorized("signed_out", "This session has ended; sign in again.")
-            until = min(until, now + TRUSTED_SECONDS)
+        await self._check_session(identity.session)
+        until = identity.expires_at if identity.session is None else min(identity.expires_at, now + TRUSTED_SECONDS)
         await self._users.ensure(identity.user)
         if len(self._cache) >= CACHED_TOKENS:
             self._cache.clear()
-        self._cache[token] = _Known(identity, until)
+        self._cache[key] = _Known(identity, until)
         return identity
 
     async def sign_in(self, user: UserId) -> str:
@@ -79,8 +77,8 @@ class Auth:
 
     def forget(self, session: str) -> None:
         """Stops believing in a session that has ended."""
-        for token in [token for token, known in self._cache.items() if known.identity.session == session]:
-            del self._cache[token]
+        for key in [key for key, known in self._cache.items() if known.identity.session == session]:
+            del self._cache[key]
 
     async def ended_sessions(self, sessions: list[str]) -> set[str]:
         """Those of the sessions that are no more."""
@@ -98,13 +96,18 @@ class Auth:
         """Who a ticket stands for; it counts no more after this.
 
         Raises:
-            Unauthorized: it was used, is too old, or never was.
+            Unauthorized: it was used, is too old, or never was, or its session has ended.
         """
         record = await self._redis.call("GETDEL", _ticket_key(ticket))
         if record is None:
             raise Unauthorized("invalid_ticket", "The ticket was used or is too old; get a new one.")
         user, expires_at, session = json.loads(record)
+        await self._check_session(session)
         return Identity(UserId(user), expires_at, session)
+
+    async def _check_session(self, session: str | None) -> None:
+        if session is not None and not await self._redis.call("EXISTS", keys.session(session)):
+            raise Unauthorized("signed_out", "This session has ended; sign in again.")
 
 
 def _ticket_key(ticket: str) -> str:

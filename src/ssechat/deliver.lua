@@ -8,6 +8,8 @@
 --
 -- Only what follows the last entry that the inbox has is appended. A reset (the log was rolled back or
 -- trimmed under the inbox) is appended where the inbox still has that one last entry.
+--
+-- A wake-up is `<id> <id of the event before it>`, a line feed, and the frame.
 local KEYS_EACH, ARGUMENTS_EACH = 3, 10
 
 local function deliver(k, a)
@@ -27,7 +29,7 @@ local function deliver(k, a)
   redis.call('XADD', inbox, 'MAXLEN', '~', ARGV[a + 8], id, 'in', conversation, 'kind', ARGV[a + 4], 'ref', ARGV[a + 5])
   redis.call('HSET', user, 'head', id)
   redis.call('HSET', conversations, conversation, entry .. ' ' .. n)
-  redis.call('PUBLISH', ARGV[a + 6], id .. '\n' .. ARGV[a + 7])
+  redis.call('PUBLISH', ARGV[a + 6], id .. ' ' .. head .. '\n' .. ARGV[a + 7])
   return 'delivered'
 end
 

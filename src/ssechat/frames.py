@@ -41,9 +41,9 @@ def event(name: str, data: Mapping[str, Any], entry: str | None = None, retry: i
     return chunk(head + body(name, encode(data)))
 
 
-def durable(entry: bytes, frame: bytes) -> bytes:
+def durable(entry: str, frame: bytes) -> bytes:
     """A chunk with one event of an inbox: its id, then `frame` as `body` made it."""
-    return chunk(b"id: %b\n%b" % (entry, frame))
+    return chunk(b"id: %b\n%b" % (entry.encode(), frame))
 
 
 def first_bytes(retry: int) -> bytes:

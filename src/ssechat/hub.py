@@ -93,6 +93,8 @@ class Hub:
 
     async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
         # Registered, then subscribed, then read: an event in between is noted, and no moment is unobserved.
+        if stream.closed:
+            return
         try:
             await self.subscriptions.add(channel)
             async with self._readers:
@@ -131,13 +133,13 @@ class Hub:
     def _on_message(self, channel: bytes, payload: bytes) -> None:
         streams = self._streams.get(channel)
         if streams is not None:
-            entry, _, frame = payload.partition(b"\n")
-            name = entry.decode()
-            n = entry_number(name) or 0
+            line, _, frame = payload.partition(b"\n")
+            entry, _, before = line.decode().partition(" ")
+            n = entry_number(entry) or 0
             if frame:
                 chunk = frames.durable(entry, frame)
                 for stream in streams.copy():
-                    stream.offer(n, name, chunk)
+                    stream.offer(n, entry, before, chunk)
             else:  # a wake-up for an event too large to be carried
                 for stream in streams.copy():
                     stream.note(n)
@@ -159,6 +161,8 @@ class Hub:
                 await self.sweep()
             except RedisUnavailable as error:
                 logger.debug("an audit is put off: %s", error)
+            except Exception:
+                logger.exception("a sweep failed; the next one goes on")
 
     async def sweep(self) -> None:
         """Pings quiet streams, ends those that are over, and finds what pub/sub lost.
@@ -191,9 +195,14 @@ class Hub:
     async def _audit(self) -> None:
         """Finds what pub/sub lost: compares streams with the heads of their inboxes."""
         for some in _slices(iter(list(self._unaudited))):
+            self._unaudited.difference_update(some)
             present = [channel for channel in some if channel in self._streams]
             users = [UserId(keys.user_of_channel(channel) or "") for channel in present]
-            heads = await self.inbox.heads(users)
+            try:
+                heads = await self.inbox.heads(users)
+            except RedisUnavailable:
+                self._unaudited.update(some)
+                raise
             for channel, head in zip(present, heads, strict=True):
                 n = entry_number(head) or 0
                 for stream in self._streams.get(channel, ()):
@@ -201,7 +210,6 @@ class Hub:
                     # than the stream; reading the inbox tells.
                     if n > stream.written or (stream.live and head != stream.cursor):
                         stream.behind()
-            self._unaudited.difference_update(some)
 
     async def _audit_sessions(self) -> None:
         sessions = {stream.identity.session for stream in self._all() if stream.identity.session is not None}

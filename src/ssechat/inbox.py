@@ -156,6 +156,7 @@ class Inbox:
             else:
                 name = frames.RESET
                 data = frames.encode({"reason": fields[5].decode(), "conversation_id": conversation})
-            number = entry_number(entry.decode()) or 0
-            events.append((number, entry.decode(), frames.durable(entry, frames.body(name, data))))
+            name_of_entry = entry.decode()
+            chunk = frames.durable(name_of_entry, frames.body(name, data))
+            events.append((entry_number(name_of_entry) or 0, name_of_entry, chunk))
         return events

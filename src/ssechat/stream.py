@@ -136,19 +136,18 @@ class Stream:
 
     # What the hub calls.
 
-    def offer(self, n: int, entry: str, chunk: bytes) -> None:
-        """An event of this user's inbox, the newest there is."""
-        if self.live and n == self.written + 1:
+    def offer(self, n: int, entry: str, before: str, chunk: bytes) -> None:
+        """An event of this user's inbox, the newest there is, and the id of the one before it."""
+        if self.live and before == self.cursor:
             self.written, self.cursor = n, entry
             self._write(chunk)
-        elif n > self.written:
-            self.note(n)
+        elif n > self.written or (n == self.written and entry != self.cursor):
+            self.note(n)  # a hole, or another history: the inbox tells
 
     def note(self, n: int) -> None:
         """The inbox has come to `n`, at least."""
-        if n > self.written:
-            self.newest = max(self.newest, n)
-            self.behind()
+        self.newest = max(self.newest, n)
+        self.behind()
 
     def behind(self) -> None:
         """Has the stream read its inbox until it is level."""
@@ -219,7 +218,7 @@ class Stream:
         page = await self._owner.inbox.read(self.identity.user, start, PAGE if known else 1)
         if not known or not page.continuous:
             self._hello(None, resumed=False, missed=0)
-            expired = known and _number(cursor) < _number(page.oldest)
+            expired = known and _number(cursor) < _number(page.oldest) > 1
             self._reset("expired" if expired else "unknown", page)
         else:
             self._stand_at(cursor if cursor != ALL else page.before_oldest)
@@ -239,7 +238,7 @@ class Stream:
             self.newest = 0  # what is published while the page is read is noted anew
             page = await self._owner.inbox.read(self.identity.user, self.cursor, count)
             count = min(PAGE, 2 * count)
-            if page.continuous:
+            if page.continuous and (page.events or _number(page.head) <= self.written):
                 self._write_page(page)
             else:
                 expired = self.written < _number(page.oldest)

@@ -112,7 +112,9 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise Unauthorized("token_expired", "The token has expired; get a new one.") from None
         except jwt.InvalidTokenError as error:
-            raise Unauthorized("invalid_token", f"The token does not count here: {error}.") from None
+            # Not in PyJWT's words: they can quote the token.
+            reason = type(error).__name__.removesuffix("Error")
+            raise Unauthorized("invalid_token", f"The token does not count here ({reason}).") from None
         user = claims["sub"]
         if not is_user_id(user):
             raise Unauthorized("invalid_token", "The token's sub is not a user id.")

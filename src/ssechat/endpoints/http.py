@@ -1,5 +1,6 @@
 """What every endpoint does with a request and a response: who sends it, its body, problem+json."""
 
+import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
 from ssechat import frames
@@ -77,25 +78,33 @@ class Gate:
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site")
         if origin is not None:
-            same = urlsplit(origin).netloc == request.headers.get("host") and origin != "null"
-            allowed = same or origin in self._allowed_origins
+            allowed = _host_of(origin) == request.headers.get("host") or origin in self._allowed_origins
         else:
             allowed = site in (None, "same-origin", "none")
         if not allowed:
             raise Forbidden("forbidden_origin", "Pages of this origin may not use this server.")
 
     async def _body(self, request: Request) -> bytes:
-        limit = self._body_limit
-        too_large = BadRequest("too_large", f"A request's body may have {limit} bytes.", status=413)
         announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > limit:
-            raise too_large
+        self._check_size(int(announced) if announced.isdecimal() else 0)
         body = bytearray()
         async for part in request.stream():
             body += part
-            if len(body) > limit:
-                raise too_large
+            self._check_size(len(body))
         return bytes(body)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._body_limit:
+            limit = f"{self._body_limit / 1024:g} KiB"
+            raise BadRequest("too_large", f"This is too large: a request may have {limit} at most.", status=413)
+
+
+def _host_of(origin: str) -> str:
+    """The host and port in an `Origin` header; nothing for one that names none, such as `null`."""
+    try:
+        return urlsplit(origin).netloc or "-"
+    except ValueError:
+        return "-"
 
 
 def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
@@ -133,7 +142,9 @@ def problem(status: int, code: str, detail: str, *, retry_after: int | None = No
         "detail": detail,
         **members,
     }
-    return Response(frames.encode(content), status, headers, media_type="application/problem+json")
+    # What is quoted of a request need not be encodable: a lone surrogate becomes a question mark.
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return Response(body, status, headers, media_type="application/problem+json")
 
 
 async def on_request_error(_: Request, error: Exception) -> Response:
@@ -159,6 +170,11 @@ async def on_http_exception(_: Request, error: Exception) -> Response:
     return response
 
 
+async def on_client_gone(_: Request, error: Exception) -> Response:
+    """The client left in the middle of its body: nobody reads this answer."""
+    return problem(400, "client_disconnected", "The request ended before its body did.")
+
+
 async def on_bug(_: Request, error: Exception) -> Response:
     """What should not happen. The text goes to the log, not to the client."""
     return problem(500, "internal_error", "Something went wrong in the server; its log says more.")
@@ -168,5 +184,6 @@ HANDLERS: Mapping[Any, Any] = {
     RequestError: on_request_error,
     RedisUnavailable: on_redis_unavailable,
     HTTPException: on_http_exception,
+    ClientDisconnect: on_client_gone,
     Exception: on_bug,
 }

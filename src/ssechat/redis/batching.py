@@ -8,10 +8,15 @@ from importlib import resources
 from itertools import chain
 from typing import NamedTuple
 
+from ssechat.errors import RedisUnavailable
 from ssechat.redis.link import Argument, Redis, RedisRefused, Reply
 
 MOST_ITEMS = 128
 """Items in one call: more would hold up everybody else's commands in Redis."""
+
+
+MOST_WAITING = 20_000
+"""Items that may wait for the call that is under way; more are refused at once."""
 
 
 class ScriptError(RedisRefused):
@@ -47,6 +52,9 @@ class ScriptBatch:
         """Queues one item; the future gets its reply, or RedisUnavailable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
+        if len(self._waiting) >= MOST_WAITING:
+            future.set_exception(RedisUnavailable("too many items wait for Redis"))
+            return future
         if not self._waiting and not self._busy:
             loop.call_soon(self._next_call)
         self._waiting.append(_Item(keys, arguments, future))
@@ -74,6 +82,10 @@ class ScriptBatch:
             return
         self._busy = False
         if error is not None:
+            if not isinstance(error, RedisRefused):
+                # Redis is away: those who wait behind are told now, not a time-out later each.
+                items += self._waiting
+                self._waiting.clear()
             for item in items:
                 if not item.future.done():
                     item.future.set_exception(error)

@@ -92,7 +92,12 @@ async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
         SettingsError: another key is in use, or Redis cannot be asked.
     """
     client = redis_client.Redis.from_url(
-        url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0), protocol=2
+        url,
+        socket_connect_timeout=timeout,
+        socket_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        decode_responses=True,
     )
     try:
         await client.set(keys.KEY_FINGERPRINT, fingerprint, nx=True)
@@ -101,7 +106,7 @@ async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
         raise SettingsError(_explain(error, shown_url(url))) from None
     finally:
         await client.aclose()
-    if known is not None and known.decode() != fingerprint:
+    if known != fingerprint:
         raise SettingsError(
             f"the servers of the Redis at {shown_url(url)} sign with another key than this one: "
             "give each of them the same key file with --key-file (or the data folder's jwt.key)"

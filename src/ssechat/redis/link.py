@@ -108,8 +108,8 @@ class CommandLink(Link):
         if self._transport is None or len(self._pending) >= QUEUE_LIMIT:
             future.set_exception(RedisUnavailable("not connected to Redis"))
             return future
+        self.write(*command)  # first: a command that cannot be packed must not take a place in the queue
         self._pending.append((future, self._loop.time()))
-        self.write(*command)
         return future
 
     def on_reply(self, reply: Reply) -> None:

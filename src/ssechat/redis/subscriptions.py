@@ -61,6 +61,7 @@ class Subscriptions:
         self._wanted: set[bytes] = {keys.CONTROL.encode()}
         self._asked: set[bytes] = set()
         self._acknowledged: set[bytes] = set()
+        self._lost: set[bytes] = set()
         self._waiters: dict[bytes, asyncio.Future[None]] = {}
         self._new: dict[bytes, None] = {}
         self._leaving: dict[bytes, float] = {}
@@ -112,6 +113,7 @@ class Subscriptions:
                 await self._serve(link)
                 self.connected = False
                 self._asked.clear()
+                self._lost |= self._acknowledged
                 self._acknowledged.clear()
                 self._new = dict.fromkeys(self._waiters)
 
@@ -151,6 +153,7 @@ class Subscriptions:
             del self._leaving[channel]
             self._wanted.discard(channel)
             self._waiters.pop(channel, None)
+            self._lost.discard(channel)
             if channel in self._acknowledged:
                 self._acknowledged.discard(channel)
                 self._asked.discard(channel)
@@ -169,7 +172,8 @@ class Subscriptions:
             return
         self._acknowledged.add(channel)
         waiter = self._waiters.pop(channel, None)
-        if waiter is None:
-            self._on_resubscribed(channel)
-        elif not waiter.done():
+        if waiter is not None and not waiter.done():
             waiter.set_result(None)
+        if channel in self._lost:
+            self._lost.discard(channel)
+            self._on_resubscribed(channel)

@@ -1,21 +1,23 @@
 """The one file that knows uvicorn's internals: its HTTP protocol, with streams that can be handed over.
 
 A stream that is handed over costs its transport and two small objects. The protocol, the parser, the scope
-and the ASGI task that made it are let go (`tests/bench` prints what that saves).
+and the ASGI task that made it are let go (`python -m tests.bench idle` prints what that saves).
 """
 
 import asyncio
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from ssechat import frames
 from ssechat.response import HANDOVER
 from ssechat.stream import Stream
 
-HEADER_LIMIT = 65536
+HEAD_LIMIT = 65536
 """Bytes of a request's line and headers; the parser itself has no limit."""
+
+HEAD_SECONDS = 30.0
+"""Time that a new connection has for the head of its first request."""
 
 
 class StreamProtocol(asyncio.Protocol):
@@ -59,38 +61,58 @@ class StreamProtocol(asyncio.Protocol):
         self._transport.abort()
 
 
+class UnchunkedStreamProtocol(StreamProtocol):
+    """The same for a reader of HTTP/1.0, which knows no chunks (RFC 9112 §6.1)."""
+
+    __slots__ = ()
+
+    def write(self, chunk: bytes) -> None:
+        self._transport.write(frames.unchunk(chunk))
+
+    def end(self) -> None:
+        self._transport.close()
+
+
 class ChatProtocol(HttpToolsProtocol):
     """uvicorn's protocol on httptools that offers the hand-over in the scope."""
 
-    server_state: ServerState
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._in_head = True
+        self._stopping = False
+        self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            # Counted here, for the parser tells of a header only when it is complete.
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_LIMIT and not self.transport.is_closing():
+            self.send_400_response("The request's line and headers are too large.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._header_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        self._count_header(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._count_header(len(name) + len(value))
-
-    def _count_header(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > HEADER_LIMIT:
-            raise ValueError("the request's headers are too large")  # the parser makes it a 400
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = 0
+        self._cancel_head_timer()
         super().on_headers_complete()
-        if self.scope["http_version"] == "1.1":
-            self.scope["extensions"] = cast(Any, {HANDOVER: self.hand_over})
+        self.scope["extensions"] = cast(Any, {HANDOVER: self.hand_over})
+        if self.scope["http_version"] == "1.0":
+            self.cycle.chunked_encoding = False  # which uvicorn would choose for want of a length
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         # uvicorn leaves the timer of a connection that was reset, and with it all of this, until it fires.
         self._unset_keepalive_if_required()
         self._let_go()
+
+    def shutdown(self) -> None:
+        self._stopping = True
+        super().shutdown()
 
     def hand_over(self, stream: Stream, buffer: int) -> StreamProtocol | None:
         """Gives the connection, whose response has started, to the stream for good.
@@ -102,15 +124,24 @@ class ChatProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self.flow.resume_reading()  # or the end of the connection would not be seen
         self.transport.set_write_buffer_limits(high=buffer)
-        remains = StreamProtocol(self.transport, stream, self.connections)
+        kind = StreamProtocol if self.cycle.chunked_encoding else UnchunkedStreamProtocol
+        remains = kind(self.transport, stream, self.connections)
         self.transport.set_protocol(remains)
         self.connections.discard(self)
         self.cycle.response_complete = True  # so that uvicorn does not miss the end of it
+        if self._stopping:  # uvicorn has told this connection already, and will not tell it again
+            self.loop.call_soon(remains.shutdown)
         self._let_go()
         return remains
 
+    def _cancel_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
     def _let_go(self) -> None:
         """Breaks the circles between protocol, parser, scope and request, so that all go at once."""
+        self._cancel_head_timer()
         self.parser = None  # type: ignore[assignment]
         self.cycle = None  # type: ignore[assignment]
         self.scope = None  # type: ignore[assignment]

@@ -1,0 +1,87 @@
+"""What the README tells a newcomer to paste works as pasted."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serving import ROOT, Server, environment
+
+README = (ROOT / "README.md").read_text()
+
+
+def section(title: str) -> list[str]:
+    """The shell blocks of a section."""
+    [text] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## )", README, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def paste(script: str, server: Server, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs shell lines as a person would, but for the address and the place of the program."""
+    program = f"{sys.executable} -m ssechat"
+    script = script.replace("http://127.0.0.1:8000", server.url).replace(".venv/bin/ssechat", program)
+    extra = {"SSECHAT_DATA": str(server.data), "SSECHAT_SERVER": server.url}
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail\n{script}"],
+        cwd=folder,
+        env=environment(extra),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("readme")
+    with Server(folder / "data", "--workers", "2") as server:
+        yield server
+
+
+def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Path) -> None:
+    first, stream = section("A third person, with curl alone")
+    # The stream has no end: it is cut after a while, as by Ctrl-C.
+    done = paste(first + stream.replace("curl -N", "timeout 3 curl -sN") + "\ntrue", server, tmp_path)
+    assert '"user":"carol"' in done.stdout
+    assert '"text":"a note to myself","client_msg_id":"note-1"' in done.stdout
+    assert '"has_more":false' in done.stdout
+    assert 'event: hello\ndata: {"user":"carol","resumed":true,"missed":1}' in done.stdout
+    assert re.search(
+        r'^id: 1-\d+\nevent: message\ndata: {"conversation_id":"dm:carol:carol"', done.stdout, re.MULTILINE
+    )
+    assert done.stderr == ""
+    again = paste(first, server, tmp_path)
+    assert '"code":"name_taken"' in again.stdout
+    assert again.stdout.count('"seq":1') == done.stdout.count('"seq":1') - 1
+
+
+def test_the_terminals_commands_speak_to_each_other(server: Server, tmp_path: Path) -> None:
+    [block] = section("From a terminal")
+    listen, send = [line.partition("#")[0] for line in block.splitlines()]
+    paste(f"{sys.executable} -m ssechat token alice | xargs -I{{}} curl -s {server.url}/v1/session "
+          "-H 'Authorization: Bearer {}'", server, tmp_path)  # fmt: skip
+    sent = paste(send, server, tmp_path)
+    assert "hi" in sent.stdout
+    assert sent.returncode == 0, sent.stderr
+    heard = paste(f"timeout 3 {listen.strip()} --since 0-0", server, tmp_path)
+    assert "hi" in heard.stdout
+
+
+def test_the_table_of_the_api_has_what_the_server_has() -> None:
+    from ssechat.app import create_app
+    from ssechat.settings import Settings
+
+    app = create_app(Settings(redis_url="unix:///nowhere", jwt_secret="a secret for this test only"))
+    paths = {getattr(route, "path", "") for route in app.routes} - {"/", "/web"}
+    assert {path for path in paths if f"{path}" not in README} == set()
+
+
+def test_every_benchmark_that_it_names_is_there() -> None:
+    for name in re.findall(r"-m tests\.bench (\w+)", README):
+        help_text = subprocess.run(
+            [sys.executable, "-m", "tests.bench", name, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+        assert help_text.returncode == 0
