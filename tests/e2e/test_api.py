@@ -833,8 +833,9 @@ def test_no_request_however_odd_is_answered_with_a_500(server: Server, alice: Pe
     assert sum(status(a) == 201 for a in answers) > 20
     assert sum(400 <= status(a) < 500 for a in answers) > 200
     for request, got in zip(requests, answers, strict=True):
-        if status(got) >= 400 and b"json" in got and not request.startswith((b"HEAD", b"head")):
-            head, _, body = got.partition(b"\r\n\r\n")
+        head, _, body = got.partition(b"\r\n\r\n")
+        # A refusal of a body that is still being sent can lose its own to the reset that follows.
+        if status(got) >= 400 and b"json" in head and body:
             assert b"application/problem+json" in head, (request[:200], got)
             content = json.loads(body)
             assert {"type", "title", "status", "code", "detail"} <= content.keys()
