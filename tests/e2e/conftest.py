@@ -1,0 +1,43 @@
+"""A server that several files share; those that treat it badly have their own."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from e2e.api import (
+    SERIES,
+    Person,
+    fresh,
+    serve,
+)
+from serving import Server
+
+
+@pytest.fixture(scope="session", params=SERIES[:1])
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("api")
+    options = ("--ping-seconds", "1", "--drain-seconds", "0", "--allowed-origins", "https://app.example")
+    with serve(folder, *options, series=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def alice(server: Server) -> Iterator[Person]:
+    with Person(server, fresh("alice")) as person:
+        yield person
+
+
+@pytest.fixture
+def bob(server: Server) -> Iterator[Person]:
+    """Somebody who exists."""
+    with Person(server, fresh("bob")) as person:
+        assert person.http.get("/v1/session").status_code == 200
+        yield person
+
+
+@pytest.fixture
+def browser(server: Server) -> Iterator[httpx.Client]:
+    """Somebody without a credential, who keeps cookies."""
+    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
+        yield client

@@ -1,0 +1,84 @@
+"""What pages of other sites may do."""
+
+import json
+
+import pytest
+
+from e2e.api import (
+    HOST,
+    Person,
+    problem,
+)
+from serving import Server
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({}, True),
+        ({"Origin": "{self}"}, True),
+        ({"Origin": "{self}", "Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "none"}, True),
+        ({"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}, True),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "https://app.example.evil.example"}, False),
+        ({"Origin": "http://app.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": ""}, False),
+        ({"Origin": f"http://{HOST}:1"}, False),
+        ({"Origin": f"http://{HOST}"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+    ],
+)
+def test_a_write_is_taken_from_pages_of_this_and_of_allowed_origins_only(
+    server: Server, alice: Person, headers: dict[str, str], allowed: bool
+) -> None:
+    sent = {name: value.format(self=server.url) for name, value in headers.items()}
+    body = {"to": alice.user, "text": "hi"}
+    answer = alice.http.post("/v1/messages", json=body, headers=sent)
+    ticket = alice.http.post("/v1/tickets", json={}, headers=sent)
+    signed_out = alice.http.delete("/v1/session", headers=sent)
+    if allowed:
+        # A minted token has no session that could be ended.
+        assert (answer.status_code, ticket.status_code) == (201, 201)
+        assert signed_out.status_code != 403
+    else:
+        for refused in (answer, ticket, signed_out):
+            problem(refused, 403, "forbidden_origin")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://]", "http://[v1.x", "https://a]b["])
+def test_an_origin_that_is_no_address_is_refused_and_not_a_bug(alice: Person, origin: str) -> None:
+    body = {"to": alice.user, "text": "hi"}
+    problem(alice.http.post("/v1/messages", json=body, headers={"Origin": origin}), 403, "forbidden_origin")
+
+
+def test_a_page_of_an_allowed_origin_may_ask_first(alice: Person) -> None:
+    asked = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
+    }
+    answer = alice.http.options("/v1/messages", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://app.example"
+    refused = alice.http.options("/v1/messages", headers={**asked, "Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json"]
+)
+def test_a_write_that_a_form_could_send_is_refused(alice: Person, content_type: str | None) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    body = json.dumps({"to": alice.user, "text": "hi"}).encode()
+    problem(alice.http.post("/v1/messages", content=body, headers=headers), 415, "unsupported_media_type")
+    problem(alice.http.post("/v1/users", content=body, headers=headers), 415, "unsupported_media_type")
+
+
+def test_the_type_of_json_may_have_parameters_and_capitals(alice: Person) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    body = json.dumps({"to": alice.user, "text": "hi"}).encode()
+    assert alice.http.post("/v1/messages", content=body, headers=headers).status_code == 201
