@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from parts import Worker, a_worker
-from redises import RedisProcess, program, releases
+from redises import RedisProcess, releases
 
 SLOW = ("e2e", "test_bench.py", "test_cli.py", "test_client.py", "test_embedded.py", "test_supervisor.py")
 """What `--fast` leaves out: real servers of several processes, and browsers."""
@@ -39,7 +39,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.fixture(scope="session")
 def shared_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
     """A Redis of each release, shared by the tests that leave it alive."""
-    process = RedisProcess(program(request.param))
+    process = RedisProcess(request.param)
     yield process
     process.close()
 

@@ -14,8 +14,9 @@ from serving import redis_binaries, until
 class RedisProcess:
     """A redis-server with nothing in it."""
 
-    def __init__(self, program: Path, options: Sequence[str] = ()) -> None:
-        self._program = program
+    def __init__(self, release: str, options: Sequence[str] = ()) -> None:
+        self.release = release
+        self._program = redis_binaries()[release]
         self._options = options
         self.folder = Path(tempfile.mkdtemp(prefix="redis."))
         self.url = f"unix://{self.folder / 's'}"
@@ -56,8 +57,3 @@ class RedisProcess:
 def releases() -> list[str]:
     """The releases of Redis that tests run on."""
     return sorted(redis_binaries())
-
-
-def program(release: str) -> Path:
-    """The redis-server of a release."""
-    return redis_binaries()[release]

@@ -1,0 +1,185 @@
+"""Redis in trouble: sends are refused so that they can be repeated, streams stay open, and all is caught up."""
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from parts import DM, FakeSink, Worker, a_worker
+from proxy import a_proxy
+from redises import RedisProcess
+from ssechat.errors import RedisUnavailable
+from ssechat.redis import subscriptions
+
+pytestmark = pytest.mark.anyio
+
+
+async def until(condition: Callable[[], object], seconds: float = 8) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def opened(worker: Worker, user: str, cursor: str | None = "0-0") -> FakeSink:
+    stream, sink = worker.open_stream(user, cursor)
+    await until(lambda: stream.live)
+    return sink
+
+
+async def say_until_taken(worker: Worker, text: str) -> int:
+    """Sends as a client does: again with the same client_msg_id until it is taken. How often it was refused."""
+    for refused in range(1000):
+        try:
+            await worker.say(text)
+            return refused
+        except RedisUnavailable:
+            await asyncio.sleep(0.01)
+    raise AssertionError("it was never taken")
+
+
+def texts(sink: FakeSink) -> list[str]:
+    return [json.loads(event["data"])["text"] for event in sink.events() if event.get("event") == "message"]
+
+
+async def check_all_arrived(worker: Worker, sink: FakeSink, expected: list[str]) -> None:
+    """The stream that was open all the time has each message once, in order, and was told of no reset."""
+    worker.clock.time += 31
+    await worker.hub.sweep()
+    await until(lambda: len(texts(sink)) >= len(expected))
+    assert texts(sink) == expected
+    assert "reset" not in sink.names()
+    assert not sink.ended
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ([("CONFIG", "SET", "maxmemory", "1")], [("CONFIG", "SET", "maxmemory", "0")]),
+        ([("REPLICAOF", "127.0.0.1", "1")], [("REPLICAOF", "NO", "ONE")]),
+        (
+            [("CONFIG", "SET", "min-replicas-to-write", "1")],
+            [("CONFIG", "SET", "min-replicas-to-write", "0")],
+        ),
+    ],
+    ids=["out of memory", "read only", "without its replicas"],
+)
+async def test_what_redis_refuses_can_be_repeated_and_streams_stay_open(
+    worker: Worker, redis: RedisProcess, begin: list[tuple[str, ...]], end: list[tuple[str, ...]]
+) -> None:
+    await worker.say("before")
+    sink = await opened(worker, "bob")
+    with redis.client() as client:
+        try:
+            for command in begin:
+                client.execute_command(*command)
+            with pytest.raises(RedisUnavailable):
+                await worker.say("during")
+        finally:
+            for command in end:
+                client.execute_command(*command)
+    await say_until_taken(worker, "during")
+    await worker.say("after")
+    await check_all_arrived(worker, sink, ["before", "during", "after"])
+
+
+async def test_a_reply_cut_in_the_middle_leaves_one_message_after_the_retry(
+    redis: RedisProcess, tmp_path: Path
+) -> None:
+    async with a_proxy(tmp_path, redis.url) as proxy, a_worker(proxy.url) as worker:
+        await worker.say("before")
+        sink = await opened(worker, "bob")
+        for cut in (0, 1, 5, 20, 40):
+            proxy.cut_after = cut
+            await say_until_taken(worker, f"cut after {cut}")
+        await worker.say("after")
+        await check_all_arrived(worker, sink, ["before", *[f"cut after {cut}" for cut in (0, 1, 5, 20, 40)], "after"])
+        assert await worker.conversations.newest_seq(DM) == 7
+
+
+async def test_subscriptions_over_a_half_open_connection_are_made_anew(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "TICK", 0.02)
+    monkeypatch.setattr(subscriptions, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(subscriptions, "SILENCE_LIMIT", 0.4)
+    async with a_proxy(tmp_path, redis.url) as proxy, a_worker(redis.url) as worker:
+        await worker.hub.subscriptions.close()
+        worker.hub.subscriptions = subscriptions.Subscriptions(
+            proxy.url, 2, worker.hub._on_message, worker.hub._on_resubscribed
+        )
+        worker.hub.subscriptions.start()
+        sink = await opened(worker, "bob")
+        proxy.hold()
+        await worker.say("nobody hears this")
+        await asyncio.sleep(0.5)
+        proxy.release()
+        await until(lambda: b"{u:bob}:live" in worker.hub._unaudited)
+        await worker.hub.sweep()
+        await until(lambda: texts(sink) == ["nobody hears this"])
+
+
+async def test_a_subscriber_that_redis_drops_again_and_again_catches_up(worker: Worker, redis: RedisProcess) -> None:
+    sink = await opened(worker, "bob")
+    expected = [f"m{i}" for i in range(200)]
+    with redis.client() as client:
+        for text in expected:
+            await worker.say(text)
+            if text.endswith("0"):
+                client.client_kill_filter(_type="pubsub")
+    await until(lambda: worker.hub.subscriptions.connected and not worker.hub.subscriptions._lost)
+    await check_all_arrived(worker, sink, expected)
+
+
+async def test_redis_paused_for_seconds_costs_latency_and_no_message(worker: Worker, redis: RedisProcess) -> None:
+    sink = await opened(worker, "bob")
+    with redis.client() as client:
+        client.execute_command("CLIENT", "PAUSE", 3000)
+    began = time.monotonic()
+    refused = await say_until_taken(worker, "paused")
+    assert refused >= 1  # it was answered after the time-out of 2 s, not after the pause
+    assert time.monotonic() - began < 8
+    await check_all_arrived(worker, sink, ["paused"])
+
+
+async def test_scripts_that_are_flushed_all_the_time_are_no_trouble(worker: Worker, redis: RedisProcess) -> None:
+    sink = await opened(worker, "bob")
+    with redis.client() as client:
+        for i in range(20):
+            client.script_flush()
+            await worker.say(f"m{i}")
+    await check_all_arrived(worker, sink, [f"m{i}" for i in range(20)])
+
+
+async def test_a_redis_that_goes_back_to_an_older_snapshot_makes_a_reset_and_goes_on(
+    redis: RedisProcess, tmp_path: Path
+) -> None:
+    process = RedisProcess(redis.release)
+    try:
+        async with a_worker(process.url) as worker:
+            await worker.say("kept")
+            with process.client() as client:
+                client.save()
+            shutil.copy(process.folder / "dump.rdb", tmp_path)
+            await worker.say("lost with the snapshot")
+            sink = await opened(worker, "bob")
+            process.kill()
+            await until(lambda: not worker.redis.connected)
+            shutil.copy(tmp_path / "dump.rdb", process.folder)
+            process.start()
+            assert await worker.redis.wait_connected(5)
+            await until(lambda: b"{u:bob}:live" in worker.hub._unaudited)
+            await worker.hub.sweep()
+            await until(lambda: "reset" in sink.names())
+            assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
+            await worker.say("after")
+            await until(lambda: texts(sink)[-1] == "after")
+            # Who comes back with an id of the lost history is told so, too.
+            late = worker.open_stream("bob", "2-123")[1]
+            await until(lambda: "reset" in late.names() or "message" in late.names())
+            assert late.names()[:2] == ["hello", "reset"]
+    finally:
+        process.close()
