@@ -390,11 +390,18 @@ async def test_goodbye_says_why_and_when_to_come_back_and_is_the_end(owner: Fake
     assert sink.names()[-1] == "bye"
 
 
-async def test_a_reader_that_takes_nothing_is_cut(owner: FakeOwner) -> None:
+async def test_a_reader_that_takes_nothing_is_told_so_and_then_cut(
+    owner: FakeOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.stream.LAST_WORD_SECONDS", 0.01)
     stream, sink = a_stream(owner)
     await stream.begin(None)
     stream.pause()
     stream.cut()
+    assert json.loads(sink.events()[-1]["data"]) == {"reason": "slow"}
+    assert sink.ended
+    assert not sink.aborted
+    await asyncio.sleep(0.05)
     assert sink.aborted
     assert owner.gone == [stream]
 

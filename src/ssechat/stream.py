@@ -32,6 +32,10 @@ ALL = "0-0"
 """The cursor that asks for everything that is kept."""
 
 
+LAST_WORD_SECONDS = 5.0
+"""Time that a reader who took nothing has to take the goodbye."""
+
+
 class Sink(Protocol):
     """Where a stream's bytes go: chunks in, in order."""
 
@@ -170,11 +174,11 @@ class Stream:
             self.lost()
 
     def cut(self) -> None:
-        """Ends the stream of a reader who takes nothing: a word to it would not arrive."""
+        """Ends the stream of a reader who takes nothing: with a word, if it takes that in time."""
         sink = self._sink
-        self.lost()
+        self.bye("slow")
         if sink is not None:
-            sink.abort()
+            asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, sink.abort)
 
     # How it reads.
 
