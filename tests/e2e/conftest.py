@@ -25,6 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 @pytest.fixture
 def alice(server: Server) -> Iterator[Person]:
     with Person(server, fresh("alice")) as person:
+        assert person.http.get("/v1/session").status_code == 200
         yield person
 
 

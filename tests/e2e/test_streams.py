@@ -20,7 +20,6 @@ from e2e.api import (
     Person,
     Reader,
     exchange,
-    fresh,
     numbers,
     problem,
     pull,
@@ -47,20 +46,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     arguments = [str(word) for option in options.items() for word in option]
     with serve(folder, *arguments, series=request.param) as running:
         yield running
-
-
-@pytest.fixture
-def alice(server: Server) -> Iterator[Person]:
-    with Person(server, fresh("alice")) as person:
-        yield person
-
-
-@pytest.fixture
-def bob(server: Server) -> Iterator[Person]:
-    """Somebody who exists."""
-    with Person(server, fresh("bob")) as person:
-        assert person.http.get("/v1/session").status_code == 200
-        yield person
 
 
 def head_of(server: Server, *headers: str, version: str = "1.1", method: str = "GET") -> tuple[str, dict[str, str]]:

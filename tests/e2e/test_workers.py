@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from e2e.api import PATIENCE, SERIES, Person, Reader, fresh, numbers, serve
+from e2e.api import PATIENCE, SERIES, Person, Reader, numbers, serve
 from serving import Server, until
 
 
@@ -26,20 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     options = ("--drain-seconds", "1", "--audit-seconds", "60")
     with serve(folder, *options, series=request.param) as running:
         yield running
-
-
-@pytest.fixture
-def alice(server: Server) -> Iterator[Person]:
-    with Person(server, fresh("alice")) as person:
-        assert person.http.get("/v1/session").status_code == 200
-        yield person
-
-
-@pytest.fixture
-def bob(server: Server) -> Iterator[Person]:
-    with Person(server, fresh("bob")) as person:
-        assert person.http.get("/v1/session").status_code == 200
-        yield person
 
 
 def kill(process: psutil.Process) -> None:

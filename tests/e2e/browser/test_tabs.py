@@ -1,0 +1,113 @@
+"""Many tabs, many devices, one stream."""
+
+from playwright.sync_api import expect
+
+from e2e.api import Person
+from e2e.browser.visitor import PHONE, Enter, fresh, row, shows
+from serving import Server
+
+
+def test_eight_tabs_share_one_stream_and_another_takes_over(enter: Enter, server: Server) -> None:
+    alice, bob = fresh("alice"), enter(fresh("bob"))
+    with Person(server, alice) as sender:
+        sender.say("one", bob.name)
+        bob.open(alice)
+        tabs = [bob.page] + [bob.tab() for _ in range(7)]
+        for tab in tabs[1:]:
+            tab.locator(".conversation-row").first.click()
+        for tab in tabs:
+            shows(tab, ["one"])
+        sender.say("two", bob.name)
+        for tab in tabs:
+            shows(tab, ["one", "two"])
+        assert len(bob.streams) == 1
+        bob.say("from the last tab", tabs[-1])
+        for tab in tabs:
+            shows(tab, ["one", "two", "from the last tab"])
+        for closed in range(3):  # each time, the one that holds the stream
+            holder = bob.streams[-1]
+            tabs.remove(holder)
+            holder.close()
+            sender.say(f"after {closed + 1}", bob.name)
+            expected = ["one", "two", "from the last tab", *(f"after {number + 1}" for number in range(closed + 1))]
+            for tab in tabs:
+                shows(tab, expected)
+            assert len(bob.streams) == closed + 2
+
+
+def test_a_tab_that_hangs_does_not_keep_the_stream_from_the_others(enter: Enter, server: Server) -> None:
+    alice, bob = fresh("alice"), enter(fresh("bob"))
+    with Person(server, alice) as sender:
+        sender.say("one", bob.name)
+        bob.open(alice)
+        other = bob.tab()
+        other.locator(".conversation-row").click()
+        shows(other, ["one"])
+        assert bob.streams == [bob.page]
+        hang = "setTimeout(() => { const end = Date.now() + 9000; while (Date.now() < end); }, 50)"
+        bob.page.evaluate(hang)
+        other.wait_for_timeout(200)
+        other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # a person looks at it
+        sender.say("two", bob.name)
+        shows(other, ["one", "two"])
+        assert bob.streams == [bob.page, other]
+        shows(bob.page, ["one", "two"])
+        sender.say("three", bob.name)
+        for tab in (bob.page, other):
+            shows(tab, ["one", "two", "three"])
+        assert bob.streams == [bob.page, other]
+
+
+def test_tabs_without_web_locks_have_a_stream_each(enter: Enter, server: Server) -> None:
+    alice, bob = fresh("alice"), enter(fresh("bob"), sign_up=False)
+    bob.context.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
+    bob.page.reload()
+    bob.sign_up()
+    other = bob.tab()
+    with Person(server, alice) as sender:
+        sender.say("one", bob.name)
+        bob.open(alice)
+        other.locator(".conversation-row").click()
+        for tab in (bob.page, other):
+            shows(tab, ["one"])
+        bob.say("two")
+        for tab in (bob.page, other):
+            shows(tab, ["one", "two"])
+    assert {*bob.streams} == {bob.page, other}
+
+
+def test_a_persons_other_device_sees_what_was_sent(enter: Enter) -> None:
+    bob = enter(fresh("bob"))
+    desk = enter(fresh("alice"))
+    phone = enter(desk.name, sign_up=False, **PHONE)
+    phone.fill_in("Sign in")
+    desk.write_to(bob.name)
+    desk.say("from the desk")
+    row(phone.page, bob.name).click()
+    shows(phone.page, ["from the desk"])
+    phone.say("from the phone")
+    shows(desk.page, ["from the desk", "from the phone"])
+    expect(row(desk.page, bob.name).locator(".badge")).to_have_count(0)
+
+
+def test_signing_out_ends_all_tabs_of_the_browser(enter: Enter) -> None:
+    alice = enter(fresh("alice"))
+    other = alice.tab()
+    expect(other.get_by_role("navigation", name="Conversations")).to_be_visible()
+    alice.page.get_by_role("button", name="Sign out").click()
+    for tab in (alice.page, other):
+        expect(tab.get_by_label("Password", exact=True)).to_be_visible()
+    alice.page.reload()
+    expect(alice.page.get_by_label("Password", exact=True)).to_be_visible()
+
+
+def test_another_person_signing_in_takes_over_all_tabs(enter: Enter) -> None:
+    alice, bob = enter(fresh("alice")), enter(fresh("bob"))
+    other = alice.tab()
+    expect(other.get_by_role("heading", name=alice.name)).to_be_visible()
+    other.get_by_role("button", name="Sign out").click()
+    expect(alice.page.get_by_label("Password", exact=True)).to_be_visible()
+    alice.name = bob.name
+    alice.fill_in("Sign in")
+    for tab in (alice.page, other):
+        expect(tab.get_by_role("heading", name=bob.name)).to_be_visible()

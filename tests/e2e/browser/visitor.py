@@ -1,0 +1,144 @@
+"""A person with a browser, and what one looks for in the page."""
+
+import itertools
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route, expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PASSWORD = "correct horse"
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 760}, "is_mobile": True, "has_touch": True}
+NETWORK_GONE = r"net::ERR_|status of 50[23]"
+PATIENCE = 15_000
+"""Milliseconds after which something that should have happened has not."""
+
+_numbers = itertools.count(1)
+
+
+def fresh(name: str) -> str:
+    """A user id that no other test has."""
+    return f"{name}{next(_numbers)}"
+
+
+class Visitor:
+    """A person with a browser of their own; any error in its console is a failure."""
+
+    def __init__(self, browser: Browser, url: str, name: str, **options: Any) -> None:
+        self.url = url
+        self.name = name
+        self.streams: list[Page] = []
+        self._expected = [r"status of 401 .*/v1/session$"]
+        self._problems: list[str] = []
+        self.context: BrowserContext = browser.new_context(**options)
+        self.context.set_default_timeout(PATIENCE)
+        self.page = self.tab()
+
+    def tab(self) -> Page:
+        """Another tab of this person's browser."""
+        page = self.context.new_page()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self._problems.append(str(error)))
+        page.on("request", lambda request: self.streams.append(page) if "/v1/events" in request.url else None)
+        page.goto(self.url)
+        return page
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._problems.append(f"{message.text} {message.location.get('url')}")
+
+    def expect_errors(self, pattern: str) -> None:
+        """What this test provokes is no failure."""
+        self._expected.append(pattern)
+
+    def close(self) -> None:
+        """Leaves; there must have been nothing wrong."""
+        self.context.close()
+        wrong = [text for text in self._problems if not any(re.search(known, text) for known in self._expected)]
+        assert wrong == []
+
+    def sign_up(self) -> None:
+        """Makes an account."""
+        self.fill_in("New here")
+        expect(self.page.get_by_role("navigation", name="Conversations")).to_be_visible(timeout=PATIENCE)
+
+    def fill_in(self, tab: str | None = None, password: str = PASSWORD) -> None:
+        """Fills in the form and presses Enter."""
+        if tab is not None:
+            self.page.get_by_role("button", name=tab, exact=True).first.click()
+        self.page.get_by_label("Name", exact=True).fill(self.name)
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.page.get_by_label("Password", exact=True).press("Enter")
+
+    def find(self, name: str) -> None:
+        """Begins a conversation by name."""
+        field = self.page.get_by_role("searchbox")
+        field.fill(name)
+        field.press("Enter")
+
+    def write_to(self, other: str) -> None:
+        """Begins a conversation with somebody who exists."""
+        self.find(other)
+        expect(self.page.get_by_role("heading", name=other, exact=True)).to_be_visible(timeout=PATIENCE)
+
+    def say(self, text: str, page: Page | None = None) -> None:
+        """Writes and presses Enter."""
+        composer = (page or self.page).locator("#composer")
+        composer.fill(text)
+        composer.press("Enter")
+
+    def open(self, other: str) -> None:
+        """Opens a conversation from the list."""
+        row(self.page, other).click()
+        expect(self.page.get_by_role("heading", name=other, exact=True)).to_be_visible(timeout=PATIENCE)
+
+
+def row(page: Page, other: str) -> Locator:
+    """A conversation in the list."""
+    return page.locator(".conversation-row", has=page.locator(".title", has_text=re.compile(f"^{re.escape(other)}$")))
+
+
+def texts(page: Page) -> list[str]:
+    """What the open conversation shows, to the letter."""
+    shown: list[str] = page.locator(".message .text").evaluate_all("nodes => nodes.map(node => node.textContent)")
+    return shown
+
+
+def until(page: Page, condition: Callable[[], object], milliseconds: float = PATIENCE) -> None:
+    """Waits for something that the page does by itself."""
+    deadline = time.monotonic() + milliseconds / 1000
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {milliseconds} ms; shown: {texts(page)}"
+        page.wait_for_timeout(20)
+
+
+def shows(page: Page, expected: Sequence[str]) -> None:
+    """Waits until the conversation shows exactly these texts, all of them sent."""
+    until(page, lambda: texts(page) == list(expected) and page.locator(".queued, .failed").count() == 0)
+
+
+def body_of(route: Route) -> dict[str, Any]:
+    """The JSON that a request carries."""
+    body: dict[str, Any] = json.loads(route.request.post_data or "{}")
+    return body
+
+
+def banner(page: Page) -> Locator:
+    """The line that says that the connection is gone."""
+    return page.locator(".banner")
+
+
+Enter = Callable[..., Visitor]
