@@ -8,7 +8,15 @@ import pytest
 from parts import Worker, a_worker
 from redises import RedisProcess, releases
 
-SLOW = ("e2e", "test_bench.py", "test_cli.py", "test_client.py", "test_embedded.py", "test_supervisor.py")
+SLOW = (
+    "e2e",
+    "test_bench.py",
+    "test_chaos.py",
+    "test_cli.py",
+    "test_client.py",
+    "test_embedded.py",
+    "test_supervisor.py",
+)
 """What `--fast` leaves out: real servers of several processes, and browsers."""
 
 

@@ -121,7 +121,10 @@ class Inbox:
                 ("XRANGE", inbox, cursor, "+", "COUNT", count + 1),
             ]
         )
-        head = newest.decode() if newest else await self.head(user)
+        if newest is None:
+            await self.head(user)  # makes one; what comes before that is on the next reading's page
+            return await self.read(user, cursor, count)
+        head = newest.decode()
         first = oldest[0][0].decode() if oldest else head
         born = cursor == head if birth is None else cursor == f"0-{birth.decode()}"
         if entries and entries[0][0] == cursor.encode():

@@ -280,7 +280,6 @@ class Stream:
 
     def _reset(self, reason: str, page: Page) -> None:
         self._stand_at(page.head)
-        self.newest = 0
         self.owes_caught_up = False
         data = {"reason": reason, "oldest": page.oldest, "newest": page.head}
         self._write(frames.event(frames.RESET, data, page.head))

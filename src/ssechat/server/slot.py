@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 READY_SECONDS = 60.0
 # A worker that has run for this long did not die of its start.
 HEALTHY_SECONDS = 10.0
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 2.0  # what the kernel gives to its socket meanwhile waits in the queue
 
 
 class WorkerFailed(ChatError):

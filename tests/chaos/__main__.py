@@ -1,0 +1,68 @@
+"""The command line: `python -m tests.chaos`."""
+
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+import click
+
+from . import faults, mutant
+from .report import text, write_json
+from .run import Options, run
+from .server import ServerFailed
+
+
+def _kinds(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    kinds = tuple(filter(None, value.split(",")))
+    if kinds == ("all",):
+        return faults.KINDS
+    unknown = [kind for kind in kinds if kind not in faults.KINDS]
+    if unknown and kinds != ("none",):
+        raise click.BadParameter(f"{unknown[0]}; there are: {', '.join(faults.KINDS)}, all, none")
+    return () if kinds == ("none",) else kinds
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--seed", type=int, help="What decides the faults and the people's moods; random without it.")
+@click.option("--seconds", type=click.FloatRange(1, 86400), default=30, show_default=True, help="Time under faults.")
+@click.option("--writers", type=click.IntRange(1, 200), default=6, show_default=True, help="Who writes at a time.")
+@click.option("--readers", type=click.IntRange(2, 200), default=5, show_default=True, help="People, on 2 devices each.")
+@click.option("--workers", type=click.IntRange(2, 16), default=2, show_default=True, help="The server's workers.")
+@click.option("--faults", "kinds", callback=_kinds, default="all", help="Which, separated by commas; or all, or none.")
+@click.option("--mutation", type=click.Choice(list(mutant.MUTATIONS)), help="Run a server that breaks the promise so.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what was found as JSON.")
+def chaos(
+    seed: int | None,
+    seconds: float,
+    writers: int,
+    readers: int,
+    workers: int,
+    kinds: tuple[str, ...],
+    mutation: str | None,
+    report: Path | None,
+) -> None:
+    """Break a real server while people talk, and check that nothing acknowledged is lost, doubled or reordered.
+
+    \b
+    python -m tests.chaos --seed 7 --seconds 60
+    python -m tests.chaos --faults kill-worker,kill-redis
+    python -m tests.chaos --mutation no-gap-rule      must fail
+
+    Exit code 1: the promise was broken. 2: the server did not start or stop.
+    """
+    chosen = seed if seed is not None else random.randrange(10**6)
+    options = Options(chosen, seconds, writers, readers, workers, kinds, mutation or "")
+    try:
+        result = asyncio.run(run(options))
+    except ServerFailed as error:
+        click.echo(f"seed {chosen}: {error}", err=True)
+        sys.exit(2)
+    click.echo(text(result))
+    if report is not None:
+        write_json(result, report)
+    sys.exit(1 if result.violations or result.tracebacks else 0)
+
+
+if __name__ == "__main__":
+    chaos()

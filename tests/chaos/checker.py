@@ -1,0 +1,257 @@
+"""Whether a history keeps the promise. A pure function: no clock, no network, no server.
+
+Each violation has a kind:
+
+    lost        acknowledged, and never delivered to a device of a member
+    doubled     delivered twice to a device, or one client_msg_id that became two messages
+    misordered  a conversation in another order than that of seq, or of what was acknowledged before it began
+    hole        the ids of a device, or the seqs that it has of a conversation, skip a number
+    disagree    two devices have different things under one name, or one has what the other never got
+    altered     what was delivered, or a second answer, is not what was acknowledged
+    invented    a message that nobody sent
+    reset       a reset: nothing that these runs do to the server is a reason for one
+    replay      acknowledged before a device connected, and not there when its replay was said to be done
+    late        connected, no fault anywhere, and still longer than the limit without it
+    stuck       never acknowledged, though repeated until the end
+    refused     an answer to a send that is neither the message nor a 503
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .history import CONNECT, LOST, READS_AGAIN, STUCK, Device, Event, History, Send
+
+KINDS = (
+    "lost", "doubled", "misordered", "hole", "disagree", "altered",
+    "invented", "reset", "replay", "late", "stuck", "refused",
+)  # fmt: skip
+
+LATE_SECONDS = 10.0
+"""How long a device may lack an acknowledged message while nothing is the matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One breach of the promise: what it was, and what its story is about."""
+
+    kind: str
+    text: str
+    client_msg_id: str | None = None
+    device: str | None = None
+    conversation: str | None = None
+
+
+Key = tuple[str, str, str]
+"""What makes a send one: conversation, sender, client_msg_id."""
+
+
+def check(history: History, late_seconds: float = LATE_SECONDS) -> list[Violation]:
+    """All that the history breaks of the promise; nothing when it keeps it."""
+    sends = {_key(send): send for send in history.sends}
+    owed = list(_owed(history))
+    return [
+        *_answers(history),
+        *_one_message_each(history),
+        *_acknowledged_order(history),
+        *(found for device in history.devices for found in _device(device, sends)),
+        *(found for each in owed for found in _delivered(*each)),
+        *_agreement(history),
+        *(found for device, due, _ in owed for found in _replays(device, due)),
+        *(found for each in owed for found in _lateness(*each, history, late_seconds)),
+    ]
+
+
+def _key(send: Send) -> Key:
+    return send.conversation, send.sender, send.client_msg_id
+
+
+def message_key(event: Event) -> Key:
+    """Which send a delivered message claims to be."""
+    data = event.data
+    return str(data.get("conversation_id")), str(data.get("sender")), str(data.get("client_msg_id"))
+
+
+def _of(send: Send) -> dict[str, str]:
+    return {"client_msg_id": send.client_msg_id, "conversation": send.conversation}
+
+
+def _answers(history: History) -> Iterator[Violation]:
+    for send in history.sends:
+        if send.acked is None:
+            yield Violation("stuck", f"{send.client_msg_id} was never acknowledged", **_of(send))
+        answers = [attempt.answer for attempt in send.attempts if attempt.acknowledged]
+        if any(answer != answers[0] for answer in answers):
+            yield Violation("altered", f"{send.client_msg_id} was answered with different messages", **_of(send))
+        for attempt in send.attempts:
+            if attempt.outcome not in ("200", "201", "503", "lost", "timeout"):
+                yield Violation("refused", f"{send.client_msg_id} was answered {attempt.outcome}", **_of(send))
+
+
+def _one_message_each(history: History) -> Iterator[Violation]:
+    """One client_msg_id is one seq, on whatever device."""
+    seqs: dict[Key, set[int]] = defaultdict(set)
+    for send in history.sends:
+        if send.answer is not None:
+            seqs[_key(send)].add(send.answer["seq"])
+    for device in history.devices:
+        for event in device.messages:
+            seqs[message_key(event)].add(event.data["seq"])
+    for (conversation, _, name), found in seqs.items():
+        if len(found) > 1:
+            text = f"{name} became {len(found)} messages: seq {sorted(found)}"
+            yield Violation("doubled", text, client_msg_id=name, conversation=conversation)
+
+
+def _acknowledged_order(history: History) -> Iterator[Violation]:
+    """What began after something was acknowledged comes after it."""
+    conversations: dict[str, list[Send]] = defaultdict(list)
+    for send in history.sends:
+        if send.answer is not None:
+            conversations[send.conversation].append(send)
+    for sends in conversations.values():
+        sends.sort(key=lambda send: -int((send.answer or {})["seq"]))
+        earliest: Send | None = None
+        for send in sends:
+            if earliest is not None and send.invoked > (earliest.acked or 0):
+                text = (
+                    f"{send.client_msg_id} began after {earliest.client_msg_id} was acknowledged, and has a lower seq"
+                )
+                yield Violation("misordered", text, **_of(send))
+            if earliest is None or (send.acked or 0) < (earliest.acked or 0):
+                earliest = send
+
+
+def _device(device: Device, sends: dict[Key, Send]) -> Iterator[Violation]:
+    """What one device shows by itself."""
+    n = 0 if device.from_start else None
+    last: dict[str, int] = {}
+    seen: set[Key] = set()
+    for event in device.events:
+        if event.name == "reset":
+            yield Violation("reset", f"{device.name} was reset: {event.data}", device=device.name)
+        if event.name != "message":
+            n = event.n if event.n is not None else n
+            continue
+        key = conversation, _, name = message_key(event)
+        about = {"client_msg_id": name, "device": device.name, "conversation": conversation}
+        where = f"{name} (seq {event.data['seq']}, id {event.id}) on {device.name}"
+        if n is not None and event.n != n + 1:
+            yield Violation("hole" if (event.n or 0) > n else "doubled", f"{where} comes after id {n}", **about)
+        n = event.n
+        if key in seen:
+            yield Violation("doubled", f"{where} is there for the second time", **about)
+        elif (before := last.get(conversation)) is not None and event.data["seq"] != before + 1:
+            kind = "misordered" if event.data["seq"] <= before else "hole"
+            yield Violation(kind, f"{where} comes after seq {before}", **about)
+        seen.add(key)
+        last[conversation] = max(event.data["seq"], last.get(conversation, 0))
+        send = sends.get(key)
+        if send is None or send.text != event.data.get("text"):
+            yield Violation("invented", f"{where} is not what anybody sent", **about)
+        elif send.answer is not None and send.answer != event.data:
+            yield Violation("altered", f"{where} is not as it was acknowledged", **about)
+
+
+def _delivered(device: Device, owed: list[Send], got: dict[Key, float]) -> Iterator[Violation]:
+    """Acknowledged means delivered, to every device of every member."""
+    for send in owed:
+        if _key(send) not in got:
+            text = f"{send.client_msg_id} was acknowledged, and {device.name} never got it"
+            yield Violation("lost", text, device=device.name, **_of(send))
+
+
+def _owed(history: History) -> Iterator[tuple[Device, list[Send], dict[Key, float]]]:
+    """Each device, the acknowledged sends that it is owed, and when it first got which message."""
+    for device in history.devices:
+        got: dict[Key, float] = {}
+        for event in device.messages:
+            got.setdefault(message_key(event), event.at)
+        since = device.since
+        owed = [
+            send
+            for send in history.sends
+            if send.acked is not None
+            and since is not None
+            and send.invoked > since
+            and device.user in history.members[send.conversation]
+        ]
+        yield device, owed, got
+
+
+def _agreement(history: History) -> Iterator[Violation]:
+    """Devices of one user have the same ids; devices of one conversation's members have the same messages."""
+    ids: dict[tuple[str, int], tuple[str, str]] = {}
+    holders: dict[tuple[str, int], tuple[Key, str]] = {}
+    for device in history.devices:
+        for event in device.messages:
+            entry, name = ids.setdefault((device.user, event.n or 0), (event.id or "", device.name))
+            key = message_key(event)
+            other_key, other = holders.setdefault((key[0], event.data["seq"]), (key, device.name))
+            about = {"client_msg_id": key[2], "device": device.name, "conversation": key[0]}
+            if entry != event.id:
+                yield Violation("disagree", f"{device.name} has id {event.id}, {name} has {entry}", **about)
+            if key != other_key:
+                text = f"seq {event.data['seq']} is {key[2]} on {device.name} and {other_key[2]} on {other}"
+                yield Violation("disagree", text, **about)
+    for device in history.devices:
+        have = {(message_key(event)[0], event.data["seq"]) for event in device.messages}
+        for (conversation, seq), (key, other) in holders.items():
+            if device.from_start and (conversation, seq) not in have and device.user in history.members[conversation]:
+                text = f"{other} has {key[2]} (seq {seq}), and {device.name} never got it"
+                about = {"client_msg_id": key[2], "device": device.name, "conversation": conversation}
+                yield Violation("disagree", text, **about)
+
+
+def _replays(device: Device, owed: list[Send]) -> Iterator[Violation]:
+    """When a replay is said to be done, all that was acknowledged before the device connected is there."""
+    owed = sorted(owed, key=lambda send: send.acked or 0)
+    got: set[Key] = set()
+    connected, settled = 0.0, 0
+    for event in device.events:
+        if event.name == CONNECT:
+            connected = event.at
+        elif event.name == "message":
+            got.add(message_key(event))
+        elif event.name == "caught_up" or (
+            event.name == "hello" and event.data.get("resumed") and not event.data["missed"]
+        ):
+            while settled < len(owed) and (owed[settled].acked or 0) < connected:
+                send = owed[settled]
+                settled += 1
+                if _key(send) not in got:
+                    text = f"{send.client_msg_id} was acknowledged before {device.name} connected; the replay lacks it"
+                    yield Violation("replay", text, device=device.name, **_of(send))
+
+
+def _lateness(
+    device: Device, owed: list[Send], got: dict[Key, float], history: History, limit: float
+) -> Iterator[Violation]:
+    """A device that is connected gets what was acknowledged, unless a fault is in the way."""
+    troubled = [(fault.at, fault.until) for fault in history.faults] + list(_absences(device, history.ended))
+    for send in owed:
+        start = send.acked or 0
+        end = got.get(_key(send), history.ended)
+        if end - start <= limit:
+            continue
+        moments = sorted({start, end, *(at for times in troubled for at in times if start < at < end)})
+        for one, other in pairwise(moments):
+            middle = (one + other) / 2
+            if other - one > limit and not any(begin < middle < over for begin, over in troubled):
+                text = f"nothing was wrong, and {device.name} was without {send.client_msg_id} for {other - one:.1f} s"
+                yield Violation("late", text, device=device.name, **_of(send))
+                break
+
+
+def _absences(device: Device, ended: float) -> Iterator[tuple[float, float]]:
+    """When the device was not connected, or did not read."""
+    away: float | None = float("-inf")
+    for event in device.events:
+        if event.name in (LOST, STUCK) and away is None:
+            away = event.at
+        elif event.name in ("hello", READS_AGAIN) and away is not None:
+            yield away, event.at
+            away = None
+    if away is not None:
+        yield away, ended

@@ -1,0 +1,119 @@
+"""Somebody who reads: a stream that is resumed with the last id, for ever; some leave and come back at random."""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from contextlib import aclosing
+
+from . import history
+from .history import Event
+from .http import Connection, Lost
+from .server import Server
+
+SILENCE = 12.0
+"""Seconds without a byte (the server pings more often) after which a device connects anew."""
+
+BACK = (0.05, 1.0)
+STAYS = (0.3, 6.0)
+
+
+class Reader:
+    """One device: its history, and the task that makes it."""
+
+    def __init__(
+        self,
+        server: Server,
+        now: Callable[[], float],
+        user: str,
+        number: int,
+        *,
+        from_start: bool,
+        restless: bool,
+    ) -> None:
+        self._server = server
+        self._now = now
+        self._restless = restless
+        self.device = history.Device(user, f"{user}/{number}", from_start)
+        self._random = random.Random(f"{server.seed} {self.device.name}")
+        self._cursor = "0-0" if from_start else None
+        self._reads = asyncio.Event()
+        self._reads.set()
+        self._task: asyncio.Task[None] | None = None
+        self.greeted = asyncio.Event()
+        self.got: set[str] = set()
+        """The client_msg_ids of the messages it has."""
+
+    def start(self) -> None:
+        """Begins to read."""
+        self._task = asyncio.create_task(self._read())
+
+    async def stop(self) -> None:
+        """Ends for good."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def calm_down(self) -> None:
+        """Stays connected from now on."""
+        self._restless = False
+
+    async def stop_reading(self, seconds: float) -> None:
+        """Leaves what comes where it is, with the connection open."""
+        self._note(history.STUCK)
+        self._reads.clear()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._reads.set()
+            self._note(history.READS_AGAIN)
+
+    async def _read(self) -> None:
+        while True:
+            stays = self._random.uniform(*STAYS) if self._restless else None
+            why = "left"
+            self._note(history.CONNECT)
+            try:
+                async with asyncio.timeout(stays):
+                    why = await self._connected()
+            except TimeoutError:
+                pass
+            self._note(history.LOST, why=why)
+            await asyncio.sleep(self._random.uniform(*BACK))
+
+    async def _connected(self) -> str:
+        """Reads until the stream ends; why it did."""
+        try:
+            connection = await Connection.open(self._server.port, small=True)
+        except Lost as error:
+            return str(error)
+        try:
+            events = connection.stream(self._server.token(self.device.user), self._cursor)
+            async with aclosing(events):
+                while True:
+                    async with asyncio.timeout(SILENCE):
+                        fields = await anext(events)
+                    self._take(fields)
+                    await self._reads.wait()
+        except StopAsyncIteration:
+            return "ended"
+        except TimeoutError:
+            return "silent"
+        except Lost as error:
+            return f"lost: {error}"
+        finally:
+            connection.close()
+
+    def _take(self, fields: dict[str, str]) -> None:
+        if "event" not in fields:
+            return
+        event = Event(self._now(), fields["event"], fields.get("id"), json.loads(fields["data"]))
+        self._cursor = event.id or self._cursor
+        self.device.events.append(event)
+        if event.name == "hello":
+            self.greeted.set()
+        elif event.name == "message":
+            self.got.add(event.data.get("client_msg_id", ""))
+
+    def _note(self, name: str, **data: str) -> None:
+        self.device.events.append(Event(self._now(), name, None, dict(data)))

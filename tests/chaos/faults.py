@@ -1,0 +1,183 @@
+"""What is done to the server, and when: the schedule is the seed's, and the seed's alone."""
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from .device import Reader
+from .history import History, Injected
+from .server import Server
+
+KINDS = (
+    "kill-worker",
+    "roll",
+    "stop-worker",
+    "stop-redis",
+    "kill-redis",
+    "cut-pubsub",
+    "cut-normal",
+    "pause-redis",
+    "flush-scripts",
+    "kill-all",
+    "stuck-reader",
+)
+"""`kill -9` of a worker, of Redis, of everything; SIGHUP; SIGSTOP for a while; CLIENT KILL and PAUSE; SCRIPT FLUSH."""
+
+GAP = 2.0
+"""Seconds between two faults, on average; those that last may overlap."""
+
+SHORT, LONG = (0.2, 2.0), (4.0, 9.5)
+LONG_ONES = 0.2
+RECOVERY_SECONDS = 60.0
+ROLL_SECONDS = 8.0
+"""A SIGHUP during a rolling restart is answered with a warning and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A fault that is to come."""
+
+    at: float
+    """Seconds after the beginning."""
+    kind: str
+    seconds: float
+    """How long it lasts, if it is of the lasting kind."""
+    pick: float
+    """Which one it hits, as a share of all."""
+
+
+def plan(seed: int, seconds: float, kinds: Sequence[str] = KINDS) -> list[Planned]:
+    """The faults of a run. Each kind has its turn before one comes again."""
+    dice = random.Random(f"{seed} faults")
+    planned: list[Planned] = []
+    at, round_ = 0.5, list[str]()
+    while at < seconds and kinds:
+        if not round_:
+            round_ = dice.sample(list(kinds), len(kinds))
+        lasts = dice.uniform(*(LONG if dice.random() < LONG_ONES else SHORT))
+        planned.append(Planned(at, round_.pop(), min(lasts, max(0.2, seconds - at)), dice.random()))
+        at += min(dice.expovariate(1 / GAP), 3 * GAP)
+    return planned
+
+
+class Injector:
+    """Does to the server what was planned, and notes when."""
+
+    def __init__(self, server: Server, history: History, now: Callable[[], float], readers: Sequence[Reader]) -> None:
+        self._server = server
+        self._history = history
+        self._now = now
+        self._readers = readers
+        self._alive = asyncio.Lock()
+        """Held while the server is dead as a whole: nothing else can be done to it."""
+        self.skipped = 0
+
+    async def inject_all(self, planned: Sequence[Planned]) -> None:
+        """Returns when the last fault is over."""
+        began = self._now()
+        async with asyncio.TaskGroup() as faults:
+            for each in planned:
+                await asyncio.sleep(max(0.0, began + each.at - self._now()))
+                faults.create_task(self.inject(each))
+
+    async def inject(self, fault: Planned) -> None:
+        """One fault, until it is over."""
+        if fault.kind != "kill-all":
+            async with self._alive:
+                pass
+        noted = Injected(self._now(), float("inf"), fault.kind)
+        self._history.faults.append(noted)
+        try:
+            detail = await self._do(fault)
+        finally:
+            noted.until = self._now()
+        if detail is None:
+            self._history.faults.remove(noted)
+            self.skipped += 1
+        else:
+            noted.detail = detail
+
+    async def _do(self, fault: Planned) -> str | None:
+        """What was done; None when there was nothing to do it to."""
+        match fault.kind:
+            case "kill-worker":
+                return self._signal(self._worker(fault.pick), signal.SIGKILL)
+            case "stop-worker":
+                return await self._suspend(self._worker(fault.pick), fault.seconds)
+            case "stop-redis":
+                return await self._suspend(self._server.redis(), fault.seconds)
+            case "kill-redis":
+                done = self._signal(self._server.redis(), signal.SIGKILL)
+                await self._until_redis_answers()
+                return done
+            case "roll":
+                before = {process.pid for process in self._server.workers()}
+                self._server.roll()
+                await self._until(lambda: before.isdisjoint(each.pid for each in self._server.workers()))
+                return "SIGHUP"
+            case "kill-all":
+                async with self._alive:
+                    await self._server.kill_everything()
+                    await self._server.start()
+                return "SIGKILL, and started again"
+            case "stuck-reader":
+                reader = self._readers[int(fault.pick * len(self._readers))]
+                await reader.stop_reading(fault.seconds)
+                return reader.device.name
+            case "pause-redis":
+                answer = await self._tell_redis(f"CLIENT PAUSE {round(1000 * fault.seconds)}")
+                if answer is not None:
+                    await asyncio.sleep(fault.seconds)
+                return answer
+            case "cut-pubsub":
+                return await self._tell_redis("CLIENT KILL TYPE pubsub")
+            case "cut-normal":
+                return await self._tell_redis("CLIENT KILL TYPE normal")
+            case "flush-scripts":
+                return await self._tell_redis("SCRIPT FLUSH")
+            case _:
+                raise ValueError(f"no such fault: {fault.kind}")
+
+    def _worker(self, pick: float) -> psutil.Process | None:
+        workers = self._server.workers()
+        return workers[int(pick * len(workers))] if workers else None
+
+    def _signal(self, process: psutil.Process | None, number: signal.Signals) -> str | None:
+        try:
+            if process is not None:
+                process.send_signal(number)
+                return f"{number.name} to {process.pid}"
+        except psutil.NoSuchProcess:
+            pass
+        return None
+
+    async def _suspend(self, process: psutil.Process | None, seconds: float) -> str | None:
+        done = self._signal(process, signal.SIGSTOP)
+        if done is not None:
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self._signal(process, signal.SIGCONT)
+            done += f" for {seconds:.1f} s"
+        return done
+
+    async def _tell_redis(self, command: str) -> str | None:
+        answer = await self._server.ask_redis(command)
+        return f"{command}: {answer.decode().strip()}" if answer else None
+
+    async def _until_redis_answers(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECOVERY_SECONDS):
+                while not (await self._server.ask_redis("PING")).startswith(b"+PONG"):
+                    await asyncio.sleep(0.05)
+
+    async def _until(self, so: Callable[[], bool]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ROLL_SECONDS):
+                while not so():
+                    await asyncio.sleep(0.1)

@@ -1,0 +1,105 @@
+"""HTTP/1.1 as bytes (RFC 9112): requests and streams that neither repeat nor forgive anything by themselves."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncGenerator
+from typing import Any, Self
+
+HOST = "127.0.0.1"
+CONNECT_SECONDS = 3.0
+RECEIVE_BUFFER = 8192
+"""Bytes that the kernel, and we, keep for a device: so that one that does not read is soon felt."""
+
+
+class Lost(Exception):
+    """The connection was refused or ended in the middle, or what came is not HTTP."""
+
+
+class Connection:
+    """One connection to the server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int, small: bool = False) -> Self:
+        """Connects.
+
+        Raises:
+            Lost: nobody is there.
+        """
+        client = socket.socket()
+        client.setblocking(False)
+        if small:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.get_running_loop().sock_connect(client, (HOST, port))
+            return cls(*await asyncio.open_connection(sock=client, limit=RECEIVE_BUFFER if small else 2**18))
+        except (OSError, TimeoutError) as error:
+            client.close()
+            raise Lost(str(error)) from error
+
+    def close(self) -> None:
+        """Drops it, without a word."""
+        self._writer.transport.abort()
+
+    async def post(self, path: str, token: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """The status and the JSON of the answer.
+
+        Raises:
+            Lost: there is none.
+        """
+        content = json.dumps(body).encode()
+        self._ask("POST", path, token, f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n", content)
+        return await self._answer()
+
+    async def get(self, path: str, token: str) -> tuple[int, dict[str, Any]]:
+        """As `post` does."""
+        self._ask("GET", path, token)
+        return await self._answer()
+
+    def _ask(self, verb: str, path: str, token: str, headers: str = "", content: bytes = b"") -> None:
+        head = f"{verb} {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
+        self._writer.write(head.encode() + content)
+
+    async def _head(self) -> tuple[int, dict[str, str]]:
+        try:
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+            return int(head[0].split()[1]), headers
+        except (OSError, EOFError, ValueError, IndexError, asyncio.LimitOverrunError) as error:
+            raise Lost(str(error)) from error
+
+    async def _answer(self) -> tuple[int, dict[str, Any]]:
+        status, headers = await self._head()
+        try:
+            answer = json.loads(await self._reader.readexactly(int(headers["content-length"])))
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise Lost(str(error)) from error
+        return status, answer if isinstance(answer, dict) else {"answer": answer}
+
+    async def stream(self, token: str, cursor: str | None) -> AsyncGenerator[dict[str, str], None]:
+        """The events of a stream, each as its fields, until it ends in good order.
+
+        Raises:
+            Lost: it did not.
+        """
+        query = "" if cursor is None else f"Last-Event-ID: {cursor}\r\n"
+        self._ask("GET", "/v1/events", token, query)
+        status, headers = await self._head()
+        if status != 200 or headers.get("transfer-encoding") != "chunked":
+            if status == 200:
+                return  # a stream that ended before it began
+            raise Lost(f"status {status}")
+        text = b""
+        try:
+            while size := int(await self._reader.readuntil(b"\r\n"), 16):
+                text += (await self._reader.readexactly(size + 2))[:-2]
+                *whole, text = text.split(b"\n\n")
+                for frame in whole:
+                    yield dict(line.split(": ", 1) for line in frame.decode().split("\n"))
+        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
+            raise Lost(str(error)) from error

@@ -1,0 +1,92 @@
+"""What a run shows: counts, times, and when the promise is broken, the shortest story of it."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from .checker import KINDS
+from .history import CONNECT, READS_AGAIN
+from .run import Result
+from .story import shortest_story
+
+SHOWN = 8
+
+
+def figures(result: Result) -> dict[str, Any]:
+    """Everything that is counted, ready for JSON."""
+    history, options = result.history, result.options
+    found = Counter(violation.kind for violation in result.violations)
+    outcomes = Counter(attempt.outcome for send in history.sends for attempt in send.attempts)
+    events = Counter(event.name for device in history.devices for event in device.events)
+    waits = sorted((send.acked or 0) - send.invoked for send in history.sends if send.acked is not None)
+    return {
+        "seed": options.seed,
+        "seconds": options.seconds,
+        "mutation": options.mutation or None,
+        "kept": not result.violations and not result.tracebacks,
+        "faults": dict(sorted(Counter(fault.kind for fault in history.faults).items())),
+        "skipped": result.skipped,
+        "sends": len(history.sends),
+        "acked": len(waits),
+        "deliveries": events["message"],
+        "connects": events[CONNECT],
+        "stuck_readers": events[READS_AGAIN],
+        "attempts": dict(sorted(outcomes.items())),
+        "ack_seconds": {"median": _share(waits, 0.5), "p99": _share(waits, 0.99), "longest": _share(waits, 1.0)},
+        "level_after_seconds": None if result.level_after is None else round(result.level_after, 3),
+        "violations": {kind: found[kind] for kind in KINDS},
+        "tracebacks": len(result.tracebacks),
+    }
+
+
+def text(result: Result) -> str:
+    """The report for a person."""
+    shown = figures(result)
+    level = shown["level_after_seconds"]
+    faults = "  ".join(f"{kind} {count}" for kind, count in shown["faults"].items()) or "none"
+    lines = [
+        f"seed {shown['seed']}, {shown['seconds']:g} s" + (f", mutation {shown['mutation']}" * bool(shown["mutation"])),
+        f"faults       {sum(shown['faults'].values())}: {faults}  (skipped {shown['skipped']})",
+        f"sends        {shown['sends']}, acknowledged {shown['acked']}; attempts: {_pairs(shown['attempts'])}",
+        f"to the ack   {_pairs(shown['ack_seconds'])} (seconds)",
+        f"the slowest  {_slowest(result)}",
+        f"deliveries   {shown['deliveries']} over {shown['connects']} connections",
+        "all level    " + ("never" if level is None else f"{level:.2f} s after the last fault"),
+        f"violations   {_pairs(shown['violations'])}  tracebacks {shown['tracebacks']}",
+        "The promise was kept." if shown["kept"] else "THE PROMISE WAS BROKEN.",
+    ]
+    lines += [f"  {violation.kind}: {violation.text}" for violation in result.violations[:SHOWN]]
+    story = shortest_story(result.history, result.violations)
+    if story:
+        lines += ["The shortest story:", *(f"  {line}" for line in story)]
+    lines += [f"Traceback …\n{each}" for each in result.tracebacks[:2]]
+    return "\n".join(lines)
+
+
+def _slowest(result: Result) -> str:
+    """The send that took longest, attempt by attempt."""
+    send = max(result.history.sends, key=lambda each: (each.acked or result.history.ended) - each.invoked, default=None)
+    if send is None:
+        return "–"
+    attempts = [f"{each.ended - each.began:.2f} s {each.outcome}" for each in send.attempts]
+    return f"{send.client_msg_id}, begun at {send.invoked:.2f}: {', '.join(attempts)}"
+
+
+def write_json(result: Result, path: Path) -> None:
+    """The figures, the violations and the story, for programs."""
+    content = {
+        **figures(result),
+        "found": [f"{violation.kind}: {violation.text}" for violation in result.violations[:200]],
+        "story": shortest_story(result.history, result.violations[:500]),
+        "tracebacks_found": result.tracebacks[:5],
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _share(values: list[float], share: float) -> float | None:
+    return round(values[min(len(values) - 1, int(share * len(values)))], 3) if values else None
+
+
+def _pairs(counts: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {count}" for name, count in counts.items())

@@ -1,0 +1,244 @@
+"""A run from start to end.
+
+First the load: everybody writes and reads while faults come. Then, when all are level again, the finale: what
+the load would heal before it is seen. Newcomers who are written to while they connect, and last words: one
+message each in conversations of their own, with every worker killed at the first acknowledgement.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psutil
+
+from .checker import LATE_SECONDS, Violation, check
+from .device import Reader
+from .faults import KINDS, Injector, plan
+from .history import History, Injected
+from .http import Connection, Lost
+from .server import Server
+from .writer import Writer
+
+SETTLE_SECONDS = 75.0
+"""What a quiet stream may take to find a silent loss, and then some."""
+
+NEWCOMERS = 4
+LAST_WORDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run."""
+
+    seed: int = 1
+    seconds: float = 30.0
+    writers: int = 6
+    people: int = 5
+    workers: int = 2
+    faults: Sequence[str] = KINDS
+    mutation: str = ""
+    newcomer_rounds: int = 8
+    last_word_rounds: int = 2
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of it."""
+
+    options: Options
+    history: History
+    violations: list[Violation] = field(default_factory=list)
+    tracebacks: list[str] = field(default_factory=list)
+    level_after: float | None = None
+    """Seconds from the end of the last fault of the load until everybody had everything; None: never."""
+    skipped: int = 0
+    """Faults that found nothing to be done to."""
+
+
+async def run(options: Options) -> Result:
+    """Starts a server, breaks it, and judges what people saw.
+
+    Raises:
+        ServerFailed: the server does not start or stop.
+    """
+    server = Server(options.seed, options.workers, options.mutation)
+    try:
+        await server.start()
+        conductor = Conductor(options, server)
+        await conductor.conduct()
+        await server.stop()
+        result = conductor.result
+        result.tracebacks = server.complaints()
+    finally:
+        server.close()
+    result.violations = check(result.history)
+    return result
+
+
+class Conductor:
+    """Brings the people, the faults and the server together."""
+
+    def __init__(self, options: Options, server: Server) -> None:
+        self._options = options
+        self._server = server
+        self._began = time.monotonic()
+        self._history = History()
+        self._readers: list[Reader] = []
+        self.result = Result(options, self._history)
+
+    def _now(self) -> float:
+        return time.monotonic() - self._began
+
+    async def conduct(self) -> None:
+        """The whole run; its history is in `result`."""
+        try:
+            await self._load()
+            for round_ in range(self._options.newcomer_rounds):
+                if not await self._newcomers(round_):
+                    break
+            for round_ in range(self._options.last_word_rounds):
+                if not await self._last_words(round_):
+                    break
+            await asyncio.sleep(0.5)  # for what comes twice
+        finally:
+            self._history.ended = self._now()
+            await asyncio.gather(*(reader.stop() for reader in self._readers))
+
+    async def _load(self) -> None:
+        options = self._options
+        people = [f"p{number}" for number in range(options.people)]
+        readers = await self._join(people, restless=True)
+        stop = asyncio.Event()
+        writers = [self._writer(people[number % len(people)], f"w{number}") for number in range(options.writers)]
+        talks = [
+            asyncio.create_task(writer.talk([each for each in people if each != writer.user], stop))
+            for writer in writers
+        ]
+        injector = Injector(self._server, self._history, self._now, readers)
+        try:
+            faults = asyncio.create_task(injector.inject_all(plan(options.seed, options.seconds, options.faults)))
+            await asyncio.sleep(options.seconds)
+            await faults
+            last = self._now()
+            stop.set()
+            for reader in readers:
+                reader.calm_down()
+            await self._finish(talks)
+        finally:
+            for talk in talks:
+                talk.cancel()
+        self.result.skipped = injector.skipped
+        if await self._level(readers, SETTLE_SECONDS):
+            self.result.level_after = self._now() - last
+
+    async def _newcomers(self, round_: int) -> bool:
+        """People whom nobody here has heard of are written to at the moment at which they connect."""
+        people = [f"n{round_}.{number}" for number in range(NEWCOMERS)]
+        readers = await self._join(people, restless=False, wait=False)
+        await self._send_round(people, f"n{round_}", spread=0.004)
+        return await self._level(readers, LATE_SECONDS + 2)
+
+    async def _last_words(self, round_: int) -> bool:
+        """After these nothing comes that would heal what a dead worker left undone."""
+        people = [f"l{round_}.{number}" for number in range(LAST_WORDS)]
+        readers = await self._join(people, restless=False)
+        await self._send_round(people, f"l{round_}", spread=0.0, kill=True)
+        return await self._level(readers, SETTLE_SECONDS)
+
+    async def _send_round(self, people: list[str], name: str, spread: float, kill: bool = False) -> None:
+        """Everybody writes to the next one, once."""
+        writers = [self._writer(user, f"{name}w{number}") for number, user in enumerate(people)]
+
+        async def send(number: int) -> None:
+            await asyncio.sleep(spread * number)
+            await writers[number].send(people[(number + 1) % len(people)])
+
+        killed = False
+
+        def kill_workers() -> None:
+            nonlocal killed
+            if not killed:
+                killed = True
+                self._kill_workers()
+
+        for writer in writers:
+            writer.patient = True
+            writer.on_ack = kill_workers if kill else None
+        await self._finish([asyncio.create_task(send(number)) for number in range(len(people))])
+        for writer in writers:
+            writer.close()
+
+    def _kill_workers(self) -> None:
+        at = self._now()
+        for process in self._server.workers():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._history.faults.append(Injected(at, self._now(), "kill-on-ack", "SIGKILL to every worker"))
+
+    async def _join(self, people: list[str], *, restless: bool, wait: bool = True) -> list[Reader]:
+        """Two devices for each; one of them asks for all that there is, one begins where it is."""
+        await asyncio.gather(*(self._exist(user) for user in people))
+        readers = [
+            Reader(
+                self._server,
+                self._now,
+                user,
+                number,
+                from_start=not wait or number == 0,
+                restless=restless and number == 1,
+            )
+            for user in people
+            for number in range(2)
+        ]
+        self._readers += readers
+        self._history.devices += [reader.device for reader in readers]
+        for reader in readers:
+            reader.start()
+        if wait:
+            await asyncio.gather(*(reader.greeted.wait() for reader in readers))
+        return readers
+
+    async def _exist(self, user: str) -> None:
+        """A user exists from the first request on."""
+        while True:
+            with contextlib.suppress(Lost, TimeoutError):
+                async with asyncio.timeout(5):
+                    connection = await Connection.open(self._server.port)
+                    try:
+                        status, _ = await connection.get("/v1/session", self._server.token(user))
+                    finally:
+                        connection.close()
+                if status == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+    def _writer(self, user: str, name: str) -> Writer:
+        return Writer(self._server, self._history, self._now, user, name)
+
+    async def _finish(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
+        """Waits until everything is acknowledged; what is not by the limit never will be."""
+        _, pending = await asyncio.wait(tasks, timeout=SETTLE_SECONDS)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=bool(pending))
+
+    async def _level(self, readers: Sequence[Reader], seconds: float) -> bool:
+        """Waits until each of these has what it is owed; whether it came to that."""
+        deadline = self._now() + seconds
+        while self._now() < deadline:
+            if all(self._has_all(reader) for reader in readers):
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    def _has_all(self, reader: Reader) -> bool:
+        since = reader.device.since
+        return since is not None and all(
+            send.client_msg_id in reader.got
+            for send in self._history.sends
+            if send.acked is not None
+            and send.invoked > since
+            and reader.device.user in self._history.members[send.conversation]
+        )

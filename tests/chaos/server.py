@@ -1,0 +1,200 @@
+"""The server under test: `ssechat serve` on a folder of its own, its processes, its death and its return."""
+
+import asyncio
+import contextlib
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jwt
+import psutil
+
+from ssechat.redis.embedded import die_with_parent
+
+ROOT = Path(__file__).parent.parent.parent
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+REDIS_SECONDS = 3.0
+
+
+class ServerFailed(Exception):
+    """The server did not start, or did not stop; the text has the end of its log."""
+
+
+class Server:
+    """Starts, kills and starts again, always on one port and one folder. Only ever touches what it started."""
+
+    def __init__(self, seed: int, workers: int = 2, mutation: str = "") -> None:
+        self.seed = seed
+        self.folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+        self.log = self.folder / "serve.log"
+        self.port = _free_port(random.Random(f"{seed} {os.getpid()}"))
+        self._mutation = mutation
+        self._workers = workers
+        self._process: subprocess.Popen[bytes] | None = None
+        self._family: dict[int, psutil.Process] = {}
+        self._tokens: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Starts it and waits until it says that it is ready.
+
+        Raises:
+            ServerFailed: it is not.
+        """
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SSECHAT_")}
+        path = os.pathsep.join(filter(None, (str(ROOT / "src"), str(ROOT / "tests"), kept.get("PYTHONPATH"))))
+        program = ("-m", "chaos.mutant") if self._mutation else ("-m", "ssechat")
+        options = {
+            "port": self.port,
+            "data": self.folder / "data",
+            "workers": self._workers,
+            "drain-seconds": 1,
+            "ping-seconds": 5,
+        }
+        said = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 – it takes no time, and the fork must be ours
+                [sys.executable, *program, "serve", *(f"--{name}={value}" for name, value in options.items())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**kept, "PYTHONPATH": path, "CHAOS_MUTATION": self._mutation},
+                process_group=0,
+                preexec_fn=die_with_parent(),
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while not re.search(rb"ready: http://", self.log.read_bytes()[said:]):
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise ServerFailed(f"the server did not start:\n{self.tail()}")
+            await asyncio.sleep(0.05)
+        self.family()
+
+    def token(self, user: str) -> str:
+        """A token as `ssechat token` makes it."""
+        if user not in self._tokens:
+            key = (self.folder / "data" / "jwt.key").read_text().strip()
+            self._tokens[user] = jwt.encode({"sub": user, "exp": time.time() + 86400}, key, algorithm="HS256")
+        return self._tokens[user]
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that it has started and that still runs."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for child in psutil.Process(self._process.pid).children(recursive=True):
+                    self._family.setdefault(child.pid, child)
+        self._family = {pid: process for pid, process in self._family.items() if _runs(process)}
+        return list(self._family.values())
+
+    def workers(self) -> list[psutil.Process]:
+        """The worker processes, the oldest first."""
+        found = [process for process in self.family() if "ssechat.server.worker" in _command(process)]
+        return sorted(found, key=lambda process: float(process.create_time()))
+
+    def redis(self) -> psutil.Process | None:
+        """The private Redis."""
+        return next((each for each in self.family() if _command(each).split(" ")[0].endswith("redis-server")), None)
+
+    async def ask_redis(self, command: str) -> bytes:
+        """The first line of Redis's answer; nothing when it has none."""
+        writer = None
+        try:
+            async with asyncio.timeout(REDIS_SECONDS):
+                path = self.folder / "data" / "redis" / "redis.sock"
+                reader, writer = await asyncio.open_unix_connection(str(path))
+                writer.write(command.encode() + b"\r\n")
+                return await reader.readline()
+        except (OSError, TimeoutError):
+            return b""
+        finally:
+            if writer is not None:
+                writer.close()
+
+    def roll(self) -> None:
+        """Replaces the workers one by one."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
+    async def kill_everything(self) -> None:
+        """Ends all its processes with no chance to do anything."""
+        assert self._process is not None
+        family = self.family()
+        self._process.kill()
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait()
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.family():
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"processes that cannot be killed: {self.family()}")
+            await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """Stops it in order.
+
+        Raises:
+            ServerFailed: it does not stop, or leaves processes behind.
+        """
+        assert self._process is not None
+        self.family()
+        self._process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._process.poll() is None or self.family():
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"the server does not stop:\n{self.tail()}")
+            await asyncio.sleep(0.05)
+
+    def close(self, keep_folder: bool = False) -> None:
+        """Ends by force what is still there."""
+        for process in self.family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        if not keep_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def complaints(self) -> list[str]:
+        """Tracebacks in its log: what a server never has to write, whatever happens to it."""
+        text = self.log.read_text(errors="replace")
+        return [part.strip()[-2000:] for part in text.split("Traceback (most recent call last)")[1:]]
+
+    def tail(self) -> str:
+        """The last lines that it wrote."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
+def _free_port(dice: random.Random) -> int:
+    """Below the ports that clients get, one of which might else take the server's while it is dead."""
+    while True:
+        port = dice.randrange(20_000, 32_000)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

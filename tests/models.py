@@ -1,0 +1,16 @@
+"""What the tests against models share: how long they may look."""
+
+from hypothesis import HealthCheck, Phase, settings
+
+
+def profile(examples: int, steps: int) -> settings:
+    """The same examples in every run, and so many of them."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )

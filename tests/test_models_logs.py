@@ -1,0 +1,216 @@
+"""The two logs against a simple model, on a real Redis: any interleaving, any death."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from models import profile
+from parts import Worker, a_worker, draft
+from redises import RedisProcess, releases
+from ssechat.conversations import Entry
+from ssechat.ids import ConversationId, UserId, entry_number
+from ssechat.redis import keys
+
+Result = TypeVar("Result")
+
+
+PEOPLE = 3
+some_number = st.integers(0, 2**16)
+
+
+@dataclass
+class Redis7:
+    """Two workers on one Redis, for machines that are not asynchronous."""
+
+    loop: asyncio.AbstractEventLoop
+    workers: tuple[Worker, Worker]
+    examples: int = 0
+
+    def run(self, work: Awaitable[Result]) -> Result:
+        async def wait() -> Result:
+            return await work
+
+        return self.loop.run_until_complete(wait())
+
+
+@pytest.fixture
+def redis7() -> Iterator[Redis7]:
+    process = RedisProcess(releases()[-1])
+    loop = asyncio.new_event_loop()
+    one, two = a_worker(process.url), a_worker(process.url)
+    try:
+        workers = (loop.run_until_complete(one.__aenter__()), loop.run_until_complete(two.__aenter__()))
+        yield Redis7(loop, workers)
+        for each in (one, two):
+            loop.run_until_complete(each.__aexit__(None, None, None))
+    finally:
+        loop.close()
+        process.close()
+
+
+class TwoLogs(RuleBasedStateMachine):
+    """Appends, deliveries and repeats in any order, with workers that die in between.
+
+    The model is what the conversations' logs hold. An inbox must at any time show, of each conversation, the
+    log's beginning: all of it up to some entry, in order, once, with an n that skips nothing.
+    """
+
+    def __init__(self, server: Redis7) -> None:
+        super().__init__()
+        self.server = server
+        server.examples += 1
+        self.people = [UserId(f"u{server.examples}.{number}") for number in range(PEOPLE)]
+        pairs = [(one, other) for at, one in enumerate(self.people) for other in self.people[at:]]
+        self.members = {ConversationId(f"dm:{one}:{other}"): tuple(dict.fromkeys((one, other))) for one, other in pairs}
+        self.conversations = list(self.members)
+        self.log: dict[ConversationId, list[Entry]] = {conversation: [] for conversation in self.conversations}
+        self.sent: list[tuple[ConversationId, UserId, str]] = []
+        self.inboxes: dict[UserId, list[tuple[int, ConversationId, int]]] = {user: [] for user in self.people}
+        self.newest: dict[UserId, str] = dict.fromkeys(self.people, "0-0")
+
+    def worker(self, pick: int) -> Worker:
+        return self.server.workers[pick % 2]
+
+    def settle_marks(self, worker: Worker, kept: bool) -> None:
+        """A worker that dies takes the marks with it that it has not made yet."""
+        marks, worker.conversations._marks = worker.conversations._marks, {}
+
+        async def make() -> None:
+            for conversation, pos in marks.items():
+                await worker.conversations._mark.submit((keys.conversation(conversation),), (pos,))
+
+        if kept:
+            self.server.run(make())
+
+    def append_one(self, pick: int, which: int) -> tuple[Worker, Entry]:
+        worker, conversation = self.worker(pick), self.conversations[which % len(self.conversations)]
+        sender = self.members[conversation][pick % len(self.members[conversation])]
+        text = f"m{len(self.sent)}"
+        sent = self.server.run(worker.conversations.append(draft(text, sender, conversation=conversation)))
+        assert sent.entry is not None
+        self.log[conversation].append(sent.entry)
+        self.sent.append((conversation, sender, text))
+        return worker, sent.entry
+
+    def an_entry(self, pick: int) -> Entry:
+        entries = [entry for log in self.log.values() for entry in log]
+        return entries[pick % len(entries)]
+
+    @rule(pick=some_number, which=some_number)
+    def a_worker_dies_between_append_and_deliver(self, pick: int, which: int) -> None:
+        self.append_one(pick, which)
+
+    @rule(pick=some_number, which=some_number, marked=st.booleans())
+    def a_send_is_completed(self, pick: int, which: int, marked: bool) -> None:
+        worker, entry = self.append_one(pick, which)
+        self.server.run(worker.chat._deliver(entry, self.members[entry.conversation]))
+        self.settle_marks(worker, marked)
+        for member in self.members[entry.conversation]:
+            self.look(member)
+            has = [seq for _, of, seq in self.inboxes[member] if of == entry.conversation]
+            assert has == list(range(1, int(entry.reference) + 1)), "acknowledged, and not delivered"
+
+    @rule(pick=some_number, which=some_number)
+    def two_workers_race(self, pick: int, which: int) -> None:
+        (one, first), (other, second) = self.append_one(pick, which), self.append_one(pick + 1, which)
+
+        async def race() -> None:
+            members = self.members[first.conversation]
+            await asyncio.gather(other.chat._deliver(second, members), one.chat._deliver(first, members))
+
+        self.server.run(race())
+        self.settle_marks(one, False)
+        self.settle_marks(other, True)
+
+    @precondition(lambda self: self.sent)
+    @rule(pick=some_number, which=some_number)
+    def any_entry_is_delivered_to_any_member(self, pick: int, which: int) -> None:
+        entry = self.an_entry(which)
+        members = self.members[entry.conversation]
+        self.server.run(self.worker(pick).inbox.deliver([members[pick % len(members)]], entry))
+
+    @precondition(lambda self: self.sent)
+    @rule(pick=some_number, which=some_number, marked=st.booleans())
+    def a_client_repeats_a_send(self, pick: int, which: int, marked: bool) -> None:
+        worker = self.worker(pick)
+        conversation, sender, text = self.sent[which % len(self.sent)]
+        again = self.server.run(worker.conversations.append(draft(text, sender, conversation=conversation)))
+        assert again.entry is None, "a repeat made another message"
+        if again.undelivered:
+            self.server.run(worker.chat.finish(conversation, self.members[conversation]))
+        self.settle_marks(worker, marked)
+
+    @rule(which=some_number, left=st.integers(0, 4))
+    def an_inbox_is_trimmed(self, which: int, left: int) -> None:
+        user = self.people[which % PEOPLE]
+        self.server.run(self.worker(0).redis.call("XTRIM", keys.inbox(user), "MAXLEN", left))
+
+    def look(self, user: UserId) -> None:
+        new = self.server.run(self.worker(0).redis.call("XRANGE", keys.inbox(user), f"({self.newest[user]}", "+"))
+        for entry, fields in new:
+            self.newest[user] = entry.decode()
+            assert fields[3] == b"message", f"an unexplained {fields[3]!r}"
+            event = (entry_number(self.newest[user]) or 0, ConversationId(fields[1].decode()), int(fields[5]))
+            self.inboxes[user].append(event)
+
+    @invariant()
+    def each_inbox_has_the_beginning_of_each_log(self) -> None:
+        for user, events in self.inboxes.items():
+            known = len(events)
+            self.look(user)
+            if len(events) == known:
+                continue
+            assert [n for n, _, _ in events] == list(range(1, len(events) + 1))
+            for conversation in self.conversations:
+                seqs = [seq for _, of, seq in events if of == conversation]
+                assert seqs == list(range(1, len(seqs) + 1))
+                assert user in self.members[conversation] or not seqs
+                assert len(seqs) <= len(self.log[conversation])
+
+    def teardown(self) -> None:
+        for conversation, members in self.members.items():
+            self.server.run(self.worker(1).chat.finish(conversation, members))
+        self.settle_marks(self.worker(1), False)
+        self.each_inbox_has_the_beginning_of_each_log()
+        for user, events in self.inboxes.items():
+            owed = sum(len(log) for conversation, log in self.log.items() if user in self.members[conversation])
+            assert len(events) == owed, "not all have all, though everything was finished"
+
+
+def test_whatever_dies_races_or_is_repeated_every_inbox_is_the_conversations_logs(redis7: Redis7) -> None:
+    run_state_machine_as_test(lambda: TwoLogs(redis7), settings=profile(40, 30))  # type: ignore[arg-type]
+
+
+def test_the_first_event_of_all_that_comes_while_a_page_is_read_is_not_skipped(redis7: Redis7) -> None:
+    worker, bob = redis7.workers[0], UserId("bob")
+    real = worker.inbox.head
+
+    async def head(user: UserId) -> str:
+        worker.inbox.head = real  # type: ignore[method-assign]
+        await worker.say("first")
+        return await real(user)
+
+    async def reading() -> list[str]:
+        worker.inbox.head = head  # type: ignore[method-assign]
+        stream, sink = worker.open_stream(bob, "0-0")
+        while not stream.live:
+            await asyncio.sleep(0.01)
+        await worker.say("second")
+        while not sink.ids() or stream.busy:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        return [json.loads(event["data"])["text"] for event in sink.events() if event.get("event") == "message"]
+
+    assert redis7.run(reading()) == ["first", "second"]
