@@ -22,14 +22,15 @@ class RedisProcess:
         self.url = f"unix://{self.folder / 's'}"
         self.start()
 
-    def start(self) -> None:
-        """Starts it (again) and waits until it answers."""
+    def start(self, *options: str, ready: bool = True) -> None:
+        """Starts it (again) and waits until it answers, unless it need not be `ready`."""
         self._process = subprocess.Popen(
-            [self._program, "--port", "0", "--unixsocket", self.folder / "s", "--save", "", *self._options],
+            [self._program, "--port", "0", "--unixsocket", self.folder / "s", "--save", "", *self._options, *options],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
         )
-        until(self._answers)
+        if ready:
+            until(self._answers)
 
     def client(self) -> "redis_py.Redis":
         """A plain client, to look at what is there and to break it."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis as redis_py
 
 from parts import DM, FakeSink, Worker, a_worker
 from proxy import a_proxy
@@ -143,6 +145,39 @@ async def test_redis_paused_for_seconds_costs_latency_and_no_message(worker: Wor
     assert refused >= 1  # it was answered after the time-out of 2 s, not after the pause
     assert time.monotonic() - began < 8
     await check_all_arrived(worker, sink, ["paused"])
+
+
+async def test_a_redis_that_is_still_loading_is_waited_for(redis: RedisProcess) -> None:
+    process = RedisProcess(redis.release)
+    try:
+        async with a_worker(process.url) as worker:
+            await worker.say("before")
+            sink = await opened(worker, "bob")
+            with process.client() as client:
+                client.mset({f"k{i}": os.urandom(100_000) for i in range(150)})
+                client.save()
+            process.kill()
+            await until(lambda: not worker.redis.connected)
+            # So many microseconds a key: some seconds in all, with an ear for clients every 2 MiB.
+            process.start("--key-load-delay", "20000", ready=False)
+            await until(lambda: is_loading(process))
+            assert not worker.redis.connected
+            assert await say_until_taken(worker, "while it loads") > 10
+            await until(lambda: worker.hub.subscriptions.connected and not worker.hub.subscriptions._lost)
+            await check_all_arrived(worker, sink, ["before", "while it loads"])
+    finally:
+        process.close()
+
+
+def is_loading(process: RedisProcess) -> bool:
+    try:
+        with process.client() as client:
+            client.get("k1")
+    except redis_py.exceptions.BusyLoadingError:
+        return True
+    except redis_py.RedisError:
+        return False
+    return False
 
 
 async def test_scripts_that_are_flushed_all_the_time_are_no_trouble(worker: Worker, redis: RedisProcess) -> None:
