@@ -9,6 +9,7 @@ behind, so that replies never shift by one.
 import asyncio
 import logging
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -38,7 +39,7 @@ class RedisRefused(RedisUnavailable):
     """Redis answered with an error: loading, read-only, out of memory, … The text is Redis's own."""
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.Protocol, ABC):
     """The bytes of one connection: replies in, commands out. Subclasses say what a reply is for."""
 
     def __init__(self) -> None:
@@ -69,9 +70,9 @@ class Link(asyncio.Protocol):
             logger.exception("Redis sent something that is not RESP; reconnecting")
             self.abort()
 
+    @abstractmethod
     def on_reply(self, reply: Reply) -> None:
         """Called for each reply or push, in order."""
-        raise NotImplementedError
 
     def write(self, *command: Argument) -> None:
         """Queues a command; what is queued in one turn of the loop leaves together."""
