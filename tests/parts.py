@@ -11,11 +11,12 @@ from argon2 import PasswordHasher
 from ssechat import frames
 from ssechat.auth import Auth
 from ssechat.chat import Chat
-from ssechat.conversations import Conversations, Draft
+from ssechat.conversations import Conversations
 from ssechat.hub import Hub
 from ssechat.ids import ConversationId, UserId
 from ssechat.inbox import START, Inbox
 from ssechat.redis.link import Redis
+from ssechat.sends import Draft, Sends, Sent
 from ssechat.settings import Settings
 from ssechat.stream import Stream
 from ssechat.tokens import Identity, Tokens
@@ -81,6 +82,7 @@ class Worker:
     redis: Redis
     conversations: Conversations
     inbox: Inbox
+    sends: Sends
     users: Users
     auth: Auth
     chat: Chat
@@ -100,6 +102,10 @@ class Worker:
         """A message, sent; its JSON."""
         message, _ = await self.chat.send(UserId(sender), conversation, text, key or f"key of {text}")
         return message
+
+    async def append(self, message: Draft) -> Sent:
+        """A message in its conversation's log, and in no inbox yet."""
+        return await self.sends.send(message, (), to_all=False)
 
     async def events(self, user: str, cursor: str = START) -> list[tuple[int, str, bytes]]:
         """What is in the user's inbox after the cursor."""
@@ -129,6 +135,7 @@ async def a_worker(redis_url: str, **more: Any) -> AsyncIterator[Worker]:
     redis = Redis(redis_url, chosen.redis_timeout)
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, chosen.inbox_limit)
+    sends = Sends(redis, chosen.inbox_limit)
     users = Users(redis, anyone_exists=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     tokens = Tokens(SECRET, "HS256", sign_with=SECRET, has_sessions=True)
     auth = Auth(redis, tokens, users, timedelta(days=1))
@@ -138,7 +145,8 @@ async def a_worker(redis_url: str, **more: Any) -> AsyncIterator[Worker]:
     hub.subscriptions.start()  # but no sweeping: tests sweep when they want to
     assert await redis.wait_connected(5)
     try:
-        yield Worker(redis, conversations, inbox, users, auth, Chat(conversations, inbox, users), hub, clock)
+        chat = Chat(conversations, inbox, sends, users)
+        yield Worker(redis, conversations, inbox, sends, users, auth, chat, hub, clock)
     finally:
         await hub.close()
         await redis.close()

@@ -73,24 +73,24 @@ async def test_the_next_message_completes_what_was_appended_and_not_delivered(
     worker: Worker, other_worker: Worker
 ) -> None:
     for text in ("one", "two", "three"):
-        await worker.conversations.append(draft(text))
+        await worker.append(draft(text))
     await other_worker.say("four")
     assert await texts(worker, "bob") == await texts(worker, "alice") == ["one", "two", "three", "four"]
 
 
 async def test_more_than_a_page_of_undelivered_messages_is_completed(worker: Worker) -> None:
     for i in range(250):
-        await worker.conversations.append(draft(f"m{i}"))
+        await worker.append(draft(f"m{i}"))
     await worker.say("last")
     assert await texts(worker, "bob") == [f"m{i}" for i in range(250)] + ["last"]
 
 
 async def test_opening_or_listing_a_conversation_completes_it_too(worker: Worker) -> None:
     await worker.say("one")
-    await worker.conversations.append(draft("two"))
+    await worker.append(draft("two"))
     await worker.chat.history(BOB, DM, None, None, 50)
     assert await texts(worker, "bob") == ["one", "two"]
-    await worker.conversations.append(draft("three"))
+    await worker.append(draft("three"))
     await worker.chat.list(BOB, None, 50)
     assert await texts(worker, "alice") == ["one", "two", "three"]
 
@@ -109,7 +109,7 @@ async def test_racing_sends_on_two_workers_give_every_reader_the_same_order(
 
 
 async def test_an_entry_that_the_inbox_is_past_is_not_delivered_again(worker: Worker) -> None:
-    first = await worker.conversations.append(draft("one"))
+    first = await worker.append(draft("one"))
     await worker.say("two")
     assert first.entry is not None
     await worker.chat._deliver(first.entry, [ALICE, BOB])
@@ -150,7 +150,7 @@ async def test_the_same_place_in_another_history_is_not_taken_for_the_old_one(wo
 async def test_a_log_trimmed_past_an_inbox_is_said_so(worker: Worker) -> None:
     await worker.say("one")
     for text in ("two", "three", "four"):
-        await worker.conversations.append(draft(text))
+        await worker.append(draft(text))
     await worker.redis.call("XTRIM", keys.log(DM), "MAXLEN", 1)
     await worker.say("five")
     assert json.loads((await texts(worker, "bob"))[-1]) == {"reason": "expired", "conversation_id": DM}

@@ -24,9 +24,8 @@ def test_a_chunk_says_its_length_in_bytes() -> None:
     assert frames.chunk("é".encode() * 8) == b"10\r\n" + "é".encode() * 8 + b"\r\n"
 
 
-def test_a_durable_event_puts_its_id_before_a_frame_made_earlier() -> None:
-    frame = frames.body("message", b"{}")
-    assert frames.unchunk(frames.durable("7-9", frame)) == b"id: 7-9\nevent: message\ndata: {}\n\n"
+def test_a_durable_event_begins_with_its_id() -> None:
+    assert frames.unchunk(frames.durable("7-9", "message", b"{}")) == b"id: 7-9\nevent: message\ndata: {}\n\n"
 
 
 def test_the_first_bytes_of_a_stream_say_when_to_come_back() -> None:
@@ -36,7 +35,7 @@ def test_the_first_bytes_of_a_stream_say_when_to_come_back() -> None:
 @given(st.text())
 def test_no_text_can_end_a_line_or_a_frame(text: str) -> None:
     text = text.encode("utf-8", "replace").decode()
-    frame = frames.unchunk(frames.durable("1-1", frames.body("message", frames.encode({"text": text}))))
+    frame = frames.unchunk(frames.durable("1-1", "message", frames.encode({"text": text})))
     assert frame.count(b"\n") == 4
     assert b"\r" not in frame
     [event] = parse_frames(frame)

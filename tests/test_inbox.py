@@ -84,7 +84,7 @@ async def test_a_cursor_older_than_what_is_kept_is_not_valid(worker: Worker) -> 
 
 
 async def test_an_inbox_is_kept_to_its_limit(worker: Worker) -> None:
-    worker.inbox._limit = 5
+    worker.sends._inbox_limit = 5
     for i in range(400):
         await worker.say(f"m{i}")
     assert len(await worker.events("bob")) < 300
@@ -113,7 +113,7 @@ async def test_the_wake_up_carries_the_event_or_if_it_is_large_its_id(worker: Wo
     assert small.split(b"\n")[0].split(b" ")[1] == b"0-0"
     assert b'"text":"small"' in small
     assert large.startswith(b"2-")
-    assert large.endswith(small.split(b" ")[0] + b"\n")
+    assert large.endswith(small.split(b" ")[0] + b" message")
 
 
 async def test_the_heads_of_many_inboxes_come_at_once(worker: Worker) -> None:

@@ -98,7 +98,7 @@ class TwoLogs(RuleBasedStateMachine):
         worker, conversation = self.worker(pick), self.conversations[which % len(self.conversations)]
         sender = self.members[conversation][pick % len(self.members[conversation])]
         text = f"m{len(self.sent)}"
-        sent = self.server.run(worker.conversations.append(draft(text, sender, conversation=conversation)))
+        sent = self.server.run(worker.append(draft(text, sender, conversation=conversation)))
         assert sent.entry is not None
         self.log[conversation].append(sent.entry)
         self.sent.append((conversation, sender, text))
@@ -146,7 +146,7 @@ class TwoLogs(RuleBasedStateMachine):
     def a_client_repeats_a_send(self, pick: int, which: int, marked: bool) -> None:
         worker = self.worker(pick)
         conversation, sender, text = self.sent[which % len(self.sent)]
-        again = self.server.run(worker.conversations.append(draft(text, sender, conversation=conversation)))
+        again = self.server.run(worker.append(draft(text, sender, conversation=conversation)))
         assert again.entry is None, "a repeat made another message"
         if again.undelivered:
             self.server.run(worker.chat.finish(conversation, self.members[conversation]))

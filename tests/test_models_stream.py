@@ -96,7 +96,7 @@ class SteppedInbox:
 
 
 def chunk(entry: str) -> bytes:
-    return frames.durable(entry, frames.body("message", b"{}"))
+    return frames.durable(entry, "message", b"{}")
 
 
 class SteppedOwner:

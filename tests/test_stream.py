@@ -59,7 +59,7 @@ class FakeInbox:
 
 
 def chunk(entry: str) -> bytes:
-    return frames.durable(entry, frames.body("message", b"{}"))
+    return frames.durable(entry, "message", b"{}")
 
 
 class FakeOwner:

@@ -22,6 +22,7 @@ from ssechat.errors import SettingsError
 from ssechat.hub import Hub
 from ssechat.inbox import Inbox
 from ssechat.redis.link import Redis
+from ssechat.sends import Sends
 from ssechat.settings import Settings
 from ssechat.tokens import Tokens
 from ssechat.users import Users
@@ -40,7 +41,7 @@ def create_app(settings: Settings) -> Starlette:
     inbox = Inbox(redis, conversations, settings.inbox_limit)
     users = Users(redis, anyone_exists=settings.external_identity)
     auth = Auth(redis, Tokens.from_settings(settings), users, timedelta(days=settings.session_days))
-    chat = Chat(conversations, inbox, users)
+    chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
     hub = Hub(inbox, auth, settings)
     gate = Gate(auth, settings.body_limit, settings.allowed_origins)
 

@@ -1,15 +1,15 @@
 """The rules of chat: who may say what to whom. No HTTP and no Redis commands."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ssechat.conversations import Conversations, Draft, Entry, Summary
+from ssechat.conversations import Conversations, Entry, Summary
 from ssechat.errors import Forbidden, NotFound
 from ssechat.ids import ConversationId, UserId, direct_conversation, direct_members, entry_number, is_user_id
 from ssechat.inbox import Inbox
+from ssechat.sends import Draft, Sends
 from ssechat.users import Users
 
 REPAIR_PAGE = 100
@@ -35,9 +35,10 @@ class History:
 class Chat:
     """Sends messages and reads conversations on behalf of a user."""
 
-    def __init__(self, conversations: Conversations, inbox: Inbox, users: Users) -> None:
+    def __init__(self, conversations: Conversations, inbox: Inbox, sends: Sends, users: Users) -> None:
         self._conversations = conversations
         self._inbox = inbox
+        self._sends = sends
         self._users = users
 
     async def conversation_with(self, user: UserId, other: str) -> ConversationId:
@@ -74,10 +75,10 @@ class Chat:
         """
         members = await self.members(sender, conversation_id)
         conversation = ConversationId(conversation_id)
-        digest = hashlib.blake2b(json.dumps([conversation_id, text]).encode(), digest_size=16).digest()
-        sent = await self._conversations.append(Draft(conversation, sender, client_msg_id, text, digest, _now()))
-        if sent.entry is not None:
-            await self._deliver(sent.entry, members)
+        digest = hashlib.blake2b(f"{conversation_id}\n{text}".encode(), digest_size=16).digest()
+        sent = await self._sends.send(Draft(conversation, sender, client_msg_id, text, digest, _now()), members)
+        if sent.entry is not None and sent.lacking:
+            await self._repair_all(sent.entry, sent.lacking)
         elif sent.undelivered:
             await self.finish(conversation, members)
         return sent.message, sent.entry is not None
@@ -93,9 +94,13 @@ class Chat:
 
     async def _deliver(self, entry: Entry, members: Sequence[UserId]) -> None:
         lasts = await self._inbox.deliver(members, entry)
-        for member, last in zip(members, lasts, strict=True):
-            if last is not None:
-                await self._repair(member, entry, last)
+        await self._repair_all(
+            entry, [(member, last) for member, last in zip(members, lasts, strict=True) if last is not None]
+        )
+
+    async def _repair_all(self, entry: Entry, lacking: Sequence[tuple[UserId, str]]) -> None:
+        for member, last in lacking:
+            await self._repair(member, entry, last)
         self._conversations.mark_delivered(entry)
 
     async def _repair(self, member: UserId, entry: Entry, last: str) -> None:

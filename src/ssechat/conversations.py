@@ -1,20 +1,14 @@
 """A conversation's log: what was said, in the one order that is the same for every reader."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssechat import frames
-from ssechat.errors import Conflict
-from ssechat.ids import NOTHING, ConversationId, UserId, entry_number, new_tag
+from ssechat.ids import NOTHING, ConversationId, entry_number
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.link import Redis
-
-WEEK = 7 * 24 * 3600
-REMEMBERED = 3 * WEEK
-"""Seconds that a week's record of client_msg_ids is kept: it is asked for until the end of the next week."""
 
 MARK_PAUSE = 0.02
 """Seconds over which notes of what has been delivered are gathered: late ones cost a repeat, not a message."""
@@ -22,35 +16,14 @@ MARK_PAUSE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened in a conversation, and what to send to its members for it."""
+    """One thing that happened in a conversation, and the event (`kind`, JSON `data`) that tells its members."""
 
     conversation: ConversationId
     id: str
     before: str
     kind: str
     reference: str
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A message as it stands now. `entry` is set when it was appended just now."""
-
-    message: bytes
-    entry: Entry | None
-    undelivered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message before it has its place in the conversation."""
-
-    conversation: ConversationId
-    sender: UserId
-    client_msg_id: str
-    text: str
-    digest: bytes
-    created_at: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,46 +41,8 @@ class Conversations:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._append = ScriptBatch(redis, load_script("append.lua"))
         self._mark = ScriptBatch(redis, load_script("mark.lua"))
         self._marks: dict[ConversationId, int] = {}
-
-    async def append(self, draft: Draft) -> Sent:
-        """Gives the message the next place in its conversation, or finds the one it has.
-
-        Raises:
-            Conflict: this sender used this client_msg_id here for another message.
-            RedisUnavailable: the outcome is unknown.
-        """
-        conversation = draft.conversation
-        week = int(time.time()) // WEEK
-        answer = await self._append.submit(
-            (
-                keys.conversation(conversation),
-                keys.log(conversation),
-                keys.messages(conversation),
-                keys.sent(conversation, week - 1),
-                keys.sent(conversation, week),
-                keys.sent(conversation, week + 1),
-            ),
-            (
-                f"{draft.sender}:{draft.client_msg_id}",
-                draft.digest,
-                new_tag(),
-                conversation.partition(":")[0],
-                *_message_json(draft),
-                REMEMBERED,
-            ),
-        )
-        if answer[0] == b"conflict":
-            raise Conflict(
-                "idempotency_conflict",
-                "This client_msg_id was used for another message; use a new one for a new message.",
-            )
-        if answer[0] == b"repeat":
-            return Sent(answer[1], None, undelivered=_lags(answer[2], answer[3]))
-        _, seq, entry, before, message = answer
-        return Sent(message, message_entry(conversation, entry, before, seq, message), undelivered=False)
 
     def mark_delivered(self, entry: Entry) -> None:
         """Notes, soon, that all members have the log up to this entry."""
@@ -145,7 +80,7 @@ class Conversations:
     async def unfinished(self, conversation: ConversationId) -> str | None:
         """The newest entry, if some member may not have it yet."""
         delivered, head = await self._redis.call("HMGET", keys.conversation(conversation), "delivered", "head")
-        return head.decode() if _lags(delivered, head) else None
+        return head.decode() if lags(delivered, head) else None
 
     async def summaries(self, conversations: Sequence[ConversationId]) -> list[Summary]:
         """What a list shows of each of these."""
@@ -156,7 +91,7 @@ class Conversations:
             ("HGET", keys.messages(one), state[0] or "0") for one, state in zip(conversations, states, strict=True)
         )
         return [
-            Summary(one, int(seq or 0), message, undelivered=_lags(delivered, head))
+            Summary(one, int(seq or 0), message, undelivered=lags(delivered, head))
             for one, (seq, delivered, head), message in zip(conversations, states, messages, strict=True)
         ]
 
@@ -192,12 +127,10 @@ def message_entry(
 ) -> Entry:
     """The log's entry for a message; a message that is gone leaves a tombstone."""
     data = tombstone(conversation, seq) if message is None else message
-    return Entry(
-        conversation, entry.decode(), before.decode(), "message", seq.decode(), frames.body(frames.MESSAGE, data)
-    )
+    return Entry(conversation, entry.decode(), before.decode(), frames.MESSAGE, seq.decode(), data)
 
 
-def _lags(delivered: bytes | None, head: bytes | None) -> bool:
+def lags(delivered: bytes | None, head: bytes | None) -> bool:
     """Whether some member may lack the newest entries."""
     return head is not None and int(delivered or 0) < (entry_number(head.decode()) or 0)
 
@@ -205,14 +138,3 @@ def _lags(delivered: bytes | None, head: bytes | None) -> bool:
 def tombstone(conversation: ConversationId, seq: bytes) -> bytes:
     """What stands in for a message that is gone."""
     return frames.encode({"conversation_id": conversation, "seq": int(seq), "deleted": True})
-
-
-def _message_json(draft: Draft) -> tuple[bytes, bytes]:
-    """The message's JSON up to its seq, and from behind its version: the log decides those two."""
-    rest = {
-        "sender": draft.sender,
-        "text": draft.text,
-        "client_msg_id": draft.client_msg_id,
-        "created_at": draft.created_at,
-    }
-    return frames.encode({"conversation_id": draft.conversation})[:-1] + b',"seq":', b"," + frames.encode(rest)[1:]

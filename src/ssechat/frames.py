@@ -4,9 +4,10 @@ The format of a frame is WHATWG HTML §9.2.6, that of a chunk RFC 9112 §7.1. A 
 JSON: its encoder escapes every control character, so no text can end a line or a frame.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic_core import to_json
 
 HELLO = "hello"
 CAUGHT_UP = "caught_up"
@@ -16,11 +17,6 @@ PING = "ping"
 BYE = "bye"
 
 LAST_CHUNK = b"0\r\n\r\n"
-
-
-def body(name: str, data: bytes) -> bytes:
-    """A frame without its `id:` line; `data` is JSON on one line."""
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
 
 
 def chunk(frame: bytes) -> bytes:
@@ -38,12 +34,12 @@ def event(name: str, data: Mapping[str, Any], entry: str | None = None, retry: i
     head = b"" if entry is None else b"id: %b\n" % entry.encode()
     if retry is not None:
         head += b"retry: %d\n" % retry
-    return chunk(head + body(name, encode(data)))
+    return chunk(b"%bevent: %b\ndata: %b\n\n" % (head, name.encode(), encode(data)))
 
 
-def durable(entry: str, frame: bytes) -> bytes:
-    """A chunk with one event of an inbox: its id, then `frame` as `body` made it."""
-    return chunk(b"id: %b\n%b" % (entry.encode(), frame))
+def durable(entry: str, name: str, data: bytes) -> bytes:
+    """A chunk with one event of an inbox; `data` is JSON on one line."""
+    return chunk(b"id: %b\nevent: %b\ndata: %b\n\n" % (entry.encode(), name.encode(), data))
 
 
 def first_bytes(retry: int) -> bytes:
@@ -53,4 +49,4 @@ def first_bytes(retry: int) -> bytes:
 
 def encode(data: Any) -> bytes:
     """JSON on one line, in UTF-8."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(data)

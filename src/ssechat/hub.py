@@ -133,11 +133,11 @@ class Hub:
     def _on_message(self, channel: bytes, payload: bytes) -> None:
         streams = self._streams.get(channel)
         if streams is not None:
-            line, _, frame = payload.partition(b"\n")
-            entry, _, before = line.decode().partition(" ")
-            n = entry_number(entry) or 0
-            if frame:
-                chunk = frames.durable(entry, frame)
+            head, _, data = payload.partition(b"\n")
+            entry, before, kind = head.decode().split(" ")
+            n = int(entry.partition("-")[0])
+            if data:
+                chunk = frames.durable(entry, kind, data)
                 for stream in streams.copy():
                     stream.offer(n, entry, before, chunk)
             else:  # a wake-up for an event too large to be carried

@@ -18,7 +18,7 @@ from ssechat.redis.link import Redis, Reply
 WAKE_UP_LIMIT = 4096
 """Bytes of an event that a wake-up carries; a larger one is read from the log by those who have a stream."""
 
-DELIVERED = (b"delivered", b"already")
+DELIVERED = b"ok"
 
 START = "-"
 """The cursor before everything that is kept."""
@@ -57,7 +57,7 @@ class Inbox:
         self._redis = redis
         self._conversations = conversations
         self._limit = limit
-        self._deliver = ScriptBatch(redis, load_script("deliver.lua"))
+        self._deliver = ScriptBatch(redis, load_script("inbox.lua", "deliver.lua"))
 
     async def deliver(self, users: Sequence[UserId], entry: Entry) -> list[str | None]:
         """Appends the entry to each inbox where it is the next one of its conversation; wakes the streams.
@@ -65,27 +65,28 @@ class Inbox:
         Returns for each user None when the inbox has the entry now, else the last entry that it has.
         """
         answers = await asyncio.gather(*[self._submit(user, entry, "") for user in users])
-        return [None if answer in DELIVERED else answer.decode() for answer in answers]
+        return [None if answer == DELIVERED else answer.decode() for answer in answers]
 
     async def reset(self, user: UserId, conversation: ConversationId, last: str, now: str, reason: str) -> None:
         """Tells the user, durably, that the conversation's log no longer has `last`; `now` takes its place."""
         data = frames.encode({"reason": reason, "conversation_id": conversation})
-        entry = Entry(conversation, now, last, frames.RESET, reason, frames.body(frames.RESET, data))
+        entry = Entry(conversation, now, last, frames.RESET, reason, data)
         await self._submit(user, entry, last)
 
     def _submit(self, user: UserId, entry: Entry, replaces: str) -> "asyncio.Future[Reply]":
         return self._deliver.submit(
-            (keys.user(user), keys.inbox(user), keys.user_conversations(user)),
+            keys.member(user),
             (
+                keys.live(user),
                 entry.conversation,
                 entry.id,
                 entry.before,
                 new_tag(),
                 entry.kind,
                 entry.reference,
-                keys.live(user),
-                entry.frame if len(entry.frame) <= WAKE_UP_LIMIT else b"",
+                entry.data,
                 self._limit,
+                WAKE_UP_LIMIT,
                 replaces,
             ),
         )
@@ -160,6 +161,6 @@ class Inbox:
                 name = frames.RESET
                 data = frames.encode({"reason": fields[5].decode(), "conversation_id": conversation})
             name_of_entry = entry.decode()
-            chunk = frames.durable(name_of_entry, frames.body(name, data))
+            chunk = frames.durable(name_of_entry, name, data)
             events.append((entry_number(name_of_entry) or 0, name_of_entry, chunk))
         return events

@@ -7,16 +7,18 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ssechat import app, cli, inbox
+from ssechat import app, cli, inbox, sends
 from ssechat.chat import Chat
 from ssechat.conversations import Entry
 from ssechat.errors import RedisUnavailable
 from ssechat.hub import Hub
 from ssechat.ids import UserId
 from ssechat.redis.batching import load_script
+from ssechat.sends import Draft, Sends, Sent
 from ssechat.server import supervisor
 from ssechat.settings import Settings
 from ssechat.stream import Stream
@@ -30,14 +32,15 @@ LAZINESS = 0.02
 
 def no_gap_rule() -> None:
     """An inbox takes whatever comes, not only what follows the last entry that it has."""
-    rule = "elseif ARGV[a + 9] == '' and last ~= before or ARGV[a + 9] ~= '' and last ~= ARGV[a + 9] then"
+    rule = "elseif last ~= (event.replaces or event.before) then"
 
-    def without_rule(name: str) -> str:
-        source = load_script(name)
-        assert rule in source, "deliver.lua has changed: mend this mutation"
+    def without_rule(*names: str) -> str:
+        source = load_script(*names)
+        assert rule in source, "inbox.lua has changed: mend this mutation"
         return source.replace(rule, "elseif false then")
 
-    inbox.load_script = without_rule  # type: ignore[attr-defined]
+    for module in (inbox, sends):
+        module.load_script = without_rule  # type: ignore[attr-defined]
 
 
 def replay_before_subscribe() -> None:
@@ -56,19 +59,29 @@ def replay_before_subscribe() -> None:
 
 def ack_before_deliver() -> None:
     """A send is answered when it is in the log; the inboxes get it a little later."""
-    deliver = Chat._deliver
+    send = Sends.send
 
-    async def later(self: Chat, entry: Entry, members: Sequence[UserId]) -> None:
-        async def work() -> None:
+    async def lazy(self: Sends, draft: Draft, members: Sequence[UserId], *, to_all: bool = True) -> Sent:
+        async def work(entry: Entry) -> None:
             await asyncio.sleep(LAZINESS)
-            await deliver(self, entry, members)
+            await chats[-1]._deliver(entry, members)
 
-        task = asyncio.get_running_loop().create_task(work())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        sent = await send(self, draft, (), to_all=False)
+        if sent.entry is not None:
+            task = asyncio.get_running_loop().create_task(work(sent.entry))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        return replace(sent, undelivered=False)
+
+    def note(self: Chat, *parts: Any) -> None:
+        construct(self, *parts)
+        chats.append(self)
 
     tasks: set[asyncio.Task[None]] = set()
-    Chat._deliver = later  # type: ignore[method-assign]
+    chats: list[Chat] = []
+    construct = Chat.__init__
+    Chat.__init__ = note  # type: ignore[assignment,method-assign]
+    Sends.send = lazy  # type: ignore[method-assign]
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {

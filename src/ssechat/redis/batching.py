@@ -29,9 +29,9 @@ class _Item(NamedTuple):
     future: "asyncio.Future[Reply]"
 
 
-def load_script(name: str) -> str:
-    """The Lua source that stands beside the module that calls it."""
-    return resources.files("ssechat").joinpath(name).read_text("utf-8")
+def load_script(*names: str) -> str:
+    """Lua sources that stand beside the modules that call them, joined: what a script includes, then the script."""
+    return "\n".join(resources.files("ssechat").joinpath(name).read_text("utf-8") for name in names)
 
 
 class ScriptBatch:

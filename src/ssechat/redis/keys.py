@@ -46,6 +46,11 @@ def user_conversations(user_id: str) -> str:
     return f"{{u:{user_id}}}:conversations"
 
 
+def member(user_id: str) -> tuple[str, str, str]:
+    """What a delivery to a user touches: the user, the inbox, the user's conversations."""
+    return user(user_id), inbox(user_id), user_conversations(user_id)
+
+
 def live(user_id: str) -> str:
     """Channel: wake-ups for the streams of one user."""
     return f"{{u:{user_id}}}:live"

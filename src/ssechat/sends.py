@@ -1,0 +1,122 @@
+"""A send: the message takes its place in the conversation's log and in every member's inbox, in one script.
+
+Redis runs a script whole or not at all, so a worker that dies leaves nothing half done. What a script could not
+deliver (an inbox that lacks an older entry) is told to the caller, who repairs it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from pydantic_core import to_json
+
+from ssechat import frames
+from ssechat.conversations import Entry, lags
+from ssechat.errors import Conflict
+from ssechat.ids import ConversationId, UserId, new_tag
+from ssechat.inbox import DELIVERED, WAKE_UP_LIMIT
+from ssechat.redis import keys
+from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.link import Redis
+
+WEEK = 7 * 24 * 3600
+REMEMBERED = 3 * WEEK
+"""Seconds that a week's record of client_msg_ids is kept: it is asked for until the end of the next week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message before it has its place in the conversation."""
+
+    conversation: ConversationId
+    sender: UserId
+    client_msg_id: str
+    text: str
+    digest: bytes
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as it stands now."""
+
+    message: bytes
+    entry: Entry | None
+    """Set when it was appended just now."""
+    lacking: Sequence[tuple[UserId, str]] = ()
+    """Members whose inboxes could not take it yet, with the entry of the conversation that they have last."""
+    undelivered: bool = False
+    """Of a repeat: some member may not have it yet."""
+
+
+class Sends:
+    """Puts messages where they belong."""
+
+    def __init__(self, redis: Redis, inbox_limit: int) -> None:
+        self._inbox_limit = inbox_limit
+        self._send = ScriptBatch(redis, load_script("conversation.lua", "inbox.lua", "send.lua"))
+
+    async def send(self, draft: Draft, members: Sequence[UserId], *, to_all: bool = True) -> Sent:
+        """Gives the message the next place in its conversation and delivers it, or finds the place it has.
+
+        `members` are those to deliver to at once; `to_all` says that there are no others.
+
+        Raises:
+            Conflict: this sender used this client_msg_id here for another message.
+            RedisUnavailable: the outcome is unknown.
+        """
+        conversation = draft.conversation
+        week = int(time.time()) // WEEK
+        beginning, rest = _message_json(draft)
+        answer = await self._send.submit(
+            (
+                keys.conversation(conversation),
+                keys.log(conversation),
+                keys.messages(conversation),
+                keys.sent(conversation, week - 1),
+                keys.sent(conversation, week),
+                keys.sent(conversation, week + 1),
+                *chain.from_iterable(map(keys.member, members)),
+            ),
+            (
+                f"{draft.sender}:{draft.client_msg_id}",
+                draft.digest,
+                new_tag(),
+                conversation.partition(":")[0],
+                beginning,
+                rest,
+                REMEMBERED,
+                conversation,
+                self._inbox_limit,
+                WAKE_UP_LIMIT,
+                len(members),
+                int(to_all),
+                *map(keys.live, members),
+            ),
+        )
+        if answer[0] == b"conflict":
+            raise Conflict(
+                "idempotency_conflict",
+                "This client_msg_id was used for another message; use a new one for a new message.",
+            )
+        if answer[0] == b"repeat":
+            return Sent(answer[1], None, undelivered=lags(answer[2], answer[3]))
+        _, seq, entry, before, *outcomes = answer
+        message = b'%b%b,"version":%b%b' % (beginning, seq, entry.partition(b"-")[0], rest)
+        lacking = [(member, last.decode()) for member, last in zip(members, outcomes, strict=True) if last != DELIVERED]
+        placed = Entry(conversation, entry.decode(), before.decode(), frames.MESSAGE, seq.decode(), message)
+        return Sent(message, placed, lacking)
+
+
+def _message_json(draft: Draft) -> tuple[bytes, bytes]:
+    """The message's JSON up to its seq, and from behind its version: the log decides those two."""
+    rest = to_json(
+        {
+            "sender": draft.sender,
+            "text": draft.text,
+            "client_msg_id": draft.client_msg_id,
+            "created_at": draft.created_at,
+        }
+    )
+    return b'{"conversation_id":"%b","seq":' % draft.conversation.encode(), b"," + rest[1:]
