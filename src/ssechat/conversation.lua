@@ -23,7 +23,8 @@ local function sent_before(k, a)
   return nil, tonumber(state[1]) or 0, head
 end
 
--- Gives the message the next place. Returns its seq, its entry's id, and the message.
+-- Gives the message the next place, up to the conversation's own note of it, which is `settle`'s.
+-- Returns its seq, its pos, its entry's id, and the message.
 local function append(k, a, newest, head)
   local seq = string.format('%.0f', newest + 1)
   local pos = string.format('%.0f', tonumber(string.match(head, '^%d+')) + 1)
@@ -31,7 +32,6 @@ local function append(k, a, newest, head)
   local message = ARGV[a + 4] .. seq .. ',"version":' .. pos .. ARGV[a + 5]
   -- First the write that can fail: an id that is not above the log's last one.
   redis.call('XADD', KEYS[k + 1], entry, 'kind', 'message', 'seq', seq)
-  redis.call('HSET', KEYS[k], 'type', ARGV[a + 3], 'seq', seq, 'head', entry)
   redis.call('HSET', KEYS[k + 2], seq, message)
   local now = KEYS[k + 4]
   redis.call('HSET', now, ARGV[a], ARGV[a + 1] .. seq)
@@ -39,4 +39,13 @@ local function append(k, a, newest, head)
     redis.call('EXPIRE', now, ARGV[a + 6])
   end
   return seq, pos, entry, message
+end
+
+-- Notes the newest message, and that all members have it if they do: one write for both.
+local function settle(k, a, seq, pos, entry, delivered)
+  if delivered then
+    redis.call('HSET', KEYS[k], 'type', ARGV[a + 3], 'seq', seq, 'head', entry, 'delivered', pos)
+  else
+    redis.call('HSET', KEYS[k], 'type', ARGV[a + 3], 'seq', seq, 'head', entry)
+  end
 end

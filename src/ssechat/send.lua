@@ -17,14 +17,18 @@ local function send(k, a)
     conversation = ARGV[rest], entry = entry, before = head, tag = ARGV[a + 2], kind = 'message', reference = seq,
     data = message, inbox_limit = ARGV[rest + 1], wake_up_limit = tonumber(ARGV[rest + 2]),
   }
-  local answer, finished = {'sent', seq, entry, head}, ARGV[rest + 4] == '1'
+  local answer, delivered, trouble = {'sent', seq, entry, head}, ARGV[rest + 4] == '1', nil
   for member = 0, ARGV[rest + 3] - 1 do
-    local lacks = deliver(k + APPEND_KEYS + member * MEMBER_KEYS, rest + 5 + member * MEMBER_ARGUMENTS, event)
+    local ok, lacks = pcall(deliver, k + APPEND_KEYS + member * MEMBER_KEYS, rest + 5 + member * MEMBER_ARGUMENTS, event)
     answer[#answer + 1] = lacks
-    finished = finished and lacks == 'ok'
+    delivered = delivered and lacks == 'ok'
+    if not ok then
+      trouble = lacks
+    end
   end
-  if finished then
-    redis.call('HSET', KEYS[k], 'delivered', pos)
+  settle(k, a, seq, pos, entry, delivered)
+  if trouble then
+    error(trouble)
   end
   return answer
 end
