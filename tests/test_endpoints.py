@@ -321,3 +321,48 @@ async def test_a_bug_is_an_answer_without_its_inside(
 def test_an_app_needs_a_redis() -> None:
     with pytest.raises(SettingsError, match="redis_url"):
         create_app(settings(None))
+
+
+HTTPS = {"x-forwarded-proto": "https"}
+
+
+async def test_behind_a_front_with_https_the_cookie_is_secure(client: httpx.AsyncClient) -> None:
+    for headers, secure in ((HTTPS, True), ({}, False)):
+        body = {"name": f"alice{secure}", "password": "correct horse"}
+        answer = await client.post("/v1/users", json=body, headers=headers)
+        assert ("secure" in answer.headers["set-cookie"].lower()) is secure
+
+
+async def test_what_a_stranger_says_of_https_does_not_count(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis, tmp_path, trusted_proxies=("10.0.0.1",)) as client:
+        body = {"name": "alice", "password": "correct horse"}
+        answer = await client.post("/v1/users", json=body, headers=HTTPS)
+        assert "secure" not in answer.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize(
+    ("origin", "headers", "allowed"),
+    [
+        ("https://chat", HTTPS, True),
+        ("http://chat", HTTPS, False),
+        ("http://chat", {}, True),
+        # A front that does not say that it speaks https.
+        ("https://chat", {}, True),
+    ],
+)
+async def test_under_https_a_page_that_came_over_http_may_not_write(
+    client: httpx.AsyncClient, origin: str, headers: dict[str, str], allowed: bool
+) -> None:
+    alice = await sign_up(client, "alice")
+    answer = await client.post("/v1/tickets", json={}, headers={**alice, **headers, "origin": origin})
+    assert answer.status_code == (201 if allowed else 403)
+
+
+async def test_a_wrong_password_is_logged_with_where_it_came_from_and_nothing_else(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    await sign_up(client, "alice")
+    body = {"name": "alice", "password": "wrong horse"}
+    answer = await client.post("/v1/session", json=body, headers={"x-forwarded-for": "192.0.2.9, 198.51.100.7"})
+    assert code(answer) == (401, "wrong_credentials")
+    assert [record.getMessage() for record in caplog.records] == ["wrong name or password from 198.51.100.7"]

@@ -19,6 +19,7 @@ from ssechat.endpoints.http import HANDLERS, Gate
 from ssechat.endpoints.messages import Messages
 from ssechat.endpoints.web import Web
 from ssechat.errors import SettingsError
+from ssechat.forwarded import TrustedProxies
 from ssechat.hub import Hub
 from ssechat.inbox import Inbox
 from ssechat.redis.link import Redis
@@ -43,7 +44,8 @@ def create_app(settings: Settings) -> Starlette:
     auth = Auth(redis, Tokens.from_settings(settings), users, timedelta(days=settings.session_days))
     chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
     hub = Hub(inbox, auth, settings)
-    gate = Gate(auth, settings.body_limit, settings.allowed_origins)
+    proxies = TrustedProxies(settings.trusted_proxies)
+    gate = Gate(auth, proxies, settings.body_limit, settings.allowed_origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -63,7 +65,7 @@ def create_app(settings: Settings) -> Starlette:
             *Messages(gate, chat).routes(),
             *Events(gate, auth, hub, settings.stream_buffer).routes(),
             *ConversationsEndpoint(gate, chat).routes(),
-            *Accounts(gate, auth, users, settings).routes(),
+            *Accounts(gate, auth, users, proxies, settings).routes(),
             *Health(redis, hub).routes(),
             *Web().routes(),
         ],

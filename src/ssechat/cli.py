@@ -56,7 +56,7 @@ def setting_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., An
     known = [f"env {variable(name)}"]
     default = field.get_default(call_default_factory=True, validated_data={})
     if default not in (None, ()):
-        known.append(f"default {default}")
+        known.append(f"default {','.join(default) if isinstance(default, tuple) else default}")
     return click.option(
         flag(name),
         name,

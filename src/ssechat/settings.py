@@ -8,8 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ssechat.errors import SettingsError
+from ssechat.forwarded import TrustedProxies
 
 ENVIRONMENT_PREFIX = "SSECHAT_"
+
+LISTS = frozenset({"allowed_origins", "trusted_proxies"})
+"""Settings that are given as one text with commas."""
 
 
 def default_data_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -59,8 +63,10 @@ class Settings(BaseModel):
     allowed_origins: tuple[str, ...] = Field(
         (), description="Other origins whose pages may use this server, separated by commas."
     )
-    trusted_proxies: str = Field(
-        "127.0.0.1,::1", description="Addresses of proxies whose X-Forwarded-* headers are believed."
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses and networks of proxies whose X-Forwarded-For and -Proto are believed, "
+        "separated by commas.",
     )
     session_days: Annotated[float, Field(gt=0, le=3650)] = Field(30, description="Days that a sign-in lasts.")
     body_limit: Annotated[int, Field(ge=1024)] = Field(65536, description="Bytes that a request's body may have.")
@@ -99,6 +105,12 @@ class Settings(BaseModel):
         """The shell leaves the ~ in --data=~/chat to us; and workers may run in another folder."""
         return path and Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 – never raises
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        TrustedProxies(given)
+        return given
+
     @property
     def external_identity(self) -> bool:
         """Whether only an existing system's tokens count: no accounts and no key of our own."""
@@ -130,9 +142,9 @@ def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.
             given[name], source[name] = flags[name], flag(name)
         elif environment.get(variable(name), "") != "":
             given[name], source[name] = environment[variable(name)], variable(name)
-    origins = given.get("allowed_origins")
-    if isinstance(origins, str):
-        given["allowed_origins"] = tuple(part.strip() for part in origins.split(",") if part.strip())
+    for name in LISTS & given.keys():
+        if isinstance(given[name], str):
+            given[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
     try:
         return Settings.model_validate(given)
     except ValidationError as error:

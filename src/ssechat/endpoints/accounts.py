@@ -1,5 +1,6 @@
 """Who you are: sign-up, sign-in, sign-out."""
 
+import logging
 from datetime import timedelta
 
 from starlette.requests import Request
@@ -9,20 +10,24 @@ from starlette.routing import Route
 from ssechat import __version__
 from ssechat.auth import COOKIE, Auth
 from ssechat.endpoints.http import JSON, Gate
-from ssechat.errors import Forbidden, NotFound
+from ssechat.errors import Forbidden, NotFound, Unauthorized
+from ssechat.forwarded import TrustedProxies
 from ssechat.ids import UserId, is_user_id
 from ssechat.models import Credentials, NewUser
 from ssechat.settings import Settings
 from ssechat.users import Users
 
+logger = logging.getLogger(__name__)
+
 
 class Accounts:
     """`/v1/users`, `/v1/session`, and what a page must know before anybody has signed in."""
 
-    def __init__(self, gate: Gate, auth: Auth, users: Users, settings: Settings) -> None:
+    def __init__(self, gate: Gate, auth: Auth, users: Users, proxies: TrustedProxies, settings: Settings) -> None:
         self._gate = gate
         self._auth = auth
         self._users = users
+        self._proxies = proxies
         self._sign_in_allowed = not settings.external_identity
         self._sign_up_allowed = self._sign_in_allowed and settings.signup == "open"
         self._session_lifetime = timedelta(days=settings.session_days)
@@ -75,7 +80,12 @@ class Accounts:
         if not self._sign_in_allowed:
             raise Forbidden("sign_in_closed", "This server takes another system's tokens; there is no sign-in.")
         user = await self._users.owner_of_name(given.name)
-        await self._users.check_password(user, given.password.get_secret_value())
+        try:
+            await self._users.check_password(user, given.password.get_secret_value())
+        except Unauthorized:
+            # For whoever watches for guessing. The name is left out: it may be a password in the wrong field.
+            logger.warning("wrong name or password from %s", self._proxies.client(request.scope))
+            raise
         return await self._signed_in(request, user, 200)
 
     async def sign_out(self, request: Request) -> Response:
@@ -94,7 +104,7 @@ class Accounts:
             token,
             max_age=int(self._session_lifetime.total_seconds()),
             path="/",
-            secure=request.url.scheme == "https",
+            secure=self._proxies.scheme(request.scope) == "https",
             httponly=True,
             samesite="lax",
         )

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from ssechat import frames
 from ssechat.auth import COOKIE, Auth
 from ssechat.errors import BadRequest, Forbidden, RedisUnavailable, RequestError, Unauthorized
+from ssechat.forwarded import TrustedProxies
 from ssechat.tokens import Identity
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,9 @@ class JSON(Response):
 class Gate:
     """Lets a request in: its credential, its origin, its body."""
 
-    def __init__(self, auth: Auth, body_limit: int, allowed_origins: tuple[str, ...]) -> None:
+    def __init__(self, auth: Auth, proxies: TrustedProxies, body_limit: int, allowed_origins: tuple[str, ...]) -> None:
         self._auth = auth
+        self._proxies = proxies
         self._body_limit = body_limit
         self._allowed_origins = frozenset(allowed_origins)
 
@@ -78,11 +80,22 @@ class Gate:
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site")
         if origin is not None:
-            allowed = _host_of(origin) == request.headers.get("host") or origin in self._allowed_origins
+            allowed = self._is_ours(origin, request) or origin in self._allowed_origins
         else:
             allowed = site in (None, "same-origin", "none")
         if not allowed:
             raise Forbidden("forbidden_origin", "Pages of this origin may not use this server.")
+
+    def _is_ours(self, origin: str, request: Request) -> bool:
+        """Whether a page of this origin is this server's.
+
+        Under https a page of the same host that came over http is not: whoever is on the way could have
+        written it, and not all browsers keep the cookie from it. The other way round nothing is wrong, and
+        a front that does not say that it speaks https shuts nobody out.
+        """
+        if _host_of(origin) != request.headers.get("host"):
+            return False
+        return origin.startswith("https:") or self._proxies.scheme(request.scope) != "https"
 
     async def _body(self, request: Request) -> bytes:
         announced = request.headers.get("content-length", "")

@@ -58,8 +58,8 @@ def serve(settings: Settings, listening: socket.socket, tell: Callable[[bytes], 
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.trusted_proxies,
+        # Read where they are needed (forwarded.py), not for each request.
+        proxy_headers=False,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
         # uvicorn calls listen() again, and would shorten the queue.

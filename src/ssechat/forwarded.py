@@ -1,0 +1,104 @@
+"""What a proxy in front says of a request: who sent it, and whether it came over https.
+
+Asked for where it is needed and nowhere else: a send from `curl` needs neither.
+"""
+
+import ipaddress
+
+from starlette.types import Scope
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+CACHED_PEERS = 4096
+"""Peers remembered as trusted or not. Behind a front there are few, without one they are everybody."""
+
+UNKNOWN = "unknown"
+"""The address of a request that came over no network."""
+
+
+class TrustedProxies:
+    """The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; everybody else's are ignored.
+
+    `Forwarded` (RFC 7239) is not read: of two headers that say the same, one would be the unguarded one.
+    """
+
+    def __init__(self, networks: tuple[str, ...]) -> None:
+        """
+        Raises:
+            ValueError: one is neither an address nor a network.
+        """
+        self._networks = tuple(_network(text) for text in networks)
+        self._known: dict[str, bool] = {}
+
+    def scheme(self, scope: Scope) -> str:
+        """`https` or `http`, as the client sees it."""
+        if self._come_through(scope):
+            given = _values(scope, b"x-forwarded-proto")
+            if given and given[-1] in ("http", "https"):
+                return given[-1]
+        return str(scope["scheme"])
+
+    def client(self, scope: Scope) -> str:
+        """The address of who asked: the last one in the chain that is no trusted proxy.
+
+        The chain is read from the right, where the proxy next to us has written what it saw; what stands
+        before the first stranger is only what the stranger said.
+        """
+        if scope.get("client") is None:
+            return UNKNOWN
+        found = _address(scope["client"][0])
+        if found is None:
+            return UNKNOWN
+        for text in reversed(_values(scope, b"x-forwarded-for")):
+            if not self._trusts(found):
+                break
+            address = _address(text)
+            if address is None:
+                break
+            found = address
+        return str(found)
+
+    def _come_through(self, scope: Scope) -> bool:
+        """Whether the peer of this connection is a trusted proxy."""
+        if scope.get("client") is None:
+            return False
+        peer: str = scope["client"][0]
+        known = self._known.get(peer)
+        if known is None:
+            address = _address(peer)
+            known = address is not None and self._trusts(address)
+            if len(self._known) >= CACHED_PEERS:
+                self._known.clear()
+            self._known[peer] = known
+        return known
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither an IP address nor a network such as 10.0.0.0/8") from None
+
+
+def _address(text: str) -> Address | None:
+    """`192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` and `[2001:db8::1]:80`; None for all else."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    # A socket for both kinds shows a peer of the older one as ::ffff:192.0.2.1 (RFC 4291 §2.5.5.2).
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _values(scope: Scope, name: bytes) -> list[str]:
+    """The members of a header that is a list, over all its lines in order (RFC 9110 §5.3)."""
+    lines = (value.decode("latin-1") for each, value in scope["headers"] if each == name)
+    return [part.strip() for line in lines for part in line.split(",")]

@@ -1,0 +1,113 @@
+"""Whose word counts on where a request came from."""
+
+from typing import Any
+
+import pytest
+
+from ssechat.errors import SettingsError
+from ssechat.forwarded import CACHED_PEERS, UNKNOWN, TrustedProxies
+from ssechat.settings import Settings, load_settings
+
+FRONT = "10.0.0.1"
+PROXIES = TrustedProxies(("10.0.0.0/24", "192.0.2.7", "2001:db8:f::/48"))
+
+
+def scope(peer: str | None, *headers: tuple[str, str], scheme: str = "http") -> dict[str, Any]:
+    """What an ASGI server gives for a connection from this peer."""
+    return {
+        "type": "http",
+        "scheme": scheme,
+        "client": None if peer is None else (peer, 4711),
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
+    }
+
+
+@pytest.mark.parametrize(
+    ("peer", "chain", "client"),
+    [
+        (FRONT, ["198.51.100.9"], "198.51.100.9"),
+        (FRONT, ["198.51.100.9:55123"], "198.51.100.9"),
+        (FRONT, ["2001:db8::9"], "2001:db8::9"),
+        (FRONT, ["[2001:db8::9]:55123"], "2001:db8::9"),
+        (FRONT, ["[2001:db8::9]"], "2001:db8::9"),
+        # Read from the right, through those that are trusted, and no further than the first stranger.
+        (FRONT, ["1.1.1.1, 198.51.100.9"], "198.51.100.9"),
+        (FRONT, ["198.51.100.9, 192.0.2.7, 10.0.0.44"], "198.51.100.9"),
+        (FRONT, ["1.1.1.1, 198.51.100.9, 192.0.2.7"], "198.51.100.9"),
+        (FRONT, ["1.1.1.1", "198.51.100.9,192.0.2.7"], "198.51.100.9"),
+        (FRONT, ["10.0.0.44, 10.0.0.45"], "10.0.0.44"),
+        ("2001:db8:f::1", ["198.51.100.9"], "198.51.100.9"),
+        # A peer on a socket for both kinds of address.
+        ("::ffff:10.0.0.1", ["198.51.100.9"], "198.51.100.9"),
+        ("::ffff:198.51.100.9", [], "198.51.100.9"),
+        # Nothing said, and nothing that is an address: the last that is known for sure.
+        (FRONT, [], FRONT),
+        (FRONT, [""], FRONT),
+        (FRONT, ["unknown"], FRONT),
+        (FRONT, ["1.1.1.1, unknown, 192.0.2.7"], "192.0.2.7"),
+        (FRONT, ["<script>, \xff"], FRONT),
+        (FRONT, ["198.51.100.9, " * 1000 + "[", FRONT], FRONT),
+        # A stranger's word does not count.
+        ("198.51.100.9", ["1.1.1.1"], "198.51.100.9"),
+        ("192.0.2.8", ["10.0.0.1"], "192.0.2.8"),
+        ("testclient", ["1.1.1.1"], UNKNOWN),
+        (None, ["1.1.1.1"], UNKNOWN),
+    ],
+)
+def test_the_client_is_the_last_of_the_chain_that_is_no_trusted_proxy(
+    peer: str | None, chain: list[str], client: str
+) -> None:
+    assert PROXIES.client(scope(peer, *(("X-Forwarded-For", line) for line in chain))) == client
+
+
+@pytest.mark.parametrize(
+    ("peer", "given", "scheme"),
+    [
+        (FRONT, ["https"], "https"),
+        (FRONT, ["http"], "http"),
+        (FRONT, [], "http"),
+        (FRONT, ["gopher"], "http"),
+        (FRONT, [""], "http"),
+        # The last one is what the proxy next to us has said.
+        (FRONT, ["http, https"], "https"),
+        (FRONT, ["https", "http"], "http"),
+        ("198.51.100.9", ["https"], "http"),
+        ("testclient", ["https"], "http"),
+        (None, ["https"], "http"),
+    ],
+)
+def test_the_scheme_is_what_a_trusted_proxy_says_of_it(peer: str | None, given: list[str], scheme: str) -> None:
+    assert PROXIES.scheme(scope(peer, *(("X-Forwarded-Proto", line) for line in given))) == scheme
+
+
+def test_without_a_proxy_the_servers_own_scheme_counts() -> None:
+    assert PROXIES.scheme(scope("198.51.100.9", ("X-Forwarded-Proto", "http"), scheme="https")) == "https"
+
+
+def test_other_headers_that_say_the_same_are_not_read() -> None:
+    given = scope(FRONT, ("Forwarded", "for=1.1.1.1;proto=https"), ("X-Real-IP", "1.1.1.1"))
+    assert (PROXIES.client(given), PROXIES.scheme(given)) == (FRONT, "http")
+
+
+def test_any_number_of_strangers_is_told_from_the_proxies() -> None:
+    for number in range(2 * CACHED_PEERS):
+        stranger = f"198.18.{number // 250}.{number % 250}"
+        assert PROXIES.scheme(scope(stranger, ("X-Forwarded-Proto", "https"))) == "http"
+    assert PROXIES.scheme(scope(FRONT, ("X-Forwarded-Proto", "https"))) == "https"
+
+
+def test_only_this_machine_is_trusted_until_told_otherwise() -> None:
+    proxies = TrustedProxies(Settings().trusted_proxies)
+    for peer, scheme in (("127.0.0.1", "https"), ("::1", "https"), ("127.0.0.2", "http"), ("10.0.0.1", "http")):
+        assert proxies.scheme(scope(peer, ("X-Forwarded-Proto", "https"))) == scheme
+
+
+def test_proxies_are_a_list_with_commas_of_addresses_and_networks() -> None:
+    settings = load_settings({}, {"SSECHAT_TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::1,"})
+    assert settings.trusted_proxies == ("10.0.0.0/8", "2001:db8::1")
+
+
+@pytest.mark.parametrize("wrong", ["*", "front", "10.0.0.0/33", "10.0.0.1/8", "http://10.0.0.1"])
+def test_what_is_no_address_is_told_at_the_start(wrong: str) -> None:
+    with pytest.raises(SettingsError, match="--trusted-proxies: .*neither an IP address nor a network"):
+        load_settings({"trusted_proxies": f"127.0.0.1,{wrong}"}, {})
