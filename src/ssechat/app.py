@@ -11,11 +11,13 @@ from starlette.middleware.cors import CORSMiddleware
 from ssechat.auth import Auth
 from ssechat.chat import Chat
 from ssechat.conversations import Conversations
+from ssechat.direct import Direct
 from ssechat.endpoints.accounts import Accounts
 from ssechat.endpoints.conversations import Conversations as ConversationsEndpoint
 from ssechat.endpoints.events import Events
+from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.health import Health
-from ssechat.endpoints.http import HANDLERS, Gate
+from ssechat.endpoints.http import HANDLERS
 from ssechat.endpoints.messages import Messages
 from ssechat.endpoints.web import Web
 from ssechat.errors import SettingsError
@@ -60,9 +62,10 @@ def create_app(settings: Settings) -> Starlette:
             await redis.close()
             users.close()
 
+    messages = Messages(gate, chat)
     app = Starlette(
         routes=[
-            *Messages(gate, chat).routes(),
+            *messages.routes(),
             *Events(gate, auth, hub, settings.stream_buffer).routes(),
             *ConversationsEndpoint(gate, chat).routes(),
             *Accounts(gate, auth, users, proxies, settings).routes(),
@@ -73,6 +76,8 @@ def create_app(settings: Settings) -> Starlette:
         middleware=_cors(settings),
         lifespan=lifespan,
     )
+    # Pages of other origins need the headers that the CORS layer adds.
+    app.state.direct = Direct(messages.direct(), frozenset({b"origin"} if settings.allowed_origins else ()))
     app.router.redirect_slashes = False  # a redirect would name whatever host the request named
     return app
 

@@ -9,7 +9,8 @@ from starlette.routing import Route
 
 from ssechat import __version__
 from ssechat.auth import COOKIE, Auth
-from ssechat.endpoints.http import JSON, Gate
+from ssechat.endpoints.gate import Gate
+from ssechat.endpoints.http import JSON
 from ssechat.errors import Forbidden, NotFound, Unauthorized
 from ssechat.forwarded import TrustedProxies
 from ssechat.ids import UserId, is_user_id
@@ -64,7 +65,7 @@ class Accounts:
 
     async def show_user(self, request: Request) -> Response:
         """`GET /v1/users/{id}`: whether there is such a user."""
-        await self._gate.identify(request)
+        await self._gate.identify(request.scope)
         name = request.path_params["id"]
         if not is_user_id(name) or not await self._users.exists(UserId(name)):
             raise NotFound("unknown_user", f"There is no user {name!r}.")
@@ -72,7 +73,7 @@ class Accounts:
 
     async def show_session(self, request: Request) -> Response:
         """`GET /v1/session`: who is signed in."""
-        return JSON({"user": (await self._gate.identify(request)).user})
+        return JSON({"user": (await self._gate.identify(request.scope)).user})
 
     async def sign_in(self, request: Request) -> Response:
         """`POST /v1/session`: begins a session."""
@@ -90,8 +91,8 @@ class Accounts:
 
     async def sign_out(self, request: Request) -> Response:
         """`DELETE /v1/session`: ends the session and its streams."""
-        self._gate.check_origin(request)
-        await self._auth.sign_out(await self._gate.identify(request))
+        self._gate.check_origin(request.scope)
+        await self._auth.sign_out(await self._gate.identify(request.scope))
         response = Response(status_code=204)
         response.delete_cookie(COOKIE, path="/")
         return response

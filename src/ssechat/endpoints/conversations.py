@@ -9,7 +9,8 @@ from starlette.routing import Route
 from ssechat import frames
 from ssechat.chat import Chat
 from ssechat.conversations import Summary
-from ssechat.endpoints.http import JSON, Gate, parse
+from ssechat.endpoints.gate import Gate
+from ssechat.endpoints.http import JSON, parse
 from ssechat.ids import direct_members
 from ssechat.models import HistoryQuery, ListQuery
 
@@ -29,7 +30,7 @@ class Conversations:
 
     async def list(self, request: Request) -> Response:
         """`GET`: the user's conversations, the one with the newest event first."""
-        user = (await self._gate.identify(request)).user
+        user = (await self._gate.identify(request.scope)).user
         query = parse(ListQuery, dict(request.query_params))
         listing = await self._chat.list(user, query.before, query.limit)
         following = b"null" if listing.next is None else b'"%d"' % listing.next
@@ -38,7 +39,7 @@ class Conversations:
 
     async def history(self, request: Request) -> Response:
         """`GET`: messages before or after a seq, or the newest."""
-        user = (await self._gate.identify(request)).user
+        user = (await self._gate.identify(request.scope)).user
         query = parse(HistoryQuery, dict(request.query_params))
         history = await self._chat.history(user, request.path_params["id"], query.before, query.after, query.limit)
         has_more = b"true" if history.more else b"false"

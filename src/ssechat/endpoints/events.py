@@ -9,7 +9,8 @@ from starlette.types import ASGIApp
 
 from ssechat import frames
 from ssechat.auth import TICKET_SECONDS, Auth
-from ssechat.endpoints.http import JSON, Gate
+from ssechat.endpoints.gate import Gate
+from ssechat.endpoints.http import JSON
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.hub import Hub
 from ssechat.models import Nothing
@@ -49,14 +50,14 @@ class Events:
 
     async def issue_ticket(self, request: Request) -> Response:
         """`POST`: what an EventSource that cannot send a cookie puts into its URL."""
-        identity = await self._gate.identify(request)
+        identity = await self._gate.identify(request.scope)
         await self._gate.read(request, Nothing)
         return JSON({"ticket": await self._auth.issue_ticket(identity), "expires_in": TICKET_SECONDS}, 201)
 
     async def _identify(self, request: Request) -> Identity:
         ticket = request.query_params.get("ticket")
         if ticket is None:
-            return await self._gate.identify(request)
+            return await self._gate.identify(request.scope)
         if request.method == "HEAD":
             raise Unauthorized("invalid_ticket", "A ticket is for one GET.")
         return await self._auth.redeem_ticket(ticket)

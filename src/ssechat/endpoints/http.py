@@ -1,22 +1,18 @@
-"""What every endpoint does with a request and a response: who sends it, its body, problem+json."""
+"""What every endpoint does with a request and a response: its body, its answer, problem+json."""
 
 import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ssechat import frames
-from ssechat.auth import COOKIE, Auth
-from ssechat.errors import BadRequest, Forbidden, RedisUnavailable, RequestError, Unauthorized
-from ssechat.forwarded import TrustedProxies
-from ssechat.tokens import Identity
+from ssechat.errors import BadRequest, RedisUnavailable, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -33,91 +29,6 @@ class JSON(Response):
     def __init__(self, content: Any, status: int = 200, headers: Mapping[str, str] = NO_STORE) -> None:
         body = content if isinstance(content, bytes) else frames.encode(content)
         super().__init__(body, status, headers)
-
-
-class Gate:
-    """Lets a request in: its credential, its origin, its body."""
-
-    def __init__(self, auth: Auth, proxies: TrustedProxies, body_limit: int, allowed_origins: tuple[str, ...]) -> None:
-        self._auth = auth
-        self._proxies = proxies
-        self._body_limit = body_limit
-        self._allowed_origins = frozenset(allowed_origins)
-
-    async def identify(self, request: HTTPConnection) -> Identity:
-        """Who sends it: a bearer token (RFC 6750 §2.1), else the session's cookie.
-
-        Raises:
-            Unauthorized: there is neither, or it does not count.
-        """
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and token:
-            return await self._auth.identify(token.strip())
-        cookie = request.cookies.get(COOKIE)
-        if cookie:
-            return await self._auth.identify(cookie)
-        raise Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
-
-    async def read(self, request: Request, model: type[Model]) -> Model:
-        """The body of a write.
-
-        Raises:
-            Forbidden: `forbidden_origin`.
-            BadRequest: 415 `unsupported_media_type`, 413 `too_large`, 422 `invalid_request` with the fields.
-        """
-        self.check_origin(request)
-        content_type = request.headers.get("content-type", "")
-        if content_type.partition(";")[0].strip().lower() != "application/json":
-            raise BadRequest("unsupported_media_type", "Send JSON: `Content-Type: application/json`.", status=415)
-        return parse(model, await self._body(request))
-
-    def check_origin(self, request: Request) -> None:
-        """Lets only this server's pages, and those of allowed origins, write with a browser's cookie.
-
-        Raises:
-            Forbidden: `forbidden_origin`.
-        """
-        origin = request.headers.get("origin")
-        site = request.headers.get("sec-fetch-site")
-        if origin is not None:
-            allowed = self._is_ours(origin, request) or origin in self._allowed_origins
-        else:
-            allowed = site in (None, "same-origin", "none")
-        if not allowed:
-            raise Forbidden("forbidden_origin", "Pages of this origin may not use this server.")
-
-    def _is_ours(self, origin: str, request: Request) -> bool:
-        """Whether a page of this origin is this server's.
-
-        Under https a page of the same host that came over http is not: whoever is on the way could have
-        written it, and not all browsers keep the cookie from it. The other way round nothing is wrong, and
-        a front that does not say that it speaks https shuts nobody out.
-        """
-        if _host_of(origin) != request.headers.get("host"):
-            return False
-        return origin.startswith("https:") or self._proxies.scheme(request.scope) != "https"
-
-    async def _body(self, request: Request) -> bytes:
-        announced = request.headers.get("content-length", "")
-        self._check_size(int(announced) if announced.isdecimal() else 0)
-        body = bytearray()
-        async for part in request.stream():
-            body += part
-            self._check_size(len(body))
-        return bytes(body)
-
-    def _check_size(self, size: int) -> None:
-        if size > self._body_limit:
-            limit = f"{self._body_limit / 1024:g} KiB"
-            raise BadRequest("too_large", f"This is too large: a request may have {limit} at most.", status=413)
-
-
-def _host_of(origin: str) -> str:
-    """The host and port in an `Origin` header; nothing for one that names none, such as `null`."""
-    try:
-        return urlsplit(origin).netloc or "-"
-    except ValueError:
-        return "-"
 
 
 def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
@@ -160,18 +71,20 @@ def problem(status: int, code: str, detail: str, *, retry_after: int | None = No
     return Response(body, status, headers, media_type="application/problem+json")
 
 
-async def on_request_error(_: Request, error: Exception) -> Response:
-    """Our own errors."""
-    assert isinstance(error, RequestError)
-    members = {} if error.fields is None else {"fields": error.fields}
-    return problem(error.status, error.code, error.detail, retry_after=error.retry_after, **members)
-
-
-async def on_redis_unavailable(request: Request, error: Exception) -> Response:
-    """Redis is away: the outcome of a change is unknown, and the same request may be repeated."""
-    logger.debug("%s answered 503: %s", request.method, error)
+def refusal(error: RequestError | RedisUnavailable) -> Response:
+    """The answer to a request that was in vain. Of a change, when Redis is away, the outcome is unknown."""
+    if isinstance(error, RequestError):
+        members = {} if error.fields is None else {"fields": error.fields}
+        return problem(error.status, error.code, error.detail, retry_after=error.retry_after, **members)
+    logger.debug("answered 503: %s", error)
     detail = "The server cannot reach its storage. Repeat the request, a message with the same client_msg_id."
     return problem(503, "unavailable", detail, retry_after=1)
+
+
+async def on_request_error(_: Request, error: Exception) -> Response:
+    """Our own errors."""
+    assert isinstance(error, RequestError | RedisUnavailable)
+    return refusal(error)
 
 
 async def on_http_exception(_: Request, error: Exception) -> Response:
@@ -189,13 +102,18 @@ async def on_client_gone(_: Request, error: Exception) -> Response:
 
 
 async def on_bug(_: Request, error: Exception) -> Response:
-    """What should not happen. The text goes to the log, not to the client."""
+    """What should not happen."""
+    return apology()
+
+
+def apology() -> Response:
+    """The answer to what should not happen. The text goes to the log, not to the client."""
     return problem(500, "internal_error", "Something went wrong in the server; its log says more.")
 
 
 HANDLERS: Mapping[Any, Any] = {
     RequestError: on_request_error,
-    RedisUnavailable: on_redis_unavailable,
+    RedisUnavailable: on_request_error,
     HTTPException: on_http_exception,
     ClientDisconnect: on_client_gone,
     Exception: on_bug,

@@ -1,15 +1,21 @@
 """Sending."""
 
+import logging
 import secrets
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from ssechat.chat import Chat
-from ssechat.endpoints.http import JSON, Gate, parse
-from ssechat.errors import BadRequest
+from ssechat.direct import Answer, Endpoint
+from ssechat.endpoints.gate import Gate, header
+from ssechat.endpoints.http import JSON, apology, parse, refusal
+from ssechat.errors import BadRequest, RedisUnavailable, RequestError
 from ssechat.models import NewMessage
+
+logger = logging.getLogger(__name__)
 
 
 class Messages:
@@ -20,19 +26,43 @@ class Messages:
         self._chat = chat
 
     def routes(self) -> list[Route]:
-        return [Route("/v1/messages", self.send, methods=["POST"])]
+        return [Route("/v1/messages", self.post, methods=["POST"])]
 
-    async def send(self, request: Request) -> Response:
-        """`POST`: 201 with the message, or 200 with the one that this client_msg_id has become before."""
-        sender = (await self._gate.identify(request)).user
-        message = await self._gate.read(request, NewMessage)
-        client_msg_id = _client_msg_id(message, request.headers.get("idempotency-key"))
+    def direct(self) -> dict[tuple[bytes, bytes], Endpoint]:
+        """What can be answered without ASGI."""
+        return {(b"POST", b"/v1/messages"): self.answer}
+
+    async def post(self, request: Request) -> Response:
+        """`POST`, as a route."""
+        await self._gate.identify(request.scope)  # so that a stranger's body is not read
+        answer = await self.send(request.scope, await self._gate.body(request))
+        return JSON(answer.body, answer.status)
+
+    async def answer(self, scope: Scope, body: bytes) -> Answer:
+        """`POST`, without ASGI: errors are answers, too."""
+        try:
+            return await self.send(scope, body)
+        except (RequestError, RedisUnavailable) as error:
+            response = refusal(error)
+        except Exception:
+            logger.exception("a send failed")
+            response = apology()
+        headers = tuple(pair for pair in response.raw_headers if pair[0] != b"content-length")
+        return Answer(response.status_code, bytes(response.body), headers)
+
+    async def send(self, scope: Scope, body: bytes) -> Answer:
+        """201 with the message, or 200 with the one that this client_msg_id has become before."""
+        sender = (await self._gate.identify(scope)).user
+        self._gate.check_write(scope)
+        self._gate.check_size(len(body))
+        message = parse(NewMessage, body)
+        client_msg_id = _client_msg_id(message, header(scope, b"idempotency-key"))
         if message.to is not None:
             conversation: str = await self._chat.conversation_with(sender, message.to)
         else:
             conversation = message.conversation_id or ""
         sent, is_new = await self._chat.send(sender, conversation, message.text, client_msg_id)
-        return JSON(sent, 201 if is_new else 200)
+        return Answer(201 if is_new else 200, sent)
 
 
 def _client_msg_id(message: NewMessage, header: str | None) -> str:

@@ -1,15 +1,19 @@
-"""The one file that knows uvicorn's internals: its HTTP protocol, with streams that can be handed over.
+"""The one file that knows uvicorn's internals: its HTTP protocol, with streams that can be handed over, and
+requests that are answered without ASGI.
 
 A stream that is handed over costs its transport and two small objects. The protocol, the parser, the scope
-and the ASGI task that made it are let go (`python -m tests.bench idle` prints what that saves).
+and the ASGI task that made it are let go (`python -m tests.bench idle` prints what that saves). What is answered
+directly is said in direct.py.
 """
 
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ssechat import frames
+from ssechat.direct import Direct, Endpoint
 from ssechat.response import HANDOVER
 from ssechat.stream import Stream
 
@@ -73,8 +77,42 @@ class UnchunkedStreamProtocol(StreamProtocol):
         self._transport.close()
 
 
+class _NobodyWaits:
+    """Stands where uvicorn has an event for whoever waits for a request's body."""
+
+    def set(self) -> None:
+        pass
+
+
+class DirectRequest:
+    """A request that is answered without ASGI: what uvicorn's protocol looks at in a cycle, and no more."""
+
+    __slots__ = (
+        "body",
+        "disconnected",
+        "endpoint",
+        "its_turn",
+        "keep_alive",
+        "more_body",
+        "response_complete",
+        "scope",
+    )
+    message_event = _NobodyWaits()
+
+    def __init__(self, endpoint: Endpoint, scope: Any, keep_alive: bool, its_turn: bool) -> None:
+        self.endpoint = endpoint
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self.its_turn = its_turn
+        """Whether all requests before it on this connection have been answered."""
+        self.body = bytearray()
+        self.more_body = True
+        self.response_complete = False
+        self.disconnected = False
+
+
 class ChatProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on httptools that offers the hand-over in the scope."""
+    """uvicorn's protocol on httptools that offers the hand-over in the scope, and answers directly."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -82,6 +120,8 @@ class ChatProtocol(HttpToolsProtocol):
         self._in_head = True
         self._stopping = False
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.close)
+        state = getattr(self.config.app, "state", None)
+        self._direct: Direct | None = getattr(state, "direct", None)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
@@ -99,10 +139,20 @@ class ChatProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._cancel_head_timer()
+        endpoint = self._direct_endpoint()
+        if endpoint is not None:
+            self._take_directly(endpoint)
+            return
         super().on_headers_complete()
         self.scope["extensions"] = cast(Any, {HANDOVER: self.hand_over})
         if self.scope["http_version"] == "1.0":
             self.cycle.chunked_encoding = False  # which uvicorn would choose for want of a length
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        request: Any = self.cycle
+        if type(request) is DirectRequest and request.its_turn:
+            self._answer(request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -113,6 +163,70 @@ class ChatProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         self._stopping = True
         super().shutdown()
+
+    # Requests that are answered without ASGI.
+
+    def _direct_endpoint(self) -> Endpoint | None:
+        """The endpoint for the ordinary case; what is unusual in any way goes through uvicorn's hands."""
+        if self._direct is None:
+            return None
+        endpoint = self._direct.find(self.parser.get_method(), self.url, self.headers)
+        if (
+            endpoint is None
+            or self.expect_100_continue
+            or self.parser.should_upgrade()
+            or self.parser.get_http_version() != "1.1"
+        ):
+            return None
+        for name, value in self.headers:
+            if name == b"content-length":
+                # Of more than that uvicorn stops to read until somebody asks.
+                return endpoint if value.isdigit() and int(value) <= HIGH_WATER_LIMIT else None
+        return None
+
+    def _take_directly(self, endpoint: Endpoint) -> None:
+        its_turn = self.cycle is None or self.cycle.response_complete
+        request = DirectRequest(endpoint, self.scope, self.parser.should_keep_alive(), its_turn)
+        self.cycle = cast(Any, request)
+        if not its_turn:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if type(cycle) is not DirectRequest:
+            super()._start_asgi_task(cycle, app)
+            return
+        cycle.its_turn = True
+        if not cycle.more_body:
+            self._answer(cycle)
+
+    def _answer(self, request: DirectRequest) -> None:
+        task = self.loop.create_task(self._write_answer(request))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    async def _write_answer(self, request: DirectRequest) -> None:
+        answer = await request.endpoint(request.scope, bytes(request.body))
+        if self.flow.write_paused:
+            await self.flow.drain()
+        if self.transport.is_closing():
+            return
+        lines = [STATUS_LINE[answer.status]]
+        for name, value in self.server_state.default_headers:
+            lines += (name, b": ", value, b"\r\n")
+        for name, value in answer.headers:
+            lines += (name, b": ", value, b"\r\n")
+        if not request.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"content-length: %d\r\n\r\n" % len(answer.body))
+        lines.append(answer.body)
+        self.transport.write(b"".join(lines))
+        request.response_complete = True
+        if not request.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    # Streams.
 
     def hand_over(self, stream: Stream, buffer: int) -> StreamProtocol | None:
         """Gives the connection, whose response has started, to the stream for good.
