@@ -37,8 +37,10 @@ class Auth:
         self._session_lifetime = session_lifetime
         self._cache: dict[bytes, _Known] = {}
 
-    async def identify(self, token: str) -> Identity:
+    async def identify(self, token: str, *, remember: bool = True) -> Identity:
         """Who a token stands for.
+
+        `remember` is for what will be asked again soon; somebody who only listens need not take up room.
 
         Raises:
             Unauthorized: it is not valid, has expired, or its session has ended.
@@ -53,9 +55,10 @@ class Auth:
         await self._check_session(identity.session)
         until = identity.expires_at if identity.session is None else min(identity.expires_at, now + TRUSTED_SECONDS)
         await self._users.ensure(identity.user)
-        if len(self._cache) >= CACHED_TOKENS:
-            self._cache.clear()
-        self._cache[key] = _Known(identity, until)
+        if remember:
+            if len(self._cache) >= CACHED_TOKENS:
+                self._cache.clear()
+            self._cache[key] = _Known(identity, until)
         return identity
 
     async def sign_in(self, user: UserId) -> str:

@@ -57,7 +57,7 @@ class Events:
     async def _identify(self, request: Request) -> Identity:
         ticket = request.query_params.get("ticket")
         if ticket is None:
-            return await self._gate.identify(request.scope)
+            return await self._gate.identify(request.scope, remember=False)
         if request.method == "HEAD":
             raise Unauthorized("invalid_ticket", "A ticket is for one GET.")
         return await self._auth.redeem_ticket(ticket)

@@ -28,18 +28,20 @@ class Gate:
         self._body_limit = body_limit
         self._allowed_origins = frozenset(allowed_origins)
 
-    async def identify(self, scope: Scope) -> Identity:
+    async def identify(self, scope: Scope, *, remember: bool = True) -> Identity:
         """Who sends it: a bearer token (RFC 6750 §2.1), else the session's cookie.
+
+        `remember` as `Auth.identify` has it.
 
         Raises:
             Unauthorized: there is neither, or it does not count.
         """
         scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and token:
-            return await self._auth.identify(token.strip())
+            return await self._auth.identify(token.strip(), remember=remember)
         cookie = cookie_parser(header(scope, b"cookie") or "").get(COOKIE)
         if cookie:
-            return await self._auth.identify(cookie)
+            return await self._auth.identify(cookie, remember=remember)
         raise Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
 
     async def read(self, request: Request, model: type[Model]) -> Model:

@@ -1,12 +1,13 @@
-"""Which channels this worker hears: a wanted and an acknowledged set, owned by one task.
+"""Which channels this worker hears: one table, owned by one task.
 
 Being subscribed to a user's channel is what it means to own a stream of that user; nothing else records it.
 """
 
 import asyncio
+import enum
 import logging
 from collections.abc import Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from itertools import islice
 
 from ssechat.errors import RedisUnavailable
@@ -27,6 +28,23 @@ TICK = 1.0
 PING_SECONDS = 5.0
 SILENCE_LIMIT = 15.0
 """A half-open connection says nothing for ever; this long without an answer to a ping means it is one."""
+
+
+class _State(enum.Enum):
+    """How far a channel that is wanted has come. One table of these: a user must not cost an entry in three."""
+
+    WANTED = enum.auto()
+    """Redis has not been asked."""
+    ASKED = enum.auto()
+    HEARD = enum.auto()
+    """Redis has acknowledged it."""
+    LOST = enum.auto()
+    """It was heard on a connection that was lost, and Redis has not been asked again."""
+    ASKED_AGAIN = enum.auto()
+
+
+_AFTER_ASKING = {_State.WANTED: _State.ASKED, _State.LOST: _State.ASKED_AGAIN}
+_AFTER_LOSS = {_State.ASKED: _State.WANTED, _State.HEARD: _State.LOST, _State.ASKED_AGAIN: _State.LOST}
 
 
 class _PushLink(Link):
@@ -58,12 +76,9 @@ class Subscriptions:
         self._timeout = timeout
         self._on_message = on_message
         self._on_resubscribed = on_resubscribed
-        self._wanted: set[bytes] = {keys.CONTROL.encode()}
-        self._asked: set[bytes] = set()
-        self._acknowledged: set[bytes] = set()
-        self._lost: set[bytes] = set()
+        self._channels: dict[bytes, _State] = {keys.CONTROL.encode(): _State.WANTED}
         self._waiters: dict[bytes, asyncio.Future[None]] = {}
-        self._new: dict[bytes, None] = {}
+        self._new: list[bytes] = []
         self._leaving: dict[bytes, float] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -85,15 +100,16 @@ class Subscriptions:
             RedisUnavailable: it took too long. The channel stays wanted until `discard`.
         """
         self._leaving.pop(channel, None)
-        self._wanted.add(channel)
-        if channel in self._acknowledged:
+        state = self._channels.get(channel)
+        if state is _State.HEARD:
             return
+        if state is None:
+            self._channels[channel] = _State.WANTED
+            self._new.append(channel)
+            self._wake.set()
         waiter = self._waiters.get(channel)
         if waiter is None:
             waiter = self._waiters[channel] = asyncio.get_running_loop().create_future()
-            if channel not in self._asked:
-                self._new[channel] = None
-                self._wake.set()
         try:
             async with asyncio.timeout(self._timeout):
                 await asyncio.shield(waiter)
@@ -108,29 +124,24 @@ class Subscriptions:
     async def _stay_subscribed(self) -> None:
         async with aclosing(reconnecting(self._url, lambda: _PushLink(self._on_push), self._timeout)) as links:
             async for link in links:
-                self._subscribe(link, self._wanted)
+                self._subscribe(link, self._channels)
                 self.connected = True
                 await self._serve(link)
                 self.connected = False
-                self._asked.clear()
-                self._lost |= self._acknowledged
-                self._acknowledged.clear()
-                self._new = dict.fromkeys(self._waiters)
+                for channel, state in self._channels.items():
+                    self._channels[channel] = _AFTER_LOSS.get(state, state)
 
     async def _serve(self, link: _PushLink) -> None:
         loop = asyncio.get_running_loop()
         link.lost.add_done_callback(lambda _: self._wake.set())
         pinged_at = loop.time()
         while not link.lost.done():
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
             self._wake.clear()
             now = loop.time()
-            new, self._new = self._new, {}
-            self._subscribe(link, (channel for channel in new if channel not in self._asked))
+            self._subscribe(link, self._new)
             self._leave(link, now)
             if now - link.heard_at > SILENCE_LIMIT:
                 logger.warning("the subscriptions' connection to Redis is silent; reconnecting")
@@ -141,22 +152,26 @@ class Subscriptions:
                 link.write("PING")
 
     def _subscribe(self, link: _PushLink, channels: Iterable[bytes]) -> None:
-        remaining = iter(list(channels))
-        while some := list(islice(remaining, MOST_CHANNELS)):
-            self._asked.update(some)
+        asking = iter([channel for channel in channels if self._channels.get(channel) in _AFTER_ASKING])
+        self._new = []
+        while some := list(islice(asking, MOST_CHANNELS)):
+            for channel in some:
+                self._channels[channel] = _AFTER_ASKING[self._channels[channel]]
             link.write("SUBSCRIBE", *some)
 
     def _leave(self, link: _PushLink, now: float) -> None:
-        due = [channel for channel, at in islice(self._leaving.items(), MOST_CHANNELS) if at <= now]
         leaving = []
-        for channel in due:
+        for channel, at in list(islice(self._leaving.items(), MOST_CHANNELS)):
+            if at > now:
+                break
             del self._leaving[channel]
-            self._wanted.discard(channel)
+            state = self._channels.get(channel)  # none, if the stream was gone before it was wanted here
+            if state in (_State.ASKED, _State.ASKED_AGAIN):
+                self._leaving[channel] = now + LINGER  # its acknowledgement is on the way
+                continue
+            self._channels.pop(channel, None)
             self._waiters.pop(channel, None)
-            self._lost.discard(channel)
-            if channel in self._acknowledged:
-                self._acknowledged.discard(channel)
-                self._asked.discard(channel)
+            if state is _State.HEARD:
                 leaving.append(channel)
         if leaving:
             link.write("UNSUBSCRIBE", *leaving)
@@ -168,12 +183,12 @@ class Subscriptions:
             self._on_acknowledged(push[1])
 
     def _on_acknowledged(self, channel: bytes) -> None:
-        if channel not in self._wanted:
+        state = self._channels.get(channel)
+        if state is None:
             return
-        self._acknowledged.add(channel)
+        self._channels[channel] = _State.HEARD
         waiter = self._waiters.pop(channel, None)
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
-        if channel in self._lost:
-            self._lost.discard(channel)
+        if state is _State.ASKED_AGAIN:
             self._on_resubscribed(channel)

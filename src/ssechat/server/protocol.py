@@ -9,8 +9,9 @@ directly is said in direct.py.
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.utils import is_ssl
 
 from ssechat import frames
 from ssechat.direct import Direct, Endpoint
@@ -115,7 +116,13 @@ class ChatProtocol(HttpToolsProtocol):
     """uvicorn's protocol on httptools that offers the hand-over in the scope, and answers directly."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        # As uvicorn does it, but for one thing: it asks for the socket, an object that uvloop makes and then keeps.
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.server = _address(transport.get_extra_info("sockname"))
+        self.client = cast(Any, _address(transport.get_extra_info("peername")))
+        self.scheme = "https" if is_ssl(transport) else "http"
         self._head_bytes = 0
         self._in_head = True
         self._stopping = False
@@ -261,3 +268,10 @@ class ChatProtocol(HttpToolsProtocol):
         self.scope = None  # type: ignore[assignment]
         self.headers = None  # type: ignore[assignment]
         self.pipeline.clear()
+
+
+def _address(name: Any) -> tuple[str, int | None] | None:
+    """What the socket's address looks like in a scope: host and port, or the path of a Unix socket."""
+    if isinstance(name, tuple):
+        return str(name[0]), int(name[1])
+    return (name, None) if isinstance(name, str) and name else None
