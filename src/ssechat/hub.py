@@ -26,8 +26,11 @@ READERS = 256
 """Streams that read their inboxes at a time: a reconnect storm costs memory for these only."""
 
 SWEEP_SECONDS = 1.0
-SLICE = 500
-"""Streams looked at in one go before others get their turn."""
+SWEEPS_PER_ROUND = 5
+"""Sweeps after which every stream has been looked at: pings of those who came together spread over that time."""
+
+SLICE = 100
+"""Streams looked at in one go before others get their turn: that many pings hold them up for milliseconds."""
 
 STREAMS_PER_DRAIN_SECOND = 1000
 """Streams that are told goodbye in a second, if the time to drain allows."""
@@ -45,6 +48,7 @@ class Hub:
         self._settings = settings
         self._streams: dict[bytes, list[Stream]] = {}
         self._count = 0
+        self._round: Iterator[Stream] = iter(())
         self._stalled: set[Stream] = set()
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,7 +174,7 @@ class Hub:
         Raises:
             RedisUnavailable: Redis cannot be asked; what was to be audited still is.
         """
-        for streams in _slices(self._all()):
+        for streams in _slices(self._next_of_round()):
             for stream in streams:
                 self._look_at(stream)
             await asyncio.sleep(0)
@@ -182,6 +186,14 @@ class Hub:
             await self._audit_sessions()
             self._audited_at = self.now()
         await self._audit()
+
+    def _next_of_round(self) -> Iterator[Stream]:
+        part = max(SLICE, self._count // SWEEPS_PER_ROUND + 1)
+        streams = list(islice(self._round, part))
+        if not streams:
+            self._round = self._all()
+            streams = list(islice(self._round, part))
+        return iter(streams)
 
     def _look_at(self, stream: Stream) -> None:
         now = self.now()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ssechat import frames
 from ssechat.conversations import Conversations, Entry, tombstone
-from ssechat.ids import NOTHING, ConversationId, UserId, entry_number, new_tag
+from ssechat.ids import ConversationId, UserId, entry_number, new_tag
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.link import Redis, Reply
@@ -19,6 +19,13 @@ WAKE_UP_LIMIT = 4096
 """Bytes of an event that a wake-up carries; a larger one is read from the log by those who have a stream."""
 
 DELIVERED = b"ok"
+
+HEADS = """
+local heads = {}
+for i, user in ipairs(KEYS) do heads[i] = redis.call('HGET', user, 'head') or '0-0' end
+return heads
+"""
+"""One reply for many users: as many commands as users would cost each of them a future."""
 
 START = "-"
 """The cursor before everything that is kept."""
@@ -107,8 +114,8 @@ class Inbox:
 
     async def heads(self, users: Sequence[UserId]) -> list[str]:
         """The heads of many inboxes in one round trip."""
-        replies = await self._redis.pipeline(("HGET", keys.user(user), "head") for user in users)
-        return [(reply or NOTHING.encode()).decode() for reply in replies]
+        replies = await self._redis.call("EVAL", HEADS, len(users), *map(keys.user, users))
+        return [reply.decode() for reply in replies]
 
     async def read(self, user: UserId, cursor: str, count: int) -> Page:
         """Up to `count` events after `cursor` (`START`: from the oldest)."""

@@ -20,12 +20,15 @@ import uvicorn
 from uvicorn.importer import import_from_string
 
 from ssechat.errors import ChatError
-from ssechat.server import GRACE_SECONDS, KILL_SECONDS, READY
+from ssechat.server import GRACE_SECONDS, KILL_SECONDS, READY, garbage
 from ssechat.server.logs import configure_logging
 from ssechat.server.sockets import BACKLOG
 from ssechat.settings import Settings
 
 CANNOT_START = 2
+
+TICKS_PER_SETTLING = 10
+"""Once a second, so that what one settling has to visit is what came in one."""
 
 
 class WorkerServer(uvicorn.Server):
@@ -39,7 +42,14 @@ class WorkerServer(uvicorn.Server):
         """Start the app and listen, then tell the supervisor."""
         await super().startup(sockets)
         if self.started:
+            garbage.begin()
             self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % TICKS_PER_SETTLING == 0:
+            garbage.settle()
+        return await super().on_tick(counter)
 
 
 def serve(settings: Settings, listening: socket.socket, tell: Callable[[bytes], None], app: str, http: str) -> None:
