@@ -204,6 +204,7 @@ async def test_an_audit_that_redis_does_not_answer_is_made_later(worker: Worker,
     worker.redis._link.abort()  # type: ignore[union-attr]
     with pytest.raises(RedisUnavailable):
         await worker.hub.sweep()
+    await until(lambda: not worker.redis.connected)
     assert await worker.redis.wait_connected(5)
     assert worker.hub._unaudited
     await worker.hub.sweep()
