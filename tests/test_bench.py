@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from array import array
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import processes
-from bench.deliveries import judge, percentile
+from bench.deliveries import compare, judge, percentile
 from bench.events import parse
-from bench.senders import Send
-from bench.sends import saturation
-from bench.streams import Arrival, Received
+from bench.saturation import Shares, saturation
+from bench.senders import Count, Send
+from bench.streams import Arrival, Received, Tally
 from serving import ROOT, environment, until
 
 BENCH = (sys.executable, "-m", "tests.bench")
@@ -38,7 +40,10 @@ def test_idle_reports_the_memory_of_a_stream_and_its_ratio_to_those_of_peers(tmp
     assert done.stderr == "", "no progress line where there is no terminal"
     assert "memory per stream (PSS), KB" in done.stdout
     ours, *peers = json.loads(result.read_text())["idle"]
-    assert [one["server"] for one in (ours, *peers)] == ["ssechat", "sse-starlette", "websocket"]
+    known = ["nchan", "pushpin", "sse-starlette", "websocket"]
+    present = [name for name in known if f"{name}: not installed" not in done.stdout]
+    assert present[-2:] == known[-2:], "these come with the test environment"
+    assert [one["server"] for one in (ours, *peers)] == ["ssechat", *present]
     assert (ours["streams"], ours["workers"]) == (200, 2)
     for one in (ours, *peers):
         grown = one["after"]["pss"] - one["before"]["pss"]
@@ -49,29 +54,46 @@ def test_idle_reports_the_memory_of_a_stream_and_its_ratio_to_those_of_peers(tmp
     assert ours["bytes_each"] < min(peer["bytes_each"] for peer in peers)
 
 
-def test_sends_reports_rates_latencies_and_cpu_that_agree_with_each_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("checking", ["exact", "counting"])
+def test_sends_reports_rates_latencies_and_cpu_that_agree_with_each_other(checking: str, tmp_path: Path) -> None:
     result = tmp_path / "result.json"
-    load = ("--streams", "50", "--connections", "8", "--senders", "2", "--pipelining", "2")
-    done = run("sends", *load, "--warm-up", "0.2", "--seconds", "1", "--json", str(result))
+    load = ("--streams", "50", "--connections", "8", "--senders", "2", "--pipelining", "2", "--checking", checking)
+    done = run("sends", *load, "--rate", "0", "--warm-up", "0.2", "--seconds", "1", "--json", str(result))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sends acknowledged a second" in done.stdout
     document = json.loads(result.read_text())
     assert document["machine"]["cores"] >= 1
-    figures = document["sends"]
-    assert 0 < figures["acknowledged"] <= figures["all_acknowledged"]
-    assert figures["acknowledged_a_second"] == pytest.approx(figures["acknowledged"] / figures["seconds"])
-    # Two deliveries each, but for those at the edges: 8 connections with 2 under way, at either edge.
-    assert abs(figures["delivered"] - 2 * figures["acknowledged"]) <= 4 * 16
-    for latency in (figures["to_answer"], figures["to_arrival"]):
-        assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"] < 1000 * SECONDS
-    assert figures["cpu"]["workers"] > 0
-    assert figures["microseconds_each"]["workers"] == pytest.approx(
-        figures["cpu"]["workers"] * 1e6 / figures["delivered"]
-    )
-    verdict = figures["verdict"]
-    assert (verdict["lost"], verdict["doubled"], verdict["misordered"], verdict["unexpected"]) == (0, 0, 0, 0)
-    assert verdict["good"] is True
-    assert figures["saturation"]
+    runs = document["sends"]["runs"]
+    nchan = [] if "nchan: not installed" in done.stdout else ["nchan"]
+    assert [one["server"] for one in runs] == ["ssechat", *nchan]
+    for figures in runs:
+        assert 0 < figures["acknowledged"] <= figures["all_acknowledged"]
+        assert figures["acknowledged_a_second"] == pytest.approx(figures["acknowledged"] / figures["seconds"])
+        # Two deliveries each, but for those at the edges: 8 connections with 2 under way, at either edge.
+        assert abs(figures["delivered"] - 2 * figures["acknowledged"]) <= 4 * 16
+        for latency in (figures["to_answer"], figures["to_arrival"]):
+            assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"] < 1000 * SECONDS
+        assert sum(second["messages"] for second in figures["series"]) > 0
+        assert figures["cpu"]["workers"] > 0
+        assert figures["microseconds_each"]["workers"] == pytest.approx(
+            figures["cpu"]["workers"] * 1e6 / figures["delivered"]
+        )
+        verdict = figures["verdict"]
+        assert (verdict["lost"], verdict["doubled"], verdict["misordered"], verdict["unexpected"]) == (0, 0, 0, 0)
+        assert verdict["good"] is True
+        assert figures["saturation"]
+    assert runs[0]["checking"] == checking
+
+
+def test_sends_at_a_rate_leave_evenly(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    load = ("--streams", "50", "--connections", "8", "--rate", "60", "--no-peers")
+    done = run("sends", *load, "--warm-up", "0.5", "--seconds", "2", "--json", str(result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (figures,) = json.loads(result.read_text())["sends"]["runs"]
+    # 60 a second from the start until it is told to stop.
+    assert 150 <= figures["all_acknowledged"] <= 60 * SECONDS
+    assert figures["verdict"]["good"] is True
 
 
 def test_it_says_so_when_descriptors_do_not_suffice() -> None:
@@ -90,7 +112,7 @@ def test_it_says_so_when_descriptors_do_not_suffice() -> None:
 )
 def test_stopped_halfway_it_leaves_no_process_behind(number: signal.Signals, code: int) -> None:
     process = subprocess.Popen(
-        [*BENCH, "sends", "--streams", "20", "--connections", "4", "--workers", "1"],
+        [*BENCH, "sends", "--streams", "20", "--connections", "4", "--workers", "1", "--no-peers"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
     )  # fmt: skip
     family: dict[int, str] = {}
@@ -99,8 +121,8 @@ def test_stopped_halfway_it_leaves_no_process_behind(number: signal.Signals, cod
         return [pid for pid, was in family.items() if was and processes.command(pid) == was]
 
     try:
-        # The server, its Redis and its worker, and three clients.
-        until(lambda: len(processes.descendants(process.pid)) >= 6, 60)
+        # The server, its Redis and its worker, and two clients.
+        until(lambda: len(processes.descendants(process.pid)) >= 5, 60)
         time.sleep(0.5)
         family = {pid: processes.command(pid) for pid in processes.descendants(process.pid)}
         process.send_signal(number)
@@ -184,11 +206,30 @@ def test_a_percentile_is_one_of_the_values(percent: float, value: float) -> None
     assert percentile([float(each) for each in range(1, 101)], percent) == value
 
 
+@pytest.mark.parametrize(
+    ("expected", "jumps", "came", "faults"),
+    [
+        ([2, 2], 0, [2, 2], (0, 0, 0)),
+        ([2, 2], 0, [2, 1], (1, 0, 0)),
+        ([2, 1], 0, [2, 2], (0, 1, 0)),
+        ([2, 2], 1, [2, 2], (0, 0, 1)),
+    ],
+    ids=["as promised", "lost", "doubled", "jumped"],
+)
+def test_faults_are_found_by_counting_too(
+    expected: list[int], jumps: int, came: list[int], faults: tuple[int, int, int]
+) -> None:
+    sent = Count(array("q", expected), array("q"), unanswered=0, refusals=[])
+    verdict = compare([sent], [Tally(array("q", came[:1]), array("q"), jumps), Tally(array("q", came[1:]), array("q"))])
+    assert (verdict.lost, verdict.doubled, verdict.misordered) == faults
+    assert verdict.good is (faults == (0, 0, 0))
+
+
 def test_what_was_saturated_is_named() -> None:
-    shares = {"worker": 0.5, "client": 0.5, "redis": 0.2, "machine": 0.5, "others": 0.0}
-    assert "Nothing" in saturation(**shares)
-    assert "GENERATOR" in saturation(**{**shares, "client": 0.95})
-    assert "a worker had 95%" in saturation(**{**shares, "client": 0.95, "worker": 0.95})
-    assert "Redis was" in saturation(**{**shares, "redis": 0.95})
-    assert "machine was" in saturation(**{**shares, "machine": 0.95})
-    assert "OTHER PROGRAMS" in saturation(**{**shares, "others": 0.4})
+    calm = Shares(worker=0.5, redis=0.2, client=0.5, machine=0.5, others=0.0)
+    assert "Nothing" in saturation(calm)
+    assert "GENERATOR" in saturation(replace(calm, client=0.95))
+    assert "processes had 95%" in saturation(replace(calm, client=0.95, worker=0.95))
+    assert "Redis was" in saturation(replace(calm, redis=0.95))
+    assert "machine was" in saturation(replace(calm, machine=0.95))
+    assert "OTHER PROGRAMS" in saturation(replace(calm, others=0.4))

@@ -11,10 +11,13 @@ import click
 
 from .errors import BenchError
 from .idle import IdleOptions, measure_idle
-from .peers import PEERS
+from .load import Load
+from .peers import DURABLE, PEERS
 from .progress import Progress
 from .report import idle_report, sends_report, write_json
-from .sends import SendsOptions, measure_sends, usable_cores
+from .saturation import usable_cores
+from .sends import measure_sends
+from .streams import Checking
 
 COUNT = click.IntRange(min=1)
 
@@ -26,8 +29,8 @@ def bench() -> None:
     \b
     python -m tests.bench idle                         memory per idle stream, and peers beside it
     python -m tests.bench idle --streams 2000 --no-peers
-    python -m tests.bench sends                        messages a second, latency, CPU
-    python -m tests.bench sends --connections 8 --seconds 30
+    python -m tests.bench sends                        CPU per message, messages a second, and nchan's
+    python -m tests.bench sends --rate 0 --connections 200 --pipelining 4 --no-peers
     python -m tests.bench all --json result.json       both
 
     Exit code 1: an acknowledged message was lost, doubled or out of order. 2: it could not be measured.
@@ -67,14 +70,43 @@ idle_options = _options(
     click.option("--peers/--no-peers", default=True, help="Measure servers of other kinds, too.  [default: yes]"),
     _count("--peer-streams", 2000, "Streams at each of those."),
 )
-sends_options = _options(
-    _count("--readers", 2, "Client processes that hold the users' streams."),
+load_options = _options(
+    _count("--readers", 1, "Client processes that hold the users' streams."),
     _count("--senders", 1, "Client processes that send."),
     _count("--connections", 64, "Connections that send; each of its users in turn."),
     _count("--pipelining", 1, "Requests under way on each of them."),
     _count("--text-bytes", 80, "Length of a message's text."),
     _seconds("--warm-up", 2, "Time before the measurement."),
-    _seconds("--seconds", 10, "Time of the measurement."),
+    click.option(
+        "--rest",
+        type=click.FloatRange(0, 100),
+        default=1.0,
+        show_default=True,
+        metavar="MS",
+        help="Time between a client's looks at its sockets: events are read together, and latencies are as coarse.",
+    ),
+    click.option(
+        "--checking",
+        type=click.Choice([Checking.EXACT.value, Checking.COUNTING.value]),
+        default=Checking.EXACT.value,
+        show_default=True,
+        help="Keep and compare every message, or only count the ids on each stream: for long runs.",
+    ),
+)
+sends_options = _options(
+    load_options,
+    _seconds("--seconds", 10, "Time of the measurement, each."),
+    click.option(
+        "--rate",
+        "rates",
+        type=click.FloatRange(0),
+        multiple=True,
+        default=(500, 0),
+        show_default=True,
+        metavar="N",
+        help="Messages a second; 0: as many as will go. May be given several times.",
+    ),
+    click.option("--peers/--no-peers", "with_peers", default=True, help="nchan with Redis beside it.  [default: yes]"),
 )
 
 
@@ -92,10 +124,12 @@ def idle(json_file: Path | None, streams: int, **options: Any) -> None:
 @bench.command()
 @_options(_count("--streams", 2000, "Users who are online with a stream each."), sends_options, common_options)
 def sends(json_file: Path | None, streams: int, **options: Any) -> None:
-    """Direct messages a second, from everybody to anybody.
+    """CPU per message, direct messages a second, latency, from everybody to anybody; and the same of nchan.
 
-    A closed loop: each connection sends when its last message was answered. Each message is delivered twice,
-    to its recipient's stream and to its sender's, and all of them are checked.
+    At a rate: messages leave evenly, and latency counts from when each was due. As many as will go: a closed
+    loop, each connection sends when its last message was answered. Each message is delivered twice, to its
+    recipient's stream and to its sender's, and all of them are checked. Both servers write each message to the disk
+    before they answer. nchan's channels have two subscribers each, so that it delivers as often.
     """
     _run(json_file, sends=lambda progress: _sends(streams, progress, **options))
 
@@ -128,19 +162,28 @@ def _idle(
     streams: int, progress: Progress, *, workers: int, clients: int, peers: bool, peer_streams: int
 ) -> tuple[Any, str, bool]:
     options = IdleOptions(streams, workers, clients, tuple(PEERS) if peers else (), peer_streams)
-    figures = measure_idle(options, progress)
-    return figures, idle_report(figures), True
+    figures, absent = measure_idle(options, progress)
+    return figures, idle_report(figures, absent), True
 
 
 def _sends(
-    streams: int, progress: Progress, *, workers: int, readers: int, senders: int, connections: int,
-    pipelining: int, text_bytes: int, warm_up: float, seconds: float,
-) -> tuple[Any, str, bool]:  # fmt: skip
+    streams: int, progress: Progress, *, workers: int, rates: tuple[float, ...], with_peers: bool, **options: Any
+) -> tuple[Any, str, bool]:
+    loads = [_load(streams, rate=rate, **options) for rate in rates]
+    figures = measure_sends(loads, workers, DURABLE if with_peers else (), progress)
+    return figures, sends_report(figures), all(run.verdict.good for run in figures.runs if run.server == "ssechat")
+
+
+def _load(
+    streams: int, *, rate: float, readers: int, senders: int, connections: int, pipelining: int, text_bytes: int,
+    warm_up: float, seconds: float, rest: float, checking: str,
+) -> Load:  # fmt: skip
     if streams < 2 or connections > streams or senders > connections:
         raise BenchError("there must be at least 2 streams, a user for each connection, and one for each sender")
-    options = SendsOptions(streams, workers, readers, senders, connections, pipelining, text_bytes, warm_up, seconds)
-    figures = measure_sends(options, progress)
-    return figures, sends_report(figures), figures.verdict.good
+    return Load(
+        streams, readers, senders, connections, pipelining, text_bytes, warm_up, seconds,
+        rate, rest / 1000, Checking(checking),
+    )  # fmt: skip
 
 
 def _run(json_file: Path | None, **measurements: Measurement) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .senders import Send
-from .streams import Arrival, Received
+from .senders import TAKEN, Count, Send
+from .streams import Arrival, Received, Tally
 
 MOST_EXAMPLES = 5
 
@@ -20,7 +20,7 @@ class Verdict:
     misordered: int = 0
     """Not the next one of its inbox or of its conversation, or not where the acknowledgement said."""
     unexpected: int = 0
-    """Answers other than 201, or none; streams that were reset or ended."""
+    """Refusals, sends without an answer; streams that were reset or ended."""
     examples: list[str] = field(default_factory=list)
     """What some of these were."""
 
@@ -59,7 +59,7 @@ def judge(sends: Iterable[Send], streams: Sequence[Received]) -> Verdict:
     by_number = {send.number: send for send in sends}
     seen = {stream.user: _read(stream, by_number, verdict) for stream in streams}
     for send in by_number.values():
-        if send.status != 201:
+        if send.status not in TAKEN:
             verdict.wonder(f"message {send.number} was answered {send.status}: {send.answer[-200:]}")
             continue
         for user in (send.sender, send.recipient):
@@ -87,10 +87,32 @@ def _read(stream: Received, sends: dict[int, Send], verdict: Verdict) -> set[int
             verdict.wonder(f"message {arrival.number} on {stream.user}'s stream, to whom nobody sent it")
         elif arrival.n != n + 1 or arrival.seq != seq:
             verdict.misorder(arrival, stream.user, f"n {n + 1} and seq {seq}")
-        elif send.status == 201 and place != (send.conversation, send.seq):
+        elif send.seq and place != (send.conversation, send.seq):
             verdict.misorder(arrival, stream.user, f"seq {send.seq} of {send.conversation}")
         n, seqs[arrival.conversation] = arrival.n, arrival.seq
     return numbers
+
+
+def compare(sent: Iterable[Count], came: Iterable[Tally]) -> Verdict:
+    """The same when only counted: each stream's n grew by one at a time, and by as many as were acknowledged."""
+    verdict = Verdict()
+    by_user: dict[int, int] = {}
+    for count in sent:
+        for user, number in enumerate(count.expected):
+            by_user[user] = by_user.get(user, 0) + number
+        verdict.unexpected += count.unanswered
+        for refusal in count.refusals:
+            verdict.wonder(refusal[-200:])
+    users = iter(sorted(by_user))
+    for tally in came:
+        verdict.doubled += tally.doubled
+        verdict.misordered += tally.jumps
+        for other in tally.others:
+            verdict.wonder(other[:200])
+        for came_here, user in zip(tally.came, users, strict=False):
+            verdict.lost += max(0, by_user[user] - came_here)
+            verdict.doubled += max(0, came_here - by_user[user])
+    return verdict
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -113,3 +135,20 @@ class Latency:
         """The percentiles of some durations."""
         values = sorted(duration / 1e6 for duration in nanoseconds)
         return cls(*(percentile(values, percent) for percent in (50, 95, 99)))
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One second of a measurement."""
+
+    second: int
+    messages: int
+    latency: Latency
+
+
+def series(arrivals: Iterable[tuple[int, int]], since: int) -> list[Series]:
+    """Second by second the latency of messages, given when each was sent and the nanoseconds that it took."""
+    seconds: dict[int, list[int]] = {}
+    for at, took in arrivals:
+        seconds.setdefault((at - since) // 1_000_000_000, []).append(took)
+    return [Series(second, len(each), Latency.of(each)) for second, each in sorted(seconds.items())]

@@ -12,12 +12,23 @@ LIFETIME = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to open a stream on one kind of server."""
+    """How to talk to one kind of server. In a path, `{channel}` stands for a number."""
 
-    path: str
+    stream_path: str
+    group: int = 1
+    """How many users in turn share a channel; with ssechat, how many streams in turn are one user's."""
+    greeting: bytes = b"hello"
+    """What a stream brings when it is open."""
+    send_path: str = ""
+    """Where messages are posted to."""
     data: Path | None = None
     """The data folder of an ssechat server: its key signs the users' tokens."""
     websocket: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """Whether ssechat is spoken: events have ids, answers say where the message went."""
+        return self.data is not None
 
 
 def user_name(number: int) -> str:
@@ -35,9 +46,11 @@ class Requests:
             Tokens.from_settings(load_settings({"data": dialect.data}, {})) if dialect.data is not None else None
         )
 
-    def stream(self, user: int) -> bytes:
-        """Opens this user's stream; the answer is to bring the word `hello`."""
-        lines = f"GET {self._dialect.path} HTTP/1.1\r\n{self._host}{self._credential(user)}"
+    def stream(self, user: int, cursor: bytes = b"") -> bytes:
+        """Opens this user's stream, after `cursor` if there is one; the answer is to bring the greeting."""
+        channel = user // self._dialect.group
+        path = self._dialect.stream_path.format(channel=channel)
+        lines = f"GET {path} HTTP/1.1\r\n{self._host}{self._credential(channel)}"
         if self._dialect.websocket:
             lines += (
                 "Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -45,12 +58,15 @@ class Requests:
             )
         else:
             lines += "Accept: text/event-stream\r\n"
+        if cursor:
+            lines += f"Last-Event-ID: {cursor.decode()}\r\n"
         return f"{lines}\r\n".encode()
 
     def send_head(self, user: int, length: int) -> bytes:
         """Line and headers of a message that this user sends; `length` bytes of body are to follow."""
+        channel = user // self._dialect.group
         return (
-            f"POST /v1/messages HTTP/1.1\r\n{self._host}{self._credential(user)}"
+            f"POST {self._dialect.send_path.format(channel=channel)} HTTP/1.1\r\n{self._host}{self._credential(user)}"
             f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         ).encode()
 
@@ -60,10 +76,6 @@ class Requests:
         return f"Authorization: Bearer {self._tokens.mint(user_name(user), LIFETIME)}\r\n"
 
 
-def message_body(recipient: int, number: int, text_bytes: int) -> bytes:
-    """A direct message's JSON; its client_msg_id is the number. Its length depends on `text_bytes` only."""
-    return b'{"to":"%b","text":"%b","client_msg_id":"%010d"}' % (
-        user_name(recipient).encode(),
-        b"x" * text_bytes,
-        number,
-    )
+def message_template(text_bytes: int) -> bytes:
+    """A direct message's JSON, to be filled with the recipient's and the message's number, its client_msg_id."""
+    return b'{"to":"bench-%06d","text":"' + b"x" * text_bytes + b'","client_msg_id":"%020d"}'

@@ -1,11 +1,14 @@
 """What a stream brought: chunked transfer coding (RFC 9112 §7.1) of Server-Sent Events (WHATWG HTML §9.2.6)."""
 
 import json
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
+
+NUMBER = re.compile(rb'"client_msg_id":"(\d+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,14 @@ def parse(parts: Sequence[bytes], arrivals: Sequence[int]) -> Iterator[Event]:
             if event is not None:
                 yield event
         position = end + 2
+
+
+def find_numbers(parts: Sequence[bytes], arrivals: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The numbers of the messages in one response of any server, and when each came."""
+    everything = b"".join(parts)
+    ends = list(accumulate(len(part) for part in parts))
+    for found in NUMBER.finditer(everything):
+        yield int(found[1]), arrivals[bisect_left(ends, found.end())]
 
 
 def _event(frame: str, arrived_at: int) -> Event | None:

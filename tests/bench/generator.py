@@ -5,6 +5,7 @@ A `Player` lives in a process of its own; a `Crew` is the parent's hold on some 
 
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import select
 import signal
@@ -22,8 +23,9 @@ from .errors import BenchError
 Gauges: TypeAlias = "ctypes.Array[ctypes.c_longlong]"
 """Numbers that a player writes and its parent reads at any time."""
 
-GAUGES = 3
+GAUGES = 4
 TICK_SECONDS = 0.1
+MANY = 128
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 
@@ -40,21 +42,32 @@ class Player:
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self._playing = True
+        self.patience = 1.0
+        """Seconds to wait for sockets to be ready."""
+        self.rest = 0.0
+        """Seconds to sleep between looks at the sockets, unless many were ready: what comes meanwhile is dealt with
+        in one go. Being woken for each event costs the client several times what the event does, and on a shared
+        machine it is the server's CPU. (`sends` shows it with `--rest 0`.)"""
 
     def play(self) -> None:
         """Serve the sockets and the parent, until the parent has gone."""
         self.watch(self._control.fileno(), READ, self._obey)
+        # Nothing here makes cycles, and what is kept grows: a collection would only look at all of it again.
+        gc.disable()
         handlers, poll = self._handlers, self._epoll.poll
         while self._playing:
-            for descriptor, _ in poll(1.0):
+            ready = poll(self.patience)
+            for descriptor, _ in ready:
                 # A handler may have closed a socket that is still in this list.
                 handler = handlers.get(descriptor)
                 if handler is not None:
                     handler()
-            self.show()
+            self.turned()
+            if self.rest and len(ready) < MANY:
+                time.sleep(self.rest)
 
-    def show(self) -> None:
-        """Called after each turn of the loop: brings the gauges up to date."""
+    def turned(self) -> None:
+        """Called after each turn of the loop: does what is due, and brings the gauges up to date."""
 
     def watch(self, descriptor: int, events: int, handler: Callable[[], None]) -> None:
         """Call `handler` when the descriptor is ready."""

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import processes, streams
-from .dialects import Dialect
 from .errors import BenchError
 from .generator import Crew
-from .peers import PATH, PEERS
+from .peers import PEERS, present, start_peer
 from .processes import Memory
 from .progress import Progress
-from .server import Peer, Ssechat, Subject
-from .streams import OPEN_SECONDS, StreamHolder, StreamPlan, check_descriptors, open_streams
+from .server import Ssechat, Subject
+from .streams import OPEN_SECONDS, Checking, StreamHolder, StreamPlan, check_descriptors, open_streams
 
 WARM_UP = 16
 """Streams opened and closed before: what a server loads and keeps with the first of them is not per stream."""
@@ -65,8 +64,8 @@ class IdleFigures:
         return self.redis_growth.pss / self.streams
 
 
-def measure_idle(options: IdleOptions, progress: Progress) -> list[IdleFigures]:
-    """ssechat, then the peers, one after the other.
+def measure_idle(options: IdleOptions, progress: Progress) -> tuple[list[IdleFigures], list[str]]:
+    """ssechat, then the peers, one after the other; and a sentence on each peer that is not installed.
 
     Raises:
         BenchError: a server does not start or loses streams, or the descriptors do not suffice.
@@ -76,18 +75,17 @@ def measure_idle(options: IdleOptions, progress: Progress) -> list[IdleFigures]:
     check_descriptors(options.streams, options.workers, options.clients)
     if options.peers:
         check_descriptors(options.peer_streams, 1, options.clients)
+    able, absent = present(options.peers)
     with Ssechat(options.workers) as server:
-        dialect = Dialect("/v1/events", data=server.data)
-        figures = [_measure(server, dialect, options.streams, options.clients, progress)]
-    for name in options.peers:
-        with Peer(name) as peer:
-            dialect = Dialect(PATH, websocket=name == "websocket")
-            figures.append(_measure(peer, dialect, options.peer_streams, options.clients, progress))
-    return figures
+        figures = [_measure(server, options.streams, options.clients, progress)]
+    for name in able:
+        with start_peer(name, options.workers) as peer:
+            figures.append(_measure(peer, options.peer_streams, options.clients, progress))
+    return figures, absent
 
 
-def _measure(server: Subject, dialect: Dialect, count: int, clients: int, progress: Progress) -> IdleFigures:
-    plans = [StreamPlan(server.address, dialect, keep=False) for _ in range(clients)]
+def _measure(server: Subject, count: int, clients: int, progress: Progress) -> IdleFigures:
+    plans = [StreamPlan(server.address, server.dialect(), Checking.NOTHING) for _ in range(clients)]
     with Crew(StreamHolder, plans) as crew:
         open_streams(crew, clients, WARM_UP, first=count)
         crew.tell("close")

@@ -1,81 +1,48 @@
-"""Servers of other kinds, as their textbooks write them: `python -m tests.bench.peers NAME`.
+"""Servers of other kinds, measured beside ours in the same run."""
 
-Each is a small ASGI app under uvicorn (uvloop, httptools), in one process, on a free port of 127.0.0.1, and
-greets each stream with `hello`. Needs sse-starlette, and for the WebSocket the package `websockets`.
-"""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import argparse
-import asyncio
-import json
-import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-
-import uvicorn
-from sse_starlette.sse import EventSourceResponse
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
-
-PATH = "/stream"
-HELLO = json.dumps({"event": "hello"})
+from . import nchan, pushpin
+from .programs import missing
+from .server import Subject, Textbook
 
 
-def sse_starlette() -> Starlette:
-    """Each stream is an EventSourceResponse around a generator that waits at a queue."""
-    queues: set[asyncio.Queue[str]] = set()
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How to start one, and what it needs."""
 
-    async def events() -> AsyncIterator[dict[str, str]]:
-        queue: asyncio.Queue[str] = asyncio.Queue(100)
-        queues.add(queue)
-        try:
-            yield {"event": "hello", "data": HELLO}
-            while True:
-                yield {"event": "message", "data": await queue.get()}
-        finally:
-            queues.discard(queue)
-
-    async def stream(_: Request) -> Response:
-        return EventSourceResponse(events())
-
-    return Starlette(routes=[Route(PATH, stream)])
+    subject: type[Textbook] | type[nchan.Nchan] | type[pushpin.Pushpin]
+    programs: Sequence[str] = ()
+    install: str = ""
+    """The command that installs it."""
 
 
-def websocket() -> Starlette:
-    """Each stream is a WebSocket whose handler waits for what the client says."""
-    sockets: set[WebSocket] = set()
+PEERS: Mapping[str, Kind] = {
+    "nchan": Kind(nchan.Nchan, nchan.PROGRAMS, nchan.INSTALL),
+    "pushpin": Kind(pushpin.Pushpin, pushpin.PROGRAMS, pushpin.INSTALL),
+    "sse-starlette": Kind(Textbook),
+    "websocket": Kind(Textbook),
+}
 
-    async def stream(connection: WebSocket) -> None:
-        await connection.accept()
-        sockets.add(connection)
-        try:
-            await connection.send_text(HELLO)
-            while True:
-                await connection.receive_text()
-        except WebSocketDisconnect:
-            pass
-        finally:
-            sockets.discard(connection)
-
-    return Starlette(routes=[WebSocketRoute(PATH, stream)])
+DURABLE = ("nchan",)
+"""Those that keep messages on a disk."""
 
 
-PEERS: Mapping[str, Callable[[], Starlette]] = {"sse-starlette": sse_starlette, "websocket": websocket}
+def start_peer(name: str, workers: int) -> Subject:
+    """The peer of this name, to be entered as a context manager; `workers` processes where it has a choice."""
+    return PEERS[name].subject(name, workers)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
-    parser.add_argument("name", choices=PEERS)
-    app = PEERS[parser.parse_args(arguments).name]()
-    listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    host, port = listening.getsockname()
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", log_level="warning", backlog=4096)
-    # Connections wait in the queue until the server accepts them.
-    print(f"ready: http://{host}:{port}", flush=True)
-    uvicorn.Server(config).run(sockets=[listening])
-
-
-if __name__ == "__main__":
-    main()
+def present(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Which of these can be started here, and a sentence on each that cannot."""
+    able, sentences = [], []
+    for name in names:
+        absent = missing(PEERS[name].programs)
+        if name == "nchan" and not absent and not nchan.MODULE.exists():
+            absent = [str(nchan.MODULE)]
+        if absent:
+            sentences.append(f"{name}: not installed ({', '.join(absent)} missing): {PEERS[name].install}")
+        else:
+            able.append(name)
+    return able, sentences

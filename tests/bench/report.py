@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .deliveries import Latency
+from .deliveries import Latency, Verdict
 from .idle import IdleFigures
+from .load import LoadFigures
 from .sends import SendsFigures
 
 PACKAGES = ("ssechat", "uvicorn", "uvloop", "httptools", "starlette", "sse-starlette", "websockets", "hiredis")
@@ -29,7 +30,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def idle_report(figures: Sequence[IdleFigures]) -> str:
+def idle_report(figures: Sequence[IdleFigures], absent: Sequence[str]) -> str:
     """Memory per idle stream, a column for each server; KB are of 1,024 bytes."""
     base = figures[0].bytes_each
     rows: list[tuple[str, Callable[[IdleFigures], str]]] = [
@@ -45,46 +46,68 @@ def idle_report(figures: Sequence[IdleFigures]) -> str:
         ("Redis, per stream, KB", lambda one: f"{one.redis_bytes_each / KIB:.2f}" if one.redis_growth.pss else "-"),
     ]
     text = table([[label, *map(show, figures)] for label, show in rows])
-    return "\n".join([text, *(_complaints(one.server, one.complaints) for one in figures if one.complaints)])
+    return "\n".join([text, *(_complaints(one.server, one.complaints) for one in figures if one.complaints), *absent])
 
 
 def sends_report(figures: SendsFigures) -> str:
-    """Messages a second, latency, CPU, and the verdict."""
-    each = figures.microseconds_each
-    shares = ", ".join(
-        f"{name} {share:.0%}"
-        for name, share in (
-            ("busiest worker", figures.busiest_worker),
-            ("Redis", figures.redis),
-            ("busiest client", figures.busiest_client),
-        )
-    )
-    rows = [
-        ("Sends", f"{figures.streams:,} streams"),
-        ("worker processes", str(figures.workers)),
-        ("connections that send × requests under way", f"{figures.connections:,} × {figures.depth}"),
-        ("measured, s", f"{figures.seconds:.1f}"),
-        ("sends acknowledged a second", f"{figures.acknowledged_a_second:,.0f}"),
-        ("deliveries a second", f"{figures.delivered_a_second:,.0f}"),
-        ("POST to 201, ms: p50 · p95 · p99", _latency(figures.to_answer)),
-        ("POST to arrival at the recipient, ms", _latency(figures.to_arrival)),
-        ("CPU per delivered message, µs: workers", f"{each.workers:,.0f}"),
-        ("    Redis", f"{each.redis:,.0f}"),
-        ("    generator", f"{each.generator:,.0f}"),
-        ("acknowledged in all, and checked", f"{figures.all_acknowledged:,}"),
-        ("lost", f"{figures.verdict.lost:,}"),
-        ("doubled", f"{figures.verdict.doubled:,}"),
-        ("misordered", f"{figures.verdict.misordered:,}"),
-        ("unexpected answers and events", f"{figures.verdict.unexpected:,}"),
+    """Messages a second, latency, CPU, and the verdict: a table for each load, a column for each server."""
+    rates = list(dict.fromkeys(run.rate for run in figures.runs))
+    tables = [load_table([run for run in figures.runs if run.rate == rate]) for rate in rates]
+    return "\n\n".join([*tables, *figures.absent])
+
+
+def load_table(runs: Sequence[LoadFigures]) -> str:
+    """Servers under the same load, the first of them ssechat; its ratios to the others are the last rows."""
+    base = runs[0]
+    rate = f"at {base.rate:g} a second" if base.rate else "as many as will go"
+    rows: list[tuple[str, Callable[[LoadFigures], str]]] = [
+        (f"Sends, {rate}", lambda one: one.server),
+        ("worker processes", lambda one: str(one.workers)),
+        ("streams", lambda one: f"{one.streams:,}"),
+        ("connections that send × requests under way", lambda one: f"{one.connections:,} × {one.depth}"),
+        ("streams opened a second", lambda one: f"{one.opened_a_second:,.0f}"),
+        ("memory per open stream (PSS, workers), KB", lambda one: f"{one.bytes_each / KIB:.2f}"),
+        ("measured, s", lambda one: f"{one.seconds:.1f}"),
+        ("sends acknowledged a second", lambda one: f"{one.acknowledged_a_second:,.0f}"),
+        ("deliveries a second", lambda one: f"{one.delivered_a_second:,.0f}"),
+        ("POST to answer, ms: p50 · p95 · p99", lambda one: _latency(one.to_answer)),
+        ("POST to stream, ms: p50 · p95 · p99", lambda one: _latency(one.to_arrival)),
+        ("CPU per delivered message, µs: server and Redis", lambda one: f"{one.server_microseconds_each:,.0f}"),
+        ("    workers", lambda one: f"{one.microseconds_each.workers:,.0f}"),
+        ("    Redis", lambda one: f"{one.microseconds_each.redis:,.0f}"),
+        ("    generator (not the server's)", lambda one: f"{one.microseconds_each.generator:,.0f}"),
+        ("of a core: busiest worker", lambda one: f"{one.shares.worker:.0%}"),
+        ("    Redis", lambda one: f"{one.shares.redis:.0%}"),
+        ("    busiest client process", lambda one: f"{one.shares.client:.0%}"),
+        ("of the machine: all of these", lambda one: f"{one.shares.machine:.0%}"),
+        ("    other programs", lambda one: f"{one.shares.others:.0%}"),
+        ("acknowledged in all, and checked", lambda one: f"{one.all_acknowledged:,}"),
+        ("    how", lambda one: one.checking.value),
+        ("lost · doubled · misordered · unexpected", lambda one: _verdict(one.verdict)),
     ]
-    lines = [table(rows), figures.saturation]
-    lines.append(
-        f"Of a core: {shares}. Of the machine: all of these {figures.machine:.0%}, others {figures.others:.0%}."
-    )
-    lines += figures.verdict.examples
-    if figures.complaints:
-        lines.append(_complaints("ssechat", figures.complaints))
+    if base.rate:
+        rows.insert(9, ("due and not sent at the end", lambda one: f"{one.late:,}"))
+    if len(runs) > 1:
+        rows += [
+            ("CPU per delivered message, times ssechat's", lambda one: _ratio(one, base, "server_microseconds_each")),
+            ("sends a second, times ssechat's", lambda one: _ratio(one, base, "acknowledged_a_second")),
+        ]
+    lines = [table([[label, *map(show, runs)] for label, show in rows])]
+    for run in runs:
+        lines.append(f"{run.server}: {run.saturation}")
+        lines += run.verdict.examples
+        if run.complaints:
+            lines.append(_complaints(run.server, run.complaints))
     return "\n".join(lines)
+
+
+def _ratio(one: LoadFigures, base: LoadFigures, name: str) -> str:
+    mine = getattr(base, name)
+    return f"{getattr(one, name) / mine:.2f}" if mine > 0 else "-"
+
+
+def _verdict(verdict: Verdict) -> str:
+    return f"{verdict.lost:,} · {verdict.doubled:,} · {verdict.misordered:,} · {verdict.unexpected:,}"
 
 
 def _latency(latency: Latency) -> str:

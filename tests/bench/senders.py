@@ -1,32 +1,41 @@
-"""Client processes that send direct messages over connections that stay open, in a closed loop."""
+"""Client processes that send direct messages over connections that stay open."""
 
 import json
 import random
 import time
+from array import array
 from collections import deque
 from dataclasses import dataclass
+from itertools import cycle
 from multiprocessing.connection import Connection
 from socket import socket
-from typing import NamedTuple
+from typing import TypeAlias
 
-from .dialects import Dialect, Requests, message_body, user_name
+from .dialects import Dialect, Requests, message_template, user_name
 from .errors import BenchError
 from .generator import READ, Gauges, Player, open_socket
 
-ACKNOWLEDGED, REFUSED, WAITING = 0, 1, 2
-"""Gauges: messages answered with 201, with something else, and not yet."""
+ACKNOWLEDGED, REFUSED, WAITING, LATE = 0, 1, 2, 3
+"""Gauges: messages that were taken, that were refused, that have no answer yet, that are due and not yet sent."""
 
-CREATED = b"HTTP/1.1 201"
+TAKEN = (201, 202)
+"""Statuses of an acknowledgement; the second is nchan's when it sees no subscriber."""
+
 HEAD_END = b"\r\n\r\n"
-LENGTH = b"content-length: "
+LENGTH = b"ength: "
+"""The end of the only header's name that is looked at, however its first letters are written."""
 BIGGEST_READ = 65536
 FIRST_ADDRESS = 10_000_000
 """Where the senders' own addresses begin, apart from those of streams."""
 
+MOST_USERS = 10_000
+"""Of one process: a request's head, with a token in it, is made before for each of its users."""
+
 
 @dataclass(frozen=True, slots=True)
 class SendPlan:
-    """What one process sends. The numbers of its messages are `process`, `process + processes`, …"""
+    """What one process sends. A message's number is the time of its sending, in nanoseconds of the monotonic clock
+    that all processes share, but for what makes it unique."""
 
     address: tuple[str, int]
     dialect: Dialect
@@ -38,6 +47,12 @@ class SendPlan:
     depth: int
     """Requests that a connection has under way at a time (HTTP/1.1 pipelining, when above 1)."""
     text_bytes: int
+    rate: float
+    """Messages a second, evenly; 0: a closed loop, in which each answer is followed by the next message."""
+    rest: float
+    """Seconds between looks at the sockets."""
+    keep: bool
+    """Whether to keep each message and its answer, or only to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +63,31 @@ class Send:
     sender: str
     recipient: str
     sent_at: int
-    """Nanoseconds of the monotonic clock."""
+    """Nanoseconds of the monotonic clock. At a rate: when it was due."""
     answered_at: int
     status: int
     """0 when there was no answer."""
     conversation: str = ""
     seq: int = 0
+    """0 when the answer does not say it."""
     answer: str = ""
-    """What was said instead of 201."""
+    """What was said by a refusal."""
 
 
-class _Waiting(NamedTuple):
-    number: int
-    sender: int
-    recipient: int
-    sent_at: int
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What one process has sent, when it only counts."""
+
+    expected: "array[int]"
+    """How many messages each user's stream is to bring, by the user's number."""
+    answers: "array[int]"
+    """For each acknowledged message when it was sent, and the nanoseconds until its answer."""
+    unanswered: int
+    refusals: list[str]
+
+
+_Waiting: TypeAlias = tuple[int, int, int, int]
+"""Number, sender, recipient, time of sending."""
 
 
 class Sender(Player):
@@ -72,30 +97,69 @@ class Sender(Player):
         super().__init__(control, gauges)
         self.commands = {"connect": self._connect, "start": self._start, "stop": self._stop, "collect": self._collect}
         self.plan = plan
-        self.sending = False
-        self.answered: list[tuple[_Waiting, int, bytes]] = []
-        self.sent = self.acknowledged = self.refused = 0
+        self.looping = False
+        self.template = message_template(plan.text_bytes)
         self.random = random.Random(plan.process)
-        self._number = plan.process
+        self.kept: list[tuple[_Waiting, int, bytes]] = []
+        self.expected = array("q", bytes(8 * plan.users if not plan.keep else 0))
+        self.answers = array("q")
+        self.refusals: list[str] = []
+        self.sent = self.answered = self.refused = 0
+        self.idle: deque[_Connection] = deque()
+        """Connections that have nothing under way: these take what falls due."""
+        self._last = 0
+        self._interval = 0
+        self._due = 0
         self._connections: list[_Connection] = []
 
-    def show(self) -> None:
-        self.gauges[ACKNOWLEDGED] = self.acknowledged
+    def turned(self) -> None:
+        if self._interval:
+            self._send_due()
+        self.gauges[ACKNOWLEDGED] = self.answered - self.refused
         self.gauges[REFUSED] = self.refused
-        self.gauges[WAITING] = self.sent - len(self.answered)
+        self.gauges[WAITING] = self.sent - self.answered
 
-    def next_number(self) -> int:
-        """A number that no other message has."""
-        self.sent += 1
-        self._number += self.plan.processes
-        return self._number
+    def _send_due(self) -> None:
+        now = time.monotonic_ns()
+        depth, interval = self.plan.depth, self._interval
+        while self._due <= now and self.idle:
+            stamps = list(range(self._due, min(now + 1, self._due + depth * interval), interval))
+            self._due += len(stamps) * interval
+            self.idle.popleft().send(stamps)
+        self.gauges[LATE] = max(0, (now - self._due) // interval)
+
+    def number(self, stamp: int) -> int:
+        """The next message's number: no other message has it, in no process."""
+        processes = self.plan.processes
+        self._last = max(stamp // processes * processes + self.plan.process, self._last + processes)
+        return self._last
+
+    def recipient(self, user: int) -> int:
+        """Whom this user writes to: anybody, or the other who shares the channel."""
+        if self.plan.dialect.ours:
+            return (user + 1 + int(self.random.random() * (self.plan.users - 1))) % self.plan.users
+        return user ^ 1
+
+    def take(self, waiting: _Waiting, now: int, response: bytes) -> None:
+        """A message was answered."""
+        self.answered += 1
+        if int(response[9:12]) not in TAKEN:
+            self.refused += 1
+            self.refusals.append(response.decode(errors="replace"))
+        elif not self.plan.keep:
+            _, sender, recipient, sent_at = waiting
+            self.expected[sender] += 1
+            self.expected[recipient] += 1
+            self.answers.extend((sent_at, now - sent_at))
+        if self.plan.keep:
+            self.kept.append((waiting, now, response))
 
     def _connect(self) -> None:
         """Make the requests' heads and connect."""
         plan = self.plan
         requests = Requests(plan.dialect, plan.address)
-        length = len(message_body(0, 0, plan.text_bytes))
-        mine = range(plan.process, plan.users, plan.processes)
+        length = len(self.template % (0, 0))
+        mine = range(plan.process, plan.users, plan.processes)[:MOST_USERS]
         for index in range(plan.connections):
             heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
             handle = open_socket(plan.address, FIRST_ADDRESS + plan.process + index * plan.processes)
@@ -103,44 +167,56 @@ class Sender(Player):
         self.reply(None)
 
     def _start(self) -> None:
-        self.sending = True
+        self.rest = self.plan.rest
+        self.idle.extend(self._connections)
+        now = time.monotonic_ns()
+        if self.plan.rate:
+            # Without a rest the loop would spin.
+            self.rest, self.patience = self.rest or 0.0005, 0
+            self._interval, self._due = int(1e9 / self.plan.rate), now
+            return
+        self.looping = True
         for connection in self._connections:
-            for _ in range(self.plan.depth):
-                connection.send_next()
+            connection.send([now] * self.plan.depth)
 
     def _stop(self) -> None:
-        self.sending = False
+        self.looping = False
+        self._interval, self.rest, self.patience = 0, 0.0, 1.0
 
     def _collect(self) -> None:
         """Reply with all that was sent."""
-        sends = [_answered(*each) for each in self.answered]
-        sends += [_answered(each, 0, b"") for one in self._connections for each in one.waiting]
-        self.reply(sends)
+        waiting = [each for one in self._connections for each in one.waiting]
+        if not self.plan.keep:
+            self.reply(Count(self.expected, self.answers, len(waiting), self.refusals[:5]))
+            return
+        sends = [_answered(*each, self.plan.dialect) for each in self.kept]
+        self.reply(sends + [_answered(each, 0, b"", self.plan.dialect) for each in waiting])
 
 
 class _Connection:
-    __slots__ = ("_buffer", "_handle", "_heads", "_sender", "_turn", "waiting")
+    __slots__ = ("_buffer", "_handle", "_sender", "_users", "waiting")
 
     def __init__(self, sender: Sender, handle: socket, heads: list[tuple[int, bytes]]) -> None:
         self._sender = sender
         self._handle = handle
-        self._heads = heads
-        self._turn = 0
+        self._users = cycle(heads)
         self._buffer = b""
         self.waiting: deque[_Waiting] = deque()
         sender.watch(handle.fileno(), READ, self._readable)
 
-    def send_next(self) -> None:
-        """Send a message of this connection's next user to anybody else."""
-        sender, plan = self._sender, self._sender.plan
-        user, head = self._heads[self._turn]
-        self._turn = (self._turn + 1) % len(self._heads)
-        recipient = (user + 1 + int(sender.random.random() * (plan.users - 1))) % plan.users
-        number = sender.next_number()
-        request = head + message_body(recipient, number, plan.text_bytes)
-        self.waiting.append(_Waiting(number, user, recipient, time.monotonic_ns()))
+    def send(self, stamps: list[int]) -> None:
+        """Send a message for each of these times, of this connection's next users, in one write."""
+        sender = self._sender
+        requests: list[bytes] = []
+        for stamp in stamps:
+            user, head = next(self._users)
+            recipient, number = sender.recipient(user), sender.number(stamp)
+            requests += (head, sender.template % (recipient, number))
+            self.waiting.append((number, user, recipient, stamp))
+        sender.sent += len(stamps)
+        request = b"".join(requests)
         if self._handle.send(request) != len(request):
-            raise BenchError("a connection does not take a whole request; ask for less pipelining")
+            raise BenchError("a connection does not take whole requests; ask for less pipelining")
 
     def _readable(self) -> None:
         sender = self._sender
@@ -151,35 +227,38 @@ class _Connection:
             sender.unwatch(self._handle.fileno())
             self._handle.close()
             return
-        buffer = self._buffer + part
-        while (end := _response_end(buffer)) is not None:
-            response, buffer = buffer[:end], buffer[end:]
-            sender.answered.append((self.waiting.popleft(), now, response))
-            if response.startswith(CREATED):
-                sender.acknowledged += 1
-            else:
-                sender.refused += 1
-            if sender.sending:
-                self.send_next()
-        self._buffer = buffer
+        buffer = self._buffer + part if self._buffer else part
+        at = count = 0
+        while (end := _response_end(buffer, at)) is not None:
+            sender.take(self.waiting.popleft(), now, buffer[at:end])
+            at = end
+            count += 1
+        self._buffer = buffer[at:]
+        if sender.looping:
+            if count:
+                self.send([now] * count)
+        elif not self.waiting:
+            sender.idle.append(self)
 
 
-def _response_end(buffer: bytes) -> int | None:
-    """Where the first response in the buffer ends; None when it is not complete."""
-    head_end = buffer.find(HEAD_END)
+def _response_end(buffer: bytes, at: int) -> int | None:
+    """Where the response that begins at this place ends; None when it is not complete."""
+    head_end = buffer.find(HEAD_END, at)
     if head_end < 0:
         return None
-    at = buffer.find(LENGTH, 0, head_end) + len(LENGTH)
-    end = head_end + len(HEAD_END) + int(buffer[at : buffer.index(b"\r\n", at)])
+    start = buffer.find(LENGTH, at, head_end) + len(LENGTH)
+    end = head_end + len(HEAD_END) + int(buffer[start : buffer.index(b"\r", start)])
     return end if end <= len(buffer) else None
 
 
-def _answered(waiting: _Waiting, answered_at: int, response: bytes) -> Send:
-    names = user_name(waiting.sender), user_name(waiting.recipient)
+def _answered(waiting: _Waiting, answered_at: int, response: bytes, dialect: Dialect) -> Send:
+    number, sender, recipient, sent_at = waiting
+    names = user_name(sender), user_name(recipient)
     status = int(response[9:12] or 0)
-    if status != 201:
+    if status not in TAKEN:
         said = response.decode(errors="replace")
-        return Send(waiting.number, *names, waiting.sent_at, answered_at, status, answer=said)
+        return Send(number, *names, sent_at, answered_at, status, answer=said)
+    if not dialect.ours:
+        return Send(number, *names, sent_at, answered_at, status)
     message = json.loads(response[response.index(HEAD_END) :])
-    seq, conversation = message["seq"], message["conversation_id"]
-    return Send(waiting.number, *names, waiting.sent_at, answered_at, status, conversation, seq)
+    return Send(number, *names, sent_at, answered_at, status, message["conversation_id"], message["seq"])

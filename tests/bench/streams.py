@@ -1,9 +1,12 @@
 """Client processes that hold streams: open them, keep what they bring, and say when it came."""
 
 import os
+import re
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import pairwise
 from math import ceil
 from multiprocessing.connection import Connection
@@ -12,7 +15,7 @@ from socket import SO_ERROR, SOL_SOCKET, socket
 from . import processes
 from .dialects import Dialect, Requests, user_name
 from .errors import BenchError
-from .events import parse
+from .events import find_numbers, parse
 from .generator import READ, WRITE, Crew, Gauges, Player, open_socket
 
 OPENED, ENDED, ARRIVED = 0, 1, 2
@@ -26,8 +29,8 @@ SKEW = 1.2
 AT_ONCE = 128
 """Streams that one process is opening at a time."""
 
-HELLO = b"hello"
-MESSAGE = b"\nevent: message\n"
+EVENT = re.compile(rb'\nid: (\d+)-[^\n]*\n[^\n]*\ndata: [^\n]*"client_msg_id":"(\d+)"')
+"""A message's n and its number."""
 BIGGEST_READ = 65536
 ACCEPTED = (b"HTTP/1.1 200", b"HTTP/1.1 101")
 
@@ -36,14 +39,25 @@ WEBSOCKET_PING = 0x89
 WEBSOCKET_PONG = 0x8A
 
 
+class Checking(StrEnum):
+    """What is done with what a stream brings after its greeting."""
+
+    NOTHING = "nothing"
+    EXACT = "exact"
+    """All is kept, and each message is compared with its acknowledgement at the end."""
+    COUNTING = "counting"
+    """Nothing is kept but each stream's last n: the next event's is one more, or it was lost, doubled or misordered."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
     """Where streams are opened, and how."""
 
     address: tuple[str, int]
     dialect: Dialect
-    keep: bool
-    """Whether to keep what they bring after the greeting."""
+    checking: Checking
+    rest: float = 0.0
+    """Seconds between looks at the sockets, once all are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,7 @@ class Arrival:
     """When it was read: nanoseconds of the monotonic clock, which all processes share."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
     """All that came on one user's stream."""
 
@@ -72,6 +86,21 @@ class Received:
     """Names of events that do not belong to an ordinary run, such as `reset` and `bye`."""
 
 
+@dataclass(slots=True)
+class Tally:
+    """What the streams of one process brought, when they only count."""
+
+    came: "array[int]"
+    """Of each stream in the order of their opening, how many messages."""
+    arrivals: "array[int]"
+    """For each message when it came, and the nanoseconds since it was sent."""
+    jumps: int = 0
+    """How often the next number was more than one above the last."""
+    doubled: int = 0
+    """How often it was not above it."""
+    others: list[str] = field(default_factory=list)
+
+
 class StreamHolder(Player):
     """A client process that holds streams."""
 
@@ -81,11 +110,12 @@ class StreamHolder(Player):
         self.plan = plan
         self.requests = Requests(plan.dialect, plan.address)
         self.opened = self.ended = self.arrived = 0
+        self.tally = Tally(array("q"), array("q"))
         self._streams: list[_Stream] = []
         self._unopened: Iterator[int] = iter(())
         self._opening = 0
 
-    def show(self) -> None:
+    def turned(self) -> None:
         self.gauges[OPENED] = self.opened
         self.gauges[ENDED] = self.ended
         self.gauges[ARRIVED] = self.arrived
@@ -110,11 +140,16 @@ class StreamHolder(Player):
         self._opening -= 1
         self._open_next()
         if not self._opening:
+            self.rest = self.plan.rest
             self.reply(self.opened)
 
     def _collect(self) -> None:
         """Reply with what came on each stream."""
-        self.reply([stream.received() for stream in self._streams])
+        if self.plan.checking is Checking.COUNTING:
+            self.tally.came = array("q", [stream.came for stream in self._streams])
+            self.reply(self.tally)
+        else:
+            self.reply([stream.received() for stream in self._streams])
 
     def _close(self) -> None:
         """Close all streams."""
@@ -122,17 +157,20 @@ class StreamHolder(Player):
             stream.close()
         self._streams.clear()
         self.opened = self.ended = 0
+        self.rest = 0.0
         self.reply(None)
 
 
 class _Stream:
-    __slots__ = ("_arrivals", "_handle", "_holder", "_parts", "_user")
+    __slots__ = ("_arrivals", "_handle", "_holder", "_parts", "_user", "came", "n")
 
     def __init__(self, holder: StreamHolder, user: int) -> None:
         self._holder = holder
         self._user = user
         self._parts: list[bytes] = []
         self._arrivals: list[int] = []
+        self.n = 0
+        self.came = 0
         self._handle: socket | None = open_socket(holder.plan.address, user)
         holder.watch(self._handle.fileno(), WRITE, self._connected)
 
@@ -152,23 +190,59 @@ class _Stream:
         so_far = b"".join(self._parts)
         if not part or not so_far.startswith(ACCEPTED):
             raise BenchError(f"the server refused a stream: {so_far[:300].decode(errors='replace')}")
-        if HELLO in so_far:
-            keep = self._holder.plan.keep
-            self._holder.change(self._handle.fileno(), READ, self._readable if keep else self._unread)
-            if not keep:
-                self._parts.clear()
-                self._arrivals.clear()
-            self._holder.greeted()
+        # An ssechat's greeting has the head in it, which must be complete.
+        plan = self._holder.plan
+        if plan.dialect.greeting in so_far and (not plan.dialect.ours or so_far.endswith(b"\n\n\r\n")):
+            self._open(so_far)
 
-    def _readable(self) -> None:
+    def _open(self, greeting: bytes) -> None:
+        assert self._handle is not None
+        checking = self._holder.plan.checking
+        handlers = {Checking.NOTHING: self._unread, Checking.EXACT: self._keep, Checking.COUNTING: self._count}
+        self._holder.change(self._handle.fileno(), READ, handlers[checking])
+        if checking is not Checking.EXACT:
+            self._parts.clear()
+            self._arrivals.clear()
+        if checking is Checking.COUNTING:
+            self.n = int(greeting.rpartition(b"\nid: ")[2].partition(b"-")[0])
+        self._holder.greeted()
+
+    def _keep(self) -> None:
         # The hot path: one read, one look at the clock, and nothing parsed.
         assert self._handle is not None
         part = self._handle.recv(BIGGEST_READ)
         self._arrivals.append(time.monotonic_ns())
         self._parts.append(part)
-        self._holder.arrived += part.count(MESSAGE)
+        self._holder.arrived += 1
         if not part:
             self._ended()
+
+    def _count(self) -> None:
+        assert self._handle is not None
+        part = self._handle.recv(BIGGEST_READ)
+        now = time.monotonic_ns()
+        if not part:
+            self._ended()
+            return
+        if self._parts:
+            part = self._parts.pop() + part
+        if not part.endswith(b"\n\n\r\n"):
+            end = part.rfind(b"\n\n") + 1
+            # The last line feed stays: an id is looked for behind one.
+            self._parts.append(part[end:])
+            part = part[:end]
+        tally = self._holder.tally
+        for event in EVENT.finditer(part):
+            n = int(event[1])
+            if n != self.n + 1:
+                tally.jumps += n > self.n
+                tally.doubled += n <= self.n
+            self.n = max(n, self.n)
+            self.came += 1
+            tally.arrivals.extend((now, now - int(event[2])))
+        if part.find(b"\nevent: reset\n") >= 0 or part.find(b"\nevent: bye\n") >= 0:
+            tally.others.append(part.decode(errors="replace"))
+        self._holder.arrived += 1
 
     def _unread(self) -> None:
         assert self._handle is not None
@@ -181,6 +255,7 @@ class _Stream:
 
     def _ended(self) -> None:
         self._holder.ended += 1
+        self._holder.tally.others.append("(end of a stream)")
         self.close()
 
     def close(self) -> None:
@@ -192,20 +267,32 @@ class _Stream:
 
     def received(self) -> Received:
         """What came, parsed."""
-        head, messages, others = 0, [], []
-        for event in parse(self._parts, self._arrivals):
-            if event.name == "message":
-                data = event.data
-                number = int(data["client_msg_id"])
-                arrival = Arrival(number, _n(event.id), data["conversation_id"], data["seq"], event.arrived_at)
-                messages.append(arrival)
-            elif event.name == "hello":
-                head = _n(event.id)
-            elif event.name != "ping":
-                others.append(event.name)
+        read = _read_ours if self._holder.plan.dialect.ours else _read_other
+        received = read(user_name(self._user), self._parts, self._arrivals)
         if self._handle is None:
-            others.append("(end of the stream)")
-        return Received(user_name(self._user), head, messages, others)
+            received.others.append("(end of the stream)")
+        return received
+
+
+def _read_ours(user: str, parts: list[bytes], arrivals: list[int]) -> Received:
+    received = Received(user, 0, [])
+    for event in parse(parts, arrivals):
+        if event.name == "message":
+            data = event.data
+            number = int(data["client_msg_id"])
+            arrival = Arrival(number, _n(event.id), data["conversation_id"], data["seq"], event.arrived_at)
+            received.messages.append(arrival)
+        elif event.name == "hello":
+            received.head = _n(event.id)
+        elif event.name != "ping":
+            received.others.append(event.name)
+    return received
+
+
+def _read_other(user: str, parts: list[bytes], arrivals: list[int]) -> Received:
+    """Of a server that numbers nothing: each is the next one."""
+    found = enumerate(find_numbers(parts, arrivals), 1)
+    return Received(user, 0, [Arrival(number, n, "", n, at) for n, (number, at) in found])
 
 
 def _n(event_id: str) -> int:

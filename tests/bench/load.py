@@ -1,0 +1,281 @@
+"""One server under load: users who are all online send each other direct messages."""
+
+import time
+from dataclasses import dataclass, field
+
+from . import processes, senders, streams
+from .deliveries import Latency, Series, Verdict, compare, judge, series
+from .generator import Crew
+from .processes import Memory
+from .progress import Progress
+from .saturation import Sample, Shares, sample, saturation, shares
+from .senders import TAKEN, Count, Send, Sender, SendPlan
+from .server import Subject
+from .streams import Checking, Received, StreamHolder, StreamPlan, Tally, open_streams
+
+ANSWER_SECONDS = 30.0
+QUIET_SECONDS = 1.0
+COLLECT_SECONDS = 300.0
+SETTLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is done to a server."""
+
+    streams: int
+    """Users who are online with a stream each."""
+    readers: int
+    """Client processes that hold the streams."""
+    senders: int
+    """Client processes that send."""
+    connections: int
+    """Connections that send, in all."""
+    depth: int
+    """Requests under way on each of them."""
+    text_bytes: int
+    warm_up: float
+    """Seconds before the measurement."""
+    seconds: float
+    rate: float = 0.0
+    """Messages a second; 0: as many as will go, in a closed loop."""
+    rest: float = 0.0
+    """Seconds between a client's looks at its sockets."""
+    checking: Checking = Checking.EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """CPU seconds that each part used during the measurement."""
+
+    workers: float
+    redis: float
+    generator: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFigures:
+    """What came of it."""
+
+    server: str
+    workers: int
+    streams: int
+    connections: int
+    depth: int
+    rate: float
+    """Messages a second that were asked for; 0: as many as will go."""
+    checking: Checking
+    opened_a_second: float
+    memory_before: Memory
+    """Of all workers, in bytes, when no stream was open."""
+    memory_open: Memory
+    """The same when all were."""
+    seconds: float
+    """How long was measured."""
+    acknowledged: int
+    """Messages acknowledged in that time."""
+    delivered: int
+    """Messages that came on a stream in that time; each counts once on the sender's, once on the recipient's."""
+    all_acknowledged: int
+    """Messages acknowledged in all, the warm-up's included: these are checked."""
+    late: int
+    """Messages that were due at the end of the measurement and not yet sent."""
+    to_answer: Latency
+    """From POST to its answer."""
+    to_arrival: Latency
+    """From POST to the arrival at the recipient's stream (when counting: at both streams)."""
+    series: list[Series]
+    """The same for each second."""
+    cpu: Cpu
+    shares: Shares
+    verdict: Verdict
+    saturation: str
+    """What it was that did all it could."""
+    complaints: list[str] = field(default_factory=list)
+    """Lines of the server's log that are warnings or worse."""
+
+    @property
+    def acknowledged_a_second(self) -> float:
+        return self.acknowledged / self.seconds
+
+    @property
+    def delivered_a_second(self) -> float:
+        return self.delivered / self.seconds
+
+    @property
+    def microseconds_each(self) -> Cpu:
+        """CPU microseconds for each delivered message."""
+        each = 1e6 / max(1, self.delivered)
+        return Cpu(self.cpu.workers * each, self.cpu.redis * each, self.cpu.generator * each)
+
+    @property
+    def server_microseconds_each(self) -> float:
+        """CPU microseconds for each delivered message: all processes of the server and its Redis together."""
+        each = self.microseconds_each
+        return each.workers + each.redis
+
+    @property
+    def bytes_each(self) -> float:
+        """Bytes of the workers' memory (PSS) for each stream."""
+        return (self.memory_open.pss - self.memory_before.pss) / self.streams
+
+
+def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures:
+    """Open the streams, send, and check every message.
+
+    Raises:
+        BenchError: streams cannot be opened, or a client or the server ended.
+    """
+    name = f"{server.name} at {load.rate:g} a second" if load.rate else server.name
+    # A channel of other servers is shared by the two who talk.
+    dialect = server.dialect()
+    dialect = dialect if dialect.ours else server.dialect(2)
+    reader_plan = StreamPlan(server.address, dialect, load.checking, load.rest)
+    with (
+        Crew(StreamHolder, [reader_plan] * load.readers) as readers,
+        Crew(Sender, _send_plans(server, load)) as sending,
+    ):
+        sending.tell("connect")
+        sending.gather(ANSWER_SECONDS)
+        before = processes.memory(server.workers)
+        began = time.monotonic()
+        open_streams(
+            readers,
+            load.readers,
+            load.streams,
+            tick=lambda: progress.show(f"{name}: {readers.gauge(streams.OPENED):,} of {load.streams:,} users online"),
+        )
+        took = time.monotonic() - began
+        progress.wait(SETTLE_SECONDS, lambda left: f"{name}: settling")
+        memory = processes.memory(server.workers)
+        clients = [*readers.pids, *sending.pids]
+        everybody = [*server.workers, *server.redis, *clients]
+
+        def shown(left: float) -> str:
+            return f"{name}: {sending.gauge(senders.ACKNOWLEDGED):,} acknowledged, {left:.0f} s to go"
+
+        sending.tell("start")
+        progress.wait(load.warm_up, shown)
+        first = sample(everybody)
+        progress.wait(load.seconds, shown)
+        last = sample(everybody)
+        late = sending.gauge(senders.LATE)
+        sending.tell("stop")
+        _wait_until_quiet(name, readers, sending, progress)
+        progress.show(f"{name}: checking every message")
+        sending.tell("collect")
+        sent = sending.gather(COLLECT_SECONDS)
+        readers.tell("collect")
+        came = readers.gather(COLLECT_SECONDS)
+        parts = {"workers": server.workers, "redis": server.redis, "generator": clients}
+    digest = (
+        _counted(sent, came, first, last) if load.checking is Checking.COUNTING else _exact(sent, came, first, last)
+    )
+    used = shares(first, last, parts)
+    return LoadFigures(
+        server=server.name,
+        workers=len(parts["workers"]),
+        streams=load.streams,
+        connections=load.connections,
+        depth=load.depth,
+        rate=load.rate,
+        checking=load.checking,
+        opened_a_second=load.streams / took,
+        memory_before=before,
+        memory_open=memory,
+        seconds=(last.at - first.at) / 1e9,
+        acknowledged=digest.acknowledged,
+        delivered=digest.delivered,
+        all_acknowledged=digest.all_acknowledged,
+        late=late,
+        to_answer=Latency.of(digest.answers),
+        to_arrival=Latency.of(latency for _, latency in digest.arrivals),
+        series=series(digest.arrivals, first.at),
+        cpu=Cpu(**{name: last.of(pids) - first.of(pids) for name, pids in parts.items()}),
+        shares=used,
+        verdict=digest.verdict,
+        saturation=saturation(used),
+        complaints=server.complaints,
+    )
+
+
+def _send_plans(server: Subject, load: Load) -> list[SendPlan]:
+    dialect = server.dialect()
+    edges = [load.connections * process // load.senders for process in range(load.senders + 1)]
+    return [
+        SendPlan(
+            server.address,
+            dialect if dialect.ours else server.dialect(2),
+            users=load.streams,
+            process=process,
+            processes=load.senders,
+            connections=edges[process + 1] - edges[process],
+            depth=load.depth,
+            text_bytes=load.text_bytes,
+            rate=load.rate / load.senders,
+            rest=load.rest,
+            keep=load.checking is not Checking.COUNTING,
+        )
+        for process in range(load.senders)
+    ]
+
+
+def _wait_until_quiet(name: str, readers: Crew, sending: Crew, progress: Progress) -> None:
+    """Until every send has its answer and nothing has come on a stream for a second; bounded."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    arrived, since = -1, time.monotonic()
+    while time.monotonic() < deadline and time.monotonic() - since < QUIET_SECONDS:
+        readers.check()
+        sending.check()
+        now = readers.gauge(streams.ARRIVED)
+        if now != arrived or sending.gauge(senders.WAITING):
+            arrived, since = now, time.monotonic()
+        progress.show(f"{name}: waiting for the last deliveries")
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class _Digest:
+    """What clients brought back. Of the time of the measurement, but for `all_acknowledged` and the verdict."""
+
+    acknowledged: int
+    delivered: int
+    all_acknowledged: int
+    answers: list[int]
+    """Nanoseconds until each answer."""
+    arrivals: list[tuple[int, int]]
+    """When each message was sent, and the nanoseconds until it came."""
+    verdict: Verdict
+
+
+def _exact(sent: list[list[Send]], came: list[list[Received]], first: Sample, last: Sample) -> _Digest:
+    sends = [send for some in sent for send in some]
+    received = [one for some in came for one in some]
+    taken = [send for send in sends if send.status in TAKEN]
+    measured = {send.number: send for send in taken if first.at <= send.sent_at < last.at}
+    return _Digest(
+        acknowledged=sum(first.at <= send.answered_at < last.at for send in taken),
+        delivered=sum(first.at <= arrival.at < last.at for stream in received for arrival in stream.messages),
+        all_acknowledged=len(taken),
+        answers=[send.answered_at - send.sent_at for send in measured.values()],
+        arrivals=[
+            (send.sent_at, arrival.at - send.sent_at)
+            for stream in received
+            for arrival in stream.messages
+            if (send := measured.get(arrival.number)) is not None and send.recipient == stream.user
+        ],
+        verdict=judge(sends, received),
+    )
+
+
+def _counted(sent: list[Count], came: list[Tally], first: Sample, last: Sample) -> _Digest:
+    answers = [pair for count in sent for pair in zip(count.answers[::2], count.answers[1::2], strict=True)]
+    arrivals = [pair for tally in came for pair in zip(tally.arrivals[::2], tally.arrivals[1::2], strict=True)]
+    return _Digest(
+        acknowledged=sum(first.at <= at + took < last.at for at, took in answers),
+        delivered=sum(first.at <= at < last.at for at, _ in arrivals),
+        all_acknowledged=len(answers),
+        answers=[took for at, took in answers if first.at <= at < last.at],
+        arrivals=[(at - took, took) for at, took in arrivals if first.at <= at - took < last.at],
+        verdict=compare(sent, came),
+    )

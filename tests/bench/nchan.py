@@ -1,0 +1,101 @@
+"""nchan in nginx, with a Redis of its own that writes every change to the disk, as ssechat's does.
+
+Subscribers are EventSource streams; a message is published by POST to a channel, and answered when Redis has
+it. Debian: nginx, libnginx-mod-nchan, redis-server.
+"""
+
+import os
+from pathlib import Path
+
+from .dialects import Dialect
+from .errors import BenchError
+from .programs import Program, free_port
+from .server import Subject
+
+MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+PROGRAMS = ("nginx", "redis-server")
+INSTALL = "apt-get install nginx libnginx-mod-nchan redis-server"
+
+CONFIGURATION = """
+load_module {module};
+daemon off;
+{user}
+worker_processes {workers};
+worker_rlimit_nofile {descriptors};
+pid nginx.pid;
+error_log stderr warn;
+events {{ worker_connections {connections}; }}
+http {{
+  access_log off;
+  client_body_temp_path temporary-body; proxy_temp_path temporary-proxy; fastcgi_temp_path temporary-fastcgi;
+  uwsgi_temp_path temporary-uwsgi; scgi_temp_path temporary-scgi;
+  keepalive_timeout 90;
+  keepalive_requests 1000000000;
+  nchan_shared_memory_size 1g;
+  upstream redis {{ nchan_redis_server redis://127.0.0.1:{redis}; }}
+  server {{
+    listen 127.0.0.1:{port} reuseport backlog=4096;
+    location = /publish {{
+      nchan_publisher;
+      nchan_channel_id $arg_id;
+      nchan_redis_pass redis;
+      nchan_message_buffer_length 1000;
+      nchan_message_timeout 1h;
+    }}
+    location = /subscribe {{
+      nchan_subscriber eventsource;
+      nchan_channel_id $arg_id;
+      nchan_redis_pass redis;
+      nchan_eventsource_ping_interval 15;
+    }}
+  }}
+}}
+"""
+
+
+class Nchan(Subject):
+    """nginx with nchan, and its Redis."""
+
+    def __init__(self, name: str, workers: int) -> None:
+        super().__init__("nchan")
+        self._workers = workers
+
+    def start(self) -> None:
+        if not MODULE.exists():
+            raise BenchError(f"nchan is not installed: {INSTALL}")
+        redis, port = free_port(), free_port()
+        data = self.folder / "redis"
+        data.mkdir()
+        durable = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
+        arguments = ("redis-server", "--bind", "127.0.0.1", "--port", str(redis), "--dir", str(data), *durable)
+        self.programs.append(Program("redis-server", self.folder, arguments))
+        self.programs[0].wait_answering(("127.0.0.1", redis))
+        descriptors = 19_900
+        configuration = self.folder / "nginx.conf"
+        configuration.write_text(
+            CONFIGURATION.format(
+                module=MODULE,
+                # Its workers would be an ordinary user's, and the folder is ours alone.
+                user="user root;" if os.geteuid() == 0 else "",
+                workers=self._workers,
+                descriptors=descriptors,
+                connections=descriptors - 100,
+                redis=redis,
+                port=port,
+            )
+        )
+        command = ("nginx", "-p", str(self.folder), "-c", str(configuration), "-e", "stderr")
+        self.programs.append(Program("nginx", self.folder, command))
+        self.address = ("127.0.0.1", port)
+        self.programs[1].wait_answering(self.address)
+
+    def dialect(self, group: int = 1) -> Dialect:
+        return Dialect("/subscribe?id={channel}", group=group, greeting=b": hi", send_path="/publish?id={channel}")
+
+    @property
+    def workers(self) -> list[int]:
+        return self.programs[1].family
+
+    @property
+    def redis(self) -> list[int]:
+        return self.programs[0].family

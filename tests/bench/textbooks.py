@@ -1,0 +1,81 @@
+"""Servers of other kinds, as their textbooks write them: `python -m tests.bench.textbooks NAME`.
+
+Each is a small ASGI app under uvicorn (uvloop, httptools), in one process, on a free port of 127.0.0.1, and
+greets each stream with `hello`. Needs sse-starlette, and for the WebSocket the package `websockets`.
+"""
+
+import argparse
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+import uvicorn
+from sse_starlette.sse import EventSourceResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+PATH = "/stream"
+HELLO = json.dumps({"event": "hello"})
+
+
+def sse_starlette() -> Starlette:
+    """Each stream is an EventSourceResponse around a generator that waits at a queue."""
+    queues: set[asyncio.Queue[str]] = set()
+
+    async def events() -> AsyncIterator[dict[str, str]]:
+        queue: asyncio.Queue[str] = asyncio.Queue(100)
+        queues.add(queue)
+        try:
+            yield {"event": "hello", "data": HELLO}
+            while True:
+                yield {"event": "message", "data": await queue.get()}
+        finally:
+            queues.discard(queue)
+
+    async def stream(_: Request) -> Response:
+        return EventSourceResponse(events())
+
+    return Starlette(routes=[Route(PATH, stream)])
+
+
+def websocket() -> Starlette:
+    """Each stream is a WebSocket whose handler waits for what the client says."""
+    sockets: set[WebSocket] = set()
+
+    async def stream(connection: WebSocket) -> None:
+        await connection.accept()
+        sockets.add(connection)
+        try:
+            await connection.send_text(HELLO)
+            while True:
+                await connection.receive_text()
+        except WebSocketDisconnect:
+            pass
+        finally:
+            sockets.discard(connection)
+
+    return Starlette(routes=[WebSocketRoute(PATH, stream)])
+
+
+TEXTBOOKS: Mapping[str, Callable[[], Starlette]] = {"sse-starlette": sse_starlette, "websocket": websocket}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.textbooks", description=__doc__)
+    parser.add_argument("name", choices=TEXTBOOKS)
+    app = TEXTBOOKS[parser.parse_args(arguments).name]()
+    listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    host, port = listening.getsockname()
+    config = uvicorn.Config(app, loop="uvloop", http="httptools", log_level="warning", backlog=4096)
+    # Connections wait in the queue until the server accepts them.
+    print(f"ready: http://{host}:{port}", flush=True)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()
