@@ -196,9 +196,10 @@ async def test_only_members_of_a_conversation_that_can_be_may_use_it(worker: Wor
     with pytest.raises(NotFound, match="no user 'bob'"):
         await worker.chat.members(ALICE, DM)
     with pytest.raises(NotFound, match="no user"):
-        await worker.chat.conversation_with(ALICE, "bob")
+        await worker.chat.send_to(ALICE, "bob", "hi", "k")
     with pytest.raises(NotFound, match="no user"):
-        await worker.chat.conversation_with(ALICE, "no:name")
+        await worker.chat.send_to(ALICE, "no:name", "hi", "k")
     await worker.users.ensure(BOB)
     assert await worker.chat.members(ALICE, DM) == (ALICE, BOB)
-    assert await worker.chat.conversation_with(ALICE, "bob") == DM
+    message, _ = await worker.chat.send_to(ALICE, "bob", "hi", "k")
+    assert json.loads(message)["conversation_id"] == DM

@@ -1,9 +1,11 @@
 """The rules of chat: who may say what to whom. No HTTP and no Redis commands."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from ssechat.conversations import Conversations, Entry, Summary
 from ssechat.errors import Forbidden, NotFound
@@ -41,16 +43,6 @@ class Chat:
         self._sends = sends
         self._users = users
 
-    async def conversation_with(self, user: UserId, other: str) -> ConversationId:
-        """The direct conversation of these two.
-
-        Raises:
-            NotFound: `unknown_user`.
-        """
-        if not is_user_id(other) or not await self._users.exists(UserId(other)):
-            raise NotFound("unknown_user", f"There is no user {other!r}.")
-        return direct_conversation(user, UserId(other))
-
     async def members(self, user: UserId, conversation: str) -> Sequence[UserId]:
         """The members of a conversation that this user is in.
 
@@ -68,14 +60,34 @@ class Chat:
             raise NotFound("unknown_conversation", f"There is no user {other!r} to have it with.")
         return (user,) if other == user else both
 
-    async def send(self, sender: UserId, conversation_id: str, text: str, client_msg_id: str) -> tuple[bytes, bool]:
+    async def send_to(self, sender: UserId, other: str, text: str, client_msg_id: str) -> tuple[bytes, bool]:
+        """Sends a direct message; returns as `send` does.
+
+        Raises:
+            NotFound: `unknown_user`.
+        """
+        if not is_user_id(other) or not await self._users.exists(UserId(other)):
+            raise NotFound("unknown_user", f"There is no user {other!r}.")
+        recipient = UserId(other)
+        members = (sender,) if recipient == sender else (sender, recipient)
+        return await self._send(sender, direct_conversation(sender, recipient), members, text, client_msg_id)
+
+    async def send(self, sender: UserId, conversation: str, text: str, client_msg_id: str) -> tuple[bytes, bool]:
         """Appends the message and delivers it to every member.
 
         Returns the message (JSON) and whether it is new; a repeat gives the message as it stands.
+
+        Raises:
+            NotFound, Forbidden: as `members` does.
+            Conflict: `idempotency_conflict`.
         """
-        members = await self.members(sender, conversation_id)
-        conversation = ConversationId(conversation_id)
-        digest = hashlib.blake2b(f"{conversation_id}\n{text}".encode(), digest_size=16).digest()
+        members = await self.members(sender, conversation)
+        return await self._send(sender, ConversationId(conversation), members, text, client_msg_id)
+
+    async def _send(
+        self, sender: UserId, conversation: ConversationId, members: Sequence[UserId], text: str, client_msg_id: str
+    ) -> tuple[bytes, bool]:
+        digest = hashlib.blake2b(f"{conversation}\n{text}".encode(), digest_size=16).digest()
         sent = await self._sends.send(Draft(conversation, sender, client_msg_id, text, digest, _now()), members)
         if sent.entry is not None and sent.lacking:
             await self._repair_all(sent.entry, sent.lacking)
@@ -163,4 +175,11 @@ def _number(entry: str) -> int:
 
 def _now() -> str:
     """RFC 3339, UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    milliseconds = time.time_ns() // 1_000_000
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(timestamp: int) -> str:
+    """A second, once for all messages that are sent in it."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")

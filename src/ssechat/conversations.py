@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ssechat import frames
 from ssechat.ids import NOTHING, ConversationId, entry_number
@@ -14,8 +15,7 @@ MARK_PAUSE = 0.02
 """Seconds over which notes of what has been delivered are gathered: late ones cost a repeat, not a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that happened in a conversation, and the event (`kind`, JSON `data`) that tells its members."""
 
     conversation: ConversationId

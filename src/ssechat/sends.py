@@ -6,8 +6,8 @@ deliver (an inbox that lacks an older entry) is told to the caller, who repairs 
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from pydantic_core import to_json
 
@@ -25,8 +25,7 @@ REMEMBERED = 3 * WEEK
 """Seconds that a week's record of client_msg_ids is kept: it is asked for until the end of the next week."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A message before it has its place in the conversation."""
 
     conversation: ConversationId
@@ -37,8 +36,7 @@ class Draft:
     created_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """A message as it stands now."""
 
     message: bytes

@@ -7,7 +7,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -71,7 +70,7 @@ def ack_before_deliver() -> None:
             task = asyncio.get_running_loop().create_task(work(sent.entry))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-        return replace(sent, undelivered=False)
+        return sent._replace(undelivered=False)
 
     def note(self: Chat, *parts: Any) -> None:
         construct(self, *parts)

@@ -58,10 +58,9 @@ class Messages:
         message = parse(NewMessage, body)
         client_msg_id = _client_msg_id(message, header(scope, b"idempotency-key"))
         if message.to is not None:
-            conversation: str = await self._chat.conversation_with(sender, message.to)
+            sent, is_new = await self._chat.send_to(sender, message.to, message.text, client_msg_id)
         else:
-            conversation = message.conversation_id or ""
-        sent, is_new = await self._chat.send(sender, conversation, message.text, client_msg_id)
+            sent, is_new = await self._chat.send(sender, message.conversation_id or "", message.text, client_msg_id)
         return Answer(201 if is_new else 200, sent)
 
 

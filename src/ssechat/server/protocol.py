@@ -7,6 +7,7 @@ directly is said in direct.py.
 """
 
 import asyncio
+from itertools import chain
 from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
@@ -219,10 +220,8 @@ class ChatProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         lines = [STATUS_LINE[answer.status]]
-        for name, value in self.server_state.default_headers:
-            lines += (name, b": ", value, b"\r\n")
-        for name, value in answer.headers:
-            lines += (name, b": ", value, b"\r\n")
+        for name, value in chain(self.server_state.default_headers, answer.headers):
+            lines.append(b"%b: %b\r\n" % (name, value))
         if not request.keep_alive:
             lines.append(b"connection: close\r\n")
         lines.append(b"content-length: %d\r\n\r\n" % len(answer.body))
