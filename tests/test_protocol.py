@@ -91,8 +91,9 @@ class App:
         self.scopes.append((scope["http_version"], hand_over is not None))
         if scope["path"] == "/events":
             headers = [(b"content-type", b"text/event-stream")]
+            hand_over.prepare()
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            self.sink = hand_over(self.stream, 4096)
+            self.sink = hand_over.take(self.stream, 4096)
         else:
             headers = [(b"content-length", b"5")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -256,6 +257,13 @@ async def test_ordinary_requests_keep_their_connection() -> None:
         assert (await connection.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")).count(b"plain") == count
     assert not connection.transport.closed
     assert connection.state.connections == {connection.protocol}
+
+
+async def test_an_ordinary_request_of_http_1_0_is_answered() -> None:
+    connection = Connection()
+    answer = await connection.request(b"GET / HTTP/1.0\r\n\r\n")
+    assert answer == b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nplain"
+    assert connection.transport.closed
 
 
 async def test_requests_in_one_packet_are_answered_in_order() -> None:

@@ -7,6 +7,7 @@ server, and for HTTP/1.0, sse-starlette carries the stream, at five tasks apiece
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
 
 import anyio
 from starlette.types import Receive, Scope, Send
@@ -17,9 +18,17 @@ from ssechat.stream import Sink, Stream
 from ssechat.tokens import Identity
 
 HANDOVER = "ssechat.handover"
-"""ASGI extension: a function that gives a stream the connection once the response has started."""
+"""ASGI extension: a `Handover`."""
 
-Handover = Callable[[Stream, int], Sink | None]
+
+class Handover(NamedTuple):
+    """How a server gives a stream its connection."""
+
+    prepare: Callable[[], None]
+    """To be called before the response starts: it will be a stream."""
+    take: Callable[[Stream, int], Sink | None]
+    """To be called once it has: gives the connection to the stream, of which so many bytes may wait in it."""
+
 
 HEADERS = {
     "content-type": "text/event-stream",
@@ -43,9 +52,10 @@ class StreamResponse:
         if hand_over is None:
             await self._carry(stream, scope, receive, send)
             return
+        hand_over.prepare()
         headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        sink = hand_over(stream, self._buffer)
+        sink = hand_over.take(stream, self._buffer)
         if sink is not None:
             self._open(stream, sink)
 

@@ -16,7 +16,7 @@ from uvicorn.protocols.utils import is_ssl
 
 from ssechat import frames
 from ssechat.direct import Direct, Endpoint
-from ssechat.response import HANDOVER
+from ssechat.response import HANDOVER, Handover
 from ssechat.stream import Stream
 
 HEAD_LIMIT = 65536
@@ -152,9 +152,7 @@ class ChatProtocol(HttpToolsProtocol):
             self._take_directly(endpoint)
             return
         super().on_headers_complete()
-        self.scope["extensions"] = cast(Any, {HANDOVER: self.hand_over})
-        if self.scope["http_version"] == "1.0":
-            self.cycle.chunked_encoding = False  # which uvicorn would choose for want of a length
+        self.scope["extensions"] = cast(Any, {HANDOVER: Handover(self.prepare_stream, self.hand_over)})
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -233,6 +231,11 @@ class ChatProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     # Streams.
+
+    def prepare_stream(self) -> None:
+        """Has the response that is about to start go without chunks if its reader knows none."""
+        if self.cycle is not None and self.cycle.scope["http_version"] == "1.0":
+            self.cycle.chunked_encoding = False  # which uvicorn would choose for want of a length
 
     def hand_over(self, stream: Stream, buffer: int) -> StreamProtocol | None:
         """Gives the connection, whose response has started, to the stream for good.
