@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ssechat import frames
 from ssechat.auth import Auth
 from ssechat.errors import RedisUnavailable, TooMany
+from ssechat.fanout import FanOut
 from ssechat.ids import UserId, entry_number
 from ssechat.inbox import Inbox
 from ssechat.redis import keys
@@ -53,6 +54,7 @@ class Hub:
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
+        self._fan_out = FanOut(lambda channel: self._streams.get(channel, ()), self._run)
         self.subscriptions = Subscriptions(
             settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed
         )
@@ -135,18 +137,15 @@ class Hub:
     # What Redis says.
 
     def _on_message(self, channel: bytes, payload: bytes) -> None:
-        streams = self._streams.get(channel)
-        if streams is not None:
+        if channel in self._streams:
             head, _, data = payload.partition(b"\n")
             entry, before, kind = head.decode().split(" ")
             n = int(entry.partition("-")[0])
             if data:
                 chunk = frames.durable(entry, kind, data)
-                for stream in streams.copy():
-                    stream.offer(n, entry, before, chunk)
+                self._fan_out.tell(channel, lambda stream: stream.offer(n, entry, before, chunk))
             else:  # a wake-up for an event too large to be carried
-                for stream in streams.copy():
-                    stream.note(n)
+                self._fan_out.tell(channel, lambda stream: stream.note(n))
         elif channel == keys.CONTROL.encode():
             word, _, session = payload.decode().partition(" ")
             if word == "signed_out":
