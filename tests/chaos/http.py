@@ -41,6 +41,9 @@ class Connection:
         except (OSError, TimeoutError) as error:
             client.close()
             raise Lost(str(error)) from error
+        except asyncio.CancelledError:
+            client.close()  # a device that leaves while it connects
+            raise
 
     def close(self) -> None:
         """Drops it, without a word."""
