@@ -1,5 +1,6 @@
 """Fixtures that tests of several modules share."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """The event loop that the server runs on."""
     return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_leftovers() -> Iterator[None]:
+    """What a module leaves open fails that module, not whichever runs when the collector does."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

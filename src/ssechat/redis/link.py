@@ -252,7 +252,16 @@ class Redis:
 
     async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Reply]:
         """Sends commands together and waits for all replies; raises as `call` does."""
-        return await asyncio.gather(*[self.send(*command) for command in commands])
+        futures = [self.send(*command) for command in commands]
+        replies, errors = [], []
+        for future in futures:  # one after another: they come in order, and gather costs as much as a command
+            try:
+                replies.append(await future)
+            except RedisUnavailable as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return replies
 
     async def close(self) -> None:
         """Drops the connection; commands under way fail."""
