@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 
@@ -29,6 +30,23 @@ async def test_a_cancelled_caller_does_not_shift_the_replies_of_others(redis: Re
     cancelled.cancel()
     assert await after == b"yours"
     assert await client.call("ECHO", "next") == b"next"
+    await client.close()
+
+
+async def test_a_pipeline_whose_caller_was_cancelled_leaves_no_error_that_nobody_looks_at(
+    redis: RedisProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await connected(redis.url)
+    waiting = asyncio.create_task(client.pipeline([("PING",), ("PING",), ("PING",)]))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    assert client._link is not None
+    client._link.abort()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    del waiting
+    gc.collect()
+    assert [record.message for record in caplog.records if "never retrieved" in record.message] == []
     await client.close()
 
 

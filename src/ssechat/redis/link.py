@@ -254,11 +254,15 @@ class Redis:
         """Sends commands together and waits for all replies; raises as `call` does."""
         futures = [self.send(*command) for command in commands]
         replies, errors = [], []
-        for future in futures:  # one after another: they come in order, and gather costs as much as a command
-            try:
-                replies.append(await future)
-            except RedisUnavailable as error:
-                errors.append(error)
+        try:
+            for future in futures:  # one after another: they come in order, and gather costs as much as a command
+                try:
+                    replies.append(await future)
+                except RedisUnavailable as error:
+                    errors.append(error)
+        finally:
+            for future in futures:  # if the caller was cancelled
+                future.cancel()
         if errors:
             raise errors[0]
         return replies
