@@ -150,6 +150,8 @@ class Subscriptions:
         due = [channel for channel, at in islice(self._leaving.items(), MOST_CHANNELS) if at <= now]
         leaving = []
         for channel in due:
+            if channel in self._asked and channel not in self._acknowledged:
+                continue  # it can be left only when its acknowledgement, which is on its way, has come
             del self._leaving[channel]
             self._wanted.discard(channel)
             self._waiters.pop(channel, None)
