@@ -16,6 +16,7 @@ from ssechat.conversations import Entry
 from ssechat.errors import RedisUnavailable
 from ssechat.hub import Hub
 from ssechat.ids import UserId
+from ssechat.inbox import Page
 from ssechat.redis.batching import load_script
 from ssechat.server import supervisor
 from ssechat.settings import Settings
@@ -71,10 +72,20 @@ def ack_before_deliver() -> None:
     Chat._deliver = later  # type: ignore[method-assign]
 
 
+def silent_reset() -> None:
+    """A reader whose place is gone goes on from the head, and nobody tells it."""
+
+    def go_on(self: Stream, reason: str, page: Page) -> None:
+        self._stand_at(page.head)
+
+    Stream._reset = go_on  # type: ignore[method-assign]
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "no-gap-rule": no_gap_rule,
     "replay-before-subscribe": replay_before_subscribe,
     "ack-before-deliver": ack_before_deliver,
+    "silent-reset": silent_reset,
 }
 
 
