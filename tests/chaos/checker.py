@@ -176,8 +176,9 @@ def _claims(history: History) -> Iterator[tuple[Device, list[Send], dict[Key, fl
             got.setdefault(message_key(event), event.at)
         due = owed(history, device)
         for send in due:
-            if _key(send) not in got and (at := excuse(history, device, send)) is not None:
-                got[_key(send)] = at
+            at = excuse(history, device, send)
+            if at is not None:
+                got[_key(send)] = min(at, got.get(_key(send), at))
         yield device, due, got
 
 

@@ -42,6 +42,7 @@ class Options:
     mutation: str = ""
     newcomer_rounds: int = 8
     last_word_rounds: int = 2
+    settle_seconds: float = SETTLE_SECONDS
 
 
 @dataclass(slots=True)
@@ -134,7 +135,7 @@ class Conductor:
         if self._history.losses:
             # What is left after a loss of data is what somebody gets who asks for all only now.
             readers = readers + await self._join(people, restless=False, numbers=(2,))
-        if await self._level(readers, SETTLE_SECONDS):
+        if await self._level(readers, self._options.settle_seconds):
             self.result.level_after = self._now() - last
 
     async def _newcomers(self, round_: int) -> bool:
@@ -149,7 +150,7 @@ class Conductor:
         people = [f"l{round_}.{number}" for number in range(LAST_WORDS)]
         readers = await self._join(people, restless=False)
         await self._send_round(people, f"l{round_}", spread=0.0, kill=True)
-        return await self._level(readers, SETTLE_SECONDS)
+        return await self._level(readers, self._options.settle_seconds)
 
     async def _send_round(self, people: list[str], name: str, spread: float, kill: bool = False) -> None:
         """Everybody writes to the next one, once."""
@@ -225,7 +226,7 @@ class Conductor:
 
     async def _finish(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
         """Waits until everything is acknowledged; what is not by the limit never will be."""
-        _, pending = await asyncio.wait(tasks, timeout=SETTLE_SECONDS)
+        _, pending = await asyncio.wait(tasks, timeout=self._options.settle_seconds)
         for task in pending:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=bool(pending))
