@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -187,34 +186,3 @@ async def test_scripts_that_are_flushed_all_the_time_are_no_trouble(worker: Work
             client.script_flush()
             await worker.say(f"m{i}")
     await check_all_arrived(worker, sink, [f"m{i}" for i in range(20)])
-
-
-async def test_a_redis_that_goes_back_to_an_older_snapshot_makes_a_reset_and_goes_on(
-    redis: RedisProcess, tmp_path: Path
-) -> None:
-    process = RedisProcess(redis.release)
-    try:
-        async with a_worker(process.url) as worker:
-            await worker.say("kept")
-            with process.client() as client:
-                client.save()
-            shutil.copy(process.folder / "dump.rdb", tmp_path)
-            await worker.say("lost with the snapshot")
-            sink = await opened(worker, "bob")
-            process.kill()
-            await until(lambda: not worker.redis.connected)
-            shutil.copy(tmp_path / "dump.rdb", process.folder)
-            process.start()
-            assert await worker.redis.wait_connected(5)
-            await until(lambda: b"{u:bob}:live" in worker.hub._unaudited)
-            await worker.hub.sweep()
-            await until(lambda: "reset" in sink.names())
-            assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
-            await worker.say("after")
-            await until(lambda: texts(sink)[-1] == "after")
-            # Who comes back with an id of the lost history is told so, too.
-            late = worker.open_stream("bob", "2-123")[1]
-            await until(lambda: "reset" in late.names() or "message" in late.names())
-            assert late.names()[:2] == ["hello", "reset"]
-    finally:
-        process.close()
