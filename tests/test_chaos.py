@@ -6,7 +6,7 @@ import pytest
 
 from chaos.checker import KINDS, check
 from chaos.faults import KINDS as FAULTS
-from chaos.faults import plan
+from chaos.faults import LOSSY, plan
 from chaos.history import CONNECT, LOST, READS_AGAIN, STUCK, Attempt, Device, Event, History, Injected, Send
 from chaos.mutant import MUTATIONS
 from chaos.report import figures, text
@@ -171,7 +171,7 @@ def test_a_message_that_nobody_sent_is_invented(other: dict[str, str]) -> None:
     assert "invented" in kinds(told)
 
 
-def test_a_reset_is_never_explained() -> None:
+def test_a_reset_that_no_loss_of_data_explains_is_found() -> None:
     told = history()
     told.devices[0].events.append(Event(4.0, "reset", "3-30", {"reason": "lost"}))
     assert kinds(told) == {"reset"}
@@ -241,9 +241,35 @@ def test_a_real_server_keeps_the_promise_under_faults() -> None:
     assert sum(shown["faults"].values()) >= 3
 
 
+@pytest.mark.parametrize("kind", LOSSY)
+def test_a_real_server_that_loses_data_by_design_says_so_to_all_who_had_seen_it(kind: str) -> None:
+    options = Options(seed=10, seconds=4, writers=4, people=3, faults=(kind,), last_word_rounds=0, newcomer_rounds=0)
+    result = asyncio.run(run(options))
+    assert result.violations == [], text(result)
+    assert not result.tracebacks, text(result)
+    shown = figures(result)
+    assert shown["losses_of_data"] >= 1
+    assert shown["lost_by_design"]["told"] > 0, "nothing was lost"
+    assert "lost data" in text(result)
+
+
+def test_a_server_that_loses_data_and_does_not_say_so_is_found_out() -> None:
+    options = Options(
+        seed=10, seconds=4, writers=4, people=3, faults=("snapshot",), mutation="silent-reset", last_word_rounds=0,
+        newcomer_rounds=0, settle_seconds=4,
+    )  # fmt: skip
+    assert "lost" in {violation.kind for violation in asyncio.run(run(options)).violations}
+
+
 def test_a_server_that_delivers_without_the_gap_rule_is_found_out() -> None:
     assert "no-gap-rule" in MUTATIONS
     options = Options(seed=1, seconds=2, writers=6, people=2, faults=(), mutation="no-gap-rule", newcomer_rounds=0)
     result = asyncio.run(run(replace(options, last_word_rounds=0)))
     assert result.violations
     assert "The shortest story" in text(result)
+
+
+def test_a_send_in_two_steps_keeps_the_promise_by_the_gap_rule() -> None:
+    options = Options(seed=1, seconds=2, writers=6, people=2, faults=("kill-worker",), mutation="two-steps")
+    result = asyncio.run(run(options))
+    assert not result.violations, text(result)

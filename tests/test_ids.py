@@ -52,3 +52,9 @@ def test_a_direct_conversations_members_follow_from_its_id() -> None:
 @pytest.mark.parametrize("text", ["dm:bob:alice", "dm:alice", "dm:alice:", "dm::bob", "g:1", "", "dm:a:b:c", "DM:a:b"])
 def test_any_other_id_is_of_no_direct_conversation(text: str) -> None:
     assert ids.direct_members(text) is None
+
+
+def test_several_tags_at_once_are_all_different_and_never_too_long() -> None:
+    tags = ids.new_tags(50)
+    assert len(set(tags)) == 50
+    assert all(ids.entry_number(f"1-{tag}") == 1 for tag in tags)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import hypothesis.strategies as st
@@ -17,86 +16,14 @@ from hypothesis.stateful import (
 
 from models import profile
 from parts import FOR_EVER, FakeClock, FakeSink
-from ssechat import frames
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId, entry_number
-from ssechat.inbox import START, Inbox, Page
+from ssechat.inbox import Inbox
 from ssechat.stream import Stream
 from ssechat.tokens import Identity
+from stepped import SteppedInbox, chunk
 
 Result = TypeVar("Result")
-
-
-@dataclass
-class Reading:
-    """A page that was asked for: three commands that Redis runs one by one, and their reply on its way."""
-
-    cursor: str
-    count: int
-    reply: "asyncio.Future[Page | None]"
-    head: str = ""
-    birth: str = ""
-    oldest: str | None = None
-    page: Page | None = None
-
-
-@dataclass
-class SteppedInbox:
-    """An inbox in memory; Redis runs a command of a reading, or its reply arrives, when a rule says so."""
-
-    birth: str = "0-7"
-    entries: list[str] = field(default_factory=list)
-    trimmed: int = 0
-    tag: int = 10
-    before: dict[str, str] = field(default_factory=dict)
-    """Each id that there ever was → the id before it. Tags make this one line of history for each."""
-    readings: list[Reading] = field(default_factory=list)
-
-    @property
-    def newest(self) -> str:
-        return self.entries[-1] if self.entries else self.birth
-
-    def append(self) -> None:
-        self.tag += 1
-        entry = f"{(entry_number(self.newest) or 0) + 1}-{self.tag}"
-        self.before[entry] = self.newest
-        self.entries.append(entry)
-
-    async def head(self, user: UserId) -> str:
-        return self.newest
-
-    async def read(self, user: UserId, cursor: str, count: int) -> Page:
-        reading = Reading(cursor, count, asyncio.get_running_loop().create_future())
-        self.readings.append(reading)
-        page = await reading.reply
-        if page is None:
-            raise RedisUnavailable("away")
-        return page
-
-    def run_command(self, reading: Reading) -> None:
-        kept = self.entries[self.trimmed :]
-        if not reading.head:
-            reading.head, reading.birth = self.newest, self.birth
-        elif reading.oldest is None:
-            reading.oldest = kept[0] if kept else reading.head
-        else:
-            reading.page = self.page(reading, kept)
-
-    def page(self, reading: Reading, kept: list[str]) -> Page:
-        # As Inbox.read judges it: the cursor itself must be there, or it is where the inbox was born.
-        cursor, oldest = reading.cursor, reading.oldest or ""
-        if cursor in kept:
-            after = kept[kept.index(cursor) + 1 :]
-        elif cursor == START or (cursor == reading.birth and (entry_number(oldest) or 0) <= 1):
-            after = [one for one in kept if cursor == START or (entry_number(one) or 0) > 0]
-        else:
-            return Page(False, reading.head, oldest, ())
-        events = [(entry_number(one) or 0, one, chunk(one)) for one in after[: reading.count]]
-        return Page(True, reading.head, oldest, events)
-
-
-def chunk(entry: str) -> bytes:
-    return frames.durable(entry, "message", b"{}")
 
 
 class SteppedOwner:

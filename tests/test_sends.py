@@ -110,6 +110,13 @@ async def test_a_message_is_in_every_members_inbox_when_its_sender_is_answered(w
     assert [len(await worker.events(user)) for user in (ALICE, BOB)] == [1, 1]
 
 
+async def test_no_two_inboxes_share_an_id(worker: Worker) -> None:
+    sent = await worker.sends.send(draft("hi"), (ALICE, BOB))
+    assert sent.entry is not None
+    [(_, alices, _)], [(_, bobs, _)] = [await worker.events(user) for user in (ALICE, BOB)]
+    assert len({alices, bobs, sent.entry.id}) == 3
+
+
 async def test_an_inbox_that_lacks_an_older_entry_does_not_take_a_newer_one(worker: Worker) -> None:
     first = await worker.sends.send(draft("one"), (ALICE,), to_all=False)
     second = await worker.sends.send(draft("two"), (ALICE, BOB))

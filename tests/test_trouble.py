@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +23,6 @@ async def until(condition: Callable[[], object], seconds: float = 8) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
-
-
-def hears_all(worker: Worker) -> bool:
-    """Whether Redis has acknowledged every channel, on the connection that there is now."""
-    subscriptions = worker.hub.subscriptions
-    return subscriptions.connected and all(state.name == "HEARD" for state in subscriptions._channels.values())
 
 
 async def opened(worker: Worker, user: str, cursor: str | None = "0-0") -> FakeSink:
@@ -138,7 +131,7 @@ async def test_a_subscriber_that_redis_drops_again_and_again_catches_up(worker: 
             await worker.say(text)
             if text.endswith("0"):
                 client.client_kill_filter(_type="pubsub")
-    await until(lambda: hears_all(worker))
+    await until(lambda: worker.hub.subscriptions.all_heard)
     await check_all_arrived(worker, sink, expected)
 
 
@@ -169,7 +162,7 @@ async def test_a_redis_that_is_still_loading_is_waited_for(redis: RedisProcess) 
             await until(lambda: is_loading(process))
             assert not worker.redis.connected
             assert await say_until_taken(worker, "while it loads") > 10
-            await until(lambda: hears_all(worker))
+            await until(lambda: worker.hub.subscriptions.all_heard)
             await check_all_arrived(worker, sink, ["before", "while it loads"])
     finally:
         process.close()
@@ -193,34 +186,3 @@ async def test_scripts_that_are_flushed_all_the_time_are_no_trouble(worker: Work
             client.script_flush()
             await worker.say(f"m{i}")
     await check_all_arrived(worker, sink, [f"m{i}" for i in range(20)])
-
-
-async def test_a_redis_that_goes_back_to_an_older_snapshot_makes_a_reset_and_goes_on(
-    redis: RedisProcess, tmp_path: Path
-) -> None:
-    process = RedisProcess(redis.release)
-    try:
-        async with a_worker(process.url) as worker:
-            await worker.say("kept")
-            with process.client() as client:
-                client.save()
-            shutil.copy(process.folder / "dump.rdb", tmp_path)
-            await worker.say("lost with the snapshot")
-            sink = await opened(worker, "bob")
-            process.kill()
-            await until(lambda: not worker.redis.connected)
-            shutil.copy(tmp_path / "dump.rdb", process.folder)
-            process.start()
-            assert await worker.redis.wait_connected(5)
-            await until(lambda: b"{u:bob}:live" in worker.hub._unaudited)
-            await worker.hub.sweep()
-            await until(lambda: "reset" in sink.names())
-            assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
-            await worker.say("after")
-            await until(lambda: texts(sink)[-1] == "after")
-            # Who comes back with an id of the lost history is told so, too.
-            late = worker.open_stream("bob", "2-123")[1]
-            await until(lambda: "reset" in late.names() or "message" in late.names())
-            assert late.names()[:2] == ["hello", "reset"]
-    finally:
-        process.close()

@@ -10,6 +10,8 @@ ConversationId = NewType("ConversationId", str)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@|+~-]{0,127}\Z")
 _ENTRY = re.compile(r"(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,18})\Z")
 
+TAG_MASK = 2**63 - 1
+
 NOTHING = "0-0"
 """The entry before the first: what a log that has nothing yet was last at."""
 
@@ -17,6 +19,12 @@ NOTHING = "0-0"
 def new_tag() -> str:
     """63 random bits that tell an entry from the one that had its number in a lost history."""
     return str(secrets.randbits(63))
+
+
+def new_tags(count: int) -> list[str]:
+    """Several tags for the price of one question to the kernel."""
+    bits = secrets.randbits(63 * count)
+    return [str(bits >> 63 * at & TAG_MASK) for at in range(count)]
 
 
 def entry_number(entry: str) -> int | None:

@@ -7,10 +7,10 @@
 -- feed and the data where they are larger than a wake-up may be.
 
 -- Keys:      user, inbox, the user's conversations
--- Arguments: channel
-local MEMBER_KEYS, MEMBER_ARGUMENTS = 3, 1
+-- Arguments: channel, tag
+local MEMBER_KEYS, MEMBER_ARGUMENTS = 3, 2
 
--- `event` has: conversation, entry, before, tag, kind, reference, data, inbox_limit, wake_up_limit, and for a
+-- `event` has: conversation, entry, before, kind, reference, data, inbox_limit, wake_up_limit, and for a
 -- reset `replaces`, the last entry that the inbox must have. Returns 'ok', or the last entry that it has.
 local function deliver(k, a, event)
   local user, conversations = KEYS[k], KEYS[k + 2]
@@ -23,7 +23,7 @@ local function deliver(k, a, event)
   end
   local head = redis.call('HGET', user, 'head') or '0-0'
   local n = string.format('%.0f', tonumber(string.match(head, '^%d+')) + 1)
-  local id = n .. '-' .. event.tag
+  local id = n .. '-' .. ARGV[a + 1]
   -- First the write that can fail: an id that is not above the inbox's last one.
   redis.call('XADD', KEYS[k + 1], 'MAXLEN', '~', event.inbox_limit, id,
     'in', event.conversation, 'kind', event.kind, 'ref', event.reference)

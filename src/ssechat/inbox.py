@@ -85,10 +85,10 @@ class Inbox:
             keys.member(user),
             (
                 keys.live(user),
+                new_tag(),
                 entry.conversation,
                 entry.id,
                 entry.before,
-                new_tag(),
                 entry.kind,
                 entry.reference,
                 entry.data,

@@ -14,7 +14,7 @@ local function send(k, a)
   local seq, pos, entry, message = append(k, a, newest, head)
   local rest = a + APPEND_ARGUMENTS
   local event = {
-    conversation = ARGV[rest], entry = entry, before = head, tag = ARGV[a + 2], kind = 'message', reference = seq,
+    conversation = ARGV[rest], entry = entry, before = head, kind = 'message', reference = seq,
     data = message, inbox_limit = ARGV[rest + 1], wake_up_limit = tonumber(ARGV[rest + 2]),
   }
   local answer, delivered, trouble = {'sent', seq, entry, head}, ARGV[rest + 4] == '1', nil

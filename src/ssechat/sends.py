@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from ssechat import frames
 from ssechat.conversations import Entry, lags
 from ssechat.errors import Conflict
-from ssechat.ids import ConversationId, UserId, new_tag
+from ssechat.ids import ConversationId, UserId, new_tags
 from ssechat.inbox import DELIVERED, WAKE_UP_LIMIT
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
@@ -67,6 +67,8 @@ class Sends:
         conversation = draft.conversation
         week = int(time.time()) // WEEK
         beginning, rest = _message_json(draft)
+        # One of each log's own: an id must tell whose it is, too.
+        tag, *inbox_tags = new_tags(1 + len(members))
         answer = await self._send.submit(
             (
                 keys.conversation(conversation),
@@ -80,7 +82,7 @@ class Sends:
             (
                 f"{draft.sender}:{draft.client_msg_id}",
                 draft.digest,
-                new_tag(),
+                tag,
                 conversation.partition(":")[0],
                 beginning,
                 rest,
@@ -90,7 +92,7 @@ class Sends:
                 WAKE_UP_LIMIT,
                 len(members),
                 int(to_all),
-                *map(keys.live, members),
+                *chain.from_iterable(zip(map(keys.live, members), inbox_tags, strict=True)),
             ),
         )
         if answer[0] == b"conflict":

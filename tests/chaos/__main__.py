@@ -15,12 +15,16 @@ from .server import ServerFailed
 
 def _kinds(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
     kinds = tuple(filter(None, value.split(",")))
-    if kinds == ("all",):
-        return faults.KINDS
-    unknown = [kind for kind in kinds if kind not in faults.KINDS]
-    if unknown and kinds != ("none",):
-        raise click.BadParameter(f"{unknown[0]}; there are: {', '.join(faults.KINDS)}, all, none")
-    return () if kinds == ("none",) else kinds
+    if kinds in (("all",), ("none",)):
+        return faults.KINDS if kinds == ("all",) else ()
+    known = (*faults.KINDS, *faults.LOSSY)
+    unknown = [kind for kind in kinds if kind not in known]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]}; there are: {', '.join(known)}, all, none")
+    beside = [kind for kind in kinds if kind not in ("failover", *faults.WITH_A_PAIR)]
+    if "failover" in kinds and beside:
+        raise click.BadParameter(f"failover cannot be together with {beside[0]}")
+    return kinds
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,7 +33,13 @@ def _kinds(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 @click.option("--writers", type=click.IntRange(1, 200), default=6, show_default=True, help="Who writes at a time.")
 @click.option("--readers", type=click.IntRange(2, 200), default=5, show_default=True, help="People, on 2 devices each.")
 @click.option("--workers", type=click.IntRange(2, 16), default=2, show_default=True, help="The server's workers.")
-@click.option("--faults", "kinds", callback=_kinds, default="all", help="Which, separated by commas; or all, or none.")
+@click.option(
+    "--faults",
+    "kinds",
+    callback=_kinds,
+    default="all",
+    help="Which, separated by commas; or all that lose no data, or none.",
+)
 @click.option("--mutation", type=click.Choice(list(mutant.MUTATIONS)), help="Run a server that breaks the promise so.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what was found as JSON.")
 def chaos(
@@ -47,6 +57,7 @@ def chaos(
     \b
     python -m tests.chaos --seed 7 --seconds 60
     python -m tests.chaos --faults kill-worker,kill-redis
+    python -m tests.chaos --faults snapshot           loses data by design
     python -m tests.chaos --mutation no-gap-rule      must fail
 
     Exit code 1: the promise was broken. 2: the server did not start or stop.

@@ -9,11 +9,13 @@ Each violation has a kind:
     disagree    two devices have different things under one name, or one has what the other never got
     altered     what was delivered, or a second answer, is not what was acknowledged
     invented    a message that nobody sent
-    reset       a reset: nothing that these runs do to the server is a reason for one
+    reset       a reset, and Redis has lost nothing since the one before
     replay      acknowledged before a device connected, and not there when its replay was said to be done
     late        connected, no fault anywhere, and still longer than the limit without it
     stuck       never acknowledged, though repeated until the end
     refused     an answer to a send that is neither the message nor a 503
+
+Where a fault loses data by design, claims.py says what that excuses.
 """
 
 from collections import defaultdict
@@ -21,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .claims import at_risk, excuse, explained, owed
 from .history import CONNECT, LOST, READS_AGAIN, STUCK, Device, Event, History, Send
 
 KINDS = (
@@ -50,16 +53,17 @@ Key = tuple[str, str, str]
 def check(history: History, late_seconds: float = LATE_SECONDS) -> list[Violation]:
     """All that the history breaks of the promise; nothing when it keeps it."""
     sends = {_key(send): send for send in history.sends}
-    owed = list(_owed(history))
+    safe = [send for send in history.sends if not at_risk(history, send)]
+    claims = list(_claims(history))
     return [
         *_answers(history),
-        *_one_message_each(history),
-        *_acknowledged_order(history),
-        *(found for device in history.devices for found in _device(device, sends)),
-        *(found for each in owed for found in _delivered(*each)),
-        *_agreement(history),
-        *(found for device, due, _ in owed for found in _replays(device, due)),
-        *(found for each in owed for found in _lateness(*each, history, late_seconds)),
+        *_one_message_each(history, safe),
+        *_acknowledged_order(safe),
+        *(found for device in history.devices for found in _device(device, sends, history)),
+        *(found for each in claims for found in _delivered(*each)),
+        *_agreement(history, {_key(send) for send in safe}),
+        *(found for device, due, got in claims for found in _replays(device, due, got)),
+        *(found for each in claims for found in _lateness(*each, history, late_seconds)),
     ]
 
 
@@ -82,32 +86,29 @@ def _answers(history: History) -> Iterator[Violation]:
         if send.acked is None:
             yield Violation("stuck", f"{send.client_msg_id} was never acknowledged", **_of(send))
         answers = [attempt.answer for attempt in send.attempts if attempt.acknowledged]
-        if any(answer != answers[0] for answer in answers):
+        if any(answer != answers[0] for answer in answers) and not at_risk(history, send):
             yield Violation("altered", f"{send.client_msg_id} was answered with different messages", **_of(send))
         for attempt in send.attempts:
             if attempt.outcome not in ("200", "201", "503", "lost", "timeout"):
                 yield Violation("refused", f"{send.client_msg_id} was answered {attempt.outcome}", **_of(send))
 
 
-def _one_message_each(history: History) -> Iterator[Violation]:
+def _one_message_each(history: History, safe: list[Send]) -> Iterator[Violation]:
     """One client_msg_id is one seq, on whatever device."""
-    seqs: dict[Key, set[int]] = defaultdict(set)
-    for send in history.sends:
-        if send.answer is not None:
-            seqs[_key(send)].add(send.answer["seq"])
+    seqs: dict[Key, set[int]] = {_key(send): {send.answer["seq"]} if send.answer else set() for send in safe}
     for device in history.devices:
         for event in device.messages:
-            seqs[message_key(event)].add(event.data["seq"])
+            seqs.get(message_key(event), set()).add(event.data["seq"])
     for (conversation, _, name), found in seqs.items():
         if len(found) > 1:
             text = f"{name} became {len(found)} messages: seq {sorted(found)}"
             yield Violation("doubled", text, client_msg_id=name, conversation=conversation)
 
 
-def _acknowledged_order(history: History) -> Iterator[Violation]:
+def _acknowledged_order(safe: list[Send]) -> Iterator[Violation]:
     """What began after something was acknowledged comes after it."""
     conversations: dict[str, list[Send]] = defaultdict(list)
-    for send in history.sends:
+    for send in safe:
         if send.answer is not None:
             conversations[send.conversation].append(send)
     for sends in conversations.values():
@@ -123,14 +124,19 @@ def _acknowledged_order(history: History) -> Iterator[Violation]:
                 earliest = send
 
 
-def _device(device: Device, sends: dict[Key, Send]) -> Iterator[Violation]:
-    """What one device shows by itself."""
+def _device(device: Device, sends: dict[Key, Send], history: History) -> Iterator[Violation]:
+    """What one device shows by itself, from one reset to the next."""
     n = 0 if device.from_start else None
     last: dict[str, int] = {}
     seen: set[Key] = set()
+    resets = explained(history, device)
     for event in device.events:
         if event.name == "reset":
-            yield Violation("reset", f"{device.name} was reset: {event.data}", device=device.name)
+            if not any(event is reset for reset in resets):
+                yield Violation("reset", f"{device.name} was reset: {event.data}", device=device.name)
+            again = event.data.get("conversation_id")
+            last = {conversation: seq for conversation, seq in last.items() if again not in (None, conversation)}
+            seen = {key for key in seen if again not in (None, key[0])}
         if event.name != "message":
             n = event.n if event.n is not None else n
             continue
@@ -150,7 +156,7 @@ def _device(device: Device, sends: dict[Key, Send]) -> Iterator[Violation]:
         send = sends.get(key)
         if send is None or send.text != event.data.get("text"):
             yield Violation("invented", f"{where} is not what anybody sent", **about)
-        elif send.answer is not None and send.answer != event.data:
+        elif send.answer is not None and send.answer != event.data and not at_risk(history, send):
             yield Violation("altered", f"{where} is not as it was acknowledged", **about)
 
 
@@ -162,30 +168,28 @@ def _delivered(device: Device, owed: list[Send], got: dict[Key, float]) -> Itera
             yield Violation("lost", text, device=device.name, **_of(send))
 
 
-def _owed(history: History) -> Iterator[tuple[Device, list[Send], dict[Key, float]]]:
-    """Each device, the acknowledged sends that it is owed, and when it first got which message."""
+def _claims(history: History) -> Iterator[tuple[Device, list[Send], dict[Key, float]]]:
+    """Each device, the sends that it is owed, and when it first got which message, or was excused for it."""
     for device in history.devices:
         got: dict[Key, float] = {}
         for event in device.messages:
             got.setdefault(message_key(event), event.at)
-        since = device.since
-        owed = [
-            send
-            for send in history.sends
-            if send.acked is not None
-            and since is not None
-            and send.invoked > since
-            and device.user in history.members[send.conversation]
-        ]
-        yield device, owed, got
+        due = owed(history, device)
+        for send in due:
+            at = excuse(history, device, send)
+            if at is not None:
+                got[_key(send)] = min(at, got.get(_key(send), at))
+        yield device, due, got
 
 
-def _agreement(history: History) -> Iterator[Violation]:
+def _agreement(history: History, safe: set[Key]) -> Iterator[Violation]:
     """Devices of one user have the same ids; devices of one conversation's members have the same messages."""
     ids: dict[tuple[str, int], tuple[str, str]] = {}
     holders: dict[tuple[str, int], tuple[Key, str]] = {}
     for device in history.devices:
         for event in device.messages:
+            if history.losses and message_key(event) not in safe:
+                continue
             entry, name = ids.setdefault((device.user, event.n or 0), (event.id or "", device.name))
             key = message_key(event)
             other_key, other = holders.setdefault((key[0], event.data["seq"]), (key, device.name))
@@ -197,6 +201,8 @@ def _agreement(history: History) -> Iterator[Violation]:
                 yield Violation("disagree", text, **about)
     for device in history.devices:
         have = {(message_key(event)[0], event.data["seq"]) for event in device.messages}
+        if explained(history, device):
+            continue  # what it is owed is judged by claims
         for (conversation, seq), (key, other) in holders.items():
             if device.from_start and (conversation, seq) not in have and device.user in history.members[conversation]:
                 text = f"{other} has {key[2]} (seq {seq}), and {device.name} never got it"
@@ -204,7 +210,7 @@ def _agreement(history: History) -> Iterator[Violation]:
                 yield Violation("disagree", text, **about)
 
 
-def _replays(device: Device, owed: list[Send]) -> Iterator[Violation]:
+def _replays(device: Device, owed: list[Send], had: dict[Key, float]) -> Iterator[Violation]:
     """When a replay is said to be done, all that was acknowledged before the device connected is there."""
     owed = sorted(owed, key=lambda send: send.acked or 0)
     got: set[Key] = set()
@@ -220,7 +226,7 @@ def _replays(device: Device, owed: list[Send]) -> Iterator[Violation]:
             while settled < len(owed) and (owed[settled].acked or 0) < connected:
                 send = owed[settled]
                 settled += 1
-                if _key(send) not in got:
+                if _key(send) not in got and had.get(_key(send), event.at + 1) > event.at:
                     text = f"{send.client_msg_id} was acknowledged before {device.name} connected; the replay lacks it"
                     yield Violation("replay", text, device=device.name, **_of(send))
 

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import random
 import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psutil
 
+from .data_loss import Copy, Tails
 from .device import Reader
 from .history import History, Injected
 from .server import Server
@@ -25,8 +27,22 @@ KINDS = (
     "flush-scripts",
     "kill-all",
     "stuck-reader",
+    "oom",
+    "readonly",
 )
-"""`kill -9` of a worker, of Redis, of everything; SIGHUP; SIGSTOP for a while; CLIENT KILL and PAUSE; SCRIPT FLUSH."""
+"""`kill -9` of a worker, of Redis, of everything; SIGHUP; SIGSTOP for a while; CLIENT KILL and PAUSE; SCRIPT FLUSH;
+a maxmemory of 1 byte; REPLICAOF somewhere where nothing is. None of these is a reason to lose anything."""
+
+LOSSY = ("snapshot", "everysec", "failover")
+"""These lose data by design. Redis comes back with its files of some time ago; or with its append-only file cut off
+where it was a moment ago, as after a power cut that came before the sync; or its replica takes its place, and had
+been cut off for some time."""
+
+WITH_A_PAIR = ("kill-worker", "roll", "stop-worker", "cut-pubsub", "cut-normal", "flush-scripts", "stuck-reader")
+"""What can be done beside `failover`: the others are about the private Redis."""
+
+UNWRITTEN_SECONDS = 2.0
+"""For so long Redis may put off a write while a sync is under way (appendfsync everysec)."""
 
 GAP = 2.0
 """Seconds between two faults, on average; those that last may overlap."""
@@ -73,6 +89,8 @@ class Injector:
         self._history = history
         self._now = now
         self._readers = readers
+        self._losing = asyncio.Lock()
+        """Held by what loses data: each loss is one, with a beginning and an end."""
         self._alive = asyncio.Lock()
         """Held while the server is dead as a whole: nothing else can be done to it."""
         self.skipped = 0
@@ -93,7 +111,7 @@ class Injector:
         noted = Injected(self._now(), float("inf"), fault.kind)
         self._history.faults.append(noted)
         try:
-            detail = await self._do(fault)
+            detail = await (self._lose(fault, noted) if fault.kind in LOSSY else self._do(fault))
         finally:
             noted.until = self._now()
         if detail is None:
@@ -134,6 +152,10 @@ class Injector:
                 if answer is not None:
                     await asyncio.sleep(fault.seconds)
                 return answer
+            case "oom":
+                return await self._set_for("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", fault.seconds)
+            case "readonly":
+                return await self._set_for("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", fault.seconds)
             case "cut-pubsub":
                 return await self._tell_redis("CLIENT KILL TYPE pubsub")
             case "cut-normal":
@@ -142,6 +164,45 @@ class Injector:
                 return await self._tell_redis("SCRIPT FLUSH")
             case _:
                 raise ValueError(f"no such fault: {fault.kind}")
+
+    async def _lose(self, fault: Planned, noted: Injected) -> str | None:
+        """What was done; `noted` has since when and until when data was lost."""
+        async with self._losing:
+            clock = self._now() - time.monotonic()
+            since: float | None
+            state: Copy | Tails | None
+            if fault.kind == "failover":
+                assert self._server.pair is not None
+                since = await self._server.pair.lag()
+                await asyncio.sleep(fault.seconds)
+                if since is not None:
+                    noted.lost = since + clock, await self._server.pair.fail_over() + clock
+            else:
+                await self._until_redis_answers()
+                if fault.kind == "everysec":
+                    await self._tell_redis("CONFIG SET appendfsync everysec")
+                    await asyncio.sleep(fault.seconds)
+                    since, state = self._now() - UNWRITTEN_SECONDS, self._server.tails_of_data()
+                    await asyncio.sleep(fault.pick)
+                else:
+                    since, state = self._now(), self._server.copy_data()
+                    await asyncio.sleep(fault.seconds)
+                if state is None:
+                    return None
+                async with self._alive:
+                    noted.lost = since, await self._server.lose_data(state) + clock
+            await self._until_redis_answers()
+        return None if noted.lost is None else f"lost {noted.lost[1] - noted.lost[0]:.1f} s"
+
+    async def _set_for(self, begin: str, end: str, seconds: float) -> str:
+        """One command, and some time later another that takes it back, however often it must be said."""
+        done = await self._tell_redis(begin)
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECOVERY_SECONDS):
+                while not (await self._server.ask_redis(end)).startswith(b"+OK"):
+                    await asyncio.sleep(0.05)
+        return f"{done} for {seconds:.1f} s"
 
     def _worker(self, pick: float) -> psutil.Process | None:
         workers = self._server.workers()

@@ -84,6 +84,16 @@ class Device:
         """The messages that it got."""
         return [event for event in self.events if event.name == "message"]
 
+    @property
+    def resets(self) -> list[Event]:
+        """The resets that it got."""
+        return [event for event in self.events if event.name == "reset"]
+
+    @property
+    def began(self) -> float:
+        """When it connected first."""
+        return self.events[0].at if self.events else float("inf")
+
 
 @dataclass(slots=True)
 class Injected:
@@ -93,6 +103,8 @@ class Injected:
     until: float
     kind: str
     detail: str = ""
+    lost: tuple[float, float] | None = None
+    """Since when, and until when, what Redis took is gone through this fault: it lost data by design."""
 
 
 @dataclass(slots=True)
@@ -106,3 +118,8 @@ class History:
     faults: list[Injected] = field(default_factory=list)
     ended: float = 0.0
     """When the last look was taken: what is not there by then is lost."""
+
+    @property
+    def losses(self) -> list[tuple[float, float]]:
+        """Since when and until when data was lost, by each fault that lost any."""
+        return sorted(fault.lost for fault in self.faults if fault.lost is not None)

@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from .checker import KINDS
+from .checker import KINDS, message_key
+from .claims import excuse, owed, told
 from .history import CONNECT, READS_AGAIN
 from .run import Result
 from .story import shortest_story
@@ -27,6 +28,8 @@ def figures(result: Result) -> dict[str, Any]:
         "kept": not result.violations and not result.tracebacks,
         "faults": dict(sorted(Counter(fault.kind for fault in history.faults).items())),
         "skipped": result.skipped,
+        "losses_of_data": len(history.losses),
+        "lost_by_design": _lost_by_design(result),
         "sends": len(history.sends),
         "acked": len(waits),
         "deliveries": events["message"],
@@ -45,6 +48,7 @@ def text(result: Result) -> str:
     shown = figures(result)
     level = shown["level_after_seconds"]
     faults = "  ".join(f"{kind} {count}" for kind, count in shown["faults"].items()) or "none"
+    by_design = shown["lost_by_design"]
     lines = [
         f"seed {shown['seed']}, {shown['seconds']:g} s" + (f", mutation {shown['mutation']}" * bool(shown["mutation"])),
         f"faults       {sum(shown['faults'].values())}: {faults}  (skipped {shown['skipped']})",
@@ -53,6 +57,7 @@ def text(result: Result) -> str:
         f"the slowest  {_slowest(result)}",
         f"deliveries   {shown['deliveries']} over {shown['connects']} connections",
         "all level    " + ("never" if level is None else f"{level:.2f} s after the last fault"),
+        *[f"lost data    {shown['losses_of_data']} times: {_pairs(by_design)}"] * bool(shown["losses_of_data"]),
         f"violations   {_pairs(shown['violations'])}  tracebacks {shown['tracebacks']}",
         "The promise was kept." if shown["kept"] else "THE PROMISE WAS BROKEN.",
     ]
@@ -62,6 +67,19 @@ def text(result: Result) -> str:
         lines += ["The shortest story:", *(f"  {line}" for line in story)]
     lines += [f"Traceback …\n{each}" for each in result.tracebacks[:2]]
     return "\n".join(lines)
+
+
+def _lost_by_design(result: Result) -> dict[str, int]:
+    """Acknowledged sends that devices lack because Redis lost them, by whether the device was told (device × send)."""
+    found = Counter(told=0, unseen=0)
+    for device in result.history.devices:
+        got = {message_key(event) for event in device.messages}
+        for send in owed(result.history, device):
+            if (send.conversation, send.sender, send.client_msg_id) not in got:
+                at = excuse(result.history, device, send)
+                if at is not None:
+                    found["told" if at == told(result.history, device, send) else "unseen"] += 1
+    return dict(found)
 
 
 def _slowest(result: Result) -> str:

@@ -19,10 +19,11 @@ import psutil
 
 from ssechat.redis.embedded import die_with_parent
 
+from .data_loss import Copy, Pair, Tails, ask, gone, stopped
+
 ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
-REDIS_SECONDS = 3.0
 
 
 class ServerFailed(Exception):
@@ -32,11 +33,14 @@ class ServerFailed(Exception):
 class Server:
     """Starts, kills and starts again, always on one port and one folder. Only ever touches what it started."""
 
-    def __init__(self, seed: int, workers: int = 2, mutation: str = "") -> None:
+    def __init__(self, seed: int, workers: int = 2, mutation: str = "", *, pair: bool = False) -> None:
+        """`pair`: on a primary and a replica of its own rather than on the private Redis."""
         self.seed = seed
         self.folder = Path(tempfile.mkdtemp(prefix="chaos-"))
         self.log = self.folder / "serve.log"
-        self.port = _free_port(random.Random(f"{seed} {os.getpid()}"))
+        dice = random.Random(f"{seed} {os.getpid()}")
+        self.port = _free_port(dice)
+        self.pair = Pair(self.folder, lambda: _free_port(dice)) if pair else None
         self._mutation = mutation
         self._workers = workers
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,6 +63,10 @@ class Server:
             "drain-seconds": 1,
             "ping-seconds": 5,
         }
+        if self.pair is not None:
+            if self.pair.primary is None:
+                await self.pair.start()
+            options["redis-url"] = self.pair.url
         said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 – it takes no time, and the fork must be ours
@@ -100,23 +108,38 @@ class Server:
         return sorted(found, key=lambda process: float(process.create_time()))
 
     def redis(self) -> psutil.Process | None:
-        """The private Redis."""
+        """The private Redis, or the primary."""
+        if self.pair is not None:
+            return self.pair.primary
         return next((each for each in self.family() if _command(each).split(" ")[0].endswith("redis-server")), None)
 
     async def ask_redis(self, command: str) -> bytes:
-        """The first line of Redis's answer; nothing when it has none."""
-        writer = None
-        try:
-            async with asyncio.timeout(REDIS_SECONDS):
-                path = self.folder / "data" / "redis" / "redis.sock"
-                reader, writer = await asyncio.open_unix_connection(str(path))
-                writer.write(command.encode() + b"\r\n")
-                return await reader.readline()
-        except (OSError, TimeoutError):
-            return b""
-        finally:
-            if writer is not None:
-                writer.close()
+        """Redis's answer; nothing when it has none."""
+        return await ask(self._redis_folder / "redis.sock", command)
+
+    @property
+    def _redis_folder(self) -> Path:
+        return self.folder / "data" / "redis" if self.pair is None else self.folder
+
+    def copy_data(self) -> Copy | None:
+        """The private Redis's files as they are; None when it does not run."""
+        redis = self.redis()
+        return None if redis is None else Copy(redis, self._redis_folder, self.folder / "copy")
+
+    def tails_of_data(self) -> Tails:
+        """How long they are."""
+        return Tails(self._redis_folder)
+
+    async def lose_data(self, state: Copy | Tails) -> float:
+        """Kills the private Redis and has it come back with an older state of its files; when it could, at first."""
+        assert self._process is not None
+        with stopped(self._process):  # or it would start Redis again before the files are there
+            redis = self.redis()
+            if redis is not None:
+                redis.kill()
+                await gone(redis)
+            state.restore()
+            return time.monotonic()
 
     def roll(self) -> None:
         """Replaces the workers one by one."""
@@ -161,6 +184,8 @@ class Server:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        if self.pair is not None:
+            self.pair.close()
         if not keep_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -85,3 +85,25 @@ def test_every_benchmark_that_it_names_is_there() -> None:
             [sys.executable, "-m", "tests.bench", name, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
         )
         assert help_text.returncode == 0
+
+
+def test_the_limits_that_it_promises_are_the_defaults() -> None:
+    from ssechat.settings import Settings
+
+    fields = Settings.model_fields
+    assert f"its last {fields['inbox_limit'].default:,} events (`--inbox-limit`)" in README
+    assert fields["slow_seconds"].default == 60
+    assert "(`bye`, `slow`) after a minute" in README
+
+
+def test_every_fault_and_option_of_chaos_that_it_names_is_there() -> None:
+    from chaos.faults import LOSSY
+
+    [named] = re.findall(r"`--faults (\w+)` \(or `(\w+)`, or `(\w+)`\)", README)
+    assert set(named) == set(LOSSY)
+    [command] = re.findall(r"-m tests\.chaos (--.*)", README)
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", *command.split(), "--mutation", "no-gap-rule", "--help"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr

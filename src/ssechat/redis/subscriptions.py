@@ -93,6 +93,11 @@ class Subscriptions:
         if self._task is not None:
             await stop(self._task)
 
+    @property
+    def all_heard(self) -> bool:
+        """Whether Redis has acknowledged every channel on the connection that there is now."""
+        return self.connected and all(state is _State.HEARD for state in self._channels.values())
+
     async def add(self, channel: bytes) -> None:
         """Wants a channel; returns when Redis has acknowledged it.
 
@@ -164,11 +169,10 @@ class Subscriptions:
         for channel, at in list(islice(self._leaving.items(), MOST_CHANNELS)):
             if at > now:
                 break
-            del self._leaving[channel]
             state = self._channels.get(channel)  # none, if the stream was gone before it was wanted here
             if state in (_State.ASKED, _State.ASKED_AGAIN):
-                self._leaving[channel] = now + LINGER  # its acknowledgement is on the way
-                continue
+                continue  # it can be left only when its acknowledgement, which is on its way, has come
+            del self._leaving[channel]
             self._channels.pop(channel, None)
             self._waiters.pop(channel, None)
             if state is _State.HEARD:

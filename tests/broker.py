@@ -1,0 +1,189 @@
+"""A Redis for a hub in a model: time, channels and answers that move only when a test moves them."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ssechat.errors import RedisUnavailable
+from ssechat.ids import UserId
+from ssechat.inbox import Page
+from stepped import Reading, SteppedInbox
+
+
+class SteppedLoop(asyncio.SelectorEventLoop):
+    """A loop whose time passes when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+
+    def time(self) -> float:
+        """Seconds."""
+        return self.now
+
+
+class FakeLink:
+    """The subscriptions' connection, as `Subscriptions` uses one."""
+
+    def __init__(self, broker: "Broker", on_push: Callable[[list[Any]], None]) -> None:
+        self.broker = broker
+        self.on_push = on_push
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.heard_at = broker.loop.time()
+
+    def write(self, *command: Any) -> None:
+        if not self.lost.done():
+            self.broker.commands.append(command)
+
+    def abort(self) -> None:
+        if not self.lost.done():
+            self.lost.set_result(None)
+            self.broker.link_is_lost()
+
+
+class Broker:
+    """Redis's channels, and one connection that listens to some of them."""
+
+    def __init__(self, loop: SteppedLoop) -> None:
+        self.loop = loop
+        self.link: FakeLink | None = None
+        self.up = asyncio.Event()
+        self.up.set()
+        self.commands: deque[Sequence[Any]] = deque()
+        """On their way to Redis."""
+        self.pushes: deque[list[Any]] = deque()
+        """On their way from Redis."""
+        self.subscribed: set[bytes] = set()
+        self.losses = 0
+
+    def make_link(self, on_push: Callable[[list[Any]], None]) -> FakeLink:
+        """Stands in for `_PushLink`."""
+        self.link = FakeLink(self, on_push)
+        return self.link
+
+    async def reconnecting(
+        self, url: str, make_link: Callable[[], FakeLink], timeout: float
+    ) -> AsyncGenerator[FakeLink, None]:
+        """Stands in for `reconnecting`: connects when the broker is up."""
+        while True:
+            await self.up.wait()
+            link = make_link()
+            try:
+                yield link
+            finally:
+                link.abort()
+
+    def link_is_lost(self) -> None:
+        """What was on its way in either direction is gone."""
+        self.link = None
+        self.losses += 1
+        self.commands.clear()
+        self.pushes.clear()
+        self.subscribed.clear()
+
+    def publish(self, channel: str, payload: bytes) -> None:
+        if channel.encode() in self.subscribed:
+            self.pushes.append([b"message", channel.encode(), payload])
+
+    def run_command(self) -> None:
+        """Redis takes the next command."""
+        name, *channels = self.commands.popleft()
+        for channel in channels:
+            (self.subscribed.add if name == "SUBSCRIBE" else self.subscribed.discard)(channel)
+            self.pushes.append([name.lower().encode(), channel, 1])
+        if name == "PING":
+            self.pushes.append([b"pong", b""])
+
+    def deliver_push(self) -> list[Any]:
+        """The next push arrives; it is returned."""
+        assert self.link is not None
+        push = self.pushes.popleft()
+        self.link.heard_at = self.loop.time()
+        self.link.on_push(push)
+        return push
+
+
+@dataclass
+class Question:
+    """Asked of Redis: answered at one moment, and the answer arrives at another."""
+
+    ask: Callable[[], Any]
+    reply: "asyncio.Future[Any]"
+    asked: bool = False
+    answer: Any = None
+
+    def run(self) -> None:
+        """Redis answers it now."""
+        if not self.asked:
+            self.asked, self.answer = True, self.ask()
+
+    def arrive(self) -> None:
+        """The answer is here; whoever asked may have gone."""
+        if not self.reply.done():
+            self.reply.set_result(self.answer)
+
+
+class Inboxes:
+    """The inboxes of several users and the sessions that have ended, behind one connection."""
+
+    def __init__(self, users: Sequence[UserId]) -> None:
+        self.of = {user: SteppedInbox(birth=f"0-{7 + number}") for number, user in enumerate(users)}
+        self.ended: set[str] = set()
+        self.away = False
+        self.questions: list[Question] = []
+
+    async def _ask(self, ask: Callable[[], Any]) -> Any:
+        if self.away:
+            raise RedisUnavailable("away")
+        question = Question(ask, asyncio.get_running_loop().create_future())
+        self.questions.append(question)
+        return await question.reply
+
+    def fail(self) -> None:
+        """The connection is lost: whoever waits for an answer gets none."""
+        questions, self.questions = self.questions, []
+        for question in questions:
+            if not question.reply.done():
+                question.reply.set_exception(RedisUnavailable("lost"))
+
+    # What the hub and its streams call.
+
+    async def head(self, user: UserId) -> str:
+        return str(await self._ask(lambda: self.of[user].newest))
+
+    async def heads(self, users: Sequence[UserId]) -> list[str]:
+        heads: list[str] = await self._ask(lambda: [self.of[user].newest for user in users])
+        return heads
+
+    async def read(self, user: UserId, cursor: str, count: int) -> Page:
+        inbox = self.of[user]
+
+        def page() -> Page:
+            kept = inbox.entries[inbox.trimmed :]
+            oldest = kept[0] if kept else inbox.newest
+            reading = Reading(cursor, count, asyncio.Future(), inbox.newest, inbox.birth, oldest)
+            return inbox.page(reading, kept)
+
+        found: Page = await self._ask(page)
+        return found
+
+    # What the hub asks of whoever knows the sessions.
+
+    async def ended_sessions(self, sessions: list[str]) -> set[str]:
+        ended: set[str] = await self._ask(lambda: self.ended & set(sessions))
+        return ended
+
+    def forget(self, session: str) -> None:
+        pass
+
+
+def wake_up(inbox: SteppedInbox, entry: str) -> bytes:
+    """What inbox.lua publishes: the id, the id before it, the kind, and the data."""
+    return f"{entry} {inbox.before[entry]} message\n{{}}".encode()
+
+
+def large_wake_up(inbox: SteppedInbox, entry: str) -> bytes:
+    """The same for an event too large to be carried."""
+    return f"{entry} {inbox.before[entry]} message".encode()
