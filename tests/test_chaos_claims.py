@@ -60,6 +60,15 @@ def test_who_had_seen_nothing_of_what_was_lost_cannot_be_told_and_is_counted() -
     assert figures(Result(Options(), history_))["lost_by_design"] == {"told": 0, "unseen": 2}
 
 
+def test_who_had_seen_nothing_of_what_was_lost_must_get_what_is_left() -> None:
+    history_ = rolled_back(told=(0, 2))
+    device, late = history_.devices[1], history_.devices[3]
+    device.events = [event for event in device.events if event.data.get("client_msg_id") not in ("m2", "m3")]
+    late.events.append(Event(6.5, "message", "3-79", message(2, seq=3)))  # it survived
+    assert excuse(history_, device, history_.sends[1]) is None
+    assert "lost" in kinds(history_)
+
+
 def test_what_was_acknowledged_before_the_loss_must_be_there() -> None:
     history_ = rolled_back()
     del history_.devices[3].events[2]  # m1, from the device that asked for all

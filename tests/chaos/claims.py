@@ -61,17 +61,20 @@ def told(history: History, device: Device, send: Send) -> float | None:
 
 
 def unaware(history: History, device: Device, send: Send) -> float | None:
-    """When the send was lost, if the device then stood where the history that is left still has it."""
+    """When the send was lost, if it is gone and the device then stood where the history that is left still has it."""
     for since, until in history.losses:
         if _hits((since, until), send):
+            left = _left(history, device.user)
+            if any(event.data.get("client_msg_id") == send.client_msg_id for event in left):
+                return None
             ids = [event.id for event in device.events if event.id is not None and event.at <= until]
-            if not ids or ids[-1].startswith("0-") or ids[-1] in _left(history, device.user):
+            if not ids or ids[-1].startswith("0-") or ids[-1] in {event.id for event in left}:
                 return until
     return None
 
 
-def _left(history: History, user: str) -> set[str | None]:
-    """The ids that the user's inbox still has: what a device got that asked for all after the last loss."""
+def _left(history: History, user: str) -> list[Event]:
+    """What the user's inbox still has: what a device got that asked for all after the last loss."""
     last = max(until for _, until in history.losses)
     auditors = [each for each in history.devices if each.user == user and each.from_start and each.began > last]
-    return {event.id for each in auditors for event in each.events}
+    return [event for each in auditors for event in each.events]
