@@ -21,6 +21,7 @@ from ssechat import frames
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId, entry_number
 from ssechat.inbox import START, Inbox, Page
+from ssechat.metrics import Metrics
 from ssechat.stream import Stream
 from ssechat.tokens import Identity
 
@@ -106,6 +107,7 @@ class SteppedOwner:
         self.stepped = SteppedInbox()
         self.clock = FakeClock()
         self.stalled: list[Stream] = []
+        self.metrics = Metrics()
         self.tasks: set[asyncio.Task[None]] = set()
 
     @property

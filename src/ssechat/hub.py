@@ -13,6 +13,7 @@ from ssechat.auth import Auth
 from ssechat.errors import RedisUnavailable, TooMany
 from ssechat.ids import UserId, entry_number
 from ssechat.inbox import Inbox
+from ssechat.metrics import Metrics
 from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
@@ -36,8 +37,16 @@ STREAMS_PER_DRAIN_SECOND = 1000
 class Hub:
     """User → streams."""
 
-    def __init__(self, inbox: Inbox, auth: Auth, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        auth: Auth,
+        settings: Settings,
+        now: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
+    ) -> None:
         assert settings.redis_url is not None
+        self.metrics = metrics or Metrics()
         self.inbox = inbox
         self.now = now
         self._audited_at = now()
@@ -50,7 +59,7 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
         self.subscriptions = Subscriptions(
-            settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed
+            settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed, self.metrics
         )
 
     def __len__(self) -> int:
@@ -89,6 +98,7 @@ class Hub:
         channel = keys.live(stream.identity.user).encode()
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
+        self.metrics.connects += 1
         self._run(self._begin(stream, channel, cursor))
 
     async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
@@ -133,13 +143,18 @@ class Hub:
     def _on_message(self, channel: bytes, payload: bytes) -> None:
         streams = self._streams.get(channel)
         if streams is not None:
+            metrics = self.metrics
+            metrics.wake_ups += 1
             line, _, frame = payload.partition(b"\n")
             entry, _, before = line.decode().partition(" ")
             n = entry_number(entry) or 0
             if frame:
                 chunk = frames.durable(entry, frame)
+                written = metrics.events_live
                 for stream in streams.copy():
                     stream.offer(n, entry, before, chunk)
+                if metrics.events_live > written:
+                    metrics.wrote_live(frame, metrics.events_live - written, time.time())
             else:  # a wake-up for an event too large to be carried
                 for stream in streams.copy():
                     stream.note(n)
@@ -170,10 +185,14 @@ class Hub:
         Raises:
             RedisUnavailable: Redis cannot be asked; what was to be audited still is.
         """
+        slow = behind = 0
         for streams in _slices(self._all()):
             for stream in streams:
+                slow += stream.paused_at is not None
+                behind += not stream.live
                 self._look_at(stream)
             await asyncio.sleep(0)
+        self.metrics.slow_readers, self.metrics.streams_behind = slow, behind
         stalled, self._stalled = self._stalled, set()
         for stream in stalled:
             stream.behind()
@@ -209,6 +228,7 @@ class Hub:
                     # A head below what was written, or another one in its place, may be news that is older
                     # than the stream; reading the inbox tells.
                     if n > stream.written or (stream.live and head != stream.cursor):
+                        self.metrics.holes["audit"] += stream.live
                         stream.behind()
 
     async def _audit_sessions(self) -> None:

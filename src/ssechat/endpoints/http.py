@@ -14,7 +14,9 @@ from starlette.responses import Response
 
 from ssechat import frames
 from ssechat.auth import COOKIE, Auth
+from ssechat.endpoints.access import REQUEST_ID
 from ssechat.errors import BadRequest, Forbidden, RedisUnavailable, RequestError, Unauthorized
+from ssechat.redis.link import RedisRefused
 from ssechat.tokens import Identity
 
 logger = logging.getLogger(__name__)
@@ -127,7 +129,9 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
         raise BadRequest("invalid_request", detail, fields=fields) from None
 
 
-def problem(status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any) -> Response:
+def problem(
+    request: Request, status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any
+) -> Response:
     """An error as application/problem+json (RFC 9457)."""
     headers = {**NO_STORE}
     if status == 401:
@@ -140,6 +144,7 @@ def problem(status: int, code: str, detail: str, *, retry_after: int | None = No
         "status": status,
         "code": code,
         "detail": detail,
+        "request_id": request.scope.get(REQUEST_ID),
         **members,
     }
     # What is quoted of a request need not be encodable: a lone surrogate becomes a question mark.
@@ -147,37 +152,39 @@ def problem(status: int, code: str, detail: str, *, retry_after: int | None = No
     return Response(body, status, headers, media_type="application/problem+json")
 
 
-async def on_request_error(_: Request, error: Exception) -> Response:
+async def on_request_error(request: Request, error: Exception) -> Response:
     """Our own errors."""
     assert isinstance(error, RequestError)
     members = {} if error.fields is None else {"fields": error.fields}
-    return problem(error.status, error.code, error.detail, retry_after=error.retry_after, **members)
+    return problem(request, error.status, error.code, error.detail, retry_after=error.retry_after, **members)
 
 
 async def on_redis_unavailable(request: Request, error: Exception) -> Response:
     """Redis is away: the outcome of a change is unknown, and the same request may be repeated."""
-    logger.debug("%s answered 503: %s", request.method, error)
+    # Of what Redis says only the first word, its code: the rest may quote a command.
+    why = str(error).partition(" ")[0] if isinstance(error, RedisRefused) else error
+    logger.debug("request %s: Redis is away: %s", request.scope.get(REQUEST_ID), why)
     detail = "The server cannot reach its storage. Repeat the request, a message with the same client_msg_id."
-    return problem(503, "unavailable", detail, retry_after=1)
+    return problem(request, 503, "unavailable", detail, retry_after=1)
 
 
-async def on_http_exception(_: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """What Starlette refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     codes = {404: "not_found", 405: "method_not_allowed"}
-    response = problem(error.status_code, codes.get(error.status_code, "bad_request"), error.detail)
+    response = problem(request, error.status_code, codes.get(error.status_code, "bad_request"), error.detail)
     response.headers.update(error.headers or {})
     return response
 
 
-async def on_client_gone(_: Request, error: Exception) -> Response:
+async def on_client_gone(request: Request, error: Exception) -> Response:
     """The client left in the middle of its body: nobody reads this answer."""
-    return problem(400, "client_disconnected", "The request ended before its body did.")
+    return problem(request, 400, "client_disconnected", "The request ended before its body did.")
 
 
-async def on_bug(_: Request, error: Exception) -> Response:
+async def on_bug(request: Request, error: Exception) -> Response:
     """What should not happen. The text goes to the log, not to the client."""
-    return problem(500, "internal_error", "Something went wrong in the server; its log says more.")
+    return problem(request, 500, "internal_error", "Something went wrong in the server; its log says more.")
 
 
 HANDLERS: Mapping[Any, Any] = {

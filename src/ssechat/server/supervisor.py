@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ssechat import __version__
 from ssechat.redis.embedded import EmbeddedRedis
@@ -92,12 +93,20 @@ class Supervisor:
         if not settings.external_identity:
             await self._find_key()
         kind = WorkerKind(
-            settings=settings.model_copy(update={"redis_url": redis_url}),
+            settings=settings.model_copy(update={"redis_url": redis_url, "metrics_folder": self._empty_metrics()}),
             keep_open=(self._folder.lock,),
             arguments=self._worker_arguments,
         )
         self._slots = [Slot(kind, each.fileno(), self._grace) for each in self._sockets.sockets]
         await self._start_workers()
+
+    def _empty_metrics(self) -> Path:
+        """The folder of the workers' counts, which begin with this server."""
+        folder = self._settings.metrics_folder or self._settings.data / "metrics"
+        with contextlib.suppress(FileNotFoundError):
+            for path in folder.iterdir():
+                path.unlink()
+        return folder
 
     async def _find_redis(self) -> str:
         assert self._folder is not None
