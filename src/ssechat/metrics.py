@@ -113,8 +113,8 @@ class Metrics:
         """1 for each connection to Redis that is up."""
         self.redis_lost = _zeros(COMMANDS, SUBSCRIPTIONS)
         """Connections to Redis that were up and were lost."""
-        self.requests: dict[tuple[Any, str, int], int] = {}
-        """Requests by route (Starlette's), method and status."""
+        self.requests: dict[tuple[str, str, int], int] = {}
+        """Requests by method, the route's template and status."""
         self._minute = b""
         self._minute_began = 0.0
 
@@ -174,7 +174,7 @@ class Metrics:
             "redis_seconds": _values(self.redis_seconds),
             "batch_items": _values(self.batch_items),
             "redis_lost": dict(self.redis_lost),
-            "requests": self._requests_by_template(),
+            "requests": {" ".join(map(str, key)): count for key, count in self.requests.items()},
         }
 
     def state(self) -> Snapshot:
@@ -185,17 +185,6 @@ class Metrics:
             "streams_behind": self.streams_behind,
             "redis_connected": dict(self.redis_connected),
         }
-
-    def _requests_by_template(self) -> dict[str, int]:
-        found: Counter[str] = Counter()
-        for (route, method, status), count in self.requests.items():
-            found[f"{method} {template(route)} {status}"] += count
-        return dict(found)
-
-
-def template(route: Any) -> str:
-    """The path of a route as it is written in the code: `/v1/users/{id}`. Never that of a request."""
-    return str(getattr(route, "path", "")) or "unknown"
 
 
 def add(snapshots: Iterable[Snapshot]) -> Snapshot:

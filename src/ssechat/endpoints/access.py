@@ -8,7 +8,7 @@ from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ssechat.metrics import Metrics, template
+from ssechat.metrics import Metrics
 
 logger = logging.getLogger("ssechat.access")
 
@@ -18,6 +18,9 @@ REQUEST_ID = "ssechat.request_id"
 HEADER = b"x-request-id"
 
 WELL_FORMED = re.compile(rb"[A-Za-z0-9_.:-]{1,128}").fullmatch
+
+UNMATCHED = "unmatched"
+"""What stands for the route of a request that has none."""
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 """Others are anybody's invention, and count as one."""
@@ -57,12 +60,13 @@ class Access:
             # It has been answered; logged here, where the request's id is known, it need not go on.
             bug = error
         method = scope["method"] if scope["method"] in METHODS else "other"
-        route = scope.get("route")
-        key = (route, method, status)
+        found = scope.get("route")
+        route = UNMATCHED if found is None else found.path  # as the code has it, never as the request had it
+        key = (method, route, status)
         requests = self._metrics.requests
         requests[key] = requests.get(key, 0) + 1
         if self._log_all or status >= 500 or bug is not None:
-            self._log(scope[REQUEST_ID], method, template(route), status, time.perf_counter() - began, bug)
+            self._log(scope[REQUEST_ID], method, route, status, time.perf_counter() - began, bug)
 
     def _log(
         self, request_id: str, method: str, route: str, status: int, seconds: float, bug: Exception | None
