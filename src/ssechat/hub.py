@@ -153,7 +153,7 @@ class Hub:
                 written = metrics.events_live
                 for stream in streams.copy():
                     stream.offer(n, entry, before, chunk)
-                if metrics.events_live > written:
+                if metrics.events_live > written and metrics.wake_ups % metrics.stride == 0:
                     metrics.wrote_live(frame, metrics.events_live - written, time.time())
             else:  # a wake-up for an event too large to be carried
                 for stream in streams.copy():

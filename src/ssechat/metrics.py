@@ -20,6 +20,9 @@ SECONDS = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Upper bounds of the buckets of a batch's size."""
 
+TIMED = 500
+"""Wake-ups a second whose latency is measured, about; that costs more than to count them."""
+
 COMMANDS = "commands"
 SUBSCRIPTIONS = "subscriptions"
 """The two connections to Redis."""
@@ -55,6 +58,7 @@ class Metrics:
     __slots__ = (
         "_minute",
         "_minute_began",
+        "_paced_at",
         "batch_items",
         "closes",
         "connects",
@@ -73,6 +77,7 @@ class Metrics:
         "resumes",
         "slow_readers",
         "streams_behind",
+        "stride",
         "wake_ups",
     )
 
@@ -113,8 +118,11 @@ class Metrics:
         """1 for each connection to Redis that is up."""
         self.redis_lost = _zeros(COMMANDS, SUBSCRIPTIONS)
         """Connections to Redis that were up and were lost."""
-        self.requests: dict[tuple[str, str, int], int] = {}
+        self.requests: Counter[tuple[str, str, int]] = Counter()
         """Requests by method, the route's template and status."""
+        self.stride = 1
+        """Of so many wake-ups one is timed."""
+        self._paced_at = 0
         self._minute = b""
         self._minute_began = 0.0
 
@@ -123,35 +131,37 @@ class Metrics:
         """Streams open now."""
         return self.connects - self.closes.total()
 
+    def pace(self) -> None:
+        """To be called once a second: under load only some wake-ups are timed, evenly spread."""
+        self.stride = max(1, (self.wake_ups - self._paced_at) // TIMED)
+        self._paced_at = self.wake_ups
+
     def wrote_live(self, frame: bytes, streams: int, now: float) -> None:
         """A wake-up's frame was written to so many streams, at `now` (time.time())."""
-        created = self._created_at(frame)
-        if created is not None:
-            self.latency_live.observe(now - created, streams)
+        self._observe_latency(self.latency_live, frame, streams, now)
 
     def wrote_from_log(self, frame: bytes, now: float) -> None:
         """A frame of the inbox was written to a stream that was open when its message was sent."""
-        created = self._created_at(frame)
-        if created is not None:
-            self.latency_from_log.observe(now - created)
+        self._observe_latency(self.latency_from_log, frame, 1, now)
 
-    def _created_at(self, frame: bytes) -> float | None:
-        """When a message was accepted, in seconds since the epoch, to the millisecond below; None for other events.
+    def _observe_latency(self, histogram: Histogram, frame: bytes, times: int, now: float) -> None:
+        """Counts how old a message is that was written just now; other events have no time to tell it by.
 
-        The wall clock, for it is another worker that accepted it. The minute is remembered, as parsing it takes
-        longest.
+        By the wall clock, for it is another worker, maybe on another machine, that accepted it and wrote the time
+        into it, to the millisecond below. Parsing the minute takes longest; it is remembered.
         """
         at = frame.rfind(CREATED_AT, NEAR_THE_END) + len(CREATED_AT)
         if at < len(CREATED_AT):
-            return None
+            return
         minute = frame[at : at + 17]  # 2026-01-01T00:00:
         try:
             if minute != self._minute:
                 self._minute_began = datetime.fromisoformat(minute.decode() + "00Z").timestamp()
                 self._minute = minute
-            return self._minute_began + float(frame[at + 17 : at + 23])
+            seconds = now - self._minute_began - float(frame[at + 17 : at + 23])
         except ValueError:  # not a time of ours
-            return None
+            return
+        histogram.observe(seconds, times)
 
     def disconnected(self, connection: str) -> None:
         """A connection to Redis that was up is lost."""

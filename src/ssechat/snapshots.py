@@ -70,6 +70,7 @@ class Snapshots:
         complained = False
         while True:
             await asyncio.sleep(PUBLISH_SECONDS)
+            self._metrics.pace()
             try:
                 self.publish()
                 complained = False

@@ -4,6 +4,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Awaitable
 from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,16 +43,21 @@ class Access:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = _given_id(scope) or b"%b%x" % (self._prefix.encode(), next(self._numbers))
-        scope[REQUEST_ID] = request_id.decode()
+        request_id = ""
+        for name, value in scope["headers"]:
+            if name == HEADER and WELL_FORMED(value):
+                request_id = value.decode()
+        if not request_id:
+            request_id = f"{self._prefix}{next(self._numbers):x}"
+        scope[REQUEST_ID] = request_id
         status = 500
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:  # no coroutine of its own: this is on every path
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (HEADER, request_id)]
-            await send(message)
+                message["headers"] = [*message["headers"], (HEADER, request_id.encode())]
+            return send(message)
 
         bug: Exception | None = None
         try:
@@ -62,11 +68,9 @@ class Access:
         method = scope["method"] if scope["method"] in METHODS else "other"
         found = scope.get("route")
         route = UNMATCHED if found is None else found.path  # as the code has it, never as the request had it
-        key = (method, route, status)
-        requests = self._metrics.requests
-        requests[key] = requests.get(key, 0) + 1
+        self._metrics.requests[method, route, status] += 1
         if self._log_all or status >= 500 or bug is not None:
-            self._log(scope[REQUEST_ID], method, route, status, time.perf_counter() - began, bug)
+            self._log(request_id, method, route, status, time.perf_counter() - began, bug)
 
     def _log(
         self, request_id: str, method: str, route: str, status: int, seconds: float, bug: Exception | None
@@ -82,11 +86,3 @@ class Access:
         text = "%s %s %d in %.1f ms, request %s"
         arguments = (method, route, status, fields["duration_ms"], request_id)
         logger.log(level, text, *arguments, exc_info=bug, extra=fields)
-
-
-def _given_id(scope: Scope) -> bytes | None:
-    """The client's or the front's own id for the request, if it is one."""
-    for name, value in scope["headers"]:
-        if name == HEADER:
-            return value if WELL_FORMED(value) else None
-    return None
