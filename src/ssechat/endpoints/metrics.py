@@ -138,7 +138,7 @@ class Exposition(Collector):
     def _histograms(self) -> Iterator[Metric]:
         latency = HistogramMetricFamily(
             "ssechat_delivery_latency_seconds",
-            "From a message's created_at until it was written to a stream: live from a wake-up (sampled), or from the log.",
+            "From a message's created_at until it was written to a stream: live (sampled) or from the log.",
             labels=["source"],
         )
         for source, values in self.counts["latency"].items():

@@ -64,7 +64,8 @@ def configure_logging(level: str, log_format: Literal["text", "json"] = "text") 
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # uvicorn narrates each worker's start and end at "info"; the parent says what a person needs to know.
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for library in ("asyncio", "httpx", "httpcore"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     sys.excepthook = _on_uncaught
     threading.excepthook = lambda args: _on_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
@@ -81,11 +82,11 @@ def _message(record: logging.LogRecord) -> str:
     return record.message.rstrip()
 
 
-def _trace(error: BaseException) -> Iterator[str]:
+def _trace(error: BaseException, seen: frozenset[int] = frozenset()) -> Iterator[str]:
     """Where it came from, innermost last, its causes before it; the text only of exceptions about the code."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None:
-        yield from _trace(cause)
+    if cause is not None and id(cause) not in seen:
+        yield from _trace(cause, seen | {id(error)})
         yield "which led to:"
     for frame in traceback.extract_tb(error.__traceback__, limit=-MOST_FRAMES):
         yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
