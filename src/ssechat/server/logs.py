@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal
 
+logger = logging.getLogger(__name__)
+
 REQUEST_FIELDS = ("request_id", "method", "route", "status", "duration_ms")
 
 SPEAKING = (AttributeError, ImportError, IndexError, NameError, RecursionError, TypeError, ZeroDivisionError)
@@ -66,13 +68,19 @@ def configure_logging(level: str, log_format: Literal["text", "json"] = "text") 
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
     for library in ("asyncio", "httpx", "httpcore"):
         logging.getLogger(library).setLevel(logging.WARNING)
-    sys.excepthook = _on_uncaught
-    threading.excepthook = lambda args: _on_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.excepthook = _on_end
+    threading.excepthook = _on_thread_end
 
 
-def _on_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-    if error is not None and not issubclass(kind, KeyboardInterrupt | SystemExit):
-        logging.getLogger("ssechat").critical("this ends what was under way", exc_info=(kind, error, trace))
+def _on_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends the process is a mistake at its start or its end, when there is no request to be quoted."""
+    if not isinstance(error, KeyboardInterrupt):
+        logger.critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
+
+
+def _on_thread_end(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None and not isinstance(ended.exc_value, SystemExit):
+        logger.critical("a thread ended", exc_info=ended.exc_value)
 
 
 def _message(record: logging.LogRecord) -> str:
