@@ -9,7 +9,7 @@ import pytest
 
 from ssechat import snapshots as module
 from ssechat.metrics import Metrics
-from ssechat.snapshots import Snapshots
+from ssechat.snapshots import Snapshots, clear
 
 pytestmark = pytest.mark.anyio
 
@@ -113,7 +113,7 @@ async def test_nobody_reads_while_counts_are_moved_and_nobody_moves_them_while_o
 
 
 async def test_a_file_that_is_just_beginning_is_no_worker_and_is_left_alone(tmp_path: Path) -> None:
-    beginning = tmp_path / "1-beginning"
+    beginning = tmp_path / "1-beginning.counts"
     beginning.touch()
     worker, _ = a_worker(tmp_path, 1)
     assert await connects(worker) == (1, 1)
@@ -135,6 +135,25 @@ async def test_a_reading_that_meets_a_writing_is_repeated(tmp_path: Path, monkey
     assert next(torn, None) is None
     one.close()
     other.close()
+
+
+async def test_a_folder_that_cannot_be_written_to_leaves_a_worker_alone_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    worker, _ = a_worker(tmp_path / "file" / "folder", 1)
+    assert await connects(worker) == (1, 1)
+    assert "Not a directory" in caplog.text
+    worker.close()
+
+
+def test_a_new_server_forgets_the_counts_and_nothing_else(tmp_path: Path) -> None:
+    worker, _ = a_worker(tmp_path)
+    worker.close()
+    (tmp_path / "somebody.else").touch()
+    clear(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["somebody.else"]
+    clear(tmp_path / "none")
 
 
 async def test_another_versions_counts_are_not_mixed_with_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

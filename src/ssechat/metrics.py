@@ -111,7 +111,7 @@ class Metrics:
         self.pubsub_lag = Histogram(SECONDS)
         """Seconds that a ping on the subscriptions' connection took: its answer stands behind all publishes."""
         self.redis_seconds = Histogram(SECONDS)
-        """Seconds from sending a command until its reply came."""
+        """Seconds from sending a command until its reply came, to the millisecond of the loop's clock."""
         self.batch_items = Histogram(ITEMS)
         """Items in one call of a script."""
         self.redis_connected = _zeros(COMMANDS, SUBSCRIPTIONS)

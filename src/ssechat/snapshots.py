@@ -25,11 +25,20 @@ from ssechat.process import Process
 
 logger = logging.getLogger(__name__)
 
+SUFFIX = ".counts"
+"""The end of the files' names; other files are none of ours."""
+
 PUBLISH_SECONDS = 1.0
 
 ATTEMPTS = 50
 PAUSE = 0.01
 """A scrape tries so often, so many seconds apart, while another worker moves a dead one's counts."""
+
+
+def clear(folder: Path) -> None:
+    """Forgets what has been counted; for when no worker runs."""
+    for path in folder.glob(f"*{SUFFIX}"):
+        path.unlink()
 
 
 class Snapshots:
@@ -45,15 +54,19 @@ class Snapshots:
         self._file = -1
 
     def open(self) -> None:
-        """Takes a place in the folder, and over what workers that have died had counted.
-
-        Raises:
-            OSError: the folder cannot be written to.
-        """
+        """Takes a place in the folder, and over what workers that have died had counted."""
         if self._folder is None:
             return
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = self._folder / f"{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            self._take_place(self._folder)
+        except OSError as error:  # no reason not to serve
+            logger.warning("this worker's metrics are its own: %s in %s", error.strerror, self._folder)
+            self.close()
+            self._folder = None
+
+    def _take_place(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
         self.inherit()
@@ -61,7 +74,8 @@ class Snapshots:
     def close(self) -> None:
         """Publishes for the last time; the file stays, for the next worker to take over."""
         if self._file >= 0:
-            self.publish()
+            with contextlib.suppress(OSError):
+                self.publish()
             os.close(self._file)
             self._file = -1
 
@@ -145,7 +159,7 @@ class Snapshots:
 
     def _others(self) -> Iterator[tuple[Path, dict[str, Any], bool]]:
         """The file, the content, and whether its writer lives, of each other worker."""
-        for path in self._folder.iterdir() if self._folder is not None else ():
+        for path in self._folder.glob(f"*{SUFFIX}") if self._folder is not None else ():
             if path == self._path:
                 continue
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -56,6 +56,7 @@ def test_every_line_of_the_log_is_an_object_and_none_has_what_a_request_had(tmp_
             assert sent.status_code == 409
             with alice.listen() as stream:
                 stream.first("hello")
+                assert stream.response.getheader("x-request-id")
             for broken in BROKEN:
                 exchange(server, broken, 2)
             headers = (f"Authorization: Bearer {PLANTED}", f"Cookie: ssechat={PLANTED}", f"Referer: /{PLANTED}")

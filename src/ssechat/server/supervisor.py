@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from ssechat import __version__
 from ssechat.redis.embedded import EmbeddedRedis
@@ -16,6 +15,7 @@ from ssechat.server.folder import DataFolder
 from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
 from ssechat.server.sockets import ListeningSockets, listen, shown_address
 from ssechat.settings import Settings
+from ssechat.snapshots import clear
 from ssechat.tokens import create_key_file, fingerprint, key_path, read_key_file
 
 log = logging.getLogger(__name__)
@@ -92,21 +92,15 @@ class Supervisor:
         redis_url = await self._find_redis()
         if not settings.external_identity:
             await self._find_key()
+        counts = settings.metrics_folder or settings.data / "metrics"
+        clear(counts)
         kind = WorkerKind(
-            settings=settings.model_copy(update={"redis_url": redis_url, "metrics_folder": self._empty_metrics()}),
+            settings=settings.model_copy(update={"redis_url": redis_url, "metrics_folder": counts}),
             keep_open=(self._folder.lock,),
             arguments=self._worker_arguments,
         )
         self._slots = [Slot(kind, each.fileno(), self._grace) for each in self._sockets.sockets]
         await self._start_workers()
-
-    def _empty_metrics(self) -> Path:
-        """The folder of the workers' counts, which begin with this server."""
-        folder = self._settings.metrics_folder or self._settings.data / "metrics"
-        with contextlib.suppress(FileNotFoundError):
-            for path in folder.iterdir():
-                path.unlink()
-        return folder
 
     async def _find_redis(self) -> str:
         assert self._folder is not None
