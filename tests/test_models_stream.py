@@ -19,6 +19,7 @@ from parts import FOR_EVER, FakeClock, FakeSink
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId, entry_number
 from ssechat.inbox import Inbox
+from ssechat.metrics import Metrics
 from ssechat.stream import Stream
 from ssechat.tokens import Identity
 from stepped import SteppedInbox, chunk
@@ -33,6 +34,7 @@ class SteppedOwner:
         self.stepped = SteppedInbox()
         self.clock = FakeClock()
         self.stalled: list[Stream] = []
+        self.metrics = Metrics()
         self.tasks: set[asyncio.Task[None]] = set()
 
     @property

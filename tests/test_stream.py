@@ -9,6 +9,7 @@ from ssechat import frames
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId, entry_number
 from ssechat.inbox import START, Inbox, Page
+from ssechat.metrics import Metrics
 from ssechat.stream import Stream
 from ssechat.tokens import Identity
 
@@ -70,6 +71,7 @@ class FakeOwner:
         self.clock = FakeClock()
         self.tasks: list[asyncio.Task[None]] = []
         self.gone: list[Stream] = []
+        self.metrics = Metrics()
 
     @property
     def inbox(self) -> Inbox:

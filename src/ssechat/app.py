@@ -1,5 +1,6 @@
 """The one place where the parts are joined."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,6 +13,7 @@ from ssechat.auth import Auth
 from ssechat.chat import Chat
 from ssechat.conversations import Conversations
 from ssechat.direct import Direct
+from ssechat.endpoints.access import Access
 from ssechat.endpoints.accounts import Accounts
 from ssechat.endpoints.conversations import Conversations as ConversationsEndpoint
 from ssechat.endpoints.events import Events
@@ -19,14 +21,17 @@ from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.health import Health
 from ssechat.endpoints.http import HANDLERS
 from ssechat.endpoints.messages import Messages
+from ssechat.endpoints.metrics import Metrics as MetricsEndpoint
 from ssechat.endpoints.web import Web
 from ssechat.errors import SettingsError
 from ssechat.forwarded import TrustedProxies
 from ssechat.hub import Hub
 from ssechat.inbox import Inbox
-from ssechat.redis.link import Redis
+from ssechat.metrics import Metrics
+from ssechat.redis.link import Redis, stop
 from ssechat.sends import Sends
 from ssechat.settings import Settings
+from ssechat.snapshots import Snapshots
 from ssechat.tokens import Tokens
 from ssechat.users import Users
 
@@ -39,18 +44,22 @@ def create_app(settings: Settings) -> Starlette:
     """
     if settings.redis_url is None:
         raise SettingsError("the app needs a redis_url; `ssechat serve` starts a Redis and fills it in")
-    redis = Redis(settings.redis_url, settings.redis_timeout)
+    metrics = Metrics()
+    snapshots = Snapshots(metrics, settings.metrics_folder)
+    redis = Redis(settings.redis_url, settings.redis_timeout, metrics)
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, settings.inbox_limit)
     users = Users(redis, anyone_exists=settings.external_identity)
     auth = Auth(redis, Tokens.from_settings(settings), users, timedelta(days=settings.session_days))
     chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
-    hub = Hub(inbox, auth, settings)
+    hub = Hub(inbox, auth, settings, metrics=metrics)
     proxies = TrustedProxies(settings.trusted_proxies)
     gate = Gate(auth, proxies, settings.body_limit, settings.allowed_origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        snapshots.open()
+        publishing = asyncio.create_task(snapshots.keep_publishing(), name="metrics")
         redis.start()
         hub.start()
         # With Redis away the server starts all the same, answers 503, and is not ready.
@@ -61,6 +70,8 @@ def create_app(settings: Settings) -> Starlette:
             await hub.close()
             await redis.close()
             users.close()
+            await stop(publishing)
+            snapshots.close()
 
     messages = Messages(gate, chat)
     app = Starlette(
@@ -70,15 +81,19 @@ def create_app(settings: Settings) -> Starlette:
             *ConversationsEndpoint(gate, chat).routes(),
             *Accounts(gate, auth, users, proxies, settings).routes(),
             *Health(redis, hub).routes(),
+            *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
             *Web().routes(),
         ],
         exception_handlers=HANDLERS,
         middleware=_cors(settings),
         lifespan=lifespan,
     )
-    # Pages of other origins need the headers that the CORS layer adds.
-    app.state.direct = Direct(messages.direct(), frozenset({b"origin"} if settings.allowed_origins else ()))
     app.router.redirect_slashes = False  # a redirect would name whatever host the request named
+    access = Access(app.build_middleware_stack(), metrics, log_all=settings.access_log == "on")
+    app.middleware_stack = access
+    # Pages of other origins need the headers that the CORS layer adds.
+    unless = frozenset({b"origin"} if settings.allowed_origins else ())
+    app.state.direct = Direct({key: access.direct(*key, answer) for key, answer in messages.direct().items()}, unless)
     return app
 
 
@@ -91,7 +106,7 @@ def _cors(settings: Settings) -> list[Middleware]:
             allow_origins=list(settings.allowed_origins),
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id"],
-            expose_headers=["retry-after"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"],
+            expose_headers=["retry-after", "x-request-id"],
         )
     ]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import sys
 import types
@@ -129,8 +130,10 @@ def serve(**flags: str | None) -> None:
     from ssechat.server.supervisor import Supervisor, print_line
 
     settings = load_settings(flags)
-    configure_logging(settings.log_level)
-    asyncio.run(Supervisor(settings, say=print_line).run())
+    configure_logging(settings.log_level, settings.log_format)
+    # Who reads JSON reads it from a container's two outputs as one.
+    say = print_line if settings.log_format == "text" else logging.getLogger("ssechat").info
+    asyncio.run(Supervisor(settings, say=say).run())
 
 
 @commands.command()

@@ -14,8 +14,10 @@ from ssechat.errors import RedisUnavailable, TooMany
 from ssechat.fanout import FanOut
 from ssechat.ids import UserId, entry_number
 from ssechat.inbox import Inbox
+from ssechat.metrics import Metrics
 from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
+from ssechat.rounds import Rounds
 from ssechat.settings import Settings
 from ssechat.stream import Stream
 
@@ -27,9 +29,6 @@ READERS = 256
 """Streams that read their inboxes at a time: a reconnect storm costs memory for these only."""
 
 SWEEP_SECONDS = 1.0
-SWEEPS_PER_ROUND = 5
-"""Sweeps after which every stream has been looked at: pings of those who came together spread over that time."""
-
 SLICE = 100
 """Streams looked at in one go before others get their turn: that many pings hold them up for milliseconds."""
 
@@ -40,8 +39,16 @@ STREAMS_PER_DRAIN_SECOND = 1000
 class Hub:
     """User → streams."""
 
-    def __init__(self, inbox: Inbox, auth: Auth, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        auth: Auth,
+        settings: Settings,
+        now: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
+    ) -> None:
         assert settings.redis_url is not None
+        self.metrics = metrics or Metrics()
         self.inbox = inbox
         self.now = now
         self._audited_at = now()
@@ -49,14 +56,14 @@ class Hub:
         self._settings = settings
         self._streams: dict[bytes, list[Stream]] = {}
         self._count = 0
-        self._round: Iterator[Stream] = iter(())
+        self._rounds = Rounds(self._all, self.metrics)
         self._stalled: set[Stream] = set()
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
         self._fan_out = FanOut(lambda channel: self._streams.get(channel, ()), self._run)
         self.subscriptions = Subscriptions(
-            settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed
+            settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed, self.metrics
         )
 
     def __len__(self) -> int:
@@ -95,6 +102,7 @@ class Hub:
         channel = keys.live(stream.identity.user).encode()
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
+        self.metrics.connects += 1
         self._run(self._begin(stream, channel, cursor))
 
     async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
@@ -138,12 +146,17 @@ class Hub:
 
     def _on_message(self, channel: bytes, payload: bytes) -> None:
         if channel in self._streams:
+            metrics = self.metrics
+            metrics.wake_ups += 1
             head, _, data = payload.partition(b"\n")
             entry, before, kind = head.decode().split(" ")
             n = int(entry.partition("-")[0])
             if data:
                 chunk = frames.durable(entry, kind, data)
+                written = metrics.events_live
                 self._fan_out.tell(channel, lambda stream: stream.offer(n, entry, before, chunk))
+                if metrics.events_live > written and metrics.wake_ups % metrics.stride == 0:
+                    metrics.wrote_live(data, metrics.events_live - written, time.time())
             else:  # a wake-up for an event too large to be carried
                 self._fan_out.tell(channel, lambda stream: stream.note(n))
         elif channel == keys.CONTROL.encode():
@@ -173,7 +186,7 @@ class Hub:
         Raises:
             RedisUnavailable: Redis cannot be asked; what was to be audited still is.
         """
-        for streams in _slices(self._next_of_round()):
+        for streams in _slices(iter(self._rounds.next_part(self._count))):
             for stream in streams:
                 self._look_at(stream)
             await asyncio.sleep(0)
@@ -185,14 +198,6 @@ class Hub:
             await self._audit_sessions()
             self._audited_at = self.now()
         await self._audit()
-
-    def _next_of_round(self) -> Iterator[Stream]:
-        part = max(SLICE, self._count // SWEEPS_PER_ROUND + 1)
-        streams = list(islice(self._round, part))
-        if not streams:
-            self._round = self._all()
-            streams = list(islice(self._round, part))
-        return iter(streams)
 
     def _look_at(self, stream: Stream) -> None:
         now = self.now()
@@ -220,6 +225,7 @@ class Hub:
                     # A head below what was written, or another one in its place, may be news that is older
                     # than the stream; reading the inbox tells.
                     if n > stream.written or (stream.live and head != stream.cursor):
+                        self.metrics.holes["audit"] += stream.live
                         stream.behind()
 
     async def _audit_sessions(self) -> None:

@@ -79,6 +79,7 @@ class Inbox:
         data = frames.encode({"reason": reason, "conversation_id": conversation})
         entry = Entry(conversation, now, last, frames.RESET, reason, data)
         await self._submit(user, entry, last)
+        self._redis.metrics.conversation_resets[reason] += 1
 
     def _submit(self, user: UserId, entry: Entry, replaces: str) -> "asyncio.Future[Reply]":
         return self._deliver.submit(

@@ -98,8 +98,16 @@ class Settings(BaseModel):
         5, description="Seconds to wait for Redis before a request is answered 503."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much to log.")
+    log_format: Literal["text", "json"] = Field("text", description="Lines for a person, or an object a line.")
+    access_log: Literal["on", "off"] = Field(
+        "off", description="Whether to log every request, rather than only those that the server could not meet."
+    )
+    metrics: Literal["on", "off"] = Field("on", description="Whether /metrics shows Prometheus how the server is.")
+    metrics_folder: Path | None = Field(
+        None, description="Folder in which the workers share their counts; `serve` takes one in the data folder."
+    )
 
-    @field_validator("data", "key_file")
+    @field_validator("data", "key_file", "metrics_folder")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """The shell leaves the ~ in --data=~/chat to us; and workers may run in another folder."""

@@ -7,12 +7,14 @@ drained are all the second; there is no queue.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from ssechat import frames
 from ssechat.ids import entry_number
 from ssechat.inbox import START, Inbox, Page
+from ssechat.metrics import Metrics
 from ssechat.tokens import Identity
 
 PAGE = 64
@@ -59,6 +61,10 @@ class Owner(Protocol):
     @property
     def now(self) -> Callable[[], float]:
         """The time in seconds, from a clock that never goes back."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """The counts of this worker."""
 
     def catch_up(self, stream: "Stream") -> None:
         """Runs `stream.catch_up()` in a task, and again later if Redis is away."""
@@ -130,9 +136,10 @@ class Stream:
         """The server stops."""
         asyncio.get_running_loop().call_later(self._owner.drain_delay(), self.bye, "drain")
 
-    def lost(self) -> None:
+    def lost(self, reason: str = "gone") -> None:
         """The connection is gone."""
         if not self.closed:
+            self._owner.metrics.closes[reason] += 1
             self.closed = True
             self.live = False
             self._sink = None
@@ -144,8 +151,10 @@ class Stream:
         """An event of this user's inbox, the newest there is, and the id of the one before it."""
         if self.live and before == self.cursor:
             self.written, self.cursor = n, entry
+            self._owner.metrics.events_live += 1
             self._write(chunk)
         elif n > self.written or (n == self.written and entry != self.cursor):
+            self._owner.metrics.holes["wake_up"] += self.live
             self.note(n)  # a hole, or another history: the inbox tells
 
     def note(self, n: int) -> None:
@@ -171,7 +180,7 @@ class Stream:
             retry = random.randint(*RETRY_AFTER_TROUBLE)
             self._write(frames.event(frames.BYE, {"reason": reason}, retry=retry))
             self._sink.end()
-            self.lost()
+            self.lost(reason)
 
     def cut(self) -> None:
         """Ends the stream of a reader who takes nothing: with a word, if it takes that in time."""
@@ -228,6 +237,7 @@ class Stream:
             self._stand_at(cursor if cursor != ALL else page.before_oldest)
             missed = _number(page.head) - self.written
             self._hello(None, resumed=True, missed=missed)
+            self._owner.metrics.resumes += 1
             self.owes_caught_up = missed > 0
             self._write_page(page)
         if self._is_level(page):
@@ -262,6 +272,7 @@ class Stream:
         self.live = self.paused_at is None and not self.closed
 
     def _write_page(self, page: Page) -> None:
+        metrics = self._owner.metrics
         for n, entry, chunk in page.events:
             if self.paused_at is not None:
                 return
@@ -270,6 +281,9 @@ class Stream:
                 return
             self.written, self.cursor = n, entry
             self._write(chunk)
+            metrics.events_from_log += 1
+            if not self.owes_caught_up:  # what was sent while the reader was away is not late
+                metrics.wrote_from_log(chunk, time.time())
 
     def _stand_at(self, entry: str) -> None:
         self.cursor, self.written = entry, _number(entry)
@@ -281,6 +295,7 @@ class Stream:
     def _reset(self, reason: str, page: Page) -> None:
         self._stand_at(page.head)
         self.owes_caught_up = False
+        self._owner.metrics.resets[reason] += 1
         data = {"reason": reason, "oldest": page.oldest, "newest": page.head}
         self._write(frames.event(frames.RESET, data, page.head))
 

@@ -66,6 +66,7 @@ def test_a_stream_has_exactly_the_headers_that_it_needs(server: Server, alice: P
     first, headers = head_of(server, f"Authorization: Bearer {alice.token}")
     assert first == "HTTP/1.1 200 OK"
     assert headers.pop("date")
+    assert headers.pop("x-request-id")
     assert headers == {
         "content-type": "text/event-stream",
         "cache-control": "no-store, no-transform",

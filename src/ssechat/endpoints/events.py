@@ -40,6 +40,8 @@ class Events:
             identity = await self._identify(request)
         except RedisUnavailable:
             # EventSource never comes back from a status (WHATWG HTML §9.2.3), so this must not be one.
+            self._hub.metrics.connects += 1
+            self._hub.metrics.closes["unavailable"] += 1
             return _goodbye("unavailable")
         self._hub.check_room(identity.user)
         if request.method == "HEAD":

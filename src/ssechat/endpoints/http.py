@@ -10,9 +10,12 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from ssechat import frames
+from ssechat.endpoints.access import REQUEST_ID
 from ssechat.errors import BadRequest, RedisUnavailable, RequestError
+from ssechat.redis.link import RedisRefused
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,9 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
         raise BadRequest("invalid_request", detail, fields=fields) from None
 
 
-def problem(status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any) -> Response:
+def problem(
+    scope: Scope, status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any
+) -> Response:
     """An error as application/problem+json (RFC 9457)."""
     headers = {**NO_STORE}
     if status == 401:
@@ -64,6 +69,7 @@ def problem(status: int, code: str, detail: str, *, retry_after: int | None = No
         "status": status,
         "code": code,
         "detail": detail,
+        "request_id": scope.get(REQUEST_ID),
         **members,
     }
     # What is quoted of a request need not be encodable: a lone surrogate becomes a question mark.
@@ -71,44 +77,46 @@ def problem(status: int, code: str, detail: str, *, retry_after: int | None = No
     return Response(body, status, headers, media_type="application/problem+json")
 
 
-def refusal(error: RequestError | RedisUnavailable) -> Response:
+def refusal(scope: Scope, error: RequestError | RedisUnavailable) -> Response:
     """The answer to a request that was in vain. Of a change, when Redis is away, the outcome is unknown."""
     if isinstance(error, RequestError):
         members = {} if error.fields is None else {"fields": error.fields}
-        return problem(error.status, error.code, error.detail, retry_after=error.retry_after, **members)
-    logger.debug("answered 503: %s", error)
+        return problem(scope, error.status, error.code, error.detail, retry_after=error.retry_after, **members)
+    # Of what Redis says only the first word, its code: the rest may quote a command.
+    why = str(error).partition(" ")[0] if isinstance(error, RedisRefused) else error
+    logger.debug("request %s: Redis is away: %s", scope.get(REQUEST_ID), why)
     detail = "The server cannot reach its storage. Repeat the request, a message with the same client_msg_id."
-    return problem(503, "unavailable", detail, retry_after=1)
+    return problem(scope, 503, "unavailable", detail, retry_after=1)
 
 
-async def on_request_error(_: Request, error: Exception) -> Response:
+async def on_request_error(request: Request, error: Exception) -> Response:
     """Our own errors."""
     assert isinstance(error, RequestError | RedisUnavailable)
-    return refusal(error)
+    return refusal(request.scope, error)
 
 
-async def on_http_exception(_: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """What Starlette refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     codes = {404: "not_found", 405: "method_not_allowed"}
-    response = problem(error.status_code, codes.get(error.status_code, "bad_request"), error.detail)
+    response = problem(request.scope, error.status_code, codes.get(error.status_code, "bad_request"), error.detail)
     response.headers.update(error.headers or {})
     return response
 
 
-async def on_client_gone(_: Request, error: Exception) -> Response:
+async def on_client_gone(request: Request, error: Exception) -> Response:
     """The client left in the middle of its body: nobody reads this answer."""
-    return problem(400, "client_disconnected", "The request ended before its body did.")
+    return problem(request.scope, 400, "client_disconnected", "The request ended before its body did.")
 
 
-async def on_bug(_: Request, error: Exception) -> Response:
+async def on_bug(request: Request, error: Exception) -> Response:
     """What should not happen."""
-    return apology()
+    return apology(request.scope)
 
 
-def apology() -> Response:
+def apology(scope: Scope) -> Response:
     """The answer to what should not happen. The text goes to the log, not to the client."""
-    return problem(500, "internal_error", "Something went wrong in the server; its log says more.")
+    return problem(scope, 500, "internal_error", "Something went wrong in the server; its log says more.")
 
 
 HANDLERS: Mapping[Any, Any] = {

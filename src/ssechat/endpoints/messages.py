@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from ssechat.chat import Chat
 from ssechat.direct import Answer, Endpoint
+from ssechat.endpoints.access import REQUEST_ID
 from ssechat.endpoints.gate import Gate, header
 from ssechat.endpoints.http import JSON, apology, parse, refusal
 from ssechat.errors import BadRequest, RedisUnavailable, RequestError
@@ -43,10 +44,10 @@ class Messages:
         try:
             return await self.send(scope, body)
         except (RequestError, RedisUnavailable) as error:
-            response = refusal(error)
+            response = refusal(scope, error)
         except Exception:
-            logger.exception("a send failed")
-            response = apology()
+            logger.exception("request %s failed", scope.get(REQUEST_ID))
+            response = apology(scope)
         headers = tuple(pair for pair in response.raw_headers if pair[0] != b"content-length")
         return Answer(response.status_code, bytes(response.body), headers)
 

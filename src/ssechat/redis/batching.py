@@ -65,6 +65,7 @@ class ScriptBatch:
             return
         count = min(MOST_ITEMS, len(self._waiting))
         items = [self._waiting.popleft() for _ in range(count)]
+        self._redis.metrics.batch_items.observe(count)
         self._busy = True
         self._call("EVALSHA", self._digest, items)
 

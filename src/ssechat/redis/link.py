@@ -22,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from ssechat.errors import RedisUnavailable
+from ssechat.metrics import COMMANDS, Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +100,9 @@ AnyLink = TypeVar("AnyLink", bound=Link)
 class CommandLink(Link):
     """A link on which each command has one reply, in the order sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics | None = None) -> None:
         super().__init__()
+        self._seconds = (metrics or Metrics()).redis_seconds
         self._pending: deque[tuple[asyncio.Future[Reply], float]] = deque()
 
     def send(self, *command: Argument) -> "asyncio.Future[Reply]":
@@ -114,7 +116,8 @@ class CommandLink(Link):
         return future
 
     def on_reply(self, reply: Reply) -> None:
-        future, _ = self._pending.popleft()
+        future, sent_at = self._pending.popleft()
+        self._seconds.observe(self.heard_at - sent_at)
         if future.done():  # its caller was cancelled, or was told that it took too long
             return
         if isinstance(reply, hiredis.ReplyError):
@@ -208,9 +211,10 @@ async def stop(task: asyncio.Task[None]) -> None:
 class Redis:
     """A command connection that comes back by itself."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, metrics: Metrics | None = None) -> None:
         self.url = url
         self.timeout = timeout
+        self.metrics = metrics or Metrics()
         self._link: CommandLink | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -274,7 +278,7 @@ class Redis:
 
     async def _stay_connected(self) -> None:
         complaint = ""
-        async with aclosing(reconnecting(self.url, CommandLink, self.timeout)) as links:
+        async with aclosing(reconnecting(self.url, lambda: CommandLink(self.metrics), self.timeout)) as links:
             async for link in links:
                 try:
                     async with asyncio.timeout(self.timeout):
@@ -289,11 +293,13 @@ class Redis:
 
     async def _use(self, link: CommandLink) -> None:
         self._link = link
+        self.metrics.redis_connected[COMMANDS] = 1
         self._connected.set()
         try:
             while not link.lost.done():
                 await asyncio.wait([link.lost], timeout=min(0.5, self.timeout / 4))
                 link.expire(self.timeout)
+            self.metrics.disconnected(COMMANDS)
         finally:
             self._link = None
             self._connected.clear()

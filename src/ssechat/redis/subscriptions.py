@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 from itertools import islice
 
 from ssechat.errors import RedisUnavailable
+from ssechat.metrics import SUBSCRIPTIONS, Metrics
 from ssechat.redis import keys
 from ssechat.redis.link import Link, Reply, reconnecting, stop
 
@@ -71,11 +72,14 @@ class Subscriptions:
         timeout: float,
         on_message: Callable[[bytes, bytes], None],
         on_resubscribed: Callable[[bytes], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._url = url
         self._timeout = timeout
         self._on_message = on_message
         self._on_resubscribed = on_resubscribed
+        self._metrics = metrics or Metrics()
+        self._pinged_at: float | None = None
         self._channels: dict[bytes, _State] = {keys.CONTROL.encode(): _State.WANTED}
         self._waiters: dict[bytes, asyncio.Future[None]] = {}
         self._new: list[bytes] = []
@@ -131,8 +135,10 @@ class Subscriptions:
             async for link in links:
                 self._subscribe(link, self._channels)
                 self.connected = True
+                self._metrics.redis_connected[SUBSCRIPTIONS] = 1
                 await self._serve(link)
                 self.connected = False
+                self._metrics.disconnected(SUBSCRIPTIONS)
                 for channel, state in self._channels.items():
                     self._channels[channel] = _AFTER_LOSS.get(state, state)
 
@@ -153,7 +159,7 @@ class Subscriptions:
                 link.abort()
                 await link.lost
             elif now - pinged_at > PING_SECONDS:
-                pinged_at = now
+                pinged_at = self._pinged_at = now
                 link.write("PING")
 
     def _subscribe(self, link: _PushLink, channels: Iterable[bytes]) -> None:
@@ -185,6 +191,10 @@ class Subscriptions:
             self._on_message(push[1], push[2])
         elif push[0] == b"subscribe":
             self._on_acknowledged(push[1])
+        elif push[0] == b"pong" and self._pinged_at is not None:
+            # It stands in line behind all that was published before: this is how late a wake-up is.
+            self._metrics.pubsub_lag.observe(asyncio.get_running_loop().time() - self._pinged_at)
+            self._pinged_at = None
 
     def _on_acknowledged(self, channel: bytes) -> None:
         state = self._channels.get(channel)

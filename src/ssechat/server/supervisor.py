@@ -15,6 +15,7 @@ from ssechat.server.folder import DataFolder
 from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
 from ssechat.server.sockets import ListeningSockets, listen, shown_address
 from ssechat.settings import Settings
+from ssechat.snapshots import clear
 from ssechat.tokens import create_key_file, fingerprint, key_path, read_key_file
 
 log = logging.getLogger(__name__)
@@ -91,8 +92,10 @@ class Supervisor:
         redis_url = await self._find_redis()
         if not settings.external_identity:
             await self._find_key()
+        counts = settings.metrics_folder or settings.data / "metrics"
+        clear(counts)
         kind = WorkerKind(
-            settings=settings.model_copy(update={"redis_url": redis_url}),
+            settings=settings.model_copy(update={"redis_url": redis_url, "metrics_folder": counts}),
             keep_open=(self._folder.lock,),
             arguments=self._worker_arguments,
         )

@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Unbuffered: a buffered stdin that a daemon thread reads cannot be closed at exit.
     with open(0, "rb", buffering=0, closefd=False) as stdin:
         settings = Settings.model_validate_json(stdin.readline())
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     _raise_file_limit()
 
     def tell(text: bytes) -> None:
