@@ -158,12 +158,12 @@ class Inboxes:
         return heads
 
     async def read(self, user: UserId, cursor: str, count: int) -> Page:
-        inbox = self.of[user]
+        inbox, unused = self.of[user], asyncio.get_running_loop().create_future()
 
         def page() -> Page:
             kept = inbox.entries[inbox.trimmed :]
             oldest = kept[0] if kept else inbox.newest
-            reading = Reading(cursor, count, asyncio.Future(), inbox.newest, inbox.birth, oldest)
+            reading = Reading(cursor, count, unused, inbox.newest, inbox.birth, oldest)
             return inbox.page(reading, kept)
 
         found: Page = await self._ask(page)

@@ -36,7 +36,6 @@ def test_a_worker_that_redis_drops_for_lag_catches_all_its_streams_up(
     server: Server, alice: Person, bob: Person
 ) -> None:
     lagging, other = server.workers()
-    alice.on(other)
     log = server.data / "redis" / "redis.log"
     with (
         redis_py.Redis(unix_socket_path=str(server.data / "redis" / "redis.sock"), protocol=2) as redis,
@@ -52,6 +51,7 @@ def test_a_worker_that_redis_drops_for_lag_catches_all_its_streams_up(
         redis.config_set("client-output-buffer-limit", f"pubsub {LIMIT} 0 0")
         sent = [alice.say("before", bob.user)]
         until(lambda: all(len(reader.texts) == 1 for reader in readers))
+        alice.on(other)  # only now: her connection is not kept for long when it is idle
         lagging.suspend()
         try:
             while subscribers(redis) == listening:
