@@ -209,7 +209,7 @@ async def test_requests_are_logged_when_they_shall_be(redis: RedisProcess, tmp_p
 async def test_otherwise_only_what_the_server_could_not_do_is_logged(
     redis: RedisProcess, tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise RuntimeError(PLANTED)
 
     async with client_of(redis, tmp_path) as client:
