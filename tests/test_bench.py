@@ -1,25 +1,33 @@
 """The measuring tool: that it works and that its figures agree with each other. Speed is not tested."""
 
+import ctypes
 import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
 from array import array
 from dataclasses import replace
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from bench import processes
+from bench import nchan, processes
 from bench.deliveries import compare, judge, percentile
+from bench.dialects import Dialect
 from bench.events import parse
+from bench.generator import GAUGES, Gauges
+from bench.peers import present
+from bench.reconnecting import ReconnectingHolder, ReconnectingStream
 from bench.saturation import Shares, saturation
 from bench.senders import Count, Send
-from bench.streams import Arrival, Received, Tally
+from bench.streams import Arrival, Checking, Received, StreamPlan, Tally
 from serving import ROOT, environment, until
 
 BENCH = (sys.executable, "-m", "tests.bench")
@@ -64,8 +72,8 @@ def test_sends_reports_rates_latencies_and_cpu_that_agree_with_each_other(checki
     document = json.loads(result.read_text())
     assert document["machine"]["cores"] >= 1
     runs = document["sends"]["runs"]
-    nchan = [] if "nchan: not installed" in done.stdout else ["nchan"]
-    assert [one["server"] for one in runs] == ["ssechat", *nchan]
+    others = [] if "nchan: not installed" in done.stdout else ["nchan"]
+    assert [one["server"] for one in runs] == ["ssechat", *others]
     for figures in runs:
         assert 0 < figures["acknowledged"] <= figures["all_acknowledged"]
         assert figures["acknowledged_a_second"] == pytest.approx(figures["acknowledged"] / figures["seconds"])
@@ -94,6 +102,102 @@ def test_sends_at_a_rate_leave_evenly(tmp_path: Path) -> None:
     # 60 a second from the start until it is told to stop.
     assert 150 <= figures["all_acknowledged"] <= 60 * SECONDS
     assert figures["verdict"]["good"] is True
+
+
+def test_fanout_reports_what_an_event_to_many_costs_and_what_others_notice(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    load = ("--streams", "100", "--others", "10", "--rate", "10", "--seconds", "1.5")
+    done = run("fanout", *load, "--json", str(result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(result.read_text())["fanout"]
+    others = [] if "nchan: not installed" in done.stdout else ["nchan"]
+    assert [one["server"] for one in figures] == ["ssechat", *others]
+    for one in figures:
+        assert one["events"] > 0
+        assert one["delivered"] >= 100
+        assert one["verdict"]["good"] is True, one["verdict"]
+        for name in ("to_stream", "to_last", "others_alone", "others_during"):
+            assert 0 < one[name]["p50"] <= one[name]["p99"]
+        assert one["to_stream"]["p50"] <= one["to_last"]["p99"]
+
+
+def test_capacity_reports_memory_and_latency_and_draws_it(tmp_path: Path) -> None:
+    result, plot = tmp_path / "result.json", tmp_path / "plot.svg"
+    load = ("--streams", "100", "--rate", "50", "--connections", "8", "--warm-up", "0.5", "--seconds", "2.5")
+    done = run("capacity", *load, "--workers", "2", "--json", str(result), "--plot", str(plot))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (figures,) = json.loads(result.read_text())["capacity"]["runs"]
+    assert (figures["streams"], figures["workers"], figures["checking"]) == (100, 2, "counting")
+    assert figures["memory_open"]["pss"] > figures["memory_before"]["pss"]
+    assert figures["verdict"]["good"] is True
+    lines = ElementTree.parse(plot).getroot().findall(".//{http://www.w3.org/2000/svg}polyline")
+    assert [len(line.attrib["points"].split()) for line in lines] == [len(figures["series"])] * 3
+    assert len(figures["series"]) >= 2
+
+
+def test_after_a_storm_every_stream_is_back_with_all_it_missed(tmp_path: Path) -> None:
+    result, plot = tmp_path / "result.json", tmp_path / "plot.svg"
+    load = ("--streams", "60", "--workers", "2", "--quiet", "0.5")
+    done = run("storm", *load, "--json", str(result), "--plot", str(plot))
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(result.read_text())["storm"]
+    assert sum(figures["level"]) == 60
+    assert 0 < figures["first"] <= figures["half"] <= figures["last"]
+    assert figures["attempts"] >= 60
+    assert figures["acknowledged"] > 0
+    assert figures["given_up"] == figures["resets"] == 0
+    assert figures["good"] is True
+    assert any("SIGKILL" in line for line in figures["complaints"])
+    assert ElementTree.parse(plot).getroot().tag.endswith("svg")
+
+
+def test_churn_reports_memory_and_pauses(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    load = ("--connects", "100", "--users", "10", "--held", "20", "--settle", "0.2", "--watch", "0.5")
+    done = run("churn", *load, "--json", str(result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(result.read_text())["churn"]
+    grown = figures["after"]["pss"] - figures["before"]["pss"]
+    assert figures["bytes_each"] == pytest.approx(grown / 100)
+    for name in ("held_pauses", "churn_pauses"):
+        assert figures[name]["asked"] > 0
+        assert figures[name]["latency"]["p99"] <= figures[name]["longest"]
+    assert figures["connects_a_second"] > 0
+
+
+def test_a_stream_that_was_cut_comes_back_after_the_pause_that_the_server_asked_for() -> None:
+    gauges: Gauges = (ctypes.c_longlong * GAUGES)()
+    ours, theirs = Pipe()
+    with socket.create_server(("127.0.0.1", 0)) as server, ours, theirs:
+        plan = StreamPlan(server.getsockname(), Dialect("/", greeting=b"hello"), Checking.COUNTING)
+        holder = ReconnectingHolder(theirs, gauges, plan)
+        holder.coming_back = True
+        pauses: list[float] = []
+        holder.pause = lambda stream, seconds: pauses.append(seconds)  # type: ignore[method-assign]
+        stream = ReconnectingStream(holder, 0)
+        for said in (b"retry: 200\n\n", b"", b""):
+            connection, _ = server.accept()
+            stream._connected()
+            assert connection.recv(4096).startswith(b"GET /")
+            if said:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + said)
+                stream._resumed()
+            connection.close()
+            stream._resumed()
+            stream.come_back()
+        stream.close()
+    # Nothing was greeted: each failure doubles it.
+    assert pauses == pytest.approx([0.4, 0.8, 1.6])
+    assert holder.storm.refused == 3
+
+
+def test_a_peer_that_is_not_installed_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bench.peers.missing", list)
+    able, sentences = present(["nchan", "sse-starlette"])
+    assert able == ["sse-starlette"]
+    assert sentences == [f"nchan: not installed (nginx, redis-server missing): {nchan.INSTALL}"]
 
 
 def test_it_says_so_when_descriptors_do_not_suffice() -> None:

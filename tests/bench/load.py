@@ -161,7 +161,7 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         last = sample(everybody)
         late = sending.gauge(senders.LATE)
         sending.tell("stop")
-        _wait_until_quiet(name, readers, sending, progress)
+        wait_until_quiet(name, readers, sending, progress)
         progress.show(f"{name}: checking every message")
         sending.tell("collect")
         sent = sending.gather(COLLECT_SECONDS)
@@ -220,7 +220,7 @@ def _send_plans(server: Subject, load: Load) -> list[SendPlan]:
     ]
 
 
-def _wait_until_quiet(name: str, readers: Crew, sending: Crew, progress: Progress) -> None:
+def wait_until_quiet(name: str, readers: Crew, sending: Crew, progress: Progress) -> None:
     """Until every send has its answer and nothing has come on a stream for a second; bounded."""
     deadline = time.monotonic() + ANSWER_SECONDS
     arrived, since = -1, time.monotonic()

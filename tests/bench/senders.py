@@ -53,6 +53,8 @@ class SendPlan:
     """Seconds between looks at the sockets."""
     keep: bool
     """Whether to keep each message and its answer, or only to count."""
+    first: int = 0
+    """The first of the users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,10 @@ class Sender(Player):
 
     def recipient(self, user: int) -> int:
         """Whom this user writes to: anybody, or the other who shares the channel."""
+        first, users = self.plan.first, self.plan.users
         if self.plan.dialect.ours:
-            return (user + 1 + int(self.random.random() * (self.plan.users - 1))) % self.plan.users
-        return user ^ 1
+            return first + (user - first + 1 + int(self.random.random() * (users - 1))) % users
+        return first + (user - first ^ 1) % users
 
     def take(self, waiting: _Waiting, now: int, response: bytes) -> None:
         """A message was answered."""
@@ -148,8 +151,8 @@ class Sender(Player):
             self.refusals.append(response.decode(errors="replace"))
         elif not self.plan.keep:
             _, sender, recipient, sent_at = waiting
-            self.expected[sender] += 1
-            self.expected[recipient] += 1
+            self.expected[sender - self.plan.first] += 1
+            self.expected[recipient - self.plan.first] += 1
             self.answers.extend((sent_at, now - sent_at))
         if self.plan.keep:
             self.kept.append((waiting, now, response))
@@ -159,7 +162,7 @@ class Sender(Player):
         plan = self.plan
         requests = Requests(plan.dialect, plan.address)
         length = len(self.template % (0, 0))
-        mine = range(plan.process, plan.users, plan.processes)[:MOST_USERS]
+        mine = range(plan.first + plan.process, plan.first + plan.users, plan.processes)[:MOST_USERS]
         for index in range(plan.connections):
             heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
             handle = open_socket(plan.address, FIRST_ADDRESS + plan.process + index * plan.processes)
@@ -229,7 +232,7 @@ class _Connection:
             return
         buffer = self._buffer + part if self._buffer else part
         at = count = 0
-        while (end := _response_end(buffer, at)) is not None:
+        while (end := response_end(buffer, at)) is not None:
             sender.take(self.waiting.popleft(), now, buffer[at:end])
             at = end
             count += 1
@@ -241,7 +244,7 @@ class _Connection:
             sender.idle.append(self)
 
 
-def _response_end(buffer: bytes, at: int) -> int | None:
+def response_end(buffer: bytes, at: int) -> int | None:
     """Where the response that begins at this place ends; None when it is not complete."""
     head_end = buffer.find(HEAD_END, at)
     if head_end < 0:
