@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from .arrivals import Checking
 from .churn import ChurnOptions, churn_report, measure_churn
 from .errors import BenchError
 from .fanout import FanoutOptions, fanout_report, measure_fanout
@@ -32,7 +33,6 @@ from .progress import Progress
 from .report import idle_report, sends_report, write_json
 from .sends import measure_sends
 from .storm import StormOptions, measure_storm, storm_report
-from .streams import Checking
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

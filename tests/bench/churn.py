@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 from . import processes, streams
+from .arrivals import Checking, StreamPlan
 from .generator import Crew, Gauges
 from .probes import Pauses, ProbePlan, Prober
 from .processes import Memory
 from .progress import Progress
 from .saturation import Shares, sample, shares
 from .server import Ssechat
-from .streams import OPEN_SECONDS, Checking, Stream, StreamHolder, StreamPlan, check_descriptors, open_streams
+from .streams import OPEN_SECONDS, Stream, StreamHolder, check_descriptors, open_streams
 from .tables import KIB, MIB, shown_complaints, shown_latency, table
 
 SETTLE_SECONDS = 20.0

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import senders, streams
+from .arrivals import Checking, StreamPlan, Tally
 from .deliveries import Latency, Verdict, compare
+from .errors import BenchError
 from .generator import Crew
 from .load import ANSWER_SECONDS, COLLECT_SECONDS, SETTLE_SECONDS, wait_until_quiet
 from .peers import present, start_peer
@@ -13,7 +15,7 @@ from .progress import Progress
 from .saturation import Shares, sample, saturation, shares
 from .senders import Count, Sender, SendPlan
 from .server import Ssechat, Subject
-from .streams import Checking, StreamHolder, StreamPlan, Tally, check_descriptors, open_streams
+from .streams import StreamHolder, check_descriptors, open_streams
 from .tables import ratio, shown_complaints, shown_latency, shown_verdict, table
 
 FAN_OUT = 0
@@ -83,8 +85,12 @@ def measure_fanout(options: FanoutOptions, progress: Progress) -> tuple[list[Fan
     with Ssechat(1, "--streams-per-user", str(options.streams + 1)) as server:
         figures = [_measure(server, options, progress)]
     for name in able:
-        with start_peer(name, 1) as peer:
-            figures.append(_measure(peer, options, progress))
+        # A peer that fails does not spoil what was measured before.
+        try:
+            with start_peer(name, 1) as peer:
+                figures.append(_measure(peer, options, progress))
+        except BenchError as error:
+            absent.append(f"{name}: could not be measured: {error}")
     return figures, absent
 
 

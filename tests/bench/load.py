@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import processes, senders, streams
+from .arrivals import Checking, Received, StreamPlan, Tally
 from .deliveries import Latency, Series, Verdict, compare, judge, series
 from .generator import Crew
 from .processes import Memory
@@ -11,7 +12,7 @@ from .progress import Progress
 from .saturation import Sample, Shares, sample, saturation, shares
 from .senders import TAKEN, Count, Send, Sender, SendPlan
 from .server import Subject
-from .streams import Checking, Received, StreamHolder, StreamPlan, Tally, open_streams
+from .streams import StreamHolder, open_streams
 
 ANSWER_SECONDS = 30.0
 QUIET_SECONDS = 1.0

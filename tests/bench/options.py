@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from .arrivals import Checking
 from .errors import BenchError
 from .load import Load
 from .saturation import usable_cores
-from .streams import Checking
 
 COUNT = click.IntRange(min=1)
 FILE = click.Path(dir_okay=False, writable=True, path_type=Path)

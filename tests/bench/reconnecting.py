@@ -14,8 +14,9 @@ from itertools import count
 from multiprocessing.connection import Connection
 from socket import SO_ERROR, SOL_SOCKET
 
+from .arrivals import Checking, StreamPlan
 from .generator import READ, Gauges
-from .streams import ACCEPTED, Checking, Stream, StreamHolder, StreamPlan
+from .streams import ACCEPTED, Stream, StreamHolder
 
 LEVEL = 3
 """Gauge: streams that have all that they missed."""

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from . import streams
+from .arrivals import Checking, StreamPlan
 from .deliveries import Verdict, compare, percentile
 from .errors import BenchError
 from .generator import Crew
@@ -17,7 +18,7 @@ from .reconnecting import LEVEL, ReconnectingHolder, Storm
 from .saturation import usable_cores
 from .senders import Count, Sender, SendPlan
 from .server import Ssechat
-from .streams import Checking, StreamPlan, check_descriptors, open_streams
+from .streams import check_descriptors, open_streams
 from .tables import shown_complaints, shown_verdict, table
 
 STORM_SECONDS = 300.0
