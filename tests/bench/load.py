@@ -18,6 +18,7 @@ ANSWER_SECONDS = 30.0
 QUIET_SECONDS = 1.0
 COLLECT_SECONDS = 300.0
 SETTLE_SECONDS = 1.0
+LATE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +196,15 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         cpu=Cpu(**{name: last.of(pids) - first.of(pids) for name, pids in parts.items()}),
         shares=used,
         verdict=digest.verdict,
-        saturation=saturation(used),
+        saturation=_late(load, late) + saturation(used),
         complaints=server.complaints,
     )
+
+
+def _late(load: Load, late: int) -> str:
+    if late <= load.rate * LATE_SECONDS:
+        return ""
+    return f"The rate was NOT reached: {late:,} sends were due and not made; the latencies are those of the others. "
 
 
 def _send_plans(server: Subject, load: Load) -> list[SendPlan]:
