@@ -89,7 +89,7 @@ class Churner(StreamHolder):
 
     def greeted(self, stream: Stream) -> None:
         stream.close()
-        # Those before it have been closed, too, or are about to be.
+        # Those that are being opened are held by their handlers.
         self.streams.clear()
         super().greeted(stream)
 
