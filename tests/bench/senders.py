@@ -1,6 +1,7 @@
 """Client processes that send direct messages over connections that stay open."""
 
 import json
+import os
 import random
 import time
 from array import array
@@ -8,12 +9,12 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import cycle
 from multiprocessing.connection import Connection
-from socket import socket
+from socket import SO_ERROR, SOL_SOCKET, socket
 from typing import TypeAlias
 
 from .dialects import Dialect, Requests, message_template, user_name
 from .errors import BenchError
-from .generator import READ, Gauges, Player, open_socket
+from .generator import READ, WRITE, Gauges, Player, open_socket
 
 ACKNOWLEDGED, REFUSED, WAITING, LATE = 0, 1, 2, 3
 """Gauges: messages that were taken, that were refused, that have no answer yet, that are due and not yet sent."""
@@ -112,6 +113,7 @@ class Sender(Player):
         self._last = 0
         self._interval = 0
         self._due = 0
+        self._connected = 0
         self._connections: list[_Connection] = []
 
     def turned(self) -> None:
@@ -158,7 +160,7 @@ class Sender(Player):
             self.kept.append((waiting, now, response))
 
     def _connect(self) -> None:
-        """Make the requests' heads and connect."""
+        """Make the requests' heads and connect; reply when all connections are open."""
         plan = self.plan
         requests = Requests(plan.dialect, plan.address)
         length = len(self.template % (0, 0))
@@ -167,7 +169,12 @@ class Sender(Player):
             heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
             handle = open_socket(plan.address, FIRST_ADDRESS + plan.process + index * plan.processes)
             self._connections.append(_Connection(self, handle, heads))
-        self.reply(None)
+
+    def connected(self) -> None:
+        """One more connection is open; when all are, that is the reply to `connect`."""
+        self._connected += 1
+        if self._connected == self.plan.connections:
+            self.reply(None)
 
     def _start(self) -> None:
         self.rest = self.plan.rest
@@ -205,7 +212,14 @@ class _Connection:
         self._users = cycle(heads)
         self._buffer = b""
         self.waiting: deque[_Waiting] = deque()
-        sender.watch(handle.fileno(), READ, self._readable)
+        sender.watch(handle.fileno(), WRITE, self._connected)
+
+    def _connected(self) -> None:
+        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
+        if error:
+            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
+        self._sender.change(self._handle.fileno(), READ, self._readable)
+        self._sender.connected()
 
     def send(self, stamps: list[int]) -> None:
         """Send a message for each of these times, of this connection's next users, in one write."""

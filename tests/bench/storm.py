@@ -153,7 +153,7 @@ def measure_storm(options: StormOptions, progress: Progress) -> StormFigures:
 
 def _send(sending: Crew) -> None:
     sending.tell("connect")
-    sending.gather(ANSWER_SECONDS)
+    sending.gather(STORM_SECONDS)
     sending.tell("start")
 
 
