@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 
 from . import processes, streams
 from .arrivals import Checking, StreamPlan
+from .dialects import Dialect
 from .generator import Crew, Gauges
 from .probes import Pauses, ProbePlan, Prober
 from .processes import Memory
@@ -100,7 +101,7 @@ def measure_churn(options: ChurnOptions, progress: Progress) -> ChurnFigures:
     Raises:
         BenchError: it cannot be measured.
     """
-    check_descriptors(options.held + streams.AT_ONCE * options.clients, options.workers, options.clients)
+    check_descriptors(options.held + Dialect("").at_once, options.workers, options.clients)
     with Ssechat(options.workers) as server:
         plan = StreamPlan(server.address, server.dialect(), Checking.NOTHING)
         probe_plan = ProbePlan(server.address, "/healthz/live", PROBES * options.workers, PROBE_SECONDS)

@@ -9,7 +9,7 @@ from .arrivals import Checking, StreamPlan, Tally
 from .deliveries import Latency, Verdict, compare
 from .errors import BenchError
 from .generator import Crew
-from .load import ANSWER_SECONDS, COLLECT_SECONDS, SETTLE_SECONDS, wait_until_quiet
+from .load import COLLECT_SECONDS, CONNECT_SECONDS, SETTLE_SECONDS, wait_until_quiet
 from .peers import present, start_peer
 from .progress import Progress
 from .saturation import Shares, sample, saturation, shares
@@ -114,9 +114,6 @@ def _measure(server: Subject, options: FanoutOptions, progress: Progress) -> Fan
         Crew(Sender, [plan(1, options.rate, 1)]) as to_crowd,
         Crew(Sender, [plan(options.others, options.others_rate, min(16, options.others))]) as to_others,
     ):
-        for sending in (to_crowd, to_others):
-            sending.tell("connect")
-            sending.gather(ANSWER_SECONDS)
         open_streams(others, 1, options.others, first=first)
         open_streams(
             crowd,
@@ -124,6 +121,10 @@ def _measure(server: Subject, options: FanoutOptions, progress: Progress) -> Fan
             options.streams,
             tick=lambda: progress.show(f"{server.name}: {crowd.gauge(streams.OPENED):,} streams open"),
         )
+        # Only now: a server closes connections on which nothing comes.
+        for sending in (to_crowd, to_others):
+            sending.tell("connect")
+            sending.gather(CONNECT_SECONDS)
         progress.wait(SETTLE_SECONDS, lambda left: f"{server.name}: settling")
         clients = [*crowd.pids, *others.pids, *to_crowd.pids, *to_others.pids]
         parts = {"workers": server.workers, "redis": server.redis, "generator": clients}

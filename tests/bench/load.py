@@ -15,6 +15,8 @@ from .server import Subject
 from .streams import StreamHolder, open_streams
 
 ANSWER_SECONDS = 30.0
+CONNECT_SECONDS = 120.0
+"""Tokens are signed in it, too."""
 QUIET_SECONDS = 1.0
 COLLECT_SECONDS = 300.0
 SETTLE_SECONDS = 1.0
@@ -137,8 +139,6 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         Crew(StreamHolder, [reader_plan] * load.readers) as readers,
         Crew(Sender, _send_plans(server, load)) as sending,
     ):
-        sending.tell("connect")
-        sending.gather(ANSWER_SECONDS)
         before = processes.memory(server.workers)
         began = time.monotonic()
         open_streams(
@@ -148,6 +148,9 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
             tick=lambda: progress.show(f"{name}: {readers.gauge(streams.OPENED):,} of {load.streams:,} users online"),
         )
         took = time.monotonic() - began
+        # Only now: a server closes connections on which nothing comes.
+        sending.tell("connect")
+        sending.gather(CONNECT_SECONDS)
         progress.wait(SETTLE_SECONDS, lambda left: f"{name}: settling")
         memory = processes.memory(server.workers)
         clients = [*readers.pids, *sending.pids]

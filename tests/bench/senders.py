@@ -176,6 +176,14 @@ class Sender(Player):
         if self._connected == self.plan.connections:
             self.reply(None)
 
+    def closed(self, connection: "_Connection") -> None:
+        """The server has ended this connection: the others go on."""
+        if connection in self.idle:
+            self.idle.remove(connection)
+        self._connected -= 1
+        if not self._connected:
+            raise BenchError("the server has closed all the connections that send")
+
     def _start(self) -> None:
         self.rest = self.plan.rest
         self.idle.extend(self._connections)
@@ -243,6 +251,7 @@ class _Connection:
             # What waits stays without an answer, and is reported so.
             sender.unwatch(self._handle.fileno())
             self._handle.close()
+            sender.closed(self)
             return
         buffer = self._buffer + part if self._buffer else part
         at = count = 0

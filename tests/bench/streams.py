@@ -25,9 +25,6 @@ SPARE_DESCRIPTORS = 200
 SKEW = 1.2
 """How many more streams than its share a worker may get."""
 
-AT_ONCE = 128
-"""Streams that one process is opening at a time."""
-
 EVENT = re.compile(rb'\nid: ((\d+)-[^\n]*)\n[^\n]*\ndata: [^\n]*"client_msg_id":"(\d+)"')
 """A message's id, its n and its number."""
 BIGGEST_READ = 65536
@@ -66,7 +63,7 @@ class StreamHolder(Player):
     def start(self, users: Iterator[int]) -> None:
         """Open a stream for each of these users; the last one's greeting is the reply."""
         self._unopened = users
-        for _ in range(AT_ONCE):
+        for _ in range(self.plan.dialect.at_once):
             self._open_next()
         if not self._opening:
             self.reply(self.opened)
