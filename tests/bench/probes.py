@@ -1,15 +1,16 @@
 """A client process that asks the server, every few milliseconds, whether it lives: its longest wait is its loop's
 longest pause, as seen from outside."""
 
+import os
 import time
 from array import array
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from socket import socket
+from socket import SO_ERROR, SOL_SOCKET, socket
 
 from .deliveries import Latency
 from .errors import BenchError
-from .generator import READ, Gauges, Player, open_socket
+from .generator import READ, WRITE, Gauges, Player, open_socket
 from .senders import response_end
 
 FIRST_ADDRESS = 12_000_000
@@ -52,14 +53,15 @@ class Prober(Player):
         self._interval = int(plan.interval * 1e9)
         self._took = array("q")
         self._probing = False
-        self._probes = [_Probe(self, open_socket(plan.address, FIRST_ADDRESS + n)) for n in range(plan.connections)]
+        self._plan = plan
+        self._probes: list[_Probe] = []
 
     def turned(self) -> None:
         if not self._probing:
             return
         now = time.monotonic_ns()
         for probe in self._probes:
-            if not probe.asked_at and now >= probe.due:
+            if probe.open and not probe.asked_at and now >= probe.due:
                 probe.ask(self._request, now, self._interval)
 
     def answered(self, took: int) -> None:
@@ -67,6 +69,9 @@ class Prober(Player):
         self._took.append(took)
 
     def _start(self) -> None:
+        # New connections each time: a server closes those on which nothing comes.
+        address = self._plan.address
+        self._probes = [_Probe(self, open_socket(address, FIRST_ADDRESS + n)) for n in range(self._plan.connections)]
         self._probing, self.patience = True, 0.001
         self._took = array("q")
 
@@ -75,11 +80,13 @@ class Prober(Player):
         now = time.monotonic_ns()
         self._took.extend(now - probe.asked_at for probe in self._probes if probe.asked_at)
         self._probing, self.patience = False, 1.0
+        for probe in self._probes:
+            probe.close()
         self.reply(Pauses.of(self._took))
 
 
 class _Probe:
-    __slots__ = ("_buffer", "_handle", "_prober", "asked_at", "due")
+    __slots__ = ("_buffer", "_handle", "_prober", "asked_at", "due", "open")
 
     def __init__(self, prober: Prober, handle: socket) -> None:
         self._prober = prober
@@ -87,7 +94,20 @@ class _Probe:
         self._buffer = b""
         self.asked_at = 0
         self.due = 0
-        prober.watch(handle.fileno(), READ, self._readable)
+        self.open = False
+        prober.watch(handle.fileno(), WRITE, self._connected)
+
+    def _connected(self) -> None:
+        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
+        if error:
+            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
+        self._prober.change(self._handle.fileno(), READ, self._readable)
+        self.open = True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._prober.unwatch(self._handle.fileno())
+        self._handle.close()
 
     def ask(self, request: bytes, now: int, interval: int) -> None:
         """Send the request."""
