@@ -184,7 +184,6 @@ def storm_report(figures: StormFigures) -> str:
         ("    half of them", f"{figures.half:.2f}"),
         ("    99 of 100", f"{figures.p99:.2f}"),
         ("    the last", f"{figures.last:.2f}"),
-        ("streams level in each second", " ".join(map(str, figures.level))),
         ("connection attempts", f"{figures.attempts:,}"),
         ("    refused or cut", f"{figures.refused:,}"),
         ("    told to come later", f"{figures.sent_away:,}"),
@@ -198,7 +197,8 @@ def storm_report(figures: StormFigures) -> str:
         ("messages before and during it", f"{figures.acknowledged:,}"),
         ("lost · doubled · misordered · unexpected", shown_verdict(figures.verdict)),
     ]
-    lines = [table(rows), *figures.examples, *figures.verdict.examples]
+    lines = [table(rows), f"Streams level in each second: {' '.join(map(str, figures.level))}"]
+    lines += [*figures.examples, *figures.verdict.examples]
     if figures.complaints:
         lines.append(shown_complaints("ssechat", figures.complaints))
     return "\n".join(lines)
