@@ -48,8 +48,8 @@ def storm_panels(figures: StormFigures) -> list[Panel]:
     """Streams that are level over time."""
     so_far = [sum(figures.level[: second + 1]) for second in range(len(figures.level))]
     points = [(0.0, 0.0), *((second + 1.0, float(level)) for second, level in enumerate(so_far))]
-    title = f"{figures.streams:,} streams after all {figures.workers} workers were killed"
-    return [Panel(title, "streams level", [Line("level", points)])]
+    title = f"{figures.streams:,} streams after all workers were killed: how many have all they missed"
+    return [Panel(title, "streams", [Line("level", points)])]
 
 
 def write_plot(path: Path, panels: Sequence[Panel]) -> None:

@@ -131,6 +131,8 @@ class Sender(Player):
             self._due += len(stamps) * interval
             self.idle.popleft().send(stamps)
         self.gauges[LATE] = max(0, (now - self._due) // interval)
+        # Until the next is due, or a connection is free.
+        self.patience = max(0, self._due - now) / 1e9 if self.idle else 1.0
 
     def number(self, stamp: int) -> int:
         """The next message's number: no other message has it, in no process."""
@@ -189,8 +191,6 @@ class Sender(Player):
         self.idle.extend(self._connections)
         now = time.monotonic_ns()
         if self.plan.rate:
-            # Without a rest the loop would spin.
-            self.rest, self.patience = self.rest or 0.0005, 0
             self._interval, self._due = int(1e9 / self.plan.rate), now
             return
         self.looping = True
