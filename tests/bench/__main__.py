@@ -9,17 +9,30 @@ from typing import Any, NoReturn
 
 import click
 
+from .arrivals import Checking
+from .churn import ChurnOptions, churn_report, measure_churn
 from .errors import BenchError
+from .fanout import FanoutOptions, fanout_report, measure_fanout
 from .idle import IdleOptions, measure_idle
-from .load import Load
+from .options import (
+    checking,
+    count,
+    json_option,
+    load_options,
+    make_load,
+    options,
+    peers,
+    plot_option,
+    rate,
+    seconds,
+    workers,
+)
 from .peers import DURABLE, PEERS
+from .plot import Panel, load_panels, storm_panels, write_plot
 from .progress import Progress
 from .report import idle_report, sends_report, write_json
-from .saturation import usable_cores
 from .sends import measure_sends
-from .streams import Checking
-
-COUNT = click.IntRange(min=1)
+from .storm import StormOptions, measure_storm, storm_report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,75 +40,30 @@ def bench() -> None:
     """Measure the server as it is shipped, on this machine, from the repository's root.
 
     \b
-    python -m tests.bench idle                         memory per idle stream, and peers beside it
-    python -m tests.bench idle --streams 2000 --no-peers
-    python -m tests.bench sends                        CPU per message, messages a second, and nchan's
+    python -m tests.bench idle                    memory per idle stream, and peers beside it
+    python -m tests.bench sends                   CPU per message, sends a second, and nchan's
     python -m tests.bench sends --rate 0 --connections 200 --pipelining 4 --no-peers
-    python -m tests.bench all --json result.json       both
+    python -m tests.bench fanout                  one event to 10,000 streams, and nchan's
+    python -m tests.bench capacity --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60
+    python -m tests.bench storm                   all workers die with 20,000 streams open
+    python -m tests.bench churn                   what 100,000 connects leave in memory
+    python -m tests.bench all --json result.json  idle and sends
 
+    Each knows --help, --json FILE, and those with a time axis --plot FILE.svg.
     Exit code 1: an acknowledged message was lost, doubled or out of order. 2: it could not be measured.
     """
 
 
-def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-def _count(name: str, default: int, text: str) -> Callable[[Any], Any]:
-    return click.option(name, type=COUNT, default=default, show_default=True, metavar="N", help=text)
-
-
-def _seconds(name: str, default: float, text: str) -> Callable[[Any], Any]:
-    kind = click.FloatRange(0, 3600)
-    return click.option(name, type=kind, default=default, show_default=True, metavar="SECONDS", help=text)
-
-
-common_options = _options(
-    _count("--workers", usable_cores(), "The server's worker processes."),
-    click.option(
-        "--json",
-        "json_file",
-        type=click.Path(dir_okay=False, writable=True, path_type=Path),
-        metavar="FILE",
-        help="Write the figures, too.",
-    ),
-)
-idle_options = _options(
-    _count("--clients", 2, "Client processes that hold the idle streams."),
+idle_options = options(
+    count("--clients", 2, "Client processes that hold the idle streams."),
     click.option("--peers/--no-peers", default=True, help="Measure servers of other kinds, too.  [default: yes]"),
-    _count("--peer-streams", 2000, "Streams at each of those."),
+    count("--peer-streams", 2000, "Streams at each of those."),
 )
-load_options = _options(
-    _count("--readers", 1, "Client processes that hold the users' streams."),
-    _count("--senders", 1, "Client processes that send."),
-    _count("--connections", 64, "Connections that send; each of its users in turn."),
-    _count("--pipelining", 1, "Requests under way on each of them."),
-    _count("--text-bytes", 80, "Length of a message's text."),
-    _seconds("--warm-up", 2, "Time before the measurement."),
-    click.option(
-        "--rest",
-        type=click.FloatRange(0, 100),
-        default=1.0,
-        show_default=True,
-        metavar="MS",
-        help="Time between a client's looks at its sockets: events are read together, and latencies are as coarse.",
-    ),
-    click.option(
-        "--checking",
-        type=click.Choice([Checking.EXACT.value, Checking.COUNTING.value]),
-        default=Checking.EXACT.value,
-        show_default=True,
-        help="Keep and compare every message, or only count the ids on each stream: for long runs.",
-    ),
-)
-sends_options = _options(
+sends_options = options(
+    count("--readers", 1, "Client processes that hold the users' streams."),
     load_options,
-    _seconds("--seconds", 10, "Time of the measurement, each."),
+    checking(Checking.EXACT),
+    seconds("--seconds", 10, "Time of the measurement, each."),
     click.option(
         "--rate",
         "rates",
@@ -106,24 +74,30 @@ sends_options = _options(
         metavar="N",
         help="Messages a second; 0: as many as will go. May be given several times.",
     ),
-    click.option("--peers/--no-peers", "with_peers", default=True, help="nchan with Redis beside it.  [default: yes]"),
+    peers("nchan with Redis beside it."),
 )
 
 
 @bench.command()
-@_options(_count("--streams", 10_000, "Idle streams, of as many users."), idle_options, common_options)
-def idle(json_file: Path | None, streams: int, **options: Any) -> None:
+@options(count("--streams", 10_000, "Idle streams, of as many users."), idle_options, workers(), json_option)
+def idle(json_file: Path | None, streams: int, **given: Any) -> None:
     """Memory per idle stream.
 
     The server's processes (PSS: pages shared with k processes count as 1/k), before and after the streams are
     open; Redis apart. What the kernel keeps for their sockets is not in it.
     """
-    _run(json_file, idle=lambda progress: _idle(streams, progress, **options))
+    _run(json_file, None, idle=lambda progress: _idle(streams, progress, **given))
 
 
 @bench.command()
-@_options(_count("--streams", 2000, "Users who are online with a stream each."), sends_options, common_options)
-def sends(json_file: Path | None, streams: int, **options: Any) -> None:
+@options(
+    count("--streams", 2000, "Users who are online with a stream each."),
+    sends_options,
+    workers(),
+    json_option,
+    plot_option,
+)
+def sends(json_file: Path | None, plot_file: Path | None, streams: int, **given: Any) -> None:
     """CPU per message, direct messages a second, latency, from everybody to anybody; and the same of nchan.
 
     At a rate: messages leave evenly, and latency counts from when each was due. As many as will go: a closed
@@ -131,71 +105,163 @@ def sends(json_file: Path | None, streams: int, **options: Any) -> None:
     recipient's stream and to its sender's, and all of them are checked. Both servers write each message to the disk
     before they answer. nchan's channels have two subscribers each, so that it delivers as often.
     """
-    _run(json_file, sends=lambda progress: _sends(streams, progress, **options))
+    _run(json_file, plot_file, sends=lambda progress: _sends(streams, progress, **given))
 
 
 @bench.command(name="all")
-@_options(
-    _count("--idle-streams", 10_000, "Idle streams, of as many users."),
+@options(
+    count("--idle-streams", 10_000, "Idle streams, of as many users."),
     idle_options,
-    _count("--online", 2000, "Users who send, online with a stream each."),
+    count("--online", 2000, "Users who send, online with a stream each."),
     sends_options,
-    common_options,
+    workers(),
+    json_option,
 )
-def everything(json_file: Path | None, idle_streams: int, online: int, **options: Any) -> None:
-    """Both."""
+def everything(json_file: Path | None, idle_streams: int, online: int, **given: Any) -> None:
+    """Idle, and sends."""
     idle_names = ("workers", "clients", "peers", "peer_streams")
-    mine = {name: options[name] for name in idle_names}
-    rest = {name: value for name, value in options.items() if name == "workers" or name not in idle_names}
+    mine = {name: given[name] for name in idle_names}
+    rest = {name: value for name, value in given.items() if name == "workers" or name not in idle_names}
     _run(
         json_file,
+        None,
         idle=lambda progress: _idle(idle_streams, progress, **mine),
         sends=lambda progress: _sends(online, progress, **rest),
     )
 
 
-Measurement = Callable[[Progress], tuple[Any, str, bool]]
-"""Measures; returns the figures, the table, and whether all was as promised."""
+@bench.command()
+@options(
+    count("--streams", 10_000, "Users who are online with a stream each."),
+    count("--readers", 2, "Client processes that hold the streams: 20,000 each at most, or as descriptors allow."),
+    rate("--rate", 500, "Messages a second, evenly."),
+    load_options,
+    checking(Checking.COUNTING),
+    seconds("--seconds", 20, "Time of the measurement."),
+    workers(),
+    json_option,
+    plot_option,
+)
+def capacity(
+    json_file: Path | None, plot_file: Path | None, streams: int, rate: float, workers: int, **given: Any
+) -> None:
+    """Many streams and a steady rate of messages among them, with pings.
+
+    The summit: --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60.
+    """
+
+    def measure(progress: Progress) -> Result:
+        figures = measure_sends([make_load(streams, rate=rate, **given)], workers, (), progress)
+        return figures, sends_report(figures), figures.runs[0].verdict.good, load_panels(figures.runs)
+
+    _run(json_file, plot_file, capacity=measure)
 
 
-def _idle(
-    streams: int, progress: Progress, *, workers: int, clients: int, peers: bool, peer_streams: int
-) -> tuple[Any, str, bool]:
-    options = IdleOptions(streams, workers, clients, tuple(PEERS) if peers else (), peer_streams)
-    figures, absent = measure_idle(options, progress)
-    return figures, idle_report(figures, absent), True
+@bench.command()
+@options(
+    count("--streams", 10_000, "Streams of one user, all on one worker."),
+    rate("--rate", 2, "Events a second to all of them."),
+    count("--others", 100, "Other users, who write to each other meanwhile."),
+    rate("--others-rate", 50, "Their messages a second."),
+    count("--readers", 1, "Client processes that hold the streams."),
+    seconds("--seconds", 10, "Time of each of the two measurements, without and with the events."),
+    peers("nchan with Redis beside it."),
+    json_option,
+)
+def fanout(json_file: Path | None, with_peers: bool, **given: Any) -> None:
+    """One event to many streams: CPU for each, and what others notice of it; and the same of nchan.
+
+    A user writes to itself, with many devices; with nchan, a message goes to a channel with as many subscribers.
+    """
+    asked = FanoutOptions(**given, peers=DURABLE if with_peers else ())
+
+    def measure(progress: Progress) -> Result:
+        figures, absent = measure_fanout(asked, progress)
+        return figures, fanout_report(figures, absent), figures[0].verdict.good, []
+
+    _run(json_file, None, fanout=measure)
+
+
+@bench.command()
+@options(
+    count("--streams", 20_000, "Streams that are open when all workers are killed."),
+    count("--readers", 2, "Client processes that hold them."),
+    rate("--rate", 100, "Messages a second before, and from when the workers are back."),
+    seconds("--quiet", 3, "Time of messages before."),
+    workers(),
+    json_option,
+    plot_option,
+)
+def storm(json_file: Path | None, plot_file: Path | None, **given: Any) -> None:
+    """All workers are killed; every stream comes back with its cursor, when a browser's would.
+
+    The large one: --streams 100000 --workers 8 --readers 6.
+    """
+
+    def measure(progress: Progress) -> Result:
+        figures = measure_storm(StormOptions(**given), progress)
+        return figures, storm_report(figures), figures.good, storm_panels(figures)
+
+    _run(json_file, plot_file, storm=measure)
+
+
+@bench.command()
+@options(
+    count("--connects", 100_000, "Streams that are opened and closed."),
+    count("--users", 1000, "Whose they are, in turn."),
+    count("--held", 20_000, "Streams that stay open meanwhile."),
+    count("--clients", 2, "Client processes that hold those."),
+    seconds("--settle", 20, "Time before memory is read: subscriptions outlast their streams by 15 s."),
+    seconds("--watch", 30, "Time in which the loops are watched with the held streams only."),
+    workers(),
+    json_option,
+)
+def churn(json_file: Path | None, **given: Any) -> None:
+    """Streams that come and go: what is left in memory; and the longest pause of a loop that holds many.
+
+    Pauses are seen from outside: /healthz/live is asked over several connections every 5 ms.
+    """
+
+    def measure(progress: Progress) -> Result:
+        figures = measure_churn(ChurnOptions(**given), progress)
+        return figures, churn_report(figures), True, []
+
+    _run(json_file, None, churn=measure)
+
+
+Result = tuple[Any, str, bool, list[Panel]]
+"""The figures, the table, whether all was as promised, and what can be drawn."""
+
+Measurement = Callable[[Progress], Result]
+
+
+def _idle(streams: int, progress: Progress, *, workers: int, clients: int, peers: bool, peer_streams: int) -> Result:
+    asked = IdleOptions(streams, workers, clients, tuple(PEERS) if peers else (), peer_streams)
+    figures, absent = measure_idle(asked, progress)
+    return figures, idle_report(figures, absent), True, []
 
 
 def _sends(
-    streams: int, progress: Progress, *, workers: int, rates: tuple[float, ...], with_peers: bool, **options: Any
-) -> tuple[Any, str, bool]:
-    loads = [_load(streams, rate=rate, **options) for rate in rates]
+    streams: int, progress: Progress, *, workers: int, rates: tuple[float, ...], with_peers: bool, **given: Any
+) -> Result:
+    loads = [make_load(streams, rate=rate, **given) for rate in rates]
     figures = measure_sends(loads, workers, DURABLE if with_peers else (), progress)
-    return figures, sends_report(figures), all(run.verdict.good for run in figures.runs if run.server == "ssechat")
+    good = all(run.verdict.good for run in figures.runs if run.server == "ssechat")
+    return figures, sends_report(figures), good, load_panels(figures.runs)
 
 
-def _load(
-    streams: int, *, rate: float, readers: int, senders: int, connections: int, pipelining: int, text_bytes: int,
-    warm_up: float, seconds: float, rest: float, checking: str,
-) -> Load:  # fmt: skip
-    if streams < 2 or connections > streams or senders > connections:
-        raise BenchError("there must be at least 2 streams, a user for each connection, and one for each sender")
-    return Load(
-        streams, readers, senders, connections, pipelining, text_bytes, warm_up, seconds,
-        rate, rest / 1000, Checking(checking),
-    )  # fmt: skip
-
-
-def _run(json_file: Path | None, **measurements: Measurement) -> None:
+def _run(json_file: Path | None, plot_file: Path | None, **measurements: Measurement) -> None:
     progress = Progress()
     results: dict[str, Any] = {}
     good = True
     try:
         for name, measure in measurements.items():
-            results[name], text, as_promised = measure(progress)
+            results[name], text, as_promised, panels = measure(progress)
             good = good and as_promised
             progress.clear()
             click.echo(f"{text}\n")
+            if plot_file is not None:
+                write_plot(plot_file, panels)
     finally:
         progress.clear()
     if json_file is not None:

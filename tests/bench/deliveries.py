@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from .arrivals import Arrival, Received, Tally
 from .senders import TAKEN, Count, Send
-from .streams import Arrival, Received, Tally
 
 MOST_EXAMPLES = 5
 

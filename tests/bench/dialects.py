@@ -24,6 +24,8 @@ class Dialect:
     data: Path | None = None
     """The data folder of an ssechat server: its key signs the users' tokens."""
     websocket: bool = False
+    at_once: int = 128
+    """Streams that one client process is opening at a time."""
 
     @property
     def ours(self) -> bool:

@@ -161,12 +161,20 @@ class Crew:
     def tell(self, name: str, *arguments: object) -> None:
         """Give all players the same command."""
         for control in self._controls:
-            control.send((name, arguments))
+            self._send(control, name, arguments)
 
     def tell_each(self, name: str, arguments: Sequence[tuple[object, ...]]) -> None:
         """Give each player the command with its own arguments."""
         for control, own in zip(self._controls, arguments, strict=True):
-            control.send((name, own))
+            self._send(control, name, own)
+
+    def _send(self, control: Connection, name: str, arguments: tuple[object, ...]) -> None:
+        try:
+            control.send((name, arguments))
+        except ConnectionError:
+            # It has said why before it went.
+            self._receive(control)
+            raise
 
     def gather(self, seconds: float, tick: Callable[[], None] = lambda: None) -> list[Any]:
         """One reply of each player, in the order of their plans. `tick` is called ten times a second.

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import processes, streams
+from .arrivals import Checking, StreamPlan
 from .errors import BenchError
 from .generator import Crew
 from .peers import PEERS, present, start_peer
 from .processes import Memory
 from .progress import Progress
 from .server import Ssechat, Subject
-from .streams import OPEN_SECONDS, Checking, StreamHolder, StreamPlan, check_descriptors, open_streams
+from .streams import OPEN_SECONDS, StreamHolder, check_descriptors, open_streams
 
 WARM_UP = 16
 """Streams opened and closed before: what a server loads and keeps with the first of them is not per stream."""
@@ -79,8 +80,12 @@ def measure_idle(options: IdleOptions, progress: Progress) -> tuple[list[IdleFig
     with Ssechat(options.workers) as server:
         figures = [_measure(server, options.streams, options.clients, progress)]
     for name in able:
-        with start_peer(name, options.workers) as peer:
-            figures.append(_measure(peer, options.peer_streams, options.clients, progress))
+        # A peer that fails does not spoil what was measured before.
+        try:
+            with start_peer(name, options.workers) as peer:
+                figures.append(_measure(peer, options.peer_streams, options.clients, progress))
+        except BenchError as error:
+            absent.append(f"{name}: could not be measured: {error}")
     return figures, absent
 
 

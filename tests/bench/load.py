@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import processes, senders, streams
+from .arrivals import Checking, Received, StreamPlan, Tally
 from .deliveries import Latency, Series, Verdict, compare, judge, series
 from .generator import Crew
 from .processes import Memory
@@ -11,12 +12,15 @@ from .progress import Progress
 from .saturation import Sample, Shares, sample, saturation, shares
 from .senders import TAKEN, Count, Send, Sender, SendPlan
 from .server import Subject
-from .streams import Checking, Received, StreamHolder, StreamPlan, Tally, open_streams
+from .streams import StreamHolder, open_streams
 
 ANSWER_SECONDS = 30.0
+CONNECT_SECONDS = 120.0
+"""Tokens are signed in it, too."""
 QUIET_SECONDS = 1.0
 COLLECT_SECONDS = 300.0
 SETTLE_SECONDS = 1.0
+LATE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +139,6 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         Crew(StreamHolder, [reader_plan] * load.readers) as readers,
         Crew(Sender, _send_plans(server, load)) as sending,
     ):
-        sending.tell("connect")
-        sending.gather(ANSWER_SECONDS)
         before = processes.memory(server.workers)
         began = time.monotonic()
         open_streams(
@@ -146,6 +148,9 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
             tick=lambda: progress.show(f"{name}: {readers.gauge(streams.OPENED):,} of {load.streams:,} users online"),
         )
         took = time.monotonic() - began
+        # Only now: a server closes connections on which nothing comes.
+        sending.tell("connect")
+        sending.gather(CONNECT_SECONDS)
         progress.wait(SETTLE_SECONDS, lambda left: f"{name}: settling")
         memory = processes.memory(server.workers)
         clients = [*readers.pids, *sending.pids]
@@ -161,7 +166,7 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         last = sample(everybody)
         late = sending.gauge(senders.LATE)
         sending.tell("stop")
-        _wait_until_quiet(name, readers, sending, progress)
+        wait_until_quiet(name, readers, sending, progress)
         progress.show(f"{name}: checking every message")
         sending.tell("collect")
         sent = sending.gather(COLLECT_SECONDS)
@@ -194,9 +199,15 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         cpu=Cpu(**{name: last.of(pids) - first.of(pids) for name, pids in parts.items()}),
         shares=used,
         verdict=digest.verdict,
-        saturation=saturation(used),
+        saturation=_late(load, late) + saturation(used),
         complaints=server.complaints,
     )
+
+
+def _late(load: Load, late: int) -> str:
+    if late <= load.rate * LATE_SECONDS:
+        return ""
+    return f"The rate was NOT reached: {late:,} sends were due and not made; the latencies are those of the others. "
 
 
 def _send_plans(server: Subject, load: Load) -> list[SendPlan]:
@@ -220,7 +231,7 @@ def _send_plans(server: Subject, load: Load) -> list[SendPlan]:
     ]
 
 
-def _wait_until_quiet(name: str, readers: Crew, sending: Crew, progress: Progress) -> None:
+def wait_until_quiet(name: str, readers: Crew, sending: Crew, progress: Progress) -> None:
     """Until every send has its answer and nothing has come on a stream for a second; bounded."""
     deadline = time.monotonic() + ANSWER_SECONDS
     arrived, since = -1, time.monotonic()

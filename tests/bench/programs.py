@@ -30,6 +30,7 @@ class Program:
         self.name = name
         self.log = folder / f"{name}.log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SSECHAT_")}
+        kept["PATH"] = _path()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
@@ -130,6 +131,9 @@ def free_port() -> int:
 
 def missing(programs: Sequence[str]) -> list[str]:
     """Those that are not installed."""
+    return [program for program in programs if shutil.which(program, path=_path()) is None]
+
+
+def _path() -> str:
     # Debian keeps servers where an ordinary user's PATH does not look.
-    path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
-    return [program for program in programs if shutil.which(program, path=path) is None]
+    return os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"

@@ -4,11 +4,13 @@ A backend of one's own would decide the channels; its cost would be added to thi
 """
 
 import json
+import socket
+import time
 from pathlib import Path
 
 from .dialects import Dialect
 from .errors import BenchError
-from .programs import Program, free_port
+from .programs import READY_SECONDS, Program, free_port
 from .server import Subject
 
 INTERNAL = Path("/usr/lib/pushpin/internal.conf")
@@ -65,10 +67,24 @@ class Pushpin(Subject):
         (self.folder / "routes").write_text("* test\n")
         self.programs.append(Program("pushpin", self.folder, ("pushpin", f"--config={configuration}")))
         self.address, self.publish_address = ("127.0.0.1", port), ("127.0.0.1", publish)
-        self.programs[0].wait_answering(self.address)
+        for address in (self.publish_address, self.address):
+            self.programs[0].wait_answering(address)
+        self._wait_open()
+
+    def _wait_open(self) -> None:
+        """Its processes find each other after the port is open; until then it answers 500."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            with socket.create_connection(self.address, 1) as probe:
+                probe.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                if probe.recv(4096).startswith(b"HTTP/1.1 200"):
+                    return
+            time.sleep(0.1)
+        raise BenchError("pushpin does not open streams")
 
     def dialect(self, group: int = 1) -> Dialect:
-        return Dialect("/stream", greeting=b"[stream opened]")
+        # With many at once its proxy waits in vain for its handler, and answers 500.
+        return Dialect("/stream", greeting=b"[stream opened]", at_once=4)
 
 
 def publication(content: str) -> bytes:

@@ -10,24 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .deliveries import Latency, Verdict
 from .idle import IdleFigures
 from .load import LoadFigures
 from .sends import SendsFigures
+from .tables import KIB, MIB, ratio, shown_complaints, shown_latency, shown_verdict, table
 
 PACKAGES = ("ssechat", "uvicorn", "uvloop", "httptools", "starlette", "sse-starlette", "websockets", "hiredis")
-KIB = 1024
-MIB = 1024 * 1024
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns, the first to the left and the others to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *cells]))
-    return "\n".join(lines)
 
 
 def idle_report(figures: Sequence[IdleFigures], absent: Sequence[str]) -> str:
@@ -46,7 +34,9 @@ def idle_report(figures: Sequence[IdleFigures], absent: Sequence[str]) -> str:
         ("Redis, per stream, KB", lambda one: f"{one.redis_bytes_each / KIB:.2f}" if one.redis_growth.pss else "-"),
     ]
     text = table([[label, *map(show, figures)] for label, show in rows])
-    return "\n".join([text, *(_complaints(one.server, one.complaints) for one in figures if one.complaints), *absent])
+    return "\n".join(
+        [text, *(shown_complaints(one.server, one.complaints) for one in figures if one.complaints), *absent]
+    )
 
 
 def sends_report(figures: SendsFigures) -> str:
@@ -70,8 +60,8 @@ def load_table(runs: Sequence[LoadFigures]) -> str:
         ("measured, s", lambda one: f"{one.seconds:.1f}"),
         ("sends acknowledged a second", lambda one: f"{one.acknowledged_a_second:,.0f}"),
         ("deliveries a second", lambda one: f"{one.delivered_a_second:,.0f}"),
-        ("POST to answer, ms: p50 · p95 · p99", lambda one: _latency(one.to_answer)),
-        ("POST to stream, ms: p50 · p95 · p99", lambda one: _latency(one.to_arrival)),
+        ("POST to answer, ms: p50 · p95 · p99", lambda one: shown_latency(one.to_answer)),
+        ("POST to stream, ms: p50 · p95 · p99", lambda one: shown_latency(one.to_arrival)),
         ("CPU per delivered message, µs: server and Redis", lambda one: f"{one.server_microseconds_each:,.0f}"),
         ("    workers", lambda one: f"{one.microseconds_each.workers:,.0f}"),
         ("    Redis", lambda one: f"{one.microseconds_each.redis:,.0f}"),
@@ -83,39 +73,28 @@ def load_table(runs: Sequence[LoadFigures]) -> str:
         ("    other programs", lambda one: f"{one.shares.others:.0%}"),
         ("acknowledged in all, and checked", lambda one: f"{one.all_acknowledged:,}"),
         ("    how", lambda one: one.checking.value),
-        ("lost · doubled · misordered · unexpected", lambda one: _verdict(one.verdict)),
+        ("lost · doubled · misordered · unexpected", lambda one: shown_verdict(one.verdict)),
     ]
     if base.rate:
         rows.insert(9, ("due and not sent at the end", lambda one: f"{one.late:,}"))
     if len(runs) > 1:
         rows += [
-            ("CPU per delivered message, times ssechat's", lambda one: _ratio(one, base, "server_microseconds_each")),
-            ("sends a second, times ssechat's", lambda one: _ratio(one, base, "acknowledged_a_second")),
+            (
+                "CPU per delivered message, times ssechat's",
+                lambda one: ratio(one.server_microseconds_each, base.server_microseconds_each),
+            ),
+            (
+                "sends a second, times ssechat's",
+                lambda one: ratio(one.acknowledged_a_second, base.acknowledged_a_second),
+            ),
         ]
     lines = [table([[label, *map(show, runs)] for label, show in rows])]
     for run in runs:
         lines.append(f"{run.server}: {run.saturation}")
         lines += run.verdict.examples
         if run.complaints:
-            lines.append(_complaints(run.server, run.complaints))
+            lines.append(shown_complaints(run.server, run.complaints))
     return "\n".join(lines)
-
-
-def _ratio(one: LoadFigures, base: LoadFigures, name: str) -> str:
-    mine = getattr(base, name)
-    return f"{getattr(one, name) / mine:.2f}" if mine > 0 else "-"
-
-
-def _verdict(verdict: Verdict) -> str:
-    return f"{verdict.lost:,} · {verdict.doubled:,} · {verdict.misordered:,} · {verdict.unexpected:,}"
-
-
-def _latency(latency: Latency) -> str:
-    return f"{latency.p50:.1f} · {latency.p95:.1f} · {latency.p99:.1f}"
-
-
-def _complaints(server: str, lines: Sequence[str]) -> str:
-    return "\n".join([f"{server} logged {len(lines)} warnings or worse:", *(f"  {line}" for line in lines[:5])])
 
 
 def write_json(path: Path, results: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Client processes that send direct messages over connections that stay open."""
 
 import json
+import os
 import random
 import time
 from array import array
@@ -8,12 +9,12 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import cycle
 from multiprocessing.connection import Connection
-from socket import socket
+from socket import SO_ERROR, SOL_SOCKET, socket
 from typing import TypeAlias
 
 from .dialects import Dialect, Requests, message_template, user_name
 from .errors import BenchError
-from .generator import READ, Gauges, Player, open_socket
+from .generator import READ, WRITE, Gauges, Player, open_socket
 
 ACKNOWLEDGED, REFUSED, WAITING, LATE = 0, 1, 2, 3
 """Gauges: messages that were taken, that were refused, that have no answer yet, that are due and not yet sent."""
@@ -53,6 +54,8 @@ class SendPlan:
     """Seconds between looks at the sockets."""
     keep: bool
     """Whether to keep each message and its answer, or only to count."""
+    first: int = 0
+    """The first of the users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class Sender(Player):
         self._last = 0
         self._interval = 0
         self._due = 0
+        self._connected = 0
         self._connections: list[_Connection] = []
 
     def turned(self) -> None:
@@ -127,6 +131,8 @@ class Sender(Player):
             self._due += len(stamps) * interval
             self.idle.popleft().send(stamps)
         self.gauges[LATE] = max(0, (now - self._due) // interval)
+        # Until the next is due, or a connection is free.
+        self.patience = max(0, self._due - now) / 1e9 if self.idle else 1.0
 
     def number(self, stamp: int) -> int:
         """The next message's number: no other message has it, in no process."""
@@ -136,9 +142,10 @@ class Sender(Player):
 
     def recipient(self, user: int) -> int:
         """Whom this user writes to: anybody, or the other who shares the channel."""
+        first, users = self.plan.first, self.plan.users
         if self.plan.dialect.ours:
-            return (user + 1 + int(self.random.random() * (self.plan.users - 1))) % self.plan.users
-        return user ^ 1
+            return first + (user - first + 1 + int(self.random.random() * (users - 1))) % users
+        return first + (user - first ^ 1) % users
 
     def take(self, waiting: _Waiting, now: int, response: bytes) -> None:
         """A message was answered."""
@@ -148,31 +155,42 @@ class Sender(Player):
             self.refusals.append(response.decode(errors="replace"))
         elif not self.plan.keep:
             _, sender, recipient, sent_at = waiting
-            self.expected[sender] += 1
-            self.expected[recipient] += 1
+            self.expected[sender - self.plan.first] += 1
+            self.expected[recipient - self.plan.first] += 1
             self.answers.extend((sent_at, now - sent_at))
         if self.plan.keep:
             self.kept.append((waiting, now, response))
 
     def _connect(self) -> None:
-        """Make the requests' heads and connect."""
+        """Make the requests' heads and connect; reply when all connections are open."""
         plan = self.plan
         requests = Requests(plan.dialect, plan.address)
         length = len(self.template % (0, 0))
-        mine = range(plan.process, plan.users, plan.processes)[:MOST_USERS]
+        mine = range(plan.first + plan.process, plan.first + plan.users, plan.processes)[:MOST_USERS]
         for index in range(plan.connections):
             heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
             handle = open_socket(plan.address, FIRST_ADDRESS + plan.process + index * plan.processes)
             self._connections.append(_Connection(self, handle, heads))
-        self.reply(None)
+
+    def connected(self) -> None:
+        """One more connection is open; when all are, that is the reply to `connect`."""
+        self._connected += 1
+        if self._connected == self.plan.connections:
+            self.reply(None)
+
+    def closed(self, connection: "_Connection") -> None:
+        """The server has ended this connection: the others go on."""
+        if connection in self.idle:
+            self.idle.remove(connection)
+        self._connected -= 1
+        if not self._connected:
+            raise BenchError("the server has closed all the connections that send")
 
     def _start(self) -> None:
         self.rest = self.plan.rest
         self.idle.extend(self._connections)
         now = time.monotonic_ns()
         if self.plan.rate:
-            # Without a rest the loop would spin.
-            self.rest, self.patience = self.rest or 0.0005, 0
             self._interval, self._due = int(1e9 / self.plan.rate), now
             return
         self.looping = True
@@ -202,7 +220,14 @@ class _Connection:
         self._users = cycle(heads)
         self._buffer = b""
         self.waiting: deque[_Waiting] = deque()
-        sender.watch(handle.fileno(), READ, self._readable)
+        sender.watch(handle.fileno(), WRITE, self._connected)
+
+    def _connected(self) -> None:
+        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
+        if error:
+            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
+        self._sender.change(self._handle.fileno(), READ, self._readable)
+        self._sender.connected()
 
     def send(self, stamps: list[int]) -> None:
         """Send a message for each of these times, of this connection's next users, in one write."""
@@ -226,10 +251,11 @@ class _Connection:
             # What waits stays without an answer, and is reported so.
             sender.unwatch(self._handle.fileno())
             self._handle.close()
+            sender.closed(self)
             return
         buffer = self._buffer + part if self._buffer else part
         at = count = 0
-        while (end := _response_end(buffer, at)) is not None:
+        while (end := response_end(buffer, at)) is not None:
             sender.take(self.waiting.popleft(), now, buffer[at:end])
             at = end
             count += 1
@@ -241,7 +267,7 @@ class _Connection:
             sender.idle.append(self)
 
 
-def _response_end(buffer: bytes, at: int) -> int | None:
+def response_end(buffer: bytes, at: int) -> int | None:
     """Where the response that begins at this place ends; None when it is not complete."""
     head_end = buffer.find(HEAD_END, at)
     if head_end < 0:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from .arrivals import Checking
+from .errors import BenchError
 from .load import Load, LoadFigures, measure_load
 from .peers import present, start_peer
 from .progress import Progress
 from .server import Ssechat
-from .streams import Checking, check_descriptors
+from .streams import check_descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,11 @@ def measure_sends(loads: Sequence[Load], workers: int, peers: Sequence[str], pro
         with Ssechat(workers) as server:
             runs.append(measure_load(server, load, progress))
         for name in able:
-            with start_peer(name, workers) as peer:
-                # What other servers bring has no numbers to count by.
-                runs.append(measure_load(peer, replace(load, checking=Checking.EXACT), progress))
+            try:
+                with start_peer(name, workers) as peer:
+                    # What other servers bring has no numbers to count by.
+                    runs.append(measure_load(peer, replace(load, checking=Checking.EXACT), progress))
+            except BenchError as error:
+                # It does not spoil what was measured before.
+                absent.append(f"{name}: could not be measured: {error}")
     return SendsFigures(runs, absent)

@@ -5,100 +5,36 @@ import re
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import pairwise
 from math import ceil
 from multiprocessing.connection import Connection
 from socket import SO_ERROR, SOL_SOCKET, socket
 
 from . import processes
-from .dialects import Dialect, Requests, user_name
+from .arrivals import Arrival, Checking, Received, StreamPlan, Tally
+from .dialects import Requests, user_name
 from .errors import BenchError
-from .events import find_numbers, parse
+from .events import NUMBER, find_numbers, parse
 from .generator import READ, WRITE, Crew, Gauges, Player, open_socket
 
 OPENED, ENDED, ARRIVED = 0, 1, 2
 """Gauges: streams that were greeted, streams that ended, messages (roughly: one that is split is missed)."""
 
-OPEN_SECONDS = 300.0
+OPEN_SECONDS = 900.0
 SPARE_DESCRIPTORS = 200
 SKEW = 1.2
 """How many more streams than its share a worker may get."""
 
-AT_ONCE = 128
-"""Streams that one process is opening at a time."""
-
-EVENT = re.compile(rb'\nid: (\d+)-[^\n]*\n[^\n]*\ndata: [^\n]*"client_msg_id":"(\d+)"')
-"""A message's n and its number."""
+EVENT = re.compile(rb'\nid: ((\d+)-[^\n]*)\n[^\n]*\ndata: [^\n]*"client_msg_id":"(\d+)"')
+"""A message's id, its n and its number."""
 BIGGEST_READ = 65536
+FRAME_ENDS = (b"\n\n\r\n", b"\n\n")
+"""With and without chunked transfer coding."""
 ACCEPTED = (b"HTTP/1.1 200", b"HTTP/1.1 101")
 
 # RFC 6455 §5.5.2: who does not answer pings is cut off.
 WEBSOCKET_PING = 0x89
 WEBSOCKET_PONG = 0x8A
-
-
-class Checking(StrEnum):
-    """What is done with what a stream brings after its greeting."""
-
-    NOTHING = "nothing"
-    EXACT = "exact"
-    """All is kept, and each message is compared with its acknowledgement at the end."""
-    COUNTING = "counting"
-    """Nothing is kept but each stream's last n: the next event's is one more, or it was lost, doubled or misordered."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamPlan:
-    """Where streams are opened, and how."""
-
-    address: tuple[str, int]
-    dialect: Dialect
-    checking: Checking
-    rest: float = 0.0
-    """Seconds between looks at the sockets, once all are open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message that came on a stream."""
-
-    number: int
-    """Its client_msg_id."""
-    n: int
-    """The number in its event's id."""
-    conversation: str
-    seq: int
-    at: int
-    """When it was read: nanoseconds of the monotonic clock, which all processes share."""
-
-
-@dataclass(slots=True)
-class Received:
-    """All that came on one user's stream."""
-
-    user: str
-    head: int
-    """The number in the id that the stream began at: the first message's is one more."""
-    messages: list[Arrival]
-    others: list[str] = field(default_factory=list)
-    """Names of events that do not belong to an ordinary run, such as `reset` and `bye`."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the streams of one process brought, when they only count."""
-
-    came: "array[int]"
-    """Of each stream in the order of their opening, how many messages."""
-    arrivals: "array[int]"
-    """For each message when it came, and the nanoseconds since it was sent."""
-    jumps: int = 0
-    """How often the next number was more than one above the last."""
-    doubled: int = 0
-    """How often it was not above it."""
-    others: list[str] = field(default_factory=list)
 
 
 class StreamHolder(Player):
@@ -111,7 +47,7 @@ class StreamHolder(Player):
         self.requests = Requests(plan.dialect, plan.address)
         self.opened = self.ended = self.arrived = 0
         self.tally = Tally(array("q"), array("q"))
-        self._streams: list[_Stream] = []
+        self.streams: list[Stream] = []
         self._unopened: Iterator[int] = iter(())
         self._opening = 0
 
@@ -122,8 +58,12 @@ class StreamHolder(Player):
 
     def _open(self, first: int, count: int) -> None:
         """Open a stream for each of these users; reply when the last one was greeted."""
-        self._unopened = iter(range(first, first + count))
-        for _ in range(AT_ONCE):
+        self.start(iter(range(first, first + count)))
+
+    def start(self, users: Iterator[int]) -> None:
+        """Open a stream for each of these users; the last one's greeting is the reply."""
+        self._unopened = users
+        for _ in range(self.plan.dialect.at_once):
             self._open_next()
         if not self._opening:
             self.reply(self.opened)
@@ -132,10 +72,14 @@ class StreamHolder(Player):
         user = next(self._unopened, None)
         if user is not None:
             self._opening += 1
-            self._streams.append(_Stream(self, user))
+            self.streams.append(self.stream(user))
 
-    def greeted(self) -> None:
-        """A stream is open: on to the next one."""
+    def stream(self, user: int) -> "Stream":
+        """A stream of this user that is being opened."""
+        return Stream(self, user)
+
+    def greeted(self, stream: "Stream") -> None:
+        """This stream is open: on to the next one."""
         self.opened += 1
         self._opening -= 1
         self._open_next()
@@ -146,23 +90,25 @@ class StreamHolder(Player):
     def _collect(self) -> None:
         """Reply with what came on each stream."""
         if self.plan.checking is Checking.COUNTING:
-            self.tally.came = array("q", [stream.came for stream in self._streams])
+            self.tally.came = array("q", [stream.came for stream in self.streams])
             self.reply(self.tally)
         else:
-            self.reply([stream.received() for stream in self._streams])
+            self.reply([stream.received() for stream in self.streams])
 
     def _close(self) -> None:
         """Close all streams."""
-        for stream in self._streams:
+        for stream in self.streams:
             stream.close()
-        self._streams.clear()
+        self.streams.clear()
         self.opened = self.ended = 0
         self.rest = 0.0
         self.reply(None)
 
 
-class _Stream:
-    __slots__ = ("_arrivals", "_handle", "_holder", "_parts", "_user", "came", "n")
+class Stream:
+    """One user's stream, from its connection on."""
+
+    __slots__ = ("_arrivals", "_handle", "_holder", "_parts", "_user", "came", "cursor", "n")
 
     def __init__(self, holder: StreamHolder, user: int) -> None:
         self._holder = holder
@@ -170,9 +116,14 @@ class _Stream:
         self._parts: list[bytes] = []
         self._arrivals: list[int] = []
         self.n = 0
+        self.cursor = b""
         self.came = 0
-        self._handle: socket | None = open_socket(holder.plan.address, user)
-        holder.watch(self._handle.fileno(), WRITE, self._connected)
+        self._handle: socket | None = None
+        self._connect()
+
+    def _connect(self) -> None:
+        self._handle = open_socket(self._holder.plan.address, self._user)
+        self._holder.watch(self._handle.fileno(), WRITE, self._connected)
 
     def _connected(self) -> None:
         assert self._handle is not None
@@ -204,13 +155,25 @@ class _Stream:
             self._parts.clear()
             self._arrivals.clear()
         if checking is Checking.COUNTING:
-            self.n = int(greeting.rpartition(b"\nid: ")[2].partition(b"-")[0])
-        self._holder.greeted()
+            self._begin(greeting)
+        self._holder.greeted(self)
+
+    def _begin(self, greeting: bytes) -> None:
+        if self._holder.plan.dialect.ours:
+            self.cursor = greeting.rpartition(b"\nid: ")[2].partition(b"\n")[0]
+            self.n = _n(self.cursor.decode())
+
+    def _receive(self) -> bytes:
+        """What there is to read; nothing when the server has ended it, or was killed."""
+        assert self._handle is not None
+        try:
+            return self._handle.recv(BIGGEST_READ)
+        except ConnectionError:
+            return b""
 
     def _keep(self) -> None:
         # The hot path: one read, one look at the clock, and nothing parsed.
-        assert self._handle is not None
-        part = self._handle.recv(BIGGEST_READ)
+        part = self._receive()
         self._arrivals.append(time.monotonic_ns())
         self._parts.append(part)
         self._holder.arrived += 1
@@ -218,39 +181,51 @@ class _Stream:
             self._ended()
 
     def _count(self) -> None:
-        assert self._handle is not None
-        part = self._handle.recv(BIGGEST_READ)
-        now = time.monotonic_ns()
-        if not part:
+        part = self._receive()
+        if part:
+            self._take(part, time.monotonic_ns())
+        else:
             self._ended()
-            return
+
+    def _take(self, part: bytes, now: int) -> None:
+        """Count what is complete in this."""
         if self._parts:
             part = self._parts.pop() + part
-        if not part.endswith(b"\n\n\r\n"):
+        if not part.endswith(FRAME_ENDS):
             end = part.rfind(b"\n\n") + 1
             # The last line feed stays: an id is looked for behind one.
             self._parts.append(part[end:])
             part = part[:end]
+        self._holder.arrived += 1
         tally = self._holder.tally
+        if not self._holder.plan.dialect.ours:
+            for number in NUMBER.findall(part):
+                self.came += 1
+                tally.arrivals.extend((now, now - int(number)))
+            return
         for event in EVENT.finditer(part):
-            n = int(event[1])
+            n = int(event[2])
             if n != self.n + 1:
                 tally.jumps += n > self.n
                 tally.doubled += n <= self.n
             self.n = max(n, self.n)
+            self.cursor = event[1]
             self.came += 1
-            tally.arrivals.extend((now, now - int(event[2])))
+            tally.arrivals.extend((now, now - int(event[3])))
+        self._look(part)
+
+    def _look(self, part: bytes) -> None:
+        """For what does not belong to an ordinary run."""
         if part.find(b"\nevent: reset\n") >= 0 or part.find(b"\nevent: bye\n") >= 0:
-            tally.others.append(part.decode(errors="replace"))
-        self._holder.arrived += 1
+            self._holder.tally.others.append(part.decode(errors="replace"))
 
     def _unread(self) -> None:
-        assert self._handle is not None
-        part = self._handle.recv(BIGGEST_READ)
+        part = self._receive()
         if not part:
             self._ended()
         elif self._holder.plan.dialect.websocket and part[0] == WEBSOCKET_PING:
             # The mask is zero, so the payload goes back as it came.
+            assert self._handle is not None
             self._handle.send(bytes([WEBSOCKET_PONG, 0x80 | part[1], 0, 0, 0, 0]) + part[2 : 2 + part[1]])
 
     def _ended(self) -> None:

@@ -1,0 +1,101 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .arrivals import Checking
+from .errors import BenchError
+from .load import Load
+from .saturation import usable_cores
+
+COUNT = click.IntRange(min=1)
+FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def options(*given: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options as one decorator."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(given):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def count(name: str, default: int, text: str) -> Callable[[Any], Any]:
+    """An option that is a number of things, one at least."""
+    return click.option(name, type=COUNT, default=default, show_default=True, metavar="N", help=text)
+
+
+def rate(name: str, default: float, text: str) -> Callable[[Any], Any]:
+    """An option that is a number a second."""
+    kind = click.FloatRange(0, min_open=True)
+    return click.option(name, type=kind, default=default, show_default=True, metavar="N", help=text)
+
+
+def seconds(name: str, default: float, text: str) -> Callable[[Any], Any]:
+    """An option that is a time."""
+    kind = click.FloatRange(0, 3600)
+    return click.option(name, type=kind, default=default, show_default=True, metavar="SECONDS", help=text)
+
+
+def workers(default: int = usable_cores()) -> Callable[[Any], Any]:
+    """How many processes serve."""
+    return count("--workers", default, "The server's worker processes.")
+
+
+def peers(text: str) -> Callable[[Any], Any]:
+    """Whether others are measured beside."""
+    return click.option("--peers/--no-peers", "with_peers", default=True, help=f"{text}  [default: yes]")
+
+
+json_option = click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the figures, too.")
+plot_option = click.option("--plot", "plot_file", type=FILE, metavar="FILE.svg", help="Draw them over time, too.")
+
+load_options = options(
+    count("--senders", 1, "Client processes that send."),
+    count("--connections", 64, "Connections that send; each of its users in turn."),
+    count("--pipelining", 1, "Requests under way on each of them."),
+    count("--text-bytes", 80, "Length of a message's text."),
+    seconds("--warm-up", 2, "Time before the measurement."),
+    click.option(
+        "--rest",
+        type=click.FloatRange(0, 100),
+        default=1.0,
+        show_default=True,
+        metavar="MS",
+        help="Time between a client's looks at its sockets: events are read together, and latencies are as coarse.",
+    ),
+)
+
+
+def checking(default: Checking) -> Callable[[Any], Any]:
+    """How messages are checked."""
+    return click.option(
+        "--checking",
+        type=click.Choice([Checking.EXACT.value, Checking.COUNTING.value]),
+        default=default.value,
+        show_default=True,
+        help="Keep and compare every message, or only count the ids on each stream: for long runs.",
+    )
+
+
+def make_load(
+    streams: int, *, rate: float, readers: int, senders: int, connections: int, pipelining: int, text_bytes: int,
+    warm_up: float, seconds: float, rest: float, checking: str,
+) -> Load:  # fmt: skip
+    """What the options ask for.
+
+    Raises:
+        BenchError: they do not fit together.
+    """
+    if streams < 2 or streams % 2 or connections > streams or senders > connections:
+        raise BenchError("streams must be an even number, with a user for each connection, and one for each sender")
+    return Load(
+        streams, readers, senders, connections, pipelining, text_bytes, warm_up, seconds,
+        rate, rest / 1000, Checking(checking),
+    )  # fmt: skip

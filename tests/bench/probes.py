@@ -1,0 +1,126 @@
+"""A client process that asks the server, every few milliseconds, whether it lives: its longest wait is its loop's
+longest pause, as seen from outside."""
+
+import os
+import time
+from array import array
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from socket import SO_ERROR, SOL_SOCKET, socket
+
+from .deliveries import Latency
+from .errors import BenchError
+from .generator import READ, WRITE, Gauges, Player, open_socket
+from .senders import response_end
+
+FIRST_ADDRESS = 12_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlan:
+    """Whom to ask, and how."""
+
+    address: tuple[str, int]
+    path: str
+    connections: int
+    """Several, so that each worker is asked over some."""
+    interval: float
+    """Seconds from one request to the next on each connection, if the last was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long answers took, in milliseconds."""
+
+    asked: int
+    latency: Latency
+    longest: float
+
+    @classmethod
+    def of(cls, nanoseconds: "array[int]") -> "Pauses":
+        """Of some durations."""
+        return cls(len(nanoseconds), Latency.of(nanoseconds), max(nanoseconds, default=0) / 1e6)
+
+
+class Prober(Player):
+    """Asks until it is told to stop; then replies with how long each answer took."""
+
+    def __init__(self, control: Connection, gauges: Gauges, plan: ProbePlan) -> None:
+        super().__init__(control, gauges)
+        self.commands = {"start": self._start, "stop": self._stop}
+        host = f"{plan.address[0]}:{plan.address[1]}"
+        self._request = f"GET {plan.path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        self._interval = int(plan.interval * 1e9)
+        self._took = array("q")
+        self._probing = False
+        self._plan = plan
+        self._probes: list[_Probe] = []
+
+    def turned(self) -> None:
+        if not self._probing:
+            return
+        now = time.monotonic_ns()
+        for probe in self._probes:
+            if probe.open and not probe.asked_at and now >= probe.due:
+                probe.ask(self._request, now, self._interval)
+
+    def answered(self, took: int) -> None:
+        """An answer came, after these nanoseconds."""
+        self._took.append(took)
+
+    def _start(self) -> None:
+        # New connections each time: a server closes those on which nothing comes.
+        address = self._plan.address
+        self._probes = [_Probe(self, open_socket(address, FIRST_ADDRESS + n)) for n in range(self._plan.connections)]
+        self._probing, self.patience = True, 0.001
+        self._took = array("q")
+
+    def _stop(self) -> None:
+        # A pause that lasts still is one, too.
+        now = time.monotonic_ns()
+        self._took.extend(now - probe.asked_at for probe in self._probes if probe.asked_at)
+        self._probing, self.patience = False, 1.0
+        for probe in self._probes:
+            probe.close()
+        self.reply(Pauses.of(self._took))
+
+
+class _Probe:
+    __slots__ = ("_buffer", "_handle", "_prober", "asked_at", "due", "open")
+
+    def __init__(self, prober: Prober, handle: socket) -> None:
+        self._prober = prober
+        self._handle = handle
+        self._buffer = b""
+        self.asked_at = 0
+        self.due = 0
+        self.open = False
+        prober.watch(handle.fileno(), WRITE, self._connected)
+
+    def _connected(self) -> None:
+        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
+        if error:
+            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
+        self._prober.change(self._handle.fileno(), READ, self._readable)
+        self.open = True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._prober.unwatch(self._handle.fileno())
+        self._handle.close()
+
+    def ask(self, request: bytes, now: int, interval: int) -> None:
+        """Send the request."""
+        self._handle.send(request)
+        self.asked_at, self.due = now, now + interval
+
+    def _readable(self) -> None:
+        part = self._handle.recv(4096)
+        self._buffer += part
+        if not part or not self._buffer.startswith(b"HTTP/1.1 200"):
+            raise BenchError(f"the server does not live: {self._buffer[:200].decode(errors='replace')}")
+        if response_end(self._buffer, 0) is None:
+            return
+        self._buffer = b""
+        self._prober.answered(time.monotonic_ns() - self.asked_at)
+        self.asked_at = 0
