@@ -109,5 +109,5 @@ def test_proxies_are_a_list_with_commas_of_addresses_and_networks() -> None:
 
 @pytest.mark.parametrize("wrong", ["*", "front", "10.0.0.0/33", "10.0.0.1/8", "http://10.0.0.1"])
 def test_what_is_no_address_is_told_at_the_start(wrong: str) -> None:
-    with pytest.raises(SettingsError, match="--trusted-proxies: .*neither an IP address nor a network"):
+    with pytest.raises(SettingsError, match=r"--trusted-proxies: .*neither an IP address nor a network"):
         load_settings({"trusted_proxies": f"127.0.0.1,{wrong}"}, {})
