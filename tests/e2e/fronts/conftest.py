@@ -1,5 +1,7 @@
 """Two servers on one Redis, as behind any front, and the fronts."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,10 +38,10 @@ class Apps:
         """The one whose data folder has the key."""
         return self.servers[0]
 
-    @property
-    def errors(self) -> str:
-        """What all of them have logged."""
-        return "".join(server.errors for server in self.servers)
+    def refused(self) -> Counter[str]:
+        """From which addresses they say that somebody came with a wrong password, and how often."""
+        said = "".join(server.errors for server in self.servers)
+        return Counter(re.findall(r"wrong name or password from (\S+)", said))
 
 
 @contextmanager
@@ -52,7 +54,7 @@ def some_apps(folder: Path, ping_seconds: float) -> Iterator[Apps]:
 @pytest.fixture(scope="session")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
     """For tests that leave them alive."""
-    with some_apps(tmp_path_factory.mktemp("apps"), ping_seconds=1) as running:
+    with some_apps(tmp_path_factory.mktemp("apps"), ping_seconds=0.5) as running:
         yield running
 
 

@@ -197,17 +197,17 @@ class Crowd:
             writing = [asyncio.create_task(writer.write(self._enough)) for writer in self.writers]
             over = asyncio.create_task(self._over.wait())
             try:
-                done = asyncio.gather(*writing)
-                await asyncio.wait([done, over], return_when=asyncio.FIRST_COMPLETED)
+                wait_heard = asyncio.create_task(self._wait_all_heard(writing))
+                await asyncio.wait([wait_heard, over], return_when=asyncio.FIRST_COMPLETED)
                 if not over.done():
-                    await done
-                    await self._wait_all_heard()
+                    await wait_heard
             finally:
                 for task in (*reading, *writing, over):
                     task.cancel()
                 await asyncio.gather(*reading, *writing, over, return_exceptions=True)
 
-    async def _wait_all_heard(self) -> None:
+    async def _wait_all_heard(self, writing: list[asyncio.Task[None]]) -> None:
+        await asyncio.gather(*writing)
         deadline = time.monotonic() + PATIENCE
         while self.missing():
             assert time.monotonic() < deadline, f"lost: {self.missing()}; {self.report()}"
