@@ -10,10 +10,11 @@ from typing import Any, NoReturn
 import click
 
 from .errors import BenchError
+from .fronts import FrontsOptions, fronts_rows, measure_fronts
 from .idle import IdleOptions, measure_idle
 from .peers import PEERS
 from .progress import Progress
-from .report import idle_report, sends_report, write_json
+from .report import idle_report, sends_report, table, write_json
 from .sends import SendsOptions, measure_sends, usable_cores
 
 COUNT = click.IntRange(min=1)
@@ -28,7 +29,8 @@ def bench() -> None:
     python -m tests.bench idle --streams 2000 --no-peers
     python -m tests.bench sends                        messages a second, latency, CPU
     python -m tests.bench sends --connections 8 --seconds 30
-    python -m tests.bench all --json result.json       both
+    python -m tests.bench fronts                       what nginx, HAProxy and Caddy cost in front
+    python -m tests.bench all --json result.json       idle and sends
 
     Exit code 1: an acknowledged message was lost, doubled or out of order. 2: it could not be measured.
     """
@@ -100,6 +102,26 @@ def sends(json_file: Path | None, streams: int, **options: Any) -> None:
     _run(json_file, sends=lambda progress: _sends(streams, progress, **options))
 
 
+@bench.command()
+@_options(
+    _count("--streams", 2000, "Idle streams, each over a TLS connection of its own."),
+    _count("--rate", 300, "Events a second, of all streams together."),
+    _seconds("--seconds", 10, "Time of the measurement of CPU, and of the silence before it."),
+    common_options,
+)
+def fronts(json_file: Path | None, streams: int, workers: int, rate: int, seconds: float) -> None:
+    """Memory per stream and CPU per event of nginx, HAProxy and Caddy, as configured in deploy/fronts.
+
+    Events are sent past the front, so what it uses is for the streams. The silence before is taken off.
+    """
+
+    def measure(progress: Progress) -> tuple[Any, str, bool]:
+        figures = measure_fronts(FrontsOptions(streams, workers, rate, seconds), progress)
+        return figures, table(fronts_rows(figures)), True
+
+    _run(json_file, fronts=measure)
+
+
 @bench.command(name="all")
 @_options(
     _count("--idle-streams", 10_000, "Idle streams, of as many users."),
@@ -109,7 +131,7 @@ def sends(json_file: Path | None, streams: int, **options: Any) -> None:
     common_options,
 )
 def everything(json_file: Path | None, idle_streams: int, online: int, **options: Any) -> None:
-    """Both."""
+    """Idle streams, then sends."""
     idle_names = ("workers", "clients", "peers", "peer_streams")
     mine = {name: options[name] for name in idle_names}
     rest = {name: value for name, value in options.items() if name == "workers" or name not in idle_names}
