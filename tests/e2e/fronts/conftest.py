@@ -51,14 +51,14 @@ def some_apps(folder: Path, ping_seconds: float) -> Iterator[Apps]:
         yield Apps(folder, stack, ping_seconds)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
     """For tests that leave them alive."""
     with some_apps(tmp_path_factory.mktemp("apps"), ping_seconds=0.5) as running:
         yield running
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="package", params=KINDS)
 def front(apps: Apps, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Front]:
     """Each front as it is shipped, for tests that leave it alive; streams go on for 3 s after a reload."""
     folder = tmp_path_factory.mktemp("front") / request.param

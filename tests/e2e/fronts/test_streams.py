@@ -90,16 +90,18 @@ async def test_a_stream_goes_on_from_the_last_id(front: Front, apps: Apps) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("http2", [True, False], ids=["HTTP/2", "HTTP/1.1"])
-async def test_pings_keep_a_stream_for_longer_than_the_fronts_time_outs(
-    kind: str, http2: bool, apps: Apps, tmp_path: Path
-) -> None:
-    with Front(kind, tmp_path / kind, apps.addresses, seconds=SILENT_SECONDS) as front:
+async def test_pings_keep_a_stream_for_longer_than_the_fronts_time_outs(kind: str, apps: Apps, tmp_path: Path) -> None:
+    async def stays(http2: bool) -> None:
         async with client(front, mint(apps.first, fresh("alice")), http2=http2) as http, stream(http) as events:
             assert (await anext(events)).name == "hello"
             began = time.monotonic()
             while time.monotonic() - began < 3 * SILENT_SECONDS:
                 assert (await anext(events)).name == "ping"
+
+    with Front(kind, tmp_path / kind, apps.addresses, seconds=SILENT_SECONDS) as front:
+        async with anyio.create_task_group() as group:
+            for http2 in (True, False):
+                group.start_soon(stays, http2)
 
 
 @pytest.mark.parametrize("kind", ["nginx", "haproxy"])
