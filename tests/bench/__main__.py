@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 import click
 
 from .errors import BenchError
-from .fronts import FrontsOptions, fronts_rows, measure_fronts
+from .fronts import FrontsOptions, fronts_report, measure_fronts
 from .idle import IdleOptions, measure_idle
 from .peers import PEERS
 from .progress import Progress
-from .report import idle_report, sends_report, table, write_json
+from .report import idle_report, sends_report, write_json
 from .sends import SendsOptions, measure_sends, usable_cores
 
 COUNT = click.IntRange(min=1)
@@ -30,7 +30,7 @@ def bench() -> None:
     python -m tests.bench sends                        messages a second, latency, CPU
     python -m tests.bench sends --connections 8 --seconds 30
     python -m tests.bench fronts                       what nginx, HAProxy and Caddy cost in front
-    python -m tests.bench all --json result.json       idle and sends
+    python -m tests.bench all --json result.json       both
 
     Exit code 1: an acknowledged message was lost, doubled or out of order. 2: it could not be measured.
     """
@@ -117,7 +117,7 @@ def fronts(json_file: Path | None, streams: int, workers: int, rate: int, second
 
     def measure(progress: Progress) -> tuple[Any, str, bool]:
         figures = measure_fronts(FrontsOptions(streams, workers, rate, seconds), progress)
-        return figures, table(fronts_rows(figures)), True
+        return figures, fronts_report(figures), True
 
     _run(json_file, fronts=measure)
 
@@ -131,7 +131,7 @@ def fronts(json_file: Path | None, streams: int, workers: int, rate: int, second
     common_options,
 )
 def everything(json_file: Path | None, idle_streams: int, online: int, **options: Any) -> None:
-    """Idle streams, then sends."""
+    """Both."""
     idle_names = ("workers", "clients", "peers", "peer_streams")
     mine = {name: options[name] for name in idle_names}
     rest = {name: value for name, value in options.items() if name == "workers" or name not in idle_names}

@@ -54,13 +54,10 @@ class Requests:
             f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         ).encode()
 
-    def authorization(self, user: int) -> str:
-        """The value of the header that says who this user is; empty for a server that asks nobody."""
-        return f"Bearer {self._tokens.mint(user_name(user), LIFETIME)}" if self._tokens is not None else ""
-
     def _credential(self, user: int) -> str:
-        value = self.authorization(user)
-        return f"Authorization: {value}\r\n" if value else ""
+        if self._tokens is None:
+            return ""
+        return f"Authorization: Bearer {self._tokens.mint(user_name(user), LIFETIME)}\r\n"
 
 
 def message_body(recipient: int, number: int, text_bytes: int) -> bytes:

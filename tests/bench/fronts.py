@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import processes, streams
-from .dialects import Dialect
 from .errors import BenchError
 from .fronting import HOST, KINDS, NAME, Front
 from .generator import Crew
 from .idle import WARM_UP
 from .processes import Memory
 from .progress import Progress
+from .report import table
 from .server import Ssechat
 from .streams import ENDED, OPEN_SECONDS, open_streams
 from .tls_streams import TlsHolder, TlsPlan
@@ -90,8 +90,7 @@ def _measure(kind: str, options: FrontsOptions, progress: Progress) -> FrontFigu
     with tempfile.TemporaryDirectory(prefix="ssechat-bench-") as folder, Ssechat(options.workers) as app:
         address = f"{app.address[0]}:{app.address[1]}"
         with Front(kind, Path(folder) / kind, [address]) as front:
-            dialect = Dialect("/v1/events", data=app.data)
-            plan = TlsPlan((HOST, front.port), NAME, front.certificate, dialect, app.address)
+            plan = TlsPlan((HOST, front.port), NAME, front.certificate, app.data, app.address)
             with Crew(TlsHolder, [plan]) as crew:
                 return _run(front, app, crew, options, progress)
 
@@ -120,7 +119,7 @@ def _run(front: Front, app: Ssechat, crew: Crew, options: FrontsOptions, progres
     front_began, app_began = _cpu(front, app)
     front_idle, app_idle = front_began - front_silent, app_began - app_silent
     arrived, began = crew.gauge(streams.ARRIVED), time.monotonic()
-    crew.tell("send", count, options.rate, options.seconds, 0)
+    crew.tell("send", count, options.rate, options.seconds)
     [sent] = crew.gather(options.seconds + OPEN_SECONDS, lambda: progress.show(f"{front.kind}: events"))
     took_sending = time.monotonic() - began
     time.sleep(0.5)
@@ -148,9 +147,9 @@ def _cpu(front: Front, app: Ssechat) -> tuple[float, float]:
     return processes.cpu_seconds(front.pids), processes.cpu_seconds(app.workers)
 
 
-def fronts_rows(figures: Sequence[FrontFigures]) -> list[list[str]]:
+def fronts_report(figures: Sequence[FrontFigures]) -> str:
     """A column for each front; KB are of 1,024 bytes."""
-    return [
+    rows = [
         ["Streams over TLS and HTTP/2, a connection each", *(one.front for one in figures)],
         ["streams", *(f"{one.streams:,}" for one in figures)],
         ["opened a second", *(f"{one.opened_a_second:,.0f}" for one in figures)],
@@ -161,3 +160,4 @@ def fronts_rows(figures: Sequence[FrontFigures]) -> list[list[str]]:
         ["    app's workers, with the send", *(f"{one.app_microseconds_each:,.0f}" for one in figures)],
         ["of a core, for the pings of silence: front", *(f"{one.front_idle_cpu:.1%}" for one in figures)],
     ]
+    return table(rows)

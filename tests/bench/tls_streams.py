@@ -5,6 +5,7 @@ import random
 import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,19 @@ import h2.config
 import h2.connection
 import h2.events
 
-from .dialects import Dialect, Requests, message_body
+from ssechat.ids import UserId
+from ssechat.settings import load_settings
+from ssechat.tokens import Tokens
+
 from .errors import BenchError
 from .generator import Gauges, Player
-from .streams import ARRIVED, ENDED, HELLO, OPENED
+from .streams import ARRIVED, ENDED, OPENED
 
 AT_ONCE = 64
 """Streams that are being opened at a time: a TLS handshake is most of it."""
 
+LIFETIME = timedelta(hours=12)
+HELLO = b"event: hello\n"
 MESSAGE = b"event: message\n"
 
 
@@ -32,7 +38,8 @@ class TlsPlan:
     name: str
     """What the front's certificate is for."""
     certificate: Path
-    dialect: Dialect
+    data: Path
+    """The app's data folder: its key signs the users' tokens."""
     app: tuple[str, int]
     """Where events are made: past the front, so that its CPU time is that of the streams."""
 
@@ -43,7 +50,7 @@ class TlsHolder(Player):
     def __init__(self, control: Connection, gauges: Gauges, plan: TlsPlan) -> None:
         super().__init__(control, gauges)
         self.plan = plan
-        self.requests = Requests(plan.dialect, plan.address)
+        self._tokens = Tokens.from_settings(load_settings({"data": plan.data}, {}))
         self.context = ssl.create_default_context(cafile=str(plan.certificate))
         self.context.set_alpn_protocols(["h2"])
         self._streams: list[_Stream] = []
@@ -53,6 +60,10 @@ class TlsHolder(Player):
     def play(self) -> None:
         """Serve the parent until it has gone."""
         asyncio.run(self._play())
+
+    def authorization(self, user: int) -> str:
+        """The value of the header that says who a user is."""
+        return f"Bearer {self._tokens.mint(user_name(user), LIFETIME)}"
 
     async def _play(self) -> None:
         loop = asyncio.get_running_loop()
@@ -104,16 +115,17 @@ class TlsHolder(Player):
         await asyncio.sleep(0.1)
         self._control.send(None)
 
-    async def _send(self, users: int, rate: float, seconds: float, first: int) -> None:
+    async def _send(self, users: int, rate: float, seconds: float) -> None:
         """So many users write a note to themselves, at a rate, each an event on one stream; reply with how many."""
-        requests = Requests(self.plan.dialect, self.plan.app)
         reader, writer = await asyncio.open_connection(*self.plan.app)
         loop = asyncio.get_running_loop()
         began, number = loop.time(), 0
         while (now := loop.time() - began) < seconds:
             user = random.randrange(users)
-            body = message_body(user, first + number, 80)
-            writer.write(requests.send_head(user, len(body)) + body)
+            body = b'{"to":"%b","text":"%b"}' % (user_name(user).encode(), b"x" * 80)
+            head = f"POST /v1/messages HTTP/1.1\r\nHost: app\r\nAuthorization: {self.authorization(user)}\r\n"
+            length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(f"{head}{length}".encode() + body)
             answer = await reader.readuntil(b"\r\n\r\n")
             if not answer.startswith(b"HTTP/1.1 201"):
                 raise BenchError(f"a message was refused: {answer[:200]!r}")
@@ -123,6 +135,11 @@ class TlsHolder(Player):
         writer.close()
         await writer.wait_closed()
         self._control.send(number)
+
+
+def user_name(number: int) -> UserId:
+    """The user of a number."""
+    return UserId(f"bench-{number:06d}")
 
 
 class _Stream(asyncio.Protocol):
@@ -159,8 +176,8 @@ class _Stream(asyncio.Protocol):
             (":method", "GET"),
             (":scheme", "https"),
             (":authority", f"{plan.name}:{plan.address[1]}"),
-            (":path", plan.dialect.path),
-            ("authorization", self._holder.requests.authorization(self._user)),
+            (":path", "/v1/events"),
+            ("authorization", self._holder.authorization(self._user)),
             ("accept", "text/event-stream"),
         ]
         self._http.send_headers(1, headers, end_stream=True)
