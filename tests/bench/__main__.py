@@ -13,6 +13,7 @@ from .arrivals import Checking
 from .churn import ChurnOptions, churn_report, measure_churn
 from .errors import BenchError
 from .fanout import FanoutOptions, fanout_report, measure_fanout
+from .fronts import FrontsOptions, fronts_report, measure_fronts
 from .idle import IdleOptions, measure_idle
 from .options import (
     checking,
@@ -47,6 +48,7 @@ def bench() -> None:
     python -m tests.bench capacity --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60
     python -m tests.bench storm                   all workers die with 20,000 streams open
     python -m tests.bench churn                   what 100,000 connects leave in memory
+    python -m tests.bench fronts                  what nginx, HAProxy and Caddy cost in front
     python -m tests.bench all --json result.json  idle and sends
 
     Each knows --help, --json FILE, and those with a time axis --plot FILE.svg.
@@ -106,6 +108,27 @@ def sends(json_file: Path | None, plot_file: Path | None, streams: int, **given:
     before they answer. nchan's channels have two subscribers each, so that it delivers as often.
     """
     _run(json_file, plot_file, sends=lambda progress: _sends(streams, progress, **given))
+
+
+@bench.command()
+@options(
+    count("--streams", 2000, "Idle streams, each over a TLS connection of its own."),
+    count("--rate", 300, "Events a second, of all streams together."),
+    seconds("--seconds", 10, "Time of the measurement of CPU, and of the silence before it."),
+    workers(),
+    json_option,
+)
+def fronts(json_file: Path | None, streams: int, workers: int, rate: int, seconds: float) -> None:
+    """Memory per stream and CPU per event of nginx, HAProxy and Caddy, as configured in deploy/fronts.
+
+    Events are sent past the front, so what it uses is for the streams. The silence before is taken off.
+    """
+
+    def measure(progress: Progress) -> tuple[Any, str, bool, list[Panel]]:
+        figures = measure_fronts(FrontsOptions(streams, workers, rate, seconds), progress)
+        return figures, fronts_report(figures), True, []
+
+    _run(json_file, None, fronts=measure)
 
 
 @bench.command(name="all")

@@ -1,0 +1,242 @@
+"""Runs nginx, HAProxy and Caddy with the configurations in deploy/fronts, for the tests and the benchmark."""
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ssechat.redis.embedded import die_with_parent
+
+from . import processes
+from .errors import BenchError
+
+CONFIGURATIONS = Path(__file__).parent.parent.parent / "deploy" / "fronts"
+KINDS = ("nginx", "haproxy", "caddy")
+NAME = "localhost"
+HOST = "127.0.0.1"
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+
+
+class Front:
+    """One of the programs, in front of two app servers. As a context manager it is ended.
+
+    It can be stopped and started again, on the same port and with the same log.
+    """
+
+    def __init__(
+        self, kind: str, folder: Path, apps: Sequence[str], *, seconds: int = 75, reload_seconds: int = 30
+    ) -> None:
+        """`apps` are two addresses with ports; `folder` is its own. The times are the configuration's."""
+        self.kind = kind
+        self.folder = folder
+        folder.mkdir()
+        self.certificate = make_certificate(folder)
+        self.port, plain, admin = free_ports(3)
+        self.plain_port = plain
+        self.url = f"https://{NAME}:{self.port}"
+        self.log = folder / "log"
+        """All that it writes: its access log (stdout) and what it has to say of itself (stderr)."""
+        self._admin = f"{HOST}:{admin}"
+        self._environment = {
+            "FRONT_ADDRESS": HOST,
+            "FRONT_PORT": str(self.port),
+            "FRONT_HTTP_PORT": str(plain),
+            "FRONT_CERTIFICATE": str(self.certificate),
+            "FRONT_APP_1": apps[0],
+            "FRONT_APP_2": apps[-1],
+            "FRONT_SECONDS": str(seconds),
+            "FRONT_RELOAD_SECONDS": str(reload_seconds),
+            "FRONT_RUN": str(folder),
+            # Caddy's names for the same, and the folders that it writes to.
+            "FRONT_HOST": NAME,
+            "FRONT_TLS": f"{self.certificate} {self.certificate}",
+            "FRONT_ADMIN": self._admin,
+            "XDG_DATA_HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder),
+        }
+        self._configuration = self._fill_in()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._family: dict[int, str] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _fill_in(self) -> Path:
+        shipped = CONFIGURATIONS / {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile"}[self.kind]
+        if self.kind != "nginx":
+            return shipped
+        names = [name for name in self._environment if name.startswith("FRONT_")]
+        filled = self.folder / "nginx.conf"
+        with shipped.open("rb") as template, filled.open("wb") as output:
+            wanted = " ".join(f"${name}" for name in names)
+            subprocess.run(["envsubst", wanted], stdin=template, stdout=output, env=self._all(), check=True)
+        return filled
+
+    def _all(self) -> Mapping[str, str]:
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"  # where Debian has nginx and haproxy
+        return {**os.environ, "PATH": path, **self._environment}
+
+    @property
+    def _command(self) -> list[str]:
+        configuration = str(self._configuration)
+        return {
+            "nginx": ["nginx", "-e", "stderr", "-c", configuration, "-g", "daemon off;"],
+            "haproxy": ["haproxy", "-W", "-f", configuration],
+            "caddy": ["caddy", "run", "--config", configuration, "--adapter", "caddyfile"],
+        }[self.kind]
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            BenchError: it does not.
+        """
+        program = shutil.which(self._command[0], path=self._all()["PATH"])
+        if program is None:
+            raise BenchError(f"there is no {self.kind} on the PATH; `bash tests/run` installs it")
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, *self._command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._all(),
+                process_group=0,
+                preexec_fn=die_with_parent(),
+            )
+        try:
+            self._wait_listening()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait_listening(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while not self.listens():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError(f"{self.kind} does not start:\n{self.log.read_text(errors='replace')[-3000:]}")
+            time.sleep(0.05)
+        self._remember()
+
+    def listens(self) -> bool:
+        """Whether it takes TLS connections."""
+        try:
+            with (
+                socket.create_connection((HOST, self.port), timeout=2) as plain,
+                self.trust().wrap_socket(plain, server_hostname=NAME),
+            ):
+                return True
+        except OSError:
+            return False
+
+    def trust(self, *protocols: str) -> ssl.SSLContext:
+        """For a client: believes this front's certificate only, and offers these protocols (ALPN, RFC 7301)."""
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        if protocols:
+            context.set_alpn_protocols(list(protocols))
+        return context
+
+    @property
+    def pids(self) -> list[int]:
+        """The process and all that it has started."""
+        assert self._process is not None
+        return [self._process.pid, *processes.descendants(self._process.pid)]
+
+    def _remember(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._family |= {pid: processes.command(pid) for pid in processes.descendants(self._process.pid)}
+
+    def reload(self) -> None:
+        """Have it read its configuration again, as its manual says.
+
+        Raises:
+            subprocess.CalledProcessError: it refused.
+        """
+        assert self._process is not None
+        self._remember()
+        if self.kind == "nginx":
+            self._process.send_signal(signal.SIGHUP)  # what `nginx -s reload` sends
+        elif self.kind == "haproxy":
+            self._process.send_signal(signal.SIGUSR2)
+        else:
+            command = ["caddy", "reload", "--force", "--config", str(self._configuration), "--adapter", "caddyfile"]
+            subprocess.run(
+                [*command, "--address", self._admin], env=self._all(), check=True, capture_output=True, timeout=60
+            )
+        self._remember()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it, and whatever of it is left."""
+        if self._process is None:
+            return
+        self._remember()
+        self._process.send_signal(number)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for pid, command in self._family.items():
+            if command and processes.command(pid) == command:
+                os.kill(pid, signal.SIGKILL)
+        self._family.clear()
+        self._process = None
+
+    def close(self) -> None:
+        """End it for good."""
+        self.stop()
+
+
+def make_certificate(folder: Path) -> Path:
+    """A certificate for `localhost`, signed by itself, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "chat.pem"
+    path.touch(mode=0o600)
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + secret)
+    return path
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on just now."""
+    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports

@@ -1,0 +1,66 @@
+"""Two servers on one Redis, as behind any front, and the fronts."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench.fronting import KINDS, Front
+from redises import RedisProcess, releases
+from serving import Server
+
+
+class Apps:
+    """Two `ssechat serve --workers 2` that share a Redis and a key."""
+
+    def __init__(self, folder: Path, stack: ExitStack, ping_seconds: float) -> None:
+        redis = RedisProcess(releases()[-1])
+        stack.callback(redis.close)
+        self.folder = folder
+        self._arguments = (
+            *("--workers", "2", "--redis-url", redis.url, "--key-file", str(folder / "one" / "jwt.key")),
+            *("--ping-seconds", str(ping_seconds), "--drain-seconds", "1"),
+        )
+        (folder / "one").mkdir()
+        (folder / "one" / "jwt.key").write_text("0123456789abcdef0123456789abcdef")
+        self.servers = [stack.enter_context(self.serve(name)) for name in ("one", "two")]
+        self.addresses = [server.url.removeprefix("http://") for server in self.servers]
+
+    def serve(self, name: str, port: int = 0) -> Server:
+        """One more server; it has to be entered."""
+        return Server(self.folder / name, *self._arguments, port=port)
+
+    @property
+    def first(self) -> Server:
+        """The one whose data folder has the key."""
+        return self.servers[0]
+
+    def refused(self) -> Counter[str]:
+        """From which addresses they say that somebody came with a wrong password, and how often."""
+        said = "".join(server.errors for server in self.servers)
+        return Counter(re.findall(r"wrong name or password from (\S+)", said))
+
+
+@contextmanager
+def some_apps(folder: Path, ping_seconds: float) -> Iterator[Apps]:
+    """They are gone afterwards."""
+    with ExitStack() as stack:
+        yield Apps(folder, stack, ping_seconds)
+
+
+@pytest.fixture(scope="package")
+def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
+    """For tests that leave them alive."""
+    with some_apps(tmp_path_factory.mktemp("apps"), ping_seconds=0.5) as running:
+        yield running
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def front(apps: Apps, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Front]:
+    """Each front as it is shipped, for tests that leave it alive; streams go on for 3 s after a reload."""
+    folder = tmp_path_factory.mktemp("front") / request.param
+    with Front(request.param, folder, apps.addresses, reload_seconds=3) as running:
+        yield running
