@@ -19,6 +19,9 @@ WARM_UP = 16
 
 SETTLE_SECONDS = 3.0
 
+MOST_ENDED = 0.01
+"""Of a peer's streams: those that it ends, as pushpin some, are told and not counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class IdleOptions:
@@ -39,6 +42,9 @@ class IdleFigures:
     server: str
     workers: int
     streams: int
+    """Those that were open at the end."""
+    ended: int
+    """Those that it had ended."""
     opened_a_second: float
     before: Memory
     """Of all its workers, in bytes, when it had started and a few streams had come and gone."""
@@ -112,12 +118,13 @@ def _measure(server: Subject, count: int, clients: int, progress: Progress) -> I
         ended = crew.gauge(streams.ENDED)
         crew.tell("close")
         crew.gather(OPEN_SECONDS)
-    if ended:
+    if ended > count * (0 if server.name == "ssechat" else MOST_ENDED):
         raise BenchError(f"{server.name} ended {ended:,} of {count:,} idle streams: {server.complaints[-3:]}")
     return IdleFigures(
         server=server.name,
         workers=len(workers),
-        streams=count,
+        streams=count - ended,
+        ended=ended,
         opened_a_second=count / took,
         before=before,
         after=after,

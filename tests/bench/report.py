@@ -25,6 +25,7 @@ def idle_report(figures: Sequence[IdleFigures], absent: Sequence[str]) -> str:
         ("Idle streams", lambda one: one.server),
         ("worker processes", lambda one: str(one.workers)),
         ("streams", lambda one: f"{one.streams:,}"),
+        ("    ended by the server", lambda one: f"{one.ended:,}"),
         ("opened a second", lambda one: f"{one.opened_a_second:,.0f}"),
         ("memory before (PSS, all workers), MB", lambda one: f"{one.before.pss / MIB:,.1f}"),
         ("memory after, MB", lambda one: f"{one.after.pss / MIB:,.1f}"),
