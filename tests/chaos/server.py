@@ -32,6 +32,8 @@ class ServerFailed(Exception):
 class Server:
     """Starts, kills and starts again, always on one port and one folder. Only ever touches what it started."""
 
+    tls = None
+
     def __init__(self, seed: int, workers: int = 2, mutation: str = "") -> None:
         self.seed = seed
         self.folder = Path(tempfile.mkdtemp(prefix="chaos-"))
