@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import socket
 import ssl
 import subprocess
@@ -11,6 +12,7 @@ import time
 from functools import cached_property
 from types import TracebackType
 
+import httpx
 import jwt
 
 from serving import ROOT, environment, until
@@ -20,6 +22,9 @@ BUILD_ARGUMENTS = "SSECHAT_BUILD_ARGS"
 """The variable with what `podman build` needs on this machine: certificates, a registry's settings."""
 CA = "/data/caddy/pki/authorities/local/root.crt"
 READY_SECONDS = 60.0
+APP_PORT = ":1F40"
+ESTABLISHED = "01"
+"""As /proc/net/tcp has them."""
 COMMAND_SECONDS = 300.0
 
 
@@ -38,7 +43,9 @@ def run(*command: str, env: dict[str, str] | None = None, seconds: float = COMMA
         timeout=seconds,
     )  # fmt: skip
     if done.returncode != 0:
-        raise StackFailed(f"{shlex.join(command)}: exit code {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        raise StackFailed(
+            f"{shlex.join(command)}: exit code {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        )
     return done.stdout
 
 
@@ -86,6 +93,11 @@ class Stack:
         self.remove()
 
     @property
+    def url(self) -> str:
+        """The front's address."""
+        return f"https://localhost:{self.port}"
+
+    @property
     def command(self) -> str:
         """podman-compose, with what a build needs here."""
         build = os.environ.get(BUILD_ARGUMENTS, "")
@@ -127,16 +139,49 @@ class Stack:
 
     def execute(self, service: str, *command: str) -> str:
         """Runs a command in the first container of a service."""
-        return run("podman", "exec", self.containers(service)[0], *command)
+        return self.execute_in(self.containers(service)[0], *command)
+
+    def execute_in(self, container: str, *command: str) -> str:
+        """Runs a command in a container."""
+        return self.podman("exec", container, *command)
+
+    def podman(self, *arguments: str) -> str:
+        """Runs podman."""
+        return run("podman", *arguments)
 
     def logs(self, container: str) -> str:
         """What a container wrote, on stdout and stderr."""
         done = subprocess.run(["podman", "logs", container], capture_output=True, text=True, timeout=60, check=True)
         return done.stdout + done.stderr
 
-    def kill(self, container: str) -> None:
-        """Ends it at once, as a crash would."""
-        run("podman", "kill", "--signal=KILL", container)
+    def client(self, user: str | None = None) -> httpx.Client:
+        """Somebody who comes through the front, with a token when named."""
+        headers = {} if user is None else {"Authorization": f"Bearer {self.token(user)}"}
+        return httpx.Client(base_url=self.url, verify=self.tls, headers=headers, timeout=20, trust_env=False)
+
+    def connections(self) -> list[int]:
+        """How many connections each app container has, to its own port."""
+        counts = []
+        for container in self.containers("app"):
+            lines = [line.split() for line in self.execute_in(container, "cat", "/proc/net/tcp").splitlines()[1:]]
+            counts.append(sum(line[1].endswith(APP_PORT) and line[3] == ESTABLISHED for line in lines))
+        return counts
+
+    def crash(self, container: str) -> None:
+        """Kills its first process with SIGKILL, behind podman's back: what `podman kill` ends is not restarted."""
+        state = self.inspect(container)["State"]
+        assert isinstance(state, dict)
+        os.kill(int(state["Pid"]), signal.SIGKILL)
+
+    def remove_newest(self, service: str, count: int) -> None:
+        """Takes away the newest containers of a service."""
+        for container in self.containers(service)[-count:]:
+            self.podman("stop", container)
+            self.podman("rm", container)
+
+    def tls_changed(self) -> bool:
+        """Whether the front has made another authority since it was first asked for."""
+        return self.execute("front", "cat", CA) != self.ca
 
     def token(self, user: str) -> str:
         """A token as `ssechat token` makes it."""

@@ -86,7 +86,9 @@ async def talk(place: Place, event: Callable[[], object], people: int = 6, write
     for user in users:
         await _exist(place, user)
     readers = [
-        Reader(place, now, user, number, from_start=number == 0, restless=False) for user in users for number in range(2)
+        Reader(place, now, user, number, from_start=number == 0, restless=False)
+        for user in users
+        for number in range(2)
     ]
     history.devices += [reader.device for reader in readers]
     talkers = [Writer(place, history, now, users[number % people], f"{name}w{number}") for number in range(writers)]
@@ -100,7 +102,8 @@ async def talk(place: Place, event: Callable[[], object], people: int = 6, write
         for talker in talkers:
             talker.patient = True  # what is tried again here was really refused
         tasks = [
-            asyncio.create_task(talker.talk([user for user in users if user != talker.user], stop)) for talker in talkers
+            asyncio.create_task(talker.talk([user for user in users if user != talker.user], stop))
+            for talker in talkers
         ]
         await asyncio.sleep(ASIDE_SECONDS)
         await asyncio.to_thread(event)
