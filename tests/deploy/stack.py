@@ -168,10 +168,20 @@ class Stack:
         return counts
 
     def crash(self, container: str) -> None:
-        """Kills its first process with SIGKILL, behind podman's back: what `podman kill` ends is not restarted."""
+        """Kills its first process with SIGKILL, behind podman's back, and waits until the container is back and well.
+
+        What `podman kill` ends is not started again.
+        """
+        killed = self._process(container)
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: self._process(container) not in (killed, 0), READY_SECONDS)
+        self.wait_ready()
+
+    def _process(self, container: str) -> int:
+        """The id of its first process, as this machine sees it; 0 when it does not run."""
         state = self.inspect(container)["State"]
         assert isinstance(state, dict)
-        os.kill(int(state["Pid"]), signal.SIGKILL)
+        return int(state["Pid"])
 
     def remove_newest(self, service: str, count: int) -> None:
         """Takes away the newest containers of a service."""
@@ -210,5 +220,5 @@ class Stack:
 
     def remove(self) -> None:
         """Takes away containers, networks, volumes and the image."""
-        self.compose("down", "--volumes", "--timeout", "3")
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "3")
         run("podman", "rmi", "--force", "--ignore", self.image)

@@ -19,6 +19,9 @@ HEAD_LIMIT = 65536
 HEAD_SECONDS = 30.0
 """Time that a new connection has for the head of its first request."""
 
+LINGER_SECONDS = 0.5
+"""Time that a connection without a request stays open when the server stops: one may be on its way already."""
+
 
 class StreamProtocol(asyncio.Protocol):
     """What is left of a connection that carries a stream."""
@@ -81,6 +84,7 @@ class ChatProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._stopping = False
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.close)
 
     def data_received(self, data: bytes) -> None:
@@ -101,6 +105,8 @@ class ChatProtocol(HttpToolsProtocol):
         self._cancel_head_timer()
         super().on_headers_complete()
         self.scope["extensions"] = cast(Any, {HANDOVER: self.hand_over})
+        if self._stopping:
+            self.cycle.keep_alive = False  # the answer says so, and a front puts no other request on this connection
         if self.scope["http_version"] == "1.0":
             self.cycle.chunked_encoding = False  # which uvicorn would choose for want of a length
 
@@ -112,7 +118,16 @@ class ChatProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self._stopping = True
-        super().shutdown()
+        if self.cycle is None or self.cycle.response_complete:
+            # Closed at once, it would reset a request that a front is just sending, of which only the client knows
+            # whether it may be sent again (RFC 9112 §9.3.1).
+            self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
+        else:
+            super().shutdown()
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
     def hand_over(self, stream: Stream, buffer: int) -> StreamProtocol | None:
         """Gives the connection, whose response has started, to the stream for good.
@@ -142,6 +157,8 @@ class ChatProtocol(HttpToolsProtocol):
     def _let_go(self) -> None:
         """Breaks the circles between protocol, parser, scope and request, so that all go at once."""
         self._cancel_head_timer()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
         self.parser = None  # type: ignore[assignment]
         self.cycle = None  # type: ignore[assignment]
         self.scope = None  # type: ignore[assignment]
