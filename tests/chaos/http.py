@@ -100,7 +100,8 @@ class Connection:
     async def _answer(self) -> tuple[int, dict[str, Any]]:
         status, headers = await self._head()
         try:
-            answer = json.loads(await self._reader.readexactly(int(headers["content-length"])))
+            # What a front answers by itself has no body.
+            answer = json.loads(await self._reader.readexactly(int(headers["content-length"])) or b"{}")
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise Lost(str(error)) from error
         return status, answer if isinstance(answer, dict) else {"answer": answer}

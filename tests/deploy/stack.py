@@ -117,11 +117,13 @@ class Stack:
         until(lambda: all(map(self.healthy, self.containers())), READY_SECONDS)
         until(self._has_ca, READY_SECONDS)
 
-    def containers(self, service: str = "") -> list[str]:
-        """The ids of the running containers of a service, or of all; the oldest first."""
+    def containers(self, service: str = "", *, everything: bool = False) -> list[str]:
+        """The ids of the running containers of a service, or of all; the oldest first. Or also of those that ended."""
         wanted = [f"--filter=label=com.docker.compose.project={self.project}"]
         if service:
             wanted.append(f"--filter=label=com.docker.compose.service={service}")
+        if everything:
+            wanted.append("--all")
         return run("podman", "ps", "-q", "--sort=created", *wanted).split()
 
     def healthy(self, container: str) -> bool:

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 
-from serving import until
+import pytest
+
+from serving import ROOT, until
 
 from .readme import blocks, paste
-from .stack import Stack
+from .stack import Stack, StackFailed, run
 from .talk import Result, talk
 
 
@@ -23,12 +26,36 @@ def test_the_app_containers_are_replaced_under_load(stack: Stack) -> None:
     _, roll = change.strip().splitlines()
     old = stack.containers("app")
     result = asyncio.run(talk(stack, lambda: paste(stack, roll), name="roll"))
-    judge(result)
+    # A connection that the kernel had taken, and the app not yet, ends with its container: then the sender tries again.
+    judge(result, passing=("502",))
+    assert result.outcomes()["502"] <= 2
     assert len(stack.containers("app")) == 2
     assert not set(old) & set(stack.containers("app"))
     # Every stream was moved at least once, and nobody had to wait for long.
     assert len(result.gaps()) >= len(result.history.devices)
     assert max(result.gaps()) < 10
+
+
+def test_a_new_version_that_does_not_come_up_replaces_one_container_and_no_more(stack: Stack, tmp_path: Path) -> None:
+    old = stack.containers("app")
+    good = stack.podman("image", "inspect", "--format", "{{.Id}}", stack.image).strip()
+    (tmp_path / "Dockerfile").write_text(f'FROM {good}\nENTRYPOINT ["false"]\n')
+    stack.podman("build", "-t", stack.image, str(tmp_path))
+
+    def roll() -> None:
+        with pytest.raises(StackFailed, match="stopping here"):
+            run(str(ROOT / "deploy" / "roll"), env={**stack.environment, "PATIENCE": "5"})
+
+    try:
+        result = asyncio.run(talk(stack, roll, name="bad"))
+    finally:
+        stack.podman("tag", good, stack.image)
+        for container in stack.containers("app", everything=True):
+            if container != old[1]:
+                stack.podman("rm", "--force", container)
+        stack.up("--no-recreate")
+    judge(result, passing=("502",))
+    assert old[1] in stack.containers("app")
 
 
 def test_more_app_containers_come_while_people_chat_and_take_streams(stack: Stack) -> None:
