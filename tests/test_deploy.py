@@ -66,7 +66,7 @@ def test_every_variable_that_the_containers_get_is_a_setting_of_the_server() -> 
 def test_an_app_container_has_time_to_drain_before_it_is_killed() -> None:
     app = COMPOSE.partition("\n  app:\n")[2].partition("\n  redis:\n")[0]
     [compose] = re.findall(r"stop_grace_period: (\d+)s", app)
-    [roll] = re.findall(r"^grace=(\d+)", (DEPLOY / "roll").read_text(), re.MULTILINE)
+    [roll] = re.findall(r"^grace=\$\{GRACE:-(\d+)\}", (DEPLOY / "roll").read_text(), re.MULTILINE)
     drain = Settings.model_fields["drain_seconds"].default + KILL_SECONDS
     assert int(compose) == int(roll) > drain
 
