@@ -29,9 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="no browser, no servers of several processes, one Redis")
 
 
+STACK = Path(__file__).parent / "deploy"
+"""What needs containers, and runs only when it is named: `bash tests/run --stack`."""
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves the slow files out of a fast run."""
-    return True if config.getoption("--fast") and collection_path.name in SLOW else None
+    """Leaves the slow files out of a fast run, and the stack out of any that does not name it."""
+    slow = config.getoption("--fast") and collection_path.name in SLOW
+    return True if slow or collection_path == STACK else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -231,6 +231,43 @@ async def test_a_stream_that_begins_while_the_server_stops_is_told_at_once() -> 
     assert connection.app.stream.told == ["drain"]
 
 
+PLAIN = b"POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+
+
+async def test_a_request_that_crosses_the_servers_end_is_answered_as_the_last_one() -> None:
+    connection = Connection()
+    assert b"connection: close" not in await connection.request(PLAIN)
+    connection.protocol.shutdown()
+    assert not connection.transport.closed
+    assert b"connection: close\r\n" in (await connection.request(PLAIN)).rpartition(b"HTTP/1.1 200")[2]
+    assert connection.transport.closed
+
+
+@pytest.mark.parametrize("before", [b"", PLAIN])
+async def test_a_connection_without_a_request_ends_soon_after_the_server(
+    before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.server.protocol.LINGER_SECONDS", 0.0)
+    connection = Connection()
+    await connection.request(before)
+    connection.protocol.shutdown()
+    await asyncio.sleep(0.001)
+    assert connection.transport.closed
+
+
+async def test_a_stream_that_crosses_the_servers_end_is_said_goodbye_and_not_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ssechat.server.protocol.LINGER_SECONDS", 0.0)
+    connection = Connection()
+    await connection.request(PLAIN)
+    connection.protocol.shutdown()
+    await connection.request(GET)
+    await asyncio.sleep(0.001)
+    assert connection.app.stream.told == ["drain"]
+    assert not connection.transport.closed
+
+
 async def test_a_header_without_end_is_refused_as_it_grows() -> None:
     connection = Connection()
     connection.protocol.data_received(b"GET / HTTP/1.1\r\nx: ")

@@ -1,5 +1,8 @@
+import errno
 import stat
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -121,6 +124,36 @@ def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
     tokens = Tokens.from_settings(Settings(data=tmp_path))
     assert tokens.verify(tokens.mint("alice", HOUR)).user == "alice"
+
+
+def test_servers_that_start_at_once_in_containers_make_one_key(tmp_path: Path) -> None:
+    # Threads stand for the containers: they, too, all have one process id.
+    for number in range(20):
+        path = tmp_path / str(number) / "jwt.key"
+        path.parent.mkdir()
+        start = threading.Barrier(8)
+
+        def make(path: Path = path, start: threading.Barrier = start) -> str:
+            start.wait()
+            create_key_file(path)
+            return read_key_file(path)
+
+        with ThreadPoolExecutor(8) as servers:
+            made = [server.result() for server in [servers.submit(make) for _ in range(8)]]
+        assert len({*made, read_key_file(path)}) == 1
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_key_that_is_there_needs_no_folder_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "jwt.key"
+    path.write_text("k" * 64)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("ssechat.tokens.os.open", refuse)
+    create_key_file(path)
+    assert read_key_file(path) == "k" * 64
 
 
 def test_a_key_file_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:

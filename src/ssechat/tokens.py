@@ -134,9 +134,12 @@ def create_key_file(path: Path) -> None:
     Raises:
         SettingsError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # In containers that share the folder, every server may have the same process id.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if path.exists():  # and where it is, nothing need be writable: it may be a mounted secret
+            return
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32) + "\n")
             file.flush()

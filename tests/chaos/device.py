@@ -8,8 +8,7 @@ from contextlib import aclosing
 
 from . import history
 from .history import Event
-from .http import Connection, Lost
-from .server import Server
+from .http import Connection, Lost, Place
 
 SILENCE = 12.0
 """Seconds without a byte (the server pings more often) after which a device connects anew."""
@@ -23,7 +22,7 @@ class Reader:
 
     def __init__(
         self,
-        server: Server,
+        server: Place,
         now: Callable[[], float],
         user: str,
         number: int,
@@ -84,7 +83,7 @@ class Reader:
     async def _connected(self) -> str:
         """Reads until the stream ends; why it did."""
         try:
-            connection = await Connection.open(self._server.port, small=True)
+            connection = await Connection.open(self._server, small=True)
         except Lost as error:
             return str(error)
         try:

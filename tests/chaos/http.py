@@ -3,10 +3,12 @@
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import AsyncGenerator
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 HOST = "127.0.0.1"
+NAME = "localhost"
 CONNECT_SECONDS = 3.0
 RECEIVE_BUFFER = 8192
 """Bytes that the kernel, and we, keep for a device: so that one that does not read is soon felt."""
@@ -14,6 +16,25 @@ RECEIVE_BUFFER = 8192
 
 class Lost(Exception):
     """The connection was refused or ended in the middle, or what came is not HTTP."""
+
+
+class Place(Protocol):
+    """Where people go: a server, or the front of several."""
+
+    @property
+    def seed(self) -> int:
+        """What chance begins with."""
+
+    @property
+    def port(self) -> int:
+        """The port, on this machine."""
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """How to check who it is; None for plain HTTP."""
+
+    def token(self, user: str) -> str:
+        """A token that counts there."""
 
 
 class Connection:
@@ -24,7 +45,7 @@ class Connection:
         self._writer = writer
 
     @classmethod
-    async def open(cls, port: int, small: bool = False) -> Self:
+    async def open(cls, place: Place, small: bool = False) -> Self:
         """Connects.
 
         Raises:
@@ -36,8 +57,11 @@ class Connection:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await asyncio.get_running_loop().sock_connect(client, (HOST, port))
-            return cls(*await asyncio.open_connection(sock=client, limit=RECEIVE_BUFFER if small else 2**18))
+                await asyncio.get_running_loop().sock_connect(client, (HOST, place.port))
+                limit, name = RECEIVE_BUFFER if small else 2**18, None if place.tls is None else NAME
+                return cls(
+                    *await asyncio.open_connection(sock=client, limit=limit, ssl=place.tls, server_hostname=name)
+                )
         except (OSError, TimeoutError) as error:
             client.close()
             raise Lost(str(error)) from error
@@ -65,7 +89,7 @@ class Connection:
         return await self._answer()
 
     def _ask(self, verb: str, path: str, token: str, headers: str = "", content: bytes = b"") -> None:
-        head = f"{verb} {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
+        head = f"{verb} {path} HTTP/1.1\r\nHost: {NAME}\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
         self._writer.write(head.encode() + content)
 
     async def _head(self) -> tuple[int, dict[str, str]]:
@@ -79,7 +103,8 @@ class Connection:
     async def _answer(self) -> tuple[int, dict[str, Any]]:
         status, headers = await self._head()
         try:
-            answer = json.loads(await self._reader.readexactly(int(headers["content-length"])))
+            # What a front answers by itself has no body.
+            answer = json.loads(await self._reader.readexactly(int(headers["content-length"])) or b"{}")
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise Lost(str(error)) from error
         return status, answer if isinstance(answer, dict) else {"answer": answer}

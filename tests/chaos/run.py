@@ -212,7 +212,7 @@ class Conductor:
         while True:
             with contextlib.suppress(Lost, TimeoutError):
                 async with asyncio.timeout(5):
-                    connection = await Connection.open(self._server.port)
+                    connection = await Connection.open(self._server)
                     try:
                         status, _ = await connection.get("/v1/session", self._server.token(user))
                     finally:

@@ -33,6 +33,8 @@ class ServerFailed(Exception):
 class Server:
     """Starts, kills and starts again, always on one port and one folder. Only ever touches what it started."""
 
+    tls = None
+
     def __init__(self, seed: int, workers: int = 2, mutation: str = "", *, pair: bool = False) -> None:
         """`pair`: on a primary and a replica of its own rather than on the private Redis."""
         self.seed = seed

@@ -5,8 +5,7 @@ import random
 from collections.abc import Callable
 
 from .history import Attempt, History, Send
-from .http import Connection, Lost
-from .server import Server
+from .http import Connection, Lost, Place
 
 PATIENCE = 8.0
 """Seconds that an attempt may take: more than the server gives Redis."""
@@ -20,7 +19,7 @@ LENGTHS = ((0.9, 0), (0.98, 6_000), (1.0, 30_000))
 class Writer:
     """One connection at a time, and sometimes two."""
 
-    def __init__(self, server: Server, history: History, now: Callable[[], float], user: str, name: str) -> None:
+    def __init__(self, server: Place, history: History, now: Callable[[], float], user: str, name: str) -> None:
         self._server = server
         self._history = history
         self._now = now
@@ -75,7 +74,7 @@ class Writer:
         try:
             async with asyncio.timeout(seconds):
                 if connection is None:
-                    connection = self._connection = await Connection.open(self._server.port)
+                    connection = self._connection = await Connection.open(self._server)
                 await self._ask(send, connection, began)
         except (Lost, TimeoutError) as error:
             self._failed(send, began, error)
@@ -85,7 +84,7 @@ class Writer:
         began, connection = self._now(), None
         try:
             async with asyncio.timeout(seconds):
-                connection = await Connection.open(self._server.port)
+                connection = await Connection.open(self._server)
                 await self._ask(send, connection, began)
         except (Lost, TimeoutError) as error:
             self._failed(send, began, error)

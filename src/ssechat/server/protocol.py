@@ -25,6 +25,9 @@ HEAD_LIMIT = 65536
 HEAD_SECONDS = 30.0
 """Time that a new connection has for the head of its first request."""
 
+LINGER_SECONDS = 0.5
+"""Time that a connection without a request stays open when the server stops: one may be on its way already."""
+
 
 class StreamProtocol(asyncio.Protocol):
     """What is left of a connection that carries a stream."""
@@ -127,6 +130,7 @@ class ChatProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._stopping = False
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.close)
         state = getattr(self.config.app, "state", None)
         self._direct: Direct | None = getattr(state, "direct", None)
@@ -153,6 +157,8 @@ class ChatProtocol(HttpToolsProtocol):
             return
         super().on_headers_complete()
         self.scope["extensions"] = cast(Any, {HANDOVER: Handover(self.prepare_stream, self.hand_over)})
+        if self._stopping:
+            self.cycle.keep_alive = False  # the answer says so, and a front puts no other request on this connection
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -168,7 +174,16 @@ class ChatProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self._stopping = True
-        super().shutdown()
+        if self.cycle is None or self.cycle.response_complete:
+            # Closed at once, it would reset a request that a front is just sending, of which only the client knows
+            # whether it may be sent again (RFC 9112 §9.3.1).
+            self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
+        else:
+            super().shutdown()
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
     # Requests that are answered without ASGI.
 
@@ -192,7 +207,8 @@ class ChatProtocol(HttpToolsProtocol):
 
     def _take_directly(self, endpoint: Endpoint) -> None:
         its_turn = self.cycle is None or self.cycle.response_complete
-        request = DirectRequest(endpoint, self.scope, self.parser.should_keep_alive(), its_turn)
+        keep_alive = self.parser.should_keep_alive() and not self._stopping
+        request = DirectRequest(endpoint, self.scope, keep_alive, its_turn)
         self.cycle = cast(Any, request)
         if not its_turn:
             self.flow.pause_reading()
@@ -265,6 +281,8 @@ class ChatProtocol(HttpToolsProtocol):
     def _let_go(self) -> None:
         """Breaks the circles between protocol, parser, scope and request, so that all go at once."""
         self._cancel_head_timer()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
         self.parser = None  # type: ignore[assignment]
         self.cycle = None  # type: ignore[assignment]
         self.scope = None  # type: ignore[assignment]

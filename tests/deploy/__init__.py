@@ -1,0 +1,1 @@
+"""The stack of deploy/, run for real: `bash tests/run --stack`. It needs podman and podman-compose."""
