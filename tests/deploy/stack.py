@@ -70,6 +70,7 @@ class Stack:
             "IMAGE": f"localhost/{self.project}:latest",
             "HTTPS_PORT": str(self.port),
             "HTTP_PORT": str(free_port()),
+            "PROMETHEUS_PORT": str(free_port()),
             "SUBNET": f"{net}.0/24",
             "RANGE": f"{net}.128/25",
             "FRONT_ADDRESS": f"{net}.10",
@@ -82,6 +83,7 @@ class Stack:
             "COMPOSE": self.command,
         }
         self.image = own["IMAGE"]
+        self.prometheus = f"http://127.0.0.1:{own['PROMETHEUS_PORT']}"
         self._tokens: dict[str, str] = {}
 
     def __enter__(self) -> "Stack":
