@@ -73,11 +73,11 @@ def create_app(settings: Settings) -> Starlette:
             await stop(publishing)
             snapshots.close()
 
-    messages = Messages(gate, chat)
+    messages, events = Messages(gate, chat), Events(gate, auth, hub, settings.stream_buffer)
     app = Starlette(
         routes=[
             *messages.routes(),
-            *Events(gate, auth, hub, settings.stream_buffer).routes(),
+            *events.routes(),
             *ConversationsEndpoint(gate, chat).routes(),
             *Accounts(gate, auth, users, proxies, settings).routes(),
             *Health(redis, hub).routes(),
@@ -93,7 +93,8 @@ def create_app(settings: Settings) -> Starlette:
     app.middleware_stack = access
     # Pages of other origins need the headers that the CORS layer adds.
     unless = frozenset({b"origin"} if settings.allowed_origins else ())
-    app.state.direct = Direct({key: access.direct(*key, answer) for key, answer in messages.direct().items()}, unless)
+    direct = {**messages.direct(), **events.direct()}
+    app.state.direct = Direct({key: access.direct(*key, answer) for key, answer in direct.items()}, unless)
     return app
 
 

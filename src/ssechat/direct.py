@@ -1,17 +1,21 @@
-"""Answers without ASGI: for the one request that a chat server gets far more of than all others, a send.
+"""Answers without ASGI: for what a chat server gets far more of than of all else, sends, and streams after a restart.
 
-An ASGI request costs a scope, events in dictionaries, layers that wrap each other and a response that leaves in
-two writes. A server that can do without (see server/protocol.py) looks into `app.state.direct` for the endpoint,
-hands it the scope and the body, and writes what it returns. On any other server the same endpoint is a route
-(`python -m tests.bench sends` prints what a send costs).
+An ASGI request costs events in dictionaries, layers that wrap each other and a response that leaves in two writes.
+A server that can do without (see server/protocol.py) looks into `app.state.direct` for the endpoint, hands it the
+scope and the body, and writes what it returns. On any other server the same endpoint is a route
+(`python -m tests.bench sends` and `storm` print what they cost).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.types import Scope
 
 JSON_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+
+
+HandOver = Callable[[Any, int], Any]
+"""Gives a stream the connection, of which so many bytes may wait in it; its sink, or None if the reader has gone."""
 
 
 class Answer(NamedTuple):
@@ -20,14 +24,16 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = JSON_HEADERS
-    """All but `content-length` and what the server adds of its own."""
+    """All but those of its length and what the server adds of its own."""
+    stream: Callable[[HandOver], None] | None = None
+    """Instead of a body: what takes the connection over once the response has started."""
 
 
 Endpoint = Callable[[Scope, bytes], Awaitable[Answer]]
 
 
 class Direct:
-    """The endpoints that answer without ASGI, by method and target."""
+    """The endpoints that answer without ASGI, by method and path."""
 
     def __init__(self, endpoints: Mapping[tuple[bytes, bytes], Endpoint], unless: frozenset[bytes]) -> None:
         """`unless`: names of headers with which a request must take the way through all layers."""
@@ -36,7 +42,7 @@ class Direct:
 
     def find(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> Endpoint | None:
         """The endpoint for a request, if it may be answered without ASGI."""
-        endpoint = self._endpoints.get((method, target))
+        endpoint = self._endpoints.get((method, target.partition(b"?")[0]))
         if endpoint is not None and self._unless and not self._unless.isdisjoint(name for name, _ in headers):
             return None
         return endpoint

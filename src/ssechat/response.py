@@ -13,6 +13,7 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from ssechat import frames
+from ssechat.direct import HandOver
 from ssechat.hub import Hub
 from ssechat.stream import Sink, Stream
 from ssechat.tokens import Identity
@@ -26,8 +27,8 @@ class Handover(NamedTuple):
 
     prepare: Callable[[], None]
     """To be called before the response starts: it will be a stream."""
-    take: Callable[[Stream, int], Sink | None]
-    """To be called once it has: gives the connection to the stream, of which so many bytes may wait in it."""
+    take: HandOver
+    """To be called once it has."""
 
 
 HEADERS = {
@@ -35,6 +36,7 @@ HEADERS = {
     "cache-control": "no-store, no-transform",
     "x-accel-buffering": "no",
 }
+RAW_HEADERS = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
 
 
 class StreamResponse:
@@ -48,25 +50,29 @@ class StreamResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         hand_over: Handover | None = scope.get("extensions", {}).get(HANDOVER)
-        stream = Stream(self._hub, self._identity)
         if hand_over is None:
-            await self._carry(stream, scope, receive, send)
+            await self._carry(scope, receive, send)
             return
         hand_over.prepare()
-        headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        sink = hand_over.take(stream, self._buffer)
-        if sink is not None:
-            self._open(stream, sink)
+        await send({"type": "http.response.start", "status": 200, "headers": RAW_HEADERS})
+        self.open(hand_over.take)
 
-    def _open(self, stream: Stream, sink: Sink) -> None:
+    def open(self, hand_over: HandOver) -> None:
+        """Begins the stream on a connection whose response has started."""
+        stream = Stream(self._hub, self._identity)
+        sink = hand_over(stream, self._buffer)
+        if sink is not None:
+            self._attach(stream, sink)
+
+    def _attach(self, stream: Stream, sink: Sink) -> None:
         stream.opened(sink)
         self._hub.attach(stream, self._cursor)
 
-    async def _carry(self, stream: Stream, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _carry(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Imported late: it replaces a method of uvicorn's server on import.
         from sse_starlette.sse import EventSourceResponse
 
+        stream = Stream(self._hub, self._identity)
         sink = QueueSink(stream, self._buffer)
         stopping = anyio.Event()
         response = EventSourceResponse(
@@ -78,7 +84,7 @@ class StreamResponse:
         )
         # HTTP/2 forbids this header, and browsers drop a stream that has it (RFC 9113 §8.2.2).
         response.raw_headers = [header for header in response.raw_headers if header[0] != b"connection"]
-        self._open(stream, sink)
+        self._attach(stream, sink)
         try:
             await response(scope, receive, send)
         finally:

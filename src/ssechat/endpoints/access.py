@@ -69,14 +69,14 @@ class Access:
         """The same around an endpoint that answers without ASGI."""
         named = method.decode(), route.decode()
 
-        async def answer(scope: Scope, body: bytes) -> Answer:
+        async def identified(scope: Scope, body: bytes) -> Answer:
             began = time.perf_counter()
             request_id = self._identify(scope)
-            status, content, headers = await endpoint(scope, body)
-            self._note(request_id, *named, status, began, None)
-            return Answer(status, content, (*headers, (HEADER, request_id.encode())))
+            answer = await endpoint(scope, body)
+            self._note(request_id, *named, answer.status, began, None)
+            return answer._replace(headers=(*answer.headers, (HEADER, request_id.encode())))
 
-        return answer
+        return identified
 
     def _identify(self, scope: Scope) -> str:
         request_id = ""

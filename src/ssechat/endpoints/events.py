@@ -5,16 +5,17 @@ import random
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from ssechat import frames
 from ssechat.auth import TICKET_SECONDS, Auth
+from ssechat.direct import Answer, Endpoint
 from ssechat.endpoints.gate import Gate
-from ssechat.endpoints.http import JSON
+from ssechat.endpoints.http import JSON, answered
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.hub import Hub
 from ssechat.models import Nothing
-from ssechat.response import HEADERS, StreamResponse
+from ssechat.response import HEADERS, RAW_HEADERS, StreamResponse
 from ssechat.stream import RETRY_AFTER_TROUBLE
 from ssechat.tokens import Identity
 
@@ -34,18 +35,39 @@ class Events:
             Route("/v1/tickets", self.issue_ticket, methods=["POST"]),
         ]
 
+    def direct(self) -> dict[tuple[bytes, bytes], Endpoint]:
+        """What can be answered without ASGI."""
+        return {(b"GET", b"/v1/events"): self.answer}
+
     async def stream(self, request: Request) -> Response | ASGIApp:
-        """`GET`: the stream. A refusal is a status; what may pass is a stream that ends at once."""
+        """`GET`, as a route."""
+        response = await self._admit(request)
+        if response is None:
+            return Response(self._goodbye(), headers=HEADERS)
+        return Response(headers=HEADERS) if request.method == "HEAD" else response
+
+    async def answer(self, scope: Scope, _: bytes) -> Answer:
+        """`GET`, without ASGI."""
+        return await answered(scope, self._begin(scope))
+
+    async def _begin(self, scope: Scope) -> Answer:
+        response = await self._admit(Request(scope))
+        if response is None:
+            return Answer(200, self._goodbye(), RAW_HEADERS)
+        return Answer(200, b"", RAW_HEADERS, response.open)
+
+    async def _admit(self, request: Request) -> StreamResponse | None:
+        """The stream. A refusal is a status; None: what may pass is a stream that ends at once.
+
+        Raises:
+            Unauthorized, TooMany: the refusals.
+        """
         try:
             identity = await self._identify(request)
         except RedisUnavailable:
             # EventSource never comes back from a status (WHATWG HTML §9.2.3), so this must not be one.
-            self._hub.metrics.connects += 1
-            self._hub.metrics.closes["unavailable"] += 1
-            return _goodbye("unavailable")
+            return None
         self._hub.check_room(identity.user)
-        if request.method == "HEAD":
-            return Response(headers=HEADERS)
         # The header wins: EventSource connects again with the URL it began with.
         cursor = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         return StreamResponse(self._hub, identity, cursor or None, self._buffer)
@@ -64,7 +86,9 @@ class Events:
             raise Unauthorized("invalid_ticket", "A ticket is for one GET.")
         return await self._auth.redeem_ticket(ticket)
 
-
-def _goodbye(reason: str) -> Response:
-    bye = frames.event(frames.BYE, {"reason": reason}, retry=random.randint(*RETRY_AFTER_TROUBLE))
-    return Response(frames.unchunk(bye), headers=HEADERS)
+    def _goodbye(self) -> bytes:
+        """All that a stream has that ends at once."""
+        self._hub.metrics.connects += 1
+        self._hub.metrics.closes["unavailable"] += 1
+        retry = random.randint(*RETRY_AFTER_TROUBLE)
+        return frames.unchunk(frames.event(frames.BYE, {"reason": "unavailable"}, retry=retry))

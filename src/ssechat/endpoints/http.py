@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ssechat import frames
+from ssechat.direct import Answer
 from ssechat.endpoints.access import REQUEST_ID
 from ssechat.errors import BadRequest, RedisUnavailable, RequestError
 from ssechat.redis.link import RedisRefused
@@ -87,6 +88,19 @@ def refusal(scope: Scope, error: RequestError | RedisUnavailable) -> Response:
     logger.debug("request %s: Redis is away: %s", scope.get(REQUEST_ID), why)
     detail = "The server cannot reach its storage. Repeat the request, a message with the same client_msg_id."
     return problem(scope, 503, "unavailable", detail, retry_after=1)
+
+
+async def answered(scope: Scope, answering: Awaitable[Answer]) -> Answer:
+    """What is answered without ASGI: errors are answers, too."""
+    try:
+        return await answering
+    except (RequestError, RedisUnavailable) as error:
+        response = refusal(scope, error)
+    except Exception:
+        logger.exception("request %s failed", scope.get(REQUEST_ID))
+        response = apology(scope)
+    headers = tuple(pair for pair in response.raw_headers if pair[0] != b"content-length")
+    return Answer(response.status_code, bytes(response.body), headers)
 
 
 async def on_request_error(request: Request, error: Exception) -> Response:

@@ -1,6 +1,5 @@
 """Sending."""
 
-import logging
 import secrets
 
 from starlette.requests import Request
@@ -10,13 +9,10 @@ from starlette.types import Scope
 
 from ssechat.chat import Chat
 from ssechat.direct import Answer, Endpoint
-from ssechat.endpoints.access import REQUEST_ID
 from ssechat.endpoints.gate import Gate, header
-from ssechat.endpoints.http import JSON, apology, parse, refusal
-from ssechat.errors import BadRequest, RedisUnavailable, RequestError
+from ssechat.endpoints.http import JSON, answered, parse
+from ssechat.errors import BadRequest
 from ssechat.models import NewMessage
-
-logger = logging.getLogger(__name__)
 
 
 class Messages:
@@ -40,16 +36,8 @@ class Messages:
         return JSON(answer.body, answer.status)
 
     async def answer(self, scope: Scope, body: bytes) -> Answer:
-        """`POST`, without ASGI: errors are answers, too."""
-        try:
-            return await self.send(scope, body)
-        except (RequestError, RedisUnavailable) as error:
-            response = refusal(scope, error)
-        except Exception:
-            logger.exception("request %s failed", scope.get(REQUEST_ID))
-            response = apology(scope)
-        headers = tuple(pair for pair in response.raw_headers if pair[0] != b"content-length")
-        return Answer(response.status_code, bytes(response.body), headers)
+        """`POST`, without ASGI."""
+        return await answered(scope, self.send(scope, body))
 
     async def send(self, scope: Scope, body: bytes) -> Answer:
         """201 with the message, or 200 with the one that this client_msg_id has become before."""

@@ -103,6 +103,7 @@ class DirectRequest:
         "scope",
     )
     message_event = _NobodyWaits()
+    chunked_encoding = True
 
     def __init__(self, endpoint: Endpoint, scope: Any, keep_alive: bool, its_turn: bool) -> None:
         self.endpoint = endpoint
@@ -191,7 +192,8 @@ class ChatProtocol(HttpToolsProtocol):
         """The endpoint for the ordinary case; what is unusual in any way goes through uvicorn's hands."""
         if self._direct is None:
             return None
-        endpoint = self._direct.find(self.parser.get_method(), self.url, self.headers)
+        method = self.parser.get_method()
+        endpoint = self._direct.find(method, self.url, self.headers)
         if (
             endpoint is None
             or self.expect_100_continue
@@ -203,10 +205,13 @@ class ChatProtocol(HttpToolsProtocol):
             if name == b"content-length":
                 # Of more than that uvicorn stops to read until somebody asks.
                 return endpoint if value.isdigit() and int(value) <= HIGH_WATER_LIMIT else None
-        return None
+            if name == b"transfer-encoding":
+                return None
+        return endpoint if method == b"GET" else None
 
     def _take_directly(self, endpoint: Endpoint) -> None:
         its_turn = self.cycle is None or self.cycle.response_complete
+        self.scope["query_string"] = self.url.partition(b"?")[2]
         keep_alive = self.parser.should_keep_alive() and not self._stopping
         request = DirectRequest(endpoint, self.scope, keep_alive, its_turn)
         self.cycle = cast(Any, request)
@@ -238,6 +243,11 @@ class ChatProtocol(HttpToolsProtocol):
             lines.append(b"%b: %b\r\n" % (name, value))
         if not request.keep_alive:
             lines.append(b"connection: close\r\n")
+        if answer.stream is not None:
+            lines.append(b"transfer-encoding: chunked\r\n\r\n")
+            self.transport.write(b"".join(lines))
+            answer.stream(self.hand_over)
+            return
         lines.append(b"content-length: %d\r\n\r\n" % len(answer.body))
         lines.append(answer.body)
         self.transport.write(b"".join(lines))
