@@ -13,7 +13,8 @@ from uvicorn.server import ServerState
 from ssechat import frames
 from ssechat.direct import Answer, Direct
 from ssechat.response import HANDOVER
-from ssechat.server.protocol import HEAD_LIMIT, ChatProtocol, StreamProtocol
+from ssechat.server.handed_over import StreamProtocol
+from ssechat.server.protocol import HEAD_LIMIT, ChatProtocol
 
 pytestmark = pytest.mark.anyio
 

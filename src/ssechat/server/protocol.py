@@ -14,9 +14,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import is_ssl
 
-from ssechat import frames
 from ssechat.direct import Direct, Endpoint
 from ssechat.response import HANDOVER, Handover
+from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
 from ssechat.stream import Stream
 
 HEAD_LIMIT = 65536
@@ -27,59 +27,6 @@ HEAD_SECONDS = 30.0
 
 LINGER_SECONDS = 0.5
 """Time that a connection without a request stays open when the server stops: one may be on its way already."""
-
-
-class StreamProtocol(asyncio.Protocol):
-    """What is left of a connection that carries a stream."""
-
-    __slots__ = ("_connections", "_stream", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, stream: Stream, connections: set[Any]) -> None:
-        self._transport = transport
-        self._stream = stream
-        self._connections = connections
-        connections.add(self)
-
-    # What the transport calls. What a reader sends after its request is of no interest.
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
-        self._stream.lost()
-
-    def pause_writing(self) -> None:
-        self._stream.pause()
-
-    def resume_writing(self) -> None:
-        self._stream.resume()
-
-    # What uvicorn calls when the server stops.
-
-    def shutdown(self) -> None:
-        self._stream.drain()
-
-    # What the stream calls.
-
-    def write(self, chunk: bytes) -> None:
-        self._transport.write(chunk)
-
-    def end(self) -> None:
-        self._transport.write(frames.LAST_CHUNK)
-        self._transport.close()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-
-class UnchunkedStreamProtocol(StreamProtocol):
-    """The same for a reader of HTTP/1.0, which knows no chunks (RFC 9112 §6.1)."""
-
-    __slots__ = ()
-
-    def write(self, chunk: bytes) -> None:
-        self._transport.write(frames.unchunk(chunk))
-
-    def end(self) -> None:
-        self._transport.close()
 
 
 class _NobodyWaits:
