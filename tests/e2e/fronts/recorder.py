@@ -1,11 +1,10 @@
 """An app server that is none: it notes what a front sends to it, byte for byte, and says 200."""
 
 import socketserver
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from .listener import Listener
 
 
 @dataclass(frozen=True)
@@ -27,47 +26,25 @@ class Request:
         return [value for each, value in self.headers if each == name]
 
 
-class Recorder:
-    """Listens on a free port, in threads."""
+class Recorder(Listener):
+    """Notes what it is asked."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[Request] = []
         self.connections = 0
         self.on_request: Callable[[Request], bytes | None] = lambda request: b""
         """Gives the answer's body; None closes the connection without an answer."""
-        recorder = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                recorder.connections += 1
-                recorder._serve(self, recorder.connections)
-
-        class Threads(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-            block_on_close = False
-
-        self._server = Threads(("127.0.0.1", 0), Handler)
-        self.address = "{}:{}".format(*self._server.server_address)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.address = f"127.0.0.1:{self.port}"
 
     @property
     def asked(self) -> list[Request]:
         """The requests, without the front's own questions whether we live."""
         return [request for request in self.requests if request.target != "/healthz/live"]
 
-    def _serve(self, handler: socketserver.StreamRequestHandler, connection: int) -> None:
+    def serve(self, handler: socketserver.StreamRequestHandler) -> None:
+        self.connections += 1
+        connection = self.connections
         try:
             while line := handler.rfile.readline().decode("latin-1").strip():
                 headers = []

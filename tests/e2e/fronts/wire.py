@@ -5,8 +5,8 @@ import socket
 import socketserver
 import threading
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from .listener import Listener
 
 HELLO = 0x16
 """The first byte of a TLS handshake (RFC 8446 §5.1)."""
@@ -21,36 +21,13 @@ class Connection:
     open: bool = True
 
 
-class Wire:
+class Wire(Listener):
     """Passes bytes on to a port of this machine."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self.connections: list[Connection] = []
         self._target = ("127.0.0.1", port)
-        wire = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                wire._pass(self.request)
-
-        class Threads(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-            block_on_close = False
-
-        self._server = Threads(("127.0.0.1", 0), Handler)
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     @property
     def handshakes(self) -> int:
@@ -62,7 +39,8 @@ class Wire:
         """Connections that are open now."""
         return sum(connection.open for connection in self.connections)
 
-    def _pass(self, client: socket.socket) -> None:
+    def serve(self, handler: socketserver.StreamRequestHandler) -> None:
+        client = handler.connection
         connection = Connection()
         self.connections.append(connection)
         with socket.create_connection(self._target) as server:
