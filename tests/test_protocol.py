@@ -453,10 +453,10 @@ class Opener:
     def __init__(self) -> None:
         self.stream = FakeStream()
         self.sink: StreamProtocol | None = None
-        self.queries: list[bytes] = []
+        self.asked: list[tuple[str, str, bytes]] = []
 
     async def __call__(self, scope: Any, body: bytes) -> Answer:
-        self.queries.append(scope["query_string"])
+        self.asked.append((scope["method"], scope["path"], scope["query_string"]))
         return Answer(200, b"", ((b"content-type", b"text/event-stream"),), self._open)
 
     def _open(self, hand_over: Any) -> None:
@@ -470,7 +470,7 @@ async def test_a_stream_can_begin_without_asgi() -> None:
     connection.protocol.connection_made(connection.transport)
     head = await connection.request(b"GET /events?last_event_id=1-2 HTTP/1.1\r\nHost: x\r\n\r\n")
     assert head == b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-    assert opener.queries == [b"last_event_id=1-2"]
+    assert opener.asked == [("GET", "/events", b"last_event_id=1-2")]
     assert connection.app.scopes == []
     assert opener.sink is not None
     assert connection.transport.protocol is opener.sink

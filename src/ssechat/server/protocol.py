@@ -158,7 +158,9 @@ class ChatProtocol(HttpToolsProtocol):
 
     def _take_directly(self, endpoint: Endpoint) -> None:
         its_turn = self.cycle is None or self.cycle.response_complete
-        self.scope["query_string"] = self.url.partition(b"?")[2]
+        path, _, query = self.url.partition(b"?")
+        self.scope["method"] = self.parser.get_method().decode()
+        self.scope["path"], self.scope["query_string"] = path.decode(), query
         keep_alive = self.parser.should_keep_alive() and not self._stopping
         request = DirectRequest(endpoint, self.scope, keep_alive, its_turn)
         self.cycle = cast(Any, request)

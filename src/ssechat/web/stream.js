@@ -7,6 +7,12 @@ const EVENTS = [
   "member", "receipt", "typing", "presence", "ping", "bye",
 ];
 
+/**
+ * Milliseconds after a credential's end before it is asked whether that is so: by then another tab that signed out has
+ * told us, and every worker knows.
+ */
+const PARTED = 500;
+
 /** The running number in an event id `<n>-<tag>`, to see which of two is further on. */
 export function position(id) {
   return Number.parseInt(id ?? "", 10) || 0;
@@ -124,7 +130,7 @@ export class EventStream extends EventTarget {
 
   #parted(reason) {
     this.#setStatus("reconnecting");
-    if (reason === "signed_out" || reason === "token_expired") this.#retry(0);
+    if (reason === "signed_out" || reason === "token_expired") this.#retry(PARTED);
   }
 
   #failed(source) {

@@ -68,7 +68,7 @@ class Visitor:
         """Leaves; there must have been nothing wrong."""
         self.context.close()
         wrong = [text for text in self._problems if not any(re.search(known, text) for known in self._expected)]
-        assert wrong == []
+        assert wrong == [], wrong
 
     def sign_up(self) -> None:
         """Makes an account."""
