@@ -90,9 +90,11 @@ export class ChatClient extends EventTarget {
     return answer;
   }
 
-  /** Signs out on the server and closes the stream. */
+  /**
+   * Signs out on the server, which ends the stream. `close()` is to be called when the other tabs have been told: the
+   * next one in line takes the stream over then.
+   */
   async signOut() {
-    this.close();
     await this.#http.request("DELETE", "/v1/session");
     this.user = null;
   }
