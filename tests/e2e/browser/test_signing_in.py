@@ -34,6 +34,7 @@ def test_the_form_says_what_is_wrong(enter: Enter) -> None:
 
 def test_a_session_that_was_ended_elsewhere_leads_back_to_the_form(enter: Enter) -> None:
     alice = enter(fresh("alice"))
+    alice.expect_errors("status of 401")  # whatever the page asks for just then
     alice.page.evaluate("fetch('/v1/session', { method: 'DELETE' })")
     expect(alice.page.get_by_role("status")).to_contain_text("signed out")
     alice.fill_in()
