@@ -40,9 +40,9 @@ class Direct:
         self._endpoints = endpoints
         self._unless = unless
 
-    def find(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> Endpoint | None:
+    def find(self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]]) -> Endpoint | None:
         """The endpoint for a request, if it may be answered without ASGI."""
-        endpoint = self._endpoints.get((method, target.partition(b"?")[0]))
+        endpoint = self._endpoints.get((method, path))
         if endpoint is not None and self._unless and not self._unless.isdisjoint(name for name, _ in headers):
             return None
         return endpoint

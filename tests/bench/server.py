@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
@@ -9,7 +10,7 @@ from .dialects import Dialect
 from .programs import Program, new_folder
 
 
-class Subject:
+class Subject(ABC):
     """A server that runs. As a context manager it is stopped, and killed with all it started if it won't."""
 
     def __init__(self, name: str) -> None:
@@ -20,17 +21,17 @@ class Subject:
         self.programs: list[Program] = []
         """In the order in which they were started."""
 
+    @abstractmethod
     def start(self) -> None:
-        """Start the programs and wait until the server can be used; to be written by each kind.
+        """Start the programs and wait until the server can be used.
 
         Raises:
             BenchError: it does not start.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def dialect(self, group: int = 1) -> Dialect:
         """How to talk to it; `group` users in turn share a channel, or, with ssechat, are one user."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         try:

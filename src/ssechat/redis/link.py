@@ -154,7 +154,7 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
     pool = ConnectionPool.from_url(
         url, protocol=2, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0)
     )
-    connection = pool.make_connection()  # type: ignore[no-untyped-call]
+    connection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
     try:
         await connection.connect()
     except BaseException as error:

@@ -67,6 +67,7 @@ class DirectRequest:
 class ChatProtocol(HttpToolsProtocol):
     """uvicorn's protocol on httptools that offers the hand-over in the scope, and answers directly."""
 
+    # asyncio declares any transport here; uvicorn narrows it in the same way.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         # As uvicorn does it, but for one thing: it asks for the socket, an object that uvloop makes and then keeps.
         self.connections.add(self)
@@ -99,9 +100,7 @@ class ChatProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._cancel_head_timer()
-        endpoint = self._direct_endpoint()
-        if endpoint is not None:
-            self._take_directly(endpoint)
+        if self._take_directly():
             return
         super().on_headers_complete()
         self.scope["extensions"] = cast(Any, {HANDOVER: Handover(self.prepare_stream, self.hand_over)})
@@ -135,38 +134,35 @@ class ChatProtocol(HttpToolsProtocol):
 
     # Requests that are answered without ASGI.
 
-    def _direct_endpoint(self) -> Endpoint | None:
-        """The endpoint for the ordinary case; what is unusual in any way goes through uvicorn's hands."""
+    def _take_directly(self) -> bool:
+        """Takes a request in the ordinary case; what is unusual in any way is left to uvicorn."""
         if self._direct is None:
-            return None
+            return False
         method = self.parser.get_method()
-        endpoint = self._direct.find(method, self.url, self.headers)
-        if (
-            endpoint is None
-            or self.expect_100_continue
-            or self.parser.should_upgrade()
-            or self.parser.get_http_version() != "1.1"
-        ):
-            return None
-        for name, value in self.headers:
-            if name == b"content-length":
-                # Of more than that uvicorn stops to read until somebody asks.
-                return endpoint if value.isdigit() and int(value) <= HIGH_WATER_LIMIT else None
-            if name == b"transfer-encoding":
-                return None
-        return endpoint if method == b"GET" else None
-
-    def _take_directly(self, endpoint: Endpoint) -> None:
-        its_turn = self.cycle is None or self.cycle.response_complete
         path, _, query = self.url.partition(b"?")
-        self.scope["method"] = self.parser.get_method().decode()
-        self.scope["path"], self.scope["query_string"] = path.decode(), query
+        endpoint = self._direct.find(method, path, self.headers)
+        if endpoint is None or not self._is_ordinary(method):
+            return False
+        self.scope["method"], self.scope["path"], self.scope["query_string"] = method.decode(), path.decode(), query
         keep_alive = self.parser.should_keep_alive() and not self._stopping
+        its_turn = self.cycle is None or self.cycle.response_complete
         request = DirectRequest(endpoint, self.scope, keep_alive, its_turn)
         self.cycle = cast(Any, request)
         if not its_turn:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+        return True
+
+    def _is_ordinary(self, method: bytes) -> bool:
+        if self.expect_100_continue or self.parser.should_upgrade() or self.parser.get_http_version() != "1.1":
+            return False
+        for name, value in self.headers:
+            if name == b"content-length":
+                # Of more than that uvicorn stops to read until somebody asks.
+                return value.isdigit() and int(value) <= HIGH_WATER_LIMIT
+            if name == b"transfer-encoding":
+                return False
+        return method == b"GET"
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if type(cycle) is not DirectRequest:
@@ -242,6 +238,7 @@ class ChatProtocol(HttpToolsProtocol):
         self._cancel_head_timer()
         if self._linger_timer is not None:
             self._linger_timer.cancel()
+        # As uvicorn does with its parser: declared without None, for nothing looks at them after this.
         self.parser = None  # type: ignore[assignment]
         self.cycle = None  # type: ignore[assignment]
         self.scope = None  # type: ignore[assignment]

@@ -2,6 +2,7 @@
 
 import socketserver
 import threading
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +12,7 @@ class _Threads(socketserver.ThreadingTCPServer):
     block_on_close = False
 
 
-class Listener:
+class Listener(ABC):
     """Calls `serve` for each connection, in a thread of its own."""
 
     def __init__(self) -> None:
@@ -25,9 +26,9 @@ class Listener:
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
+    @abstractmethod
     def serve(self, connection: socketserver.StreamRequestHandler) -> None:
         """What is done with a connection; it is closed afterwards."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -1,0 +1,132 @@
+"""The protocol class on a fake transport: bytes in, bytes out, and no socket."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from ssechat.direct import Answer, Direct
+from ssechat.response import HANDOVER
+from ssechat.server.handed_over import StreamProtocol
+from ssechat.server.protocol import ChatProtocol
+
+GET = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class FakeTransport(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffer = b""
+        self.closed = False
+        self.aborted = False
+        self.reading = True
+        self.limit: int | None = None
+        self.protocol: asyncio.BaseProtocol | None = None
+
+    def write(self, data: Any) -> None:
+        assert not self.closed
+        self.buffer += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.limit = high
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class FakeStream:
+    """Notes what the connection tells it."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+    def drain(self) -> None:
+        self.told.append("drain")
+
+    def lost(self) -> None:
+        self.told.append("lost")
+
+
+class App:
+    """Hands every request for a stream over."""
+
+    def __init__(self) -> None:
+        self.stream = FakeStream()
+        self.sink: StreamProtocol | None = None
+        self.scopes: list[Any] = []
+        self.state: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        hand_over = scope.get("extensions", {}).get(HANDOVER)
+        self.scopes.append((scope["http_version"], hand_over is not None))
+        if scope["path"] == "/events":
+            headers = [(b"content-type", b"text/event-stream")]
+            hand_over.prepare()
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            self.sink = hand_over.take(self.stream, 4096)
+        else:
+            headers = [(b"content-length", b"5")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"plain"})
+
+
+class Postbox:
+    """An endpoint that answers without ASGI, when it is let."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def __call__(self, scope: Any, body: bytes) -> Answer:
+        self.bodies.append(body)
+        await self.open.wait()
+        return Answer(201, b"%d %b" % (len(self.bodies), body))
+
+
+class Connection:
+    """A protocol on a fake transport."""
+
+    def __init__(self, unless: frozenset[bytes] = frozenset()) -> None:
+        self.app = App()
+        self.postbox = Postbox()
+        self.app.state = SimpleNamespace(direct=Direct({(b"POST", b"/direct"): self.postbox}, unless))
+        config = Config(self.app, log_config=None, lifespan="off", ws="none", date_header=False)
+        self.state = ServerState()
+        self.protocol = ChatProtocol(config, self.state, {}, asyncio.get_running_loop())
+        self.transport = FakeTransport()
+        self.protocol.connection_made(self.transport)
+
+    async def request(self, data: bytes) -> bytes:
+        self.protocol.data_received(data)
+        return await self.request_tasks()
+
+    async def request_tasks(self) -> bytes:
+        while self.state.tasks:
+            await asyncio.sleep(0)
+        return self.transport.buffer

@@ -1,0 +1,178 @@
+"""Requests that are answered without ASGI, and the unusual ones that are not."""
+
+import asyncio
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+from connections import GET, Connection, FakeStream
+from ssechat.direct import Answer, Direct
+from ssechat.server.handed_over import StreamProtocol
+
+pytestmark = pytest.mark.anyio
+
+
+def post(body: bytes, *lines: bytes) -> bytes:
+    return b"\r\n".join([b"POST /direct HTTP/1.1", b"Host: x", *lines, b"Content-Length: %d" % len(body), b"", body])
+
+
+async def test_what_can_be_answered_without_asgi_is() -> None:
+    connection = Connection()
+    answer = await connection.request(post(b"hi", b"X-A: b"))
+    assert answer == (
+        b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncache-control: no-store\r\n"
+        b"content-length: 4\r\n\r\n1 hi"
+    )
+    assert connection.app.scopes == []
+    assert not connection.transport.closed
+    assert connection.protocol.timeout_keep_alive_task is not None
+
+
+async def test_a_body_in_pieces_is_waited_for() -> None:
+    connection = Connection()
+    request = post(b"hello")
+    for at in range(len(request)):
+        assert connection.transport.buffer == b""
+        connection.protocol.data_received(request[at : at + 1])
+    assert (await connection.request(b"")).endswith(b"1 hello")
+
+
+async def test_requests_in_one_packet_are_answered_one_after_another_whoever_answers() -> None:
+    connection = Connection()
+    connection.postbox.open.clear()
+    plain = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    connection.protocol.data_received(post(b"a") + post(b"b") + plain + post(b"c"))
+    assert not connection.transport.reading  # no more than this is taken meanwhile
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert connection.postbox.bodies == [b"a"]
+    connection.postbox.open.set()
+    answers = await connection.request(b"")
+    assert [answers.index(part) for part in (b"1 a", b"2 b", b"plain", b"3 c")] == sorted(
+        answers.index(part) for part in (b"1 a", b"2 b", b"plain", b"3 c")
+    )
+    assert answers.count(b"HTTP/1.1 201") == 3
+    assert connection.transport.reading
+
+
+async def test_a_request_that_waits_its_turn_may_get_its_body_later() -> None:
+    connection = Connection()
+    connection.postbox.open.clear()
+    second = post(b"second")
+    connection.protocol.data_received(post(b"first") + second[:-3])
+    connection.postbox.open.set()
+    assert (await connection.request(b"")).count(b"HTTP/1.1 201") == 1
+    assert (await connection.request(second[-3:])).endswith(b"2 second")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST /direct HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi",
+        b"POST /direct HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        b"POST /direct HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000,
+        post(b"hi", b"Expect: 100-continue"),
+        post(b"hi", b"Connection: upgrade", b"Upgrade: h2c"),
+        post(b"hi", b"Origin: http://elsewhere"),
+        b"PUT /direct HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi",
+    ],
+    ids=["1.0", "chunked", "large", "expect", "upgrade", "origin", "method"],
+)
+async def test_what_is_unusual_goes_through_asgi(request_: bytes) -> None:
+    connection = Connection(unless=frozenset({b"origin"}))
+    assert b"plain" in await connection.request(request_)
+    assert len(connection.app.scopes) == 1
+    assert connection.postbox.bodies == []
+
+
+async def test_who_closes_the_connection_after_a_request_is_told_so() -> None:
+    connection = Connection()
+    assert b"connection: close\r\n" in await connection.request(post(b"hi", b"Connection: close"))
+    assert connection.transport.closed
+
+
+async def test_a_server_that_stops_answers_what_it_has_taken_and_closes() -> None:
+    connection = Connection()
+    connection.postbox.open.clear()
+    connection.protocol.data_received(post(b"hi"))
+    connection.protocol.shutdown()
+    assert not connection.transport.closed
+    connection.postbox.open.set()
+    assert b"connection: close\r\n" in await connection.request(b"")
+    assert connection.transport.closed
+
+
+async def test_an_answer_that_nobody_waits_for_any_more_is_dropped() -> None:
+    connection = Connection()
+    connection.postbox.open.clear()
+    connection.protocol.data_received(post(b"a") + post(b"b"))
+    connection.transport.close()
+    connection.protocol.connection_lost(None)
+    connection.postbox.open.set()
+    assert await connection.request_tasks() == b""
+
+
+async def test_an_answer_waits_until_the_client_takes_what_was_sent() -> None:
+    connection = Connection()
+    connection.protocol.pause_writing()
+    connection.protocol.data_received(post(b"hi"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert connection.transport.buffer == b""
+    connection.protocol.resume_writing()
+    assert (await connection.request(b"")).endswith(b"1 hi")
+
+
+class Opener:
+    """An endpoint whose answer is a stream."""
+
+    def __init__(self) -> None:
+        self.stream = FakeStream()
+        self.sink: StreamProtocol | None = None
+        self.asked: list[tuple[str, str, bytes]] = []
+
+    async def __call__(self, scope: Any, body: bytes) -> Answer:
+        self.asked.append((scope["method"], scope["path"], scope["query_string"]))
+        return Answer(200, b"", ((b"content-type", b"text/event-stream"),), self._open)
+
+    def _open(self, hand_over: Any) -> None:
+        self.sink = hand_over(self.stream, 4096)
+
+
+async def test_a_stream_can_begin_without_asgi() -> None:
+    connection = Connection()
+    opener = Opener()
+    connection.app.state.direct = Direct({(b"GET", b"/events"): opener}, frozenset())
+    connection.protocol.connection_made(connection.transport)
+    head = await connection.request(b"GET /events?last_event_id=1-2 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert head == b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    assert opener.asked == [("GET", "/events", b"last_event_id=1-2")]
+    assert connection.app.scopes == []
+    assert opener.sink is not None
+    assert connection.transport.protocol is opener.sink
+    assert connection.transport.limit == 4096
+    gone = weakref.ref(connection.protocol)
+    [left] = list(connection.state.connections)
+    assert left is opener.sink  # type: ignore[comparison-overlap]
+    gc.disable()
+    try:
+        del connection.protocol
+        assert gone() is None  # without the collector's help
+    finally:
+        gc.enable()
+    opener.sink.shutdown()
+    assert opener.stream.told == ["drain"]
+
+
+async def test_a_reader_that_left_before_its_stream_could_begin_gets_none() -> None:
+    connection = Connection()
+    opener = Opener()
+    connection.app.state.direct = Direct({(b"GET", b"/events"): opener}, frozenset())
+    connection.protocol.connection_made(connection.transport)
+    connection.protocol.data_received(GET)
+    connection.transport.close()
+    await connection.request_tasks()
+    assert opener.sink is None
+    assert connection.transport.buffer == b""
