@@ -28,7 +28,7 @@ from .options import (
     seconds,
     workers,
 )
-from .peers import DURABLE, PEERS
+from .peers import CHATS, DURABLE, IDLE
 from .plot import Panel, load_panels, storm_panels, write_plot
 from .progress import Progress
 from .report import idle_report, sends_report, write_json
@@ -259,7 +259,7 @@ Measurement = Callable[[Progress], Result]
 
 
 def _idle(streams: int, progress: Progress, *, workers: int, clients: int, peers: bool, peer_streams: int) -> Result:
-    asked = IdleOptions(streams, workers, clients, tuple(PEERS) if peers else (), peer_streams)
+    asked = IdleOptions(streams, workers, clients, IDLE if peers else (), peer_streams)
     figures, absent = measure_idle(asked, progress)
     return figures, idle_report(figures, absent), True, []
 
@@ -268,7 +268,7 @@ def _sends(
     streams: int, progress: Progress, *, workers: int, rates: tuple[float, ...], with_peers: bool, **given: Any
 ) -> Result:
     loads = [make_load(streams, rate=rate, **given) for rate in rates]
-    figures = measure_sends(loads, workers, DURABLE if with_peers else (), progress)
+    figures = measure_sends(loads, workers, CHATS if with_peers else (), progress)
     good = all(run.verdict.good for run in figures.runs if run.server == "ssechat")
     return figures, sends_report(figures), good, load_panels(figures.runs)
 

@@ -20,7 +20,7 @@ class Dialect:
     greeting: bytes = b"hello"
     """What a stream brings when it is open."""
     send_path: str = ""
-    """Where messages are posted to."""
+    """Where messages are posted to. `{user}` and `{other}` stand for the numbers of the two."""
     data: Path | None = None
     """The data folder of an ssechat server: its key signs the users' tokens."""
     websocket: bool = False
@@ -66,9 +66,9 @@ class Requests:
 
     def send_head(self, user: int, length: int) -> bytes:
         """Line and headers of a message that this user sends; `length` bytes of body are to follow."""
-        channel = user // self._dialect.group
+        path = self._dialect.send_path.format(channel=user // self._dialect.group, user=user, other=user ^ 1)
         return (
-            f"POST {self._dialect.send_path.format(channel=channel)} HTTP/1.1\r\n{self._host}{self._credential(user)}"
+            f"POST {path} HTTP/1.1\r\n{self._host}{self._credential(user)}"
             f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         ).encode()
 

@@ -1,7 +1,9 @@
 """nchan in nginx, with a Redis of its own that writes every change to the disk, as ssechat's does.
 
-Subscribers are EventSource streams; a message is published by POST to a channel, and answered when Redis has
-it. Debian: nginx, libnginx-mod-nchan, redis-server.
+Subscribers are EventSource streams; a message is published by POST, and answered when Redis has it. Two ways to use
+it for direct messages are measured: a channel for each two, for which a stream shows one conversation; and a channel
+for each user, to which all who write to the user publish, so that one stream shows all of a user's conversations,
+as ssechat's does. Debian: nginx, libnginx-mod-nchan, redis-server.
 """
 
 import os
@@ -42,6 +44,13 @@ http {{
       nchan_message_buffer_length 1000;
       nchan_message_timeout 1h;
     }}
+    location = /publish-to-both {{
+      nchan_publisher;
+      nchan_channel_id $arg_one $arg_other;
+      nchan_redis_pass redis;
+      nchan_message_buffer_length 1000;
+      nchan_message_timeout 1h;
+    }}
     location = /subscribe {{
       nchan_subscriber eventsource;
       nchan_channel_id $arg_id;
@@ -54,10 +63,10 @@ http {{
 
 
 class Nchan(Subject):
-    """nginx with nchan, and its Redis."""
+    """nginx with nchan, and its Redis: a channel for those who talk to each other."""
 
     def __init__(self, name: str, workers: int) -> None:
-        super().__init__("nchan")
+        super().__init__(name)
         self._workers = workers
 
     def start(self) -> None:
@@ -99,3 +108,10 @@ class Nchan(Subject):
     @property
     def redis(self) -> list[int]:
         return self.programs[0].family
+
+
+class NchanInboxes(Nchan):
+    """The same with a channel for each user: a message goes to its recipient's and to its sender's."""
+
+    def dialect(self, group: int = 1) -> Dialect:
+        return Dialect("/subscribe?id={channel}", greeting=b": hi", send_path="/publish-to-both?one={user}&other={other}")

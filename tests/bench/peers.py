@@ -20,13 +20,20 @@ class Kind:
 
 PEERS: Mapping[str, Kind] = {
     "nchan": Kind(nchan.Nchan, nchan.PROGRAMS, nchan.INSTALL),
+    "nchan inboxes": Kind(nchan.NchanInboxes, nchan.PROGRAMS, nchan.INSTALL),
     "pushpin": Kind(pushpin.Pushpin, pushpin.PROGRAMS, pushpin.INSTALL),
     "sse-starlette": Kind(Textbook),
     "websocket": Kind(Textbook),
 }
 
+IDLE = ("nchan", "pushpin", "sse-starlette", "websocket")
+"""Those whose idle streams are measured."""
+
 DURABLE = ("nchan",)
 """Those that keep messages on a disk."""
+
+CHATS = ("nchan inboxes", "nchan")
+"""The same, as they can carry direct messages."""
 
 
 def start_peer(name: str, workers: int) -> Subject:
@@ -39,7 +46,7 @@ def present(names: Sequence[str]) -> tuple[list[str], list[str]]:
     able, sentences = [], []
     for name in names:
         absent = missing(PEERS[name].programs)
-        if name == "nchan" and not absent and not nchan.MODULE.exists():
+        if issubclass(PEERS[name].subject, nchan.Nchan) and not absent and not nchan.MODULE.exists():
             absent = [str(nchan.MODULE)]
         if absent:
             sentences.append(f"{name}: not installed ({', '.join(absent)} missing): {PEERS[name].install}")

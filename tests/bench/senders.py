@@ -141,7 +141,7 @@ class Sender(Player):
         return self._last
 
     def recipient(self, user: int) -> int:
-        """Whom this user writes to: anybody, or the other who shares the channel."""
+        """Whom this user writes to: anybody, or the other of the two."""
         first, users = self.plan.first, self.plan.users
         if self.plan.dialect.ours:
             return first + (user - first + 1 + int(self.random.random() * (users - 1))) % users
