@@ -1,6 +1,7 @@
 import pytest
 
-from parts import BOB, DM, Worker, parse_frames
+from parts import BOB, DM, Worker, a_worker, parse_frames
+from redises import RedisProcess
 from ssechat import frames
 from ssechat.ids import entry_number
 from ssechat.inbox import START, WAKE_UP_LIMIT
@@ -83,12 +84,12 @@ async def test_a_cursor_older_than_what_is_kept_is_not_valid(worker: Worker) -> 
     assert (await worker.inbox.read(BOB, START, 10)).before_oldest == "4-0"
 
 
-async def test_an_inbox_is_kept_to_its_limit(worker: Worker) -> None:
-    worker.sends._inbox_limit = 5
-    for i in range(400):
-        await worker.say(f"m{i}")
-    assert 5 <= len(await worker.events("bob")) < 300
-    assert (await worker.events("bob"))[-1][0] == 400
+async def test_an_inbox_is_kept_to_its_limit(redis: RedisProcess) -> None:
+    async with a_worker(redis.url, inbox_limit=5) as worker:
+        for i in range(400):
+            await worker.say(f"m{i}")
+        assert 5 <= len(await worker.events("bob")) < 300
+        assert (await worker.events("bob"))[-1][0] == 400
 
 
 async def test_a_message_shows_as_it_stands_now_or_as_a_tombstone(worker: Worker) -> None:

@@ -86,6 +86,30 @@ async def test_a_key_is_remembered_for_seven_days_and_whatever_the_skew_of_clock
     assert 14 * 24 * 3600 < ttl <= 21 * 24 * 3600
 
 
+async def test_records_of_keys_are_looked_for_in_the_weeks_that_have_some(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    for week in (100, 101, 104, 105):
+        monkeypatch.setattr("ssechat.sends.time.time", lambda week=week: week * WEEK + 5)
+        await worker.append(draft(f"in {week}"))
+        seen.append(await worker.redis.call("HGET", keys.conversation(DM), "weeks"))
+    assert seen == [b"100", b"101 100", b"104", b"105 104"]
+    assert (await worker.append(draft("in 104"))).entry is None
+
+
+async def test_a_conversation_that_does_not_say_in_which_weeks_it_has_records_has_them_all_the_same(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.sends.time.time", lambda: 100 * WEEK)
+    await worker.append(draft("hi"))
+    await worker.redis.call("HDEL", keys.conversation(DM), "weeks")
+    monkeypatch.setattr("ssechat.sends.time.time", lambda: 101 * WEEK)
+    assert (await worker.append(draft("hi"))).entry is None
+    assert (await worker.append(draft("another"))).entry is not None
+    assert (await worker.append(draft("hi"))).entry is None
+
+
 async def test_a_log_that_went_back_refuses_one_item_and_not_its_neighbours(worker: Worker) -> None:
     await worker.append(draft("one"))
     await worker.redis.call("HDEL", keys.conversation(DM), "head")  # now the next id is not above the last

@@ -1,51 +1,81 @@
 -- What a conversation's log does with a message. Included by the scripts that append.
+--
+-- A script is given the conversation's key and makes the names of its other keys from it: they have the same hash
+-- tag, so they are in the same slot, and neither travel nor are parsed.
 
--- Keys:      conversation, log, messages, sent last week, sent this week, sent next week
---   (three weeks, because two workers may disagree about the week by the skew of their clocks)
--- Arguments: sender:client_msg_id, digest of the request (16 bytes), tag, type,
---            the message's JSON up to the seq, and from behind the version, seconds to remember
-local APPEND_KEYS, APPEND_ARGUMENTS = 6, 7
+-- Key:       conversation
+-- Arguments: sender:client_msg_id, digest of the request (16 bytes), tag, this week,
+--            the message's JSON up to the seq, and from behind the version
+local APPEND_ARGUMENTS = 6
+
+-- A week's record of client_msg_ids is asked for until the end of the next week.
+local REMEMBERED = 3 * 7 * 24 * 3600
+
+local function number(entry)
+  return tonumber(string.match(entry, '^%d+'))
+end
+
+-- Numbers of weeks, the newest of which may be the next one by this worker's clock, or that was by another's.
+local function weeks_of(state, week)
+  if state.weeks then
+    return state.weeks
+  end
+  -- A conversation that does not say in which weeks it has been written to.
+  return state.seq and string.format('%d %d %d', week - 1, week, week + 1) or ''
+end
 
 -- {'repeat', message, delivered, head} or {'conflict'}, if this client_msg_id was used before; else nothing,
--- and the conversation's newest seq and head.
+-- and the conversation's state.
 local function sent_before(k, a)
-  local state = redis.call('HMGET', KEYS[k], 'seq', 'head', 'delivered')
-  local head = state[2] or '0-0'
-  for week = 3, 5 do
-    local sent = redis.call('HGET', KEYS[k + week], ARGV[a])
+  local conversation = KEYS[k]
+  local found = redis.call('HMGET', conversation, 'seq', 'head', 'delivered', 'weeks')
+  local state = {seq = found[1], head = found[2] or '0-0', weeks = found[4]}
+  for week in string.gmatch(weeks_of(state, ARGV[a + 3]), '%d+') do
+    local sent = redis.call('HGET', conversation .. ':sent:' .. week, ARGV[a])
     if sent then
       if string.sub(sent, 1, 16) ~= ARGV[a + 1] then
         return {'conflict'}
       end
-      return {'repeat', redis.call('HGET', KEYS[k + 2], string.sub(sent, 17)), state[3] or '0', head}
+      local message = redis.call('HGET', conversation .. ':messages', string.sub(sent, 17))
+      return {'repeat', message, found[3] or '0', state.head}
     end
   end
-  return nil, tonumber(state[1]) or 0, head
+  return nil, state
 end
 
 -- Gives the message the next place, up to the conversation's own note of it, which is `settle`'s.
 -- Returns its seq, its pos, its entry's id, and the message.
-local function append(k, a, newest, head)
-  local seq = string.format('%.0f', newest + 1)
-  local pos = string.format('%.0f', tonumber(string.match(head, '^%d+')) + 1)
+local function append(k, a, state)
+  local conversation = KEYS[k]
+  local seq = string.format('%.0f', (tonumber(state.seq) or 0) + 1)
+  local pos = string.format('%.0f', number(state.head) + 1)
   local entry = pos .. '-' .. ARGV[a + 2]
   local message = ARGV[a + 4] .. seq .. ',"version":' .. pos .. ARGV[a + 5]
   -- First the write that can fail: an id that is not above the log's last one.
-  redis.call('XADD', KEYS[k + 1], entry, 'kind', 'message', 'seq', seq)
-  redis.call('HSET', KEYS[k + 2], seq, message)
-  local now = KEYS[k + 4]
-  redis.call('HSET', now, ARGV[a], ARGV[a + 1] .. seq)
-  if redis.call('HLEN', now) == 1 then
-    redis.call('EXPIRE', now, ARGV[a + 6])
-  end
+  redis.call('XADD', conversation .. ':log', entry, 'kind', 'message', 'seq', seq)
+  redis.call('HSET', conversation .. ':messages', seq, message)
+  redis.call('HSET', conversation .. ':sent:' .. ARGV[a + 3], ARGV[a], ARGV[a + 1] .. seq)
   return seq, pos, entry, message
 end
 
 -- Notes the newest message, and that all members have it if they do: one write for both.
-local function settle(k, a, seq, pos, entry, delivered)
+local function settle(k, a, state, seq, pos, entry, delivered)
+  local conversation, week = KEYS[k], ARGV[a + 3]
+  local note = {'HSET', conversation, 'seq', seq, 'head', entry}
   if delivered then
-    redis.call('HSET', KEYS[k], 'type', ARGV[a + 3], 'seq', seq, 'head', entry, 'delivered', pos)
-  else
-    redis.call('HSET', KEYS[k], 'type', ARGV[a + 3], 'seq', seq, 'head', entry)
+    note[7], note[8] = 'delivered', pos
   end
+  if not state.weeks or not string.find(state.weeks, week, 1, true) then
+    -- The first of a week. Records that are older than the last week's are not asked for any more.
+    redis.call('EXPIRE', conversation .. ':sent:' .. week, REMEMBERED)
+    local weeks = week
+    for other in string.gmatch(weeks_of(state, week), '%d+') do
+      if other ~= week and tonumber(other) >= week - 1 then
+        weeks = weeks .. ' ' .. other
+      end
+    end
+    note[#note + 1], note[#note + 2] = 'weeks', weeks
+    note[#note + 1], note[#note + 2] = 'type', string.match(conversation, '^{c:(%a+)')
+  end
+  redis.call(unpack(note))
 end

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from random import Random
 from typing import NewType
 
 UserId = NewType("UserId", str)
@@ -9,8 +10,6 @@ ConversationId = NewType("ConversationId", str)
 
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@|+~-]{0,127}\Z")
 _ENTRY = re.compile(r"(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,18})\Z")
-
-TAG_MASK = 2**63 - 1
 
 NOTHING = "0-0"
 """The entry before the first: what a log that has nothing yet was last at."""
@@ -21,10 +20,15 @@ def new_tag() -> str:
     return str(secrets.randbits(63))
 
 
-def new_tags(count: int) -> list[str]:
-    """Several tags for the price of one question to the kernel."""
-    bits = secrets.randbits(63 * count)
-    return [str(bits >> 63 * at & TAG_MASK) for at in range(count)]
+class Tags:
+    """Tags without a question to the kernel for each: they must differ, and are no secret."""
+
+    def __init__(self) -> None:
+        self._bits = Random(secrets.randbits(256)).getrandbits
+
+    def next(self) -> str:
+        """The next tag."""
+        return str(self._bits(63))
 
 
 def entry_number(entry: str) -> int | None:

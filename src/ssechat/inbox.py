@@ -27,6 +27,12 @@ return heads
 """
 """One reply for many users: as many commands as users would cost each of them a future."""
 
+
+def limits(inbox_limit: int) -> str:
+    """What stands in front of the scripts that deliver: the same for every item, so no item carries it."""
+    return f"local INBOX_LIMIT, WAKE_UP_LIMIT = '{inbox_limit}', {WAKE_UP_LIMIT}\n"
+
+
 START = "-"
 """The cursor before everything that is kept."""
 
@@ -63,8 +69,7 @@ class Inbox:
     def __init__(self, redis: Redis, conversations: Conversations, limit: int) -> None:
         self._redis = redis
         self._conversations = conversations
-        self._limit = limit
-        self._deliver = ScriptBatch(redis, load_script("inbox.lua", "deliver.lua"))
+        self._deliver = ScriptBatch(redis, limits(limit) + load_script("inbox.lua", "deliver.lua"))
 
     async def deliver(self, users: Sequence[UserId], entry: Entry) -> list[str | None]:
         """Appends the entry to each inbox where it is the next one of its conversation; wakes the streams.
@@ -83,9 +88,8 @@ class Inbox:
 
     def _submit(self, user: UserId, entry: Entry, replaces: str) -> "asyncio.Future[Reply]":
         return self._deliver.submit(
-            keys.member(user),
+            (keys.user(user),),
             (
-                keys.live(user),
                 new_tag(),
                 entry.conversation,
                 entry.id,
@@ -93,8 +97,6 @@ class Inbox:
                 entry.kind,
                 entry.reference,
                 entry.data,
-                self._limit,
-                WAKE_UP_LIMIT,
                 replaces,
             ),
         )

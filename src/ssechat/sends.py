@@ -6,7 +6,6 @@ deliver (an inbox that lacks an older entry) is told to the caller, who repairs 
 
 import time
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 from pydantic_core import to_json
@@ -14,15 +13,13 @@ from pydantic_core import to_json
 from ssechat import frames
 from ssechat.conversations import Entry, lags
 from ssechat.errors import Conflict
-from ssechat.ids import ConversationId, UserId, new_tags
-from ssechat.inbox import DELIVERED, WAKE_UP_LIMIT
+from ssechat.ids import ConversationId, Tags, UserId
+from ssechat.inbox import DELIVERED, limits
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.link import Redis
 
 WEEK = 7 * 24 * 3600
-REMEMBERED = 3 * WEEK
-"""Seconds that a week's record of client_msg_ids is kept: it is asked for until the end of the next week."""
 
 
 class Draft(NamedTuple):
@@ -52,8 +49,9 @@ class Sends:
     """Puts messages where they belong."""
 
     def __init__(self, redis: Redis, inbox_limit: int) -> None:
-        self._inbox_limit = inbox_limit
-        self._send = ScriptBatch(redis, load_script("conversation.lua", "inbox.lua", "send.lua"))
+        script = limits(inbox_limit) + load_script("conversation.lua", "inbox.lua", "send.lua")
+        self._send = ScriptBatch(redis, script)
+        self._tags = Tags()
 
     async def send(self, draft: Draft, members: Sequence[UserId], *, to_all: bool = True) -> Sent:
         """Gives the message the next place in its conversation and delivers it, or finds the place it has.
@@ -64,49 +62,44 @@ class Sends:
             Conflict: this sender used this client_msg_id here for another message.
             RedisUnavailable: the outcome is unknown.
         """
-        conversation = draft.conversation
-        week = int(time.time()) // WEEK
         beginning, rest = _message_json(draft)
-        # One of each log's own: an id must tell whose it is, too.
-        tag, *inbox_tags = new_tags(1 + len(members))
+        tag = self._tags.next
         answer = await self._send.submit(
-            (
-                keys.conversation(conversation),
-                keys.log(conversation),
-                keys.messages(conversation),
-                keys.sent(conversation, week - 1),
-                keys.sent(conversation, week),
-                keys.sent(conversation, week + 1),
-                *chain.from_iterable(map(keys.member, members)),
-            ),
+            (keys.conversation(draft.conversation), *map(keys.user, members)),
             (
                 f"{draft.sender}:{draft.client_msg_id}",
                 draft.digest,
-                tag,
-                conversation.partition(":")[0],
+                tag(),
+                int(time.time()) // WEEK,
                 beginning,
                 rest,
-                REMEMBERED,
-                conversation,
-                self._inbox_limit,
-                WAKE_UP_LIMIT,
                 len(members),
                 int(to_all),
-                *chain.from_iterable(zip(map(keys.live, members), inbox_tags, strict=True)),
+                # One of each log's own: an id must tell whose it is, too.
+                *(tag() for _ in members),
             ),
         )
-        if answer[0] == b"conflict":
-            raise Conflict(
-                "idempotency_conflict",
-                "This client_msg_id was used for another message; use a new one for a new message.",
-            )
+        if type(answer) is bytes:
+            return _placed(draft, answer, beginning, rest, ())
+        if answer[0] == b"lacking":
+            _, place, *outcomes = answer
+            found = zip(members, outcomes, strict=True)
+            lacking = [(member, last.decode()) for member, last in found if last != DELIVERED]
+            return _placed(draft, place, beginning, rest, lacking)
         if answer[0] == b"repeat":
             return Sent(answer[1], None, undelivered=lags(answer[2], answer[3]))
-        _, seq, entry, before, *outcomes = answer
-        message = b'%b%b,"version":%b%b' % (beginning, seq, entry.partition(b"-")[0], rest)
-        lacking = [(member, last.decode()) for member, last in zip(members, outcomes, strict=True) if last != DELIVERED]
-        placed = Entry(conversation, entry.decode(), before.decode(), frames.MESSAGE, seq.decode(), message)
-        return Sent(message, placed, lacking)
+        raise Conflict(
+            "idempotency_conflict",
+            "This client_msg_id was used for another message; use a new one for a new message.",
+        )
+
+
+def _placed(draft: Draft, place: bytes, beginning: bytes, rest: bytes, lacking: Sequence[tuple[UserId, str]]) -> Sent:
+    """What the script made of it: the same JSON, from the same parts."""
+    seq, entry, before = place.split()
+    message = b'%b%b,"version":%b%b' % (beginning, seq, entry.partition(b"-")[0], rest)
+    placed = Entry(draft.conversation, entry.decode(), before.decode(), frames.MESSAGE, seq.decode(), message)
+    return Sent(message, placed, lacking)
 
 
 def _message_json(draft: Draft) -> tuple[bytes, bytes]:

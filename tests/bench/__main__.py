@@ -100,12 +100,13 @@ def idle(json_file: Path | None, streams: int, **given: Any) -> None:
     plot_option,
 )
 def sends(json_file: Path | None, plot_file: Path | None, streams: int, **given: Any) -> None:
-    """CPU per message, direct messages a second, latency, from everybody to anybody; and the same of nchan.
+    """CPU per message, direct messages a second, latency, of users who write to their contacts; and of nchan.
 
     At a rate: messages leave evenly, and latency counts from when each was due. As many as will go: a closed
     loop, each connection sends when its last message was answered. Each message is delivered twice, to its
     recipient's stream and to its sender's, and all of them are checked. Both servers write each message to the disk
-    before they answer. nchan's channels have two subscribers each, so that it delivers as often.
+    before they answer. nchan delivers as often: with a channel for each user, as chats with one stream a user need
+    it ("inboxes"), and with a channel for each two, of which a stream shows one conversation only.
     """
     _run(json_file, plot_file, sends=lambda progress: _sends(streams, progress, **given))
 

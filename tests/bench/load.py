@@ -45,6 +45,8 @@ class Load:
     """Messages a second; 0: as many as will go, in a closed loop."""
     rest: float = 0.0
     """Seconds between a client's looks at its sockets."""
+    contacts: int = 0
+    """How many others each user writes to; 0: to anybody."""
     checking: Checking = Checking.EXACT
 
 
@@ -68,6 +70,7 @@ class LoadFigures:
     depth: int
     rate: float
     """Messages a second that were asked for; 0: as many as will go."""
+    contacts: int
     checking: Checking
     opened_a_second: float
     memory_before: Memory
@@ -184,6 +187,7 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         connections=load.connections,
         depth=load.depth,
         rate=load.rate,
+        contacts=load.contacts if server.dialect().ours else 1,
         checking=load.checking,
         opened_a_second=load.streams / took,
         memory_before=before,
@@ -225,6 +229,7 @@ def _send_plans(server: Subject, load: Load) -> list[SendPlan]:
             text_bytes=load.text_bytes,
             rate=load.rate / load.senders,
             rest=load.rest,
+            contacts=load.contacts,
             keep=load.checking is not Checking.COUNTING,
         )
         for process in range(load.senders)

@@ -114,4 +114,6 @@ class NchanInboxes(Nchan):
     """The same with a channel for each user: a message goes to its recipient's and to its sender's."""
 
     def dialect(self, group: int = 1) -> Dialect:
-        return Dialect("/subscribe?id={channel}", greeting=b": hi", send_path="/publish-to-both?one={user}&other={other}")
+        return Dialect(
+            "/subscribe?id={channel}", greeting=b": hi", send_path="/publish-to-both?one={user}&other={other}"
+        )

@@ -60,6 +60,14 @@ load_options = options(
     count("--senders", 1, "Client processes that send."),
     count("--connections", 64, "Connections that send; each of its users in turn."),
     count("--pipelining", 1, "Requests under way on each of them."),
+    click.option(
+        "--contacts",
+        type=click.IntRange(0),
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="Others each user writes to, by chance; 0: anybody, so that most messages begin a conversation.",
+    ),
     count("--text-bytes", 80, "Length of a message's text."),
     seconds("--warm-up", 2, "Time before the measurement."),
     click.option(
@@ -86,7 +94,7 @@ def checking(default: Checking) -> Callable[[Any], Any]:
 
 def make_load(
     streams: int, *, rate: float, readers: int, senders: int, connections: int, pipelining: int, text_bytes: int,
-    warm_up: float, seconds: float, rest: float, checking: str,
+    warm_up: float, seconds: float, rest: float, checking: str, contacts: int,
 ) -> Load:  # fmt: skip
     """What the options ask for.
 
@@ -97,5 +105,5 @@ def make_load(
         raise BenchError("streams must be an even number, with a user for each connection, and one for each sender")
     return Load(
         streams, readers, senders, connections, pipelining, text_bytes, warm_up, seconds,
-        rate, rest / 1000, Checking(checking),
+        rate, rest / 1000, min(contacts, streams - 1), Checking(checking),
     )  # fmt: skip

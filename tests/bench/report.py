@@ -56,6 +56,7 @@ def load_table(runs: Sequence[LoadFigures]) -> str:
         ("worker processes", lambda one: str(one.workers)),
         ("streams", lambda one: f"{one.streams:,}"),
         ("connections that send × requests under way", lambda one: f"{one.connections:,} × {one.depth}"),
+        ("others each user writes to", lambda one: f"{one.contacts or one.streams - 1:,}"),
         ("streams opened a second", lambda one: f"{one.opened_a_second:,.0f}"),
         ("memory per open stream (PSS, workers), KB", lambda one: f"{one.bytes_each / KIB:.2f}"),
         ("measured, s", lambda one: f"{one.seconds:.1f}"),
@@ -77,7 +78,7 @@ def load_table(runs: Sequence[LoadFigures]) -> str:
         ("lost · doubled · misordered · unexpected", lambda one: shown_verdict(one.verdict)),
     ]
     if base.rate:
-        rows.insert(9, ("due and not sent at the end", lambda one: f"{one.late:,}"))
+        rows.insert(10, ("due and not sent at the end", lambda one: f"{one.late:,}"))
     if len(runs) > 1:
         rows += [
             (

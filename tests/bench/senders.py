@@ -56,6 +56,8 @@ class SendPlan:
     """Whether to keep each message and its answer, or only to count."""
     first: int = 0
     """The first of the users."""
+    contacts: int = 0
+    """How many others each user writes to, by chance; 0: to anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +143,11 @@ class Sender(Player):
         return self._last
 
     def recipient(self, user: int) -> int:
-        """Whom this user writes to: anybody, or the other of the two."""
+        """Whom this user writes to: one of its contacts, or the other of the two."""
         first, users = self.plan.first, self.plan.users
         if self.plan.dialect.ours:
-            return first + (user - first + 1 + int(self.random.random() * (users - 1))) % users
+            contacts = self.plan.contacts or users - 1
+            return first + (user - first + 1 + int(self.random.random() * contacts)) % users
         return first + (user - first ^ 1) % users
 
     def take(self, waiting: _Waiting, now: int, response: bytes) -> None:

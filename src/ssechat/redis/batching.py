@@ -47,10 +47,13 @@ class ScriptBatch:
         self._digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
         self._waiting: deque[_Item] = deque()
         self._busy = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, keys: Sequence[str], arguments: Sequence[Argument]) -> "asyncio.Future[Reply]":
         """Queues one item; the future gets its reply, or RedisUnavailable."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:  # asked for once: each time it costs a system call
+            loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
         if len(self._waiting) >= MOST_WAITING:
             future.set_exception(RedisUnavailable("too many items wait for Redis"))

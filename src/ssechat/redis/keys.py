@@ -1,7 +1,8 @@
 """The names of all keys and channels in Redis.
 
 What stands in braces is a hash tag: all keys of one conversation, or of one user, live in one slot of a
-Redis Cluster, so that a script may touch them together.
+Redis Cluster, so that a script may touch them together. Scripts are given the first key of each, and put the
+endings behind it themselves.
 """
 
 CONTROL = "ssechat:control"
@@ -44,11 +45,6 @@ def inbox(user_id: str) -> str:
 def user_conversations(user_id: str) -> str:
     """Hash: conversation → `<entry last delivered> <n it got in the inbox>`."""
     return f"{{u:{user_id}}}:conversations"
-
-
-def member(user_id: str) -> tuple[str, str, str]:
-    """What a delivery to a user touches: the user, the inbox, the user's conversations."""
-    return user(user_id), inbox(user_id), user_conversations(user_id)
 
 
 def live(user_id: str) -> str:
