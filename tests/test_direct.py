@@ -132,10 +132,13 @@ class Opener:
         self.stream = FakeStream()
         self.sink: StreamProtocol | None = None
         self.asked: list[tuple[str, str, bytes]] = []
+        self.may = asyncio.Event()
+        self.may.set()
 
     async def __call__(self, scope: Any, body: bytes) -> Answer:
         self.asked.append((scope["method"], scope["path"], scope["query_string"]))
-        return Answer(200, b"", ((b"content-type", b"text/event-stream"),), self._open)
+        await self.may.wait()
+        return Answer(200, b"", b"content-type: text/event-stream\r\n", self._open)
 
     def _open(self, hand_over: Any) -> None:
         self.sink = hand_over(self.stream, 4096)
@@ -171,8 +174,95 @@ async def test_a_reader_that_left_before_its_stream_could_begin_gets_none() -> N
     opener = Opener()
     connection.app.state.direct = Direct({(b"GET", b"/events"): opener}, frozenset())
     connection.protocol.connection_made(connection.transport)
+    opener.may.clear()
     connection.protocol.data_received(GET)
     connection.transport.close()
+    opener.may.set()
     await connection.request_tasks()
     assert opener.sink is None
     assert connection.transport.buffer == b""
+
+
+async def test_a_head_that_was_parsed_before_is_not_parsed_again() -> None:
+    connection = Connection()
+    urls: list[bytes] = []
+    take = connection.protocol._take_directly
+
+    def parsed() -> bool:
+        urls.append(connection.protocol.url)
+        return take()
+
+    connection.protocol._take_directly = parsed  # type: ignore[method-assign]
+    for body in (b"one", b"the second"):
+        assert (await connection.request(post(body, b"X-A: b"))).endswith(b" " + body)
+    assert urls == [b"/direct"]
+    assert (await connection.request(post(b"x", b"X-A: c"))).endswith(b"3 x")
+    assert urls == [b"/direct", b"/direct"]
+
+
+async def test_a_known_head_says_nothing_of_who_is_at_the_other_end() -> None:
+    connection = Connection()
+    scopes: list[Any] = []
+
+    async def endpoint(scope: Any, body: bytes) -> Answer:
+        scopes.append(scope)
+        scope["noted"] = len(scopes)
+        return Answer(200, b"")
+
+    connection.app.state.direct = Direct({(b"POST", b"/direct"): endpoint}, frozenset())
+    for client in (("1.1.1.1", 1), ("2.2.2.2", 2)):
+        connection.protocol.connection_made(connection.transport)
+        connection.protocol.client = client
+        await connection.request(post(b"hi"))
+    assert [scope["client"] for scope in scopes] == [("1.1.1.1", 1), ("2.2.2.2", 2)]
+    assert [scope["noted"] for scope in scopes] == [1, 2]
+
+
+@pytest.mark.parametrize("garbage", [b"B@D /direct HTTP/1.1", b"POST /elsewhere HTTP/1.1", b"POST /direct HTTP/1.0"])
+async def test_what_follows_a_request_is_not_taken_for_one_like_it(garbage: bytes) -> None:
+    connection = Connection()
+    await connection.request(post(b"hi"))
+    data = post(b"hi").replace(b"POST /direct HTTP/1.1", garbage)
+    await connection.request(data)
+    for _ in range(2):
+        other = Connection()
+        other.app.state.direct = connection.app.state.direct
+        other.protocol.connection_made(other.transport)
+        assert b"201 Created" not in await other.request(data)
+    assert connection.postbox.bodies == [b"hi"]
+
+
+async def test_requests_in_one_packet_behind_a_known_head_are_all_answered() -> None:
+    connection = Connection()
+    await connection.request(post(b"a"))
+    answers = await connection.request(post(b"b") + post(b"c"))
+    assert [answers.index(part) for part in (b"1 a", b"2 b", b"3 c")] == sorted(
+        answers.index(part) for part in (b"1 a", b"2 b", b"3 c")
+    )
+    assert (await connection.request(post(b"d"))).endswith(b"4 d")
+
+
+async def test_a_known_head_that_comes_while_the_server_stops_is_answered_as_the_last_one() -> None:
+    connection = Connection()
+    await connection.request(post(b"hi"))
+    connection.protocol.shutdown()
+    assert b"connection: close\r\n" in await connection.request(post(b"hi"))
+    assert connection.transport.closed
+
+
+async def test_a_connection_is_closed_when_it_has_been_silent_for_long_and_not_before() -> None:
+    connection = Connection()
+    connection.protocol.timeout_keep_alive = 0.05  # type: ignore[assignment]
+    await connection.request(post(b"hi"))
+    for _ in range(4):
+        await asyncio.sleep(0.02)
+        await connection.request(post(b"hi"))
+    assert not connection.transport.closed
+    connection.postbox.open.clear()
+    connection.protocol.data_received(post(b"slow"))
+    await asyncio.sleep(0.08)
+    assert not connection.transport.closed  # its answer is under way
+    connection.postbox.open.set()
+    await connection.request_tasks()
+    await asyncio.sleep(0.12)
+    assert connection.transport.closed

@@ -55,7 +55,7 @@ def test_any_other_id_is_of_no_direct_conversation(text: str) -> None:
 
 
 def test_tags_are_all_different_whoever_makes_them_and_never_too_long() -> None:
-    one, other = ids.Tags(), ids.Tags()
-    tags = [each.next() for each in (one, other) for _ in range(50)]
+    one, other = ids.tags(), ids.tags()
+    tags = [next(each) for each in (one, other) for _ in range(50)]
     assert len(set(tags)) == 100
     assert all(ids.entry_number(f"1-{tag}") == 1 for tag in tags)

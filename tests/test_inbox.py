@@ -85,10 +85,10 @@ async def test_a_cursor_older_than_what_is_kept_is_not_valid(worker: Worker) -> 
 
 
 async def test_an_inbox_is_kept_to_its_limit(redis: RedisProcess) -> None:
-    async with a_worker(redis.url, inbox_limit=5) as worker:
+    async with a_worker(redis.url, inbox_limit=100) as worker:
         for i in range(400):
             await worker.say(f"m{i}")
-        assert 5 <= len(await worker.events("bob")) < 300
+        assert 100 <= len(await worker.events("bob")) < 300
         assert (await worker.events("bob"))[-1][0] == 400
 
 

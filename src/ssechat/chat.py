@@ -66,7 +66,7 @@ class Chat:
         Raises:
             NotFound: `unknown_user`.
         """
-        if not is_user_id(other) or not await self._users.exists(UserId(other)):
+        if not self._users.knows(other) and not (is_user_id(other) and await self._users.exists(UserId(other))):
             raise NotFound("unknown_user", f"There is no user {other!r}.")
         recipient = UserId(other)
         members = (sender,) if recipient == sender else (sender, recipient)
@@ -89,11 +89,11 @@ class Chat:
     ) -> tuple[bytes, bool]:
         digest = hashlib.blake2b(f"{conversation}\n{text}".encode(), digest_size=16).digest()
         sent = await self._sends.send(Draft(conversation, sender, client_msg_id, text, digest, _now()), members)
-        if sent.entry is not None and sent.lacking:
-            await self._repair_all(sent.entry, sent.lacking)
+        if sent.lacking and (entry := sent.entry) is not None:
+            await self._repair_all(entry, sent.lacking)
         elif sent.undelivered:
             await self.finish(conversation, members)
-        return sent.message, sent.entry is not None
+        return sent.message, sent.place is not None
 
     async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
         """Delivers what a worker that died had appended, but not delivered."""

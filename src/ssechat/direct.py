@@ -6,30 +6,47 @@ scope and the body, and writes what it returns. On any other server the same end
 (`python -m tests.bench sends` and `storm` print what they cost).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from starlette.types import Scope
 
-JSON_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+from ssechat.heads import Heads
 
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they go over the wire."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
+JSON_LINES = header_lines(((b"content-type", b"application/json"), (b"cache-control", b"no-store")))
 
 HandOver = Callable[[Any, int], Any]
 """Gives a stream the connection, of which so many bytes may wait in it; its sink, or None if the reader has gone."""
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True)
+class Answer:
     """A response whose body is known when it starts."""
 
     status: int
     body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = JSON_HEADERS
-    """All but those of its length and what the server adds of its own."""
+    headers: bytes = JSON_LINES
+    """As lines: all but those of its length and what the server adds of its own."""
     stream: Callable[[HandOver], None] | None = None
     """Instead of a body: what takes the connection over once the response has started."""
 
 
 Endpoint = Callable[[Scope, bytes], Awaitable[Answer]]
+
+
+class Head(NamedTuple):
+    """What the head of a request says that was answered without ASGI and may be followed by others."""
+
+    endpoint: Endpoint
+    scope: Scope
+    """To be copied for each request; the addresses in it are those of the first."""
 
 
 class Direct:
@@ -39,6 +56,7 @@ class Direct:
         """`unless`: names of headers with which a request must take the way through all layers."""
         self._endpoints = endpoints
         self._unless = unless
+        self.heads: Heads[Head] = Heads()
 
     def find(self, method: bytes, path: bytes, headers: list[tuple[bytes, bytes]]) -> Endpoint | None:
         """The endpoint for a request, if it may be answered without ASGI."""

@@ -13,7 +13,7 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from ssechat import frames
-from ssechat.direct import HandOver
+from ssechat.direct import HandOver, header_lines
 from ssechat.hub import Hub
 from ssechat.stream import Sink, Stream
 from ssechat.tokens import Identity
@@ -37,6 +37,7 @@ HEADERS = {
     "x-accel-buffering": "no",
 }
 RAW_HEADERS = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+HEADER_LINES = header_lines(RAW_HEADERS)
 
 
 class StreamResponse:

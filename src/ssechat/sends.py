@@ -6,6 +6,7 @@ deliver (an inbox that lacks an older entry) is told to the caller, who repairs 
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from pydantic_core import to_json
@@ -13,7 +14,7 @@ from pydantic_core import to_json
 from ssechat import frames
 from ssechat.conversations import Entry, lags
 from ssechat.errors import Conflict
-from ssechat.ids import ConversationId, Tags, UserId
+from ssechat.ids import ConversationId, UserId, tags
 from ssechat.inbox import DELIVERED, limits
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
@@ -36,13 +37,22 @@ class Draft(NamedTuple):
 class Sent(NamedTuple):
     """A message as it stands now."""
 
+    conversation: ConversationId
     message: bytes
-    entry: Entry | None
-    """Set when it was appended just now."""
+    place: bytes | None
+    """Of one that was appended just now: its seq, its entry, and the entry before that."""
     lacking: Sequence[tuple[UserId, str]] = ()
     """Members whose inboxes could not take it yet, with the entry of the conversation that they have last."""
     undelivered: bool = False
     """Of a repeat: some member may not have it yet."""
+
+    @property
+    def entry(self) -> Entry | None:
+        """The log's entry, of one that was appended just now."""
+        if self.place is None:
+            return None
+        seq, entry, before = self.place.decode().split()
+        return Entry(self.conversation, entry, before, frames.MESSAGE, seq, self.message)
 
 
 class Sends:
@@ -51,7 +61,7 @@ class Sends:
     def __init__(self, redis: Redis, inbox_limit: int) -> None:
         script = limits(inbox_limit) + load_script("conversation.lua", "inbox.lua", "send.lua")
         self._send = ScriptBatch(redis, script)
-        self._tags = Tags()
+        self._tags = tags()
 
     async def send(self, draft: Draft, members: Sequence[UserId], *, to_all: bool = True) -> Sent:
         """Gives the message the next place in its conversation and delivers it, or finds the place it has.
@@ -63,43 +73,43 @@ class Sends:
             RedisUnavailable: the outcome is unknown.
         """
         beginning, rest = _message_json(draft)
-        tag = self._tags.next
         answer = await self._send.submit(
             (keys.conversation(draft.conversation), *map(keys.user, members)),
             (
                 f"{draft.sender}:{draft.client_msg_id}",
                 draft.digest,
-                tag(),
+                next(self._tags),
                 int(time.time()) // WEEK,
                 beginning,
                 rest,
                 len(members),
                 int(to_all),
                 # One of each log's own: an id must tell whose it is, too.
-                *(tag() for _ in members),
+                *islice(self._tags, len(members)),
             ),
         )
         if type(answer) is bytes:
-            return _placed(draft, answer, beginning, rest, ())
+            return _placed(draft, answer, beginning, rest)
         if answer[0] == b"lacking":
             _, place, *outcomes = answer
             found = zip(members, outcomes, strict=True)
             lacking = [(member, last.decode()) for member, last in found if last != DELIVERED]
             return _placed(draft, place, beginning, rest, lacking)
         if answer[0] == b"repeat":
-            return Sent(answer[1], None, undelivered=lags(answer[2], answer[3]))
+            return Sent(draft.conversation, answer[1], None, undelivered=lags(answer[2], answer[3]))
         raise Conflict(
             "idempotency_conflict",
             "This client_msg_id was used for another message; use a new one for a new message.",
         )
 
 
-def _placed(draft: Draft, place: bytes, beginning: bytes, rest: bytes, lacking: Sequence[tuple[UserId, str]]) -> Sent:
+def _placed(
+    draft: Draft, place: bytes, beginning: bytes, rest: bytes, lacking: Sequence[tuple[UserId, str]] = ()
+) -> Sent:
     """What the script made of it: the same JSON, from the same parts."""
-    seq, entry, before = place.split()
+    seq, entry, _ = place.split()
     message = b'%b%b,"version":%b%b' % (beginning, seq, entry.partition(b"-")[0], rest)
-    placed = Entry(draft.conversation, entry.decode(), before.decode(), frames.MESSAGE, seq.decode(), message)
-    return Sent(message, placed, lacking)
+    return Sent(draft.conversation, message, place, lacking)
 
 
 def _message_json(draft: Draft) -> tuple[bytes, bytes]:

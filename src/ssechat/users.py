@@ -39,11 +39,15 @@ class Users:
     def __init__(self, redis: Redis, *, anyone_exists: bool, hasher: PasswordHasher | None = None) -> None:
         self._redis = redis
         self._anyone_exists = anyone_exists
-        self._known: set[UserId] = set()
+        self._known: set[str] = set()
         self._hasher = hasher or PasswordHasher()
         self._decoy: str | None = None
         self._pool = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="argon2")
         self._hashing = 0
+
+    def knows(self, user: str) -> bool:
+        """Whether this worker remembers this user: then it is one, and nobody need be asked."""
+        return user in self._known
 
     async def exists(self, user: UserId) -> bool:
         """Whether this user can be written to. With an existing system's tokens, anybody can."""

@@ -10,6 +10,7 @@ from itertools import count
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ssechat.direct import Answer, Endpoint
+from ssechat.headers import header
 from ssechat.metrics import Metrics
 
 logger = logging.getLogger("ssechat.access")
@@ -19,7 +20,7 @@ REQUEST_ID = "ssechat.request_id"
 
 HEADER = b"x-request-id"
 
-WELL_FORMED = re.compile(rb"[A-Za-z0-9_.:-]{1,128}").fullmatch
+WELL_FORMED = re.compile(r"[A-Za-z0-9_.:-]{1,128}").fullmatch
 
 UNMATCHED = "unmatched"
 """What stands for the route of a request that has none."""
@@ -74,16 +75,14 @@ class Access:
             request_id = self._identify(scope)
             answer = await endpoint(scope, body)
             self._note(request_id, *named, answer.status, began, None)
-            return answer._replace(headers=(*answer.headers, (HEADER, request_id.encode())))
+            answer.headers += b"%b: %b\r\n" % (HEADER, request_id.encode())
+            return answer
 
         return identified
 
     def _identify(self, scope: Scope) -> str:
-        request_id = ""
-        for name, value in scope["headers"]:
-            if name == HEADER and WELL_FORMED(value):
-                request_id = value.decode()
-        if not request_id:
+        request_id = header(scope, HEADER)
+        if request_id is None or not WELL_FORMED(request_id):
             request_id = f"{self._prefix}{next(self._numbers):x}"
         scope[REQUEST_ID] = request_id
         return request_id

@@ -15,7 +15,7 @@ from ssechat.endpoints.http import JSON, answered
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.hub import Hub
 from ssechat.models import Nothing
-from ssechat.response import HEADERS, RAW_HEADERS, StreamResponse
+from ssechat.response import HEADER_LINES, HEADERS, StreamResponse
 from ssechat.stream import RETRY_AFTER_TROUBLE
 from ssechat.tokens import Identity
 
@@ -53,8 +53,8 @@ class Events:
     async def _begin(self, scope: Scope) -> Answer:
         response = await self._admit(Request(scope))
         if response is None:
-            return Answer(200, self._goodbye(), RAW_HEADERS)
-        return Answer(200, b"", RAW_HEADERS, response.open)
+            return Answer(200, self._goodbye(), HEADER_LINES)
+        return Answer(200, b"", HEADER_LINES, response.open)
 
     async def _admit(self, request: Request) -> StreamResponse | None:
         """The stream. A refusal is a status; None: what may pass is a stream that ends at once.

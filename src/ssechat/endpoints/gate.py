@@ -1,7 +1,4 @@
-"""Lets a request in: its credential, its origin, its body.
-
-It looks at the scope's headers as they are: a send has no use for a dictionary of them.
-"""
+"""Lets a request in: its credential, its origin, its body."""
 
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +11,7 @@ from ssechat.auth import COOKIE, Auth
 from ssechat.endpoints.http import parse
 from ssechat.errors import BadRequest, Forbidden, Unauthorized
 from ssechat.forwarded import TrustedProxies
+from ssechat.headers import header
 from ssechat.tokens import Identity
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -109,14 +107,6 @@ class Gate:
         if size > self._body_limit:
             limit = f"{self._body_limit / 1024:g} KiB"
             raise BadRequest("too_large", f"This is too large: a request may have {limit} at most.", status=413)
-
-
-def header(scope: Scope, name: bytes) -> str | None:
-    """The value of a header, the first if there are several; `name` is in lower case."""
-    for each, value in scope["headers"]:
-        if each == name:
-            return str(value, "latin-1")
-    return None
 
 
 def _is_json(content_type: str) -> bool:

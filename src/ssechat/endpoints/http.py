@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ssechat import frames
-from ssechat.direct import Answer
+from ssechat.direct import Answer, header_lines
 from ssechat.endpoints.access import REQUEST_ID
 from ssechat.errors import BadRequest, RedisUnavailable, RequestError
 from ssechat.redis.link import RedisRefused
@@ -99,8 +99,8 @@ async def answered(scope: Scope, answering: Awaitable[Answer]) -> Answer:
     except Exception:
         logger.exception("request %s failed", scope.get(REQUEST_ID))
         response = apology(scope)
-    headers = tuple(pair for pair in response.raw_headers if pair[0] != b"content-length")
-    return Answer(response.status_code, bytes(response.body), headers)
+    headers = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
+    return Answer(response.status_code, bytes(response.body), header_lines(headers))
 
 
 async def on_request_error(request: Request, error: Exception) -> Response:

@@ -9,9 +9,10 @@ from starlette.types import Scope
 
 from ssechat.chat import Chat
 from ssechat.direct import Answer, Endpoint
-from ssechat.endpoints.gate import Gate, header
+from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.http import JSON, answered, parse
 from ssechat.errors import BadRequest
+from ssechat.headers import header
 from ssechat.models import NewMessage
 
 

@@ -1,5 +1,5 @@
 """The one file that knows uvicorn's internals: its HTTP protocol, with streams that can be handed over, and
-requests that are answered without ASGI.
+requests that are answered without ASGI, or even without the parser (heads.py).
 
 A stream that is handed over costs its transport and two small objects. The protocol, the parser, the scope
 and the ASGI task that made it are let go (`python -m tests.bench idle` prints what that saves). What is answered
@@ -7,15 +7,15 @@ directly is said in direct.py.
 """
 
 import asyncio
-from itertools import chain
 from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import is_ssl
 
-from ssechat.direct import Direct, Endpoint
+from ssechat.direct import Direct, Endpoint, Head, header_lines
 from ssechat.response import HANDOVER, Handover
+from ssechat.server.eager import Eager
 from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
 from ssechat.stream import Stream
 
@@ -52,16 +52,23 @@ class DirectRequest:
     message_event = _NobodyWaits()
     chunked_encoding = True
 
-    def __init__(self, endpoint: Endpoint, scope: Any, keep_alive: bool, its_turn: bool) -> None:
+    def __init__(
+        self, endpoint: Endpoint, scope: Any, keep_alive: bool, its_turn: bool, whole_body: bytes | None = None
+    ) -> None:
         self.endpoint = endpoint
         self.scope = scope
         self.keep_alive = keep_alive
         self.its_turn = its_turn
         """Whether all requests before it on this connection have been answered."""
-        self.body = bytearray()
-        self.more_body = True
+        self.body = b"" if whole_body is None else whole_body
+        self.more_body = whole_body is None
         self.response_complete = False
         self.disconnected = False
+
+    @property
+    def may_recur(self) -> bool:
+        """Whether another request with this head may come: on this connection, or on one like it."""
+        return self.keep_alive and not self.more_body
 
 
 class ChatProtocol(HttpToolsProtocol):
@@ -78,23 +85,36 @@ class ChatProtocol(HttpToolsProtocol):
         self.scheme = "https" if is_ssl(transport) else "http"
         self._head_bytes = 0
         self._in_head = True
+        self._between = True
         self._stopping = False
+        self._answered_at = 0.0
         self._linger_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.close)
         state = getattr(self.config.app, "state", None)
         self._direct: Direct | None = getattr(state, "direct", None)
 
     def data_received(self, data: bytes) -> None:
+        direct = self._direct if self._between and self._is_idle() else None
+        if direct is not None:
+            found = direct.heads.find(data)
+            if found is not None:
+                self._take_known(*found)
+                return
+        before = self.cycle
         if self._in_head:
             # Counted here, for the parser tells of a header only when it is complete.
             self._head_bytes += len(data)
         super().data_received(data)
+        request: Any = self.cycle
+        if direct is not None and request is not before and type(request) is DirectRequest and request.may_recur:
+            direct.heads.remember(data, Head(request.endpoint, request.scope))
         if self._in_head and self._head_bytes > HEAD_LIMIT and not self.transport.is_closing():
             self.send_400_response("The request's line and headers are too large.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._between = False
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -109,6 +129,7 @@ class ChatProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._between = True
         request: Any = self.cycle
         if type(request) is DirectRequest and request.its_turn:
             self._answer(request)
@@ -121,7 +142,7 @@ class ChatProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self._stopping = True
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_idle():
             # Closed at once, it would reset a request that a front is just sending, of which only the client knows
             # whether it may be sent again (RFC 9112 §9.3.1).
             self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
@@ -129,8 +150,38 @@ class ChatProtocol(HttpToolsProtocol):
             super().shutdown()
 
     def _close_if_idle(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_idle():
             self.transport.close()
+
+    def _is_idle(self) -> bool:
+        """Whether every request that came was answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    # As uvicorn has these, but for the timer: setting one for each answer costs more than looking at the clock.
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._answered_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if not self._is_idle():
+            return  # the answer sets another one
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
 
     # Requests that are answered without ASGI.
 
@@ -145,13 +196,21 @@ class ChatProtocol(HttpToolsProtocol):
             return False
         self.scope["method"], self.scope["path"], self.scope["query_string"] = method.decode(), path.decode(), query
         keep_alive = self.parser.should_keep_alive() and not self._stopping
-        its_turn = self.cycle is None or self.cycle.response_complete
+        its_turn = self._is_idle()
         request = DirectRequest(endpoint, self.scope, keep_alive, its_turn)
         self.cycle = cast(Any, request)
         if not its_turn:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
         return True
+
+    def _take_known(self, head: Head, body: bytes) -> None:
+        self._cancel_head_timer()
+        scope = {**head.scope}
+        scope["client"], scope["server"] = self.client, self.server
+        request = DirectRequest(head.endpoint, scope, not self._stopping, its_turn=True, whole_body=body)
+        self.cycle = cast(Any, request)
+        self._answer(request)
 
     def _is_ordinary(self, method: bytes) -> bool:
         if self.expect_100_continue or self.parser.should_upgrade() or self.parser.get_http_version() != "1.1":
@@ -173,19 +232,17 @@ class ChatProtocol(HttpToolsProtocol):
             self._answer(cycle)
 
     def _answer(self, request: DirectRequest) -> None:
-        task = self.loop.create_task(self._write_answer(request))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        answering: Any = Eager(self._write_answer(request), self.tasks.discard)
+        self.tasks.add(answering)  # uvicorn waits for these when it stops, and cancels what takes too long
+        answering.start()
 
     async def _write_answer(self, request: DirectRequest) -> None:
-        answer = await request.endpoint(request.scope, bytes(request.body))
+        answer = await request.endpoint(request.scope, request.body)
         if self.flow.write_paused:
             await self.flow.drain()
         if self.transport.is_closing():
             return
-        lines = [STATUS_LINE[answer.status]]
-        for name, value in chain(self.server_state.default_headers, answer.headers):
-            lines.append(b"%b: %b\r\n" % (name, value))
+        lines = [STATUS_LINE[answer.status], header_lines(self.server_state.default_headers), answer.headers]
         if not request.keep_alive:
             lines.append(b"connection: close\r\n")
         if answer.stream is not None:

@@ -1,0 +1,70 @@
+"""Heads of requests that need not be parsed again."""
+
+import pytest
+
+from ssechat.heads import BIGGEST_REQUEST, MOST_HEADS, Heads
+
+
+def post(
+    body: bytes = b"hi", length: bytes | None = None, name: bytes = b"Content-Length", token: bytes = b"t"
+) -> bytes:
+    size = b"%d" % len(body) if length is None else length
+    return b"POST /x HTTP/1.1\r\nA: %b\r\n%b: %b\r\nB: c\r\n\r\n%b" % (token, name, size, body)
+
+
+def test_a_head_is_known_again_whatever_the_length_of_its_body() -> None:
+    heads: Heads[str] = Heads()
+    assert heads.find(post()) is None
+    heads.remember(post(), "found")
+    assert heads.find(post(b"")) == ("found", b"")
+    assert heads.find(post(b"hello\r\nContent-Length: 3\r\n\r\n")) == ("found", b"hello\r\nContent-Length: 3\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        post(token=b"u"),
+        post(name=b"content-length"),
+        post(length=b"1"),
+        post(length=b"3"),
+        post(length=b"+2"),
+        post(length=b" 2"),
+        post(length=b"0x2"),
+        post(length=b""),
+        post(length=b"2\r\nTransfer-Encoding: chunked"),
+        post(length=b"2, 2"),
+        post()[:-1],
+        post() + post(),
+        post()[:20],
+        post().replace(b"Content-Length: 2\r\n", b""),
+        b"\r\n" + post(),
+        post(b"x" * BIGGEST_REQUEST),
+    ],
+    ids=lambda data: repr(data[:60]),
+)
+def test_any_other_byte_and_it_is_left_to_the_parser(other: bytes) -> None:
+    heads: Heads[str] = Heads()
+    heads.remember(post(), "found")
+    assert heads.find(other) is None
+
+
+def test_what_is_not_one_whole_request_is_not_remembered() -> None:
+    heads: Heads[str] = Heads()
+    for data in (post() + post(), post()[:-1], b"GET / HTTP/1.1\r\n\r\n"):
+        heads.remember(data, "found")
+        assert heads.find(data) is None
+
+
+def test_fronts_write_the_length_in_small_letters() -> None:
+    heads: Heads[str] = Heads()
+    heads.remember(post(name=b"content-length"), "found")
+    assert heads.find(post(b"other", name=b"content-length")) == ("found", b"other")
+
+
+def test_only_the_newest_heads_are_kept() -> None:
+    heads: Heads[int] = Heads()
+    for number in range(MOST_HEADS + 1):
+        heads.remember(post(token=b"%d" % number), number)
+    assert heads.find(post(token=b"0")) is None
+    assert heads.find(post(token=b"1")) == (1, b"hi")
+    assert heads.find(post(token=b"%d" % MOST_HEADS)) == (MOST_HEADS, b"hi")
