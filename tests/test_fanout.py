@@ -29,7 +29,7 @@ class Crowd:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
 
     def tell(self, number: int) -> None:
-        self.fan_out.tell(CHANNEL, lambda stream: stream.told.append(number))  # type: ignore[attr-defined]
+        self.fan_out.tell(CHANNEL, lambda stream: stream.told.append(number))
 
     async def finish(self) -> None:
         await asyncio.gather(*self.tasks)

@@ -19,7 +19,7 @@ from ssechat.endpoints.conversations import Conversations as ConversationsEndpoi
 from ssechat.endpoints.events import Events
 from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.health import Health
-from ssechat.endpoints.http import HANDLERS
+from ssechat.endpoints.http import HANDLERS, failed
 from ssechat.endpoints.messages import Messages
 from ssechat.endpoints.metrics import Metrics as MetricsEndpoint
 from ssechat.endpoints.web import Web
@@ -94,7 +94,7 @@ def create_app(settings: Settings) -> Starlette:
     # Pages of other origins need the headers that the CORS layer adds.
     unless = frozenset({b"origin"} if settings.allowed_origins else ())
     direct = {**messages.direct(), **events.direct()}
-    app.state.direct = Direct({key: access.direct(*key, answer) for key, answer in direct.items()}, unless)
+    app.state.direct = Direct({key: access.direct(*key, endpoint, failed) for key, endpoint in direct.items()}, unless)
     return app
 
 

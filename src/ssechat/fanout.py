@@ -17,7 +17,8 @@ SLICE = 100
 QUEUE = 1000
 """Events of a user that wait for the one before them. Of more the oldest are dropped: streams find the hole."""
 
-Tell = Callable[[Stream], None]
+Telling = tuple[Callable[..., None], tuple[Any, ...]]
+"""What is called with each stream, and what it is given besides."""
 
 
 class FanOut:
@@ -28,32 +29,32 @@ class FanOut:
     ) -> None:
         self._streams_of = streams_of
         self._run = run
-        self._queues: dict[bytes, deque[Tell]] = {}
+        self._queues: dict[bytes, deque[Telling]] = {}
 
-    def tell(self, channel: bytes, tell: Tell) -> None:
-        """Calls `tell` with each of the channel's streams, after all that they were to be told before."""
+    def tell(self, channel: bytes, tell: Callable[..., None], *what: Any) -> None:
+        """Calls `tell(stream, *what)` for each of the channel's streams, after all that they were to be told before."""
         queue = self._queues.get(channel)
         if queue is not None:
-            queue.append(tell)
+            queue.append((tell, what))
             return
         streams = self._streams_of(channel)
         if len(streams) <= SLICE:
             for stream in tuple(streams):
-                tell(stream)
+                tell(stream, *what)
             return
-        self._queues[channel] = deque([tell], QUEUE)
+        self._queues[channel] = deque([(tell, what)], QUEUE)
         self._run(self._work_off(channel))
 
     async def _work_off(self, channel: bytes) -> None:
         queue = self._queues[channel]
         try:
             while queue:
-                tell = queue.popleft()
+                tell, what = queue.popleft()
                 # Who comes after this was taken reads the event from the inbox.
                 streams = tuple(self._streams_of(channel))
                 for at in range(0, len(streams), SLICE):
                     for stream in streams[at : at + SLICE]:
-                        tell(stream)
+                        tell(stream, *what)
                     await asyncio.sleep(0)
         finally:
             del self._queues[channel]

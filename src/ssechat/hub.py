@@ -154,11 +154,11 @@ class Hub:
             if data:
                 chunk = frames.durable(entry, kind, data)
                 written = metrics.events_live
-                self._fan_out.tell(channel, lambda stream: stream.offer(n, entry, before, chunk))
+                self._fan_out.tell(channel, Stream.offer, n, entry, before, chunk)
                 if metrics.events_live > written and metrics.wake_ups % metrics.stride == 0:
                     metrics.wrote_live(data, metrics.events_live - written, time.time())
             else:  # a wake-up for an event too large to be carried
-                self._fan_out.tell(channel, lambda stream: stream.note(n))
+                self._fan_out.tell(channel, Stream.note, n)
         elif channel == keys.CONTROL.encode():
             word, _, session = payload.decode().partition(" ")
             if word == "signed_out":

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -66,14 +66,19 @@ class Access:
         route = UNMATCHED if found is None else found.path  # as the code has it, never as the request had it
         self._note(request_id, method, route, status, began, bug)
 
-    def direct(self, method: bytes, route: bytes, endpoint: Endpoint) -> Endpoint:
-        """The same around an endpoint that answers without ASGI."""
+    def direct(
+        self, method: bytes, route: bytes, endpoint: Endpoint, failed: Callable[[Scope, Exception], Answer]
+    ) -> Endpoint:
+        """The same around an endpoint that answers without ASGI; `failed` makes an answer of an error."""
         named = method.decode(), route.decode()
 
         async def identified(scope: Scope, body: bytes) -> Answer:
             began = time.perf_counter()
             request_id = self._identify(scope)
-            answer = await endpoint(scope, body)
+            try:
+                answer = await endpoint(scope, body)
+            except Exception as error:
+                answer = failed(scope, error)
             self._note(request_id, *named, answer.status, began, None)
             answer.headers += b"%b: %b\r\n" % (HEADER, request_id.encode())
             return answer

@@ -11,7 +11,7 @@ from ssechat import frames
 from ssechat.auth import TICKET_SECONDS, Auth
 from ssechat.direct import Answer, Endpoint
 from ssechat.endpoints.gate import Gate
-from ssechat.endpoints.http import JSON, answered
+from ssechat.endpoints.http import JSON
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.hub import Hub
 from ssechat.models import Nothing
@@ -48,9 +48,6 @@ class Events:
 
     async def answer(self, scope: Scope, _: bytes) -> Answer:
         """`GET`, without ASGI."""
-        return await answered(scope, self._begin(scope))
-
-    async def _begin(self, scope: Scope) -> Answer:
         response = await self._admit(Request(scope))
         if response is None:
             return Answer(200, self._goodbye(), HEADER_LINES)

@@ -36,7 +36,8 @@ class Gate:
         """
         scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and token:
-            return await self._auth.identify(token.strip(), remember=remember)
+            token = token.strip()
+            return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
         cookie = cookie_parser(header(scope, b"cookie") or "").get(COOKIE)
         if cookie:
             return await self._auth.identify(cookie, remember=remember)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -90,14 +90,12 @@ def refusal(scope: Scope, error: RequestError | RedisUnavailable) -> Response:
     return problem(scope, 503, "unavailable", detail, retry_after=1)
 
 
-async def answered(scope: Scope, answering: Awaitable[Answer]) -> Answer:
-    """What is answered without ASGI: errors are answers, too."""
-    try:
-        return await answering
-    except (RequestError, RedisUnavailable) as error:
+def failed(scope: Scope, error: Exception) -> Answer:
+    """The answer to what failed without ASGI."""
+    if isinstance(error, RequestError | RedisUnavailable):
         response = refusal(scope, error)
-    except Exception:
-        logger.exception("request %s failed", scope.get(REQUEST_ID))
+    else:
+        logger.error("request %s failed", scope.get(REQUEST_ID), exc_info=error)
         response = apology(scope)
     headers = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
     return Answer(response.status_code, bytes(response.body), header_lines(headers))

@@ -10,7 +10,7 @@ from starlette.types import Scope
 from ssechat.chat import Chat
 from ssechat.direct import Answer, Endpoint
 from ssechat.endpoints.gate import Gate
-from ssechat.endpoints.http import JSON, answered, parse
+from ssechat.endpoints.http import JSON, parse
 from ssechat.errors import BadRequest
 from ssechat.headers import header
 from ssechat.models import NewMessage
@@ -28,17 +28,13 @@ class Messages:
 
     def direct(self) -> dict[tuple[bytes, bytes], Endpoint]:
         """What can be answered without ASGI."""
-        return {(b"POST", b"/v1/messages"): self.answer}
+        return {(b"POST", b"/v1/messages"): self.send}
 
     async def post(self, request: Request) -> Response:
         """`POST`, as a route."""
         await self._gate.identify(request.scope)  # so that a stranger's body is not read
         answer = await self.send(request.scope, await self._gate.body(request))
         return JSON(answer.body, answer.status)
-
-    async def answer(self, scope: Scope, body: bytes) -> Answer:
-        """`POST`, without ASGI."""
-        return await answered(scope, self.send(scope, body))
 
     async def send(self, scope: Scope, body: bytes) -> Answer:
         """201 with the message, or 200 with the one that this client_msg_id has become before."""

@@ -5,8 +5,7 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from importlib import resources
-from itertools import chain
-from typing import NamedTuple
+from typing import TypeAlias
 
 from ssechat.errors import RedisUnavailable
 from ssechat.redis.link import Argument, Redis, RedisRefused, Reply
@@ -23,10 +22,8 @@ class ScriptError(RedisRefused):
     """The script refused this one item; its neighbours are unharmed."""
 
 
-class _Item(NamedTuple):
-    keys: Sequence[str]
-    arguments: Sequence[Argument]
-    future: "asyncio.Future[Reply]"
+_Item: TypeAlias = "tuple[Sequence[str], Sequence[Argument], asyncio.Future[Reply]]"
+"""Keys, arguments, and what gets the answer."""
 
 
 def load_script(*names: str) -> str:
@@ -60,7 +57,7 @@ class ScriptBatch:
             return future
         if not self._waiting and not self._busy:
             loop.call_soon(self._next_call)
-        self._waiting.append(_Item(keys, arguments, future))
+        self._waiting.append((keys, arguments, future))
         return future
 
     def _next_call(self) -> None:
@@ -73,9 +70,10 @@ class ScriptBatch:
         self._call("EVALSHA", self._digest, items)
 
     def _call(self, verb: str, script: str, items: list[_Item]) -> None:
-        keys = list(chain.from_iterable(item.keys for item in items))
-        arguments = chain.from_iterable(item.arguments for item in items)
+        keys = [key for item in items for key in item[0]]
+        arguments = [argument for item in items for argument in item[1]]
         call = self._redis.send(verb, script, len(keys), *keys, *arguments)
+        self._redis.flush()  # at once: Redis works on it while the answers to the last call are passed on
         call.add_done_callback(lambda done: self._answered(verb, items, done))
 
     def _answered(self, verb: str, items: list[_Item], call: "asyncio.Future[Reply]") -> None:
@@ -85,20 +83,21 @@ class ScriptBatch:
             self._call("EVAL", self._source, items)
             return
         self._busy = False
-        if error is not None:
-            if not isinstance(error, RedisRefused):
-                # Redis is away: those who wait behind are told now, not a time-out later each.
-                items += self._waiting
-                self._waiting.clear()
-            for item in items:
-                if not item.future.done():
-                    item.future.set_exception(error)
-        else:
-            for item, reply in zip(items, call.result(), strict=True):
-                if item.future.done():
+        if error is None:
+            self._next_call()
+            for (_, _, future), reply in zip(items, call.result(), strict=True):
+                if future.done():
                     continue
                 if isinstance(reply, Exception):
-                    item.future.set_exception(ScriptError(str(reply)))
+                    future.set_exception(ScriptError(str(reply)))
                 else:
-                    item.future.set_result(reply)
+                    future.set_result(reply)
+            return
+        if not isinstance(error, RedisRefused):
+            # Redis is away: those who wait behind are told now, not a time-out later each.
+            items += self._waiting
+            self._waiting.clear()
+        for _, _, future in items:
+            if not future.done():
+                future.set_exception(error)
         self._next_call()

@@ -78,12 +78,13 @@ class Link(asyncio.Protocol, ABC):
     def write(self, *command: Argument) -> None:
         """Queues a command; what is queued in one turn of the loop leaves together."""
         if not self._outgoing:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._outgoing.append(hiredis.pack_command(cast(Any, command)))
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Sends what is queued."""
         outgoing, self._outgoing = self._outgoing, []
-        if self._transport is not None:
+        if self._transport is not None and outgoing:
             self._transport.write(b"".join(outgoing))
 
     def abort(self) -> None:
@@ -244,6 +245,11 @@ class Redis:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         future.set_exception(RedisUnavailable("not connected to Redis"))
         return future
+
+    def flush(self) -> None:
+        """Sends the commands of this turn of the loop now, not at its end."""
+        if self._link is not None:
+            self._link.flush()
 
     async def call(self, *command: Argument) -> Reply:
         """Sends a command and waits for its reply.
