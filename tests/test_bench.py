@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from math import inf
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -59,7 +60,7 @@ def test_sends_reports_rates_latencies_and_cpu_that_agree_with_each_other(checki
     document = json.loads(result.read_text())
     assert document["machine"]["cores"] >= 1
     runs = document["sends"]["runs"]
-    others = [] if "nchan: not installed" in done.stdout else ["nchan"]
+    others = [] if "nchan: not installed" in done.stdout else ["nchan inboxes", "nchan"]
     assert [one["server"] for one in runs] == ["ssechat", *others]
     for figures in runs:
         assert 0 < figures["acknowledged"] <= figures["all_acknowledged"]
@@ -150,6 +151,9 @@ def test_churn_reports_memory_and_pauses(tmp_path: Path) -> None:
         assert figures[name]["asked"] > 0
         assert figures[name]["latency"]["p99"] <= figures[name]["longest"]
     assert figures["connects_a_second"] > 0
+    assert figures["churn_collections"]["count"] > 0
+    assert 0 < figures["churn_collections"]["longest_below"] < inf
+    assert "collections of garbage" in done.stdout
 
 
 def test_it_says_so_when_descriptors_do_not_suffice() -> None:

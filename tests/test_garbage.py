@@ -1,4 +1,5 @@
 import gc
+import time
 import weakref
 from collections.abc import Iterator
 
@@ -16,14 +17,15 @@ class Node:
 
 @pytest.fixture(autouse=True)
 def _leave_the_collector_as_it_was() -> Iterator[None]:
-    thresholds = gc.get_threshold()
+    thresholds, callbacks = gc.get_threshold(), list(gc.callbacks)
     yield
+    gc.callbacks[:] = callbacks
     gc.set_threshold(*thresholds)
     gc.unfreeze()
 
 
 def test_what_has_lived_through_a_settling_is_not_visited_any_more() -> None:
-    garbage.begin()
+    garbage.begin(lambda seconds: None)
     kept = [Node() for _ in range(1000)]
     garbage.settle()
     frozen = gc.get_freeze_count()
@@ -32,7 +34,7 @@ def test_what_has_lived_through_a_settling_is_not_visited_any_more() -> None:
 
 
 def test_a_circle_that_came_and_went_since_the_last_settling_is_collected() -> None:
-    garbage.begin()
+    garbage.begin(lambda seconds: None)
     one, other = Node(), Node()
     one.other, other.other = other, one
     gone = weakref.ref(one)
@@ -43,6 +45,16 @@ def test_a_circle_that_came_and_went_since_the_last_settling_is_collected() -> N
 
 
 def test_no_full_collection_comes_by_itself() -> None:
-    garbage.begin()
+    garbage.begin(lambda seconds: None)
     assert gc.get_threshold()[2] >= 10**9
     assert gc.get_threshold()[0] > 0
+
+
+def test_each_collection_is_told_with_the_time_it_took() -> None:
+    pauses: list[float] = []
+    garbage.begin(pauses.append)
+    before = len(pauses)
+    began = time.perf_counter()
+    garbage.settle()
+    assert len(pauses) == before + 1
+    assert 0 < pauses[-1] <= time.perf_counter() - began

@@ -91,6 +91,7 @@ def create_app(settings: Settings) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would name whatever host the request named
     access = Access(app.build_middleware_stack(), metrics, log_all=settings.access_log == "on")
     app.middleware_stack = access
+    app.state.paused = metrics.gc_pauses.observe
     # Pages of other origins need the headers that the CORS layer adds.
     unless = frozenset({b"origin"} if settings.allowed_origins else ())
     direct = {**messages.direct(), **events.direct()}

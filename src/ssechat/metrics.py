@@ -17,6 +17,9 @@ Snapshot = dict[str, Any]
 SECONDS = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the buckets of a latency, in seconds."""
 
+PAUSES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+"""Upper bounds of the buckets of a pause of the loop, in seconds."""
+
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Upper bounds of the buckets of a batch's size."""
 
@@ -65,6 +68,7 @@ class Metrics:
         "conversation_resets",
         "events_from_log",
         "events_live",
+        "gc_pauses",
         "holes",
         "latency_from_log",
         "latency_live",
@@ -114,6 +118,8 @@ class Metrics:
         """Seconds from sending a command until its reply came, to the millisecond of the loop's clock."""
         self.batch_items = Histogram(ITEMS)
         """Items in one call of a script."""
+        self.gc_pauses = Histogram(PAUSES)
+        """Seconds for which a collection of garbage stopped the loop."""
         self.redis_connected = _zeros(COMMANDS, SUBSCRIPTIONS)
         """1 for each connection to Redis that is up."""
         self.redis_lost = _zeros(COMMANDS, SUBSCRIPTIONS)
@@ -183,6 +189,7 @@ class Metrics:
             "pubsub_lag": _values(self.pubsub_lag),
             "redis_seconds": _values(self.redis_seconds),
             "batch_items": _values(self.batch_items),
+            "gc_pauses": _values(self.gc_pauses),
             "redis_lost": dict(self.redis_lost),
             "requests": {" ".join(map(str, key)): count for key, count in self.requests.items()},
         }

@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 
 from . import processes, streams
 from .arrivals import Checking, StreamPlan
+from .collected import Collections
 from .dialects import Dialect
 from .generator import Crew, Gauges
 from .probes import Pauses, ProbePlan, Prober
@@ -60,6 +61,9 @@ class ChurnFigures:
     """How long `/healthz/live` took with the held streams only."""
     churn_pauses: Pauses
     """The same while streams came and went."""
+    held_collections: Collections
+    """Of garbage, with the held streams only."""
+    churn_collections: Collections
     held_shares: Shares
     cpu: float
     """CPU seconds of workers and Redis for the connects."""
@@ -120,12 +124,13 @@ def measure_churn(options: ChurnOptions, progress: Progress) -> ChurnFigures:
             clients = [*holders.pids, *churner.pids, *prober.pids]
             parts = {"workers": server.workers, "redis": server.redis, "generator": clients}
             everybody = [pid for pids in parts.values() for pid in pids]
-            first = sample(everybody)
+            first, collected = sample(everybody), Collections.read(server.address)
             prober.tell("start")
             progress.wait(options.watch, lambda left: f"churn: watching the loops, {left:.0f} s to go")
             prober.tell("stop")
             held_pauses: Pauses = prober.gather(OPEN_SECONDS)[0]
             held_shares = shares(first, sample(everybody), parts)
+            held_collections = Collections.read(server.address).since(collected)
 
             def churn(connects: int) -> float:
                 churner.tell("churn", options.held, options.users, connects)
@@ -142,6 +147,7 @@ def measure_churn(options: ChurnOptions, progress: Progress) -> ChurnFigures:
             churn(max(1, options.connects // 20))
             before, redis_before = settled(), processes.memory(server.redis)
             served = [*server.workers, *server.redis]
+            collected = Collections.read(server.address)
             cpu_before = processes.cpu_seconds(served)
             prober.tell("start")
             took = churn(options.connects // 2)
@@ -150,6 +156,7 @@ def measure_churn(options: ChurnOptions, progress: Progress) -> ChurnFigures:
             prober.tell("stop")
             churn_pauses: Pauses = prober.gather(OPEN_SECONDS)[0]
             cpu = processes.cpu_seconds(served) - cpu_before
+            churn_collections = Collections.read(server.address).since(collected)
             after, redis_after = settled(), processes.memory(server.redis)
         complaints = server.complaints
     return ChurnFigures(
@@ -163,6 +170,8 @@ def measure_churn(options: ChurnOptions, progress: Progress) -> ChurnFigures:
         redis_growth=redis_after - redis_before,
         held_pauses=held_pauses,
         churn_pauses=churn_pauses,
+        held_collections=held_collections,
+        churn_collections=churn_collections,
         held_shares=held_shares,
         cpu=cpu,
         complaints=complaints,
@@ -186,11 +195,17 @@ def churn_report(figures: ChurnFigures) -> str:
         ("Redis's growth, KB", f"{figures.redis_growth.pss / KIB:,.0f}"),
         (f"/healthz/live with {figures.held:,} held, ms: p50 · p95 · p99", shown_latency(held.latency)),
         ("    longest", f"{held.longest:.1f} of {held.asked:,}"),
+        _collections_row(figures.held_collections),
         ("    other programs' share of the machine then", f"{figures.held_shares.others:.0%}"),
         ("/healthz/live while streams come and go, ms", shown_latency(churned.latency)),
         ("    longest", f"{churned.longest:.1f} of {churned.asked:,}"),
+        _collections_row(figures.churn_collections),
     ]
     lines = [table(rows)]
     if figures.complaints:
         lines.append(shown_complaints("ssechat", figures.complaints))
     return "\n".join(lines)
+
+
+def _collections_row(collections: Collections) -> tuple[str, str]:
+    return "    collections of garbage: all below, ms", f"{collections.longest_below:g} of {collections.count:,}"

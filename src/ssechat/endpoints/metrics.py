@@ -23,7 +23,7 @@ from starlette.routing import Route
 from ssechat import __version__
 from ssechat.endpoints.http import NO_STORE
 from ssechat.errors import TooMany
-from ssechat.metrics import ITEMS, SECONDS, Snapshot
+from ssechat.metrics import ITEMS, PAUSES, SECONDS, Snapshot
 from ssechat.snapshots import Snapshots
 
 COUNTERS = (
@@ -148,6 +148,7 @@ class Exposition(Collector):
             ("pubsub_lag", "ssechat_pubsub_lag_seconds", "Round trip of a ping behind all that is published.", SECONDS),
             ("redis_seconds", "ssechat_redis_command_seconds", "From a command to Redis to its reply.", SECONDS),
             ("batch_items", "ssechat_redis_batch_items", "Items that shared one call of a script.", ITEMS),
+            ("gc_pauses", "ssechat_gc_pause_seconds", "For how long a collection of garbage stopped a loop.", PAUSES),
         ):
             histogram = HistogramMetricFamily(name, text, labels=[])
             histogram.add_metric([], *_buckets(bounds, self.counts[key]))

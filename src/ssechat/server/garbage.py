@@ -7,6 +7,9 @@ end (see protocol.py). `python -m tests.bench churn` prints the growth and the l
 """
 
 import gc
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 YOUNG = 5000
 """Objects that come to be, and stay, before the youngest generation is collected."""
@@ -14,8 +17,21 @@ YOUNG = 5000
 NEVER = 1_000_000_000
 
 
-def begin() -> None:
-    """Takes the collector over, when all modules are loaded and the app has been made."""
+def begin(paused: Callable[[float], None]) -> None:
+    """Takes the collector over, when all modules are loaded and the app has been made.
+
+    `paused` is called after each collection with the seconds that it took.
+    """
+    began = 0.0
+
+    def watch(phase: str, info: Mapping[str, Any]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            paused(time.perf_counter() - began)
+
+    gc.callbacks.append(watch)
     gc.set_threshold(YOUNG, 20, NEVER)
     settle()
 

@@ -34,15 +34,17 @@ TICKS_PER_SETTLING = 10
 class WorkerServer(uvicorn.Server):
     """uvicorn's server, which says when it is up."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], paused: Callable[[float], None]) -> None:
+        """`paused` is told for how long each collection of garbage stopped the loop, in seconds."""
         super().__init__(config)
         self._ready = ready
+        self._paused = paused
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the app and listen, then tell the supervisor."""
         await super().startup(sockets)
         if self.started:
-            garbage.begin()
+            garbage.begin(self._paused)
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
@@ -59,8 +61,9 @@ def serve(settings: Settings, listening: socket.socket, tell: Callable[[bytes], 
         ChatError: the app cannot start with these settings.
     """
     create_app: Callable[[Settings], Any] = import_from_string(app)
+    application = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        application,
         http=http,
         loop="uvloop",
         ws="none",
@@ -75,7 +78,9 @@ def serve(settings: Settings, listening: socket.socket, tell: Callable[[bytes], 
         # uvicorn calls listen() again, and would shorten the queue.
         backlog=BACKLOG,
     )
-    server = WorkerServer(config, ready=lambda: tell(READY))
+    state = getattr(application, "state", None)  # any ASGI app can be served; ours counts the pauses
+    paused: Callable[[float], None] = getattr(state, "paused", lambda seconds: None)
+    server = WorkerServer(config, ready=lambda: tell(READY), paused=paused)
     threading.Thread(target=_follow_parent, args=(server, settings.drain_seconds), daemon=True).start()
     server.run(sockets=[listening])
 

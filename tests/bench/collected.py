@@ -1,0 +1,37 @@
+"""How long collections of garbage stopped the server's loops: as the workers measure it, in `/metrics`."""
+
+import re
+from dataclasses import dataclass
+from math import inf
+from urllib.request import urlopen
+
+BUCKET = re.compile(r'^ssechat_gc_pause_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
+
+SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Collections:
+    """Collections of garbage, by the upper bound of their length in seconds: each with those that were shorter."""
+
+    below: dict[float, float]
+
+    @classmethod
+    def read(cls, address: tuple[str, int]) -> "Collections":
+        """Those that there have been until now, in all workers."""
+        with urlopen(f"http://{address[0]}:{address[1]}/metrics", timeout=SECONDS) as answer:
+            return cls({float(bound): float(count) for bound, count in BUCKET.findall(answer.read().decode())})
+
+    def since(self, earlier: "Collections") -> "Collections":
+        """Those that came after `earlier` was read."""
+        return Collections({bound: count - earlier.below[bound] for bound, count in self.below.items()})
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return int(self.below[inf])
+
+    @property
+    def longest_below(self) -> float:
+        """Milliseconds that none of them took: the lowest bound above the longest."""
+        return min(bound for bound, count in self.below.items() if count == self.below[inf]) * 1000
