@@ -113,3 +113,16 @@ def check_descriptors(what: str, needed: int, remedy: str) -> None:
             f"{what} needs about {needed:,} file descriptors in one process, and the limit here is {limit:,}: "
             f"{remedy}, ask for fewer streams, or raise the limit (ulimit -Hn, as root)."
         )
+
+
+def listen_queue() -> int:
+    """Connections that may wait for a server to accept them, whatever it asks for (listen(2))."""
+    return int(Path("/proc/sys/net/core/somaxconn").read_text("ascii"))
+
+
+def listen_overflows() -> int:
+    """How often a connection found that queue full, of all servers here, since the machine began."""
+    names, values = (
+        line.split() for line in Path("/proc/net/netstat").read_text("ascii").splitlines() if line.startswith("TcpExt:")
+    )
+    return int(values[names.index("ListenOverflows")])

@@ -12,7 +12,7 @@ from .deliveries import Verdict, compare, percentile
 from .errors import BenchError
 from .generator import Crew
 from .load import ANSWER_SECONDS, COLLECT_SECONDS, wait_until_quiet
-from .processes import cpu_seconds, machine_seconds
+from .processes import cpu_seconds, listen_overflows, listen_queue, machine_seconds
 from .progress import Progress
 from .reconnecting import LEVEL, ReconnectingHolder, Storm
 from .saturation import usable_cores
@@ -54,6 +54,10 @@ class StormFigures:
     """How many streams had come level in each second."""
     attempts: int
     refused: int
+    queue: int
+    """Connections that the kernel lets wait for a worker (net.core.somaxconn)."""
+    overflows: int
+    """How often one more was turned away, to try again a second later, or two, four …"""
     sent_away: int
     given_up: int
     resets: int
@@ -107,6 +111,7 @@ def measure_storm(options: StormOptions, progress: Progress) -> StormFigures:
             readers.tell("brace")
             readers.gather(ANSWER_SECONDS)
             lasting = [server.supervisor], server.redis, readers.pids
+            overflows = listen_overflows()
             before, machine_before = [cpu_seconds(pids) for pids in lasting], machine_seconds()
             killed = time.monotonic_ns()
             for pid in server.workers:
@@ -118,6 +123,7 @@ def measure_storm(options: StormOptions, progress: Progress) -> StormFigures:
             used[0] += cpu_seconds(server.workers)
             used[2] += cpu_seconds(sending.pids)
             machine, took = machine_seconds() - machine_before, (time.monotonic_ns() - killed) / 1e9
+            overflows = listen_overflows() - overflows
             sent += _sent(sending, readers, progress)
             readers.tell("storm")
             storms: list[Storm] = readers.gather(COLLECT_SECONDS)
@@ -137,6 +143,8 @@ def measure_storm(options: StormOptions, progress: Progress) -> StormFigures:
         level=[level[second] for second in range(int(times[-1]) + 1)],
         attempts=sum(storm.attempts for storm in storms),
         refused=sum(storm.refused for storm in storms),
+        queue=listen_queue(),
+        overflows=overflows,
         sent_away=sum(storm.sent_away for storm in storms),
         given_up=sum(storm.given_up for storm in storms),
         resets=sum(storm.resets for storm in storms),
@@ -186,6 +194,7 @@ def storm_report(figures: StormFigures) -> str:
         ("    the last", f"{figures.last:.2f}"),
         ("connection attempts", f"{figures.attempts:,}"),
         ("    refused or cut", f"{figures.refused:,}"),
+        (f"    turned away, {figures.queue:,} waiting for each worker", f"{figures.overflows:,}"),
         ("    told to come later", f"{figures.sent_away:,}"),
         ("    refused for good", f"{figures.given_up:,}"),
         ("cursors not taken", f"{figures.resets:,}"),

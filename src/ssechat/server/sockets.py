@@ -9,7 +9,9 @@ from typing import Any
 
 from ssechat.errors import SettingsError
 
-BACKLOG = 4096
+BACKLOG = 65_535
+"""Connections that may wait for a worker, if the kernel allows as many (net.core.somaxconn, often 4,096): after a
+restart all readers come back at once, and who finds the queue full tries again later and later."""
 
 
 class ListeningSockets:
