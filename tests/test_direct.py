@@ -266,3 +266,29 @@ async def test_a_connection_is_closed_when_it_has_been_silent_for_long_and_not_b
     await connection.request_tasks()
     await asyncio.sleep(0.12)
     assert connection.transport.closed
+
+
+async def test_what_stands_behind_a_request_for_a_stream_in_one_packet_is_not_answered_into_it() -> None:
+    connection = Connection()
+    opener = Opener()
+    connection.app.state.direct = Direct(
+        {(b"GET", b"/events"): opener, (b"POST", b"/direct"): connection.postbox}, frozenset()
+    )
+    connection.protocol.connection_made(connection.transport)
+    plain = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = await connection.request(GET + post(b"a") + plain)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert connection.transport.buffer == answer
+    assert answer.count(b"HTTP/1.1") == 1
+    assert connection.transport.protocol is opener.sink
+    assert connection.postbox.bodies == []
+
+
+async def test_any_number_of_requests_in_one_packet_is_answered() -> None:
+    connection = Connection()
+    connection.protocol.data_received(post(b"x") * 1000)
+    while connection.transport.buffer.count(b"201 Created") < 1000:
+        await asyncio.sleep(0)
+    assert len(connection.postbox.bodies) == 1000
+    assert connection.transport.reading

@@ -65,11 +65,6 @@ class DirectRequest:
         self.response_complete = False
         self.disconnected = False
 
-    @property
-    def may_recur(self) -> bool:
-        """Whether another request with this head may come: on this connection, or on one like it."""
-        return self.keep_alive and not self.more_body
-
 
 class ChatProtocol(HttpToolsProtocol):
     """uvicorn's protocol on httptools that offers the hand-over in the scope, and answers directly."""
@@ -87,6 +82,7 @@ class ChatProtocol(HttpToolsProtocol):
         self._in_head = True
         self._between = True
         self._stopping = False
+        self._complete: DirectRequest | None = None
         self._answered_at = 0.0
         self._linger_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.close)
@@ -100,14 +96,16 @@ class ChatProtocol(HttpToolsProtocol):
             if found is not None:
                 self._take_known(*found)
                 return
-        before = self.cycle
         if self._in_head:
             # Counted here, for the parser tells of a header only when it is complete.
             self._head_bytes += len(data)
         super().data_received(data)
-        request: Any = self.cycle
-        if direct is not None and request is not before and type(request) is DirectRequest and request.may_recur:
-            direct.heads.remember(data, Head(request.endpoint, request.scope))
+        if self._complete is not None:
+            # Not from within the parser: the answer may be a stream, which takes all of this away from under it.
+            request, self._complete = self._complete, None
+            if direct is not None and request.keep_alive:
+                direct.heads.remember(data, Head(request.endpoint, request.scope))
+            self._answer(request)
         if self._in_head and self._head_bytes > HEAD_LIMIT and not self.transport.is_closing():
             self.send_400_response("The request's line and headers are too large.")
 
@@ -132,7 +130,7 @@ class ChatProtocol(HttpToolsProtocol):
         self._between = True
         request: Any = self.cycle
         if type(request) is DirectRequest and request.its_turn:
-            self._answer(request)
+            self._complete = request
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -229,12 +227,15 @@ class ChatProtocol(HttpToolsProtocol):
             return
         cycle.its_turn = True
         if not cycle.more_body:
-            self._answer(cycle)
+            self._answer(cycle, at_once=False)
 
-    def _answer(self, request: DirectRequest) -> None:
+    def _answer(self, request: DirectRequest, *, at_once: bool = True) -> None:
         answering: Any = Eager(self._write_answer(request), self.tasks.discard)
         self.tasks.add(answering)  # uvicorn waits for these when it stops, and cancels what takes too long
-        answering.start()
+        if at_once:
+            answering.start()
+        else:  # in a turn of its own: of thousands in one packet each would begin within the one before
+            self.loop.call_soon(answering.start)
 
     async def _write_answer(self, request: DirectRequest) -> None:
         answer = await request.endpoint(request.scope, request.body)
