@@ -13,8 +13,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import is_ssl
 
-from ssechat.direct import Direct, Endpoint, Head, header_lines
+from ssechat.direct import Direct, Head, header_lines
 from ssechat.response import HANDOVER, Handover
+from ssechat.server.direct_request import DirectRequest
 from ssechat.server.eager import Eager
 from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
 from ssechat.stream import Stream
@@ -27,43 +28,6 @@ HEAD_SECONDS = 30.0
 
 LINGER_SECONDS = 0.5
 """Time that a connection without a request stays open when the server stops: one may be on its way already."""
-
-
-class _NobodyWaits:
-    """Stands where uvicorn has an event for whoever waits for a request's body."""
-
-    def set(self) -> None:
-        pass
-
-
-class DirectRequest:
-    """A request that is answered without ASGI: what uvicorn's protocol looks at in a cycle, and no more."""
-
-    __slots__ = (
-        "body",
-        "disconnected",
-        "endpoint",
-        "its_turn",
-        "keep_alive",
-        "more_body",
-        "response_complete",
-        "scope",
-    )
-    message_event = _NobodyWaits()
-    chunked_encoding = True
-
-    def __init__(
-        self, endpoint: Endpoint, scope: Any, keep_alive: bool, its_turn: bool, whole_body: bytes | None = None
-    ) -> None:
-        self.endpoint = endpoint
-        self.scope = scope
-        self.keep_alive = keep_alive
-        self.its_turn = its_turn
-        """Whether all requests before it on this connection have been answered."""
-        self.body = b"" if whole_body is None else whole_body
-        self.more_body = whole_body is None
-        self.response_complete = False
-        self.disconnected = False
 
 
 class ChatProtocol(HttpToolsProtocol):

@@ -1,0 +1,42 @@
+"""A request that is answered without ASGI, as uvicorn's protocol sees it."""
+
+from typing import Any
+
+from ssechat.direct import Endpoint
+
+
+class _NobodyWaits:
+    """Stands where uvicorn has an event for whoever waits for a request's body."""
+
+    def set(self) -> None:
+        pass
+
+
+class DirectRequest:
+    """A request that is answered without ASGI: what uvicorn's protocol looks at in a cycle, and no more."""
+
+    __slots__ = (
+        "body",
+        "disconnected",
+        "endpoint",
+        "its_turn",
+        "keep_alive",
+        "more_body",
+        "response_complete",
+        "scope",
+    )
+    message_event = _NobodyWaits()
+    chunked_encoding = True
+
+    def __init__(
+        self, endpoint: Endpoint, scope: Any, keep_alive: bool, its_turn: bool, whole_body: bytes | None = None
+    ) -> None:
+        self.endpoint = endpoint
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self.its_turn = its_turn
+        """Whether all requests before it on this connection have been answered."""
+        self.body = b"" if whole_body is None else whole_body
+        self.more_body = whole_body is None
+        self.response_complete = False
+        self.disconnected = False
