@@ -281,6 +281,7 @@ async def test_what_stands_behind_a_request_for_a_stream_in_one_packet_is_not_an
         await asyncio.sleep(0)
     assert connection.transport.buffer == answer
     assert answer.count(b"HTTP/1.1") == 1
+    assert type(opener.sink) is StreamProtocol  # the chunked one, as the head has said
     assert connection.transport.protocol is opener.sink
     assert connection.postbox.bodies == []
 
@@ -292,3 +293,37 @@ async def test_any_number_of_requests_in_one_packet_is_answered() -> None:
         await asyncio.sleep(0)
     assert len(connection.postbox.bodies) == 1000
     assert connection.transport.reading
+
+
+async def test_heads_of_requests_that_were_refused_are_not_kept() -> None:
+    connection = Connection()
+    statuses = iter((401, 201, 201))
+
+    async def endpoint(scope: Any, body: bytes) -> Answer:
+        return Answer(next(statuses), b"")
+
+    direct = connection.app.state.direct = Direct({(b"POST", b"/direct"): endpoint}, frozenset())
+    connection.protocol.connection_made(connection.transport)
+    await connection.request(post(b"hi"))
+    assert direct.heads.find(post(b"hi")) is None
+    await connection.request(post(b"hi"))
+    assert direct.heads.find(post(b"hi")) is not None
+
+
+async def test_a_length_beyond_all_reason_is_answered() -> None:
+    connection = Connection()
+    data = post(b"hi").replace(b"Content-Length: 2", b"Content-Length: " + b"2".rjust(5000, b"0"))
+    assert (await connection.request(data)).startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize("leftover", [b"\r\n", b"POST /dir"])
+async def test_what_is_no_request_does_not_keep_a_connection_for_ever(
+    leftover: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.server.protocol.HEAD_SECONDS", 0.05)
+    connection = Connection()
+    connection.protocol.timeout_keep_alive = 0.05  # type: ignore[assignment]
+    await connection.request(post(b"hi"))
+    connection.protocol.data_received(leftover)
+    await asyncio.sleep(0.2)
+    assert connection.transport.closed

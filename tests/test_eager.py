@@ -82,6 +82,36 @@ async def test_it_can_be_cancelled_as_uvicorn_does_it() -> None:
     eager.cancel()  # too late, and harmless
 
 
+async def test_it_can_let_others_have_a_turn() -> None:
+    turns = []
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        turns.append("mine")
+
+    _, ended = begin(work())
+    assert turns == []
+    await asyncio.sleep(0)
+    assert turns == ["mine"]
+    assert len(ended) == 1
+
+
+async def test_a_cancellation_that_comes_between_two_waits_counts() -> None:
+    future = asyncio.get_running_loop().create_future()
+    went_on = []
+
+    async def work() -> None:
+        await future
+        went_on.append(True)
+
+    eager, ended = begin(work())
+    future.set_result(None)
+    eager.cancel()
+    await asyncio.sleep(0)
+    assert went_on == []
+    assert ended == [eager]
+
+
 async def test_a_bug_is_told_to_the_loop_and_ends_it() -> None:
     told: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssechat.heads import BIGGEST_REQUEST, MOST_HEADS, Heads
+from ssechat.heads import BIGGEST_HEAD, BIGGEST_REQUEST, MOST_BYTES, Heads
 
 
 def post(
@@ -31,6 +31,7 @@ def test_a_head_is_known_again_whatever_the_length_of_its_body() -> None:
         post(length=b" 2"),
         post(length=b"0x2"),
         post(length=b""),
+        post(length=b"2".rjust(5000, b"0")),
         post(length=b"2\r\nTransfer-Encoding: chunked"),
         post(length=b"2, 2"),
         post()[:-1],
@@ -50,7 +51,7 @@ def test_any_other_byte_and_it_is_left_to_the_parser(other: bytes) -> None:
 
 def test_what_is_not_one_whole_request_is_not_remembered() -> None:
     heads: Heads[str] = Heads()
-    for data in (post() + post(), post()[:-1], b"GET / HTTP/1.1\r\n\r\n"):
+    for data in (post() + post(), post()[:-1], b"GET / HTTP/1.1\r\n\r\n", post(token=b"t" * BIGGEST_HEAD)):
         heads.remember(data, "found")
         assert heads.find(data) is None
 
@@ -61,10 +62,20 @@ def test_fronts_write_the_length_in_small_letters() -> None:
     assert heads.find(post(b"other", name=b"content-length")) == ("found", b"other")
 
 
-def test_only_the_newest_heads_are_kept() -> None:
+def test_of_all_heads_together_so_many_bytes_are_kept_those_asked_for_lately() -> None:
     heads: Heads[int] = Heads()
-    for number in range(MOST_HEADS + 1):
-        heads.remember(post(token=b"%d" % number), number)
-    assert heads.find(post(token=b"0")) is None
-    assert heads.find(post(token=b"1")) == (1, b"hi")
-    assert heads.find(post(token=b"%d" % MOST_HEADS)) == (MOST_HEADS, b"hi")
+    heads.remember(post(), -1)
+    count = MOST_BYTES // 2000
+    for number in range(count):
+        heads.remember(post(token=b"%2000d" % number), number)
+        assert heads.find(post()) == (-1, b"hi")
+    assert heads.find(post(token=b"%2000d" % 0)) is None
+    assert heads.find(post(token=b"%2000d" % (count - 1))) == (count - 1, b"hi")
+
+
+def test_a_head_that_is_remembered_twice_counts_once() -> None:
+    heads: Heads[int] = Heads()
+    for _ in range(MOST_BYTES // 10):
+        heads.remember(post(), 1)
+    heads.remember(post(token=b"u"), 2)
+    assert heads.find(post()) == (1, b"hi")

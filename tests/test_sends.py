@@ -86,28 +86,62 @@ async def test_a_key_is_remembered_for_seven_days_and_whatever_the_skew_of_clock
     assert 14 * 24 * 3600 < ttl <= 21 * 24 * 3600
 
 
+def at_week(monkeypatch: pytest.MonkeyPatch, week: float) -> None:
+    monkeypatch.setattr("ssechat.sends.time.time", lambda: week * WEEK + 5)
+
+
 async def test_records_of_keys_are_looked_for_in_the_weeks_that_have_some(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
-    for week in (100, 101, 104, 105):
-        monkeypatch.setattr("ssechat.sends.time.time", lambda week=week: week * WEEK + 5)
+    noted = []
+    for week in (100, 101, 103, 104):
+        if week == 104:
+            await worker.redis.call("DEL", keys.sent(DM, 100))  # as Redis does in time
+        at_week(monkeypatch, week)
         await worker.append(draft(f"in {week}"))
-        seen.append(await worker.redis.call("HGET", keys.conversation(DM), "weeks"))
-    assert seen == [b"100", b"101 100", b"104", b"105 104"]
-    assert (await worker.append(draft("in 104"))).entry is None
+        noted.append(await worker.redis.call("HGET", keys.conversation(DM), "weeks"))
+    assert noted == [b"100", b"101 100", b"103 101 100", b"104 103 101"]
 
 
-async def test_a_conversation_that_does_not_say_in_which_weeks_it_has_records_has_them_all_the_same(
+async def test_what_an_older_version_recorded_is_found_and_does_not_stay_for_ever(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ssechat.sends.time.time", lambda: 100 * WEEK)
-    await worker.append(draft("hi"))
-    await worker.redis.call("HDEL", keys.conversation(DM), "weeks")
-    monkeypatch.setattr("ssechat.sends.time.time", lambda: 101 * WEEK)
-    assert (await worker.append(draft("hi"))).entry is None
-    assert (await worker.append(draft("another"))).entry is not None
-    assert (await worker.append(draft("hi"))).entry is None
+    at_week(monkeypatch, 100)
+    await worker.append(draft("first"))
+    await worker.redis.call("HDEL", keys.conversation(DM), "weeks")  # it noted none
+    assert (await worker.append(draft("first"))).entry is None
+    await worker.append(draft("second"))
+    at_week(monkeypatch, 101)
+    assert (await worker.append(draft("first"))).entry is None
+    await worker.append(draft("third"))
+    assert await worker.redis.call("TTL", keys.sent(DM, 101)) > 2 * WEEK
+
+
+async def test_a_record_without_a_note_is_found_when_a_roll_back_left_it(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_week(monkeypatch, 100)
+    await worker.append(draft("first"))
+    at_week(monkeypatch, 101)
+    await worker.append(draft("second"))
+    await worker.redis.call("HSET", keys.conversation(DM), "weeks", "100")  # the older version did not say so
+    assert (await worker.append(draft("second"))).entry is None
+
+
+@pytest.mark.parametrize("ahead", [0.99, 2, 5])
+async def test_a_worker_whose_clock_is_ahead_makes_nobody_forget(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
+    at_week(monkeypatch, 99.01)
+    await worker.append(draft("a week ago"))
+    at_week(monkeypatch, 100.01)
+    await worker.append(draft("now"))
+    at_week(monkeypatch, 100.01 + ahead)
+    await worker.append(draft("from the future"))
+    at_week(monkeypatch, 100.01)
+    assert (await worker.append(draft("now"))).entry is None
+    assert (await worker.append(draft("a week ago"))).entry is None
+    assert (await worker.append(draft("from the future"))).entry is None
 
 
 async def test_a_log_that_went_back_refuses_one_item_and_not_its_neighbours(worker: Worker) -> None:

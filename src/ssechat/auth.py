@@ -20,6 +20,8 @@ TRUSTED_SECONDS = 10.0
 """How long a worker believes that a session has not ended, should it miss the word that it has."""
 
 CACHED_TOKENS = 50_000
+SHORT_TOKEN = 512
+"""Characters: our own have 200."""
 
 
 class _Known(NamedTuple):
@@ -57,12 +59,12 @@ class Auth:
         if remember:
             if len(self._cache) >= CACHED_TOKENS:
                 self._cache.clear()
-            self._cache[token] = _Known(identity, until)
+            self._cache[_cache_key(token)] = _Known(identity, until)
         return identity
 
     def recognize(self, token: str) -> Identity | None:
         """Who a token stands for, if this worker has verified it and still believes so."""
-        known = self._cache.get(token)
+        known = self._cache.get(_cache_key(token))
         return known.identity if known is not None and time.time() < known.until else None
 
     async def sign_in(self, user: UserId) -> str:
@@ -84,8 +86,8 @@ class Auth:
 
     def forget(self, session: str) -> None:
         """Stops believing in a session that has ended."""
-        for token in [token for token, known in self._cache.items() if known.identity.session == session]:
-            del self._cache[token]
+        for key in [key for key, known in self._cache.items() if known.identity.session == session]:
+            del self._cache[key]
 
     async def ended_sessions(self, sessions: list[str]) -> set[str]:
         """Those of the sessions that are no more."""
@@ -115,6 +117,13 @@ class Auth:
     async def _check_session(self, session: str | None) -> None:
         if session is not None and not await self._redis.call("EXISTS", keys.session(session)):
             raise Unauthorized("signed_out", "This session has ended; sign in again.")
+
+
+def _cache_key(token: str) -> str:
+    """The token itself, as most are; of a long one its digest, for many of those would take up much room."""
+    if len(token) <= SHORT_TOKEN:
+        return token
+    return hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _ticket_key(ticket: str) -> str:

@@ -15,13 +15,14 @@ local function number(entry)
   return tonumber(string.match(entry, '^%d+'))
 end
 
--- Numbers of weeks, the newest of which may be the next one by this worker's clock, or that was by another's.
+-- The weeks that may have records: those noted, and, where this one is not among them, those around it, too. For a
+-- worker whose clock is ahead, or one of an older version, may have written without a note that this one can rely on.
 local function weeks_of(state, week)
-  if state.weeks then
-    return state.weeks
+  local weeks = state.weeks or ''
+  if state.seq and not string.find(weeks, week, 1, true) then
+    weeks = string.format('%s %d %d %d', weeks, week - 1, week, week + 1)
   end
-  -- A conversation that does not say in which weeks it has been written to.
-  return state.seq and string.format('%d %d %d', week - 1, week, week + 1) or ''
+  return weeks
 end
 
 -- {'repeat', message, delivered, head} or {'conflict'}, if this client_msg_id was used before; else nothing,
@@ -65,12 +66,12 @@ local function settle(k, a, state, seq, pos, entry, delivered)
   if delivered then
     note[7], note[8] = 'delivered', pos
   end
-  if not state.weeks or not string.find(state.weeks, week, 1, true) then
-    -- The first of a week. Records that are older than the last week's are not asked for any more.
+  if not string.find(state.weeks or '', week, 1, true) then
+    -- The first of a week. A week is noted for as long as it has records.
     redis.call('EXPIRE', conversation .. ':sent:' .. week, REMEMBERED)
     local weeks = week
     for other in string.gmatch(weeks_of(state, week), '%d+') do
-      if other ~= week and tonumber(other) >= week - 1 then
+      if not string.find(weeks, other, 1, true) and redis.call('EXISTS', conversation .. ':sent:' .. other) == 1 then
         weeks = weeks .. ' ' .. other
       end
     end

@@ -46,7 +46,8 @@ class Head(NamedTuple):
 
     endpoint: Endpoint
     scope: Scope
-    """To be copied for each request; the addresses in it are those of the first."""
+    """The first one's, to be copied for each request that follows: with its headers by name (headers.py), once they
+    were asked for. Its addresses and its request's id are the first one's, too."""
 
 
 class Direct:

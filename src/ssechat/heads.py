@@ -10,10 +10,14 @@ from typing import Generic, TypeVar
 
 Found = TypeVar("Found")
 
-MOST_HEADS = 4096
-"""Of the newest so many is kept what was found in them: a few KB each."""
+BIGGEST_HEAD = 4096
+"""Bytes; most have a tenth of that."""
+
+MOST_BYTES = 2 * 1024 * 1024
+"""Of all heads together. What was found in them takes several times as much."""
 
 BIGGEST_REQUEST = 65536
+MOST_DIGITS = 5
 
 LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
 """What stands before the length, as clients of HTTP/1.1 write it, and fronts that got it by HTTP/2."""
@@ -24,6 +28,7 @@ class Heads(Generic[Found]):
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Found] = OrderedDict()
+        self._bytes = 0
 
     def find(self, data: bytes) -> tuple[Found, bytes] | None:
         """What was found in this head before, and the body, if `data` is one whole request."""
@@ -31,20 +36,29 @@ class Heads(Generic[Found]):
         if parts is None:
             return None
         found = self._known.get(parts[0])
-        return None if found is None else (found, data[parts[1] :])
+        if found is None:
+            return None
+        self._known.move_to_end(parts[0])
+        return found, data[parts[1] :]
 
     def remember(self, data: bytes, found: Found) -> None:
-        """Keeps what was found in the head of this request, if it is one that can be found again."""
+        """Keeps what was found in the head of this request, if it is one that can be found again.
+
+        Those that were asked for least lately go when there are too many.
+        """
         parts = _split(data)
-        if parts is not None:
-            self._known[parts[0]] = found
-            if len(self._known) > MOST_HEADS:
-                self._known.popitem(last=False)
+        if parts is None or parts[0] in self._known:
+            return
+        self._known[parts[0]] = found
+        self._bytes += len(parts[0])
+        while self._bytes > MOST_BYTES:
+            key, _ = self._known.popitem(last=False)
+            self._bytes -= len(key)
 
 
 def _split(data: bytes) -> tuple[bytes, int] | None:
     """All of the head but the body's length, and where the body begins; None if there is more, or less, than it."""
-    end = data.find(b"\r\n\r\n")
+    end = data.find(b"\r\n\r\n", 0, BIGGEST_HEAD)
     if end < 0 or len(data) > BIGGEST_REQUEST:
         return None
     for name in LENGTHS:
@@ -53,7 +67,7 @@ def _split(data: bytes) -> tuple[bytes, int] | None:
             at += len(name)
             rest = data.find(b"\r\n", at)
             digits = data[at:rest]
-            if digits.isdigit() and int(digits) == len(data) - end - 4:
+            if len(digits) <= MOST_DIGITS and digits.isdigit() and int(digits) == len(data) - end - 4:
                 return data[:at] + data[rest:end], end + 4
             return None
     return None

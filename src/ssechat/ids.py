@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator
-from itertools import count
+from random import Random
 from typing import NewType
 
 UserId = NewType("UserId", str)
@@ -22,11 +22,10 @@ def new_tag() -> str:
 
 
 def tags() -> Iterator[str]:
-    """Tags of which each differs from all of any other history, without a question to the kernel for each.
-
-    They follow each other from a random one on; other histories begin elsewhere among 2^62.
-    """
-    return map(str, count(secrets.randbits(62)))
+    """Tags without a question to the kernel for each: they must differ from those of any other history, and no more."""
+    bits = Random(secrets.randbits(256)).getrandbits
+    while True:
+        yield str(bits(63))
 
 
 def entry_number(entry: str) -> int | None:

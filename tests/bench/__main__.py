@@ -47,6 +47,7 @@ def bench() -> None:
     python -m tests.bench fanout                  one event to 10,000 streams, and nchan's
     python -m tests.bench capacity --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60
     python -m tests.bench storm                   all workers die with 20,000 streams open
+    python -m tests.bench storm --streams 100000 --workers 8 --readers 6
     python -m tests.bench churn                   what 100,000 connects leave in memory
     python -m tests.bench fronts                  what nginx, HAProxy and Caddy cost in front
     python -m tests.bench all --json result.json  idle and sends

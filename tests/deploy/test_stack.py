@@ -52,6 +52,11 @@ def test_a_conversation_over_https_and_http_2(stack: Stack, tmp_path: Path) -> N
                 listening.kill()
 
 
+def test_all_readers_may_come_back_to_an_app_container_at_once(stack: Stack) -> None:
+    for container in stack.containers("app"):
+        assert stack.execute_in(container, "cat", "/proc/sys/net/core/somaxconn").strip() == "65535"
+
+
 def test_plain_http_is_sent_to_https(stack: Stack) -> None:
     answer = httpx.get(f"http://localhost:{stack.environment['CHAT_HTTP_PORT']}/", trust_env=False)
     assert (answer.status_code, answer.headers["location"]) == (308, "https://localhost/")

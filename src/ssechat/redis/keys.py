@@ -13,7 +13,7 @@ KEY_FINGERPRINT = "ssechat:key"
 
 
 def conversation(conversation_id: str) -> str:
-    """Hash: type, `head`, newest `seq`, `delivered`."""
+    """Hash: type, `head`, newest `seq`, `delivered`, and the `weeks` in which client_msg_ids were recorded."""
     return f"{{c:{conversation_id}}}"
 
 

@@ -2,8 +2,8 @@
 
 redis-py opens the connection (URL, TLS, AUTH, SELECT); after that its transport is ours, because on the
 path of a message a reply must cost a deque's popleft and no task, lock or time-out of its own. Commands of
-one turn of the event loop leave in one write. A caller that is cancelled leaves its place in the queue
-behind, so that replies never shift by one.
+one turn of the event loop leave in one write, unless somebody flushes before. A caller that is cancelled
+leaves its place in the queue behind, so that replies never shift by one.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class Link(asyncio.Protocol, ABC):
         """Called for each reply or push, in order."""
 
     def write(self, *command: Argument) -> None:
-        """Queues a command; what is queued in one turn of the loop leaves together."""
+        """Queues a command; what is queued in one turn of the loop leaves together, at the latest at its end."""
         if not self._outgoing:
             self._loop.call_soon(self.flush)
         self._outgoing.append(hiredis.pack_command(cast(Any, command)))

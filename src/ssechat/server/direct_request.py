@@ -22,6 +22,7 @@ class DirectRequest:
         "its_turn",
         "keep_alive",
         "more_body",
+        "packet",
         "response_complete",
         "scope",
     )
@@ -38,5 +39,7 @@ class DirectRequest:
         """Whether all requests before it on this connection have been answered."""
         self.body = b"" if whole_body is None else whole_body
         self.more_body = whole_body is None
+        self.packet: bytes | None = None
+        """All of the request, if it came in one piece and alone and its head may come again."""
         self.response_complete = False
         self.disconnected = False

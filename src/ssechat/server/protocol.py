@@ -68,7 +68,7 @@ class ChatProtocol(HttpToolsProtocol):
             # Not from within the parser: the answer may be a stream, which takes all of this away from under it.
             request, self._complete = self._complete, None
             if direct is not None and request.keep_alive:
-                direct.heads.remember(data, Head(request.endpoint, request.scope))
+                request.packet = data
             self._answer(request)
         if self._in_head and self._head_bytes > HEAD_LIMIT and not self.transport.is_closing():
             self.send_400_response("The request's line and headers are too large.")
@@ -99,7 +99,6 @@ class ChatProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         # uvicorn leaves the timer of a connection that was reset, and with it all of this, until it fires.
-        self._unset_keepalive_if_required()
         self._let_go()
 
     def shutdown(self) -> None:
@@ -135,11 +134,15 @@ class ChatProtocol(HttpToolsProtocol):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
+    def _unset_keepalive_if_required(self) -> None:
+        """Called when something comes: the timer stays, or what is no request would keep the connection for ever."""
+
     def timeout_keep_alive_handler(self) -> None:
         self.timeout_keep_alive_task = None
         if not self._is_idle():
             return  # the answer sets another one
-        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        patience = self.timeout_keep_alive + (0 if self._between else HEAD_SECONDS)
+        left = self._answered_at + patience - self.loop.time()
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
         else:
@@ -203,6 +206,9 @@ class ChatProtocol(HttpToolsProtocol):
 
     async def _write_answer(self, request: DirectRequest) -> None:
         answer = await request.endpoint(request.scope, request.body)
+        if request.packet is not None and self._direct is not None and answer.status < 300:
+            # Only now: what strangers send must not take up room.
+            self._direct.heads.remember(request.packet, Head(request.endpoint, request.scope))
         if self.flow.write_paused:
             await self.flow.drain()
         if self.transport.is_closing():
@@ -213,6 +219,7 @@ class ChatProtocol(HttpToolsProtocol):
         if answer.stream is not None:
             lines.append(b"transfer-encoding: chunked\r\n\r\n")
             self.transport.write(b"".join(lines))
+            self.cycle = cast(Any, request)  # of what stands behind it, nothing counts any more
             answer.stream(self.hand_over)
             return
         lines.append(b"content-length: %d\r\n\r\n" % len(answer.body))
@@ -237,7 +244,6 @@ class ChatProtocol(HttpToolsProtocol):
         """
         if self.transport.is_closing() or self.cycle is None or self.cycle.disconnected:
             return None
-        self._unset_keepalive_if_required()
         self.flow.resume_reading()  # or the end of the connection would not be seen
         self.transport.set_write_buffer_limits(high=buffer)
         kind = StreamProtocol if self.cycle.chunked_encoding else UnchunkedStreamProtocol
@@ -258,6 +264,9 @@ class ChatProtocol(HttpToolsProtocol):
     def _let_go(self) -> None:
         """Breaks the circles between protocol, parser, scope and request, so that all go at once."""
         self._cancel_head_timer()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
         if self._linger_timer is not None:
             self._linger_timer.cancel()
         # As uvicorn does with its parser: declared without None, for nothing looks at them after this.
