@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from e2e.browser.visitor import ARGUMENTS, CHROMIUM, Enter, Visitor
+from e2e.browser.visitor import ARGUMENTS, CHROMIUM, PATIENCE, Enter, Visitor
 from serving import Server
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for this module: Playwright's loop must be gone before other modules run theirs."""
+    # A page that has failed to connect a few times waits longer than Playwright does by itself.
+    expect.set_options(timeout=PATIENCE)
     assert CHROMIUM is not None, "there is no chromium on the PATH; `bash tests/run` installs it"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
