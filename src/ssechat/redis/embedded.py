@@ -155,9 +155,6 @@ class EmbeddedRedis:
             # The default closes a worker that is 32 MB behind, or 8 MB for a minute: a burst.
             "client-output-buffer-limit": ["pubsub", "256mb", "128mb", "60"],
         }
-        if self._binary.release.version >= (7, 0, 0):
-            # A distribution of the times of each kind of command, which nobody reads here: a send has fifteen commands.
-            options["latency-tracking"] = ["no"]
         words = [word for name, values in options.items() for word in (f"--{name}", *values)]
         return [str(self._binary.path), *words]
 
