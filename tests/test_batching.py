@@ -5,7 +5,7 @@ import pytest
 from parts import Worker
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.batching import MOST_ITEMS, ScriptBatch, ScriptError, load_script
+from ssechat.redis.batching import MOST_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +33,37 @@ async def test_items_that_come_while_a_call_is_under_way_go_together_in_the_next
     later = [batch.submit(["b"], [i]) for i in range(5)]
     await asyncio.gather(first, *later)
     assert await worker.redis.call("GET", "calls") == b"2"
+
+
+async def test_where_several_wait_those_who_come_a_little_later_go_with_them(worker: Worker) -> None:
+    batch = ScriptBatch(worker.redis, COUNT)
+    first = batch.submit(["a"], [1])
+    await asyncio.sleep(0)
+    waiting = [batch.submit(["b"], [i]) for i in range(SIBLINGS)]
+    await first
+    later = [batch.submit(["c"], [i]) for i in range(5)]
+    await asyncio.gather(*waiting, *later)
+    assert await worker.redis.call("GET", "calls") == b"2"
+
+
+async def test_who_waits_alone_waits_for_nobody(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssechat.redis.batching.PAUSE", 3600)
+    batch = ScriptBatch(worker.redis, COUNT)
+    first = batch.submit(["a"], [1])
+    await asyncio.sleep(0)
+    alone = batch.submit(["b"], [2])
+    async with asyncio.timeout(5):
+        assert [await first, await alone] == [b"a1", b"b2"]
+
+
+async def test_a_full_call_is_not_held_back(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssechat.redis.batching.PAUSE", 3600)
+    batch = ScriptBatch(worker.redis, COUNT)
+    first = batch.submit(["a"], [1])
+    await asyncio.sleep(0)
+    full = [batch.submit(["b"], [i]) for i in range(MOST_ITEMS)]
+    async with asyncio.timeout(5):
+        await asyncio.gather(first, *full)
 
 
 async def test_a_call_takes_no_more_than_its_limit(worker: Worker) -> None:

@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import TypeAlias
 
+import hiredis
+
 from ssechat.errors import RedisUnavailable
 from ssechat.redis.link import Argument, Redis, RedisRefused, Reply
 
 MOST_ITEMS = 128
 """Items in one call: more would hold up everybody else's commands in Redis."""
 
+
+PAUSE = 0.001
+SIBLINGS = 4
+"""Where so many items wait when a call was answered, more are about to come, of those who were just answered, too: the
+next call lets so many seconds pass for them. A call costs Redis and the worker as much as several items do, its fsync
+included (`python -m tests.bench sends --rate 0`). Who is alone waits for nobody."""
 
 MOST_WAITING = 20_000
 """Items that may wait for the call that is under way; more are refused at once."""
@@ -44,6 +52,7 @@ class ScriptBatch:
         self._digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
         self._waiting: deque[_Item] = deque()
         self._busy = False
+        """Whether a call is under way, or about to begin."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, keys: Sequence[str], arguments: Sequence[Argument]) -> "asyncio.Future[Reply]":
@@ -55,25 +64,25 @@ class ScriptBatch:
         if len(self._waiting) >= MOST_WAITING:
             future.set_exception(RedisUnavailable("too many items wait for Redis"))
             return future
-        if not self._waiting and not self._busy:
+        if not self._busy:
+            self._busy = True
             loop.call_soon(self._next_call)
         self._waiting.append((keys, arguments, future))
         return future
 
     def _next_call(self) -> None:
-        if self._busy or not self._waiting:
+        self._busy = bool(self._waiting)
+        if not self._busy:
             return
         count = min(MOST_ITEMS, len(self._waiting))
         items = [self._waiting.popleft() for _ in range(count)]
         self._redis.metrics.batch_items.observe(count)
-        self._busy = True
         self._call("EVALSHA", self._digest, items)
 
     def _call(self, verb: str, script: str, items: list[_Item]) -> None:
         keys = [key for item in items for key in item[0]]
         arguments = [argument for item in items for argument in item[1]]
         call = self._redis.send(verb, script, len(keys), *keys, *arguments)
-        self._redis.flush()  # at once: Redis works on it while the answers to the last call are passed on
         call.add_done_callback(lambda done: self._answered(verb, items, done))
 
     def _answered(self, verb: str, items: list[_Item], call: "asyncio.Future[Reply]") -> None:
@@ -82,22 +91,21 @@ class ScriptBatch:
             # Redis was restarted, or its scripts were flushed. Nothing has run; EVAL stores the script again.
             self._call("EVAL", self._source, items)
             return
-        self._busy = False
-        if error is None:
-            self._next_call()
-            for (_, _, future), reply in zip(items, call.result(), strict=True):
-                if future.done():
-                    continue
-                if isinstance(reply, Exception):
-                    future.set_exception(ScriptError(str(reply)))
-                else:
-                    future.set_result(reply)
-            return
-        if not isinstance(error, RedisRefused):
+        if error is not None and not isinstance(error, RedisRefused):
             # Redis is away: those who wait behind are told now, not a time-out later each.
             items += self._waiting
             self._waiting.clear()
-        for _, _, future in items:
-            if not future.done():
-                future.set_exception(error)
-        self._next_call()
+        replies = call.result() if error is None else [error] * len(items)
+        for (_, _, future), reply in zip(items, replies, strict=True):
+            if future.done():
+                continue
+            if isinstance(reply, hiredis.ReplyError):
+                future.set_exception(ScriptError(str(reply)))
+            elif isinstance(reply, Exception):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+        if SIBLINGS <= len(self._waiting) < MOST_ITEMS:
+            call.get_loop().call_later(PAUSE, self._next_call)
+        else:
+            self._next_call()

@@ -2,8 +2,8 @@
 
 redis-py opens the connection (URL, TLS, AUTH, SELECT); after that its transport is ours, because on the
 path of a message a reply must cost a deque's popleft and no task, lock or time-out of its own. Commands of
-one turn of the event loop leave in one write, unless somebody flushes before. A caller that is cancelled
-leaves its place in the queue behind, so that replies never shift by one.
+one turn of the event loop leave in one write. A caller that is cancelled leaves its place in the queue
+behind, so that replies never shift by one.
 """
 
 import asyncio
@@ -76,15 +76,14 @@ class Link(asyncio.Protocol, ABC):
         """Called for each reply or push, in order."""
 
     def write(self, *command: Argument) -> None:
-        """Queues a command; what is queued in one turn of the loop leaves together, at the latest at its end."""
+        """Queues a command; what is queued in one turn of the loop leaves together."""
         if not self._outgoing:
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush)
         self._outgoing.append(hiredis.pack_command(cast(Any, command)))
 
-    def flush(self) -> None:
-        """Sends what is queued."""
+    def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
-        if self._transport is not None and outgoing:
+        if self._transport is not None:
             self._transport.write(b"".join(outgoing))
 
     def abort(self) -> None:
@@ -245,11 +244,6 @@ class Redis:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         future.set_exception(RedisUnavailable("not connected to Redis"))
         return future
-
-    def flush(self) -> None:
-        """Sends the commands of this turn of the loop now, not at its end."""
-        if self._link is not None:
-            self._link.flush()
 
     async def call(self, *command: Argument) -> Reply:
         """Sends a command and waits for its reply.
