@@ -1,18 +1,27 @@
 """Listening sockets, on the loopback interface."""
 
+import select
 import socket
 import time
 
 import pytest
 
 from ssechat.errors import SettingsError
-from ssechat.server.sockets import listen, resolve, shown_address
+from ssechat.server.sockets import QUEUES, listen, resolve, shown_address
+
+
+def accept(sockets: list[socket.socket]) -> socket.socket | None:
+    """A connection that waits for the worker of these sockets, if there is one."""
+    ready, _, _ = select.select(sockets, [], [], 0.1)
+    return ready[0].accept()[0] if ready else None
 
 
 def test_port_0_picks_one_port_for_all_workers() -> None:
     listening = listen("127.0.0.1", 0, 3)
-    assert len({each.getsockname() for each in listening.sockets}) == 1
-    assert len({each.fileno() for each in listening.sockets}) == 3
+    sockets = [each for of_worker in listening.of_workers for each in of_worker]
+    assert [len(of_worker) for of_worker in listening.of_workers] == [QUEUES] * 3
+    assert len({each.getsockname() for each in sockets}) == 1
+    assert len({each.fileno() for each in sockets}) == 3 * QUEUES
     assert listening.address[1] > 0
     listening.close()
 
@@ -21,13 +30,9 @@ def test_connections_are_spread_over_the_workers_sockets() -> None:
     listening = listen("127.0.0.1", 0, 2)
     clients = [socket.create_connection(listening.address) for _ in range(64)]
     taken = [0, 0]
-    for index, each in enumerate(listening.sockets):
-        each.setblocking(False)
-        while True:
-            try:
-                each.accept()[0].close()
-            except BlockingIOError:
-                break
+    for index, sockets in enumerate(listening.of_workers):
+        while (accepted := accept(sockets)) is not None:
+            accepted.close()
             taken[index] += 1
     assert sum(taken) == 64
     assert min(taken) > 8
@@ -40,7 +45,8 @@ def test_a_connection_waits_for_its_worker() -> None:
     listening = listen("127.0.0.1", 0, 1)
     with socket.create_connection(listening.address, timeout=5) as client:
         client.sendall(b"hello")
-        accepted, _ = listening.sockets[0].accept()
+        accepted = accept(listening.of_workers[0])
+        assert accepted is not None
         with accepted:
             assert accepted.recv(5) == b"hello"
     listening.close()
@@ -63,7 +69,8 @@ def test_a_port_of_which_connections_are_left_over_is_free() -> None:
     first = listen("127.0.0.1", 0, 1)
     port = first.address[1]
     with socket.create_connection(first.address) as client:
-        accepted, _ = first.sockets[0].accept()
+        accepted = accept(first.of_workers[0])
+        assert accepted is not None
         first.close()
         accepted.close()  # this side closes first, and has the TIME_WAIT
         assert client.recv(1) == b""
@@ -107,7 +114,8 @@ def test_every_ipv6_address_means_every_ipv4_address_too() -> None:
 def test_accepted_connections_inherit_the_limit_on_silence() -> None:
     listening = listen("127.0.0.1", 0, 1, user_timeout=30)
     with socket.create_connection(listening.address):
-        accepted, _ = listening.sockets[0].accept()
+        accepted = accept(listening.of_workers[0])
+        assert accepted is not None
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
     listening.close()
@@ -119,7 +127,8 @@ def test_the_limit_on_silence_cuts_a_reader_that_takes_nothing() -> None:
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         client.connect(listening.address)
-        accepted, _ = listening.sockets[0].accept()
+        accepted = accept(listening.of_workers[0])
+        assert accepted is not None
         accepted.settimeout(10)
         started = time.monotonic()
         with accepted, pytest.raises(TimeoutError, match="Connection timed out"):

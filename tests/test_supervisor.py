@@ -124,7 +124,7 @@ async def test_a_worker_that_is_stuck_is_killed_in_the_end(monkeypatch: pytest.M
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     listening = listen("127.0.0.1", 0, 1)
     kind = WorkerKind(load_settings({}, {}), arguments=WORKER_ARGUMENTS)
-    slot = Slot(kind, listening.sockets[0].fileno(), grace=0.3)
+    slot = Slot(kind, [each.fileno() for each in listening.of_workers[0]], grace=0.3)
     await slot.start()
     assert slot.current is not None
     stuck = psutil.Process(slot.current.pid)
@@ -161,7 +161,7 @@ def test_a_worker_that_dies_is_replaced_and_refuses_nobody(tmp_path: Path) -> No
 @pytest.mark.anyio
 async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    slot = Slot(WorkerKind(load_settings({}, {})), listening_fd=0, grace=1)
+    slot = Slot(WorkerKind(load_settings({}, {})), listening_fds=[0], grace=1)
 
     async def start() -> None:
         if len(pauses) < 8:

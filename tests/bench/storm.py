@@ -55,7 +55,7 @@ class StormFigures:
     attempts: int
     refused: int
     queue: int
-    """Connections that the kernel lets wait for a worker (net.core.somaxconn)."""
+    """Connections that the kernel lets wait in each queue of a worker (net.core.somaxconn)."""
     overflows: int
     """How often one more was turned away, to try again a second later, or two, four …"""
     sent_away: int
@@ -194,7 +194,7 @@ def storm_report(figures: StormFigures) -> str:
         ("    the last", f"{figures.last:.2f}"),
         ("connection attempts", f"{figures.attempts:,}"),
         ("    refused or cut", f"{figures.refused:,}"),
-        (f"    turned away, {figures.queue:,} waiting for each worker", f"{figures.overflows:,}"),
+        (f"    turned away by a queue of {figures.queue:,} that was full", f"{figures.overflows:,}"),
         ("    told to come later", f"{figures.sent_away:,}"),
         ("    refused for good", f"{figures.given_up:,}"),
         ("cursors not taken", f"{figures.resets:,}"),

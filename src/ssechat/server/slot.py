@@ -1,4 +1,4 @@
-"""A worker's place: a listening socket, and the process that serves it now."""
+"""A worker's place: its listening sockets, and the process that serves them now."""
 
 import asyncio
 import contextlib
@@ -52,18 +52,19 @@ class Worker:
         self._pipe = pipe
 
     @classmethod
-    async def spawn(cls, kind: WorkerKind, listening_fd: int) -> "Worker":
+    async def spawn(cls, kind: WorkerKind, listening_fds: Sequence[int]) -> "Worker":
         """Start the process and hand it its settings."""
         ready_read, ready_write = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *_python(),
-                *("-m", "ssechat.server.worker", f"--listen-fd={listening_fd}", f"--ready-fd={ready_write}"),
+                *("-m", "ssechat.server.worker", f"--ready-fd={ready_write}"),
+                *(f"--listen-fd={fd}" for fd in listening_fds),
                 *kind.arguments,
                 stdin=subprocess.PIPE,
                 # Standard output is for the address and nothing else.
                 stdout=sys.stderr,
-                pass_fds=(listening_fd, ready_write, *kind.keep_open),
+                pass_fds=(*listening_fds, ready_write, *kind.keep_open),
                 # Ctrl-C goes to the terminal's whole process group; workers are told by us.
                 process_group=0,
             )
@@ -129,12 +130,12 @@ class Worker:
 
 
 class Slot:
-    """Keeps one worker alive on one listening socket."""
+    """Keeps one worker alive on its listening sockets."""
 
-    def __init__(self, kind: WorkerKind, listening_fd: int, grace: float) -> None:
+    def __init__(self, kind: WorkerKind, listening_fds: Sequence[int], grace: float) -> None:
         """`grace` is the seconds that a worker may take to stop before it is killed."""
         self._kind = kind
-        self._listening_fd = listening_fd
+        self._listening_fds = listening_fds
         self._grace = grace
         self._changing = asyncio.Lock()
         self._replaced = asyncio.Event()
@@ -147,7 +148,7 @@ class Slot:
         Raises:
             WorkerFailed: it does not start.
         """
-        worker = await Worker.spawn(self._kind, self._listening_fd)
+        worker = await Worker.spawn(self._kind, self._listening_fds)
         self._workers.append(worker)
         try:
             await worker.ready()

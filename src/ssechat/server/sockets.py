@@ -1,4 +1,4 @@
-"""The listening sockets: one per worker on the same address, so that the kernel spreads the connections."""
+"""The listening sockets: some for each worker on the same address, so that the kernel spreads the connections."""
 
 import errno
 import ipaddress
@@ -14,29 +14,35 @@ BACKLOG = 65_535
 restart all readers come back at once, and who finds the queue full tries again later and later."""
 
 
-class ListeningSockets:
-    """One socket for each worker, made by the parent and handed down.
+QUEUES = 4
+"""Listening sockets of each worker: each has a queue of its own, and of each a turn of the loop accepts one connection
+(`python -m tests.bench storm` shows how many found the queues full)."""
 
-    The parent keeps them open: while a worker restarts, its connections wait in the accept queue.
+
+class ListeningSockets:
+    """The same number of sockets for each worker, made by the parent and handed down.
+
+    The parent keeps them open: while a worker restarts, its connections wait in the accept queues.
     """
 
-    def __init__(self, sockets: list[socket.socket]) -> None:
-        self.sockets = sockets
+    def __init__(self, of_workers: list[list[socket.socket]]) -> None:
+        self.of_workers = of_workers
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port, the port as picked when it was 0."""
-        name = self.sockets[0].getsockname()
+        name = self.of_workers[0][0].getsockname()
         return str(name[0]), int(name[1])
 
     def close(self) -> None:
         """Refuse new connections, as soon as the workers have closed their copies too."""
-        for each in self.sockets:
-            each.close()
+        for sockets in self.of_workers:
+            for each in sockets:
+                each.close()
 
 
 def listen(host: str, port: int, workers: int, user_timeout: float = 30.0) -> ListeningSockets:
-    """Listen on one address with as many sockets as there are workers.
+    """Listen on one address with `QUEUES` sockets for each worker.
 
     Connections whose peer acknowledges nothing for `user_timeout` seconds are cut by the kernel: without
     that, a ping into a half-open connection "succeeds" for a quarter of an hour. Accepted sockets inherit it
@@ -53,7 +59,7 @@ def listen(host: str, port: int, workers: int, user_timeout: float = 30.0) -> Li
         with _bound(family, address, share=False) as probe:
             address = (address[0], probe.getsockname()[1], *address[2:])
         # Only Linux spreads connections over the sockets; elsewhere the workers share one.
-        for _ in range(workers if sys.platform == "linux" else 1):
+        for _ in range(workers * QUEUES if sys.platform == "linux" else 1):
             listening = _bound(family, address, share=True)
             sockets.append(listening)
             if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -63,7 +69,7 @@ def listen(host: str, port: int, workers: int, user_timeout: float = 30.0) -> Li
         for each in sockets:
             each.close()
         raise SettingsError(_explain(error, host, port)) from None
-    return ListeningSockets(sockets if len(sockets) == workers else sockets * workers)
+    return ListeningSockets([sockets[worker::workers] or sockets for worker in range(workers)])
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:

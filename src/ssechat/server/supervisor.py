@@ -99,7 +99,9 @@ class Supervisor:
             keep_open=(self._folder.lock,),
             arguments=self._worker_arguments,
         )
-        self._slots = [Slot(kind, each.fileno(), self._grace) for each in self._sockets.sockets]
+        self._slots = [
+            Slot(kind, [each.fileno() for each in sockets], self._grace) for sockets in self._sockets.of_workers
+        ]
         await self._start_workers()
 
     async def _find_redis(self) -> str:

@@ -1,7 +1,7 @@
 """One worker: `python -m ssechat.server.worker`, started by the supervisor and by nobody else.
 
 What it is given: the settings as a line of JSON on stdin, which then stays open as long as the supervisor
-lives; a listening socket; and a pipe into which it writes READY, or why it cannot start.
+lives; listening sockets; and a pipe into which it writes READY, or why it cannot start.
 """
 
 import argparse
@@ -54,8 +54,10 @@ class WorkerServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(settings: Settings, listening: socket.socket, tell: Callable[[bytes], None], app: str, http: str) -> None:
-    """Run the app on the socket until SIGTERM, or until the supervisor is gone.
+def serve(
+    settings: Settings, listening: list[socket.socket], tell: Callable[[bytes], None], app: str, http: str
+) -> None:
+    """Run the app on the sockets until SIGTERM, or until the supervisor is gone.
 
     Raises:
         ChatError: the app cannot start with these settings.
@@ -82,7 +84,7 @@ def serve(settings: Settings, listening: socket.socket, tell: Callable[[bytes], 
     paused: Callable[[float], None] = getattr(state, "paused", lambda seconds: None)
     server = WorkerServer(config, ready=lambda: tell(READY), paused=paused)
     threading.Thread(target=_follow_parent, args=(server, settings.drain_seconds), daemon=True).start()
-    server.run(sockets=[listening])
+    server.run(sockets=listening)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.ready_fd = None
 
     try:
-        serve(settings, socket.socket(fileno=options.listen_fd), tell, options.app, options.http)
+        listening = [socket.socket(fileno=fd) for fd in options.listen_fd]
+        serve(settings, listening, tell, options.app, options.http)
     except ChatError as error:
         tell(str(error).encode())
         return CANNOT_START
@@ -114,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="ssechat.server.worker", description=__doc__)
-    parser.add_argument("--listen-fd", type=int, required=True)
+    parser.add_argument("--listen-fd", type=int, action="append", required=True)
     parser.add_argument("--ready-fd", type=int)
     parser.add_argument("--app", default="ssechat.app:create_app")
     parser.add_argument("--http", default="ssechat.server.protocol:ChatProtocol")
