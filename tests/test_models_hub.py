@@ -141,6 +141,6 @@ MUTANTS: dict[str, tuple[type, str, object]] = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_hub_that_is_broken_on_purpose_is_found_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*MUTANTS[name])
-    quick = settings(profile(150, 50), report_multiple_bugs=False, phases=(Phase.generate,))
+    quick = settings(profile(1000, 50), report_multiple_bugs=False, phases=(Phase.generate,))
     with pytest.raises(AssertionError):
         run_state_machine_as_test(WholeHub, settings=quick)
