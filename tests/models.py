@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, Phase, settings
 def profile(examples: int, steps: int) -> settings:
     """The same examples in every run of the same code, and so many of them.
 
-    Which ones depends on the numbers in all modules that are loaded, too: hypothesis tries those. So what is to be found
-    needs some room.
+    Which ones depends on the numbers in all modules that are loaded, too: hypothesis tries those. So what is to be
+    found needs some room.
     """
     return settings(
         max_examples=examples,
