@@ -34,14 +34,15 @@ class Gate:
         Raises:
             Unauthorized: there is neither, or it does not count.
         """
-        scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
-        if scheme.lower() == "bearer" and token:
-            token = token.strip()
-            return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
-        cookie = cookie_parser(header(scope, b"cookie") or "").get(COOKIE)
-        if cookie:
-            return await self._auth.identify(cookie, remember=remember)
-        raise Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
+        scheme, _, bearer = (header(scope, b"authorization") or "").partition(" ")
+        if scheme.lower() == "bearer" and bearer:
+            token = bearer.strip()
+        else:
+            token = cookie_parser(header(scope, b"cookie") or "").get(COOKIE, "")
+            if not token:
+                raise Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
+        # A send's is known, as a rule, and then nothing need be waited for.
+        return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
 
     async def read(self, request: Request, model: type[Model]) -> Model:
         """The body of a write; raises as `check_write`, `body` and `parse` do."""

@@ -15,7 +15,6 @@ from ssechat.redis.link import Argument, Redis, RedisRefused, Reply
 MOST_ITEMS = 128
 """Items in one call: more would hold up everybody else's commands in Redis."""
 
-
 PAUSE = 0.001
 SIBLINGS = 4
 """Where so many items wait when a call was answered, more are about to come, of those who were just answered, too: the
@@ -40,7 +39,7 @@ def load_script(*names: str) -> str:
 
 
 class ScriptBatch:
-    """A Lua script that takes a list of items, each with the same number of keys and arguments.
+    """A Lua script that takes a list of items, each with its keys and arguments, and finds where one ends.
 
     It answers one reply an item; an error reply is that item's alone. One call is under way at a time,
     so batches grow with the load and an fsync is shared by all that waited for it.
