@@ -1,0 +1,267 @@
+"""One run: attacks, floods and an honest user on a real server, and what came of it."""
+
+import asyncio
+import itertools
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from .attack import Attack, Request, World
+from .canary import Canary, percentile
+from .floods import flood_all
+from .generators import attack, held
+from .judge import Fault, judge, statuses
+from .shrink import shortest
+from .target import Target, TargetFailed, Usage
+from .wire import Outcome, perform
+
+PATIENCE = 12.0
+"""Seconds within which what is whole is answered, and what can never become whole is closed."""
+
+HELD_PATIENCE = 75.0
+"""Seconds within which the server ends what a client just holds."""
+
+WARM_UP = 600
+"""Attacks before the server's memory is looked at first."""
+
+MOST_GROWTH = 32 * 2**20
+"""Bytes by which a worker may be larger at the end: its caches have bounds, but they fill."""
+
+MOST_DESCRIPTORS = 6
+"""Files and sockets by which it may have more at the end, once all is closed."""
+
+LATENCY_SECONDS = 2.0
+"""Of a hundred of the honest user's messages, 99 come within this, from the request to the event."""
+
+SETTLE_SECONDS = 12.0
+RECENT = 400
+"""Attacks that are suspected of what the log says and names nobody for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is told."""
+
+    seed: int
+    requests: int
+    parallel: int = 48
+    held: int = 12
+    """Unfinished requests that are held until the server ends them; 0 in short runs."""
+    flood_seconds: float = 8.0
+    only: int | None = None
+    """One attack alone, by its number."""
+
+
+@dataclass(slots=True)
+class Found:
+    """A fault, how often it came, and the shortest attack that shows it."""
+
+    fault: Fault
+    attack: Attack | None
+    times: int = 1
+    confirmed: bool = False
+
+
+@dataclass(slots=True)
+class Result:
+    """All that a run has shown."""
+
+    options: Options
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    """By generator: how often each status came."""
+    attacks: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    found: dict[str, Found] = field(default_factory=dict)
+    canary: Canary | None = None
+    growth: float = 0.0
+    peak: float = 0.0
+
+    def add(self, fault: Fault, by: Attack | None = None) -> None:
+        """Notes a fault."""
+        if fault.kind in self.found:
+            self.found[fault.kind].times += 1
+        else:
+            self.found[fault.kind] = Found(fault, by)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.found
+
+
+class Run:
+    """Carries a run out."""
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        self._options = options
+        self._say = say
+        self._world = World(options.seed)
+        self._target = Target(self._world)
+        self._result = Result(options)
+        self._recent: deque[Attack] = deque(maxlen=RECENT)
+        self._numbers = itertools.count(1)
+        self._suspects: list[Attack] = []
+
+    async def run(self) -> Result:
+        """Runs; the server is gone afterwards."""
+        try:
+            await self._target.start()
+            if self._options.only is not None:
+                await self._attack(attack(self._world, self._options.only))
+                self._look_at_log()
+            else:
+                await self._all()
+            await self._try_again()
+            await self._target.stop()
+        except TargetFailed as error:
+            self._result.add(Fault("server", str(error)))
+        finally:
+            self._target.close()
+        return self._result
+
+    async def _all(self) -> None:
+        canary = self._result.canary = Canary(self._target.port)
+        await canary.start()
+        await self._meet()
+        await self._many(WARM_UP)
+        await asyncio.sleep(1)
+        before = self._target.usage()
+        watching = asyncio.create_task(self._watch())
+        holding = [asyncio.create_task(self._hold(number)) for number in range(self._options.held)]
+        began = time.monotonic()
+        await self._many(self._options.requests)
+        self._result.seconds = time.monotonic() - began
+        self._say(f"{self._result.requests} requests in {self._result.seconds:.0f} s; now without an end")
+        if self._options.flood_seconds:
+            for fault in await flood_all(self._target, self._world, self._options.flood_seconds):
+                self._result.add(fault)
+        await asyncio.gather(*holding)
+        watching.cancel()
+        await canary.stop()
+        self._check(canary)
+        await self._settle(before)
+        self._look_at_log()
+
+    async def _meet(self) -> None:
+        """Everybody comes by once: a user exists from the first request with a token for it."""
+        for token in self._world.tokens:
+            line = f"Authorization: Bearer {token}".encode()
+            request = Request("", target=b"/v1/session", lines=(line, b"Connection: close"))
+            outcome = await perform(Attack("", (bytes(request),)), self._target.port, PATIENCE)
+            if [answer.status for answer in outcome.answers] != [200]:
+                self._result.add(Fault("honest request", f"{outcome}"))
+
+    async def _many(self, requests: int) -> None:
+        until = self._result.requests + requests
+
+        async def work() -> None:
+            while self._result.requests < until:
+                await self._attack(attack(self._world, next(self._numbers)))
+
+        await asyncio.gather(*(work() for _ in range(self._options.parallel)))
+
+    async def _attack(self, one: Attack) -> None:
+        self._recent.append(one)
+        self._result.attacks += 1
+        self._result.requests += one.requests
+        outcome = await perform(one, self._target.port, PATIENCE)
+        self._note(one, outcome)
+
+    def _note(self, one: Attack, outcome: Outcome) -> None:
+        self._result.counts.setdefault(one.name, Counter()).update(statuses(outcome))
+        for fault in judge(one, outcome):
+            self._result.add(fault, one)
+
+    async def _hold(self, number: int) -> None:
+        one = held(self._world, -1 - number)
+        self._note(one, await perform(one, self._target.port, HELD_PATIENCE))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._look_at_log()
+            self._result.peak = max([self._result.peak, *(each.memory for each in self._target.usage().values())])
+
+    def _look_at_log(self) -> None:
+        for said in self._target.complaints():
+            by = None
+            named = re.search(r"request (-?\d+)-\d+", said)
+            if named is not None:
+                by = next((one for one in self._recent if one.number == int(named[1])), None)
+            self._result.add(Fault(_log_kind(said), said), by)
+            if by is None:
+                self._result.found[_log_kind(said)].attack = None
+                self._suspects = list(self._recent)
+
+    def _check(self, canary: Canary) -> None:
+        for fault in canary.faults:
+            self._result.add(Fault(f"honest user: {fault.partition(':')[0]}", fault))
+        slow = percentile(canary.waits, 0.99)
+        if slow > LATENCY_SECONDS:
+            self._result.add(Fault("honest user: waits", f"1 of 100 messages takes {slow:.1f} s and more"))
+
+    async def _settle(self, before: dict[int, Usage]) -> None:
+        """Waits until the workers have let go of what was closed; what they keep is a fault."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while True:
+            await asyncio.sleep(0.5)
+            after = self._target.usage()
+            if set(after) != set(before):
+                self._result.add(Fault("server", f"workers were {sorted(before)} and are {sorted(after)}"))
+                return
+            self._result.growth = max(after[pid].memory - before[pid].memory for pid in after)
+            more = max(after[pid].descriptors - before[pid].descriptors for pid in after)
+            if self._result.growth <= MOST_GROWTH and more <= MOST_DESCRIPTORS:
+                return
+            if time.monotonic() > until:
+                break
+        if self._result.growth > MOST_GROWTH:
+            self._result.add(
+                Fault("memory", f"a worker has {self._result.growth / 2**20:.0f} MiB more than at the beginning")
+            )
+        if more > MOST_DESCRIPTORS:
+            self._result.add(Fault("descriptors", f"a worker has {more} files and sockets more than at the beginning"))
+
+    # What was found is tried again, alone, and made short.
+
+    async def _try_again(self) -> None:
+        for kind, found in list(self._result.found.items()):
+            if found.attack is None and kind.startswith("log: "):
+                found.attack = await self._culprit(kind)
+            if found.attack is not None:
+                found.confirmed = await self._shows(kind, found.attack)
+                if found.confirmed:
+                    found.attack = await shortest(found.attack, partial(self._shows, kind), found.fault.by_bytes)
+
+    async def _culprit(self, kind: str) -> Attack | None:
+        for one in reversed(self._suspects):
+            if await self._shows(kind, one):
+                return one
+        return None
+
+    async def _shows(self, kind: str, one: Attack) -> bool:
+        """Whether this attack alone shows this fault."""
+        outcome = await perform(one, self._target.port, min(PATIENCE, 3.0))
+        if not kind.startswith("log: "):
+            return any(fault.kind == kind for fault in judge(one, outcome))
+        await asyncio.sleep(0.03)
+        return any(_log_kind(said) == kind for said in self._target.complaints())
+
+
+def _log_kind(said: str) -> str:
+    """The same for the same trouble: without times, numbers and ids."""
+    last = said.strip().split("\n")[-1]
+    first = re.sub(r"^\S+ \S+ ssechat\[\d+\] ", "", said.split("\n")[0])
+    frames = re.findall(r'File "[^"]*?(\w+/\w+\.pyx?)", line (\d+)', said)
+    if frames:
+        return f"log: {last[:120]} at {frames[-1][0]}:{frames[-1][1]}"
+    return "log: " + re.sub(r"\d+(\.\d+)?|[0-9a-f]{12}-[0-9a-f]+", "#", first[:120])
+
+
+async def run(options: Options, say: Callable[[str], None] = lambda text: None) -> Result:
+    """Carries out a run."""
+    return await Run(options, say).run()

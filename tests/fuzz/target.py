@@ -1,0 +1,158 @@
+"""The server under attack: `ssechat serve` in a folder of its own; what it logs, and what it takes."""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from .attack import World
+from .words import FORGED
+
+ROOT = Path(__file__).parent.parent.parent
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ssechat\[\d+\] (DEBUG|INFO|WARNING): [\x20-\x7e\u2018-\u2026]*\Z")
+"""A line that a server may log whatever strangers do."""
+
+ITS_OWN = re.compile(r"ssechat ready: http://\S+\Z|\S* ?(Log|Data|Open|Stop|Press|Sign)[^\x00-\x1f]*\Z|\s*\Z")
+"""What it says to the person who has started it."""
+
+
+class TargetFailed(Exception):
+    """The server did not start or stop as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a worker takes."""
+
+    memory: float
+    """Bytes that are resident."""
+    descriptors: int
+
+
+class Target:
+    """A server with two workers, whose keys are the same for the same seed."""
+
+    def __init__(self, world: World, workers: int = 2) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+        self.port = 0
+        self._log = self.folder / "serve.log"
+        self._read = 0
+        self._half = ""
+        self._workers = workers
+        self._family: list[psutil.Process] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        data = self.folder / "data"
+        data.mkdir(mode=0o700)
+        key = data / "jwt.key"
+        key.touch(mode=0o600)
+        key.write_text(world.key + "\n")
+
+    async def start(self) -> None:
+        """Starts it and waits until it is ready.
+
+        Raises:
+            TargetFailed: it is not.
+        """
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SSECHAT_")}
+        path = os.pathsep.join(filter(None, (str(ROOT / "src"), kept.get("PYTHONPATH"))))
+        options = {"port": 0, "data": self.folder / "data", "workers": self._workers, "access-log": "on"}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 – it takes no time
+                [sys.executable, "-m", "ssechat", "serve", *(f"--{name}={value}" for name, value in options.items())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**kept, "PYTHONPATH": path},
+                process_group=0,
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while (found := re.search(r"ready: http://\S+:(\d+)", self.text())) is None:
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise TargetFailed(f"the server did not start:\n{self.text()}")
+            await asyncio.sleep(0.05)
+        self.port = int(found[1])
+        self._family = psutil.Process(self._process.pid).children(recursive=True)
+        self._read = self._log.stat().st_size
+
+    def text(self) -> str:
+        """All that it logged."""
+        return self._log.read_text(errors="replace")
+
+    def complaints(self) -> list[str]:
+        """What it logged since this was asked last and should not have: errors, tracebacks, strangers' words."""
+        with self._log.open("rb") as log:
+            log.seek(self._read)
+            new = log.read()
+        self._read += len(new)
+        *lines, self._half = (self._half + new.decode("utf-8", "backslashreplace")).split("\n")
+        found: list[str] = []
+        inside = False
+        for line in lines:
+            fine = (LINE.match(line) or ITS_OWN.match(line)) and FORGED not in line
+            if fine:
+                inside = False
+            elif inside and re.match(r"\s|[\w.]+(:|\Z)|which led to", line):
+                found[-1] += "\n" + line
+            else:
+                found.append(line)
+                inside = True
+        return found
+
+    def usage(self) -> dict[int, Usage]:
+        """What each worker takes, by its process id."""
+        found = {}
+        for process in self.workers():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[process.pid] = Usage(process.memory_info().rss, process.num_fds())
+        return found
+
+    def workers(self) -> list[psutil.Process]:
+        """The worker processes."""
+        found = []
+        for process in self._family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "ssechat.server.worker" in process.cmdline():
+                    found.append(process)
+        return found
+
+    async def stop(self) -> None:
+        """Stops it in order.
+
+        Raises:
+            TargetFailed: it does not end well, or leaves processes behind.
+        """
+        assert self._process is not None
+        if len(self.workers()) != self._workers:
+            raise TargetFailed("a worker has died")
+        self._process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._process.poll() is None or any(process.is_running() for process in self._family):
+            if time.monotonic() > deadline:
+                raise TargetFailed(f"the server does not stop within {STOP_SECONDS:g} s")
+            await asyncio.sleep(0.05)
+        if self._process.returncode != 0:
+            raise TargetFailed(f"the server ended with {self._process.returncode}")
+
+    def close(self) -> None:
+        """Ends by force what is still there, and removes the folder."""
+        for process in self._family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
