@@ -78,7 +78,7 @@ def test_what_the_server_must_not_do_is_a_fault(fault: str, seen: set[str]) -> N
         b"HTTP/1.1 2000 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nxx",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nid: 1\n",
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\nHTTP/1.1 ",
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\nHTTP/1.1 2",
         b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nxx",
         b"HTTP/1.1 200",
     ],

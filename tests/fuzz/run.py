@@ -17,6 +17,7 @@ from .judge import Fault, judge, statuses
 from .shrink import shortest
 from .target import Target, TargetFailed, Usage
 from .wire import Outcome, perform
+from .words import FORGED
 
 PATIENCE = 12.0
 """Seconds within which what is whole is answered, and what can never become whole is closed."""
@@ -37,6 +38,7 @@ LATENCY_SECONDS = 2.0
 """Of a hundred of the honest user's messages, 99 come within this, from the request to the event."""
 
 SETTLE_SECONDS = 12.0
+TRIES = 5
 RECENT = 400
 """Attacks that are suspected of what the log says and names nobody for."""
 
@@ -233,22 +235,30 @@ class Run:
             if found.attack is None and kind.startswith("log: "):
                 found.attack = await self._culprit(kind)
             if found.attack is not None:
-                found.confirmed = await self._shows(kind, found.attack)
+                found.confirmed = await self._shows_soon(kind, found.attack)
                 if found.confirmed:
                     found.attack = await shortest(found.attack, partial(self._shows, kind), found.fault.by_bytes)
 
     async def _culprit(self, kind: str) -> Attack | None:
+        quoted = FORGED.encode() if FORGED in kind else b""
         for one in reversed(self._suspects):
-            if await self._shows(kind, one):
+            if quoted in one.sent() and await self._shows(kind, one):
                 return one
         return None
+
+    async def _shows_soon(self, kind: str, one: Attack) -> bool:
+        """The same at one of a few tries: some faults are races."""
+        for _ in range(TRIES):
+            if await self._shows(kind, one):
+                return True
+        return False
 
     async def _shows(self, kind: str, one: Attack) -> bool:
         """Whether this attack alone shows this fault."""
         outcome = await perform(one, self._target.port, min(PATIENCE, 3.0))
         if not kind.startswith("log: "):
             return any(fault.kind == kind for fault in judge(one, outcome))
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.03 if FORGED not in kind else 0.3)  # a password takes its time
         return any(_log_kind(said) == kind for said in self._target.complaints())
 
 
