@@ -11,6 +11,7 @@ from functools import partial
 
 from .attack import Attack, Request, World
 from .canary import Canary, percentile
+from .costly import try_costly
 from .floods import flood_all
 from .generators import attack, held
 from .judge import Fault, judge, statuses
@@ -139,6 +140,8 @@ class Run:
         self._result.seconds = time.monotonic() - began
         self._say(f"{self._result.requests} requests in {self._result.seconds:.0f} s; now without an end")
         if self._options.flood_seconds:
+            for fault in await try_costly(self._target, self._world):
+                self._result.add(fault)
             for fault in await flood_all(self._target, self._world, self._options.flood_seconds):
                 self._result.add(fault)
         await asyncio.gather(*holding)

@@ -120,6 +120,15 @@ class Target:
                 found[process.pid] = Usage(process.memory_info().rss, process.num_fds())
         return found
 
+    def cpu_seconds(self) -> float:
+        """CPU that all workers have used so far."""
+        spent = 0.0
+        for process in self.workers():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                spent += times.user + times.system
+        return spent
+
     def workers(self) -> list[psutil.Process]:
         """The worker processes."""
         found = []

@@ -148,7 +148,8 @@ FIELDS: dict[bytes, tuple[bytes, ...]] = {
         b"ssechat_session", b"ssechat_session=", b"ssechat_session==", b";;;;", b'ssechat_session="a.b.c"',
         b"ssechat_session=\xff", b"a=b; " * 1500, b'ssechat_session="\\073\\377', b"=x",
         b"ssechat_session=a.b.c; ssechat_session=d",
-        b"__Host-ssechat_session=x", b"$Version=1; ssechat_session=x", b"\x85=\x85",
+        b'ssechat_session="' + b'\\"' * 3000 + b'"', b"__Host-ssechat_session=x", b"$Version=1; ssechat_session=x",
+        b"\x85=\x85",
     ),
     b"Origin": (
         b"null", b"", b"http://fuzz.example", b"http://fuzz.example:80", b"http://[", b"http://[::1", b"//x", b"x",
