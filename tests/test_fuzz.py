@@ -32,32 +32,32 @@ def test_a_seed_makes_the_same_attacks_again() -> None:
 
 
 def found(*answers: Answer, **more: object) -> set[str]:
-    one = Attack("x", (b"",), ("1-1", "1-2"), number=1, **more)  # type: ignore[arg-type]
+    one = Attack("x", (b"",), ("q1-1q", "q1-2q"), number=1, **more)  # type: ignore[arg-type]
     return {fault.kind for fault in judge(one, Outcome(list(answers), closed=True))}
 
 
-def answer(status: int = 200, request: str = "1-1", body: bytes = b"", **headers: bytes) -> Answer:
+def answer(status: int = 200, request: str = "q1-1q", body: bytes = b"", **headers: bytes) -> Answer:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, {"x-request-id": request.encode(), **given}, body)
 
 
 def test_what_is_well_is_no_fault() -> None:
-    assert found(answer(), answer(request="1-2")) == set()
+    assert found(answer(), answer(request="q1-2q")) == set()
     assert found(answer(), answer(request="0123456789ab-1f")) == set()
     assert found(answer(501)) == set()
     assert found(answer(400), allowed=frozenset((400,))) == set()
-    assert found(answer(), answer(request="1-2"), due=True) == set()
+    assert found(answer(), answer(request="q1-2q"), due=True) == set()
 
 
 @pytest.mark.parametrize(
     ("fault", "seen"),
     [
         ("x: 500", found(answer(500))),
-        ("x: 503", found(answer(), answer(503, "1-2"))),
-        ("x: answers out of order", found(answer(request="1-2"), answer())),
+        ("x: 503", found(answer(), answer(503, "q1-2q"))),
+        ("x: answers out of order", found(answer(request="q1-2q"), answer())),
         ("x: answers out of order", found(answer(), answer())),
-        ("x: somebody else's answer", found(answer(request="2-1"))),
-        ("x: a body was taken for a request", found(answer(), answer(request="1-never2"))),
+        ("x: somebody else's answer", found(answer(request="q2-1q"))),
+        ("x: a body was taken for a request", found(answer(), answer(request="q1-never2q"))),
         ("x: answered 200", found(answer(), allowed=frozenset((400,)))),
         ("x: answered 0", found(allowed=frozenset((400,)))),
         ("x: no answer", found(answer(), due=True)),

@@ -29,6 +29,11 @@ class Await:
     answers: int
 
 
+def identity(number: int, part: object) -> str:
+    """The X-Request-ID of a request of this attack. Between letters, so that no mutation makes another's of it."""
+    return f"q{number}-{part}q"
+
+
 class End(Enum):
     """How the client leaves."""
 
@@ -55,6 +60,8 @@ class Attack:
     """Statuses of the first answer, with 0 for none at all; None: any."""
     due: bool = False
     """Whether all of `ids` are whole, well-formed requests: each is answered, unless the server closes and says so."""
+    refusable: bool = False
+    """Whether one of them may be 400, and the connection closed with it."""
     bodiless: frozenset[str] = frozenset()
     """Of `ids`, the HEAD requests."""
     held: bool = False
@@ -72,6 +79,11 @@ class Attack:
     def named(self, name: str) -> "Attack":
         """The same by another name."""
         return replace(self, name=name)
+
+
+def whole(name: str, *requests: "Request") -> Attack:
+    """Requests in one packet that are HTTP, whatever else is wrong with them: each is answered."""
+    return replace(in_one(name, *requests, due=True), refusable=True)
 
 
 def in_one(name: str, *requests: "Request", allowed: frozenset[int] | None = None, due: bool = False) -> Attack:
@@ -137,12 +149,12 @@ class Maker:
     def id(self) -> str:
         """The next request's id."""
         self._made += 1
-        return f"{self.number}-{self._made}"
+        return identity(self.number, self._made)
 
     def never(self) -> str:
         """The id of something that looks like a request and is the body of one."""
         self._made += 1
-        return f"{self.number}-never{self._made}"
+        return identity(self.number, f"never{self._made}")
 
     def user(self) -> str:
         """Somebody."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from .attack import Attack, Maker, Request, in_one
+from .attack import Attack, Maker, Request, whole
 from .words import FIELDS, FORGED
 
 TEXTS = (
@@ -90,7 +90,7 @@ CHEAP = (b"/v1/messages", b"/v1/tickets")
 def raw_bodies(make: Maker) -> Attack:
     """What is no JSON, or hardly."""
     body = make.pick(RAW_BODIES)
-    return in_one("api.body", make.post(make.pick(WRITES), body, make.bearer()), make.last())
+    return whole("api.body", make.post(make.pick(WRITES), body, make.bearer()), make.last())
 
 
 def _json(value: Any) -> bytes:
@@ -125,7 +125,7 @@ def fields(make: Maker) -> Attack:
         else:
             body[name] = make.dice.choice(NAMES + TEXTS)
     written = _json(body) if make.dice.random() < 0.7 else json.dumps(body).encode()
-    return in_one("api.field", make.post(b"/v1/messages", written, make.bearer()), make.last())
+    return whole("api.field", make.post(b"/v1/messages", written, make.bearer()), make.last())
 
 
 def accounts(make: Maker) -> Attack:
@@ -140,14 +140,14 @@ def accounts(make: Maker) -> Attack:
     if make.dice.random() < 0.02:
         body = {"name": f"guest{make.number}", "password": "x" * 8 + make.dice.choice(TEXTS[:16])}
     lines = [b"X-Forwarded-For: " + make.pick(FIELDS[b"X-Forwarded-For"])]
-    return in_one("api.account", make.post(target, _json(body), *lines), make.last())
+    return whole("api.account", make.post(target, _json(body), *lines), make.last())
 
 
 def guesses(make: Maker) -> Attack:
     """Wrong passwords, from addresses that are none."""
     body = _json({"name": make.dice.choice(NAMES), "password": "wrong"})
     address = b"X-Forwarded-For: " + make.pick(FIELDS[b"X-Forwarded-For"])
-    return in_one("api.guess", make.post(b"/v1/session", body, address), make.last())
+    return whole("api.guess", make.post(b"/v1/session", body, address), make.last())
 
 
 def queries(make: Maker) -> Attack:
@@ -159,7 +159,7 @@ def queries(make: Maker) -> Attack:
     query = "&".join(f"{spelled(name)}={spelled(value)}" for name, value in pairs)
     path = make.pick((b"/v1/conversations", b"/v1/conversations/dm:fuzz1:fuzz2/messages", b"/v1/events", b"/v1/server"))
     owner = b"Authorization: Bearer " + make.world.tokens[1].encode()
-    return in_one("api.query", make.get(path + b"?" + _in_a_target(query), owner), make.last())
+    return whole("api.query", make.get(path + b"?" + _in_a_target(query), owner), make.last())
 
 
 def _in_a_target(text: str) -> bytes:
@@ -188,7 +188,7 @@ def paths(make: Maker) -> Attack:
     )
     owner = b"Authorization: Bearer " + make.world.tokens[1].encode()
     method = make.dice.choice((b"GET", b"GET", b"GET", b"DELETE", b"PUT", b"PATCH", b"POST"))
-    return in_one("api.path", replace(make.get(before + spelled + after, owner), method=method), make.last())
+    return whole("api.path", replace(make.get(before + spelled + after, owner), method=method), make.last())
 
 
 def repeats(make: Maker) -> Attack:
@@ -204,7 +204,7 @@ def repeats(make: Maker) -> Attack:
         if make.dice.random() < 0.6:
             line.append(b"Idempotency-Key: " + key.encode())
         requests.append(make.post(b"/v1/messages", _json(body), user, *line))
-    return in_one("api.idempotency", *requests, make.last())
+    return whole("api.idempotency", *requests, make.last())
 
 
 def static(make: Maker) -> Attack:
@@ -213,14 +213,14 @@ def static(make: Maker) -> Attack:
     lines = [name + b": " + make.pick(FIELDS[name]) for name in make.dice.sample(names, k=make.dice.randrange(1, 4))]
     request = make.get(make.pick((b"/", b"/web/index.html", b"/web/client.js", b"/web/", b"/web")), *lines)
     method = make.dice.choice((b"GET", b"GET", b"POST", b"OPTIONS"))
-    return in_one("api.static", replace(request, method=method), make.last())
+    return whole("api.static", replace(request, method=method), make.last())
 
 
 def metrics(make: Maker) -> Attack:
     """What scrapers ask for."""
     lines = [b"Accept: " + make.pick(FIELDS[b"Accept"]), b"Accept-Encoding: " + make.pick(FIELDS[b"Accept-Encoding"])]
     query = make.pick((b"", b"?name[]=x", b"?name[]=%ff"))
-    return in_one("api.metrics", make.get(b"/metrics" + query, *lines), make.last())
+    return whole("api.metrics", make.get(b"/metrics" + query, *lines), make.last())
 
 
 ALL: tuple[tuple[int, Callable[[Maker], Attack]], ...] = (

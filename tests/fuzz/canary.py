@@ -37,6 +37,7 @@ class Canary:
     _began: dict[str, float] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _ending: bool = False
+    _signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def _http(self, **options: Any) -> httpx.AsyncClient:
         transport = httpx.AsyncHTTPTransport(local_address=ADDRESS)
@@ -55,6 +56,10 @@ class Canary:
         ]
         async with asyncio.timeout(LIMIT_SECONDS):
             await ready.wait()
+
+    async def rest(self) -> None:
+        """Signs in no more: a password takes 64 MiB of the server's memory for a moment."""
+        await self._signing_in.acquire()
 
     async def stop(self) -> None:
         """Ends when all that was acknowledged has come, or should have."""
@@ -120,7 +125,7 @@ class Canary:
 
     async def _sign_in(self) -> None:
         while True:
-            async with self._http(timeout=LIMIT_SECONDS) as http:
+            async with self._signing_in, self._http(timeout=LIMIT_SECONDS) as http:
                 began = time.monotonic()
                 try:
                     answer = await http.post("/v1/session", json={"name": self.name, "password": PASSWORD})

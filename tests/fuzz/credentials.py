@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .attack import FAR, Attack, Maker, in_one
+from .attack import FAR, Attack, Maker, whole
 from .bodies import NAMES, TEXTS, VALUES
 from .words import FIELDS
 
@@ -104,7 +104,7 @@ def tokens(make: Maker) -> Attack:
     request = make.dice.choice(
         (make.get(b"/v1/session", line), make.get(b"/v1/events", line), make.post(b"/v1/messages", b"{}", line))
     )
-    return in_one("api.token", request, make.last())
+    return whole("api.token", request, make.last())
 
 
 def cookies(make: Maker) -> Attack:
@@ -128,7 +128,7 @@ def cookies(make: Maker) -> Attack:
             ),
         )
     )
-    return in_one("api.cookie", request, make.last())
+    return whole("api.cookie", request, make.last())
 
 
 def tickets(make: Maker) -> Attack:
@@ -138,7 +138,7 @@ def tickets(make: Maker) -> Attack:
     )
     request = make.get(b"/v1/events?ticket=" + ticket, *([make.bearer()] if make.dice.random() < 0.3 else []))
     method = make.dice.choice((b"GET", b"GET", b"POST"))
-    return in_one("api.ticket", replace(request, method=method), make.last())
+    return whole("api.ticket", replace(request, method=method), make.last())
 
 
 ALL: tuple[tuple[int, Callable[[Maker], Attack]], ...] = ((8, tokens), (4, cookies), (2, tickets))

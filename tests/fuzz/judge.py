@@ -1,11 +1,16 @@
 """What an answer tells against the server."""
 
 import json
+import re
 from dataclasses import dataclass
 
 from .answers import Answer
-from .attack import Attack
+from .attack import Attack, identity
 from .wire import Outcome
+
+
+ANY_ID = re.compile(r"q-?\d+-(never)?\d+q")
+"""An id that some attack has given a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ def _misplaced(attack: Attack, outcome: Outcome) -> list[Fault]:
     """Answers that are none to a request of this connection, or that stand where another's should."""
     ids, at = list(attack.ids), 0
     for answer in outcome.answers:
-        if answer.id.startswith(f"{attack.number}-never"):
+        if answer.id.startswith(identity(attack.number, "never")[:-1]):
             if answer.id not in ids and not attack.name.startswith("mutated"):
                 return [
                     Fault(
@@ -62,7 +67,7 @@ def _misplaced(attack: Attack, outcome: Outcome) -> list[Fault]:
                         by_bytes=False,
                     )
                 ]
-        elif answer.id and answer.id.partition("-")[0].isdigit() and answer.id not in ids and not _is_ours(answer.id):
+        elif ANY_ID.fullmatch(answer.id) and answer.id not in ids:
             return [Fault(f"{attack.name}: somebody else's answer", f"{answer.status} for {answer.id}")]
         if answer.id in ids:
             place = ids.index(answer.id)
@@ -72,11 +77,6 @@ def _misplaced(attack: Attack, outcome: Outcome) -> list[Fault]:
     return []
 
 
-def _is_ours(identity: str) -> bool:
-    """Whether the server made this id: it begins with twelve hexadecimal digits."""
-    return len(identity.partition("-")[0]) == 12
-
-
 def _lacking(attack: Attack, outcome: Outcome) -> list[Fault]:
     """Requests that were whole and have no answer, though the server did not say that it closes."""
     if outcome.answers and outcome.answers[-1].is_stream:
@@ -84,7 +84,8 @@ def _lacking(attack: Attack, outcome: Outcome) -> list[Fault]:
     given = [answer.id for answer in outcome.answers]
     lacks = [one for one in attack.ids if one not in given]
     told = any(
-        answer.headers.get("connection") == b"close" for answer in outcome.answers if answer.status not in (400,)
+        answer.headers.get("connection") == b"close" and (answer.status != 400 or attack.refusable)
+        for answer in outcome.answers
     )
     if not lacks or told:
         return []

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from . import words
-from .attack import Attack, Await, End, Maker, Pause, Request, Step, in_one
+from .attack import Attack, Await, End, Maker, Pause, Request, Step, identity, in_one
 
 MOST_PIPELINED = 50
 
@@ -153,7 +153,7 @@ def held(make: Maker) -> Attack:
             (bytes(make.get()), Await(1), b"GET / HT"),
         )
     )
-    return Attack("packet.held", steps, held=True, ids=tuple(f"{make.number}-{number}" for number in range(1, 4)))
+    return Attack("packet.held", steps, held=True, ids=tuple(identity(make.number, number) for number in range(1, 4)))
 
 
 def _message(make: Maker) -> bytes:

@@ -35,7 +35,7 @@ MOST_GROWTH = 32 * 2**20
 MOST_DESCRIPTORS = 6
 """Files and sockets by which it may have more at the end, once all is closed."""
 
-LATENCY_SECONDS = 2.0
+LATENCY_SECONDS = 4.0
 """Of a hundred of the honest user's messages, 99 come within this, from the request to the event."""
 
 SETTLE_SECONDS = 12.0
@@ -140,6 +140,7 @@ class Run:
         self._result.seconds = time.monotonic() - began
         self._say(f"{self._result.requests} requests in {self._result.seconds:.0f} s; now without an end")
         if self._options.flood_seconds:
+            await canary.rest()
             for fault in await try_costly(self._target, self._world):
                 self._result.add(fault)
             for fault in await flood_all(self._target, self._world, self._options.flood_seconds):
@@ -194,7 +195,7 @@ class Run:
     def _look_at_log(self) -> None:
         for said in self._target.complaints():
             by = None
-            named = re.search(r"request (-?\d+)-\d+", said)
+            named = re.search(r"request q(-?\d+)-\d+q", said)
             if named is not None:
                 by = next((one for one in self._recent if one.number == int(named[1])), None)
             self._result.add(Fault(_log_kind(said), said), by)
@@ -272,6 +273,7 @@ def _log_kind(said: str) -> str:
     frames = re.findall(r'File "[^"]*?(\w+/\w+\.pyx?)", line (\d+)', said)
     if frames:
         return f"log: {last[:120]} at {frames[-1][0]}:{frames[-1][1]}"
+    first = re.sub(f" \\S*{FORGED}.*", f" … {FORGED}", first)
     return "log: " + re.sub(r"\d+(\.\d+)?|[0-9a-f]{12}-[0-9a-f]+", "#", first[:120])
 
 
