@@ -16,6 +16,7 @@ from ssechat.direct import Direct
 from ssechat.endpoints.access import Access
 from ssechat.endpoints.accounts import Accounts
 from ssechat.endpoints.conversations import Conversations as ConversationsEndpoint
+from ssechat.endpoints.entrance import Entrance
 from ssechat.endpoints.events import Events
 from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.health import Health
@@ -85,7 +86,7 @@ def create_app(settings: Settings) -> Starlette:
             *Web().routes(),
         ],
         exception_handlers=HANDLERS,
-        middleware=_cors(settings),
+        middleware=[*_cors(settings), Middleware(Entrance)],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the request named
