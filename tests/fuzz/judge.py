@@ -8,7 +8,6 @@ from .answers import Answer
 from .attack import Attack, identity
 from .wire import Outcome
 
-
 ANY_ID = re.compile(r"q-?\d+-(never)?\d+q")
 """An id that some attack has given a request."""
 
