@@ -1,10 +1,10 @@
 """Single requests that are small and might cost the server much: time of its loop, or an answer many times as long."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .answers import Answer
-from .attack import Attack, Maker, Request, World
+from .attack import Maker, Request, World, whole
 from .credentials import signed
 from .judge import Fault, judge
 from .target import Target
@@ -39,6 +39,10 @@ def costly(world: World) -> list[Costly]:
 
     def body(name: str, content: bytes, target: bytes = b"/v1/users") -> Costly:
         return Costly(name, make.post(target, content, make.bearer()))
+
+    def chunked(content: bytes) -> Request:
+        lines = (b"Content-Type: application/json", b"Transfer-Encoding: chunked")
+        return Request(make.id(), b"POST", b"/v1/users", lines=lines, body=content)
 
     def filled(part: bytes) -> bytes:
         return part * (SIZE // len(part))
@@ -75,6 +79,10 @@ def costly(world: World) -> list[Costly]:
         Costly("an id of colons", make.get(b"/v1/conversations/" + filled(b":") + b"/messages", make.bearer())),
         Costly("many parameters", make.get(b"/v1/conversations?" + numbered(b"p%d=1", b"&"), make.bearer())),
         Costly("one parameter", make.get(b"/v1/conversations?limit=" + filled(b"9"), make.bearer())),
+        Costly("empty lines", replace(make.get(), newline=b"\r\n", method=b"\r\n" * 110_000 + b"GET")),
+        Costly("a chunk of line ends", chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (220_000, b"\r\n" * 110_000))),
+        Costly("chunks of line ends", chunked(b"4\r\n\r\n\r\n\r\n" * 20_000 + b"0\r\n\r\n")),
+        Costly("chunks of a byte", chunked(b"1\r\n \r\n" * 30_000 + b"0\r\n\r\n")),
         Costly("many lines", Request(make.id(), lines=(b"X:",) * (SIZE // 4))),
         body("many fields", b"{" + numbered(b'"p%d":1', b",") + b"}"),
         body("many fields of a sign-in", b"{" + numbered(b'"p%d":1', b",") + b"}", b"/v1/session"),
@@ -100,7 +108,7 @@ async def try_costly(target: Target, world: World) -> list[Fault]:
     for each in costly(world):
         before = target.cpu_seconds()
         name = f"costly: {each.name}"
-        attack = Attack(name, (bytes(each.request),), (each.request.id,), due=True)
+        attack = whole(name, each.request)
         outcome = await perform(attack, target.port, PATIENCE)
         spent = target.cpu_seconds() - before
         faults += [Fault(f"{name}: {fault.kind.removeprefix(name)}", fault.said) for fault in judge(attack, outcome)]

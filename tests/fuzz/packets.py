@@ -153,7 +153,7 @@ def held(make: Maker) -> Attack:
             (bytes(make.get()), Await(1), b"GET / HT"),
         )
     )
-    return Attack("packet.held", steps, held=True, ids=tuple(identity(make.number, number) for number in range(1, 4)))
+    return Attack("packet.held", steps, held=True, ids=tuple(identity(make.number, number) for number in range(1, 20)))
 
 
 def _message(make: Maker) -> bytes:

@@ -84,7 +84,7 @@ HOSTS = (
 LENGTHS = (
     b"+%d", b"0x%x", b"-%d", b"%d e0", b"%de0", b"%d, %d", b"%d,", b"%d;x", b"%d.0", b"\x0b%d", b"%d\x00", b"%d\xa0",
     b"'%d'", b"%d_", b"1_0%d", b"\xd9\xa1", b"99999999999999999999999999999%d", b"18446744073709551616%d",
-    b"-0%d", b"%d %d", b"\xb2",
+    b"-0%d", b"%d\r\n 0", b"%d\r\n\t", b"\r\n %d", b"%d %d", b"\xb2",
 )  # fmt: skip
 """A length that counts for nothing; what it should be stands in the place of %d."""
 
