@@ -2,6 +2,7 @@
 
 import ast
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import ssechat
 from redises import RedisProcess
 from serving import ROOT
 from ssechat.errors import SettingsError
-from ssechat.redis import keys, rights
+from ssechat.redis import keys
 from ssechat.redis.checks import check_key, check_redis
 from ssechat.redis.refusals import parse_refusal
-from ssechat.redis.rights import CHANNELS, COMMANDS, KEYS, OF_A_START, SCRIPT, TRIALS, WORDS
+from ssechat.redis.rights import CHANNELS, COMMANDS, KEYS, NOBODY, OF_A_START, SCRIPT, TRIALS, WORDS
 
 pytestmark = pytest.mark.anyio
 SOURCES = Path(ssechat.__file__).parent
@@ -116,7 +117,7 @@ async def test_a_command_that_a_user_may_not_call_is_named_with_the_words_that_a
     assert f"its user may not call {command.upper()}" in said
     assert f"ACL SETUSER chat +{command} (NOPERM)" in said
     with redis.client() as client:  # what the trials could not remove is gone soon
-        assert all(0 < client.ttl(key) <= 60 for key in client.keys()) or command == "expire"
+        assert all(0 < client.ttl(key) <= 60 for key in client.keys("*")) or command == "expire"
 
 
 async def test_all_that_a_user_may_not_is_named_at_once(redis: RedisProcess) -> None:
@@ -136,14 +137,14 @@ async def test_keys_that_a_user_may_not_use_are_named(redis: RedisProcess, patte
         said = str(caught.value)
     else:
         said = await refused(url)
-    assert f"use keys {pattern}" in said and f"ACL SETUSER chat ~{pattern}" in said
+    assert re.search(rf"use keys {re.escape(pattern)}.*ACL SETUSER chat ~{re.escape(pattern)}", said)
 
 
 @pytest.mark.parametrize("pattern", CHANNELS)
 async def test_channels_that_a_user_may_not_use_are_named(redis: RedisProcess, pattern: str) -> None:
     url = as_user(redis, "resetchannels", *(f"&{other}" for other in CHANNELS if other != pattern))
     said = await refused(url)
-    assert f"use channels {pattern}" in said and f"ACL SETUSER chat &{pattern}" in said
+    assert re.search(rf"use channels {re.escape(pattern)}.*ACL SETUSER chat &{re.escape(pattern)}", said)
 
 
 async def test_a_user_without_channels_as_redis_7_makes_it_is_told(redis: RedisProcess) -> None:
@@ -157,22 +158,16 @@ async def test_a_database_that_may_not_be_selected_or_is_not_there_is_told(redis
     assert (await check_redis(f"{url}?db=3")).mode == "standalone"
 
 
-@pytest.mark.parametrize(
-    ("begin", "end", "code"),
-    [
-        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), "OOM"),
-        (("CONFIG", "SET", "min-replicas-to-write", "1"), ("CONFIG", "SET", "min-replicas-to-write", "0"), "NOREPLICAS"),
-    ],
-)
+@pytest.mark.parametrize(("setting", "code"), [("maxmemory", "OOM"), ("min-replicas-to-write", "NOREPLICAS")])
 async def test_a_redis_that_takes_no_writes_is_refused_with_its_reason(
-    redis: RedisProcess, begin: tuple[str, ...], end: tuple[str, ...], code: str
+    redis: RedisProcess, setting: str, code: str
 ) -> None:
     with redis.client() as client:
-        client.execute_command(*begin)
+        client.config_set(setting, "1")
         try:
             said = await refused(redis.url)
         finally:
-            client.execute_command(*end)
+            client.config_set(setting, "0")
     assert f"{parse_refusal(code).advice} ({code})" in said
 
 
@@ -204,9 +199,7 @@ async def test_what_others_publish_on_the_trials_channel_is_no_reply(redis: Redi
     with redis.client() as client:
         pipe = client.pipeline(transaction=False)
         for _ in range(20_000):
-            pipe.publish(rights.keys.live(rights.NOBODY), "tried")
-        import threading
-
+            pipe.publish(keys.live(NOBODY), "tried")
         flood = threading.Thread(target=pipe.execute)
         flood.start()
         try:
@@ -222,7 +215,11 @@ async def test_what_others_publish_on_the_trials_channel_is_no_reply(redis: Redi
         ("OOM command not allowed when used memory > 'maxmemory'.", "OOM", ""),
         ("@user_script: 1: -OOM command not allowed when used memory > 'maxmemory'.", "OOM", ""),
         ("-@user_script: 1: @user_script: 1: -NOREPLICAS Not enough good replicas to write.", "NOREPLICAS", ""),
-        ("ERR Error running script (call to f_e5): @user_script:1: @user_script: 1: -READONLY You can't", "READONLY", ""),
+        (
+            "ERR Error running script (call to f_e5): @user_script:1: @user_script: 1: -READONLY You can't",
+            "READONLY",
+            "",
+        ),
         ("ERR The user executing the script can't run this command or subcommand", "NOPERM", ""),
         ("@user_script: 1: The user executing the script can't publish to the channel mentioned", "NOPERM", "channel"),
         ("NOPERM this user has no permissions to run the 'hset' command or its subcommand", "NOPERM", "hset"),
