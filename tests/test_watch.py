@@ -4,12 +4,14 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+import redis as redis_py
 
 from parts import SECRET, FakeClock, FakeSink, Worker, a_worker, draft, settings
 from redises import RedisProcess
@@ -227,6 +229,66 @@ async def test_the_log_names_the_right_that_was_taken_away_and_nothing_of_what_w
         assert len(refusals(caplog)) == 1
     for secret in ("secret text", "s3cret", "{u:bob}", "dm:alice"):
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("code", ["MISCONF", "BUSY", "READONLY"])
+async def test_other_reasons_are_told_too_and_are_over_when_they_are_over(
+    redis: RedisProcess, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = RedisProcess(redis.release)
+    begin, end = {"MISCONF": (fail_to_save, save), "BUSY": (be_busy, be_idle), "READONLY": (follow, lead)}[code]
+    try:
+        async with watched(process.url, FakeClock()) as (worker, watch):
+            with process.client() as client:
+                begin(client)
+            with pytest.raises(RedisUnavailable):
+                await worker.say("x")
+            await until(lambda: watch.codes == (code,))
+            assert len(refusals(caplog)) == 1
+            assert f"({code})" in refusals(caplog)[0]
+            with process.client() as client:
+                end(client)
+            await say(worker, "x", "dm:alice:bob")
+            await until(lambda: watch.well)
+    finally:
+        process.close()
+
+
+def fail_to_save(client: "redis_py.Redis") -> None:
+    """A folder stands where Redis wants to put its file."""
+    place = Path(str(client.config_get("dir")["dir"])) / "dump.rdb"
+    place.mkdir()
+    client.config_set("save", "3600 1")
+    with suppress(redis_py.ResponseError):
+        client.save()
+    client.bgsave()
+    while client.info("persistence")["rdb_last_bgsave_status"] == "ok":
+        time.sleep(0.01)
+
+
+def save(client: "redis_py.Redis") -> None:
+    (Path(str(client.config_get("dir")["dir"])) / "dump.rdb").rmdir()
+    client.save()
+    client.config_set("save", "")
+
+
+def be_busy(client: "redis_py.Redis") -> None:
+    client.config_set("lua-time-limit", 1)
+    connection = client.connection_pool.get_connection()
+    connection.send_command("EVAL", "while true do end", 0)  # type: ignore[no-untyped-call]
+    time.sleep(0.2)
+
+
+def be_idle(client: "redis_py.Redis") -> None:
+    client.script_kill()
+
+
+def follow(client: "redis_py.Redis") -> None:
+    client.replicaof("127.0.0.1", 1)
+
+
+def lead(client: "redis_py.Redis") -> None:
+    client.replicaof("NO", "ONE")
 
 
 async def test_what_a_trial_does_not_meet_is_told_too_and_is_no_reason_not_to_be_ready(
