@@ -249,7 +249,7 @@ class RequestParser:
             length = None
         method = self._parser.get_method().decode()
         path, query = self._split_target(method)
-        if host is None and version == "1.1" or host is not None and not _HOST(host):
+        if (host is None and version == "1.1") or (host is not None and not _HOST(host)):
             raise Refused(400, "invalid_host", "A request names the server in its Host header.")
         return Head(
             method=method,
