@@ -1,6 +1,7 @@
 """One run: attacks, floods and an honest user on a real server, and what came of it."""
 
 import asyncio
+import contextlib
 import itertools
 import re
 import time
@@ -39,8 +40,12 @@ LATENCY_SECONDS = 4.0
 """Of a hundred of the honest user's messages, 99 come within this, from the request to the event."""
 
 SETTLE_SECONDS = 12.0
+
+AGAIN_SECONDS = 180.0
+"""Time for trying again what was found, and for making it short."""
+
 TRIES = 5
-RECENT = 400
+RECENT = 200
 """Attacks that are suspected of what the log says and names nobody for."""
 
 
@@ -235,6 +240,11 @@ class Run:
     # What was found is tried again, alone, and made short.
 
     async def _try_again(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN_SECONDS):
+                await self._confirm()
+
+    async def _confirm(self) -> None:
         for kind, found in list(self._result.found.items()):
             if found.attack is None and kind.startswith("log: "):
                 found.attack = await self._culprit(kind)
