@@ -1,0 +1,117 @@
+"""Requests on one connection, however their bytes come and whenever the client stops to read."""
+
+import asyncio
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from connections import Connection
+from fuzz.attack import World
+from fuzz.generators import attack
+from ssechat.server.request_parser import Head, Refused, RequestParser
+
+pytestmark = pytest.mark.anyio
+
+PIECES = (1, 5, 30, 60, 200)
+
+
+def request(dice: Random, number: int) -> bytes:
+    if dice.random() < 0.3:
+        return b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    body = b"%d" % number + b"x" * dice.randrange(20)
+    return b"POST /direct HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+async def answers(seed: int) -> tuple[int, int]:
+    """How many requests were sent, and how many answers came."""
+    dice = Random(seed)
+    connection = Connection()
+    protocol, transport = connection.protocol, connection.transport
+    if dice.random() < 0.5:
+        connection.postbox.open.clear()
+    count = dice.randrange(1, 6)
+    data = b"".join(request(dice, number) for number in range(count))
+    written, paused = 0, False
+    for _ in range(150):
+        step = dice.choice(("data", "data", "turn", "turn", "read", "answer"))
+        if step == "data" and data and transport.reading:
+            size = dice.choice(PIECES)
+            protocol.data_received(data[:size])
+            data = data[size:]
+        elif step == "turn":
+            await asyncio.sleep(0)
+            # uvloop writes when a turn ends, and only then may find that the client does not read.
+            if len(transport.buffer) > written and not paused and dice.random() < 0.5:
+                paused = True
+                protocol.pause_writing()
+            written = len(transport.buffer)
+        elif step == "read" and paused:
+            paused = False
+            protocol.resume_writing()
+        elif step == "answer":
+            connection.postbox.open.set()
+    connection.postbox.open.set()
+    if paused:
+        protocol.resume_writing()
+    for _ in range(60):
+        if data and transport.reading:
+            protocol.data_received(data)
+            data = b""
+        await asyncio.sleep(0)
+    return count, transport.buffer.count(b"HTTP/1.1 2")
+
+
+async def test_every_request_is_answered_however_it_comes_and_whenever_the_client_reads() -> None:
+    wrong = {}
+    for seed in range(800):
+        sent, got = await answers(seed)
+        if got != sent:
+            wrong[seed] = f"{got} of {sent}"
+    assert wrong == {}
+
+
+class Noted:
+    """What the parser said."""
+
+    def __init__(self) -> None:
+        self.said: list[object] = []
+        self._body = b""
+
+    def on_head(self, head: Head) -> None:
+        self._body = b""
+        self.said.append((head.method, head.target, head.headers, head.length, head.keep_alive))
+
+    def on_body(self, part: bytes) -> None:
+        self._body += part
+
+    def on_end(self) -> None:
+        self.said.append(self._body)
+
+
+def parsed(pieces: Iterator[bytes]) -> list[object]:
+    noted = Noted()
+    parser = RequestParser(noted)
+    try:
+        for piece in pieces:
+            rest = parser.feed(piece)
+            while parser.whole:
+                parser.proceed()
+                rest = parser.feed(rest)
+    except Refused:  # as what, depends on how much of it had come
+        noted.said.append("refused")
+    return noted.said
+
+
+def cut(data: bytes, dice: Random) -> Iterator[bytes]:
+    while data:
+        size = dice.choice((1, 2, 3, 20, 200, 5000))
+        yield data[:size]
+        data = data[size:]
+
+
+def test_where_a_request_ends_does_not_depend_on_the_packets() -> None:
+    for number in range(1, 1200):
+        data = attack(World(5), number).sent()
+        whole = parsed(iter((data,)))
+        assert parsed(cut(data, Random(number))) == whole, data
