@@ -13,7 +13,7 @@ from fuzz.run import Options, run
 from fuzz.shrink import shortest
 from fuzz.wire import Outcome
 
-SHORT = Options(seed=9, requests=3000, parallel=24, held=0, flood_seconds=0.5)
+SHORT = Options(seed=9, requests=3000, parallel=24, held=0, flood_seconds=0.3, again_seconds=15)
 
 
 def test_a_short_run_of_the_fuzzer_finds_nothing() -> None:

@@ -27,7 +27,7 @@ def fuzz(requests: int, seed: int | None, parallel: int, held: int, flood_second
     Exit code 1: something was found; the shortest attack that shows it is printed.
     """
     chosen = seed if seed is not None else random.randrange(10**6)
-    options = Options(chosen, requests, parallel, held, flood_seconds, only)
+    options = Options(chosen, requests, parallel, held, flood_seconds, only=only)
     result = asyncio.run(run(options, lambda said: click.echo(said, err=True)))
     click.echo(text(result))
     sys.exit(0 if result.ok else 1)

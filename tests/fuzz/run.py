@@ -41,9 +41,6 @@ LATENCY_SECONDS = 4.0
 
 SETTLE_SECONDS = 12.0
 
-AGAIN_SECONDS = 180.0
-"""Time for trying again what was found, and for making it short."""
-
 TRIES = 5
 RECENT = 200
 """Attacks that are suspected of what the log says and names nobody for."""
@@ -59,6 +56,8 @@ class Options:
     held: int = 12
     """Unfinished requests that are held until the server ends them; 0 in short runs."""
     flood_seconds: float = 8.0
+    again_seconds: float = 180.0
+    """Time for trying again what was found, and for making it short."""
     only: int | None = None
     """One attack alone, by its number."""
 
@@ -241,7 +240,7 @@ class Run:
 
     async def _try_again(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(AGAIN_SECONDS):
+            async with asyncio.timeout(self._options.again_seconds):
                 await self._confirm()
 
     async def _confirm(self) -> None:
