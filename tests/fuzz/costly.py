@@ -111,7 +111,9 @@ async def try_costly(target: Target, world: World) -> list[Fault]:
         attack = whole(name, each.request)
         outcome = await perform(attack, target.port, PATIENCE)
         spent = target.cpu_seconds() - before
-        faults += [Fault(f"{name}: {fault.kind.removeprefix(name)}", fault.said) for fault in judge(attack, outcome)]
+        faults += [
+            Fault(f"{name}: {fault.kind.removeprefix(name + ': ')}", fault.said) for fault in judge(attack, outcome)
+        ]
         if spent > MOST_SECONDS:
             faults.append(Fault(f"{name}: time", f"{spent:.1f} s of CPU for {_shown(each.request)}"))
         longest = max(map(_size, outcome.answers), default=0)
