@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ssechat.errors import SettingsError
 from ssechat.forwarded import TrustedProxies
+from ssechat.origins import canonical_origin
 
 ENVIRONMENT_PREFIX = "SSECHAT_"
 
@@ -112,6 +113,12 @@ class Settings(BaseModel):
     def _absolute(cls, path: Path | None) -> Path | None:
         """The shell leaves the ~ in --data=~/chat to us; and workers may run in another folder."""
         return path and Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 – never raises
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """As browsers write them, each once."""
+        return tuple(dict.fromkeys(map(canonical_origin, given)))
 
     @field_validator("trusted_proxies")
     @classmethod
