@@ -91,6 +91,13 @@ def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, 
     [
         {"jwt_public_key": "no pem"},
         {"jwt_secret": SECRET, "jwt_public_key": "both"},
+        {"jwt_public_key": "\udcff"},
+        {
+            "jwt_public_key": rsa.generate_private_key(65537, 1024)
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .decode()
+        },
         {
             "jwt_public_key": ec.generate_private_key(ec.SECP384R1())
             .public_key()
@@ -107,6 +114,27 @@ def test_keys_that_cannot_be_used_are_refused_at_start(settings: dict[str, str])
 def test_a_shared_secret_makes_tokens_too() -> None:
     tokens = Tokens.from_settings(Settings(jwt_secret=SECRET))
     assert tokens.verify(tokens.mint("alice", HOUR)).identity.user == "alice"
+
+
+def test_a_token_is_minted_for_the_one_spelling_of_a_name() -> None:
+    token = OURS.mint("BOB", HOUR)
+    assert jwt.decode(token, SECRET, algorithms=["HS256"])["sub"] == "bob"
+    assert OURS.verify(signed(sub="Ｂob")).identity.user == "bob"
+
+
+def test_a_token_makes_its_user_unless_it_was_minted_for_one_who_exists() -> None:
+    assert OURS.verify(OURS.mint("bob", HOUR)).makes_user
+    assert OURS.verify(signed()).makes_user
+    assert not OURS.verify(OURS.mint("bob", HOUR, makes_user=False)).makes_user
+    assert Tokens(SECRET, "HS256").verify(signed(create=False)).makes_user
+
+
+def test_the_sessions_cookie_has_a_name_of_the_keys_own_and_not_the_key_in_it() -> None:
+    one, other = (Tokens(key, "HS256", sign_with=key, ours=True).cookie for key in ("a" * 40, "b" * 40))
+    assert one != other
+    assert one == Tokens("a" * 40, "HS256", sign_with="a" * 40, ours=True).cookie
+    assert "aaa" not in one
+    assert Tokens.from_settings(Settings(jwt_secret=SECRET)).cookie == "ssechat_session"
 
 
 def test_a_token_can_be_minted_for_a_user_id_only() -> None:
