@@ -1,7 +1,7 @@
 """A request's headers by name."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from starlette.types import Scope
 
@@ -34,8 +34,7 @@ def header(scope: Scope, name: bytes) -> str | None:
     return value
 
 
-def _by_name(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
-    lines = list(lines)
+def _by_name(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, str]:
     headers = {name: str(value, "latin-1") for name, value in reversed(lines)}
     if len(headers) < len(lines):
         repeated = [name for name, count in Counter(name for name, _ in lines).items() if count > 1]
