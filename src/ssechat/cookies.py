@@ -26,15 +26,11 @@ class SessionCookie:
         guarded: list[str] = []
         plain: list[str] = []
         for part in line.split(";"):
-            name, _, token = part.strip().partition("=")
-            if name == self._guarded:
-                found = guarded
-            elif name == self._plain:
-                found = plain
-            else:
-                continue
-            if token and token not in found and len(found) < MOST:
-                found.append(token)
+            if self._plain in part:  # of the others there may be many
+                name, _, token = part.strip().partition("=")
+                found = guarded if name == self._guarded else plain if name == self._plain else None
+                if found is not None and token and token not in found and len(found) < MOST:
+                    found.append(token)
         return guarded, plain
 
     def put(self, response: Response, token: str, seconds: int, *, https: bool) -> None:

@@ -45,13 +45,13 @@ class Gate:
             token = bearer.strip()
             # A send's is known, as a rule, and then nothing need be waited for.
             return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
-        refused = Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
+        refused: Unauthorized | None = None
         for token in self._cookie_tokens(scope):
             try:
                 return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
             except Unauthorized as error:
                 refused = error  # one that somebody planted, or that was left over, locks nobody out
-        raise refused
+        raise refused or Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
 
     def _cookie_tokens(self, scope: Scope) -> Sequence[str]:
         line = header(scope, b"cookie")
