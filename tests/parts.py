@@ -137,9 +137,9 @@ async def a_worker(redis_url: str, **more: Any) -> AsyncIterator[Worker]:
     inbox = Inbox(redis, conversations, chosen.inbox_limit)
     sends = Sends(redis, chosen.inbox_limit)
     users = Users(redis, anyone_exists=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    tokens = Tokens(SECRET, "HS256", sign_with=SECRET, has_sessions=True)
-    auth = Auth(redis, tokens, users, timedelta(days=1))
+    tokens = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
     clock = FakeClock()
+    auth = Auth(redis, tokens, users, timedelta(days=1), clock)
     hub = Hub(inbox, auth, chosen, clock)
     redis.start()
     hub.subscriptions.start()  # but no sweeping: tests sweep when they want to

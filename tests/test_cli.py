@@ -84,6 +84,7 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         (("send", "--user", "a", "--token", "b", "bob", "hi"), "ssechat: --user and --token both say who you are"),
         (("send", "--token", "b", "--server", "chat", "bob", "hi"), "ssechat: --server: 'chat' is not an address"),
         (("send", "--user", "a", "--data", "/nowhere", "bob", "hi"), "ssechat: there is no key file"),
+        (("send", "--create", "--token", "b", "bob", "hi"), "ssechat: --create goes with --user"),
         (("listen",), "ssechat: who are you?"),
         (("listen", "--token", "ü"), "ssechat: that is not a token"),
         (("listen", "--token", "t", "--since", "a\nb"), "ssechat: --since: "),
@@ -164,7 +165,7 @@ class Listening:
 
 
 def test_a_token_is_signed_with_the_data_folders_key(server: Server) -> None:
-    result = run("token", "alice", "--data", str(server.data), "--days", "2")
+    result = run("token", "Alice", "--data", str(server.data), "--days", "2", "--create")
     claims = jwt.decode(result.stdout.strip(), (server.data / "jwt.key").read_text().strip(), algorithms=["HS256"])
     assert claims["sub"] == "alice"
     assert claims["exp"] - claims["iat"] == 2 * 86400
@@ -173,10 +174,53 @@ def test_a_token_is_signed_with_the_data_folders_key(server: Server) -> None:
     assert "not a user id" in result.stderr
 
 
+def test_a_token_for_somebody_unknown_is_refused_unless_it_is_to_make_one(server: Server) -> None:
+    data = ("--data", str(server.data))
+    result = run("token", "Erin", *data)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "ssechat: there is no user 'erin': sign up first, or add --create to make one\n"
+    token = run("token", "Erin", *data, "--create")
+    assert (token.returncode, token.stderr) == (0, "")
+    assert run("token", "erin", *data).returncode == 1, "nobody has used it yet"
+    sent = run("send", "--server", server.url, "ERIN", "a note", SSECHAT_TOKEN=token.stdout.strip())
+    assert "dm:erin:erin" in sent.stdout
+    known = run("token", "ERIN", *data)
+    assert (known.returncode, known.stderr) == (0, "")
+    assert run("send", "--server", server.url, "erin", "x", SSECHAT_TOKEN=known.stdout.strip()).returncode == 0
+
+
+@pytest.mark.parametrize("command", [("send", "frank", "hi"), ("listen",)])
+def test_nobody_unknown_sends_or_listens_unless_told_to_come_to_be(server: Server, command: tuple[str, ...]) -> None:
+    result = run(command[0], *at(server), "--user", "Frank", *command[1:])
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "There is no user 'frank'" in result.stderr
+    assert "--create" in result.stderr
+    assert "401 unknown_user" in result.stderr
+    assert run("token", "frank", "--data", str(server.data)).returncode == 1
+
+
+def test_a_token_that_nobody_can_be_asked_about_is_printed_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "jwt.key").write_text("k" * 64)
+    for more in ((), ("--redis-url", "redis://:hunter2@127.0.0.1:9"), ("--redis-url", "nonsense")):
+        result = run("token", "erin", "--data", str(tmp_path), *more)
+        assert result.returncode == 0
+        assert jwt.decode(result.stdout.strip(), "k" * 64, algorithms=["HS256"])["sub"] == "erin"
+        assert "cannot be asked whether there is a user 'erin'" in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert "hunter2" not in result.stderr
+
+
+def test_with_another_systems_secret_nobody_is_asked_whether_there_is_a_user(tmp_path: Path) -> None:
+    secret = "s" * 32
+    result = run("token", "Auth0|5F7C", "--data", str(tmp_path), SSECHAT_JWT_SECRET=secret)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert jwt.decode(result.stdout.strip(), secret, algorithms=["HS256"])["sub"] == "auth0|5f7c"
+
+
 def test_what_is_sent_is_listened_to(server: Server) -> None:
-    bob = Listening(server, "--user", "bob")
+    bob = Listening(server, "--user", "bob", "--create")
     assert bob.line("stderr") == "listening as bob …\n"
-    sent = run("send", *at(server), "--user", "alice", "bob", "hi \x1b[2J")
+    sent = run("send", *at(server), "--user", "alice", "--create", "bob", "hi \x1b[2J")
     assert sent.stderr == ""
     assert sent.stdout.endswith("dm:alice:bob #1  alice: hi \\x1b[2J\n")
     assert bob.line() == sent.stdout
@@ -195,16 +239,20 @@ def sent_line(sent: subprocess.CompletedProcess[str]) -> str:
 
 def test_a_repeated_send_is_sent_once(server: Server) -> None:
     first, second = (
-        run("send", *at(server), "--user", "carol", "--client-msg-id", "1", "--json", "carol", "note") for _ in "12"
+        run("send", *at(server), "--user", "carol", "--create", "--client-msg-id", "1", "--json", "carol", "note")
+        for _ in "12"
     )
     assert first.stdout == second.stdout
-    assert run("send", *at(server), "--user", "carol", "--client-msg-id", "1", "carol", "other").returncode == 1
+    assert (
+        run("send", *at(server), "--user", "carol", "--create", "--client-msg-id", "1", "carol", "other").returncode
+        == 1
+    )
 
 
 def test_listening_as_json_from_the_beginning_gives_all_there_is(server: Server) -> None:
     for text in ("one", "two"):
-        run("send", *at(server), "--user", "dave", "dave", text)
-    dave = Listening(server, "--user", "dave", "--json", "--since", "0-0")
+        run("send", *at(server), "--user", "dave", "--create", "dave", text)
+    dave = Listening(server, "--user", "DAVE", "--json", "--since", "0-0")
     events = [json.loads(dave.line()) for _ in range(4)]
     assert [event["event"] for event in events] == ["hello", "message", "message", "caught_up"]
     assert [event["data"].get("text") for event in events[1:3]] == ["one", "two"]
@@ -217,14 +265,14 @@ def test_a_refusal_is_told_in_the_servers_words(server: Server) -> None:
     assert result.returncode == 1
     assert "401 invalid_token" in result.stderr
     assert result.stderr.count("\n") == 1
-    result = run("send", *at(server), "--user", "alice", "nobody-at-all", "hi")
+    result = run("send", *at(server), "--user", "alice", "--create", "nobody-at-all", "hi")
     assert result.returncode == 1
     assert "404 unknown_user" in result.stderr
 
 
 def test_listening_outlives_a_restart_and_misses_nothing(tmp_path: Path) -> None:
     with Server(tmp_path / "data", "--workers", "1", "--drain-seconds", "0") as first:
-        bob = Listening(first, "--user", "bob")
+        bob = Listening(first, "--user", "bob", "--create")
         assert bob.line("stderr") == "listening as bob …\n"
         run("send", *at(first), "--user", "bob", "bob", "before")
         assert bob.line().endswith("bob: before\n")

@@ -12,8 +12,8 @@ import pytest
 from parts import SECRET, settings
 from redises import RedisProcess
 from ssechat.app import create_app
-from ssechat.auth import COOKIE
 from ssechat.errors import SettingsError
+from ssechat.tokens import COOKIE
 
 pytestmark = pytest.mark.anyio
 
@@ -109,13 +109,13 @@ async def test_redis_away_is_a_stream_that_ends_not_a_status(client: httpx.Async
 async def test_signing_in_sets_a_cookie_that_scripts_cannot_read(client: httpx.AsyncClient) -> None:
     await sign_up(client, "Alice")
     response = await client.post("/v1/session", json={"name": "alice", "password": "correct horse"})
-    assert response.json()["user"] == "Alice"
+    assert response.json()["user"] == "alice"
     cookie = response.headers["set-cookie"]
-    assert cookie.startswith(f"{COOKIE}=")
+    assert cookie.startswith(f"{COOKIE}_")
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert "Secure" not in cookie
-    assert (await client.get("/v1/session")).json() == {"user": "Alice"}
+    assert (await client.get("/v1/session")).json() == {"user": "alice"}
     assert (await client.delete("/v1/session")).status_code == 204
     assert code(await client.get("/v1/session")) == (401, "unauthorized")
 

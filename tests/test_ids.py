@@ -4,14 +4,36 @@ from ssechat import ids
 from ssechat.ids import UserId
 
 
-@pytest.mark.parametrize("name", ["alice", "A", "_x", "9", "a.b@c.org", "auth0|5f7c", "a~b+c-d", "x" * 128])
+@pytest.mark.parametrize("name", ["alice", "a", "_x", "9", "a.b@c.org", "auth0|5f7c", "a~b+c-d", "x" * 128])
 def test_a_name_of_the_allowed_characters_is_a_user_id(name: str) -> None:
-    assert ids.is_user_id(name)
+    assert ids.user_id(name) == name
+    assert ids.user_id(name.upper()) == name
 
 
-@pytest.mark.parametrize("name", ["", ".a", "-a", "@a", "a b", "a:b", "a/b", "a\n", "é", "x" * 129, "a\0"])
+@pytest.mark.parametrize(
+    "spelling",
+    ["Bob", "BOB", "ＢＯＢ", "ｂｏｂ", "𝐁𝐨𝐛", "ⓑⓞⓑ", "BＯb"],
+)
+def test_a_name_is_one_in_whatever_case_and_form_of_its_letters(spelling: str) -> None:
+    assert ids.user_id(spelling) == "bob"
+
+
+def test_spellings_that_mean_one_mean_one_at_any_length() -> None:
+    assert ids.user_id("Ｘ" * 128) == ids.user_id("X" * 128) == "x" * 128
+    assert ids.user_id("Ｘ" * 129) is None
+    assert ids.user_id("ﬀ" * 65) is None  # two letters each
+    assert ids.user_id("K" + "ſ") == "ks"  # the Kelvin sign and a long s are letters of ASCII, folded
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".a", "-a", "@a", "a b", " a", "a:b", "a/b", "a\n", "x" * 129, "a\0", "a" * 10**6),
+        *("é", "e\u0301", "ß", "ẞ", "ı", "аlice", "a\u200db", "a\u00adb", "İ", "\ud800", "ａ：ｂ", "\ufdfa", "١"),
+    ],
+)
 def test_anything_else_is_not(name: str) -> None:
-    assert not ids.is_user_id(name)
+    assert ids.user_id(name) is None
 
 
 def test_an_entry_id_is_a_number_and_a_tag() -> None:
@@ -41,15 +63,19 @@ def test_a_direct_conversation_is_the_same_from_both_sides() -> None:
 
 
 def test_names_are_sorted_by_code_point() -> None:
-    assert ids.direct_conversation(UserId("a"), UserId("B")) == "dm:B:a"
+    assert ids.direct_conversation(UserId("a"), UserId("_")) == "dm:_:a"
 
 
 def test_a_direct_conversations_members_follow_from_its_id() -> None:
     assert ids.direct_members("dm:alice:bob") == ("alice", "bob")
     assert ids.direct_members("dm:bob:bob") == ("bob", "bob")
+    assert ids.direct_members("dm:ALICE:Ｂob") == ("alice", "bob")
 
 
-@pytest.mark.parametrize("text", ["dm:bob:alice", "dm:alice", "dm:alice:", "dm::bob", "g:1", "", "dm:a:b:c", "DM:a:b"])
+@pytest.mark.parametrize(
+    "text",
+    ["dm:bob:alice", "dm:Bob:alice", "dm:B:a", "dm:alice", "dm:alice:", "dm::bob", "g:1", "", "dm:a:b:c", "DM:a:b"],
+)
 def test_any_other_id_is_of_no_direct_conversation(text: str) -> None:
     assert ids.direct_members(text) is None
 

@@ -36,7 +36,7 @@ def test_a_wrong_value_is_told_by_the_name_under_which_it_came(
 
 
 def test_a_secret_that_is_wrong_is_not_repeated() -> None:
-    with pytest.raises(SettingsError, match="SSECHAT_JWT_SECRET") as caught:
+    with pytest.raises(SettingsError, match="SSECHAT_JWT_SECRET: HS256 needs a secret of 32 bytes or more") as caught:
         load_settings({}, {"SSECHAT_JWT_SECRET": "hunter2"})
     assert "hunter2" not in str(caught.value)
 
@@ -58,6 +58,18 @@ def test_folders_are_absolute_and_know_what_home_is(monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     assert load_settings({"data": "~/chat"}, {}).data == Path("/home/me/chat")
     assert load_settings({"data": "chat", "key_file": "key"}, {}).key_file == tmp_path / "key"
+
+
+@pytest.mark.parametrize("secret", ["x" * 16, "x" * 31, "é" * 15, "\udcff" * 40])
+def test_a_secret_that_the_standard_finds_too_short_is_refused_at_the_start(secret: str) -> None:
+    with pytest.raises(SettingsError, match=r"SSECHAT_JWT_SECRET: .*(32 bytes or more|UTF-8)") as caught:
+        load_settings({}, {"SSECHAT_JWT_SECRET": secret})
+    assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", ["x" * 32, "é" * 16])
+def test_a_secret_of_32_bytes_will_do(secret: str) -> None:
+    assert load_settings({}, {"SSECHAT_JWT_SECRET": secret}).jwt_secret == secret
 
 
 def test_every_setting_has_a_flag_a_variable_and_a_sentence() -> None:

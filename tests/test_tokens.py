@@ -17,7 +17,7 @@ from ssechat.settings import Settings
 from ssechat.tokens import Tokens, create_key_file, fingerprint, key_path, read_key_file
 
 HOUR = timedelta(hours=1)
-OURS = Tokens(SECRET, "HS256", sign_with=SECRET, has_sessions=True)
+OURS = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
 
 
 def signed(key: object = SECRET, algorithm: str = "HS256", **claims: object) -> str:
@@ -26,8 +26,8 @@ def signed(key: object = SECRET, algorithm: str = "HS256", **claims: object) -> 
 
 
 def test_a_minted_token_stands_for_its_user() -> None:
-    identity = OURS.verify(OURS.mint("alice", HOUR, "a session"))
-    assert (identity.user, identity.session) == ("alice", "a session")
+    identity, _ = OURS.verify(OURS.mint("alice", HOUR, "a-session"))
+    assert (identity.user, identity.session) == ("alice", "a-session")
     assert 3590 < identity.expires_at - time.time() <= 3600
 
 
@@ -53,16 +53,16 @@ def test_any_other_token_is_refused_with_what_is_wrong(token: str, code: str) ->
 
 
 def test_another_systems_session_is_none_of_ours() -> None:
-    assert Tokens(SECRET, "HS256").verify(signed(sid="theirs")).session is None
+    assert Tokens(SECRET, "HS256").verify(signed(sid="theirs")).identity.session is None
 
 
 def test_audience_and_issuer_are_checked_where_they_are_set() -> None:
     tokens = Tokens(SECRET, "HS256", sign_with=SECRET, audience="chat", issuer="us")
-    assert tokens.verify(tokens.mint("alice", HOUR)).user == "alice"
+    assert tokens.verify(tokens.mint("alice", HOUR)).identity.user == "alice"
     for wrong in ({"aud": "other", "iss": "us"}, {"aud": "chat", "iss": "them"}, {}):
         with pytest.raises(Unauthorized):
             tokens.verify(signed(**wrong))
-    assert Tokens(SECRET, "HS256").verify(signed(aud="any")).user == "alice"
+    assert Tokens(SECRET, "HS256").verify(signed(aud="any")).identity.user == "alice"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_audience_and_issuer_are_checked_where_they_are_set() -> None:
 def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, algorithm: str) -> None:
     pem = private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     tokens = Tokens.from_settings(Settings(jwt_public_key=pem.decode()))
-    assert tokens.verify(signed(private, algorithm)).user == "alice"
+    assert tokens.verify(signed(private, algorithm)).identity.user == "alice"
     # The attack that gave the rule: the public key taken for a shared secret.
     confused = "eyJhbGciOiJIUzI1NiJ9." + signed().split(".", 1)[1]  # {"alg":"HS256"}
     with pytest.raises(Unauthorized):
@@ -91,6 +91,13 @@ def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, 
     [
         {"jwt_public_key": "no pem"},
         {"jwt_secret": SECRET, "jwt_public_key": "both"},
+        {"jwt_public_key": "\udcff"},
+        {
+            "jwt_public_key": rsa.generate_private_key(65537, 1024)
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .decode()
+        },
         {
             "jwt_public_key": ec.generate_private_key(ec.SECP384R1())
             .public_key()
@@ -106,7 +113,28 @@ def test_keys_that_cannot_be_used_are_refused_at_start(settings: dict[str, str])
 
 def test_a_shared_secret_makes_tokens_too() -> None:
     tokens = Tokens.from_settings(Settings(jwt_secret=SECRET))
-    assert tokens.verify(tokens.mint("alice", HOUR)).user == "alice"
+    assert tokens.verify(tokens.mint("alice", HOUR)).identity.user == "alice"
+
+
+def test_a_token_is_minted_for_the_one_spelling_of_a_name() -> None:
+    token = OURS.mint("BOB", HOUR)
+    assert jwt.decode(token, SECRET, algorithms=["HS256"])["sub"] == "bob"
+    assert OURS.verify(signed(sub="Ｂob")).identity.user == "bob"
+
+
+def test_a_token_makes_its_user_unless_it_was_minted_for_one_who_exists() -> None:
+    assert OURS.verify(OURS.mint("bob", HOUR)).makes_user
+    assert OURS.verify(signed()).makes_user
+    assert not OURS.verify(OURS.mint("bob", HOUR, makes_user=False)).makes_user
+    assert Tokens(SECRET, "HS256").verify(signed(create=False)).makes_user
+
+
+def test_the_sessions_cookie_has_a_name_of_the_keys_own_and_not_the_key_in_it() -> None:
+    one, other = (Tokens(key, "HS256", sign_with=key, ours=True).cookie for key in ("a" * 40, "b" * 40))
+    assert one != other
+    assert one == Tokens("a" * 40, "HS256", sign_with="a" * 40, ours=True).cookie
+    assert "aaa" not in one
+    assert Tokens.from_settings(Settings(jwt_secret=SECRET)).cookie == "ssechat_session"
 
 
 def test_a_token_can_be_minted_for_a_user_id_only() -> None:
@@ -123,7 +151,7 @@ def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> Non
     assert read_key_file(path) == key
     assert list(tmp_path.iterdir()) == [path]
     tokens = Tokens.from_settings(Settings(data=tmp_path))
-    assert tokens.verify(tokens.mint("alice", HOUR)).user == "alice"
+    assert tokens.verify(tokens.mint("alice", HOUR)).identity.user == "alice"
 
 
 def test_servers_that_start_at_once_in_containers_make_one_key(tmp_path: Path) -> None:

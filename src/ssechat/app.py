@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from ssechat.auth import Auth
 from ssechat.chat import Chat
 from ssechat.conversations import Conversations
+from ssechat.cookies import SessionCookie
 from ssechat.direct import Direct
 from ssechat.endpoints.access import Access
 from ssechat.endpoints.accounts import Accounts
@@ -29,6 +30,7 @@ from ssechat.forwarded import TrustedProxies
 from ssechat.hub import Hub
 from ssechat.inbox import Inbox
 from ssechat.metrics import Metrics
+from ssechat.origins import Origins
 from ssechat.redis.link import Redis, stop
 from ssechat.redis.watch import Watch
 from ssechat.sends import Sends
@@ -52,14 +54,16 @@ def create_app(settings: Settings) -> Starlette:
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, settings.inbox_limit)
     users = Users(redis, anyone_exists=settings.external_identity)
-    auth = Auth(redis, Tokens.from_settings(settings), users, timedelta(days=settings.session_days))
+    tokens = Tokens.from_settings(settings)
+    auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
     chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
     hub = Hub(inbox, auth, settings, metrics=metrics)
     watch = Watch(redis)
     watch.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = watch.note_subscription
     proxies = TrustedProxies(settings.trusted_proxies)
-    gate = Gate(auth, proxies, settings.body_limit, settings.allowed_origins)
+    origins = Origins(settings.allowed_origins)
+    gate = Gate(auth, cookie, proxies, settings.body_limit, origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -86,13 +90,13 @@ def create_app(settings: Settings) -> Starlette:
             *messages.routes(),
             *events.routes(),
             *ConversationsEndpoint(gate, chat).routes(),
-            *Accounts(gate, auth, users, proxies, settings).routes(),
+            *Accounts(gate, auth, cookie, users, proxies, settings).routes(),
             *Health(redis, watch, hub).routes(),
             *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
             *Web().routes(),
         ],
         exception_handlers=HANDLERS,
-        middleware=[*_cors(settings), Middleware(Entrance)],
+        middleware=[*_cors(origins), Middleware(Entrance)],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the request named
@@ -100,19 +104,19 @@ def create_app(settings: Settings) -> Starlette:
     app.middleware_stack = access
     app.state.paused = metrics.gc_pauses.observe
     # Pages of other origins need the headers that the CORS layer adds.
-    unless = frozenset({b"origin"} if settings.allowed_origins else ())
+    unless = frozenset({b"origin"} if origins else ())
     direct = {**messages.direct(), **events.direct()}
     app.state.direct = Direct({key: access.direct(*key, endpoint, failed) for key, endpoint in direct.items()}, unless)
     return app
 
 
-def _cors(settings: Settings) -> list[Middleware]:
-    if not settings.allowed_origins:
+def _cors(origins: Origins) -> list[Middleware]:
+    if not origins:
         return []
     return [
         Middleware(
             CORSMiddleware,
-            allow_origins=list(settings.allowed_origins),
+            allow_origins=origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"],

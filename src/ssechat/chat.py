@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from ssechat.conversations import Conversations, Entry, Summary
 from ssechat.errors import Forbidden, NotFound
-from ssechat.ids import ConversationId, UserId, direct_conversation, direct_members, entry_number, is_user_id
+from ssechat.ids import ConversationId, UserId, direct_conversation, direct_members, entry_number, user_id
 from ssechat.inbox import Inbox
 from ssechat.sends import Draft, Sends
 from ssechat.users import Users
@@ -50,6 +50,10 @@ class Chat:
             NotFound: `unknown_conversation`.
             Forbidden: `not_a_member`.
         """
+        return (await self._enter(user, conversation))[1]
+
+    async def _enter(self, user: UserId, conversation: str) -> tuple[ConversationId, Sequence[UserId]]:
+        """As `members`, with the id as it is spelled here."""
         both = direct_members(conversation)
         if both is None:
             raise NotFound("unknown_conversation", f"There is no conversation {conversation!r}.")
@@ -58,7 +62,7 @@ class Chat:
         other = both[0] if both[1] == user else both[1]
         if other != user and not await self._users.exists(other):
             raise NotFound("unknown_conversation", f"There is no user {other!r} to have it with.")
-        return (user,) if other == user else both
+        return direct_conversation(*both), (user,) if other == user else both
 
     async def send_to(self, sender: UserId, other: str, text: str, client_msg_id: str) -> tuple[bytes, bool]:
         """Sends a direct message; returns as `send` does.
@@ -66,9 +70,12 @@ class Chat:
         Raises:
             NotFound: `unknown_user`.
         """
-        if not self._users.knows(other) and not (is_user_id(other) and await self._users.exists(UserId(other))):
-            raise NotFound("unknown_user", f"There is no user {other!r}.")
         recipient = UserId(other)
+        if not self._users.knows(other):
+            named = user_id(other)
+            if named is None or not await self._users.exists(named):
+                raise NotFound("unknown_user", f"There is no user {other!r}.")
+            recipient = named
         members = (sender,) if recipient == sender else (sender, recipient)
         return await self._send(sender, direct_conversation(sender, recipient), members, text, client_msg_id)
 
@@ -81,8 +88,8 @@ class Chat:
             NotFound, Forbidden: as `members` does.
             Conflict: `idempotency_conflict`.
         """
-        members = await self.members(sender, conversation)
-        return await self._send(sender, ConversationId(conversation), members, text, client_msg_id)
+        entered, members = await self._enter(sender, conversation)
+        return await self._send(sender, entered, members, text, client_msg_id)
 
     async def _send(
         self, sender: UserId, conversation: ConversationId, members: Sequence[UserId], text: str, client_msg_id: str
@@ -155,8 +162,7 @@ class Chat:
         Raises:
             NotFound, Forbidden: as `members` does.
         """
-        members = await self.members(user, conversation_id)
-        conversation = ConversationId(conversation_id)
+        conversation, members = await self._enter(user, conversation_id)
         await self.finish(conversation, members)
         newest = await self._conversations.newest_seq(conversation)
         if after is not None:

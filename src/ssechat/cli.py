@@ -106,6 +106,7 @@ def client_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="TOKEN",
             help="Who you are, elsewhere: from `ssechat token` or POST /v1/session.  [env SSECHAT_TOKEN]",
         ),
+        click.option("--create", is_flag=True, help="Make the user of --user, if there is none yet."),
         setting_options(("data", "key_file")),
         click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line."),
     )
@@ -138,21 +139,28 @@ def serve(**flags: str | None) -> None:
 
 @commands.command()
 @click.argument("user")
-@setting_options(("data", "key_file"))
+@setting_options(("data", "key_file", "redis_url"))
+@click.option("--create", is_flag=True, help="Let the token make the user, if there is none yet.")
 @click.option(
     "--days",
     type=click.FloatRange(0, 3650, min_open=True),
     metavar="N",
     help="Days that it is valid; by default as many as a sign-in lasts.",
 )
-def token(user: str, days: float | None, **flags: str | None) -> None:
+def token(user: str, days: float | None, create: bool, **flags: str | None) -> None:
     """Print a token for USER, made with the server's key.
+
+    USER must exist, or be made with --create. Where the server's Redis cannot be asked, the token is printed all the
+    same, and counts as soon as there is such a user.
 
     \b
     curl -N -H "Authorization: Bearer $(ssechat token bob)" http://127.0.0.1:8000/v1/events
     """
     settings = load_settings(flags)
-    click.echo(_mint(settings, user, timedelta(days=settings.session_days if days is None else days)))
+    minted = _mint(settings, user, timedelta(days=settings.session_days if days is None else days), create)
+    if not create:
+        _check_known(settings, user)
+    click.echo(minted)
 
 
 @commands.command()
@@ -216,7 +224,7 @@ def listen(since: str | None, as_json: bool, **who: Any) -> None:
 
 
 def _credential(
-    *, server: str, user: str | None, token: str | None, data: str | None, key_file: str | None
+    *, server: str, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
 ) -> Callable[[], str]:
     """What gives the bearer token for each request: one minted for --user, else the --token."""
     given = click.get_current_context().get_parameter_source("token")
@@ -224,16 +232,38 @@ def _credential(
         if given is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError("--user and --token both say who you are: give one of them")
         settings = load_settings({"data": data, "key_file": key_file})
-        return lambda: _mint(settings, user, MINTED_FOR)
+        return lambda: _mint(settings, user, MINTED_FOR, create)
+    if create:
+        raise click.UsageError("--create goes with --user: it makes a user of that name")
     if token is not None:
         return lambda: token
     raise click.UsageError("who are you? Give --user NAME on the server's own machine, or --token elsewhere")
 
 
-def _mint(settings: Settings, user: str, lifetime: timedelta) -> str:
+def _mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> str:
     from ssechat.tokens import Tokens
 
-    return Tokens.from_settings(settings).mint(user, lifetime)
+    return Tokens.from_settings(settings).mint(user, lifetime, makes_user=create)
+
+
+def _check_known(settings: Settings, name: str) -> None:
+    """Says so if there is no such user, or if that cannot be asked.
+
+    Raises:
+        ChatError: there is none.
+    """
+    from ssechat.ids import user_id
+    from ssechat.redis.embedded import EmbeddedRedis
+    from ssechat.redis.lookup import user_exists
+
+    user = user_id(name)
+    if settings.external_identity or user is None:  # any user of the existing system's exists
+        return
+    known = user_exists(settings.redis_url or EmbeddedRedis(settings.data / "redis").url, user)
+    if known is False:
+        raise ChatError(f"there is no user {user!r}: sign up first, or add --create to make one")
+    if known is None:
+        _note(f"ssechat: the server's Redis cannot be asked whether there is a user {user!r}; the token needs one")
 
 
 def _standard_input() -> str:

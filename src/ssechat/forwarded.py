@@ -1,4 +1,4 @@
-"""What a proxy in front says of a request: who sent it, and whether it came over https.
+"""What a proxy in front says of a request: who sent it, to which host, and whether it came over https.
 
 Asked for where it is needed and nowhere else: a send from `curl` needs neither.
 """
@@ -6,6 +6,8 @@ Asked for where it is needed and nowhere else: a send from `curl` needs neither.
 import ipaddress
 
 from starlette.types import Scope
+
+from ssechat.headers import header
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -18,7 +20,7 @@ UNKNOWN = "unknown"
 
 
 class TrustedProxies:
-    """The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; everybody else's are ignored.
+    """The proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed; everybody else's are ignored.
 
     `Forwarded` (RFC 7239) is not read: of two headers that say the same, one would be the unguarded one.
     """
@@ -33,11 +35,17 @@ class TrustedProxies:
 
     def scheme(self, scope: Scope) -> str:
         """`https` or `http`, as the client sees it."""
-        if self._come_through(scope):
+        if header(scope, b"x-forwarded-proto") is not None and self._come_through(scope):
             given = _values(scope, b"x-forwarded-proto")
-            if given and given[-1] in ("http", "https"):
+            if given[-1] in ("http", "https"):
                 return given[-1]
         return str(scope["scheme"])
+
+    def host(self, scope: Scope) -> str | None:
+        """Whom the client has asked, if a proxy says so that has put another `Host` into the request."""
+        if header(scope, b"x-forwarded-host") is None or not self._come_through(scope):
+            return None
+        return _values(scope, b"x-forwarded-host")[-1]
 
     def client(self, scope: Scope) -> str:
         """The address of who asked: the last one in the chain that is no trusted proxy.

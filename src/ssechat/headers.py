@@ -1,14 +1,44 @@
 """A request's headers by name."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from starlette.types import Scope
+
+from ssechat.errors import BadRequest
 
 KEY = "ssechat.headers"
 """Where a scope has them, once somebody has asked. A server that knows a head already gives them with it."""
 
+ONCE = frozenset(
+    {b"authorization", b"content-type", b"host", b"idempotency-key", b"origin", b"sec-fetch-site", b"last-event-id"}
+)
+"""What decides who may do what: of two that differ, a front may have looked at the other one."""
+
+TWICE = "\0 given more than once"
+"""Stands for the value of such a header; no value can have a zero byte (RFC 9110 §5.5)."""
+
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The value of a header, the first if there are several; `name` is in lower case."""
+    """The value of a header, the first if there are several; `name` is in lower case.
+
+    Raises:
+        BadRequest: 400 `repeated_header`, for one that may be there only once.
+    """
     headers: dict[bytes, str] | None = scope.get(KEY)
     if headers is None:
-        headers = scope[KEY] = {each: str(value, "latin-1") for each, value in reversed(scope["headers"])}
-    return headers.get(name)
+        headers = scope[KEY] = _by_name(scope["headers"])
+    value = headers.get(name)
+    if value is TWICE:
+        raise BadRequest("repeated_header", f"The header {name.decode()} is there twice; send it once.", status=400)
+    return value
+
+
+def _by_name(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, str]:
+    headers = {name: str(value, "latin-1") for name, value in reversed(lines)}
+    if len(headers) < len(lines):
+        repeated = [name for name, count in Counter(name for name, _ in lines).items() if count > 1]
+        headers.update((name, TWICE) for name in repeated if name in ONCE)
+        if b"cookie" in repeated:  # split, as HTTP/2 allows (RFC 9113 §8.2.3)
+            headers[b"cookie"] = "; ".join(str(value, "latin-1") for name, value in lines if name == b"cookie")
+    return headers

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ssechat import frames
 from ssechat.auth import Auth
-from ssechat.errors import RedisUnavailable, TooMany
+from ssechat.errors import RedisUnavailable, TooMany, Unauthorized
 from ssechat.fanout import FanOut
 from ssechat.ids import UserId, entry_number
 from ssechat.inbox import Inbox
@@ -97,13 +97,28 @@ class Hub:
                 retry_after=15,
             )
 
-    def attach(self, stream: Stream, cursor: str | None) -> None:
-        """Takes a stream whose response has started, and brings it level with its inbox."""
+    def attach(self, stream: Stream, cursor: str | None, sign_outs: int | None = None) -> None:
+        """Takes a stream whose response has started, and brings it level with its inbox.
+
+        `sign_outs` is what `Auth.sign_outs` was before its identity was asked for: if its session has ended since,
+        nobody has told the stream.
+        """
         channel = keys.live(stream.identity.user).encode()
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
         self.metrics.connects += 1
-        self._run(self._begin(stream, channel, cursor))
+        unsure = sign_outs is not None and sign_outs != self._auth.sign_outs
+        begin = self._begin_if_signed_in if unsure else self._begin
+        self._run(begin(stream, channel, cursor))
+
+    async def _begin_if_signed_in(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
+        try:
+            await self._auth.check_session(stream.identity.session)
+        except Unauthorized:
+            stream.bye("signed_out")
+        except RedisUnavailable:
+            stream.bye("unavailable")
+        await self._begin(stream, channel, cursor)
 
     async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
         # Registered, then subscribed, then read: an event in between is noted, and no moment is unobserved.

@@ -1,7 +1,11 @@
-"""The names of things: users, conversations, and the entries of the two logs."""
+"""The names of things: users, conversations, and the entries of the two logs.
+
+A person has one name: a `UserId` is in lower case, and whatever comes in from outside becomes one here, at every door.
+"""
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterator
 from random import Random
 from typing import NewType
@@ -9,7 +13,10 @@ from typing import NewType
 UserId = NewType("UserId", str)
 ConversationId = NewType("ConversationId", str)
 
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@|+~-]{0,127}\Z")
+LONGEST_USER = 128
+"""Characters."""
+
+_USER = re.compile(r"[a-z0-9_][a-z0-9_.@|+~-]{0,127}\Z")
 _ENTRY = re.compile(r"(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,18})\Z")
 
 NOTHING = "0-0"
@@ -34,9 +41,19 @@ def entry_number(entry: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def is_user_id(text: str) -> bool:
-    """1–128 of `A-Z a-z 0-9 _ . @ | + ~ -`, the first a letter, a digit or `_`."""
-    return _USER.match(text) is not None
+def user_id(text: str) -> UserId | None:
+    """The user that a name means, in whatever spelling: `Bob`, `BOB` and `Ｂｏｂ` are `bob`; None for what is no name.
+
+    A name has 1–128 of `A-Z a-z 0-9 _ . @ | + ~ -`, the first a letter, a digit or `_`. The letters' case counts
+    nowhere, nor which of Unicode's forms of the same text it is (NFKC: UAX #15).
+    """
+    if _USER.match(text) is not None:
+        return UserId(text)
+    if len(text) > LONGEST_USER:
+        return None
+    # Lower case, not case folding, which makes `ss` of `ß`: that is another name, and so none here.
+    folded = (text if text.isascii() else unicodedata.normalize("NFKC", text)).lower()
+    return UserId(folded) if _USER.match(folded) is not None else None
 
 
 def direct_conversation(one: UserId, other: UserId) -> ConversationId:
@@ -46,9 +63,10 @@ def direct_conversation(one: UserId, other: UserId) -> ConversationId:
 
 
 def direct_members(conversation: str) -> tuple[UserId, UserId] | None:
-    """The two names in a direct conversation's id; None when it is not one, or is not sorted."""
+    """The two users in a direct conversation's id; None when it is not one, or its names are not sorted."""
     kind, _, names = conversation.partition(":")
     first, _, second = names.partition(":")
-    if kind != "dm" or not is_user_id(first) or not is_user_id(second) or first > second:
+    one, other = user_id(first), user_id(second)
+    if kind != "dm" or one is None or other is None or one > other:
         return None
-    return UserId(first), UserId(second)
+    return one, other

@@ -1,18 +1,29 @@
 """What comes in over the wire. What goes out is made where it is known, most of it as stored JSON."""
 
+import unicodedata
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from ssechat.ids import is_user_id
+from ssechat.ids import UserId, user_id
 
 CLIENT_MSG_ID = r"^[\x20-\x7e]{1,128}$"
 
 
-def _user_id(text: str) -> str:
-    if not is_user_id(text):
+def _user_id(text: str) -> UserId:
+    named = user_id(text)
+    if named is None:
         raise ValueError("a name has 1-128 of A-Z a-z 0-9 _ . @ | + ~ - and begins with a letter, a digit or _")
-    return text
+    return named
+
+
+def _prepared(password: SecretStr) -> SecretStr:
+    """One password however a keyboard composes its letters: NFC, any space a space (RFC 8265 §4.2.1, OpaqueString)."""
+    text = password.get_secret_value()
+    if text.isascii():
+        return password
+    spaced = "".join(" " if unicodedata.category(each) == "Zs" else each for each in text)
+    return SecretStr(unicodedata.normalize("NFC", spaced))
 
 
 class Input(BaseModel):
@@ -40,14 +51,15 @@ class NewUser(Input):
     """`POST /v1/users`."""
 
     name: Annotated[str, AfterValidator(_user_id)]
-    password: Annotated[SecretStr, Field(min_length=8, max_length=1024)]
+    password: Annotated[SecretStr, Field(max_length=1024), AfterValidator(_prepared), Field(min_length=8)]
 
 
 class Credentials(Input):
     """`POST /v1/session`."""
 
-    name: Annotated[str, Field(min_length=1, max_length=128)]
-    password: Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+    name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(lambda text: user_id(text) or text)]
+    """The user's; what is no name stays as it is, for it is nobody's either."""
+    password: Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_prepared)]
 
 
 class Nothing(Input):

@@ -43,7 +43,11 @@ HEADER_LINES = header_lines(RAW_HEADERS)
 class StreamResponse:
     """A user's events, from a cursor on."""
 
-    def __init__(self, hub: Hub, identity: Identity, cursor: str | None, buffer: int) -> None:
+    def __init__(
+        self, hub: Hub, identity: Identity, cursor: str | None, buffer: int, sign_outs: int | None = None
+    ) -> None:
+        """`sign_outs`: what `Auth.sign_outs` was before the identity was asked for."""
+        self._sign_outs = sign_outs
         self._hub = hub
         self._identity = identity
         self._cursor = cursor
@@ -67,7 +71,7 @@ class StreamResponse:
 
     def _attach(self, stream: Stream, sink: Sink) -> None:
         stream.opened(sink)
-        self._hub.attach(stream, self._cursor)
+        self._hub.attach(stream, self._cursor, self._sign_outs)
 
     async def _carry(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Imported late: it replaces a method of uvicorn's server on import.

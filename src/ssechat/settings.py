@@ -9,9 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ssechat.errors import SettingsError
 from ssechat.forwarded import TrustedProxies
+from ssechat.origins import canonical_origin
 from ssechat.redis.url import check_url
 
 ENVIRONMENT_PREFIX = "SSECHAT_"
+
+LEAST_SECRET = 32
+"""Bytes of a key for HS256 (RFC 7518 §3.2)."""
 
 LISTS = frozenset({"allowed_origins", "trusted_proxies"})
 """Settings that are given as one text with commas."""
@@ -52,9 +56,8 @@ class Settings(BaseModel):
     signup: Literal["open", "closed"] = Field("open", description="Whether strangers may make an account.")
     jwt_secret: str | None = Field(
         None,
-        min_length=16,
         repr=False,
-        description="Accept only an existing system's tokens, signed with this secret (HS256).",
+        description="Accept only an existing system's tokens, signed with this secret (HS256, 32 bytes or more).",
     )
     jwt_public_key: str | None = Field(
         None, description="Accept only an existing system's tokens, verified with this PEM public key."
@@ -66,7 +69,7 @@ class Settings(BaseModel):
     )
     trusted_proxies: tuple[str, ...] = Field(
         ("127.0.0.1", "::1"),
-        description="Addresses and networks of proxies whose X-Forwarded-For and -Proto are believed, "
+        description="Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are believed, "
         "separated by commas.",
     )
     session_days: Annotated[float, Field(gt=0, le=3650)] = Field(30, description="Days that a sign-in lasts.")
@@ -121,6 +124,28 @@ class Settings(BaseModel):
             check_url(url)
         return url
 
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_secret(cls, secret: str | None) -> str | None:
+        if secret is None:
+            return None
+        try:
+            size = len(secret.encode())
+        except UnicodeEncodeError:
+            raise ValueError("it is not UTF-8 text") from None
+        if size < LEAST_SECRET:
+            raise ValueError(
+                f"HS256 needs a secret of {LEAST_SECRET} bytes or more (RFC 7518 §3.2), and this one has {size}; "
+                "make one with `openssl rand -hex 32`"
+            )
+        return secret
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """As browsers write them, each once."""
+        return tuple(dict.fromkeys(map(canonical_origin, given)))
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -168,4 +193,4 @@ def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.
         name = str(first["loc"][0]) if first["loc"] else ""
         field = Settings.model_fields.get(name)
         shown = f" (given: {given.get(name)!r})" if field is not None and field.repr else ""
-        raise SettingsError(f"{source.get(name, name)}: {first['msg']}{shown}") from None
+        raise SettingsError(f"{source.get(name, name)}: {first['msg'].removeprefix('Value error, ')}{shown}") from None

@@ -2,26 +2,43 @@
 
 import contextlib
 import hashlib
+import math
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ssechat.errors import SettingsError, Unauthorized
-from ssechat.ids import UserId, is_user_id
+from ssechat.ids import UserId, user_id
 from ssechat.settings import Settings
 
 LEEWAY = 5
 """Seconds by which another system's clock may differ from ours."""
+
+LEAST_RSA_BITS = 2048
+"""RFC 7518 §3.3."""
+
+FAR = 2.0**53
+"""An expiry as good as never: a number of seconds that no clock of ours reaches, and that JSON can carry."""
+
+MAKES_USER = "create"
+"""The claim that is false in a token of our own that makes no user."""
+
+_SESSION = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+COOKIE = "ssechat_session"
+"""The session's cookie, where the tokens are another system's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,14 @@ class Identity:
     """The sign-in that this belongs to; without one, it can only expire."""
 
 
+class Verified(NamedTuple):
+    """What a token says that counts."""
+
+    identity: Identity
+    makes_user: bool
+    """Whether its user comes to exist with it, rather than having to exist already."""
+
+
 class Tokens:
     """Mints and verifies tokens. The algorithm follows from the kind of key, never from the token."""
 
@@ -46,14 +71,22 @@ class Tokens:
         sign_with: str | None = None,
         audience: str | None = None,
         issuer: str | None = None,
-        has_sessions: bool = False,
+        ours: bool = False,
     ) -> None:
-        self._has_sessions = has_sessions
+        """`ours`: the key is this server's own, and no other system signs with it."""
+        self._ours = ours
         self._verify_with = verify_with
         self._algorithm = algorithm
         self._sign_with = sign_with
         self._audience = audience
         self._issuer = issuer
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie. Cookies know no ports (RFC 6265 §8.5): two servers on one host need two."""
+        if not self._ours or self._sign_with is None:
+            return COOKIE
+        return f"{COOKIE}_{fingerprint(self._sign_with)[:12]}"
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -71,20 +104,23 @@ class Tokens:
             secret = settings.jwt_secret
             return cls(secret, "HS256", sign_with=secret, audience=settings.jwt_audience, issuer=settings.jwt_issuer)
         secret = read_key_file(key_path(settings))
-        return cls(secret, "HS256", sign_with=secret, has_sessions=True)
+        return cls(secret, "HS256", sign_with=secret, ours=True)
 
-    def mint(self, user: str, lifetime: timedelta, session: str | None = None) -> str:
-        """A token for this user.
+    def mint(self, user: str, lifetime: timedelta, session: str | None = None, *, makes_user: bool = True) -> str:
+        """A token for this user, who comes to exist with it; unless `makes_user`, it counts if there is one already.
 
         Raises:
             SettingsError: the key can only verify, or this is no user id.
         """
         if self._sign_with is None:
             raise SettingsError("a public key can verify tokens but not make them; mint them where they are signed")
-        if not is_user_id(user):
+        named = user_id(user)
+        if named is None:
             raise SettingsError(f"{user!r} is not a user id: 1-128 of A-Z a-z 0-9 _ . @ | + ~ -")
         now = time.time()
-        claims: dict[str, Any] = {"sub": user, "iat": int(now), "exp": int(now + lifetime.total_seconds())}
+        claims: dict[str, Any] = {"sub": named, "iat": int(now), "exp": int(now + lifetime.total_seconds())}
+        if not makes_user:
+            claims[MAKES_USER] = False
         if session is not None:
             claims["sid"] = session
         if self._audience is not None:
@@ -93,8 +129,8 @@ class Tokens:
             claims["iss"] = self._issuer
         return jwt.encode(claims, self._sign_with, algorithm=self._algorithm)
 
-    def verify(self, token: str) -> Identity:
-        """Who a token stands for.
+    def verify(self, token: str) -> Verified:
+        """Who a token stands for. When it was issued (`iat`) matters to nobody: clocks are set back.
 
         Raises:
             Unauthorized: `token_expired`, or `invalid_token` with what is wrong with it.
@@ -107,20 +143,27 @@ class Tokens:
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=LEEWAY,
-                options={"require": ["sub", "exp"], "verify_aud": self._audience is not None},
+                options={"require": ["sub", "exp"], "verify_aud": self._audience is not None, "verify_iat": False},
             )
         except jwt.ExpiredSignatureError:
             raise Unauthorized("token_expired", "The token has expired; get a new one.") from None
-        except jwt.InvalidTokenError as error:
-            # Not in PyJWT's words: they can quote the token.
+        except Exception as error:
+            # Not in PyJWT's words: they can quote the token. Nor only its own errors: what is in a token is a
+            # stranger's, and whatever cannot be made of it is no token.
             reason = type(error).__name__.removesuffix("Error")
             raise Unauthorized("invalid_token", f"The token does not count here ({reason}).") from None
-        user = claims["sub"]
-        if not is_user_id(user):
+        named, expires_at = claims["sub"], claims["exp"]
+        user = user_id(named) if isinstance(named, str) else None
+        if user is None:
             raise Unauthorized("invalid_token", "The token's sub is not a user id.")
+        if type(expires_at) not in (int, float) or not math.isfinite(min(expires_at, FAR)):  # RFC 7519 §2, NumericDate
+            raise Unauthorized("invalid_token", "The token's exp is not a number of seconds.")
         # Another system's `sid` is a session of that system, which we cannot ask about.
-        session = claims.get("sid") if self._has_sessions else None
-        return Identity(UserId(user), float(claims["exp"]), session)
+        session = claims.get("sid") if self._ours else None
+        if session is not None and not (isinstance(session, str) and _SESSION.fullmatch(session)):
+            raise Unauthorized("invalid_token", "The token's sid is not a session of this server.")
+        makes_user = not self._ours or claims.get(MAKES_USER) is not False
+        return Verified(Identity(user, float(min(expires_at, FAR)), session), makes_user)
 
 
 def key_path(settings: Settings) -> Path:
@@ -179,9 +222,13 @@ def fingerprint(key: str) -> str:
 def _public_key(pem: str) -> tuple[Any, str]:
     try:
         key = load_pem_public_key(pem.replace("\\n", "\n").encode())
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise SettingsError(f"SSECHAT_JWT_PUBLIC_KEY is not a PEM public key: {error}") from error
     if isinstance(key, RSAPublicKey):
+        if key.key_size < LEAST_RSA_BITS:
+            raise SettingsError(
+                f"SSECHAT_JWT_PUBLIC_KEY: an RSA key has {LEAST_RSA_BITS} bits at least (RFC 7518 §3.3)"
+            )
         return key, "RS256"
     if isinstance(key, Ed25519PublicKey):
         return key, "EdDSA"

@@ -62,28 +62,18 @@ class Users:
         """Makes the user whom a token that counts was minted for, at the first request with it."""
         if user in self._known:
             return
-        await self._redis.pipeline(
-            [
-                ("SET", keys.name(user.casefold()), user, "NX"),
-                ("HSETNX", keys.user(user), "created_at", int(time.time() * 1000)),
-            ]
-        )
+        await self._redis.call("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
         self._remember(user)
 
     async def sign_up(self, user: UserId, password: str) -> None:
         """Makes an account.
 
         Raises:
-            Conflict: `name_taken`, in whatever spelling of its letters' case.
+            Conflict: `name_taken`, however the user came to exist.
         """
-        taken = Conflict("name_taken", f"The name {user!r} is taken; choose another one.")
         hashed = await self._hash(password)
-        name_key = keys.name(user.casefold())
-        _, owner = await self._redis.pipeline([("SET", name_key, user, "NX"), ("GET", name_key)])
-        if owner.decode() != user:
-            raise taken
-        # Only the first to set `created_at` makes the account; a crash before that leaves a name that the
-        # same spelling can still take. The password goes with it, or the account would have none for ever.
+        # Only the first to set `created_at` makes the account, and the password goes with it, or the account would
+        # have none for ever.
         made = await self._redis.call(
             "EVAL",
             SIGN_UP,
@@ -93,7 +83,7 @@ class Users:
             hashed,
         )
         if not made:
-            raise taken
+            raise Conflict("name_taken", f"The name {user!r} is taken; choose another one.")
         self._remember(user)
 
     async def check_password(self, user: UserId, password: str) -> None:
@@ -108,11 +98,6 @@ class Users:
         matches = await self._in_pool(self._verify, stored.decode() if stored else self._decoy, password)
         if not stored or not matches:
             raise Unauthorized("wrong_credentials", "There is no such name with this password.")
-
-    async def owner_of_name(self, name: str) -> UserId:
-        """The user who has this name, in whatever spelling of its letters' case; else the name itself."""
-        owner = await self._redis.call("GET", keys.name(name.casefold()))
-        return UserId(owner.decode() if owner else name)
 
     def close(self) -> None:
         """Lets the hashing threads go."""

@@ -47,7 +47,7 @@ class Container:
 
     def token(self, user: str) -> str:
         """A token, made in the container."""
-        return run("podman", "exec", self.name, "ssechat", "token", user).strip()
+        return run("podman", "exec", self.name, "ssechat", "token", "--create", user).strip()
 
 
 @pytest.fixture

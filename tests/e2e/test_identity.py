@@ -29,6 +29,8 @@ from e2e.api import (
     serve,
 )
 from serving import Server, environment
+from ssechat.settings import Settings
+from ssechat.tokens import Tokens
 
 PASSWORD = "correct horse battery"
 SECRET = "a secret of the existing system, 32 bytes or more"
@@ -61,6 +63,7 @@ def test_behind_a_proxy_that_speaks_https_the_cookie_is_secure(browser: httpx.Cl
     answer = browser.post("/v1/users", json=body, headers={"X-Forwarded-Proto": "https"})
     assert answer.status_code == 201
     assert "; secure" in answer.headers["set-cookie"].lower()
+    assert answer.headers["set-cookie"].startswith("__Host-")
 
 
 def test_a_name_is_taken_in_every_spelling_of_its_letters_case(browser: httpx.Client) -> None:
@@ -118,8 +121,8 @@ def test_one_signs_in_with_the_name_in_any_case(browser: httpx.Client) -> None:
     sign_up(browser, name)
     answer = browser.post("/v1/session", json={"name": name.upper(), "password": PASSWORD})
     assert answer.status_code == 200
-    assert answer.json()["user"] == name
-    assert browser.get("/v1/session").json() == {"user": name}
+    assert answer.json()["user"] == name.lower()
+    assert browser.get("/v1/session").json() == {"user": name.lower()}
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
@@ -137,7 +140,7 @@ def test_signing_out_ends_the_token_and_that_sessions_streams_on_every_worker(
             stream.live()
         answer = person.on(other).http.delete("/v1/session")
         assert answer.status_code == 204
-        assert "ssechat_session=" in answer.headers["set-cookie"]
+        assert answer.headers["set-cookie"].startswith("ssechat_session")
         for stream in streams:
             assert stream.first("bye").data == {"reason": "signed_out"}
             assert stream.wait_end() == "clean"
@@ -172,12 +175,45 @@ def test_an_expired_token_ends_its_stream_and_is_refused(server: Server) -> None
 
 def test_a_token_from_the_command_line_counts(server: Server) -> None:
     name = fresh("auth0|5f7c+x")
-    command = [sys.executable, "-m", "ssechat", "token", name, "--data", str(server.data)]
+    command = [sys.executable, "-m", "ssechat", "token", name, "--create", "--data", str(server.data)]
     token = subprocess.run(command, check=True, capture_output=True, text=True, env=environment()).stdout.strip()
     with Person(server, name, token) as person, person.listen() as stream:
         assert stream.first("hello").data["user"] == name
         person.say("a note", name)
         assert stream.messages(1)[0]["conversation_id"] == direct(name, name)
+
+
+def cookie_name(server: Server) -> str:
+    """What the server calls the session's cookie."""
+    return Tokens.from_settings(Settings(data=server.data)).cookie
+
+
+def test_two_servers_on_one_host_do_not_sign_each_others_users_out(server: Server, tmp_path: Path) -> None:
+    name = fresh("ina")
+    with serve(tmp_path, "--workers", "1") as second, httpx.Client(trust_env=False, timeout=20) as browser:
+        one, other = (httpx.URL(each.url) for each in (server, second))
+        assert one.host == other.host
+        for url in (one, other):
+            body = {"name": name, "password": PASSWORD}
+            assert browser.post(url.join("/v1/users"), json=body).status_code == 201
+        for url in (one, other):
+            assert browser.get(url.join("/v1/session")).json() == {"user": name}
+        assert browser.delete(other.join("/v1/session")).status_code == 204
+        assert browser.get(one.join("/v1/session")).json() == {"user": name}
+        problem(browser.get(other.join("/v1/session")), 401, "unauthorized")
+
+
+def test_a_person_has_one_name_over_all_workers_whatever_its_letters(server: Server) -> None:
+    name = fresh("jo")
+    with Person(server, name) as one, Person(server, name.upper()) as other:
+        for worker in server.workers():
+            sent = one.on(worker).say("hi", name.title())
+            assert (sent["sender"], sent["conversation_id"]) == (name, direct(name, name))
+            assert [message["text"] for message in other.on(worker).history(name.upper())][-1] == "hi"
+        with other.listen() as stream:
+            assert stream.first("hello").data["user"] == name
+            one.say("live", "".join(chr(ord(letter) + 0xFEE0) for letter in name))
+            assert stream.messages(1)[0]["text"] == "live"
 
 
 def unsigned(header: object, claims: object) -> str:
@@ -211,6 +247,10 @@ def bad_tokens(server: Server) -> dict[str, str]:
         "header is no object": unsigned([1], claims),
         "kid is a number": unsigned({"alg": "HS256", "kid": 7}, claims),
         "exp is huge": unsigned({"alg": "HS256"}, {"sub": "eve", "exp": 1e300}),
+        "exp is infinite": jwt.encode({"sub": "eve", "exp": float("inf")}, key(server), algorithm="HS256"),
+        "exp is text": jwt.encode({"sub": "eve", "exp": "4000000000"}, key(server), algorithm="HS256"),
+        "claims are deep": unsigned({"alg": "HS256"}, b"[" * 30000),
+        "sid is a number": jwt.encode({**claims, "sid": 7}, key(server), algorithm="HS256"),
     }
 
 
@@ -221,7 +261,7 @@ def test_a_token_that_is_not_ours_is_refused(server: Server, browser: httpx.Clie
         answer = browser.get("/v1/session", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 401, (kind, answer.text)
         problem(answer, 401, "signed_out" if kind == "a session that never was" else "invalid_token")
-        cookie = browser.get("/v1/session", headers={"Cookie": f"ssechat_session={token}"})
+        cookie = browser.get("/v1/session", headers={"Cookie": f"{cookie_name(server)}={token}"})
         assert cookie.status_code == 401, (kind, cookie.text)
 
 

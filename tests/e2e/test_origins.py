@@ -7,7 +7,10 @@ import pytest
 from e2e.api import (
     HOST,
     Person,
+    exchange,
     problem,
+    request_bytes,
+    status,
 )
 from serving import Server
 
@@ -82,3 +85,24 @@ def test_the_type_of_json_may_have_parameters_and_capitals(alice: Person) -> Non
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     body = json.dumps({"to": alice.user, "text": "hi"}).encode()
     assert alice.http.post("/v1/messages", content=body, headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["Authorization: Bearer x", "Origin: https://evil.example", "Content-Type: text/plain", "Idempotency-Key: b"],
+)
+def test_over_the_wire_a_header_that_decides_is_there_once_or_refused(
+    server: Server, alice: Person, second: str
+) -> None:
+    body = json.dumps({"to": alice.user, "text": "hi"}).encode()
+    good = [
+        f"Authorization: Bearer {alice.token}",
+        "Origin: http://chat.example",
+        "Content-Type: application/json",
+        f"Idempotency-Key: {alice.user}",
+    ]
+    for headers in ([*good, second], [second, *good]):
+        answer = exchange(server, request_bytes("POST", "/v1/messages", *headers, body=body))
+        assert status(answer) == 400, answer
+        assert b"repeated_header" in answer
+    assert status(exchange(server, request_bytes("POST", "/v1/messages", *good, body=body))) == 201

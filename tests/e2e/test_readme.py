@@ -61,7 +61,7 @@ def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Pat
 def test_the_terminals_commands_speak_to_each_other(server: Server, tmp_path: Path) -> None:
     [block] = section("From a terminal")
     listen, send = [line.partition("#")[0] for line in block.splitlines()]
-    paste(f"{sys.executable} -m ssechat token alice | xargs -I{{}} curl -s {server.url}/v1/session "
+    paste(f"{sys.executable} -m ssechat token --create alice | xargs -I{{}} curl -s {server.url}/v1/session "
           "-H 'Authorization: Bearer {}'", server, tmp_path)  # fmt: skip
     sent = paste(send, server, tmp_path)
     assert "hi" in sent.stdout
@@ -74,7 +74,7 @@ def test_the_table_of_the_api_has_what_the_server_has() -> None:
     from ssechat.app import create_app
     from ssechat.settings import Settings
 
-    app = create_app(Settings(redis_url="unix:///nowhere", jwt_secret="a secret for this test only"))
+    app = create_app(Settings(redis_url="unix:///nowhere", jwt_secret="a secret for this test and no other"))
     paths = {getattr(route, "path", "") for route in app.routes} - {"/", "/web"}
     assert {path for path in paths if f"{path}" not in README} == set()
 

@@ -8,12 +8,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ssechat import __version__
-from ssechat.auth import COOKIE, Auth
+from ssechat.auth import Auth
+from ssechat.cookies import SessionCookie
 from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.http import JSON
 from ssechat.errors import Forbidden, NotFound, Unauthorized
 from ssechat.forwarded import TrustedProxies
-from ssechat.ids import UserId, is_user_id
+from ssechat.ids import UserId, user_id
 from ssechat.models import Credentials, NewUser
 from ssechat.settings import Settings
 from ssechat.users import Users
@@ -24,9 +25,18 @@ logger = logging.getLogger(__name__)
 class Accounts:
     """`/v1/users`, `/v1/session`, and what a page must know before anybody has signed in."""
 
-    def __init__(self, gate: Gate, auth: Auth, users: Users, proxies: TrustedProxies, settings: Settings) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        auth: Auth,
+        cookie: SessionCookie,
+        users: Users,
+        proxies: TrustedProxies,
+        settings: Settings,
+    ) -> None:
         self._gate = gate
         self._auth = auth
+        self._cookie = cookie
         self._users = users
         self._proxies = proxies
         self._sign_in_allowed = not settings.external_identity
@@ -67,9 +77,10 @@ class Accounts:
         """`GET /v1/users/{id}`: whether there is such a user."""
         await self._gate.identify(request.scope)
         name = request.path_params["id"]
-        if not is_user_id(name) or not await self._users.exists(UserId(name)):
+        user = user_id(name)
+        if user is None or not await self._users.exists(user):
             raise NotFound("unknown_user", f"There is no user {name!r}.")
-        return JSON({"id": name})
+        return JSON({"id": user})
 
     async def show_session(self, request: Request) -> Response:
         """`GET /v1/session`: who is signed in."""
@@ -80,7 +91,7 @@ class Accounts:
         given = await self._gate.read(request, Credentials)
         if not self._sign_in_allowed:
             raise Forbidden("sign_in_closed", "This server takes another system's tokens; there is no sign-in.")
-        user = await self._users.owner_of_name(given.name)
+        user = UserId(given.name)
         try:
             await self._users.check_password(user, given.password.get_secret_value())
         except Unauthorized:
@@ -94,19 +105,12 @@ class Accounts:
         self._gate.check_origin(request.scope)
         await self._auth.sign_out(await self._gate.identify(request.scope))
         response = Response(status_code=204)
-        response.delete_cookie(COOKIE, path="/")
+        self._cookie.remove(response, https=self._proxies.scheme(request.scope) == "https")
         return response
 
     async def _signed_in(self, request: Request, user: UserId, status: int) -> Response:
         token = await self._auth.sign_in(user)
         response = JSON({"token": token, "user": user}, status)
-        response.set_cookie(
-            COOKIE,
-            token,
-            max_age=int(self._session_lifetime.total_seconds()),
-            path="/",
-            secure=self._proxies.scheme(request.scope) == "https",
-            httponly=True,
-            samesite="lax",
-        )
+        https = self._proxies.scheme(request.scope) == "https"
+        self._cookie.put(response, token, int(self._session_lifetime.total_seconds()), https=https)
         return response

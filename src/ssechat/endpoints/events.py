@@ -59,6 +59,7 @@ class Events:
         Raises:
             Unauthorized, TooMany: the refusals.
         """
+        sign_outs = self._auth.sign_outs
         try:
             identity = await self._identify(request)
         except RedisUnavailable:
@@ -67,7 +68,7 @@ class Events:
         self._hub.check_room(identity.user)
         # The header wins: EventSource connects again with the URL it began with.
         cursor = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
-        return StreamResponse(self._hub, identity, cursor or None, self._buffer)
+        return StreamResponse(self._hub, identity, cursor or None, self._buffer, sign_outs)
 
     async def issue_ticket(self, request: Request) -> Response:
         """`POST`: what an EventSource that cannot send a cookie puts into its URL."""

@@ -1,18 +1,20 @@
 """Lets a request in: its credential, its origin, its body."""
 
+from collections.abc import Sequence
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
-from starlette.requests import Request, cookie_parser
+from starlette.requests import Request
 from starlette.types import Scope
 
-from ssechat.auth import COOKIE, Auth
+from ssechat.auth import Auth
+from ssechat.cookies import SessionCookie
 from ssechat.direct import USER
 from ssechat.endpoints.http import parse
 from ssechat.errors import BadRequest, Forbidden, Unauthorized
 from ssechat.forwarded import TrustedProxies
 from ssechat.headers import header
+from ssechat.origins import Origins, is_same_origin
 from ssechat.tokens import Identity
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -21,11 +23,15 @@ Model = TypeVar("Model", bound=BaseModel)
 class Gate:
     """Lets a request in."""
 
-    def __init__(self, auth: Auth, proxies: TrustedProxies, body_limit: int, allowed_origins: tuple[str, ...]) -> None:
+    def __init__(
+        self, auth: Auth, cookie: SessionCookie, proxies: TrustedProxies, body_limit: int, origins: Origins
+    ) -> None:
+        """`origins`: those whose pages may write, besides the server's own."""
         self._auth = auth
+        self._cookie = cookie
         self._proxies = proxies
         self._body_limit = body_limit
-        self._allowed_origins = frozenset(allowed_origins)
+        self._origins = origins
 
     async def identify(self, scope: Scope, *, remember: bool = True) -> Identity:
         """Who sends it: a bearer token (RFC 6750 §2.1), else the session's cookie.
@@ -38,14 +44,28 @@ class Gate:
         scheme, _, bearer = (header(scope, b"authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and bearer:
             token = bearer.strip()
+            # Tokens of senders are usually cached, so no await is needed.
+            identity = self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
         else:
-            token = cookie_parser(header(scope, b"cookie") or "").get(COOKIE, "")
-            if not token:
-                raise Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
-        # A send's is known, as a rule, and then nothing need be waited for.
-        identity = self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
+            identity = await self._identify_cookie(scope, remember)
         scope[USER] = identity.user
         return identity
+
+    async def _identify_cookie(self, scope: Scope, remember: bool) -> Identity:
+        refused: Unauthorized | None = None
+        for token in self._cookie_tokens(scope):
+            try:
+                return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
+            except Unauthorized as error:
+                refused = error  # one that somebody planted, or that was left over, locks nobody out
+        raise refused or Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
+
+    def _cookie_tokens(self, scope: Scope) -> Sequence[str]:
+        line = header(scope, b"cookie")
+        if not line:
+            return ()
+        guarded, plain = self._cookie.read(line)
+        return guarded if not plain or self._proxies.scheme(scope) == "https" else guarded + plain
 
     async def read(self, request: Request, model: type[Model]) -> Model:
         """The body of a write; raises as `check_write`, `body` and `parse` do."""
@@ -70,24 +90,24 @@ class Gate:
         Raises:
             Forbidden: `forbidden_origin`.
         """
-        origin = header(scope, b"origin")
-        if origin is not None:
-            allowed = self._is_ours(origin, scope) or origin in self._allowed_origins
+        origin, site = header(scope, b"origin"), header(scope, b"sec-fetch-site")
+        if site == "same-origin":
+            # A browser says so, and no page can (Fetch Metadata §2.3), whatever a front has made of `Host`.
+            allowed = True
+        elif origin is None:
+            allowed = site in (None, "none")
         else:
-            allowed = header(scope, b"sec-fetch-site") in (None, "same-origin", "none")
+            allowed = origin in self._origins or (site in (None, "none") and self._is_ours(origin, scope))
         if not allowed:
             raise Forbidden("forbidden_origin", "Pages of this origin may not use this server.")
 
     def _is_ours(self, origin: str, scope: Scope) -> bool:
-        """Whether a page of this origin is this server's.
-
-        Under https a page of the same host that came over http is not: whoever is on the way could have
-        written it, and not all browsers keep the cookie from it. The other way round nothing is wrong, and
-        a front that does not say that it speaks https shuts nobody out.
-        """
-        if _host_of(origin) != header(scope, b"host"):
-            return False
-        return origin.startswith("https:") or self._proxies.scheme(scope) != "https"
+        """Whether a page of this origin is this server's, by the name that the browser knows it by."""
+        scheme = self._proxies.scheme(scope)
+        if is_same_origin(origin, header(scope, b"host") or "", scheme):
+            return True
+        forwarded = self._proxies.host(scope)
+        return forwarded is not None and is_same_origin(origin, forwarded, scheme)
 
     async def body(self, request: Request) -> bytes:
         """The request's body.
@@ -116,11 +136,3 @@ class Gate:
 
 def _is_json(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == "application/json"
-
-
-def _host_of(origin: str) -> str:
-    """The host and port in an `Origin` header; nothing for one that names none, such as `null`."""
-    try:
-        return urlsplit(origin).netloc or "-"
-    except ValueError:
-        return "-"

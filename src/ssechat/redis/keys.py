@@ -58,11 +58,6 @@ def user_of_channel(channel: bytes) -> str | None:
     return text[3:-6] if text.startswith("{u:") and text.endswith("}:live") else None
 
 
-def name(folded: str) -> str:
-    """String: the user id that has this name in some spelling of its letters' case."""
-    return f"{{n:{folded}}}"
-
-
 def session(session_id: str) -> str:
     """String with a TTL: the user who is signed in."""
     return f"{{s:{session_id}}}"

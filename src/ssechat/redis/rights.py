@@ -12,7 +12,7 @@ from ssechat.redis import keys
 from ssechat.redis.link import Argument, RedisRefused, Reply
 from ssechat.redis.refusals import Refusal, parse_refusal
 
-KEYS = ("{c:*", "{n:*", "{s:*", "{t:*", "{u:*", "ssechat:*")
+KEYS = ("{c:*", "{s:*", "{t:*", "{u:*", "ssechat:*")
 """Patterns of all keys in keys.py."""
 
 CHANNELS = ("{u:*", "ssechat:*")
@@ -64,15 +64,14 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("XADD", LOG, "MAXLEN", "~", "1", "*", WORD, "1"),
     ("EXPIRE", LOG, SECONDS),
     ("XRANGE", LOG, "-", "+", "COUNT", "1"),
+    ("GET", keys.KEY_FINGERPRINT),
     ("SET", keys.session(NOBODY), WORD, "EX", SECONDS),
     ("EXISTS", keys.session(NOBODY)),
-    ("SET", keys.name(NOBODY), WORD, "EX", SECONDS),
-    ("GET", keys.name(NOBODY)),
     ("SET", keys.ticket(NOBODY), WORD, "EX", SECONDS),
     ("GETDEL", keys.ticket(NOBODY)),
     ("PUBLISH", keys.live(NOBODY), WORD),
     ("PUBLISH", keys.CONTROL, WORD),
-    ("DEL", USER, CONVERSATION, INBOX, LOG, keys.session(NOBODY), keys.name(NOBODY)),
+    ("DEL", USER, CONVERSATION, INBOX, LOG, keys.session(NOBODY)),
 )
 """What goes over the connection for commands."""
 

@@ -1,7 +1,7 @@
 /** The page: who is signed in, which conversation is open, and what the browser tells us of the world. */
 
 import { Chat, SIGNED_IN } from "./chat.js";
-import { ChatClient, RequestError } from "./client.js";
+import { ChatClient, RequestError, directConversationId } from "./client.js";
 import { backOff } from "./http.js";
 import { storage } from "./storage.js";
 import { Banner } from "./views/banner.js";
@@ -162,8 +162,10 @@ class App {
   #addressed() {
     try {
       const id = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
-      const members = id.startsWith("dm:") ? id.slice(3).split(":") : null;
-      if (members ? members.length === 2 && members.includes(this.#chat.user) : id.startsWith("g:")) return id;
+      if (id.startsWith("g:")) return id;
+      const members = id.startsWith("dm:") ? id.slice(3).split(":") : [];
+      const direct = members.length === 2 ? directConversationId(...members) : "";
+      if (direct.slice(3).split(":").includes(this.#chat.user)) return direct;
     } catch {
       // not an address of ours
     }

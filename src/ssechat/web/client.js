@@ -32,9 +32,15 @@ export function newMessageId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** A name as the server spells it: the letters' case and width count nowhere. What is no name stays none. */
+export function canonicalName(name) {
+  return name.normalize("NFKC").toLowerCase();
+}
+
 /** The id of the direct conversation of two people, or of one with oneself. */
 export function directConversationId(a, b) {
-  return `dm:${[a, b].sort().join(":")}`; // user ids are ASCII: code units are code points
+  // User ids are ASCII: code units are code points.
+  return `dm:${[canonicalName(a), canonicalName(b)].sort().join(":")}`;
 }
 
 /**

@@ -32,6 +32,25 @@ def test_the_form_says_what_is_wrong(enter: Enter) -> None:
     expect(alert).to_contain_text("nobody-of-this-name")
 
 
+def test_capitals_make_no_other_person_and_the_page_shows_the_one_name(enter: Enter) -> None:
+    bob, alice = enter(fresh("bob")), enter(fresh("Alice"))
+    name = alice.name.lower()
+    expect(alice.page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    again = enter(alice.name.upper(), sign_up=False)
+    again.fill_in("Sign in")
+    expect(again.page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    alice.find(bob.name.upper())
+    expect(alice.page.get_by_role("heading", name=bob.name, exact=True)).to_be_visible()
+    alice.say("hi")
+    bob.open(name)
+    shows(bob.page, ["hi"])
+    # Found in the list, and under an address that somebody wrote by hand.
+    again.find("".join(chr(ord(letter) + 0xFEE0) for letter in bob.name))
+    expect(again.page.get_by_role("heading", name=bob.name, exact=True)).to_be_visible()
+    again.page.goto(f"{again.url}/#/dm:{bob.name.upper()}:{alice.name}")
+    shows(again.page, ["hi"])
+
+
 def test_a_session_that_was_ended_elsewhere_leads_back_to_the_form(enter: Enter) -> None:
     alice = enter(fresh("alice"))
     alice.expect_errors("status of 401")  # whatever the page asks for just then

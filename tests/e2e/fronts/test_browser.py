@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench.fronting import NAME, Front
 from e2e.api import Person
@@ -115,6 +115,22 @@ def test_a_browsers_stream_and_its_sends_share_one_connection(
         f"\n{front.kind}: {wire.handshakes} TLS handshake for {len(network.answers)} requests after a reload, a stream "
         f"and {MESSAGES} sends among them; {len(wire.connections)} TCP connections in all, {wire.open} open"
     )
+
+
+def test_a_browser_keeps_a_cookie_that_nobody_else_can_set_and_forgets_it_at_the_sign_out(
+    wire: Wire, visitor: Visitor
+) -> None:
+    [cookie] = visitor.context.cookies()
+    assert cookie["name"].startswith("__Host-ssechat_session")
+    assert (cookie["secure"], cookie["httpOnly"], cookie["path"], cookie["sameSite"]) == (True, True, "/", "Lax")
+    # What a page of another app on this host can do, and comes first in the header (RFC 6265 §5.4).
+    planted = {"name": cookie["name"].removeprefix("__Host-"), "value": "planted", "domain": NAME, "path": "/v1"}
+    visitor.context.add_cookies([planted])  # type: ignore[list-item]
+    visitor.page.reload()
+    expect(visitor.page.get_by_role("heading", name=visitor.name, exact=True)).to_be_visible()
+    visitor.page.get_by_role("button", name="Sign out").click()
+    expect(visitor.page.get_by_role("button", name="Sign in", exact=True).first).to_be_visible()
+    assert cookie["name"] not in {kept["name"] for kept in visitor.context.cookies()}
 
 
 def test_ten_tabs_with_a_stream_each_share_one_connection(

@@ -138,6 +138,7 @@ def test_the_cookie_is_secure_and_pages_of_this_origin_may_write(front: Front) -
         signed_up = http.post("/v1/users", json={"name": fresh("alice"), "password": PASSWORD}, headers=mine)
         assert signed_up.status_code == 201
         assert "secure" in signed_up.headers["set-cookie"].lower()
+        assert signed_up.headers["set-cookie"].startswith("__Host-")
         assert http.post("/v1/tickets", json={}, headers=mine).status_code == 201
         for other in (f"http://{NAME}:{front.port}", "https://evil.example", f"https://{NAME}"):
             assert http.post("/v1/tickets", json={}, headers={"Origin": other}).status_code == 403

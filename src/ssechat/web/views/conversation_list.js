@@ -1,10 +1,11 @@
 /** The list of conversations, and the field that finds or begins one. */
 
+import { canonicalName } from "../client.js";
 import { badge, exactTime, shortTime } from "../format.js";
 import { isTombstone } from "../store.js";
 import { avatar, coalesce, el, icon, logo } from "./dom.js";
 
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@|+~-]{0,127}$/;
+const NAME = /^[a-z0-9_][a-z0-9_.@|+~-]{0,127}$/;
 
 /** The left column; on a phone, the first page. */
 export class ConversationList {
@@ -108,9 +109,10 @@ export class ConversationList {
   }
 
   /** Opens what was typed: a conversation that is there, else one with a user of that name. */
-  async #start(name) {
+  async #start(typed) {
+    const name = canonicalName(typed);
     if (!name || this.#busy) return;
-    const known = this.#chat.list.find(({ conversation }) => this.#chat.store.title(conversation) === name);
+    const known = this.#chat.list.find(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === name);
     if (known) {
       this.#clear();
       this.#onOpen(known.conversation.id);
@@ -137,11 +139,11 @@ export class ConversationList {
 
   #render() {
     const typed = this.#input.value.trim();
-    const wanted = typed.toLowerCase();
+    const wanted = canonicalName(typed);
     const all = this.#chat.list;
     const shown = all.filter(({ conversation }) => this.#title(conversation).toLowerCase().includes(wanted));
-    this.#begin.hidden = !typed || shown.some(({ conversation }) => this.#chat.store.title(conversation) === typed);
-    this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: typed }));
+    this.#begin.hidden = !typed || shown.some(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === wanted);
+    this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: wanted }));
     const rows = new Map();
     for (const item of shown) {
       const { signature, ...row } = this.#describe(item);

@@ -1,9 +1,10 @@
 /** The first thing a person sees: sign up, sign in, or paste a token. */
 
+import { canonicalName } from "../client.js";
 import { el, logo } from "./dom.js";
 
 const MINIMUM_PASSWORD = 8;
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@|+~-]{0,127}$/;
+const NAME = /^[a-z0-9_][a-z0-9_.@|+~-]{0,127}$/;
 
 /**
  * @param {object} options
@@ -70,7 +71,7 @@ export class SignInView {
       autocapitalize: "none",
       spellcheck: false,
       maxLength: 128,
-      hint: up ? "Others write to you by this name. Letters, digits and _ . @ + - will do." : "",
+      hint: up ? "Others write to you by this name. Letters, digits and _ . @ + - will do; capitals do not count." : "",
     });
     const password = this.#field("password", "Password", {
       type: "password",
@@ -79,7 +80,7 @@ export class SignInView {
       revealable: true,
     });
     return this.#form([name, password], up ? "Create account" : "Sign in", async () => {
-      const user = name.input.value.trim();
+      const user = canonicalName(name.input.value.trim());
       const secret = password.input.value;
       if (!user) return this.#complain(name, "Please give a name.");
       if (up && !NAME.test(user)) {

@@ -1,0 +1,45 @@
+"""The cookie that carries a session's token in browsers."""
+
+from starlette.responses import Response
+
+HOST_PREFIX = "__Host-"
+"""Browsers take a cookie of such a name from its very host only, over https, for all paths: nobody beside it, such as
+a page of a sub-domain, can plant one (RFC 6265bis §4.1.3.2)."""
+
+MOST = 16
+"""Cookies of one name that are tried."""
+
+
+class SessionCookie:
+    """Set, read and removed under one name, with the prefix under https and without it under http."""
+
+    def __init__(self, name: str) -> None:
+        self._plain = name
+        self._guarded = HOST_PREFIX + name
+
+    def read(self, line: str) -> tuple[list[str], list[str]]:
+        """The tokens in a `Cookie` header: those that nobody can have planted, and those that somebody may have.
+
+        The second count under http only. There may be several of one name, for other paths and domains, and which is
+        whose is not said; so all are given, for who asks to try them.
+        """
+        guarded: list[str] = []
+        plain: list[str] = []
+        for part in line.split(";"):
+            if self._plain in part:  # of the others there may be many
+                name, _, token = part.strip().partition("=")
+                found = guarded if name == self._guarded else plain if name == self._plain else None
+                if found is not None and token and token not in found and len(found) < MOST:
+                    found.append(token)
+        return guarded, plain
+
+    def put(self, response: Response, token: str, seconds: int, *, https: bool) -> None:
+        """Has the browser keep it, for so many seconds, where no script can read it."""
+        name = self._guarded if https else self._plain
+        response.set_cookie(name, token, max_age=seconds, path="/", secure=https, httponly=True, samesite="lax")
+
+    def remove(self, response: Response, *, https: bool) -> None:
+        """Has the browser forget it, and what it may have from before there was https."""
+        response.delete_cookie(self._plain, path="/", httponly=True, samesite="lax")
+        if https:
+            response.delete_cookie(self._guarded, path="/", secure=True, httponly=True, samesite="lax")

@@ -1,0 +1,123 @@
+"""Sign-outs that meet what is just under way: whatever the order, nothing of an ended session goes on."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from parts import FakeSink, Worker
+from ssechat.errors import Unauthorized
+from ssechat.ids import UserId
+from ssechat.redis import keys
+from ssechat.stream import Stream
+from ssechat.tokens import Identity
+
+pytestmark = pytest.mark.anyio
+
+ALICE = UserId("alice")
+
+
+def after(worker: Worker, command: str, then: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has something happen once, when Redis has answered this command and before anybody has seen the answer."""
+    call = worker.redis.call
+    waiting = [then]
+
+    async def interrupted(*words: Any) -> Any:
+        answer = await call(*words)
+        if words[0] == command and waiting:
+            await waiting.pop()()
+        return answer
+
+    monkeypatch.setattr(worker.redis, "call", interrupted)
+
+
+async def hears(worker: Worker, session: str | None) -> None:
+    """The word of a sign-out has come."""
+    worker.hub._on_message(keys.CONTROL.encode(), f"signed_out {session}".encode())
+
+
+@pytest.mark.parametrize("command", ["EXISTS", "HSETNX"])
+async def test_a_sign_out_that_meets_the_tokens_first_use_elsewhere_is_not_overlooked(
+    worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    token = await worker.auth.sign_in(ALICE)
+    identity = other_worker.auth._tokens.verify(token).identity
+    other_worker.users._known.clear()
+
+    async def sign_out() -> None:
+        await worker.auth.sign_out(identity)
+        await hears(other_worker, identity.session)
+
+    after(other_worker, command, sign_out, monkeypatch)
+    await other_worker.auth.identify(token)  # it was asked before the sign-out, and answered
+    assert other_worker.auth.recognize(token) is None
+    with pytest.raises(Unauthorized) as caught:
+        await other_worker.auth.identify(token)
+    assert caught.value.code == "signed_out"
+
+
+async def test_the_worker_that_was_asked_to_sign_out_needs_no_word_of_it(worker: Worker) -> None:
+    token = await worker.auth.sign_in(ALICE)
+    identity = await worker.auth.identify(token)
+    await worker.hub.subscriptions.close()
+    await worker.auth.sign_out(identity)
+    assert worker.auth.recognize(token) is None
+
+
+async def test_somebody_elses_sign_out_forgets_nobody(worker: Worker) -> None:
+    token = await worker.auth.sign_in(ALICE)
+    await worker.auth.identify(token)
+    await hears(worker, "0" * 32)
+    assert worker.auth.recognize(token) is not None
+
+
+def let_in(worker: Worker, identity: Identity, sign_outs: int) -> FakeSink:
+    """The response has started, and the connection is the stream's."""
+    stream, sink = Stream(worker.hub, identity), FakeSink()
+    stream.opened(sink)
+    worker.hub.attach(stream, None, sign_outs)
+    return sink
+
+
+async def test_a_stream_whose_session_ends_while_it_is_let_in_ends(worker: Worker) -> None:
+    sign_outs = worker.auth.sign_outs
+    identity = await worker.auth.identify(await worker.auth.sign_in(ALICE), remember=False)
+    await worker.auth.sign_out(identity)
+    await hears(worker, identity.session)
+    sink = let_in(worker, identity, sign_outs)
+    async with asyncio.timeout(5):
+        while not sink.ended:
+            await asyncio.sleep(0.01)
+    assert [event.get("data") for event in sink.events() if event.get("event") == "bye"] == ['{"reason":"signed_out"}']
+    assert "hello" not in sink.names()
+    assert len(worker.hub) == 0
+
+
+async def test_a_stream_that_is_let_in_by_a_ticket_ends_with_the_session_of_who_got_the_ticket(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await worker.auth.identify(await worker.auth.sign_in(ALICE))
+    ticket = await worker.auth.issue_ticket(identity)
+    sign_outs = worker.auth.sign_outs
+
+    async def sign_out() -> None:
+        await worker.auth.sign_out(identity)
+
+    after(worker, "EXISTS", sign_out, monkeypatch)
+    sink = let_in(worker, await worker.auth.redeem_ticket(ticket), sign_outs)
+    async with asyncio.timeout(5):
+        while not sink.ended:
+            await asyncio.sleep(0.01)
+    assert sink.names()[-1] == "bye"
+
+
+async def test_a_stream_that_is_let_in_while_somebody_else_signs_out_goes_on(worker: Worker) -> None:
+    sign_outs = worker.auth.sign_outs
+    identity = await worker.auth.identify(await worker.auth.sign_in(ALICE), remember=False)
+    await hears(worker, "0" * 32)
+    sink = let_in(worker, identity, sign_outs)
+    async with asyncio.timeout(5):
+        while "hello" not in sink.names():
+            await asyncio.sleep(0.01)
+    assert not sink.ended
