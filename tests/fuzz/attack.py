@@ -9,6 +9,8 @@ from random import Random
 
 import jwt
 
+from ssechat.tokens import COOKIE, fingerprint
+
 FAR = 4102444800
 """Seconds since the epoch: the end of tokens, whose bytes must be the same in each run."""
 
@@ -121,6 +123,8 @@ class World:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.key = hashlib.sha256(f"fuzz {seed}".encode()).hexdigest()
+        self.cookie = f"{COOKIE}_{fingerprint(self.key)[:12]}"
+        """The name of the session's cookie: each key has one of its own."""
         self.users = [f"fuzz{number}" for number in range(USERS)]
 
     @cached_property

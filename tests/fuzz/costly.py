@@ -51,13 +51,13 @@ def costly(world: World) -> list[Costly]:
         size = len(pattern % 1000) + len(joined)
         return joined.join(pattern % number for number in range(1000, 1000 + SIZE // size))
 
-    cookie = b'Cookie: ssechat_session="%b"'
+    cookie = b"Cookie: " + world.cookie.encode() + b'="%b"'
     return [
         line("a cookie of escaped quotes", cookie % filled(b'\\"')),
         line("a cookie of escaped octets", cookie % filled(b"\\073")),
         line("a cookie of backslashes", cookie % filled(b"\\")),
         line("many cookies", b"Cookie: " + filled(b"a=b; ")),
-        line("many cookies of ours", b"Cookie: " + filled(b"ssechat_session=x; ")),
+        line("many cookies of ours", b"Cookie: " + filled(world.cookie.encode() + b"=x; ")),
         line("a token of dots", b"Authorization: Bearer " + filled(b".")),
         line("a long token", b"Authorization: Bearer " + filled(b"a") + b".b.c"),
         line("a deep token", b"Authorization: Bearer " + signed(b"[" * 40000, {}, "x" * 32).encode()),

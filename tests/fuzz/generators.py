@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from ssechat.tokens import COOKIE
+
 from . import bodies, credentials, heads, packets, streams
-from .attack import Attack, Maker, World
+from .attack import Attack, Maker, Step, World
 
 Generator = Callable[[Maker], Attack]
 
@@ -29,6 +31,9 @@ MAKERS = tuple(generator for _, generator in GENERATORS)
 GUESSES = 0.004
 """Of all attacks, those that guess a password: each costs the server more than a hundred others."""
 
+RIGHT_COOKIE = 0.7
+"""Of all attacks, those whose cookies have the name that counts on this server."""
+
 MUTATED = 0.25
 """Of all attacks, those whose bytes are mutated."""
 
@@ -40,9 +45,15 @@ def attack(world: World, number: int) -> Attack:
         return replace(bodies.guesses(make), number=number)
     [generator] = make.dice.choices(MAKERS, WEIGHTS)
     made = generator(make)
+    if make.dice.random() < RIGHT_COOKIE:
+        made = replace(made, steps=tuple(_with_cookie(step, world) for step in made.steps))
     if made.ids and not made.bodiless and make.dice.random() < MUTATED:
         made = packets.mutated(make, made)
     return replace(made, number=number)
+
+
+def _with_cookie(step: Step, world: World) -> Step:
+    return step.replace(COOKIE.encode(), world.cookie.encode()) if isinstance(step, bytes) else step
 
 
 def held(world: World, number: int) -> Attack:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from ssechat.redis.embedded import die_with_parent
+
 from .attack import World
 from .words import FORGED
 
@@ -78,6 +80,7 @@ class Target:
                 cwd=self.folder,
                 env={**kept, "PYTHONPATH": path},
                 process_group=0,
+                preexec_fn=die_with_parent(),
             )
         deadline = time.monotonic() + READY_SECONDS
         while (found := re.search(r"ready: http://\S+:(\d+)", self.text())) is None:
