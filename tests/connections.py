@@ -1,13 +1,14 @@
 """The protocol class on a fake transport: bytes in, bytes out, and no socket."""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.direct import Answer, Direct, Endpoint
+from ssechat.direct import FULL, Answer, Direct, Endpoint
 from ssechat.response import HANDOVER
 from ssechat.server.handed_over import StreamProtocol
 from ssechat.server.limits import Limits
@@ -63,6 +64,52 @@ class FakeTransport(asyncio.Transport):
         self.reading = True
 
 
+class FakeTimer:
+    """A call that is due at a time, unless it is cancelled."""
+
+    def __init__(self, when: float, callback: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._when = when
+        self.call: tuple[Callable[..., Any], tuple[Any, ...]] | None = callback, arguments
+
+    def when(self) -> float:
+        return self._when
+
+    def cancel(self) -> None:
+        self.call = None
+
+
+class FakeTime:
+    """The running loop, but for its time, which passes when it is told to."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._now = 1000.0
+        self._timers: list[FakeTimer] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def time(self) -> float:
+        return self._now
+
+    def call_later(self, delay: float, callback: Callable[..., Any], *arguments: Any) -> FakeTimer:
+        timer = FakeTimer(self._now + delay, callback, arguments)
+        self._timers.append(timer)
+        return timer
+
+    def pass_by(self, seconds: float) -> None:
+        """Lets so much time pass: what falls due meanwhile is called in its order."""
+        until = self._now + seconds
+        while due := [timer for timer in self._timers if timer.when() <= until]:
+            first = min(due, key=FakeTimer.when)
+            self._timers.remove(first)
+            self._now = max(self._now, first.when())
+            if first.call is not None:
+                callback, arguments = first.call
+                callback(*arguments)
+        self._now = until
+
+
 class FakeStream:
     """Notes what the connection tells it."""
 
@@ -89,11 +136,18 @@ class App:
         self.stream = FakeStream()
         self.sink: StreamProtocol | None = None
         self.scopes: list[Any] = []
+        self.full: list[bool] = []
+        """Of each request, whether the server had no room for it."""
+        self.reads = False
+        """Whether it asks for each request's body."""
         self.state: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         hand_over = scope.get("extensions", {}).get(HANDOVER)
         self.scopes.append((scope["http_version"], hand_over is not None))
+        self.full.append(FULL in scope)
+        while self.reads and (await receive()).get("more_body"):
+            pass
         if scope["path"] == "/events":
             headers = [(b"content-type", b"text/event-stream")]
             hand_over.prepare()
@@ -128,12 +182,13 @@ class Connection:
         direct = Direct({(b"POST", b"/direct"): self.postbox}, unless)
         self.app.state = SimpleNamespace(direct=direct, limits=limits)
         self.state = ServerState()
+        self.time = FakeTime()
         self.connect()
 
     def connect(self, client: tuple[str, int] | None = None) -> None:
         """Another connection to the same server."""
         config = Config(self.app, log_config=None, lifespan="off", ws="none", date_header=False)
-        self.protocol = ChatProtocol(config, self.state, {}, asyncio.get_running_loop())
+        self.protocol = ChatProtocol(config, self.state, {}, cast(Any, self.time))
         self.transport = FakeTransport(client)
         self.protocol.connection_made(self.transport)
 

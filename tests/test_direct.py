@@ -10,6 +10,7 @@ import pytest
 from connections import GET, Connection, FakeStream
 from ssechat.direct import Answer
 from ssechat.server.handed_over import StreamProtocol
+from ssechat.server.protocol import HEAD_SECONDS
 from ssechat.server.request_parser import Head
 
 pytestmark = pytest.mark.anyio
@@ -248,19 +249,19 @@ async def test_a_known_head_that_comes_while_the_server_stops_is_answered_as_the
 
 async def test_a_connection_is_closed_when_it_has_been_silent_for_long_and_not_before() -> None:
     connection = Connection()
-    connection.protocol.keep_alive_seconds = 0.05
+    seconds = connection.protocol.keep_alive_seconds
     await connection.request(post(b"hi"))
     for _ in range(4):
-        await asyncio.sleep(0.02)
+        connection.time.pass_by(seconds - 1)
         await connection.request(post(b"hi"))
     assert not connection.transport.closed
     connection.postbox.open.clear()
     connection.protocol.data_received(post(b"slow"))
-    await asyncio.sleep(0.08)
+    connection.time.pass_by(2 * seconds)
     assert not connection.transport.closed  # its answer is under way
     connection.postbox.open.set()
     await connection.request_tasks()
-    await asyncio.sleep(0.12)
+    connection.time.pass_by(seconds)
     assert connection.transport.closed
 
 
@@ -309,13 +310,9 @@ async def test_a_length_beyond_all_reason_is_answered() -> None:
 
 
 @pytest.mark.parametrize("leftover", [b"\r\n", b"POST /dir"])
-async def test_what_is_no_request_does_not_keep_a_connection_for_ever(
-    leftover: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ssechat.server.protocol.HEAD_SECONDS", 0.05)
+async def test_what_is_no_request_does_not_keep_a_connection_for_ever(leftover: bytes) -> None:
     connection = Connection()
-    connection.protocol.keep_alive_seconds = 0.05
     await connection.request(post(b"hi"))
     connection.protocol.data_received(leftover)
-    await asyncio.sleep(0.2)
+    connection.time.pass_by(max(HEAD_SECONDS, connection.protocol.keep_alive_seconds))
     assert connection.transport.closed or connection.transport.ended

@@ -8,6 +8,7 @@ import pytest
 
 from connections import GET, Connection
 from ssechat import frames
+from ssechat.server.protocol import HEAD_SECONDS, LINGER_SECONDS
 from ssechat.server.request_parser import HEAD_LIMIT
 
 pytestmark = pytest.mark.anyio
@@ -120,26 +121,22 @@ async def test_a_request_that_crosses_the_servers_end_is_answered_as_the_last_on
 
 
 @pytest.mark.parametrize("before", [b"", PLAIN])
-async def test_a_connection_without_a_request_ends_soon_after_the_server(
-    before: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ssechat.server.protocol.LINGER_SECONDS", 0.0)
+async def test_a_connection_without_a_request_ends_soon_after_the_server(before: bytes) -> None:
     connection = Connection()
     await connection.request(before)
     connection.protocol.shutdown()
-    await asyncio.sleep(0.001)
+    connection.time.pass_by(LINGER_SECONDS)
+    await asyncio.sleep(0)
     assert connection.transport.closed
 
 
-async def test_a_stream_that_crosses_the_servers_end_is_said_goodbye_and_not_cut(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("ssechat.server.protocol.LINGER_SECONDS", 0.0)
+async def test_a_stream_that_crosses_the_servers_end_is_said_goodbye_and_not_cut() -> None:
     connection = Connection()
     await connection.request(PLAIN)
     connection.protocol.shutdown()
     await connection.request(GET)
-    await asyncio.sleep(0.001)
+    connection.time.pass_by(LINGER_SECONDS)
+    await asyncio.sleep(0)
     assert connection.app.stream.told == ["drain"]
     assert not connection.transport.closed
 
@@ -153,12 +150,15 @@ async def test_a_header_without_end_is_refused_as_it_grows() -> None:
     assert connection.transport.ended
 
 
-async def test_a_connection_that_asks_for_nothing_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssechat.server.protocol.HEAD_SECONDS", 0.01)
-    silent, busy = Connection(), Connection()
+async def test_a_connection_that_asks_for_nothing_is_closed_in_time() -> None:
+    silent, mute, busy = Connection(), Connection(), Connection()
+    busy.protocol.keep_alive_seconds = 2 * HEAD_SECONDS
     silent.protocol.data_received(b"GET / HT")
     await busy.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    await asyncio.sleep(0.05)
+    for each in (silent, mute, busy):
+        each.time.pass_by(HEAD_SECONDS)
+    assert mute.transport.closed
+    assert mute.transport.buffer == b""
     assert silent.transport.buffer.startswith(b"HTTP/1.1 408 ")
     assert silent.transport.ended
     assert not busy.transport.closed
