@@ -26,6 +26,16 @@ class Clock:
         return self.time
 
 
+class Guest:
+    """A connection that can be told to go."""
+
+    is_answering = False
+    evicted = False
+
+    def evict(self) -> None:
+        self.evicted = True
+
+
 async def test_a_limit_that_is_reached_is_said_once_until_it_was_not_reached_for_long(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -34,13 +44,26 @@ async def test_a_limit_that_is_reached_is_said_once_until_it_was_not_reached_for
     with caplog.at_level(logging.WARNING):
         for _ in range(100):
             clock.time += 1
-            assert limits.is_full(11)
+            limits.admit(Guest(), 11)
         assert len(caplog.records) == 1
         assert "no more than 10 connections" in caplog.text
         clock.time += 61
-        assert limits.is_full(11)
+        limits.admit(Guest(), 11)
         assert len(caplog.records) == 2
-    assert not limits.is_full(10)
+
+
+async def test_a_new_connection_takes_the_place_of_the_oldest_strangers() -> None:
+    limits = Limits(3)
+    first, known, busy, idle, new = guests = [Guest() for _ in range(5)]
+    busy.is_answering = True
+    for count, guest in enumerate((first, known, busy), 1):
+        assert limits.admit(guest, count)
+    limits.is_known(known)
+    assert limits.admit(idle, 4)
+    assert limits.admit(new, 4)
+    assert [guest.evicted for guest in guests] == [True, False, False, True, False]
+    limits.is_known(new)
+    assert not limits.admit(Guest(), 4)  # and an answer is not cut off
 
 
 async def test_a_process_keeps_descriptors_for_itself() -> None:
@@ -50,9 +73,11 @@ async def test_a_process_keeps_descriptors_for_itself() -> None:
     assert limits.most >= 8
 
 
-async def test_a_connection_too_many_is_served_a_word_and_closed(caplog: pytest.LogCaptureFixture) -> None:
-    connection = Connection(limits=Limits(1))
+async def test_a_connection_too_many_is_served_a_word_and_closed() -> None:
+    limits = Limits(1)
+    connection = Connection(limits=limits)
     first = connection.protocol
+    limits.is_known(first)
     connection.connect()
     answer = await connection.request(GET)
     assert connection.app.full == [True]
@@ -62,8 +87,10 @@ async def test_a_connection_too_many_is_served_a_word_and_closed(caplog: pytest.
 
 
 async def test_when_there_is_not_even_room_for_a_request_the_answer_comes_before_it() -> None:
-    connection = Connection(limits=Limits(1))
+    limits = Limits(1)
+    connection = Connection(limits=limits)
     for _ in range(5):
+        limits.is_known(connection.protocol)
         connection.connect()
     assert connection.transport.buffer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 5\r\n" in connection.transport.buffer
@@ -114,18 +141,23 @@ async def test_an_answer_before_the_body_is_the_last_one() -> None:
     assert await connection.request(b"hello" + GET) == answer
 
 
-async def test_requests_that_are_not_whole_share_a_room(caplog: pytest.LogCaptureFixture) -> None:
+async def test_where_requests_that_are_not_whole_take_up_too_much_the_oldest_goes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     limits = Limits(1000)
     connection = Connection(limits=limits)
-    assert limits.begin(UNFINISHED - 10)
+    oldest = connection.transport
     connection.protocol.data_received(b"GET / HT")
+    other = Guest()
+    limits.begin(other, UNFINISHED - 10)
+    assert oldest.buffer == b""
+    connection.connect()
+    connection.protocol.data_received(b"GET / HT")
+    assert oldest.buffer.startswith(b"HTTP/1.1 503 ")
+    assert oldest.closed
+    assert "unfinished requests take up 64 MiB" in caplog.text
+    assert not other.evicted
     assert connection.transport.buffer == b""
-    connection.protocol.data_received(b"TP/1.1\r\nHo")
-    assert connection.transport.buffer.startswith(b"HTTP/1.1 503 ")
-    assert "not whole" in caplog.text
-    connection.protocol.connection_lost(None)
-    assert limits.begin(10)
-    assert not limits.begin(1)
 
 
 @pytest.mark.parametrize("rest", [b"TP/1.1\r\nHost: x\r\n\r\n", None])
@@ -133,12 +165,28 @@ async def test_the_room_of_a_request_is_free_when_it_is_whole_or_gone(rest: byte
     limits = Limits(1000)
     connection = Connection(limits=limits)
     connection.protocol.data_received(b"GET / HT")
-    assert not limits.begin(UNFINISHED)
     if rest is not None:
         await connection.request(rest)
     else:
         connection.protocol.connection_lost(None)
-    assert limits.begin(UNFINISHED)
+    other = Guest()
+    limits.begin(other, UNFINISHED)
+    assert not other.evicted
+    limits.begin(other, 1)
+    assert other.evicted
+
+
+async def test_what_waits_behind_an_answer_takes_up_room_until_its_turn() -> None:
+    limits = Limits(1000)
+    connection = Connection(limits=limits)
+    connection.protocol.data_received(GET * 100)
+    other = Guest()
+    limits.begin(other, UNFINISHED - len(GET) * 99)
+    assert not connection.transport.aborted
+    limits.begin(other, 1)
+    assert connection.transport.aborted
+    connection = Connection(limits=Limits(1000))
+    assert (await connection.request(GET * 100)).count(b"plain") == 100
 
 
 async def test_nothing_is_taken_from_who_does_not_read() -> None:

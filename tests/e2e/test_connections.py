@@ -107,6 +107,7 @@ def test_curl_that_offers_http_2_can_send(server: Server, alice: Person, bob: Pe
         ("/v1/server#x", 400),
         ("v1/server", 400),
         ("*", 400),
+        ("/web" + "/a" * 3000, 414),
     ],
 )
 def test_a_path_is_what_a_front_takes_it_for_or_nothing(server: Server, target: str, status: int) -> None:
@@ -115,6 +116,30 @@ def test_a_path_is_what_a_front_takes_it_for_or_nothing(server: Server, target: 
         answer = all_of(connection)
     assert statuses(answer) == [status]
     assert b"ssechat_streams_open" not in answer
+
+
+@pytest.mark.parametrize("version", ["x", "1.x", "1.0.0rc1", "9" * 4400, "²"])
+def test_a_scraper_that_asks_for_a_version_that_is_none_gets_the_plain_one(server: Server, version: str) -> None:
+    with connect(server) as connection:
+        head = f"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text;version={version}\r\n"
+        connection.sendall(head.encode("latin-1") + b"Connection: close\r\n\r\n")
+        answer = all_of(connection)
+    assert statuses(answer) == [200]
+    assert b"ssechat_streams_open" in answer
+
+
+def test_an_error_repeats_a_bounded_part_of_what_was_sent(server: Server, alice: Person) -> None:
+    fields = {f"p{number}": 1 for number in range(5000)}
+    answers = [
+        alice.http.post("/v1/users", json=fields),
+        alice.http.post("/v1/messages", json={"to": "x" * 10_000, "text": "hi"}),
+        alice.http.post("/v1/messages", json={"y" * 30_000: "x"}),
+        alice.http.get("/v1/conversations", params=dict.fromkeys(list(fields)[:1000], "1")),
+        alice.http.get(f"/v1/users/{'z' * 3000}"),
+        alice.http.get(f"/v1/conversations/{'z' * 3000}/messages"),
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422, 422, 422, 404, 404]
+    assert max(len(answer.content) for answer in answers) < 5000
 
 
 def test_bad_bytes_behind_a_request_do_not_cost_its_answer(server: Server, alice: Person, bob: Person) -> None:

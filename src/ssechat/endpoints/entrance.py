@@ -13,6 +13,9 @@ AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]").search
 ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE).search
 """A slash that separates nothing; decoded it would look like one that does (RFC 3986 §2.2)."""
 
+LONGEST = 4096
+"""Bytes of a path; the longest that means something has less than half of that."""
+
 
 class Entrance:
     """ASGI middleware, inside of what adds headers to every answer."""
@@ -25,6 +28,8 @@ class Entrance:
         if scope["type"] == "http":
             if FULL in scope:
                 app = problem(scope, 503, "full", "This server has no room for more just now.", retry_after=5)
+            elif len(scope["path"]) > LONGEST:
+                app = problem(scope, 414, "path_too_long", f"A path has {LONGEST} characters at most.")
             elif AMBIGUOUS(scope["path"]) or ENCODED_SLASH(scope.get("raw_path", b"")):
                 app = problem(scope, 404, "not_found", "There is no such path.")
         await app(scope, receive, send)

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -23,6 +24,18 @@ logger = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=BaseModel)
 
 NO_STORE = {"cache-control": "no-store"}
+
+
+MOST_FIELDS = 20
+"""Fields at fault that an answer names, of however many."""
+
+LONGEST_QUOTE = 300
+"""Characters that an answer repeats of what was sent."""
+
+
+def shortened(text: str) -> str:
+    """The text, or the beginning of one that is too long to be repeated."""
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
 class JSON(Response):
@@ -47,8 +60,8 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
         return model.model_validate(given)
     except ValidationError as error:
         fields = [
-            {"field": ".".join(map(str, one["loc"])), "message": one["msg"].removeprefix("Value error, ")}
-            for one in error.errors(include_url=False, include_context=False, include_input=False)
+            {"field": shortened(".".join(map(str, one["loc"]))), "message": one["msg"].removeprefix("Value error, ")}
+            for one in islice(error.errors(include_url=False, include_context=False, include_input=False), MOST_FIELDS)
         ]
         first = fields[0]
         detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
@@ -69,7 +82,7 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": shortened(detail),
         "request_id": scope.get(REQUEST_ID),
         **members,
     }

@@ -89,7 +89,10 @@ class Metrics:
             counts, workers = await self._snapshots.read()
         except TimeoutError:
             raise TooMany("metrics_locked", "Another worker holds the metrics; scrape again.", status=503) from None
-        encode, media_type = exposition.choose_encoder(request.headers.get("accept", ""))
+        try:
+            encode, media_type = exposition.choose_encoder(request.headers.get("accept", ""))
+        except (TypeError, ValueError):  # of a version that is none
+            encode, media_type = exposition.choose_encoder("")
         return Response(encode(Exposition(counts, workers)), headers={**NO_STORE, "content-type": media_type})
 
 

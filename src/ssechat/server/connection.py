@@ -92,6 +92,14 @@ class Connection(asyncio.Protocol):
     def on_taken(self) -> None:
         """The client has taken what was written."""
 
+    @abstractmethod
+    def on_too_slow(self) -> None:
+        """The request that has begun did not come in time."""
+
+    @abstractmethod
+    def evict(self) -> None:
+        """Ends it now: its room is needed."""
+
     # What the transport calls.
 
     def pause_writing(self) -> None:
@@ -184,7 +192,7 @@ class Connection(asyncio.Protocol):
         elif must_read:
             self.transport.abort()
         elif self.is_receiving:
-            self.refuse(Refused(408, "too_slow", "The request did not come in time."))
+            self.on_too_slow()
         else:
             self.transport.close()
 
@@ -200,9 +208,11 @@ class Connection(asyncio.Protocol):
         if self._user is not None:
             self._limits.closed(self._user)
         self._user = None
-        if user is not None and self._limits.keeps_open(user):
-            self._limits.opened(user)
-            self._user = user
+        if user is not None:
+            self._limits.is_known(self)
+            if self._limits.keeps_open(user):
+                self._limits.opened(user)
+                self._user = user
 
     def _note_read(self) -> None:
         if self._unread:

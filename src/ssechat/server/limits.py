@@ -6,13 +6,15 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
+from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
 
 UNFINISHED = 64 * MIB
-"""Bytes of requests that are not whole yet, of all connections."""
+"""Bytes of requests that are not whole, or wait for their turn, of all connections."""
 
 UNREAD = 64 * MIB
 UNREAD_EACH = 4 * MIB
@@ -22,6 +24,20 @@ QUIET_SECONDS = 60.0
 """A limit that is reached is logged once, and again when it is reached so long after that."""
 
 FOLDER = "/proc/self/fd"
+
+LOOK_AT = 64
+"""Strangers' connections that are looked at for one that can go."""
+
+
+class Guest(Protocol):
+    """A connection."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether there is a request that is whole and not answered."""
+
+    def evict(self) -> None:
+        """Ends it now: its room is needed."""
 
 
 class Limits:
@@ -34,7 +50,10 @@ class Limits:
         self.most_each = max(8, connections // 8)
         """Connections of one user that are kept open for a next request."""
         self._now = now
-        self._unfinished = 0
+        self._strangers: dict[Guest, None] = {}
+        """In the order in which they came."""
+        self._unfinished: dict[Guest, int] = {}
+        self._all_unfinished = 0
         self._unread: Counter[str] = Counter()
         self._all_unread = 0
         self._open: Counter[str] = Counter()
@@ -56,16 +75,29 @@ class Limits:
         """Whether so many connections are that many that those without a request should be given less time."""
         return connections > self.most * 3 // 4
 
-    def is_full(self, connections: int) -> bool:
-        """Whether a new connection is one too many, and can only be told so."""
+    def admit(self, newcomer: Guest, connections: int) -> bool:
+        """Takes a new connection, the last of so many. Where that is one too many, it takes the place of a stranger's.
+
+        A stranger's is one on which nobody has said who it is. False: there is none, and the new one can only be told.
+        """
+        self._strangers[newcomer] = None
         if connections <= self.most:
-            return False
-        self._say("descriptors", "no more than %d connections: new ones are sent away. Raise `ulimit -n`", self.most)
-        return True
+            return True
+        self._say("descriptors", "no more than %d connections: strangers' are closed. Raise `ulimit -n`", self.most)
+        for oldest in list(islice(self._strangers, LOOK_AT)):
+            if oldest is not newcomer and not oldest.is_answering:
+                del self._strangers[oldest]
+                oldest.evict()
+                return True
+        return False
 
     def is_overfull(self, connections: int) -> bool:
         """Whether there is not even room to hear what a new connection asks for."""
         return connections > self.utmost
+
+    def is_known(self, guest: Guest) -> None:
+        """Somebody has said who it is, or it is gone."""
+        self._strangers.pop(guest, None)
 
     def keeps_open(self, user: str) -> bool:
         """Whether one more connection of this user may stay open."""
@@ -81,17 +113,22 @@ class Limits:
 
     # Bytes.
 
-    def begin(self, size: int) -> bool:
-        """Takes room for a part of a request that is not whole; False: there is none, and none was taken."""
-        if self._unfinished + size > UNFINISHED:
-            self._say("unfinished", "requests that are not whole take up %d MiB: more are refused", UNFINISHED // MIB)
-            return False
-        self._unfinished += size
-        return True
+    def begin(self, guest: Guest, size: int) -> None:
+        """Notes bytes of a connection's requests that are not whole, or wait for their turn.
 
-    def finish(self, size: int) -> None:
-        """Gives room back that `begin` took."""
-        self._unfinished -= size
+        Where that is too much, those go that wait for longest: whoever means it is done in no time.
+        """
+        self._unfinished[guest] = self._unfinished.get(guest, 0) + size
+        self._all_unfinished += size
+        while self._all_unfinished > UNFINISHED:
+            self._say("unfinished", "unfinished requests take up %d MiB: the oldest are cut", UNFINISHED // MIB)
+            oldest = next(iter(self._unfinished))
+            self.finish(oldest)
+            oldest.evict()
+
+    def finish(self, guest: Guest) -> None:
+        """The connection has no such bytes any more."""
+        self._all_unfinished -= self._unfinished.pop(guest, 0)
 
     def leave_unread(self, who: str, size: int) -> bool:
         """Notes that an answer's bytes wait for their reader; False: that is too much, and the reader must go."""

@@ -72,16 +72,14 @@ class ChatProtocol(Connection):
         self._behind = b""
         """What came behind a request that is being answered."""
         self._complete: DirectRequest | None = None
-        self._unfinished = 0
-        """Bytes of the request that is not whole, as noted in the limits."""
-        self._waits_for_head = True
+        self._patient_for = ""
+        """What of an unfinished request the deadline is for: its head, its body, or nothing."""
         self._stopping = False
         self._linger_timer: asyncio.TimerHandle | None = None
         count = len(self.connections)
-        self._full = self._limits.is_full(count)
-        if self._limits.is_overfull(count):
-            self._refuse(_full())
-            transport.close()
+        self._full = not self._limits.admit(self, count)
+        if self._full and self._limits.is_overfull(count):
+            self.evict()
         else:
             self.set_deadline(self.patience(HEAD_SECONDS, count))
 
@@ -89,8 +87,7 @@ class ChatProtocol(Connection):
         if self._closing:
             return
         if self.flow.write_paused or self._behind or self.is_answering:
-            self._behind += data
-            self.flow.hold()
+            self._hold(self._behind + data)
             return
         direct = self._direct
         if direct is not None and not self._parser.begun and not self._full:
@@ -156,13 +153,14 @@ class ChatProtocol(Connection):
         except Refused as refusal:
             self._refuse(refusal)
             return
-        if rest:
-            self._behind = rest
-            self.flow.hold()
         if self._parser.under_way:
             self._wait_for_more(len(data))
             return
-        self._note_finished()
+        if self._patient_for:
+            self._patient_for = ""
+            self._limits.finish(self)
+        if rest:
+            self._hold(rest)
         request, self._complete = self._complete, None
         if request is not None:
             if is_first and not rest and request.keep_alive:
@@ -171,27 +169,40 @@ class ChatProtocol(Connection):
 
     def _take_behind(self) -> None:
         """Goes on with what came behind a request that was answered."""
-        if self.is_closing():
+        if self.is_closing() or self.flow.write_paused or self.is_answering:
             return
         data, self._behind = self._behind, b""
+        self._limits.finish(self)
         self._take(data)
         if not self._behind:
             self.flow.release()
 
-    def _wait_for_more(self, size: int) -> None:
-        in_head = self._parser.in_head
-        if not self._unfinished or in_head != self._waits_for_head:
-            self._waits_for_head = in_head
-            self.set_deadline(self.patience(HEAD_SECONDS if in_head else BODY_SECONDS, len(self.connections)))
-        if self._limits.begin(size):
-            self._unfinished += size
-        else:
-            self._refuse(_full())
+    def _hold(self, data: bytes) -> None:
+        """Keeps what waits for its turn, and reads no more."""
+        self._limits.begin(self, len(data) - len(self._behind))
+        self._behind = data
+        self.flow.hold()
 
-    def _note_finished(self) -> None:
-        if self._unfinished:
-            self._limits.finish(self._unfinished)
-            self._unfinished = 0
+    def _wait_for_more(self, size: int) -> None:
+        part = "head" if self._parser.in_head else "body"
+        if part != self._patient_for:
+            self._patient_for = part
+            seconds = HEAD_SECONDS if part == "head" else BODY_SECONDS
+            self.set_deadline(self.patience(seconds, len(self.connections)))
+        self._limits.begin(self, size)
+
+    def evict(self) -> None:
+        """Ends it now: its room is needed."""
+        if self.is_answering or self.is_closing():
+            self.transport.abort()
+        else:
+            if self._parser.under_way or self._full:
+                self._refuse(Refused(503, "full", "This server has no room for more just now; try again."))
+            self.transport.close()
+
+    def on_too_slow(self) -> None:
+        """The request did not come in time."""
+        self._refuse(Refused(408, "too_slow", "The request did not come in time."))
 
     def _refuse(self, refusal: Refused) -> None:
         """Takes no more, and says why unless an answer has begun."""
@@ -318,7 +329,10 @@ class ChatProtocol(Connection):
 
     def on_taken(self) -> None:
         """The client has taken what was written."""
-        if self._is_idle():
+        if self._parser.under_way:
+            if self._behind:
+                self.loop.call_soon(self._take_behind)
+        elif self._is_idle():
             self._go_on()
 
     def _go_on(self) -> None:
@@ -364,11 +378,8 @@ class ChatProtocol(Connection):
         self.connections.discard(self)
         if self._linger_timer is not None:
             self._linger_timer.cancel()
-        self._note_finished()
+        self._limits.finish(self)
+        self._limits.is_known(self)
         self._behind = b""
         self._parser.close()
         self.request = None
-
-
-def _full() -> Refused:
-    return Refused(503, "full", "This server has no room for more just now; try again.")

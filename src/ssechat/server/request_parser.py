@@ -122,19 +122,21 @@ class RequestParser:
         Raises:
             Refused: this cannot be a request; no more may be fed.
         """
-        while data and not self.whole:
-            end = self._end_of_piece(data)
-            self._feed(data if end >= len(data) else data[:end])
-            data = data[end:]
-        return data
+        at, size = 0, len(data)
+        while at < size and not self.whole:
+            end = self._end_of_piece(data, at)
+            self._feed(data[at:end] if at or end < size else data)
+            at = end
+        return data[at:]
 
-    def _end_of_piece(self, data: bytes) -> int:
+    def _end_of_piece(self, data: bytes, at: int) -> int:
         if self._left:
-            return self._left
-        across = (self._tail + data[: len(END) - 1]).find(END) if self._tail else -1
-        if across >= 0:
-            return across + len(END) - len(self._tail)
-        found = data.find(END)
+            return min(at + self._left, len(data))
+        if self._tail:
+            across = (self._tail + data[at : at + len(END) - 1]).find(END)
+            if across >= 0:
+                return at + across + len(END) - len(self._tail)
+        found = data.find(END, at)
         return len(data) if found < 0 else found + len(END)
 
     def _feed(self, piece: bytes) -> None:
