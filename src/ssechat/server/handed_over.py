@@ -40,8 +40,9 @@ class StreamProtocol(asyncio.Protocol):
     def write(self, chunk: bytes) -> None:
         self._transport.write(chunk)
 
-    def end(self) -> None:
-        self._transport.write(frames.LAST_CHUNK)
+    def end(self, *, final: bool) -> None:
+        if final:
+            self._transport.write(frames.LAST_CHUNK)
         self._transport.close()
 
     def abort(self) -> None:
@@ -56,5 +57,5 @@ class UnchunkedStreamProtocol(StreamProtocol):
     def write(self, chunk: bytes) -> None:
         self._transport.write(frames.unchunk(chunk))
 
-    def end(self) -> None:
+    def end(self, *, final: bool) -> None:
         self._transport.close()
