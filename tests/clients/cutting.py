@@ -47,6 +47,7 @@ class CuttingProxy:
         self.server = 0
         self._pages = pages
         self._offsets = offsets
+        self._listening: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -79,12 +80,16 @@ class CuttingProxy:
                 task.add_done_callback(self._tasks.discard)
 
             listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+            self._listening.append(listening)
             self.ports[client] = listening.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
+        for listening in self._listening:
+            listening.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0.01)  # for transports to close
 
     async def _connected(
         self, client: str, where: "count[float]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -17,14 +17,14 @@ def test_no_client_loses_doubles_or_swaps_a_message(disturbance: str, tmp_path: 
     outcomes = run(disturbance, tmp_path, messages=300)
     assert {client: str(outcome) for client, outcome in outcomes.items() if not outcome.flawless} == {}
     if disturbance in CUTS:
-        assert all(outcome.cuts >= 5 for outcome in outcomes.values())
+        assert [client for client, outcome in outcomes.items() if outcome.cuts < 3] == []
 
 
 def test_between_the_line_of_an_id_and_the_blank_line_only_two_clients_can_lose_a_message(tmp_path: Path) -> None:
-    outcomes = run(CUT_AT_THE_END, tmp_path, messages=90)
+    outcomes = run(CUT_AT_THE_END, tmp_path, messages=150)
     flawed = {client for client, outcome in outcomes.items() if not outcome.flawless}
     assert flawed <= KEEP_IDS_EARLY
-    assert all(outcome.cuts >= 3 for outcome in outcomes.values())
+    assert [client for client, outcome in outcomes.items() if not outcome.cuts] == []
 
 
 EVENT = b"23\r\nevent: message\ndata: {}\nid: 1-2\n\n\r\n"
