@@ -10,6 +10,7 @@ from parts import Worker, a_worker
 from redises import RedisProcess, releases
 
 SLOW = (
+    "clients",
     "e2e",
     "test_bench.py",
     "test_chaos.py",

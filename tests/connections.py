@@ -8,7 +8,7 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.direct import FULL, Answer, Direct, Endpoint
+from ssechat.direct import NO_ROOM, Answer, Direct, Endpoint
 from ssechat.response import HANDOVER
 from ssechat.server.handed_over import StreamProtocol
 from ssechat.server.limits import Limits
@@ -145,7 +145,7 @@ class App:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         hand_over = scope.get("extensions", {}).get(HANDOVER)
         self.scopes.append((scope["http_version"], hand_over is not None))
-        self.full.append(FULL in scope)
+        self.full.append(NO_ROOM in scope)
         while self.reads and (await receive()).get("more_body"):
             pass
         if scope["path"] == "/events":

@@ -55,7 +55,7 @@ class WholeHub(HubModel):
         def attaching() -> None:
             stream = sink.stream = Stream(self.hub, Identity(user, FOR_EVER, session))
             self.readers.append(Reader(user, session, stream, sink, at, kind not in ("unknown", "x")))
-            stream.opened(sink)
+            stream.opened(sink, cursor)
             self.hub.attach(stream, cursor)
 
         self.do(attaching)

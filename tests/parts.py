@@ -44,14 +44,16 @@ class FakeSink:
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
         self.ended = False
+        self.final = False
+        """Whether it ended as a complete response."""
         self.aborted = False
 
     def write(self, chunk: bytes) -> None:
         assert not self.ended, "a write after the end"
         self.chunks.append(chunk)
 
-    def end(self) -> None:
-        self.ended = True
+    def end(self, *, final: bool) -> None:
+        self.ended, self.final = True, final
 
     def abort(self) -> None:
         self.aborted = True
@@ -61,8 +63,8 @@ class FakeSink:
         return parse_frames(b"".join(map(frames.unchunk, self.chunks)))
 
     def names(self) -> list[str]:
-        """The names of the events written."""
-        return [event["event"] for event in self.events() if "event" in event]
+        """The names of the events written, but for the one that opens the stream."""
+        return [event["event"] for event in self.events() if event["event"] != "retry"]
 
     def ids(self) -> list[str]:
         """The ids of the events of the inbox that were written."""
@@ -94,7 +96,7 @@ class Worker:
         """A stream as a response would open it."""
         who = Identity(UserId(user), **{"expires_at": FOR_EVER, **identity})
         stream, sink = Stream(self.hub, who), FakeSink()
-        stream.opened(sink)
+        stream.opened(sink, cursor)
         self.hub.attach(stream, cursor)
         return stream, sink
 

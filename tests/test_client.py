@@ -147,6 +147,25 @@ def test_listening_goes_on_after_the_last_event_that_was_taken() -> None:
     assert script.notes[2].startswith("nothing was heard for 60 s")
 
 
+def test_the_event_that_opens_a_stream_is_for_the_client_only() -> None:
+    script = Script(
+        stream("event: retry\nretry: 2000\ndata: {}\nid: 4-x\n\nevent: hello\ndata: {}\nid: 4-x\n\n"),
+        broken("event: retry\nretry: 3000\ndata: {}\nid: 4-x\n\n", httpx.ReadError("reset")),
+        stream("event: message\ndata: {}\nid: 5-x\n\n"),
+    )
+    events = list(islice(script.client().listen(), 2))
+    assert events == [Event("hello", "4-x", {}), Event("message", "5-x", {})]
+    assert script.requests[2].headers["last-event-id"] == "4-x"
+    assert script.pauses == [2.0, 3.0]
+
+
+def test_a_goodbye_with_which_the_response_breaks_off_is_no_failure() -> None:
+    end = httpx.RemoteProtocolError("incomplete chunked read")
+    script = Script(broken('event: bye\nretry: 1500\ndata: {"reason":"drain"}\n\n', end), stream("data: 1\n\n"))
+    list(islice(script.client().listen(), 2))
+    assert script.notes == ["the stream ended; reconnecting in 1.5 s …"]
+
+
 def test_events_that_are_not_durable_do_not_move_the_cursor() -> None:
     script = Script(stream("id: 1-x\nevent: message\ndata: {}\n\nevent: typing\ndata: {}\n\n"))
     events = list(islice(script.client().listen("0-0"), 2))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from parts import SECRET, settings
+from parts import SECRET, parse_frames, settings
 from redises import RedisProcess
 from ssechat.app import create_app
 from ssechat.errors import SettingsError
@@ -99,9 +99,10 @@ async def test_redis_away_is_a_stream_that_ends_not_a_status(client: httpx.Async
         await until_ready_is(client, 503)
         response = await client.get("/v1/events?ticket=any")
         assert response.status_code == 200
-        assert "event: bye" in response.text
-        assert '{"reason":"unavailable"}' in response.text
-        assert "retry: " in response.text
+        opening, bye = parse_frames(response.content)
+        assert opening["event"] == "retry"
+        assert (bye["event"], bye["data"]) == ("bye", '{"reason":"unavailable"}')
+        assert 1000 <= int(bye["retry"]) <= 8000
     finally:
         redis.start()
 
@@ -303,7 +304,7 @@ async def test_a_ticket_needs_a_credential_and_opens_no_head_request(client: htt
     assert code(await client.get("/v1/events?ticket=x")) == (401, "invalid_ticket")
     assert (await client.head(f"/v1/events?ticket={issued.json()['ticket']}")).status_code == 401
     head = await client.head("/v1/events", headers=alice)
-    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream")
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
 
 
 async def test_a_bug_is_an_answer_without_its_inside(

@@ -102,6 +102,13 @@ async def test_a_message_shows_as_it_stands_now_or_as_a_tombstone(worker: Worker
     assert second["data"] == '{"text":"edited"}'
 
 
+async def test_what_an_older_server_stored_is_escaped_when_it_is_read(worker: Worker) -> None:
+    await worker.say("one")
+    await worker.redis.call("HSET", keys.messages(DM), "1", '{"text":"a\u2028b\x85c"}')
+    [(_, _, chunk)] = await worker.events("bob")
+    assert parse_frames(frames.unchunk(chunk))[0]["data"] == r'{"text":"a\u2028b\u0085c"}'
+
+
 async def test_the_wake_up_carries_the_event_or_if_it_is_large_its_id(worker: Worker) -> None:
     heard: list[bytes] = []
     worker.hub.subscriptions._on_message = lambda _, payload: heard.append(payload)

@@ -57,13 +57,14 @@ async def test_the_connections_news_reaches_the_stream() -> None:
     assert connection.state.connections == set()
 
 
-async def test_the_end_of_a_stream_ends_the_response_in_good_order() -> None:
+@pytest.mark.parametrize(("final", "last"), [(True, b"0\r\n\r\n"), (False, b"")])
+async def test_the_end_of_a_stream_completes_the_response_only_if_it_is_final(final: bool, last: bytes) -> None:
     connection = Connection()
-    await connection.request(GET)
+    head = await connection.request(GET)
     sink = connection.app.sink
     assert sink is not None
-    sink.end()
-    assert connection.transport.buffer.endswith(b"0\r\n\r\n")
+    sink.end(final=final)
+    assert connection.transport.buffer == head + last
     assert connection.transport.closed
     assert not connection.transport.aborted
 
@@ -94,7 +95,7 @@ async def test_a_reader_of_http_1_0_gets_no_chunks() -> None:
     sink = connection.app.sink
     assert sink is not None
     sink.write(frames.event("hello", {}))
-    sink.end()
+    sink.end(final=True)
     assert connection.transport.buffer == head + b"event: hello\ndata: {}\n\n"
     assert connection.transport.closed
 

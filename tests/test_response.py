@@ -80,7 +80,10 @@ class Reader:
         """Reads chunks until the frames fulfil the condition; the frames."""
         async with asyncio.timeout(8):
             while not condition(frames := parse_frames(self.body)):
-                size = int(await self.raw.readuntil(b"\r\n"), 16)
+                line = await self.raw.readline()
+                if not line:
+                    return frames  # it broke off
+                size = int(line, 16)
                 self.ended = size == 0
                 self.body += (await self.raw.readexactly(size + 2))[:-2]
                 if self.ended:
@@ -104,7 +107,7 @@ async def test_the_headers_are_those_that_proxies_and_browsers_need(worker: Work
         for line in reader.head.decode().split("\r\n")[1:-2]:
             name, _, value = line.partition(": ")
             headers[name.lower()] = value
-        assert headers["content-type"] == "text/event-stream"
+        assert headers["content-type"] == "text/event-stream; charset=utf-8"
         assert headers["cache-control"] == "no-store, no-transform"
         assert headers["x-accel-buffering"] == "no"
         assert headers["transfer-encoding"] == "chunked"
@@ -116,7 +119,7 @@ async def test_a_stream_greets_and_then_shows_what_comes(worker: Worker, http: s
     async with running(worker, http) as server:
         reader = await Reader.connect(server.port)
         frames = await reader.until(named("hello"))
-        assert list(frames[0]) == ["retry"]
+        assert frames[0]["event"] == "retry"
         await worker.say("one")
         await worker.say("two")
         frames = await reader.until(named("message", 2))
@@ -181,7 +184,8 @@ async def test_a_server_that_stops_says_goodbye(worker: Worker, http: str) -> No
         server.server.should_exit = AppStatus.should_exit = True  # what a signal does
         frames = await reader.until(lambda _: False)
         assert json.loads(frames[-1]["data"]) == {"reason": "drain"}
-        assert reader.ended
+        # Many readers come back only from a response that breaks off. Over ASGI none can.
+        assert reader.ended is (http == ANY_OTHER)
         reader.writer.close()
 
 
@@ -189,8 +193,8 @@ async def test_a_reader_of_http_1_0_gets_the_same_without_chunks(worker: Worker)
     async with running(worker, OURS) as server:
         reader = await Reader.connect(server.port, version="1.0")
         assert b"transfer-encoding" not in reader.head
-        hello = await reader.raw.readuntil(b'"missed":0}\n\n')
-        assert hello.startswith(b"retry: ")
+        hello = await reader.raw.readuntil(b'"missed":0}\n')
+        assert hello.startswith(b"event: retry\nretry: ")
         await worker.say("one")
         await reader.raw.readuntil(b'"text":"one"')
         reader.writer.close()

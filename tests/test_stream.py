@@ -102,7 +102,7 @@ def owner() -> FakeOwner:
 
 def a_stream(owner: FakeOwner) -> tuple[Stream, FakeSink]:
     stream, sink = Stream(owner, Identity(ALICE, FOR_EVER)), FakeSink()
-    stream.opened(sink)
+    stream.opened(sink, None)
     return stream, sink
 
 
@@ -118,6 +118,8 @@ async def test_a_fresh_stream_begins_at_the_head_and_is_live(owner: FakeOwner) -
     stream, sink = a_stream(owner)
     await stream.begin(None)
     retry, hello = sink.events()
+    assert (retry["event"], retry["data"]) == ("retry", "{}")
+    assert "id" not in retry  # it has left before Redis told the head
     assert 1000 <= int(retry["retry"]) <= 3000
     assert (hello["event"], hello["id"]) == ("hello", "3-30")
     assert json.loads(hello["data"]) == {"user": "alice", "resumed": False, "missed": 0}
@@ -167,7 +169,7 @@ async def test_a_resumed_stream_replays_what_it_missed_and_says_when_it_has(owne
     await stream.begin("2-20")
     hello = sink.events()[1]
     assert json.loads(hello["data"]) == {"user": "alice", "resumed": True, "missed": 3}
-    assert "id" not in hello
+    assert hello["id"] == "2-20"
     assert sink.ids() == ["3-30", "4-40", "5-50"]
     assert sink.names()[-1] == "caught_up"
     assert json.loads(sink.events()[-1]["data"]) == {"id": "5-50"}
@@ -198,6 +200,7 @@ async def test_the_cursor_0_0_asks_for_all_that_is_kept(owner: FakeOwner) -> Non
     await stream.begin("0-0")
     assert sink.ids() == ["3-30", "4-40", "5-50"]
     assert json.loads(sink.events()[1]["data"])["missed"] == 3
+    assert sink.events()[1]["id"] == "0-0"  # so that whoever is cut off now asks for all again
     owner.fake.append()
     publish(owner, stream)
     assert sink.ids()[-1] == "6-60"
@@ -207,7 +210,7 @@ async def test_all_of_an_empty_inbox_is_nothing(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin("0-0")
     assert sink.names() == ["hello"]
-    assert stream.cursor == "0-77"
+    assert sink.events()[1]["id"] == stream.cursor == "0-77"
     owner.fake.append()
     publish(owner, stream)
     assert sink.ids() == ["1-10"]
@@ -225,6 +228,7 @@ async def test_a_cursor_that_is_not_valid_gets_a_reset(owner: FakeOwner, cursor:
     await stream.begin(cursor)
     hello, reset = sink.events()[1:]
     assert json.loads(hello["data"])["resumed"] is False
+    assert "id" not in hello  # the reset might be cut off, and must come again then
     assert (reset["event"], reset["id"]) == ("reset", "5-50")
     assert json.loads(reset["data"]) == {"reason": reason, "oldest": "3-30", "newest": "5-50"}
     owner.fake.append()
@@ -332,7 +336,7 @@ async def test_a_reader_that_is_slow_during_its_replay_still_gets_all_and_one_ca
     owner.fake.append(20)
     sink = PausingSink(room=8)
     stream = sink.stream = Stream(owner, Identity(ALICE, FOR_EVER))
-    stream.opened(sink)
+    stream.opened(sink, None)
     await stream.begin("0-77")
     assert len(sink.ids()) == 6
     assert not stream.live
@@ -373,6 +377,38 @@ async def test_a_ping_names_the_last_event_written_and_waits_for_a_replay(owner:
     stream.pause()
     stream.ping()
     assert sink.names().count("ping") == 1
+
+
+@pytest.mark.parametrize(
+    ("cursor", "comes_back"),
+    [
+        ("2-20", "2-20"), ("7-1", "7-1"), ("0-0", "0-0"), ("nonsense", None), ("01-1", None), ("1-1\nid: 2-2", None),
+        ("9" * 40, None), ("1-1 ", None),
+    ],
+)  # fmt: skip
+def test_the_first_bytes_give_a_cursor_back_at_once_that_looks_like_one(
+    owner: FakeOwner, cursor: str, comes_back: str | None
+) -> None:
+    stream, sink = Stream(owner, Identity(ALICE, FOR_EVER)), FakeSink()
+    stream.opened(sink, cursor)
+    [retry] = sink.events()
+    assert retry.get("id") == comes_back
+
+
+@pytest.mark.parametrize(
+    ("reason", "final", "soonest", "latest"),
+    [
+        ("drain", False, 1000, 8000), ("unavailable", False, 1000, 8000), ("slow", False, 1000, 8000),
+        ("too_many", False, 15_000, 60_000), ("token_expired", True, 1000, 8000), ("signed_out", True, 1000, 8000),
+    ],
+)  # fmt: skip
+def test_a_stream_ends_as_a_complete_response_only_where_it_is_useless_to_come_back(
+    owner: FakeOwner, reason: str, final: bool, soonest: int, latest: int
+) -> None:
+    stream, sink = a_stream(owner)
+    stream.bye(reason)
+    assert sink.final is final
+    assert soonest <= int(sink.events()[-1]["retry"]) <= latest
 
 
 async def test_goodbye_says_why_and_when_to_come_back_and_is_the_end(owner: FakeOwner) -> None:

@@ -119,7 +119,8 @@ def _cors(origins: Origins) -> list[Middleware]:
             allow_origins=origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"],
+            # Whatever their libraries add (cache-control, x-requested-with, traces): a header permits nothing here.
+            allow_headers=["*"],
             expose_headers=["retry-after", "x-request-id"],
         )
     ]

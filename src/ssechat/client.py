@@ -139,10 +139,10 @@ class Client:
         connection = _Connection(cursor=since)
         failures = 0
         while True:
-            asked = 0.0
+            asked, parted = 0.0, False
             try:
                 for event in self._stream(connection):
-                    failures = 0
+                    failures, parted = 0, event.name == "bye"
                     yield event
                     # Only now: whoever stops in between has not had it.
                     connection.cursor = event.id or connection.cursor
@@ -150,7 +150,8 @@ class Client:
             except httpx.ReadTimeout:
                 reason = f"nothing was heard for {SILENCE_SECONDS:g} s"
             except httpx.TransportError as error:
-                reason = self._unreachable(error)
+                # A goodbye after which one should come back is not the end that the response announced.
+                reason = "the stream ended" if parted else self._unreachable(error)
             except _TryLater as refusal:
                 reason, asked = str(refusal), refusal.seconds
             pause = max(asked, self._pause(connection.retry, failures))
@@ -178,6 +179,8 @@ class Client:
             for each in source.iter_sse():
                 if each.retry is not None:
                     connection.retry = each.retry / 1000
+                if each.event == "retry":
+                    continue  # it opens the stream, and says no more than that
                 # httpx-sse repeats the last id on events that have none (as WHATWG HTML §9.2.6 has it).
                 moved, seen = each.id if each.id != seen else "", each.id
                 if each.data:

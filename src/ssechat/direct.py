@@ -17,7 +17,7 @@ from ssechat.heads import Heads
 USER = "ssechat.user"
 """Where a request's scope has who sent it, once that is known."""
 
-FULL = "ssechat.full"
+NO_ROOM = "ssechat.no_room"
 """In the scope of a request for which there is no room: it is to be told so, and nothing else."""
 
 

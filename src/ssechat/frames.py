@@ -1,7 +1,10 @@
 """An event as the bytes that go over the wire: encoded once, for however many streams.
 
 The format of a frame is WHATWG HTML §9.2.6, that of a chunk RFC 9112 §7.1. A frame's data is one line of
-JSON: its encoder escapes every control character, so no text can end a line or a frame.
+JSON, whatever a reader takes for the end of a line, so no text can end a line or a frame.
+
+A frame's fields are in the order `event`, `retry`, `data`, `id`. Many readers keep an id as soon as they have its
+line; cut off before the data came, they would ask for what follows an event that they never had.
 """
 
 from collections.abc import Mapping
@@ -9,6 +12,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+RETRY = "retry"
 HELLO = "hello"
 CAUGHT_UP = "caught_up"
 RESET = "reset"
@@ -31,22 +35,41 @@ def unchunk(chunked: bytes) -> bytes:
 
 def event(name: str, data: Mapping[str, Any], entry: str | None = None, retry: int | None = None) -> bytes:
     """A chunk with one event. `entry` is its id, if it is durable; `retry` is in milliseconds."""
-    head = b"" if entry is None else b"id: %b\n" % entry.encode()
-    if retry is not None:
-        head += b"retry: %d\n" % retry
-    return chunk(b"%bevent: %b\ndata: %b\n\n" % (head, name.encode(), encode(data)))
+    wait = b"" if retry is None else b"retry: %d\n" % retry
+    tail = b"" if entry is None else b"id: %b\n" % entry.encode()
+    return chunk(b"event: %b\n%bdata: %b\n%b\n" % (name.encode(), wait, encode(data), tail))
 
 
 def durable(entry: str, name: str, data: bytes) -> bytes:
     """A chunk with one event of an inbox; `data` is JSON on one line."""
-    return chunk(b"id: %b\nevent: %b\ndata: %b\n\n" % (entry.encode(), name.encode(), data))
+    return chunk(b"event: %b\ndata: %b\nid: %b\n\n" % (name.encode(), data, entry.encode()))
 
 
-def first_bytes(retry: int) -> bytes:
-    """The chunk that opens a stream: how long to wait, in milliseconds, before connecting again."""
-    return chunk(b"retry: %d\n\n" % retry)
+def first_bytes(retry: int, entry: str | None) -> bytes:
+    """The chunk that opens a stream: how long to wait, in milliseconds, before connecting again.
+
+    An event of its own, for readers that do not go by the standard. A `retry` without data is an empty message to
+    some. Others keep what they had of an event when the connection was lost, and the next blank line completes it:
+    this one does, under a name that nobody listens to. And those that keep the id of each event, none included, have
+    here the one that they came with (`entry`).
+    """
+    return event(RETRY, {}, entry, retry)
 
 
 def encode(data: Any) -> bytes:
     """JSON on one line, in UTF-8."""
-    return to_json(data)
+    return one_line(to_json(data))
+
+
+def one_line(data: bytes) -> bytes:
+    """JSON without what some readers take for the end of a line: U+0085, U+2028 and U+2029 are escaped.
+
+    Such readers split the text as Python's `str.splitlines` does. What else that splits at is a control character to
+    JSON, and escaped by every encoder (RFC 8259 §7).
+    """
+    if data.isascii():
+        return data
+    # One byte is looked for far more quickly than two.
+    if b"\xe2" in data:
+        data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return data.replace(b"\xc2\x85", b"\\u0085") if b"\xc2" in data else data

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ssechat import frames
 from ssechat.auth import Auth
-from ssechat.errors import RedisUnavailable, TooMany, Unauthorized
+from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.fanout import FanOut
 from ssechat.ids import UserId, entry_number
 from ssechat.inbox import Inbox
@@ -19,7 +19,7 @@ from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.rounds import Rounds
 from ssechat.settings import Settings
-from ssechat.stream import Stream
+from ssechat.stream import UNAVAILABLE, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -84,18 +84,10 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.subscriptions.close()
 
-    def check_room(self, user: UserId) -> None:
-        """Whether this user may hold one more stream here.
-
-        Raises:
-            TooMany: `too_many_streams`.
-        """
-        if len(self._streams.get(keys.live(user).encode(), ())) >= self._settings.streams_per_user:
-            raise TooMany(
-                "too_many_streams",
-                f"You hold {self._settings.streams_per_user} streams already; close one first.",
-                retry_after=15,
-            )
+    def has_room(self, user: UserId) -> bool:
+        """Whether this user may hold one more stream here."""
+        held = len(self._streams.get(keys.live(user).encode(), ()))
+        return held < self._settings.streams_per_user
 
     def attach(self, stream: Stream, cursor: str | None, sign_outs: int | None = None) -> None:
         """Takes a stream whose response has started, and brings it level with its inbox.
@@ -129,7 +121,7 @@ class Hub:
             async with self._readers:
                 await stream.begin(cursor)
         except RedisUnavailable:
-            stream.bye("unavailable")
+            stream.bye(UNAVAILABLE)
 
     # What a stream calls.
 

@@ -167,6 +167,7 @@ class Inbox:
             conversation = ConversationId(fields[1].decode())
             if fields[3] == b"message":
                 name, data = frames.MESSAGE, next(messages) or tombstone(conversation, fields[5])
+                data = frames.one_line(data)  # as older servers did not write it
             else:
                 name = frames.RESET
                 data = frames.encode({"reason": fields[5].decode(), "conversation_id": conversation})

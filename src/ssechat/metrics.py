@@ -99,7 +99,7 @@ class Metrics:
         """Resets of a stream, by reason."""
         self.conversation_resets = _zeros("expired", "lost")
         """Resets of one conversation in an inbox, by reason."""
-        self.closes = _zeros("drain", "unavailable", "token_expired", "signed_out", "slow", "gone")
+        self.closes = _zeros("drain", "unavailable", "token_expired", "signed_out", "slow", "too_many", "gone")
         """Streams ended, by the reason in their `bye`; "gone": the reader left, there was none."""
         self.wake_ups = 0
         """Publishes heard on users' channels."""

@@ -66,6 +66,21 @@ class Nothing(Input):
     """A body without content."""
 
 
+class EventsQuery(BaseModel):
+    """`GET /v1/events`. A parameter that is given twice counts as it was given last."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ticket: str | None = None
+    last_event_id: str | None = None
+    lastEventId: str | None = None  # as polyfills of EventSource spell it
+
+    @property
+    def cursor(self) -> str | None:
+        """The id of the last event seen."""
+        return self.last_event_id or self.lastEventId or None
+
+
 class HistoryQuery(BaseModel):
     """`GET /v1/conversations/{id}/messages`."""
 

@@ -32,7 +32,7 @@ class Handover(NamedTuple):
 
 
 HEADERS = {
-    "content-type": "text/event-stream",
+    "content-type": "text/event-stream; charset=utf-8",  # some readers take it for Latin-1 else
     "cache-control": "no-store, no-transform",
     "x-accel-buffering": "no",
 }
@@ -41,10 +41,20 @@ HEADER_LINES = header_lines(RAW_HEADERS)
 
 
 class StreamResponse:
-    """A user's events, from a cursor on."""
+    """A user's events, from a cursor on; or, with a `refusal`, no more than the goodbye that says why.
+
+    That is no status, for EventSource never comes back from one (WHATWG HTML §9.2.3).
+    """
 
     def __init__(
-        self, hub: Hub, identity: Identity, cursor: str | None, buffer: int, sign_outs: int | None = None
+        self,
+        hub: Hub,
+        identity: Identity,
+        cursor: str | None,
+        buffer: int,
+        *,
+        refusal: str | None = None,
+        sign_outs: int | None = None,
     ) -> None:
         """`sign_outs`: what `Auth.sign_outs` was before the identity was asked for."""
         self._sign_outs = sign_outs
@@ -52,6 +62,7 @@ class StreamResponse:
         self._identity = identity
         self._cursor = cursor
         self._buffer = buffer
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         hand_over: Handover | None = scope.get("extensions", {}).get(HANDOVER)
@@ -70,8 +81,12 @@ class StreamResponse:
             self._attach(stream, sink)
 
     def _attach(self, stream: Stream, sink: Sink) -> None:
-        stream.opened(sink)
-        self._hub.attach(stream, self._cursor, self._sign_outs)
+        stream.opened(sink, self._cursor)
+        if self._refusal is None:
+            self._hub.attach(stream, self._cursor, self._sign_outs)
+        else:
+            self._hub.metrics.connects += 1
+            stream.bye(self._refusal)
 
     async def _carry(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Imported late: it replaces a method of uvicorn's server on import.
@@ -114,13 +129,14 @@ class QueueSink:
         if self._size > self._limit and self._stream.paused_at is None:
             self._stream.pause()
 
-    def end(self) -> None:
+    def end(self, *, final: bool) -> None:
+        # In good order in any case: over ASGI, only a failure of the app breaks a response off, and is logged as one.
         self._ended = True
         self._wake.set()
 
     def abort(self) -> None:
         self._chunks.clear()
-        self.end()
+        self.end(final=False)
 
     async def frames(self, stopping: anyio.Event) -> AsyncIterator[bytes]:
         """What was written, as it is taken. When the server stops, the stream is told to say goodbye."""

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from pydantic_core import to_json
-
 from ssechat import frames
 from ssechat.conversations import Entry, lags
 from ssechat.errors import Conflict
@@ -114,7 +112,7 @@ def _placed(
 
 def _message_json(draft: Draft) -> tuple[bytes, bytes]:
     """The message's JSON up to its seq, and from behind its version: the log decides those two."""
-    rest = to_json(
+    rest = frames.encode(
         {
             "sender": draft.sender,
             "text": draft.text,

@@ -29,6 +29,18 @@ RETRY = (1000, 3000)
 RETRY_AFTER_TROUBLE = (1000, 8000)
 """Milliseconds after which a reader comes back when the server sent it away."""
 
+RETRY_WHEN_FULL = (15_000, 60_000)
+"""Milliseconds after which a reader comes back for whom there was no room: others must go first."""
+
+UNAVAILABLE = "unavailable"
+"""The reason to end a stream while Redis is away."""
+
+FULL = "too_many"
+"""The reason to end a stream that is over a limit."""
+
+FINAL = frozenset({"token_expired", "signed_out"})
+"""Reasons to end a stream after which it is useless to come back."""
+
 
 ALL = "0-0"
 """The cursor that asks for everything that is kept."""
@@ -44,8 +56,8 @@ class Sink(Protocol):
     def write(self, chunk: bytes) -> None:
         """Sends a chunk, or keeps it until it can be sent."""
 
-    def end(self) -> None:
-        """Finishes the response in good order."""
+    def end(self, *, final: bool) -> None:
+        """Closes the connection once all is sent: the response is complete, if that is `final`, else it breaks off."""
 
     def abort(self) -> None:
         """Drops the connection and all that waits in it."""
@@ -117,10 +129,14 @@ class Stream:
 
     # What the connection calls.
 
-    def opened(self, sink: Sink) -> None:
-        """The response has started."""
+    def opened(self, sink: Sink, cursor: str | None) -> None:
+        """The response has started; its first bytes leave before Redis has told whether the cursor is valid.
+
+        So a reader's cursor comes back to it unchecked, if it looks like one of ours; a fresh one has none yet.
+        """
         self._sink = sink
-        self._write(frames.first_bytes(random.randint(*RETRY)))
+        known = cursor if cursor is not None and entry_number(cursor) is not None else None
+        self._write(frames.first_bytes(random.randint(*RETRY), known))
 
     def pause(self) -> None:
         """The reader is slow: its buffer is full."""
@@ -177,9 +193,10 @@ class Stream:
     def bye(self, reason: str) -> None:
         """Ends the stream and says why."""
         if self._sink is not None and not self.closed:
-            retry = random.randint(*RETRY_AFTER_TROUBLE)
+            retry = random.randint(*(RETRY_WHEN_FULL if reason == FULL else RETRY_AFTER_TROUBLE))
             self._write(frames.event(frames.BYE, {"reason": reason}, retry=retry))
-            self._sink.end()
+            # Some readers never come back from a response that is complete.
+            self._sink.end(final=reason in FINAL)
             self.lost(reason)
 
     def cut(self) -> None:
@@ -230,13 +247,15 @@ class Stream:
         start = cursor if known and cursor != ALL else START
         page = await self._owner.inbox.read(self.identity.user, start, PAGE if known else 1)
         if not known or not page.continuous:
+            # Its id is the reset's: a reader that had it before the reset would never learn of that.
             self._hello(None, resumed=False, missed=0)
             expired = known and _number(cursor) < _number(page.oldest) > 1
             self._reset("expired" if expired else "unknown", page)
         else:
             self._stand_at(cursor if cursor != ALL else page.before_oldest)
             missed = _number(page.head) - self.written
-            self._hello(None, resumed=True, missed=missed)
+            own = page.head if cursor == ALL and not page.events else cursor
+            self._hello(own, resumed=True, missed=missed)
             self._owner.metrics.resumes += 1
             self.owes_caught_up = missed > 0
             self._write_page(page)

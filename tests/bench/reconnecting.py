@@ -25,7 +25,7 @@ DEFAULT_RETRY = 3.0
 LONGEST_PAUSE = 30.0
 DOUBLINGS = 5
 RETRY = re.compile(rb"(?:^|\n)retry: (\d+)\r?\n")
-MISSED = re.compile(rb'\nevent: hello\ndata: [^\n]*"missed":(\d+)[^\n]*\n\n')
+MISSED = re.compile(rb'\nevent: hello\ndata: [^\n]*"missed":(\d+)[^\n]*\n(?:id: [^\n]*\n)?\n')
 
 
 @dataclass(slots=True)
@@ -157,7 +157,7 @@ class ReconnectingStream(Stream):
         if int(hello[1]) == 0 and b'"resumed":true' in hello[0]:
             self._is_level()
         self.holder.change(self._handle.fileno(), READ, self._count)
-        # One byte of the hello stays: an id is looked for behind a line feed.
+        # One byte of the hello stays: an event's name is looked for behind a line feed.
         self._take(so_far[hello.end() - 1 :], time.monotonic_ns())
 
     def _look(self, part: bytes) -> None:

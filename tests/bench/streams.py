@@ -25,8 +25,8 @@ SPARE_DESCRIPTORS = 200
 SKEW = 1.2
 """How many more streams than its share a worker may get."""
 
-EVENT = re.compile(rb'\nid: ((\d+)-[^\n]*)\n[^\n]*\ndata: [^\n]*"client_msg_id":"(\d+)"')
-"""A message's id, its n and its number."""
+EVENT = re.compile(rb'"client_msg_id":"(\d+)"[^\n]*\nid: ((\d+)-[^\n]*)\n')
+"""A message's number, its id and its n."""
 BIGGEST_READ = 65536
 FRAME_ENDS = (b"\n\n\r\n", b"\n\n")
 """With and without chunked transfer coding."""
@@ -193,7 +193,7 @@ class Stream:
             part = self._parts.pop() + part
         if not part.endswith(FRAME_ENDS):
             end = part.rfind(b"\n\n") + 1
-            # The last line feed stays: an id is looked for behind one.
+            # The last line feed stays: an event's name is looked for behind one.
             self._parts.append(part[end:])
             part = part[:end]
         self._holder.arrived += 1
@@ -204,14 +204,14 @@ class Stream:
                 tally.arrivals.extend((now, now - int(number)))
             return
         for event in EVENT.finditer(part):
-            n = int(event[2])
+            n = int(event[3])
             if n != self.n + 1:
                 tally.jumps += n > self.n
                 tally.doubled += n <= self.n
             self.n = max(n, self.n)
-            self.cursor = event[1]
+            self.cursor = event[2]
             self.came += 1
-            tally.arrivals.extend((now, now - int(event[3])))
+            tally.arrivals.extend((now, now - int(event[1])))
         self._look(part)
 
     def _look(self, part: bytes) -> None:
@@ -259,7 +259,7 @@ def _read_ours(user: str, parts: list[bytes], arrivals: list[int]) -> Received:
             received.messages.append(arrival)
         elif event.name == "hello":
             received.head = _n(event.id)
-        elif event.name != "ping":
+        elif event.name not in ("retry", "ping"):
             received.others.append(event.name)
     return received
 

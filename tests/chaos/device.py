@@ -104,7 +104,7 @@ class Reader:
             connection.close()
 
     def _take(self, fields: dict[str, str]) -> None:
-        if "event" not in fields:
+        if fields["event"] == "retry":
             return
         event = Event(self._now(), fields["event"], fields.get("id"), json.loads(fields["data"]))
         self._cursor = event.id or self._cursor

@@ -93,7 +93,7 @@ def test_alone_it_keeps_every_message_and_takes_its_leave(alone: Container) -> N
         try:
             stream.request("GET", "/v1/events", headers=headers)
             answer = stream.getresponse()
-            assert answer.readline().startswith(b"retry:")
+            assert answer.readline().startswith(b"event: retry")
             began = time.monotonic()
             # As process 1 it gets SIGTERM like any other, or this would take until it is killed, with code 137.
             assert alone.stop() == 0

@@ -115,7 +115,7 @@ def test_the_fronts_log_has_no_query_and_no_credential(stack: Stack) -> None:
         ticket = erin.post("/v1/tickets", json={}).json()["ticket"]
         with stack.client() as browser, browser.stream("GET", f"/v1/events?ticket={ticket}") as stream:
             assert stream.status_code == 200
-            assert next(stream.iter_lines()).startswith("retry:")
+            assert next(stream.iter_lines()).startswith("event: retry")
         erin.get("/v1/conversations?limit=7", headers={"Referer": f"{stack.url}/?ticket={ticket}", "Cookie": "a=b-c-d"})
     seen = {"/v1/tickets", "/v1/events", "/v1/conversations"}
     until(lambda: seen <= {line.get("request", {}).get("uri") for line in front_log(stack)})

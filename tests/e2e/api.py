@@ -168,6 +168,10 @@ class Event:
     retry: int | None = None
 
 
+FIELDS = ("event", "retry", "data", "id")
+"""In this order."""
+
+
 class Frames:
     """Parses an event stream (WHATWG HTML §9.2.6), more strictly than a browser does."""
 
@@ -175,6 +179,8 @@ class Frames:
         self._rest = b""
         self._lines: list[str] = []
         self.retry: int | None = None
+        self.opening: Event | None = None
+        """The event that opened the stream, which is not among those that are yielded."""
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """The events that these bytes complete."""
@@ -194,15 +200,19 @@ class Frames:
         for line in lines:
             name, colon, value = line.partition(": ")
             assert colon, line
-            assert name in ("event", "id", "data", "retry"), line
+            assert name in FIELDS, line
             assert name not in fields, lines
             fields[name] = value
+        assert list(fields) == [name for name in FIELDS if name in fields], lines
         retry = int(fields["retry"]) if "retry" in fields else None
         if retry is not None:
             self.retry = retry
-        if "data" not in fields:
+        event = Event(fields["event"], fields.get("id"), json.loads(fields["data"]), retry)
+        assert (event.name == "retry") == (self.opening is None), lines
+        if event.name == "retry":
+            self.opening = event
             return None
-        return Event(fields["event"], fields.get("id"), json.loads(fields["data"]), retry)
+        return event
 
 
 class Reader:
@@ -270,6 +280,11 @@ class Reader:
     def retry(self) -> int | None:
         """The last `retry:`, in milliseconds."""
         return self._frames.retry
+
+    @property
+    def opening(self) -> Event | None:
+        """The event that opened the stream; it is not among the others."""
+        return self._frames.opening
 
     @property
     def cursor(self) -> str:

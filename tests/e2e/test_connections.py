@@ -273,26 +273,53 @@ def test_what_never_ends_takes_no_room_and_nobodys_time(
     assert longest < 2.0
 
 
-def test_when_descriptors_run_out_newcomers_are_told_and_those_who_are_there_stay(tmp_path: Path) -> None:
-    def few() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+def few_descriptors() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
 
-    data = tmp_path / "data"
-    with Server(data, "--workers", "1", before_start=few) as server, contextlib.ExitStack() as open_:
-        token = mint(server, "alice")
-        there = open_.enter_context(Reader(server, token)).live()
-        with Person(server, "alice", token) as alice:
-            alice.say("before", "alice")
-            crowd = []
-            for _ in range(300):
-                with contextlib.suppress(OSError):
-                    crowd.append(open_.enter_context(connect(server)))
-            late = crowd[-1]
-            late.sendall(b"GET /v1/server HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert statuses(all_of(late)) == [503]
-            alice.say("meanwhile", "alice")
-            there.messages(2)
-        assert server.errors.count("connections: new ones are sent away") == 1
+
+def test_when_descriptors_run_out_those_who_said_who_they_are_stay_and_get_in(tmp_path: Path) -> None:
+    with (
+        Server(tmp_path / "data", "--workers", "1", before_start=few_descriptors) as server,
+        contextlib.ExitStack() as open_,
+    ):
+        there = open_.enter_context(Reader(server, mint(server, "alice"))).live()
+        alice = open_.enter_context(Person(server, "alice"))
+        alice.say("before", "alice")
+        for _ in range(300):
+            with contextlib.suppress(OSError):
+                crowd = open_.enter_context(connect(server))
+                crowd.sendall(b"POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+        alice.say("meanwhile", "alice")
+        with Person(server, "bob") as bob:
+            bob.say("hello", "alice")
+        assert there.messages(3)
+        assert server.errors.count("strangers' are closed") == 1
         [worker] = server.workers()
         assert psutil.Process(worker.pid).num_fds() < 160
+        assert "ERROR" not in server.errors
+
+
+def test_a_server_that_is_full_of_people_says_so_to_newcomers_and_streams_are_told_to_come_back(tmp_path: Path) -> None:
+    with (
+        Server(tmp_path / "data", "--workers", "1", before_start=few_descriptors) as server,
+        contextlib.ExitStack() as open_,
+    ):
+        late = ""
+        for number in range(40):  # four streams each: more than there is room for
+            token = mint(server, f"user{number}")
+            for _ in range(4):
+                reader = Reader(server, token, expect=200)
+                open_.callback(reader.close)
+                bye = reader.until(lambda it: it.named("hello") or it.named("bye")).named("bye")
+                late = bye[0].data["reason"] if bye else late
+            if late:
+                break
+        assert late == "too_many"
+        with connect(server) as connection:
+            connection.sendall(b"GET /v1/server HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = all_of(connection)
+        assert statuses(answer) == [503]
+        assert b"retry-after: 5" in answer
+        assert server.errors.count("no more than") == 1
+        assert "unmatched 503" not in server.errors
         assert "ERROR" not in server.errors

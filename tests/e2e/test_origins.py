@@ -71,6 +71,27 @@ def test_a_page_of_an_allowed_origin_may_ask_first(alice: Person) -> None:
     assert "access-control-allow-origin" not in refused.headers
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/events"), ("POST", "/v1/messages")])
+@pytest.mark.parametrize(
+    "names", ["authorization,cache-control", "cache-control,last-event-id,x-requested-with", "x-b3"]
+)
+def test_a_page_of_an_allowed_origin_may_send_whatever_headers_its_libraries_add(
+    alice: Person, method: str, path: str, names: str
+) -> None:
+    asked = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": names,
+    }
+    answer = alice.http.options(path, headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-headers"] == names
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert int(answer.headers["access-control-max-age"]) >= 600
+    refused = alice.http.options(path, headers={**asked, "Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in refused.headers
+
+
 @pytest.mark.parametrize(
     "content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json"]
 )

@@ -48,10 +48,10 @@ def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Pat
     assert '"user":"carol"' in done.stdout
     assert '"text":"a note to myself","client_msg_id":"note-1"' in done.stdout
     assert '"has_more":false' in done.stdout
-    assert 'event: hello\ndata: {"user":"carol","resumed":true,"missed":1}' in done.stdout
-    assert re.search(
-        r'^id: 1-\d+\nevent: message\ndata: {"conversation_id":"dm:carol:carol"', done.stdout, re.MULTILINE
-    )
+    assert re.search(r"event: retry\nretry: \d+\ndata: {}\nid: 0-0\n\nevent: hello\n", done.stdout, re.MULTILINE)
+    assert 'event: hello\ndata: {"user":"carol","resumed":true,"missed":1}\nid: 0-0\n' in done.stdout
+    message = r'^event: message\ndata: {"conversation_id":"dm:carol:carol".*}\nid: 1-\d+\n\n'
+    assert re.search(message, done.stdout, re.MULTILINE)
     assert done.stderr == ""
     again = paste(first, server, tmp_path)
     assert '"code":"name_taken"' in again.stdout

@@ -221,7 +221,7 @@ def test_with_redis_stopped_a_new_stream_is_told_to_come_back_and_a_send_gets_50
                 assert int(answer.headers["retry-after"]) >= 1
                 with bob.listen() as stream:  # a status would be the end of an EventSource
                     assert stream.first("bye").data == {"reason": "unavailable"}
-                    assert stream.wait_end() == "clean"
+                    assert stream.wait_end() != "clean"  # some clients would not come back from that
                     assert stream.retry is not None
                 until(lambda: not ready(alice))
                 assert alice.http.get("/healthz/live").status_code == 200
@@ -308,7 +308,7 @@ def test_sigterm_says_goodbye_to_every_stream_and_leaves_no_process(tmp_path: Pa
         assert time.monotonic() - began < 5
         for stream in streams:
             assert stream.first("bye").data == {"reason": "drain"}
-            assert stream.wait_end() == "clean"
+            assert stream.wait_end() != "clean"
             assert stream.events[-1].name == "bye"
         assert len({stream.retry for stream in streams}) > 10
         assert all(1000 <= (stream.retry or 0) <= 8000 for stream in streams)

@@ -9,7 +9,7 @@ from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ssechat.direct import Answer, Endpoint
+from ssechat.direct import NO_ROOM, Answer, Endpoint
 from ssechat.headers import header
 from ssechat.metrics import Metrics
 
@@ -64,7 +64,12 @@ class Access:
         method = scope["method"] if scope["method"] in METHODS else "other"
         found = scope.get("route")
         route = UNMATCHED if found is None else found.path  # as the code has it, never as the request had it
-        self._note(request_id, method, route, status, began, bug)
+        if NO_ROOM in scope and bug is None:
+            self._metrics.requests[method, route, status] += (
+                1  # that there is no room is said once, in the server's log
+            )
+        else:
+            self._note(request_id, method, route, status, began, bug)
 
     def direct(
         self, method: bytes, route: bytes, endpoint: Endpoint, failed: Callable[[Scope, Exception], Answer]

@@ -4,7 +4,7 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ssechat.direct import FULL
+from ssechat.direct import NO_ROOM
 from ssechat.endpoints.http import problem
 
 AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]").search
@@ -16,6 +16,9 @@ ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE).search
 LONGEST = 4096
 """Bytes of a path; the longest that means something has less than half of that."""
 
+STREAM = "/v1/events"
+"""Says itself that there is no room: with a status its reader would never come back."""
+
 
 class Entrance:
     """ASGI middleware, inside of what adds headers to every answer."""
@@ -26,7 +29,7 @@ class Entrance:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http":
-            if FULL in scope:
+            if NO_ROOM in scope and scope["path"] != STREAM:
                 app = problem(scope, 503, "full", "This server has no room for more just now.", retry_after=5)
             elif len(scope["path"]) > LONGEST:
                 app = problem(scope, 414, "path_too_long", f"A path has {LONGEST} characters at most.")

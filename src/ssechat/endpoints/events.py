@@ -1,23 +1,24 @@
 """Receiving."""
 
-import random
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
-from ssechat import frames
 from ssechat.auth import TICKET_SECONDS, Auth
-from ssechat.direct import Answer, Endpoint
+from ssechat.direct import NO_ROOM, Answer, Endpoint
 from ssechat.endpoints.gate import Gate
-from ssechat.endpoints.http import JSON
+from ssechat.endpoints.http import JSON, parse
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.hub import Hub
-from ssechat.models import Nothing
+from ssechat.ids import UserId
+from ssechat.models import EventsQuery, Nothing
 from ssechat.response import HEADER_LINES, HEADERS, StreamResponse
-from ssechat.stream import RETRY_AFTER_TROUBLE
+from ssechat.stream import FULL, UNAVAILABLE
 from ssechat.tokens import Identity
+
+NOBODY = Identity(UserId(""), 0)
+"""Whose stream it is that ends before that is known."""
 
 
 class Events:
@@ -42,33 +43,32 @@ class Events:
     async def stream(self, request: Request) -> Response | ASGIApp:
         """`GET`, as a route."""
         response = await self._admit(request)
-        if response is None:
-            return Response(self._goodbye(), headers=HEADERS)
         return Response(headers=HEADERS) if request.method == "HEAD" else response
 
     async def answer(self, scope: Scope, _: bytes) -> Answer:
         """`GET`, without ASGI."""
         response = await self._admit(Request(scope))
-        if response is None:
-            return Answer(200, self._goodbye(), HEADER_LINES)
         return Answer(200, b"", HEADER_LINES, response.open)
 
-    async def _admit(self, request: Request) -> StreamResponse | None:
-        """The stream. A refusal is a status; None: what may pass is a stream that ends at once.
+    async def _admit(self, request: Request) -> StreamResponse:
+        """The stream; where what is in the way may pass, one that says so and ends.
 
         Raises:
-            Unauthorized, TooMany: the refusals.
+            BadRequest: the page has an error in it, and had better hear of that now.
+            Unauthorized: with this credential it is useless to come back.
         """
+        query = parse(EventsQuery, request.query_params)
+        # The header wins: EventSource connects again with the URL it began with.
+        cursor = request.headers.get("last-event-id") or query.cursor
+        identity, refusal = NOBODY, None
         sign_outs = self._auth.sign_outs
         try:
-            identity = await self._identify(request)
+            identity = await self._identify(request, query.ticket)
+            if NO_ROOM in request.scope or not self._hub.has_room(identity.user):
+                refusal = FULL
         except RedisUnavailable:
-            # EventSource never comes back from a status (WHATWG HTML §9.2.3), so this must not be one.
-            return None
-        self._hub.check_room(identity.user)
-        # The header wins: EventSource connects again with the URL it began with.
-        cursor = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
-        return StreamResponse(self._hub, identity, cursor or None, self._buffer, sign_outs)
+            refusal = UNAVAILABLE
+        return StreamResponse(self._hub, identity, cursor, self._buffer, refusal=refusal, sign_outs=sign_outs)
 
     async def issue_ticket(self, request: Request) -> Response:
         """`POST`: what an EventSource that cannot send a cookie puts into its URL."""
@@ -76,17 +76,9 @@ class Events:
         await self._gate.read(request, Nothing)
         return JSON({"ticket": await self._auth.issue_ticket(identity), "expires_in": TICKET_SECONDS}, 201)
 
-    async def _identify(self, request: Request) -> Identity:
-        ticket = request.query_params.get("ticket")
+    async def _identify(self, request: Request, ticket: str | None) -> Identity:
         if ticket is None:
             return await self._gate.identify(request.scope, remember=False)
         if request.method == "HEAD":
             raise Unauthorized("invalid_ticket", "A ticket is for one GET.")
         return await self._auth.redeem_ticket(ticket)
-
-    def _goodbye(self) -> bytes:
-        """All that a stream has that ends at once."""
-        self._hub.metrics.connects += 1
-        self._hub.metrics.closes["unavailable"] += 1
-        retry = random.randint(*RETRY_AFTER_TROUBLE)
-        return frames.unchunk(frames.event(frames.BYE, {"reason": "unavailable"}, retry=retry))

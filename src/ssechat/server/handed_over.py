@@ -50,8 +50,9 @@ class StreamProtocol(asyncio.Protocol):
     def write(self, chunk: bytes) -> None:
         self._transport.write(chunk)
 
-    def end(self) -> None:
-        self._transport.write(frames.LAST_CHUNK)
+    def end(self, *, final: bool) -> None:
+        if final:
+            self._transport.write(frames.LAST_CHUNK)
         self._transport.close()
 
     def abort(self) -> None:
@@ -66,5 +67,5 @@ class UnchunkedStreamProtocol(StreamProtocol):
     def write(self, chunk: bytes) -> None:
         self._transport.write(frames.unchunk(chunk))
 
-    def end(self) -> None:
+    def end(self, *, final: bool) -> None:
         self._transport.close()

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
-from ssechat.direct import FULL, USER, Direct, header_lines
+from ssechat.direct import NO_ROOM, USER, Direct, header_lines
 from ssechat.direct import Head as KnownHead
 from ssechat.response import HANDOVER, Handover
 from ssechat.server.asgi_request import ASGIRequest
@@ -237,7 +237,7 @@ class ChatProtocol(Connection):
             "extensions": {HANDOVER: Handover(self.prepare_stream, self.hand_over)},
         }
         if self._full:
-            scope[FULL] = True
+            scope[NO_ROOM] = True
         keep_alive = head.keep_alive and not self._stopping and not self._full
         request = ASGIRequest(self, scope, expects_continue=head.expects_continue, keep_alive=keep_alive)
         self.request = request

@@ -39,7 +39,7 @@ async def stream(http: httpx.AsyncClient, cursor: str | None = None) -> AsyncIte
     headers = {"Accept-Encoding": "gzip, br, zstd", **({} if cursor is None else {"Last-Event-ID": cursor})}
     async with http.stream("GET", "/v1/events", headers=headers, timeout=30) as answer:
         assert answer.status_code == 200
-        assert answer.headers["content-type"] == "text/event-stream"
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert answer.headers["cache-control"] == "no-store, no-transform"
         assert "content-encoding" not in answer.headers
         frames = Frames()
