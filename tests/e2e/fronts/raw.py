@@ -49,13 +49,13 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     ended: str = ""
-    """"whole", or how it was cut: the code of RST_STREAM or GOAWAY (RFC 9113 §7), or "closed"; "" when it is not over."""
+    """"whole", or how it was cut: the code of RST_STREAM or GOAWAY (RFC 9113 §7), or "closed"; else "" for now."""
 
 
 class Http1(RawConnection):
     """Bytes."""
 
-    def send(self, *packets: bytes, pause: float = 0.1) -> None:
+    def send(self, *packets: bytes, pause: float = 0.03) -> None:
         """Each packet by itself, with a pause before the next; a front that has closed is no fault."""
         with contextlib.suppress(OSError):
             for number, packet in enumerate(packets):

@@ -4,7 +4,7 @@ import socketserver
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from io import BufferedIOBase
 
 from .listener import Listener
 
@@ -67,10 +67,10 @@ class Recorder(Listener):
                     self._reading += 1
                 try:
                     request = _read(line, handler.rfile, connection)
+                    self.requests.append(request)
                 finally:
                     with self._lock:
                         self._reading -= 1
-                self.requests.append(request)
                 body = b"" if request.target == "/healthz/live" else self.on_request(request)
                 if body is None:
                     return
@@ -82,7 +82,7 @@ class Recorder(Listener):
             return
 
 
-def _read(first: bytes, file: IO[bytes], connection: int) -> Request:
+def _read(first: bytes, file: BufferedIOBase, connection: int) -> Request:
     line = first.decode("latin-1").removesuffix("\r\n")
     headers = _lines(file)
     request = Request(line, headers, connection)
@@ -94,7 +94,7 @@ def _read(first: bytes, file: IO[bytes], connection: int) -> Request:
     return Request(line, headers, connection, file.read(int((request.values("content-length") or ["0"])[0])))
 
 
-def _lines(file: IO[bytes]) -> list[tuple[str, str]]:
+def _lines(file: BufferedIOBase) -> list[tuple[str, str]]:
     found = []
     while line := file.readline().decode("latin-1").strip():
         name, _, value = line.partition(":")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -79,8 +78,7 @@ def arrived(recorded: tuple[Front, Recorder], *packets: bytes) -> tuple[Answer, 
     with Http1(front) as client:
         client.send(*packets)
         answer = client.answer()
-        client.socket.settimeout(0.05)  # for what comes late
-        client.received(0.05)
+        client.received(0.02)  # what comes late
     return answer, _until_sentinel(recorded, before)
 
 
@@ -225,7 +223,8 @@ PSEUDO = {
 def test_an_odd_request_over_http_2_is_refused_or_made_clear(
     recorded: tuple[Front, Recorder], odd: list[tuple[str, str]] | dict[str, str]
 ) -> None:
-    pseudo = {":method": "POST", ":scheme": "https", ":authority": f"{NAME}:{recorded[0].port}", ":path": "/v1/messages"}
+    authority = f"{NAME}:{recorded[0].port}"
+    pseudo = {":method": "POST", ":scheme": "https", ":authority": authority, ":path": "/v1/messages"}
     if isinstance(odd, dict):
         pseudo |= odd
     more = odd if isinstance(odd, list) else []

@@ -76,20 +76,6 @@ def test_the_connections_to_the_app_stay_open(recorded: tuple[Front, Recorder]) 
     assert len({request.connection for request in recorder.asked[before:]}) <= 4
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/metrics", "/metrics?x=1", "/metrics/", "/metrics/x", "//metrics", "/%6detrics", "/%6D%65trics", "/./metrics"],
-)
-def test_the_metrics_are_not_for_outside(recorded: tuple[Front, Recorder], path: str) -> None:
-    front, recorder = recorded
-    with session(front) as http:
-        before = len(recorder.asked)
-        # As a string it would be tidied up before it is sent.
-        url = http.base_url.copy_with(raw_path=path.encode())
-        assert http.get(url).status_code == 404
-    assert recorder.asked[before:] == []
-
-
 def test_health_is_for_outside(front: Front) -> None:
     with session(front) as http:
         for path in ("/healthz/live", "/healthz/ready"):
