@@ -155,7 +155,7 @@ class Http2(RawConnection):
 
     def _note(self, event: h2.events.Event, number: int, answer: Answer) -> None:
         if isinstance(event, h2.events.ConnectionTerminated):
-            answer.ended = answer.ended or f"GOAWAY {event.error_code!r}"
+            answer.ended = answer.ended or f"GOAWAY {int(event.error_code or 0)}"
         if getattr(event, "stream_id", None) != number:
             return
         if isinstance(event, h2.events.ResponseReceived):
@@ -167,7 +167,7 @@ class Http2(RawConnection):
         elif isinstance(event, h2.events.StreamEnded):
             answer.ended = "whole"
         elif isinstance(event, h2.events.StreamReset):
-            answer.ended = f"RST_STREAM {event.error_code!r}"
+            answer.ended = f"RST_STREAM {int(event.error_code or 0)}"
 
 
 def _text(value: str | bytes) -> str:
