@@ -58,7 +58,7 @@ class Broker:
         self.subscribed: set[bytes] = set()
         self.losses = 0
 
-    def make_link(self, on_push: Callable[[list[Any]], None]) -> FakeLink:
+    def make_link(self, on_push: Callable[[list[Any]], None], on_refused: Callable[[str], None]) -> FakeLink:
         """Stands in for `_PushLink`."""
         self.link = FakeLink(self, on_push)
         return self.link

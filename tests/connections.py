@@ -7,9 +7,10 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.direct import Answer, Direct
+from ssechat.direct import Answer, Direct, Endpoint
 from ssechat.response import HANDOVER
 from ssechat.server.handed_over import StreamProtocol
+from ssechat.server.limits import Limits
 from ssechat.server.protocol import ChatProtocol
 
 GET = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -18,11 +19,14 @@ GET = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 class FakeTransport(asyncio.Transport):
     """Keeps what is written."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, client: tuple[str, int] | None = None) -> None:
+        super().__init__({"peername": client})
         self.buffer = b""
         self.closed = False
         self.aborted = False
+        self.ended = False
+        """Whether nothing more is sent, and what comes is thrown away."""
+        self.waiting = 0
         self.reading = True
         self.limit: int | None = None
         self.protocol: asyncio.BaseProtocol | None = None
@@ -33,6 +37,12 @@ class FakeTransport(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
 
     def abort(self) -> None:
         self.closed = self.aborted = True
@@ -112,21 +122,38 @@ class Postbox:
 class Connection:
     """A protocol on a fake transport."""
 
-    def __init__(self, unless: frozenset[bytes] = frozenset()) -> None:
+    def __init__(self, unless: frozenset[bytes] = frozenset(), limits: Limits | None = None) -> None:
         self.app = App()
         self.postbox = Postbox()
-        self.app.state = SimpleNamespace(direct=Direct({(b"POST", b"/direct"): self.postbox}, unless))
-        config = Config(self.app, log_config=None, lifespan="off", ws="none", date_header=False)
+        direct = Direct({(b"POST", b"/direct"): self.postbox}, unless)
+        self.app.state = SimpleNamespace(direct=direct, limits=limits)
         self.state = ServerState()
+        self.connect()
+
+    def connect(self, client: tuple[str, int] | None = None) -> None:
+        """Another connection to the same server."""
+        config = Config(self.app, log_config=None, lifespan="off", ws="none", date_header=False)
         self.protocol = ChatProtocol(config, self.state, {}, asyncio.get_running_loop())
-        self.transport = FakeTransport()
+        self.transport = FakeTransport(client)
         self.protocol.connection_made(self.transport)
 
-    async def request(self, data: bytes) -> bytes:
-        self.protocol.data_received(data)
+    def use(self, *endpoints: tuple[bytes, bytes, Endpoint]) -> Direct:
+        """A connection to a server that has these endpoints."""
+        direct = Direct({(method, path): endpoint for method, path, endpoint in endpoints}, frozenset())
+        self.app.state.direct = direct
+        self.protocol.connection_lost(None)
+        self.connect()
+        return direct
+
+    async def request(self, data: bytes = b"") -> bytes:
+        """Sends something, and returns all that was answered on this connection."""
+        if data:
+            self.protocol.data_received(data)
         return await self.request_tasks()
 
     async def request_tasks(self) -> bytes:
-        while self.state.tasks:
+        for _ in range(10_000):
+            if not self.state.tasks and not self.protocol._behind:
+                break
             await asyncio.sleep(0)
         return self.transport.buffer

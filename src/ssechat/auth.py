@@ -4,13 +4,14 @@ import hashlib
 import json
 import secrets
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple
 
 from ssechat.errors import NotFound, Unauthorized
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.link import Redis
+from ssechat.redis.link import Redis, RedisRefused
 from ssechat.tokens import Identity, Tokens
 from ssechat.users import Users
 
@@ -82,7 +83,8 @@ class Auth:
         if identity.session is None:
             raise NotFound("no_session", "This token belongs to no session; it counts until it expires.")
         await self._redis.call("DEL", keys.session(identity.session))
-        await self._redis.call("PUBLISH", keys.CONTROL, f"signed_out {identity.session}")
+        with suppress(RedisRefused):  # a hint: the session has ended, and every worker will find that
+            await self._redis.call("PUBLISH", keys.CONTROL, f"signed_out {identity.session}")
 
     def forget(self, session: str) -> None:
         """Stops believing in a session that has ended."""

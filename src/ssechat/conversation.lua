@@ -52,9 +52,10 @@ local function append(k, a, state)
   local pos = string.format('%.0f', number(state.head) + 1)
   local entry = pos .. '-' .. ARGV[a + 2]
   local message = ARGV[a + 4] .. seq .. ',"version":' .. pos .. ARGV[a + 5]
-  -- First the write that can fail: an id that is not above the log's last one.
-  redis.call('XADD', conversation .. ':log', entry, 'kind', 'message', 'seq', seq)
+  -- First the writes that can fail, so that nothing is half done. Without the right to HSET: the message's own, which
+  -- nobody reads before the log leads to it. Then XADD: an id that is not above the log's last one.
   redis.call('HSET', conversation .. ':messages', seq, message)
+  redis.call('XADD', conversation .. ':log', entry, 'kind', 'message', 'seq', seq)
   redis.call('HSET', conversation .. ':sent:' .. ARGV[a + 3], ARGV[a], ARGV[a + 1] .. seq)
   return seq, pos, entry, message
 end
@@ -67,11 +68,12 @@ local function settle(k, a, state, seq, pos, entry, delivered)
     note[7], note[8] = 'delivered', pos
   end
   if not string.find(state.weeks or '', week, 1, true) then
-    -- The first of a week. A week is noted for as long as it has records.
-    redis.call('EXPIRE', conversation .. ':sent:' .. week, REMEMBERED)
+    -- The first of a week. A week is noted for as long as it has records. Nothing may fail here, where the message has
+    -- its place: a record that may not expire stays, and a week that cannot be asked for is noted.
+    optional('EXPIRE', conversation .. ':sent:' .. week, REMEMBERED)
     local weeks = week
     for other in string.gmatch(weeks_of(state, week), '%d+') do
-      if not string.find(weeks, other, 1, true) and redis.call('EXISTS', conversation .. ':sent:' .. other) == 1 then
+      if not string.find(weeks, other, 1, true) and optional('EXISTS', conversation .. ':sent:' .. other) ~= 0 then
         weeks = weeks .. ' ' .. other
       end
     end

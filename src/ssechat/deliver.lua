@@ -7,6 +7,11 @@
 local ARGUMENTS_EACH = 8
 
 local function deliver_item(k, a)
+  -- First what would be refused half-way to a user with rights to some of the commands: nothing is to be half done.
+  local head = redis.call('HGET', KEYS[k], 'head')
+  if head then
+    redis.call('HSET', KEYS[k], 'head', head)
+  end
   return deliver(KEYS[k], ARGV[a], {
     conversation = ARGV[a + 1], entry = ARGV[a + 2], before = ARGV[a + 3], kind = ARGV[a + 4],
     reference = ARGV[a + 5], data = ARGV[a + 6], replaces = ARGV[a + 7] ~= '' and ARGV[a + 7] or nil,
@@ -18,4 +23,4 @@ for k = 1, #KEYS do
   local ok, answer = pcall(deliver_item, k, (k - 1) * ARGUMENTS_EACH + 1)
   answers[k] = ok and answer or redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
 end
-return answers
+return with_refused(answers)

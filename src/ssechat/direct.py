@@ -14,6 +14,12 @@ from starlette.types import Scope
 
 from ssechat.heads import Heads
 
+USER = "ssechat.user"
+"""Where a request's scope has who sent it, once that is known."""
+
+FULL = "ssechat.full"
+"""In the scope of a request for which there is no room: it is to be told so, and nothing else."""
+
 
 def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Headers as they go over the wire."""

@@ -69,7 +69,7 @@ class Inbox:
     def __init__(self, redis: Redis, conversations: Conversations, limit: int) -> None:
         self._redis = redis
         self._conversations = conversations
-        self._deliver = ScriptBatch(redis, limits(limit) + load_script("inbox.lua", "deliver.lua"))
+        self._deliver = ScriptBatch(redis, limits(limit) + load_script("optional.lua", "inbox.lua", "deliver.lua"))
 
     async def deliver(self, users: Sequence[UserId], entry: Entry) -> list[str | None]:
         """Appends the entry to each inbox where it is the next one of its conversation; wakes the streams.

@@ -33,6 +33,9 @@ SUBSCRIPTIONS = "subscriptions"
 CREATED_AT = b'"created_at":"'
 """What stands before a message's time. In a text it could not stand so: there its quotes are escaped."""
 
+REFUSALS = ("OOM", "READONLY", "NOREPLICAS", "MISCONF", "NOPERM", "LOADING", "BUSY")
+"""Redis's codes that are counted each; all others are "other"."""
+
 NEAR_THE_END = -70
 """Where in a message's frame its time is looked for; it is the last member."""
 
@@ -75,6 +78,8 @@ class Metrics:
         "pubsub_lag",
         "redis_connected",
         "redis_lost",
+        "redis_refusals",
+        "redis_refuses",
         "redis_seconds",
         "requests",
         "resets",
@@ -124,6 +129,10 @@ class Metrics:
         """1 for each connection to Redis that is up."""
         self.redis_lost = _zeros(COMMANDS, SUBSCRIPTIONS)
         """Connections to Redis that were up and were lost."""
+        self.redis_refusals = _zeros(*REFUSALS, "other")
+        """Error replies of Redis, by code; what was asked only to see whether it is allowed is not counted."""
+        self.redis_refuses = 0
+        """1 while Redis refuses something that is needed, as last tried."""
         self.requests: Counter[tuple[str, str, int]] = Counter()
         """Requests by method, the route's template and status."""
         self.stride = 1
@@ -174,6 +183,10 @@ class Metrics:
         self.redis_connected[connection] = 0
         self.redis_lost[connection] += 1
 
+    def refused(self, code: str) -> None:
+        """Redis answered with an error."""
+        self.redis_refusals[code if code in REFUSALS else "other"] += 1
+
     def snapshot(self) -> Snapshot:
         """What only ever grows."""
         return {
@@ -191,6 +204,7 @@ class Metrics:
             "batch_items": _values(self.batch_items),
             "gc_pauses": _values(self.gc_pauses),
             "redis_lost": dict(self.redis_lost),
+            "redis_refusals": dict(self.redis_refusals),
             "requests": {" ".join(map(str, key)): count for key, count in self.requests.items()},
         }
 
@@ -201,6 +215,7 @@ class Metrics:
             "slow_readers": self.slow_readers,
             "streams_behind": self.streams_behind,
             "redis_connected": dict(self.redis_connected),
+            "redis_refuses": self.redis_refuses,
         }
 
 

@@ -42,4 +42,4 @@ while k <= #KEYS do
   k = k + 1 + members
   a = a + APPEND_ARGUMENTS + 2 + members
 end
-return answers
+return with_refused(answers)

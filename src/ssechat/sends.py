@@ -59,7 +59,7 @@ class Sends:
     """Puts messages where they belong."""
 
     def __init__(self, redis: Redis, inbox_limit: int) -> None:
-        script = limits(inbox_limit) + load_script("conversation.lua", "inbox.lua", "send.lua")
+        script = limits(inbox_limit) + load_script("optional.lua", "conversation.lua", "inbox.lua", "send.lua")
         self._send = ScriptBatch(redis, script)
         self._tags = tags()
 

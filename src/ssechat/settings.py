@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ssechat.errors import SettingsError
 from ssechat.forwarded import TrustedProxies
+from ssechat.redis.url import check_url
 
 ENVIRONMENT_PREFIX = "SSECHAT_"
 
@@ -112,6 +113,13 @@ class Settings(BaseModel):
     def _absolute(cls, path: Path | None) -> Path | None:
         """The shell leaves the ~ in --data=~/chat to us; and workers may run in another folder."""
         return path and Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 – never raises
+
+    @field_validator("redis_url")
+    @classmethod
+    def _usable_url(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_url(url)
+        return url
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -27,8 +27,8 @@ KNOWN_USERS = 100_000
 
 
 SIGN_UP = """
-if redis.call('HSETNX', KEYS[1], 'created_at', ARGV[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'password', ARGV[2])
+if redis.call('HEXISTS', KEYS[1], 'created_at') == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'created_at', ARGV[1], 'password', ARGV[2])
 return 1
 """
 

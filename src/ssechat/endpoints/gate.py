@@ -8,6 +8,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.types import Scope
 
 from ssechat.auth import COOKIE, Auth
+from ssechat.direct import USER
 from ssechat.endpoints.http import parse
 from ssechat.errors import BadRequest, Forbidden, Unauthorized
 from ssechat.forwarded import TrustedProxies
@@ -42,7 +43,9 @@ class Gate:
             if not token:
                 raise Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
         # A send's is known, as a rule, and then nothing need be waited for.
-        return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
+        identity = self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
+        scope[USER] = identity.user
+        return identity
 
     async def read(self, request: Request, model: type[Model]) -> Model:
         """The body of a write; raises as `check_write`, `body` and `parse` do."""

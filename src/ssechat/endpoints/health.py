@@ -1,5 +1,7 @@
 """Whether the server lives, and whether it can do its work."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -7,13 +9,15 @@ from starlette.routing import Route
 from ssechat.endpoints.http import JSON
 from ssechat.hub import Hub
 from ssechat.redis.link import Redis
+from ssechat.redis.watch import Watch
 
 
 class Health:
     """`/healthz/live` and `/healthz/ready`."""
 
-    def __init__(self, redis: Redis, hub: Hub) -> None:
+    def __init__(self, redis: Redis, watch: Watch, hub: Hub) -> None:
         self._redis = redis
+        self._watch = watch
         self._hub = hub
 
     def routes(self) -> list[Route]:
@@ -27,8 +31,23 @@ class Health:
         return JSON({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """`GET /healthz/ready`: 503 while Redis is away."""
-        checks = {"redis": self._redis.connected, "subscriptions": self._hub.subscriptions.connected}
+        """`GET /healthz/ready`: 503 while Redis is away, or refuses what sends and streams need: that is tried.
+
+        `refused` has Redis's codes for what it refuses.
+        """
+        writes = await self._watch.check()
+        checks = {
+            "redis": self._redis.connected,
+            "writes": writes,
+            "subscriptions": self._hub.subscriptions.connected,
+        }
         ready = all(checks.values())
-        content = {"status": "ready" if ready else "degraded", "checks": checks, "streams": len(self._hub)}
+        content: dict[str, Any] = {
+            "status": "ready" if ready else "degraded",
+            "checks": checks,
+            "streams": len(self._hub),
+        }
+        refused = sorted({*self._watch.codes, *self._hub.subscriptions.refused})
+        if refused:
+            content["refused"] = refused
         return JSON(content, 200 if ready else 503)

@@ -83,10 +83,15 @@ def refusal(scope: Scope, error: RequestError | RedisUnavailable) -> Response:
     if isinstance(error, RequestError):
         members = {} if error.fields is None else {"fields": error.fields}
         return problem(scope, error.status, error.code, error.detail, retry_after=error.retry_after, **members)
-    # Of what Redis says only the first word, its code: the rest may quote a command.
-    why = str(error).partition(" ")[0] if isinstance(error, RedisRefused) else error
-    logger.debug("request %s: Redis is away: %s", scope.get(REQUEST_ID), why)
-    detail = "The server cannot reach its storage. Repeat the request, a message with the same client_msg_id."
+    if isinstance(error, RedisRefused):
+        # Of what Redis says only its code: the rest may quote a command.
+        code = error.refusal.code
+        logger.debug("request %s: Redis refused it: %s", scope.get(REQUEST_ID), code)
+        why = f"The server's storage refuses this ({code}); whoever runs the server finds the reason in its log."
+    else:
+        logger.debug("request %s: Redis is away: %s", scope.get(REQUEST_ID), error)
+        why = "The server cannot reach its storage."
+    detail = f"{why} Repeat the request, a message with the same client_msg_id."
     return problem(scope, 503, "unavailable", detail, retry_after=1)
 
 

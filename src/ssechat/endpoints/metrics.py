@@ -51,6 +51,7 @@ COUNTERS = (
     ),
     ("wake_ups", "ssechat_wake_ups", "Wake-ups heard from Redis on users' channels.", ""),
     ("redis_lost", "ssechat_redis_connections_lost", "Connections to Redis that were lost.", "connection"),
+    ("redis_refusals", "ssechat_redis_refusals", "Error replies of Redis, by its code.", "code"),
 )
 """Of a snapshot: the name in it, the metric's, what it says, and what its label is."""
 
@@ -58,6 +59,11 @@ STATES = (
     ("streams", "ssechat_streams_open", "Streams open now."),
     ("slow_readers", "ssechat_slow_readers", "Streams whose reader takes less than it is sent."),
     ("streams_behind", "ssechat_streams_behind", "Streams that are not level with their inbox."),
+    (
+        "redis_refuses",
+        "ssechat_redis_refused_workers",
+        "Workers to which Redis refuses what they need.",
+    ),
 )
 
 OF_A_WORKER = (

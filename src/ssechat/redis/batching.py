@@ -41,7 +41,8 @@ def load_script(*names: str) -> str:
 class ScriptBatch:
     """A Lua script that takes a list of items, each with its keys and arguments, and finds where one ends.
 
-    It answers one reply an item; an error reply is that item's alone. One call is under way at a time,
+    It answers one reply an item; an error reply is that item's alone, and one more than there are items is nobody's: it
+    says what Redis refused of what is not needed for any. One call is under way at a time,
     so batches grow with the load and an fsync is shared by all that waited for it.
     """
 
@@ -95,10 +96,14 @@ class ScriptBatch:
             items += self._waiting
             self._waiting.clear()
         replies = call.result() if error is None else [error] * len(items)
+        if len(replies) > len(items):
+            # What was done all the same, though Redis refused a part that is not needed: the publishing.
+            self._redis.on_refused(str(replies.pop()))
         for (_, _, future), reply in zip(items, replies, strict=True):
             if future.done():
                 continue
             if isinstance(reply, hiredis.ReplyError):
+                self._redis.on_refused(str(reply))
                 future.set_exception(ScriptError(str(reply)))
             elif isinstance(reply, Exception):
                 future.set_exception(reply)

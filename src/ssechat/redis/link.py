@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from ssechat.errors import RedisUnavailable
 from ssechat.metrics import COMMANDS, Metrics
+from ssechat.redis.refusals import Refusal, parse_refusal, refused_by
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,17 @@ QUEUE_LIMIT = 100_000
 LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach a Redis that stays away."""
 
+MOST_DOUBLINGS = 6
+"""Times that the first pause, of 25 ms, is doubled."""
+
 
 class RedisRefused(RedisUnavailable):
-    """Redis answered with an error: loading, read-only, out of memory, … The text is Redis's own."""
+    """Redis answered with an error: loading, read-only, out of memory, … The text is Redis's own, and never shown."""
+
+    @property
+    def refusal(self) -> Refusal:
+        """What may be shown of it."""
+        return parse_refusal(str(self))
 
 
 class Link(asyncio.Protocol, ABC):
@@ -100,8 +109,10 @@ AnyLink = TypeVar("AnyLink", bound=Link)
 class CommandLink(Link):
     """A link on which each command has one reply, in the order sent."""
 
-    def __init__(self, metrics: Metrics | None = None) -> None:
+    def __init__(self, metrics: Metrics | None = None, on_refused: Callable[[str], None] = lambda text: None) -> None:
+        """`on_refused` is told the text of each error reply."""
         super().__init__()
+        self._on_refused = on_refused
         self._seconds = (metrics or Metrics()).redis_seconds
         self._pending: deque[tuple[asyncio.Future[Reply], float]] = deque()
 
@@ -121,6 +132,7 @@ class CommandLink(Link):
         if future.done():  # its caller was cancelled, or was told that it took too long
             return
         if isinstance(reply, hiredis.ReplyError):
+            self._on_refused(str(reply))
             future.set_exception(RedisRefused(str(reply)))
         else:
             future.set_result(reply)
@@ -149,7 +161,8 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
     """Connects `link` to the Redis at `url`.
 
     Raises:
-        RedisUnavailable: it cannot be reached within `timeout` seconds, or it refused the log-in.
+        RedisUnavailable: it cannot be reached within `timeout` seconds.
+        RedisRefused: it refused the log-in.
     """
     pool = ConnectionPool.from_url(
         url, protocol=2, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0)
@@ -160,7 +173,8 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
     except BaseException as error:
         await connection.disconnect(nowait=True)
         if isinstance(error, RedisError | OSError):
-            raise RedisUnavailable(str(error)) from error
+            refused = refused_by(error)
+            raise (RedisUnavailable(str(error)) if refused is None else RedisRefused(refused)) from None
         raise
     # From here on the socket is ours. redis-py's connection is let go without closing it, and asyncio's
     # writer, which would close it when collected, lives as long as the link.
@@ -173,29 +187,45 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
         raise RedisUnavailable("the connection to Redis was lost")
 
 
+def told(error: RedisUnavailable) -> str:
+    """What may be logged of it."""
+    if isinstance(error, RedisRefused):
+        return f"Redis refuses the connection ({error.refusal.code}): {error.refusal.advice}"
+    return f"Redis is away: {error}"
+
+
 async def reconnecting(url: str, make_link: Callable[[], AnyLink], timeout: float) -> AsyncGenerator[AnyLink, None]:
     """Yields an open link, and another one after a pause each time the caller asks for more.
 
     The link is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
     """
-    failures = 0
+    failures, complaint = 0, ""
     while True:
         link = make_link()
-        opened_at = link.heard_at
+        opened_at, lasted = link.heard_at, 0.0
         try:
             await open_link(url, link, timeout)
         except RedisUnavailable as error:
-            if failures == 0:
-                logger.warning("Redis is away, trying again until it is back: %s", error)
+            complaint = _complain(told(error), complaint)
         else:
             try:
                 yield link
             finally:
                 link.abort()
                 await link.lost
-        lasted = asyncio.get_running_loop().time() - opened_at
-        failures = 0 if lasted > LONGEST_PAUSE else failures + 1
+            lasted = asyncio.get_running_loop().time() - opened_at
+        # Counted no further than the pause grows: a number with as many digits as an outage has seconds is no float.
+        failures = min(failures + 1, MOST_DOUBLINGS)
+        if lasted > LONGEST_PAUSE:
+            failures, complaint = 0, ""
         await asyncio.sleep(min(LONGEST_PAUSE, 0.025 * 2**failures) * random.uniform(0.5, 1))
+
+
+def _complain(complaint: str, last: str) -> str:
+    """Logs a complaint that is not the last one; returns it."""
+    if complaint != last:
+        logger.warning("%s; trying again until it is well", complaint)
+    return complaint
 
 
 async def stop(task: asyncio.Task[None]) -> None:
@@ -215,6 +245,8 @@ class Redis:
         self.url = url
         self.timeout = timeout
         self.metrics = metrics or Metrics()
+        self.on_refused: Callable[[str], None] = lambda text: None
+        """Is told the text of each error reply."""
         self._link: CommandLink | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -223,6 +255,11 @@ class Redis:
     def connected(self) -> bool:
         """Whether commands can be sent now."""
         return self._link is not None
+
+    @property
+    def link(self) -> CommandLink | None:
+        """The connection; another one after each loss."""
+        return self._link
 
     def start(self) -> None:
         """Begins to connect, and to reconnect whenever the connection is lost."""
@@ -271,6 +308,11 @@ class Redis:
             raise errors[0]
         return replies
 
+    def reconnect(self) -> None:
+        """Drops the connection for a new one, which may lead elsewhere; commands under way fail."""
+        if self._link is not None:
+            self._link.abort()
+
     async def close(self) -> None:
         """Drops the connection; commands under way fail."""
         if self._task is not None:
@@ -278,18 +320,24 @@ class Redis:
 
     async def _stay_connected(self) -> None:
         complaint = ""
-        async with aclosing(reconnecting(self.url, lambda: CommandLink(self.metrics), self.timeout)) as links:
+        async with aclosing(reconnecting(self.url, self._make_link, self.timeout)) as links:
             async for link in links:
                 try:
                     async with asyncio.timeout(self.timeout):
                         await link.send("PING")  # refused while Redis loads its data
+                except RedisRefused as error:
+                    # Without the right to PING, all else may be allowed: the trials tell (watch.py).
+                    if error.refusal.code != "NOPERM":
+                        complaint = _complain(told(error), complaint)
+                        continue
                 except (RedisUnavailable, TimeoutError) as error:
-                    if str(error) != complaint:
-                        complaint = str(error)
-                        logger.warning("Redis is not ready, trying again until it is: %s", error)
+                    complaint = _complain(f"Redis does not answer: {error}", complaint)
                     continue
                 complaint = ""
                 await self._use(link)
+
+    def _make_link(self) -> CommandLink:
+        return CommandLink(self.metrics, lambda text: self.on_refused(text))
 
     async def _use(self, link: CommandLink) -> None:
         self._link = link

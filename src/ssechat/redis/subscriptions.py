@@ -14,8 +14,13 @@ from ssechat.errors import RedisUnavailable
 from ssechat.metrics import SUBSCRIPTIONS, Metrics
 from ssechat.redis import keys
 from ssechat.redis.link import Link, Reply, reconnecting, stop
+from ssechat.redis.refusals import parse_refusal
+from ssechat.redis.rights import NOBODY
 
 logger = logging.getLogger(__name__)
+
+LAST = keys.live(NOBODY).encode()
+"""A channel like any user's, which is asked for last: Redis lets all be heard if it lets this one be."""
 
 LINGER = 15.0
 """Seconds before an unwanted channel is left: a page that is reloaded costs nothing."""
@@ -25,6 +30,9 @@ MOST_CHANNELS = 512
 
 TICK = 1.0
 """Seconds between looks at what is due."""
+
+REFUSED_PAUSE = 3.0
+"""Seconds before Redis is asked again after it refused."""
 
 PING_SECONDS = 5.0
 SILENCE_LIMIT = 15.0
@@ -51,15 +59,18 @@ _AFTER_LOSS = {_State.ASKED: _State.WANTED, _State.HEARD: _State.LOST, _State.AS
 class _PushLink(Link):
     """A link in subscriber mode: everything that comes is a push."""
 
-    def __init__(self, on_push: Callable[[list[Reply]], None]) -> None:
+    def __init__(
+        self, on_push: Callable[[list[Reply]], None], on_refused: Callable[[str], None] = lambda text: None
+    ) -> None:
         super().__init__()
         self._on_push = on_push
+        self._on_refused = on_refused
 
     def on_reply(self, reply: Reply) -> None:
         if isinstance(reply, list):
             self._on_push(reply)
-        else:
-            logger.error("Redis refused a subscription: %s", reply)
+        else:  # which of the channels were meant is not said
+            self._on_refused(str(reply))
             self.abort()
 
 
@@ -86,7 +97,11 @@ class Subscriptions:
         self._leaving: dict[bytes, float] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.connected = False
+        self._link: _PushLink | None = None
+        self.on_refused: Callable[[str], None] = lambda text: None
+        """Is told what Redis says when it refuses a subscription."""
+        self.refused: frozenset[str] = frozenset()
+        """Redis's code, if it refused the subscriptions when they were last asked for."""
 
     def start(self) -> None:
         """Begins to connect, and to reconnect whenever the connection is lost."""
@@ -96,6 +111,16 @@ class Subscriptions:
         """Leaves all channels."""
         if self._task is not None:
             await stop(self._task)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection on which Redis lets channels be heard."""
+        return self._link is not None and not self.refused
+
+    def reconnect(self) -> None:
+        """Drops the connection for a new one, which may lead elsewhere."""
+        if self._link is not None:
+            self._link.abort()
 
     @property
     def all_heard(self) -> bool:
@@ -131,16 +156,26 @@ class Subscriptions:
         self._leaving[channel] = asyncio.get_running_loop().time() + LINGER
 
     async def _stay_subscribed(self) -> None:
-        async with aclosing(reconnecting(self._url, lambda: _PushLink(self._on_push), self._timeout)) as links:
+        async with aclosing(reconnecting(self._url, self._make_link, self._timeout)) as links:
             async for link in links:
                 self._subscribe(link, self._channels)
-                self.connected = True
+                link.write("SUBSCRIBE", LAST)
+                self._link = link
                 self._metrics.redis_connected[SUBSCRIPTIONS] = 1
                 await self._serve(link)
-                self.connected = False
+                self._link = None
                 self._metrics.disconnected(SUBSCRIPTIONS)
                 for channel, state in self._channels.items():
                     self._channels[channel] = _AFTER_LOSS.get(state, state)
+                if self.refused:
+                    await asyncio.sleep(REFUSED_PAUSE)
+
+    def _make_link(self) -> _PushLink:
+        return _PushLink(self._on_push, self._on_refusal)
+
+    def _on_refusal(self, text: str) -> None:
+        self.refused = frozenset({parse_refusal(text).code})
+        self.on_refused(text)
 
     async def _serve(self, link: _PushLink) -> None:
         loop = asyncio.get_running_loop()
@@ -197,6 +232,8 @@ class Subscriptions:
             self._pinged_at = None
 
     def _on_acknowledged(self, channel: bytes) -> None:
+        if channel == LAST:
+            self.refused = frozenset()
         state = self._channels.get(channel)
         if state is None:
             return

@@ -19,7 +19,6 @@ class DirectRequest:
         "body",
         "disconnected",
         "endpoint",
-        "its_turn",
         "keep_alive",
         "more_body",
         "packet",
@@ -28,15 +27,12 @@ class DirectRequest:
     )
     message_event = _NobodyWaits()
     chunked_encoding = True
+    response_started = False
 
-    def __init__(
-        self, endpoint: Endpoint, scope: Any, keep_alive: bool, its_turn: bool, whole_body: bytes | None = None
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, scope: Any, keep_alive: bool, whole_body: bytes | None = None) -> None:
         self.endpoint = endpoint
         self.scope = scope
         self.keep_alive = keep_alive
-        self.its_turn = its_turn
-        """Whether all requests before it on this connection have been answered."""
         self.body = b"" if whole_body is None else whole_body
         self.more_body = whole_body is None
         self.packet: bytes | None = None

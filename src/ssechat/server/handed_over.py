@@ -6,6 +6,9 @@ from typing import Any
 from ssechat import frames
 from ssechat.stream import Stream
 
+PROBE_SECONDS = 1.0
+"""Time that the reset of a connection may take."""
+
 
 class StreamProtocol(asyncio.Protocol):
     """What is left of a connection that carries a stream."""
@@ -19,6 +22,13 @@ class StreamProtocol(asyncio.Protocol):
         connections.add(self)
 
     # What the transport calls. What a reader sends after its request is of no interest.
+
+    def eof_received(self) -> bool:
+        # A reader may have sent all it has to say, or be gone. One that is gone resets the connection when it is
+        # written to, and the write after that fails.
+        self._stream.ping()
+        asyncio.get_running_loop().call_later(PROBE_SECONDS, self._stream.ping)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)

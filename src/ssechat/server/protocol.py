@@ -1,225 +1,305 @@
-"""The one file that knows uvicorn's internals: its HTTP protocol, with streams that can be handed over, and
-requests that are answered without ASGI, or even without the parser (heads.py).
+"""The upper half of a connection: requests in, one at a time; answers out; streams handed over.
 
 A stream that is handed over costs its transport and two small objects. The protocol, the parser, the scope
 and the ASGI task that made it are let go (`python -m tests.bench idle` prints what that saves). What is answered
-directly is said in direct.py.
+without ASGI is said in direct.py, and what without the parser in heads.py.
+
+While a request is answered nothing behind it is parsed: one read of it is kept at most, and no more is read.
 """
 
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.utils import is_ssl
+from uvicorn.server import ServerState
 
-from ssechat.direct import Direct, Head, header_lines
+from ssechat.direct import FULL, USER, Direct, header_lines
+from ssechat.direct import Head as KnownHead
 from ssechat.response import HANDOVER, Handover
+from ssechat.server.asgi_request import ASGIRequest
+from ssechat.server.connection import Connection
 from ssechat.server.direct_request import DirectRequest
 from ssechat.server.eager import Eager
 from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
+from ssechat.server.limits import Limits
+from ssechat.server.request_parser import Head, Refused, RequestParser
 from ssechat.stream import Stream
 
-HEAD_LIMIT = 65536
-"""Bytes of a request's line and headers; the parser itself has no limit."""
-
 HEAD_SECONDS = 30.0
-"""Time that a new connection has for the head of its first request."""
+"""Time that a new connection has to begin its first request, and each request for its head."""
+
+BODY_SECONDS = 30.0
+"""Time that a request has for its body."""
 
 LINGER_SECONDS = 0.5
 """Time that a connection without a request stays open when the server stops: one may be on its way already."""
 
 
-class ChatProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on httptools that offers the hand-over in the scope, and answers directly."""
+class ChatProtocol(Connection):
+    """What uvicorn runs for each connection."""
 
-    # asyncio declares any transport here; uvicorn narrows it in the same way.
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        limits = getattr(getattr(config.app, "state", None), "limits", None) or Limits(10**9)
+        super().__init__(_loop or asyncio.get_running_loop(), server_state.default_headers, limits)
+        self._config = config
+        self._server_state = server_state
+        self._app_state = app_state
+        self.connections: set[Any] = server_state.connections
+        self.tasks: set[Any] = server_state.tasks
+        self.keep_alive_seconds: float = config.timeout_keep_alive
+
+    # What the transport calls.
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # As uvicorn does it, but for one thing: it asks for the socket, an object that uvloop makes and then keeps.
+        super().connection_made(transport)
         self.connections.add(self)
-        self.transport = transport
-        self.flow = FlowControl(transport)
-        self.server = _address(transport.get_extra_info("sockname"))
-        self.client = cast(Any, _address(transport.get_extra_info("peername")))
-        self.scheme = "https" if is_ssl(transport) else "http"
-        self._head_bytes = 0
-        self._in_head = True
-        self._between = True
-        self._stopping = False
+        self._scheme = "https" if is_ssl(transport) else "http"
+        self._direct: Direct | None = getattr(getattr(self._config.app, "state", None), "direct", None)
+        self.request: ASGIRequest | DirectRequest | None = None
+        """The one that came last; None before the first, and behind bytes that are none."""
+        self._parser = RequestParser(self)
+        self._behind = b""
+        """What came behind a request that is being answered."""
         self._complete: DirectRequest | None = None
-        self._answered_at = 0.0
+        self._unfinished = 0
+        """Bytes of the request that is not whole, as noted in the limits."""
+        self._waits_for_head = True
+        self._stopping = False
         self._linger_timer: asyncio.TimerHandle | None = None
-        self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.close)
-        state = getattr(self.config.app, "state", None)
-        self._direct: Direct | None = getattr(state, "direct", None)
+        count = len(self.connections)
+        self._full = self._limits.is_full(count)
+        if self._limits.is_overfull(count):
+            self._refuse(_full())
+            transport.close()
+        else:
+            self.set_deadline(self.patience(HEAD_SECONDS, count))
 
     def data_received(self, data: bytes) -> None:
-        direct = self._direct if self._between and self._is_idle() else None
-        if direct is not None:
+        if self._closing:
+            return
+        if self.flow.write_paused or self._behind or self.is_answering:
+            self._behind += data
+            self.flow.hold()
+            return
+        direct = self._direct
+        if direct is not None and not self._parser.begun and not self._full:
             found = direct.heads.find(data)
             if found is not None:
                 self._take_known(*found)
                 return
-        if self._in_head:
-            # Counted here, for the parser tells of a header only when it is complete.
-            self._head_bytes += len(data)
-        super().data_received(data)
-        if self._complete is not None:
-            # Not from within the parser: the answer may be a stream, which takes all of this away from under it.
-            request, self._complete = self._complete, None
-            if direct is not None and request.keep_alive:
-                request.packet = data
-            self._answer(request)
-        if self._in_head and self._head_bytes > HEAD_LIMIT and not self.transport.is_closing():
-            self.send_400_response("The request's line and headers are too large.")
+        self._take(data)
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head = True
-        self._between = False
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._head_bytes = 0
-        self._cancel_head_timer()
-        if self._take_directly():
-            return
-        super().on_headers_complete()
-        self.scope["extensions"] = cast(Any, {HANDOVER: Handover(self.prepare_stream, self.hand_over)})
-        if self._stopping:
-            self.cycle.keep_alive = False  # the answer says so, and a front puts no other request on this connection
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._between = True
-        request: Any = self.cycle
-        if type(request) is DirectRequest and request.its_turn:
-            self._complete = request
+    def eof_received(self) -> bool:
+        # A client that sends no more may still read (RFC 9112 §9.6): what came whole is answered.
+        self._end_of_input = True
+        if self._closing or not self.is_answering:
+            return False
+        cast(Any, self.request).keep_alive = False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self._is_idle():
+            self._disconnect()
         super().connection_lost(exc)
-        # uvicorn leaves the timer of a connection that was reset, and with it all of this, until it fires.
-        self._let_go()
+
+    # What uvicorn calls.
 
     def shutdown(self) -> None:
+        """The server stops."""
         self._stopping = True
-        if self._is_idle():
+        if self._closing:
+            self.transport.close()
+        elif self._is_idle():
             # Closed at once, it would reset a request that a front is just sending, of which only the client knows
             # whether it may be sent again (RFC 9112 §9.3.1).
             self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
         else:
-            super().shutdown()
+            cast(Any, self.request).keep_alive = False
 
     def _close_if_idle(self) -> None:
         if self._is_idle():
             self.transport.close()
 
+    # Whose turn it is.
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether there is a request that is whole and not answered."""
+        return not (self._is_idle() or self._parser.under_way)
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a request has begun and is not whole."""
+        return self._parser.under_way
+
     def _is_idle(self) -> bool:
-        """Whether every request that came was answered."""
-        return self.cycle is None or self.cycle.response_complete
+        """Whether every request of which the head came was answered."""
+        return self.request is None or self.request.response_complete
 
-    # As uvicorn has these, but for the timer: setting one for each answer costs more than looking at the clock.
+    # Parsing.
 
-    def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
+    def _take(self, data: bytes) -> None:
+        is_first = not self._parser.begun
+        try:
+            rest = self._parser.feed(data)
+        except Refused as refusal:
+            self._refuse(refusal)
             return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+        if rest:
+            self._behind = rest
+            self.flow.hold()
+        if self._parser.under_way:
+            self._wait_for_more(len(data))
             return
-        self._answered_at = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+        self._note_finished()
+        request, self._complete = self._complete, None
+        if request is not None:
+            if is_first and not rest and request.keep_alive:
+                request.packet = data
+            self._answer(request)
 
-    def _unset_keepalive_if_required(self) -> None:
-        """Called when something comes: the timer stays, or what is no request would keep the connection for ever."""
+    def _take_behind(self) -> None:
+        """Goes on with what came behind a request that was answered."""
+        if self.is_closing():
+            return
+        data, self._behind = self._behind, b""
+        self._take(data)
+        if not self._behind:
+            self.flow.release()
 
-    def timeout_keep_alive_handler(self) -> None:
-        self.timeout_keep_alive_task = None
-        if not self._is_idle():
-            return  # the answer sets another one
-        patience = self.timeout_keep_alive + (0 if self._between else HEAD_SECONDS)
-        left = self._answered_at + patience - self.loop.time()
-        if left > 0:
-            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+    def _wait_for_more(self, size: int) -> None:
+        in_head = self._parser.in_head
+        if not self._unfinished or in_head != self._waits_for_head:
+            self._waits_for_head = in_head
+            self.set_deadline(self.patience(HEAD_SECONDS if in_head else BODY_SECONDS, len(self.connections)))
+        if self._limits.begin(size):
+            self._unfinished += size
         else:
-            super().timeout_keep_alive_handler()
+            self._refuse(_full())
 
-    # Requests that are answered without ASGI.
+    def _note_finished(self) -> None:
+        if self._unfinished:
+            self._limits.finish(self._unfinished)
+            self._unfinished = 0
 
-    def _take_directly(self) -> bool:
-        """Takes a request in the ordinary case; what is unusual in any way is left to uvicorn."""
-        if self._direct is None:
+    def _refuse(self, refusal: Refused) -> None:
+        """Takes no more, and says why unless an answer has begun."""
+        has_begun = False
+        if not self._is_idle():
+            has_begun = cast(Any, self.request).response_started
+            self._disconnect()
+        self.request = None
+        self._behind = b""
+        if has_begun:
+            self.close_when_read()
+        else:
+            self.refuse(refusal)
+
+    def _disconnect(self) -> None:
+        """Tells whoever answers that nobody listens."""
+        request = cast(Any, self.request)
+        request.disconnected = True
+        request.message_event.set()
+
+    # What the parser calls.
+
+    def on_head(self, head: Head) -> None:
+        if self._take_directly(head):
+            return
+        scope = {
+            **self._scope(head),
+            "asgi": {"version": self._config.asgi_version, "spec_version": "2.3"},
+            "http_version": head.version,
+            "raw_path": head.raw_path,
+            "root_path": self._config.root_path,
+            "extensions": {HANDOVER: Handover(self.prepare_stream, self.hand_over)},
+        }
+        if self._full:
+            scope[FULL] = True
+        keep_alive = head.keep_alive and not self._stopping and not self._full
+        request = ASGIRequest(self, scope, expects_continue=head.expects_continue, keep_alive=keep_alive)
+        self.request = request
+        task = self.loop.create_task(request.run_asgi(self._config.loaded_app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def on_body(self, part: bytes) -> None:
+        request = cast(Any, self.request)
+        if not request.response_complete:
+            request.body += part
+            if len(request.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            request.message_event.set()
+
+    def on_end(self) -> None:
+        request = cast(Any, self.request)
+        request.more_body = False
+        request.message_event.set()
+        if type(request) is DirectRequest:
+            self._complete = request  # answered when the parser has come back: a stream takes it away from under it
+
+    # Answering.
+
+    def _scope(self, head: Head) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "method": head.method,
+            "path": head.path,
+            "query_string": head.query,
+            "headers": head.headers,
+            "client": self.client,
+            "server": self.server,
+            "scheme": self._scheme,
+            "state": self._app_state.copy(),
+        }
+
+    def _take_directly(self, head: Head) -> bool:
+        """Takes a request in the ordinary case; what is unusual in any way goes through ASGI."""
+        if self._direct is None or self._full or head.version != "1.1" or head.expects_continue:
             return False
-        method = self.parser.get_method()
-        path, _, query = self.url.partition(b"?")
-        endpoint = self._direct.find(method, path, self.headers)
-        if endpoint is None or not self._is_ordinary(method):
+        endpoint = self._direct.find(head.method.encode(), head.raw_path, head.headers)
+        if endpoint is None or head.length is None or head.length > HIGH_WATER_LIMIT or head.offers_upgrade:
             return False
-        self.scope["method"], self.scope["path"], self.scope["query_string"] = method.decode(), path.decode(), query
-        keep_alive = self.parser.should_keep_alive() and not self._stopping
-        its_turn = self._is_idle()
-        request = DirectRequest(endpoint, self.scope, keep_alive, its_turn)
-        self.cycle = cast(Any, request)
-        if not its_turn:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+        self.request = DirectRequest(endpoint, self._scope(head), head.keep_alive and not self._stopping)
         return True
 
-    def _take_known(self, head: Head, body: bytes) -> None:
-        self._cancel_head_timer()
+    def _take_known(self, head: KnownHead, body: bytes) -> None:
         scope = {**head.scope}
         scope["client"], scope["server"] = self.client, self.server
-        request = DirectRequest(head.endpoint, scope, not self._stopping, its_turn=True, whole_body=body)
-        self.cycle = cast(Any, request)
+        self.request = request = DirectRequest(head.endpoint, scope, not self._stopping, whole_body=body)
         self._answer(request)
 
-    def _is_ordinary(self, method: bytes) -> bool:
-        if self.expect_100_continue or self.parser.should_upgrade() or self.parser.get_http_version() != "1.1":
-            return False
-        for name, value in self.headers:
-            if name == b"content-length":
-                # Of more than that uvicorn stops to read until somebody asks.
-                return value.isdigit() and int(value) <= HIGH_WATER_LIMIT
-            if name == b"transfer-encoding":
-                return False
-        return method == b"GET"
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        if type(cycle) is not DirectRequest:
-            super()._start_asgi_task(cycle, app)
-            return
-        cycle.its_turn = True
-        if not cycle.more_body:
-            self._answer(cycle, at_once=False)
-
-    def _answer(self, request: DirectRequest, *, at_once: bool = True) -> None:
+    def _answer(self, request: DirectRequest) -> None:
         answering: Any = Eager(self._write_answer(request), self.tasks.discard)
         self.tasks.add(answering)  # uvicorn waits for these when it stops, and cancels what takes too long
-        if at_once:
-            answering.start()
-        else:  # in a turn of its own: of thousands in one packet each would begin within the one before
-            self.loop.call_soon(answering.start)
+        answering.start()
 
     async def _write_answer(self, request: DirectRequest) -> None:
         answer = await request.endpoint(request.scope, request.body)
         if request.packet is not None and self._direct is not None and answer.status < 300:
             # Only now: what strangers send must not take up room.
-            self._direct.heads.remember(request.packet, Head(request.endpoint, request.scope))
-        if self.flow.write_paused:
-            await self.flow.drain()
+            self._direct.heads.remember(request.packet, KnownHead(request.endpoint, request.scope))
         if self.transport.is_closing():
             return
-        lines = [STATUS_LINE[answer.status], header_lines(self.server_state.default_headers), answer.headers]
+        if not self.belongs_to(request.scope.get(USER)):
+            request.keep_alive = False
+        lines = [STATUS_LINE[answer.status], header_lines(self.default_headers), answer.headers]
         if not request.keep_alive:
             lines.append(b"connection: close\r\n")
         if answer.stream is not None:
             lines.append(b"transfer-encoding: chunked\r\n\r\n")
             self.transport.write(b"".join(lines))
-            self.cycle = cast(Any, request)  # of what stands behind it, nothing counts any more
             answer.stream(self.hand_over)
             return
         lines.append(b"content-length: %d\r\n\r\n" % len(answer.body))
@@ -227,58 +307,68 @@ class ChatProtocol(HttpToolsProtocol):
         self.transport.write(b"".join(lines))
         request.response_complete = True
         if not request.keep_alive:
-            self.transport.close()
+            self.close()
         self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is written."""
+        self._server_state.total_requests += 1
+        if not self.is_closing() and not self.flow.write_paused:
+            self._go_on()
+
+    def on_taken(self) -> None:
+        """The client has taken what was written."""
+        if self._is_idle():
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The request before is done with: begins with the next one, or waits for it."""
+        self.flow.resume_reading()
+        self._parser.proceed()
+        if self._behind:
+            self.loop.call_soon(self._take_behind)  # a turn of its own, or one would begin within the one before
+        elif self._end_of_input:
+            self.transport.close()
+        else:
+            self.set_deadline(self.patience(self.keep_alive_seconds, len(self.connections)))
 
     # Streams.
 
     def prepare_stream(self) -> None:
         """Has the response that is about to start go without chunks if its reader knows none."""
-        if self.cycle is not None and self.cycle.scope["http_version"] == "1.0":
-            self.cycle.chunked_encoding = False  # which uvicorn would choose for want of a length
+        if self.request is not None and self.request.scope["http_version"] == "1.0":
+            self.request.chunked_encoding = False  # which uvicorn would choose for want of a length
 
     def hand_over(self, stream: Stream, buffer: int) -> StreamProtocol | None:
         """Gives the connection, whose response has started, to the stream for good.
 
         `buffer` is how many bytes may wait before the stream is told to pause. None: the reader has gone.
         """
-        if self.transport.is_closing() or self.cycle is None or self.cycle.disconnected:
+        if self.is_closing() or self.request is None or self.request.disconnected:
             return None
-        self.flow.resume_reading()  # or the end of the connection would not be seen
+        self.flow.release()  # or the end of the connection would not be seen
         self.transport.set_write_buffer_limits(high=buffer)
-        kind = StreamProtocol if self.cycle.chunked_encoding else UnchunkedStreamProtocol
+        kind = StreamProtocol if self.request.chunked_encoding else UnchunkedStreamProtocol
         remains = kind(self.transport, stream, self.connections)
         self.transport.set_protocol(remains)
         self.connections.discard(self)
-        self.cycle.response_complete = True  # so that uvicorn does not miss the end of it
+        self.request.response_complete = True  # so that uvicorn does not miss the end of it
         if self._stopping:  # uvicorn has told this connection already, and will not tell it again
             self.loop.call_soon(remains.shutdown)
-        self._let_go()
+        self.let_go()
         return remains
 
-    def _cancel_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Breaks the circles between protocol, parser, scope and request, so that all go at once."""
-        self._cancel_head_timer()
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
-            self.timeout_keep_alive_task = None
+        super().let_go()
+        self.connections.discard(self)
         if self._linger_timer is not None:
             self._linger_timer.cancel()
-        # As uvicorn does with its parser: declared without None, for nothing looks at them after this.
-        self.parser = None  # type: ignore[assignment]
-        self.cycle = None  # type: ignore[assignment]
-        self.scope = None  # type: ignore[assignment]
-        self.headers = None  # type: ignore[assignment]
-        self.pipeline.clear()
+        self._note_finished()
+        self._behind = b""
+        self._parser.close()
+        self.request = None
 
 
-def _address(name: Any) -> tuple[str, int | None] | None:
-    """What the socket's address looks like in a scope: host and port, or the path of a Unix socket."""
-    if isinstance(name, tuple):
-        return str(name[0]), int(name[1])
-    return (name, None) if isinstance(name, str) and name else None
+def _full() -> Refused:
+    return Refused(503, "full", "This server has no room for more just now; try again.")

@@ -107,7 +107,8 @@ class Supervisor:
     async def _find_redis(self) -> str:
         assert self._folder is not None
         if self._settings.redis_url is not None:
-            from ssechat.redis.checks import check_redis, shown_url  # redis-py takes a while to import
+            from ssechat.redis.checks import check_redis  # redis-py takes a while to import
+            from ssechat.redis.url import shown_url
 
             facts = await check_redis(self._settings.redis_url, self._settings.redis_timeout)
             for warning in facts.warnings:

@@ -21,6 +21,7 @@ from uvicorn.importer import import_from_string
 
 from ssechat.errors import ChatError
 from ssechat.server import GRACE_SECONDS, KILL_SECONDS, READY, garbage
+from ssechat.server.limits import Limits
 from ssechat.server.logs import configure_logging
 from ssechat.server.sockets import BACKLOG
 from ssechat.settings import Settings
@@ -81,6 +82,8 @@ def serve(
         backlog=BACKLOG,
     )
     state = getattr(application, "state", None)  # any ASGI app can be served; ours counts the pauses
+    if state is not None:
+        state.limits = Limits.of_process()
     paused: Callable[[float], None] = getattr(state, "paused", lambda seconds: None)
     server = WorkerServer(config, ready=lambda: tell(READY), paused=paused)
     threading.Thread(target=_follow_parent, args=(server, settings.drain_seconds), daemon=True).start()

@@ -1,0 +1,170 @@
+"""What the server needs of Redis, in one list: the commands, keys and channels, each tried on keys that nobody has.
+
+A script's commands are checked against the user's rights as others are, and a command may be renamed for scripts, too.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from ssechat.redis import keys
+from ssechat.redis.link import Argument, RedisRefused, Reply
+from ssechat.redis.refusals import Refusal, parse_refusal
+
+KEYS = ("{c:*", "{n:*", "{s:*", "{t:*", "{u:*", "ssechat:*")
+"""Patterns of all keys in keys.py."""
+
+CHANNELS = ("{u:*", "ssechat:*")
+"""Patterns of all channels in keys.py."""
+
+NOBODY = "-try"
+"""No user, conversation, session or ticket is called so."""
+
+SECONDS = "60"
+"""What the trials write is gone then, whatever happens to them."""
+
+WORD = "tried"
+"""What is published on a trial; nobody minds it."""
+
+USER, CONVERSATION = keys.user(NOBODY), keys.conversation(NOBODY)
+INBOX, LOG = keys.inbox(NOBODY), keys.log(NOBODY)
+
+SCRIPT = f"""
+local user, conversation = KEYS[1], KEYS[2]
+for _, key in ipairs(KEYS) do
+  redis.call('HSET', key, 'tried', '1')
+  redis.call('EXPIRE', key, {SECONDS})
+end
+redis.call('HSETNX', user, 'tried', '1')
+redis.call('HGET', user, 'tried')
+redis.call('HMGET', conversation, 'tried')
+redis.call('HEXISTS', user, 'tried')
+redis.call('EXISTS', conversation)
+redis.call('XADD', user .. ':inbox', 'MAXLEN', '~', '1', '*', 'tried', '1')
+redis.call('EXPIRE', user .. ':inbox', {SECONDS})
+redis.call('PUBLISH', user .. ':live', '{WORD}')
+return 'ok'
+"""
+"""Every command that a script of ours uses, on the keys of a send."""
+
+TRIALS: tuple[tuple[Argument, ...], ...] = (
+    ("PING",),
+    ("EVAL", SCRIPT, 2, USER, CONVERSATION),
+    ("EVALSHA", hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest(), 2, USER, CONVERSATION),
+    ("HSET", USER, WORD, "1"),
+    ("EXPIRE", USER, SECONDS),
+    ("HSET", CONVERSATION, WORD, "1"),
+    ("EXPIRE", CONVERSATION, SECONDS),
+    ("HSETNX", USER, WORD, "1"),
+    ("HGET", USER, WORD),
+    ("HMGET", USER, WORD),
+    ("HEXISTS", USER, WORD),
+    ("HGETALL", USER),
+    ("XADD", LOG, "MAXLEN", "~", "1", "*", WORD, "1"),
+    ("EXPIRE", LOG, SECONDS),
+    ("XRANGE", LOG, "-", "+", "COUNT", "1"),
+    ("SET", keys.session(NOBODY), WORD, "EX", SECONDS),
+    ("EXISTS", keys.session(NOBODY)),
+    ("SET", keys.name(NOBODY), WORD, "EX", SECONDS),
+    ("GET", keys.name(NOBODY)),
+    ("SET", keys.ticket(NOBODY), WORD, "EX", SECONDS),
+    ("GETDEL", keys.ticket(NOBODY)),
+    ("PUBLISH", keys.live(NOBODY), WORD),
+    ("PUBLISH", keys.CONTROL, WORD),
+    ("DEL", USER, CONVERSATION, INBOX, LOG, keys.session(NOBODY), keys.name(NOBODY)),
+)
+"""What goes over the connection for commands."""
+
+OF_A_START: tuple[tuple[Argument, ...], ...] = (
+    ("INFO", "server"),
+    ("SUBSCRIBE", keys.live(NOBODY)),
+    ("UNSUBSCRIBE", keys.live(NOBODY)),
+    ("SUBSCRIBE", keys.CONTROL),
+    ("UNSUBSCRIBE", keys.CONTROL),
+)
+"""What cannot be tried while the connection is in use, or is used at start only."""
+
+COMMANDS = tuple(sorted({str(command).lower() for command, *_ in (*TRIALS, *OF_A_START)}))
+"""All commands that are needed."""
+
+NAMED = (*COMMANDS, "auth", "config|get", "select")
+"""Commands that may be named; SELECT is needed where the URL names a database."""
+
+WORDS = (
+    *("resetkeys", *(f"~{pattern}" for pattern in KEYS)),
+    *("resetchannels", *(f"&{pattern}" for pattern in CHANNELS)),
+    *("-@all", *(f"+{command}" for command in COMMANDS)),
+)
+"""The words of ACL SETUSER that give a user exactly what is needed."""
+
+_SCRIPTED = ("EVAL", "EVALSHA")
+_ON_CHANNELS = ("PUBLISH", "SUBSCRIBE", "UNSUBSCRIBE")
+
+
+class Finding(NamedTuple):
+    """A kind of refusal that the trials have met."""
+
+    code: str
+    sentence: str
+
+
+async def try_all(
+    send: Callable[..., "asyncio.Future[Reply]"], user: str, trials: Iterable[Sequence[Argument]] = TRIALS
+) -> list[Finding]:
+    """Tries each, in one round trip; what Redis refuses, a finding for each kind. `user` is who is logged in.
+
+    Raises:
+        RedisUnavailable: Redis cannot be asked.
+    """
+    sent = [(trial, send(*trial)) for trial in trials]
+    outcomes = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
+    refused = []
+    for (trial, _), outcome in zip(sent, outcomes, strict=True):
+        if isinstance(outcome, RedisRefused):
+            refused.append((trial, parse_refusal(str(outcome), NAMED)))
+        elif isinstance(outcome, BaseException):
+            raise outcome
+    return summed_up(refused, user)
+
+
+def summed_up(refused: Iterable[tuple[Sequence[Argument], Refusal]], user: str) -> list[Finding]:
+    """A finding for each kind of refusal."""
+    lacking: list[str] = []
+    unknown: list[str] = []
+    others: dict[str, str] = {}
+    for trial, refusal in refused:
+        if refusal.code == "NOPERM":
+            lacking += right(refusal, trial)
+        elif refusal.code == "UNKNOWN":
+            unknown += [refusal.what.upper()] * bool(refusal.what)
+        if refusal.code != "NOSCRIPT":  # follows from a refused EVAL
+            others[refusal.code] = refusal.advice
+    if lacking:
+        others["NOPERM"] = missing(lacking, user)
+    if unknown:
+        names = ", ".join(dict.fromkeys(unknown))
+        others["UNKNOWN"] = (
+            f"it does not know {names}, which ssechat needs; take the rename-command for it out of its configuration"
+        )
+    return [Finding(code, sentence) for code, sentence in others.items()]
+
+
+def right(refusal: Refusal, trial: Sequence[Argument] = ()) -> list[str]:
+    """The words of ACL SETUSER for what was refused, if that is known: of a script it is not."""
+    command, where = (*map(str, trial[:2]), "", "")[:2]
+    if refusal.what == "key" and command not in _SCRIPTED:
+        return [f"~{pattern}" for pattern in KEYS if where.startswith(pattern[:-1])]
+    if refusal.what == "channel" and command in _ON_CHANNELS:
+        return [f"&{pattern}" for pattern in CHANNELS if where.startswith(pattern[:-1])]
+    return [f"+{refusal.what}"] if refusal.what in NAMED else []
+
+
+def missing(words: Iterable[str], user: str) -> str:
+    """A sentence that says what a user may not, and how that is changed."""
+    wanted = list(dict.fromkeys(words))
+    commands = [word[1:].upper() for word in wanted if word[0] == "+"]
+    parts = [f"call {', '.join(commands)}"] if commands else []
+    parts += [f"use keys {word[1:]}" for word in wanted if word[0] == "~"]
+    parts += [f"use channels {word[1:]}" for word in wanted if word[0] == "&"]
+    return f"its user may not {'; '.join(parts)}. What allows it: ACL SETUSER {user} {' '.join(wanted)}"

@@ -1,0 +1,225 @@
+"""The lower half of a connection: its time, its room, and its end. What it says is the upper half's (protocol.py)."""
+
+import asyncio
+from abc import abstractmethod
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from ssechat import frames
+from ssechat.direct import header_lines
+from ssechat.server.limits import Limits
+from ssechat.server.request_parser import Refused
+
+SCARCE_SECONDS = 5.0
+"""Any patience with a client that says nothing, while connections are scarce."""
+
+UNREAD_SECONDS = 60.0
+"""Time that a reader has to take an answer."""
+
+CLOSING_SECONDS = 5.0
+"""Time in which a client that is still sending may read why the connection ends."""
+
+WRITE_BUFFER = 16384
+"""Bytes of an answer that may wait for their reader without a deadline."""
+
+
+class Flow(FlowControl):
+    """Pauses reading while what was read waits for its turn, whoever else would go on reading."""
+
+    _held = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether something waits."""
+        return self._held
+
+    def hold(self) -> None:
+        """Reads nothing more until `release`."""
+        self._held = True
+        self.pause_reading()
+
+    def release(self) -> None:
+        """Reads on."""
+        self._held = False
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        """Reads on, unless there is something that waits."""
+        if not self._held:
+            super().resume_reading()
+
+
+class Connection(asyncio.Protocol):
+    """A transport with deadlines, that ends so that its client can read why."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, headers: list[tuple[bytes, bytes]], limits: Limits) -> None:
+        """`headers`: what each answer has."""
+        self.loop = loop
+        self.default_headers = headers
+        self._limits = limits
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        # asyncio declares any transport here; uvicorn narrows it in the same way.
+        self.transport = transport
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        self.flow = Flow(transport)
+        # Not by uvicorn's way: it asks for the socket, an object that uvloop makes and then keeps.
+        self.server = _address(transport.get_extra_info("sockname"))
+        self.client = _address(transport.get_extra_info("peername"))
+        self._unread = 0
+        """Bytes of an answer that wait for their reader, as noted in the limits."""
+        self._user: str | None = None
+        """Whose connection this is in the limits."""
+        self._end_of_input = False
+        self._closing = False
+        """Whether all is said, and the client may read it."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    @abstractmethod
+    def is_answering(self) -> bool:
+        """Whether it is the server's turn: then time is not the client's."""
+
+    @property
+    @abstractmethod
+    def is_receiving(self) -> bool:
+        """Whether a request has begun and is not whole."""
+
+    @abstractmethod
+    def on_taken(self) -> None:
+        """The client has taken what was written."""
+
+    # What the transport calls.
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+        self._note_read()
+        self._unread = self.transport.get_write_buffer_size()
+        self._unread_by = self._user or (self.client[0] if self.client is not None else "")
+        if not self._limits.leave_unread(self._unread_by, self._unread):
+            self.transport.abort()
+        self.set_deadline(UNREAD_SECONDS)
+
+    def resume_writing(self) -> None:
+        self._note_read()
+        self.flow.resume_writing()
+        if not self._closing:
+            self.on_taken()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.flow.resume_writing()
+        self.let_go()
+
+    # What a request knows of its connection.
+
+    def write(self, data: bytes) -> None:
+        """Sends a part of an answer."""
+        self.transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._closing or self.transport.is_closing()
+
+    def close(self) -> None:
+        """The last answer is written."""
+        if (self.is_receiving or self.flow.holds) and not self._end_of_input:
+            self.close_when_read()
+        else:
+            self.transport.close()
+            self.set_deadline(UNREAD_SECONDS)
+
+    def close_when_read(self) -> None:
+        """Ends the connection so that the client reads the answer, even while it sends.
+
+        Closed at once, what it sent and nobody read would have the kernel reset the connection, and the answer be
+        thrown away with it (RFC 9112 §9.6).
+        """
+        if self.is_closing():
+            return
+        self._closing = True
+        self.flow.release()
+        if self._end_of_input:
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+        self.set_deadline(CLOSING_SECONDS)
+
+    def refuse(self, refusal: Refused) -> None:
+        """Answers what is no request, and ends."""
+        problem = {"type": "about:blank", "title": HTTPStatus(refusal.status).phrase, "status": refusal.status}
+        body = frames.encode({**problem, "code": refusal.code, "detail": refusal.detail})
+        lines = [STATUS_LINE[refusal.status], header_lines(self.default_headers)]
+        lines.append(b"content-type: application/problem+json\r\ncache-control: no-store\r\nconnection: close\r\n")
+        if refusal.status == 503:
+            lines.append(b"retry-after: 5\r\n")
+        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (b"".join(lines), len(body), body))
+        self.close_when_read()
+
+    # Time.
+
+    def patience(self, seconds: float, connections: int) -> float:
+        """So many seconds for a client to say something; less while there are too many connections."""
+        return min(SCARCE_SECONDS, seconds) if self._limits.is_scarce(connections) else seconds
+
+    def set_deadline(self, seconds: float) -> None:
+        """From now on so many seconds. Setting a timer each time would cost more than to look at the clock."""
+        self._deadline = self.loop.time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= self._deadline:
+                return
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        must_read = self._closing or self.flow.write_paused or self.transport.is_closing()
+        if self.is_answering and not must_read:
+            return  # the answer sets another one
+        left = self._deadline - self.loop.time()
+        if left > 0:
+            self._timer = self.loop.call_later(left, self._on_timer)
+        elif must_read:
+            self.transport.abort()
+        elif self.is_receiving:
+            self.refuse(Refused(408, "too_slow", "The request did not come in time."))
+        else:
+            self.transport.close()
+
+    # Whose it is.
+
+    def belongs_to(self, user: str | None) -> bool:
+        """Notes whose request this was; returns whether the connection may be kept for a next one."""
+        if user is not self._user and user != self._user:
+            self._note_user(user)
+        return user is None or self._user is not None
+
+    def _note_user(self, user: str | None) -> None:
+        if self._user is not None:
+            self._limits.closed(self._user)
+        self._user = None
+        if user is not None and self._limits.keeps_open(user):
+            self._limits.opened(user)
+            self._user = user
+
+    def _note_read(self) -> None:
+        if self._unread:
+            self._limits.read(self._unread_by, self._unread)
+            self._unread = 0
+
+    def let_go(self) -> None:
+        """Gives back what it took up."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._note_read()
+        self._note_user(None)
+
+
+def _address(name: Any) -> tuple[str, int | None] | None:
+    """What the socket's address looks like in a scope: host and port, or the path of a Unix socket."""
+    if isinstance(name, tuple):
+        return str(name[0]), int(name[1])
+    return (name, None) if isinstance(name, str) and name else None

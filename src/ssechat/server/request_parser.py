@@ -1,0 +1,281 @@
+"""Where a request begins and ends: bytes of a connection in, one request at a time out.
+
+httptools (llhttp) parses. It is fed in pieces that each stop where a request may end, so that it never gets ahead of
+the request that is being answered; what is behind that request is given back. What httptools lets pass, and a front or
+an app could read in another way, is refused here (RFC 9112 §3.2, §6.1, §11.2).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+HEAD_LIMIT = 65536
+"""Bytes of a request's line and headers, and of all that frames a chunked body: sizes, extensions, trailers."""
+
+FRAMING_PER_BYTE = 8
+"""Bytes of framing that each byte of a chunked body may have besides: the smallest chunk takes six."""
+
+END = b"\r\n\r\n"
+"""What ends a head, and a chunked body: httptools takes no other line ends."""
+
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%~_-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?").fullmatch
+_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)([/?].*)?", re.DOTALL).fullmatch
+
+
+class Refused(Exception):
+    """The bytes are no request that is answered here. Nothing behind them can be understood."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Head:
+    """A request's line and headers."""
+
+    method: str
+    target: bytes
+    """As it was sent."""
+    path: str
+    """Without percent-encoding."""
+    raw_path: bytes
+    query: bytes
+    version: str
+    """`1.1` or `1.0`."""
+    headers: list[tuple[bytes, bytes]]
+    """Names in lower case."""
+    length: int | None
+    """Bytes of the body; None: chunked."""
+    keep_alive: bool
+    expects_continue: bool
+    offers_upgrade: bool
+    """Whether it offered to go on in another protocol, which is ignored (RFC 9110 §7.8)."""
+
+
+class Receiver(Protocol):
+    """Who is told of a request, in this order."""
+
+    def on_head(self, head: Head) -> None:
+        """The head is whole."""
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+
+    def on_end(self) -> None:
+        """The request is whole."""
+
+
+class RequestParser:
+    """Parses the requests of one connection."""
+
+    __slots__ = (
+        "_framing",
+        "_headers",
+        "_left",
+        "_offers_upgrade",
+        "_parser",
+        "_receiver",
+        "_refusal",
+        "_tail",
+        "_target",
+        "begun",
+        "in_head",
+        "whole",
+    )
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._parser = HttpRequestParser(self)
+        self._refusal: Refused | None = None
+        self.proceed()
+
+    def proceed(self) -> None:
+        """Makes ready for the next request. To be called when one is whole and answered."""
+        self.begun = False
+        """Whether a part of a request has come."""
+        self.in_head = True
+        self.whole = False
+        """Whether the request has come to its end: `feed` takes nothing more."""
+        self._framing = 0
+        self._left = 0
+        self._tail = b""
+        self._offers_upgrade = False
+
+    def close(self) -> None:
+        """Lets go of what this and httptools hold of each other."""
+        del self._parser, self._receiver
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a request has begun and is not whole."""
+        return self.begun and not self.whole
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes data up to the end of a request; returns what is behind it.
+
+        Raises:
+            Refused: this cannot be a request; no more may be fed.
+        """
+        while data and not self.whole:
+            end = self._end_of_piece(data)
+            self._feed(data if end >= len(data) else data[:end])
+            data = data[end:]
+        return data
+
+    def _end_of_piece(self, data: bytes) -> int:
+        if self._left:
+            return self._left
+        across = (self._tail + data[: len(END) - 1]).find(END) if self._tail else -1
+        if across >= 0:
+            return across + len(END) - len(self._tail)
+        found = data.find(END)
+        return len(data) if found < 0 else found + len(END)
+
+    def _feed(self, piece: bytes) -> None:
+        if self._left:
+            self._parse(piece)
+            return
+        self._framing += len(piece)
+        if self.in_head and self._framing > HEAD_LIMIT:
+            raise Refused(431, "head_too_large", f"A request's line and headers may have {HEAD_LIMIT // 1024} KiB.")
+        self._tail = piece[1 - len(END) :] if len(piece) >= len(END) else (self._tail + piece)[1 - len(END) :]
+        self._parse(piece)
+        if self._framing > HEAD_LIMIT:
+            raise Refused(400, "too_much_framing", "Send the body in larger chunks, and less besides it.")
+
+    def _parse(self, piece: bytes) -> None:
+        try:
+            self._parser.feed_data(piece)
+        except HttpParserUpgrade:
+            self._parse_without_upgrade()
+        except HttpParserError:
+            refusal, self._refusal = self._refusal, None
+            raise refusal or Refused(400, "malformed", "This is no request of HTTP/1.1.") from None
+
+    def _parse_without_upgrade(self) -> None:
+        """Parses the head again without its offer, with which httptools would take the body for something else.
+
+        A piece ends with the head, so there is nothing behind it that could have been lost.
+        """
+        lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), self._target, self._parser.get_http_version().encode())]
+        for name, value in self._headers:
+            if name == b"connection":
+                others = [option for option in value.split(b",") if option.strip().lower() != b"upgrade"]
+                value = b",".join(others)
+            if name != b"upgrade":
+                lines.append(b"%b: %b" % (name, value))
+        self._parser = HttpRequestParser(self)
+        self._offers_upgrade = True
+        self._parse(b"\r\n".join(lines) + END)
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        if self.whole:
+            raise AssertionError("httptools got ahead of the request that is answered")
+        self.begun = True
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.in_head:  # trailers are dropped (RFC 9110 §6.5.1)
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self._parser.should_upgrade():
+            if self._parser.get_method() != b"CONNECT":
+                return
+            self._refusal = Refused(400, "no_proxy", "This is no proxy: it has no CONNECT.")
+            raise self._refusal
+        try:
+            head = self._head()
+        except Refused as refusal:
+            self._refusal = refusal
+            raise
+        self.in_head = False
+        self._left = head.length or 0
+        self._framing = 0
+        self._tail = b""
+        self._receiver.on_head(head)
+
+    def on_body(self, part: bytes) -> None:
+        if self._left:
+            self._left -= len(part)
+        else:
+            self._framing -= len(part) * (1 + FRAMING_PER_BYTE)
+        self._receiver.on_body(part)
+
+    def on_message_complete(self) -> None:
+        if self.in_head:
+            return  # of a head that is parsed again
+        self.whole = True
+        self._receiver.on_end()
+
+    def _head(self) -> Head:
+        """
+        Raises:
+            Refused: it can be read in more than one way.
+        """
+        version = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise Refused(400, "unknown_version", "This server speaks HTTP/1.1.")
+        length: int | None = 0
+        host, coding, expects_continue = None, None, False
+        for name, value in self._headers:
+            if name == b"host":
+                if host is not None:
+                    raise Refused(400, "invalid_host", "A request has one Host header.")
+                host = value.strip()
+            elif name == b"content-length":
+                length = int(value.strip().lstrip(b"0") or b"0")  # httptools has looked at the digits
+            elif name == b"transfer-encoding":
+                coding = value if coding is None else b"%b,%b" % (coding, value)
+            elif name == b"expect":
+                expects_continue = value.strip().lower() == b"100-continue" and version == "1.1"
+        if coding is not None:
+            if version == "1.0":
+                raise Refused(400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding: send a Content-Length.")
+            if coding.strip().lower() != b"chunked":
+                raise Refused(501, "unknown_transfer_encoding", "Of transfer codings this server knows chunked only.")
+            length = None
+        method = self._parser.get_method().decode()
+        path, query = self._split_target(method)
+        if (host is None and version == "1.1") or (host is not None and not _HOST(host)):
+            raise Refused(400, "invalid_host", "A request names the server in its Host header.")
+        return Head(
+            method=method,
+            target=self._target,
+            path=unquote(path.decode("ascii")),
+            raw_path=path,
+            query=query,
+            version=version,
+            headers=self._headers,
+            length=length,
+            keep_alive=version == "1.1" and self._parser.should_keep_alive(),
+            expects_continue=expects_continue,
+            offers_upgrade=self._offers_upgrade,
+        )
+
+    def _split_target(self, method: str) -> tuple[bytes, bytes]:
+        """The path and the query of a target (RFC 9112 §3.2). Of one in absolute form, the host is the request's."""
+        target = self._target
+        if not target.startswith(b"/") and not (target == b"*" and method == "OPTIONS"):
+            absolute = _ABSOLUTE(target)
+            if absolute is None or not _HOST(absolute[1]):
+                raise Refused(400, "invalid_target", "A request names a path that begins with a slash.")
+            self._headers = [pair for pair in self._headers if pair[0] != b"host"]
+            self._headers.insert(0, (b"host", absolute[1]))
+            target = absolute[2] or b"/"
+        path, _, query = target.partition(b"?")
+        if b"#" in target or not target.isascii():
+            raise Refused(400, "invalid_target", "A request's path has neither a fragment nor bytes beyond ASCII.")
+        return path or b"/", query

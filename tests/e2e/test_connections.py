@@ -1,0 +1,273 @@
+"""What strangers can do with a connection: where requests end, and what one may take up."""
+
+import contextlib
+import json
+import re
+import resource
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from e2e.api import HOST, PATIENCE, Frames, Person, Reader, fresh, mint
+from serving import Server, until
+
+MIB = 1024 * 1024
+
+
+def connect(server: Server) -> socket.socket:
+    return socket.create_connection((HOST, server.port), timeout=PATIENCE)
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """What comes until the server ends the connection."""
+    got = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := connection.recv(65536):
+            got += data
+    return got
+
+
+def statuses(answers: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
+
+
+def post(token: str, body: bytes, *lines: str) -> bytes:
+    head = ["POST /v1/messages HTTP/1.1", "Host: x", f"Authorization: Bearer {token}", "Content-Type: application/json"]
+    return "\r\n".join([*head, *lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+
+def message(to: str, text: str) -> bytes:
+    return json.dumps({"to": to, "text": text}).encode()
+
+
+def resident(server: Server) -> int:
+    """Bytes that the workers have in memory."""
+    return sum(worker.memory_info().rss for worker in server.workers())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_broke(server: Server) -> Iterator[None]:
+    """Nothing that a stranger sends may show as an error of the server's."""
+    before = len(server.errors)
+    yield
+    said = server.errors[before:]
+    assert "Traceback" not in said
+    assert "ERROR" not in said
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "x"])
+def test_a_body_behind_an_offer_to_upgrade_is_no_request(
+    server: Server, alice: Person, bob: Person, protocol: str
+) -> None:
+    foreign = b"GET /v1/session HTTP/1.1\r\nHost: x\r\n\r\n"
+    body = message(bob.user, "hi")
+    head = post(alice.token, body, "Connection: Upgrade", f"Upgrade: {protocol}")[: -len(body)]
+    with connect(server) as connection:
+        connection.sendall(head + body[:10])
+        time.sleep(0.05)
+        connection.sendall(body[10:] + foreign + b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert statuses(all_of(connection)) == [201, 401, 404]
+    with connect(server) as connection:
+        connection.sendall(head)
+        time.sleep(0.05)
+        # Were it not the body, the server would answer it as a request of its own.
+        connection.sendall(foreign.ljust(len(body), b"\n")[: len(body)])
+        connection.shutdown(socket.SHUT_WR)
+        assert statuses(all_of(connection)) == [422]
+
+
+def test_curl_that_offers_http_2_can_send(server: Server, alice: Person, bob: Person) -> None:
+    command = ["curl", "-sS", "--http2", f"{server.url}/v1/messages", "-H", f"Authorization: Bearer {alice.token}"]
+    given = ["-H", "Content-Type: application/json", "-d", message(bob.user, "hi").decode(), "-w", "%{http_code}"]
+    done = subprocess.run([*command, *given], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert done.stdout.endswith("201")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/metrics%0a", 404),
+        ("/metrics%0A", 404),
+        ("/metrics%00", 404),
+        ("/metrics%7f", 404),
+        ("/metrics%e2%80%a8", 404),
+        ("/v1/server%0a", 404),
+        ("/v1%2fserver", 404),
+        ("/v1%5cserver", 404),
+        ("/web%2findex.html", 404),
+        ("/v1/server", 200),
+        ("http://elsewhere.example/v1/server", 200),
+        ("http://elsewhere.example", 200),
+        ("http://elsewhere.example?x", 200),
+        ("/v1/server#x", 400),
+        ("v1/server", 400),
+        ("*", 400),
+    ],
+)
+def test_a_path_is_what_a_front_takes_it_for_or_nothing(server: Server, target: str, status: int) -> None:
+    with connect(server) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = all_of(connection)
+    assert statuses(answer) == [status]
+    assert b"ssechat_streams_open" not in answer
+
+
+def test_bad_bytes_behind_a_request_do_not_cost_its_answer(server: Server, alice: Person, bob: Person) -> None:
+    for garbage in (b"\x00\x01\x02", b"B@D\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"):
+        with connect(server) as connection:
+            connection.sendall(post(alice.token, message(bob.user, "hi")) + garbage)
+            assert statuses(all_of(connection)) == [201, 400]
+
+
+def test_what_is_behind_a_request_for_a_stream_is_not_written_into_it(server: Server, alice: Person) -> None:
+    stream = f"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {alice.token}\r\n\r\n".encode()
+    for behind in (
+        b"GET /v1/server HTTP/1.0\r\n\r\n",
+        b"GET /v1/server HTTP/1.1\r\nHost: x\r\n\r\n" * 3,
+        b"B@D\r\n\r\n",
+    ):
+        with connect(server) as connection:
+            connection.sendall(stream + behind)
+            got = b""
+            while b"event: ping" not in got:
+                got += connection.recv(65536)
+        head, _, body = got.partition(b"\r\n\r\n")
+        assert b"transfer-encoding: chunked" in head
+        assert b"HTTP/1.1" not in body
+        assert re.match(rb"[0-9a-f]+\r\n", body)
+
+
+def test_a_client_that_sends_no_more_is_answered(server: Server, alice: Person, bob: Person) -> None:
+    with connect(server) as connection:
+        connection.sendall(post(alice.token, message(bob.user, "hi")) * 2)
+        connection.shutdown(socket.SHUT_WR)
+        assert statuses(all_of(connection)) == [201, 201]
+    with connect(server) as connection:
+        connection.sendall(post(alice.token, message(bob.user, "hi"))[:-1])
+        connection.shutdown(socket.SHUT_WR)
+        assert statuses(all_of(connection)) == []
+
+
+def test_a_stream_of_a_client_that_sends_no_more_goes_on(server: Server, alice: Person, bob: Person) -> None:
+    with connect(server) as connection:
+        head = f"GET /v1/events HTTP/1.0\r\nAuthorization: Bearer {alice.token}\r\n\r\n"
+        connection.sendall(head.encode())
+        connection.shutdown(socket.SHUT_WR)
+        frames, names = Frames(), []
+        stream = connection.makefile("rb")
+        while stream.readline().strip():
+            pass
+        while "hello" not in names:
+            names += [event.name for event in frames.feed(stream.readline())]
+        time.sleep(1.5)  # longer than it takes to find out whether the reader has gone
+        bob.say("still there?", alice.user)
+        while "message" not in names:
+            names += [event.name for event in frames.feed(stream.readline())]
+
+
+def test_of_a_reader_that_has_gone_the_stream_ends_soon(server: Server) -> None:
+    with Person(server, fresh("carol")) as carol:
+        before = sum(len(worker.net_connections("tcp")) for worker in server.workers())
+        for _ in range(5):
+            carol.listen().close()
+        until(lambda: sum(len(worker.net_connections("tcp")) for worker in server.workers()) <= before, 5)
+
+
+def test_a_head_that_is_too_large_is_431(server: Server) -> None:
+    for head in (b"GET /" + b"a" * 70_000, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 12_000):
+        with connect(server) as connection:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(head + b"\r\n\r\n")
+            assert statuses(all_of(connection)) == [431]
+
+
+def flood(server: Server, start: bytes, more: bytes, seconds: float = 3.0) -> bytes:
+    """Sends without end, until the server has enough; what it answered."""
+    with connect(server) as connection:
+        connection.settimeout(0.5)
+        connection.sendall(start)
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(OSError):
+            while time.monotonic() < deadline:
+                connection.send(more)
+        connection.settimeout(PATIENCE)
+        connection.shutdown(socket.SHUT_WR)
+        got = b""
+        with contextlib.suppress(OSError):
+            while len(got) < 100_000 and (data := connection.recv(65536)):
+                got += data
+        return got
+
+
+@pytest.mark.parametrize(
+    ("start", "more", "status"),
+    [
+        (
+            b"POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n1\r\n \r\n0\r\n",
+            b"trailer: without end\r\n" * 1000,
+            400,
+        ),
+        (
+            b"POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n1;",
+            b"x" * 20_000,
+            400,
+        ),
+        (b"", b"GET /v1/server HTTP/1.1\r\nHost: x\r\n\r\n" * 500, 200),
+        (b"", b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}" * 500, 401),
+        (b"", b"\r\n" * 10_000, 431),
+    ],
+    ids=["trailers", "chunk extension", "pipelined", "pipelined sends", "empty lines"],
+)
+def test_what_never_ends_takes_no_room_and_nobodys_time(
+    server: Server, alice: Person, bob: Person, start: bytes, more: bytes, status: int
+) -> None:
+    alice.say("warm", bob.user)
+    before = resident(server)
+    with Person(server, bob.user) as honest:
+        longest = 0.0
+        import threading
+
+        answers: list[bytes] = []
+        flooding = threading.Thread(target=lambda: answers.append(flood(server, start, more)))
+        flooding.start()
+        while flooding.is_alive():
+            began = time.monotonic()
+            honest.say("meanwhile", alice.user)
+            longest = max(longest, time.monotonic() - began)
+            time.sleep(0.02)
+        flooding.join()
+    assert statuses(answers[0])[:1] == [status]
+    assert resident(server) - before < 24 * MIB
+    assert longest < 2.0
+
+
+def test_when_descriptors_run_out_newcomers_are_told_and_those_who_are_there_stay(tmp_path: Path) -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+
+    data = tmp_path / "data"
+    with Server(data, "--workers", "1", before_start=few) as server, contextlib.ExitStack() as open_:
+        token = mint(server, "alice")
+        there = open_.enter_context(Reader(server, token)).live()
+        with Person(server, "alice", token) as alice:
+            alice.say("before", "alice")
+            crowd = []
+            for _ in range(300):
+                with contextlib.suppress(OSError):
+                    crowd.append(open_.enter_context(connect(server)))
+            late = crowd[-1]
+            late.sendall(b"GET /v1/server HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert statuses(all_of(late)) == [503]
+            alice.say("meanwhile", "alice")
+            there.messages(2)
+        assert server.errors.count("connections: new ones are sent away") == 1
+        [worker] = server.workers()
+        assert psutil.Process(worker.pid).num_fds() < 160
+        assert "ERROR" not in server.errors

@@ -1,0 +1,224 @@
+"""Where a request begins and ends: what is taken, in whatever pieces it comes, and what is refused."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssechat.server.request_parser import HEAD_LIMIT, Head, Refused, RequestParser
+
+Request = tuple[Head, bytes]
+
+
+class Notes:
+    """What the parser tells."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+
+    def on_head(self, head: Head) -> None:
+        self._head, self._body = head, b""
+
+    def on_body(self, part: bytes) -> None:
+        self._body += part
+
+    def on_end(self) -> None:
+        self.requests.append((self._head, self._body))
+
+
+def parse(*pieces: bytes) -> list[Request]:
+    """The requests in these pieces, each taken when the one before it was answered."""
+    notes = Notes()
+    parser = RequestParser(notes)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            rest = parser.feed(rest)
+            if parser.whole:
+                parser.proceed()
+    return notes.requests
+
+
+def refusal(*pieces: bytes) -> tuple[int, str]:
+    with pytest.raises(Refused) as refused:
+        parse(*pieces)
+    return refused.value.status, refused.value.code
+
+
+def post(*lines: bytes, body: bytes = b"") -> bytes:
+    return b"\r\n".join([b"POST /p HTTP/1.1", b"Host: x", *lines, b"", body])
+
+
+SIZED = post(b"Content-Length: 5", body=b"hello")
+CHUNKED = post(b"Transfer-Encoding: chunked", body=b"3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nTrailer: t\r\n\r\n")
+CONFUSING = post(b"Transfer-Encoding: chunked", body=b"6\r\n0\r\n\r\nG\r\n4\r\n\r\n\r\n\r\n0\r\n\r\n")
+GET = b"GET /a%20b?c=d%20e HTTP/1.1\r\nHost: x\r\n\r\n"
+UPGRADES = [
+    post(b"Connection: Upgrade", b"Upgrade: %b" % protocol, *framing, body=body)
+    for protocol in (b"h2c", b"websocket", b"x")
+    for framing, body in (
+        ((b"Content-Length: 5",), b"hello"),
+        ((b"Transfer-Encoding: chunked",), b"5\r\nhello\r\n0\r\n\r\n"),
+    )
+]
+
+
+def test_a_request_has_its_method_path_query_headers_and_body() -> None:
+    [(head, body)] = parse(GET)
+    assert (head.method, head.path, head.raw_path, head.query) == ("GET", "/a b", b"/a%20b", b"c=d%20e")
+    assert (head.version, head.headers, head.length) == ("1.1", [(b"host", b"x")], 0)
+    assert head.keep_alive
+    assert body == b""
+    [(head, body)] = parse(SIZED)
+    assert (head.length, body) == (5, b"hello")
+    [(head, body)] = parse(CHUNKED)
+    assert (head.length, body) == (None, b"hello")
+
+
+@pytest.mark.parametrize("request_", UPGRADES)
+def test_a_body_behind_an_offer_to_upgrade_is_the_requests_body(request_: bytes) -> None:
+    for cut in range(1, len(request_)):
+        requests = parse(request_[:cut], request_[cut:] + GET)
+        assert [(head.path, body) for head, body in requests] == [("/p", b"hello"), ("/a b", b"")]
+        assert requests[0][0].offers_upgrade
+        assert requests[0][0].keep_alive
+        assert not requests[1][0].offers_upgrade
+
+
+def test_an_offer_to_upgrade_leaves_the_other_options_of_the_connection() -> None:
+    [(head, _)] = parse(post(b"Connection: close, UPGRADE", b"Upgrade: h2c", b"Content-Length: 0"))
+    assert not head.keep_alive
+    assert [value for name, value in head.headers if name == b"connection"] == [b"close"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from([GET, SIZED, CHUNKED, CONFUSING, b"\r\n" + GET, *UPGRADES]), min_size=1, max_size=4),
+    st.data(),
+)
+def test_it_makes_no_difference_in_which_pieces_requests_come(requests: list[bytes], data: st.DataObject) -> None:
+    everything = b"".join(requests)
+    cuts = data.draw(st.lists(st.integers(0, len(everything)), max_size=8))
+    pieces = [everything[a:b] for a, b in pairwise([0, *sorted(cuts), len(everything)])]
+    assert parse(*pieces) == [each for request in requests for each in parse(request)]
+
+
+def test_nothing_behind_a_request_is_taken_before_that_is_answered() -> None:
+    notes = Notes()
+    parser = RequestParser(notes)
+    for request in (SIZED, CHUNKED, CONFUSING, UPGRADES[0]):
+        assert parser.feed(request + b"B@D bytes") == b"B@D bytes"
+        assert parser.whole
+        parser.proceed()
+    assert len(notes.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ((b"GET /a HTTP/1.1",), 400),
+        ((b"GET /a HTTP/1.1", b"Host: x", b"Host: x"), 400),
+        ((b"GET /a HTTP/1.1", b"Host: x", b"host: y"), 400),
+        ((b"GET /a HTTP/1.1", b"Host:"), 400),
+        ((b"GET /a HTTP/1.1", b"Host: a b"), 400),
+        ((b"GET /a HTTP/1.1", b"Host: a/b"), 400),
+        ((b"GET /a HTTP/1.1", b"Host: a@b"), 400),
+        ((b"GET /a HTTP/1.1", b"Host: a, b"), 400),
+        ((b"GET /a HTTP/1.0", b"Host: x", b"Host: x"), 400),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Transfer-Encoding: gzip"), 501),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Transfer-Encoding: gzip, chunked"), 501),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Transfer-Encoding: identity"), 501),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Transfer-Encoding: xchunked"), 501),
+        ((b"POST /a HTTP/1.0", b"Transfer-Encoding: chunked"), 400),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Transfer-Encoding: chunked", b"Content-Length: 1"), 400),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Content-Length: 1", b"Content-Length: 1"), 400),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Content-Length: 1", b"Content-Length: 2"), 400),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Content-Length: -1"), 400),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Content-Length : 1"), 400),
+        ((b"POST /a HTTP/1.1", b"Host: x", b"Content-Length:"), 400),
+        ((b"GET a HTTP/1.1", b"Host: x"), 400),
+        ((b"GET /a#b HTTP/1.1", b"Host: x"), 400),
+        ((b"GET * HTTP/1.1", b"Host: x"), 400),
+        ((b"GET http:///a HTTP/1.1", b"Host: x"), 400),
+        ((b"GET http://me@x/a HTTP/1.1", b"Host: x"), 400),
+        ((b"GET ftp://x/a HTTP/1.1", b"Host: x"), 400),
+        ((b"CONNECT x:80 HTTP/1.1", b"Host: x:80"), 400),
+        ((b"GET /a HTTP/2.0", b"Host: x"), 400),
+        ((b"GET /a HTTP/0.9",), 400),
+        ((b"GET /a",), 400),
+        ((b"PRI * HTTP/2.0", b"", b"SM"), 400),
+        ((b"GET /a HTTP/1.1", b"Host: x", b" folded: y"), 400),
+        ((b"GET /a HTTP/1.1", b"Host: x", b"A: \x00"), 400),
+        ((b"GET /a\xff HTTP/1.1", b"Host: x"), 400),
+        ((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",), 400),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(lines: tuple[bytes, ...], status: int) -> None:
+    request = b"\r\n".join([*lines, b"", b""])
+    for pieces in ([request], [bytes([byte]) for byte in request]):
+        assert refusal(*pieces)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query", "host"),
+    [
+        (b"http://y/a?b", "/a", b"b", b"y"),
+        (b"HTTP://y:80", "/", b"", b"y:80"),
+        (b"https://y?b=/c", "/", b"b=/c", b"y"),
+        (b"http://[::1]:8000/", "/", b"", b"[::1]:8000"),
+        (b"//metrics", "//metrics", b"", b"x"),
+        (b"/?", "/", b"", b"x"),
+    ],
+)
+def test_a_target_in_absolute_form_names_the_host(target: bytes, path: str, query: bytes, host: bytes) -> None:
+    [(head, _)] = parse(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target)
+    assert (head.path, head.query, dict(head.headers)[b"host"]) == (path, query, host)
+
+
+def test_the_server_as_a_whole_can_be_asked_for_its_options() -> None:
+    [(head, _)] = parse(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert head.path == "*"
+
+
+@pytest.mark.parametrize("piece", [b"x: y\r\n", b"y", b"\r\n"])
+def test_a_head_without_end_is_refused(piece: bytes) -> None:
+    start = b"" if piece == b"\r\n" else b"GET / HTTP/1.1\r\nHost: x\r\nz: "
+    assert refusal(start, *[piece] * HEAD_LIMIT) == (431, "head_too_large")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"a: b\r\n", b"a" * 100],
+    ids=["trailers", "one trailer"],
+)
+def test_trailers_without_end_are_refused_and_never_headers(more: bytes) -> None:
+    notes = Notes()
+    parser = RequestParser(notes)
+    parser.feed(post(b"Transfer-Encoding: chunked", body=b"1\r\nx\r\n0\r\n"))
+
+    def feed_for_ever() -> None:
+        for _ in range(HEAD_LIMIT):
+            parser.feed(more)
+
+    with pytest.raises(Refused) as refused:
+        feed_for_ever()
+    assert refused.value.code == "too_much_framing"
+    assert [name for name, _ in notes._head.headers] == [b"host", b"transfer-encoding"]
+
+
+def test_a_chunk_size_without_end_is_refused() -> None:
+    assert refusal(post(b"Transfer-Encoding: chunked"), *[b"1;" + b"x" * 1000] + [b"y" * 1000] * 100)[0] == 400
+
+
+def test_a_body_in_the_smallest_of_chunks_is_taken() -> None:
+    body = b"1\r\nx\r\n" * 60_000 + b"0\r\n\r\n"
+    [(_, taken)] = parse(
+        post(b"Transfer-Encoding: chunked"), *[body[at : at + 4096] for at in range(0, len(body), 4096)]
+    )
+    assert taken == b"x" * 60_000
+
+
+def test_a_length_of_many_digits_is_a_length() -> None:
+    [(head, body)] = parse(post(b"Content-Length: " + b"0" * 5000 + b"2", body=b"hi"))
+    assert (head.length, body) == (2, b"hi")
