@@ -84,17 +84,18 @@ class Recorder(Listener):
 
 def _read(first: bytes, file: BufferedIOBase, connection: int) -> Request:
     line = first.decode("latin-1").removesuffix("\r\n")
-    headers = _lines(file)
+    headers = header_lines(file)
     request = Request(line, headers, connection)
     if request.values("transfer-encoding"):
         body = b""
         while size := int(file.readline() or b"0", 16):  # it may be given up in the middle
             body += file.read(size + 2)[:-2]
-        return Request(line, headers, connection, body, _lines(file))
+        return Request(line, headers, connection, body, header_lines(file))
     return Request(line, headers, connection, file.read(int((request.values("content-length") or ["0"])[0])))
 
 
-def _lines(file: BufferedIOBase) -> list[tuple[str, str]]:
+def header_lines(file: BufferedIOBase) -> list[tuple[str, str]]:
+    """Fields up to the empty line, their names in small letters."""
     found = []
     while line := file.readline().decode("latin-1").strip():
         name, _, value = line.partition(":")
