@@ -72,7 +72,8 @@ def test_nothing_is_reachable_but_the_front_and_that_on_the_address_that_was_nam
         ports.setdefault(service, set()).update(bound)
     assert ports == {"front": {"127.0.0.1"}, "app": set(), "redis": set()}
     with stack.client() as visitor:
-        assert visitor.get("/metrics").status_code == 404
+        for path in ("/metrics", "/metrics%0a", "//metrics", "/%6detrics/"):
+            assert visitor.get(f"{stack.url}{path}").status_code == 404
 
 
 def test_all_app_containers_take_a_token_of_one_key(stack: Stack) -> None:

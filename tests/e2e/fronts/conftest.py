@@ -16,13 +16,14 @@ from serving import Server
 class Apps:
     """Two `ssechat serve --workers 2` that share a Redis and a key."""
 
-    def __init__(self, folder: Path, stack: ExitStack, ping_seconds: float) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, ping_seconds: float, *arguments: str) -> None:
         redis = RedisProcess(releases()[-1])
         stack.callback(redis.close)
         self.folder = folder
         self._arguments = (
             *("--workers", "2", "--redis-url", redis.url, "--key-file", str(folder / "one" / "jwt.key")),
             *("--ping-seconds", str(ping_seconds), "--drain-seconds", "1"),
+            *arguments,
         )
         (folder / "one").mkdir()
         (folder / "one" / "jwt.key").write_text("0123456789abcdef0123456789abcdef")
@@ -45,10 +46,10 @@ class Apps:
 
 
 @contextmanager
-def some_apps(folder: Path, ping_seconds: float) -> Iterator[Apps]:
-    """They are gone afterwards."""
+def some_apps(folder: Path, ping_seconds: float, *arguments: str) -> Iterator[Apps]:
+    """They are gone afterwards. `arguments` are more of `serve`'s."""
     with ExitStack() as stack:
-        yield Apps(folder, stack, ping_seconds)
+        yield Apps(folder, stack, ping_seconds, *arguments)
 
 
 @pytest.fixture(scope="package")
