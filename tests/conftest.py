@@ -19,6 +19,7 @@ SLOW = (
     "test_models_hub.py",
     "test_models_logs.py",
     "test_models_stream.py",
+    "test_odd_commands.py",
     "test_supervisor.py",
 )
 """What `--fast` leaves out: real servers of several processes, and browsers."""

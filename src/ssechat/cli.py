@@ -26,6 +26,9 @@ MINTED_FOR = timedelta(hours=1)
 # Seconds: as long as the server remembers a client_msg_id, so as long as a repeat is safe.
 LONGEST_PATIENCE = 7 * 86_400
 
+# Characters; what is longer quotes something absurd.
+LONGEST_ERROR = 2000
+
 # Events about the stream itself, as listen tells them on stderr.
 NOTES: dict[str, Callable[[dict[str, Any]], str]] = {
     "hello": lambda data: f"listening as {data.get('user')} …",
@@ -278,9 +281,9 @@ def _mint(settings: Settings, user: str, lifetime: timedelta) -> str:
 
 
 def _note(text: str) -> None:
-    from ssechat.terminal import printable
+    from ssechat.terminal import indented, without_passwords
 
-    click.echo(printable(text), err=True)
+    click.echo(indented(without_passwords(text)), err=True)
 
 
 @contextlib.contextmanager
@@ -309,8 +312,9 @@ def _said_plainly() -> Iterator[None]:
 
 
 def _fail(text: str, code: int) -> typing.NoReturn:
+    shown = text if len(text) <= LONGEST_ERROR else text[:LONGEST_ERROR] + "…"
     with contextlib.suppress(OSError):
-        _note(f"ssechat: {text}")
+        _note(f"ssechat: {shown}")
     sys.exit(code)
 
 

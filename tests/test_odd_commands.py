@@ -1,0 +1,436 @@
+"""What a person can type, and how a shell can start us: never a traceback, one plain sentence, and no secret in it."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serving import ROOT, Server, environment, until
+from ssechat import cli
+from ssechat.server.supervisor import Supervisor
+from ssechat.settings import Settings, flag, load_settings, variable
+from ssechat.terminal import printable
+
+CODES = {0, 1, 2, 130}
+SECRET = "hunter2"
+NUMBERS = (
+    "nan",
+    "inf",
+    "-inf",
+    "1e308",
+    "-1",
+    "0",
+    "-0.0",
+    "1e3",
+    "0x10",
+    str(2**31),
+    str(2**63),
+    "9" * 400,
+    "9" * 5000,
+)
+TEXTS = (
+    "",
+    " ",
+    "\udcff",
+    "a\nb",
+    "\x1b[2J\x07",
+    "💬",
+    "\u202e",
+    "\u200b",
+    "a" * 5000,
+    "{}",
+    "%s",
+    "'",
+    "*",
+    "-",
+    "--",
+    "--x",
+)
+PATHS = (".", "~", "~nobody-at-all/x", "/dev/null", "/dev/null/x", "/proc/x", "/" + "a/" * 3000, "/\udcff", "#?%20")
+ADDRESSES = (
+    "chat", "http://", "ftp://a", "http://127.0.0.1:99999", "http://127.0.0.1:0", "http://[::1", "http://[::1]:9",
+    "http://a b", "http://ü\udcff", f"http://x:{SECRET}@127.0.0.1:9", f"http://x:{SECRET}@[", "http://127.0.0.1:9/a b",
+    "http://" + "a" * 300, "http://...", "https://127.0.0.1:9", "//127.0.0.1", "http://127.0.0.1:9?x", "http://\x00",
+)  # fmt: skip
+ODD = (*NUMBERS, *TEXTS, *PATHS, *ADDRESSES)
+PROXIES = (
+    "garbage",
+    "socks5://a",
+    f"http://x:{SECRET}@[",
+    f"http://x:{SECRET}@127.0.0.1:9",
+    "http://",
+    "\udcff",
+    "a:b:c",
+)
+CLIENT_OPTIONS = ("--server", "--user", "--token", "--data", "--key-file")
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Nobody is known here."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[str]:
+    """The address of a server that lets nobody in."""
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`serve` serves nothing, and who would wait for a server is interrupted instead."""
+    from ssechat.client import Client
+
+    def interrupt(seconds: float) -> None:
+        assert 0 <= seconds < 10_000
+        raise KeyboardInterrupt
+
+    async def no_run(_: Supervisor) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("ssechat.client.Client", functools.partial(Client, sleep=interrupt))
+    monkeypatch.setattr(Supervisor, "run", no_run)
+    monkeypatch.setattr("ssechat.server.logs.configure_logging", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jwt.key").write_text("k" * 32)
+    for name in list(os.environ):
+        if name.startswith("SSECHAT_") or name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+
+
+def main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run a command in this process; its exit code and what it said on stderr, which must be plain."""
+    try:
+        code = cli.main(list(arguments))
+    except SystemExit as error:
+        code = int(error.code or 0)
+    out, err = capsys.readouterr()
+    assert code in CODES, arguments
+    assert SECRET not in out + err
+    assert "Traceback" not in err
+    assert printable(err) == err
+    assert len(err) < 2500
+    if code in (1, 2):
+        first, *more = err.rstrip("\n").split("\n")
+        assert first.startswith("ssechat: "), err
+        assert all(line.startswith("    ") for line in more), "a name with a newline looks like two lines of ours"
+    else:
+        assert "ssechat: " not in err
+    return code, err
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_any_value_of_a_setting_is_taken_or_refused_in_a_sentence_that_names_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for value in ODD:
+        code, err = main(capsys, "serve", f"{flag(name)}={value}")
+        assert code in (0, 2)
+        assert code == 0 or f"{flag(name)}" in err
+        with contextlib.suppress(ValueError):  # a variable cannot hold every value
+            monkeypatch.setenv(variable(name), value)
+            code, err = main(capsys, "serve")
+            assert code == 0 or variable(name) in err or flag(name) in err
+        monkeypatch.delenv(variable(name), raising=False)
+
+
+@pytest.mark.parametrize("option", [*CLIENT_OPTIONS, "--timeout", "--client-msg-id", "TO", "TEXT"])
+def test_any_value_of_send_is_told_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], refusing: str, option: str
+) -> None:
+    known = {"--server": refusing, "--user": "alice", "--data": ".", "--timeout": "0.5", "TO": "bob", "TEXT": "hi"}
+    if option == "--token":
+        del known["--user"]
+    for value in ODD:
+        if option in ("TO", "TEXT") and value == "-":
+            continue  # standard input
+        given = {**known, option: value}
+        options = [f"{name}={text}" for name, text in given.items() if name.startswith("-")]
+        code, _ = main(capsys, "send", *options, "--", given["TO"], given["TEXT"])
+        assert code != 0
+
+
+@pytest.mark.parametrize("option", [*CLIENT_OPTIONS, "--since"])
+def test_any_value_of_listen_is_told_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], refusing: str, option: str
+) -> None:
+    known = {"--server": refusing, "--user": "alice", "--data": "."}
+    if option == "--token":
+        del known["--user"]
+    for value in ODD:
+        code, _ = main(capsys, "listen", *(f"{name}={text}" for name, text in {**known, option: value}.items()))
+        assert code != 0
+
+
+@pytest.mark.parametrize("option", ["--data", "--key-file", "--days", "USER"])
+def test_any_value_of_token_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    for value in ODD:
+        given = {"--data": ".", "USER": "alice", option: value}
+        options = [f"{name}={text}" for name, text in given.items() if name.startswith("-")]
+        main(capsys, "token", *options, "--", given["USER"])
+
+
+@pytest.mark.parametrize("word", ODD)
+def test_any_word_is_no_command(capsys: pytest.CaptureFixture[str], word: str) -> None:
+    code, _ = main(capsys, *(word, "alice"))
+    assert code == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"]
+)
+@pytest.mark.parametrize("server", ["http://chat.invalid", "https://chat.invalid", "http://127.0.0.1:9"])
+def test_any_value_of_the_networks_variables_is_told_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, server: str
+) -> None:
+    if name == "NO_PROXY":
+        monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    for value in (*PROXIES, "[::1", "*", "::1,[", "http://a:b", "/etc/passwd", "/nowhere"):
+        monkeypatch.setenv(name, value)
+        code, _ = main(capsys, "send", f"--server={server}", "--token=t", "--timeout=5", "bob", "hi")
+        assert code != 0
+
+
+@pytest.mark.parametrize("path", ["folder", "empty", "binary", "unreadable"])
+def test_a_key_file_that_is_none_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").touch()
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+    if path == "unreadable":  # root may read everything
+
+        def refuse(*_: object) -> str:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "read_text", refuse)
+    code, err = main(capsys, "token", "alice", "--key-file", path)
+    assert code == 2
+    assert str(tmp_path / path) in err
+
+
+def test_a_folder_that_is_gone_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    assert main(capsys, "token", "alice", "--data", "x")[0] == 2
+
+
+def test_a_blank_text_is_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    code, err = main(capsys, "send", "--token=t", "--server=http://127.0.0.1:9", "bob", " \n\u200b")
+    assert (code, err) == (2, "ssechat: TEXT: there is nothing to see in this text; write something\n")
+
+
+COMMANDS = {
+    "version": "--version",
+    "token": "token alice",
+    "input": "send --server http://127.0.0.1:9 --user alice --timeout 0.2 bob -",
+    "refused": "serve --port x",
+}
+CLOSED = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full")
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_stream_that_is_closed_or_full_is_no_traceback(tmp_path: Path, command: str, closed: str) -> None:
+    (tmp_path / "jwt.key").write_text("k" * 32)
+    errors = tmp_path / "errors"
+    # Python says of itself on the real standard error, where it has been given another, too.
+    line = f"{sys.executable} -m ssechat {COMMANDS[command]} </dev/null 2>>{errors} {closed}"
+    result = subprocess.run(
+        ["/bin/bash", "-c", line], capture_output=True, env=environment({"SSECHAT_DATA": str(tmp_path)}), timeout=60
+    )
+    said = errors.read_text() + result.stderr.decode()
+    assert result.returncode in CODES, said
+    for word in ("Traceback", "Exception ignored", "Fatal", "Warning"):
+        assert word not in said
+    if command == "version":
+        assert result.returncode == (1 if ">/dev/full" in closed.split("2>")[0] else 0)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "</dev/null >/dev/full"])
+def test_a_server_whose_streams_are_closed_serves_all_the_same(tmp_path: Path, closed: str) -> None:
+    line = f'exec {sys.executable} -m ssechat "$@" {closed}'
+    program = ("-c", f"import os, sys; os.execl('/bin/bash', 'bash', '-c', {line!r}, *sys.argv)", "serve")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+
+    def ready() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/healthz/ready", trust_env=False).status_code == 200
+        return False
+
+    server = Server(tmp_path / "data", "--workers", "1", program=program, port=port)
+    try:
+        until(ready, 30)
+        for worker in server.workers():
+            # Its sockets are none of the three that libraries write to.
+            for number in range(3):
+                assert "socket" not in str(Path(f"/proc/{worker.pid}/fd/{number}").readlink())
+        assert server.stop() == 0
+    finally:
+        server.close()
+
+
+WITHOUT_HOME = (
+    "import pwd, sys\n"
+    "def unknown(*_): raise KeyError('no such user')\n"
+    "pwd.getpwuid = unknown\n"
+    "from ssechat.__main__ import run\n"
+    "sys.exit(run())\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--version",), 0),
+        (("--help",), 0),
+        (("serve", "--help"), 0),
+        (("token", "alice", "--data", "{data}"), 0),
+        (("token", "alice", "--key-file", "{data}/jwt.key"), 2),
+        (("token", "alice"), 2),
+        (("token", "alice", "--data", "~/x"), 2),
+        (("serve",), 2),
+        (("listen", "--token", "t", "--server", "chat"), 2),
+        (("send", "--token", "t", "--server", "http://127.0.0.1:9", "--timeout", "0.2", "bob", "hi"), 1),
+    ],
+)
+def test_a_user_without_a_home_folder_is_served(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    (tmp_path / "jwt.key").write_text("k" * 32)
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_HOME, *(each.format(data=tmp_path) for each in arguments)],
+        capture_output=True,
+        env={"PYTHONPATH": str(ROOT / "src")},
+        timeout=60,
+    )
+    said = result.stderr.decode()
+    assert result.returncode == code, said
+    assert "Traceback" not in said
+    if code == 2 and "--server" not in arguments:
+        assert said.startswith("ssechat: --data: ")
+        assert said.count("\n") == 1
+
+
+def extremes(largest: bool) -> dict[str, str]:
+    """Each number at its limit, of those that a machine of any size can take."""
+    found = {}
+    for name, field in Settings.model_fields.items():
+        schema = Settings.model_json_schema()["properties"][name]
+        limit = schema.get("maximum" if largest else "minimum", schema.get("exclusiveMinimum"))
+        if limit is not None and name not in ("port", "workers"):
+            integer = schema["type"] == "integer"
+            found[name] = str(limit if integer or largest or "minimum" in schema else limit + 0.001)
+        assert field.description
+    return found
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_a_server_starts_with_every_number_at_its_limit(tmp_path: Path, largest: bool) -> None:
+    chosen = extremes(largest)
+    assert len(chosen) >= 10
+    if not largest:
+        chosen["redis_timeout"] = "2"  # less is refused by Redis, not by us
+    given = [word for name, value in chosen.items() for word in (flag(name), value)]
+    assert load_settings(chosen, {})
+    with Server(tmp_path / "data", "--workers", "1", *given) as server:
+        assert server.stop(seconds=90) == 0
+        assert "Traceback" not in server.errors
+
+
+FOLDERS = (
+    'new\nline "quote"s\' per%cent%20 ha#sh?query back\\slash $(date)`x` ünï-💬 a*b[c] esc\x1b[31m semi;colon=@: {} ',
+    "--dir",
+    "x" * 200,
+    "trailing/",
+)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_data_folder_of_any_name_is_good(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    with Server(Path(f"{folder}{'/' if name.endswith('/') else ''}"), "--workers", "1") as server:
+        assert (folder / "jwt.key").is_file()
+        assert (folder / "redis" / "redis.log").is_file()
+        token = subprocess.run(
+            [sys.executable, "-m", "ssechat", "token", "alice", "--data", str(folder)],
+            capture_output=True,
+            env=environment(),
+        )
+        assert token.returncode == 0
+        assert server.stop() == 0
+        assert server.errors == ""
+        assert "\x1b" not in server.output
+        assert [line.split()[0] for line in server.output.splitlines()] == [
+            "ssechat",
+            "data",
+            "redis",
+            "workers",
+            "Ctrl-C",
+        ]
+
+
+@pytest.mark.parametrize(
+    "name", ["file", "file/inside", "bad\udcff", "x" * 256, "unlockable", "keyless", "redisless", "metrics-file"]
+)
+def test_a_data_folder_that_cannot_be_is_told_in_a_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "unlockable" / "lock").mkdir(parents=True)
+    (tmp_path / "keyless" / "jwt.key").mkdir(parents=True)
+    (tmp_path / "redisless").mkdir()
+    (tmp_path / "redisless" / "redis").touch()
+    (tmp_path / "metrics-file").mkdir()
+    (tmp_path / "metrics-file" / "metrics").touch()
+    command = [
+        sys.executable,
+        "-m",
+        "ssechat",
+        "serve",
+        "--port",
+        "0",
+        "--workers",
+        "1",
+        "--data",
+        str(tmp_path / name),
+    ]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        started = process.stdout.readline()
+        if started:
+            process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    said = err.decode()
+    assert "Traceback" not in said
+    if name == "metrics-file":
+        assert started, "metrics are no reason not to serve"
+        return
+    assert process.returncode == 2
+    assert said.startswith("ssechat: ")
+    assert said.count("\n") == 1
