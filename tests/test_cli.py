@@ -12,7 +12,7 @@ from typing import IO
 import jwt
 import pytest
 
-from serving import Server, environment, until
+from serving import Server, environment, interruptible, until
 from ssechat import __version__, cli
 from ssechat.settings import Settings, flag, variable
 
@@ -149,6 +149,7 @@ class Listening:
             stderr=subprocess.PIPE,
             text=True,
             env=environment(),
+            preexec_fn=interruptible,
         )
 
     def line(self, stream: str = "stdout") -> str:

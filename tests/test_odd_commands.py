@@ -2,21 +2,24 @@
 
 import asyncio
 import contextlib
+import fcntl
 import functools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
 
-from serving import ROOT, Server, environment, until
+from serving import ROOT, Server, environment, interruptible, until
 from ssechat import cli
 from ssechat.server.supervisor import Supervisor
 from ssechat.settings import Settings, flag, load_settings, variable
@@ -434,3 +437,73 @@ def test_a_data_folder_that_cannot_be_is_told_in_a_sentence(tmp_path: Path, name
     assert process.returncode == 2
     assert said.startswith("ssechat: ")
     assert said.count("\n") == 1
+
+
+INTERRUPTED_EARLY = (
+    "import sys\n"
+    "module = sys.argv.pop(1)\n"
+    "class Interrupting:\n"
+    "    def find_spec(self, name, *_):\n"
+    "        if name == module: raise KeyboardInterrupt\n"
+    "sys.meta_path.insert(0, Interrupting())\n"
+    "from ssechat.__main__ import run\n"
+    "sys.exit(run())\n"
+)
+
+
+@pytest.fixture(params=["in front", "in the background"])
+def _started(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As by a person, and as by a shell that runs something else in front (`nohup`, some CI runners)."""
+    before = signal.getsignal(signal.SIGINT)
+    if request.param == "in the background":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_started")
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [
+        (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "hi"), "trying again in"),
+        (("listen", "--token", "t", "--server", "http://127.0.0.1:9"), "reconnecting in"),
+        (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "-"), ""),
+    ],
+)
+def test_ctrl_c_is_quiet_while_something_is_waited_for(arguments: tuple[str, ...], first: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "ssechat", *arguments],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        preexec_fn=interruptible,
+    ) as process:
+        assert process.stderr is not None
+        if first:
+            assert first in process.stderr.readline()
+        else:
+            pipe = process.stdin
+            assert pipe is not None
+            pipe.write("half of")
+            pipe.flush()
+            until(lambda: not _unread(pipe))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr.read().strip() == ""
+
+
+def _unread(pipe: IO[str]) -> bytes:
+    """How many bytes nobody has taken yet."""
+    return fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)).strip(b"\0")
+
+
+@pytest.mark.parametrize("module", ["click", "ssechat.cli", "ssechat.client", "httpx", "jwt"])
+def test_ctrl_c_is_quiet_while_the_program_is_still_read(tmp_path: Path, module: str) -> None:
+    (tmp_path / "jwt.key").write_text("k" * 32)
+    command = ["send", "--user", "alice", "--data", str(tmp_path), "--server", "http://127.0.0.1:9", "bob", "hi"]
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_EARLY, module, *command], capture_output=True, env=environment(), timeout=60
+    )
+    assert result.returncode == 130
+    assert result.stderr.decode().strip() == ""
