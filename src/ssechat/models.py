@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from ssechat.ids import is_user_id
+from ssechat.texts import shows_nothing
 
 CLIENT_MSG_ID = r"^[\x20-\x7e]{1,128}$"
 
@@ -12,6 +13,12 @@ CLIENT_MSG_ID = r"^[\x20-\x7e]{1,128}$"
 def _user_id(text: str) -> str:
     if not is_user_id(text):
         raise ValueError("a name has 1-128 of A-Z a-z 0-9 _ . @ | + ~ - and begins with a letter, a digit or _")
+    return text
+
+
+def _text(text: str) -> str:
+    if shows_nothing(text):
+        raise ValueError("there is nothing to see in this text; write something")
     return text
 
 
@@ -26,7 +33,7 @@ class NewMessage(Input):
 
     to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     conversation_id: Annotated[str, Field(min_length=1, max_length=400)] | None = None
-    text: Annotated[str, Field(min_length=1)]
+    text: Annotated[str, AfterValidator(_text)]
     client_msg_id: Annotated[str, Field(pattern=CLIENT_MSG_ID)] | None = None
 
     @model_validator(mode="after")
