@@ -11,7 +11,7 @@ import pytest
 from ssechat.answers import LONGEST_ASKED, retry_after
 from ssechat.client import Client, ClientError, Event, server_address
 from ssechat.errors import SettingsError
-from ssechat.terminal import event_line, message_line, printable
+from ssechat.terminal import event_line, message_line, printable, without_passwords
 
 MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "created_at": "no time"}
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -351,6 +351,19 @@ def test_no_text_can_drive_the_readers_terminal() -> None:
         event_line("x\x1b", evil),
     ):
         assert not [character for character in line if character < " " and character != "\t"]
+
+
+def test_no_password_of_a_url_is_shown() -> None:
+    for url in (
+        "redis://u:hunter2@h:1/0",
+        "redis://:hunter2@h",
+        "x (http://u:hunt@er2@h) y",
+        "/home/http:/u:hunter2@h",
+    ):
+        shown = without_passwords(url)
+        assert "hunt" not in shown
+        assert "@h" in shown
+    assert without_passwords("http://127.0.0.1:8000 and me@here") == "http://127.0.0.1:8000 and me@here"
 
 
 def test_no_message_can_look_like_two() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # In what looks like a URL: what stands between the user's name and the last @.
-_PASSWORD = re.compile(r"(://[^\s/:@]*):\S*@")
+_PASSWORD = re.compile(r"(:/+[^\s/:@]*):\S*@")
 
 
 def without_passwords(text: str) -> str:
