@@ -21,6 +21,8 @@ SLOW = (
     "test_models_hub.py",
     "test_models_logs.py",
     "test_models_stream.py",
+    "test_odd_commands.py",
+    "test_odd_starts.py",
     "test_supervisor.py",
 )
 """What `--fast` leaves out: real servers of several processes, and browsers."""

@@ -59,6 +59,15 @@ def accepts(path: Path) -> bool:
         return path.exists() and client.connect_ex(str(path)) == 0
 
 
+def interruptible() -> None:
+    """The `preexec_fn` of a child that a test sends SIGINT.
+
+    A shell starts what runs in the background with SIGINT ignored, and children inherit that: Python then raises no
+    KeyboardInterrupt.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Server:
     """A running server. As a context manager it is stopped, and killed with all it started if it won't."""
 
@@ -81,11 +90,17 @@ class Server:
         self._output = ""
         self._family: dict[int, psutil.Process] = {}
         self._log = data.parent / f"{data.name}.stderr"
+
+        def before_exec() -> None:
+            interruptible()
+            if before_start is not None:
+                before_start()
+
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *program, "--port", str(port), "--data", str(data), *arguments],
                 stdin=terminal,
-                preexec_fn=before_start,
+                preexec_fn=before_exec,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=data.parent,

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bench import processes
-from serving import ROOT, environment, until
+from serving import ROOT, environment, interruptible, until
 
 BENCH = (sys.executable, "-m", "tests.bench")
 SECONDS = 120.0
@@ -174,6 +174,7 @@ def test_stopped_halfway_it_leaves_no_process_behind(number: signal.Signals, cod
     process = subprocess.Popen(
         [*BENCH, "sends", "--streams", "20", "--connections", "4", "--workers", "1", "--no-peers"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
+        preexec_fn=interruptible,
     )  # fmt: skip
     family: dict[int, str] = {}
 

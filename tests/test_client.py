@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from ssechat.client import Client, ClientError, Event, retry_after, server_address
+from ssechat.answers import LONGEST_ASKED, retry_after
+from ssechat.client import Client, ClientError, Event, server_address
 from ssechat.errors import SettingsError
-from ssechat.terminal import event_line, message_line, printable
+from ssechat.terminal import event_line, message_line, printable, without_passwords
 
 MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "created_at": "no time"}
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -99,7 +100,9 @@ def test_a_send_is_repeated_with_one_id_until_it_is_confirmed() -> None:
     assert script.client().send("b", "hi") == MESSAGE
     assert len({body["client_msg_id"] for body in bodies(script)}) == 1
     assert script.pauses == [0.5, 2.0, 2.0, 3.0]
-    assert "cannot reach http://chat.test (Connection refused); trying again in 0.5 s" in script.notes
+    assert script.notes[0] == (
+        "cannot reach http://chat.test (Connection refused); trying again in 0.5 s, for another 30 s at most …"
+    )
 
 
 def test_a_send_that_is_not_confirmed_says_how_to_repeat_it_safely() -> None:
@@ -129,6 +132,92 @@ def test_an_answer_that_is_no_message_is_told() -> None:
         Script(httpx.Response(200, text="<html>")).client().send("b", "hi")
     with pytest.raises(ClientError, match="the server answered 404 Not Found"):
         Script(httpx.Response(404, text="<html>")).client().send("b", "hi")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            httpx.Response(
+                422,
+                json={
+                    "code": "invalid_request",
+                    "detail": "text: too long",
+                    "fields": [{"field": "text", "message": "too long"}, {"field": "to", "message": "too short"}],
+                },
+            ),
+            "text: too long; to: too short (422 invalid_request)",
+        ),
+        (httpx.Response(422, json={"detail": "no", "fields": {"a": 1}}), "no (422 Unprocessable Entity)"),
+        (httpx.Response(404, json={"title": "two\nlines\x85and"}), "two lines and (404 Not Found)"),
+        (httpx.Response(400, json={"detail": ""}), "the server answered 400 Bad Request"),
+        (httpx.Response(400, json=["detail"]), "the server answered 400 Bad Request"),
+        (httpx.Response(400, content=b"[" * 100_000), "the server answered 400 Bad Request"),
+        (httpx.Response(400, content=b"\xff\xfe{"), "the server answered 400 Bad Request"),
+        (httpx.Response(403, html="<html><b>Forbidden</b></html>"), "the server answered 403 Forbidden"),
+        (httpx.Response(403, text="not\nfrom here"), "the server answered 403 Forbidden: not from here"),
+        (httpx.Response(403, text="x" * 9999), f"the server answered 403 Forbidden: {'x' * 299}…"),
+        (httpx.Response(400, json={"detail": "y" * 9999, "code": "z"}), f"{'y' * 299}… (400 z)"),
+        (
+            httpx.Response(308, headers={"location": "https://chat.test/"}),
+            "the server answered 308 Permanent Redirect: use https://chat.test/ instead",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["send", "listen"])
+def test_a_refusal_is_one_plain_sentence_whoever_wrote_it(answer: httpx.Response, told: str, command: str) -> None:
+    client = Script(answer).client()
+    with pytest.raises(ClientError) as caught:
+        client.send("b", "hi") if command == "send" else next(client.listen())
+    assert str(caught.value) == told
+
+
+def test_an_answer_in_a_broken_encoding_counts_as_none() -> None:
+    script = Script(httpx.DecodingError("not gzip"), httpx.Response(201, json=MESSAGE))
+    assert script.client().send("b", "hi") == MESSAGE
+    assert "not gzip" in script.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://user:hunter2@proxy.test"),
+        ("HTTP_PROXY", "http://user:hunter2@[::1"),
+        ("HTTPS_PROXY", "gopher://user:hunter2@proxy.test"),
+        ("ALL_PROXY", "http://user:hunter2@proxy.test:port"),
+        ("ALL_PROXY", "http://user:hunter2@\udcff"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=rf"the proxy settings in the environment .*{name}") as caught:
+        Client("https://chat.test", lambda: "t")
+    assert "hunter2" not in str(caught.value)
+    for here in (
+        "http://127.0.0.1:8000",
+        "http://[::1]",
+        "http://localhost",
+        "http://chat.localhost.",
+        "http://0.0.0.0",
+    ):
+        Client(here, lambda: "t").__exit__()
+
+
+def test_a_failure_behind_a_proxy_says_that_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:hunter2@127.0.0.1:9")
+    with Client("http://chat.test", lambda: "t") as client, pytest.raises(ClientError) as caught:
+        client.send("b", "hi", patience=0.1)
+    assert "(Connection refused, through the proxy that the environment names)" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["/nowhere/ca.crt", __file__])
+def test_a_certificate_file_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", value)
+    with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
+        Client("https://chat.test", lambda: "t")
 
 
 def test_listening_goes_on_after_the_last_event_that_was_taken() -> None:
@@ -222,11 +311,30 @@ def test_what_cannot_be_a_token_is_refused_before_it_is_sent(token: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["localhost:8000", "chat.test", "ftp://chat.test", "http://", "", "http://a?b", "http://a:port"]
+    "text",
+    [
+        *("localhost:8000", "chat.test", "ftp://chat.test", "http://", "", "http://a?b", "http://a#b", "http://a:port"),
+        *(
+            "http://a b",
+            "http://a%20b",
+            "http://...",
+            f"http://{'a' * 300}",
+            "http://[::1",
+            "http://\udcff",
+            "http://a\nb",
+        ),
+        *("http://a:99999", "http://a:0", "http://a:-1", "http://user:hunter2@a", "http://:hunter2@", "http://x@"),
+    ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"--server: .* is not an address"):
+def test_what_is_no_address_is_refused_without_quoting_a_password(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--server: ") as caught:
         server_address(text)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["http://[::1]:8000", "https://ü.test", "http://a.test./chat/", "HTTP://A:1"])
+def test_addresses_of_all_kinds_are_taken(text: str) -> None:
+    assert server_address(text)
 
 
 def test_retry_after_is_a_number_or_a_date() -> None:
@@ -235,11 +343,22 @@ def test_retry_after_is_a_number_or_a_date() -> None:
 
     assert header("120") == 120
     assert header("Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    later = header("Wed, 21 Oct 2099 07:28:00 GMT")
-    assert later is not None
-    assert later > 1e9
     assert header("soon") is None
     assert retry_after(httpx.Response(503)) is None
+
+
+def test_no_server_can_ask_for_a_pause_that_has_no_end() -> None:
+    for value in ("9" * 400, "7200", "Wed, 21 Oct 2099 07:28:00 GMT"):
+        assert retry_after(httpx.Response(503, headers={"retry-after": value})) == LONGEST_ASKED
+    assert retry_after(httpx.Response(503, headers={"retry-after": "Wed, 21 Oct 9999 07:28:00 -2359"})) in (
+        None,
+        LONGEST_ASKED,
+    )
+    script = Script(stream(f"retry: {'9' * 400}\n\nevent: ping\ndata: {{}}\n\n"))
+    events = script.client().listen()
+    next(events)
+    next(events)
+    assert script.pauses == [LONGEST_ASKED]
 
 
 def test_no_text_can_drive_the_readers_terminal() -> None:
@@ -251,6 +370,19 @@ def test_no_text_can_drive_the_readers_terminal() -> None:
         event_line("x\x1b", evil),
     ):
         assert not [character for character in line if character < " " and character != "\t"]
+
+
+def test_no_password_of_a_url_is_shown() -> None:
+    for url in (
+        "redis://u:hunter2@h:1/0",
+        "redis://:hunter2@h",
+        "x (http://u:hunt@er2@h) y",
+        "/home/http:/u:hunter2@h",
+    ):
+        shown = without_passwords(url)
+        assert "hunt" not in shown
+        assert "@h" in shown
+    assert without_passwords("http://127.0.0.1:8000 and me@here") == "http://127.0.0.1:8000 and me@here"
 
 
 def test_no_message_can_look_like_two() -> None:

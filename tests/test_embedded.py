@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -156,6 +157,16 @@ async def test_a_long_folder_name_gets_its_socket_elsewhere(tmp_path: Path) -> N
         assert folder not in server.socket_path.parents
         assert stat.S_IMODE(server.socket_path.parent.stat().st_mode) == 0o700
     assert not server.socket_path.parent.exists()
+
+
+async def test_a_long_temporary_folder_is_no_place_for_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    async with running(long / "redis") as (_, client):
+        assert await client.ping()
 
 
 async def test_nobody_else_may_read_what_it_writes(tmp_path: Path) -> None:

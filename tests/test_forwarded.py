@@ -1,8 +1,11 @@
 """Whose word counts on where a request came from."""
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ssechat.errors import SettingsError
 from ssechat.forwarded import CACHED_PEERS, UNKNOWN, TrustedProxies
@@ -47,6 +50,12 @@ def scope(peer: str | None, *headers: tuple[str, str], scheme: str = "http") -> 
         (FRONT, ["1.1.1.1, unknown, 192.0.2.7"], "192.0.2.7"),
         (FRONT, ["<script>, \xff"], FRONT),
         (FRONT, ["198.51.100.9, " * 1000 + "[", FRONT], FRONT),
+        # A zone is whatever somebody writes; of the peer it is the kernel's word, and of no use elsewhere.
+        (FRONT, ["fe80::1%eth0"], FRONT),
+        (FRONT, ["1.1.1.1, [fe80::1%evil\x1b[2J]:5, 192.0.2.7"], "192.0.2.7"),
+        (FRONT, ["fe80::1%\x85ERROR: all is lost"], FRONT),
+        ("fe80::1%eth0", [], "fe80::1"),
+        ("2001:db8:f::1%eth0", ["198.51.100.9"], "198.51.100.9"),
         # A stranger's word does not count.
         ("198.51.100.9", ["1.1.1.1"], "198.51.100.9"),
         ("192.0.2.8", ["10.0.0.1"], "192.0.2.8"),
@@ -111,3 +120,13 @@ def test_proxies_are_a_list_with_commas_of_addresses_and_networks() -> None:
 def test_what_is_no_address_is_told_at_the_start(wrong: str) -> None:
     with pytest.raises(SettingsError, match=r"--trusted-proxies: .*neither an IP address nor a network"):
         load_settings({"trusted_proxies": f"127.0.0.1,{wrong}"}, {})
+
+
+@given(
+    st.text(st.characters(max_codepoint=255), max_size=60)
+    | st.from_regex(r"\[?fe80::[0-9a-f]{1,4}%.*\]?", fullmatch=True)
+)
+def test_whatever_the_chain_holds_the_client_is_an_address_that_was_read_and_written_anew(text: str) -> None:
+    line = text.encode("latin-1", "replace").decode("latin-1")
+    found = PROXIES.client(scope(FRONT, ("X-Forwarded-For", line)))
+    assert re.fullmatch(r"[0-9a-f:.]{2,45}", found)

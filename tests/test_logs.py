@@ -21,6 +21,7 @@ from parts import SECRET, settings
 from redises import RedisProcess
 from ssechat.app import create_app
 from ssechat.server.logs import JSONFormatter, TextFormatter, configure_logging
+from ssechat.terminal import printable
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +97,16 @@ def test_a_line_is_one_object_with_the_time_in_utc_to_the_millisecond() -> None:
         "logger": "ssechat.x",
         "message": "two\nlines, an argument and an é",
     }
+
+
+def test_no_line_for_a_person_drives_a_terminal_or_looks_like_two() -> None:
+    forged = "from 1.2.3.4\r\n2026-01-01 00:00:00 ssechat[1] ERROR: all is lost\x1b[2J\x85\u2028\u202e\x9b31m\ud800"
+    bug = raised(AttributeError(f"'Hub' object has no attribute {forged}"))
+    text = TextFormatter().format(record("wrong name or password %s", forged, exc_info=bug))
+    assert printable(text) == text
+    dated = [line for line in text.splitlines() if line.startswith("20")]
+    assert len(dated) == 1
+    assert text.encode()
 
 
 def test_a_line_about_a_request_has_its_fields() -> None:
@@ -204,6 +215,24 @@ async def test_requests_are_logged_when_they_shall_be(redis: RedisProcess, tmp_p
     assert first["request_id"] == answer.headers["x-request-id"]
     assert (second["method"], second["route"], second["status"]) == ("other", "unmatched", 404)
     assert PLANTED not in log.getvalue()
+
+
+async def test_nothing_that_a_stranger_says_forges_a_line(
+    redis: RedisProcess, tmp_path: Path, log: io.StringIO
+) -> None:
+    evil = "%0\x1b[2J\x85ERROR: all is lost"
+    headers: dict[bytes, bytes] = {
+        b"x-forwarded-for": f"fe80::1{evil}".encode("latin-1"), b"x-request-id": f"a{evil}".encode("latin-1"),
+        b"user-agent": evil.encode("latin-1"), b"x-forwarded-proto": evil.encode("latin-1"),
+    }  # fmt: skip
+    async with client_of(redis, tmp_path, access_log="on") as client:
+        for name in ("alice", evil, "\n\nERROR: all is lost"):
+            answer = await client.post("/v1/session", json={"name": name, "password": evil}, headers=headers)
+            assert answer.status_code == 401
+        await client.request("GET", "/v1/users/x%0aERROR: all is lost", headers=headers)
+    assert "from 127.0.0.1" in log.getvalue()
+    assert "all is lost" not in log.getvalue()
+    assert printable(log.getvalue()) == log.getvalue()
 
 
 async def test_otherwise_only_what_the_server_could_not_do_is_logged(

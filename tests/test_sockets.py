@@ -1,8 +1,10 @@
 """Listening sockets, on the loopback interface."""
 
+import re
 import select
 import socket
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -83,9 +85,40 @@ def test_an_address_of_another_machine_is_an_error() -> None:
 
 
 def test_an_unknown_name_is_an_error() -> None:
-    for name in ("no-such-host.invalid", "a" * 300, "ex ample"):
+    for name in ("no-such-host.invalid", "a" * 300, "ex ample", " ", "http://127.0.0.1", "::1]"):
         with pytest.raises(SettingsError, match="no known name"):
             resolve(name, 0)
+
+
+@pytest.mark.parametrize("name", ["", "*"])
+def test_no_name_at_all_does_not_mean_everybody(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--host: '\*?' is no address; 0\.0\.0\.0 means every"):
+        resolve(name, 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("0", r"http://127\.0\.0\.1:\d+ \(and every other address of this machine\)"),
+        ("0x0", r"http://127\.0\.0\.1:\d+ \(and every other address of this machine\)"),
+        ("::0", r"http://\[::1\]:\d+ \(and every other address of this machine\)"),
+        ("127.1", r"http://127\.0\.0\.1:\d+"),
+        ("127.0.0.2", r"http://127\.0\.0\.2:\d+"),
+        ("localhost", r"http://127\.0\.0\.1:\d+"),
+        ("LOCALHOST", r"http://127\.0\.0\.1:\d+"),
+        ("::0001", r"http://\[::1\]:\d+"),
+    ],
+)
+def test_what_is_shown_of_any_spelling_of_an_address_is_true(host: str, shown: str) -> None:
+    listening = listen(host, 0, 1)
+    said = shown_address(*listening.address)
+    assert re.fullmatch(shown, said)
+    url = urlsplit(said.partition(" ")[0])
+    with socket.create_connection((url.hostname, url.port)):
+        accepted = accept(listening.of_workers[0])
+        assert accepted is not None
+        accepted.close()
+    listening.close()
 
 
 def test_a_port_that_needs_privileges_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,8 +174,8 @@ def test_the_limit_on_silence_cuts_a_reader_that_takes_nothing() -> None:
     ("host", "shown"),
     [
         ("127.0.0.1", "http://127.0.0.1:8000"),
-        ("0.0.0.0", "http://127.0.0.1:8000"),
-        ("::", "http://[::1]:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000 (and every other address of this machine)"),
+        ("::", "http://[::1]:8000 (and every other address of this machine)"),
         ("::1", "http://[::1]:8000"),
     ],
 )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
+import math
 import sys
 import types
 import typing
@@ -15,12 +15,19 @@ from typing import Any, Literal
 
 import click
 
-from ssechat import __version__
+from ssechat import __version__, stdio
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import Settings, flag, load_settings, variable
+from ssechat.texts import is_utf8, shows_nothing
 
 # A token made for one connection: long enough for a slow start, short enough to be worthless in a log.
 MINTED_FOR = timedelta(hours=1)
+
+# Seconds: as long as the server remembers a client_msg_id, so as long as a repeat is safe.
+LONGEST_PATIENCE = 7 * 86_400
+
+# Characters; what is longer quotes something absurd.
+LONGEST_ERROR = 2000
 
 # Events about the stream itself, as listen tells them on stderr.
 NOTES: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -28,6 +35,31 @@ NOTES: dict[str, Callable[[dict[str, Any]], str]] = {
     "caught_up": lambda data: "",
     "bye": lambda data: f"the server ends this stream ({data.get('reason')})",
 }
+
+
+class Text(click.types.StringParamType):
+    """Text that can be sent: arguments and variables may hold bytes that are no UTF-8."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        if not is_utf8(str(value)):
+            self.fail("this is not UTF-8 text", param, ctx)
+        return str(value)
+
+
+class Number(click.FloatRange):
+    """A number in a range; unlike click's, which lets "nan" through."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("nan is not a number", param, ctx)
+        return number
 
 
 class QuietHelp(click.Group):
@@ -55,12 +87,15 @@ def setting_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., An
     """The click option of one setting: its flag, help, default and variable are the setting's own."""
     field = Settings.model_fields[name]
     known = [f"env {variable(name)}"]
-    default = field.get_default(call_default_factory=True, validated_data={})
-    if default not in (None, ()):
-        known.append(f"default {','.join(default) if isinstance(default, tuple) else default}")
+    # A user without a home folder has no default data folder, and no less help.
+    with contextlib.suppress(SettingsError):
+        default = field.get_default(call_default_factory=True, validated_data={})
+        if default not in (None, ()):
+            known.append(f"default {','.join(default) if isinstance(default, tuple) else default}")
     return click.option(
         flag(name),
         name,
+        type=Text(),
         metavar=_metavar(field.annotation),
         help=f"{field.description}  [{'; '.join(known)}]",
     )
@@ -90,6 +125,7 @@ def client_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--server",
+            type=Text(),
             envvar="SSECHAT_SERVER",
             default="http://127.0.0.1:8000",
             metavar="URL",
@@ -97,11 +133,13 @@ def client_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--user",
+            type=Text(),
             metavar="NAME",
             help="Who you are, on the server's own machine: uses the data folder's key.",
         ),
         click.option(
             "--token",
+            type=Text(),
             envvar="SSECHAT_TOKEN",
             metavar="TOKEN",
             help="Who you are, elsewhere: from `ssechat token` or POST /v1/session.  [env SSECHAT_TOKEN]",
@@ -138,12 +176,12 @@ def serve(**flags: str | None) -> None:
 
 
 @commands.command()
-@click.argument("user")
+@click.argument("user", type=Text())
 @setting_options(("data", "key_file", "redis_url"))
 @click.option("--create", is_flag=True, help="Let the token make the user, if there is none yet.")
 @click.option(
     "--days",
-    type=click.FloatRange(0, 3650, min_open=True),
+    type=Number(0, 3650, min_open=True),
     metavar="N",
     help="Days that it is valid; by default as many as a sign-in lasts.",
 )
@@ -164,17 +202,19 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
 
 
 @commands.command()
-@click.argument("to")
-@click.argument("text")
+@click.argument("to", type=Text())
+@click.argument("text", type=Text())
 @client_options
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, LONGEST_PATIENCE, min_open=True),
     default=30.0,
     metavar="SECONDS",
     help="How long to try while the server is away.  [default 30]",
 )
-@click.option("--client-msg-id", metavar="ID", help="Repeat an earlier send: the same ID is never sent twice.")
+@click.option(
+    "--client-msg-id", type=Text(), metavar="ID", help="Repeat an earlier send: the same ID is never sent twice."
+)
 def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json: bool, **who: Any) -> None:
     """Send TEXT to TO: a user, or a conversation's id. A TEXT of - is read from standard input.
 
@@ -185,7 +225,9 @@ def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json:
     from ssechat.client import Client
     from ssechat.terminal import message_line
 
-    said = _standard_input() if text == "-" else text
+    said = stdio.read_input() if text == "-" else text
+    if shows_nothing(said):
+        raise SettingsError("TEXT: there is nothing to see in this text; write something")
     with Client(who["server"], _credential(**who), note=_note) as client:
         message = client.send(to, said, client_msg_id=client_msg_id, patience=timeout)
     click.echo(json.dumps(message) if as_json else message_line(message))
@@ -193,7 +235,9 @@ def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json:
 
 @commands.command()
 @client_options
-@click.option("--since", metavar="ID", help="Start after this event's id; 0-0 for all that the server has.")
+@click.option(
+    "--since", type=Text(), metavar="ID", help="Start after this event's id; 0-0 for all that the server has."
+)
 def listen(since: str | None, as_json: bool, **who: Any) -> None:
     """Print events as they come, one a line, until Ctrl-C. Reconnects by itself and misses nothing.
 
@@ -263,21 +307,13 @@ def _check_known(settings: Settings, name: str) -> None:
     if known is False:
         raise ChatError(f"there is no user {user!r}: sign up first, or add --create to make one")
     if known is None:
-        _note(f"ssechat: the server's Redis cannot be asked whether there is a user {user!r}; the token needs one")
-
-
-def _standard_input() -> str:
-    """All of it, without the newline that ends it."""
-    try:
-        return sys.stdin.buffer.read().decode().removesuffix("\n")
-    except UnicodeDecodeError:
-        raise SettingsError("standard input is not UTF-8 text") from None
+        _note(f"The server's Redis cannot be asked whether there is a user {user!r}; the token needs one")
 
 
 def _note(text: str) -> None:
-    from ssechat.terminal import printable
+    from ssechat.terminal import indented, without_passwords
 
-    click.echo(printable(text), err=True)
+    click.echo(indented(without_passwords(text)), err=True)
 
 
 @contextlib.contextmanager
@@ -296,24 +332,29 @@ def _said_plainly() -> Iterator[None]:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read our output has gone; so that the flush at exit does not complain as well:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone.
         sys.exit(1)
-    except (ChatError, OSError) as error:
+    except ChatError as error:
         _fail(str(error), 1)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}", 1)
 
 
 def _fail(text: str, code: int) -> typing.NoReturn:
-    _note(f"ssechat: {text}")
+    shown = text if len(text) <= LONGEST_ERROR else text[:LONGEST_ERROR] + "…"
+    with contextlib.suppress(OSError):
+        _note(f"ssechat: {shown}")
     sys.exit(code)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Returns the exit code, or leaves with SystemExit."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that can't show a character gets its number.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    with _said_plainly():
-        result = commands.main(arguments, prog_name="ssechat", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+    stdio.open_closed()
+    stdio.escape_what_cannot_be_shown()
+    try:
+        with _said_plainly():
+            result = commands.main(arguments, prog_name="ssechat", standalone_mode=False)
+            return result if isinstance(result, int) else 0
+    finally:
+        stdio.give_up_output()

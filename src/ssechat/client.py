@@ -3,19 +3,21 @@
 import contextlib
 import ipaddress
 import json
+import os
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from httpx_sse import EventSource, SSEError
 
 from ssechat import __version__
+from ssechat.answers import LONGEST_ASKED, problem_text, retry_after, shortened
 from ssechat.errors import ChatError, SettingsError
 
 CONNECT_SECONDS = 10.0
@@ -24,6 +26,7 @@ ANSWER_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 # Refusals that may pass: too many requests, or somebody on the way to the server, or its Redis, is away.
 PASSING = frozenset({429, 502, 503, 504})
 
@@ -63,7 +66,8 @@ class Client:
     ) -> None:
         """
         Raises:
-            SettingsError: `server` is not an http or https address.
+            SettingsError: `server` is not an http or https address, or the environment names a proxy or a certificate
+                file that cannot be used.
         """
         self._server = server_address(server)
         self._credential = credential
@@ -71,12 +75,10 @@ class Client:
         self._sleep = sleep
         self._clock = clock
         self._chance = chance
-        self._http = httpx.Client(
-            transport=transport,
-            headers={"User-Agent": f"ssechat/{__version__}"},
-            # HTTP_PROXY is meant for what is elsewhere.
-            trust_env=not _is_local(self._server.host),
-        )
+        # HTTP_PROXY is meant for what is elsewhere.
+        elsewhere = not _is_local(self._server.host)
+        self._through_proxy = elsewhere and self._server.scheme in getproxies() and not proxy_bypass(self._server.host)
+        self._http = _http(transport, from_environment=elsewhere)
 
     def __enter__(self) -> "Client":
         return self
@@ -106,12 +108,13 @@ class Client:
                 return outcome
             pause = asked if asked is not None else self._pause(FIRST_PAUSE / 2, failures)
             failures += 1
-            if self._clock() + pause > deadline:
+            left = deadline - self._clock()
+            if pause > left:
                 raise ClientError(
                     f"not confirmed within {patience:g} s ({outcome}). It may have been sent all the same: "
                     f"to repeat it without sending it twice, add --client-msg-id {client_msg_id}"
                 )
-            self._note(f"{outcome}; trying again in {pause:.1f} s")
+            self._note(f"{outcome}; trying again in {pause:.1f} s, for another {left:.0f} s at most …")
             self._sleep(pause)
 
     def _try_send(self, body: Mapping[str, str], deadline: float) -> tuple[Mapping[str, Any] | str, float | None]:
@@ -119,7 +122,7 @@ class Client:
         limit = max(0.1, min(ANSWER_SECONDS, deadline - self._clock()))
         try:
             answer = self._http.post(self._url("/v1/messages"), json=body, headers=self._authorization(), timeout=limit)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return self._unreachable(error), None
         if answer.status_code in (200, 201):
             return _message(answer), None
@@ -149,7 +152,7 @@ class Client:
                 reason = "the stream ended"
             except httpx.ReadTimeout:
                 reason = f"nothing was heard for {SILENCE_SECONDS:g} s"
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 # A goodbye after which one should come back is not the end that the response announced.
                 reason = "the stream ended" if parted else self._unreachable(error)
             except _TryLater as refusal:
@@ -166,7 +169,7 @@ class Client:
         timeout = httpx.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS)
         with self._http.stream("GET", self._url("/v1/events"), headers=headers, timeout=timeout) as answer:
             if answer.status_code != 200:
-                with contextlib.suppress(httpx.TransportError):
+                with contextlib.suppress(httpx.RequestError):
                     answer.read()
                 if answer.status_code in PASSING or answer.status_code >= 500:
                     raise _TryLater(problem_text(answer), retry_after(answer) or 0.0)
@@ -178,7 +181,7 @@ class Client:
         try:
             for each in source.iter_sse():
                 if each.retry is not None:
-                    connection.retry = each.retry / 1000
+                    connection.retry = max(0, min(each.retry, int(LONGEST_ASKED * 1000))) / 1000
                 if each.event == "retry":
                     continue  # it opens the stream, and says no more than that
                 # httpx-sse repeats the last id on events that have none (as WHATWG HTML §9.2.6 has it).
@@ -204,9 +207,10 @@ class Client:
             raise SettingsError("that is not a token: it has characters that no token has")
         return {"Authorization": f"Bearer {token}"}
 
-    def _unreachable(self, error: httpx.TransportError) -> str:
-        reason = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else str(error)
-        return f"cannot reach {self._server} ({reason or type(error).__name__})"
+    def _unreachable(self, error: httpx.RequestError) -> str:
+        reason = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else _in_words(error)
+        through = ", through the proxy that the environment names" if self._through_proxy else ""
+        return f"cannot reach {self._server} ({reason}{through})"
 
 
 @dataclass
@@ -232,49 +236,49 @@ def server_address(text: str) -> httpx.URL:
     Raises:
         SettingsError: it is not one.
     """
+    example = "an address such as http://127.0.0.1:8000"
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise SettingsError(f"--server: {text!r} is not an address: {error}") from None
-    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
-        raise SettingsError(f"--server: {text!r} is not an address such as http://127.0.0.1:8000")
+        host = url.raw_host.decode()
+        host.encode("idna")  # which is how a name is looked up
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise SettingsError(f"--server: this is not {example}: {_reason(error)}") from None
+    if url.userinfo:
+        raise SettingsError("--server: an address has no name and password; say who you are with --user or --token")
+    if url.scheme not in ("http", "https") or not host or url.query or url.fragment or re.search(r"[\s%]", host):
+        raise SettingsError(f"--server: {shortened(repr(text))} is not {example}")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise SettingsError(f"--server: {url.port} is not a port: give one from 1 to 65535")
     return url
 
 
-def problem_text(answer: httpx.Response) -> str:
-    """What a refusal says: the detail of a problem (RFC 9457) and its code, else the status."""
-    status = f"{answer.status_code} {answer.reason_phrase}".strip()
-    try:
-        problem = answer.json()
-    except (ValueError, httpx.ResponseNotRead):
-        return f"the server answered {status}"
-    if not isinstance(problem, dict):
-        return f"the server answered {status}"
-    text = str(problem.get("detail") or problem.get("title") or status)
-    fields = problem.get("fields") or problem.get("errors")
-    if fields:
-        text += f" {json.dumps(fields, ensure_ascii=False)}"
-    return f"{text} ({answer.status_code} {problem['code']})" if "code" in problem else f"{text} ({status})"
+def _reason(error: Exception) -> str:
+    """What is wrong with an address, without the address: it may have a password in it."""
+    return "that is not a port" if "port" in str(error).lower() else "that is not a host name"
 
 
-def retry_after(answer: httpx.Response) -> float | None:
-    """The seconds that Retry-After asks for, given as a number or as a date (RFC 9110 §10.2.3)."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
+def _http(transport: httpx.BaseTransport | None, *, from_environment: bool) -> httpx.Client:
     try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+        return httpx.Client(
+            transport=transport, headers={"User-Agent": f"ssechat/{__version__}"}, trust_env=from_environment
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read ({error.strerror or error})"
+        ) from None
+    except (ValueError, ImportError, httpx.InvalidURL):
+        # Not in httpx's words: they can quote a proxy's password.
+        names = [name for name in PROXY_VARIABLES if os.environ.get(name) or os.environ.get(name.lower())]
+        raise SettingsError(
+            f"the proxy settings in the environment cannot be used ({', '.join(names)}): "
+            "give a proxy as http://host:port, or unset them"
+        ) from None
 
 
 def _message(answer: httpx.Response) -> Mapping[str, Any]:
     try:
-        message = answer.json()
-    except ValueError:
+        message = json.loads(answer.content)
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
         raise ClientError("the server's answer is not a message; is that address an ssechat server?")
@@ -284,12 +288,24 @@ def _message(answer: httpx.Response) -> Mapping[str, Any]:
 def _parsed(data: str) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return data
+
+
+def _in_words(error: httpx.RequestError) -> str:
+    """The system's own words where there are any, without their number."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return shortened(cause.strerror)
+        cause = cause.__cause__ or cause.__context__
+    return shortened(str(error)) or type(error).__name__
 
 
 def _is_local(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        name = host.rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")  # RFC 6761 §6.3
+    return address.is_loopback or address.is_unspecified

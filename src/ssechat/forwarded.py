@@ -55,7 +55,7 @@ class TrustedProxies:
         """
         if scope.get("client") is None:
             return UNKNOWN
-        found = _address(scope["client"][0])
+        found = _peer(scope)
         if found is None:
             return UNKNOWN
         for text in reversed(_values(scope, b"x-forwarded-for")):
@@ -74,7 +74,7 @@ class TrustedProxies:
         peer: str = scope["client"][0]
         known = self._known.get(peer)
         if known is None:
-            address = _address(peer)
+            address = _peer(scope)
             known = address is not None and self._trusts(address)
             if len(self._known) >= CACHED_PEERS:
                 self._known.clear()
@@ -92,8 +92,18 @@ def _network(text: str) -> Network:
         raise ValueError(f"{text!r} is neither an IP address nor a network such as 10.0.0.0/8") from None
 
 
+def _peer(scope: Scope) -> Address | None:
+    """Whose connection it is. The kernel says of a link-local address on which interface it is (RFC 4007 §11)."""
+    return _address(scope["client"][0].partition("%")[0])
+
+
 def _address(text: str) -> Address | None:
-    """`192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` and `[2001:db8::1]:80`; None for all else."""
+    """`192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` and `[2001:db8::1]:80`; None for all else.
+
+    An address with a zone is none: what stands behind its % is any text, and means something on one machine only.
+    """
+    if "%" in text:
+        return None
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

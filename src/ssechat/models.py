@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from ssechat.ids import UserId, user_id
+from ssechat.texts import shows_nothing
 
 CLIENT_MSG_ID = r"^[\x20-\x7e]{1,128}$"
 
@@ -26,6 +27,12 @@ def _prepared(password: SecretStr) -> SecretStr:
     return SecretStr(unicodedata.normalize("NFC", spaced))
 
 
+def _text(text: str) -> str:
+    if shows_nothing(text):
+        raise ValueError("there is nothing to see in this text; write something")
+    return text
+
+
 class Input(BaseModel):
     """A request's body: unknown fields and wrong types are errors, not guesses."""
 
@@ -37,7 +44,7 @@ class NewMessage(Input):
 
     to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     conversation_id: Annotated[str, Field(min_length=1, max_length=400)] | None = None
-    text: Annotated[str, Field(min_length=1)]
+    text: Annotated[str, AfterValidator(_text)]
     client_msg_id: Annotated[str, Field(pattern=CLIENT_MSG_ID)] | None = None
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from ssechat.errors import SettingsError
 from ssechat.forwarded import TrustedProxies
 from ssechat.origins import canonical_origin
 from ssechat.redis.url import check_url
+from ssechat.texts import is_utf8
 
 ENVIRONMENT_PREFIX = "SSECHAT_"
 
@@ -22,9 +23,21 @@ LISTS = frozenset({"allowed_origins", "trusted_proxies"})
 
 
 def default_data_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the server keeps its keys and its Redis data (XDG Base Directory Specification 0.8)."""
+    """Where the server keeps its keys and its Redis data (XDG Base Directory Specification 0.8).
+
+    Raises:
+        SettingsError: nothing says where this user's files are.
+    """
     base = environment.get("XDG_DATA_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "ssechat"
+    if not base.startswith("/"):
+        # HOME, else what the system knows of this user; ~ stays when neither says anything.
+        home = os.path.expanduser("~")  # noqa: PTH111 – Path's raises
+        if not home.startswith("/"):
+            raise SettingsError("--data: this user has no home folder (HOME is not set): name a folder with --data")
+        base = f"{home}/.local/share"
+    if not is_utf8(base):
+        raise SettingsError("--data: the home folder's name is not UTF-8 text: name a folder with --data")
+    return Path(base) / "ssechat"
 
 
 def usable_cores() -> int:
@@ -35,7 +48,7 @@ def usable_cores() -> int:
 class Settings(BaseModel):
     """What the server can be told. Frozen: it is read once, at start, and handed down."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every IPv4 interface.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 picks a free one.")
@@ -73,14 +86,17 @@ class Settings(BaseModel):
         "separated by commas.",
     )
     session_days: Annotated[float, Field(gt=0, le=3650)] = Field(30, description="Days that a sign-in lasts.")
-    body_limit: Annotated[int, Field(ge=1024)] = Field(65536, description="Bytes that a request's body may have.")
-    inbox_limit: Annotated[int, Field(ge=100)] = Field(
+    # The largest numbers that are allowed are those with which a server still starts.
+    body_limit: Annotated[int, Field(ge=1024, le=2**24)] = Field(
+        65536, description="Bytes that a request's body may have."
+    )
+    inbox_limit: Annotated[int, Field(ge=100, le=10_000_000)] = Field(
         10_000, description="Events kept for each user to replay; a reader further behind gets a reset."
     )
-    streams_per_user: Annotated[int, Field(ge=1)] = Field(
+    streams_per_user: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         32, description="Streams that one user may hold on one worker."
     )
-    stream_buffer: Annotated[int, Field(ge=4096)] = Field(
+    stream_buffer: Annotated[int, Field(ge=4096, le=2**26)] = Field(
         65536, description="Bytes that may wait in a slow reader's connection before it is caught up from Redis."
     )
     ping_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
@@ -89,16 +105,16 @@ class Settings(BaseModel):
     audit_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
         30, description="Seconds between checks that a quiet stream has missed nothing."
     )
-    slow_seconds: Annotated[float, Field(gt=0)] = Field(
+    slow_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
         60, description="Seconds that a reader may be stuck before its stream is closed."
     )
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
         3, description="Seconds over which a stopping worker says goodbye to its streams."
     )
-    keep_alive_seconds: Annotated[int, Field(ge=1)] = Field(
+    keep_alive_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
         90, description="Seconds that an idle connection stays open for the next request."
     )
-    redis_timeout: Annotated[float, Field(gt=0)] = Field(
+    redis_timeout: Annotated[float, Field(gt=0, le=600)] = Field(
         5, description="Seconds to wait for Redis before a request is answered 503."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much to log.")
@@ -115,7 +131,18 @@ class Settings(BaseModel):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """The shell leaves the ~ in --data=~/chat to us; and workers may run in another folder."""
-        return path and Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 – never raises
+        if path is None:
+            return None
+        expanded = os.path.expanduser(path)  # noqa: PTH111 – Path's raises
+        if expanded.startswith("~"):
+            raise ValueError("the home folder that the ~ stands for is not known")
+        try:
+            absolute = Path(expanded).absolute()
+        except OSError:
+            raise ValueError("the current folder is gone: give a path that begins with /") from None
+        if not is_utf8(str(absolute)):  # what a worker and Redis are told of it is UTF-8
+            raise ValueError("this path is not UTF-8 text")
+        return absolute
 
     @field_validator("redis_url")
     @classmethod
@@ -183,6 +210,11 @@ def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.
             given[name], source[name] = flags[name], flag(name)
         elif environment.get(variable(name), "") != "":
             given[name], source[name] = environment[variable(name)], variable(name)
+    for name, value in given.items():
+        if value == "" and name not in LISTS:
+            raise SettingsError(f"{source[name]}: this is empty: give a value, or leave it out")
+        if isinstance(value, str) and not is_utf8(value):
+            raise SettingsError(f"{source[name]}: this is not UTF-8 text")
     for name in LISTS & given.keys():
         if isinstance(given[name], str):
             given[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
@@ -193,4 +225,5 @@ def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.
         name = str(first["loc"][0]) if first["loc"] else ""
         field = Settings.model_fields.get(name)
         shown = f" (given: {given.get(name)!r})" if field is not None and field.repr else ""
-        raise SettingsError(f"{source.get(name, name)}: {first['msg'].removeprefix('Value error, ')}{shown}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{source.get(name, name)}: {said}{shown}") from None

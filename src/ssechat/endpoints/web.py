@@ -19,7 +19,7 @@ SECURITY_HEADERS = {
 
 
 class Web:
-    """`/` and `/web`."""
+    """`/`, `/docs` and `/web`."""
 
     def __init__(self) -> None:
         self._folder = str(resources.files("ssechat").joinpath("web"))
@@ -27,12 +27,17 @@ class Web:
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/", self.page, methods=["GET"]),
+            Route("/docs", self.docs, methods=["GET"]),
             Mount("/web", _SecurityHeaders(StaticFiles(directory=self._folder))),
         ]
 
     async def page(self, _: Request) -> Response:
         """`GET /`: the chat."""
         return FileResponse(f"{self._folder}/index.html", headers=SECURITY_HEADERS)
+
+    async def docs(self, _: Request) -> Response:
+        """`GET /docs`: the HTTP interface, for a person; it needs no JavaScript."""
+        return FileResponse(f"{self._folder}/docs.html", headers=SECURITY_HEADERS)
 
 
 class _SecurityHeaders:

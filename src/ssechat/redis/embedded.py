@@ -132,7 +132,9 @@ class EmbeddedRedis:
 
     def _choose_socket(self) -> None:
         if len(os.fsencode(self.socket_path)) > SOCKET_PATH_LIMIT:
-            self._short_folder = Path(tempfile.mkdtemp(prefix="ssechat-"))
+            # TMPDIR may be as long as what it is to replace.
+            near = tempfile.gettempdir()
+            self._short_folder = Path(tempfile.mkdtemp(prefix="ssechat-", dir=near if len(near) < 60 else "/tmp"))
             self.socket_path = self._short_folder / "redis.sock"
 
     def _command(self) -> list[str]:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal
 
+from ssechat.terminal import indented
+
 logger = logging.getLogger(__name__)
 
 REQUEST_FIELDS = ("request_id", "method", "route", "status", "duration_ms")
@@ -26,17 +28,17 @@ MOST_FRAMES = 60
 
 
 class TextFormatter(logging.Formatter):
-    """For a person."""
+    """For a person, on a terminal: nothing in a line can drive it, and no line looks like two."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s ssechat[%(process)d] %(levelname)s: %(message)s", "%Y-%m-%d %H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = _message(record)
+        record.message = indented(_message(record))
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:
-        return "\n".join(_trace(ei[1])) if isinstance(ei, tuple) else ""
+        return "\n".join(map(indented, _trace(ei[1]))) if isinstance(ei, tuple) else ""
 
 
 class JSONFormatter(logging.Formatter):

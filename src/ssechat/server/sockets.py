@@ -76,10 +76,13 @@ def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]
     """The one address to bind. A name with both kinds (localhost) means IPv4.
 
     Raises:
-        SettingsError: the name is not known.
+        SettingsError: the name is not known. An empty one and * are none, though resolvers take them for every address:
+            a variable that is not set must not open the server to everybody.
     """
+    if host in ("", "*"):
+        raise SettingsError(f"--host: {host!r} is no address; 0.0.0.0 means every IPv4 address of this machine.")
     try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else "not a host name"
         raise SettingsError(f"--host: {host!r} is no address and no known name ({reason}).") from None
@@ -88,13 +91,15 @@ def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]
 
 
 def shown_address(host: str, port: int) -> str:
-    """The address to open in a browser on this machine: `http://127.0.0.1:8000`."""
+    """The address to open in a browser on this machine, and whether there are others: `http://127.0.0.1:8000`.
+
+    `host` is what a socket says that it is bound to, not what somebody called it.
+    """
     plain = ipaddress.ip_address(host.partition("%")[0])
     if plain.is_unspecified:
-        host = "127.0.0.1" if plain.version == 4 else "[::1]"
-    elif plain.version == 6:
-        host = f"[{host}]"
-    return f"http://{host}:{port}"
+        here = "127.0.0.1" if plain.version == 4 else "[::1]"
+        return f"http://{here}:{port} (and every other address of this machine)"
+    return f"http://[{host}]:{port}" if plain.version == 6 else f"http://{host}:{port}"
 
 
 def _bound(family: socket.AddressFamily, address: tuple[Any, ...], *, share: bool) -> socket.socket:

@@ -16,6 +16,7 @@ from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
 from ssechat.server.sockets import ListeningSockets, listen, shown_address
 from ssechat.settings import Settings
 from ssechat.snapshots import clear
+from ssechat.terminal import one_line
 from ssechat.tokens import create_key_file, fingerprint, key_path, read_key_file
 
 log = logging.getLogger(__name__)
@@ -123,10 +124,11 @@ class Supervisor:
     async def _find_key(self) -> None:
         path = key_path(self._settings)
         create_key_file(path)
+        key = read_key_file(path)
         if self._settings.redis_url is not None:
             from ssechat.redis.checks import check_key
 
-            await check_key(self._settings.redis_url, fingerprint(read_key_file(path)), self._settings.redis_timeout)
+            await check_key(self._settings.redis_url, fingerprint(key), self._settings.redis_timeout)
 
     async def _start_workers(self) -> None:
         starts = [asyncio.create_task(slot.start()) for slot in self._slots]
@@ -144,7 +146,7 @@ class Supervisor:
         count = self._settings.workers
         self._say(
             f"ssechat {__version__} is ready: {shown_address(*address)}\n"
-            f"  data     {self._settings.data}\n"
+            f"  data     {one_line(str(self._settings.data))}\n"
             f"  redis    {self._redis_shown}\n"
             f"  workers  {count}\n"
             "Ctrl-C stops it."

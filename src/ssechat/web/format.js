@@ -8,7 +8,14 @@ const fullDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "lon
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 const LINK = /\bhttps?:\/\/(?=[\p{L}\p{N}[])[^\s<>"“”«»]+/giu;
+// The server refuses what has nothing else in it (texts.py has the same list): it shows nothing.
+const SHOWN = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]/u;
 const CLOSERS = { ")": "(", "]": "[", "}": "{" };
+
+/** Whether a reader would see nothing of a text: white space, what has no width, or no character at all. */
+export function showsNothing(text) {
+  return !SHOWN.test(text);
+}
 
 /** The local calendar day of a time, as a number that grows by one a day. */
 export function dayOf(date) {

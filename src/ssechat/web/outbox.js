@@ -15,10 +15,13 @@ import { storage } from "./storage.js";
  * @property {string} [reason] why the server refused it
  */
 
+/** Milliseconds that a tab which is looked at waits in line to send: the one at the head of it may be frozen. */
+const IN_LINE = 5_000;
+
 /**
  * Kept in localStorage, one key for each message, so that tabs see each other's. One tab at a time sends in a
- * conversation (Web Locks); where locks are missing two tabs may send the same, which the server then sees
- * as a repeat.
+ * conversation (Web Locks); where locks are missing, or their holder is frozen, two tabs may send the same, which the
+ * server then sees as a repeat.
  *
  * Events: `change` (detail conversation id), `sent` (detail message), `unauthorized`.
  */
@@ -112,12 +115,31 @@ export class Outbox extends EventTarget {
     this.#pumping.add(conversationId);
     let emptied = false;
     try {
-      const drain = () => this.#drain(conversationId);
-      emptied = await (navigator.locks ? navigator.locks.request(this.#prefix + conversationId, drain) : drain());
+      emptied = await this.#inLine(this.#prefix + conversationId, () => this.#drain(conversationId));
     } finally {
       this.#pumping.delete(conversationId);
     }
     if (emptied) this.#pump(conversationId); // something may have been added since the last look
+  }
+
+  /** Does something when it is this tab's turn. */
+  async #inLine(name, work) {
+    if (!navigator.locks) return work();
+    const waiting = new AbortController();
+    const impatience = setInterval(() => document.hidden || waiting.abort(), IN_LINE);
+    let begun = false;
+    try {
+      return await navigator.locks.request(name, { signal: waiting.signal }, () => {
+        begun = true;
+        clearInterval(impatience);
+        return work();
+      });
+    } catch (error) {
+      if (begun) throw error;
+      return work();
+    } finally {
+      clearInterval(impatience);
+    }
   }
 
   /** @returns {Promise<boolean>} false when it had to stop before all was sent */

@@ -2,12 +2,22 @@
  * One stream for all tabs of a browser. HTTP/1.1 allows six connections per host, over all tabs: so one tab
  * holds the stream (Web Locks) and tells the others what it hears (BroadcastChannel). When it goes, the next in
  * line takes over from the last event id that it heard. Where locks are missing, each tab has its own stream.
+ *
+ * One that is frozen or hangs keeps its lock. So a tab that is looked at asks whether the holder is alive, and takes the
+ * lock from one that says nothing. It has to ask: a message reaches a tab in the background at once, while the timer of a
+ * heartbeat there may run once a minute (intensive throttling). Each time that somebody takes the stream is a term with a
+ * number: what a former holder still says when it wakes up is of a lower one, and counts no more.
  */
 
 import { position } from "./stream.js";
 
-const ANSWER_WITHIN = 5_000;
-const ASK_EVERY = 20_000;
+/**
+ * Milliseconds: how long the holder may be silent before it is asked, and how long an answer may take before that is said
+ * (`reconnecting`); after twice as long the stream is taken over. A busy tab answers within a second or so; a person
+ * begins to wonder after a few.
+ */
+const SILENCE = 1_000;
+const ANSWER_WITHIN = 1_500;
 
 /**
  * Events: `event` and `status` as in EventStream, `unauthorized`, and `reload` (detail `{reason}` and perhaps
@@ -21,7 +31,9 @@ export class SharedStream extends EventTarget {
   #release = () => {};
   #waiting = null;
   #heardLeader = 0;
+  #askedAt = 0;
   #asking = 0;
+  #term = 0;
   #joined = false;
   #open = false;
 
@@ -57,7 +69,7 @@ export class SharedStream extends EventTarget {
     this.#channel.onmessage = ({ data }) => this.#hear(data);
     this.#queue();
     this.#ask();
-    this.#asking = setInterval(() => document.hidden || this.#ask(), ASK_EVERY);
+    this.#asking = setInterval(() => this.#watch(), SILENCE);
   }
 
   /** Leaves; another tab takes over. */
@@ -94,7 +106,7 @@ export class SharedStream extends EventTarget {
     } catch {
       if (!this.#open || waiting.signal.aborted) return;
       this.#follow(); // a tab that took us for frozen has stolen the lock
-      this.#heardLeader = Date.now();
+      this.#heardLeader = performance.now();
       this.#queue();
     }
   }
@@ -103,8 +115,10 @@ export class SharedStream extends EventTarget {
     if (this.#stream) return;
     const stream = this.#create(this.cursor);
     this.#stream = stream;
+    this.#term = Math.max(this.#term + 1, Date.now()); // also above those of which this tab has not heard
     stream.addEventListener("event", ({ detail }) => {
-      this.#channel?.postMessage({ kind: "event", event: detail });
+      if (this.#stream !== stream) return;
+      this.#post({ kind: "event", event: detail });
       this.#deliver(detail);
     });
     stream.addEventListener("status", ({ detail }) => {
@@ -113,7 +127,8 @@ export class SharedStream extends EventTarget {
       this.#tell();
     });
     stream.addEventListener("unauthorized", () => {
-      this.#channel?.postMessage({ kind: "unauthorized" });
+      if (this.#stream !== stream) return;
+      this.#post({ kind: "unauthorized" });
       this.dispatchEvent(new CustomEvent("unauthorized"));
     });
     stream.open();
@@ -126,19 +141,41 @@ export class SharedStream extends EventTarget {
   }
 
   #tell() {
-    this.#channel?.postMessage({ kind: "status", status: this.status, cursor: this.cursor });
+    this.#post({ kind: "status", status: this.status, cursor: this.cursor });
   }
 
-  /** Asks whether the tab that holds the stream is alive; a phone may have frozen it, lock and all. */
+  #post(message) {
+    this.#channel?.postMessage({ ...message, term: this.#term });
+  }
+
+  /** Looks after the holder, when somebody looks at this tab. */
+  #watch() {
+    if (document.hidden || this.#stream || !this.#channel) return;
+    if (this.#askedAt <= this.#heardLeader && performance.now() - this.#heardLeader >= SILENCE) this.#ask();
+  }
+
+  /** Asks whether the tab that holds the stream is alive. */
   #ask({ wake = false } = {}) {
     if (this.#stream || !this.#channel) return;
-    const asked = Date.now();
+    const asked = performance.now();
+    this.#askedAt = asked;
     this.#channel.postMessage({ kind: "who", wake });
+    this.#await(asked, () => {
+      this.#setStatus("reconnecting");
+      this.#channel.postMessage({ kind: "who" });
+      this.#await(asked, () => this.#queue(true));
+    });
+  }
+
+  /** Does something unless there was a word from the holder within the time. */
+  #await(asked, silent) {
+    const from = performance.now();
     setTimeout(() => {
-      if (!this.#open || this.#stream || this.#heardLeader >= asked || document.hidden) return;
+      if (!this.#open || this.#stream || this.#heardLeader >= asked || this.#askedAt !== asked) return;
       // Called late, it was we who hung or slept: the answer may wait behind this very timer.
-      if (Date.now() - asked > 2 * ANSWER_WITHIN) this.#ask();
-      else this.#queue(true);
+      if (document.hidden) this.#askedAt = 0;
+      else if (performance.now() - from > 2 * ANSWER_WITHIN) this.#ask();
+      else silent();
     }, ANSWER_WITHIN);
   }
 
@@ -149,8 +186,13 @@ export class SharedStream extends EventTarget {
       this.#tell();
       return;
     }
-    if (this.#stream) return; // a rival that has not noticed yet that it lost the lock
-    this.#heardLeader = Date.now();
+    if (message.term < this.#term) return; // a former holder that has not noticed yet that it is one
+    if (this.#stream) {
+      if (message.term === this.#term) return;
+      this.#follow(); // it is we who were taken for frozen
+    }
+    this.#term = message.term;
+    this.#heardLeader = performance.now();
     if (message.kind === "event") {
       this.#deliver(message.event);
     } else if (message.kind === "status") {
@@ -170,7 +212,13 @@ export class SharedStream extends EventTarget {
     if (type === "hello" && !data.resumed && (before !== id || !this.#joined)) this.#reload({ reason: "fresh" });
     else if (type === "hello" && !this.#joined) this.#reload({ reason: "joined" });
     else if (type === "reset") this.#reload(data);
-    else if (type === "ping" && !this.#stream && position(id) > position(before)) this.#reload({ reason: "gap" });
+    else if (this.#missed(type, before, id)) this.#reload({ reason: "gap" });
+  }
+
+  /** Whether a tab that only listens has overheard something: the numbers in the ids are contiguous. */
+  #missed(type, before, id) {
+    if (this.#stream || before === null) return false;
+    return position(id) > position(before) + (type === "ping" || type === "hello" ? 0 : 1);
   }
 
   #reload(detail) {

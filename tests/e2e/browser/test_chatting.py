@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from e2e.api import Person
 from e2e.browser.visitor import PATIENCE, PHONE, Enter, fresh, row, shows, texts, until
 from serving import Server
+from ssechat.texts import shows_nothing
 
 
 def test_two_people_sign_up_and_chat(enter: Enter) -> None:
@@ -51,6 +52,26 @@ def test_text_arrives_to_the_letter(enter: Enter) -> None:
     shows(bob.page, written)
     assert bob.page.locator(".text :not(a)").count() == 0
     assert bob.page.locator(".content").nth(3).evaluate("node => getComputedStyle(node).direction") == "rtl"
+
+
+def test_the_page_and_the_server_agree_on_which_texts_show_nothing(enter: Enter) -> None:
+    alice = enter(fresh("alice"))
+    found = alice.page.evaluate("""async () => {
+        const { showsNothing } = await import("/web/format.js");
+        const points = Array.from({ length: 0x110000 }, (_, point) => point);
+        const isHalf = (point) => point >= 0xd800 && point <= 0xdfff;
+        return points.filter((point) => !isHalf(point) && showsNothing(String.fromCodePoint(point)));
+    }""")
+    points = (point for point in range(0x110000) if not 0xD800 <= point <= 0xDFFF)
+    assert found == [point for point in points if shows_nothing(chr(point))]
+    alice.page.get_by_role("button", name="Notes to yourself").click()
+    button = alice.page.get_by_role("button", name="Send", exact=True)
+    alice.say(" \n\u200b\ufeff")
+    expect(button).to_be_disabled()
+    alice.page.locator("#composer").fill("x")
+    expect(button).to_be_enabled()
+    alice.say("seen")
+    shows(alice.page, ["seen"])
 
 
 def test_only_web_addresses_become_links_and_the_text_stays_whole(enter: Enter) -> None:

@@ -1,9 +1,14 @@
 """Many tabs, many devices, one stream."""
 
-from playwright.sync_api import expect
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from e2e.api import Person
-from e2e.browser.visitor import PHONE, Enter, fresh, row, shows
+from e2e.browser.visitor import PHONE, Enter, banner, fresh, row, shows, until
 from serving import Server
 
 
@@ -56,6 +61,132 @@ def test_a_tab_that_hangs_does_not_keep_the_stream_from_the_others(enter: Enter,
         for tab in (bob.page, other):
             shows(tab, ["one", "two", "three"])
         assert bob.streams == [bob.page, other]
+
+
+class Stopper:
+    """Stops the process that renders a page, as the system does when it is short of memory."""
+
+    def __init__(self) -> None:
+        self._stopped: list[psutil.Process] = []
+
+    def __call__(self, page: Page) -> None:
+        renderers = [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if any(word == "--type=renderer" for word in child.cmdline())
+        ]
+        before = {child.pid: sum(child.cpu_times()[:2]) for child in renderers}
+        page.evaluate("{ const end = performance.now() + 600; while (performance.now() < end); }")
+        busiest = max(renderers, key=lambda child: sum(child.cpu_times()[:2]) - before[child.pid])
+        busiest.suspend()
+        self._stopped.append(busiest)
+
+    def resume(self) -> None:
+        """All go on."""
+        while self._stopped:
+            self._stopped.pop().resume()
+
+
+@pytest.fixture
+def stop() -> Iterator[Stopper]:
+    """To stop pages with; they go on before they are closed."""
+    stopper = Stopper()
+    yield stopper
+    stopper.resume()
+
+
+def test_a_stopped_tab_is_noticed_within_five_seconds_and_replaced_with_nothing_lost_or_doubled(
+    enter: Enter, server: Server, stop: Stopper
+) -> None:
+    alice, bob = fresh("alice"), enter(fresh("bob"))
+    with Person(server, alice) as sender:
+        sender.say("one", bob.name)
+        bob.open(alice)
+        tabs = [bob.page, bob.tab(), bob.tab()]
+        for tab in tabs[1:]:
+            tab.locator(".conversation-row").click()
+            shows(tab, ["one"])
+        assert bob.streams == [bob.page]
+        stop(bob.page)
+        began = time.monotonic()
+        sender.say("two", bob.name)
+        expect(banner(tabs[1])).to_be_visible()
+        expect(banner(tabs[1])).to_contain_text("Reconnecting")
+        assert time.monotonic() - began < 5
+        for tab in tabs[1:]:
+            shows(tab, ["one", "two"])
+        assert time.monotonic() - began < 9
+        assert len(bob.streams) == 2
+        assert bob.streams[1] in tabs[1:]
+        sender.say("three", bob.name)
+        for tab in tabs[1:]:
+            shows(tab, ["one", "two", "three"])
+            expect(banner(tab)).to_be_hidden()
+
+
+@pytest.mark.parametrize("comes_back_to", ["what was said meanwhile", "what is said now"])
+def test_a_tab_that_wakes_up_is_fenced_off_and_misses_nothing(
+    enter: Enter, server: Server, stop: Stopper, comes_back_to: str
+) -> None:
+    alice, carol, bob = fresh("alice"), fresh("carol"), enter(fresh("bob"))
+    with Person(server, alice) as sender, Person(server, carol) as third:
+        sender.say("one", bob.name)
+        bob.open(alice)
+        other = bob.tab()
+        other.locator(".conversation-row").click()
+        shows(other, ["one"])
+        stop(bob.page)
+        until(other, lambda: len(bob.streams) == 2)
+        for number in range(5):
+            sender.say(f"meanwhile {number}", bob.name)
+            third.say(f"elsewhere {number}", bob.name)
+        said = ["one", *(f"meanwhile {number}" for number in range(5))]
+        shows(other, said)
+        stop.resume()
+        if comes_back_to == "what is said now":
+            sender.say("now", bob.name)
+            said.append("now")
+        for tab in (bob.page, other):
+            shows(tab, said)
+            expect(row(tab, carol)).to_contain_text("elsewhere 4")
+            expect(row(tab, carol).locator(".badge")).to_contain_text("5")
+            expect(banner(tab)).to_be_hidden()
+        sender.say("after", bob.name)
+        for tab in (bob.page, other):
+            shows(tab, [*said, "after"])
+        assert bob.streams == [bob.page, other]
+
+
+def test_a_busy_tab_keeps_the_stream(enter: Enter, server: Server) -> None:
+    alice, bob = fresh("alice"), enter(fresh("bob"))
+    with Person(server, alice) as sender:
+        sender.say("one", bob.name)
+        bob.open(alice)
+        other = bob.tab()
+        other.locator(".conversation-row").click()
+        shows(other, ["one"])
+        for _ in range(3):
+            bob.page.evaluate("{ const end = performance.now() + 800; while (performance.now() < end); }")
+        sender.say("two", bob.name)
+        for tab in (bob.page, other):
+            shows(tab, ["one", "two"])
+        assert bob.streams == [bob.page]
+
+
+def test_a_message_does_not_wait_behind_a_stopped_tab(enter: Enter, server: Server, stop: Stopper) -> None:
+    alice, bob = fresh("alice"), enter(fresh("bob"))
+    with Person(server, alice) as sender:
+        sender.say("one", bob.name)
+        bob.open(alice)
+        held: list[Route] = []
+        bob.context.route("**/v1/messages", lambda route: route.continue_() if held else held.append(route))
+        bob.say("from the stopped tab")
+        until(bob.page, lambda: held)
+        stop(bob.page)
+        other = bob.tab()
+        other.locator(".conversation-row").click()
+        bob.say("from the other", other)
+        shows(other, ["one", "from the stopped tab", "from the other"])
 
 
 def test_tabs_without_web_locks_have_a_stream_each(enter: Enter, server: Server) -> None:

@@ -1,5 +1,6 @@
 /** Where one writes. */
 
+import { showsNothing } from "../format.js";
 import { el, icon } from "./dom.js";
 
 /** A text field that grows. Enter sends, Shift+Enter begins a new line, and neither disturbs an input method. */
@@ -73,7 +74,7 @@ export class Composer {
 
   #send() {
     const text = this.#input.value;
-    if (!text.trim()) return;
+    if (showsNothing(text)) return;
     this.#input.value = "";
     this.#changed();
     this.#input.focus();
@@ -86,7 +87,7 @@ export class Composer {
   }
 
   #fit() {
-    this.#button.disabled = !this.#input.value.trim();
+    this.#button.disabled = showsNothing(this.#input.value);
     const { style, offsetHeight, clientHeight } = this.#input;
     style.height = "auto";
     style.height = `${this.#input.scrollHeight + offsetHeight - clientHeight}px`;
