@@ -60,7 +60,7 @@ SECRETS = ("s3cret", "w0rd", "p4ss")
         ("redis://:s3cret@ho..st", "another shape"),
         ("redis://:s3cret\u2100@host", "another shape"),
         ("redis://:s3cret%ff@host", "another shape"),
-        ("redis://:s3cret\udcff@host", "control character"),
+        ("redis://:s3cret\udcff@host", "not UTF-8"),
         ("redis://:s3cret\n@host", "control character"),
         ("redis://:s3cret w0rd@host", "space"),
         ("redis://:s3cret@host/p4ss", "number of a database"),
