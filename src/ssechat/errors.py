@@ -8,7 +8,7 @@ ChatError
     ├── Unauthorized         401
     ├── Forbidden            403
     ├── NotFound             404
-    ├── Conflict             409
+    ├── Conflict             409; 422 where the request contradicts its own repeat
     └── TooMany              429, 503: try again later
 """
 
