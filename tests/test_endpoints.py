@@ -237,6 +237,24 @@ async def test_a_conflict_and_a_send_that_is_not_well_formed_are_counted_as_what
         assert f'ssechat_sends_total{{outcome="{outcome}"}} 1.0' in shown
 
 
+async def test_an_answer_has_256_kib_at_most_and_says_that_there_is_more(client: httpx.AsyncClient) -> None:
+    alice = await sign_up(client, "alice")
+    for number in range(12):
+        for to in ("alice", f"friend-with-a-name-of-some-length-{number}"):
+            if to != "alice":
+                await sign_up(client, to)
+            text = "x" * (65_400)
+            assert (await client.post("/v1/messages", json={"to": to, "text": text}, headers=alice)).status_code == 201
+    history = await client.get("/v1/conversations/dm:alice:alice/messages?limit=200", headers=alice)
+    assert len(history.content) <= 256 * 1024
+    assert history.json()["has_more"] is True
+    assert [message["seq"] for message in history.json()["messages"]] == [10, 11, 12]
+    listed = await client.get("/v1/conversations?limit=200", headers=alice)
+    assert len(listed.content) <= 256 * 1024
+    assert len(listed.json()["conversations"]) == 3
+    assert listed.json()["next"] is not None
+
+
 async def test_history_takes_a_direction_and_a_limit(client: httpx.AsyncClient) -> None:
     alice = await sign_up(client, "alice")
     path = "/v1/conversations/dm:alice:alice/messages"
