@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from e2e.browser.visitor import Visitor
+from e2e.api import Person
+from e2e.browser.visitor import Enter, Visitor, fresh
 from serving import Server
 
 LOADED = """async ([todo, count, pageSize, large]) => {
@@ -76,3 +77,15 @@ def test_what_is_unread_is_loaded_with_few_requests_even_if_it_is_much(page: Pag
     found = page.evaluate(LOADED, ["unread", 300, 4, 150])
     assert found["requests"] == 8
     assert found["seqs"] == list(range(300 - 8 * 4 + 1, 301))
+
+
+def test_all_conversations_are_listed_though_a_page_of_them_is_too_short_to_be_scrolled(
+    enter: Enter, server: Server
+) -> None:
+    bob = enter(fresh("bob"))
+    senders = [fresh("alice") for _ in range(8)]
+    for name in senders:
+        with Person(server, name) as sender:
+            sender.say("x" * 65_000, bob.name)
+    bob.page.reload()
+    expect(bob.page.locator(".conversation-row")).to_have_count(8)
