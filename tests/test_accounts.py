@@ -6,7 +6,7 @@ import pytest
 from parts import FOR_EVER, Worker
 from redises import RedisProcess
 from ssechat import users as users_module
-from ssechat.errors import Conflict, NotFound, TooMany, Unauthorized
+from ssechat.errors import Conflict, NotFound, Unauthorized
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.tokens import Identity
@@ -75,17 +75,6 @@ async def test_a_sign_up_that_died_half_way_leaves_the_name_to_be_taken(worker: 
 
 async def test_a_name_that_nobody_has_is_itself(worker: Worker) -> None:
     assert await worker.users.owner_of_name("Nobody") == "Nobody"
-
-
-async def test_hashing_has_a_queue_with_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users_module, "HASHING_QUEUE", 2)
-    outcomes = await asyncio.gather(
-        *[worker.users.sign_up(UserId(f"u{i}"), "correct horse") for i in range(4)], return_exceptions=True
-    )
-    refused = [outcome for outcome in outcomes if isinstance(outcome, TooMany)]
-    assert len(refused) == 2
-    assert (refused[0].status, refused[0].retry_after) == (503, 2)
-    await worker.users.sign_up(UserId("later"), "correct horse")
 
 
 async def test_what_a_worker_remembers_of_users_has_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

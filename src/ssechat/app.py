@@ -20,17 +20,20 @@ from ssechat.endpoints.events import Events
 from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.health import Health
 from ssechat.endpoints.http import HANDLERS, failed
+from ssechat.endpoints.limits import Limits
 from ssechat.endpoints.messages import Messages
 from ssechat.endpoints.metrics import Metrics as MetricsEndpoint
 from ssechat.endpoints.web import Web
 from ssechat.errors import SettingsError
 from ssechat.forwarded import TrustedProxies
+from ssechat.hashing import HashingPool
 from ssechat.hub import Hub
 from ssechat.inbox import Inbox
 from ssechat.metrics import Metrics
+from ssechat.quotas import Quotas
 from ssechat.redis.link import Redis, stop
 from ssechat.sends import Sends
-from ssechat.settings import Settings
+from ssechat.settings import Settings, usable_cores
 from ssechat.snapshots import Snapshots
 from ssechat.tokens import Tokens
 from ssechat.users import Users
@@ -49,11 +52,13 @@ def create_app(settings: Settings) -> Starlette:
     redis = Redis(settings.redis_url, settings.redis_timeout, metrics)
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, settings.inbox_limit)
-    users = Users(redis, anyone_exists=settings.external_identity)
+    pool = HashingPool(usable_cores() // settings.workers)
+    users = Users(redis, anyone_exists=settings.external_identity, pool=pool)
     auth = Auth(redis, Tokens.from_settings(settings), users, timedelta(days=settings.session_days))
     chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
     hub = Hub(inbox, auth, settings, metrics=metrics)
     proxies = TrustedProxies(settings.trusted_proxies)
+    quotas = Quotas(redis, settings)
     gate = Gate(auth, proxies, settings.body_limit, settings.allowed_origins)
 
     @asynccontextmanager
@@ -73,13 +78,14 @@ def create_app(settings: Settings) -> Starlette:
             await stop(publishing)
             snapshots.close()
 
-    messages, events = Messages(gate, chat), Events(gate, auth, hub, settings.stream_buffer)
+    messages, events = Messages(gate, chat), Events(gate, auth, quotas, hub, settings.stream_buffer)
     app = Starlette(
         routes=[
             *messages.routes(),
             *events.routes(),
             *ConversationsEndpoint(gate, chat).routes(),
-            *Accounts(gate, auth, users, proxies, settings).routes(),
+            *Accounts(gate, auth, users, quotas, proxies, settings).routes(),
+            *Limits(settings, quotas).routes(),
             *Health(redis, hub).routes(),
             *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
             *Web().routes(),
@@ -109,6 +115,6 @@ def _cors(settings: Settings) -> list[Middleware]:
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id"],
-            expose_headers=["retry-after", "x-request-id"],
+            expose_headers=["ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
         )
     ]

@@ -68,6 +68,19 @@ class Settings(BaseModel):
         description="Addresses and networks of proxies whose X-Forwarded-For and -Proto are believed, "
         "separated by commas.",
     )
+    sign_ups_per_address: Annotated[int, Field(ge=0)] = Field(
+        200, description="Sign-ups that an address (of IPv6, a /64) may try within an hour; 0 for any number."
+    )
+    failed_sign_ins_per_address: Annotated[int, Field(ge=0)] = Field(
+        200,
+        description="Sign-ins that may fail from an address within an hour, but for accounts that have signed in "
+        "there before; 0 for any number.",
+    )
+    failed_sign_ins_per_account: Annotated[int, Field(ge=0)] = Field(
+        20,
+        description="Sign-ins to an account that may fail within an hour: from each address where it has signed in "
+        "before, and from all others together; 0 for any number.",
+    )
     session_days: Annotated[float, Field(gt=0, le=3650)] = Field(30, description="Days that a sign-in lasts.")
     body_limit: Annotated[int, Field(ge=1024)] = Field(65536, description="Bytes that a request's body may have.")
     inbox_limit: Annotated[int, Field(ge=100)] = Field(

@@ -15,6 +15,7 @@ from ssechat.errors import Forbidden, NotFound, Unauthorized
 from ssechat.forwarded import TrustedProxies
 from ssechat.ids import UserId, is_user_id
 from ssechat.models import Credentials, NewUser
+from ssechat.quotas import Quotas
 from ssechat.settings import Settings
 from ssechat.users import Users
 
@@ -24,10 +25,13 @@ logger = logging.getLogger(__name__)
 class Accounts:
     """`/v1/users`, `/v1/session`, and what a page must know before anybody has signed in."""
 
-    def __init__(self, gate: Gate, auth: Auth, users: Users, proxies: TrustedProxies, settings: Settings) -> None:
+    def __init__(
+        self, gate: Gate, auth: Auth, users: Users, quotas: Quotas, proxies: TrustedProxies, settings: Settings
+    ) -> None:
         self._gate = gate
         self._auth = auth
         self._users = users
+        self._quotas = quotas
         self._proxies = proxies
         self._sign_in_allowed = not settings.external_identity
         self._sign_up_allowed = self._sign_in_allowed and settings.signup == "open"
@@ -60,7 +64,8 @@ class Accounts:
         if not self._sign_up_allowed:
             raise Forbidden("sign_up_closed", "This server takes no sign-ups; ask whoever runs it.")
         user = UserId(new.name)
-        await self._users.sign_up(user, new.password.get_secret_value())
+        async with self._quotas.sign_up(self._proxies.client(request.scope), new.name) as whose:
+            await self._users.sign_up(user, new.password.get_secret_value(), whose)
         return await self._signed_in(request, user, 201)
 
     async def show_user(self, request: Request) -> Response:
@@ -80,12 +85,14 @@ class Accounts:
         given = await self._gate.read(request, Credentials)
         if not self._sign_in_allowed:
             raise Forbidden("sign_in_closed", "This server takes another system's tokens; there is no sign-in.")
-        user = await self._users.owner_of_name(given.name)
+        address = self._proxies.client(request.scope)
         try:
-            await self._users.check_password(user, given.password.get_secret_value())
+            async with self._quotas.sign_in(address, given.name) as whose:
+                user = await self._users.owner_of_name(given.name)
+                await self._users.check_password(user, given.password.get_secret_value(), whose)
         except Unauthorized:
             # For whoever watches for guessing. The name is left out: it may be a password in the wrong field.
-            logger.warning("wrong name or password from %s", self._proxies.client(request.scope))
+            logger.warning("wrong name or password from %s", address)
             raise
         return await self._signed_in(request, user, 200)
 

@@ -15,6 +15,7 @@ from ssechat.endpoints.http import JSON
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.hub import Hub
 from ssechat.models import Nothing
+from ssechat.quotas import Quotas
 from ssechat.response import HEADER_LINES, HEADERS, StreamResponse
 from ssechat.stream import RETRY_AFTER_TROUBLE
 from ssechat.tokens import Identity
@@ -23,9 +24,10 @@ from ssechat.tokens import Identity
 class Events:
     """`/v1/events` and the tickets for it."""
 
-    def __init__(self, gate: Gate, auth: Auth, hub: Hub, buffer: int) -> None:
+    def __init__(self, gate: Gate, auth: Auth, quotas: Quotas, hub: Hub, buffer: int) -> None:
         self._gate = gate
         self._auth = auth
+        self._quotas = quotas
         self._hub = hub
         self._buffer = buffer
 
@@ -73,6 +75,7 @@ class Events:
         """`POST`: what an EventSource that cannot send a cookie puts into its URL."""
         identity = await self._gate.identify(request.scope)
         await self._gate.read(request, Nothing)
+        await self._quotas.ticket(identity.user)
         return JSON({"ticket": await self._auth.issue_ticket(identity), "expires_in": TICKET_SECONDS}, 201)
 
     async def _identify(self, request: Request) -> Identity:
