@@ -182,6 +182,22 @@ async def test_over_a_quota_is_429_with_the_fields_of_the_draft(
         assert again.headers["ratelimit-policy"] == '"sign-up";q=1;w=3600'
 
 
+async def test_behind_a_front_that_is_not_trusted_all_people_have_one_address(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.endpoints.http.LATE", 0)
+    async with client_of(redis, tmp_path, failed_sign_ins_per_address=1, trusted_proxies=()) as client:
+        answers = [
+            await client.post(
+                "/v1/session",
+                json={"name": name, "password": "wrong horse"},
+                headers={"x-forwarded-for": f"192.0.2.{number}"},
+            )
+            for number, name in enumerate(("alice", "bob"))
+        ]
+    assert [answer.status_code for answer in answers] == [401, 429]
+
+
 async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Path) -> None:
     async with client_of(redis, tmp_path, failed_sign_ins_per_account=7, sign_ups_per_address=0) as client:
         told = (await client.get("/v1/limits")).json()
