@@ -111,8 +111,11 @@ class Worker:
 
     async def events(self, user: str, cursor: str = START) -> list[tuple[int, str, bytes]]:
         """What is in the user's inbox after the cursor."""
-        page = await self.inbox.read(UserId(user), cursor, 10_000)
-        return list(page.events)
+        found: list[tuple[int, str, bytes]] = []
+        while page := (await self.inbox.read(UserId(user), cursor, 10_000)).events:
+            found += page
+            cursor = page[-1][1]
+        return found
 
     async def texts(self, user: str) -> list[str]:
         """The data of the user's events."""

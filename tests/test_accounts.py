@@ -10,7 +10,7 @@ from parts import FOR_EVER, SECRET, Worker
 from redises import RedisProcess
 from ssechat import users as users_module
 from ssechat.auth import REMEMBERED_SECONDS, SHORT_TOKEN, TRUSTED_SECONDS, Auth
-from ssechat.errors import Conflict, NotFound, TooMany, Unauthorized
+from ssechat.errors import Conflict, NotFound, Unauthorized
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.tokens import LEEWAY, Identity, Tokens
@@ -62,17 +62,6 @@ async def test_of_two_who_sign_up_at_once_one_gets_the_name(worker: Worker, othe
         worker.users.sign_up(ALICE, "mine, mine"), other_worker.users.sign_up(ALICE, "no, mine"), return_exceptions=True
     )
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "NoneType"]
-
-
-async def test_hashing_has_a_queue_with_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users_module, "HASHING_QUEUE", 2)
-    outcomes = await asyncio.gather(
-        *[worker.users.sign_up(UserId(f"u{i}"), "correct horse") for i in range(4)], return_exceptions=True
-    )
-    refused = [outcome for outcome in outcomes if isinstance(outcome, TooMany)]
-    assert len(refused) == 2
-    assert (refused[0].status, refused[0].retry_after) == (503, 2)
-    await worker.users.sign_up(UserId("later"), "correct horse")
 
 
 async def test_what_a_worker_remembers_of_users_has_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

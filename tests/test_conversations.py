@@ -51,7 +51,7 @@ async def test_a_list_shows_the_last_message_of_each_conversation(worker: Worker
 async def test_messages_are_read_by_their_seq(worker: Worker) -> None:
     for i in range(1, 6):
         await worker.append(draft(f"m{i}"))
-    found = await worker.conversations.messages(DM, 2, 4)
-    assert [json.loads(message)["text"] for message in found] == ["m2", "m3", "m4"]
-    assert await worker.conversations.messages(DM, 3, 2) == []
-    assert await worker.conversations.messages(DM, 9, 12) == []
+    found = await worker.conversations.messages(DM, [4, 2, 3])
+    assert [json.loads(message or b"")["text"] for message in found] == ["m4", "m2", "m3"]
+    assert await worker.conversations.messages(DM, []) == []
+    assert await worker.conversations.messages(DM, [9, 5]) == [None, found[0] and found[0].replace(b"4", b"5")]

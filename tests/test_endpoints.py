@@ -162,7 +162,7 @@ async def test_a_message_is_sent_and_read(client: httpx.AsyncClient) -> None:
     )
     assert (again.status_code, again.json()) == (200, message)
     differs = await client.post("/v1/messages", json={"to": "bob", "text": "ho"}, headers={**alice, **key})
-    assert code(differs) == (409, "idempotency_conflict")
+    assert code(differs) == (422, "idempotency_conflict")
     history = await client.get("/v1/conversations/dm:alice:bob/messages", headers=bob)
     assert history.json() == {"messages": [message], "has_more": False}
     listed = (await client.get("/v1/conversations", headers=bob)).json()
@@ -221,6 +221,21 @@ async def test_a_header_key_must_be_printable_and_agree_with_the_body(client: ht
     for key in ("two", "x" * 129):
         response = await client.post("/v1/messages", json=body, headers={**alice, "idempotency-key": key})
         assert code(response) == (422, "invalid_request")
+
+
+async def test_a_conflict_and_a_send_that_is_not_well_formed_are_counted_as_what_they_are(
+    client: httpx.AsyncClient,
+) -> None:
+    alice = await sign_up(client, "alice")
+    for text in ("hi", "ho"):
+        answer = await client.post(
+            "/v1/messages", json={"to": "alice", "text": text, "client_msg_id": "1"}, headers=alice
+        )
+    assert code(answer) == (422, "idempotency_conflict")
+    assert code(await client.post("/v1/messages", json={"to": "alice"}, headers=alice)) == (422, "invalid_request")
+    shown = (await client.get("/metrics")).text
+    for outcome in ("created", "conflict", "refused"):
+        assert f'ssechat_sends_total{{outcome="{outcome}"}} 1.0' in shown
 
 
 async def test_history_takes_a_direction_and_a_limit(client: httpx.AsyncClient) -> None:

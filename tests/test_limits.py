@@ -1,249 +1,129 @@
-"""What connections may take up: descriptors, unfinished requests, unread answers, and time."""
+"""What the HTTP API says when there is too much: quotas, and pages that are bounded."""
 
-import logging
-import resource
+import asyncio
+from pathlib import Path
 
+import httpx
 import pytest
-from starlette.types import Scope
 
-from connections import Connection
-from ssechat.direct import USER, Answer
-from ssechat.server.connection import CLOSING_SECONDS, SCARCE_SECONDS, UNREAD_SECONDS
-from ssechat.server.limits import UNFINISHED, UNREAD_EACH, Limits
-from ssechat.server.protocol import BODY_SECONDS
+from parts import SECRET
+from redises import RedisProcess
+from test_endpoints import client_of, code, sign_up
 
 pytestmark = pytest.mark.anyio
 
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-class Guest:
-    """A connection that can be told to go."""
-
-    is_answering = False
-    evicted = False
-
-    def evict(self) -> None:
-        self.evicted = True
-
-
-async def test_a_limit_that_is_reached_is_said_once_until_it_was_not_reached_for_long(
-    caplog: pytest.LogCaptureFixture,
+async def test_who_is_over_a_quota_is_told_so_late_and_holds_up_nobody(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock()
-    limits = Limits(10, clock)
-    with caplog.at_level(logging.WARNING):
-        for _ in range(100):
-            clock.time += 1
-            limits.admit(Guest(), 11)
-        assert len(caplog.records) == 1
-        assert "no more than 10 connections" in caplog.text
-        clock.time += 61
-        limits.admit(Guest(), 11)
-        assert len(caplog.records) == 2
+    late: list[float] = []
+    now = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        late.append(seconds)
+        await now.wait()
+
+    body = {"name": "nobody", "password": "wrong horse"}
+    async with client_of(redis, tmp_path, failed_sign_ins_per_account=1) as client:
+        assert code(await client.post("/v1/session", json=body)) == (401, "wrong_credentials")
+        monkeypatch.setattr("ssechat.endpoints.http.sleep", sleep)
+        flood = [asyncio.create_task(client.post("/v1/session", json=body)) for _ in range(20)]
+        async with asyncio.timeout(5):
+            while len(late) < 20:
+                await asyncio.sleep(0.01)
+        assert (await client.get("/v1/server")).status_code == 200
+        assert not any(each.done() for each in flood)
+        now.set()
+        assert {answer.status_code for answer in await asyncio.gather(*flood)} == {429}
+    assert late == [1.0] * 20
 
 
-async def test_a_new_connection_takes_the_place_of_the_oldest_strangers() -> None:
-    limits = Limits(3)
-    first, known, busy, idle, new = guests = [Guest() for _ in range(5)]
-    busy.is_answering = True
-    for count, guest in enumerate((first, known, busy), 1):
-        assert limits.admit(guest, count)
-    limits.is_known(known)
-    assert limits.admit(idle, 4)
-    assert limits.admit(new, 4)
-    assert [guest.evicted for guest in guests] == [True, False, False, True, False]
-    limits.is_known(new)
-    assert not limits.admit(Guest(), 4)  # and an answer is not cut off
-
-
-async def test_a_process_keeps_descriptors_for_itself() -> None:
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limits = Limits.of_process()
-    assert limits.utmost < most - 8
-    assert limits.most >= 8
-
-
-async def test_a_connection_too_many_is_served_a_word_and_closed() -> None:
-    limits = Limits(1)
-    connection = Connection(limits=limits)
-    first = connection.protocol
-    limits.is_known(first)
-    connection.connect()
-    answer = await connection.request(GET)
-    assert connection.app.full == [True]
-    assert b"connection: close" in answer
-    assert connection.transport.closed
-    assert first in connection.state.connections  # type: ignore[comparison-overlap]
-
-
-async def test_when_there_is_not_even_room_for_a_request_the_answer_comes_before_it() -> None:
-    limits = Limits(1)
-    connection = Connection(limits=limits)
-    for _ in range(5):
-        limits.is_known(connection.protocol)
-        connection.connect()
-    assert connection.transport.buffer.startswith(b"HTTP/1.1 503 ")
-    assert b"retry-after: 5\r\n" in connection.transport.buffer
-    assert connection.transport.closed
-
-
-async def test_while_connections_are_scarce_silence_is_borne_for_less_long() -> None:
-    connection = Connection(limits=Limits(4))
-    patient = connection.transport
-    for _ in range(3):
-        connection.connect()
-    connection.time.pass_by(SCARCE_SECONDS)
-    assert connection.transport.closed
-    assert not patient.closed
-
-
-async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
-    connection = Connection()
-    connection.app.reads = True
-    connection.protocol.data_received(POST + b"he")
-    connection.time.pass_by(BODY_SECONDS - 1)
-    connection.protocol.data_received(b"l")  # a drip is no reason to wait for longer
-    assert connection.transport.buffer == b""
-    connection.time.pass_by(1)
-    assert connection.transport.buffer.startswith(b"HTTP/1.1 408 ")
-    assert connection.transport.ended
-    await connection.request_tasks()  # whoever waited for it is told
-    assert connection.transport.buffer.count(b"HTTP/1.1") == 1
-
-
-async def test_what_is_said_last_can_be_read_by_who_still_sends() -> None:
-    connection = Connection()
-    await connection.request(b"NONSENSE\r\n\r\n")
-    assert connection.transport.ended
-    assert not connection.transport.closed
-    before = connection.transport.buffer
-    await connection.request(GET * 100)
-    assert connection.transport.buffer == before
-    connection.time.pass_by(CLOSING_SECONDS)
-    assert connection.transport.aborted
-
-
-async def test_an_answer_before_the_body_is_the_last_one() -> None:
-    connection = Connection()
-    answer = await connection.request(POST)
-    assert b"connection: close" in answer
-    assert connection.transport.ended
-    assert await connection.request(b"hello" + GET) == answer
-
-
-async def test_where_requests_that_are_not_whole_take_up_too_much_the_oldest_goes(
-    caplog: pytest.LogCaptureFixture,
+async def test_over_a_quota_is_429_with_the_fields_of_the_draft(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = Limits(1000)
-    connection = Connection(limits=limits)
-    oldest = connection.transport
-    connection.protocol.data_received(b"GET / HT")
-    other = Guest()
-    limits.begin(other, UNFINISHED - 10)
-    assert oldest.buffer == b""
-    connection.connect()
-    connection.protocol.data_received(b"GET / HT")
-    assert oldest.buffer.startswith(b"HTTP/1.1 503 ")
-    assert oldest.closed
-    assert "unfinished requests take up 64 MiB" in caplog.text
-    assert not other.evicted
-    assert connection.transport.buffer == b""
+    monkeypatch.setattr("ssechat.endpoints.http.LATE", 0)
+    limits = {"failed_sign_ins_per_account": 2, "failed_sign_ins_per_address": 7, "sign_ups_per_address": 1}
+    async with client_of(redis, tmp_path, **limits) as client:
+        await sign_up(client, "alice")
+
+        async def sign_in(name: str, address: str, password: str = "correct horse") -> httpx.Response:
+            body = {"name": name, "password": password}
+            return await client.post("/v1/session", json=body, headers={"x-forwarded-for": address})
+
+        for name in ("Alice", "nobody"):  # names that are there, and names that are not
+            for address in ("192.0.2.1", "192.0.2.2"):
+                assert code(await sign_in(name, address, "wrong horse")) == (401, "wrong_credentials")
+            refused = await sign_in(name.lower(), "192.0.2.3")
+            assert code(refused) == (429, "quota_exceeded")
+            assert refused.json()["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
+            assert refused.json()["violated-policies"] == ["sign-in-account"]
+            assert "try again in 30 minutes" in refused.json()["detail"]
+            policy = '"sign-in-address";q=7;w=3600, "sign-in-account";q=2;w=3600'
+            assert refused.headers["ratelimit-policy"] == policy
+            wait = int(refused.headers["retry-after"])
+            assert 1790 <= wait <= 1800
+            assert refused.headers["ratelimit"] == f'"sign-in-account";r=0;t={wait}'
+        assert (await sign_in("alice", "127.0.0.1")).status_code == 200, "it has signed up here"
+        again = await client.post("/v1/users", json={"name": "bob", "password": "correct horse"})
+        assert code(again) == (429, "quota_exceeded")
+        assert again.headers["ratelimit-policy"] == '"sign-up";q=1;w=3600'
 
 
-@pytest.mark.parametrize("rest", [b"TP/1.1\r\nHost: x\r\n\r\n", None])
-async def test_the_room_of_a_request_is_free_when_it_is_whole_or_gone(rest: bytes | None) -> None:
-    limits = Limits(1000)
-    connection = Connection(limits=limits)
-    connection.protocol.data_received(b"GET / HT")
-    if rest is not None:
-        await connection.request(rest)
-    else:
-        connection.protocol.connection_lost(None)
-    other = Guest()
-    limits.begin(other, UNFINISHED)
-    assert not other.evicted
-    limits.begin(other, 1)
-    assert other.evicted
-
-
-async def test_what_waits_behind_an_answer_takes_up_room_until_its_turn() -> None:
-    limits = Limits(1000)
-    connection = Connection(limits=limits)
-    connection.protocol.data_received(GET * 100)
-    other = Guest()
-    limits.begin(other, UNFINISHED - len(GET) * 99)
-    assert not connection.transport.aborted
-    limits.begin(other, 1)
-    assert connection.transport.aborted
-    connection = Connection(limits=Limits(1000))
-    assert (await connection.request(GET * 100)).count(b"plain") == 100
-
-
-async def test_nothing_is_taken_from_who_does_not_read() -> None:
-    connection = Connection()
-    connection.transport.waiting = 20_000
-    await connection.request(GET)
-    connection.protocol.pause_writing()
-    await connection.request(GET)
-    assert connection.transport.buffer.count(b"plain") == 1
-    assert not connection.transport.reading
-    connection.time.pass_by(UNREAD_SECONDS - 1)
-    connection.protocol.resume_writing()
-    assert (await connection.request()).count(b"plain") == 2
-    connection.protocol.pause_writing()
-    connection.time.pass_by(UNREAD_SECONDS)
-    assert connection.transport.aborted
-
-
-async def test_who_leaves_too_much_unread_on_all_connections_together_is_cut(
-    caplog: pytest.LogCaptureFixture,
+async def test_behind_a_front_that_is_not_trusted_all_people_have_one_address(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = Limits(1000)
-    connection = Connection(limits=limits)
-
-    async def endpoint(scope: Scope, body: bytes) -> Answer:
-        scope[USER] = str(body, "ascii")
-        return Answer(200, b"")
-
-    connection.use((b"POST", b"/direct", endpoint))
-    cut = []
-    for user in (b"alice", b"bobby", b"alice", b"alice"):
-        connection.connect()
-        await connection.request(POST.replace(b" / ", b" /direct ") + user)
-        connection.transport.waiting = UNREAD_EACH // 2
-        connection.protocol.pause_writing()
-        cut.append(connection.transport.aborted)
-    assert cut == [False, False, False, True]
-    assert "does not read 4 MiB" in caplog.text
-    connection.protocol.connection_lost(None)
-    connection.connect()
-    connection.protocol.pause_writing()
-    assert not connection.transport.aborted
+    monkeypatch.setattr("ssechat.endpoints.http.LATE", 0)
+    async with client_of(redis, tmp_path, failed_sign_ins_per_address=1, trusted_proxies=()) as client:
+        answers = [
+            await client.post(
+                "/v1/session",
+                json={"name": name, "password": "wrong horse"},
+                headers={"x-forwarded-for": f"192.0.2.{number}"},
+            )
+            for number, name in enumerate(("alice", "bob"))
+        ]
+    assert [answer.status_code for answer in answers] == [401, 429]
 
 
-async def test_of_a_users_many_connections_the_last_ones_are_not_kept() -> None:
-    limits = Limits(80)
-    connection = Connection(limits=limits)
+async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis, tmp_path, failed_sign_ins_per_account=7, sign_ups_per_address=0) as client:
+        told = (await client.get("/v1/limits")).json()
+    quotas = {quota["name"]: (quota["limit"], quota["window_seconds"]) for quota in told.pop("quotas")}
+    assert quotas == {
+        "sign-in-address": (200, 3600),
+        "sign-in-account": (7, 3600),
+        "sign-in-known": (7, 3600),
+        "ticket": (120, 60),
+    }
+    assert told == {
+        "body_bytes": 65536,
+        "page_bytes": 262144,
+        "page_items": 200,
+        "inbox_events": 10000,
+        "streams_per_user_and_worker": 32,
+        "ticket_seconds": 30,
+    }
+    async with client_of(redis, tmp_path, jwt_secret=SECRET) as client:
+        told = (await client.get("/v1/limits")).json()
+        assert [quota["name"] for quota in told["quotas"]] == ["ticket"]
 
-    async def endpoint(scope: Scope, body: bytes) -> Answer:
-        scope[USER] = str(body, "ascii")
-        return Answer(200, b"")
 
-    connection.use((b"POST", b"/direct", endpoint))
-    kept = []
-    for user in (*[b"alice"] * 12, b"bobby"):
-        connection.connect()
-        await connection.request(POST.replace(b" / ", b" /direct ") + user)
-        kept.append(not connection.transport.closed)
-    assert kept == [True] * 10 + [False] * 2 + [True]
-    assert b"connection: close" not in connection.transport.buffer
+async def test_an_answer_has_256_kib_at_most_and_says_that_there_is_more(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis, tmp_path) as client:
+        alice = await sign_up(client, "alice")
+        for number in range(12):
+            for to in ("alice", f"friend-with-a-name-of-some-length-{number}"):
+                if to != "alice":
+                    await sign_up(client, to)
+                text = "x" * (65_400)
+                assert (
+                    await client.post("/v1/messages", json={"to": to, "text": text}, headers=alice)
+                ).status_code == 201
+        history = await client.get("/v1/conversations/dm:alice:alice/messages?limit=200", headers=alice)
+        assert len(history.content) <= 256 * 1024
+        assert history.json()["has_more"] is True
+        assert [message["seq"] for message in history.json()["messages"]] == [10, 11, 12]
+        listed = await client.get("/v1/conversations?limit=200", headers=alice)
+        assert len(listed.content) <= 256 * 1024
+        assert len(listed.json()["conversations"]) == 3
+        assert listed.json()["next"] is not None

@@ -19,7 +19,7 @@ from ssechat.redis.rights import CHANNELS, COMMANDS, KEYS, NOBODY, OF_A_START, S
 
 pytestmark = pytest.mark.anyio
 SOURCES = Path(ssechat.__file__).parent
-CALLED_IN_LUA = re.compile(r"""(?:(?<!\w)redis\.p?call|optional)\(\s*['"]([A-Za-z]+)['"]|= \{'([A-Z]+)',""")
+CALLED_IN_LUA = re.compile(r"""(?:(?<!\w)redis\.p?call|optional)\(\s*'([A-Za-z]+)'|= \{'([A-Z]+)',""")
 SENDING = {"call", "send", "write", "_call", "pipeline"}
 """Methods that send a command, or several, to Redis."""
 
@@ -64,12 +64,12 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
     named = [
         *(keys.conversation("x"), keys.log("x"), keys.messages("x"), keys.sent("x", 1)),
         *(keys.user("x"), keys.inbox("x"), keys.user_conversations("x")),
-        *(keys.session("x"), keys.ticket("x"), keys.KEY_FINGERPRINT),
+        *(keys.session("x"), keys.ticket("x"), keys.quota("x", "y"), keys.places("x"), keys.KEY_FINGERPRINT),
     ]
     makers = {name for name, value in vars(keys).items() if callable(value) and value.__module__ == keys.__name__}
     assert makers == {
         *("conversation", "log", "messages", "sent", "user", "inbox", "user_conversations"),
-        *("session", "ticket", "live", "user_of_channel"),
+        *("quota", "places", "session", "ticket", "live", "user_of_channel"),
     }, "a new kind of key: is its pattern on the list, and is it tried?"
     for key in named:
         assert any(key.startswith(pattern[:-1]) for pattern in KEYS), key

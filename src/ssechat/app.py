@@ -22,19 +22,22 @@ from ssechat.endpoints.events import Events
 from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.health import Health
 from ssechat.endpoints.http import HANDLERS, failed
+from ssechat.endpoints.limits import Limits
 from ssechat.endpoints.messages import Messages
 from ssechat.endpoints.metrics import Metrics as MetricsEndpoint
 from ssechat.endpoints.web import Web
 from ssechat.errors import SettingsError
 from ssechat.forwarded import TrustedProxies
+from ssechat.hashing import HashingPool
 from ssechat.hub import Hub
 from ssechat.inbox import Inbox
 from ssechat.metrics import Metrics
 from ssechat.origins import Origins
+from ssechat.quotas import Quotas
 from ssechat.redis.link import Redis, stop
 from ssechat.redis.watch import Watch
 from ssechat.sends import Sends
-from ssechat.settings import Settings
+from ssechat.settings import Settings, usable_cores
 from ssechat.snapshots import Snapshots
 from ssechat.tokens import Tokens
 from ssechat.users import Users
@@ -53,7 +56,8 @@ def create_app(settings: Settings) -> Starlette:
     redis = Redis(settings.redis_url, settings.redis_timeout, metrics)
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, settings.inbox_limit)
-    users = Users(redis, anyone_exists=settings.external_identity)
+    pool = HashingPool(usable_cores() // settings.workers)
+    users = Users(redis, anyone_exists=settings.external_identity, pool=pool)
     tokens = Tokens.from_settings(settings)
     auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
     chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
@@ -63,6 +67,7 @@ def create_app(settings: Settings) -> Starlette:
     hub.subscriptions.on_refused = watch.note_subscription
     proxies = TrustedProxies(settings.trusted_proxies)
     origins = Origins(settings.allowed_origins)
+    quotas = Quotas(redis, settings)
     gate = Gate(auth, cookie, proxies, settings.body_limit, origins)
 
     @asynccontextmanager
@@ -84,13 +89,14 @@ def create_app(settings: Settings) -> Starlette:
             await stop(publishing)
             snapshots.close()
 
-    messages, events = Messages(gate, chat), Events(gate, auth, hub, settings.stream_buffer)
+    messages, events = Messages(gate, chat), Events(gate, auth, quotas, hub, settings.stream_buffer)
     app = Starlette(
         routes=[
             *messages.routes(),
             *events.routes(),
             *ConversationsEndpoint(gate, chat).routes(),
-            *Accounts(gate, auth, cookie, users, proxies, settings).routes(),
+            *Accounts(gate, auth, cookie, users, quotas, proxies, settings).routes(),
+            *Limits(settings, quotas).routes(),
             *Health(redis, watch, hub).routes(),
             *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
             *Web().routes(),
@@ -121,6 +127,6 @@ def _cors(origins: Origins) -> list[Middleware]:
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             # Whatever their libraries add (cache-control, x-requested-with, traces): a header permits nothing here.
             allow_headers=["*"],
-            expose_headers=["retry-after", "x-request-id"],
+            expose_headers=["ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
         )
     ]

@@ -152,12 +152,13 @@ class Chat:
         for summary in summaries:
             if summary.undelivered:
                 await self.finish(summary.id, await self.members(user, summary.id))
-        return Listing(summaries, page[-1].n if len(positions) > limit else None)
+        shown = len(summaries)  # fewer than asked for where they do not fit on a page
+        return Listing(summaries, page[shown - 1].n if len(positions) > shown else None)
 
     async def history(
         self, user: UserId, conversation_id: str, before: int | None, after: int | None, limit: int
     ) -> History:
-        """Messages before or after a seq (excluded), or the newest ones.
+        """Messages before or after a seq (excluded), or the newest ones: those next to it that fit on a page.
 
         Raises:
             NotFound, Forbidden: as `members` does.
@@ -166,13 +167,15 @@ class Chat:
         await self.finish(conversation, members)
         newest = await self._conversations.newest_seq(conversation)
         if after is not None:
-            first, last = after + 1, min(after + limit, newest)
-            more = last < newest
+            seqs = range(after + 1, min(after + limit, newest) + 1)
+            more = after + limit < newest
         else:
             last = newest if before is None else min(before - 1, newest)
-            first = max(1, last - limit + 1)
-            more = first > 1
-        return History(await self._conversations.messages(conversation, first, last), more)
+            seqs = range(last, max(0, last - limit), -1)
+            more = last > limit
+        found = await self._conversations.messages(conversation, seqs)
+        kept = [message for message in found if message is not None]
+        return History(kept if after is not None else kept[::-1], more or len(found) < len(seqs))
 
 
 def _number(entry: str) -> int:

@@ -7,12 +7,17 @@ from typing import NamedTuple
 
 from ssechat import frames
 from ssechat.ids import NOTHING, ConversationId, entry_number
+from ssechat.pages import Reference, fitting
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.link import Redis
 
 MARK_PAUSE = 0.02
 """Seconds over which notes of what has been delivered are gathered: late ones cost a repeat, not a message."""
+
+
+SUMMARY = 128
+"""Bytes that a list has of a conversation beside its id, its members, who are named in the id, and its message."""
 
 
 class Entry(NamedTuple):
@@ -61,13 +66,15 @@ class Conversations:
     async def entries(self, conversation: ConversationId, first: str, last: str, count: int) -> list[Entry]:
         """Up to `count` entries of the log from `first` to `last`, both included if they are there.
 
+        Fewer where their messages do not fit on a page (pages.py), but two at least if there are two.
         What stands before the first one found is known only if that is the log's very first entry.
         """
         log = await self._redis.call("XRANGE", keys.log(conversation), first, last, "COUNT", count)
-        seqs = [fields[3] for _, fields in log]
-        messages = await self._messages(conversation, seqs)
+        # Two of them at least, however large: whoever asks for what follows an entry gets that one first.
+        references = [Reference(conversation, fields[3]) for _, fields in log]
+        messages = await fitting(self._redis, references, least=2)
         found: list[Entry] = []
-        for (entry, _), seq, message in zip(log, seqs, messages, strict=True):
+        for (entry, _), (_, seq, _), message in zip(log, references, messages, strict=False):
             unknown = NOTHING.encode() if entry_number(entry.decode()) == 1 else entry
             before = found[-1].id.encode() if found else unknown
             found.append(message_entry(conversation, entry, before, seq, message))
@@ -83,43 +90,31 @@ class Conversations:
         return head.decode() if lags(delivered, head) else None
 
     async def summaries(self, conversations: Sequence[ConversationId]) -> list[Summary]:
-        """What a list shows of each of these."""
+        """What a list shows of the first of these, as many as fit on a page: one at least."""
         states = await self._redis.pipeline(
             ("HMGET", keys.conversation(one), "seq", "delivered", "head") for one in conversations
         )
-        messages = await self._redis.pipeline(
-            ("HGET", keys.messages(one), state[0] or "0") for one, state in zip(conversations, states, strict=True)
-        )
+        references = [
+            Reference(one, state[0] or b"0", 2 * len(one) + SUMMARY)
+            for one, state in zip(conversations, states, strict=True)
+        ]
+        messages = await fitting(self._redis, references)
         return [
             Summary(one, int(seq or 0), message, undelivered=lags(delivered, head))
-            for one, (seq, delivered, head), message in zip(conversations, states, messages, strict=True)
+            for one, (seq, delivered, head), message in zip(conversations, states, messages, strict=False)
         ]
 
     async def newest_seq(self, conversation: ConversationId) -> int:
         """The seq of the newest message; 0 when there is none."""
         return int(await self._redis.call("HGET", keys.conversation(conversation), "seq") or 0)
 
-    async def messages(self, conversation: ConversationId, first: int, last: int) -> list[bytes]:
-        """Messages as they stand now (JSON) with seqs from `first` to `last`, in order."""
-        if last < first:
-            return []
-        found = await self._messages(conversation, [b"%d" % seq for seq in range(first, last + 1)])
-        return [message for message in found if message is not None]
+    async def messages(self, conversation: ConversationId, seqs: Sequence[int]) -> list[bytes | None]:
+        """Messages as they stand now (JSON) with the first of these seqs, as many as fit on a page: one at least."""
+        return await fitting(self._redis, [Reference(conversation, b"%d" % seq) for seq in seqs])
 
-    async def _messages(self, conversation: ConversationId, seqs: Sequence[bytes]) -> list[bytes | None]:
-        if not seqs:
-            return []
-        found: list[bytes | None] = await self._redis.call("HMGET", keys.messages(conversation), *seqs)
-        return found
-
-    async def resolve(self, references: Sequence[tuple[ConversationId, bytes]]) -> list[bytes | None]:
-        """The messages that references (conversation, seq) point at, in one round trip."""
-        wanted: dict[ConversationId, list[bytes]] = {}
-        for conversation, seq in references:
-            wanted.setdefault(conversation, []).append(seq)
-        replies = await self._redis.pipeline(("HMGET", keys.messages(one), *seqs) for one, seqs in wanted.items())
-        found = dict(zip(wanted, map(iter, replies), strict=True))
-        return [next(found[conversation]) for conversation, _ in references]
+    async def resolve(self, references: Sequence[tuple[ConversationId, bytes]], room: int) -> list[bytes | None]:
+        """The messages that the first references (conversation, seq) point at, as many as fit into `room` bytes."""
+        return await fitting(self._redis, [Reference(*reference) for reference in references], room)
 
 
 def message_entry(

@@ -8,8 +8,9 @@ ChatError
     ├── Unauthorized         401
     ├── Forbidden            403
     ├── NotFound             404
-    ├── Conflict             409
+    ├── Conflict             409; 422 where the request contradicts its own repeat
     └── TooMany              429, 503: try again later
+        └── QuotaExceeded    429, with the quota and when there will be some of it again
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,3 +85,14 @@ class TooMany(RequestError):
     """Too much at once: the same request will be taken later."""
 
     status = 429
+
+
+class QuotaExceeded(TooMany):
+    """More than somebody may do within some time (draft-ietf-httpapi-ratelimit-headers)."""
+
+    def __init__(self, quota: str, policies: Sequence[tuple[str, int, int]], refusal: str, seconds: int) -> None:
+        """`quota` is the one that is used up, `policies` the name, the limit and the seconds of all that applied."""
+        wait = f"{seconds} s" if seconds < 120 else f"{-(-seconds // 60)} minutes"
+        super().__init__("quota_exceeded", f"{refusal}; try again in {wait}.", retry_after=seconds)
+        self.quota = quota
+        self.policies = policies

@@ -18,6 +18,13 @@ from ssechat.redis.link import Redis, Reply
 WAKE_UP_LIMIT = 4096
 """Bytes of an event that a wake-up carries; a larger one is read from the log by those who have a stream."""
 
+READ_BYTES = 64 * 1024
+"""Of the messages that a reading of an inbox brings: what a stream that is behind costs in memory, and about what
+fits into its connection, for the rest of it would have been read in vain."""
+
+NOT_FETCHED = b""
+"""In the place of a message that did not fit."""
+
 DELIVERED = b"ok"
 
 HEADS = """
@@ -121,7 +128,7 @@ class Inbox:
         return [reply.decode() for reply in replies]
 
     async def read(self, user: UserId, cursor: str, count: int) -> Page:
-        """Up to `count` events after `cursor` (`START`: from the oldest)."""
+        """Up to `count` events after `cursor` (`START`: from the oldest); as many as fit into READ_BYTES, but one."""
         inbox = keys.inbox(user)
         # The head comes first, so that what is appended meanwhile is on the page rather than beyond it.
         # The entries come from the cursor's own on: that it is there, tag and all, makes the cursor valid.
@@ -157,16 +164,19 @@ class Inbox:
         return sorted(found, key=lambda position: -position.n)
 
     async def _frames(self, entries: Sequence[Reply]) -> list[tuple[int, str, bytes]]:
-        """Entries `(id, [in, conversation, kind, …, ref, …])` as the events they stand for."""
+        """Entries `(id, [in, conversation, kind, …, ref, …])` as the events they stand for; the first that fit."""
         references = [
             (ConversationId(fields[1].decode()), fields[5]) for _, fields in entries if fields[3] == b"message"
         ]
-        messages = iter(await self._conversations.resolve(references))
+        messages = iter(await self._conversations.resolve(references, READ_BYTES))
         events = []
         for entry, fields in entries:
             conversation = ConversationId(fields[1].decode())
             if fields[3] == b"message":
-                name, data = frames.MESSAGE, next(messages) or tombstone(conversation, fields[5])
+                message = next(messages, NOT_FETCHED)
+                if message is NOT_FETCHED:
+                    break
+                name, data = frames.MESSAGE, message or tombstone(conversation, fields[5])
                 data = frames.one_line(data)  # as older servers did not write it
             else:
                 name = frames.RESET

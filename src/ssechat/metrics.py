@@ -67,6 +67,7 @@ class Metrics:
         "_paced_at",
         "batch_items",
         "closes",
+        "conflicts",
         "connects",
         "conversation_resets",
         "events_from_log",
@@ -99,6 +100,8 @@ class Metrics:
         """Resets of a stream, by reason."""
         self.conversation_resets = _zeros("expired", "lost")
         """Resets of one conversation in an inbox, by reason."""
+        self.conflicts = 0
+        """Sends whose client_msg_id was used for another message: refused with 422, as invalid ones are."""
         self.closes = _zeros("drain", "unavailable", "token_expired", "signed_out", "slow", "too_many", "gone")
         """Streams ended, by the reason in their `bye`; "gone": the reader left, there was none."""
         self.wake_ups = 0
@@ -194,6 +197,7 @@ class Metrics:
             "resumes": self.resumes,
             "resets": dict(self.resets),
             "conversation_resets": dict(self.conversation_resets),
+            "conflicts": self.conflicts,
             "closes": dict(self.closes),
             "wake_ups": self.wake_ups,
             "events": {"live": self.events_live, "log": self.events_from_log},

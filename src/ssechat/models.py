@@ -8,6 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from ssechat.ids import UserId, user_id
 from ssechat.texts import shows_nothing
 
+PAGE_ITEMS = 200
+"""Of a page, at most."""
+
 CLIENT_MSG_ID = r"^[\x20-\x7e]{1,128}$"
 
 
@@ -95,7 +98,7 @@ class HistoryQuery(BaseModel):
 
     before: Annotated[int, Field(ge=1, lt=2**53)] | None = None
     after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:
@@ -110,4 +113,4 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     before: Annotated[int, Field(ge=1, lt=2**53)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50

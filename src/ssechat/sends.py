@@ -59,6 +59,7 @@ class Sends:
     def __init__(self, redis: Redis, inbox_limit: int) -> None:
         script = limits(inbox_limit) + load_script("optional.lua", "conversation.lua", "inbox.lua", "send.lua")
         self._send = ScriptBatch(redis, script)
+        self._metrics = redis.metrics
         self._tags = tags()
 
     async def send(self, draft: Draft, members: Sequence[UserId], *, to_all: bool = True) -> Sent:
@@ -95,9 +96,11 @@ class Sends:
             return _placed(draft, place, beginning, rest, lacking)
         if answer[0] == b"repeat":
             return Sent(draft.conversation, answer[1], None, undelivered=lags(answer[2], answer[3]))
+        self._metrics.conflicts += 1
         raise Conflict(
             "idempotency_conflict",
             "This client_msg_id was used for another message; use a new one for a new message.",
+            status=422,  # draft-ietf-httpapi-idempotency-key-header §2.7
         )
 
 

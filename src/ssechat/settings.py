@@ -85,6 +85,19 @@ class Settings(BaseModel):
         description="Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are believed, "
         "separated by commas.",
     )
+    sign_ups_per_address: Annotated[int, Field(ge=0)] = Field(
+        200, description="Sign-ups that an address (of IPv6, a /64) may try within an hour; 0 for any number."
+    )
+    failed_sign_ins_per_address: Annotated[int, Field(ge=0)] = Field(
+        200,
+        description="Sign-ins that may fail from an address within an hour, but for accounts that have signed in "
+        "there before; 0 for any number.",
+    )
+    failed_sign_ins_per_account: Annotated[int, Field(ge=0)] = Field(
+        20,
+        description="Sign-ins to an account that may fail within an hour: from each address where it has signed in "
+        "before, and from all others together; 0 for any number.",
+    )
     session_days: Annotated[float, Field(gt=0, le=3650)] = Field(30, description="Days that a sign-in lasts.")
     # The largest numbers that are allowed are those with which a server still starts.
     body_limit: Annotated[int, Field(ge=1024, le=2**24)] = Field(

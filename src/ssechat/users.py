@@ -1,26 +1,17 @@
 """Accounts: names, passwords and sessions."""
 
-import asyncio
 import secrets
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from base64 import b64encode
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from ssechat.errors import Conflict, TooMany, Unauthorized
+from ssechat.errors import Conflict, Unauthorized
+from ssechat.hashing import HashingPool
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.link import Redis
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
-
-HASHING_THREADS = 2
-HASHING_QUEUE = 32
-"""Passwords that may wait to be hashed; argon2id takes tens of milliseconds and 64 MiB each, on purpose."""
 
 KNOWN_USERS = 100_000
 """Names that a worker remembers to exist."""
@@ -36,14 +27,20 @@ return 1
 class Users:
     """Who exists, with which password."""
 
-    def __init__(self, redis: Redis, *, anyone_exists: bool, hasher: PasswordHasher | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        anyone_exists: bool,
+        hasher: PasswordHasher | None = None,
+        pool: HashingPool | None = None,
+    ) -> None:
         self._redis = redis
         self._anyone_exists = anyone_exists
         self._known: set[str] = set()
         self._hasher = hasher or PasswordHasher()
-        self._decoy: str | None = None
-        self._pool = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="argon2")
-        self._hashing = 0
+        self._decoy = _decoy(self._hasher)
+        self._pool = pool or HashingPool()
 
     def knows(self, user: str) -> bool:
         """Whether this worker remembers this user: then it is one, and nobody need be asked."""
@@ -65,13 +62,13 @@ class Users:
         await self._redis.call("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
         self._remember(user)
 
-    async def sign_up(self, user: UserId, password: str) -> None:
-        """Makes an account.
+    async def sign_up(self, user: UserId, password: str, whose: str = "") -> None:
+        """Makes an account; the hash waits in the line of `whose` (hashing.py).
 
         Raises:
             Conflict: `name_taken`, however the user came to exist.
         """
-        hashed = await self._hash(password)
+        hashed = await self._hash(password, whose)
         # Only the first to set `created_at` makes the account, and the password goes with it, or the account would
         # have none for ever.
         made = await self._redis.call(
@@ -86,45 +83,38 @@ class Users:
             raise Conflict("name_taken", f"The name {user!r} is taken; choose another one.")
         self._remember(user)
 
-    async def check_password(self, user: UserId, password: str) -> None:
-        """Returns if the password is this user's.
+    async def check_password(self, user: UserId, password: str, whose: str = "") -> None:
+        """Returns if the password is this user's; waits in the line of `whose` (hashing.py).
 
         Raises:
             Unauthorized: `wrong_credentials`, after the same time whether or not the user exists.
         """
         stored = await self._redis.call("HGET", keys.user(user), "password")
-        if self._decoy is None:
-            self._decoy = await self._hash(secrets.token_hex(16))
-        matches = await self._in_pool(self._verify, stored.decode() if stored else self._decoy, password)
+        known = stored.decode() if stored else self._decoy
+        matches = await self._pool.run(whose, lambda: self._verify(known, password))
         if not stored or not matches:
             raise Unauthorized("wrong_credentials", "There is no such name with this password.")
 
     def close(self) -> None:
         """Lets the hashing threads go."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
 
     def _remember(self, user: UserId) -> None:
         if len(self._known) >= KNOWN_USERS:
             self._known.clear()
         self._known.add(user)
 
-    async def _hash(self, password: str) -> str:
-        return await self._in_pool(self._hasher.hash, password)
-
-    async def _in_pool(
-        self, work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
-    ) -> Result:
-        if self._hashing >= HASHING_QUEUE:
-            raise TooMany("busy", "Too many people are signing in just now; try again.", status=503, retry_after=2)
-        self._hashing += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, lambda: work(*arguments, **options))
-        finally:
-            self._hashing -= 1
+    async def _hash(self, password: str, whose: str) -> str:
+        return await self._pool.run(whose, lambda: self._hasher.hash(password))
 
     def _verify(self, hashed: str, password: str) -> bool:
         try:
             return self._hasher.verify(hashed, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _decoy(hasher: PasswordHasher) -> str:
+    """What no password has: checking one against it takes as long as against a real one."""
+    salt, digest = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, hasher.hash_len))
+    return f"$argon2id$v=19$m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}${salt}${digest}"

@@ -53,7 +53,7 @@ def test_every_line_of_the_log_is_an_object_and_none_has_what_a_request_had(tmp_
         with Person(server, "alice") as alice:
             alice.say(f"a text with {PLANTED}", "alice", PLANTED)
             sent = alice.post(f"another text with {PLANTED}", "alice", PLANTED)
-            assert sent.status_code == 409
+            assert sent.status_code == 422
             with alice.listen() as stream:
                 stream.first("hello")
                 assert stream.response.getheader("x-request-id")
@@ -73,7 +73,7 @@ def test_every_line_of_the_log_is_an_object_and_none_has_what_a_request_had(tmp_
             requests = [line for line in seen if "request_id" in line]
             assert {line["pid"] for line in requests} <= workers
             assert len({line["request_id"] for line in requests}) == len(requests)
-            [conflict] = [line for line in requests if line["status"] == 409]
+            [conflict] = [line for line in requests if line["status"] == 422]
             assert conflict["request_id"] == sent.headers["x-request-id"] == sent.json()["request_id"]
             assert (conflict["method"], conflict["route"]) == ("POST", "/v1/messages")
         assert server.stop() == 0

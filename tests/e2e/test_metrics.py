@@ -59,7 +59,7 @@ def test_a_scrape_of_either_worker_shows_what_both_have_done(server: Server) -> 
             for number in range(count):
                 alice.say(f"{worker.pid} {number}", "bob", f"{worker.pid} {number}")
         assert alice.post(f"{one.pid} 0", "bob", f"{one.pid} 0").status_code == 200
-        assert alice.post("another", "bob", f"{one.pid} 0").status_code == 409
+        assert alice.post("another", "bob", f"{one.pid} 0").status_code == 422
         assert alice.post("hi", "nobody").status_code == 404
         for stream in streams:
             stream.messages(5)

@@ -47,7 +47,7 @@ def test_a_message_is_created_once_and_a_repeat_gets_it_as_it_stands(alice: Pers
     body = {"conversation_id": message["conversation_id"], "text": "hi", "client_msg_id": "one"}
     the_same = alice.http.post("/v1/messages", json=body)
     assert (the_same.status_code, the_same.json()) == (200, message)
-    problem(alice.post("something else", bob.user, "one"), 409, "idempotency_conflict")
+    problem(alice.post("something else", bob.user, "one"), 422, "idempotency_conflict")
     # It is the sender's own, and the conversation's.
     assert bob.post("hi", alice.user, "one").status_code == 201
     assert alice.post("hi", alice.user, "one").status_code == 201

@@ -16,6 +16,7 @@ from ssechat.errors import Forbidden, NotFound, Unauthorized
 from ssechat.forwarded import TrustedProxies
 from ssechat.ids import UserId, user_id
 from ssechat.models import Credentials, NewUser
+from ssechat.quotas import Quotas
 from ssechat.settings import Settings
 from ssechat.users import Users
 
@@ -31,6 +32,7 @@ class Accounts:
         auth: Auth,
         cookie: SessionCookie,
         users: Users,
+        quotas: Quotas,
         proxies: TrustedProxies,
         settings: Settings,
     ) -> None:
@@ -38,6 +40,7 @@ class Accounts:
         self._auth = auth
         self._cookie = cookie
         self._users = users
+        self._quotas = quotas
         self._proxies = proxies
         self._sign_in_allowed = not settings.external_identity
         self._sign_up_allowed = self._sign_in_allowed and settings.signup == "open"
@@ -70,7 +73,8 @@ class Accounts:
         if not self._sign_up_allowed:
             raise Forbidden("sign_up_closed", "This server takes no sign-ups; ask whoever runs it.")
         user = UserId(new.name)
-        await self._users.sign_up(user, new.password.get_secret_value())
+        async with self._quotas.sign_up(self._proxies.client(request.scope), new.name) as whose:
+            await self._users.sign_up(user, new.password.get_secret_value(), whose)
         return await self._signed_in(request, user, 201)
 
     async def show_user(self, request: Request) -> Response:
@@ -92,11 +96,13 @@ class Accounts:
         if not self._sign_in_allowed:
             raise Forbidden("sign_in_closed", "This server takes another system's tokens; there is no sign-in.")
         user = UserId(given.name)
+        address = self._proxies.client(request.scope)
         try:
-            await self._users.check_password(user, given.password.get_secret_value())
+            async with self._quotas.sign_in(address, given.name) as whose:
+                await self._users.check_password(user, given.password.get_secret_value(), whose)
         except Unauthorized:
             # For whoever watches for guessing. The name is left out: it may be a password in the wrong field.
-            logger.warning("wrong name or password from %s", self._proxies.client(request.scope))
+            logger.warning("wrong name or password from %s", address)
             raise
         return await self._signed_in(request, user, 200)
 

@@ -13,6 +13,7 @@ from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.hub import Hub
 from ssechat.ids import UserId
 from ssechat.models import EventsQuery, Nothing
+from ssechat.quotas import Quotas
 from ssechat.response import HEADER_LINES, HEADERS, StreamResponse
 from ssechat.stream import FULL, UNAVAILABLE
 from ssechat.tokens import Identity
@@ -24,9 +25,10 @@ NOBODY = Identity(UserId(""), 0)
 class Events:
     """`/v1/events` and the tickets for it."""
 
-    def __init__(self, gate: Gate, auth: Auth, hub: Hub, buffer: int) -> None:
+    def __init__(self, gate: Gate, auth: Auth, quotas: Quotas, hub: Hub, buffer: int) -> None:
         self._gate = gate
         self._auth = auth
+        self._quotas = quotas
         self._hub = hub
         self._buffer = buffer
 
@@ -74,6 +76,7 @@ class Events:
         """`POST`: what an EventSource that cannot send a cookie puts into its URL."""
         identity = await self._gate.identify(request.scope)
         await self._gate.read(request, Nothing)
+        await self._quotas.ticket(identity.user)
         return JSON({"ticket": await self._auth.issue_ticket(identity), "expires_in": TICKET_SECONDS}, 201)
 
     async def _identify(self, request: Request, ticket: str | None) -> Identity:

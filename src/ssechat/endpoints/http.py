@@ -2,6 +2,7 @@
 
 import json
 import logging
+from asyncio import sleep
 from collections.abc import Mapping
 from http import HTTPStatus
 from itertools import islice
@@ -16,12 +17,19 @@ from starlette.types import Scope
 from ssechat import frames
 from ssechat.direct import Answer, header_lines
 from ssechat.endpoints.access import REQUEST_ID
-from ssechat.errors import BadRequest, RedisUnavailable, RequestError
+from ssechat.errors import BadRequest, QuotaExceeded, RedisUnavailable, RequestError, TooMany
 from ssechat.redis.link import RedisRefused
 
 logger = logging.getLogger(__name__)
 
 Model = TypeVar("Model", bound=BaseModel)
+
+QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+QUOTA_TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
+"""The problem type and its title, as draft-ietf-httpapi-ratelimit-headers has them."""
+
+LATE = 1.0
+"""Seconds."""
 
 NO_STORE = {"cache-control": "no-store"}
 
@@ -94,8 +102,16 @@ def problem(
 def refusal(scope: Scope, error: RequestError | RedisUnavailable) -> Response:
     """The answer to a request that was in vain. Of a change, when Redis is away, the outcome is unknown."""
     if isinstance(error, RequestError):
-        members = {} if error.fields is None else {"fields": error.fields}
-        return problem(scope, error.status, error.code, error.detail, retry_after=error.retry_after, **members)
+        members: dict[str, Any] = {} if error.fields is None else {"fields": error.fields}
+        if isinstance(error, QuotaExceeded):
+            members |= {"type": QUOTA_EXCEEDED, "title": QUOTA_TITLE, "violated-policies": [error.quota]}
+        response = problem(scope, error.status, error.code, error.detail, retry_after=error.retry_after, **members)
+        if isinstance(error, QuotaExceeded):
+            # draft-ietf-httpapi-ratelimit-headers-10 §3 and §4: lists of strings with parameters (RFC 9651).
+            policies = [f'"{name}";q={limit};w={seconds}' for name, limit, seconds in error.policies]
+            response.headers["ratelimit-policy"] = ", ".join(policies)
+            response.headers["ratelimit"] = f'"{error.quota}";r=0;t={error.retry_after}'
+        return response
     if isinstance(error, RedisRefused):
         # Of what Redis says only its code: the rest may quote a command.
         code = error.refusal.code
@@ -120,7 +136,9 @@ def failed(scope: Scope, error: Exception) -> Answer:
 
 
 async def on_request_error(request: Request, error: Exception) -> Response:
-    """Our own errors."""
+    """Our own errors. Who is to come later is told so late: many who ask again at once would hold up everybody."""
+    if isinstance(error, TooMany):
+        await sleep(LATE)
     assert isinstance(error, RequestError | RedisUnavailable)
     return refusal(request.scope, error)
 

@@ -140,6 +140,8 @@ class Exposition(Collector):
             requests.add_metric([method, route, status], count)
             if (method, route) == ("POST", "/v1/messages"):
                 sends[_outcome(int(status))] += count
+        sends["conflict"] = self.counts["conflicts"]
+        sends["refused"] = max(0, sends["refused"] - sends["conflict"])
         yield requests
         family = CounterMetricFamily("ssechat_sends", "Messages sent in, by how that ended.", labels=["outcome"])
         yield _labelled(family, sends.items())
@@ -186,6 +188,6 @@ def _buckets(bounds: Sequence[float], values: Sequence[float]) -> tuple[list[tup
 
 
 def _outcome(status: int) -> str:
-    """How a send ended, by its answer."""
-    known = {201: "created", 200: "repeated", 409: "conflict", 503: "unavailable"}
+    """How a send ended, by its answer; of those that were refused, some are conflicts."""
+    known = {201: "created", 200: "repeated", 503: "unavailable"}
     return known.get(status, "failed" if status >= 500 else "refused")

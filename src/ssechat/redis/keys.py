@@ -63,6 +63,16 @@ def session(session_id: str) -> str:
     return f"{{s:{session_id}}}"
 
 
+def quota(kind: str, of: str) -> str:
+    """String with a TTL: when this quota of an address, an account or a user will be full again."""
+    return f"{{q:{kind}:{of}}}"
+
+
+def places(account: str) -> str:
+    """Sorted set with a TTL: places from which an account (its name's digest) has come in, by when it last did."""
+    return f"{{p:{account}}}"
+
+
 def ticket(digest: str) -> str:
     """String with a TTL: the identity that a single-use stream ticket stands for."""
     return f"{{t:{digest}}}"

@@ -12,7 +12,7 @@ from ssechat.redis import keys
 from ssechat.redis.link import Argument, RedisRefused, Reply
 from ssechat.redis.refusals import Refusal, parse_refusal
 
-KEYS = ("{c:*", "{s:*", "{t:*", "{u:*", "ssechat:*")
+KEYS = ("{c:*", "{p:*", "{q:*", "{s:*", "{t:*", "{u:*", "ssechat:*")
 """Patterns of all keys in keys.py."""
 
 CHANNELS = ("{u:*", "ssechat:*")
@@ -29,10 +29,12 @@ WORD = "tried"
 
 USER, CONVERSATION = keys.user(NOBODY), keys.conversation(NOBODY)
 INBOX, LOG = keys.inbox(NOBODY), keys.log(NOBODY)
+QUOTA, PLACES = keys.quota(NOBODY, NOBODY), keys.places(NOBODY)
+OF_SCRIPT = (USER, CONVERSATION, QUOTA, PLACES)
 
 SCRIPT = f"""
-local user, conversation = KEYS[1], KEYS[2]
-for _, key in ipairs(KEYS) do
+local user, conversation, quota, places = unpack(KEYS)
+for _, key in ipairs({{user, conversation}}) do
   redis.call('HSET', key, 'tried', '1')
   redis.call('EXPIRE', key, {SECONDS})
 end
@@ -43,15 +45,21 @@ redis.call('HEXISTS', user, 'tried')
 redis.call('EXISTS', conversation)
 redis.call('XADD', user .. ':inbox', 'MAXLEN', '~', '1', '*', 'tried', '1')
 redis.call('EXPIRE', user .. ':inbox', {SECONDS})
+redis.call('SET', quota, redis.call('TIME')[1], 'PX', '1000')
+redis.call('GET', quota)
+redis.call('ZADD', places, '1', 'tried')
+redis.call('ZSCORE', places, 'tried')
+redis.call('ZREMRANGEBYRANK', places, 0, 0)
+redis.call('DEL', places)
 redis.call('PUBLISH', user .. ':live', '{WORD}')
 return 'ok'
 """
-"""Every command that a script of ours uses, on the keys of a send."""
+"""Every command that a script of ours uses, on the keys of a send and of a sign-in."""
 
 TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("PING",),
-    ("EVAL", SCRIPT, 2, USER, CONVERSATION),
-    ("EVALSHA", hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest(), 2, USER, CONVERSATION),
+    ("EVAL", SCRIPT, len(OF_SCRIPT), *OF_SCRIPT),
+    ("EVALSHA", hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest(), len(OF_SCRIPT), *OF_SCRIPT),
     ("HSET", USER, WORD, "1"),
     ("EXPIRE", USER, SECONDS),
     ("HSET", CONVERSATION, WORD, "1"),
@@ -61,6 +69,11 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("HMGET", USER, WORD),
     ("HEXISTS", USER, WORD),
     ("HGETALL", USER),
+    ("TIME",),
+    ("SET", QUOTA, WORD, "EX", SECONDS),
+    ("ZADD", PLACES, "1", WORD),
+    ("ZSCORE", PLACES, WORD),
+    ("ZREMRANGEBYRANK", PLACES, "0", "0"),
     ("XADD", LOG, "MAXLEN", "~", "1", "*", WORD, "1"),
     ("EXPIRE", LOG, SECONDS),
     ("XRANGE", LOG, "-", "+", "COUNT", "1"),
@@ -71,7 +84,7 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("GETDEL", keys.ticket(NOBODY)),
     ("PUBLISH", keys.live(NOBODY), WORD),
     ("PUBLISH", keys.CONTROL, WORD),
-    ("DEL", USER, CONVERSATION, INBOX, LOG, keys.session(NOBODY)),
+    ("DEL", *OF_SCRIPT, INBOX, LOG, keys.session(NOBODY)),
 )
 """What goes over the connection for commands."""
 

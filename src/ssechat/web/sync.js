@@ -5,7 +5,8 @@ import { Thread } from "./thread.js";
 
 const PAGE = 50;
 const LARGE_PAGE = 200;
-const RELOAD_PAGES = 10;
+const UNREAD_PAGES = 8;
+const RELOAD_MESSAGES = 2000;
 
 /** Event: `unauthorized`. */
 export class Sync extends EventTarget {
@@ -88,8 +89,15 @@ export class Sync extends EventTarget {
     this.#store.touch(id);
     await this.#intoThread(id, thread, async () => {
       const limit = Math.min(LARGE_PAGE, Math.max(PAGE, unread + PAGE / 2));
-      const page = await this.#persist(() => this.#client.messages(id, { limit }));
-      if (page) thread.applyNewest(page.messages, page.has_more);
+      let page = await this.#persist(() => this.#client.messages(id, { limit }));
+      let messages = page?.messages ?? [];
+      // A page has less than was asked for where messages are large; that there are more, only `has_more` says.
+      for (let i = 1; page?.has_more && page.messages.length && messages.length < unread && i < UNREAD_PAGES; i++) {
+        const before = messages[0].seq;
+        page = await this.#persist(() => this.#client.messages(id, { before, limit }));
+        messages = [...(page?.messages ?? []), ...messages];
+      }
+      if (page) thread.applyNewest(messages, page.has_more);
     });
     await this.fill(id);
   }
@@ -137,7 +145,8 @@ export class Sync extends EventTarget {
     try {
       let page = await this.#persist(() => this.#client.messages(id, { limit: LARGE_PAGE }));
       if (page) fresh.applyNewest(page.messages, page.has_more);
-      for (let i = 1; page && i < RELOAD_PAGES && fresh.hasOlder && old.loaded && fresh.low > old.low; i++) {
+      const ending = () => fresh.high - fresh.low >= RELOAD_MESSAGES;
+      while (page && fresh.hasOlder && old.loaded && fresh.low > old.low && !ending()) {
         page = await this.#persist(() => this.#client.messages(id, { before: fresh.low, limit: LARGE_PAGE }));
         if (page) fresh.applyOlder(page.messages, page.has_more);
       }

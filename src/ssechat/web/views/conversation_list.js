@@ -16,6 +16,7 @@ export class ConversationList {
   #error = el("p", { id: "find-error", className: "field-error", role: "alert" });
   #input;
   #begin;
+  #scroller;
   #selected = null;
   #rows = new Map();
   #busy = false;
@@ -62,10 +63,8 @@ export class ConversationList {
       this.#error,
       this.#begin,
     );
-    const scroller = el("div", { className: "scroller" }, this.#list, this.#empty);
-    scroller.addEventListener("scroll", () => {
-      if (scroller.scrollTop + scroller.clientHeight > scroller.scrollHeight - 300) chat.moreConversations();
-    });
+    this.#scroller = el("div", { className: "scroller" }, this.#list, this.#empty);
+    this.#scroller.addEventListener("scroll", () => this.#atEnd && chat.moreConversations());
     this.node = el(
       "nav",
       { className: "sidebar", "aria-label": "Conversations" },
@@ -83,7 +82,7 @@ export class ConversationList {
         }, icon("leave")),
       ),
       find,
-      scroller,
+      this.#scroller,
     );
   }
 
@@ -158,6 +157,13 @@ export class ConversationList {
       if (focused && this.#list.contains(focused)) focused.focus({ preventScroll: true });
     }
     this.#renderEmpty(all.length, typed);
+    // A page may be short: where there is nothing to scroll, nobody would ask for the next one.
+    if (!typed && !this.#chat.store.error && this.#scroller.clientHeight && this.#atEnd) this.#chat.moreConversations();
+  }
+
+  get #atEnd() {
+    const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
+    return scrollTop + clientHeight > scrollHeight - 300;
   }
 
   #title(conversation) {

@@ -1,0 +1,61 @@
+"""Messages of one page: as many as fit, so that neither a worker nor a slow reader's connection holds more."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+from ssechat.ids import ConversationId
+from ssechat.redis import keys
+from ssechat.redis.link import Argument, Redis
+
+PAGE_BYTES = 256 * 1024
+"""Of an answer with messages in it, unless a single one is larger."""
+
+ENVELOPE = 64
+"""Bytes of an answer around what it lists."""
+
+SCRIPT = """
+local room, least, found, a = tonumber(ARGV[1]), tonumber(ARGV[2]), {}, 3
+for _, key in ipairs(KEYS) do
+  local extra, first, last = tonumber(ARGV[a]), a + 2, a + 1 + tonumber(ARGV[a + 1])
+  for from = first, last, 8 do
+    for _, message in ipairs(redis.call('HMGET', key, unpack(ARGV, from, math.min(from + 7, last)))) do
+      room = room - (message and #message or 0) - extra
+      if room < 0 and #found >= least then return found end
+      found[#found + 1] = message
+    end
+  end
+  a = last + 1
+end
+return found
+"""
+"""What does not fit stays in Redis: it is not sent in order to be thrown away."""
+
+
+class Reference(NamedTuple):
+    """Where a message is."""
+
+    conversation: ConversationId
+    seq: bytes
+    extra: int = 1
+    """Bytes that it costs on the page beside its own."""
+
+
+async def fitting(
+    redis: Redis, references: Sequence[Reference], room: int = PAGE_BYTES - ENVELOPE, *, least: int = 1
+) -> list[bytes | None]:
+    """The messages (JSON) of the first references, as many as fit into `room` bytes, but `least` of them at least.
+
+    One that is gone is None. One round trip.
+    """
+    if not references:
+        return []
+    names: list[str] = []
+    arguments: list[Argument] = [room, least]
+    for (conversation, extra), run in groupby(references, itemgetter(0, 2)):
+        seqs = [seq for _, seq, _ in run]
+        names.append(keys.messages(conversation))
+        arguments += [extra, len(seqs), *seqs]
+    found: list[bytes | None] = await redis.call("EVAL", SCRIPT, len(names), *names, *arguments)
+    return found

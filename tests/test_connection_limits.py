@@ -1,0 +1,249 @@
+"""What connections may take up: descriptors, unfinished requests, unread answers, and time."""
+
+import logging
+import resource
+
+import pytest
+from starlette.types import Scope
+
+from connections import Connection
+from ssechat.direct import USER, Answer
+from ssechat.server.connection import CLOSING_SECONDS, SCARCE_SECONDS, UNREAD_SECONDS
+from ssechat.server.limits import UNFINISHED, UNREAD_EACH, Limits
+from ssechat.server.protocol import BODY_SECONDS
+
+pytestmark = pytest.mark.anyio
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Guest:
+    """A connection that can be told to go."""
+
+    is_answering = False
+    evicted = False
+
+    def evict(self) -> None:
+        self.evicted = True
+
+
+async def test_a_limit_that_is_reached_is_said_once_until_it_was_not_reached_for_long(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    limits = Limits(10, clock)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(100):
+            clock.time += 1
+            limits.admit(Guest(), 11)
+        assert len(caplog.records) == 1
+        assert "no more than 10 connections" in caplog.text
+        clock.time += 61
+        limits.admit(Guest(), 11)
+        assert len(caplog.records) == 2
+
+
+async def test_a_new_connection_takes_the_place_of_the_oldest_strangers() -> None:
+    limits = Limits(3)
+    first, known, busy, idle, new = guests = [Guest() for _ in range(5)]
+    busy.is_answering = True
+    for count, guest in enumerate((first, known, busy), 1):
+        assert limits.admit(guest, count)
+    limits.is_known(known)
+    assert limits.admit(idle, 4)
+    assert limits.admit(new, 4)
+    assert [guest.evicted for guest in guests] == [True, False, False, True, False]
+    limits.is_known(new)
+    assert not limits.admit(Guest(), 4)  # and an answer is not cut off
+
+
+async def test_a_process_keeps_descriptors_for_itself() -> None:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = Limits.of_process()
+    assert limits.utmost < most - 8
+    assert limits.most >= 8
+
+
+async def test_a_connection_too_many_is_served_a_word_and_closed() -> None:
+    limits = Limits(1)
+    connection = Connection(limits=limits)
+    first = connection.protocol
+    limits.is_known(first)
+    connection.connect()
+    answer = await connection.request(GET)
+    assert connection.app.full == [True]
+    assert b"connection: close" in answer
+    assert connection.transport.closed
+    assert first in connection.state.connections  # type: ignore[comparison-overlap]
+
+
+async def test_when_there_is_not_even_room_for_a_request_the_answer_comes_before_it() -> None:
+    limits = Limits(1)
+    connection = Connection(limits=limits)
+    for _ in range(5):
+        limits.is_known(connection.protocol)
+        connection.connect()
+    assert connection.transport.buffer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 5\r\n" in connection.transport.buffer
+    assert connection.transport.closed
+
+
+async def test_while_connections_are_scarce_silence_is_borne_for_less_long() -> None:
+    connection = Connection(limits=Limits(4))
+    patient = connection.transport
+    for _ in range(3):
+        connection.connect()
+    connection.time.pass_by(SCARCE_SECONDS)
+    assert connection.transport.closed
+    assert not patient.closed
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    connection = Connection()
+    connection.app.reads = True
+    connection.protocol.data_received(POST + b"he")
+    connection.time.pass_by(BODY_SECONDS - 1)
+    connection.protocol.data_received(b"l")  # a drip is no reason to wait for longer
+    assert connection.transport.buffer == b""
+    connection.time.pass_by(1)
+    assert connection.transport.buffer.startswith(b"HTTP/1.1 408 ")
+    assert connection.transport.ended
+    await connection.request_tasks()  # whoever waited for it is told
+    assert connection.transport.buffer.count(b"HTTP/1.1") == 1
+
+
+async def test_what_is_said_last_can_be_read_by_who_still_sends() -> None:
+    connection = Connection()
+    await connection.request(b"NONSENSE\r\n\r\n")
+    assert connection.transport.ended
+    assert not connection.transport.closed
+    before = connection.transport.buffer
+    await connection.request(GET * 100)
+    assert connection.transport.buffer == before
+    connection.time.pass_by(CLOSING_SECONDS)
+    assert connection.transport.aborted
+
+
+async def test_an_answer_before_the_body_is_the_last_one() -> None:
+    connection = Connection()
+    answer = await connection.request(POST)
+    assert b"connection: close" in answer
+    assert connection.transport.ended
+    assert await connection.request(b"hello" + GET) == answer
+
+
+async def test_where_requests_that_are_not_whole_take_up_too_much_the_oldest_goes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limits = Limits(1000)
+    connection = Connection(limits=limits)
+    oldest = connection.transport
+    connection.protocol.data_received(b"GET / HT")
+    other = Guest()
+    limits.begin(other, UNFINISHED - 10)
+    assert oldest.buffer == b""
+    connection.connect()
+    connection.protocol.data_received(b"GET / HT")
+    assert oldest.buffer.startswith(b"HTTP/1.1 503 ")
+    assert oldest.closed
+    assert "unfinished requests take up 64 MiB" in caplog.text
+    assert not other.evicted
+    assert connection.transport.buffer == b""
+
+
+@pytest.mark.parametrize("rest", [b"TP/1.1\r\nHost: x\r\n\r\n", None])
+async def test_the_room_of_a_request_is_free_when_it_is_whole_or_gone(rest: bytes | None) -> None:
+    limits = Limits(1000)
+    connection = Connection(limits=limits)
+    connection.protocol.data_received(b"GET / HT")
+    if rest is not None:
+        await connection.request(rest)
+    else:
+        connection.protocol.connection_lost(None)
+    other = Guest()
+    limits.begin(other, UNFINISHED)
+    assert not other.evicted
+    limits.begin(other, 1)
+    assert other.evicted
+
+
+async def test_what_waits_behind_an_answer_takes_up_room_until_its_turn() -> None:
+    limits = Limits(1000)
+    connection = Connection(limits=limits)
+    connection.protocol.data_received(GET * 100)
+    other = Guest()
+    limits.begin(other, UNFINISHED - len(GET) * 99)
+    assert not connection.transport.aborted
+    limits.begin(other, 1)
+    assert connection.transport.aborted
+    connection = Connection(limits=Limits(1000))
+    assert (await connection.request(GET * 100)).count(b"plain") == 100
+
+
+async def test_nothing_is_taken_from_who_does_not_read() -> None:
+    connection = Connection()
+    connection.transport.waiting = 20_000
+    await connection.request(GET)
+    connection.protocol.pause_writing()
+    await connection.request(GET)
+    assert connection.transport.buffer.count(b"plain") == 1
+    assert not connection.transport.reading
+    connection.time.pass_by(UNREAD_SECONDS - 1)
+    connection.protocol.resume_writing()
+    assert (await connection.request()).count(b"plain") == 2
+    connection.protocol.pause_writing()
+    connection.time.pass_by(UNREAD_SECONDS)
+    assert connection.transport.aborted
+
+
+async def test_who_leaves_too_much_unread_on_all_connections_together_is_cut(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limits = Limits(1000)
+    connection = Connection(limits=limits)
+
+    async def endpoint(scope: Scope, body: bytes) -> Answer:
+        scope[USER] = str(body, "ascii")
+        return Answer(200, b"")
+
+    connection.use((b"POST", b"/direct", endpoint))
+    cut = []
+    for user in (b"alice", b"bobby", b"alice", b"alice"):
+        connection.connect()
+        await connection.request(POST.replace(b" / ", b" /direct ") + user)
+        connection.transport.waiting = UNREAD_EACH // 2
+        connection.protocol.pause_writing()
+        cut.append(connection.transport.aborted)
+    assert cut == [False, False, False, True]
+    assert "does not read 4 MiB" in caplog.text
+    connection.protocol.connection_lost(None)
+    connection.connect()
+    connection.protocol.pause_writing()
+    assert not connection.transport.aborted
+
+
+async def test_of_a_users_many_connections_the_last_ones_are_not_kept() -> None:
+    limits = Limits(80)
+    connection = Connection(limits=limits)
+
+    async def endpoint(scope: Scope, body: bytes) -> Answer:
+        scope[USER] = str(body, "ascii")
+        return Answer(200, b"")
+
+    connection.use((b"POST", b"/direct", endpoint))
+    kept = []
+    for user in (*[b"alice"] * 12, b"bobby"):
+        connection.connect()
+        await connection.request(POST.replace(b" / ", b" /direct ") + user)
+        kept.append(not connection.transport.closed)
+    assert kept == [True] * 10 + [False] * 2 + [True]
+    assert b"connection: close" not in connection.transport.buffer
