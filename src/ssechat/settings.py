@@ -61,7 +61,7 @@ class Settings(BaseModel):
     redis_url: str | None = Field(
         None,
         repr=False,
-        description="Redis to use (redis://, rediss:// or unix://); without it, a private one is started.",
+        description="Redis to use (redis://, rediss:// or unix://); without it, a private one in the data folder.",
     )
     key_file: Path | None = Field(
         None,
@@ -91,13 +91,13 @@ class Settings(BaseModel):
     )
     failed_sign_ins_per_address: Annotated[int, Field(ge=0)] = Field(
         200,
-        description="Sign-ins that may fail from an address within an hour, but for accounts that have signed in "
-        "there before; 0 for any number.",
+        description="Sign-ins that may fail from an address within an hour, to accounts that have not signed in there "
+        "before; 0 for any number.",
     )
     failed_sign_ins_per_account: Annotated[int, Field(ge=0)] = Field(
         20,
-        description="Sign-ins to an account that may fail within an hour: from each address where it has signed in "
-        "before, and from all others together; 0 for any number.",
+        description="Sign-ins to an account that may fail within an hour, counted for each address where it has signed "
+        "in before, and for all other addresses together; 0 for any number.",
     )
     session_days: Annotated[float, Field(gt=0, le=3650)] = Field(30, description="Days that a sign-in lasts.")
     # The largest numbers that are allowed are those with which a server still starts.
