@@ -52,6 +52,10 @@ def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Pat
     assert 'event: hello\ndata: {"user":"carol","resumed":true,"missed":1}\nid: 0-0\n' in done.stdout
     message = r'^event: message\ndata: {"conversation_id":"dm:carol:carol".*}\nid: 1-\d+\n\n'
     assert re.search(message, done.stdout, re.MULTILINE)
+    # What it shows is what comes, but for the numbers.
+    [shown] = re.findall(r"^```\n(event: retry\n.*?)^```", README, re.MULTILINE | re.DOTALL)
+    as_shown = re.escape(shown).replace("…", ".*")
+    assert re.search(re.sub(r"\d{4,}|1\\-\d+", r"[-\\d]+", as_shown) + r"\s*\Z", done.stdout)
     assert done.stderr == ""
     again = paste(first, server, tmp_path)
     assert '"code":"name_taken"' in again.stdout
