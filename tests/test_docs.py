@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 import ssechat
 from parts import SECRET, settings
 from serving import ROOT
+from ssechat import frames
 from ssechat.app import create_app
 
 pytestmark = pytest.mark.anyio
@@ -45,12 +46,19 @@ def routes(app: Starlette) -> set[tuple[str, str]]:
 
 
 async def test_the_page_has_every_request_that_there_is_and_no_other(app: Starlette) -> None:
-    table = re.search(r"<tbody>(.*)</tbody>", (WEB / "docs.html").read_text(), re.S)
+    table = re.search(r"<tbody>(.*?)</tbody>", (WEB / "docs.html").read_text(), re.S)
     assert table is not None
     rows = re.findall(r"<tr><td><code>(.*?)</code></td><td>.{5,}?</td></tr>", table[1])
     assert len(rows) == table[1].count("<tr>")
     assert requests("\n".join(map(unescape, rows))) == routes(app) - PAGES
     assert len(rows) == len(routes(app) - PAGES)
+
+
+def test_the_page_has_every_event_that_there_is_and_no_other() -> None:
+    table = re.search(r'<tbody id="events">(.*?)</tbody>', (WEB / "docs.html").read_text(), re.S)
+    assert table is not None
+    names = {value for name, value in vars(frames).items() if name.isupper() and isinstance(value, str)}
+    assert set(re.findall(r"<tr><td><code>(.*?)</code></td>", table[1])) == names
 
 
 async def test_the_readme_has_every_request_that_there_is_and_no_other(app: Starlette) -> None:
