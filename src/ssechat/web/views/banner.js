@@ -36,7 +36,7 @@ export class Banner {
       "": "",
       offline: "You are offline. What you write is kept and sent later.",
       reconnecting: "Reconnecting… What you write is kept and sent later.",
-      crowded: "This chat is open in too many places. New messages do not show here until it is closed in another.",
+      crowded: "This chat is open in too many places, or the server is full. New messages do not show here for now.",
     }[wanted];
     if (this.#shown && !wanted) announce("Connected again.");
     if (wanted) announce(text);
