@@ -1,6 +1,7 @@
 """The lower half of a connection: its time, its room, and its end. What it says is the upper half's (protocol.py)."""
 
 import asyncio
+import logging
 from abc import abstractmethod
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,8 @@ from ssechat import frames
 from ssechat.direct import header_lines
 from ssechat.server.limits import Limits
 from ssechat.server.request_parser import Refused
+
+logger = logging.getLogger(__name__)
 
 SCARCE_SECONDS = 5.0
 """Any patience with a client that says nothing, while connections are scarce."""
@@ -157,6 +160,7 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, refusal: Refused) -> None:
         """Answers what is no request, and ends."""
+        logger.debug("a request was refused: %d %s", refusal.status, refusal.code)
         problem = {"type": "about:blank", "title": HTTPStatus(refusal.status).phrase, "status": refusal.status}
         body = frames.encode({**problem, "code": refusal.code, "detail": refusal.detail})
         lines = [STATUS_LINE[refusal.status], header_lines(self.default_headers)]
