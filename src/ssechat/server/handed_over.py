@@ -6,8 +6,8 @@ from typing import Any
 from ssechat import frames
 from ssechat.stream import Stream
 
-PROBE_SECONDS = 1.0
-"""Time that the reset of a connection may take."""
+PROBES = (0.05, 1.0)
+"""Seconds after which the reset of a connection may have come, from near and from far."""
 
 
 class StreamProtocol(asyncio.Protocol):
@@ -27,7 +27,8 @@ class StreamProtocol(asyncio.Protocol):
         # A reader may have sent all it has to say, or be gone. One that is gone resets the connection when it is
         # written to, and the write after that fails.
         self._stream.ping()
-        asyncio.get_running_loop().call_later(PROBE_SECONDS, self._stream.ping)
+        for seconds in PROBES:
+            asyncio.get_running_loop().call_later(seconds, self._stream.ping)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
