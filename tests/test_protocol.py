@@ -3,11 +3,13 @@
 import asyncio
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
 from connections import GET, Connection
 from ssechat import frames
+from ssechat.direct import Answer, HandOver
 from ssechat.server.protocol import HEAD_SECONDS, LINGER_SECONDS
 from ssechat.server.request_parser import HEAD_LIMIT
 
@@ -210,3 +212,18 @@ async def test_a_connection_that_was_reset_leaves_no_timer_behind() -> None:
     connection.protocol.connection_lost(ConnectionResetError())
     assert connection.protocol._timer is None
     assert connection.protocol.request is None
+
+
+async def test_a_stream_begins_paused_where_its_connection_is_full_already() -> None:
+    connection = Connection()
+
+    async def begin(scope: Any, body: bytes) -> Answer:
+        def take(hand_over: HandOver) -> None:
+            connection.protocol.pause_writing()  # as the head's write does, where answers before it were not read
+            hand_over(connection.app.stream, 4096)
+
+        return Answer(200, b"", stream=take)
+
+    connection.use((b"GET", b"/events", begin))
+    await connection.request(GET)
+    assert connection.app.stream.told == ["pause"]

@@ -67,7 +67,7 @@ class ChatProtocol(Connection):
         self._scheme = "https" if is_ssl(transport) else "http"
         self._direct: Direct | None = getattr(getattr(self._config.app, "state", None), "direct", None)
         self.request: ASGIRequest | DirectRequest | None = None
-        """The one that came last; None before the first, and behind bytes that are none."""
+        """The one that is under way, or was answered last and not read yet."""
         self._parser = RequestParser(self)
         self._behind = b""
         """What came behind a request that is being answered."""
@@ -338,6 +338,7 @@ class ChatProtocol(Connection):
     def _go_on(self) -> None:
         """The request before is done with: begins with the next one, or waits for it."""
         self.flow.resume_reading()
+        self.request = None  # of all that it held nothing stays while the connection is idle
         self._parser.proceed()
         if self._behind:
             self.loop.call_soon(self._take_behind)  # a turn of its own, or one would begin within the one before
@@ -365,6 +366,8 @@ class ChatProtocol(Connection):
         kind = StreamProtocol if self.request.chunked_encoding else UnchunkedStreamProtocol
         remains = kind(self.transport, stream, self.connections)
         self.transport.set_protocol(remains)
+        if self.flow.write_paused:  # of which the transport tells nobody twice
+            stream.pause()
         self.connections.discard(self)
         self.request.response_complete = True  # so that uvicorn does not miss the end of it
         if self._stopping:  # uvicorn has told this connection already, and will not tell it again
