@@ -14,7 +14,8 @@ from ssechat.server.protocol import BODY_SECONDS
 
 pytestmark = pytest.mark.anyio
 
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+END = b"\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: x" + END
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
 
 
@@ -247,3 +248,43 @@ async def test_of_a_users_many_connections_the_last_ones_are_not_kept() -> None:
         kept.append(not connection.transport.closed)
     assert kept == [True] * 10 + [False] * 2 + [True]
     assert b"connection: close" not in connection.transport.buffer
+
+
+async def test_a_connection_stays_its_users_when_it_asks_for_what_anybody_may_have() -> None:
+    connection = Connection(limits=Limits(80))
+
+    async def endpoint(scope: Scope, body: bytes) -> Answer:
+        scope[USER] = "alice"
+        return Answer(200, b"")
+
+    connection.use((b"POST", b"/direct", endpoint))
+    kept = []
+    for _ in range(12):
+        connection.connect()
+        await connection.request(POST.replace(b" / ", b" /direct ") + b"hello")
+        await connection.request(GET)
+        kept.append(not connection.transport.closed)
+    assert kept == [True] * 10 + [False] * 2
+
+
+async def test_an_answer_that_comes_too_late_for_its_connection_counts_for_no_user() -> None:
+    limits = Limits(80)
+    connection = Connection(limits=limits)
+    for _ in range(limits.most_each):
+        connection.connect()
+        connection.app.user = "alice"
+        connection.protocol.data_received(GET)
+        connection.protocol.connection_lost(None)
+        await connection.request_tasks()
+    assert limits.keeps_open("alice")
+
+
+async def test_of_a_request_that_was_answered_nothing_stays() -> None:
+    connection = Connection()
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + b"x" * 10_000 + END
+    await connection.request(head)
+    assert connection.protocol.request is None
+    assert connection.protocol._parser._headers == []
+    await connection.request(POST.replace(b" / ", b" /direct ") + b"hello")
+    assert connection.protocol.request is None
+    assert b"201" in connection.transport.buffer

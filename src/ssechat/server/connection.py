@@ -199,8 +199,11 @@ class Connection(asyncio.Protocol):
     # Whose it is.
 
     def belongs_to(self, user: str | None) -> bool:
-        """Notes whose request this was; returns whether the connection may be kept for a next one."""
-        if user is not self._user and user != self._user:
+        """Notes whose request this was; returns whether the connection may be kept for a next one.
+
+        With a request that is nobody's it stays whose it was, or such requests would get a user any number of them.
+        """
+        if user is not None and user is not self._user and user != self._user:
             self._note_user(user)
         return user is None or self._user is not None
 
