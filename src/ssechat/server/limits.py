@@ -26,7 +26,7 @@ QUIET_SECONDS = 60.0
 FOLDER = "/proc/self/fd"
 
 LOOK_AT = 64
-"""Strangers' connections that are looked at for one that can go."""
+"""Strangers' connections that are looked at for one that can go; others for the next newcomer."""
 
 
 class Guest(Protocol):
@@ -54,7 +54,9 @@ class Limits:
         """In the order in which they came."""
         self._unfinished: dict[Guest, int] = {}
         self._all_unfinished = 0
-        self._unread: Counter[str] = Counter()
+        self._unread: dict[Guest, tuple[str, int]] = {}
+        """Of each connection with an answer that waits, whose reader it waits for and its bytes."""
+        self._unread_by: Counter[str] = Counter()
         self._all_unread = 0
         self._open: Counter[str] = Counter()
         self._said: dict[str, float] = {}
@@ -78,17 +80,19 @@ class Limits:
     def admit(self, newcomer: Guest, connections: int) -> bool:
         """Takes a new connection, the last of so many. Where that is one too many, it takes the place of a stranger's.
 
-        A stranger's is one on which nobody has said who it is. False: there is none, and the new one can only be told.
+        A stranger's is one on which nobody has said who it is. False: there is none, and the new one can only be told;
+        or those that had to go take too long to be gone.
         """
         self._strangers[newcomer] = None
         if connections <= self.most:
             return True
         self._say("descriptors", "no more than %d connections: strangers' are closed. Raise `ulimit -n`", self.most)
         for oldest in list(islice(self._strangers, LOOK_AT)):
+            del self._strangers[oldest]
             if oldest is not newcomer and not oldest.is_answering:
-                del self._strangers[oldest]
                 oldest.evict()
-                return True
+                return not self.is_overfull(connections)
+            self._strangers[oldest] = None  # behind the others: those that are busy must not hide those that are not
         return False
 
     def is_overfull(self, connections: int) -> bool:
@@ -130,22 +134,33 @@ class Limits:
         """The connection has no such bytes any more."""
         self._all_unfinished -= self._unfinished.pop(guest, 0)
 
-    def leave_unread(self, who: str, size: int) -> bool:
-        """Notes that an answer's bytes wait for their reader; False: that is too much, and the reader must go."""
-        self._unread[who] += size
-        self._all_unread += size
-        if self._unread[who] > UNREAD_EACH:
-            self._say("unread", "somebody does not read %d MiB of answers: connections are cut", UNREAD_EACH // MIB)
-            return False
-        if self._all_unread > UNREAD:
-            self._say("all unread", "answers of %d MiB wait for readers: connections are cut", UNREAD // MIB)
-            return False
-        return True
+    def leave_unread(self, guest: Guest, who: str, size: int) -> None:
+        """Notes that an answer's bytes wait for their reader.
 
-    def read(self, who: str, size: int) -> None:
-        """Takes back what `leave_unread` noted."""
-        _take(self._unread, who, size)
-        self._all_unread -= size
+        Where that is too much, those go that wait for longest, of the same reader or of all: whoever reads is done in
+        no time, and others may have the same address.
+        """
+        self.read(guest)
+        self._unread[guest] = who, size
+        self._unread_by[who] += size
+        self._all_unread += size
+        while self._unread_by[who] > UNREAD_EACH:
+            self._say("unread", "somebody does not read %d MiB of answers: connections are cut", UNREAD_EACH // MIB)
+            self._cut(next(each for each, (reader, _) in self._unread.items() if reader == who))
+        while self._all_unread > UNREAD:
+            self._say("all unread", "answers of %d MiB wait for readers: connections are cut", UNREAD // MIB)
+            self._cut(next(iter(self._unread)))
+
+    def _cut(self, guest: Guest) -> None:
+        self.read(guest)
+        guest.evict()
+
+    def read(self, guest: Guest) -> None:
+        """No answer waits on this connection any more."""
+        who, size = self._unread.pop(guest, ("", 0))
+        if size:
+            _take(self._unread_by, who, size)
+            self._all_unread -= size
 
     def _say(self, limit: str, text: str, number: int) -> None:
         now = self._now()

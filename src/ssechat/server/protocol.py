@@ -20,7 +20,7 @@ from ssechat.direct import NO_ROOM, USER, Direct, header_lines
 from ssechat.direct import Head as KnownHead
 from ssechat.response import HANDOVER, Handover
 from ssechat.server.asgi_request import ASGIRequest
-from ssechat.server.connection import Connection
+from ssechat.server.connection import CLOSING_SECONDS, Connection
 from ssechat.server.direct_request import DirectRequest
 from ssechat.server.eager import Eager
 from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
@@ -126,7 +126,7 @@ class ChatProtocol(Connection):
 
     def _close_if_idle(self) -> None:
         if self._is_idle():
-            self.transport.close()
+            self.end(CLOSING_SECONDS)
 
     # Whose turn it is.
 
@@ -193,12 +193,12 @@ class ChatProtocol(Connection):
 
     def evict(self) -> None:
         """Ends it now: its room is needed."""
-        if self.is_answering or self.is_closing():
+        if self.is_answering or self.is_closing() or self.flow.write_paused:
             self.transport.abort()
         else:
             if self._parser.under_way or self._full:
                 self._refuse(Refused(503, "full", "This server has no room for more just now; try again."))
-            self.transport.close()
+            self.end(CLOSING_SECONDS)
 
     def on_too_slow(self) -> None:
         """The request did not come in time."""
@@ -343,7 +343,7 @@ class ChatProtocol(Connection):
         if self._behind:
             self.loop.call_soon(self._take_behind)  # a turn of its own, or one would begin within the one before
         elif self._end_of_input:
-            self.transport.close()
+            self.end()
         else:
             self.set_deadline(self.patience(self.keep_alive_seconds, len(self.connections)))
 
