@@ -10,7 +10,8 @@ import pytest
 from connections import GET, Connection
 from ssechat import frames
 from ssechat.direct import Answer, HandOver
-from ssechat.server.protocol import HEAD_SECONDS, LINGER_SECONDS
+from ssechat.server import GRACE_SECONDS
+from ssechat.server.protocol import HEAD_SECONDS, LAST_SECONDS, LINGER_SECONDS
 from ssechat.server.request_parser import HEAD_LIMIT
 
 pytestmark = pytest.mark.anyio
@@ -227,3 +228,27 @@ async def test_a_stream_begins_paused_where_its_connection_is_full_already() -> 
     connection.use((b"GET", b"/events", begin))
     await connection.request(GET)
     assert connection.app.stream.told == ["pause"]
+
+
+async def test_a_stream_that_ended_is_cut_where_its_reader_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssechat.server.handed_over.LAST_WORD_SECONDS", 0.0)
+    connection = Connection()
+    await connection.request(GET)
+    assert connection.app.sink is not None
+    connection.app.sink.end(final=True)
+    assert not connection.transport.aborted
+    await asyncio.sleep(0.01)
+    assert connection.transport.aborted
+
+
+async def test_a_request_that_never_comes_whole_does_not_hold_up_the_servers_end() -> None:
+    connection = Connection()
+    connection.app.reads = True
+    connection.protocol.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe")
+    connection.protocol.shutdown()
+    connection.time.pass_by(LAST_SECONDS)
+    assert connection.transport.buffer.startswith(b"HTTP/1.1 408 ")
+    connection.time.pass_by(LAST_SECONDS)
+    assert connection.transport.aborted
+    await connection.request_tasks()
+    assert 2 * LAST_SECONDS < GRACE_SECONDS

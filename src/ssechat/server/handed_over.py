@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from ssechat import frames
-from ssechat.stream import Stream
+from ssechat.stream import LAST_WORD_SECONDS, Stream
 
 PROBE_SECONDS = 1.0
 """Time that the reset of a connection may take."""
@@ -53,7 +53,11 @@ class StreamProtocol(asyncio.Protocol):
     def end(self, *, final: bool) -> None:
         if final:
             self._transport.write(frames.LAST_CHUNK)
-        self._transport.close()
+        self._close()
+
+    def _close(self) -> None:
+        self._transport.close()  # which waits for the reader to take what was written, for as long as it likes
+        asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
         self._transport.abort()
@@ -68,4 +72,4 @@ class UnchunkedStreamProtocol(StreamProtocol):
         self._transport.write(frames.unchunk(chunk))
 
     def end(self, *, final: bool) -> None:
-        self._transport.close()
+        self._close()

@@ -34,6 +34,9 @@ HEAD_SECONDS = 30.0
 BODY_SECONDS = 30.0
 """Time that a request has for its body."""
 
+LAST_SECONDS = 2.0
+"""Time that a stopping server waits for the rest of a request, and then for its client to read the answer."""
+
 LINGER_SECONDS = 0.5
 """Time that a connection without a request stays open when the server stops: one may be on its way already."""
 
@@ -116,17 +119,19 @@ class ChatProtocol(Connection):
         """The server stops."""
         self._stopping = True
         if self._closing:
-            self.transport.close()
+            self.end(LAST_SECONDS)
         elif self._is_idle():
             # Closed at once, it would reset a request that a front is just sending, of which only the client knows
             # whether it may be sent again (RFC 9112 §9.3.1).
             self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
         else:
             cast(Any, self.request).keep_alive = False
+            if self.is_receiving:
+                self.set_deadline(LAST_SECONDS)
 
     def _close_if_idle(self) -> None:
         if self._is_idle():
-            self.end(CLOSING_SECONDS)
+            self.end(LAST_SECONDS)
 
     # Whose turn it is.
 
@@ -203,6 +208,8 @@ class ChatProtocol(Connection):
     def on_too_slow(self) -> None:
         """The request did not come in time."""
         self._refuse(Refused(408, "too_slow", "The request did not come in time."))
+        if self._stopping:
+            self.set_deadline(LAST_SECONDS)
 
     def _refuse(self, refusal: Refused) -> None:
         """Takes no more, and says why unless an answer has begun."""
