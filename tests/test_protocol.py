@@ -252,3 +252,19 @@ async def test_a_request_that_never_comes_whole_does_not_hold_up_the_servers_end
     assert connection.transport.aborted
     await connection.request_tasks()
     assert 2 * LAST_SECONDS < GRACE_SECONDS
+
+
+async def test_a_connection_that_is_cut_as_its_stream_begins_is_no_error_of_the_server(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = Connection()
+    write = connection.transport.write
+
+    def write_and_go(data: bytes) -> None:
+        write(data)
+        connection.transport.abort()
+
+    monkeypatch.setattr(connection.transport, "write", write_and_go)
+    await connection.request(GET)
+    assert connection.app.sink is None
+    assert caplog.text == ""

@@ -366,7 +366,10 @@ class ChatProtocol(Connection):
 
         `buffer` is how many bytes may wait before the stream is told to pause. None: the reader has gone.
         """
-        if self.is_closing() or self.request is None or self.request.disconnected:
+        if self.request is None or self.request.disconnected:
+            return None
+        if self.is_closing():
+            self.request.disconnected = True  # or uvicorn would miss the end of the response
             return None
         self.flow.release()  # or the end of the connection would not be seen
         self.transport.set_write_buffer_limits(high=buffer)
