@@ -346,3 +346,21 @@ async def test_a_newcomer_is_refused_while_those_who_make_room_for_it_are_not_go
         limits.admit(Guest(), 8)
     assert limits.admit(Guest(), limits.utmost)
     assert not limits.admit(Guest(), limits.utmost + 1)
+
+
+async def test_where_no_stranger_can_go_the_user_with_most_connections_makes_room() -> None:
+    limits = Limits(40)
+    connection = Connection(limits=limits)
+    transports = []
+    for user in (*["bob"] * 2, *["alice"] * 8, *["carol"] * 3):
+        connection.connect()
+        connection.app.user = user
+        await connection.request(GET)
+        transports.append((user, connection.transport))
+    limits.most = limits.most_each = 13  # of the 14 that there are with the first one
+    connection.app.user = "alice"
+    connection.connect()
+    await connection.request(GET)
+    connection.connect()
+    assert not connection.protocol._full
+    assert [user for user, transport in transports if transport.closed] == ["alice"]

@@ -208,12 +208,12 @@ class Connection(asyncio.Protocol):
 
     def _note_user(self, user: str | None) -> None:
         if self._user is not None:
-            self._limits.closed(self._user)
+            self._limits.closed(self, self._user)
         self._user = None
         if user is not None:
             self._limits.is_known(self)
             if self._limits.keeps_open(user):
-                self._limits.opened(user)
+                self._limits.opened(self, user)
                 self._user = user
 
     def let_go(self) -> None:
