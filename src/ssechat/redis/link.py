@@ -33,6 +33,10 @@ Reply = Any
 QUEUE_LIMIT = 100_000
 """Commands that may wait for a reply on one connection; more are refused at once."""
 
+LARGE_ANSWERS = 16
+"""Large answers that are asked for at a time: of more, all would wait in Redis's memory, and in front of every other
+answer."""
+
 LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach a Redis that stays away."""
 
@@ -247,6 +251,8 @@ class Redis:
         self.metrics = metrics or Metrics()
         self.on_refused: Callable[[str], None] = lambda text: None
         """Is told the text of each error reply."""
+        self.large = asyncio.Semaphore(LARGE_ANSWERS)
+        """Whoever asks for a large answer waits for its turn here."""
         self._link: CommandLink | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

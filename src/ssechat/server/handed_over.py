@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from ssechat import frames
-from ssechat.stream import Stream
+from ssechat.stream import LAST_WORD_SECONDS, Stream
 
 PROBES = (0.05, 1.0)
 """Seconds after which the reset of a connection may have come, from near and from far."""
@@ -54,7 +54,11 @@ class StreamProtocol(asyncio.Protocol):
     def end(self, *, final: bool) -> None:
         if final:
             self._transport.write(frames.LAST_CHUNK)
-        self._transport.close()
+        self._close()
+
+    def _close(self) -> None:
+        self._transport.close()  # which waits for the reader to take what was written, for as long as it likes
+        asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
         self._transport.abort()
@@ -69,4 +73,4 @@ class UnchunkedStreamProtocol(StreamProtocol):
         self._transport.write(frames.unchunk(chunk))
 
     def end(self, *, final: bool) -> None:
-        self._transport.close()
+        self._close()
