@@ -74,7 +74,7 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("serve", "--port", "x"), "ssechat: --port: Input should be a valid integer"),
+        (("serve", "--port", "x"), "ssechat: --port: give a whole number (given: 'x')"),
         (("serve", "--nope"), "ssechat: No such option '--nope' (see ssechat serve --help)"),
         (("nope",), "ssechat: No such command 'nope'"),
         (("token",), "ssechat: Missing argument 'USER'"),

@@ -382,3 +382,13 @@ async def test_a_wrong_password_is_logged_with_where_it_came_from_and_nothing_el
     answer = await client.post("/v1/session", json=body, headers={"x-forwarded-for": "192.0.2.9, 198.51.100.7"})
     assert code(answer) == (401, "wrong_credentials")
     assert [record.getMessage() for record in caplog.records] == ["wrong name or password from 198.51.100.7"]
+
+
+async def test_who_is_lost_is_told_where_to_look(client: httpx.AsyncClient) -> None:
+    lost = await client.get("/v1/nothing")
+    assert code(lost) == (404, "not_found")
+    assert lost.json()["detail"] == "There is nothing here; GET /docs shows what there is."
+    wrong = await client.put("/v1/server")
+    assert code(wrong) == (405, "method_not_allowed")
+    assert "header Allow" in wrong.json()["detail"]
+    assert set(wrong.headers["allow"].split(", ")) == {"GET", "HEAD"}

@@ -21,7 +21,7 @@ def test_an_empty_variable_counts_as_none() -> None:
 @pytest.mark.parametrize(
     ("flags", "environment", "text"),
     [
-        ({"port": "x"}, {}, r"^--port: .*integer.*'x'"),
+        ({"port": "x"}, {}, r"^--port: .*whole number.*'x'"),
         ({"port": "70000"}, {}, r"^--port: "),
         ({}, {"SSECHAT_SIGNUP": "maybe"}, r"^SSECHAT_SIGNUP: .*'open' or 'closed'"),
         ({}, {"SSECHAT_WORKERS": "0"}, r"^SSECHAT_WORKERS: "),

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -78,7 +79,7 @@ class Client:
         # HTTP_PROXY is meant for what is elsewhere.
         elsewhere = not _is_local(self._server.host)
         self._through_proxy = elsewhere and self._server.scheme in getproxies() and not proxy_bypass(self._server.host)
-        self._http = _http(transport, from_environment=elsewhere)
+        self._http = _http(transport, through_proxy=elsewhere, secure=self._server.scheme == "https")
 
     def __enter__(self) -> "Client":
         return self
@@ -208,6 +209,17 @@ class Client:
         return {"Authorization": f"Bearer {token}"}
 
     def _unreachable(self, error: httpx.RequestError) -> str:
+        """Why there was no answer.
+
+        Raises:
+            ClientError: there never will be one: the server's certificate is not trusted.
+        """
+        distrusted = next((each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
+        if distrusted is not None:
+            raise ClientError(
+                f"the certificate of {self._server} is not trusted ({shortened(distrusted.verify_message)}): if its "
+                "authority is one of your own, name that authority's file in SSL_CERT_FILE"
+            )
         reason = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else _in_words(error)
         through = ", through the proxy that the environment names" if self._through_proxy else ""
         return f"cannot reach {self._server} ({reason}{through})"
@@ -257,10 +269,14 @@ def _reason(error: Exception) -> str:
     return "that is not a port" if "port" in str(error).lower() else "that is not a host name"
 
 
-def _http(transport: httpx.BaseTransport | None, *, from_environment: bool) -> httpx.Client:
+def _http(transport: httpx.BaseTransport | None, *, through_proxy: bool, secure: bool) -> httpx.Client:
     try:
         return httpx.Client(
-            transport=transport, headers={"User-Agent": f"ssechat/{__version__}"}, trust_env=from_environment
+            transport=transport,
+            headers={"User-Agent": f"ssechat/{__version__}"},
+            trust_env=through_proxy,
+            # The environment's certificates count wherever the server is.
+            verify=httpx.create_ssl_context() if secure else True,
         )
     except OSError as error:
         raise SettingsError(
@@ -294,12 +310,18 @@ def _parsed(data: str) -> Any:
 
 def _in_words(error: httpx.RequestError) -> str:
     """The system's own words where there are any, without their number."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return shortened(cause.strerror)
-        cause = cause.__cause__ or cause.__context__
     return shortened(str(error)) or type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it came from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _is_local(host: str) -> bool:

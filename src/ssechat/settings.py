@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ssechat.errors import SettingsError
+from ssechat.faults import sentence
 from ssechat.forwarded import TrustedProxies
 from ssechat.origins import canonical_origin
 from ssechat.redis.url import check_url
@@ -237,6 +238,7 @@ def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         field = Settings.model_fields.get(name)
-        shown = f" (given: {given.get(name)!r})" if field is not None and field.repr else ""
-        said = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{source.get(name, name)}: {said}{shown}") from None
+        value = given.get(name)
+        written = ",".join(value) if isinstance(value, tuple) else value
+        shown = f" (given: {written!r})" if field is not None and field.repr else ""
+        raise SettingsError(f"{source.get(name, name)}: {sentence(first)}{shown}") from None

@@ -80,7 +80,7 @@ class Users:
             hashed,
         )
         if not made:
-            raise Conflict("name_taken", f"The name {user!r} is taken; choose another one.")
+            raise Conflict("name_taken", f"The name {user!r} is taken: sign in if it is yours, or choose another one.")
         self._remember(user)
 
     async def check_password(self, user: UserId, password: str, whose: str = "") -> None:

@@ -18,6 +18,7 @@ from ssechat import frames
 from ssechat.direct import Answer, header_lines
 from ssechat.endpoints.access import REQUEST_ID
 from ssechat.errors import BadRequest, QuotaExceeded, RedisUnavailable, RequestError, TooMany
+from ssechat.faults import sentence
 from ssechat.redis.link import RedisRefused
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,12 @@ LATE = 1.0
 """Seconds."""
 
 NO_STORE = {"cache-control": "no-store"}
+
+REFUSED = {
+    404: ("not_found", "There is nothing here; GET /docs shows what there is."),
+    405: ("method_not_allowed", "This path does not take that method; the header Allow names those that it takes."),
+}
+"""The code and the detail of what Starlette refuses, by its status."""
 
 
 MOST_FIELDS = 20
@@ -68,8 +75,8 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
         return model.model_validate(given)
     except ValidationError as error:
         fields = [
-            {"field": shortened(".".join(map(str, one["loc"]))), "message": one["msg"].removeprefix("Value error, ")}
-            for one in islice(error.errors(include_url=False, include_context=False, include_input=False), MOST_FIELDS)
+            {"field": shortened(".".join(map(str, one["loc"]))), "message": sentence(one)}
+            for one in islice(error.errors(include_url=False, include_input=False), MOST_FIELDS)
         ]
         first = fields[0]
         detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
@@ -146,8 +153,8 @@ async def on_request_error(request: Request, error: Exception) -> Response:
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """What Starlette refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    response = problem(request.scope, error.status_code, codes.get(error.status_code, "bad_request"), error.detail)
+    code, detail = REFUSED.get(error.status_code, ("bad_request", error.detail))
+    response = problem(request.scope, error.status_code, code, detail)
     response.headers.update(error.headers or {})
     return response
 

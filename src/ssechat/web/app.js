@@ -48,7 +48,7 @@ class App {
     }
   }
 
-  #showSignIn(note) {
+  #showSignIn(note, known = storage.get(SIGNED_IN) !== null || note !== "") {
     const entered = (request) => async (...values) => {
       const client = new ChatClient();
       await client[request](...values);
@@ -58,7 +58,7 @@ class App {
     const view = new SignInView({
       server: this.#server,
       note,
-      known: storage.get(SIGNED_IN) !== null || note !== "",
+      known,
       signUp: entered("signUp"),
       signIn: entered("signIn"),
       useToken: async (token) => {
@@ -101,7 +101,7 @@ class App {
     this.#chat = this.#view = null;
     this.#keepToken(null);
     this.#client = new ChatClient();
-    this.#showSignIn(note);
+    this.#showSignIn(note, true);
   }
 
   async #signOut() {

@@ -47,8 +47,8 @@ export function directConversationId(a, b) {
  * The server's HTTP interface as methods, and its stream as events.
  *
  * Events: every event of the stream under its own name (`message`, `reset` … , detail is its data); `status`
- * (detail `connecting`, `live`, `reconnecting`, `closed`); `reload` (detail `{reason, conversation_id?}`): load
- * over REST now, what is known may have a hole; `unauthorized`: sign in again.
+ * (detail `connecting`, `live`, `reconnecting`, `crowded`: too many streams, `closed`); `reload` (detail
+ * `{reason, conversation_id?}`): load over REST now, what is known may have a hole; `unauthorized`: sign in again.
  */
 export class ChatClient extends EventTarget {
   #http;
@@ -166,7 +166,7 @@ export class ChatClient extends EventTarget {
     this.#stream?.wake();
   }
 
-  /** @returns {"connecting"|"live"|"reconnecting"|"closed"} */
+  /** @returns {"connecting"|"live"|"reconnecting"|"crowded"|"closed"} */
   get status() {
     return this.#stream?.status ?? "closed";
   }

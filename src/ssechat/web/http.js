@@ -1,5 +1,8 @@
 /** Requests to the server: JSON in and out, every failure as one kind of error. */
 
+/** What the server says to programs, in a person's words, by its code. */
+const IN_WORDS = { unavailable: "The server has trouble with its storage just now." };
+
 /** A request that was not met. `status` is 0 when there was no answer at all. */
 export class RequestError extends Error {
   /**
@@ -9,7 +12,8 @@ export class RequestError extends Error {
    * @param {number|null} retryAfter milliseconds to wait, as the server asked (RFC 9110 §10.2.3)
    */
   constructor(status, problem = {}, retryAfter = null) {
-    super(problem.detail || problem.title || (status ? `The server answered ${status}.` : "The server can't be reached."));
+    const words = IN_WORDS[problem.code] || problem.detail || problem.title;
+    super(words || (status ? `The server answered ${status}.` : "The server can't be reached."));
     this.name = "RequestError";
     this.status = status;
     this.code = problem.code ?? (status ? "unknown" : "unreachable");

@@ -12,7 +12,7 @@ import { storage } from "./storage.js";
  * @property {string} text
  * @property {number} order milliseconds since 1970, and later than that of any entry before it
  * @property {"queued"|"failed"} state
- * @property {string} [reason] why the server refused it
+ * @property {string} [reason] why the server refused it, or does not take it yet
  */
 
 /** Milliseconds that a tab which is looked at waits in line to send: the one at the head of it may be frozen. */
@@ -77,6 +77,7 @@ export class Outbox extends EventTarget {
     const last = this.all.at(-1);
     const order = Math.max(Date.now(), last ? last.order + 1 : 0);
     const entry = { client_msg_id: newMessageId(), conversation_id, to, text, order, state: "queued" };
+    this.#entries.set(entry.client_msg_id, entry);
     this.#write(entry);
     this.#pump(conversation_id);
     return entry;
@@ -161,8 +162,14 @@ export class Outbox extends EventTarget {
           this.dispatchEvent(new CustomEvent("unauthorized"));
           return false;
         }
-        if (error.temporary) await this.#sleep(backOff(++failures), error.retryAfter);
-        else this.#write({ ...entry, state: "failed", reason: error.message });
+        if (!error.temporary) {
+          this.#write({ ...entry, state: "failed", reason: error.message });
+          continue;
+        }
+        // That nobody can be reached is told once, over everything (views/banner.js).
+        const reason = error.status === 0 ? undefined : error.message;
+        if (reason !== entry.reason) this.#write({ ...entry, reason });
+        await this.#sleep(backOff(++failures), error.retryAfter);
       }
     }
     return true;
@@ -191,7 +198,7 @@ export class Outbox extends EventTarget {
   }
 
   #write(entry) {
-    if (entry.state === "failed" && !this.#entries.has(entry.client_msg_id)) return; // discarded meanwhile
+    if (!this.#entries.has(entry.client_msg_id)) return; // sent or discarded meanwhile
     this.#entries.set(entry.client_msg_id, entry);
     storage.setJson(this.#prefix + entry.client_msg_id, entry);
     this.#changed(entry.conversation_id);

@@ -13,6 +13,9 @@ const EVENTS = [
  */
 const PARTED = 500;
 
+/** Milliseconds after which one comes back at the earliest for whom there was no room, as the server's `retry:` says. */
+const CROWDED = 15_000;
+
 /** The running number in an event id `<n>-<tag>`, to see which of two is further on. */
 export function position(id) {
   return Number.parseInt(id ?? "", 10) || 0;
@@ -23,7 +26,7 @@ export function position(id) {
  * silence (a connection that is dead but looks open), and at once when asked with `wake()`.
  *
  * Events: `event` (detail `{type, id, data}`, where id is the cursor after it), `status` (detail `connecting`,
- * `live`, `reconnecting` or `closed`), `unauthorized`.
+ * `live`, `reconnecting`, `crowded` while this user has too many streams, or `closed`), `unauthorized`.
  */
 export class EventStream extends EventTarget {
   #source = null;
@@ -33,6 +36,7 @@ export class EventStream extends EventTarget {
   #woken = 0;
   #failures = 0;
   #generation = 0;
+  #sentAway = false;
   #options;
 
   /**
@@ -65,7 +69,7 @@ export class EventStream extends EventTarget {
   /** Connects again from the cursor, now. */
   reconnect() {
     if (this.status === "closed") return;
-    this.#setStatus("reconnecting");
+    if (this.status !== "crowded") this.#setStatus("reconnecting"); // there may be no room yet
     this.#connect();
   }
 
@@ -79,6 +83,7 @@ export class EventStream extends EventTarget {
 
   #drop() {
     this.#generation++;
+    this.#sentAway = false;
     clearTimeout(this.#timer);
     clearTimeout(this.#watchdog);
     this.#source?.close();
@@ -129,19 +134,21 @@ export class EventStream extends EventTarget {
   }
 
   #parted(reason) {
-    this.#setStatus("reconnecting");
+    this.#sentAway = true;
+    this.#setStatus(reason === "too_many" ? "crowded" : "reconnecting");
     if (reason === "signed_out" || reason === "token_expired") this.#retry(PARTED);
   }
 
   #failed(source) {
     if (source !== this.#source) return;
-    this.#setStatus("reconnecting");
+    if (!this.#sentAway) this.#setStatus("reconnecting");
+    this.#sentAway = false;
     // While it is CONNECTING, EventSource comes back by itself after the server's own `retry:`.
-    if (source.readyState === EventSource.CLOSED || this.#options.singleUse) this.#retry();
+    if (source.readyState === EventSource.CLOSED || this.#options.singleUse) this.#retry(this.#pause());
   }
 
   /** Waits, makes sure that we are still signed in (EventSource tells no status), and connects again. */
-  #retry(delay = backOff(++this.#failures)) {
+  #retry(delay) {
     this.#drop();
     const generation = this.#generation;
     this.#timer = setTimeout(async () => {
@@ -161,8 +168,14 @@ export class EventStream extends EventTarget {
       this.dispatchEvent(new CustomEvent("unauthorized"));
       return;
     }
+    const pause = this.#pause();
     this.#setStatus("reconnecting");
-    this.#retry(Math.max(backOff(++this.#failures), error.retryAfter ?? 0));
+    this.#retry(Math.max(pause, error.retryAfter ?? 0));
+  }
+
+  #pause() {
+    const atLeast = this.status === "crowded" ? CROWDED : 0;
+    return atLeast + backOff(++this.#failures);
   }
 
   #setStatus(status) {

@@ -20,7 +20,7 @@ export class Banner {
 
   /** @param {{status: string, online: boolean}} state of the stream, and of the device's network */
   update({ status, online }) {
-    const wanted = !online ? "offline" : status === "live" || status === "closed" ? "" : "reconnecting";
+    const wanted = !online ? "offline" : status === "live" || status === "closed" ? "" : status === "crowded" ? "crowded" : "reconnecting";
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
     clearTimeout(this.#timer);
@@ -36,12 +36,13 @@ export class Banner {
       "": "",
       offline: "You are offline. What you write is kept and sent later.",
       reconnecting: "Reconnecting… What you write is kept and sent later.",
+      crowded: "This chat is open in too many places. New messages do not show here until it is closed in another.",
     }[wanted];
     if (this.#shown && !wanted) announce("Connected again.");
     if (wanted) announce(text);
     this.#shown = wanted;
     this.#text.textContent = text;
-    this.#button.hidden = wanted !== "reconnecting";
+    this.#button.hidden = !wanted || wanted === "offline";
     this.node.hidden = !wanted;
     this.node.dataset.state = wanted;
   }

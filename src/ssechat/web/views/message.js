@@ -40,7 +40,7 @@ export function separator(kind, text) {
  * @param {boolean} item.last whether it ends one
  * @param {boolean} item.named whether to show who wrote it
  * @param {"sent"|"queued"|"failed"} item.state
- * @param {string} item.reason why it was refused
+ * @param {string} item.reason why it was refused, or is not sent yet
  * @param {{retry: () => void, edit: () => void, discard: () => void}} actions
  */
 export function messageItem(item, actions) {
@@ -66,7 +66,8 @@ export function messageItem(item, actions) {
       meta,
     ),
   );
-  return el("li", { className: classes.filter(Boolean).join(" ") }, bubble, failed && failure(item.reason, actions));
+  const note = failed ? failure(item.reason, actions) : state === "queued" && item.reason && waiting(item.reason);
+  return el("li", { className: classes.filter(Boolean).join(" ") }, bubble, note);
 }
 
 function stateMark(state) {
@@ -78,6 +79,10 @@ function stateMark(state) {
   const mark = el("span", { className: "state", title: label }, icon(name));
   mark.append(el("span", { className: "hidden", textContent: label }));
   return mark;
+}
+
+function waiting(reason) {
+  return el("p", { className: "waiting", role: "status", textContent: `Not sent yet: ${reason} Trying again…` });
 }
 
 function failure(reason, { retry, edit, discard }) {

@@ -188,7 +188,8 @@ export class SignInView {
     } else if (problem.code === "name_taken") {
       this.#complain(fields[0], problem.message);
     } else {
-      error.textContent = problem.status === 0 ? "The server can't be reached. Please try again in a moment." : problem.message;
+      const passing = problem.status === 0 || problem.code === "unavailable";
+      error.textContent = passing ? `${problem.message} Please try again in a moment.` : problem.message;
       if (problem.status === 401) fields.at(-1).input.select();
     }
   }

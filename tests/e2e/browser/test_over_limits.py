@@ -1,0 +1,83 @@
+"""What the page says when the server takes no more, for now."""
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Route, expect
+
+from e2e.browser.visitor import Enter, banner, fresh, shows, until
+from serving import Server
+
+
+def test_a_message_that_waits_for_the_servers_storage_says_so_and_is_sent_later(enter: Enter) -> None:
+    alice = enter(fresh("alice"))
+    alice.expect_errors("status of 503")
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        problem = {"status": 503, "code": "unavailable", "detail": "Repeat the request with the same client_msg_id."}
+        headers = {"Retry-After": "1", "Content-Type": "application/problem+json"}
+        route.fulfill(status=503, headers=headers, body=json.dumps(problem))
+
+    alice.page.get_by_role("button", name="Notes to yourself").click()
+    alice.page.route("**/v1/messages", refuse)
+    alice.say("kept")
+    waiting = alice.page.locator(".waiting")
+    expect(waiting).to_have_text("Not sent yet: The server has trouble with its storage just now. Trying again…")
+    alice.page.reload()
+    expect(waiting).to_contain_text("trouble with its storage")
+    alice.page.unroute("**/v1/messages")
+    shows(alice.page, ["kept"])
+    expect(waiting).to_have_count(0)
+    assert refused
+
+
+def test_a_sign_up_that_the_servers_storage_refuses_says_so_in_a_persons_words(enter: Enter) -> None:
+    alice = enter(fresh("alice"), sign_up=False)
+    alice.expect_errors("status of 503")
+    problem = {"status": 503, "code": "unavailable", "detail": "Repeat the request with the same client_msg_id."}
+    alice.page.route("**/v1/users", lambda route: route.fulfill(status=503, body=json.dumps(problem)))
+    alice.fill_in("New here")
+    alert = alice.page.get_by_role("alert").filter(visible=True)
+    expect(alert).to_have_text("The server has trouble with its storage just now. Please try again in a moment.")
+
+
+def test_whoever_has_too_many_streams_is_told_so_and_can_still_write(enter: Enter, tmp_path: Path) -> None:
+    with Server(tmp_path / "data", "--workers", "1", "--streams-per-user", "1") as server:
+        here = enter(fresh("alice"), url=server.url)
+        here.page.get_by_role("button", name="Notes to yourself").click()
+        here.say("one")
+        shows(here.page, ["one"])
+        there = enter(here.name, url=server.url, sign_up=False)
+        there.expect_errors("ERR_INCOMPLETE_CHUNKED_ENCODING .*/v1/events")
+        there.fill_in("Sign in")
+        expect(banner(there.page)).to_contain_text("open in too many places")
+        there.page.get_by_role("button", name="Notes to yourself").first.click()
+        there.say("two")
+        shows(there.page, ["one", "two"])
+        shows(here.page, ["one", "two"])
+        there.page.get_by_role("button", name="Try now").click()
+        there.page.wait_for_timeout(500)
+        expect(banner(there.page)).to_contain_text("open in too many places")
+        here.page.goto("about:blank")
+
+        def lets_in() -> bool:
+            there.page.get_by_role("button", name="Try now").dispatch_event("click")
+            there.page.wait_for_timeout(1200)  # a second click within one second does nothing
+            return banner(there.page).is_hidden()
+
+        until(there.page, lets_in)
+        there.say("three")
+        shows(there.page, ["one", "two", "three"])
+
+
+def test_whoever_guesses_too_often_is_told_when_to_come_back(enter: Enter, tmp_path: Path) -> None:
+    with Server(tmp_path / "data", "--workers", "1", "--failed-sign-ins-per-account", "1") as server:
+        alice = enter(fresh("alice"), url=server.url, sign_up=False)
+        alice.expect_errors("status of (401|429)")
+        alert = alice.page.get_by_role("alert").filter(visible=True)
+        alice.fill_in("Sign in", "wrong password")
+        expect(alert).to_have_text("There is no such name with this password.")
+        alice.fill_in(password="wrong again")
+        expect(alert).to_have_text("Too many wrong passwords for this name; try again in 60 minutes.")
