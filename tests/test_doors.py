@@ -121,6 +121,19 @@ async def test_a_passwords_letters_are_counted_as_composed(client: httpx.AsyncCl
     assert answer.json()["fields"][0]["field"] == "password"
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+async def test_a_password_at_its_limit_is_the_same_in_both_forms(client: httpx.AsyncClient, form: str) -> None:
+    longest = "\u1f82" * 1024  # of one code point composed, of four decomposed
+    decomposed = unicodedata.normalize("NFD", longest)
+    given = {"name": "alice", "password": unicodedata.normalize(form, longest)}
+    assert (await client.post("/v1/users", json=given)).status_code == 201
+    for password in (longest, decomposed):
+        assert (await client.post("/v1/session", json={"name": "alice", "password": password})).status_code == 200
+    for path in ("/v1/users", "/v1/session"):
+        answer = await client.post(path, json={"name": "bob", "password": decomposed + "x"})
+        assert code(answer) == (422, "invalid_request")
+
+
 async def test_a_password_that_is_no_text_is_refused_and_not_a_bug(client: httpx.AsyncClient) -> None:
     for path in ("/v1/users", "/v1/session"):
         body = b'{"name":"alice","password":"\\ud800\\ud800\\ud800 \\u0000 horse"}'
