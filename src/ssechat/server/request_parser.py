@@ -190,7 +190,8 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head:  # trailers are dropped (RFC 9110 §6.5.1)
-            self._headers.append((name.lower(), value))
+            # RFC 9110 §5.5; httptools leaves what is behind the value.
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         if self._parser.should_upgrade():
