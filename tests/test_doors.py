@@ -1,5 +1,6 @@
 """Whose request it is, and from where: names, cookies, origins and headers that are there twice, at every door."""
 
+import asyncio
 import unicodedata
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -321,6 +322,13 @@ async def test_a_header_that_decides_and_is_there_twice_is_refused(client: httpx
             assert code(answer) == (400, "repeated_header")
             assert name in answer.json()["detail"]
     assert (await client.post("/v1/messages", content=body, headers=good)).status_code == 201
+
+
+@pytest.mark.parametrize("other", ["0-0", "1-1", ""])
+async def test_a_stream_with_two_cursors_in_headers_is_refused(client: httpx.AsyncClient, other: str) -> None:
+    lines = [*minted("alice").items(), ("last-event-id", "0-0"), ("last-event-id", other)]
+    async with asyncio.timeout(5):  # a stream would go on
+        assert code(await client.get("/v1/events", headers=lines)) == (400, "repeated_header")
 
 
 async def test_a_header_that_decides_nothing_may_be_there_twice(client: httpx.AsyncClient) -> None:
