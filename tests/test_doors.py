@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -123,7 +123,9 @@ async def test_a_passwords_letters_are_counted_as_composed(client: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-async def test_a_password_at_its_limit_is_the_same_in_both_forms(client: httpx.AsyncClient, form: str) -> None:
+async def test_a_password_at_its_limit_is_the_same_in_both_forms(
+    client: httpx.AsyncClient, form: Literal["NFC", "NFD"]
+) -> None:
     longest = "\u1f82" * 1024  # of one code point composed, of four decomposed
     decomposed = unicodedata.normalize("NFD", longest)
     given = {"name": "alice", "password": unicodedata.normalize(form, longest)}
