@@ -17,7 +17,7 @@ import click
 
 from ssechat import __version__, stdio
 from ssechat.errors import ChatError, SettingsError
-from ssechat.settings import Settings, flag, load_settings, variable
+from ssechat.settings import LEAST_DAYS, Settings, flag, load_settings, variable
 from ssechat.texts import is_utf8, shows_nothing
 
 # A token made for one connection: long enough for a slow start, short enough to be worthless in a log.
@@ -181,7 +181,7 @@ def serve(**flags: str | None) -> None:
 @click.option("--create", is_flag=True, help="Let the token make the user, if there is none yet.")
 @click.option(
     "--days",
-    type=Number(0, 3650, min_open=True),
+    type=Number(LEAST_DAYS, 3650),
     metavar="N",
     help="Days that it is valid; by default as many as a sign-in lasts.",
 )
