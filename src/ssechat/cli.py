@@ -49,6 +49,17 @@ class Text(click.types.StringParamType):
         return str(value)
 
 
+class Id(Text):
+    """Text that is not empty: a script's variable that is not set must not make another message of a repeat."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        text = super().convert(value, param, ctx)
+        if not text:
+            self.fail("this is empty: give a value, or leave it out", param, ctx)
+        return text
+
+
 class Number(click.FloatRange):
     """A number in a range; unlike click's, which lets "nan" through."""
 
@@ -213,7 +224,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     help="How long to try while the server is away.  [default 30]",
 )
 @click.option(
-    "--client-msg-id", type=Text(), metavar="ID", help="Repeat an earlier send: the same ID is never sent twice."
+    "--client-msg-id", type=Id(), metavar="ID", help="Repeat an earlier send: the same ID is never sent twice."
 )
 def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json: bool, **who: Any) -> None:
     """Send TEXT to TO: a user, or a conversation's id. A TEXT of - is read from standard input.
@@ -235,9 +246,7 @@ def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json:
 
 @commands.command()
 @client_options
-@click.option(
-    "--since", type=Text(), metavar="ID", help="Start after this event's id; 0-0 for all that the server has."
-)
+@click.option("--since", type=Id(), metavar="ID", help="Start after this event's id; 0-0 for all that the server has.")
 def listen(since: str | None, as_json: bool, **who: Any) -> None:
     """Print events as they come, one a line, until Ctrl-C. Reconnects by itself and misses nothing.
 
