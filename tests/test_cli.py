@@ -80,6 +80,7 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         (("token",), "ssechat: Missing argument 'USER'"),
         (("token", "--data", "/nowhere", "alice"), "ssechat: there is no key file /nowhere/jwt.key"),
         (("token", "--days", "0", "alice"), "ssechat: Invalid value for '--days'"),
+        (("token", "--days", "0.00001", "alice"), "ssechat: Invalid value for '--days'"),
         (("send", "bob", "hi"), "ssechat: who are you?"),
         (("send", "--user", "a", "--token", "b", "bob", "hi"), "ssechat: --user and --token both say who you are"),
         (("send", "--token", "b", "--server", "chat", "bob", "hi"), "ssechat: --server: 'chat' is not an address"),
@@ -88,6 +89,11 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         (("listen",), "ssechat: who are you?"),
         (("listen", "--token", "ü"), "ssechat: that is not a token"),
         (("listen", "--token", "t", "--since", "a\nb"), "ssechat: --since: "),
+        (("listen", "--token", "t", "--since", ""), "ssechat: Invalid value for '--since': this is empty"),
+        (
+            ("send", "--token", "t", "--client-msg-id", "", "bob", "hi"),
+            "ssechat: Invalid value for '--client-msg-id': this is empty",
+        ),
     ],
 )
 def test_a_wrong_request_is_one_line_and_exit_code_2(

@@ -76,6 +76,11 @@ def test_a_request_has_its_method_path_query_headers_and_body() -> None:
     assert (head.length, body) == (None, b"hello")
 
 
+def test_white_space_around_a_headers_value_is_no_part_of_it() -> None:
+    [(head, _)] = parse(post(b"A:b", b"C: \t d e \t ", b"E: ", b"F:\tg\t", b"Content-Length: 0 "))
+    assert head.headers[1:] == [(b"a", b"b"), (b"c", b"d e"), (b"e", b""), (b"f", b"g"), (b"content-length", b"0")]
+
+
 @pytest.mark.parametrize("request_", UPGRADES)
 def test_a_body_behind_an_offer_to_upgrade_is_the_requests_body(request_: bytes) -> None:
     for cut in range(1, len(request_)):

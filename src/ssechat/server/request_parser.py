@@ -195,7 +195,8 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head:  # trailers are dropped (RFC 9110 §6.5.1)
-            self._headers.append((name.lower(), value))
+            # RFC 9110 §5.5; httptools leaves what is behind the value.
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
             if len(self._headers) > MOST_HEADERS:
                 self._refusal = Refused(431, "head_too_large", f"A request may have {MOST_HEADERS} headers.")
                 raise self._refusal
