@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from connections import Connection
 from ssechat.direct import USER, Answer
-from ssechat.server.connection import CLOSING_SECONDS, SCARCE_SECONDS, UNREAD_SECONDS
+from ssechat.server.connection import CLOSING_BYTES, CLOSING_SECONDS, SCARCE_SECONDS, UNREAD_SECONDS
 from ssechat.server.limits import LOOK_AT, UNFINISHED, UNREAD, UNREAD_EACH, Limits
 from ssechat.server.protocol import BODY_SECONDS
 
@@ -130,7 +130,17 @@ async def test_what_is_said_last_can_be_read_by_who_still_sends() -> None:
     before = connection.transport.buffer
     await connection.request(GET * 100)
     assert connection.transport.buffer == before
+    assert not connection.transport.aborted
     connection.time.pass_by(CLOSING_SECONDS)
+    assert connection.transport.aborted
+
+
+async def test_who_still_sends_a_mebibyte_behind_the_last_word_is_cut() -> None:
+    connection = Connection()
+    connection.protocol.data_received(b"NONSENSE\r\n\r\n")
+    connection.protocol.data_received(bytes(CLOSING_BYTES))
+    assert not connection.transport.aborted
+    connection.protocol.data_received(b"x")
     assert connection.transport.aborted
 
 

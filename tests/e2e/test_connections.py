@@ -221,7 +221,8 @@ def flood(server: Server, start: bytes, more: bytes, seconds: float = 3.0) -> by
             while time.monotonic() < deadline:
                 connection.send(more)
         connection.settimeout(PATIENCE)
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
         got = b""
         with contextlib.suppress(OSError):
             while len(got) < 100_000 and (data := connection.recv(65536)):

@@ -25,6 +25,9 @@ UNREAD_SECONDS = 60.0
 CLOSING_SECONDS = 5.0
 """Time in which a client that is still sending may read why the connection ends."""
 
+CLOSING_BYTES = 1024 * 1024
+"""Bytes that it may go on to send meanwhile."""
+
 WRITE_BUFFER = 16384
 """Bytes of an answer that may wait for their reader without a deadline."""
 
@@ -150,12 +153,19 @@ class Connection(asyncio.Protocol):
         if self.is_closing():
             return
         self._closing = True
+        self._discarded = 0
         self.flow.release()
         if self._end_of_input:
             self.transport.close()
         else:
             self.transport.write_eof()
         self.set_deadline(CLOSING_SECONDS)
+
+    def discard(self, size: int) -> None:
+        """Throws away what comes after the last word, up to a limit."""
+        self._discarded += size
+        if self._discarded > CLOSING_BYTES:
+            self.transport.abort()
 
     def refuse(self, refusal: Refused) -> None:
         """Answers what is no request, and ends."""

@@ -6,7 +6,7 @@ from typing import Any
 from ssechat import frames
 from ssechat.stream import LAST_WORD_SECONDS, Stream
 
-PROBES = (0.05, 1.0)
+PROBES = (0.005, 0.1, 1.0)
 """Seconds after which the reset of a connection may have come, from near and from far."""
 
 

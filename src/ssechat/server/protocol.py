@@ -88,6 +88,7 @@ class ChatProtocol(Connection):
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
+            self.discard(len(data))
             return
         if self.flow.write_paused or self._behind or self.is_answering:
             self._hold(self._behind + data)
