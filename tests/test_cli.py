@@ -256,6 +256,14 @@ def test_a_repeated_send_is_sent_once(server: Server) -> None:
     )
 
 
+def test_a_message_that_was_sent_and_cannot_be_shown_is_said_to_be_sent(server: Server) -> None:
+    command = [sys.executable, "-m", "ssechat", "send", *at(server), "--user", "dora", "--create", "dora", "note"]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
+    assert result.returncode == 1
+    assert result.stderr == "ssechat: the message was sent, but cannot be shown (No space left on device)\n"
+
+
 def test_listening_as_json_from_the_beginning_gives_all_there_is(server: Server) -> None:
     for text in ("one", "two"):
         run("send", *at(server), "--user", "dave", "--create", "dave", text)

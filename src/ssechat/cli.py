@@ -241,7 +241,12 @@ def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json:
         raise SettingsError("TEXT: there is nothing to see in this text; write something")
     with Client(who["server"], _credential(**who), note=_note) as client:
         message = client.send(to, said, client_msg_id=client_msg_id, patience=timeout)
-    click.echo(json.dumps(message) if as_json else message_line(message))
+    try:
+        click.echo(json.dumps(message) if as_json else message_line(message))
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # whoever took this for a failure would send it again
+        raise ChatError(f"the message was sent, but cannot be shown ({error.strerror})") from None
 
 
 @commands.command()
