@@ -8,7 +8,7 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.direct import NO_ROOM, Answer, Direct, Endpoint
+from ssechat.direct import NO_ROOM, USER, Answer, Direct, Endpoint
 from ssechat.response import HANDOVER
 from ssechat.server.handed_over import StreamProtocol
 from ssechat.server.limits import Limits
@@ -140,12 +140,16 @@ class App:
         """Of each request, whether the server had no room for it."""
         self.reads = False
         """Whether it asks for each request's body."""
+        self.user: str | None = None
+        """Whose requests they are."""
         self.state: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         hand_over = scope.get("extensions", {}).get(HANDOVER)
         self.scopes.append((scope["http_version"], hand_over is not None))
         self.full.append(NO_ROOM in scope)
+        if self.user is not None:
+            scope[USER] = self.user
         while self.reads and (await receive()).get("more_body"):
             pass
         if scope["path"] == "/events":

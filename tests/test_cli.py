@@ -80,6 +80,7 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         (("token",), "ssechat: Missing argument 'USER'"),
         (("token", "--data", "/nowhere", "alice"), "ssechat: there is no key file /nowhere/jwt.key"),
         (("token", "--days", "0", "alice"), "ssechat: Invalid value for '--days'"),
+        (("token", "--days", "0.00001", "alice"), "ssechat: Invalid value for '--days'"),
         (("send", "bob", "hi"), "ssechat: who are you?"),
         (("send", "--user", "a", "--token", "b", "bob", "hi"), "ssechat: --user and --token both say who you are"),
         (("send", "--token", "b", "--server", "chat", "bob", "hi"), "ssechat: --server: 'chat' is not an address"),
@@ -88,6 +89,11 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         (("listen",), "ssechat: who are you?"),
         (("listen", "--token", "ü"), "ssechat: that is not a token"),
         (("listen", "--token", "t", "--since", "a\nb"), "ssechat: --since: "),
+        (("listen", "--token", "t", "--since", ""), "ssechat: Invalid value for '--since': this is empty"),
+        (
+            ("send", "--token", "t", "--client-msg-id", "", "bob", "hi"),
+            "ssechat: Invalid value for '--client-msg-id': this is empty",
+        ),
     ],
 )
 def test_a_wrong_request_is_one_line_and_exit_code_2(
@@ -248,6 +254,14 @@ def test_a_repeated_send_is_sent_once(server: Server) -> None:
         run("send", *at(server), "--user", "carol", "--create", "--client-msg-id", "1", "carol", "other").returncode
         == 1
     )
+
+
+def test_a_message_that_was_sent_and_cannot_be_shown_is_said_to_be_sent(server: Server) -> None:
+    command = [sys.executable, "-m", "ssechat", "send", *at(server), "--user", "dora", "--create", "dora", "note"]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
+    assert result.returncode == 1
+    assert result.stderr == "ssechat: the message was sent, but cannot be shown (No space left on device)\n"
 
 
 def test_listening_as_json_from_the_beginning_gives_all_there_is(server: Server) -> None:

@@ -8,13 +8,14 @@ from starlette.types import Scope
 
 from connections import Connection
 from ssechat.direct import USER, Answer
-from ssechat.server.connection import CLOSING_SECONDS, SCARCE_SECONDS, UNREAD_SECONDS
-from ssechat.server.limits import UNFINISHED, UNREAD_EACH, Limits
+from ssechat.server.connection import CLOSING_BYTES, CLOSING_SECONDS, SCARCE_SECONDS, UNREAD_SECONDS
+from ssechat.server.limits import LOOK_AT, UNFINISHED, UNREAD, UNREAD_EACH, Limits
 from ssechat.server.protocol import BODY_SECONDS
 
 pytestmark = pytest.mark.anyio
 
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+END = b"\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: x" + END
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
 
 
@@ -129,7 +130,17 @@ async def test_what_is_said_last_can_be_read_by_who_still_sends() -> None:
     before = connection.transport.buffer
     await connection.request(GET * 100)
     assert connection.transport.buffer == before
+    assert not connection.transport.aborted
     connection.time.pass_by(CLOSING_SECONDS)
+    assert connection.transport.aborted
+
+
+async def test_who_still_sends_a_mebibyte_behind_the_last_word_is_cut() -> None:
+    connection = Connection()
+    connection.protocol.data_received(b"NONSENSE\r\n\r\n")
+    connection.protocol.data_received(bytes(CLOSING_BYTES))
+    assert not connection.transport.aborted
+    connection.protocol.data_received(b"x")
     assert connection.transport.aborted
 
 
@@ -205,7 +216,7 @@ async def test_nothing_is_taken_from_who_does_not_read() -> None:
     assert connection.transport.aborted
 
 
-async def test_who_leaves_too_much_unread_on_all_connections_together_is_cut(
+async def test_who_leaves_too_much_unread_on_all_connections_together_has_the_oldest_cut(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     limits = Limits(1000)
@@ -216,14 +227,14 @@ async def test_who_leaves_too_much_unread_on_all_connections_together_is_cut(
         return Answer(200, b"")
 
     connection.use((b"POST", b"/direct", endpoint))
-    cut = []
+    transports = []
     for user in (b"alice", b"bobby", b"alice", b"alice"):
         connection.connect()
         await connection.request(POST.replace(b" / ", b" /direct ") + user)
         connection.transport.waiting = UNREAD_EACH // 2
         connection.protocol.pause_writing()
-        cut.append(connection.transport.aborted)
-    assert cut == [False, False, False, True]
+        transports.append(connection.transport)
+    assert [transport.aborted for transport in transports] == [True, False, False, False]
     assert "does not read 4 MiB" in caplog.text
     connection.protocol.connection_lost(None)
     connection.connect()
@@ -247,3 +258,119 @@ async def test_of_a_users_many_connections_the_last_ones_are_not_kept() -> None:
         kept.append(not connection.transport.closed)
     assert kept == [True] * 10 + [False] * 2 + [True]
     assert b"connection: close" not in connection.transport.buffer
+
+
+async def test_a_connection_stays_its_users_when_it_asks_for_what_anybody_may_have() -> None:
+    connection = Connection(limits=Limits(80))
+
+    async def endpoint(scope: Scope, body: bytes) -> Answer:
+        scope[USER] = "alice"
+        return Answer(200, b"")
+
+    connection.use((b"POST", b"/direct", endpoint))
+    kept = []
+    for _ in range(12):
+        connection.connect()
+        await connection.request(POST.replace(b" / ", b" /direct ") + b"hello")
+        await connection.request(GET)
+        kept.append(not connection.transport.closed)
+    assert kept == [True] * 10 + [False] * 2
+
+
+async def test_an_answer_that_comes_too_late_for_its_connection_counts_for_no_user() -> None:
+    limits = Limits(80)
+    connection = Connection(limits=limits)
+    for _ in range(limits.most_each):
+        connection.connect()
+        connection.app.user = "alice"
+        connection.protocol.data_received(GET)
+        connection.protocol.connection_lost(None)
+        await connection.request_tasks()
+    assert limits.keeps_open("alice")
+
+
+async def test_of_a_request_that_was_answered_nothing_stays() -> None:
+    connection = Connection()
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + b"x" * 10_000 + END
+    await connection.request(head)
+    assert connection.protocol.request is None
+    assert connection.protocol._parser._headers == []
+    await connection.request(POST.replace(b" / ", b" /direct ") + b"hello")
+    assert connection.protocol.request is None
+    assert b"201" in connection.transport.buffer
+
+
+async def test_a_connection_that_is_closed_goes_in_time_though_little_of_an_answer_was_not_read() -> None:
+    connection = Connection()
+    await connection.request(GET)
+    connection.time.pass_by(connection.protocol.keep_alive_seconds)
+    assert connection.transport.closed  # which waits for what was written to be taken
+    assert not connection.transport.aborted
+    connection.time.pass_by(UNREAD_SECONDS)
+    assert connection.transport.aborted
+
+
+async def test_of_unread_answers_those_are_cut_that_wait_for_longest() -> None:
+    limits = Limits(1000)
+    connection = Connection(limits=limits)
+    each = UNREAD_EACH // 2
+    transports = []
+    for user in "abcdefghijklmnopqrstuvwxyz":
+        for _ in range(3):
+            connection.connect((user, 1))
+            connection.transport.waiting = each
+            connection.protocol.pause_writing()
+            transports.append(connection.transport)
+    cut = [transport.aborted for transport in transports]
+    assert cut[:3] == [True, True, True]
+    assert cut[-3:] == [True, False, False]
+    assert sum(each for transport in transports if not transport.aborted) == UNREAD
+
+
+async def test_who_does_not_read_makes_room_for_a_newcomer_at_once() -> None:
+    connection = Connection(limits=Limits(1))
+    connection.transport.waiting = 20_000
+    await connection.request(GET)
+    connection.protocol.pause_writing()
+    unread = connection.transport
+    connection.connect()
+    assert unread.aborted
+
+
+async def test_strangers_that_are_answered_do_not_hide_those_that_are_idle() -> None:
+    limits = Limits(1000)
+    busy = [Guest() for _ in range(LOOK_AT)]
+    idle = Guest()
+    for guest in (*busy, idle):
+        limits.admit(guest, 1)
+    for guest in busy:
+        guest.is_answering = True
+    assert not limits.admit(Guest(), 1001)
+    assert limits.admit(Guest(), 1001)
+    assert idle.evicted
+
+
+async def test_a_newcomer_is_refused_while_those_who_make_room_for_it_are_not_gone() -> None:
+    limits = Limits(8)
+    for _ in range(9):
+        limits.admit(Guest(), 8)
+    assert limits.admit(Guest(), limits.utmost)
+    assert not limits.admit(Guest(), limits.utmost + 1)
+
+
+async def test_where_no_stranger_can_go_the_user_with_most_connections_makes_room() -> None:
+    limits = Limits(40)
+    connection = Connection(limits=limits)
+    transports = []
+    for user in (*["bob"] * 2, *["alice"] * 8, *["carol"] * 3):
+        connection.connect()
+        connection.app.user = user
+        await connection.request(GET)
+        transports.append((user, connection.transport))
+    limits.most = limits.most_each = 13  # of the 14 that there are with the first one
+    connection.app.user = "alice"
+    connection.connect()
+    await connection.request(GET)
+    connection.connect()
+    assert not connection.protocol._full
+    assert [user for user, transport in transports if transport.closed] == ["alice"]

@@ -1,11 +1,12 @@
 """Whose request it is, and from where: names, cookies, origins and headers that are there twice, at every door."""
 
+import asyncio
 import unicodedata
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -119,6 +120,21 @@ async def test_a_passwords_letters_are_counted_as_composed(client: httpx.AsyncCl
     answer = await client.post("/v1/users", json=short)
     assert code(answer) == (422, "invalid_request")
     assert answer.json()["fields"][0]["field"] == "password"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+async def test_a_password_at_its_limit_is_the_same_in_both_forms(
+    client: httpx.AsyncClient, form: Literal["NFC", "NFD"]
+) -> None:
+    longest = "\u1f82" * 1024  # of one code point composed, of four decomposed
+    decomposed = unicodedata.normalize("NFD", longest)
+    given = {"name": "alice", "password": unicodedata.normalize(form, longest)}
+    assert (await client.post("/v1/users", json=given)).status_code == 201
+    for password in (longest, decomposed):
+        assert (await client.post("/v1/session", json={"name": "alice", "password": password})).status_code == 200
+    for path in ("/v1/users", "/v1/session"):
+        answer = await client.post(path, json={"name": "bob", "password": decomposed + "x"})
+        assert code(answer) == (422, "invalid_request")
 
 
 async def test_a_password_that_is_no_text_is_refused_and_not_a_bug(client: httpx.AsyncClient) -> None:
@@ -308,6 +324,13 @@ async def test_a_header_that_decides_and_is_there_twice_is_refused(client: httpx
             assert code(answer) == (400, "repeated_header")
             assert name in answer.json()["detail"]
     assert (await client.post("/v1/messages", content=body, headers=good)).status_code == 201
+
+
+@pytest.mark.parametrize("other", ["0-0", "1-1", ""])
+async def test_a_stream_with_two_cursors_in_headers_is_refused(client: httpx.AsyncClient, other: str) -> None:
+    lines = [*minted("alice").items(), ("last-event-id", "0-0"), ("last-event-id", other)]
+    async with asyncio.timeout(5):  # a stream would go on
+        assert code(await client.get("/v1/events", headers=lines)) == (400, "repeated_header")
 
 
 async def test_a_header_that_decides_nothing_may_be_there_twice(client: httpx.AsyncClient) -> None:

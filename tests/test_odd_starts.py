@@ -153,7 +153,7 @@ def test_a_data_folder_of_any_name_is_good(tmp_path: Path, name: str) -> None:
         assert (folder / "jwt.key").is_file()
         assert (folder / "redis" / "redis.log").is_file()
         token = subprocess.run(
-            [sys.executable, "-m", "ssechat", "token", "alice", "--data", str(folder)],
+            [sys.executable, "-m", "ssechat", "token", "alice", "--create", "--data", str(folder)],
             capture_output=True,
             env=environment(),
         )

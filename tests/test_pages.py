@@ -12,6 +12,7 @@ from redises import RedisProcess
 from ssechat.ids import UserId
 from ssechat.inbox import READ_BYTES, START
 from ssechat.pages import PAGE_BYTES
+from ssechat.redis.link import LARGE_ANSWERS, Argument, Reply
 
 pytestmark = pytest.mark.anyio
 
@@ -145,3 +146,25 @@ async def test_a_stream_replays_what_is_larger_than_a_page(worker: Worker) -> No
             await asyncio.sleep(0.01)
     assert len(sink.ids()) == 9
     assert UserId(stream.identity.user) == BOB
+
+
+async def test_of_many_pages_that_are_asked_for_at_once_few_wait_in_redis(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await say_all(worker, [1, 1])
+    call, under_way, most = worker.redis.call, 0, 0
+
+    async def counted(*command: Argument) -> Reply:
+        nonlocal under_way, most
+        is_page = command[0] == "EVAL"
+        under_way += is_page
+        most = max(most, under_way)
+        try:
+            return await call(*command)
+        finally:
+            under_way -= is_page
+
+    monkeypatch.setattr(worker.redis, "call", counted)
+    pages = await asyncio.gather(*[worker.chat.history(ALICE, DM, None, None, 10) for _ in range(100)])
+    assert [seqs(page.messages) for page in pages] == [[1, 2]] * 100
+    assert most == LARGE_ANSWERS

@@ -3,12 +3,15 @@
 import asyncio
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
 from connections import GET, Connection
 from ssechat import frames
-from ssechat.server.protocol import HEAD_SECONDS, LINGER_SECONDS
+from ssechat.direct import Answer, HandOver
+from ssechat.server import GRACE_SECONDS
+from ssechat.server.protocol import HEAD_SECONDS, LAST_SECONDS, LINGER_SECONDS
 from ssechat.server.request_parser import HEAD_LIMIT
 
 pytestmark = pytest.mark.anyio
@@ -210,3 +213,58 @@ async def test_a_connection_that_was_reset_leaves_no_timer_behind() -> None:
     connection.protocol.connection_lost(ConnectionResetError())
     assert connection.protocol._timer is None
     assert connection.protocol.request is None
+
+
+async def test_a_stream_begins_paused_where_its_connection_is_full_already() -> None:
+    connection = Connection()
+
+    async def begin(scope: Any, body: bytes) -> Answer:
+        def take(hand_over: HandOver) -> None:
+            connection.protocol.pause_writing()  # as the head's write does, where answers before it were not read
+            hand_over(connection.app.stream, 4096)
+
+        return Answer(200, b"", stream=take)
+
+    connection.use((b"GET", b"/events", begin))
+    await connection.request(GET)
+    assert connection.app.stream.told == ["pause"]
+
+
+async def test_a_stream_that_ended_is_cut_where_its_reader_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssechat.server.handed_over.LAST_WORD_SECONDS", 0.0)
+    connection = Connection()
+    await connection.request(GET)
+    assert connection.app.sink is not None
+    connection.app.sink.end(final=True)
+    assert not connection.transport.aborted
+    await asyncio.sleep(0.01)
+    assert connection.transport.aborted
+
+
+async def test_a_request_that_never_comes_whole_does_not_hold_up_the_servers_end() -> None:
+    connection = Connection()
+    connection.app.reads = True
+    connection.protocol.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe")
+    connection.protocol.shutdown()
+    connection.time.pass_by(LAST_SECONDS)
+    assert connection.transport.buffer.startswith(b"HTTP/1.1 408 ")
+    connection.time.pass_by(LAST_SECONDS)
+    assert connection.transport.aborted
+    await connection.request_tasks()
+    assert 2 * LAST_SECONDS < GRACE_SECONDS
+
+
+async def test_a_connection_that_is_cut_as_its_stream_begins_is_no_error_of_the_server(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = Connection()
+    write = connection.transport.write
+
+    def write_and_go(data: bytes) -> None:
+        write(data)
+        connection.transport.abort()
+
+    monkeypatch.setattr(connection.transport, "write", write_and_go)
+    await connection.request(GET)
+    assert connection.app.sink is None
+    assert caplog.text == ""

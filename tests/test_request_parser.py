@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssechat.server.request_parser import HEAD_LIMIT, Head, Refused, RequestParser
+from ssechat.server.request_parser import HEAD_LIMIT, MOST_HEADERS, Head, Refused, RequestParser
 
 Request = tuple[Head, bytes]
 
@@ -74,6 +74,11 @@ def test_a_request_has_its_method_path_query_headers_and_body() -> None:
     assert (head.length, body) == (5, b"hello")
     [(head, body)] = parse(CHUNKED)
     assert (head.length, body) == (None, b"hello")
+
+
+def test_white_space_around_a_headers_value_is_no_part_of_it() -> None:
+    [(head, _)] = parse(post(b"A:b", b"C: \t d e \t ", b"E: ", b"F:\tg\t", b"Content-Length: 0 "))
+    assert head.headers[1:] == [(b"a", b"b"), (b"c", b"d e"), (b"e", b""), (b"f", b"g"), (b"content-length", b"0")]
 
 
 @pytest.mark.parametrize("request_", UPGRADES)
@@ -222,3 +227,10 @@ def test_a_body_in_the_smallest_of_chunks_is_taken() -> None:
 def test_a_length_of_many_digits_is_a_length() -> None:
     [(head, body)] = parse(post(b"Content-Length: " + b"0" * 5000 + b"2", body=b"hi"))
     assert (head.length, body) == (2, b"hi")
+
+
+def test_more_headers_than_anybody_needs_are_refused_before_the_head_is_whole() -> None:
+    lines = [b"x-%d: y" % number for number in range(MOST_HEADERS + 1)]
+    assert refusal(post(*lines)[:-2]) == (431, "head_too_large")
+    [(head, _)] = parse(post(*lines[:-2]))
+    assert len(head.headers) == MOST_HEADERS

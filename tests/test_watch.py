@@ -499,6 +499,25 @@ async def test_a_refused_request_says_so_with_the_code_and_not_that_the_storage_
             assert answer.headers["retry-after"]
 
 
+async def test_a_log_in_that_is_refused_is_said_as_such_and_not_that_the_storage_is_out_of_reach(
+    redis: RedisProcess, user_url: str, tmp_path: Path
+) -> None:
+    async with app_on(user_url, tmp_path) as client:
+        await client.post("/v1/users", json={"name": "alice", "password": "correct horse"})
+        set_rights(redis, "resetpass", ">another")
+        with redis.client() as other:
+            other.execute_command("CLIENT", "KILL", "USER", "chat")
+        async with asyncio.timeout(8):
+            while (await client.get("/healthz/ready")).json().get("refused") != ["WRONGPASS"]:
+                await asyncio.sleep(0.01)
+        answer = await client.post("/v1/messages", json={"to": "alice", "text": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert "refuses this (WRONGPASS)" in answer.json()["detail"]
+        set_rights(redis, "resetpass", ">s3cret")
+        await ready_is(client, 200)
+        assert (await client.post("/v1/messages", json={"to": "alice", "text": "x"})).status_code == 201
+
+
 async def test_the_metrics_count_refusals_by_code(redis: RedisProcess, tmp_path: Path) -> None:
     async with app_on(redis.url, tmp_path) as client:
         await client.post("/v1/users", json={"name": "alice", "password": "correct horse"})

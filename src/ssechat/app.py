@@ -127,6 +127,8 @@ def _cors(origins: Origins) -> list[Middleware]:
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             # Whatever their libraries add (cache-control, x-requested-with, traces): a header permits nothing here.
             allow_headers=["*"],
+            # Chromium asks so for a server in a private network.
+            allow_private_network=True,
             expose_headers=["ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
         )
     ]

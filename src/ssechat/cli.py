@@ -17,7 +17,7 @@ import click
 
 from ssechat import __version__, stdio
 from ssechat.errors import ChatError, SettingsError
-from ssechat.settings import Settings, flag, load_settings, variable
+from ssechat.settings import LEAST_DAYS, Settings, flag, load_settings, variable
 from ssechat.texts import is_utf8, shows_nothing
 
 # A token made for one connection: long enough for a slow start, short enough to be worthless in a log.
@@ -47,6 +47,17 @@ class Text(click.types.StringParamType):
         if not is_utf8(str(value)):
             self.fail("this is not UTF-8 text", param, ctx)
         return str(value)
+
+
+class Id(Text):
+    """Text that is not empty: a script's variable that is not set must not make another message of a repeat."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        text = super().convert(value, param, ctx)
+        if not text:
+            self.fail("this is empty: give a value, or leave it out", param, ctx)
+        return text
 
 
 class Number(click.FloatRange):
@@ -181,7 +192,7 @@ def serve(**flags: str | None) -> None:
 @click.option("--create", is_flag=True, help="Let the token make the user, if there is none yet.")
 @click.option(
     "--days",
-    type=Number(0, 3650, min_open=True),
+    type=Number(LEAST_DAYS, 3650),
     metavar="N",
     help="Days that it is valid; by default as many as a sign-in lasts.",
 )
@@ -213,7 +224,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     help="How long to try while the server is away.  [default 30]",
 )
 @click.option(
-    "--client-msg-id", type=Text(), metavar="ID", help="Repeat an earlier send: the same ID is never sent twice."
+    "--client-msg-id", type=Id(), metavar="ID", help="Repeat an earlier send: the same ID is never sent twice."
 )
 def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json: bool, **who: Any) -> None:
     """Send TEXT to TO: a user, or a conversation's id. A TEXT of - is read from standard input.
@@ -230,14 +241,17 @@ def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json:
         raise SettingsError("TEXT: there is nothing to see in this text; write something")
     with Client(who["server"], _credential(**who), note=_note) as client:
         message = client.send(to, said, client_msg_id=client_msg_id, patience=timeout)
-    click.echo(json.dumps(message) if as_json else message_line(message))
+    try:
+        click.echo(json.dumps(message) if as_json else message_line(message))
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # whoever took this for a failure would send it again
+        raise ChatError(f"the message was sent, but cannot be shown ({error.strerror})") from None
 
 
 @commands.command()
 @client_options
-@click.option(
-    "--since", type=Text(), metavar="ID", help="Start after this event's id; 0-0 for all that the server has."
-)
+@click.option("--since", type=Id(), metavar="ID", help="Start after this event's id; 0-0 for all that the server has.")
 def listen(since: str | None, as_json: bool, **who: Any) -> None:
     """Print events as they come, one a line, until Ctrl-C. Reconnects by itself and misses nothing.
 

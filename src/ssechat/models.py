@@ -30,6 +30,20 @@ def _prepared(password: SecretStr) -> SecretStr:
     return SecretStr(unicodedata.normalize("NFC", spaced))
 
 
+LONGEST_PASSWORD = 1024
+"""Characters, as composed."""
+
+MOST_PARTS = 4
+"""Characters into which one is taken apart at most (UAX #15)."""
+
+Password = Annotated[
+    SecretStr,
+    Field(max_length=MOST_PARTS * LONGEST_PASSWORD),  # so that no more is composed than may turn out short enough
+    AfterValidator(_prepared),
+    Field(max_length=LONGEST_PASSWORD),
+]
+
+
 def _text(text: str) -> str:
     if shows_nothing(text):
         raise ValueError("there is nothing to see in this text; write something")
@@ -61,7 +75,7 @@ class NewUser(Input):
     """`POST /v1/users`."""
 
     name: Annotated[str, AfterValidator(_user_id)]
-    password: Annotated[SecretStr, Field(max_length=1024), AfterValidator(_prepared), Field(min_length=8)]
+    password: Annotated[Password, Field(min_length=8)]
 
 
 class Credentials(Input):
@@ -69,7 +83,7 @@ class Credentials(Input):
 
     name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(lambda text: user_id(text) or text)]
     """The user's; what is no name stays as it is, for it is nobody's either."""
-    password: Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_prepared)]
+    password: Annotated[Password, Field(min_length=1)]
 
 
 class Nothing(Input):

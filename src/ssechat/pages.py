@@ -57,5 +57,6 @@ async def fitting(
         seqs = [seq for _, seq, _ in run]
         names.append(keys.messages(conversation))
         arguments += [extra, len(seqs), *seqs]
-    found: list[bytes | None] = await redis.call("EVAL", SCRIPT, len(names), *names, *arguments)
+    async with redis.large:
+        found: list[bytes | None] = await redis.call("EVAL", SCRIPT, len(names), *names, *arguments)
     return found

@@ -19,6 +19,9 @@ ENVIRONMENT_PREFIX = "SSECHAT_"
 LEAST_SECRET = 32
 """Bytes of a key for HS256 (RFC 7518 §3.2)."""
 
+LEAST_DAYS = 0.001
+"""Days that a session or a token lasts at least: it ends at a whole second, which must not be the one it began in."""
+
 LISTS = frozenset({"allowed_origins", "trusted_proxies"})
 """Settings that are given as one text with commas."""
 
@@ -99,7 +102,7 @@ class Settings(BaseModel):
         description="Sign-ins to an account that may fail within an hour, counted for each address where it has signed "
         "in before, and for all other addresses together; 0 for any number.",
     )
-    session_days: Annotated[float, Field(gt=0, le=3650)] = Field(30, description="Days that a sign-in lasts.")
+    session_days: Annotated[float, Field(ge=LEAST_DAYS, le=3650)] = Field(30, description="Days that a sign-in lasts.")
     # The largest numbers that are allowed are those with which a server still starts.
     body_limit: Annotated[int, Field(ge=1024, le=2**24)] = Field(
         65536, description="Bytes that a request's body may have."

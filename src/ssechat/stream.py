@@ -46,8 +46,8 @@ ALL = "0-0"
 """The cursor that asks for everything that is kept."""
 
 
-LAST_WORD_SECONDS = 5.0
-"""Time that a reader who took nothing has to take the goodbye."""
+LAST_WORD_SECONDS = 4.0
+"""Time that a reader who took nothing has to take the goodbye: less than a stopping server waits for it."""
 
 
 class Sink(Protocol):

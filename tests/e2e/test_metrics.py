@@ -2,7 +2,7 @@
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -40,6 +40,18 @@ def scrape(person: Person, worker: psutil.Process) -> Numbers:
     return numbers(answer.text)
 
 
+def wait_for_streams(person: Person, workers: Sequence[psutil.Process], count: int) -> None:
+    """Waits until so many are open: one that was tried on the wrong worker ends when a write to it fails."""
+    clocks = [f"ssechat_worker_cpu_seconds_total{{pid={worker.pid}}}" for worker in workers]
+    before = scrape(person, workers[0])
+
+    def are_open() -> bool:
+        shown = scrape(person, workers[0])
+        return shown["ssechat_streams_open{}"] == count and all(shown[clock] > before[clock] for clock in clocks)
+
+    until(are_open)
+
+
 def counters(shown: Numbers) -> Numbers:
     """What must never go down; a worker's own go with it."""
     kinds = ("_total{", "_bucket{", "_count{", "_sum{")
@@ -54,6 +66,8 @@ def test_a_scrape_of_either_worker_shows_what_both_have_done(server: Server) -> 
         streams = [stack.enter_context(bob.listen_on(worker)) for worker in (one, other)]
         for stream in streams:
             stream.first("hello")
+        with Person(server, "carol") as carol:
+            wait_for_streams(carol, (one, other), 2)
         for worker, count in ((one, 3), (other, 2)):
             alice.on(worker)
             for number in range(count):

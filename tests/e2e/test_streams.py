@@ -29,7 +29,7 @@ from e2e.api import (
 from serving import Server, until
 
 INBOX_LIMIT = 100
-STREAMS = 4
+STREAMS = 8
 
 
 @pytest.fixture(scope="module", params=SERIES[:1])

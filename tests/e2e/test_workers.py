@@ -289,8 +289,8 @@ def test_what_was_acknowledged_is_there_after_everything_was_killed_and_cursors_
         with bob.listen(start) as stream:
             stream.messages(len(everything_said) + 1)
             assert numbers(stream.events) == list(range(1, len(everything_said) + 2))
-        with Person(second, "Carol", carols) as carol:
-            assert carol.http.get("/v1/session").json() == {"user": "Carol"}
+        with Person(second, "carol", carols) as carol:
+            assert carol.http.get("/v1/session").json() == {"user": "carol"}
             assert carol.history("alice") == []
 
 

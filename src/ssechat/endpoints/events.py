@@ -10,6 +10,7 @@ from ssechat.direct import NO_ROOM, Answer, Endpoint
 from ssechat.endpoints.gate import Gate
 from ssechat.endpoints.http import JSON, parse
 from ssechat.errors import RedisUnavailable, Unauthorized
+from ssechat.headers import header
 from ssechat.hub import Hub
 from ssechat.ids import UserId
 from ssechat.models import EventsQuery, Nothing
@@ -61,7 +62,7 @@ class Events:
         """
         query = parse(EventsQuery, request.query_params)
         # The header wins: EventSource connects again with the URL it began with.
-        cursor = request.headers.get("last-event-id") or query.cursor
+        cursor = header(request.scope, b"last-event-id") or query.cursor
         identity, refusal = NOBODY, None
         sign_outs = self._auth.sign_outs
         try:

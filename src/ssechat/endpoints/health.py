@@ -47,7 +47,9 @@ class Health:
             "checks": checks,
             "streams": len(self._hub),
         }
-        refused = sorted({*self._watch.codes, *self._hub.subscriptions.refused})
+        refusal = self._redis.refusal
+        log_in = () if refusal is None else (refusal.code,)
+        refused = sorted({*self._watch.codes, *self._hub.subscriptions.refused, *log_in})
         if refused:
             content["refused"] = refused
         return JSON(content, 200 if ready else 503)

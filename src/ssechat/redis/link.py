@@ -33,6 +33,10 @@ Reply = Any
 QUEUE_LIMIT = 100_000
 """Commands that may wait for a reply on one connection; more are refused at once."""
 
+LARGE_ANSWERS = 16
+"""Large answers that are asked for at a time: of more, all would wait in Redis's memory, and in front of every other
+answer."""
+
 LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach a Redis that stays away."""
 
@@ -194,9 +198,15 @@ def told(error: RedisUnavailable) -> str:
     return f"Redis is away: {error}"
 
 
-async def reconnecting(url: str, make_link: Callable[[], AnyLink], timeout: float) -> AsyncGenerator[AnyLink, None]:
+async def reconnecting(
+    url: str,
+    make_link: Callable[[], AnyLink],
+    timeout: float,
+    on_failure: Callable[[RedisUnavailable], None] = lambda error: None,
+) -> AsyncGenerator[AnyLink, None]:
     """Yields an open link, and another one after a pause each time the caller asks for more.
 
+    `on_failure` is told of each attempt that failed.
     The link is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
     """
     failures, complaint = 0, ""
@@ -206,6 +216,7 @@ async def reconnecting(url: str, make_link: Callable[[], AnyLink], timeout: floa
         try:
             await open_link(url, link, timeout)
         except RedisUnavailable as error:
+            on_failure(error)
             complaint = _complain(told(error), complaint)
         else:
             try:
@@ -247,9 +258,18 @@ class Redis:
         self.metrics = metrics or Metrics()
         self.on_refused: Callable[[str], None] = lambda text: None
         """Is told the text of each error reply."""
+        self.large = asyncio.Semaphore(LARGE_ANSWERS)
+        """Whoever asks for a large answer waits for its turn here."""
         self._link: CommandLink | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._failure: RedisUnavailable | None = None
+        """Of the last attempt to connect."""
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why there is no connection, if Redis refuses it."""
+        return self._failure.refusal if isinstance(self._failure, RedisRefused) else None
 
     @property
     def connected(self) -> bool:
@@ -279,7 +299,10 @@ class Redis:
         if self._link is not None:
             return self._link.send(*command)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        future.set_exception(RedisUnavailable("not connected to Redis"))
+        refused = isinstance(self._failure, RedisRefused)
+        future.set_exception(
+            RedisRefused(str(self._failure)) if refused else RedisUnavailable("not connected to Redis")
+        )
         return future
 
     async def call(self, *command: Argument) -> Reply:
@@ -320,7 +343,7 @@ class Redis:
 
     async def _stay_connected(self) -> None:
         complaint = ""
-        async with aclosing(reconnecting(self.url, self._make_link, self.timeout)) as links:
+        async with aclosing(reconnecting(self.url, self._make_link, self.timeout, self._note)) as links:
             async for link in links:
                 try:
                     async with asyncio.timeout(self.timeout):
@@ -328,13 +351,19 @@ class Redis:
                 except RedisRefused as error:
                     # Without the right to PING, all else may be allowed: the trials tell (watch.py).
                     if error.refusal.code != "NOPERM":
+                        self._note(error)
                         complaint = _complain(told(error), complaint)
                         continue
                 except (RedisUnavailable, TimeoutError) as error:
+                    self._note(None)
                     complaint = _complain(f"Redis does not answer: {error}", complaint)
                     continue
                 complaint = ""
+                self._note(None)
                 await self._use(link)
+
+    def _note(self, failure: RedisUnavailable | None) -> None:
+        self._failure = failure
 
     def _make_link(self) -> CommandLink:
         return CommandLink(self.metrics, lambda text: self.on_refused(text))

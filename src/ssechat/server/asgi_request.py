@@ -42,6 +42,8 @@ class ASGIRequest(RequestResponseCycle):
     async def send(self, message: Any) -> None:
         """What the app sends."""
         # A client that is answered before its body is whole would have to be listened to for as long as it likes.
-        if not self.response_started and (self.more_body or not self._connection.belongs_to(self.user)):
+        if not (self.response_started or self.disconnected) and (
+            self.more_body or not self._connection.belongs_to(self.user)
+        ):
             self.keep_alive = False
         await super().send(message)

@@ -1,6 +1,7 @@
 """The lower half of a connection: its time, its room, and its end. What it says is the upper half's (protocol.py)."""
 
 import asyncio
+import logging
 from abc import abstractmethod
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,8 @@ from ssechat.direct import header_lines
 from ssechat.server.limits import Limits
 from ssechat.server.request_parser import Refused
 
+logger = logging.getLogger(__name__)
+
 SCARCE_SECONDS = 5.0
 """Any patience with a client that says nothing, while connections are scarce."""
 
@@ -21,6 +24,9 @@ UNREAD_SECONDS = 60.0
 
 CLOSING_SECONDS = 5.0
 """Time in which a client that is still sending may read why the connection ends."""
+
+CLOSING_BYTES = 1024 * 1024
+"""Bytes that it may go on to send meanwhile."""
 
 WRITE_BUFFER = 16384
 """Bytes of an answer that may wait for their reader without a deadline."""
@@ -69,8 +75,6 @@ class Connection(asyncio.Protocol):
         # Not by uvicorn's way: it asks for the socket, an object that uvloop makes and then keeps.
         self.server = _address(transport.get_extra_info("sockname"))
         self.client = _address(transport.get_extra_info("peername"))
-        self._unread = 0
-        """Bytes of an answer that wait for their reader, as noted in the limits."""
         self._user: str | None = None
         """Whose connection this is in the limits."""
         self._end_of_input = False
@@ -104,15 +108,12 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
-        self._note_read()
-        self._unread = self.transport.get_write_buffer_size()
-        self._unread_by = self._user or (self.client[0] if self.client is not None else "")
-        if not self._limits.leave_unread(self._unread_by, self._unread):
-            self.transport.abort()
+        reader = self._user or (self.client[0] if self.client is not None else "")
+        self._limits.leave_unread(self, reader, self.transport.get_write_buffer_size())
         self.set_deadline(UNREAD_SECONDS)
 
     def resume_writing(self) -> None:
-        self._note_read()
+        self._limits.read(self)
         self.flow.resume_writing()
         if not self._closing:
             self.on_taken()
@@ -136,8 +137,12 @@ class Connection(asyncio.Protocol):
         if (self.is_receiving or self.flow.holds) and not self._end_of_input:
             self.close_when_read()
         else:
-            self.transport.close()
-            self.set_deadline(UNREAD_SECONDS)
+            self.end()
+
+    def end(self, seconds: float = UNREAD_SECONDS) -> None:
+        """Ends the connection once what was written is taken, which may take so many seconds."""
+        self.transport.close()
+        self.set_deadline(seconds)
 
     def close_when_read(self) -> None:
         """Ends the connection so that the client reads the answer, even while it sends.
@@ -148,6 +153,7 @@ class Connection(asyncio.Protocol):
         if self.is_closing():
             return
         self._closing = True
+        self._discarded = 0
         self.flow.release()
         if self._end_of_input:
             self.transport.close()
@@ -155,8 +161,15 @@ class Connection(asyncio.Protocol):
             self.transport.write_eof()
         self.set_deadline(CLOSING_SECONDS)
 
+    def discard(self, size: int) -> None:
+        """Throws away what comes after the last word, up to a limit."""
+        self._discarded += size
+        if self._discarded > CLOSING_BYTES:
+            self.transport.abort()
+
     def refuse(self, refusal: Refused) -> None:
         """Answers what is no request, and ends."""
+        logger.debug("a request was refused: %d %s", refusal.status, refusal.code)
         problem = {"type": "about:blank", "title": HTTPStatus(refusal.status).phrase, "status": refusal.status}
         body = frames.encode({**problem, "code": refusal.code, "detail": refusal.detail})
         lines = [STATUS_LINE[refusal.status], header_lines(self.default_headers)]
@@ -194,37 +207,35 @@ class Connection(asyncio.Protocol):
         elif self.is_receiving:
             self.on_too_slow()
         else:
-            self.transport.close()
+            self.end()
 
     # Whose it is.
 
     def belongs_to(self, user: str | None) -> bool:
-        """Notes whose request this was; returns whether the connection may be kept for a next one."""
-        if user is not self._user and user != self._user:
+        """Notes whose request this was; returns whether the connection may be kept for a next one.
+
+        With a request that is nobody's it stays whose it was, or such requests would get a user any number of them.
+        """
+        if user is not None and user is not self._user and user != self._user:
             self._note_user(user)
         return user is None or self._user is not None
 
     def _note_user(self, user: str | None) -> None:
         if self._user is not None:
-            self._limits.closed(self._user)
+            self._limits.closed(self, self._user)
         self._user = None
         if user is not None:
             self._limits.is_known(self)
             if self._limits.keeps_open(user):
-                self._limits.opened(user)
+                self._limits.opened(self, user)
                 self._user = user
-
-    def _note_read(self) -> None:
-        if self._unread:
-            self._limits.read(self._unread_by, self._unread)
-            self._unread = 0
 
     def let_go(self) -> None:
         """Gives back what it took up."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._note_read()
+        self._limits.read(self)
         self._note_user(None)
 
 

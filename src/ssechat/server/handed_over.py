@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 from ssechat import frames
-from ssechat.stream import Stream
+from ssechat.stream import LAST_WORD_SECONDS, Stream
 
-PROBE_SECONDS = 1.0
-"""Time that the reset of a connection may take."""
+PROBES = (0.005, 0.1, 1.0)
+"""Seconds after which the reset of a connection may have come, from near and from far."""
 
 
 class StreamProtocol(asyncio.Protocol):
@@ -27,7 +27,8 @@ class StreamProtocol(asyncio.Protocol):
         # A reader may have sent all it has to say, or be gone. One that is gone resets the connection when it is
         # written to, and the write after that fails.
         self._stream.ping()
-        asyncio.get_running_loop().call_later(PROBE_SECONDS, self._stream.ping)
+        for seconds in PROBES:
+            asyncio.get_running_loop().call_later(seconds, self._stream.ping)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -53,7 +54,11 @@ class StreamProtocol(asyncio.Protocol):
     def end(self, *, final: bool) -> None:
         if final:
             self._transport.write(frames.LAST_CHUNK)
-        self._transport.close()
+        self._close()
+
+    def _close(self) -> None:
+        self._transport.close()  # which waits for the reader to take what was written, for as long as it likes
+        asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
         self._transport.abort()
@@ -68,4 +73,4 @@ class UnchunkedStreamProtocol(StreamProtocol):
         self._transport.write(frames.unchunk(chunk))
 
     def end(self, *, final: bool) -> None:
-        self._transport.close()
+        self._close()

@@ -23,10 +23,16 @@ UNREAD_EACH = 4 * MIB
 QUIET_SECONDS = 60.0
 """A limit that is reached is logged once, and again when it is reached so long after that."""
 
+LEAST_RESERVE = 32
+"""Descriptors that a worker has for itself, however few there are: it opens a dozen when it has begun to run."""
+
 FOLDER = "/proc/self/fd"
 
+FEW = 8
+"""Connections that nobody's user is asked to give up."""
+
 LOOK_AT = 64
-"""Strangers' connections that are looked at for one that can go."""
+"""Connections that are looked at for one that can go; others for the next newcomer."""
 
 
 class Guest(Protocol):
@@ -54,9 +60,14 @@ class Limits:
         """In the order in which they came."""
         self._unfinished: dict[Guest, int] = {}
         self._all_unfinished = 0
-        self._unread: Counter[str] = Counter()
+        self._unread: dict[Guest, tuple[str, int]] = {}
+        """Of each connection with an answer that waits, whose reader it waits for and its bytes."""
+        self._unread_by: Counter[str] = Counter()
         self._all_unread = 0
-        self._open: Counter[str] = Counter()
+        self._open: dict[str, dict[Guest, None]] = {}
+        """Of each user, in the order in which they became this user's."""
+        self._crowds: set[str] = set()
+        """Users with more than a few."""
         self._said: dict[str, float] = {}
 
     @classmethod
@@ -67,7 +78,7 @@ class Limits:
             used = len(os.listdir(FOLDER))  # noqa: PTH208 – no path is needed of them
         except OSError:
             used = 16
-        return cls(max(8, (most - used - min(256, most // 8)) * 16 // 17))
+        return cls(max(8, (most - used - max(LEAST_RESERVE, min(256, most // 8))) * 16 // 17))
 
     # Descriptors.
 
@@ -78,17 +89,26 @@ class Limits:
     def admit(self, newcomer: Guest, connections: int) -> bool:
         """Takes a new connection, the last of so many. Where that is one too many, it takes the place of a stranger's.
 
-        A stranger's is one on which nobody has said who it is. False: there is none, and the new one can only be told.
+        A stranger's is one on which nobody has said who it is. Where there is none, whoever has most of those that are
+        kept for a next request gives one up. False: there is none of those either, and the new one can only be told; or
+        those that had to go take too long to be gone.
         """
         self._strangers[newcomer] = None
         if connections <= self.most:
             return True
         self._say("descriptors", "no more than %d connections: strangers' are closed. Raise `ulimit -n`", self.most)
-        for oldest in list(islice(self._strangers, LOOK_AT)):
+        crowd = max((self._open[user] for user in self._crowds), key=len, default={})
+        return any(self._evict_one(group, newcomer) for group in (self._strangers, crowd)) and not self.is_overfull(
+            connections
+        )
+
+    def _evict_one(self, group: dict[Guest, None], newcomer: Guest) -> bool:
+        for oldest in list(islice(group, LOOK_AT)):
+            del group[oldest]
             if oldest is not newcomer and not oldest.is_answering:
-                del self._strangers[oldest]
                 oldest.evict()
                 return True
+            group[oldest] = None  # behind the others: those that are busy must not hide those that are not
         return False
 
     def is_overfull(self, connections: int) -> bool:
@@ -101,15 +121,25 @@ class Limits:
 
     def keeps_open(self, user: str) -> bool:
         """Whether one more connection of this user may stay open."""
-        return self._open[user] < self.most_each
+        return len(self._open.get(user, ())) < self.most_each
 
-    def opened(self, user: str) -> None:
+    def opened(self, guest: Guest, user: str) -> None:
         """A connection is this user's now."""
-        self._open[user] += 1
+        held = self._open.get(user)
+        if held is None:
+            held = self._open[user] = {}
+        held[guest] = None
+        if len(held) > FEW:
+            self._crowds.add(user)
 
-    def closed(self, user: str) -> None:
+    def closed(self, guest: Guest, user: str) -> None:
         """A connection is this user's no more."""
-        _take(self._open, user, 1)
+        held = self._open.get(user, {})
+        held.pop(guest, None)
+        if len(held) <= FEW:
+            self._crowds.discard(user)
+        if not held:
+            self._open.pop(user, None)
 
     # Bytes.
 
@@ -130,22 +160,33 @@ class Limits:
         """The connection has no such bytes any more."""
         self._all_unfinished -= self._unfinished.pop(guest, 0)
 
-    def leave_unread(self, who: str, size: int) -> bool:
-        """Notes that an answer's bytes wait for their reader; False: that is too much, and the reader must go."""
-        self._unread[who] += size
-        self._all_unread += size
-        if self._unread[who] > UNREAD_EACH:
-            self._say("unread", "somebody does not read %d MiB of answers: connections are cut", UNREAD_EACH // MIB)
-            return False
-        if self._all_unread > UNREAD:
-            self._say("all unread", "answers of %d MiB wait for readers: connections are cut", UNREAD // MIB)
-            return False
-        return True
+    def leave_unread(self, guest: Guest, who: str, size: int) -> None:
+        """Notes that an answer's bytes wait for their reader.
 
-    def read(self, who: str, size: int) -> None:
-        """Takes back what `leave_unread` noted."""
-        _take(self._unread, who, size)
-        self._all_unread -= size
+        Where that is too much, those go that wait for longest, of the same reader or of all: whoever reads is done in
+        no time, and others may have the same address.
+        """
+        self.read(guest)
+        self._unread[guest] = who, size
+        self._unread_by[who] += size
+        self._all_unread += size
+        while self._unread_by[who] > UNREAD_EACH:
+            self._say("unread", "somebody does not read %d MiB of answers: connections are cut", UNREAD_EACH // MIB)
+            self._cut(next(each for each, (reader, _) in self._unread.items() if reader == who))
+        while self._all_unread > UNREAD:
+            self._say("all unread", "answers of %d MiB wait for readers: connections are cut", UNREAD // MIB)
+            self._cut(next(iter(self._unread)))
+
+    def _cut(self, guest: Guest) -> None:
+        self.read(guest)
+        guest.evict()
+
+    def read(self, guest: Guest) -> None:
+        """No answer waits on this connection any more."""
+        who, size = self._unread.pop(guest, ("", 0))
+        if size:
+            _take(self._unread_by, who, size)
+            self._all_unread -= size
 
     def _say(self, limit: str, text: str, number: int) -> None:
         now = self._now()

@@ -20,7 +20,7 @@ from ssechat.direct import NO_ROOM, USER, Direct, header_lines
 from ssechat.direct import Head as KnownHead
 from ssechat.response import HANDOVER, Handover
 from ssechat.server.asgi_request import ASGIRequest
-from ssechat.server.connection import Connection
+from ssechat.server.connection import CLOSING_SECONDS, Connection
 from ssechat.server.direct_request import DirectRequest
 from ssechat.server.eager import Eager
 from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
@@ -33,6 +33,9 @@ HEAD_SECONDS = 30.0
 
 BODY_SECONDS = 30.0
 """Time that a request has for its body."""
+
+LAST_SECONDS = 2.0
+"""Time that a stopping server waits for the rest of a request, and then for its client to read the answer."""
 
 LINGER_SECONDS = 0.5
 """Time that a connection without a request stays open when the server stops: one may be on its way already."""
@@ -67,7 +70,7 @@ class ChatProtocol(Connection):
         self._scheme = "https" if is_ssl(transport) else "http"
         self._direct: Direct | None = getattr(getattr(self._config.app, "state", None), "direct", None)
         self.request: ASGIRequest | DirectRequest | None = None
-        """The one that came last; None before the first, and behind bytes that are none."""
+        """The one that is under way, or was answered last and not read yet."""
         self._parser = RequestParser(self)
         self._behind = b""
         """What came behind a request that is being answered."""
@@ -85,6 +88,7 @@ class ChatProtocol(Connection):
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
+            self.discard(len(data))
             return
         if self.flow.write_paused or self._behind or self.is_answering:
             self._hold(self._behind + data)
@@ -116,17 +120,19 @@ class ChatProtocol(Connection):
         """The server stops."""
         self._stopping = True
         if self._closing:
-            self.transport.close()
+            self.end(LAST_SECONDS)
         elif self._is_idle():
             # Closed at once, it would reset a request that a front is just sending, of which only the client knows
             # whether it may be sent again (RFC 9112 §9.3.1).
             self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
         else:
             cast(Any, self.request).keep_alive = False
+            if self.is_receiving:
+                self.set_deadline(LAST_SECONDS)
 
     def _close_if_idle(self) -> None:
         if self._is_idle():
-            self.transport.close()
+            self.end(LAST_SECONDS)
 
     # Whose turn it is.
 
@@ -193,16 +199,18 @@ class ChatProtocol(Connection):
 
     def evict(self) -> None:
         """Ends it now: its room is needed."""
-        if self.is_answering or self.is_closing():
+        if self.is_answering or self.is_closing() or self.flow.write_paused:
             self.transport.abort()
         else:
             if self._parser.under_way or self._full:
                 self._refuse(Refused(503, "full", "This server has no room for more just now; try again."))
-            self.transport.close()
+            self.end(CLOSING_SECONDS)
 
     def on_too_slow(self) -> None:
         """The request did not come in time."""
         self._refuse(Refused(408, "too_slow", "The request did not come in time."))
+        if self._stopping:
+            self.set_deadline(LAST_SECONDS)
 
     def _refuse(self, refusal: Refused) -> None:
         """Takes no more, and says why unless an answer has begun."""
@@ -338,11 +346,12 @@ class ChatProtocol(Connection):
     def _go_on(self) -> None:
         """The request before is done with: begins with the next one, or waits for it."""
         self.flow.resume_reading()
+        self.request = None  # of all that it held nothing stays while the connection is idle
         self._parser.proceed()
         if self._behind:
             self.loop.call_soon(self._take_behind)  # a turn of its own, or one would begin within the one before
         elif self._end_of_input:
-            self.transport.close()
+            self.end()
         else:
             self.set_deadline(self.patience(self.keep_alive_seconds, len(self.connections)))
 
@@ -358,13 +367,18 @@ class ChatProtocol(Connection):
 
         `buffer` is how many bytes may wait before the stream is told to pause. None: the reader has gone.
         """
-        if self.is_closing() or self.request is None or self.request.disconnected:
+        if self.request is None or self.request.disconnected:
+            return None
+        if self.is_closing():
+            self.request.disconnected = True  # or uvicorn would miss the end of the response
             return None
         self.flow.release()  # or the end of the connection would not be seen
         self.transport.set_write_buffer_limits(high=buffer)
         kind = StreamProtocol if self.request.chunked_encoding else UnchunkedStreamProtocol
         remains = kind(self.transport, stream, self.connections)
         self.transport.set_protocol(remains)
+        if self.flow.write_paused:  # of which the transport tells nobody twice
+            stream.pause()
         self.connections.discard(self)
         self.request.response_complete = True  # so that uvicorn does not miss the end of it
         if self._stopping:  # uvicorn has told this connection already, and will not tell it again

@@ -15,6 +15,9 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 HEAD_LIMIT = 65536
 """Bytes of a request's line and headers, and of all that frames a chunked body: sizes, extensions, trailers."""
 
+MOST_HEADERS = 256
+"""Headers of a request: each takes up ten times the memory of its bytes, and more."""
+
 FRAMING_PER_BYTE = 8
 """Bytes of framing that each byte of a chunked body may have besides: the smallest chunk takes six."""
 
@@ -106,6 +109,8 @@ class RequestParser:
         self._left = 0
         self._tail = b""
         self._offers_upgrade = False
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
 
     def close(self) -> None:
         """Lets go of what this and httptools hold of each other."""
@@ -183,14 +188,18 @@ class RequestParser:
             raise AssertionError("httptools got ahead of the request that is answered")
         self.begun = True
         self._target = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = []
 
     def on_url(self, part: bytes) -> None:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head:  # trailers are dropped (RFC 9110 §6.5.1)
-            self._headers.append((name.lower(), value))
+            # RFC 9110 §5.5; httptools leaves what is behind the value.
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
+            if len(self._headers) > MOST_HEADERS:
+                self._refusal = Refused(431, "head_too_large", f"A request may have {MOST_HEADERS} headers.")
+                raise self._refusal
 
     def on_headers_complete(self) -> None:
         if self._parser.should_upgrade():
