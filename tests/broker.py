@@ -8,7 +8,7 @@ from typing import Any
 
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId
-from ssechat.inbox import Page
+from ssechat.logs.inbox import Page
 from stepped import Reading, SteppedInbox
 
 
@@ -180,7 +180,7 @@ class Inboxes:
 
 
 def wake_up(inbox: SteppedInbox, entry: str) -> bytes:
-    """What inbox.lua publishes: the id, the id before it, the kind, and the data."""
+    """What logs/inbox.lua publishes: the id, the id before it, the kind, and the data."""
     return f"{entry} {inbox.before[entry]} message\n{{}}".encode()
 
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.direct import NO_ROOM, USER, Answer, Direct, Endpoint
-from ssechat.response import HANDOVER
+from ssechat.http.event_stream import HANDOVER
+from ssechat.http.fast_path import NO_ROOM, USER, Answer, Direct, Endpoint
 from ssechat.server.handed_over import StreamProtocol
 from ssechat.server.limits import Limits
 from ssechat.server.protocol import ChatProtocol

@@ -7,10 +7,10 @@ from broker import large_wake_up, wake_up
 from hub_model import USERS, HubModel
 from parts import FOR_EVER
 from slow_readers import BUFFER, Reader, SlowSink
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, entry_number
 from ssechat.redis import keys, subscriptions
-from ssechat.stream import Stream
-from ssechat.tokens import Identity
+from ssechat.streams.stream import Stream
 
 SESSIONS = ("s0", "s1", "s2")
 MOST_STREAMS = 8

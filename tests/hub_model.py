@@ -11,11 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from broker import Broker, Inboxes, SteppedLoop
 from parts import parse_frames, settings
 from slow_readers import Reader
-from ssechat import frames
-from ssechat.hub import Hub
+from ssechat.events import frames
 from ssechat.ids import UserId, entry_number
 from ssechat.redis import keys, subscriptions
-from ssechat.stream import ALL
+from ssechat.streams.hub import Hub
+from ssechat.streams.stream import ALL
 
 USERS = tuple(map(UserId, ("ann", "ben", "cyd")))
 

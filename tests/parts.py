@@ -8,19 +8,19 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
-from ssechat import frames
-from ssechat.auth import Auth
-from ssechat.chat import Chat
-from ssechat.conversations import Conversations
-from ssechat.hub import Hub
+from ssechat.chat.rules import Chat
+from ssechat.events import frames
+from ssechat.identity.auth import Auth
+from ssechat.identity.tokens import Identity, Tokens
+from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
-from ssechat.inbox import START, Inbox
+from ssechat.logs.conversations import Conversations
+from ssechat.logs.delivery import Draft, Sends, Sent
+from ssechat.logs.inbox import START, Inbox
 from ssechat.redis.link import Redis
-from ssechat.sends import Draft, Sends, Sent
 from ssechat.settings import Settings
-from ssechat.stream import Stream
-from ssechat.tokens import Identity, Tokens
-from ssechat.users import Users
+from ssechat.streams.hub import Hub
+from ssechat.streams.stream import Stream
 
 SECRET = "a secret for tests, of 32 characters"
 FOR_EVER = 4e9

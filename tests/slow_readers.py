@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from parts import FakeSink
 from ssechat.ids import UserId
-from ssechat.stream import Stream
+from ssechat.streams.stream import Stream
 
 BUFFER = 5
 """Chunks that wait in a connection before its stream is told to pause: more than a greeting has."""

@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from ssechat import frames
 from ssechat.errors import RedisUnavailable
+from ssechat.events import frames
 from ssechat.ids import UserId, entry_number
-from ssechat.inbox import START, Page
+from ssechat.logs.inbox import START, Page
 
 
 @dataclass

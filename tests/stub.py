@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ssechat import cli
+from ssechat.cli import main as cli
 from ssechat.errors import SettingsError
 from ssechat.server import supervisor
 from ssechat.settings import Settings

@@ -8,12 +8,12 @@ import pytest
 
 from parts import FOR_EVER, SECRET, Worker
 from redises import RedisProcess
-from ssechat import users as users_module
-from ssechat.auth import REMEMBERED_SECONDS, SHORT_TOKEN, TRUSTED_SECONDS, Auth
 from ssechat.errors import Conflict, NotFound, Unauthorized
+from ssechat.identity import users as users_module
+from ssechat.identity.auth import REMEMBERED_SECONDS, SHORT_TOKEN, TRUSTED_SECONDS, Auth
+from ssechat.identity.tokens import LEEWAY, Identity, Tokens
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.tokens import LEEWAY, Identity, Tokens
 
 pytestmark = pytest.mark.anyio
 
@@ -109,9 +109,9 @@ async def test_a_clock_that_is_set_back_makes_no_worker_believe_longer_and_refus
 ) -> None:
     before = await worker.auth.identify(await worker.auth.sign_in(ALICE))
     now = time.time()
-    monkeypatch.setattr("ssechat.auth.time.time", lambda: now - 3600)
+    monkeypatch.setattr("ssechat.identity.auth.time.time", lambda: now - 3600)
     token = await worker.auth.sign_in(ALICE)
-    monkeypatch.setattr("ssechat.auth.time.time", lambda: now - 7200)
+    monkeypatch.setattr("ssechat.identity.auth.time.time", lambda: now - 7200)
     identity = await worker.auth.identify(token)
     assert identity.user == before.user
     await worker.redis.call("DEL", keys.session(identity.session or ""))
@@ -140,7 +140,7 @@ async def test_a_token_is_verified_once_a_minute_until_it_expires(
     assert second == first
     assert second is not first  # looked at again
     expiry = first.expires_at
-    monkeypatch.setattr("ssechat.auth.time.time", lambda: expiry + LEEWAY + 1)
+    monkeypatch.setattr("ssechat.identity.auth.time.time", lambda: expiry + LEEWAY + 1)
     worker.clock.time += REMEMBERED_SECONDS
     assert worker.auth.recognize(token) is None
 
@@ -185,7 +185,7 @@ async def test_with_another_systems_key_every_token_makes_its_user(worker: Worke
 
 
 async def test_what_a_worker_remembers_of_tokens_has_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssechat.auth.CACHED_TOKENS", 3)
+    monkeypatch.setattr("ssechat.identity.auth.CACHED_TOKENS", 3)
     for i in range(10):
         await worker.auth.identify(worker.auth._tokens.mint(f"u{i}", worker.auth._session_lifetime))
         assert len(worker.auth._cache) <= 3

@@ -13,7 +13,8 @@ import jwt
 import pytest
 
 from serving import Server, environment, interruptible, until
-from ssechat import __version__, cli
+from ssechat import __version__
+from ssechat.cli import main as cli
 from ssechat.settings import Settings, flag, variable
 
 
@@ -239,7 +240,7 @@ def test_what_is_sent_is_listened_to(server: Server) -> None:
 
 
 def sent_line(sent: subprocess.CompletedProcess[str]) -> str:
-    from ssechat.terminal import message_line
+    from ssechat.cli.terminal import message_line
 
     return message_line(json.loads(sent.stdout)) + "\n"
 

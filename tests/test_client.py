@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from ssechat.answers import LONGEST_ASKED, retry_after
+from ssechat.cli.terminal import event_line, message_line
 from ssechat.client import Client, ClientError, Event, server_address
 from ssechat.errors import SettingsError
-from ssechat.terminal import event_line, message_line, printable, without_passwords
+from ssechat.texts.printable import printable, without_passwords
 
 MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "created_at": "no time"}
 Answer = Callable[[httpx.Request], httpx.Response]

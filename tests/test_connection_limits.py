@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Scope
 
 from connections import Connection
-from ssechat.direct import USER, Answer
+from ssechat.http.fast_path import USER, Answer
 from ssechat.server.connection import CLOSING_BYTES, CLOSING_SECONDS, SCARCE_SECONDS, UNREAD_SECONDS
 from ssechat.server.limits import LOOK_AT, UNFINISHED, UNREAD, UNREAD_EACH, Limits
 from ssechat.server.protocol import BODY_SECONDS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connections import GET, Connection, FakeStream
-from ssechat.direct import Answer
+from ssechat.http.fast_path import Answer
 from ssechat.server.handed_over import StreamProtocol
 from ssechat.server.protocol import HEAD_SECONDS
 from ssechat.server.request_parser import Head

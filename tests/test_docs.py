@@ -13,8 +13,8 @@ from starlette.routing import Mount, Route
 import ssechat
 from parts import SECRET, settings
 from serving import ROOT
-from ssechat import frames
 from ssechat.app import create_app
+from ssechat.events import frames
 
 pytestmark = pytest.mark.anyio
 

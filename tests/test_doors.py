@@ -14,8 +14,8 @@ from argon2 import PasswordHasher
 
 from parts import SECRET
 from redises import RedisProcess
-from ssechat.endpoints.gate import Gate
-from ssechat.tokens import Tokens
+from ssechat.http.guard import Guard
+from ssechat.identity.tokens import Tokens
 from test_endpoints import client_of, code, sign_up
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +26,7 @@ FRONT = {"x-forwarded-proto": "https"}
 
 @pytest.fixture(autouse=True)
 def _hashing_is_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssechat.users.PasswordHasher", partial(PasswordHasher, 1, 8, 1))
+    monkeypatch.setattr("ssechat.identity.users.PasswordHasher", partial(PasswordHasher, 1, 8, 1))
 
 
 @pytest.fixture
@@ -346,15 +346,15 @@ async def test_a_stream_that_is_asked_for_while_its_session_is_signed_out_ends(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = await sign_up(client, "alice")
-    identify = Gate.identify
+    identify = Guard.identify
 
-    async def and_then_sign_out(gate: Gate, *arguments: Any, **options: Any) -> Any:
-        identity = await identify(gate, *arguments, **options)
-        monkeypatch.setattr(Gate, "identify", identify)
+    async def and_then_sign_out(guard: Guard, *arguments: Any, **options: Any) -> Any:
+        identity = await identify(guard, *arguments, **options)
+        monkeypatch.setattr(Guard, "identify", identify)
         assert (await client.delete("/v1/session", headers=alice)).status_code == 204
         return identity
 
-    monkeypatch.setattr(Gate, "identify", and_then_sign_out)
+    monkeypatch.setattr(Guard, "identify", and_then_sign_out)
     answer = await client.get("/v1/events", headers=alice)
     assert answer.status_code == 200
     assert '{"reason":"signed_out"}' in answer.text

@@ -13,7 +13,7 @@ from parts import SECRET, parse_frames, settings
 from redises import RedisProcess
 from ssechat.app import create_app
 from ssechat.errors import SettingsError
-from ssechat.tokens import COOKIE
+from ssechat.identity.tokens import COOKIE
 
 pytestmark = pytest.mark.anyio
 
@@ -328,7 +328,7 @@ async def test_a_bug_is_an_answer_without_its_inside(
     async def broken(*_: object) -> None:
         raise RuntimeError("the inside")
 
-    monkeypatch.setattr("ssechat.auth.Auth.identify", broken)
+    monkeypatch.setattr("ssechat.identity.auth.Auth.identify", broken)
     response = await client.get("/v1/session", headers={"authorization": "Bearer x"})
     assert code(response) == (500, "internal_error")
     assert "inside" not in response.text

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ssechat.fanout import QUEUE, SLICE, FanOut
+from ssechat.streams.fanout import QUEUE, SLICE, FanOut
 
 pytestmark = pytest.mark.anyio
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from ssechat import frames
-from ssechat.endpoints.http import parse
 from ssechat.errors import BadRequest, SettingsError
-from ssechat.models import Credentials, EventsQuery, HistoryQuery, ListQuery, NewMessage, NewUser, Nothing
+from ssechat.events import frames
+from ssechat.http.requests import Credentials, EventsQuery, HistoryQuery, ListQuery, NewMessage, NewUser, Nothing
+from ssechat.http.responses import parse
 from ssechat.settings import load_settings
 
 NAMED = {"name": "alice"}

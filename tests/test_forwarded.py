@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssechat.errors import SettingsError
-from ssechat.forwarded import CACHED_PEERS, UNKNOWN, TrustedProxies
+from ssechat.http.forwarded import CACHED_PEERS, UNKNOWN, TrustedProxies
 from ssechat.settings import Settings, load_settings
 
 FRONT = "10.0.0.1"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parts import parse_frames
-from ssechat import frames
+from ssechat.events import frames
 
 
 def test_an_event_has_its_id_its_name_and_its_data() -> None:

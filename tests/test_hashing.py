@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from ssechat import hashing
 from ssechat.errors import TooMany
-from ssechat.hashing import HashingPool
+from ssechat.identity import hashing
+from ssechat.identity.hashing import HashingPool
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssechat.heads import BIGGEST_HEAD, BIGGEST_REQUEST, MOST_BYTES, Heads
+from ssechat.http.header_cache import BIGGEST_HEAD, BIGGEST_REQUEST, MOST_BYTES, Heads
 
 
 def post(

@@ -8,7 +8,7 @@ from parts import DM, FakeSink, Worker
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId
-from ssechat.inbox import WAKE_UP_LIMIT
+from ssechat.logs.inbox import WAKE_UP_LIMIT
 
 pytestmark = pytest.mark.anyio
 
@@ -218,7 +218,7 @@ async def test_a_stopping_hub_says_goodbye_to_all(worker: Worker) -> None:
 
 
 async def test_the_sweeper_sweeps_by_itself_and_outlives_redis(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssechat.hub.SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("ssechat.streams.hub.SWEEP_SECONDS", 0.01)
     sink = await opened(worker, "bob")
     worker.hub._run(worker.hub._keep_sweeping())
     worker.clock.time += 16

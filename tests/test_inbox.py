@@ -2,9 +2,9 @@ import pytest
 
 from parts import BOB, DM, Worker, a_worker, parse_frames
 from redises import RedisProcess
-from ssechat import frames
+from ssechat.events import frames
 from ssechat.ids import entry_number
-from ssechat.inbox import START, WAKE_UP_LIMIT
+from ssechat.logs.inbox import START, WAKE_UP_LIMIT
 from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio

@@ -26,7 +26,7 @@ async def test_who_is_over_a_quota_is_told_so_late_and_holds_up_nobody(
     body = {"name": "nobody", "password": "wrong horse"}
     async with client_of(redis, tmp_path, failed_sign_ins_per_account=1) as client:
         assert code(await client.post("/v1/session", json=body)) == (401, "wrong_credentials")
-        monkeypatch.setattr("ssechat.endpoints.http.sleep", sleep)
+        monkeypatch.setattr("ssechat.http.responses.sleep", sleep)
         flood = [asyncio.create_task(client.post("/v1/session", json=body)) for _ in range(20)]
         async with asyncio.timeout(5):
             while len(late) < 20:
@@ -41,7 +41,7 @@ async def test_who_is_over_a_quota_is_told_so_late_and_holds_up_nobody(
 async def test_over_a_quota_is_429_with_the_fields_of_the_draft(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ssechat.endpoints.http.LATE", 0)
+    monkeypatch.setattr("ssechat.http.responses.LATE", 0)
     limits = {"failed_sign_ins_per_account": 2, "failed_sign_ins_per_address": 7, "sign_ups_per_address": 1}
     async with client_of(redis, tmp_path, **limits) as client:
         await sign_up(client, "alice")
@@ -72,7 +72,7 @@ async def test_over_a_quota_is_429_with_the_fields_of_the_draft(
 async def test_behind_a_front_that_is_not_trusted_all_people_have_one_address(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ssechat.endpoints.http.LATE", 0)
+    monkeypatch.setattr("ssechat.http.responses.LATE", 0)
     async with client_of(redis, tmp_path, failed_sign_ins_per_address=1, trusted_proxies=()) as client:
         answers = [
             await client.post(

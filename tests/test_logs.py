@@ -20,8 +20,8 @@ import pytest
 from parts import SECRET, settings
 from redises import RedisProcess
 from ssechat.app import create_app
-from ssechat.server.logs import JSONFormatter, TextFormatter, configure_logging
-from ssechat.terminal import printable
+from ssechat.telemetry.logging import JSONFormatter, TextFormatter, configure_logging
+from ssechat.texts.printable import printable
 
 pytestmark = pytest.mark.anyio
 
@@ -245,7 +245,7 @@ async def test_otherwise_only_what_the_server_could_not_do_is_logged(
         await client.get("/")
         await client.get("/v1/nothing")
         assert requests(log) == []
-        monkeypatch.setattr("ssechat.auth.Auth.identify", broken)
+        monkeypatch.setattr("ssechat.identity.auth.Auth.identify", broken)
         answer = await client.get("/v1/session", headers={"authorization": f"Bearer {PLANTED}"})
         assert answer.json()["request_id"] == answer.headers["x-request-id"]
         [line] = requests(log)

@@ -7,8 +7,8 @@ import pytest
 
 from parts import Worker
 from redises import RedisProcess
-from ssechat import frames
-from ssechat.metrics import SECONDS, TIMED, Histogram, Metrics, add
+from ssechat.events import frames
+from ssechat.telemetry.metrics import SECONDS, TIMED, Histogram, Metrics, add
 
 pytestmark = pytest.mark.anyio
 

@@ -9,11 +9,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from hub_machine import WholeHub
 from models import profile
-from ssechat import frames
 from ssechat.errors import RedisUnavailable
-from ssechat.hub import Hub
+from ssechat.events import frames
 from ssechat.redis.subscriptions import Subscriptions
-from ssechat.stream import Stream
+from ssechat.streams.hub import Hub
+from ssechat.streams.stream import Stream
 
 
 def test_whatever_happens_each_stream_has_its_inbox_and_the_hub_nothing_else() -> None:

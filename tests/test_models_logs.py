@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 from models import profile
 from parts import Worker, a_worker, draft
 from redises import RedisProcess, releases
-from ssechat.conversations import Entry
 from ssechat.ids import ConversationId, UserId, entry_number
+from ssechat.logs.conversations import Entry
 from ssechat.redis import keys
 
 Result = TypeVar("Result")

@@ -17,11 +17,11 @@ from hypothesis.stateful import (
 from models import profile
 from parts import FOR_EVER, FakeClock, FakeSink
 from ssechat.errors import RedisUnavailable
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, entry_number
-from ssechat.inbox import Inbox
-from ssechat.metrics import Metrics
-from ssechat.stream import ALL, Stream
-from ssechat.tokens import Identity
+from ssechat.logs.inbox import Inbox
+from ssechat.streams.stream import ALL, Stream
+from ssechat.telemetry.metrics import Metrics
 from stepped import SteppedInbox, chunk
 
 Result = TypeVar("Result")

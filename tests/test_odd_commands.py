@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ssechat import cli
+from ssechat.cli import main as cli
 from ssechat.server.supervisor import Supervisor
 from ssechat.settings import Settings, flag, variable
-from ssechat.terminal import printable
+from ssechat.texts.printable import printable
 
 CODES = {0, 1, 2, 130}
 SECRET = "hunter2"
@@ -109,7 +109,7 @@ def _nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr("ssechat.client.Client", functools.partial(Client, sleep=interrupt))
     monkeypatch.setattr(Supervisor, "run", no_run)
-    monkeypatch.setattr("ssechat.server.logs.configure_logging", lambda *_: None)
+    monkeypatch.setattr("ssechat.telemetry.logging.configure_logging", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "jwt.key").write_text("k" * 32)
     for name in list(os.environ):

@@ -268,7 +268,7 @@ def _unread(pipe: IO[str]) -> bytes:
     return fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)).strip(b"\0")
 
 
-@pytest.mark.parametrize("module", ["click", "ssechat.cli", "ssechat.client", "httpx", "jwt"])
+@pytest.mark.parametrize("module", ["click", "ssechat.cli.main", "ssechat.client", "httpx", "jwt"])
 def test_ctrl_c_is_quiet_while_the_program_is_still_read(tmp_path: Path, module: str) -> None:
     (tmp_path / "jwt.key").write_text("k" * 32)
     command = ["send", "--user", "alice", "--data", str(tmp_path), "--server", "http://127.0.0.1:9", "bob", "hi"]

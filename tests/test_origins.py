@@ -1,8 +1,8 @@
 import pytest
 
 from ssechat.errors import SettingsError
-from ssechat.origins import Origins, canonical_origin, is_same_origin
 from ssechat.settings import load_settings
+from ssechat.texts.origins import Origins, canonical_origin, is_same_origin
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from parts import ALICE, BOB, DM, Worker, draft
 from redises import RedisProcess
 from ssechat.ids import UserId
-from ssechat.inbox import READ_BYTES, START
-from ssechat.pages import PAGE_BYTES
+from ssechat.logs.inbox import READ_BYTES, START
+from ssechat.logs.pages import PAGE_BYTES
 from ssechat.redis.link import LARGE_ANSWERS, Argument, Reply
 
 pytestmark = pytest.mark.anyio

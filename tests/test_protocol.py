@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from connections import GET, Connection
-from ssechat import frames
-from ssechat.direct import Answer, HandOver
+from ssechat.events import frames
+from ssechat.http.fast_path import Answer, HandOver
 from ssechat.server import GRACE_SECONDS
 from ssechat.server.protocol import HEAD_SECONDS, LAST_SECONDS, LINGER_SECONDS
 from ssechat.server.request_parser import HEAD_LIMIT

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from parts import Worker, settings
 from redises import RedisProcess
-from ssechat import quotas as quotas_module
 from ssechat.errors import Conflict, QuotaExceeded, RedisUnavailable, TooMany, Unauthorized
+from ssechat.identity import quotas as quotas_module
+from ssechat.identity.quotas import LOG_SECONDS, MOST_PLACES, REMEMBERED, Quotas, network_of
 from ssechat.ids import UserId
-from ssechat.quotas import LOG_SECONDS, MOST_PLACES, REMEMBERED, Quotas, network_of
 from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio

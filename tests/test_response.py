@@ -13,10 +13,10 @@ import uvicorn
 from sse_starlette.sse import AppStatus
 
 from parts import FOR_EVER, Worker, parse_frames
+from ssechat.http.event_stream import QueueSink, StreamResponse
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
-from ssechat.response import QueueSink, StreamResponse
-from ssechat.stream import Stream
-from ssechat.tokens import Identity
+from ssechat.streams.stream import Stream
 
 pytestmark = [pytest.mark.anyio]
 

@@ -1,8 +1,8 @@
 from types import SimpleNamespace
 from typing import Any
 
-from ssechat.metrics import Metrics
-from ssechat.rounds import PARTS, SMALL, Rounds
+from ssechat.streams.sweep import PARTS, SMALL, Rounds
+from ssechat.telemetry.metrics import Metrics
 
 
 def stream(slow: bool = False, live: bool = True, closed: bool = False) -> Any:

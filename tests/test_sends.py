@@ -6,9 +6,9 @@ import pytest
 from parts import ALICE, BOB, DM, Worker, draft
 from ssechat.errors import Conflict
 from ssechat.ids import ConversationId, UserId
+from ssechat.logs.delivery import WEEK, Sent
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptError
-from ssechat.sends import WEEK, Sent
 
 pytestmark = pytest.mark.anyio
 
@@ -77,9 +77,9 @@ async def test_a_key_is_remembered_for_seven_days_and_whatever_the_skew_of_clock
     worker: Worker, monkeypatch: pytest.MonkeyPatch, days: float
 ) -> None:
     now = 100 * WEEK + (6 if days > 0 else 1) * 24 * 3600
-    monkeypatch.setattr("ssechat.sends.time.time", lambda: now)
+    monkeypatch.setattr("ssechat.logs.delivery.time.time", lambda: now)
     first = await worker.append(draft("hi", key="k"))
-    monkeypatch.setattr("ssechat.sends.time.time", lambda: now + max(days, -6) * 24 * 3600)
+    monkeypatch.setattr("ssechat.logs.delivery.time.time", lambda: now + max(days, -6) * 24 * 3600)
     again = await worker.append(draft("hi", key="k"))
     assert again.message == first.message
     ttl = await worker.redis.call("TTL", keys.sent(DM, 100))
@@ -87,7 +87,7 @@ async def test_a_key_is_remembered_for_seven_days_and_whatever_the_skew_of_clock
 
 
 def at_week(monkeypatch: pytest.MonkeyPatch, week: float) -> None:
-    monkeypatch.setattr("ssechat.sends.time.time", lambda: week * WEEK + 5)
+    monkeypatch.setattr("ssechat.logs.delivery.time.time", lambda: week * WEEK + 5)
 
 
 async def test_records_of_keys_are_looked_for_in_the_weeks_that_have_some(

@@ -8,10 +8,10 @@ import pytest
 
 from parts import FakeSink, Worker
 from ssechat.errors import Unauthorized
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.stream import Stream
-from ssechat.tokens import Identity
+from ssechat.streams.stream import Stream
 
 pytestmark = pytest.mark.anyio
 

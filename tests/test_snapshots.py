@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ssechat import snapshots as module
-from ssechat.metrics import Metrics
-from ssechat.snapshots import Snapshots, clear
+from ssechat.telemetry import snapshots as module
+from ssechat.telemetry.metrics import Metrics
+from ssechat.telemetry.snapshots import Snapshots, clear
 
 pytestmark = pytest.mark.anyio
 

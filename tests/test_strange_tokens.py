@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from parts import SECRET
 from ssechat.errors import Unauthorized
+from ssechat.identity.tokens import FAR, Tokens, Verified
 from ssechat.ids import user_id
-from ssechat.tokens import FAR, Tokens, Verified
 
 OURS = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
 THEIRS = Tokens(SECRET, "HS256", audience="chat", issuer="us")

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from parts import ALICE, FOR_EVER, FakeClock, FakeSink
-from ssechat import frames
 from ssechat.errors import RedisUnavailable
+from ssechat.events import frames
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, entry_number
-from ssechat.inbox import START, Inbox, Page
-from ssechat.metrics import Metrics
-from ssechat.stream import Stream
-from ssechat.tokens import Identity
+from ssechat.logs.inbox import START, Inbox, Page
+from ssechat.streams.stream import Stream
+from ssechat.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -431,7 +431,7 @@ async def test_goodbye_says_why_and_when_to_come_back_and_is_the_end(owner: Fake
 async def test_a_reader_that_takes_nothing_is_told_so_and_then_cut(
     owner: FakeOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ssechat.stream.LAST_WORD_SECONDS", 0.01)
+    monkeypatch.setattr("ssechat.streams.stream.LAST_WORD_SECONDS", 0.01)
     stream, sink = a_stream(owner)
     await stream.begin(None)
     stream.pause()

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssechat.endpoints.http import parse
 from ssechat.errors import BadRequest
-from ssechat.models import NewMessage
-from ssechat.texts import is_utf8, shows_nothing
+from ssechat.http.requests import NewMessage
+from ssechat.http.responses import parse
+from ssechat.texts.characters import is_utf8, shows_nothing
 
 BLANK = (
     "", " ", "\t\r\n", "\u00a0", "\u3000\u2003", "\u2028\u2029", "\u200b", "\ufeff", "\u2060\u200d", "\u00ad", "\u180e",

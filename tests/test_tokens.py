@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from parts import SECRET
 from ssechat.errors import SettingsError, Unauthorized
+from ssechat.identity.tokens import Tokens, create_key_file, fingerprint, key_path, read_key_file
 from ssechat.settings import Settings
-from ssechat.tokens import Tokens, create_key_file, fingerprint, key_path, read_key_file
 
 HOUR = timedelta(hours=1)
 OURS = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
@@ -179,7 +179,7 @@ def test_a_key_that_is_there_needs_no_folder_to_write_to(tmp_path: Path, monkeyp
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("ssechat.tokens.os.open", refuse)
+    monkeypatch.setattr("ssechat.identity.tokens.os.open", refuse)
     create_key_file(path)
     assert read_key_file(path) == "k" * 64
 

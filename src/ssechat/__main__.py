@@ -6,7 +6,7 @@ import sys
 def run() -> int:
     """Run a command; Ctrl-C is no error, not even while Python still reads our files. Returns the exit code."""
     try:
-        from ssechat.cli import main
+        from ssechat.cli.main import main
 
         return main()
     except KeyboardInterrupt:

@@ -9,38 +9,38 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from ssechat.auth import Auth
-from ssechat.chat import Chat
-from ssechat.conversations import Conversations
-from ssechat.cookies import SessionCookie
-from ssechat.direct import Direct
-from ssechat.endpoints.access import Access
-from ssechat.endpoints.accounts import Accounts
-from ssechat.endpoints.conversations import Conversations as ConversationsEndpoint
-from ssechat.endpoints.entrance import Entrance
-from ssechat.endpoints.events import Events
-from ssechat.endpoints.gate import Gate
-from ssechat.endpoints.health import Health
-from ssechat.endpoints.http import HANDLERS, failed
-from ssechat.endpoints.limits import Limits
-from ssechat.endpoints.messages import Messages
-from ssechat.endpoints.metrics import Metrics as MetricsEndpoint
-from ssechat.endpoints.web import Web
+from ssechat.chat.rules import Chat
 from ssechat.errors import SettingsError
-from ssechat.forwarded import TrustedProxies
-from ssechat.hashing import HashingPool
-from ssechat.hub import Hub
-from ssechat.inbox import Inbox
-from ssechat.metrics import Metrics
-from ssechat.origins import Origins
-from ssechat.quotas import Quotas
+from ssechat.http.access import Access
+from ssechat.http.cookies import SessionCookie
+from ssechat.http.endpoints.accounts import Accounts
+from ssechat.http.endpoints.conversations import ConversationsEndpoint
+from ssechat.http.endpoints.events import Events
+from ssechat.http.endpoints.health import Health
+from ssechat.http.endpoints.limits import LimitsEndpoint
+from ssechat.http.endpoints.messages import Messages
+from ssechat.http.endpoints.metrics import MetricsEndpoint
+from ssechat.http.endpoints.web import Web
+from ssechat.http.entrance import Entrance
+from ssechat.http.fast_path import Direct
+from ssechat.http.forwarded import TrustedProxies
+from ssechat.http.guard import Guard
+from ssechat.http.responses import HANDLERS, failed
+from ssechat.identity.auth import Auth
+from ssechat.identity.hashing import HashingPool
+from ssechat.identity.quotas import Quotas
+from ssechat.identity.tokens import Tokens
+from ssechat.identity.users import Users
+from ssechat.logs.conversations import Conversations
+from ssechat.logs.delivery import Sends
+from ssechat.logs.inbox import Inbox
 from ssechat.redis.link import Redis, stop
 from ssechat.redis.watch import Watch
-from ssechat.sends import Sends
 from ssechat.settings import Settings, usable_cores
-from ssechat.snapshots import Snapshots
-from ssechat.tokens import Tokens
-from ssechat.users import Users
+from ssechat.streams.hub import Hub
+from ssechat.telemetry.metrics import Metrics
+from ssechat.telemetry.snapshots import Snapshots
+from ssechat.texts.origins import Origins
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> Starlette:
     proxies = TrustedProxies(settings.trusted_proxies)
     origins = Origins(settings.allowed_origins)
     quotas = Quotas(redis, settings)
-    gate = Gate(auth, cookie, proxies, settings.body_limit, origins)
+    guard = Guard(auth, cookie, proxies, settings.body_limit, origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -89,14 +89,14 @@ def create_app(settings: Settings) -> Starlette:
             await stop(publishing)
             snapshots.close()
 
-    messages, events = Messages(gate, chat), Events(gate, auth, quotas, hub, settings.stream_buffer)
+    messages, events = Messages(guard, chat), Events(guard, auth, quotas, hub, settings.stream_buffer)
     app = Starlette(
         routes=[
             *messages.routes(),
             *events.routes(),
-            *ConversationsEndpoint(gate, chat).routes(),
-            *Accounts(gate, auth, cookie, users, quotas, proxies, settings).routes(),
-            *Limits(settings, quotas).routes(),
+            *ConversationsEndpoint(guard, chat).routes(),
+            *Accounts(guard, auth, cookie, users, quotas, proxies, settings).routes(),
+            *LimitsEndpoint(settings, quotas).routes(),
             *Health(redis, watch, hub).routes(),
             *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
             *Web().routes(),

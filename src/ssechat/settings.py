@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ssechat.errors import SettingsError
-from ssechat.faults import sentence
-from ssechat.forwarded import TrustedProxies
-from ssechat.origins import canonical_origin
 from ssechat.redis.url import check_url
-from ssechat.texts import is_utf8
+from ssechat.texts.characters import is_utf8
+from ssechat.texts.faults import sentence
+from ssechat.texts.networks import parse_network
+from ssechat.texts.origins import canonical_origin
 
 ENVIRONMENT_PREFIX = "SSECHAT_"
 
@@ -193,7 +193,8 @@ class Settings(BaseModel):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        TrustedProxies(given)
+        for text in given:
+            parse_network(text)
         return given
 
     @property

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from ssechat.identity.tokens import Tokens
 from ssechat.settings import load_settings
-from ssechat.tokens import Tokens
 
 LIFETIME = timedelta(hours=12)
 

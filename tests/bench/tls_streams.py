@@ -14,9 +14,9 @@ import h2.config
 import h2.connection
 import h2.events
 
+from ssechat.identity.tokens import Tokens
 from ssechat.ids import UserId
 from ssechat.settings import load_settings
-from ssechat.tokens import Tokens
 
 from .errors import BenchError
 from .generator import Gauges, Player

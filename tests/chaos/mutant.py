@@ -10,18 +10,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ssechat import app, cli, inbox
-from ssechat.chat import Chat
-from ssechat.conversations import Entry
+from ssechat import app
+from ssechat.chat.rules import Chat
+from ssechat.cli import main as cli
 from ssechat.errors import RedisUnavailable
-from ssechat.hub import Hub
 from ssechat.ids import UserId
-from ssechat.inbox import Page
+from ssechat.logs import inbox
+from ssechat.logs.conversations import Entry
+from ssechat.logs.delivery import Draft, Sends, Sent
+from ssechat.logs.inbox import Page
 from ssechat.redis.batching import load_script
-from ssechat.sends import Draft, Sends, Sent
 from ssechat.server import supervisor
 from ssechat.settings import Settings
-from ssechat.stream import Stream
+from ssechat.streams.hub import Hub
+from ssechat.streams.stream import Stream
 
 VARIABLE = "CHAOS_MUTATION"
 WORKER_ARGUMENTS = ("--app", "chaos.mutant:create_app")
@@ -60,9 +62,9 @@ def no_gap_rule() -> None:
     """Of a send in two steps, an inbox takes whatever comes, not only what follows the last entry that it has."""
     rule = "elseif last ~= (event.replaces or event.before) then"
 
-    def without_rule(*names: str) -> str:
-        source = load_script(*names)
-        assert rule in source, "inbox.lua has changed: mend this mutation"
+    def without_rule(module: str, *names: str) -> str:
+        source = load_script(module, *names)
+        assert rule in source, "logs/inbox.lua has changed: mend this mutation"
         return source.replace(rule, "elseif false then")
 
     inbox.load_script = without_rule  # type: ignore[attr-defined]

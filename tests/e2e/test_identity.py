@@ -29,8 +29,8 @@ from e2e.api import (
     serve,
 )
 from serving import Server, environment
+from ssechat.identity.tokens import Tokens
 from ssechat.settings import Settings
-from ssechat.tokens import Tokens
 
 PASSWORD = "correct horse battery"
 SECRET = "a secret of the existing system, 32 bytes or more"

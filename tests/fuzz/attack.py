@@ -9,7 +9,7 @@ from random import Random
 
 import jwt
 
-from ssechat.tokens import COOKIE, fingerprint
+from ssechat.identity.tokens import COOKIE, fingerprint
 
 FAR = 4102444800
 """Seconds since the epoch: the end of tokens, whose bytes must be the same in each run."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from ssechat.tokens import COOKIE
+from ssechat.identity.tokens import COOKIE
 
 from . import bodies, credentials, heads, packets, streams
 from .attack import Attack, Maker, Step, World

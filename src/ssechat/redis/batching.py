@@ -33,9 +33,10 @@ _Item: TypeAlias = "tuple[Sequence[str], Sequence[Argument], asyncio.Future[Repl
 """Keys, arguments, and what gets the answer."""
 
 
-def load_script(*names: str) -> str:
-    """Lua sources that stand beside the modules that call them, joined: what a script includes, then the script."""
-    return "\n".join(resources.files("ssechat").joinpath(name).read_text("utf-8") for name in names)
+def load_script(module: str, *names: str) -> str:
+    """Lua sources that stand beside a module (its `__name__`), joined: what a script includes, then the script."""
+    folder = resources.files(module.rpartition(".")[0])
+    return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
 
 
 class ScriptBatch:

@@ -22,8 +22,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from ssechat.errors import RedisUnavailable
-from ssechat.metrics import COMMANDS, Metrics
 from ssechat.redis.refusals import Refusal, parse_refusal, refused_by
+from ssechat.telemetry.metrics import COMMANDS, Metrics
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from contextlib import aclosing, suppress
 from itertools import islice
 
 from ssechat.errors import RedisUnavailable
-from ssechat.metrics import SUBSCRIPTIONS, Metrics
 from ssechat.redis import keys
 from ssechat.redis.link import Link, Reply, reconnecting, stop
 from ssechat.redis.refusals import parse_refusal
 from ssechat.redis.rights import NOBODY
+from ssechat.telemetry.metrics import SUBSCRIPTIONS, Metrics
 
 logger = logging.getLogger(__name__)
 

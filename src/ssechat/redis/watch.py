@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ssechat.errors import RedisUnavailable
-from ssechat.metrics import Metrics
 from ssechat.redis.link import Redis, stop
 from ssechat.redis.refusals import Refusal, parse_refusal
 from ssechat.redis.rights import CHANNELS, NAMED, missing, right, try_all
 from ssechat.redis.url import user_of
+from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 

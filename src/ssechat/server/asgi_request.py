@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from ssechat.direct import USER
+from ssechat.http.fast_path import USER
 
 if TYPE_CHECKING:
     from ssechat.server.protocol import ChatProtocol

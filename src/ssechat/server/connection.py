@@ -9,8 +9,8 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from ssechat import frames
-from ssechat.direct import header_lines
+from ssechat.events import frames
+from ssechat.http.fast_path import header_lines
 from ssechat.server.limits import Limits
 from ssechat.server.request_parser import Refused
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ssechat.direct import Endpoint
+from ssechat.http.fast_path import Endpoint
 
 
 class _NobodyWaits:

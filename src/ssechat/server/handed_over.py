@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from ssechat import frames
-from ssechat.stream import LAST_WORD_SECONDS, Stream
+from ssechat.events import frames
+from ssechat.streams.stream import LAST_WORD_SECONDS, Stream
 
 PROBES = (0.005, 0.1, 1.0)
 """Seconds after which the reset of a connection may have come, from near and from far."""

@@ -2,7 +2,7 @@
 
 A stream that is handed over costs its transport and two small objects. The protocol, the parser, the scope
 and the ASGI task that made it are let go (`python -m tests.bench idle` prints what that saves). What is answered
-without ASGI is said in direct.py, and what without the parser in heads.py.
+without ASGI is said in http/fast_path.py, and what without the parser in http/header_cache.py.
 
 While a request is answered nothing behind it is parsed: one read of it is kept at most, and no more is read.
 """
@@ -16,9 +16,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
-from ssechat.direct import NO_ROOM, USER, Direct, header_lines
-from ssechat.direct import Head as KnownHead
-from ssechat.response import HANDOVER, Handover
+from ssechat.http.event_stream import HANDOVER, Handover
+from ssechat.http.fast_path import NO_ROOM, USER, Direct, KnownHead, header_lines
 from ssechat.server.asgi_request import ASGIRequest
 from ssechat.server.connection import CLOSING_SECONDS, Connection
 from ssechat.server.direct_request import DirectRequest
@@ -26,7 +25,7 @@ from ssechat.server.eager import Eager
 from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
 from ssechat.server.limits import Limits
 from ssechat.server.request_parser import Head, Refused, RequestParser
-from ssechat.stream import Stream
+from ssechat.streams.stream import Stream
 
 HEAD_SECONDS = 30.0
 """Time that a new connection has to begin its first request, and each request for its head."""

@@ -9,15 +9,15 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ssechat import __version__
+from ssechat.identity.tokens import create_key_file, fingerprint, key_path, read_key_file
 from ssechat.redis.embedded import EmbeddedRedis
 from ssechat.server import KILL_SECONDS
 from ssechat.server.folder import DataFolder
 from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
 from ssechat.server.sockets import ListeningSockets, listen, shown_address
 from ssechat.settings import Settings
-from ssechat.snapshots import clear
-from ssechat.terminal import one_line
-from ssechat.tokens import create_key_file, fingerprint, key_path, read_key_file
+from ssechat.telemetry.snapshots import clear
+from ssechat.texts.printable import one_line
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from uvicorn.importer import import_from_string
 from ssechat.errors import ChatError
 from ssechat.server import GRACE_SECONDS, KILL_SECONDS, READY, garbage
 from ssechat.server.limits import Limits
-from ssechat.server.logs import configure_logging
 from ssechat.server.sockets import BACKLOG
 from ssechat.settings import Settings
+from ssechat.telemetry.logging import configure_logging
 
 CANNOT_START = 2
 
@@ -74,7 +74,7 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
-        # Read where they are needed (forwarded.py), not for each request.
+        # Read where they are needed (http/forwarded.py), not for each request.
         proxy_headers=False,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,

@@ -8,7 +8,7 @@ const fullDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "lon
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 const LINK = /\bhttps?:\/\/(?=[\p{L}\p{N}[])[^\s<>"“”«»]+/giu;
-// The server refuses what has nothing else in it (texts.py has the same list): it shows nothing.
+// The server refuses what has nothing else in it (texts/characters.py has the same list): it shows nothing.
 const SHOWN = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]/u;
 const CLOSERS = { ")": "(", "]": "[", "}": "{" };
 

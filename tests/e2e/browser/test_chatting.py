@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from e2e.api import Person
 from e2e.browser.visitor import PATIENCE, PHONE, Enter, fresh, row, shows, texts, until
 from serving import Server
-from ssechat.texts import shows_nothing
+from ssechat.texts.characters import shows_nothing
 
 
 def test_two_people_sign_up_and_chat(enter: Enter) -> None:

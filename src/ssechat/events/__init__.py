@@ -1,0 +1,1 @@
+"""Events, as the bytes that go over the wire."""

@@ -1,0 +1,1 @@
+"""HTTP: who may ask, what was asked, and how it is answered."""

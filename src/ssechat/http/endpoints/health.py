@@ -1,0 +1,55 @@
+"""Whether the server lives, and whether it can do its work."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ssechat.http.responses import JSON
+from ssechat.redis.link import Redis
+from ssechat.redis.watch import Watch
+from ssechat.streams.hub import Hub
+
+
+class Health:
+    """`/healthz/live` and `/healthz/ready`."""
+
+    def __init__(self, redis: Redis, watch: Watch, hub: Hub) -> None:
+        self._redis = redis
+        self._watch = watch
+        self._hub = hub
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/healthz/live", self.live, methods=["GET"]),
+            Route("/healthz/ready", self.ready, methods=["GET"]),
+        ]
+
+    async def live(self, _: Request) -> Response:
+        """`GET /healthz/live`: the process answers."""
+        return JSON({"status": "live"})
+
+    async def ready(self, _: Request) -> Response:
+        """`GET /healthz/ready`: 503 while Redis is away, or refuses what sends and streams need: that is tried.
+
+        `refused` has Redis's codes for what it refuses.
+        """
+        writes = await self._watch.check()
+        checks = {
+            "redis": self._redis.connected,
+            "writes": writes,
+            "subscriptions": self._hub.subscriptions.connected,
+        }
+        ready = all(checks.values())
+        content: dict[str, Any] = {
+            "status": "ready" if ready else "degraded",
+            "checks": checks,
+            "streams": len(self._hub),
+        }
+        refusal = self._redis.refusal
+        log_in = () if refusal is None else (refusal.code,)
+        refused = sorted({*self._watch.codes, *self._hub.subscriptions.refused, *log_in})
+        if refused:
+            content["refused"] = refused
+        return JSON(content, 200 if ready else 503)

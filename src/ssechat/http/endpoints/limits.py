@@ -1,0 +1,41 @@
+"""What is limited, in numbers."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ssechat.http.requests import PAGE_ITEMS
+from ssechat.http.responses import JSON
+from ssechat.identity.auth import TICKET_SECONDS
+from ssechat.identity.quotas import Quotas
+from ssechat.logs.pages import PAGE_BYTES
+from ssechat.settings import Settings
+
+
+class LimitsEndpoint:
+    """`/v1/limits`. Nobody need be signed in: some of it is for those who are not."""
+
+    def __init__(self, settings: Settings, quotas: Quotas) -> None:
+        ours = not settings.external_identity
+        self._content: dict[str, Any] = {
+            "quotas": [
+                {"name": quota.name, "per": quota.per, "limit": quota.limit, "window_seconds": quota.seconds}
+                for quota in quotas.all
+                if ours or quota.per == "user"
+            ],
+            "body_bytes": settings.body_limit,
+            "page_bytes": PAGE_BYTES,
+            "page_items": PAGE_ITEMS,
+            "inbox_events": settings.inbox_limit,
+            "streams_per_user_and_worker": settings.streams_per_user,
+            "ticket_seconds": TICKET_SECONDS,
+        }
+
+    def routes(self) -> list[Route]:
+        return [Route("/v1/limits", self.show, methods=["GET"])]
+
+    async def show(self, _: Request) -> Response:
+        """`GET`."""
+        return JSON(self._content)

@@ -1,0 +1,130 @@
+"""What comes in over the wire. What goes out is made where it is known, most of it as stored JSON."""
+
+import unicodedata
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from ssechat.ids import UserId, user_id
+from ssechat.texts.characters import shows_nothing
+
+PAGE_ITEMS = 200
+"""Of a page, at most."""
+
+CLIENT_MSG_ID = r"^[\x20-\x7e]{1,128}$"
+
+
+def _user_id(text: str) -> UserId:
+    named = user_id(text)
+    if named is None:
+        raise ValueError("a name has 1-128 of A-Z a-z 0-9 _ . @ | + ~ - and begins with a letter, a digit or _")
+    return named
+
+
+def _prepared(password: SecretStr) -> SecretStr:
+    """One password however a keyboard composes its letters: NFC, any space a space (RFC 8265 §4.2.1, OpaqueString)."""
+    text = password.get_secret_value()
+    if text.isascii():
+        return password
+    spaced = "".join(" " if unicodedata.category(each) == "Zs" else each for each in text)
+    return SecretStr(unicodedata.normalize("NFC", spaced))
+
+
+LONGEST_PASSWORD = 1024
+"""Characters, as composed."""
+
+MOST_PARTS = 4
+"""Characters into which one is taken apart at most (UAX #15)."""
+
+Password = Annotated[
+    SecretStr,
+    Field(max_length=MOST_PARTS * LONGEST_PASSWORD),  # so that no more is composed than may turn out short enough
+    AfterValidator(_prepared),
+    Field(max_length=LONGEST_PASSWORD),
+]
+
+
+def _text(text: str) -> str:
+    if shows_nothing(text):
+        raise ValueError("there is nothing to see in this text; write something")
+    return text
+
+
+class Input(BaseModel):
+    """A request's body: unknown fields and wrong types are errors, not guesses."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NewMessage(Input):
+    """`POST /v1/messages`."""
+
+    to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    conversation_id: Annotated[str, Field(min_length=1, max_length=400)] | None = None
+    text: Annotated[str, AfterValidator(_text)]
+    client_msg_id: Annotated[str, Field(pattern=CLIENT_MSG_ID)] | None = None
+
+    @model_validator(mode="after")
+    def _one_recipient(self) -> Self:
+        if (self.to is None) == (self.conversation_id is None):
+            raise ValueError("give either `to` (a user) or `conversation_id`")
+        return self
+
+
+class NewUser(Input):
+    """`POST /v1/users`."""
+
+    name: Annotated[str, AfterValidator(_user_id)]
+    password: Annotated[Password, Field(min_length=8)]
+
+
+class Credentials(Input):
+    """`POST /v1/session`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(lambda text: user_id(text) or text)]
+    """The user's; what is no name stays as it is, for it is nobody's either."""
+    password: Annotated[Password, Field(min_length=1)]
+
+
+class Nothing(Input):
+    """A body without content."""
+
+
+class EventsQuery(BaseModel):
+    """`GET /v1/events`. A parameter that is given twice counts as it was given last."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ticket: str | None = None
+    last_event_id: str | None = None
+    lastEventId: str | None = None  # as polyfills of EventSource spell it
+
+    @property
+    def cursor(self) -> str | None:
+        """The id of the last event seen."""
+        return self.last_event_id or self.lastEventId or None
+
+
+class HistoryQuery(BaseModel):
+    """`GET /v1/conversations/{id}/messages`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before: Annotated[int, Field(ge=1, lt=2**53)] | None = None
+    after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Self:
+        if self.before is not None and self.after is not None:
+            raise ValueError("give either `before` or `after`")
+        return self
+
+
+class ListQuery(BaseModel):
+    """`GET /v1/conversations`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before: Annotated[int, Field(ge=1, lt=2**53)] | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50

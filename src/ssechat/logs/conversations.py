@@ -1,0 +1,135 @@
+"""A conversation's log: what was said, in the one order that is the same for every reader."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ssechat.events import frames
+from ssechat.ids import NOTHING, ConversationId, entry_number
+from ssechat.logs.pages import Reference, fitting
+from ssechat.redis import keys
+from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.link import Redis
+
+MARK_PAUSE = 0.02
+"""Seconds over which notes of what has been delivered are gathered: late ones cost a repeat, not a message."""
+
+
+SUMMARY = 128
+"""Bytes that a list has of a conversation beside its id, its members, who are named in the id, and its message."""
+
+
+class Entry(NamedTuple):
+    """One thing that happened in a conversation, and the event (`kind`, JSON `data`) that tells its members."""
+
+    conversation: ConversationId
+    id: str
+    before: str
+    kind: str
+    reference: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a list of conversations shows of one."""
+
+    id: ConversationId
+    newest_seq: int
+    last_message: bytes | None
+    undelivered: bool
+
+
+class Conversations:
+    """Reads and appends to conversations' logs."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._mark = ScriptBatch(redis, load_script(__name__, "mark.lua"))
+        self._marks: dict[ConversationId, int] = {}
+
+    def mark_delivered(self, entry: Entry) -> None:
+        """Notes, soon, that all members have the log up to this entry."""
+        if not self._marks:
+            asyncio.get_running_loop().call_later(MARK_PAUSE, self._flush_marks)
+        pos = entry_number(entry.id) or 0
+        self._marks[entry.conversation] = max(pos, self._marks.get(entry.conversation, 0))
+
+    def _flush_marks(self) -> None:
+        marks, self._marks = self._marks, {}
+        for conversation, pos in marks.items():
+            future = self._mark.submit((keys.conversation(conversation),), (pos,))
+            # A mark that is lost makes somebody deliver again what is there already: harmless.
+            future.add_done_callback(asyncio.Future.exception)
+
+    async def entries(self, conversation: ConversationId, first: str, last: str, count: int) -> list[Entry]:
+        """Up to `count` entries of the log from `first` to `last`, both included if they are there.
+
+        Fewer where their messages do not fit on a page (pages.py), but two at least if there are two.
+        What stands before the first one found is known only if that is the log's very first entry.
+        """
+        log = await self._redis.call("XRANGE", keys.log(conversation), first, last, "COUNT", count)
+        # Two of them at least, however large: whoever asks for what follows an entry gets that one first.
+        references = [Reference(conversation, fields[3]) for _, fields in log]
+        messages = await fitting(self._redis, references, least=2)
+        found: list[Entry] = []
+        for (entry, _), (_, seq, _), message in zip(log, references, messages, strict=False):
+            unknown = NOTHING.encode() if entry_number(entry.decode()) == 1 else entry
+            before = found[-1].id.encode() if found else unknown
+            found.append(message_entry(conversation, entry, before, seq, message))
+        return found
+
+    async def has_entry(self, conversation: ConversationId, entry: str) -> bool:
+        """Whether the log has exactly this entry."""
+        return bool(await self._redis.call("XRANGE", keys.log(conversation), entry, entry))
+
+    async def unfinished(self, conversation: ConversationId) -> str | None:
+        """The newest entry, if some member may not have it yet."""
+        delivered, head = await self._redis.call("HMGET", keys.conversation(conversation), "delivered", "head")
+        return head.decode() if lags(delivered, head) else None
+
+    async def summaries(self, conversations: Sequence[ConversationId]) -> list[Summary]:
+        """What a list shows of the first of these, as many as fit on a page: one at least."""
+        states = await self._redis.pipeline(
+            ("HMGET", keys.conversation(one), "seq", "delivered", "head") for one in conversations
+        )
+        references = [
+            Reference(one, state[0] or b"0", 2 * len(one) + SUMMARY)
+            for one, state in zip(conversations, states, strict=True)
+        ]
+        messages = await fitting(self._redis, references)
+        return [
+            Summary(one, int(seq or 0), message, undelivered=lags(delivered, head))
+            for one, (seq, delivered, head), message in zip(conversations, states, messages, strict=False)
+        ]
+
+    async def newest_seq(self, conversation: ConversationId) -> int:
+        """The seq of the newest message; 0 when there is none."""
+        return int(await self._redis.call("HGET", keys.conversation(conversation), "seq") or 0)
+
+    async def messages(self, conversation: ConversationId, seqs: Sequence[int]) -> list[bytes | None]:
+        """Messages as they stand now (JSON) with the first of these seqs, as many as fit on a page: one at least."""
+        return await fitting(self._redis, [Reference(conversation, b"%d" % seq) for seq in seqs])
+
+    async def resolve(self, references: Sequence[tuple[ConversationId, bytes]], room: int) -> list[bytes | None]:
+        """The messages that the first references (conversation, seq) point at, as many as fit into `room` bytes."""
+        return await fitting(self._redis, [Reference(*reference) for reference in references], room)
+
+
+def message_entry(
+    conversation: ConversationId, entry: bytes, before: bytes, seq: bytes, message: bytes | None
+) -> Entry:
+    """The log's entry for a message; a message that is gone leaves a tombstone."""
+    data = tombstone(conversation, seq) if message is None else message
+    return Entry(conversation, entry.decode(), before.decode(), frames.MESSAGE, seq.decode(), data)
+
+
+def lags(delivered: bytes | None, head: bytes | None) -> bool:
+    """Whether some member may lack the newest entries."""
+    return head is not None and int(delivered or 0) < (entry_number(head.decode()) or 0)
+
+
+def tombstone(conversation: ConversationId, seq: bytes) -> bytes:
+    """What stands in for a message that is gone."""
+    return frames.encode({"conversation_id": conversation, "seq": int(seq), "deleted": True})

@@ -1,0 +1,1 @@
+"""Streams of events: who listens, and what each has been sent."""

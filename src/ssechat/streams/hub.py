@@ -1,0 +1,266 @@
+"""All streams of this worker, by user: attaches them, gives them their events, and looks after them."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+from ssechat.errors import RedisUnavailable, Unauthorized
+from ssechat.events import frames
+from ssechat.identity.auth import Auth
+from ssechat.ids import UserId, entry_number
+from ssechat.logs.inbox import Inbox
+from ssechat.redis import keys
+from ssechat.redis.subscriptions import Subscriptions
+from ssechat.settings import Settings
+from ssechat.streams.fanout import FanOut
+from ssechat.streams.stream import UNAVAILABLE, Stream
+from ssechat.streams.sweep import Rounds
+from ssechat.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+READERS = 256
+"""Streams that read their inboxes at a time: a reconnect storm costs memory for these only."""
+
+SWEEP_SECONDS = 1.0
+SLICE = 100
+"""Streams looked at in one go before others get their turn: that many pings hold them up for milliseconds."""
+
+STREAMS_PER_DRAIN_SECOND = 1000
+"""Streams that are told goodbye in a second, if the time to drain allows."""
+
+
+class Hub:
+    """User → streams."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        auth: Auth,
+        settings: Settings,
+        now: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
+    ) -> None:
+        assert settings.redis_url is not None
+        self.metrics = metrics or Metrics()
+        self.inbox = inbox
+        self.now = now
+        self._audited_at = now()
+        self._auth = auth
+        self._settings = settings
+        self._streams: dict[bytes, list[Stream]] = {}
+        self._count = 0
+        self._rounds = Rounds(self._all, self.metrics)
+        self._stalled: set[Stream] = set()
+        self._unaudited: set[bytes] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._readers = asyncio.Semaphore(READERS)
+        self._fan_out = FanOut(lambda channel: self._streams.get(channel, ()), self._run)
+        self.subscriptions = Subscriptions(
+            settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed, self.metrics
+        )
+
+    def __len__(self) -> int:
+        return self._count
+
+    def start(self) -> None:
+        """Begins to listen and to sweep. Needs a running loop."""
+        self.subscriptions.start()
+        self._run(self._keep_sweeping())
+
+    async def close(self) -> None:
+        """Ends every stream and every task."""
+        for stream in list(self._all()):
+            stream.bye("drain")
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.subscriptions.close()
+
+    def has_room(self, user: UserId) -> bool:
+        """Whether this user may hold one more stream here."""
+        held = len(self._streams.get(keys.live(user).encode(), ()))
+        return held < self._settings.streams_per_user
+
+    def attach(self, stream: Stream, cursor: str | None, sign_outs: int | None = None) -> None:
+        """Takes a stream whose response has started, and brings it level with its inbox.
+
+        `sign_outs` is what `Auth.sign_outs` was before its identity was asked for: if its session has ended since,
+        nobody has told the stream.
+        """
+        channel = keys.live(stream.identity.user).encode()
+        self._streams.setdefault(channel, []).append(stream)
+        self._count += 1
+        self.metrics.connects += 1
+        unsure = sign_outs is not None and sign_outs != self._auth.sign_outs
+        begin = self._begin_if_signed_in if unsure else self._begin
+        self._run(begin(stream, channel, cursor))
+
+    async def _begin_if_signed_in(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
+        try:
+            await self._auth.check_session(stream.identity.session)
+        except Unauthorized:
+            stream.bye("signed_out")
+        except RedisUnavailable:
+            stream.bye("unavailable")
+        await self._begin(stream, channel, cursor)
+
+    async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
+        # Registered, then subscribed, then read: an event in between is noted, and no moment is unobserved.
+        if stream.closed:
+            return
+        try:
+            await self.subscriptions.add(channel)
+            async with self._readers:
+                await stream.begin(cursor)
+        except RedisUnavailable:
+            stream.bye(UNAVAILABLE)
+
+    # What a stream calls.
+
+    def catch_up(self, stream: Stream) -> None:
+        self._run(self._catch_up(stream))
+
+    async def _catch_up(self, stream: Stream) -> None:
+        try:
+            async with self._readers:
+                await stream.catch_up()
+        except RedisUnavailable:
+            self._stalled.add(stream)
+
+    def closed(self, stream: Stream) -> None:
+        channel = keys.live(stream.identity.user).encode()
+        streams = self._streams.get(channel, [])
+        if stream in streams:
+            streams.remove(stream)
+            self._count -= 1
+            self._stalled.discard(stream)
+            if not streams:
+                del self._streams[channel]
+                self.subscriptions.discard(channel)
+
+    def drain_delay(self) -> float:
+        return random.uniform(0, min(self._settings.drain_seconds, self._count / STREAMS_PER_DRAIN_SECOND))
+
+    # What Redis says.
+
+    def _on_message(self, channel: bytes, payload: bytes) -> None:
+        if channel in self._streams:
+            metrics = self.metrics
+            metrics.wake_ups += 1
+            head, _, data = payload.partition(b"\n")
+            entry, before, kind = head.decode().split(" ")
+            n = int(entry.partition("-")[0])
+            if data:
+                chunk = frames.durable(entry, kind, data)
+                written = metrics.events_live
+                self._fan_out.tell(channel, Stream.offer, n, entry, before, chunk)
+                if metrics.events_live > written and metrics.wake_ups % metrics.stride == 0:
+                    metrics.wrote_live(data, metrics.events_live - written, time.time())
+            else:  # a wake-up for an event too large to be carried
+                self._fan_out.tell(channel, Stream.note, n)
+        elif channel == keys.CONTROL.encode():
+            word, _, session = payload.decode().partition(" ")
+            if word == "signed_out":
+                self._end_sessions({session})
+
+    def _on_resubscribed(self, channel: bytes) -> None:
+        """The connection was lost: what was published while nobody listened is to be found in the logs."""
+        self._unaudited.add(channel)
+
+    # What time brings.
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await self.sweep()
+            except RedisUnavailable as error:
+                logger.debug("an audit is put off: %s", error)
+            except Exception:
+                logger.exception("a sweep failed; the next one goes on")
+
+    async def sweep(self) -> None:
+        """Pings quiet streams, ends those that are over, and finds what pub/sub lost.
+
+        Raises:
+            RedisUnavailable: Redis cannot be asked; what was to be audited still is.
+        """
+        for streams in _slices(iter(self._rounds.next_part(self._count))):
+            for stream in streams:
+                self._look_at(stream)
+            await asyncio.sleep(0)
+        stalled, self._stalled = self._stalled, set()
+        for stream in stalled:
+            stream.behind()
+        if self.now() - self._audited_at >= self._settings.audit_seconds:
+            self._unaudited.update(self._streams)
+            await self._audit_sessions()
+            self._audited_at = self.now()
+        await self._audit()
+
+    def _look_at(self, stream: Stream) -> None:
+        now = self.now()
+        if stream.identity.expires_at <= time.time():
+            stream.bye("token_expired")
+        elif stream.paused_at is not None and now - stream.paused_at > self._settings.slow_seconds:
+            stream.cut()
+        elif now - stream.touched_at >= self._settings.ping_seconds:
+            stream.ping()
+
+    async def _audit(self) -> None:
+        """Finds what pub/sub lost: compares streams with the heads of their inboxes."""
+        for some in _slices(iter(list(self._unaudited))):
+            self._unaudited.difference_update(some)
+            present = [channel for channel in some if channel in self._streams]
+            users = [UserId(keys.user_of_channel(channel) or "") for channel in present]
+            try:
+                heads = await self.inbox.heads(users)
+            except RedisUnavailable:
+                self._unaudited.update(some)
+                raise
+            for channel, head in zip(present, heads, strict=True):
+                n = entry_number(head) or 0
+                for stream in self._streams.get(channel, ()):
+                    # A head below what was written, or another one in its place, may be news that is older
+                    # than the stream; reading the inbox tells.
+                    if n > stream.written or (stream.live and head != stream.cursor):
+                        self.metrics.holes["audit"] += stream.live
+                        stream.behind()
+
+    async def _audit_sessions(self) -> None:
+        sessions = {stream.identity.session for stream in self._all() if stream.identity.session is not None}
+        for some in _slices(iter(sessions)):
+            self._end_sessions(await self._auth.ended_sessions(some))
+
+    def _end_sessions(self, sessions: set[str]) -> None:
+        for session in sessions:
+            self._auth.forget(session)
+        for stream in [stream for stream in self._all() if stream.identity.session in sessions]:
+            stream.bye("signed_out")
+
+    def _all(self) -> Iterator[Stream]:
+        for streams in list(self._streams.values()):
+            yield from list(streams)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a task of the hub failed", exc_info=task.exception())
+
+
+def _slices(items: Iterator[Item]) -> Iterator[list[Item]]:
+    while some := list(islice(items, SLICE)):
+        yield some

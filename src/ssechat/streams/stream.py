@@ -1,0 +1,328 @@
+"""One reader's stream: live, or behind.
+
+Live, it writes the event that comes next and drops what it has already. Behind, it only notes how far the
+inbox has come, and reads pages of the inbox until it is level. Attaching, a hole and a slow reader who has
+drained are all the second; there is no queue.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from ssechat.events import frames
+from ssechat.identity.tokens import Identity
+from ssechat.ids import entry_number
+from ssechat.logs.inbox import START, Inbox, Page
+from ssechat.telemetry.metrics import Metrics
+
+PAGE = 64
+"""Events read at a time: what a reader who is behind costs in memory."""
+
+FIRST_PAGE = 8
+"""Events read at first by one who drained: what does not fit into the buffer has been read in vain."""
+
+RETRY = (1000, 3000)
+"""Milliseconds after which a reader comes back from an ordinary loss: random, so that they do not all at once."""
+
+RETRY_AFTER_TROUBLE = (1000, 8000)
+"""Milliseconds after which a reader comes back when the server sent it away."""
+
+RETRY_WHEN_FULL = (15_000, 60_000)
+"""Milliseconds after which a reader comes back for whom there was no room: others must go first."""
+
+UNAVAILABLE = "unavailable"
+"""The reason to end a stream while Redis is away."""
+
+FULL = "too_many"
+"""The reason to end a stream that is over a limit."""
+
+FINAL = frozenset({"token_expired", "signed_out"})
+"""Reasons to end a stream after which it is useless to come back."""
+
+
+ALL = "0-0"
+"""The cursor that asks for everything that is kept."""
+
+
+LAST_WORD_SECONDS = 4.0
+"""Time that a reader who took nothing has to take the goodbye: less than a stopping server waits for it."""
+
+
+class Sink(Protocol):
+    """Where a stream's bytes go: chunks in, in order."""
+
+    def write(self, chunk: bytes) -> None:
+        """Sends a chunk, or keeps it until it can be sent."""
+
+    def end(self, *, final: bool) -> None:
+        """Closes the connection once all is sent: the response is complete, if that is `final`, else it breaks off."""
+
+    def abort(self) -> None:
+        """Drops the connection and all that waits in it."""
+
+
+class Owner(Protocol):
+    """Who keeps the streams (the hub)."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """The inboxes of all users."""
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The time in seconds, from a clock that never goes back."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """The counts of this worker."""
+
+    def catch_up(self, stream: "Stream") -> None:
+        """Runs `stream.catch_up()` in a task, and again later if Redis is away."""
+
+    def closed(self, stream: "Stream") -> None:
+        """The stream is no more."""
+
+    def drain_delay(self) -> float:
+        """Seconds to wait before this stream is told goodbye: random, so that they spread."""
+
+
+class Stream:
+    """The server's end of one reader's stream."""
+
+    __slots__ = (
+        "_owner",
+        "_sink",
+        "busy",
+        "closed",
+        "cursor",
+        "identity",
+        "live",
+        "newest",
+        "owes_caught_up",
+        "paused_at",
+        "touched_at",
+        "written",
+    )
+
+    def __init__(self, owner: Owner, identity: Identity) -> None:
+        self._owner = owner
+        self._sink: Sink | None = None
+        self.identity = identity
+        self.cursor = ""
+        """The id of the last event written, or of the head that the stream began at."""
+        self.written = 0
+        """Its n."""
+        self.newest = 0
+        """The highest n heard of while behind."""
+        self.live = False
+        self.busy = True
+        """Whether a task of this stream is under way: it is not live before that has ended."""
+        self.closed = False
+        self.owes_caught_up = False
+        """Whether the reader is to be told when its replay is done."""
+        self.paused_at: float | None = None
+        """Since when the reader's buffer is full."""
+        self.touched_at = owner.now()
+        """When something was written last."""
+
+    # What the connection calls.
+
+    def opened(self, sink: Sink, cursor: str | None) -> None:
+        """The response has started; its first bytes leave before Redis has told whether the cursor is valid.
+
+        So a reader's cursor comes back to it unchecked, if it looks like one of ours; a fresh one has none yet.
+        """
+        self._sink = sink
+        known = cursor if cursor is not None and entry_number(cursor) is not None else None
+        self._write(frames.first_bytes(random.randint(*RETRY), known))
+
+    def pause(self) -> None:
+        """The reader is slow: its buffer is full."""
+        self.live = False
+        self.paused_at = self._owner.now()
+
+    def resume(self) -> None:
+        """The buffer has drained."""
+        self.paused_at = None
+        self.behind()
+
+    def drain(self) -> None:
+        """The server stops."""
+        asyncio.get_running_loop().call_later(self._owner.drain_delay(), self.bye, "drain")
+
+    def lost(self, reason: str = "gone") -> None:
+        """The connection is gone."""
+        if not self.closed:
+            self._owner.metrics.closes[reason] += 1
+            self.closed = True
+            self.live = False
+            self._sink = None
+            self._owner.closed(self)
+
+    # What the hub calls.
+
+    def offer(self, n: int, entry: str, before: str, chunk: bytes) -> None:
+        """An event of this user's inbox, the newest there is, and the id of the one before it."""
+        if self.live and before == self.cursor:
+            self.written, self.cursor = n, entry
+            self._owner.metrics.events_live += 1
+            self._write(chunk)
+        elif n > self.written or (n == self.written and entry != self.cursor):
+            self._owner.metrics.holes["wake_up"] += self.live
+            self.note(n)  # a hole, or another history: the inbox tells
+
+    def note(self, n: int) -> None:
+        """The inbox has come to `n`, at least."""
+        self.newest = max(self.newest, n)
+        self.behind()
+
+    def behind(self) -> None:
+        """Has the stream read its inbox until it is level."""
+        self.live = False
+        if not self.busy and not self.closed and self.paused_at is None:
+            self.busy = True
+            self._owner.catch_up(self)
+
+    def ping(self) -> None:
+        """Shows the reader, and whatever stands between, that the stream is there."""
+        if not self.busy and self.paused_at is None:
+            self._write(frames.event(frames.PING, {"id": self.cursor}))
+
+    def bye(self, reason: str) -> None:
+        """Ends the stream and says why."""
+        if self._sink is not None and not self.closed:
+            retry = random.randint(*(RETRY_WHEN_FULL if reason == FULL else RETRY_AFTER_TROUBLE))
+            self._write(frames.event(frames.BYE, {"reason": reason}, retry=retry))
+            # Some readers never come back from a response that is complete.
+            self._sink.end(final=reason in FINAL)
+            self.lost(reason)
+
+    def cut(self) -> None:
+        """Ends the stream of a reader who takes nothing: with a word, if it takes that in time."""
+        sink = self._sink
+        self.bye("slow")
+        if sink is not None:
+            asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, sink.abort)
+
+    # How it reads.
+
+    async def begin(self, cursor: str | None) -> None:
+        """Greets the reader, replays what it missed, and goes live. The channel is subscribed to already.
+
+        Raises:
+            RedisUnavailable: Redis did not answer; the stream has not begun.
+        """
+        try:
+            if cursor is None:
+                await self._begin_fresh()
+            else:
+                await self._begin_at(cursor)
+        finally:
+            self.busy = False
+
+    async def catch_up(self) -> None:
+        """Reads the inbox until the stream is level with it.
+
+        Raises:
+            RedisUnavailable: Redis did not answer; the stream is still behind.
+        """
+        try:
+            await self._read_on()
+        finally:
+            self.busy = False
+
+    async def _begin_fresh(self) -> None:
+        head = await self._owner.inbox.head(self.identity.user)
+        self._stand_at(head)
+        self._hello(head, resumed=False, missed=0)
+        if self.newest > self.written:
+            await self._read_on()
+        else:
+            self._go_live()
+
+    async def _begin_at(self, cursor: str) -> None:
+        known = cursor == ALL or entry_number(cursor) is not None
+        start = cursor if known and cursor != ALL else START
+        page = await self._owner.inbox.read(self.identity.user, start, PAGE if known else 1)
+        if not known or not page.continuous:
+            # Its id is the reset's: a reader that had it before the reset would never learn of that.
+            self._hello(None, resumed=False, missed=0)
+            expired = known and _number(cursor) < _number(page.oldest) > 1
+            self._reset("expired" if expired else "unknown", page)
+        else:
+            self._stand_at(cursor if cursor != ALL else page.before_oldest)
+            missed = _number(page.head) - self.written
+            own = page.head if cursor == ALL and not page.events else cursor
+            self._hello(own, resumed=True, missed=missed)
+            self._owner.metrics.resumes += 1
+            self.owes_caught_up = missed > 0
+            self._write_page(page)
+        if self._is_level(page):
+            self._go_live()
+        else:
+            await self._read_on()
+
+    async def _read_on(self) -> None:
+        """Pages of the inbox, until level, closed, or the buffer is full: then the next drain goes on."""
+        count = FIRST_PAGE
+        while not self.closed and self.paused_at is None:
+            self.newest = 0  # what is published while the page is read is noted anew
+            page = await self._owner.inbox.read(self.identity.user, self.cursor, count)
+            count = min(PAGE, 2 * count)
+            if page.continuous and (page.events or _number(page.head) <= self.written):
+                self._write_page(page)
+            else:
+                expired = self.written < _number(page.oldest)
+                self._reset("expired" if expired else "lost", page)
+            if self._is_level(page):
+                self._go_live()
+                return
+
+    def _is_level(self, page: Page) -> bool:
+        return self.written >= max(self.newest, _number(page.head)) and self.paused_at is None
+
+    def _go_live(self) -> None:
+        self.newest = 0
+        if self.owes_caught_up:
+            self.owes_caught_up = False
+            self._write(frames.event(frames.CAUGHT_UP, {"id": self.cursor}))
+        self.live = self.paused_at is None and not self.closed
+
+    def _write_page(self, page: Page) -> None:
+        metrics = self._owner.metrics
+        for n, entry, chunk in page.events:
+            if self.paused_at is not None:
+                return
+            if n != self.written + 1:
+                self._reset("lost", page)  # the inbox itself has a hole: say so rather than skip it
+                return
+            self.written, self.cursor = n, entry
+            self._write(chunk)
+            metrics.events_from_log += 1
+            if not self.owes_caught_up:  # what was sent while the reader was away is not late
+                metrics.wrote_from_log(chunk, time.time())
+
+    def _stand_at(self, entry: str) -> None:
+        self.cursor, self.written = entry, _number(entry)
+
+    def _hello(self, head: str | None, *, resumed: bool, missed: int) -> None:
+        data = {"user": self.identity.user, "resumed": resumed, "missed": missed}
+        self._write(frames.event(frames.HELLO, data, head))
+
+    def _reset(self, reason: str, page: Page) -> None:
+        self._stand_at(page.head)
+        self.owes_caught_up = False
+        self._owner.metrics.resets[reason] += 1
+        data = {"reason": reason, "oldest": page.oldest, "newest": page.head}
+        self._write(frames.event(frames.RESET, data, page.head))
+
+    def _write(self, chunk: bytes) -> None:
+        if self._sink is not None:
+            self.touched_at = self._owner.now()
+            self._sink.write(chunk)
+
+
+def _number(entry: str) -> int:
+    return entry_number(entry) or 0

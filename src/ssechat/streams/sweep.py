@@ -1,0 +1,37 @@
+"""Rounds over all streams, a part at a time: pings of those who came together spread over a whole round."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from ssechat.streams.stream import Stream
+from ssechat.telemetry.metrics import Metrics
+
+PARTS = 5
+"""Parts of a round."""
+
+SMALL = 100
+"""Streams that are not worth being parted."""
+
+
+class Rounds:
+    """Whose turn it is to be looked at."""
+
+    def __init__(self, all_streams: Callable[[], Iterator[Stream]], metrics: Metrics) -> None:
+        self._all_streams = all_streams
+        self._metrics = metrics
+        self._rest: Iterator[Stream] = iter(())
+        self._slow = self._behind = 0
+
+    def next_part(self, count: int) -> list[Stream]:
+        """The next part of a round over `count` streams, about; at the round's end what it saw is counted."""
+        size = max(SMALL, count // PARTS + 1)
+        part = list(islice(self._rest, size))
+        if not part:
+            self._rest = self._all_streams()
+            part = list(islice(self._rest, size))
+        self._slow += sum(stream.paused_at is not None for stream in part)
+        self._behind += sum(not stream.live and not stream.closed for stream in part)
+        if len(part) < size:
+            self._metrics.slow_readers, self._metrics.streams_behind = self._slow, self._behind
+            self._slow = self._behind = 0
+        return part
