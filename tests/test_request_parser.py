@@ -52,6 +52,7 @@ def post(*lines: bytes, body: bytes = b"") -> bytes:
 
 SIZED = post(b"Content-Length: 5", body=b"hello")
 CHUNKED = post(b"Transfer-Encoding: chunked", body=b"3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nTrailer: t\r\n\r\n")
+ZEROS = post(b"Transfer-Encoding: chunked", body=b"0" * 20 + b"5;x\r\n\r\n\r\n1\r\n1\r\n1\r\n000\r\nA: b\r\n\r\n")
 CONFUSING = post(b"Transfer-Encoding: chunked", body=b"6\r\n0\r\n\r\nG\r\n4\r\n\r\n\r\n\r\n0\r\n\r\n")
 GET = b"GET /a%20b?c=d%20e HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADES = [
@@ -62,6 +63,8 @@ UPGRADES = [
         ((b"Transfer-Encoding: chunked",), b"5\r\nhello\r\n0\r\n\r\n"),
     )
 ]
+
+REQUESTS = [GET, SIZED, CHUNKED, CONFUSING, ZEROS, b"\r\n" + GET, *UPGRADES]
 
 
 def test_a_request_has_its_method_path_query_headers_and_body() -> None:
@@ -99,7 +102,9 @@ def test_an_offer_to_upgrade_leaves_the_other_options_of_the_connection() -> Non
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.lists(st.sampled_from([GET, SIZED, CHUNKED, CONFUSING, b"\r\n" + GET, *UPGRADES]), min_size=1, max_size=4),
+    st.lists(
+        st.sampled_from([GET, SIZED, CHUNKED, CONFUSING, ZEROS, b"\r\n" + GET, *UPGRADES]), min_size=1, max_size=4
+    ),
     st.data(),
 )
 def test_it_makes_no_difference_in_which_pieces_requests_come(requests: list[bytes], data: st.DataObject) -> None:
@@ -222,6 +227,28 @@ def test_a_body_in_the_smallest_of_chunks_is_taken() -> None:
         post(b"Transfer-Encoding: chunked"), *[body[at : at + 4096] for at in range(0, len(body), 4096)]
     )
     assert taken == b"x" * 60_000
+
+
+class Counting(RequestParser):
+    """Counts how often httptools is called."""
+
+    calls = 0
+
+    def _feed(self, piece: bytes) -> None:
+        self.calls += 1
+        super()._feed(piece)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"c350\r\n" + b"\r\n" * 25_000 + b"\r\n", b"1\r\nx\r\n" * 9_000, b"4\r\n\r\n\r\n\r\n" * 9_000],
+    ids=["line ends", "the smallest chunks", "chunks of line ends"],
+)
+def test_a_chunked_body_is_parsed_in_few_calls_whatever_is_in_it(body: bytes) -> None:
+    parser = Counting(Notes())
+    assert parser.feed(post(b"Transfer-Encoding: chunked", body=body + b"0\r\n\r\n")) == b""
+    assert parser.whole
+    assert parser.calls < 5
 
 
 def test_a_length_of_many_digits_is_a_length() -> None:

@@ -25,6 +25,7 @@ END = b"\r\n\r\n"
 """What ends a head, and a chunked body: httptools takes no other line ends."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%~_-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?").fullmatch
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}").match
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)([/?].*)?", re.DOTALL).fullmatch
 
 
@@ -80,7 +81,10 @@ class RequestParser:
     __slots__ = (
         "_framing",
         "_headers",
+        "_in_chunk",
+        "_in_trailers",
         "_left",
+        "_line",
         "_offers_upgrade",
         "_parser",
         "_receiver",
@@ -108,6 +112,11 @@ class RequestParser:
         self._framing = 0
         self._left = 0
         self._tail = b""
+        self._line = b""
+        """What has come of a chunk's size."""
+        self._in_chunk = 0
+        """Bytes of a chunk that are still to come."""
+        self._in_trailers = False
         self._offers_upgrade = False
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -137,12 +146,40 @@ class RequestParser:
     def _end_of_piece(self, data: bytes, at: int) -> int:
         if self._left:
             return min(at + self._left, len(data))
-        if self._tail:
-            across = (self._tail + data[at : at + len(END) - 1]).find(END)
+        before = self._tail
+        if not self.in_head and not self._in_trailers:
+            begin, at = at, self._end_of_chunks(data, at)
+            before = (before + data[begin:at])[1 - len(END) :]
+        if before:
+            across = (before + data[at : at + len(END) - 1]).find(END)
             if across >= 0:
-                return at + across + len(END) - len(self._tail)
+                return at + across + len(END) - len(before)
         found = data.find(END, at)
         return len(data) if found < 0 else found + len(END)
+
+    def _end_of_chunks(self, data: bytes, at: int) -> int:
+        """Where the chunks end that have data, and the trailers begin; or the end of what is there.
+
+        A body of line ends only, fed in pieces that stop at each, would cost a call for every four bytes.
+        """
+        while at < len(data):
+            if self._in_chunk:
+                step = min(self._in_chunk, len(data) - at)
+                self._in_chunk -= step
+                at += step
+                continue
+            end = data.find(b"\n", at)
+            if end < 0:
+                self._line += data[at:]
+                return len(data)
+            size = _SIZE(self._line + data[at:end])
+            self._line = b""
+            at = end + 1
+            if size is None or int(size[0], 16) == 0:  # of one that is none httptools complains
+                self._in_trailers = True
+                return at
+            self._in_chunk = int(size[0], 16) + len(b"\r\n")
+        return at
 
     def _feed(self, piece: bytes) -> None:
         if self._left:

@@ -43,13 +43,18 @@ TIMINGS = """
 
 
 class Network:
-    """What Chromium's own network tools say of a page's requests (Chrome DevTools Protocol, Network)."""
+    """What Chromium's own network tools say of a page's requests since it was loaded (DevTools Protocol, Network)."""
 
     def __init__(self, page: Page) -> None:
         self.answers: list[dict[str, Any]] = []
         self._session = page.context.new_cdp_session(page)
-        self._session.on("Network.responseReceived", lambda event: self.answers.append(event["response"]))
+        self._session.on("Network.responseReceived", self._note)
         self._session.send("Network.enable")
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if event["type"] == "Document":
+            self.answers.clear()
+        self.answers.append(event["response"])
 
     def of(self, path: str) -> list[dict[str, Any]]:
         """The answers to requests of a path."""
