@@ -22,7 +22,7 @@ MOST_WAITING = 256
 MOST_WAITING_OF_ONE = 128
 """An office of a hundred people has one address, and begins to work at nine."""
 
-NICENESS = 10
+NICENESS = 5
 """The loop of a worker and Redis get nine times as much of a core (sched(7)), and a hash still comes to its end."""
 
 
