@@ -23,7 +23,8 @@ MOST_WAITING_OF_ONE = 128
 """An office of a hundred people has one address, and begins to work at nine."""
 
 NICENESS = 5
-"""The loop of a worker and Redis get nine times as much of a core (sched(7)), and a hash still comes to its end."""
+"""The loop of a worker and Redis get three times as much of a core (sched(7)). With more, a sign-in took seconds on a
+busy machine (`python -m tests.fuzz` prints how long)."""
 
 
 class HashingPool:
