@@ -17,7 +17,7 @@ from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.fanout import FanOut
-from ssechat.streams.stream import UNAVAILABLE, Stream
+from ssechat.streams.stream import UNAVAILABLE, Stream, sent_at
 from ssechat.streams.sweep import Rounds
 from ssechat.telemetry.metrics import Metrics
 
@@ -160,10 +160,11 @@ class Hub:
             n = int(entry.partition("-")[0])
             if data:
                 chunk = frames.durable(entry, kind, data)
-                written = metrics.events_live
+                written = metrics.events_live["message"]
                 self._fan_out.tell(channel, Stream.offer, n, entry, before, chunk)
-                if metrics.events_live > written and metrics.wake_ups % metrics.stride == 0:
-                    metrics.wrote_live(data, metrics.events_live - written, time.time())
+                streams = metrics.events_live["message"] - written
+                if streams and metrics.wake_ups % metrics.stride == 0 and (sent := sent_at(data)) is not None:
+                    metrics.latency_live.observe(time.time() - sent, streams)
             else:  # a wake-up for an event too large to be carried
                 self._fan_out.tell(channel, Stream.note, n)
         elif channel == keys.CONTROL.encode():

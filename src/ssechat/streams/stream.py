@@ -7,8 +7,10 @@ drained are all the second; there is no queue.
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from ssechat.events import frames
@@ -48,6 +50,9 @@ ALL = "0-0"
 
 LAST_WORD_SECONDS = 4.0
 """Time that a reader who took nothing has to take the goodbye: less than a stopping server waits for it."""
+
+
+CREATED_AT = re.compile(rb'.*"created_at":"([^"]{24})"', re.DOTALL)
 
 
 class Sink(Protocol):
@@ -167,7 +172,7 @@ class Stream:
         """An event of this user's inbox, the newest there is, and the id of the one before it."""
         if self.live and before == self.cursor:
             self.written, self.cursor = n, entry
-            self._owner.metrics.events_live += 1
+            self._owner.metrics.events_live["message"] += 1
             self._write(chunk)
         elif n > self.written or (n == self.written and entry != self.cursor):
             self._owner.metrics.holes["wake_up"] += self.live
@@ -300,9 +305,10 @@ class Stream:
                 return
             self.written, self.cursor = n, entry
             self._write(chunk)
-            metrics.events_from_log += 1
-            if not self.owes_caught_up:  # what was sent while the reader was away is not late
-                metrics.wrote_from_log(chunk, time.time())
+            metrics.events_from_log["message"] += 1
+            # What was sent while the reader was away is not late.
+            if not self.owes_caught_up and (sent := sent_at(chunk)) is not None:
+                metrics.latency_from_log.observe(time.time() - sent)
 
     def _stand_at(self, entry: str) -> None:
         self.cursor, self.written = entry, _number(entry)
@@ -322,6 +328,12 @@ class Stream:
         if self._sink is not None:
             self.touched_at = self._owner.now()
             self._sink.write(chunk)
+
+
+def sent_at(event: bytes) -> float | None:
+    """The time of a message in seconds since the epoch; None for events that have none."""
+    found = CREATED_AT.match(event)
+    return None if found is None else datetime.fromisoformat(found[1].decode()).timestamp()
 
 
 def _number(entry: str) -> int:

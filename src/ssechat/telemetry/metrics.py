@@ -8,7 +8,6 @@ no label that is not an attribute of its own. Once a second `snapshot` is writte
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 Snapshot = dict[str, Any]
@@ -30,14 +29,8 @@ COMMANDS = "commands"
 SUBSCRIPTIONS = "subscriptions"
 """The two connections to Redis."""
 
-CREATED_AT = b'"created_at":"'
-"""What stands before a message's time. In a text it could not stand so: there its quotes are escaped."""
-
 REFUSALS = ("OOM", "READONLY", "NOREPLICAS", "MISCONF", "NOPERM", "LOADING", "BUSY")
 """Redis's codes that are counted each; all others are "other"."""
-
-NEAR_THE_END = -70
-"""Where in a message's frame its time is looked for; it is the last member."""
 
 
 class Histogram:
@@ -62,8 +55,6 @@ class Metrics:
     """All counts of this worker, since it began."""
 
     __slots__ = (
-        "_minute",
-        "_minute_began",
         "_paced_at",
         "batch_items",
         "closes",
@@ -98,7 +89,7 @@ class Metrics:
         """Streams that went on from a valid cursor."""
         self.resets = _zeros("expired", "unknown", "lost")
         """Resets of a stream, by reason."""
-        self.conversation_resets = _zeros("expired", "lost")
+        self.conversation_resets = _zeros("expired", "unknown", "lost")
         """Resets of one conversation in an inbox, by reason."""
         self.conflicts = 0
         """Sends whose client_msg_id was used for another message: refused with 422, as invalid ones are."""
@@ -106,10 +97,10 @@ class Metrics:
         """Streams ended, by the reason in their `bye`; "gone": the reader left, there was none."""
         self.wake_ups = 0
         """Publishes heard on users' channels."""
-        self.events_live = 0
-        """Events written to streams straight from a wake-up."""
-        self.events_from_log = 0
-        """Events written to streams from a page of the inbox."""
+        self.events_live = _zeros("message", "reset")
+        """Events written to streams straight from a wake-up, by kind; a kind appears when it is first counted."""
+        self.events_from_log = _zeros("message", "reset")
+        """Events written to streams from a page of the inbox, by kind."""
         self.latency_live = Histogram(SECONDS)
         """Seconds from a message's created_at until it was written to a stream from a wake-up."""
         self.latency_from_log = Histogram(SECONDS)
@@ -141,8 +132,6 @@ class Metrics:
         self.stride = 1
         """Of so many wake-ups one is timed."""
         self._paced_at = 0
-        self._minute = b""
-        self._minute_began = 0.0
 
     @property
     def streams(self) -> int:
@@ -153,33 +142,6 @@ class Metrics:
         """To be called once a second: under load only some wake-ups are timed, evenly spread."""
         self.stride = max(1, (self.wake_ups - self._paced_at) // TIMED)
         self._paced_at = self.wake_ups
-
-    def wrote_live(self, frame: bytes, streams: int, now: float) -> None:
-        """A wake-up's frame was written to so many streams, at `now` (time.time())."""
-        self._observe_latency(self.latency_live, frame, streams, now)
-
-    def wrote_from_log(self, frame: bytes, now: float) -> None:
-        """A frame of the inbox was written to a stream that was open when its message was sent."""
-        self._observe_latency(self.latency_from_log, frame, 1, now)
-
-    def _observe_latency(self, histogram: Histogram, frame: bytes, times: int, now: float) -> None:
-        """Counts how old a message is that was written just now; other events have no time to tell it by.
-
-        By the wall clock, for it is another worker, maybe on another machine, that accepted it and wrote the time
-        into it, to the millisecond below. Parsing the minute takes longest; it is remembered.
-        """
-        at = frame.rfind(CREATED_AT, NEAR_THE_END) + len(CREATED_AT)
-        if at < len(CREATED_AT):
-            return
-        minute = frame[at : at + 17]  # 2026-01-01T00:00:
-        try:
-            if minute != self._minute:
-                self._minute_began = datetime.fromisoformat(minute.decode() + "00Z").timestamp()
-                self._minute = minute
-            seconds = now - self._minute_began - float(frame[at + 17 : at + 23])
-        except ValueError:  # not a time of ours
-            return
-        histogram.observe(seconds, times)
 
     def disconnected(self, connection: str) -> None:
         """A connection to Redis that was up is lost."""
@@ -200,7 +162,7 @@ class Metrics:
             "conflicts": self.conflicts,
             "closes": dict(self.closes),
             "wake_ups": self.wake_ups,
-            "events": {"live": self.events_live, "log": self.events_from_log},
+            "events": {"live": dict(self.events_live), "log": dict(self.events_from_log)},
             "latency": {"live": _values(self.latency_live), "log": _values(self.latency_from_log)},
             "holes": dict(self.holes),
             "pubsub_lag": _values(self.pubsub_lag),

@@ -43,12 +43,6 @@ COUNTERS = (
         "Live streams that lacked an event and were filled from the log, by what showed it.",
         "found_by",
     ),
-    (
-        "events",
-        "ssechat_events_written",
-        "Events of inboxes written to streams: live from a wake-up, or from the log.",
-        "source",
-    ),
     ("wake_ups", "ssechat_wake_ups", "Wake-ups heard from Redis on users' channels.", ""),
     ("redis_lost", "ssechat_redis_connections_lost", "Connections to Redis that were lost.", "connection"),
     ("redis_refusals", "ssechat_redis_refusals", "Error replies of Redis, by its code.", "code"),
@@ -124,9 +118,21 @@ class Exposition(Collector):
                 yield _labelled(CounterMetricFamily(name, text, labels=[label]), value.items())
             else:
                 yield CounterMetricFamily(name, text, value)
+        yield self._events()
         yield from self._requests()
         yield from self._histograms()
         yield from self._processes()
+
+    def _events(self) -> Metric:
+        events = CounterMetricFamily(
+            "ssechat_events_written",
+            "Events written to streams, by kind: live from a wake-up, or from the log.",
+            labels=["source", "kind"],
+        )
+        for source, kinds in self.counts["events"].items():
+            for kind, count in kinds.items():
+                events.add_metric([source, kind], count)
+        return events
 
     def _requests(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
