@@ -30,7 +30,8 @@ class Running:
     def __init__(self, worker: Worker, http: str) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             cursor = scope["query_string"].decode() or None
-            await StreamResponse(worker.hub, Identity(UserId("bob"), FOR_EVER), cursor, 8192)(scope, receive, send)
+            identity, source = Identity(UserId("bob"), FOR_EVER), worker.inbox.source(UserId("bob"))
+            await StreamResponse(worker.hub, identity, source, cursor, 8192)(scope, receive, send)
 
         config = uvicorn.Config(
             app, http=http, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=10
@@ -201,7 +202,7 @@ async def test_a_reader_of_http_1_0_gets_the_same_without_chunks(worker: Worker)
 
 
 async def test_a_stream_that_is_carried_can_be_cut(worker: Worker) -> None:
-    stream = Stream(worker.hub, Identity(UserId("bob"), FOR_EVER))
+    stream = Stream(worker.hub, Identity(UserId("bob"), FOR_EVER), worker.inbox.source(UserId("bob")))
     sink = QueueSink(stream, 100)
     sink.write(b"3\r\nabc\r\n")
     sink.abort()

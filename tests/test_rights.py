@@ -62,14 +62,23 @@ def test_every_command_of_the_code_and_of_its_scripts_is_on_the_list() -> None:
 
 def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
     named = [
-        *(keys.conversation("x"), keys.log("x"), keys.messages("x"), keys.sent("x", 1)),
-        *(keys.user("x"), keys.inbox("x"), keys.user_conversations("x")),
-        *(keys.session("x"), keys.ticket("x"), keys.quota("x", "y"), keys.places("x"), keys.KEY_FINGERPRINT),
+        *keys.of_conversation("x"),
+        keys.sent(keys.of_conversation("x").conversation, 1),
+        *keys.of_user("x"),
+        keys.user("x"),
+        *(
+            keys.session("x"),
+            keys.ticket("x"),
+            keys.quota("x", "y"),
+            keys.places("x"),
+            keys.KEY_FINGERPRINT,
+            keys.FORMAT,
+        ),
     ]
     makers = {name for name, value in vars(keys).items() if callable(value) and value.__module__ == keys.__name__}
     assert makers == {
-        *("conversation", "log", "messages", "sent", "user", "inbox", "user_conversations"),
-        *("quota", "places", "session", "ticket", "live", "user_of_channel"),
+        *("ConversationKeys", "UserKeys", "bucket", "of_conversation", "of_user", "sent", "user"),
+        *("quota", "places", "session", "ticket", "live"),
     }, "a new kind of key: is its pattern on the list, and is it tried?"
     for key in named:
         assert any(key.startswith(pattern[:-1]) for pattern in KEYS), key
@@ -148,7 +157,7 @@ async def test_channels_that_a_user_may_not_use_are_named(redis: RedisProcess, p
 
 
 async def test_a_user_without_channels_as_redis_7_makes_it_is_told(redis: RedisProcess) -> None:
-    assert "ACL SETUSER chat &{u:* &ssechat:* (NOPERM)" in await refused(as_user(redis, "resetchannels"))
+    assert "ACL SETUSER chat &{u* &ssechat:* (NOPERM)" in await refused(as_user(redis, "resetchannels"))
 
 
 async def test_a_database_that_may_not_be_selected_or_is_not_there_is_told(redis: RedisProcess) -> None:

@@ -14,7 +14,7 @@ from parts import DM, FakeSink, Worker, a_worker
 from proxy import a_proxy
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
-from ssechat.redis import subscriptions
+from ssechat.redis import keys, subscriptions
 
 pytestmark = pytest.mark.anyio
 
@@ -118,7 +118,7 @@ async def test_subscriptions_over_a_half_open_connection_are_made_anew(
         await worker.say("nobody hears this")
         await asyncio.sleep(0.5)
         proxy.release()
-        await until(lambda: b"{u:bob}:live" in worker.hub._unaudited)
+        await until(lambda: keys.live("bob").encode() in worker.hub._unaudited)
         await worker.hub.sweep()
         await until(lambda: texts(sink) == ["nobody hears this"])
 

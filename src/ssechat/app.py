@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from ssechat.chat.rules import Chat
 from ssechat.errors import SettingsError
+from ssechat.events.kinds import KINDS, Kinds
 from ssechat.http.access import Access
 from ssechat.http.cookies import SessionCookie
 from ssechat.http.endpoints.accounts import Accounts
@@ -32,7 +33,7 @@ from ssechat.identity.quotas import Quotas
 from ssechat.identity.tokens import Tokens
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
-from ssechat.logs.delivery import Sends
+from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox
 from ssechat.redis.link import Redis, stop
 from ssechat.redis.watch import Watch
@@ -43,7 +44,7 @@ from ssechat.telemetry.snapshots import Snapshots
 from ssechat.texts.origins import Origins
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     """The chat server as an ASGI app; it connects to Redis in its lifespan.
 
     Raises:
@@ -55,13 +56,14 @@ def create_app(settings: Settings) -> Starlette:
     snapshots = Snapshots(metrics, settings.metrics_folder)
     redis = Redis(settings.redis_url, settings.redis_timeout, metrics)
     conversations = Conversations(redis)
-    inbox = Inbox(redis, conversations, settings.inbox_limit)
+    inbox = Inbox(redis, conversations, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
     users = Users(redis, anyone_exists=settings.external_identity, pool=pool)
     tokens = Tokens.from_settings(settings)
     auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
-    chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
-    hub = Hub(inbox, auth, settings, metrics=metrics)
+    delivery = Delivery(redis, conversations, inbox, settings.inbox_limit, kinds)
+    chat = Chat(conversations, inbox, delivery, users)
+    hub = Hub(auth, settings, metrics=metrics, kinds=kinds)
     watch = Watch(redis)
     watch.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = watch.note_subscription
@@ -89,7 +91,7 @@ def create_app(settings: Settings) -> Starlette:
             await stop(publishing)
             snapshots.close()
 
-    messages, events = Messages(guard, chat), Events(guard, auth, quotas, hub, settings.stream_buffer)
+    messages, events = Messages(guard, chat), Events(guard, auth, quotas, inbox, hub, settings.stream_buffer)
     app = Starlette(
         routes=[
             *messages.routes(),

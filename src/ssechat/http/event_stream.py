@@ -13,6 +13,7 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from ssechat.events import frames
+from ssechat.events.source import Source
 from ssechat.http.fast_path import HandOver, header_lines
 from ssechat.identity.tokens import Identity
 from ssechat.streams.hub import Hub
@@ -41,7 +42,7 @@ HEADER_LINES = header_lines(RAW_HEADERS)
 
 
 class StreamResponse:
-    """A user's events, from a cursor on; or, with a `refusal`, no more than the goodbye that says why.
+    """A source's events, from a cursor on; or, with a `refusal`, no more than the goodbye that says why.
 
     That is no status, for EventSource never comes back from one (WHATWG HTML §9.2.3).
     """
@@ -50,6 +51,7 @@ class StreamResponse:
         self,
         hub: Hub,
         identity: Identity,
+        source: Source,
         cursor: str | None,
         buffer: int,
         *,
@@ -60,6 +62,7 @@ class StreamResponse:
         self._sign_outs = sign_outs
         self._hub = hub
         self._identity = identity
+        self._source = source
         self._cursor = cursor
         self._buffer = buffer
         self._refusal = refusal
@@ -75,7 +78,7 @@ class StreamResponse:
 
     def open(self, hand_over: HandOver) -> None:
         """Begins the stream on a connection whose response has started."""
-        stream = Stream(self._hub, self._identity)
+        stream = Stream(self._hub, self._identity, self._source)
         sink = hand_over(stream, self._buffer)
         if sink is not None:
             self._attach(stream, sink)
@@ -92,7 +95,7 @@ class StreamResponse:
         # Imported late: it replaces a method of uvicorn's server on import.
         from sse_starlette.sse import EventSourceResponse
 
-        stream = Stream(self._hub, self._identity)
+        stream = Stream(self._hub, self._identity, self._source)
         sink = QueueSink(stream, self._buffer)
         stopping = anyio.Event()
         response = EventSourceResponse(

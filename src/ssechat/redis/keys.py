@@ -1,9 +1,17 @@
 """The names of all keys and channels in Redis.
 
-What stands in braces is a hash tag: all keys of one conversation, or of one user, live in one slot of a
-Redis Cluster, so that a script may touch them together. Scripts are given the first key of each, and put the
-endings behind it themselves.
+What stands in braces is a hash tag: a bucket, CRC16 of the id mod 1024, so that all keys of one conversation or of one
+user live in one slot of a Redis Cluster, and batches go by bucket. Behind it come the id and, set off by a `/`, which
+no id has, what the key holds.
 """
+
+from binascii import crc_hqx
+from typing import NamedTuple
+
+FORMAT = "ssechat:format"
+"""String: which naming and which values the data in this Redis has."""
+
+FORMAT_OF_THIS_VERSION = "2"
 
 CONTROL = "ssechat:control"
 """Channel on which workers tell each other of sign-outs."""
@@ -11,51 +19,64 @@ CONTROL = "ssechat:control"
 KEY_FINGERPRINT = "ssechat:key"
 """Which signing key the servers of this Redis share."""
 
-
-def conversation(conversation_id: str) -> str:
-    """Hash: type, `head`, newest `seq`, `delivered`, and the `weeks` in which client_msg_ids were recorded."""
-    return f"{{c:{conversation_id}}}"
+BUCKETS = 1024
 
 
-def log(conversation_id: str) -> str:
-    """Stream: all that happened in a conversation, as small references."""
-    return f"{{c:{conversation_id}}}:log"
+class ConversationKeys(NamedTuple):
+    """All keys of a conversation but the records of client_msg_ids, in the order in which scripts take them."""
 
-
-def messages(conversation_id: str) -> str:
+    conversation: str
+    """Hash: type, `head`, newest `seq`, `delivered`, and the newest `week` in which a client_msg_id was recorded."""
+    log: str
+    """Stream: all that happened in the conversation: kind, time, and a message's seq or a fact's data."""
+    messages: str
     """Hash: seq → the message as it stands now (JSON)."""
-    return f"{{c:{conversation_id}}}:messages"
 
 
-def sent(conversation_id: str, week: int) -> str:
-    """Hash: `<sender>:<client_msg_id>` → digest of the request and the seq it became."""
-    return f"{{c:{conversation_id}}}:sent:{week}"
+class UserKeys(NamedTuple):
+    """The keys that a delivery to a user writes, in the order in which scripts take them."""
+
+    user: str
+    """Hash: account and inbox `head`."""
+    inbox: str
+    """Stream: the user's events: which conversation's, kind, and a message's seq or a fact's data."""
+    places: str
+    """Hash: conversation → the place up to which this user has its log (logs/inbox.py)."""
+
+
+def bucket(of: str) -> int:
+    """Which of the buckets an id belongs to: by the CRC16 that Redis Cluster uses itself."""
+    return crc_hqx(of.encode(), 0) % BUCKETS
+
+
+def of_conversation(conversation_id: str) -> ConversationKeys:
+    """The keys of a conversation."""
+    key = f"{{c{bucket(conversation_id)}}}{conversation_id}"
+    return ConversationKeys(key, f"{key}/log", f"{key}/messages")
+
+
+def sent(conversation: str, week: int) -> str:
+    """Hash with a TTL: `<sender>:<client_msg_id>` → digest of the request and the seq it became.
+
+    `conversation` is the conversation's own key.
+    """
+    return f"{conversation}/sent/{week}"
+
+
+def of_user(user_id: str) -> UserKeys:
+    """The keys of a user."""
+    key = f"{{u{bucket(user_id)}}}{user_id}"
+    return UserKeys(key, f"{key}/inbox", f"{key}/conversations")
 
 
 def user(user_id: str) -> str:
-    """Hash: account and inbox `head`."""
-    return f"{{u:{user_id}}}"
-
-
-def inbox(user_id: str) -> str:
-    """Stream: one user's events, as references into the conversations' logs."""
-    return f"{{u:{user_id}}}:inbox"
-
-
-def user_conversations(user_id: str) -> str:
-    """Hash: conversation → `<entry last delivered> <n it got in the inbox>`."""
-    return f"{{u:{user_id}}}:conversations"
+    """The first of a user's keys."""
+    return f"{{u{bucket(user_id)}}}{user_id}"
 
 
 def live(user_id: str) -> str:
     """Channel: wake-ups for the streams of one user."""
-    return f"{{u:{user_id}}}:live"
-
-
-def user_of_channel(channel: bytes) -> str | None:
-    """The user whose `live` channel this is."""
-    text = channel.decode()
-    return text[3:-6] if text.startswith("{u:") and text.endswith("}:live") else None
+    return f"{user(user_id)}/live"
 
 
 def session(session_id: str) -> str:
