@@ -1,10 +1,10 @@
 import asyncio
 import json
-from collections.abc import Callable
 
 import pytest
 
 from parts import DM, FakeSink, Worker
+from polling import until
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId
@@ -12,12 +12,6 @@ from ssechat.logs.inbox import WAKE_UP_LIMIT
 from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(8):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def opened(worker: Worker, user: str, cursor: str | None = None, **identity: object) -> FakeSink:

@@ -1,8 +1,9 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
+from polling import until
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.redis import subscriptions as module
@@ -33,12 +34,6 @@ async def ear(redis: RedisProcess) -> AsyncIterator[Ear]:
     ear = Ear(redis.url)
     yield ear
     await ear.subscriptions.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(8):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def subscribers(redis: RedisProcess, channel: bytes) -> int:

@@ -4,25 +4,19 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis as redis_py
 
 from parts import DM, FakeSink, Worker, a_worker
+from polling import until
 from proxy import a_proxy
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.redis import keys, subscriptions
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(condition: Callable[[], object], seconds: float = 8) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def opened(worker: Worker, user: str, cursor: str | None = "0-0") -> FakeSink:
