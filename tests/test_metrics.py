@@ -33,6 +33,10 @@ def test_a_time_before_its_beginning_counts_as_none_at_all() -> None:
     assert (histogram.counts, histogram.sum) == ([2, 0, 0], 0)
 
 
+def test_an_increment_of_a_metric_writes_to_a_slot() -> None:
+    assert not hasattr(Metrics(), "__dict__")
+
+
 def test_under_load_some_wake_ups_are_timed_evenly_and_all_of_them_when_it_is_over() -> None:
     metrics = Metrics()
     metrics.wake_ups = 10 * TIMED
