@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ssechat.events.kinds import KINDS
 from ssechat.telemetry.declarations import Declaration, counter, gauge, histogram, plain, series, series_of
 from ssechat.telemetry.histogram import Histogram
 
@@ -36,8 +37,7 @@ SUBSCRIPTIONS = "subscriptions"
 REFUSALS = ("OOM", "READONLY", "NOREPLICAS", "MISCONF", "NOPERM", "LOADING", "BUSY")
 """Redis's error codes that have a count each; all others are "other"."""
 
-KINDS = ("message", "reset")
-"""The kinds of events that are counted from the start; another kind appears when it is first counted."""
+KIND_NAMES = tuple(kind.name for kind in KINDS)
 
 SENDS = Declaration("counter", "ssechat_sends", "Messages sent in, by how that ended.", ("outcome",))
 
@@ -87,8 +87,8 @@ class Metrics:
         "found_by",
         zeros=("wake_up", "audit"),
     )
-    events_live: Counter[str] = series(EVENTS_WRITTEN, "live", zeros=KINDS)
-    events_from_log: Counter[str] = series(EVENTS_WRITTEN, "log", zeros=KINDS)
+    events_live: Counter[str] = series(EVENTS_WRITTEN, "live", zeros=KIND_NAMES)
+    events_from_log: Counter[str] = series(EVENTS_WRITTEN, "log", zeros=KIND_NAMES)
     latency_live: Histogram = series(DELIVERY_LATENCY, "live")
     latency_from_log: Histogram = series(DELIVERY_LATENCY, "log")
     """Only streams that were open when the message was sent: they had a hole, or their reader is slow."""
