@@ -90,7 +90,7 @@ async def test_idempotency_lasts_seven_days(worker: Worker, days: float) -> None
     again = await worker.append(draft("hi", key="k"))
     assert again.message == first.message
     assert again.entry is None
-    ttl = await worker.redis.call("TTL", keys.sent(keys.of_conversation(DM).conversation, 100))
+    ttl = await worker.redis.call("TTL", keys.sent(DM, 100)[1])
     assert 14 * 24 * 3600 < ttl <= 21 * 24 * 3600
 
 
@@ -99,7 +99,7 @@ async def test_each_weeks_record_of_client_msg_ids_expires(worker: Worker) -> No
         await at_week(worker, week)
         await worker.append(draft(f"in {week}"))
         await worker.append(draft(f"again in {week}"))
-        ttl = await worker.redis.call("TTL", keys.sent(keys.of_conversation(DM).conversation, week))
+        ttl = await worker.redis.call("TTL", keys.sent(DM, week)[1])
         assert 14 * 24 * 3600 < ttl <= 21 * 24 * 3600
 
 
@@ -109,7 +109,7 @@ async def test_the_week_of_a_record_is_redis_and_no_workers_clock(worker: Worker
     await worker.append(draft("hi", key="k"))
     now, _ = await worker.redis.call("TIME")
     assert worker.delivery._week == int(now) // WEEK
-    assert await worker.redis.call("EXISTS", keys.sent(keys.of_conversation(DM).conversation, int(now) // WEEK))
+    assert await worker.redis.call("EXISTS", keys.sent(DM, int(now) // WEEK)[1])
     assert (await worker.append(draft("hi", key="k"))).entry is None
 
 

@@ -15,6 +15,7 @@ from parts import SECRET, settings
 from serving import ROOT
 from ssechat.app import create_app
 from ssechat.events import frames
+from ssechat.events.kinds import KINDS
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +58,7 @@ async def test_the_page_has_every_request_that_there_is_and_no_other(app: Starle
 def test_the_page_has_every_event_that_there_is_and_no_other() -> None:
     table = re.search(r'<tbody id="events">(.*?)</tbody>', (WEB / "docs.html").read_text(), re.S)
     assert table is not None
-    names = {value for name, value in vars(frames).items() if name.isupper() and isinstance(value, str)}
+    names = frames.OF_A_STREAM | {kind.name for kind in KINDS}
     assert set(re.findall(r"<tr><td><code>(.*?)</code></td>", table[1])) == names
 
 

@@ -64,7 +64,7 @@ def test_every_command_of_the_code_and_of_its_scripts_is_on_the_list() -> None:
 def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
     named = [
         *keys.of_conversation("x"),
-        keys.sent(keys.of_conversation("x").conversation, 1),
+        keys.sent("x", 1)[1],
         *keys.of_user("x"),
         keys.user("x"),
         *(

@@ -6,7 +6,7 @@ know kinds through the registry only. What a stream says of itself (`hello`, `pi
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ LARGEST_FACT = 512
 """Bytes of a fact's data: every inbox that has it keeps a copy."""
 
 
-class Replay(Enum):
+class Replay(StrEnum):
     """What a reader gets who was away when an event of this kind was made."""
 
     NEW_MESSAGE = "message"

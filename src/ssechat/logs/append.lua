@@ -21,10 +21,11 @@ local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- how many; '1' if 
 
 -- A week's record of client_msg_ids is asked for until the end of the next week.
 local REMEMBERED = 3 * 7 * 24 * 3600
-local THIS_WEEK = string.format('%d', math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600)))
+local THIS_WEEK = math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600))
 
 local function sent_before(k, a, state)
-  for week = SENT_BEFORE, SENT_AFTER do
+  -- The week after has records if Redis's clock was set back.
+  for week = SENT_BEFORE, state.week > THIS_WEEK and SENT_AFTER or SENT do
     local sent = redis.call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
     if sent then
       if string.sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
@@ -72,18 +73,19 @@ local function note(k, a, state, entry, seq, pos, delivered)
   if ARGV[a + SENT_AS] ~= '' and state.week ~= THIS_WEEK then
     -- The first of a week. Nothing may fail here, where the action has its place: a record that may not expire stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
-    write[#write + 1], write[#write + 2] = 'week', THIS_WEEK
+    write[#write + 1], write[#write + 2] = 'week', math.max(state.week, THIS_WEEK)
     write[#write + 1], write[#write + 2] = 'type', string.match(ARGV[a + ID], '^%a+')
   end
   redis.call(unpack(write))
 end
 
 local function append_item(k, a)
-  if ARGV[a + WEEK] ~= THIS_WEEK then
-    return {'week', THIS_WEEK}
+  if tonumber(ARGV[a + WEEK]) ~= THIS_WEEK then
+    return {'week', tostring(THIS_WEEK)}
   end
-  local found = redis.call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week')
-  local state = {seq = found[1] or '0', head = found[2] or '0-0', delivered = found[3] or '0', week = found[4]}
+  local seq, head, delivered, week = unpack(
+    redis.call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week'))
+  local state = {seq = seq or '0', head = head or '0-0', delivered = delivered or '0', week = tonumber(week or 0)}
   local before = ARGV[a + SENT_AS] ~= '' and sent_before(k, a, state)
   if before then
     return before

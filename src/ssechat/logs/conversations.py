@@ -44,7 +44,7 @@ class Entry(NamedTuple):
     @property
     def of_message(self) -> bool:
         """Whether it is about a message."""
-        return self.sort != Replay.FACT.value
+        return self.sort != Replay.FACT
 
 
 @dataclass(frozen=True, slots=True)

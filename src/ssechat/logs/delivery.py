@@ -49,13 +49,29 @@ class Done(NamedTuple):
 class Appended(NamedTuple):
     """An action that has its place in the log."""
 
+    action: Action
     message: bytes
-    entry: Entry | None
-    """None: it is a repeat, and has the place that it had."""
+    """The message as it stands now, or the fact's data (JSON)."""
+    place: Sequence[bytes] = ()
+    """The seq of the message, the entry and the entry before it; of a repeat nothing: it has the place that it had."""
     has: Mapping[UserId, str] = MappingProxyType({})
     """If not all of the members have it now: the entry of the conversation that each has last."""
     undelivered: bool = False
     """Of a repeat: some member may not have it yet."""
+
+    @property
+    def entry(self) -> Entry | None:
+        """The log's entry; None of a repeat."""
+        if not self.place:
+            return None
+        seq, entry, before = self.place
+        action, replay = self.action, self.action.kind.replay
+        assert replay is not None
+        value = self.message if replay is Replay.FACT else seq
+        return Entry(
+            action.conversation, entry.decode(), before.decode(), action.kind.name, action.at, replay, value,
+            self.message,
+        )  # fmt: skip
 
 
 class Delivery:
@@ -93,13 +109,12 @@ class Delivery:
         """
         at_once = members if len(members) <= self._at_once else ()
         appended = await self.append(action, at_once, complete=len(at_once) == len(members))
-        if appended.entry is None:
-            if appended.undelivered:
-                await self.finish(action.conversation, members)
-        elif appended.has or not at_once:
-            has = appended.has or await self._inbox.deliver(dict.fromkeys(members, (appended.entry,)))
-            await self._repair(appended.entry, has)
-        return Done(appended.message, appended.entry is not None)
+        if appended.undelivered:
+            await self.finish(action.conversation, members)
+        elif (appended.has or not at_once) and (entry := appended.entry) is not None:
+            has = appended.has or await self._inbox.deliver(dict.fromkeys(members, (entry,)))
+            await self._repair(entry, has)
+        return Done(appended.message, bool(appended.place))
 
     async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
         """Delivers what a worker that died had appended, but not delivered.
@@ -124,14 +139,11 @@ class Delivery:
         Raises as `send` does.
         """
         self._kinds.check(action.kind, durable=True)
-        own = keys.of_conversation(action.conversation)
-        names: list[str] = []
-        for member in members:
-            names += keys.of_user(member)
+        of_members = [key for member in members for key in keys.of_user(member)]
         while True:
             week = self._week
             answer = await self._append.submit(
-                (*own, *(keys.sent(own.conversation, week + by) for by in (-1, 0, 1)), *names),
+                (*keys.of_conversation(action.conversation), *keys.sent(action.conversation, week), *of_members),
                 self._arguments(action, week, len(members), complete=complete),
                 max(1, len(members)),
             )
@@ -141,7 +153,7 @@ class Delivery:
         if answer[0] == b"appended":
             return _appended(action, answer, members)
         if answer[0] == b"repeat":
-            return Appended(answer[1], None, undelivered=lags(answer[2], answer[3]))
+            return Appended(action, answer[1], undelivered=lags(answer[2], answer[3]))
         if answer[0] == b"changed":
             raise MessageChanged(answer[1] or None)
         self._metrics.conflicts += 1
@@ -156,7 +168,7 @@ class Delivery:
         assert action.kind.replay is not None
         return [
             action.conversation,
-            action.kind.replay.value,
+            action.kind.replay,
             action.kind.name,
             action.at,
             next(self._tags),
@@ -176,21 +188,8 @@ class Delivery:
 
 def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]) -> Appended:
     """What the script made of it: the same JSON, from the same parts."""
-    _, seq, entry, before, *has = answer
-    assert action.kind.replay is not None
+    _, seq, entry, _ = answer[:4]
     is_fact = action.kind.replay is Replay.FACT
     data = action.rest if is_fact else action.message(seq, entry.partition(b"-")[0])
-    return Appended(
-        data,
-        Entry(
-            action.conversation,
-            entry.decode(),
-            before.decode(),
-            action.kind.name,
-            action.at,
-            action.kind.replay.value,
-            data if is_fact else seq,
-            data,
-        ),
-        {member: last.decode() for member, last in zip(members, has, strict=False)},
-    )
+    has = {member: last.decode() for member, last in zip(members, answer[4:], strict=False)}
+    return Appended(action, data, answer[1:4], has)

@@ -19,10 +19,7 @@ local USER, INBOX, PLACES, KEYS_OF_USER = 0, 1, 2, 3
 local function deliver(k, tag, run)
   local user, entries = KEYS[k + USER], run.entries
   local place = redis.call('HGET', KEYS[k + PLACES], run.conversation)
-  local last, seq = '0-0', '0'
-  if place then
-    last, seq = string.match(place, '^(%S+) %d+ (%d+)$')
-  end
+  local last, seq = place and string.match(place, '^%S+') or '0-0', nil
   local following = last == run.before and 1 or nil
   for i = #entries, 1, -1 do
     if entries[i].id == last then
@@ -45,13 +42,14 @@ local function deliver(k, tag, run)
     if entry.sort == 'message' then
       seq = entry.value
     end
-    local wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before
     if #entry.data <= WAKE_UP_LIMIT then
-      wake_up = wake_up .. '\n' .. entry.data
+      entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before .. '\n' .. entry.data
+    else
+      entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before
     end
-    entry.wake_up = wake_up
   end
   last = entries[#entries].id
+  seq = seq or place and string.match(place, '%d+$') or '0'
   redis.call('HSET', user, 'head', head)
   redis.call('HSET', KEYS[k + PLACES], run.conversation, string.format('%s %.0f %s', last, n, seq))
   for i = following, #entries do

@@ -118,7 +118,7 @@ class Inbox:
         Returns the entry that the inbox has last: another delivery may have come before.
         """
         data = RESET.encode({"reason": reason, "conversation_id": conversation})
-        entry = Entry(conversation, now, place, RESET.name, 0, Replay.FACT.value, data, data)
+        entry = Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
         self._redis.metrics.conversation_resets[reason] += 1
         return (await self.deliver({user: [entry]}))[user]
 
@@ -223,7 +223,7 @@ class Inbox:
 
     def _known(self, reference: _Reference) -> Kind | None:
         kind = self._kinds.get(reference.kind)
-        known = kind is not None and kind.replay is not None and kind.replay.value.encode() == reference.sort
+        known = kind is not None and kind.replay is not None and kind.replay.encode() == reference.sort
         return kind if known else None
 
     def _reset_of(self, reference: _Reference) -> bytes:
@@ -240,7 +240,7 @@ def _superseded(references: Sequence[_Reference]) -> set[int]:
     newest: dict[tuple[str, bytes], int] = {}
     found = set()
     for at, reference in enumerate(references):
-        if reference.sort == Replay.CHANGED_MESSAGE.value.encode():
+        if reference.sort == Replay.CHANGED_MESSAGE.encode():
             message = (reference.conversation, reference.value)
             if message in newest:
                 found.add(newest[message])

@@ -6,6 +6,7 @@ no id has, what the key holds.
 """
 
 from binascii import crc_hqx
+from functools import lru_cache
 from typing import NamedTuple
 
 FORMAT = "ssechat:format"
@@ -20,6 +21,9 @@ KEY_FINGERPRINT = "ssechat:key"
 """Which signing key the servers of this Redis share."""
 
 BUCKETS = 1024
+
+CACHED = 2048
+"""Conversations and users whose keys are remembered: to make them costs a send as much as to parse its body."""
 
 
 class ConversationKeys(NamedTuple):
@@ -49,20 +53,24 @@ def bucket(of: str) -> int:
     return crc_hqx(of.encode(), 0) % BUCKETS
 
 
+@lru_cache(CACHED)
 def of_conversation(conversation_id: str) -> ConversationKeys:
     """The keys of a conversation."""
     key = f"{{c{bucket(conversation_id)}}}{conversation_id}"
     return ConversationKeys(key, f"{key}/log", f"{key}/messages")
 
 
-def sent(conversation: str, week: int) -> str:
-    """Hash with a TTL: `<sender>:<client_msg_id>` → digest of the request and the seq it became.
+@lru_cache(CACHED)
+def sent(conversation_id: str, week: int) -> tuple[str, str, str]:
+    """Hashes with a TTL: `<sender>:<client_msg_id>` → digest of the request and the seq it became.
 
-    `conversation` is the conversation's own key.
+    Those of the week before, of this week, and of the week after.
     """
-    return f"{conversation}/sent/{week}"
+    key = of_conversation(conversation_id).conversation
+    return f"{key}/sent/{week - 1}", f"{key}/sent/{week}", f"{key}/sent/{week + 1}"
 
 
+@lru_cache(CACHED)
 def of_user(user_id: str) -> UserKeys:
     """The keys of a user."""
     key = f"{{u{bucket(user_id)}}}{user_id}"
