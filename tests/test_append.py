@@ -4,9 +4,13 @@ import re
 
 import pytest
 
-from parts import ALICE, BOB, DM, Worker, draft
+from parts import ALICE, BOB, DM, Worker, a_worker, draft
+from redises import RedisProcess
 from ssechat.errors import Conflict
+from ssechat.events.kinds import KINDS, Kind, Kinds, Replay
+from ssechat.events.models import Message
 from ssechat.ids import ConversationId, UserId
+from ssechat.logs.actions import changed_message
 from ssechat.logs.delivery import WEEK, Appended
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, ScriptError
@@ -134,6 +138,20 @@ async def test_a_log_that_went_back_refuses_one_item_and_not_its_neighbours(work
     # With a tag above the old one Redis takes the entry; else that item alone is refused.
     if isinstance(broken, BaseException):
         assert "equal or smaller" in str(broken)
+
+
+async def test_a_change_that_the_log_refuses_leaves_the_message_as_it_was(redis: RedisProcess) -> None:
+    kind = Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    async with a_worker(redis.url, kinds=Kinds([*KINDS, kind])) as worker:
+        for text in ("one", "two"):
+            await worker.say(text)
+        [message] = await worker.conversations.messages(DM, [1])
+        assert message is not None
+        change = changed_message(kind, message, {**json.loads(message), "text": "changed"})
+        await worker.redis.call("HSET", keys.of_conversation(DM).conversation, "head", "0-0")  # as after a roll back
+        with pytest.raises(ScriptError, match="equal or smaller"):
+            await worker.delivery.send(change, (ALICE, BOB))
+        assert await worker.conversations.messages(DM, [1]) == [message]
 
 
 async def test_a_message_is_in_every_members_inbox_when_its_sender_is_answered(worker: Worker) -> None:

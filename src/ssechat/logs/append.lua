@@ -13,7 +13,7 @@ local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- how many; '1' if 
 -- SORT: 'message' (a new one), 'change' (of a message), 'fact' (REST is its data).
 --
 -- Answer of an item:
---   {'appended', seq, entry, entry before, …} and, if not all of these members have it now, of each the entry that it has
+--   {'appended', seq, entry, entry before}    and, if not all of these members have it, the entry that each has last
 --   {'repeat', message, delivered, head}      this client_msg_id was used for the same request before
 --   {'conflict'}                              … for another request
 --   {'changed', message}                      the message is not the one that the change was made from ('': it is gone)
@@ -37,24 +37,29 @@ local function sent_before(k, a, state)
 end
 
 -- Gives the action the next place in the log, up to the conversation's own note of it, which `note` makes.
-local function append(k, a, state)
+-- `changed`: the message that it changes, as it stands.
+local function append(k, a, state, changed)
   local pos, seq = string.format('%.0f', number(state.head) + 1), ARGV[a + SEQ]
   local entry = {
     id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
     value = ARGV[a + REST], data = ARGV[a + REST],
   }
-  -- First the writes that can fail, so that nothing is half done. Without the right to HSET: the message's own, which
-  -- nobody reads before the log leads to it. Then XADD: an id that is not above the log's last one.
+  -- First the writes that can fail, so that nothing is half done. Without the right to HSET: that of a new message,
+  -- which nobody reads before the log leads to it, or of a changed one as it stands. Then XADD: an id that is not above
+  -- the log's last one.
   if entry.sort ~= 'fact' then
     if entry.sort == 'message' then
       seq = string.format('%.0f', tonumber(state.seq) + 1)
     end
     entry.value = seq
     entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]
-    redis.call('HSET', KEYS[k + MESSAGES], seq, entry.data)
+    redis.call('HSET', KEYS[k + MESSAGES], seq, changed or entry.data)
   end
   redis.call('XADD', KEYS[k + LOG], 'MAXLEN', '~', LOG_LIMIT, entry.id,
     'kind', entry.kind, 'at', entry.at, entry.sort, entry.value)
+  if changed then
+    redis.call('HSET', KEYS[k + MESSAGES], seq, entry.data)
+  end
   if ARGV[a + SENT_AS] ~= '' then
     redis.call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. seq)
   end
@@ -90,13 +95,14 @@ local function append_item(k, a)
   if before then
     return before
   end
+  local message
   if ARGV[a + SORT] == 'change' then
-    local message = redis.call('HGET', KEYS[k + MESSAGES], ARGV[a + SEQ])
+    message = redis.call('HGET', KEYS[k + MESSAGES], ARGV[a + SEQ])
     if not message or redis.sha1hex(message) ~= ARGV[a + MADE_FROM] then
       return {'changed', message or ''}
     end
   end
-  local entry, seq, pos = append(k, a, state)
+  local entry, seq, pos = append(k, a, state, message)
   local run = {conversation = ARGV[a + ID], before = state.head, entries = {entry}}
   local answer, complete, trouble = {'appended', seq, entry.id, state.head}, true, nil
   for member = 1, tonumber(ARGV[a + MEMBERS]) do
