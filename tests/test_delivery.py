@@ -14,8 +14,8 @@ from ssechat.errors import Conflict, RedisUnavailable
 from ssechat.events.source import START
 from ssechat.ids import ConversationId, UserId, number_of
 from ssechat.logs.actions import new_message
-from ssechat.logs.deliverers import following
 from ssechat.logs.delivery import AT_ONCE, Delivery
+from ssechat.logs.repair import following
 from ssechat.redis import keys
 from ssechat.redis.batching import BUDGET, ScriptBatch
 
@@ -126,7 +126,7 @@ async def test_no_call_delivers_more_than_its_budget(workers: list[Worker], monk
     assert len(await workers[0].events(some[-1])) == len(sends)
 
 
-async def test_repair_reads_the_log_once_for_all_that_lack_it_and_one_deliverer_works_at_a_time(
+async def test_repair_reads_the_log_once_for_all_that_lack_it_and_one_repair_works_at_a_time(
     workers: list[Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = workers[0]
@@ -151,7 +151,7 @@ async def test_repair_reads_the_log_once_for_all_that_lack_it_and_one_deliverer_
     assert readings <= 2, "64 inboxes and 8 sends, of two calls, lack the same 50 entries"
     for user in CROWD[:AT_ONCE]:
         assert len(await worker.events(user)) == 58
-    assert not worker.delivery._deliverers._turns
+    assert not worker.delivery._repair._turns
 
 
 async def test_inboxes_at_different_places_are_repaired_from_the_same_pages(workers: list[Worker]) -> None:
@@ -211,7 +211,7 @@ async def test_a_log_keeps_twice_what_an_inbox_keeps(redis: RedisProcess) -> Non
         assert json.loads((await worker.texts("bob"))[0])["reason"] == "expired"
 
 
-async def test_a_waiting_deliverer_whose_request_is_cancelled_leaves_the_turn_to_others(workers: list[Worker]) -> None:
+async def test_a_waiting_repair_whose_request_is_cancelled_leaves_the_turn_to_others(workers: list[Worker]) -> None:
     worker = workers[0]
     for number in range(10):
         await worker.append(draft(f"m{number}"))
@@ -221,7 +221,7 @@ async def test_a_waiting_deliverer_whose_request_is_cancelled_leaves_the_turn_to
     await asyncio.gather(*sends, return_exceptions=True)
     await worker.delivery.finish(DM, BOTH)
     assert sorted(await texts(worker, "bob")) == sorted([*(f"m{i}" for i in range(10)), *(f"s{i}" for i in range(5))])
-    assert not worker.delivery._deliverers._turns
+    assert not worker.delivery._repair._turns
 
 
 async def test_what_follows_a_place_on_a_page(worker: Worker) -> None:

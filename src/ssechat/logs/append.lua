@@ -8,7 +8,7 @@ local CONVERSATION, LOG, MESSAGES, SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVER
 local ID, SORT, KIND, AT, TAG, WEEK = 0, 1, 2, 3, 4, 5      -- ID: the conversation's
 local SENT_AS, DIGEST = 6, 7                                -- <sender>:<client_msg_id>, or ''; of the request, 16 bytes
 local SEQ, MADE_FROM = 8, 9                                 -- of a change: the message's seq, the SHA-1 of its JSON
-local BEGINNING, REST = 10, 11                              -- of a message's JSON: up to the seq; from behind the version
+local BEGINNING, REST = 10, 11                -- of a message's JSON: up to the seq, and from behind the version
 local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- how many; '1' if these are all of them
 -- SORT: 'message' (a new one), 'change' (of a message), 'fact' (REST is its data).
 --

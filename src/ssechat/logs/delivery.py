@@ -17,8 +17,8 @@ from ssechat.events.kinds import KINDS, Kinds, Replay
 from ssechat.ids import ConversationId, UserId, tags
 from ssechat.logs.actions import Action
 from ssechat.logs.conversations import Conversations, Entry, lags
-from ssechat.logs.deliverers import Deliverers
 from ssechat.logs.inbox import Inbox, limits
+from ssechat.logs.repair import Repair
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.link import Argument, Redis
@@ -95,7 +95,7 @@ class Delivery:
         self._metrics = redis.metrics
         self._tags = tags()
         self._week = int(time.time()) // WEEK
-        self._deliverers = Deliverers(conversations, inbox)
+        self._repair = Repair(conversations, inbox)
         source = load_script(__name__, "common.lua", "inbox.lua", "append.lua")
         self._append = ScriptBatch(redis, limits(inbox_limit) + source)
 
@@ -113,7 +113,7 @@ class Delivery:
             await self.finish(action.conversation, members)
         elif (appended.has or not at_once) and (entry := appended.entry) is not None:
             has = appended.has or await self._inbox.deliver(dict.fromkeys(members, (entry,)))
-            await self._repair(entry, has)
+            await self._complete(entry, has)
         return Done(appended.message, bool(appended.place))
 
     async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
@@ -127,10 +127,10 @@ class Delivery:
             return
         # By the gap rule, delivering the newest entry delivers all before it.
         for entry in await self._conversations.entries(conversation, newest, newest, 1):
-            await self._repair(entry, await self._inbox.deliver(dict.fromkeys(members, (entry,))))
+            await self._complete(entry, await self._inbox.deliver(dict.fromkeys(members, (entry,))))
 
-    async def _repair(self, entry: Entry, has: Mapping[UserId, str]) -> None:
-        await self._deliverers.bring_to(entry, has)
+    async def _complete(self, entry: Entry, has: Mapping[UserId, str]) -> None:
+        await self._repair.bring_to(entry, has)
         self._conversations.mark_delivered(entry.conversation, entry.id)
 
     async def append(self, action: Action, members: Sequence[UserId], *, complete: bool) -> Appended:

@@ -13,17 +13,17 @@ READ_AT_ONCE = 100
 
 
 class _Turn:
-    """One deliverer's turn at a conversation, and what those before it have seen."""
+    """Whose turn it is to repair what a conversation's members lack, and what those before have seen."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.waiting = 0
         self.seen: dict[UserId, str] = {}
-        """The entry that each inbox had last when a deliverer was done with it."""
+        """The entry that each inbox had last when a repair was done with it."""
 
 
-class Deliverers:
-    """One deliverer a conversation and worker: whoever comes meanwhile finds the work done."""
+class Repair:
+    """One repair a conversation and worker at a time: whoever waited for it finds the work done."""
 
     def __init__(self, conversations: Conversations, inbox: Inbox) -> None:
         self._conversations = conversations
@@ -63,7 +63,7 @@ class Deliverers:
     async def _bring_to_newest(
         self, conversation: ConversationId, behind: dict[UserId, str], seen: dict[UserId, str]
     ) -> None:
-        """To the log's newest entry: what others append meanwhile needs no deliverer of its own then."""
+        """To the log's newest entry: what others append meanwhile needs no repair of its own then."""
         while behind:
             newest = await self._conversations.newest_entry(conversation)
             for member, place in list(behind.items()):
