@@ -43,18 +43,22 @@ class App {
           return;
         }
         splash.textContent = error.temporary ? "The server can't be reached. Trying again…" : error.message;
-        await new Promise((resolve) => setTimeout(resolve, Math.max(backOff(Math.min(++failures, 3)), error.retryAfter ?? 0)));
+        await new Promise((resolve) =>
+          setTimeout(resolve, Math.max(backOff(Math.min(++failures, 3)), error.retryAfter ?? 0)),
+        );
       }
     }
   }
 
   #showSignIn(note, known = storage.get(SIGNED_IN) !== null || note !== "") {
-    const entered = (request) => async (...values) => {
-      const client = new ChatClient();
-      await client[request](...values);
-      this.#client = client;
-      this.#enter();
-    };
+    const entered =
+      (request) =>
+      async (...values) => {
+        const client = new ChatClient();
+        await client[request](...values);
+        this.#client = client;
+        this.#enter();
+      };
     const view = new SignInView({
       server: this.#server,
       note,
@@ -64,7 +68,9 @@ class App {
       useToken: async (token) => {
         const client = new ChatClient({ token });
         await client.session().catch((error) => {
-          throw error.status === 401 ? new RequestError(401, { ...error, detail: "This token does not count here." }) : error;
+          throw error.status === 401
+            ? new RequestError(401, { ...error, detail: "This token does not count here." })
+            : error;
         });
         this.#keepToken(token);
         this.#client = client;

@@ -33,8 +33,7 @@ export class Chat extends EventTarget {
     this.#drafts = `ssechat:draft:${this.user}:`;
     this.outbox = new Outbox({
       user: this.user,
-      send: ({ conversation_id, to, text, client_msg_id }) =>
-        client.send({ conversation_id, to, text, client_msg_id }),
+      send: ({ conversation_id, to, text, client_msg_id }) => client.send({ conversation_id, to, text, client_msg_id }),
       allowed: () => client.token !== null || storage.get(SIGNED_IN) === this.user,
     });
     this.#sync = new Sync(client, this.store, ({ id, thread }) => id === this.openId || thread.loaded);

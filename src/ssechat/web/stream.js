@@ -3,8 +3,20 @@
 import { backOff } from "./http.js";
 
 const EVENTS = [
-  "hello", "caught_up", "reset", "message", "message.updated", "message.deleted", "reaction", "conversation",
-  "member", "receipt", "typing", "presence", "ping", "bye",
+  "hello",
+  "caught_up",
+  "reset",
+  "message",
+  "message.updated",
+  "message.deleted",
+  "reaction",
+  "conversation",
+  "member",
+  "receipt",
+  "typing",
+  "presence",
+  "ping",
+  "bye",
 ];
 
 /**

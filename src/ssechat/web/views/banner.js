@@ -20,7 +20,13 @@ export class Banner {
 
   /** @param {{status: string, online: boolean}} state of the stream, and of the device's network */
   update({ status, online }) {
-    const wanted = !online ? "offline" : status === "live" || status === "closed" ? "" : status === "crowded" ? "crowded" : "reconnecting";
+    const wanted = !online
+      ? "offline"
+      : status === "live" || status === "closed"
+        ? ""
+        : status === "crowded"
+          ? "crowded"
+          : "reconnecting";
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
     clearTimeout(this.#timer);

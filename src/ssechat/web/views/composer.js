@@ -29,7 +29,11 @@ export class Composer {
       onkeydown: (event) => this.#key(event),
       oninput: () => this.#changed(),
     });
-    this.#button = el("button", { type: "submit", className: "send", title: "Send", "aria-label": "Send" }, icon("send"));
+    this.#button = el(
+      "button",
+      { type: "submit", className: "send", title: "Send", "aria-label": "Send" },
+      icon("send"),
+    );
     this.node = el(
       "form",
       {

@@ -53,12 +53,23 @@ export class ConversationView {
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#jump = el(
       "button",
-      { type: "button", className: "jump", hidden: true, "aria-label": "To the newest message", onclick: () => this.#toBottom() },
+      {
+        type: "button",
+        className: "jump",
+        hidden: true,
+        "aria-label": "To the newest message",
+        onclick: () => this.#toBottom(),
+      },
       icon("down"),
       el("span", { className: "badge", hidden: true }),
     );
-    this.node = el("main", { className: "conversation" }, this.#header(onBack),
-      el("div", { className: "viewport" }, this.#scroller, this.#jump), this.#composer.node);
+    this.node = el(
+      "main",
+      { className: "conversation" },
+      this.#header(onBack),
+      el("div", { className: "viewport" }, this.#scroller, this.#jump),
+      this.#composer.node,
+    );
     // A phone's keyboard and a growing text field take room: what is at the bottom stays there.
     this.#observer = new ResizeObserver(() => this.#atBottom && this.#stick());
     this.#observer.observe(this.#scroller);
@@ -91,7 +102,13 @@ export class ConversationView {
   }
 
   #header(onBack) {
-    const back = { type: "button", className: "round back", title: "Back", "aria-label": "Back to conversations", onclick: onBack };
+    const back = {
+      type: "button",
+      className: "round back",
+      title: "Back",
+      "aria-label": "Back to conversations",
+      onclick: onBack,
+    };
     return el(
       "header",
       { className: "bar" },
@@ -151,7 +168,10 @@ export class ConversationView {
     const nodes = new Map();
     for (const item of items) {
       const known = this.#nodes.get(item.key);
-      nodes.set(item.key, known?.signature === item.signature ? known : { signature: item.signature, node: this.#make(item) });
+      nodes.set(
+        item.key,
+        known?.signature === item.signature ? known : { signature: item.signature, node: this.#make(item) },
+      );
       if (known && known !== nodes.get(item.key)) known.node.replaceWith(nodes.get(item.key).node);
     }
     for (const [key, { node }] of this.#nodes) if (!nodes.has(key)) node.remove();
@@ -181,11 +201,16 @@ export class ConversationView {
   }
 
   #renderTop(thread, empty) {
-    const state = thread.state === "failed" ? "failed"
-      : !thread.loaded ? "loading"
-      : thread.hasOlder ? "older"
-      : empty ? "empty"
-      : "begin";
+    const state =
+      thread.state === "failed"
+        ? "failed"
+        : !thread.loaded
+          ? "loading"
+          : thread.hasOlder
+            ? "older"
+            : empty
+              ? "empty"
+              : "begin";
     if (this.#top.dataset.state === state) return;
     this.#top.dataset.state = state;
     this.#top.replaceChildren();

@@ -73,13 +73,28 @@ export class ConversationList {
         { className: "bar" },
         logo(),
         el("h1", { className: "me", dir: "auto", textContent: chat.user, title: `Signed in as ${chat.user}` }),
-        el("button", {
-          type: "button", className: "round", title: "Notes to yourself", "aria-label": "Notes to yourself",
-          onclick: () => this.#openDirect(chat.user),
-        }, icon("note")),
-        el("button", {
-          type: "button", className: "round", title: "Sign out", "aria-label": "Sign out", onclick: onSignOut,
-        }, icon("leave")),
+        el(
+          "button",
+          {
+            type: "button",
+            className: "round",
+            title: "Notes to yourself",
+            "aria-label": "Notes to yourself",
+            onclick: () => this.#openDirect(chat.user),
+          },
+          icon("note"),
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            className: "round",
+            title: "Sign out",
+            "aria-label": "Sign out",
+            onclick: onSignOut,
+          },
+          icon("leave"),
+        ),
       ),
       find,
       this.#scroller,
@@ -111,7 +126,9 @@ export class ConversationList {
   async #start(typed) {
     const name = canonicalName(typed);
     if (!name || this.#busy) return;
-    const known = this.#chat.list.find(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === name);
+    const known = this.#chat.list.find(
+      ({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === name,
+    );
     if (known) {
       this.#clear();
       this.#onOpen(known.conversation.id);
@@ -127,9 +144,11 @@ export class ConversationList {
       this.#openDirect(id);
     } catch (problem) {
       this.#error.textContent =
-        problem.code === "unknown_user" ? `There is nobody called “${name}” here.`
-        : problem.status === 0 ? "The server can't be reached right now."
-        : problem.message;
+        problem.code === "unknown_user"
+          ? `There is nobody called “${name}” here.`
+          : problem.status === 0
+            ? "The server can't be reached right now."
+            : problem.message;
       this.#input.focus();
     } finally {
       this.#busy = false;
@@ -141,7 +160,8 @@ export class ConversationList {
     const wanted = canonicalName(typed);
     const all = this.#chat.list;
     const shown = all.filter(({ conversation }) => this.#title(conversation).toLowerCase().includes(wanted));
-    this.#begin.hidden = !typed || shown.some(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === wanted);
+    this.#begin.hidden =
+      !typed || shown.some(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === wanted);
     this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: wanted }));
     const rows = new Map();
     for (const item of shown) {
@@ -179,8 +199,16 @@ export class ConversationList {
     const mine = pending !== null || last?.sender === this.#chat.user;
     const text = pending ? pending.text : !last ? "No messages yet" : isTombstone(last) ? "Message deleted" : last.text;
     const note = this.#isNote(conversation);
-    const prefix = pending?.state === "failed" ? "Not sent: " : note || !(pending ?? last) ? "" : mine ? "You: "
-      : conversation.type === "dm" ? "" : `${last.sender}: `;
+    const prefix =
+      pending?.state === "failed"
+        ? "Not sent: "
+        : note || !(pending ?? last)
+          ? ""
+          : mine
+            ? "You: "
+            : conversation.type === "dm"
+              ? ""
+              : `${last.sender}: `;
     const row = {
       id: conversation.id,
       title: this.#title(conversation),
@@ -219,7 +247,13 @@ export class ConversationList {
           "span",
           { className: "line" },
           el("span", { className: `preview${failed ? " failed" : ""}` }, prefix, el("bdi", { textContent: text })),
-          unread > 0 && el("span", { className: "badge" }, badge(unread), el("span", { className: "hidden", textContent: " unread" })),
+          unread > 0 &&
+            el(
+              "span",
+              { className: "badge" },
+              badge(unread),
+              el("span", { className: "hidden", textContent: " unread" }),
+            ),
         ),
       ),
     );
@@ -238,7 +272,9 @@ export class ConversationList {
       this.#empty.append(
         el("p", { textContent: "No conversations yet. Type someone's name above to write to them." }),
         el("button", {
-          type: "button", className: "quiet", textContent: "Write a note to yourself",
+          type: "button",
+          className: "quiet",
+          textContent: "Write a note to yourself",
           onclick: () => this.#openDirect(this.#chat.user),
         }),
       );

@@ -52,7 +52,10 @@ export function avatar(name, { note = false } = {}) {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
   const words = name.match(/\p{L}+/gu) ?? [name];
-  const letters = words.slice(0, 2).map((word) => [...word][0]).join("");
+  const letters = words
+    .slice(0, 2)
+    .map((word) => [...word][0])
+    .join("");
   const disc = el("span", { className: `avatar hue-${note ? 0 : hash % 8}`, "aria-hidden": "true" });
   disc.append(note ? icon("note") : letters.toUpperCase());
   return disc;

@@ -62,7 +62,9 @@ export function messageItem(item, actions) {
     el(
       "div",
       { className: "content", dir: "auto" },
-      text === null ? el("span", { className: "text deleted", textContent: "This message was deleted." }) : messageText(text),
+      text === null
+        ? el("span", { className: "text deleted", textContent: "This message was deleted." })
+        : messageText(text),
       meta,
     ),
   );

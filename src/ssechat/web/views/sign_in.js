@@ -61,7 +61,12 @@ export class SignInView {
         },
       });
     const label = "Do you have an account?";
-    return el("div", { className: "tabs", role: "group", "aria-label": label }, tab("up", "New here"), tab("in", "Sign in"));
+    return el(
+      "div",
+      { className: "tabs", role: "group", "aria-label": label },
+      tab("up", "New here"),
+      tab("in", "Sign in"),
+    );
   }
 
   #passwordForm() {
@@ -84,7 +89,10 @@ export class SignInView {
       const secret = password.input.value;
       if (!user) return this.#complain(name, "Please give a name.");
       if (up && !NAME.test(user)) {
-        return this.#complain(name, "A name has only letters, digits and _ . @ | + ~ -, and begins with a letter, digit or _.");
+        return this.#complain(
+          name,
+          "A name has only letters, digits and _ . @ | + ~ -, and begins with a letter, digit or _.",
+        );
       }
       if (!secret) return this.#complain(password, "Please give a password.");
       if (up && [...secret].length < MINIMUM_PASSWORD) {
@@ -113,20 +121,22 @@ export class SignInView {
     const described = [`${name}-error`, hint && `${name}-hint`].filter(Boolean).join(" ");
     const input = el("input", { id: name, name, type: "text", ...properties, "aria-describedby": described });
     const error = el("p", { id: `${name}-error`, className: "field-error", role: "alert" });
-    const reveal = revealable && el("button", {
-      type: "button",
-      className: "reveal",
-      textContent: "Show",
-      "aria-pressed": "false",
-      "aria-label": `Show ${label.toLowerCase()}`,
-      onclick: () => {
-        const shown = input.type === "password";
-        input.type = shown ? "text" : "password";
-        reveal.textContent = shown ? "Hide" : "Show";
-        reveal.setAttribute("aria-pressed", String(shown));
-        input.focus();
-      },
-    });
+    const reveal =
+      revealable &&
+      el("button", {
+        type: "button",
+        className: "reveal",
+        textContent: "Show",
+        "aria-pressed": "false",
+        "aria-label": `Show ${label.toLowerCase()}`,
+        onclick: () => {
+          const shown = input.type === "password";
+          input.type = shown ? "text" : "password";
+          reveal.textContent = shown ? "Hide" : "Show";
+          reveal.setAttribute("aria-pressed", String(shown));
+          input.focus();
+        },
+      });
     input.addEventListener("input", () => {
       error.textContent = "";
       input.removeAttribute("aria-invalid");
