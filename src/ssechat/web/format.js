@@ -77,7 +77,7 @@ export function splitLinks(text) {
   let end = 0;
   for (const match of text.matchAll(LINK)) {
     const link = withoutTrailing(match[0]);
-    const url = URL.parse ? URL.parse(link) : parse(link);
+    const url = parse(link);
     if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) continue;
     if (match.index > end) parts.push({ text: text.slice(end, match.index), href: null });
     parts.push({ text: link, href: url.href });
