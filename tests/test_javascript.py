@@ -32,6 +32,16 @@ def test_javascript_is_formatted_and_its_linter_finds_nothing() -> None:
     run("biome", "check", "--error-on-warnings", *SOURCES, cwd=WEB)
 
 
+def test_no_line_of_javascript_is_longer_than_the_formatter_breaks_code() -> None:
+    """The formatter leaves comments and strings as they are."""
+    long = []
+    for source in SOURCES:
+        files = [file for file in source.rglob("*.js") if "node_modules" not in file.parts] or [source]
+        for file in files:
+            long += [f"{file}: {line}" for line in file.read_text().splitlines() if len(line) > 120]
+    assert long == []
+
+
 def test_javascript_s_unit_tests_pass_and_cover_the_modules_that_draw_nothing(tmp_path: Path) -> None:
     """The modules that draw, `app.js` and most of `views/`, are tried in a browser (`e2e/browser`)."""
     tests = sorted(WEB.glob("*.test.js"))

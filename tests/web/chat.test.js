@@ -261,6 +261,7 @@ test("a client with a bearer token has a ticket for each connection", async (t) 
   await settle();
   assert.deepEqual(requests, ["GET /v1/session Bearer secret", "POST /v1/tickets Bearer secret"]);
   assert.deepEqual([latestSource().url, FakeSource.made.length], ["/v1/events?ticket=t1", 1]);
+  assert.equal(latestSource().options.withCredentials, false);
   client.close();
 });
 

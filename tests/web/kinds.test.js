@@ -21,7 +21,11 @@ afterEach(() => {
   for (const close of closing) close();
 });
 
-/** A page that is live, with kinds beyond those of the registry. @param {[string, import("../../src/ssechat/web/kinds.js").Kind][]} more */
+/**
+ * A page that is live, with kinds beyond those of the registry.
+ *
+ * @param {[string, import("../../src/ssechat/web/kinds.js").Kind][]} more
+ */
 async function live(more = []) {
   const server = fakeServer([message(1)]);
   const client = new ChatClient({ kinds: new Map([...KINDS, ...more]) });
@@ -38,7 +42,7 @@ async function live(more = []) {
 /** @param {Chat} chat @returns {any} */
 const bob = (chat) => chat.store.ensure(BOB);
 
-test("a made-up durable kind changes the state, moves the cursor, and comes on top of a page that was under way", async () => {
+test("a made-up durable kind changes the state and the cursor, and is applied on top of a page under way", async () => {
   const { chat, client, server, changes, reloads } = await live([
     [
       "poll",

@@ -18,7 +18,11 @@ beforeEach(() => {
   browser = fakeBrowser();
 });
 
-/** A server that answers each send with the next of these, then with success. @param {...(RequestError|Promise<any>)} answers */
+/**
+ * A server that answers each send with the next of these, then with success.
+ *
+ * @param {...(RequestError|Promise<any>)} answers
+ */
 function server(...answers) {
   /** @type {Entry[]} */
   const sent = [];

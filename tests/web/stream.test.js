@@ -99,7 +99,7 @@ test("a stream whose credential is not valid any more closes and says so", async
   assert.equal(FakeSource.made.length, 1);
 });
 
-test("a server that cannot answer whether the credential is valid is asked again, when it said so at the earliest", async () => {
+test("a server that cannot check the credential is asked again, after its Retry-After", async () => {
   let asked = 0;
   const probe = async () => {
     if (asked++ === 0) throw new RequestError(503, {}, 30_000);

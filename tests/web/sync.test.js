@@ -13,7 +13,12 @@ beforeEach(() => {
   fakeBrowser();
 });
 
-/** A server with a history of `count` messages, whose pages have at most `pageSize`. @param {number} count @param {number} pageSize */
+/**
+ * A server with a history of `count` messages, whose pages have at most `pageSize`.
+ *
+ * @param {number} count
+ * @param {number} pageSize
+ */
 function history(count, pageSize = 200) {
   const every = Array.from({ length: count }, (_, i) => message(i + 1));
   /** @type {any[]} */

@@ -1,4 +1,6 @@
-/** The interfaces of a browser that the page's modules use, faked: storage, locks, channels between tabs, EventSource. */
+/**
+ * The interfaces of a browser that the page's modules use, faked: storage, locks, channels between tabs, EventSource.
+ */
 
 import EventEmitter from "node:events";
 import { mock } from "node:test";
@@ -141,7 +143,13 @@ export class FakeSource extends EventTarget {
     FakeSource.made.push(this);
   }
 
-  /** Receives an event; without an id, as ephemeral ones are. @param {string} type @param {unknown} data @param {string} [id] */
+  /**
+   * Receives an event; without an id, as ephemeral ones are.
+   *
+   * @param {string} type
+   * @param {unknown} data
+   * @param {string} [id]
+   */
   event(type, data, id) {
     this.text(`event: ${type}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
   }
@@ -160,7 +168,11 @@ export class FakeSource extends EventTarget {
     this.dispatchEvent(new MessageEvent(fields.event, { data: fields.data, lastEventId: this.#lastId }));
   }
 
-  /** Breaks off: EventSource reconnects by itself, or, after a status other than 200, gives up. @param {{gaveUp: boolean}} how */
+  /**
+   * Breaks off: EventSource reconnects by itself, or, after a status other than 200, gives up.
+   *
+   * @param {{gaveUp: boolean}} how
+   */
   fail({ gaveUp }) {
     this.readyState = gaveUp ? FakeSource.CLOSED : FakeSource.CONNECTING;
     this.dispatchEvent(new Event("error"));

@@ -53,7 +53,7 @@ class App {
         const error = requestError(thrown);
         if (error.status === 401 && this.#server) {
           this.#keepToken(null);
-          this.#showSignIn(this.#server, token ? "Your access token no longer counts. Please paste a new one." : "");
+          this.#showSignIn(this.#server, token ? "Your access token is no longer valid. Please paste a new one." : "");
           return;
         }
         splash.textContent = error.temporary ? "The server can't be reached. Trying again…" : error.message;
@@ -96,7 +96,7 @@ class App {
       this.#enter(user);
     } catch (thrown) {
       if (requestError(thrown).status !== 401) throw thrown;
-      throw new RequestError(401, { code: requestError(thrown).code, detail: "This token does not count here." });
+      throw new RequestError(401, { code: requestError(thrown).code, detail: "This token is not valid here." });
     }
   }
 

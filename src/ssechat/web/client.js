@@ -54,9 +54,10 @@ export function directConversationId(a, b) {
 /**
  * The server's HTTP interface as methods, and its stream as events.
  *
- * Events: every event of the stream by its own name (`message`, `reset` …; the detail is its data); `status`
- * (`connecting`, `live`, `reconnecting`, `crowded`: the user has too many streams, `closed`); `reload`
- * (`{reason, conversation_id?}`): events may have been missed, load over REST now; `unauthorized`: sign in again.
+ * Events: the stream's events by their names (`message`, `reset` …; the detail is the data), if kinds.js or `kinds`
+ * knows them; `status` (`connecting`, `live`, `reconnecting`, `crowded`: the user has too many streams, `closed`);
+ * `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now; `unauthorized`: sign in
+ * again.
  *
  * @extends {Emitter<Record<string, any>>}
  */

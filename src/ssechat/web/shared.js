@@ -17,11 +17,11 @@ import { position } from "./stream.js";
 /** @typedef {{reason: string, conversation_id?: string}} Reload */
 
 /**
- * What tabs send each other: a question to the holder (`who`), or the holder's word.
+ * What tabs send each other: a question to the holder (`who`), or the holder's report.
  *
  * @typedef {{kind: "who", wake?: boolean}} Question
  * @typedef {{kind: "event", event: StreamEvent} | {kind: "status", status: Status, cursor: string|null} |
- *   {kind: "unauthorized"}} Word
+ *   {kind: "unauthorized"}} Report
  */
 
 /**
@@ -168,9 +168,9 @@ export class SharedStream extends Emitter {
     this.#post({ kind: "status", status: this.status, cursor: this.cursor });
   }
 
-  /** @param {Word} word */
-  #post(word) {
-    this.#channel?.postMessage({ ...word, term: this.#term });
+  /** @param {Report} report */
+  #post(report) {
+    this.#channel?.postMessage({ ...report, term: this.#term });
   }
 
   /** Asks a holder that is silent, while this tab is visible. */
@@ -205,7 +205,7 @@ export class SharedStream extends Emitter {
     }, ANSWER_WITHIN);
   }
 
-  /** @param {Question | (Word & {term: number})} message */
+  /** @param {Question | (Report & {term: number})} message */
   #hear(message) {
     if (message.kind === "who") {
       if (!this.#stream) return;

@@ -86,7 +86,7 @@ export class SignInView {
       autocapitalize: "none",
       spellcheck: false,
       maxLength: 128,
-      hint: up ? "Others write to you by this name. Letters, digits and _ . @ + - will do; capitals do not count." : "",
+      hint: up ? "Others write to you by this name. Use letters, digits and _ . @ + -; capitals do not matter." : "",
     });
     const password = this.#field("password", "Password", {
       type: "password",
