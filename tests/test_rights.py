@@ -90,8 +90,8 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
         assert any(word.startswith(pattern[:-1]) for word in tried), pattern
 
 
-def test_the_readme_has_the_words_that_give_exactly_what_is_needed() -> None:
-    assert f"ACL SETUSER chat on >PASSWORD {' '.join(WORDS)}" in (ROOT / "README.md").read_text()
+def test_the_readme_of_deploy_has_the_words_that_give_exactly_what_is_needed() -> None:
+    assert f"ACL SETUSER chat on >PASSWORD {' '.join(WORDS)}" in (ROOT / "deploy" / "README.md").read_text()
 
 
 def as_user(redis: RedisProcess, *words: str) -> str:

@@ -23,8 +23,8 @@ def process(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
 
 
 def documented_words() -> list[str]:
-    """What the README gives a user."""
-    found = re.search(r"ACL SETUSER chat on >PASSWORD (.*)", (ROOT / "README.md").read_text())
+    """What deploy/README.md gives a user."""
+    found = re.search(r"ACL SETUSER chat on >PASSWORD (.*)", (ROOT / "deploy" / "README.md").read_text())
     assert found is not None
     return found[1].split()
 
