@@ -39,10 +39,32 @@ STACK = Path(__file__).parent / "deploy"
 """What needs containers, and runs only when it is named: `bash tests/run --stack`."""
 
 
+LEFT_OUT = pytest.StashKey[list[str]]()
+"""What `--fast` left out, as it is said at the end."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is left out yet."""
+    config.stash[LEFT_OUT] = [f"Redis {release}" for release in releases()[:-1]]
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves the slow files out of a fast run, and the stack out of any that does not name it."""
     slow = config.getoption("--fast") and collection_path.name in SLOW
-    return True if slow or collection_path == STACK else None
+    if not slow and collection_path != STACK:
+        return None
+    config.stash[LEFT_OUT].append(f"tests/{collection_path.relative_to(STACK.parent)}")
+    return True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Says last of all what a fast run left out."""
+    yield
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--fast") and terminal is not None:
+        left_out = ", ".join(session.config.stash[LEFT_OUT])
+        terminal.write_line(f"--fast left out what `bash tests/run` and `bash tests/run --stack` run: {left_out}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,0 +1,80 @@
+"""What `bash tests/run` understands, and the exact versions that it installs."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from serving import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CHECKS = ("ruff check", "ruff format", "mypy", "lint-imports")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """tests/run, with arguments for which it installs and runs nothing."""
+    return subprocess.run(["bash", ROOT / "tests" / "run", *arguments], capture_output=True, text=True, timeout=20)
+
+
+def exact(path: str) -> dict[str, str]:
+    """The packages of a lock or of constraints, with their versions."""
+    pins = re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / path).read_text(), re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_names_every_option(option: str) -> None:
+    said = run(option)
+    assert (said.returncode, said.stderr) == (0, "")
+    script = (ROOT / "tests" / "run").read_text()
+    options = set(re.findall(r"^  (--[a-z-]+)", script.partition('\ncase "${1:-}"')[2], re.MULTILINE))
+    assert {"--fast", "--changed", "--stack", "--install-hooks", "--help"} <= options
+    assert all(re.search(rf"^  {known}\b", said.stdout, re.MULTILINE) for known in options)
+    for variable in ("PYTHON", "SSECHAT_BUILD_ARGS"):
+        assert variable in said.stdout
+
+
+@pytest.mark.parametrize("option", ["--fats", "-k"])
+def test_an_option_that_there_is_not_is_an_error_that_says_how_pytest_gets_its_own(option: str) -> None:
+    said = run(option, "x")
+    assert said.returncode == 2
+    assert (
+        f"there is no option {option}; options for pytest follow --, as in: bash tests/run -- {option} x" in said.stderr
+    )
+    assert "Usage:" in said.stderr
+
+
+def test_the_constraints_have_an_exact_version_of_all_that_is_asked_for() -> None:
+    versions = exact("tests/constraints.txt")
+    asked = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["test"], "pip"]
+    for requirement in map(Requirement, [*asked, *PROJECT["build-system"]["requires"]]):
+        version = versions[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{requirement}: {version} is pinned (deploy/renew-locks)"
+
+
+def test_the_tests_run_with_the_versions_that_the_image_has() -> None:
+    versions = exact("tests/constraints.txt")
+    for lock in ("deploy/requirements.lock", "deploy/build.lock"):
+        for name, version in exact(lock).items():
+            assert versions[name] == version, f"{name}: renew both with deploy/renew-locks"
+
+
+def test_hooks_check_what_ci_checks_with_the_programs_of_the_environment() -> None:
+    hooks = (ROOT / "tests" / "pre-commit.yaml").read_text()
+    ci = (ROOT / ".ci" / "run").read_text()
+    for check in CHECKS:
+        assert f"entry: .venv/bin/{check}" in hooks
+        assert f".venv/bin/{check}" in ci
+    assert "repo: local" in hooks
+    assert "https://" not in hooks  # nothing has versions of its own
+
+
+def test_every_script_is_one_that_bash_reads() -> None:
+    scripts = [path for path in (Path("tests/run"), Path(".ci/run"), Path("deploy/roll"), Path("deploy/renew-locks"))]
+    for script in scripts:
+        read = subprocess.run(["bash", "-n", ROOT / script], capture_output=True, text=True)
+        assert read.returncode == 0, read.stderr
