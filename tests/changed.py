@@ -27,6 +27,9 @@ JAVASCRIPT = re.compile(r"(^|[/_])(js|javascript|browser|clients)([/_.]|$)")
 STACK = "tests/deploy"
 STACK_NEEDS = ("podman", "podman-compose")
 
+MOST_SLOW = 8
+"""Slow files that are chosen for the import of one module, or none is: all take a quarter of an hour."""
+
 SOURCES = ("src", "tests")
 """The folders that Python's modules are found in."""
 
@@ -200,7 +203,12 @@ def _choose_for(tree: Tree, choice: Choice, path: str) -> None:
 
 
 def _choose_importers(tree: Tree, choice: Choice, module: str, more: str) -> None:
-    for test, last in tree.importers(module).items():
+    importers = tree.importers(module)
+    slow = [test for test in importers if is_slow(test)]
+    if len(slow) > MOST_SLOW:
+        choice.notes.append(f"NOT RUN: {len(slow)} files that start whole servers and import {module}")
+        importers = {test: last for test, last in importers.items() if test not in slow}
+    for test, last in importers.items():
         through = "" if last == module else f" through {last}"
         choice.add(test, f"imports {module}{through}{more}")
 
@@ -231,7 +239,7 @@ def changed_files(top: Path, ref: str | None) -> tuple[str, set[str]]:
         NoSuchRef: git does not know the ref, or this is no repository.
     """
     if ref is not None:
-        git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        git(top, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
         return ref, _differing(top, ref)
     if found := _differing(top, "HEAD"):
         return "HEAD", found
@@ -268,9 +276,9 @@ def main(arguments: Sequence[str]) -> int:
     """Prints what is to be run, for tests/run: `fast` or `slow`, then the tests, one a line. Says why on stderr."""
     top = Path(__file__).parent.parent
     try:
-        compared, changed = changed_files(top, *arguments or [None])
+        compared, changed = changed_files(top, arguments[0] if arguments else None)
     except NoSuchRef as error:
-        print(f"[tests/run] cannot tell what changed: {error or 'git knows no such commit'}", file=sys.stderr)
+        print(f"[tests/run] cannot tell what changed: {error}", file=sys.stderr)
         return 2
     choice = choose(top, changed)
     for line in report(compared, sorted(changed), choice):
@@ -280,4 +288,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

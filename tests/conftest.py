@@ -1,6 +1,7 @@
 """Fixtures that tests of several modules share."""
 
 import gc
+import signal
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,10 @@ SLOW = (
     "test_models_stream.py",
     "test_odd_commands.py",
     "test_odd_starts.py",
+    "test_run_fast.py",
     "test_supervisor.py",
 )
-"""What `--fast` leaves out: real servers of several processes, and browsers."""
+"""What `--fast` leaves out: real servers of several processes, browsers, and runs of pytest."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,9 +45,24 @@ LEFT_OUT = pytest.StashKey[list[str]]()
 """What `--fast` left out, as it is said at the end."""
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Lets Ctrl-C end the run after the test under way, for an event loop that breaks off shows a page of tracebacks.
+
+    A second Ctrl-C breaks off.
+    """
+
+    def stop(*_: object) -> None:
+        session.shouldstop = "interrupted"
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as by a shell's `&`
+        signal.signal(signal.SIGINT, stop)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing is left out yet."""
-    config.stash[LEFT_OUT] = [f"Redis {release}" for release in releases()[:-1]]
+    """Notes which releases of Redis a fast run leaves out; files follow as they are come across."""
+    older = [f"Redis {release}" for release in releases()[:-1]]
+    config.stash[LEFT_OUT] = older
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -53,7 +70,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     slow = config.getoption("--fast") and collection_path.name in SLOW
     if not slow and collection_path != STACK:
         return None
-    config.stash[LEFT_OUT].append(f"tests/{collection_path.relative_to(STACK.parent)}")
+    if any(Path(argument).absolute() in STACK.parents for argument in config.args):  # not if only others are named
+        config.stash[LEFT_OUT].append(f"tests/{collection_path.relative_to(STACK.parent)}")
     return True
 
 
@@ -63,8 +81,9 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     yield
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if session.config.getoption("--fast") and terminal is not None:
-        left_out = ", ".join(session.config.stash[LEFT_OUT])
-        terminal.write_line(f"--fast left out what `bash tests/run` and `bash tests/run --stack` run: {left_out}")
+        left_out = session.config.stash[LEFT_OUT]
+        said = "--fast left out what `bash tests/run` and `bash tests/run --stack` run"
+        terminal.write_line(f"{said}: {', '.join(left_out)}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -105,6 +105,16 @@ def test_a_test_that_starts_servers_is_chosen_for_direct_imports_and_its_name_on
     assert not choose(top, ["tests/serving.py"]).fast
 
 
+def test_a_helper_of_most_tests_that_start_servers_does_not_make_all_of_them_run(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changed, "MOST_SLOW", 1)
+    assert chosen(top, "tests/serving.py") == {"test_supervisor.py"}
+    choice = choose(top, ["tests/e2e/api.py", "tests/e2e/test_workers.py"])
+    assert choice.tests == {"tests/e2e/test_workers.py": "changed"}
+    assert choice.notes == ["NOT RUN: 2 files that start whole servers and import e2e.api"]
+
+
 def test_tests_may_use_fixtures_of_the_conftest_of_their_folder(top: Path) -> None:
     everything = {"e2e/test_workers.py", "e2e/browser/test_pages.py"}
     assert chosen(top, "tests/e2e/conftest.py") == chosen(top, "tests/e2e/api.py") == everything

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -74,7 +73,6 @@ def test_hooks_check_what_ci_checks_with_the_programs_of_the_environment() -> No
 
 
 def test_every_script_is_one_that_bash_reads() -> None:
-    scripts = [path for path in (Path("tests/run"), Path(".ci/run"), Path("deploy/roll"), Path("deploy/renew-locks"))]
-    for script in scripts:
+    for script in ("tests/run", ".ci/run", "deploy/roll", "deploy/renew-locks"):
         read = subprocess.run(["bash", "-n", ROOT / script], capture_output=True, text=True)
         assert read.returncode == 0, read.stderr
