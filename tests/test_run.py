@@ -1,8 +1,10 @@
 """What `bash tests/run` understands, and the exact versions that it installs."""
 
 import re
+import shutil
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -70,6 +72,64 @@ def test_hooks_check_what_ci_checks_with_the_programs_of_the_environment() -> No
         assert f".venv/bin/{check}" in ci
     assert "repo: local" in hooks
     assert "https://" not in hooks  # nothing has versions of its own
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A repository in which every check passes, with .ci/run, on a machine without podman; the folder it is in."""
+    top = tmp_path / "top"
+    tools = [tmp_path / "programs" / "bash", tmp_path / "programs" / "dirname"]
+    for tool in tools:
+        tool.parent.mkdir(exist_ok=True)
+        tool.symlink_to(str(shutil.which(tool.name)))
+    for name in (".ci/run", "tests/run", ".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(
+            '#!/usr/bin/env bash\necho "ran ${0##*/} $* with ${CHAT_REDIS_IMAGE:-the own images}"\n'
+        )
+        (top / name).chmod(0o755)
+    shutil.copy(ROOT / ".ci" / "run", top / ".ci" / "run")
+    return tmp_path
+
+
+def ci(beside: Path, *programs: str) -> subprocess.CompletedProcess[str]:
+    """.ci/run there, with these programs more."""
+    for program in programs:
+        (beside / "programs" / program).symlink_to("/bin/true")
+    return subprocess.run(
+        ["bash", beside / "top" / ".ci" / "run"],
+        env={"PATH": str(beside / "programs")}, capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+
+
+def test_ci_without_containers_checks_all_else_and_fails_with_a_sentence(beside: Path) -> None:
+    said = ci(beside)
+    assert said.returncode == 1
+    assert said.stdout.count("ran ") == 1 + len(CHECKS)
+    assert "--stack" not in said.stdout
+    assert "FAILED: everything else passed, but deploy/ was not tried, for there is no podman" in said.stderr
+
+
+def test_ci_needs_nothing_beside_the_repository(beside: Path) -> None:
+    said = ci(beside, "podman", "podman-compose", "curl")
+    assert said.returncode == 0, said.stderr
+    assert "ran run --stack with the own images\nall checks passed\n" in said.stdout
+    assert "there is no ../shared/containers/prepare: the stack runs on the images that deploy/ pins" in said.stderr
+
+
+def test_ci_says_that_it_uses_stand_ins_for_images(beside: Path) -> None:
+    prepare = beside / "shared" / "containers" / "prepare"
+    prepare.parent.mkdir(parents=True)
+    prepare.write_text(
+        f"#!{shutil.which('bash')}\n"
+        "case ${1:-} in --list) echo docker.io/library/redis:7-bookworm docker.io/library/nginx:1 ;;"
+        " --build-args) echo --network host ;; esac\n"
+    )
+    prepare.chmod(0o755)
+    said = ci(beside, "podman", "podman-compose", "curl")
+    assert said.returncode == 0, said.stderr
+    assert "ran run --stack with docker.io/library/redis:7-bookworm\n" in said.stdout
+    assert "../shared/containers/prepare is there: the stack runs on the stand-ins" in said.stderr
 
 
 def test_every_script_is_one_that_bash_reads() -> None:
