@@ -13,6 +13,9 @@ from packaging.utils import canonicalize_name
 from serving import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PREPARE = re.findall(r"^prepare=(\S+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)[0]
+"""The script beside the repository that makes stand-ins for images, where there is one."""
+
 CHECKS = ("ruff check", "ruff format", "mypy", "lint-imports")
 
 
@@ -114,11 +117,11 @@ def test_ci_needs_nothing_beside_the_repository(beside: Path) -> None:
     said = ci(beside, "podman", "podman-compose", "curl")
     assert said.returncode == 0, said.stderr
     assert "ran run --stack with the own images\nall checks passed\n" in said.stdout
-    assert "there is no ../shared/containers/prepare: the stack runs on the images that deploy/ pins" in said.stderr
+    assert f"there is no {PREPARE}: the stack runs on the images that deploy/ pins" in said.stderr
 
 
 def test_ci_says_that_it_uses_stand_ins_for_images(beside: Path) -> None:
-    prepare = beside / "shared" / "containers" / "prepare"
+    prepare = beside / "top" / PREPARE
     prepare.parent.mkdir(parents=True)
     prepare.write_text(
         f"#!{shutil.which('bash')}\n"
@@ -129,7 +132,7 @@ def test_ci_says_that_it_uses_stand_ins_for_images(beside: Path) -> None:
     said = ci(beside, "podman", "podman-compose", "curl")
     assert said.returncode == 0, said.stderr
     assert "ran run --stack with docker.io/library/redis:7-bookworm\n" in said.stdout
-    assert "../shared/containers/prepare is there: the stack runs on the stand-ins" in said.stderr
+    assert f"{PREPARE} is there: the stack runs on the stand-ins" in said.stderr
 
 
 def test_every_script_is_one_that_bash_reads() -> None:
