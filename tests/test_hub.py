@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from parts import DM, FakeSink, Worker
+from parts import DM, FakeSink, Worker, a_worker
 from polling import until
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
@@ -162,13 +162,14 @@ async def test_a_user_may_hold_so_many_streams_on_a_worker(worker: Worker) -> No
     assert worker.hub.has_room(worker.inbox.source(UserId("alice")))
 
 
-async def test_a_stream_that_cannot_begin_is_sent_away_to_come_back(worker: Worker, redis: RedisProcess) -> None:
-    redis.kill()
-    await until(lambda: not worker.redis.connected and not worker.hub.subscriptions.connected)
-    stream, sink = worker.open_stream("bob")
-    await until(lambda: stream.closed)
-    assert reasons(sink) == ["unavailable"]
-    redis.start()
+async def test_a_stream_that_cannot_begin_is_sent_away_to_come_back(redis: RedisProcess) -> None:
+    async with a_worker(redis.url, redis_timeout=0.2) as worker:
+        redis.kill()
+        await until(lambda: not worker.redis.connected and not worker.hub.subscriptions.connected)
+        stream, sink = worker.open_stream("bob")
+        await until(lambda: stream.closed)
+        assert reasons(sink) == ["unavailable"]
+        redis.start()
 
 
 async def test_streams_stay_open_while_redis_is_away_and_get_all_when_it_is_back(

@@ -62,8 +62,9 @@ class Reader:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.raw, self.writer = reader, writer
         self.head = b""
-        self.body = b""
+        self.frames: list[dict[str, str]] = []
         self.ended = False
+        self._begun = b""  # a frame of which the end has not come
 
     @classmethod
     async def connect(cls, port: int, cursor: str = "", version: str = "1.1") -> "Reader":
@@ -80,16 +81,16 @@ class Reader:
     async def until(self, condition: Callable[[list[dict[str, str]]], object]) -> list[dict[str, str]]:
         """Reads chunks until the frames fulfil the condition; the frames."""
         async with asyncio.timeout(8):
-            while not condition(frames := parse_frames(self.body)):
+            while not self.ended and not condition(self.frames):
                 line = await self.raw.readline()
                 if not line:
-                    return frames  # it broke off
+                    break  # it broke off
                 size = int(line, 16)
                 self.ended = size == 0
-                self.body += (await self.raw.readexactly(size + 2))[:-2]
-                if self.ended:
-                    return parse_frames(self.body)
-        return frames
+                chunk = (await self.raw.readexactly(size + 2))[:-2]
+                whole, _, self._begun = (self._begun + chunk).rpartition(b"\n\n")
+                self.frames += parse_frames(whole)
+        return self.frames
 
 
 def named(name: str, count: int = 1) -> Callable[[list[dict[str, str]]], bool]:
