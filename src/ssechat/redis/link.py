@@ -8,7 +8,6 @@ behind, so that replies never shift by one.
 
 import asyncio
 import logging
-import random
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -21,6 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from ssechat.backoff import Backoff
 from ssechat.errors import RedisUnavailable
 from ssechat.redis.refusals import Refusal, parse_refusal, refused_by
 from ssechat.telemetry.metrics import COMMANDS, Metrics
@@ -37,11 +37,9 @@ LARGE_ANSWERS = 16
 """Large answers that are asked for at a time: of more, all would wait in Redis's memory, and in front of every other
 answer."""
 
+FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
-"""Seconds between two attempts to reach a Redis that stays away."""
-
-MOST_DOUBLINGS = 6
-"""Times that the first pause, of 25 ms, is doubled."""
+"""Seconds between two attempts to reach Redis: the first two, and those to one that stays away."""
 
 
 class RedisRefused(RedisUnavailable):
@@ -161,6 +159,18 @@ class CommandLink(Link):
                 future.set_exception(RedisUnavailable(f"Redis did not answer within {seconds:g} s"))
 
 
+def connection_options(timeout: float) -> dict[str, Any]:
+    """What redis-py is told of every connection, beside its URL; `timeout` is in seconds."""
+    return {
+        # Without HELLO a missing password is said as such: NOAUTH.
+        "protocol": 2,
+        "socket_connect_timeout": timeout,
+        "socket_timeout": timeout,
+        # Its own defaults are three attempts with pauses.
+        "retry": Retry(NoBackoff(), 0),
+    }
+
+
 async def open_link(url: str, link: Link, timeout: float) -> None:
     """Connects `link` to the Redis at `url`.
 
@@ -168,9 +178,7 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
         RedisUnavailable: it cannot be reached within `timeout` seconds.
         RedisRefused: it refused the log-in.
     """
-    pool = ConnectionPool.from_url(
-        url, protocol=2, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0)
-    )
+    pool = ConnectionPool.from_url(url, **connection_options(timeout))
     connection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
     try:
         await connection.connect()
@@ -209,7 +217,7 @@ async def reconnecting(
     `on_failure` is told of each attempt that failed.
     The link is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
     """
-    failures, complaint = 0, ""
+    backoff, complaint = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=0.5), ""
     while True:
         link = make_link()
         opened_at, lasted = link.heard_at, 0.0
@@ -225,11 +233,10 @@ async def reconnecting(
                 link.abort()
                 await link.lost
             lasted = asyncio.get_running_loop().time() - opened_at
-        # Counted no further than the pause grows: a number with as many digits as an outage has seconds is no float.
-        failures = min(failures + 1, MOST_DOUBLINGS)
         if lasted > LONGEST_PAUSE:
-            failures, complaint = 0, ""
-        await asyncio.sleep(min(LONGEST_PAUSE, 0.025 * 2**failures) * random.uniform(0.5, 1))
+            backoff.reset()
+            complaint = ""
+        await asyncio.sleep(backoff.pause())
 
 
 def _complain(complaint: str, last: str) -> str:

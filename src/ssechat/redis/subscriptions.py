@@ -59,9 +59,7 @@ _AFTER_LOSS = {_State.ASKED: _State.WANTED, _State.HEARD: _State.LOST, _State.AS
 class _PushLink(Link):
     """A link in subscriber mode: everything that comes is a push."""
 
-    def __init__(
-        self, on_push: Callable[[list[Reply]], None], on_refused: Callable[[str], None] = lambda text: None
-    ) -> None:
+    def __init__(self, on_push: Callable[[list[Reply]], None], on_refused: Callable[[str], None]) -> None:
         super().__init__()
         self._on_push = on_push
         self._on_refused = on_refused

@@ -15,7 +15,6 @@ from ssechat.redis.link import Redis, stop
 from ssechat.redis.refusals import Refusal, parse_refusal
 from ssechat.redis.rights import CHANNELS, NAMED, missing, right, try_all
 from ssechat.redis.url import user_of
-from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +61,9 @@ class Troubles:
 class Watch:
     """Looks after what Redis refuses."""
 
-    def __init__(self, redis: Redis, metrics: Metrics | None = None, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, redis: Redis, now: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
-        self._metrics = metrics or redis.metrics
+        self._metrics = redis.metrics
         self._now = now
         self._user = user_of(redis.url)
         self._troubles = Troubles(now)
