@@ -13,8 +13,9 @@ from ssechat.identity.tokens import create_key_file, fingerprint, key_path, read
 from ssechat.redis.embedded import EmbeddedRedis
 from ssechat.server import KILL_SECONDS
 from ssechat.server.folder import DataFolder
-from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
+from ssechat.server.slot import Slot
 from ssechat.server.sockets import ListeningSockets, listen, shown_address
+from ssechat.server.worker_process import WorkerFailed, WorkerOptions
 from ssechat.settings import Settings
 from ssechat.telemetry.snapshots import clear
 from ssechat.texts.printable import one_line
@@ -95,13 +96,13 @@ class Supervisor:
             await self._find_key()
         counts = settings.metrics_folder or settings.data / "metrics"
         clear(counts)
-        kind = WorkerKind(
+        options = WorkerOptions(
             settings=settings.model_copy(update={"redis_url": redis_url, "metrics_folder": counts}),
             keep_open=(self._folder.lock,),
             arguments=self._worker_arguments,
         )
         self._slots = [
-            Slot(kind, [each.fileno() for each in sockets], self._grace) for sockets in self._sockets.of_workers
+            Slot(options, [each.fileno() for each in sockets], self._grace) for sockets in self._sockets.of_workers
         ]
         await self._start_workers()
 
@@ -179,7 +180,7 @@ class Supervisor:
             try:
                 await slot.replace()
             except (WorkerFailed, OSError) as error:
-                log.error("rolling restart given up, the workers that are left go on: %s", error)
+                log.error("rolling restart given up, the workers that serve now go on: %s", error)
                 return
         log.info("rolling restart done")
 
