@@ -75,6 +75,7 @@ async def test_a_supervisor_that_does_not_read_holds_no_worker_up_and_is_told_ag
     monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0)
     ours, its = pipe
     Report(its).begin()
+    assert not os.get_blocking(its)
     for _ in range(2 * PIPE_BYTES):
         await asyncio.sleep(0)
     assert len(os.read(ours, 2 * PIPE_BYTES)) == PIPE_BYTES

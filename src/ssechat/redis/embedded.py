@@ -53,7 +53,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """Where clients find it: `unix:///…`."""
+        """The URL for clients: `unix:///…`."""
         return "unix://" + quote(str(self.socket_path))
 
     @property
@@ -89,7 +89,7 @@ class EmbeddedRedis:
         self._watcher = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """End it in order: what it holds is on the disk, its socket is gone. Nothing when it is not there."""
+        """End it in order: its data is on the disk, its socket is gone. Does nothing when it does not run."""
         if self._watcher is not None:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -213,7 +213,7 @@ class EmbeddedRedis:
         return open(self.log_path, "ab", opener=_private)
 
     def _tail(self) -> str:
-        """What this start wrote to the log, its last lines only."""
+        """The last lines that this start wrote to the log."""
         try:
             with self.log_path.open("rb") as file:
                 file.seek(self._log_start)

@@ -1,4 +1,4 @@
-"""One connection to Redis on which everybody's commands travel in one pipeline.
+"""One connection to Redis, on which all commands travel in one pipeline.
 
 redis-py opens the connection (URL, TLS, AUTH, SELECT); after that its transport is ours, because on the
 path of a message a reply must cost a deque's popleft and no task, lock or time-out of its own. Commands of
@@ -34,8 +34,7 @@ QUEUE_LIMIT = 100_000
 """Commands that may wait for a reply on one connection; more are refused at once."""
 
 LARGE_ANSWERS = 16
-"""Large answers that are asked for at a time: of more, all would wait in Redis's memory, and in front of every other
-answer."""
+"""Large answers that are asked for at a time: more would wait in Redis's memory, in front of every other answer."""
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
@@ -47,12 +46,12 @@ class RedisRefused(RedisUnavailable):
 
     @property
     def refusal(self) -> Refusal:
-        """What may be shown of it."""
+        """The code and the advice, which may be shown."""
         return parse_refusal(str(self))
 
 
 class Link(asyncio.Protocol, ABC):
-    """The bytes of one connection: replies in, commands out. Subclasses say what a reply is for."""
+    """The bytes of one connection: replies in, commands out. Subclasses say what a reply answers."""
 
     def __init__(self) -> None:
         self._reader = hiredis.Reader()
@@ -112,7 +111,7 @@ class CommandLink(Link):
     """A link on which each command has one reply, in the order sent."""
 
     def __init__(self, metrics: Metrics | None = None, on_refused: Callable[[str], None] = lambda text: None) -> None:
-        """`on_refused` is told the text of each error reply."""
+        """`on_refused` is called with the text of each error reply."""
         super().__init__()
         self._on_refused = on_refused
         self._seconds = (metrics or Metrics()).redis_seconds
@@ -160,7 +159,7 @@ class CommandLink(Link):
 
 
 def connection_options(timeout: float) -> dict[str, Any]:
-    """What redis-py is told of every connection, beside its URL; `timeout` is in seconds."""
+    """redis-py's options for each connection, beside its URL; `timeout` is in seconds."""
     return {
         # Without HELLO a missing password is said as such: NOAUTH.
         "protocol": 2,
@@ -199,8 +198,8 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
         raise RedisUnavailable("the connection to Redis was lost")
 
 
-def told(error: RedisUnavailable) -> str:
-    """What may be logged of it."""
+def _for_the_log(error: RedisUnavailable) -> str:
+    """A sentence without anything that the error quotes."""
     if isinstance(error, RedisRefused):
         return f"Redis refuses the connection ({error.refusal.code}): {error.refusal.advice}"
     return f"Redis is away: {error}"
@@ -214,7 +213,7 @@ async def reconnecting(
 ) -> AsyncGenerator[AnyLink, None]:
     """Yields an open link, and another one after a pause each time the caller asks for more.
 
-    `on_failure` is told of each attempt that failed.
+    `on_failure` is called with the error of each attempt that failed.
     The link is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
     """
     backoff, complaint = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=0.5), ""
@@ -225,7 +224,7 @@ async def reconnecting(
             await open_link(url, link, timeout)
         except RedisUnavailable as error:
             on_failure(error)
-            complaint = _complain(told(error), complaint)
+            complaint = _complain(_for_the_log(error), complaint)
         else:
             try:
                 yield link
@@ -264,14 +263,14 @@ class Redis:
         self.timeout = timeout
         self.metrics = metrics or Metrics()
         self.on_refused: Callable[[str], None] = lambda text: None
-        """Is told the text of each error reply."""
+        """Is called with the text of each error reply."""
         self.large = asyncio.Semaphore(LARGE_ANSWERS)
-        """Whoever asks for a large answer waits for its turn here."""
+        """A caller takes a place here while it asks for a large answer."""
         self._link: CommandLink | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failure: RedisUnavailable | None = None
-        """Of the last attempt to connect."""
+        """The error of the last attempt to connect."""
 
     @property
     def refusal(self) -> Refusal | None:
@@ -359,7 +358,7 @@ class Redis:
                     # Without the right to PING, all else may be allowed: the trials tell (watch.py).
                     if error.refusal.code != "NOPERM":
                         self._note(error)
-                        complaint = _complain(told(error), complaint)
+                        complaint = _complain(_for_the_log(error), complaint)
                         continue
                 except (RedisUnavailable, TimeoutError) as error:
                     self._note(None)

@@ -28,7 +28,7 @@ USER_TIMEOUT_MARGIN = 15.0
 
 
 class Supervisor:
-    """The parent process. It serves nothing itself: it starts, watches, restarts and stops what does."""
+    """The parent process. It serves nothing itself: it starts, watches, replaces and stops the workers and Redis."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Supervisor:
         settings = self._settings
         self._folder = await DataFolder.take(settings.data, patience=self._grace + 2)
         # Before Redis: a taken port is the likeliest mistake, and is known at once.
-        # A slow reader is ours to close, not the kernel's.
+        # The workers close a slow reader, not the kernel.
         self._sockets = listen(
             settings.host,
             settings.port,
@@ -185,7 +185,7 @@ class Supervisor:
         log.info("rolling restart done")
 
     async def _stop(self) -> None:
-        """Workers first, so that their last answers find Redis; then Redis; then the folder is free."""
+        """Ends the workers first, so that their last answers find Redis; then Redis; then the folder is free."""
         tasks = [task for task in (*self._keepers, self._rolling) if task is not None]
         for task in tasks:
             task.cancel()
@@ -200,6 +200,6 @@ class Supervisor:
 
 
 def print_line(text: str) -> None:
-    """Print at once, also into a pipe; nobody reading it is no reason to stop."""
+    """Print at once, also into a pipe; a closed one is no reason to stop."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stdout, flush=True)

@@ -1,8 +1,7 @@
 """One worker: `python -m ssechat.server.worker`, started by the supervisor and by nobody else.
 
-What it is given: the settings as a line of JSON on stdin, which then stays open as long as the supervisor
-lives; listening sockets; and a pipe into which it writes that it serves and then its beats (heartbeat.py), or why it
-cannot start.
+It gets the settings as a line of JSON on stdin, which then stays open as long as the supervisor lives; listening
+sockets; and a pipe into which it writes that it serves and then its beats (heartbeat.py), or why it cannot start.
 """
 
 import argparse
@@ -32,12 +31,12 @@ from ssechat.telemetry.logging import configure_logging
 
 CANNOT_START = 2
 
-TICKS_PER_SETTLING = 10
-"""Once a second, so that what one settling has to visit is what came in one."""
+TICKS_PER_COLLECTION = 10
+"""One second, so that a collection visits what one second has brought."""
 
 
 class WorkerServer(uvicorn.Server):
-    """uvicorn's server, which says when it is up."""
+    """uvicorn's server, which calls back when it serves."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], paused: Callable[[float], None]) -> None:
         """`ready` is called when it accepts connections.
@@ -49,15 +48,15 @@ class WorkerServer(uvicorn.Server):
         self._paused = paused
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app and listen, then tell the supervisor."""
+        """Start the app, accept connections, and call back."""
         await super().startup(sockets)
         if self.started:
             garbage.begin(self._paused)
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second."""
-        if counter % TICKS_PER_SETTLING == 0:
+        """Called by uvicorn ten times a second."""
+        if counter % TICKS_PER_COLLECTION == 0:
             garbage.settle()
         return await super().on_tick(counter)
 
@@ -101,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The worker's life. Returns the exit code."""
     options = _options(arguments)
     # uvicorn raises the signal that stopped it once more when it is done: SIGTERM is a normal end then, and
-    # before it has begun. Ctrl-C is the supervisor's to handle.
+    # before it has begun. The supervisor handles Ctrl-C.
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Unbuffered: a buffered stdin that a daemon thread reads cannot be closed at exit.
