@@ -178,18 +178,18 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
         RedisRefused: it refused the log-in.
     """
     pool = ConnectionPool.from_url(url, **connection_options(timeout))
-    connection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
+    opened = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
     try:
-        await connection.connect()
+        await opened.connect()
     except BaseException as error:
-        await connection.disconnect(nowait=True)
+        await opened.disconnect(nowait=True)
         if isinstance(error, RedisError | OSError):
             refused = refused_by(error)
             raise (RedisUnavailable(str(error)) if refused is None else RedisRefused(refused)) from None
         raise
     # From here on the socket is ours. redis-py's connection is let go without closing it, and asyncio's
     # writer, which would close it when collected, lives as long as the link.
-    writer, connection._reader, connection._writer = connection._writer, None, None
+    writer, opened._reader, opened._writer = opened._writer, None, None
     writer.transport.set_protocol(link)
     link.held = writer
     link.connection_made(writer.transport)

@@ -100,7 +100,7 @@ class Watch:
 
     def start(self) -> None:
         """Begins to check."""
-        self._task = asyncio.create_task(self._keep_watching(), name="redis-watch")
+        self._task = asyncio.create_task(self._keep_checking(), name="redis-health")
 
     async def close(self) -> None:
         """Ends the checks."""
@@ -157,7 +157,7 @@ class Watch:
         wanted = words if refusal.code == "NOPERM" else ()
         self._troubles.seen(refusal.code, missing(wanted, self._user) if wanted else refusal.advice)
 
-    async def _keep_watching(self) -> None:
+    async def _keep_checking(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE):
