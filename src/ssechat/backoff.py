@@ -9,7 +9,7 @@ class Backoff:
     def __init__(self, first: float, longest: float, *, at_once: bool = False, jitter: float = 0.0) -> None:
         """`first` and `longest` are in seconds; `at_once` puts no pause in front of the first attempt after a failure.
 
-        Of each pause a random part, up to `jitter` (0 to 1), is left out, so that clients do not come all together.
+        A random part of each pause, up to `jitter` (0 to 1), is left out, so that clients do not come all together.
         """
         self._first = first
         self._longest = longest

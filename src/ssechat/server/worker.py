@@ -140,8 +140,8 @@ def _check_redis(settings: Settings) -> None:
     """
     from ssechat.redis.checks import check_redis
 
-    if settings.redis_url is not None:
-        asyncio.run(check_redis(settings.redis_url, settings.redis_timeout))
+    assert settings.redis_url is not None
+    asyncio.run(check_redis(settings.redis_url, settings.redis_timeout))
 
 
 def _follow_parent(server: uvicorn.Server, drain_seconds: float) -> None:
