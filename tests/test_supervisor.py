@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,10 +17,12 @@ import psutil
 import pytest
 
 from serving import Server, accepts, environment, redis_binaries, until
+from ssechat.backoff import Backoff
 from ssechat.errors import SettingsError
 from ssechat.server.folder import DataFolder
-from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
+from ssechat.server.slot import FIRST_PAUSE, LONGEST_PAUSE, Slot
 from ssechat.server.sockets import listen
+from ssechat.server.worker_process import WorkerFailed, WorkerOptions, WorkerProcess
 from ssechat.settings import load_settings
 from stub import WORKER_ARGUMENTS
 
@@ -123,7 +126,7 @@ def test_a_request_under_way_is_answered_before_it_stops(tmp_path: Path) -> None
 async def test_a_worker_that_is_stuck_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     listening = listen("127.0.0.1", 0, 1)
-    kind = WorkerKind(load_settings({}, {}), arguments=WORKER_ARGUMENTS)
+    kind = WorkerOptions(load_settings({}, {}), arguments=WORKER_ARGUMENTS)
     slot = Slot(kind, [each.fileno() for each in listening.of_workers[0]], grace=0.3)
     await slot.start()
     assert slot.current is not None
@@ -161,9 +164,9 @@ def test_a_worker_that_dies_is_replaced_and_refuses_nobody(tmp_path: Path) -> No
 @pytest.mark.anyio
 async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    slot = Slot(WorkerKind(load_settings({}, {})), listening_fds=[0], grace=1)
+    slot = Slot(WorkerOptions(load_settings({}, {})), listening_fds=[0], grace=1)
 
-    async def start() -> None:
+    async def start(**_: bool) -> None:
         if len(pauses) < 8:
             raise WorkerFailed("dead")
 
@@ -172,7 +175,7 @@ async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pyte
 
     monkeypatch.setattr(slot, "start", start)
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await slot._restart(0.0)
+    await slot._restart(Backoff(FIRST_PAUSE, LONGEST_PAUSE, at_once=True))
     assert pauses == [0, 0.5, 1, 2, 2, 2, 2, 2]
 
 
@@ -322,3 +325,91 @@ def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
     script.write_text("import sys, runpy\nsys.argv[0] = 'ssechat'\nrunpy.run_module('stub', run_name='__main__')\n")
     with Server(tmp_path / "data", "--workers", "1", program=(str(script), "serve")) as server:
         assert answers(server)
+
+
+def hanging(data: Path, *arguments: str, missed: int, how: str = "") -> Server:
+    """The stub, in workers that hang on SIGUSR1."""
+    extra = {"HANGING": "stub", "MISSED_BEATS": str(missed), "STUB": how}
+    return Server(data, *arguments, program=("-m", "hanging", "serve"), extra_environment=extra)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGSTOP])
+def test_a_worker_that_hangs_is_replaced_and_the_log_says_where_it_hung(tmp_path: Path, number: signal.Signals) -> None:
+    with hanging(tmp_path / "data", "--workers", "1", missed=2) as server:
+        [old] = server.workers()
+        old.send_signal(number)
+        time.sleep(0.2)
+        assert answers(server) != old.pid  # waits in the queue that the new worker shares
+        until(lambda: not old.is_running())
+        assert re.search(rf"worker {old.pid} has not answered for \d s; starting another in its place", server.errors)
+        assert f"worker {old.pid} is aborted; where its threads are:" in server.errors
+        if number == signal.SIGUSR1:
+            assert "Fatal Python error: Aborted" in server.errors
+            assert re.search(r'File ".*hanging.py", line \d+ in hang_in_the_loop', server.errors)
+        else:  # which takes no signal but one
+            assert f"worker {old.pid} does not stop; killing it" in server.errors
+        assert len(worker_pids(server)) == 1
+
+
+def test_a_worker_that_hangs_is_not_ended_before_another_serves(tmp_path: Path) -> None:
+    dies = tmp_path / "dies"
+    with hanging(tmp_path / "data", "--workers", "1", missed=2, how=f"file:{dies}") as server:
+        [old] = server.workers()
+        dies.touch()
+        old.send_signal(signal.SIGUSR1)
+        until(lambda: "trying again" in server.errors, 20)
+        assert old.is_running()
+        (tmp_path / "data" / "go-on").touch()
+        assert answers(server) == old.pid  # which serves again
+        dies.unlink()
+        until(lambda: not old.is_running(), 20)
+        assert "is aborted" not in server.errors, "it was able to stop in order"
+        assert answers(server) in worker_pids(server) - {old.pid}
+
+
+def test_a_supervisor_that_was_stopped_itself_takes_no_worker_for_one_that_hangs(tmp_path: Path) -> None:
+    with hanging(tmp_path / "data", "--workers", "2", missed=3) as server:
+        before = worker_pids(server)
+        everybody = [psutil.Process(server.process.pid), *server.workers()]
+        for stopped in (everybody, everybody[:1]):
+            for process in stopped:
+                process.suspend()
+            time.sleep(5)
+            for process in stopped:
+                process.resume()
+            time.sleep(2.5)
+        assert worker_pids(server) == before
+        assert server.errors == ""
+
+
+@pytest.mark.anyio
+async def test_a_worker_that_hangs_while_it_starts_is_aborted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+    monkeypatch.setenv("STUB", "slow start")
+    listening = listen("127.0.0.1", 0, 1)
+    options = WorkerOptions(load_settings({}, {}), arguments=WORKER_ARGUMENTS)
+    worker = await WorkerProcess.spawn(options, [each.fileno() for each in listening.of_workers[0]])
+    with pytest.raises(WorkerFailed, match="not ready within 2 seconds"):
+        await worker.ready(limit=2)
+    assert await worker.wait() == "SIGABRT"
+    assert "is aborted" in caplog.text
+    listening.close()
+
+
+def test_a_rolling_restart_without_redis_keeps_the_old_workers_and_says_why(tmp_path: Path) -> None:
+    with stub(tmp_path / "data", "--workers", "1", "--redis-timeout", "1") as server:
+        old = worker_pids(server)
+        server.redis().suspend()
+        try:
+            server.send_signal(signal.SIGHUP)
+            until(lambda: "rolling restart given up" in server.errors, 20)
+        finally:
+            server.redis().resume()
+        assert "did not answer within 1 seconds" in server.errors
+        assert worker_pids(server) == old
+        assert answers(server) in old
+        server.send_signal(signal.SIGHUP)
+        until(lambda: "rolling restart done" in server.errors, 20)
+        assert worker_pids(server).isdisjoint(old)

@@ -546,10 +546,10 @@ def test_a_refusal_that_comes_and_goes_is_one_line_until_it_stays_away(caplog: p
     caplog.set_level(logging.WARNING)
     for _ in range(100):
         troubles.seen("OOM", "it is full")
-        troubles.settle()
+        troubles.forget_old()
         clock.time += watch_module.CALM / 2
     assert len(caplog.records) == 1
     clock.time += watch_module.CALM
-    troubles.settle()
-    troubles.settle()
+    troubles.forget_old()
+    troubles.forget_old()
     assert len(caplog.records) == 2

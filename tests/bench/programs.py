@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssechat.redis.embedded import die_with_parent
+from ssechat.processes import die_with_parent
 
 from . import processes
 from .errors import BenchError

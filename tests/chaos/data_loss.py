@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from ssechat.processes import die_with_parent
 from ssechat.redis.binary import choose_binary
-from ssechat.redis.embedded import die_with_parent
 
 START_SECONDS = 20.0
 LINK = "redis.sock"

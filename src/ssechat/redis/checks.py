@@ -10,20 +10,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis.asyncio as redis_client
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from ssechat.errors import RedisUnavailable, SettingsError
 from ssechat.redis import keys
-from ssechat.redis.link import CommandLink, RedisRefused, Reply, open_link
+from ssechat.redis.binary import OLDEST
+from ssechat.redis.link import CommandLink, RedisRefused, Reply, connection_options, open_link
 from ssechat.redis.refusals import parse_refusal, refused_by
 from ssechat.redis.rights import NAMED, OF_A_START, TRIALS, Finding, missing, right, try_all
 from ssechat.redis.url import FILES, SHAPE, check_url, options_of, shown_url, user_of
 from ssechat.texts.printable import one_line
-
-OLDEST = (6, 2)
 
 
 @dataclass(frozen=True)
@@ -52,16 +49,7 @@ async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
     """
     check_url(url)
     _check_certificates(url)
-    # Its own defaults are three attempts with pauses, and a timeout for each read only.
-    client = redis_client.Redis.from_url(
-        url,
-        socket_connect_timeout=timeout,
-        socket_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
-        # Without HELLO a missing password is said as such: NOAUTH.
-        protocol=2,
-    )
+    client = redis_client.Redis.from_url(url, **connection_options(timeout), decode_responses=True)
     where = shown_url(url)
     try:
         async with asyncio.timeout(timeout):

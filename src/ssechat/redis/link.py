@@ -1,4 +1,4 @@
-"""One connection to Redis on which everybody's commands travel in one pipeline.
+"""One connection to Redis, on which all commands travel in one pipeline.
 
 redis-py opens the connection (URL, TLS, AUTH, SELECT); after that its transport is ours, because on the
 path of a message a reply must cost a deque's popleft and no task, lock or time-out of its own. Commands of
@@ -8,7 +8,6 @@ behind, so that replies never shift by one.
 
 import asyncio
 import logging
-import random
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -21,6 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from ssechat.backoff import Backoff
 from ssechat.errors import RedisUnavailable
 from ssechat.redis.refusals import Refusal, parse_refusal, refused_by
 from ssechat.telemetry.metrics import COMMANDS, Metrics
@@ -34,14 +34,11 @@ QUEUE_LIMIT = 100_000
 """Commands that may wait for a reply on one connection; more are refused at once."""
 
 LARGE_ANSWERS = 16
-"""Large answers that are asked for at a time: of more, all would wait in Redis's memory, and in front of every other
-answer."""
+"""Large answers that are asked for at a time: more would wait in Redis's memory, in front of every other answer."""
 
+FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
-"""Seconds between two attempts to reach a Redis that stays away."""
-
-MOST_DOUBLINGS = 6
-"""Times that the first pause, of 25 ms, is doubled."""
+"""Seconds between two attempts to reach Redis: the first two, and those to one that stays away."""
 
 
 class RedisRefused(RedisUnavailable):
@@ -49,12 +46,12 @@ class RedisRefused(RedisUnavailable):
 
     @property
     def refusal(self) -> Refusal:
-        """What may be shown of it."""
+        """The code and the advice, which may be shown."""
         return parse_refusal(str(self))
 
 
 class Link(asyncio.Protocol, ABC):
-    """The bytes of one connection: replies in, commands out. Subclasses say what a reply is for."""
+    """The bytes of one connection: replies in, commands out. Subclasses say what a reply answers."""
 
     def __init__(self) -> None:
         self._reader = hiredis.Reader()
@@ -114,7 +111,7 @@ class CommandLink(Link):
     """A link on which each command has one reply, in the order sent."""
 
     def __init__(self, metrics: Metrics | None = None, on_refused: Callable[[str], None] = lambda text: None) -> None:
-        """`on_refused` is told the text of each error reply."""
+        """`on_refused` is called with the text of each error reply."""
         super().__init__()
         self._on_refused = on_refused
         self._seconds = (metrics or Metrics()).redis_seconds
@@ -161,6 +158,18 @@ class CommandLink(Link):
                 future.set_exception(RedisUnavailable(f"Redis did not answer within {seconds:g} s"))
 
 
+def connection_options(timeout: float) -> dict[str, Any]:
+    """redis-py's options for each connection, beside its URL; `timeout` is in seconds."""
+    return {
+        # Without HELLO a missing password is said as such: NOAUTH.
+        "protocol": 2,
+        "socket_connect_timeout": timeout,
+        "socket_timeout": timeout,
+        # Its own defaults are three attempts with pauses.
+        "retry": Retry(NoBackoff(), 0),
+    }
+
+
 async def open_link(url: str, link: Link, timeout: float) -> None:
     """Connects `link` to the Redis at `url`.
 
@@ -168,21 +177,19 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
         RedisUnavailable: it cannot be reached within `timeout` seconds.
         RedisRefused: it refused the log-in.
     """
-    pool = ConnectionPool.from_url(
-        url, protocol=2, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0)
-    )
-    connection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
+    pool = ConnectionPool.from_url(url, **connection_options(timeout))
+    opened = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
     try:
-        await connection.connect()
+        await opened.connect()
     except BaseException as error:
-        await connection.disconnect(nowait=True)
+        await opened.disconnect(nowait=True)
         if isinstance(error, RedisError | OSError):
             refused = refused_by(error)
             raise (RedisUnavailable(str(error)) if refused is None else RedisRefused(refused)) from None
         raise
     # From here on the socket is ours. redis-py's connection is let go without closing it, and asyncio's
     # writer, which would close it when collected, lives as long as the link.
-    writer, connection._reader, connection._writer = connection._writer, None, None
+    writer, opened._reader, opened._writer = opened._writer, None, None
     writer.transport.set_protocol(link)
     link.held = writer
     link.connection_made(writer.transport)
@@ -191,8 +198,8 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
         raise RedisUnavailable("the connection to Redis was lost")
 
 
-def told(error: RedisUnavailable) -> str:
-    """What may be logged of it."""
+def _for_the_log(error: RedisUnavailable) -> str:
+    """A sentence without anything that the error quotes."""
     if isinstance(error, RedisRefused):
         return f"Redis refuses the connection ({error.refusal.code}): {error.refusal.advice}"
     return f"Redis is away: {error}"
@@ -206,10 +213,10 @@ async def reconnecting(
 ) -> AsyncGenerator[AnyLink, None]:
     """Yields an open link, and another one after a pause each time the caller asks for more.
 
-    `on_failure` is told of each attempt that failed.
+    `on_failure` is called with the error of each attempt that failed.
     The link is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
     """
-    failures, complaint = 0, ""
+    backoff, complaint = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=0.5), ""
     while True:
         link = make_link()
         opened_at, lasted = link.heard_at, 0.0
@@ -217,7 +224,7 @@ async def reconnecting(
             await open_link(url, link, timeout)
         except RedisUnavailable as error:
             on_failure(error)
-            complaint = _complain(told(error), complaint)
+            complaint = _complain(_for_the_log(error), complaint)
         else:
             try:
                 yield link
@@ -225,11 +232,10 @@ async def reconnecting(
                 link.abort()
                 await link.lost
             lasted = asyncio.get_running_loop().time() - opened_at
-        # Counted no further than the pause grows: a number with as many digits as an outage has seconds is no float.
-        failures = min(failures + 1, MOST_DOUBLINGS)
         if lasted > LONGEST_PAUSE:
-            failures, complaint = 0, ""
-        await asyncio.sleep(min(LONGEST_PAUSE, 0.025 * 2**failures) * random.uniform(0.5, 1))
+            backoff.reset()
+            complaint = ""
+        await asyncio.sleep(backoff.pause())
 
 
 def _complain(complaint: str, last: str) -> str:
@@ -257,14 +263,14 @@ class Redis:
         self.timeout = timeout
         self.metrics = metrics or Metrics()
         self.on_refused: Callable[[str], None] = lambda text: None
-        """Is told the text of each error reply."""
+        """Is called with the text of each error reply."""
         self.large = asyncio.Semaphore(LARGE_ANSWERS)
-        """Whoever asks for a large answer waits for its turn here."""
+        """A caller takes a place here while it asks for a large answer."""
         self._link: CommandLink | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failure: RedisUnavailable | None = None
-        """Of the last attempt to connect."""
+        """The error of the last attempt to connect."""
 
     @property
     def refusal(self) -> Refusal | None:
@@ -352,7 +358,7 @@ class Redis:
                     # Without the right to PING, all else may be allowed: the trials tell (watch.py).
                     if error.refusal.code != "NOPERM":
                         self._note(error)
-                        complaint = _complain(told(error), complaint)
+                        complaint = _complain(_for_the_log(error), complaint)
                         continue
                 except (RedisUnavailable, TimeoutError) as error:
                     self._note(None)

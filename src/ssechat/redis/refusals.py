@@ -1,6 +1,6 @@
-"""What Redis's refusals mean: the code of an error reply, and a sentence of what to do.
+"""What Redis's error replies mean: their code, and a sentence of advice.
 
-Of an error's text nothing else is ever shown. It may quote a command's arguments ("unknown command 'AUTH', with args
+Nothing else of an error's text is ever shown. It may quote a command's arguments ("unknown command 'AUTH', with args
 beginning with: …"), and these may be keys, texts or the password.
 """
 
@@ -31,7 +31,7 @@ ADVICE = {
     "MAXCLIENTS": "it has as many clients as it may have; raise its maxclients",
     "DATABASE": "it has no database of that number; --redis-url ends in it (redis://host:port/0)",
 }
-"""By code, Redis's own where it has one."""
+"""Advice by code; the code is Redis's own where it has one."""
 
 OTHER = "ERR"
 OTHER_ADVICE = "its own log may say why"
@@ -43,7 +43,7 @@ PHRASES = (
     (re.compile(r"DB index is out of range|invalid DB index"), "DATABASE"),
     (re.compile(r"invalid password|without any password configured"), "WRONGPASS"),
 )
-"""What Redis says where it has no code for it."""
+"""Codes for what Redis says without one."""
 
 _OF_A_SCRIPT = re.compile(r"\A-?(ERR Error running script \([^)]*\): )?(@user_script: ?\d+: )*-?")
 _CODE = re.compile(r"[A-Z]{2,20}(?= |\Z)")
@@ -57,11 +57,11 @@ class Refusal(NamedTuple):
 
     code: str
     what: str = ""
-    """Of NOPERM and UNKNOWN: the command (lower case), "key" or "channel", if Redis says it."""
+    """For NOPERM and UNKNOWN: the command (lower case), "key" or "channel", if Redis says it."""
 
     @property
     def advice(self) -> str:
-        """What is so, and what to do."""
+        """A sentence: the cause, and what to do."""
         return ADVICE.get(self.code, OTHER_ADVICE)
 
 

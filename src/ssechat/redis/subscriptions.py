@@ -1,6 +1,6 @@
-"""Which channels this worker hears: one table, owned by one task.
+"""The channels that this worker is subscribed to: one table, owned by one task.
 
-Being subscribed to a user's channel is what it means to own a stream of that user; nothing else records it.
+A worker that has a stream of a user is subscribed to the user's channel; nothing else records who has which streams.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from ssechat.telemetry.metrics import SUBSCRIPTIONS, Metrics
 logger = logging.getLogger(__name__)
 
 LAST = keys.live(NOBODY).encode()
-"""A channel like any user's, which is asked for last: Redis lets all be heard if it lets this one be."""
+"""A channel named like any user's, subscribed to last: its acknowledgement says that no ACL forbids such channels."""
 
 LINGER = 15.0
-"""Seconds before an unwanted channel is left: a page that is reloaded costs nothing."""
+"""Seconds between `discard` and UNSUBSCRIBE: a page that is reloaded costs no command."""
 
 MOST_CHANNELS = 512
 """Channels in one SUBSCRIBE."""
 
 TICK = 1.0
-"""Seconds between looks at what is due."""
+"""Seconds between two looks at what is due: pings, and channels to leave."""
 
 REFUSED_PAUSE = 3.0
 """Seconds before Redis is asked again after it refused."""
@@ -40,15 +40,15 @@ SILENCE_LIMIT = 15.0
 
 
 class _State(enum.Enum):
-    """How far a channel that is wanted has come. One table of these: a user must not cost an entry in three."""
+    """The state of a channel. One table of these: a user must not cost an entry in three."""
 
     WANTED = enum.auto()
-    """Redis has not been asked."""
+    """SUBSCRIBE has not been sent."""
     ASKED = enum.auto()
     HEARD = enum.auto()
     """Redis has acknowledged it."""
     LOST = enum.auto()
-    """It was heard on a connection that was lost, and Redis has not been asked again."""
+    """It was subscribed to on a connection that was lost, and SUBSCRIBE has not been sent again."""
     ASKED_AGAIN = enum.auto()
 
 
@@ -59,9 +59,7 @@ _AFTER_LOSS = {_State.ASKED: _State.WANTED, _State.HEARD: _State.LOST, _State.AS
 class _PushLink(Link):
     """A link in subscriber mode: everything that comes is a push."""
 
-    def __init__(
-        self, on_push: Callable[[list[Reply]], None], on_refused: Callable[[str], None] = lambda text: None
-    ) -> None:
+    def __init__(self, on_push: Callable[[list[Reply]], None], on_refused: Callable[[str], None]) -> None:
         super().__init__()
         self._on_push = on_push
         self._on_refused = on_refused
@@ -69,7 +67,7 @@ class _PushLink(Link):
     def on_reply(self, reply: Reply) -> None:
         if isinstance(reply, list):
             self._on_push(reply)
-        else:  # which of the channels were meant is not said
+        else:  # an error, which does not say for which of the channels it is
             self._on_refused(str(reply))
             self.abort()
 
@@ -99,22 +97,22 @@ class Subscriptions:
         self._task: asyncio.Task[None] | None = None
         self._link: _PushLink | None = None
         self.on_refused: Callable[[str], None] = lambda text: None
-        """Is told what Redis says when it refuses a subscription."""
+        """Is called with the error reply when Redis refuses a subscription."""
         self.refused: frozenset[str] = frozenset()
-        """Redis's code, if it refused the subscriptions when they were last asked for."""
+        """Redis's code, if it refused the last SUBSCRIBE."""
 
     def start(self) -> None:
         """Begins to connect, and to reconnect whenever the connection is lost."""
         self._task = asyncio.create_task(self._stay_subscribed(), name="redis-subscriptions")
 
     async def close(self) -> None:
-        """Leaves all channels."""
+        """Drops the connection, and with it all subscriptions."""
         if self._task is not None:
             await stop(self._task)
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection on which Redis lets channels be heard."""
+        """Whether there is a connection on which Redis has not refused the subscriptions."""
         return self._link is not None and not self.refused
 
     def reconnect(self) -> None:
@@ -128,10 +126,10 @@ class Subscriptions:
         return self.connected and all(state is _State.HEARD for state in self._channels.values())
 
     async def add(self, channel: bytes) -> None:
-        """Wants a channel; returns when Redis has acknowledged it.
+        """Subscribes to a channel; returns when Redis has acknowledged it.
 
         Raises:
-            RedisUnavailable: it took too long. The channel stays wanted until `discard`.
+            RedisUnavailable: it took too long. It is tried again until `discard`.
         """
         self._leaving.pop(channel, None)
         state = self._channels.get(channel)
@@ -151,7 +149,7 @@ class Subscriptions:
             raise RedisUnavailable("Redis did not acknowledge a subscription in time") from None
 
     def discard(self, channel: bytes) -> None:
-        """Wants a channel no more; it is left after `LINGER` seconds unless it is wanted again."""
+        """Unsubscribes from a channel in `LINGER` seconds, unless it is added again by then."""
         self._leaving.pop(channel, None)  # so that the order stays that of the times
         self._leaving[channel] = asyncio.get_running_loop().time() + LINGER
 

@@ -1,8 +1,5 @@
 """The processes of `ssechat serve`, and what the supervisor and its workers agree on."""
 
-READY = b"ready"
-"""What a worker writes into its ready pipe when it serves; anything else there says why it can't."""
-
 GRACE_SECONDS = 5
 """Seconds after its drain in which a worker finishes the requests under way."""
 

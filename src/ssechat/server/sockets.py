@@ -11,18 +11,17 @@ from ssechat.errors import SettingsError
 
 BACKLOG = 65_535
 """Connections that may wait for a worker, if the kernel allows as many (net.core.somaxconn, often 4,096): after a
-restart all readers come back at once, and who finds the queue full tries again later and later."""
-
+restart all readers come back at once, and a client that finds the queue full tries again after ever longer pauses."""
 
 QUEUES = 4
-"""Listening sockets of each worker: each has a queue of its own, and of each a turn of the loop accepts one connection
-(`python -m tests.bench storm` shows how many found the queues full)."""
+"""Listening sockets of each worker. Each has a queue of its own, from which a turn of the event loop accepts one
+connection (`python -m tests.bench storm` shows how many clients found the queues full)."""
 
 
 class ListeningSockets:
     """The same number of sockets for each worker, made by the parent and handed down.
 
-    The parent keeps them open: while a worker restarts, its connections wait in the accept queues.
+    The parent keeps them open: connections wait in the accept queues while a worker restarts.
     """
 
     def __init__(self, of_workers: list[list[socket.socket]]) -> None:

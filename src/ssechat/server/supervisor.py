@@ -13,8 +13,9 @@ from ssechat.identity.tokens import create_key_file, fingerprint, key_path, read
 from ssechat.redis.embedded import EmbeddedRedis
 from ssechat.server import KILL_SECONDS
 from ssechat.server.folder import DataFolder
-from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
+from ssechat.server.slot import Slot
 from ssechat.server.sockets import ListeningSockets, listen, shown_address
+from ssechat.server.worker_process import WorkerFailed, WorkerOptions
 from ssechat.settings import Settings
 from ssechat.telemetry.snapshots import clear
 from ssechat.texts.printable import one_line
@@ -27,7 +28,7 @@ USER_TIMEOUT_MARGIN = 15.0
 
 
 class Supervisor:
-    """The parent process. It serves nothing itself: it starts, watches, restarts and stops what does."""
+    """The parent process. It serves nothing itself: it starts, watches, replaces and stops the workers and Redis."""
 
     def __init__(
         self,
@@ -83,7 +84,7 @@ class Supervisor:
         settings = self._settings
         self._folder = await DataFolder.take(settings.data, patience=self._grace + 2)
         # Before Redis: a taken port is the likeliest mistake, and is known at once.
-        # A slow reader is ours to close, not the kernel's.
+        # The workers close a slow reader, not the kernel.
         self._sockets = listen(
             settings.host,
             settings.port,
@@ -95,13 +96,13 @@ class Supervisor:
             await self._find_key()
         counts = settings.metrics_folder or settings.data / "metrics"
         clear(counts)
-        kind = WorkerKind(
+        options = WorkerOptions(
             settings=settings.model_copy(update={"redis_url": redis_url, "metrics_folder": counts}),
             keep_open=(self._folder.lock,),
             arguments=self._worker_arguments,
         )
         self._slots = [
-            Slot(kind, [each.fileno() for each in sockets], self._grace) for sockets in self._sockets.of_workers
+            Slot(options, [each.fileno() for each in sockets], self._grace) for sockets in self._sockets.of_workers
         ]
         await self._start_workers()
 
@@ -182,12 +183,12 @@ class Supervisor:
             try:
                 await slot.replace()
             except (WorkerFailed, OSError) as error:
-                log.error("rolling restart given up, the workers that are left go on: %s", error)
+                log.error("rolling restart given up, the workers that serve now go on: %s", error)
                 return
         log.info("rolling restart done")
 
     async def _stop(self) -> None:
-        """Workers first, so that their last answers find Redis; then Redis; then the folder is free."""
+        """Ends the workers first, so that their last answers find Redis; then Redis; then the folder is free."""
         tasks = [task for task in (*self._keepers, self._rolling) if task is not None]
         for task in tasks:
             task.cancel()
@@ -202,6 +203,6 @@ class Supervisor:
 
 
 def print_line(text: str) -> None:
-    """Print at once, also into a pipe; nobody reading it is no reason to stop."""
+    """Print at once, also into a pipe; a closed one is no reason to stop."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stdout, flush=True)
