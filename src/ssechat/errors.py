@@ -2,8 +2,8 @@
 
 ChatError
 ├── SettingsError            a setting or an argument is not valid: the server does not start
-├── RedisUnavailable         Redis did not answer: the outcome of a write is unknown
-└── RequestError             the request is refused; its `code` is stable and part of the API
+├── RedisUnavailable         Redis did not answer: the outcome of a change is unknown
+└── RequestError             the request cannot be met; its `code` is stable and part of the API
     ├── BadRequest           400, 405, 413, 415, 422
     ├── Unauthorized         401
     ├── Forbidden            403
