@@ -11,7 +11,7 @@ from parts import FOR_EVER, SECRET, Worker
 from redises import RedisProcess
 from ssechat.errors import Conflict, NotFound, Unauthorized
 from ssechat.identity import users as users_module
-from ssechat.identity.auth import REMEMBERED_SECONDS, SHORT_TOKEN, TRUSTED_SECONDS, Auth
+from ssechat.identity.auth import MAX_KEY_LENGTH, REMEMBERED_SECONDS, TRUSTED_SECONDS, Auth
 from ssechat.identity.tokens import LEEWAY, Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import UserId
@@ -49,7 +49,7 @@ async def test_a_wrong_password_and_an_unknown_name_are_told_apart_by_nobody(wor
             await worker.users.check_password(user, password)
         assert (caught.value.code, caught.value.detail) == (
             "wrong_credentials",
-            "There is no such name with this password.",
+            "The name or the password is wrong.",
         )
 
 
@@ -73,10 +73,10 @@ async def test_of_two_who_sign_up_at_once_one_gets_the_name(worker: Worker, othe
 
 
 async def test_what_a_worker_remembers_of_users_has_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users_module, "KNOWN_USERS", 3)
+    monkeypatch.setattr(users_module, "MAX_CACHED_USERS", 3)
     for i in range(10):
         await worker.users.ensure(UserId(f"u{i}"))
-        assert len(worker.users._known) <= 3
+        assert len(worker.users._cached) <= 3
     assert await worker.users.exists(UserId("u0"))
 
 
@@ -161,7 +161,7 @@ async def test_a_token_is_remembered_for_no_longer_than_it_counts(worker: Worker
 
 
 async def test_the_key_under_which_a_long_token_is_remembered_is_no_token(worker: Worker) -> None:
-    claims = {"sub": "carol", "exp": time.time() + 60, "filler": "x" * SHORT_TOKEN}
+    claims = {"sub": "carol", "exp": time.time() + 60, "filler": "x" * MAX_KEY_LENGTH}
     token = jwt.encode(claims, SECRET, "HS256")
     await worker.auth.identify(token)
     [remembered] = worker.auth._cache
@@ -193,7 +193,7 @@ async def test_with_another_systems_key_every_token_makes_its_user(worker: Worke
 
 
 async def test_what_a_worker_remembers_of_tokens_has_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssechat.identity.auth.CACHED_TOKENS", 3)
+    monkeypatch.setattr("ssechat.identity.auth.MAX_CACHED_TOKENS", 3)
     for i in range(10):
         await worker.auth.identify(worker.auth._tokens.mint(f"u{i}", worker.auth._session_lifetime))
         assert len(worker.auth._cache) <= 3

@@ -82,13 +82,13 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         (("token", "--data", "/nowhere", "alice"), "ssechat: there is no key file /nowhere/jwt.key"),
         (("token", "--days", "0", "alice"), "ssechat: Invalid value for '--days'"),
         (("token", "--days", "0.00001", "alice"), "ssechat: Invalid value for '--days'"),
-        (("send", "bob", "hi"), "ssechat: who are you?"),
-        (("send", "--user", "a", "--token", "b", "bob", "hi"), "ssechat: --user and --token both say who you are"),
+        (("send", "bob", "hi"), "ssechat: no user:"),
+        (("send", "--user", "a", "--token", "b", "bob", "hi"), "ssechat: --user and --token both name the user"),
         (("send", "--token", "b", "--server", "chat", "bob", "hi"), "ssechat: --server: 'chat' is not an address"),
         (("send", "--user", "a", "--data", "/nowhere", "bob", "hi"), "ssechat: there is no key file"),
-        (("send", "--create", "--token", "b", "bob", "hi"), "ssechat: --create goes with --user"),
-        (("listen",), "ssechat: who are you?"),
-        (("listen", "--token", "ü"), "ssechat: that is not a token"),
+        (("send", "--create", "--token", "b", "bob", "hi"), "ssechat: --create needs --user"),
+        (("listen",), "ssechat: no user:"),
+        (("listen", "--token", "ü"), "ssechat: this is not a token"),
         (("listen", "--token", "t", "--since", "a\nb"), "ssechat: --since: "),
         (("listen", "--token", "t", "--since", ""), "ssechat: Invalid value for '--since': this is empty"),
         (
@@ -186,7 +186,7 @@ def test_a_token_for_somebody_unknown_is_refused_unless_it_is_to_make_one(server
     data = ("--data", str(server.data))
     result = run("token", "Erin", *data)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "ssechat: there is no user 'erin': sign up first, or add --create to make one\n"
+    assert result.stderr == "ssechat: there is no user 'erin': sign up first, or add --create to create it\n"
     token = run("token", "Erin", *data, "--create")
     assert (token.returncode, token.stderr) == (0, "")
     assert run("token", "erin", *data).returncode == 1, "nobody has used it yet"
@@ -213,7 +213,7 @@ def test_a_token_that_nobody_can_be_asked_about_is_printed_and_that_is_said(tmp_
         result = run("token", "erin", "--data", str(tmp_path), *more)
         assert result.returncode == 0
         assert jwt.decode(result.stdout.strip(), "k" * 64, algorithms=["HS256"])["sub"] == "erin"
-        assert "cannot be asked whether there is a user 'erin'" in result.stderr
+        assert "cannot be reached to check that user 'erin' exists" in result.stderr
         assert result.stderr.count("\n") == 1
         assert "hunter2" not in result.stderr
 
@@ -262,7 +262,7 @@ def test_a_message_that_was_sent_and_cannot_be_shown_is_said_to_be_sent(server: 
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
     assert result.returncode == 1
-    assert result.stderr == "ssechat: the message was sent, but cannot be shown (No space left on device)\n"
+    assert result.stderr == "ssechat: the message was sent, but cannot be printed (No space left on device)\n"
 
 
 def test_listening_as_json_from_the_beginning_gives_all_there_is(server: Server) -> None:

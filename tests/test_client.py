@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ssechat.answers import LONGEST_ASKED, retry_after
+from ssechat.answers import MAX_RETRY_AFTER, retry_after
 from ssechat.cli.terminal import event_line, message_line
 from ssechat.client import Client, ClientError, Event, server_address
 from ssechat.errors import SettingsError
@@ -102,7 +102,7 @@ def test_a_send_is_repeated_with_one_id_until_it_is_confirmed() -> None:
     assert len({body["client_msg_id"] for body in bodies(script)}) == 1
     assert script.pauses == [0.5, 2.0, 2.0, 3.0]
     assert script.notes[0] == (
-        "cannot reach http://chat.test (Connection refused); trying again in 0.5 s, for another 30 s at most …"
+        "cannot reach http://chat.test (Connection refused); retrying in 0.5 s, for another 30 s at most …"
     )
 
 
@@ -129,7 +129,7 @@ def test_a_refusal_is_final_and_told_in_the_servers_words(status: int) -> None:
 
 
 def test_an_answer_that_is_no_message_is_told() -> None:
-    with pytest.raises(ClientError, match="is that address an ssechat server"):
+    with pytest.raises(ClientError, match="is this the address of an ssechat server"):
         Script(httpx.Response(200, text="<html>")).client().send("b", "hi")
     with pytest.raises(ClientError, match="the server answered 404 Not Found"):
         Script(httpx.Response(404, text="<html>")).client().send("b", "hi")
@@ -234,7 +234,7 @@ def test_listening_goes_on_after_the_last_event_that_was_taken() -> None:
     assert cursors == [None, "6-x", "7-x", "7-x"]
     assert script.pauses == [2.0, 2.0, 2.0]
     assert script.notes[0] == "the stream ended; reconnecting in 2.0 s …"
-    assert script.notes[2].startswith("nothing was heard for 60 s")
+    assert script.notes[2].startswith("the stream was silent for 60 s")
 
 
 def test_the_event_that_opens_a_stream_is_for_the_client_only() -> None:
@@ -285,7 +285,7 @@ def test_too_many_streams_are_tried_again_when_the_server_says() -> None:
 
 def test_what_is_no_event_stream_ends_it() -> None:
     script = Script(httpx.Response(200, text="<html>", headers={"content-type": "text/html"}))
-    with pytest.raises(ClientError, match="no chat server"):
+    with pytest.raises(ClientError, match="not a chat server"):
         next(script.client().listen())
 
 
@@ -350,16 +350,16 @@ def test_retry_after_is_a_number_or_a_date() -> None:
 
 def test_no_server_can_ask_for_a_pause_that_has_no_end() -> None:
     for value in ("9" * 400, "7200", "Wed, 21 Oct 2099 07:28:00 GMT"):
-        assert retry_after(httpx.Response(503, headers={"retry-after": value})) == LONGEST_ASKED
+        assert retry_after(httpx.Response(503, headers={"retry-after": value})) == MAX_RETRY_AFTER
     assert retry_after(httpx.Response(503, headers={"retry-after": "Wed, 21 Oct 9999 07:28:00 -2359"})) in (
         None,
-        LONGEST_ASKED,
+        MAX_RETRY_AFTER,
     )
     script = Script(stream(f"retry: {'9' * 400}\n\nevent: ping\ndata: {{}}\n\n"))
     events = script.client().listen()
     next(events)
     next(events)
-    assert script.pauses == [LONGEST_ASKED]
+    assert script.pauses == [MAX_RETRY_AFTER]
 
 
 def test_no_text_can_drive_the_readers_terminal() -> None:

@@ -57,7 +57,7 @@ async def test_those_who_wait_are_taken_in_turns_by_whose_they_are(pool: Hashing
 async def test_one_address_cannot_fill_the_hashing_pools_line(
     pool: HashingPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashing, "MOST_WAITING_OF_ONE", 3)
+    monkeypatch.setattr(hashing, "MAX_WAITING_PER_GROUP", 3)
     slow = Slow()
     tasks = [await waiting(pool, slow, "flood") for _ in range(1 + 3)]
     with pytest.raises(TooMany) as caught:
@@ -71,7 +71,7 @@ async def test_one_address_cannot_fill_the_hashing_pools_line(
 async def test_where_the_hashing_pool_is_full_who_has_most_in_line_gives_way(
     pool: HashingPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashing, "MOST_WAITING", 4)
+    monkeypatch.setattr(hashing, "MAX_WAITING", 4)
     slow = Slow()
     tasks = [await waiting(pool, slow, "flood") for _ in range(1 + 4)]
     honest = [await waiting(pool, slow, "alice"), await waiting(pool, slow, "bob")]
@@ -84,7 +84,7 @@ async def test_where_the_hashing_pool_is_full_who_has_most_in_line_gives_way(
     assert await asyncio.gather(*honest) == ["alice", "bob"]
     assert await asyncio.gather(*tasks[:-2]) == ["flood"] * 3
     assert pool._waiting == 0
-    assert not pool._lines
+    assert not pool._queues
 
 
 async def test_who_no_longer_waits_for_a_hash_takes_no_turn(pool: HashingPool) -> None:

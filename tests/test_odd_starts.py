@@ -235,7 +235,7 @@ def _started(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("arguments", "first"),
     [
-        (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "hi"), "trying again in"),
+        (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "hi"), "retrying in"),
         (("listen", "--token", "t", "--server", "http://127.0.0.1:9"), "reconnecting in"),
         (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "-"), ""),
     ],

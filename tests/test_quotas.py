@@ -12,7 +12,7 @@ from parts import Worker, settings
 from redises import RedisProcess
 from ssechat.errors import Conflict, QuotaExceeded, RedisUnavailable, TooMany, Unauthorized
 from ssechat.identity import quotas as quotas_module
-from ssechat.identity.quotas import LOG_SECONDS, MOST_PLACES, REMEMBERED, Quotas, network_of
+from ssechat.identity.quotas import KNOWN_SECONDS, LOG_SECONDS, MAX_KNOWN_NETWORKS, Quotas, network_of
 from ssechat.ids import UserId
 from ssechat.redis import keys
 
@@ -96,7 +96,7 @@ async def test_signing_up_makes_the_address_known(quotas: Quotas) -> None:
 
 async def test_where_an_account_is_known_is_forgotten_after_a_month(quotas: Quotas, redis: RedisProcess) -> None:
     await come_in(quotas, HOME, "alice")
-    later(redis, REMEMBERED + 1)
+    later(redis, KNOWN_SECONDS + 1)
     for i in range(3):
         await guess(quotas, f"203.0.113.{i}", "alice")
     assert await guess(quotas, HOME, "alice") == "sign-in-account"
@@ -210,13 +210,13 @@ async def test_what_strangers_make_redis_keep_of_them_is_bounded(quotas: Quotas,
 
 
 async def test_the_places_of_an_account_are_bounded_in_number_and_time(quotas: Quotas, redis: RedisProcess) -> None:
-    for i in range(MOST_PLACES + 5):
+    for i in range(MAX_KNOWN_NETWORKS + 5):
         await come_in(quotas, f"198.51.100.{i}", "alice")
         later(redis, 1)
     with redis.client() as client:
         [places] = client.keys("{p:*")
-        assert client.zcard(places) == MOST_PLACES
-        assert 0 < client.ttl(places) <= REMEMBERED
+        assert client.zcard(places) == MAX_KNOWN_NETWORKS
+        assert 0 < client.ttl(places) <= KNOWN_SECONDS
         assert b"198.51" not in b"".join(client.zrange(places, 0, -1))
     for i in range(3):
         await guess(quotas, f"203.0.113.{i}", "alice")
@@ -256,7 +256,7 @@ async def test_a_flood_is_a_line_a_minute_in_the_log_and_never_names_an_account(
     worker.clock.time += LOG_SECONDS
     await guess(quotas, HOME, "alice")
     await guess(quotas, HOME, "a password, in the wrong field")
-    assert caplog.messages[1].endswith("refused since this was last said: 47")
+    assert caplog.messages[1].endswith("refused since the last such line: 47")
 
 
 async def test_with_redis_away_nobody_is_let_in_uncounted(quotas: Quotas, worker: Worker) -> None:

@@ -43,7 +43,7 @@ async def test_a_sign_out_that_meets_the_tokens_first_use_elsewhere_is_not_overl
 ) -> None:
     token = await worker.auth.sign_in(ALICE)
     identity = other_worker.auth._tokens.verify(token).identity
-    other_worker.users._known.clear()
+    other_worker.users._cached.clear()
 
     async def sign_out() -> None:
         await worker.auth.sign_out(identity)

@@ -1,4 +1,4 @@
-"""What a server's refusal says, as a sentence for a person; and how long it asks to wait."""
+"""Turns error responses of a server into a sentence for a user and a number of seconds to wait."""
 
 import contextlib
 import json
@@ -9,43 +9,43 @@ from typing import Any
 
 import httpx
 
-# An hour: whoever asks for a longer pause is mistaken, or no chat server.
-LONGEST_ASKED = 3600.0
-# Characters of what a server says that are told to a person.
-LONGEST_QUOTE = 300
+# Seconds: the longest wait that a server can ask for.
+MAX_RETRY_AFTER = 3600.0
+# Characters of a server's text that are shown to a user.
+MAX_QUOTE = 300
 
 
 def shortened(text: str) -> str:
-    """One line of a bounded length, whatever somebody else wrote."""
-    line = " ".join(text[: 2 * LONGEST_QUOTE].split())
-    return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1] + "…"
+    """The text as one line of at most `MAX_QUOTE` characters."""
+    line = " ".join(text[: 2 * MAX_QUOTE].split())
+    return line if len(line) <= MAX_QUOTE else line[: MAX_QUOTE - 1] + "…"
 
 
-def problem_text(answer: httpx.Response) -> str:
-    """What a refusal says, as a sentence: a problem's detail, fields and code (RFC 9457); else the status, and what a
-    front says of it in plain text."""
-    status = shortened(f"{answer.status_code} {answer.reason_phrase}")
-    if answer.has_redirect_location:
-        return f"the server answered {status}: use {shortened(answer.headers['location'])} instead"
+def problem_text(response: httpx.Response) -> str:
+    """A sentence from an error response: the detail, fields and code of a problem (RFC 9457); otherwise the status and
+    the plain text of a proxy."""
+    status = shortened(f"{response.status_code} {response.reason_phrase}")
+    if response.has_redirect_location:
+        return f"the server answered {status}: use {shortened(response.headers['location'])} instead"
     try:
-        problem = json.loads(answer.content)
+        problem = json.loads(response.content)
     except (ValueError, RecursionError, httpx.ResponseNotRead):
         problem = None
     if not isinstance(problem, dict) or not (problem.get("detail") or problem.get("title")):
-        return f"the server answered {status}{_plain_text(answer)}"
+        return f"the server answered {status}{_plain_text(response)}"
     text = shortened(str(problem.get("detail") or problem.get("title")))
     for field in _fields(problem):
         if field not in text:
             text = shortened(f"{text.rstrip('.')}; {field}")
     return (
-        f"{text} ({answer.status_code} {shortened(str(problem['code']))})"
+        f"{text} ({response.status_code} {shortened(str(problem['code']))})"
         if "code" in problem
         else f"{text} ({status})"
     )
 
 
 def _fields(problem: Mapping[str, Any]) -> list[str]:
-    """What a problem says of each field at fault."""
+    """The invalid fields of a problem, each as `name: message`."""
     fields = problem.get("fields")
     return [
         ": ".join(filter(None, (shortened(str(each.get("field") or "")), shortened(str(each.get("message") or "")))))
@@ -54,24 +54,24 @@ def _fields(problem: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _plain_text(answer: httpx.Response) -> str:
-    """Of a page for browsers nothing: its markup is no sentence."""
-    if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/plain":
+def _plain_text(response: httpx.Response) -> str:
+    """The body if it is plain text; of an HTML page nothing."""
+    if response.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/plain":
         return ""
     with contextlib.suppress(httpx.ResponseNotRead):
-        return f": {shortened(answer.content[: 4 * LONGEST_QUOTE].decode(errors='replace'))}".rstrip(": ")
+        return f": {shortened(response.content[: 4 * MAX_QUOTE].decode(errors='replace'))}".rstrip(": ")
     return ""
 
 
-def retry_after(answer: httpx.Response) -> float | None:
-    """The seconds that Retry-After asks for, given as a number or as a date (RFC 9110 §10.2.3)."""
-    value = answer.headers.get("retry-after", "").strip()
+def retry_after(response: httpx.Response) -> float | None:
+    """The seconds of a Retry-After header, which holds a number or a date (RFC 9110 §10.2.3); None if it is missing."""
+    value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return min(float(value), LONGEST_ASKED)
+        return min(float(value), MAX_RETRY_AFTER)
     try:
         when = parsedate_to_datetime(value)
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
-        return min(max(0.0, (when - datetime.now(UTC)).total_seconds()), LONGEST_ASKED)
+        return min(max(0.0, (when - datetime.now(UTC)).total_seconds()), MAX_RETRY_AFTER)
     except (ValueError, OverflowError):
         return None
