@@ -45,9 +45,11 @@ local function append(k, a, state, changed)
     value = ARGV[a + REST], data = ARGV[a + REST],
   }
   -- First the writes that can fail, so that nothing is half done. Without the right to HSET: that of a new message,
-  -- which nobody reads before the log leads to it, or of a changed one as it stands. Then XADD: an id that is not above
-  -- the log's last one.
-  if entry.sort ~= 'fact' then
+  -- which nobody reads before the log leads to it, of a changed one as it stands, or of the head as it is. Then XADD: an
+  -- id that is not above the log's last one.
+  if entry.sort == 'fact' then
+    redis.call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
+  else
     if entry.sort == 'message' then
       seq = string.format('%.0f', tonumber(state.seq) + 1)
     end
@@ -116,7 +118,7 @@ local function append_item(k, a)
   end
   note(k, a, state, entry, seq, pos, complete and ARGV[a + COMPLETE] == '1')
   if trouble then
-    error(trouble)
+    error(trouble, 0)  -- as it is: Redis's code comes first
   end
   return complete and {unpack(answer, 1, 4)} or answer
 end

@@ -16,10 +16,9 @@ local function deliver_item(k, a)
     }
   end
   -- First what would be refused half-way to a user with rights to some of the commands: nothing must be half done.
-  local head = redis.call('HGET', KEYS[k + USER], 'head')
-  if head then
-    redis.call('HSET', KEYS[k + USER], 'head', head)
-  end
+  local user = KEYS[k + USER]
+  local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
+  redis.call('HSET', user, head and 'head' or 'birth', head or birth or ARGV[a + TAG])
   return deliver(k, ARGV[a + TAG], run)
 end
 
