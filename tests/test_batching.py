@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -111,3 +112,14 @@ async def test_without_redis_every_item_fails_and_the_next_one_is_tried(worker: 
 
 def test_a_script_stands_beside_its_module() -> None:
     assert "XADD" in load_script("ssechat.logs.delivery", "common.lua", "append.lua")
+
+
+async def test_an_item_that_cannot_be_sent_fails_alone_and_holds_up_nobody(worker: Worker) -> None:
+    batch = ScriptBatch(worker.redis, COUNT)
+    wrong: list[Any] = [object(), "\ud800"]
+    before = batch.submit(["a"], ["x"])
+    items = [batch.submit(["b"], [argument]) for argument in wrong]
+    async with asyncio.timeout(2):
+        outcomes = await asyncio.gather(before, *items, return_exceptions=True)
+        assert all(isinstance(outcome, Exception) for outcome in outcomes[1:])
+        assert await batch.submit(["c"], ["y"]) == b"cy"

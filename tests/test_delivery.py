@@ -250,3 +250,35 @@ async def test_at_most_so_many_members_are_in_one_script(redis: RedisProcess) ->
         assert submitted == [AT_ONCE, 1]
         assert number_of((await worker.inbox.read(CROWD[AT_ONCE], START, 5, 9999)).head) == 2
         assert isinstance(worker.delivery, Delivery)
+
+
+async def test_a_log_that_ends_below_its_newest_entry_is_a_reset_and_no_endless_repair(workers: list[Worker]) -> None:
+    worker = workers[0]
+    await worker.delivery.send(draft("one"), BOTH)
+    lost = await worker.append(draft("two"))
+    assert lost.entry is not None
+    await worker.redis.call("XDEL", keys.of_conversation(DM).log, lost.entry.id)
+    async with asyncio.timeout(5):
+        await worker.delivery.send(draft("three"), BOTH)
+        await worker.redis.call("XTRIM", keys.of_conversation(DM).log, "MAXLEN", 1)
+        await worker.append(draft("four"))
+        last = await worker.append(draft("five"))
+        assert last.entry is not None
+        await worker.redis.call("XDEL", keys.of_conversation(DM).log, last.entry.id)
+        await worker.delivery._complete(last.entry, dict.fromkeys(BOTH, (await worker.inbox.places(BOB))[0].entry))
+    for user in BOTH:
+        reasons = [json.loads(data).get("reason") for data in await worker.texts(user)]
+        assert reasons[-1] == "lost"
+
+
+async def test_an_inbox_of_a_lost_history_is_no_reason_for_a_reset_of_another(workers: list[Worker]) -> None:
+    worker = workers[0]
+    entries = [(await worker.append(draft(f"m{number}"))).entry for number in range(3)]
+    assert entries[1] is not None
+    place = await worker.inbox.deliver({ALICE: [entry for entry in entries[:2] if entry is not None]})
+    number, tag = place[ALICE].split("-")
+    await worker.redis.call("HSET", keys.of_user(BOB).places, DM, f"{number}-{int(tag) + 1} 0 2")
+    for members in (BOTH[::-1], BOTH):
+        await worker.delivery.finish(DM, members)
+    assert await texts(worker, "alice") == ["m0", "m1", "m2"]
+    assert [json.loads(data)["reason"] for data in await worker.texts("bob")] == ["lost"]

@@ -14,7 +14,7 @@ local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- how many; '1' if 
 --
 -- Answer of an item:
 --   {'appended', seq, entry, entry before}    and, if not all of these members have it, the entry that each has last
---   {'repeat', message, delivered, head}      this client_msg_id was used for the same request before
+--   {'repeat', seq, message, delivered, head} this client_msg_id was used for the same request before (nil: it is gone)
 --   {'conflict'}                              … for another request
 --   {'changed', message}                      the message is not the one that the change was made from ('': it is gone)
 --   {'week', week}                            by Redis's clock it is another week: ask again with that one's keys
@@ -31,7 +31,8 @@ local function sent_before(k, a, state)
       if string.sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
         return {'conflict'}
       end
-      return {'repeat', redis.call('HGET', KEYS[k + MESSAGES], string.sub(sent, 17)), state.delivered, state.head}
+      local seq = string.sub(sent, 17)
+      return {'repeat', seq, redis.call('HGET', KEYS[k + MESSAGES], seq), state.delivered, state.head}
     end
   end
 end

@@ -16,7 +16,7 @@ from ssechat.errors import ChatError, Conflict
 from ssechat.events.kinds import KINDS, Kinds, Replay
 from ssechat.ids import ConversationId, UserId, tags
 from ssechat.logs.actions import Action
-from ssechat.logs.conversations import Conversations, Entry, lags
+from ssechat.logs.conversations import Conversations, Entry, lags, tombstone
 from ssechat.logs.inbox import Inbox, limits
 from ssechat.logs.repair import Repair
 from ssechat.redis import keys
@@ -153,7 +153,9 @@ class Delivery:
         if answer[0] == b"appended":
             return _appended(action, answer, members)
         if answer[0] == b"repeat":
-            return Appended(action, answer[1], undelivered=lags(answer[2], answer[3]))
+            _, seq, message, delivered, head = answer
+            message = tombstone(action.conversation, seq) if message is None else message
+            return Appended(action, message, undelivered=lags(delivered, head))
         if answer[0] == b"changed":
             raise MessageChanged(answer[1] or None)
         self._metrics.conflicts += 1

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 WAKE_UP_LIMIT = 4096
 """Bytes of an event that a wake-up carries; a larger one is read from the log by those who have a stream."""
 
+TOO_LARGE = b" " * (WAKE_UP_LIMIT + 1)
+"""In the place of an event that a wake-up cannot carry: one object for all inboxes that get it."""
+
 HEADS = """
 local heads = {}
 for i, user in ipairs(KEYS) do heads[i] = redis.call('HGET', user, 'head') or '0-0' end
@@ -112,20 +115,16 @@ class Inbox:
         answers = await asyncio.gather(*[self._submit(user, run) for user, run in runs.items()])
         return {user: answer.decode() for user, answer in zip(runs, answers, strict=True)}
 
-    async def reset(self, user: UserId, conversation: ConversationId, place: str, now: str, reason: str) -> str:
-        """Tells the user, durably, that the conversation's log does not lead from `place` on: `now` takes its place.
-
-        Returns the entry that the inbox has last: another delivery may have come before.
-        """
+    def reset(self, conversation: ConversationId, place: str, now: str, reason: str) -> Entry:
+        """What to deliver where the conversation's log does not lead from `place` on: `now` takes its place."""
         data = RESET.encode({"reason": reason, "conversation_id": conversation})
-        entry = Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
         self._redis.metrics.conversation_resets[reason] += 1
-        return (await self.deliver({user: [entry]}))[user]
+        return Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
 
     def _submit(self, user: UserId, run: Sequence[Entry]) -> "asyncio.Future[Reply]":
         arguments: list[Argument] = [new_tag(), run[0].conversation, run[0].before, len(run)]
         for entry in run:
-            data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b" " * (WAKE_UP_LIMIT + 1)
+            data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else TOO_LARGE
             arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
         return self._deliver.submit(keys.of_user(user), arguments, len(run))
 

@@ -55,6 +55,9 @@ class Repair:
         try:
             async with turn.lock:
                 yield turn.seen
+        except BaseException:
+            turn.seen.clear()  # the Redis that comes next may not have what was seen in this one
+            raise
         finally:
             turn.waiting -= 1
             if not turn.waiting:
@@ -66,24 +69,24 @@ class Repair:
         """To the log's newest entry: what others append meanwhile needs no repair of its own then."""
         while behind:
             newest = await self._conversations.newest_entry(conversation)
-            for member, place in list(behind.items()):
-                if number_of(place) < number_of(newest):
-                    continue
-                if place == newest or await self._conversations.has_entry(conversation, place):
-                    seen[member] = behind.pop(member)
-                else:  # of a history that the log has lost
-                    behind[member] = await self._inbox.reset(member, conversation, place, newest, "lost")
+            for place in set(behind.values()):
+                if place == newest or (
+                    number_of(place) >= number_of(newest)
+                    and await self._conversations.has_entry(conversation, place)
+                ):
+                    level = [member for member in behind if behind[member] == place]
+                    seen.update((member, behind.pop(member)) for member in level)
             if not behind:
                 return
-            first = min(behind.values(), key=number_of)
-            page = await self._conversations.entries(conversation, first, newest, READ_AT_ONCE)
+            first = min(map(number_of, behind.values()))
+            page = await self._conversations.entries(conversation, str(first), newest, READ_AT_ONCE)
             runs: dict[UserId, Sequence[Entry]] = {}
             for member, place in behind.items():
                 run = following(page, place)
-                if run is None:
+                if run is None or (not run and number_of(place) == first):  # the log does not lead on from there
                     reason = "expired" if page and number_of(place) < number_of(page[0].id) else "lost"
-                    behind[member] = await self._inbox.reset(member, conversation, place, newest, reason)
-                elif run:
+                    run = (self._inbox.reset(conversation, place, newest, reason),)
+                if run:
                     runs[member] = run
             behind.update(await self._inbox.deliver(runs))
 
