@@ -282,3 +282,33 @@ async def test_an_inbox_of_a_lost_history_is_no_reason_for_a_reset_of_another(wo
         await worker.delivery.finish(DM, members)
     assert await texts(worker, "alice") == ["m0", "m1", "m2"]
     assert [json.loads(data)["reason"] for data in await worker.texts("bob")] == ["lost"]
+
+
+async def test_what_a_repair_saw_in_a_redis_that_failed_is_not_believed(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [await worker.append(draft(f"m{number}")) for number in range(5)]
+    entries = [one.entry for one in sent if one.entry is not None]
+    newest_entry, asked = worker.conversations.newest_entry, 0
+
+    async def fail_over(conversation: ConversationId) -> str:
+        nonlocal asked
+        asked += 1
+        if asked != 3:
+            return await newest_entry(conversation)
+        for key in keys.of_user(BOB):
+            await worker.redis.call("DEL", key)
+        await worker.redis.call("XDEL", keys.of_conversation(DM).log, entries[3].id, entries[4].id)
+        await worker.redis.call("HSET", keys.of_conversation(DM).conversation, "head", entries[2].id)
+        raise RedisUnavailable("the connection to Redis was lost")
+
+    monkeypatch.setattr(worker.conversations, "newest_entry", fail_over)
+    repair = worker.delivery._repair
+    one, failed, late = await asyncio.gather(
+        repair.bring_to(entries[4], {BOB: "0-0"}),
+        repair.bring_to(entries[4], {ALICE: "0-0"}),
+        repair.bring_to(entries[2], {BOB: "0-0"}),
+        return_exceptions=True,
+    )
+    assert (one, type(failed), late) == (None, RedisUnavailable, None)
+    assert await texts(worker, "bob") == ["m0", "m1", "m2"]

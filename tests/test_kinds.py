@@ -212,9 +212,10 @@ async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> 
 
 async def test_an_ephemeral_kind_is_not_appended(redis: RedisProcess) -> None:
     kind = Kind("typing", Note, None)
+    a_fact = fact(Kind("note", Note, Replay.FACT), DM, {"word": "x"})
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         with pytest.raises(LookupError, match="ephemeral"):
-            await worker.delivery.send(fact(kind, DM, {"word": "x"}), (ALICE, BOB))
+            await worker.delivery.send(a_fact._replace(kind=kind), (ALICE, BOB))
 
 
 def test_a_facts_data_is_what_its_model_says_and_bounded() -> None:
@@ -252,10 +253,41 @@ async def test_what_is_no_wake_up_has_the_streams_of_its_channel_audited(worker:
     stream, sink = worker.open_stream("bob")
     await until(lambda: stream.live)
     channel = keys.live("bob")
-    for payload in ("", "nonsense", "message x 1-1 0-0", "message 1 1-1", "\xff"):
+    wrong = (b"", b"nonsense", b"message x 1-1 0-0", b"message 1 1-1", b"\xff", b"message 1 a-b %b\n{}")
+    for payload in (*wrong, b"message 1 1-1 2-2 3-3\n{}"):
+        payload = payload.replace(b"%b", stream.cursor.encode())
         await worker.redis.call("PUBLISH", channel, payload)
-    await until(lambda: channel.encode() in worker.hub._unaudited)
+        await until(lambda: channel.encode() in worker.hub._unaudited)
+        worker.hub._unaudited.clear()
+    worker.hub._unaudited.add(channel.encode())
     await worker.hub.sweep()
     await worker.say("hi")
     await until(lambda: number_of(stream.cursor) == 1)
     assert sink.names()[-1] == "message"
+
+
+async def test_an_event_that_is_durable_to_another_version_only_is_not_shown_as_it_came(redis: RedisProcess) -> None:
+    fleeting, kept = Kind("note", Note, None, entries=0), Kind("note", Note, Replay.FACT)
+    async with (
+        a_worker(redis.url, kinds=with_kind(kept)) as newer,
+        a_worker(redis.url, kinds=with_kind(fleeting)) as older,
+    ):
+        await newer.redis.call("FLUSHALL")
+        (stream, sink), (other, theirs) = older.open_stream("bob"), newer.open_stream("bob")
+        await until(lambda: stream.live and other.live)
+        await older.inbox.tell([BOB], fleeting, {"word": "x"})
+        await until(lambda: "note" in sink.names())
+        await newer.delivery.send(fact(kept, DM, {"word": "y"}), (ALICE, BOB))
+        await until(lambda: sink.names()[-1] == "reset" and theirs.names()[-1] == "note")
+        assert sink.names().count("note") == theirs.names().count("note") == 1
+        assert "id" in theirs.events()[-1]
+
+
+def test_an_action_is_of_the_sort_that_its_kind_says() -> None:
+    kept, edit = Kind("note", Note, Replay.FACT), Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    for kind in (MESSAGE, edit, Kind("typing", Note, None)):
+        with pytest.raises(LookupError, match=kind.name):
+            fact(kind, DM, {"word": "x"})
+    for kind in (MESSAGE, kept, Kind("typing", Note, None)):
+        with pytest.raises(LookupError, match=kind.name):
+            changed_message(kind, b"{}", {"conversation_id": DM, "seq": 1})

@@ -117,7 +117,7 @@ def publish(owner: FakeOwner, stream: Stream, entry: str | None = None) -> None:
 
 
 def offer(stream: Stream, entry: str, before: str) -> None:
-    stream.offer(number_of(entry), WakeUp("message", 0, entry, before, b"{}"), chunk(entry), False)
+    stream.offer(WakeUp("message", 0, entry, before, b"{}", number_of(entry)), chunk(entry), False)
 
 
 async def test_a_fresh_stream_begins_at_the_head_and_is_live(owner: FakeOwner) -> None:

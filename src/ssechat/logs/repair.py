@@ -71,8 +71,7 @@ class Repair:
             newest = await self._conversations.newest_entry(conversation)
             for place in set(behind.values()):
                 if place == newest or (
-                    number_of(place) >= number_of(newest)
-                    and await self._conversations.has_entry(conversation, place)
+                    number_of(place) >= number_of(newest) and await self._conversations.has_entry(conversation, place)
                 ):
                     level = [member for member in behind if behind[member] == place]
                     seen.update((member, behind.pop(member)) for member in level)
