@@ -193,5 +193,7 @@ def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]
     _, seq, entry, _ = answer[:4]
     is_fact = action.kind.replay is Replay.FACT
     data = action.rest if is_fact else action.message(seq, entry.partition(b"-")[0])
-    has = {member: last.decode() for member, last in zip(members, answer[4:], strict=False)}
-    return Appended(action, data, answer[1:4], has)
+    place, lasts = answer[1:4], answer[4:]
+    if not lasts:
+        return Appended(action, data, place)
+    return Appended(action, data, place, {user: last.decode() for user, last in zip(members, lasts, strict=True)})

@@ -88,8 +88,11 @@ class ScriptBatch:
         self._call("EVALSHA", self._digest, items)
 
     def _call(self, verb: str, script: str, items: list[_Item]) -> None:
-        keys = [key for item in items for key in item.keys]
-        arguments = [argument for item in items for argument in item.arguments]
+        keys: list[str] = []
+        arguments: list[Argument] = []
+        for item in items:
+            keys += item.keys
+            arguments += item.arguments
         try:
             call = self._redis.send(verb, script, len(keys), *keys, *arguments)
         except (TypeError, ValueError) as error:  # one cannot be sent: whoever waits behind must not wait for ever
