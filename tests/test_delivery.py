@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from parts import ALICE, BOB, DM, Worker, a_worker, draft
+from polling import until
 from redises import RedisProcess
 from ssechat.errors import Conflict, RedisUnavailable
 from ssechat.events.source import START
@@ -312,3 +313,14 @@ async def test_what_a_repair_saw_in_a_redis_that_failed_is_not_believed(
     )
     assert (one, type(failed), late) == (None, RedisUnavailable, None)
     assert await texts(worker, "bob") == ["m0", "m1", "m2"]
+
+
+async def test_a_live_stream_gets_a_run_without_reading_its_inbox(workers: list[Worker]) -> None:
+    worker = workers[0]
+    stream, sink = worker.open_stream("bob")
+    await until(lambda: stream.live)
+    appended = [await worker.append(draft(f"m{number}")) for number in range(4)]
+    await worker.inbox.deliver({BOB: [one.entry for one in appended if one.entry is not None]})
+    await until(lambda: len(sink.ids()) == 4)
+    assert worker.hub.metrics.events_live["message"] == 4
+    assert not worker.hub.metrics.holes["wake_up"]

@@ -291,3 +291,15 @@ def test_an_action_is_of_the_sort_that_its_kind_says() -> None:
     for kind in (MESSAGE, kept, Kind("typing", Note, None)):
         with pytest.raises(LookupError, match=kind.name):
             changed_message(kind, b"{}", {"conversation_id": DM, "seq": 1})
+
+
+async def test_a_change_of_an_old_message_leaves_the_newest_ones_number(redis: RedisProcess) -> None:
+    kind = Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        for text in ("one", "two", "three"):
+            await worker.say(text)
+        [message] = await worker.conversations.messages(DM, [1])
+        assert message is not None
+        await worker.delivery.send(changed_message(kind, message, {**json.loads(message), "text": "ONE"}), (ALICE, BOB))
+        assert [place.seq for place in await worker.inbox.places(BOB)] == [3]
+        assert json.loads(await worker.say("four"))["seq"] == 4

@@ -14,11 +14,11 @@ from ssechat.events import frames
 from ssechat.events.kinds import KINDS, RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
-from ssechat.ids import ConversationId, UserId, new_tag, number_of
+from ssechat.ids import ConversationId, UserId, new_tag, number_of, tags
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry, tombstone
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Argument, Redis, Reply
+from ssechat.redis.link import Argument, Redis
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,7 @@ class Inbox:
         self._redis = redis
         self._conversations = conversations
         self._kinds = kinds
+        self._tags = tags()
         self._not_known: set[str] = set()
         """Kinds that the log has been told of."""
         self._deliver = ScriptBatch(
@@ -112,21 +113,19 @@ class Inbox:
         Raises:
             RedisUnavailable: the outcome is unknown.
         """
-        answers = await asyncio.gather(*[self._submit(user, run) for user, run in runs.items()])
+        made: dict[int, list[Argument]] = {}  # once for all who get the same run
+        waiting = []
+        for user, run in runs.items():
+            arguments = made.get(id(run)) or made.setdefault(id(run), _arguments(run))
+            waiting.append(self._deliver.submit(keys.of_user(user), (next(self._tags), *arguments), len(run)))
+        answers = await asyncio.gather(*waiting)
         return {user: answer.decode() for user, answer in zip(runs, answers, strict=True)}
 
-    def reset(self, conversation: ConversationId, place: str, now: str, reason: str) -> Entry:
-        """What to deliver where the conversation's log does not lead from `place` on: `now` takes its place."""
+    def reset(self, conversation: ConversationId, place: str, now: str, reason: str, inboxes: int) -> Entry:
+        """What so many inboxes get if the conversation's log does not lead on from `place`: `now` takes its place."""
         data = RESET.encode({"reason": reason, "conversation_id": conversation})
-        self._redis.metrics.conversation_resets[reason] += 1
+        self._redis.metrics.conversation_resets[reason] += inboxes
         return Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
-
-    def _submit(self, user: UserId, run: Sequence[Entry]) -> "asyncio.Future[Reply]":
-        arguments: list[Argument] = [new_tag(), run[0].conversation, run[0].before, len(run)]
-        for entry in run:
-            data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else TOO_LARGE
-            arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
-        return self._deliver.submit(keys.of_user(user), arguments, len(run))
 
     async def tell(self, users: Sequence[UserId], kind: Kind, data: Mapping[str, Any]) -> None:
         """Tells an ephemeral event to the streams of these users that are live now.
@@ -232,6 +231,15 @@ class Inbox:
             logger.warning("events of the kind %r are of a newer version; their readers get a reset", reference.kind)
         self._redis.metrics.conversation_resets["unknown"] += 1
         return RESET.encode({"reason": "unknown", "conversation_id": reference.conversation})
+
+
+def _arguments(run: Sequence[Entry]) -> list[Argument]:
+    """As deliver.lua has them, but for the tag."""
+    arguments: list[Argument] = [run[0].conversation, run[0].before, len(run)]
+    for entry in run:
+        data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else TOO_LARGE
+        arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
+    return arguments
 
 
 def _superseded(references: Sequence[_Reference]) -> set[int]:

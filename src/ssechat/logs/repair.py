@@ -69,25 +69,31 @@ class Repair:
         """To the log's newest entry: what others append meanwhile needs no repair of its own then."""
         while behind:
             newest = await self._conversations.newest_entry(conversation)
-            for place in set(behind.values()):
+            for place, members in _by_place(behind).items():
                 if place == newest or (
                     number_of(place) >= number_of(newest) and await self._conversations.has_entry(conversation, place)
                 ):
-                    level = [member for member in behind if behind[member] == place]
-                    seen.update((member, behind.pop(member)) for member in level)
+                    seen.update((member, behind.pop(member)) for member in members)
             if not behind:
                 return
             first = min(map(number_of, behind.values()))
             page = await self._conversations.entries(conversation, str(first), newest, READ_AT_ONCE)
             runs: dict[UserId, Sequence[Entry]] = {}
-            for member, place in behind.items():
+            for place, members in _by_place(behind).items():
                 run = following(page, place)
                 if run is None or (not run and number_of(place) == first):  # the log does not lead on from there
                     reason = "expired" if page and number_of(place) < number_of(page[0].id) else "lost"
-                    run = (self._inbox.reset(conversation, place, newest, reason),)
+                    run = (self._inbox.reset(conversation, place, newest, reason, len(members)),)
                 if run:
-                    runs[member] = run
+                    runs.update(dict.fromkeys(members, run))
             behind.update(await self._inbox.deliver(runs))
+
+
+def _by_place(behind: Mapping[UserId, str]) -> dict[str, list[UserId]]:
+    members: dict[str, list[UserId]] = {}
+    for member, place in behind.items():
+        members.setdefault(place, []).append(member)
+    return members
 
 
 def following(page: Sequence[Entry], place: str) -> Sequence[Entry] | None:
