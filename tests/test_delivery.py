@@ -324,3 +324,41 @@ async def test_a_live_stream_gets_a_run_without_reading_its_inbox(workers: list[
     await until(lambda: len(sink.ids()) == 4)
     assert worker.hub.metrics.events_live["message"] == 4
     assert not worker.hub.metrics.holes["wake_up"]
+
+
+async def test_a_hole_in_a_log_is_a_reset_and_not_passed_over(workers: list[Worker]) -> None:
+    worker = workers[0]
+    appended = [await worker.append(draft(f"m{number}")) for number in range(5)]
+    entries = [one.entry for one in appended if one.entry is not None]
+    await worker.redis.call("XDEL", keys.of_conversation(DM).log, entries[2].id)
+    await worker.inbox.deliver({ALICE: entries[:2]})
+    await worker.delivery.finish(DM, BOTH)
+    for user in BOTH:
+        first, second, reset = await texts(worker, user)
+        assert (first, second, json.loads(reset)["reason"]) == ("m0", "m1", "lost")
+    await worker.delivery.send(draft("goes on"), BOTH)
+    assert [(await texts(worker, user))[3:] for user in BOTH] == [["goes on"]] * 2
+
+
+async def test_what_a_repair_saw_is_not_enough_for_a_newer_entry(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [(await worker.append(draft(f"m{number}"))).entry for number in range(3)]
+    last, repair, asked = entries[-1], worker.delivery._repair, 0
+    assert last is not None
+    newest_entry, late = worker.conversations.newest_entry, []
+
+    async def another_comes(conversation: ConversationId) -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 3:  # the second repair begins; the first one is done with bob's inbox
+            newer = (await worker.append(draft("newer"))).entry
+            assert newer is not None
+            late.append(asyncio.ensure_future(repair.bring_to(newer, {BOB: newer.before})))
+            await asyncio.sleep(0)
+        return await newest_entry(conversation)
+
+    monkeypatch.setattr(worker.conversations, "newest_entry", another_comes)
+    await asyncio.gather(repair.bring_to(last, {BOB: "0-0"}), repair.bring_to(last, {ALICE: "0-0"}))
+    await late[0]
+    assert await texts(worker, "bob") == ["m0", "m1", "m2", "newer"]

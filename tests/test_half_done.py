@@ -14,7 +14,7 @@ from ssechat.events.kinds import KINDS, Kind, Kinds, Replay
 from ssechat.events.models import EventData, Message
 from ssechat.ids import ConversationId, UserId, number_of
 from ssechat.logs.actions import Action, changed_message, fact
-from ssechat.logs.delivery import AT_ONCE
+from ssechat.logs.delivery import AT_ONCE, MessageChanged
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptError
 from ssechat.redis.refusals import parse_refusal
@@ -155,3 +155,39 @@ async def test_a_redis_without_memory_refuses_all_of_a_send(worker: Worker, redi
         finally:
             client.config_set("maxmemory", 0)
     assert everything(redis) == before
+
+
+async def test_a_message_that_the_log_refused_cannot_be_changed(worker: Worker, redis: RedisProcess) -> None:
+    with without(redis, "xadd"), pytest.raises(ScriptError):
+        await worker.say("refused")
+    with pytest.raises(MessageChanged) as gone:
+        await worker.delivery.send(await an_edit(worker, "x"), (ALICE, BOB))
+    assert gone.value.message is None
+    await worker.say("hi")
+    assert (await worker.delivery.send(await an_edit(worker, "x"), (ALICE, BOB))).is_new
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_delivery_without_the_right_to_note_it_leaves_the_inbox_as_it_was(
+    worker: Worker, redis: RedisProcess, begun: bool
+) -> None:
+    if begun:
+        await worker.say("before")
+    entry = (await worker.append(draft("x"))).entry
+    assert entry is not None
+    before = everything(redis)
+    with without(redis, "hset"), pytest.raises(ScriptError):
+        await worker.inbox.deliver({BOB: [entry]})
+    assert everything(redis) == before
+    await worker.inbox.deliver({BOB: [entry]})
+    assert [event.n for event in await worker.events("bob")] == list(range(1, begun + 2))
+
+
+async def test_an_inbox_keeps_its_birth_tag_whoever_makes_its_head(worker: Worker) -> None:
+    await worker.redis.call("HSET", keys.of_user(BOB).user, "birth", "7")  # its head is about to be made from it
+    entry = (await worker.append(draft("x"))).entry
+    assert entry is not None
+    await worker.inbox.deliver({BOB: [entry]})
+    page = await worker.inbox.read(BOB, "0-7", 10, 9999)
+    assert page.continuous
+    assert len(page.events) == 1

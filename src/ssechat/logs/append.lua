@@ -100,7 +100,8 @@ local function append_item(k, a)
   end
   local message
   if ARGV[a + SORT] == 'change' then
-    message = redis.call('HGET', KEYS[k + MESSAGES], ARGV[a + SEQ])
+    -- Above the newest seq there may be one that the log refused.
+    message = tonumber(ARGV[a + SEQ]) <= tonumber(state.seq) and redis.call('HGET', KEYS[k + MESSAGES], ARGV[a + SEQ])
     if not message or redis.sha1hex(message) ~= ARGV[a + MADE_FROM] then
       return {'changed', message or ''}
     end

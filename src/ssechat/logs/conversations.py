@@ -81,7 +81,8 @@ class Conversations:
     async def entries(self, conversation: ConversationId, first: str, last: str, count: int) -> list[Entry]:
         """Up to `count` entries of the log from `first` to `last`, both included if they are there.
 
-        Fewer where their messages do not fit on a page (pages.py), but two at least if there are two.
+        Fewer where their messages do not fit on a page (pages.py), but two at least if there are two; none behind
+        a hole.
         What stands before the first one found is known only if that is the log's very first entry.
         """
         log = await self._redis.call("XRANGE", keys.of_conversation(conversation).log, first, last, "COUNT", count)
@@ -92,6 +93,8 @@ class Conversations:
         messages = iter(await fitting(self._redis, references, least=2))
         found: list[Entry] = []
         for (entry, fields), seq in zip(parsed, about, strict=True):
+            if found and number_of(entry) != number_of(found[-1].id) + 1:
+                break
             kind, at = fields.pop(b"kind").decode(), int(fields.pop(b"at"))
             [(sort, value)] = fields.items()
             if seq is None:
