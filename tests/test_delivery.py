@@ -362,3 +362,26 @@ async def test_what_a_repair_saw_is_not_enough_for_a_newer_entry(
     await asyncio.gather(repair.bring_to(last, {BOB: "0-0"}), repair.bring_to(last, {ALICE: "0-0"}))
     await late[0]
     assert await texts(worker, "bob") == ["m0", "m1", "m2", "newer"]
+
+
+async def test_an_inbox_that_stands_on_a_later_page_of_the_log_waits_for_it(
+    workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.logs.repair.READ_AT_ONCE", 4)
+    worker = workers[0]
+    appended = [await worker.append(draft(f"m{number}")) for number in range(15)]
+    entries = [one.entry for one in appended if one.entry is not None]
+    for stand in (4, 5, 10):
+        await worker.redis.call("DEL", *keys.of_user(ALICE), *keys.of_user(BOB))
+        await worker.inbox.deliver({BOB: entries[:stand]})
+        await worker.delivery.finish(DM, BOTH)
+        assert await texts(worker, "alice") == await texts(worker, "bob") == [f"m{number}" for number in range(15)]
+        await worker.redis.call("HDEL", keys.of_conversation(DM).conversation, "delivered")
+
+
+async def test_a_delivery_that_all_inboxes_take_needs_no_repair(
+    workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers[0].conversations, "newest_entry", None)
+    for number in range(3):
+        assert (await workers[0].delivery.send(draft(f"m{number}"), BOTH)).is_new

@@ -79,6 +79,7 @@ async def test_reading_an_inbox_that_nobody_has_written_to_makes_its_head(worker
 
 
 async def test_a_cursor_older_than_what_is_kept_is_not_valid(worker: Worker) -> None:
+    birth = await worker.inbox.head(BOB)
     for i in range(6):
         await worker.say(f"m{i}")
     events = await worker.events("bob")
@@ -86,6 +87,7 @@ async def test_a_cursor_older_than_what_is_kept_is_not_valid(worker: Worker) -> 
     page = await worker.inbox.read(BOB, events[1][1], 10, 65536)
     assert not page.continuous
     assert page.oldest == events[4][1]
+    assert not (await worker.inbox.read(BOB, birth, 10, 65536)).continuous
     assert (await worker.inbox.read(BOB, START, 10, 65536)).before_oldest == "4-0"
 
 

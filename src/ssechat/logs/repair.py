@@ -71,7 +71,7 @@ class Repair:
             newest = await self._conversations.newest_entry(conversation)
             for place, members in _by_place(behind).items():
                 if place == newest or (
-                    number_of(place) >= number_of(newest) and await self._conversations.has_entry(conversation, place)
+                    number_of(place) > number_of(newest) and await self._conversations.has_entry(conversation, place)
                 ):
                     seen.update((member, behind.pop(member)) for member in members)
             if not behind:
