@@ -114,7 +114,10 @@ async def test_no_call_delivers_more_than_its_budget(workers: list[Worker], monk
     call = ScriptBatch._call
 
     def counted(self: ScriptBatch, verb: str, script: str, items: Any) -> None:
-        weights.append(sum(item.weight for item in items))
+        if len(items[0].keys) > 1:  # else it marks
+            # Of a delivery the entries, of an action the members.
+            counts = [item.arguments[3] if len(item.keys) == 3 else item.arguments[12] for item in items]
+            weights.append(sum(map(int, counts)))
         call(self, verb, script, items)
 
     monkeypatch.setattr(ScriptBatch, "_call", counted)
@@ -266,7 +269,9 @@ async def test_a_log_that_ends_below_its_newest_entry_is_a_reset_and_no_endless_
         last = await worker.append(draft("five"))
         assert last.entry is not None
         await worker.redis.call("XDEL", keys.of_conversation(DM).log, last.entry.id)
-        await worker.delivery._complete(last.entry, dict.fromkeys(BOTH, (await worker.inbox.places(BOB))[0].entry))
+        await worker.delivery._complete(
+            DM, last.entry.id, dict.fromkeys(BOTH, (await worker.inbox.places(BOB))[0].entry)
+        )
     for user in BOTH:
         reasons = [json.loads(data).get("reason") for data in await worker.texts(user)]
         assert reasons[-1] == "lost"
@@ -306,9 +311,9 @@ async def test_what_a_repair_saw_in_a_redis_that_failed_is_not_believed(
     monkeypatch.setattr(worker.conversations, "newest_entry", fail_over)
     repair = worker.delivery._repair
     one, failed, late = await asyncio.gather(
-        repair.bring_to(entries[4], {BOB: "0-0"}),
-        repair.bring_to(entries[4], {ALICE: "0-0"}),
-        repair.bring_to(entries[2], {BOB: "0-0"}),
+        repair.bring_to(DM, entries[4].id, {BOB: "0-0"}),
+        repair.bring_to(DM, entries[4].id, {ALICE: "0-0"}),
+        repair.bring_to(DM, entries[2].id, {BOB: "0-0"}),
         return_exceptions=True,
     )
     assert (one, type(failed), late) == (None, RedisUnavailable, None)
@@ -354,12 +359,12 @@ async def test_what_a_repair_saw_is_not_enough_for_a_newer_entry(
         if asked == 3:  # the second repair begins; the first one is done with bob's inbox
             newer = (await worker.append(draft("newer"))).entry
             assert newer is not None
-            late.append(asyncio.ensure_future(repair.bring_to(newer, {BOB: newer.before})))
+            late.append(asyncio.ensure_future(repair.bring_to(DM, newer.id, {BOB: newer.before})))
             await asyncio.sleep(0)
         return await newest_entry(conversation)
 
     monkeypatch.setattr(worker.conversations, "newest_entry", another_comes)
-    await asyncio.gather(repair.bring_to(last, {BOB: "0-0"}), repair.bring_to(last, {ALICE: "0-0"}))
+    await asyncio.gather(repair.bring_to(DM, last.id, {BOB: "0-0"}), repair.bring_to(DM, last.id, {ALICE: "0-0"}))
     await late[0]
     assert await texts(worker, "bob") == ["m0", "m1", "m2", "newer"]
 
@@ -373,10 +378,9 @@ async def test_an_inbox_that_stands_on_a_later_page_of_the_log_waits_for_it(
     entries = [one.entry for one in appended if one.entry is not None]
     for stand in (4, 5, 10):
         await worker.redis.call("DEL", *keys.of_user(ALICE), *keys.of_user(BOB))
-        await worker.inbox.deliver({BOB: entries[:stand]})
-        await worker.delivery.finish(DM, BOTH)
+        has = await worker.inbox.deliver({BOB: entries[:stand]})
+        await worker.delivery._repair.bring_to(DM, entries[-1].id, {ALICE: "0-0", **has})
         assert await texts(worker, "alice") == await texts(worker, "bob") == [f"m{number}" for number in range(15)]
-        await worker.redis.call("HDEL", keys.of_conversation(DM).conversation, "delivered")
 
 
 async def test_a_delivery_that_all_inboxes_take_needs_no_repair(
@@ -385,3 +389,14 @@ async def test_a_delivery_that_all_inboxes_take_needs_no_repair(
     monkeypatch.setattr(workers[0].conversations, "newest_entry", None)
     for number in range(3):
         assert (await workers[0].delivery.send(draft(f"m{number}"), BOTH)).is_new
+
+
+async def test_a_repeat_is_not_answered_before_the_inboxes_have_it_or_a_reset(workers: list[Worker]) -> None:
+    worker = workers[0]
+    await worker.delivery.send(draft("one"), BOTH)
+    lost = await worker.append(draft("two"))
+    assert lost.entry is not None
+    await worker.redis.call("XDEL", keys.of_conversation(DM).log, lost.entry.id)
+    assert not (await worker.delivery.send(draft("two"), BOTH)).is_new
+    for user in BOTH:
+        assert json.loads((await worker.texts(user))[-1]) == {"reason": "lost", "conversation_id": DM}

@@ -15,7 +15,7 @@ from ssechat.cli.terminal import event_line
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS, LARGEST_FACT, MESSAGE, RESET, Kind, Kinds, Replay
 from ssechat.events.models import EventData, Message
-from ssechat.ids import number_of
+from ssechat.ids import ConversationId, number_of
 from ssechat.logs.actions import Action, changed_message, fact
 from ssechat.logs.delivery import AT_ONCE, MessageChanged
 from ssechat.redis import keys
@@ -166,6 +166,7 @@ async def test_a_kind_of_a_newer_version_is_its_conversations_reset_and_repair_k
         [reset] = shown(sink.events(), "reset")
         assert reset == {"reason": "unknown", "conversation_id": DM}
         assert json.loads((await newer.texts("bob"))[0]) == {"word": "x"}
+        assert [event.kind for event in await older.events("bob")] == ["reset", "message"]
         assert older.redis.metrics.conversation_resets["unknown"] >= 1
         assert len([line for line in caplog.messages if "'note'" in line]) == 1
 
@@ -303,3 +304,32 @@ async def test_a_change_of_an_old_message_leaves_the_newest_ones_number(redis: R
         await worker.delivery.send(changed_message(kind, message, {**json.loads(message), "text": "ONE"}), (ALICE, BOB))
         assert [place.seq for place in await worker.inbox.places(BOB)] == [3]
         assert json.loads(await worker.say("four"))["seq"] == 4
+
+
+async def test_only_a_later_change_of_the_same_message_stands_for_an_earlier_one(redis: RedisProcess) -> None:
+    kind, other = Kind("edit", Message, Replay.CHANGED_MESSAGE), ConversationId("dm:bob:carol")
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        for text in ("one", "two"):
+            await worker.say(text)
+        await worker.say("theirs", sender="carol", conversation=other)
+        for conversation, seq in ((DM, 1), (other, 1), (DM, 2), (DM, 1)):
+            [message] = await worker.conversations.messages(conversation, [seq])
+            assert message is not None
+            text = json.loads(message)["text"].upper()
+            change = changed_message(kind, message, {**json.loads(message), "text": text})
+            await worker.delivery.send(change, (BOB,))
+        replayed = [event for event in await worker.events("bob") if event.kind == kind.name]
+        assert [bool(event.chunk) for event in replayed] == [False, True, True, True]
+        shown_last = [json.loads(parse_frames(frames.unchunk(event.chunk))[0]["data"]) for event in replayed[1:]]
+        assert [message["text"] for message in shown_last] == ["THEIRS", "TWO", "ONE"]
+
+
+async def test_a_kind_that_another_version_replays_in_another_way_is_a_reset(redis: RedisProcess) -> None:
+    theirs, ours = Kind("note", Message, Replay.CHANGED_MESSAGE), Kind("note", Note, Replay.FACT)
+    async with (
+        a_worker(redis.url, kinds=with_kind(theirs)) as newer,
+        a_worker(redis.url, kinds=with_kind(ours)) as older,
+    ):
+        await newer.say("hi")
+        await newer.delivery.send(await a_change(newer, theirs, "x"), (ALICE, BOB))
+        assert [event.kind for event in await older.events("bob")] == ["message", "reset"]

@@ -113,7 +113,7 @@ class Delivery:
             await self.finish(action.conversation, members)
         elif (appended.has or not at_once) and (entry := appended.entry) is not None:
             has = appended.has or await self._inbox.deliver(dict.fromkeys(members, (entry,)))
-            await self._complete(entry, has)
+            await self._complete(entry.conversation, entry.id, has)
         return Done(appended.message, bool(appended.place))
 
     async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
@@ -125,13 +125,11 @@ class Delivery:
         newest = await self._conversations.unfinished(conversation)
         if newest is None:
             return
-        # By the gap rule, delivering the newest entry delivers all before it.
-        for entry in await self._conversations.entries(conversation, newest, newest, 1):
-            await self._complete(entry, await self._inbox.deliver(dict.fromkeys(members, (entry,))))
+        await self._complete(conversation, newest, await self._inbox.newest_of(conversation, members))
 
-    async def _complete(self, entry: Entry, has: Mapping[UserId, str]) -> None:
-        await self._repair.bring_to(entry, has)
-        self._conversations.mark_delivered(entry.conversation, entry.id)
+    async def _complete(self, conversation: ConversationId, entry: str, has: Mapping[UserId, str]) -> None:
+        await self._repair.bring_to(conversation, entry, has)
+        self._conversations.mark_delivered(conversation, entry)
 
     async def append(self, action: Action, members: Sequence[UserId], *, complete: bool) -> Appended:
         """Gives the action its place in the log, and delivers it to some members at once: all, if it is `complete`.

@@ -14,7 +14,7 @@ from ssechat.events import frames
 from ssechat.events.kinds import KINDS, RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
-from ssechat.ids import ConversationId, UserId, new_tag, number_of, tags
+from ssechat.ids import NOTHING, ConversationId, UserId, new_tag, number_of, tags
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry, tombstone
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
@@ -24,9 +24,6 @@ logger = logging.getLogger(__name__)
 
 WAKE_UP_LIMIT = 4096
 """Bytes of an event that a wake-up carries; a larger one is read from the log by those who have a stream."""
-
-TOO_LARGE = b" " * (WAKE_UP_LIMIT + 1)
-"""In the place of an event that a wake-up cannot carry: one object for all inboxes that get it."""
 
 HEADS = """
 local heads = {}
@@ -120,6 +117,14 @@ class Inbox:
             waiting.append(self._deliver.submit(keys.of_user(user), (next(self._tags), *arguments), len(run)))
         answers = await asyncio.gather(*waiting)
         return {user: answer.decode() for user, answer in zip(runs, answers, strict=True)}
+
+    async def newest_of(self, conversation: ConversationId, users: Sequence[UserId]) -> dict[UserId, str]:
+        """The entry of the conversation that each of these inboxes has last."""
+        places = await self._redis.pipeline([("HGET", keys.of_user(user).places, conversation) for user in users])
+        return {
+            user: NOTHING if place is None else Place.parse(conversation.encode(), place).entry
+            for user, place in zip(users, places, strict=True)
+        }
 
     def reset(self, conversation: ConversationId, place: str, now: str, reason: str, inboxes: int) -> Entry:
         """What so many inboxes get if the conversation's log does not lead on from `place`: `now` takes its place."""
@@ -237,7 +242,7 @@ def _arguments(run: Sequence[Entry]) -> list[Argument]:
     """As deliver.lua has them, but for the tag."""
     arguments: list[Argument] = [run[0].conversation, run[0].before, len(run)]
     for entry in run:
-        data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else TOO_LARGE
+        data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
         arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
     return arguments
 

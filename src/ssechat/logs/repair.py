@@ -30,7 +30,7 @@ class Repair:
         self._inbox = inbox
         self._turns: dict[ConversationId, _Turn] = {}
 
-    async def bring_to(self, entry: Entry, has: Mapping[UserId, str]) -> None:
+    async def bring_to(self, conversation: ConversationId, entry: str, has: Mapping[UserId, str]) -> None:
         """Has the inboxes of these members take all entries of the log up to this one, at least.
 
         `has`: the entry of the conversation that each inbox has last. An inbox gets a reset where the log does not
@@ -39,14 +39,14 @@ class Repair:
         Raises:
             RedisUnavailable: some may lack some yet.
         """
-        behind = {member: place for member, place in has.items() if place != entry.id}
+        behind = {member: place for member, place in has.items() if place != entry}
         if not behind:
             return
-        async with self._turn(entry.conversation) as seen:
+        async with self._turn(conversation) as seen:
             for member in list(behind):
-                if number_of(seen.get(member, NOTHING)) >= number_of(entry.id):
+                if number_of(seen.get(member, NOTHING)) >= number_of(entry):
                     del behind[member]
-            await self._bring_to_newest(entry.conversation, behind, seen)
+            await self._bring_to_newest(conversation, behind, seen)
 
     @asynccontextmanager
     async def _turn(self, conversation: ConversationId) -> AsyncIterator[dict[UserId, str]]:
