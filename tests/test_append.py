@@ -66,6 +66,7 @@ async def test_another_message_under_the_same_key_is_refused(worker: Worker) -> 
     await worker.append(draft("hi", key="k"))
     with pytest.raises(Conflict, match="client_msg_id"):
         await worker.append(draft("something else", key="k"))
+    assert worker.redis.metrics.conflicts == 1
     assert await worker.conversations.newest_seq(DM) == 1
 
 

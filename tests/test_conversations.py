@@ -5,6 +5,8 @@ import pytest
 
 from parts import DM, Worker, draft
 from ssechat.ids import ConversationId
+from ssechat.logs.conversations import SUMMARY
+from ssechat.logs.pages import PAGE_BYTES
 from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio
@@ -81,3 +83,10 @@ async def test_a_note_that_redis_refuses_is_nobody_elses(worker: Worker) -> None
     await asyncio.sleep(0)  # the batch leaves
     await worker.redis.call("PING")
     assert await worker.conversations.unfinished(DM) is None
+
+
+async def test_a_list_has_room_for_what_stands_around_its_messages(worker: Worker) -> None:
+    await worker.append(draft("x"))
+    found = await worker.conversations.summaries([DM] * 2000)
+    size = sum(2 * len(one.id) + SUMMARY + len(one.last_message or b"") for one in found)
+    assert 0.99 * PAGE_BYTES < size <= PAGE_BYTES
