@@ -333,3 +333,12 @@ async def test_a_kind_that_another_version_replays_in_another_way_is_a_reset(red
         await newer.say("hi")
         await newer.delivery.send(await a_change(newer, theirs, "x"), (ALICE, BOB))
         assert [event.kind for event in await older.events("bob")] == ["message", "reset"]
+
+
+async def test_a_change_may_leave_nothing_of_a_message_but_its_place(redis: RedisProcess) -> None:
+    kind = Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        message = await worker.say("hi")
+        empty = changed_message(kind, message, {"conversation_id": DM, "seq": 1, "version": 1})
+        done = await worker.delivery.send(empty, (ALICE, BOB))
+        assert json.loads(done.message) == {"conversation_id": DM, "seq": 1, "version": 2}

@@ -30,7 +30,7 @@ class Action(NamedTuple):
     sent_as: str = ""
     """`<sender>:<client_msg_id>`, if a repeat is to be known by it."""
     digest: bytes = b""
-    """16 bytes of the request: by these a repeat is told from another request of the same `sent_as`."""
+    """16 bytes: by these a repeat is told from another request of the same `sent_as` in the same conversation."""
 
     def message(self, seq: bytes, version: bytes) -> bytes:
         """The message's JSON, as the script that appends it puts it together."""
@@ -51,7 +51,7 @@ def new_message(
         _beginning(conversation),
         b"," + frames.encode(fields)[1:],
         sent_as=f"{sender}:{client_msg_id}",
-        digest=hashlib.blake2b(f"{conversation}\n{text}".encode(), digest_size=16).digest(),
+        digest=hashlib.blake2b(text.encode(), digest_size=16).digest(),
     )
 
 
