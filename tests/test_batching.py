@@ -7,6 +7,7 @@ from parts import Worker
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.redis.batching import MOST_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
+from ssechat.redis.link import Redis, RedisRefused
 
 pytestmark = pytest.mark.anyio
 
@@ -123,3 +124,56 @@ async def test_an_item_that_cannot_be_sent_fails_alone_and_holds_up_nobody(worke
         outcomes = await asyncio.gather(before, *items, return_exceptions=True)
         assert all(isinstance(outcome, Exception) for outcome in outcomes[1:])
         assert await batch.submit(["c"], ["y"]) == b"cy"
+
+
+class SilentRedis(Redis):
+    """Answers when it is told to, and as it is told."""
+
+    def __init__(self) -> None:
+        super().__init__("redis://nowhere", 1)
+        self.calls: list[tuple[Any, ...]] = []
+        self.answers: list[asyncio.Future[Any]] = []
+
+    def send(self, *command: Any) -> "asyncio.Future[Any]":
+        self.calls.append(command)
+        self.answers.append(asyncio.get_running_loop().create_future())
+        return self.answers[-1]
+
+
+async def test_more_items_than_may_wait_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssechat.redis.batching.MOST_WAITING", 3)
+    batch = ScriptBatch(SilentRedis(), COUNT)
+    waiting = [batch.submit(["k"], [i]) for i in range(3)]
+    refused = batch.submit(["k"], [3])
+    assert not any(item.done() for item in waiting)
+    assert isinstance(refused.exception(), RedisUnavailable)
+
+
+async def test_those_behind_a_call_that_was_not_answered_are_told_with_it() -> None:
+    redis = SilentRedis()
+    batch = ScriptBatch(redis, COUNT)
+    first = batch.submit(["a"], [1])
+    await asyncio.sleep(0)
+    behind = [batch.submit(["b"], [i]) for i in range(MOST_ITEMS + 1)]
+    redis.answers[0].set_exception(RedisUnavailable("Redis did not answer"))
+    outcomes = await asyncio.wait_for(asyncio.gather(first, *behind, return_exceptions=True), 5)
+    assert all(isinstance(outcome, RedisUnavailable) for outcome in outcomes)
+    assert len(redis.calls) == 1
+    last = batch.submit(["c"], [2])
+    await asyncio.sleep(0)
+    redis.answers[1].set_result([b"c2"])
+    assert await last == b"c2"
+
+
+async def test_a_redis_that_forgets_a_script_it_was_just_given_is_not_given_it_for_ever() -> None:
+    redis = SilentRedis()
+    batch = ScriptBatch(redis, COUNT)
+    item = batch.submit(["a"], [1])
+    for verb in ("EVALSHA", "EVAL"):
+        await asyncio.sleep(0)
+        assert redis.calls[-1][0] == verb
+        redis.answers[-1].set_exception(RedisRefused("NOSCRIPT No matching script."))
+        await asyncio.sleep(0)
+    with pytest.raises(RedisRefused, match="NOSCRIPT"):
+        await asyncio.wait_for(item, 5)
+    assert len(redis.calls) == 2
