@@ -6,7 +6,7 @@ import pytest
 from parts import Worker
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.batching import MOST_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
+from ssechat.redis.batching import BUDGET, MOST_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
 from ssechat.redis.link import Redis, RedisRefused
 
 pytestmark = pytest.mark.anyio
@@ -124,6 +124,9 @@ async def test_an_item_that_cannot_be_sent_fails_alone_and_holds_up_nobody(worke
         outcomes = await asyncio.gather(before, *items, return_exceptions=True)
         assert all(isinstance(outcome, Exception) for outcome in outcomes[1:])
         assert await batch.submit(["c"], ["y"]) == b"cy"
+        heavy = batch.submit(["b"], wrong[:1], BUDGET)
+        assert await batch.submit(["c"], ["z"]) == b"cz", "it was in another call"
+        assert heavy.exception() is not None
 
 
 class SilentRedis(Redis):

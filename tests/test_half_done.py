@@ -111,9 +111,12 @@ async def test_an_inbox_that_cannot_be_written_keeps_nothing_from_the_others(
 ) -> None:
     key = getattr(keys.of_user(BOB), what)
     await worker.redis.call("SET", key, "of another type")
+    refusals: list[str] = []
+    worker.redis.on_refused = refusals.append
     with pytest.raises(ScriptError) as refused:
         await worker.delivery.send(draft("hi", conversation=GROUP), FOUR)
     assert refused.value.refusal.code == "WRONGTYPE"
+    assert "WRONGTYPE" in {parse_refusal(text).code for text in refusals}
     for user in (ALICE, CAROL, DAVE):
         assert len(await worker.events(user)) == 1
     if what != "inbox":
