@@ -529,3 +529,16 @@ async def test_a_page_may_pass_over_numbers_only_where_its_log_says_so(owner: Fa
         assert sink.ids() == (["2-20", "5-50"] if skips else ["2-20"])
         assert ("reset" in sink.names()) is not skips
         assert stream.cursor == "5-50"
+
+
+async def test_what_comes_during_a_replay_is_not_counted_as_late(owner: FakeOwner) -> None:
+    owner.fake.append(3)
+    stream, sink = a_stream(owner)
+    owner.fake.gate.clear()
+    beginning = asyncio.create_task(stream.begin("1-10"))
+    await asyncio.sleep(0)
+    stream.note(3, int(time.time() * 1000) - 1000)
+    owner.fake.gate.set()
+    await beginning
+    assert sink.ids() == ["2-20", "3-30"]
+    assert sum(owner.metrics.latency_from_log.counts) == 0
