@@ -206,6 +206,9 @@ async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> 
         await worker.delivery.send(fact(Kind("note", Note, Replay.FACT), DM, {"word": "x"}), (ALICE, BOB))
     with pytest.raises(LookupError, match="'typing'"):
         await worker.inbox.tell([BOB], Kind("typing", Note, None), {"word": "x"})
+    for another in (MESSAGE._replace(entries=2), Kind("reset", Note, Replay.FACT)):  # of a name that is registered
+        with pytest.raises(LookupError, match="no registered kind"):
+            KINDS.check(another, durable=True)
     with pytest.raises(LookupError, match="kept in logs"):
         await worker.inbox.tell([BOB], MESSAGE, {})
     assert await worker.events("bob") == []
