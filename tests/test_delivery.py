@@ -16,6 +16,7 @@ from ssechat.events.source import START
 from ssechat.ids import ConversationId, UserId, number_of
 from ssechat.logs.actions import new_message
 from ssechat.logs.delivery import AT_ONCE, Delivery
+from ssechat.logs.inbox import WAKE_UP_LIMIT
 from ssechat.logs.repair import following
 from ssechat.redis import keys
 from ssechat.redis.batching import BUDGET, ScriptBatch
@@ -169,6 +170,7 @@ async def test_inboxes_at_different_places_are_repaired_from_the_same_pages(work
         if number:
             await worker.inbox.deliver({user: entries[:number]})
     await worker.delivery.finish(GROUP, CROWD[:30])
+    assert not sum(worker.redis.metrics.conversation_resets.values())
     for user in CROWD[:30]:
         assert await texts(worker, user) == [f"m{number}" for number in range(30)]
 
@@ -341,6 +343,7 @@ async def test_a_hole_in_a_log_is_a_reset_and_not_passed_over(workers: list[Work
     for user in BOTH:
         first, second, reset = await texts(worker, user)
         assert (first, second, json.loads(reset)["reason"]) == ("m0", "m1", "lost")
+    assert worker.redis.metrics.conversation_resets["lost"] == len(BOTH)
     await worker.delivery.send(draft("goes on"), BOTH)
     assert [(await texts(worker, user))[3:] for user in BOTH] == [["goes on"]] * 2
 
@@ -400,3 +403,46 @@ async def test_a_repeat_is_not_answered_before_the_inboxes_have_it_or_a_reset(wo
     assert not (await worker.delivery.send(draft("two"), BOTH)).is_new
     for user in BOTH:
         assert json.loads((await worker.texts(user))[-1]) == {"reason": "lost", "conversation_id": DM}
+
+
+async def test_each_inbox_gets_its_own_run_under_its_own_ids(worker: Worker) -> None:
+    appended = [await worker.append(draft(f"m{number}")) for number in range(3)]
+    entries = [one.entry for one in appended if one.entry is not None]
+    carol = UserId("carol")
+    has = await worker.inbox.deliver({ALICE: entries[:1], BOB: entries[:2], carol: entries[:1]})
+    assert has == {ALICE: entries[0].id, BOB: entries[1].id, carol: entries[0].id}
+    ids = [event.id for user in (ALICE, BOB, carol) for event in await worker.events(user)]
+    assert len({event.partition("-")[2] for event in ids}) == 3
+
+
+async def test_an_inbox_that_is_ahead_of_what_was_read_of_the_log_gets_no_reset(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appended = [await worker.append(draft(f"m{number}")) for number in range(3)]
+    entries = [one.entry for one in appended if one.entry is not None]
+    await worker.inbox.deliver({BOB: entries})  # another worker did, meanwhile
+
+    async def a_little_ago(conversation: ConversationId) -> str:
+        return entries[1].id
+
+    monkeypatch.setattr(worker.conversations, "newest_entry", a_little_ago)
+    await worker.delivery._repair.bring_to(DM, entries[1].id, {BOB: entries[2].id})
+    assert await texts(worker, "bob") == ["m0", "m1", "m2"]
+
+
+async def test_a_large_message_is_not_sent_to_redis_again_for_each_inbox(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appended = await worker.append(draft("x" * 2 * WAKE_UP_LIMIT))
+    call, sizes = ScriptBatch._call, []
+
+    def measured(self: ScriptBatch, verb: str, script: str, items: Any) -> None:
+        sizes.extend(len(str(argument)) for item in items for argument in item.arguments)
+        call(self, verb, script, items)
+
+    monkeypatch.setattr(ScriptBatch, "_call", measured)
+    assert appended.entry is not None
+    await worker.inbox.deliver(dict.fromkeys(BOTH, (appended.entry,)))
+    assert sizes
+    assert max(sizes) < WAKE_UP_LIMIT
+    assert len((await texts(worker, "bob"))[0]) == 2 * WAKE_UP_LIMIT

@@ -1,11 +1,14 @@
 """The format of the data in a Redis: noted in an empty one, and data of another version is refused."""
 
+import asyncio
+
 import pytest
 
 from redises import RedisProcess
 from ssechat.errors import SettingsError
 from ssechat.redis import keys
 from ssechat.redis.checks import check_format
+from ssechat.redis.link import Argument, CommandLink, Reply
 
 pytestmark = pytest.mark.anyio
 
@@ -53,4 +56,20 @@ async def test_a_redis_away_or_a_format_that_is_no_string_is_said_so(redis: Redi
     with redis.client() as client:
         client.hset(keys.FORMAT, "a", "b")
     with pytest.raises(SettingsError, match="WRONGTYPE"):
+        await check_format(redis.url)
+
+
+async def test_of_two_versions_that_start_at_once_the_first_one_gives_the_format(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = CommandLink.send
+
+    def another_starts(self: CommandLink, *command: Argument) -> "asyncio.Future[Reply]":
+        if command[0] == "EXISTS":
+            with redis.client() as client:
+                client.set(keys.FORMAT, "3")
+        return send(self, *command)
+
+    monkeypatch.setattr(CommandLink, "send", another_starts)
+    with pytest.raises(SettingsError, match="format '3'"):
         await check_format(redis.url)
