@@ -434,7 +434,7 @@ async def test_a_large_message_is_not_sent_to_redis_again_for_each_inbox(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     appended = await worker.append(draft("x" * 2 * WAKE_UP_LIMIT))
-    call, sizes = ScriptBatch._call, []
+    call, sizes = ScriptBatch._call, list[int]()
 
     def measured(self: ScriptBatch, verb: str, script: str, items: Any) -> None:
         sizes.extend(len(str(argument)) for item in items for argument in item.arguments)
