@@ -2,16 +2,16 @@
 -- noted late is of no other history.
 -- Key of an item: conversation. Argument of an item: pos.
 
-local function mark(key, pos)
-  local delivered, head = unpack(redis.call('HMGET', key, 'delivered', 'head'))
-  if tonumber(pos) > tonumber(delivered or 0) and tonumber(pos) <= number(head or '0-0') then
-    redis.call('HSET', key, 'delivered', pos)
+local function mark(item)
+  local pos, delivered, head = tonumber(ARGV[item]), unpack(redis.call('HMGET', KEYS[item], 'delivered', 'head'))
+  if pos > tonumber(delivered or 0) and pos <= number(head or '0-0') then
+    redis.call('HSET', KEYS[item], 'delivered', ARGV[item])
   end
   return 'ok'
 end
 
 local answers = {}
 for item = 1, #KEYS do
-  answers[item] = answer_of(mark, KEYS[item], ARGV[item])
+  answers[item] = answer_of(mark, item)
 end
 return answers
