@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ssechat import app
@@ -62,7 +63,7 @@ WAYS = ("asgi", "direct", "eager", "cached")
 
 if __name__ == "__main__":
     # Workers look for modules elsewhere than where this was started.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.getcwd(), os.environ.get("PYTHONPATH"))))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
     arguments = ("--app", f"{__spec__.name}:{sys.argv.pop(1)}")
     supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=arguments)  # type: ignore[assignment,misc]
     sys.exit(cli.main())
