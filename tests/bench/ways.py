@@ -77,7 +77,7 @@ class OneWay(Ssechat):
     def start(self) -> None:
         module = f"{__package__}.ways_server"
         command = (sys.executable, "-m", module, self.way, "serve", *self._flags)
-        program = Program(f"{self.name}-{self.way}", self.folder, command)
+        program = Program(self.name, self.folder, command)
         self.programs.append(program)
         self.address = program.wait_announced()
 
@@ -98,7 +98,7 @@ class ReturningStream(Stream):
         return self._holder.requests.stream(self._user, ALL)
 
 
-def measure_ways(options: WaysOptions, progress: Progress, ways: Sequence[str] = WAYS) -> WaysReport:
+def measure_ways(options: WaysOptions, progress: Progress, ways: Sequence[str] = tuple(WAYS)) -> WaysReport:
     """All ways in turn, round after round: what the machine does meanwhile, it does to all of them.
 
     Raises:
@@ -171,13 +171,10 @@ def _wait_idle(server: OneWay) -> None:
 def ways_report(report: WaysReport) -> str:
     """A row a way, and each figure's ratio to that of the way before."""
     names = ("send_microseconds", "sends_a_second", "stream_microseconds", "back_milliseconds")
-    rows = [
-        (
-            "Ways of a request through one worker",
-            "µs CPU a send", "", "sends a second", "", "µs CPU a stream", "",
-            f"ms until {report.options.streams:,} streams are back", "",
-        )
-    ]  # fmt: skip
+    back = f"ms until {report.options.streams:,} streams are back"
+    rows = [["Ways of a request through one worker"]]
+    for title in ("µs CPU a send", "sends a second", "µs CPU a stream", back):
+        rows[0] += [title, ""]
     before: dict[str, Any] = {}
     for found in report.ways:
         cells: list[str] = []
@@ -185,6 +182,6 @@ def ways_report(report: WaysReport) -> str:
             figure = median(getattr(found, name))
             cells += [f"{figure:,.0f}", ratio(figure, before.get(name, 0.0))]
             before[name] = figure
-        rows.append((found.way, *cells))
+        rows.append([found.way, *cells])
     text = "Medians of {} rounds, each way in turn; beside each figure its ratio to that of the row above."
     return f"{table(rows)}\n{text.format(report.options.rounds)}"
