@@ -193,7 +193,6 @@ class Connection:
     def connect(self, client: tuple[str, int] | None = None) -> None:
         """Another connection to the same server."""
         config = Config(self.served, log_config=None, lifespan="off", ws="none", date_header=False)
-        config.loaded = True
         self.protocol = ChatProtocol(config, self.state, {}, cast(Any, self.time))
         self.transport = FakeTransport(client)
         self.protocol.connection_made(self.transport)

@@ -10,7 +10,9 @@ from connections import GET, Connection
 from ssechat.http.exchange import ClientGone, Request, Response
 from ssechat.server.handed_over import StreamProtocol
 from ssechat.server.incoming import HIGH_WATER
+from ssechat.server.limits import Limits
 from ssechat.server.protocol import HEAD_SECONDS
+from ssechat.server.request_parser import Head
 
 pytestmark = pytest.mark.anyio
 
@@ -280,3 +282,97 @@ async def test_what_stands_behind_a_request_for_a_stream_in_one_packet_is_not_an
     assert type(connection.app.sink) is StreamProtocol  # the chunked one, as the head has said
     assert connection.transport.protocol is connection.app.sink
     assert connection.app.bodies == []
+
+
+def note_parsed(connection: Connection) -> list[str]:
+    """The paths of the heads that are parsed from now on."""
+    paths: list[str] = []
+    on_head = connection.protocol.on_head
+
+    def parsed(head: Head) -> None:
+        paths.append(head.path)
+        on_head(head)
+
+    connection.protocol.on_head = parsed  # type: ignore[method-assign]
+    return paths
+
+
+async def test_a_head_that_was_parsed_before_is_not_parsed_again() -> None:
+    connection = Connection()
+    paths = note_parsed(connection)
+    for body in (b"one", b"the second"):
+        assert (await connection.request(post(body, b"X-A: b"))).endswith(b" " + body)
+    assert paths == ["/post"]
+    assert (await connection.request(post(b"x", b"X-A: c"))).endswith(b"3 x")
+    assert paths == ["/post", "/post"]
+
+
+async def test_a_known_head_says_nothing_of_who_is_at_the_other_end() -> None:
+    connection = Connection()
+    for client in (("1.1.1.1", 1), ("2.2.2.2", 2)):
+        connection.connect(client)
+        await connection.request(post(b"hi"))
+        connection.app.scopes[-1]["noted"] = True
+    assert [scope["client"] for scope in connection.app.scopes] == [("1.1.1.1", 1), ("2.2.2.2", 2)]
+    connection.connect()
+    await connection.request(post(b"hi"))
+    assert connection.app.scopes[-1]["client"] is None
+
+
+@pytest.mark.parametrize("garbage", [b"B@D /post HTTP/1.1", b"POST /elsewhere HTTP/1.1", b"POST /post HTTP/1.0"])
+async def test_a_request_that_resembles_a_known_one_is_not_taken_for_it(garbage: bytes) -> None:
+    connection = Connection()
+    await connection.request(post(b"hi"))
+    data = post(b"hi").replace(b"POST /post HTTP/1.1", garbage)
+    for _ in range(3):
+        connection.connect()
+        answer = await connection.request(data)
+        assert b"201 Created" not in answer or b"connection: close" in answer
+    assert len(connection.heads._known) == 1 + (b"/elsewhere" in garbage)
+
+
+async def test_requests_in_one_packet_behind_a_known_head_are_all_answered() -> None:
+    connection = Connection()
+    await connection.request(post(b"a"))
+    answers = await connection.request(post(b"b") + post(b"c"))
+    places = [answers.index(part) for part in (b"1 a", b"2 b", b"3 c")]
+    assert places == sorted(places)
+    assert (await connection.request(post(b"d"))).endswith(b"4 d")
+
+
+async def test_a_known_head_that_comes_while_the_server_stops_is_answered_as_the_last_one() -> None:
+    connection = Connection()
+    await connection.request(post(b"hi"))
+    connection.protocol.shutdown()
+    assert b"connection: close\r\n" in await connection.request(post(b"hi"))
+    assert connection.transport.closed
+
+
+async def test_heads_of_requests_that_were_refused_are_not_kept() -> None:
+    connection = Connection()
+    statuses = iter((401, 201, 201))
+
+    async def endpoint(_: Request) -> Response:
+        return Response(next(statuses))
+
+    connection.use(endpoint)
+    await connection.request(post(b"hi"))
+    assert connection.heads.find(post(b"hi")) is None
+    await connection.request(post(b"hi"))
+    assert connection.heads.find(post(b"hi")) is not None
+
+
+async def test_a_known_head_is_not_looked_for_where_there_is_no_room() -> None:
+    connection = Connection(limits=Limits(1))
+    await connection.request(post(b"hi"))
+    connection.protocol._limits.is_known(connection.protocol)
+    connection.connect()
+    assert b"connection: close\r\n" in await connection.request(post(b"hi"))
+    assert connection.app.full == [False, True]
+
+
+async def test_each_answer_has_the_date_of_its_own_time() -> None:
+    connection = Connection()
+    for second in (b"1", b"2"):
+        connection.state.default_headers = [(b"date", second)]
+        assert (await connection.request(post(b"hi"))).count(b"date: %b\r\n" % second) == 1

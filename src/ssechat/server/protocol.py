@@ -58,8 +58,6 @@ class ChatProtocol(Connection):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        if not config.loaded:
-            config.load()
         state = cast(Any, config.app).state
         shared: Shared = getattr(state, "shared", None) or Shared(Limits(10**9), Heads())
         super().__init__(_loop or asyncio.get_running_loop(), shared.limits)
