@@ -376,3 +376,15 @@ async def test_each_answer_has_the_date_of_its_own_time() -> None:
     for second in (b"1", b"2"):
         connection.state.default_headers = [(b"date", second)]
         assert (await connection.request(post(b"hi"))).count(b"date: %b\r\n" % second) == 1
+
+
+async def test_a_connection_ends_where_there_is_no_answer_to_be_had(caplog: pytest.LogCaptureFixture) -> None:
+    connection = Connection()
+
+    async def endpoint(_: Request) -> Response:
+        raise RuntimeError("the inside")
+
+    connection.use(endpoint)
+    assert await connection.request(post(b"hi")) == b""
+    assert connection.transport.aborted
+    assert [record.getMessage() for record in caplog.records] == ["a request could not be answered"]

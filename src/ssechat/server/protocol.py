@@ -13,6 +13,7 @@ While a request is answered nothing behind it is parsed: one read of it is kept 
 """
 
 import asyncio
+import logging
 from typing import Any, NamedTuple, cast
 
 from starlette.types import Scope
@@ -27,6 +28,8 @@ from ssechat.server.incoming import Incoming
 from ssechat.server.limits import Limits
 from ssechat.server.request_parser import Head, Refused, RequestParser
 from ssechat.streams.stream import Stream
+
+logger = logging.getLogger(__name__)
 
 HEAD_SECONDS = 30.0
 """Time that a new connection has to begin its first request, and each request for its head."""
@@ -273,6 +276,10 @@ class ChatProtocol(Connection):
             response = await self._api(Request(request.scope, request.receive))
             if self.flow.write_paused:
                 await self.flow.drain()
+        except Exception:  # an endpoint of ours never fails
+            logger.exception("a request could not be answered")
+            self.transport.abort()
+            return
         finally:
             self.tasks.discard(asyncio.current_task())  # for less than a callback of the task would take
         if request.packet is not None and response.status < 300:
