@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ssechat.errors import RedisUnavailable
+from ssechat.events.source import Page, Source
 from ssechat.ids import UserId
-from ssechat.logs.inbox import Page
+from ssechat.redis import keys
 from stepped import Reading, SteppedInbox
 
 
@@ -134,6 +135,12 @@ class Inboxes:
         self.away = False
         self.questions: list[Question] = []
 
+    skips = False
+
+    def source(self, user: str) -> Source:
+        """What a stream of this user reads."""
+        return Source(self, user, keys.live(user).encode())
+
     async def _ask(self, ask: Callable[[], Any]) -> Any:
         if self.away:
             raise RedisUnavailable("away")
@@ -150,15 +157,15 @@ class Inboxes:
 
     # What the hub and its streams call.
 
-    async def head(self, user: UserId) -> str:
-        return str(await self._ask(lambda: self.of[user].newest))
+    async def head(self, user: str) -> str:
+        return str(await self._ask(lambda: self.of[UserId(user)].newest))
 
-    async def heads(self, users: Sequence[UserId]) -> list[str]:
-        heads: list[str] = await self._ask(lambda: [self.of[user].newest for user in users])
+    async def heads(self, users: Sequence[str]) -> list[str]:
+        heads: list[str] = await self._ask(lambda: [self.of[UserId(user)].newest for user in users])
         return heads
 
-    async def read(self, user: UserId, cursor: str, count: int) -> Page:
-        inbox, unused = self.of[user], asyncio.get_running_loop().create_future()
+    async def read(self, user: str, cursor: str, count: int, room: int) -> Page:
+        inbox, unused = self.of[UserId(user)], asyncio.get_running_loop().create_future()
 
         def page() -> Page:
             kept = inbox.entries[inbox.trimmed :]
@@ -180,10 +187,10 @@ class Inboxes:
 
 
 def wake_up(inbox: SteppedInbox, entry: str) -> bytes:
-    """What logs/inbox.lua publishes: the id, the id before it, the kind, and the data."""
-    return f"{entry} {inbox.before[entry]} message\n{{}}".encode()
+    """What logs/inbox.lua publishes: kind, time, id, the id before it, and the data."""
+    return f"message 0 {entry} {inbox.before[entry]}\n{{}}".encode()
 
 
 def large_wake_up(inbox: SteppedInbox, entry: str) -> bytes:
     """The same for an event too large to be carried."""
-    return f"{entry} {inbox.before[entry]} message".encode()
+    return f"message 0 {entry} {inbox.before[entry]}".encode()

@@ -1,10 +1,13 @@
 """Fixtures that tests of several modules share."""
 
 import gc
+import signal
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from parts import Worker, a_worker
 from redises import RedisProcess, releases
@@ -23,9 +26,10 @@ SLOW = (
     "test_models_stream.py",
     "test_odd_commands.py",
     "test_odd_starts.py",
+    "test_run_fast.py",
     "test_supervisor.py",
 )
-"""What `--fast` leaves out: real servers of several processes, and browsers."""
+"""What `--fast` leaves out: real servers of several processes, browsers, and runs of pytest."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,10 +41,49 @@ STACK = Path(__file__).parent / "deploy"
 """What needs containers, and runs only when it is named: `bash tests/run --stack`."""
 
 
+LEFT_OUT = pytest.StashKey[list[str]]()
+"""What `--fast` left out, as it is said at the end."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Lets Ctrl-C end the run after the test under way, for an event loop that breaks off shows a page of tracebacks.
+
+    A second Ctrl-C breaks off.
+    """
+
+    def stop(*_: object) -> None:
+        session.shouldstop = "interrupted"
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as by a shell's `&`
+        signal.signal(signal.SIGINT, stop)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Notes which releases of Redis a fast run leaves out; files follow as they are come across."""
+    older = [f"Redis {release}" for release in releases()[:-1]]
+    config.stash[LEFT_OUT] = older
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves the slow files out of a fast run, and the stack out of any that does not name it."""
     slow = config.getoption("--fast") and collection_path.name in SLOW
-    return True if slow or collection_path == STACK else None
+    if not slow and collection_path != STACK:
+        return None
+    if any(Path(argument).absolute() in STACK.parents for argument in config.args):  # not if only others are named
+        config.stash[LEFT_OUT].append(f"tests/{collection_path.relative_to(STACK.parent)}")
+    return True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Says last of all what a fast run left out."""
+    yield
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--fast") and terminal is not None:
+        left_out = session.config.stash[LEFT_OUT]
+        said = "--fast left out what `bash tests/run` and `bash tests/run --stack` run"
+        terminal.write_line(f"{said}: {', '.join(left_out)}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,6 +92,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = releases()[-1:] if metafunc.config.getoption("--fast") else releases()
         ids = [f"redis-{release}" for release in chosen]
         metafunc.parametrize("shared_redis", chosen, ids=ids, indirect=True, scope="session")
+
+
+def pytest_collection_finish() -> None:
+    """Takes all modules out of what the collector looks through; what tests make it still finds."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -62,6 +111,12 @@ def _no_leftovers() -> Iterator[None]:
     """What a module leaves open fails that module, not whichever runs when the collector does."""
     yield
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _hashing_is_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash takes 0.1 s on purpose; servers that are processes of their own take that time, this process does not."""
+    monkeypatch.setattr("ssechat.identity.users.PasswordHasher", partial(PasswordHasher, 1, 8, 1))
 
 
 @pytest.fixture(scope="session")

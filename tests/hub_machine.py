@@ -53,7 +53,7 @@ class WholeHub(HubModel):
         sink = SlowSink()
 
         def attaching() -> None:
-            stream = sink.stream = Stream(self.hub, Identity(user, FOR_EVER, session))
+            stream = sink.stream = Stream(self.hub, Identity(user, FOR_EVER, session), self.inboxes.source(user))
             self.readers.append(Reader(user, session, stream, sink, at, kind not in ("unknown", "x")))
             stream.opened(sink, cursor)
             self.hub.attach(stream, cursor)

@@ -35,7 +35,7 @@ class HubModel(RuleBasedStateMachine):
         self.patches.setattr(subscriptions, "_PushLink", self.broker.make_link)
         self.patches.setattr(subscriptions, "reconnecting", self.broker.reconnecting)
         self.inboxes = Inboxes(USERS)
-        self.hub = Hub(self.inboxes, self.inboxes, settings("unix:///none"), self.loop.time)  # type: ignore[arg-type]
+        self.hub = Hub(self.inboxes, settings("unix:///none"), self.loop.time)  # type: ignore[arg-type]
         self.readers: list[Reader] = []
         self.due = dict.fromkeys(USERS, 0)
         self.must_end: set[str] = set()

@@ -10,13 +10,16 @@ from argon2 import PasswordHasher
 
 from ssechat.chat.rules import Chat
 from ssechat.events import frames
+from ssechat.events.kinds import KINDS, Kinds
+from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
+from ssechat.logs.actions import Action, new_message
 from ssechat.logs.conversations import Conversations
-from ssechat.logs.delivery import Draft, Sends, Sent
-from ssechat.logs.inbox import START, Inbox
+from ssechat.logs.delivery import AT_ONCE, Appended, Delivery
+from ssechat.logs.inbox import Inbox
 from ssechat.redis.link import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
@@ -84,7 +87,7 @@ class Worker:
     redis: Redis
     conversations: Conversations
     inbox: Inbox
-    sends: Sends
+    delivery: Delivery
     users: Users
     auth: Auth
     chat: Chat
@@ -95,7 +98,7 @@ class Worker:
     def open_stream(self, user: str, cursor: str | None = None, **identity: Any) -> tuple[Stream, FakeSink]:
         """A stream as a response would open it."""
         who = Identity(UserId(user), **{"expires_at": FOR_EVER, **identity})
-        stream, sink = Stream(self.hub, who), FakeSink()
+        stream, sink = Stream(self.hub, who, self.inbox.source(who.user)), FakeSink()
         stream.opened(sink, cursor)
         self.hub.attach(stream, cursor)
         return stream, sink
@@ -105,27 +108,30 @@ class Worker:
         message, _ = await self.chat.send(UserId(sender), conversation, text, key or f"key of {text}")
         return message
 
-    async def append(self, message: Draft) -> Sent:
-        """A message in its conversation's log, and in no inbox yet."""
-        return await self.sends.send(message, (), to_all=False)
+    async def append(self, action: Action) -> Appended:
+        """An action in its conversation's log, and in no inbox yet."""
+        return await self.delivery.append(action, (), complete=False)
 
-    async def events(self, user: str, cursor: str = START) -> list[tuple[int, str, bytes]]:
+    async def events(self, user: str, cursor: str = START) -> list[Event]:
         """What is in the user's inbox after the cursor."""
-        found: list[tuple[int, str, bytes]] = []
-        while page := (await self.inbox.read(UserId(user), cursor, 10_000)).events:
+        found: list[Event] = []
+        while page := (await self.inbox.read(UserId(user), cursor, 10_000, 1_000_000)).events:
             found += page
-            cursor = page[-1][1]
+            cursor = page[-1].id
         return found
 
     async def texts(self, user: str) -> list[str]:
         """The data of the user's events."""
-        return [parse_frames(frames.unchunk(chunk))[0]["data"] for _, _, chunk in await self.events(user)]
+        return [parse_frames(frames.unchunk(event.chunk))[0]["data"] for event in await self.events(user)]
 
 
-def draft(text: str, sender: str = "alice", key: str = "", conversation: str = DM) -> Draft:
+CREATED_AT = 1_767_225_600_000
+"""2026-01-01T00:00:00.000Z"""
+
+
+def draft(text: str, sender: str = "alice", key: str = "", conversation: str = DM) -> Action:
     """A message to be appended."""
-    digest = text.encode().ljust(16, b".")[:16]
-    return Draft(ConversationId(conversation), UserId(sender), key or text, text, digest, "2026-01-01T00:00:00.000Z")
+    return new_message(ConversationId(conversation), UserId(sender), key or text, text, CREATED_AT)
 
 
 def settings(redis_url: str | None, **more: Any) -> Settings:
@@ -134,24 +140,26 @@ def settings(redis_url: str | None, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def a_worker(redis_url: str, **more: Any) -> AsyncIterator[Worker]:
+async def a_worker(
+    redis_url: str, *, kinds: Kinds = KINDS, at_once: int = AT_ONCE, **more: Any
+) -> AsyncIterator[Worker]:
     """Connects the parts of a worker, and closes them."""
     chosen = settings(redis_url, **{"redis_timeout": 2, **more})
     redis = Redis(redis_url, chosen.redis_timeout)
     conversations = Conversations(redis)
-    inbox = Inbox(redis, conversations, chosen.inbox_limit)
-    sends = Sends(redis, chosen.inbox_limit)
+    inbox = Inbox(redis, conversations, chosen.inbox_limit, kinds)
+    delivery = Delivery(redis, conversations, inbox, chosen.inbox_limit, kinds, at_once=at_once)
     users = Users(redis, anyone_exists=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     tokens = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
     clock = FakeClock()
     auth = Auth(redis, tokens, users, timedelta(days=1), clock)
-    hub = Hub(inbox, auth, chosen, clock)
+    hub = Hub(auth, chosen, clock, kinds=kinds)
     redis.start()
     hub.subscriptions.start()  # but no sweeping: tests sweep when they want to
     assert await redis.wait_connected(5)
     try:
-        chat = Chat(conversations, inbox, sends, users)
-        yield Worker(redis, conversations, inbox, sends, users, auth, chat, hub, clock)
+        chat = Chat(conversations, inbox, delivery, users)
+        yield Worker(redis, conversations, inbox, delivery, users, auth, chat, hub, clock)
     finally:
         await hub.close()
         await redis.close()

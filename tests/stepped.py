@@ -1,12 +1,13 @@
 """An inbox in memory whose readings go step by step, when a test says so."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ssechat.errors import RedisUnavailable
 from ssechat.events import frames
-from ssechat.ids import UserId, entry_number
-from ssechat.logs.inbox import START, Page
+from ssechat.events.source import START, Event, Page
+from ssechat.ids import entry_number, number_of
 
 
 @dataclass
@@ -33,6 +34,7 @@ class SteppedInbox:
     before: dict[str, str] = field(default_factory=dict)
     """Each id that there ever was → the id before it. Tags make this one line of history for each."""
     readings: list[Reading] = field(default_factory=list)
+    skips = False
 
     @property
     def newest(self) -> str:
@@ -44,10 +46,13 @@ class SteppedInbox:
         self.before[entry] = self.newest
         self.entries.append(entry)
 
-    async def head(self, user: UserId) -> str:
+    async def heads(self, names: Sequence[str]) -> list[str]:
+        return [self.newest for _ in names]
+
+    async def head(self, name: str) -> str:
         return self.newest
 
-    async def read(self, user: UserId, cursor: str, count: int) -> Page:
+    async def read(self, name: str, cursor: str, count: int, room: int) -> Page:
         reading = Reading(cursor, count, asyncio.get_running_loop().create_future())
         self.readings.append(reading)
         page = await reading.reply
@@ -73,7 +78,7 @@ class SteppedInbox:
             after = [one for one in kept if cursor == START or (entry_number(one) or 0) > 0]
         else:
             return Page(False, reading.head, oldest, ())
-        events = [(entry_number(one) or 0, one, chunk(one)) for one in after[: reading.count]]
+        events = [Event(number_of(one), one, "message", chunk(one)) for one in after[: reading.count]]
         return Page(True, reading.head, oldest, events)
 
 

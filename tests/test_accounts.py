@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from argon2 import PasswordHasher
 
 from parts import FOR_EVER, SECRET, Worker
 from redises import RedisProcess
@@ -12,6 +13,7 @@ from ssechat.errors import Conflict, NotFound, Unauthorized
 from ssechat.identity import users as users_module
 from ssechat.identity.auth import REMEMBERED_SECONDS, SHORT_TOKEN, TRUSTED_SECONDS, Auth
 from ssechat.identity.tokens import LEEWAY, Identity, Tokens
+from ssechat.identity.users import Users
 from ssechat.ids import UserId
 from ssechat.redis import keys
 
@@ -32,6 +34,12 @@ async def test_someone_who_signed_up_exists_and_has_that_password(worker: Worker
     await worker.users.check_password(ALICE, "correct horse")
     stored = await worker.redis.call("HGET", keys.user(ALICE), "password")
     assert stored.startswith(b"$argon2id$")
+
+
+async def test_a_hash_costs_what_its_library_recommends(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(users_module, "PasswordHasher", PasswordHasher)
+    hasher = Users(worker.redis, anyone_exists=False)._hasher
+    assert (hasher.time_cost, hasher.memory_cost) == (3, 65536)  # RFC 9106, the second recommended option
 
 
 async def test_a_wrong_password_and_an_unknown_name_are_told_apart_by_nobody(worker: Worker) -> None:

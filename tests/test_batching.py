@@ -110,4 +110,4 @@ async def test_without_redis_every_item_fails_and_the_next_one_is_tried(worker: 
 
 
 def test_a_script_stands_beside_its_module() -> None:
-    assert "XADD" in load_script("ssechat.logs.delivery", "conversation.lua", "send.lua")
+    assert "XADD" in load_script("ssechat.logs.delivery", "common.lua", "append.lua")

@@ -50,22 +50,22 @@ async def test_a_retry_completes_what_a_worker_that_died_had_appended(worker: Wo
 
 async def forget_last(worker: Worker, user: str) -> None:
     """Takes the newest event out of an inbox, as if it had never been delivered."""
-    [(newest, _)] = await worker.redis.call("XREVRANGE", keys.inbox(user), "+", "-", "COUNT", 1)
-    await worker.redis.call("DEL", keys.inbox(user) + "copy")
-    kept = await worker.redis.call("XRANGE", keys.inbox(user), "-", "+")
-    await worker.redis.call("DEL", keys.inbox(user))
+    [(newest, _)] = await worker.redis.call("XREVRANGE", keys.of_user(user).inbox, "+", "-", "COUNT", 1)
+    await worker.redis.call("DEL", keys.of_user(user).inbox + "copy")
+    kept = await worker.redis.call("XRANGE", keys.of_user(user).inbox, "-", "+")
+    await worker.redis.call("DEL", keys.of_user(user).inbox)
     for entry, fields in kept[:-1]:
-        await worker.redis.call("XADD", keys.inbox(user), entry, *fields)
+        await worker.redis.call("XADD", keys.of_user(user).inbox, entry, *fields)
     head = kept[-2][0] if len(kept) > 1 else b"0-0"
     await worker.redis.call("HSET", keys.user(user), "head", head)
     log = await worker.conversations.entries(DM, "-", "+", 1000)
     seq = len(kept) - 1
-    last = f"{log[seq - 1].id} {seq}" if seq else ""
+    last = f"{log[seq - 1].id} {seq} {seq}" if seq else ""
     if last:
-        await worker.redis.call("HSET", keys.user_conversations(user), DM, last)
+        await worker.redis.call("HSET", keys.of_user(user).places, DM, last)
     else:
-        await worker.redis.call("HDEL", keys.user_conversations(user), DM)
-    await worker.redis.call("HSET", keys.conversation(DM), "delivered", seq)
+        await worker.redis.call("HDEL", keys.of_user(user).places, DM)
+    await worker.redis.call("HSET", keys.of_conversation(DM).conversation, "delivered", seq)
     assert newest
 
 
@@ -104,7 +104,7 @@ async def test_racing_sends_on_two_workers_give_every_reader_the_same_order(
     for_alice, for_bob = await texts(worker, "alice"), await texts(worker, "bob")
     assert for_alice == for_bob
     assert sorted(for_bob) == sorted(f"m{i}" for i in range(100))
-    numbers = [n for n, _, _ in await worker.events("bob")]
+    numbers = [event.n for event in await worker.events("bob")]
     assert numbers == list(range(1, 101))
 
 
@@ -112,19 +112,19 @@ async def test_an_entry_that_the_inbox_is_past_is_not_delivered_again(worker: Wo
     first = await worker.append(draft("one"))
     await worker.say("two")
     assert first.entry is not None
-    await worker.chat._deliver(first.entry, [ALICE, BOB])
+    await worker.inbox.deliver({ALICE: [first.entry], BOB: [first.entry]})
     assert await texts(worker, "bob") == ["one", "two"]
 
 
 async def roll_back(worker: Worker, entries: int) -> None:
     """The conversation's log loses its newest entries, as in a failover; the inboxes keep them."""
-    log = await worker.redis.call("XREVRANGE", keys.log(DM), "+", "-")
+    log = await worker.redis.call("XREVRANGE", keys.of_conversation(DM).log, "+", "-")
     kept = log[entries:][::-1]
-    await worker.redis.call("DEL", keys.log(DM))
+    await worker.redis.call("DEL", keys.of_conversation(DM).log)
     for entry, fields in kept:
-        await worker.redis.call("XADD", keys.log(DM), entry, *fields)
+        await worker.redis.call("XADD", keys.of_conversation(DM).log, entry, *fields)
     head = kept[-1][0] if kept else b"0-0"
-    await worker.redis.call("HSET", keys.conversation(DM), "head", head, "seq", len(kept))
+    await worker.redis.call("HSET", keys.of_conversation(DM).conversation, "head", head, "seq", len(kept))
 
 
 async def test_a_log_that_was_rolled_back_under_an_inbox_is_said_so_and_delivery_goes_on(worker: Worker) -> None:
@@ -151,7 +151,7 @@ async def test_a_log_trimmed_past_an_inbox_is_said_so(worker: Worker) -> None:
     await worker.say("one")
     for text in ("two", "three", "four"):
         await worker.append(draft(text))
-    await worker.redis.call("XTRIM", keys.log(DM), "MAXLEN", 1)
+    await worker.redis.call("XTRIM", keys.of_conversation(DM).log, "MAXLEN", 1)
     await worker.say("five")
     assert json.loads((await texts(worker, "bob"))[-1]) == {"reason": "expired", "conversation_id": DM}
     await worker.say("six")

@@ -21,7 +21,7 @@ async def test_entries_are_read_back_as_they_were_appended(worker: Worker) -> No
 
 async def test_a_message_that_is_gone_leaves_a_tombstone(worker: Worker) -> None:
     await worker.append(draft("m"))
-    await worker.redis.call("DEL", keys.messages(DM))
+    await worker.redis.call("DEL", keys.of_conversation(DM).messages)
     [entry] = await worker.conversations.entries(DM, "0-0", "+", 10)
     assert b'{"conversation_id":"dm:alice:bob","seq":1,"deleted":true}' in entry.data
 
@@ -31,7 +31,7 @@ async def test_what_was_delivered_is_noted_and_never_goes_down(worker: Worker) -
     appended = [one.entry for one in sent if one.entry is not None]
     assert await worker.conversations.unfinished(DM) == appended[2].id
     for entry in (appended[2], appended[0]):
-        worker.conversations.mark_delivered(entry)
+        worker.conversations.mark_delivered(DM, entry.id)
         worker.conversations._flush_marks()
         await asyncio.sleep(0)  # the batch leaves
     await worker.redis.call("PING")

@@ -1,6 +1,5 @@
 """A Redis that lost what it took: what is gone, who is told, and how it goes on."""
 
-import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,16 +8,11 @@ from pathlib import Path
 import pytest
 
 from parts import FakeSink, Worker, a_worker
+from polling import until
 from redises import RedisProcess
 from ssechat.ids import UserId
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(condition: Callable[[], object], seconds: float = 8) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

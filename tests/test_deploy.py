@@ -56,6 +56,21 @@ def test_the_example_has_every_setting_of_the_compose_file_with_its_default() ->
     assert COMPOSE.count("${") == len(used)
 
 
+def test_every_image_is_pinned_by_its_version_and_its_digest() -> None:
+    defaults = dict(SETTING.findall(COMPOSE))
+    images = {name: default for name, default in defaults.items() if name.endswith("_IMAGE")}
+    services = re.findall(r"^    image: (.*)$", COMPOSE, re.MULTILINE)
+    assert all(SETTING.fullmatch(image) for image in services)
+    own = images.pop("CHAT_IMAGE")
+    assert own.startswith("localhost/")  # built here
+    assert len(images) == len(services)
+    pinned = re.compile(r"docker\.io/[a-z]+/[a-z]+:v?\d+\.\d+\.\d+(-[a-z-]+)?@sha256:[0-9a-f]{64}")
+    assert all(pinned.fullmatch(image) for image in images.values()), images
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    assert re.findall(r"^ARG PYTHON=(.*)$", dockerfile, re.MULTILINE) == [images["CHAT_PYTHON_IMAGE"]]
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) == {"${PYTHON}"}
+
+
 def test_every_variable_that_the_containers_get_is_a_setting_of_the_server() -> None:
     known = {variable(name) for name in Settings.model_fields}
     named = re.findall(r"\b(SSECHAT_[A-Z_]+)\b", COMPOSE + (DEPLOY / "Dockerfile").read_text())

@@ -4,13 +4,11 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 
 from parts import SECRET
 from redises import RedisProcess
@@ -22,11 +20,6 @@ pytestmark = pytest.mark.anyio
 
 PASSWORD = "correct horse"
 FRONT = {"x-forwarded-proto": "https"}
-
-
-@pytest.fixture(autouse=True)
-def _hashing_is_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssechat.identity.users.PasswordHasher", partial(PasswordHasher, 1, 8, 1))
 
 
 @pytest.fixture

@@ -1,22 +1,17 @@
 import asyncio
 import json
-from collections.abc import Callable
 
 import pytest
 
-from parts import DM, FakeSink, Worker
+from parts import DM, FakeSink, Worker, a_worker
+from polling import until
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId
 from ssechat.logs.inbox import WAKE_UP_LIMIT
+from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(8):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def opened(worker: Worker, user: str, cursor: str | None = None, **identity: object) -> FakeSink:
@@ -69,7 +64,7 @@ async def test_streams_that_attach_while_messages_come_miss_nothing(worker: Work
         await asyncio.sleep(0.002)
     await sending
     await until(lambda: all(len(sink.ids()) == 100 for sink in sinks))
-    entries = [entry for _, entry, _ in await worker.events("bob")]
+    entries = [event.id for event in await worker.events("bob")]
     assert all(sink.ids() == entries for sink in sinks)
 
 
@@ -91,7 +86,7 @@ async def test_after_the_subscriptions_were_lost_nothing_is_missed(worker: Worke
     with redis.client() as client:
         client.client_kill_filter(_type="pubsub")
     await worker.say("while nobody listened")
-    await until(lambda: b"{u:bob}:live" in worker.hub._unaudited)
+    await until(lambda: keys.live("bob").encode() in worker.hub._unaudited)
     await worker.hub.sweep()
     await until(sink.ids)
     assert not worker.hub._unaudited
@@ -163,17 +158,18 @@ async def test_a_reader_stuck_for_long_is_cut(worker: Worker) -> None:
 async def test_a_user_may_hold_so_many_streams_on_a_worker(worker: Worker) -> None:
     for _ in range(32):
         worker.open_stream("bob")
-    assert not worker.hub.has_room(UserId("bob"))
-    assert worker.hub.has_room(UserId("alice"))
+    assert not worker.hub.has_room(worker.inbox.source(UserId("bob")))
+    assert worker.hub.has_room(worker.inbox.source(UserId("alice")))
 
 
-async def test_a_stream_that_cannot_begin_is_sent_away_to_come_back(worker: Worker, redis: RedisProcess) -> None:
-    redis.kill()
-    await until(lambda: not worker.redis.connected and not worker.hub.subscriptions.connected)
-    stream, sink = worker.open_stream("bob")
-    await until(lambda: stream.closed)
-    assert reasons(sink) == ["unavailable"]
-    redis.start()
+async def test_a_stream_that_cannot_begin_is_sent_away_to_come_back(redis: RedisProcess) -> None:
+    async with a_worker(redis.url, redis_timeout=0.2) as worker:
+        redis.kill()
+        await until(lambda: not worker.redis.connected and not worker.hub.subscriptions.connected)
+        stream, sink = worker.open_stream("bob")
+        await until(lambda: stream.closed)
+        assert reasons(sink) == ["unavailable"]
+        redis.start()
 
 
 async def test_streams_stay_open_while_redis_is_away_and_get_all_when_it_is_back(
@@ -183,7 +179,7 @@ async def test_streams_stay_open_while_redis_is_away_and_get_all_when_it_is_back
     stream, sink = worker.open_stream("bob", "0-0")
     await until(lambda: stream.live)
     with redis.client() as client:
-        stored = client.dump("{u:bob}:inbox")
+        stored = client.dump(keys.of_user("bob").inbox)
         assert stored
     worker.redis._link.abort()  # type: ignore[union-attr]
     stream.behind()

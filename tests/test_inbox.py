@@ -1,10 +1,15 @@
+import json
+
 import pytest
 
 from parts import BOB, DM, Worker, a_worker, parse_frames
 from redises import RedisProcess
 from ssechat.events import frames
-from ssechat.ids import entry_number
-from ssechat.logs.inbox import START, WAKE_UP_LIMIT
+from ssechat.events.source import START
+from ssechat.events.wake_ups import decode
+from ssechat.ids import entry_number, number_of
+from ssechat.logs.actions import timestamp
+from ssechat.logs.inbox import WAKE_UP_LIMIT
 from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio
@@ -14,18 +19,18 @@ async def test_events_are_numbered_without_a_gap_over_all_conversations(worker: 
     for i in range(3):
         await worker.say(f"a{i}")
         await worker.say(f"c{i}", conversation="dm:bob:carol", sender="carol")
-    assert [n for n, _, _ in await worker.events("bob")] == [1, 2, 3, 4, 5, 6]
+    assert [event.n for event in await worker.events("bob")] == [1, 2, 3, 4, 5, 6]
 
 
 async def test_a_cursor_shows_what_follows_it(worker: Worker) -> None:
     for i in range(4):
         await worker.say(f"m{i}")
     events = await worker.events("bob")
-    page = await worker.inbox.read(BOB, events[1][1], 10)
+    page = await worker.inbox.read(BOB, events[1][1], 10, 65536)
     assert page.continuous
     assert list(page.events) == events[2:]
     assert page.head == events[3][1]
-    last = await worker.inbox.read(BOB, page.head, 10)
+    last = await worker.inbox.read(BOB, page.head, 10, 65536)
     assert last.continuous
     assert not last.events
 
@@ -34,17 +39,17 @@ async def test_a_page_has_no_more_than_asked_for(worker: Worker) -> None:
     for i in range(5):
         await worker.say(f"m{i}")
     events = await worker.events("bob")
-    assert list((await worker.inbox.read(BOB, START, 2)).events) == events[:2]
-    assert list((await worker.inbox.read(BOB, events[0][1], 2)).events) == events[1:3]
+    assert list((await worker.inbox.read(BOB, START, 2, 65536)).events) == events[:2]
+    assert list((await worker.inbox.read(BOB, events[0][1], 2, 65536)).events) == events[1:3]
 
 
 async def test_a_cursor_of_another_history_is_not_taken_for_this_ones(worker: Worker) -> None:
     for i in range(3):
         await worker.say(f"m{i}")
-    page = await worker.inbox.read(BOB, "2-12345", 10)
+    page = await worker.inbox.read(BOB, "2-12345", 10, 65536)
     assert not page.continuous
     assert not page.events
-    assert not (await worker.inbox.read(BOB, "99-1", 10)).continuous
+    assert not (await worker.inbox.read(BOB, "99-1", 10, 65536)).continuous
 
 
 async def test_the_head_of_an_empty_inbox_stays_a_valid_cursor(worker: Worker) -> None:
@@ -52,22 +57,22 @@ async def test_the_head_of_an_empty_inbox_stays_a_valid_cursor(worker: Worker) -
     assert entry_number(head) == 0
     assert head != "0-0"
     assert await worker.inbox.head(BOB) == head
-    assert (await worker.inbox.read(BOB, head, 10)).continuous
+    assert (await worker.inbox.read(BOB, head, 10, 65536)).continuous
     await worker.say("one")
-    page = await worker.inbox.read(BOB, head, 10)
+    page = await worker.inbox.read(BOB, head, 10, 65536)
     assert page.continuous
     assert len(page.events) == 1
 
 
 async def test_the_birth_of_another_history_is_not_a_valid_cursor(worker: Worker) -> None:
     await worker.inbox.head(BOB)
-    assert not (await worker.inbox.read(BOB, "0-1", 10)).continuous
+    assert not (await worker.inbox.read(BOB, "0-1", 10, 65536)).continuous
     await worker.say("one")
-    assert not (await worker.inbox.read(BOB, "0-1", 10)).continuous
+    assert not (await worker.inbox.read(BOB, "0-1", 10, 65536)).continuous
 
 
 async def test_reading_an_inbox_that_nobody_has_written_to_makes_its_head(worker: Worker) -> None:
-    page = await worker.inbox.read(BOB, START, 10)
+    page = await worker.inbox.read(BOB, START, 10, 65536)
     assert page.continuous
     assert page.head == await worker.inbox.head(BOB)
     assert page.before_oldest == page.head
@@ -77,11 +82,11 @@ async def test_a_cursor_older_than_what_is_kept_is_not_valid(worker: Worker) -> 
     for i in range(6):
         await worker.say(f"m{i}")
     events = await worker.events("bob")
-    await worker.redis.call("XTRIM", keys.inbox(BOB), "MAXLEN", 2)
-    page = await worker.inbox.read(BOB, events[1][1], 10)
+    await worker.redis.call("XTRIM", keys.of_user(BOB).inbox, "MAXLEN", 2)
+    page = await worker.inbox.read(BOB, events[1][1], 10, 65536)
     assert not page.continuous
     assert page.oldest == events[4][1]
-    assert (await worker.inbox.read(BOB, START, 10)).before_oldest == "4-0"
+    assert (await worker.inbox.read(BOB, START, 10, 65536)).before_oldest == "4-0"
 
 
 async def test_an_inbox_is_kept_to_its_limit(redis: RedisProcess) -> None:
@@ -89,23 +94,23 @@ async def test_an_inbox_is_kept_to_its_limit(redis: RedisProcess) -> None:
         for i in range(400):
             await worker.say(f"m{i}")
         assert 100 <= len(await worker.events("bob")) < 300
-        assert (await worker.events("bob"))[-1][0] == 400
+        assert (await worker.events("bob"))[-1].n == 400
 
 
 async def test_a_message_shows_as_it_stands_now_or_as_a_tombstone(worker: Worker) -> None:
     await worker.say("one")
     await worker.say("two")
-    await worker.redis.call("HDEL", keys.messages(DM), "1")
-    await worker.redis.call("HSET", keys.messages(DM), "2", '{"text":"edited"}')
-    first, second = [parse_frames(frames.unchunk(chunk))[0] for _, _, chunk in await worker.events("bob")]
+    await worker.redis.call("HDEL", keys.of_conversation(DM).messages, "1")
+    await worker.redis.call("HSET", keys.of_conversation(DM).messages, "2", '{"text":"edited"}')
+    first, second = [parse_frames(frames.unchunk(event.chunk))[0] for event in await worker.events("bob")]
     assert first["data"] == '{"conversation_id":"dm:alice:bob","seq":1,"deleted":true}'
     assert second["data"] == '{"text":"edited"}'
 
 
 async def test_what_an_older_server_stored_is_escaped_when_it_is_read(worker: Worker) -> None:
     await worker.say("one")
-    await worker.redis.call("HSET", keys.messages(DM), "1", '{"text":"a\u2028b\x85c"}')
-    [(_, _, chunk)] = await worker.events("bob")
+    await worker.redis.call("HSET", keys.of_conversation(DM).messages, "1", '{"text":"a\u2028b\x85c"}')
+    [(_, _, _, chunk)] = await worker.events("bob")
     assert parse_frames(frames.unchunk(chunk))[0]["data"] == r'{"text":"a\u2028b\u0085c"}'
 
 
@@ -116,12 +121,11 @@ async def test_the_wake_up_carries_the_event_or_if_it_is_large_its_id(worker: Wo
     await worker.say("small")
     await worker.say("x" * WAKE_UP_LIMIT)
     await worker.hub.subscriptions.add(b"another")  # acknowledged after what was published before
-    small, large = heard
-    assert small.startswith(b"1-")
-    assert small.split(b"\n")[0].split(b" ")[1] == b"0-0"
-    assert b'"text":"small"' in small
-    assert large.startswith(b"2-")
-    assert large.endswith(small.split(b" ")[0] + b" message")
+    small, large = map(decode, heard)
+    assert (small.kind, small.before, number_of(small.id)) == ("message", "0-0", 1)
+    assert b'"text":"small"' in small.data
+    assert json.loads(small.data)["created_at"] == timestamp(small.at)
+    assert (large.kind, large.before, number_of(large.id), large.data) == ("message", small.id, 2, b"")
 
 
 async def test_the_heads_of_many_inboxes_come_at_once(worker: Worker) -> None:

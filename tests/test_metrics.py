@@ -1,29 +1,16 @@
 """What is counted, when; and how long a message took by a clock that the test holds."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from parts import Worker
+from polling import until
 from redises import RedisProcess
-from ssechat.events import frames
-from ssechat.telemetry.metrics import SECONDS, TIMED, Histogram, Metrics, add
+from ssechat.telemetry.histogram import Histogram
+from ssechat.telemetry.metrics import TIMED, Metrics, add
 
 pytestmark = pytest.mark.anyio
-
-NEW_YEAR = 1767225600.0
-"""2026-01-01T00:00:00Z, in seconds since the epoch."""
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(8):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-def message(created_at: str, text: str = "hi") -> bytes:
-    return frames.encode({"seq": 1, "text": text, "created_at": created_at})
 
 
 def test_an_observation_falls_into_the_bucket_whose_bound_it_does_not_exceed() -> None:
@@ -40,44 +27,8 @@ def test_a_time_before_its_beginning_counts_as_none_at_all() -> None:
     assert (histogram.counts, histogram.sum) == ([2, 0, 0], 0)
 
 
-@pytest.mark.parametrize(
-    ("created_at", "now", "seconds"),
-    [
-        ("2026-01-01T00:00:00.000Z", 0.0035, 0.0035),
-        ("2026-01-01T00:00:59.999Z", 60.001, 0.002),
-        ("2026-01-01T00:01:00.250Z", 61, 0.75),
-        ("2025-12-31T23:59:59.000Z", 3600, 3601),
-    ],
-)
-def test_the_latency_is_from_the_messages_time_to_the_write(created_at: str, now: float, seconds: float) -> None:
-    metrics = Metrics()
-    metrics.wrote_live(message("2026-01-01T00:00:00.000Z"), 1, NEW_YEAR)  # a minute is remembered, and not mixed up
-    metrics.wrote_live(message(created_at), 3, NEW_YEAR + now)
-    assert sum(metrics.latency_live.counts) == 4
-    assert metrics.latency_live.sum == pytest.approx(3 * seconds, abs=1e-5)
-
-
-def test_a_chunk_of_the_log_is_timed_as_a_frame_is() -> None:
-    metrics = Metrics()
-    metrics.wrote_from_log(frames.durable("1-2", frames.MESSAGE, message("2026-01-01T00:00:00.000Z")), NEW_YEAR + 0.1)
-    assert metrics.latency_from_log.sum == pytest.approx(0.1)
-    assert metrics.latency_from_log.counts[SECONDS.index(0.12)] == 1
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        b'{"reason":"lost"}',
-        b'{"seq":1,"deleted":true}',
-        message("not a time of ours, at all"),
-        frames.encode({"text": '"created_at":"2026-01-01T00:00:00.000Z"'}),
-        b"",
-    ],
-)
-def test_what_has_no_time_is_not_timed(frame: bytes) -> None:
-    metrics = Metrics()
-    metrics.wrote_live(frame, 1, NEW_YEAR)
-    assert sum(metrics.latency_live.counts) == 0
+def test_an_increment_of_a_metric_writes_to_a_slot() -> None:
+    assert not hasattr(Metrics(), "__dict__")
 
 
 def test_under_load_some_wake_ups_are_timed_evenly_and_all_of_them_when_it_is_over() -> None:
@@ -88,6 +39,16 @@ def test_under_load_some_wake_ups_are_timed_evenly_and_all_of_them_when_it_is_ov
     metrics.wake_ups += 3
     metrics.pace()
     assert metrics.stride == 1
+
+
+def test_a_kind_of_event_appears_in_the_snapshot_when_it_is_first_counted() -> None:
+    metrics = Metrics()
+    assert metrics.snapshot()["events_live"] == {"message": 0, "reset": 0}
+    metrics.events_live["typing"] += 1
+    metrics.events_from_log["reset"] += 2
+    total = add([metrics.snapshot(), metrics.snapshot()])
+    assert total["events_live"] == {"message": 0, "reset": 0, "typing": 2}
+    assert total["events_from_log"] == {"message": 0, "reset": 4}
 
 
 def test_snapshots_add_up_name_by_name() -> None:
@@ -103,10 +64,10 @@ async def test_a_stream_is_counted_when_it_opens_resumes_and_closes(worker: Work
     stream, _ = worker.open_stream("bob", "0-0")
     await until(lambda: stream.live)
     assert (metrics.connects, metrics.resumes, metrics.streams) == (1, 1, 1)
-    assert (metrics.events_live, metrics.events_from_log) == (0, 1)
+    assert (metrics.events_live["message"], metrics.events_from_log["message"]) == (0, 1)
     assert sum(metrics.latency_from_log.counts) == 0, "a reader who was away is not a late delivery"
     await worker.say("live")
-    await until(lambda: metrics.events_live == 1)
+    await until(lambda: metrics.events_live["message"] == 1)
     assert sum(metrics.latency_live.counts) == 1
     assert metrics.latency_live.sum < 5
     assert metrics.wake_ups == 1
@@ -133,7 +94,8 @@ async def test_a_hole_is_counted_once_by_what_showed_it_and_what_fills_it_is_tim
     await worker.say("shows the hole")
     await until(lambda: len(sink.ids()) == 2 and stream.live)
     assert metrics.holes == {"wake_up": 1, "audit": 0}
-    assert sum(metrics.latency_from_log.counts) == metrics.events_from_log == 2
+    assert metrics.events_from_log == {"message": 2, "reset": 0}
+    assert sum(metrics.latency_from_log.counts) == 1  # when the one that nobody heard of was made is not known
     subscriptions._on_message = lambda *_: None
     await worker.say("lost as well")
     worker.clock.time += 60

@@ -11,6 +11,7 @@ from hub_machine import WholeHub
 from models import profile
 from ssechat.errors import RedisUnavailable
 from ssechat.events import frames
+from ssechat.events.wake_ups import WakeUp
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import Stream
@@ -44,23 +45,23 @@ class ReplaysBeforeItSubscribes(Hub):
             stream.bye("unavailable")
 
 
-def ignores_holes(self: Stream, n: int, entry: str, before: str, chunk: bytes) -> None:
-    if self.live and before == self.cursor:
-        self.written, self.cursor = n, entry
+def ignores_holes(self: Stream, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
+    if self.live and event.before == self.cursor:
+        self.written, self.cursor = n, event.id
         self._write(chunk)
 
 
-def skips_holes(self: Stream, n: int, entry: str, before: str, chunk: bytes) -> None:
+def skips_holes(self: Stream, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
     if self.live and n > self.written:
-        self.written, self.cursor = n, entry
+        self.written, self.cursor = n, event.id
         self._write(chunk)
     elif not self.live:
         self.note(n)
 
 
-def doubles(self: Stream, n: int, entry: str, before: str, chunk: bytes) -> None:
+def doubles(self: Stream, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
     if self.live and n >= self.written:
-        self.written, self.cursor = n, entry
+        self.written, self.cursor = n, event.id
         self._write(chunk)
     else:
         self.note(n)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -60,6 +60,11 @@ def redis7() -> Iterator[Redis7]:
         process.close()
 
 
+async def deliver(worker: Worker, entry: Entry, members: Sequence[UserId]) -> None:
+    """The second of the two steps of a delivery."""
+    await worker.delivery._complete(entry, await worker.inbox.deliver({member: [entry] for member in members}))
+
+
 class TwoLogs(RuleBasedStateMachine):
     """Appends, deliveries and repeats in any order, with workers that die in between.
 
@@ -89,7 +94,7 @@ class TwoLogs(RuleBasedStateMachine):
 
         async def make() -> None:
             for conversation, pos in marks.items():
-                await worker.conversations._mark.submit((keys.conversation(conversation),), (pos,))
+                await worker.conversations._mark.submit((keys.of_conversation(conversation).conversation,), (pos,))
 
         if kept:
             self.server.run(make())
@@ -115,12 +120,12 @@ class TwoLogs(RuleBasedStateMachine):
     @rule(pick=some_number, which=some_number, marked=st.booleans())
     def a_send_is_completed(self, pick: int, which: int, marked: bool) -> None:
         worker, entry = self.append_one(pick, which)
-        self.server.run(worker.chat._deliver(entry, self.members[entry.conversation]))
+        self.server.run(deliver(worker, entry, self.members[entry.conversation]))
         self.settle_marks(worker, marked)
         for member in self.members[entry.conversation]:
             self.look(member)
             has = [seq for _, of, seq in self.inboxes[member] if of == entry.conversation]
-            assert has == list(range(1, int(entry.reference) + 1)), "acknowledged, and not delivered"
+            assert has == list(range(1, int(entry.value) + 1)), "acknowledged, and not delivered"
 
     @rule(pick=some_number, which=some_number)
     def two_workers_race(self, pick: int, which: int) -> None:
@@ -128,7 +133,7 @@ class TwoLogs(RuleBasedStateMachine):
 
         async def race() -> None:
             members = self.members[first.conversation]
-            await asyncio.gather(other.chat._deliver(second, members), one.chat._deliver(first, members))
+            await asyncio.gather(deliver(other, second, members), deliver(one, first, members))
 
         self.server.run(race())
         self.settle_marks(one, False)
@@ -139,7 +144,7 @@ class TwoLogs(RuleBasedStateMachine):
     def any_entry_is_delivered_to_any_member(self, pick: int, which: int) -> None:
         entry = self.an_entry(which)
         members = self.members[entry.conversation]
-        self.server.run(self.worker(pick).inbox.deliver([members[pick % len(members)]], entry))
+        self.server.run(self.worker(pick).inbox.deliver({members[pick % len(members)]: [entry]}))
 
     @precondition(lambda self: self.sent)
     @rule(pick=some_number, which=some_number, marked=st.booleans())
@@ -149,16 +154,18 @@ class TwoLogs(RuleBasedStateMachine):
         again = self.server.run(worker.append(draft(text, sender, conversation=conversation)))
         assert again.entry is None, "a repeat made another message"
         if again.undelivered:
-            self.server.run(worker.chat.finish(conversation, self.members[conversation]))
+            self.server.run(worker.delivery.finish(conversation, self.members[conversation]))
         self.settle_marks(worker, marked)
 
     @rule(which=some_number, left=st.integers(0, 4))
     def an_inbox_is_trimmed(self, which: int, left: int) -> None:
         user = self.people[which % PEOPLE]
-        self.server.run(self.worker(0).redis.call("XTRIM", keys.inbox(user), "MAXLEN", left))
+        self.server.run(self.worker(0).redis.call("XTRIM", keys.of_user(user).inbox, "MAXLEN", left))
 
     def look(self, user: UserId) -> None:
-        new = self.server.run(self.worker(0).redis.call("XRANGE", keys.inbox(user), f"({self.newest[user]}", "+"))
+        new = self.server.run(
+            self.worker(0).redis.call("XRANGE", keys.of_user(user).inbox, f"({self.newest[user]}", "+")
+        )
         for entry, fields in new:
             self.newest[user] = entry.decode()
             assert fields[3] == b"message", f"an unexplained {fields[3]!r}"
@@ -181,7 +188,7 @@ class TwoLogs(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for conversation, members in self.members.items():
-            self.server.run(self.worker(1).chat.finish(conversation, members))
+            self.server.run(self.worker(1).delivery.finish(conversation, members))
         self.settle_marks(self.worker(1), False)
         self.each_inbox_has_the_beginning_of_each_log()
         for user, events in self.inboxes.items():
@@ -197,10 +204,10 @@ def test_the_first_event_of_all_that_comes_while_a_page_is_read_is_not_skipped(r
     worker, bob = redis7.workers[0], UserId("bob")
     real = worker.inbox.head
 
-    async def head(user: UserId) -> str:
+    async def head(name: str) -> str:
         worker.inbox.head = real  # type: ignore[method-assign]
         await worker.say("first")
-        return await real(user)
+        return await real(name)
 
     async def reading() -> list[str]:
         worker.inbox.head = head  # type: ignore[method-assign]

@@ -17,9 +17,10 @@ from hypothesis.stateful import (
 from models import profile
 from parts import FOR_EVER, FakeClock, FakeSink
 from ssechat.errors import RedisUnavailable
+from ssechat.events.source import Source
+from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, entry_number
-from ssechat.logs.inbox import Inbox
 from ssechat.streams.stream import ALL, Stream
 from ssechat.telemetry.metrics import Metrics
 from stepped import SteppedInbox, chunk
@@ -32,14 +33,11 @@ class SteppedOwner:
 
     def __init__(self) -> None:
         self.stepped = SteppedInbox()
+        self.source = Source(self.stepped, "alice", b"alice")
         self.clock = FakeClock()
         self.stalled: list[Stream] = []
         self.metrics = Metrics()
         self.tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def inbox(self) -> Inbox:
-        return self.stepped  # type: ignore[return-value]
 
     @property
     def now(self) -> Callable[[], float]:
@@ -112,7 +110,7 @@ class OneStream(RuleBasedStateMachine):
         given = {"fresh": None, "all": "0-0", "unknown": "3-1", "nonsense": "x"}.get(cursor, self.at)
 
         def opening() -> None:
-            self.stream = Stream(self.owner, Identity(UserId("alice"), FOR_EVER))
+            self.stream = Stream(self.owner, Identity(UserId("alice"), FOR_EVER), self.owner.source)
             self.stream.opened(self.sink, given)
             self.owner.start(self.beginning(given))
 
@@ -149,7 +147,8 @@ class OneStream(RuleBasedStateMachine):
         n, before = entry_number(entry) or 0, self.inbox.before[entry]
         if n > self.stream.written and entry in self.inbox.entries:
             self.heard = entry
-        self.do(lambda: self.stream.offer(n, entry, before, chunk(entry)))
+        wake_up = WakeUp("message", 0, entry, before, b"{}")
+        self.do(lambda: self.stream.offer(n, wake_up, chunk(entry), False))
 
     @rule()
     def the_reader_is_slow(self) -> None:

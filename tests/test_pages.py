@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from parts import ALICE, BOB, DM, Worker, draft
 from redises import RedisProcess
+from ssechat.events.source import START
 from ssechat.ids import UserId
-from ssechat.logs.inbox import READ_BYTES, START
 from ssechat.logs.pages import PAGE_BYTES
 from ssechat.redis.link import LARGE_ANSWERS, Argument, Reply
 
 pytestmark = pytest.mark.anyio
 
 KIB = 1024
+READ = 64 * KIB
 
 
 async def say_all(worker: Worker, sizes: list[int], conversation: str = DM) -> list[int]:
@@ -79,14 +80,14 @@ async def test_walking_pages_of_an_inbox_gives_every_event_once_and_in_order(
     await say_all(worker, sizes)
     cursor, numbers = START, []
     while True:
-        page = await worker.inbox.read(BOB, cursor, limit)
+        page = await worker.inbox.read(BOB, cursor, limit, READ)
         assert page.continuous
         if not page.events:
             break
-        chunks = [chunk for _, _, chunk in page.events]
-        assert len(chunks) == 1 or sum(map(len, chunks)) <= READ_BYTES + 200 * len(chunks)
-        numbers += [n for n, _, _ in page.events]
-        cursor = page.events[-1][1]
+        chunks = [event.chunk for event in page.events]
+        assert len(chunks) == 1 or sum(map(len, chunks)) <= READ + 200 * len(chunks)
+        numbers += [event.n for event in page.events]
+        cursor = page.events[-1].id
     assert numbers == list(range(1, len(sizes) + 1))
 
 
@@ -120,7 +121,7 @@ async def test_a_page_does_not_have_redis_send_what_it_does_not_show(worker: Wor
 
         for read in (
             lambda: worker.chat.history(ALICE, DM, None, None, 200),
-            lambda: worker.inbox.read(BOB, START, 64),
+            lambda: worker.inbox.read(BOB, START, 64, READ),
         ):
             before = sent()
             await read()
@@ -135,7 +136,7 @@ async def test_an_inbox_that_lacks_large_messages_is_repaired_by_pages_that_fit(
             await worker.append(draft("x" * size, key=str(number)))
     async with asyncio.timeout(20):
         await worker.say("last")
-    assert [n for n, _, _ in await worker.events("bob")] == list(range(1, 9))
+    assert [event.n for event in await worker.events("bob")] == list(range(1, 9))
 
 
 async def test_a_stream_replays_what_is_larger_than_a_page(worker: Worker) -> None:

@@ -32,7 +32,8 @@ class Running:
     def __init__(self, worker: Worker, http: str) -> None:
         async def endpoint(request: Request) -> Response:
             cursor = request.scope["query_string"].decode() or None
-            return stream_response(worker.hub, Identity(UserId("bob"), FOR_EVER), cursor, 8192)
+            identity, source = Identity(UserId("bob"), FOR_EVER), worker.inbox.source(UserId("bob"))
+            return stream_response(worker.hub, identity, source, cursor, 8192)
 
         app = Starlette()
         app.middleware_stack = Carrier(endpoint, app.router)
@@ -66,8 +67,9 @@ class Reader:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.raw, self.writer = reader, writer
         self.head = b""
-        self.body = b""
+        self.frames: list[dict[str, str]] = []
         self.ended = False
+        self._begun = b""  # a frame of which the end has not come
 
     @classmethod
     async def connect(cls, port: int, cursor: str = "", version: str = "1.1") -> "Reader":
@@ -84,16 +86,16 @@ class Reader:
     async def until(self, condition: Callable[[list[dict[str, str]]], object]) -> list[dict[str, str]]:
         """Reads chunks until the frames fulfil the condition; the frames."""
         async with asyncio.timeout(8):
-            while not condition(frames := parse_frames(self.body)):
+            while not self.ended and not condition(self.frames):
                 line = await self.raw.readline()
                 if not line:
-                    return frames  # it broke off
+                    break  # it broke off
                 size = int(line, 16)
                 self.ended = size == 0
-                self.body += (await self.raw.readexactly(size + 2))[:-2]
-                if self.ended:
-                    return parse_frames(self.body)
-        return frames
+                chunk = (await self.raw.readexactly(size + 2))[:-2]
+                whole, _, self._begun = (self._begun + chunk).rpartition(b"\n\n")
+                self.frames += parse_frames(whole)
+        return self.frames
 
 
 def named(name: str, count: int = 1) -> Callable[[list[dict[str, str]]], bool]:
@@ -206,7 +208,7 @@ async def test_a_reader_of_http_1_0_gets_the_same_without_chunks(worker: Worker)
 
 
 async def test_a_stream_that_is_carried_can_be_cut(worker: Worker) -> None:
-    stream = Stream(worker.hub, Identity(UserId("bob"), FOR_EVER))
+    stream = Stream(worker.hub, Identity(UserId("bob"), FOR_EVER), worker.inbox.source(UserId("bob")))
     sink = QueueSink(stream, 100)
     sink.write(b"3\r\nabc\r\n")
     sink.abort()

@@ -74,7 +74,7 @@ async def test_somebody_elses_sign_out_forgets_nobody(worker: Worker) -> None:
 
 def let_in(worker: Worker, identity: Identity, sign_outs: int) -> FakeSink:
     """The response has started, and the connection is the stream's."""
-    stream, sink = Stream(worker.hub, identity), FakeSink()
+    stream, sink = Stream(worker.hub, identity, worker.inbox.source(identity.user)), FakeSink()
     stream.opened(sink, None)
     worker.hub.attach(stream, None, sign_outs)
     return sink

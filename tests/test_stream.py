@@ -1,15 +1,16 @@
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from parts import ALICE, FOR_EVER, FakeClock, FakeSink
 from ssechat.errors import RedisUnavailable
 from ssechat.events import frames
+from ssechat.events.source import START, Event, Page, Source
+from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
-from ssechat.ids import UserId, entry_number
-from ssechat.logs.inbox import START, Inbox, Page
+from ssechat.ids import number_of
 from ssechat.streams.stream import Stream
 from ssechat.telemetry.metrics import Metrics
 
@@ -28,6 +29,11 @@ class FakeInbox:
         self.gate.set()
         self.fails = False
 
+    skips = False
+
+    async def heads(self, names: Sequence[str]) -> list[str]:
+        return [self.newest() for _ in names]
+
     def append(self, count: int = 1) -> None:
         for _ in range(count):
             n = self.trimmed + len(self.entries) + 1
@@ -36,11 +42,11 @@ class FakeInbox:
     def newest(self) -> str:
         return self.entries[-1] if self.entries else self.birth
 
-    async def head(self, user: UserId) -> str:
+    async def head(self, name: str) -> str:
         await self.gate.wait()
         return self.newest()
 
-    async def read(self, user: UserId, cursor: str, count: int) -> Page:
+    async def read(self, name: str, cursor: str, count: int, room: int) -> Page:
         self.reads += 1
         await asyncio.sleep(0)
         if self.fails:
@@ -56,7 +62,7 @@ class FakeInbox:
             after = entries
         else:
             return Page(False, head, oldest, ())
-        return Page(True, head, oldest, [(entry_number(one) or 0, one, chunk(one)) for one in after[:count]])
+        return Page(True, head, oldest, [Event(number_of(one), one, "message", chunk(one)) for one in after[:count]])
 
 
 def chunk(entry: str) -> bytes:
@@ -72,10 +78,7 @@ class FakeOwner:
         self.tasks: list[asyncio.Task[None]] = []
         self.gone: list[Stream] = []
         self.metrics = Metrics()
-
-    @property
-    def inbox(self) -> Inbox:
-        return self.fake  # type: ignore[return-value]
+        self.source = Source(self.fake, "alice", b"alice")
 
     @property
     def now(self) -> Callable[[], float]:
@@ -101,7 +104,7 @@ def owner() -> FakeOwner:
 
 
 def a_stream(owner: FakeOwner) -> tuple[Stream, FakeSink]:
-    stream, sink = Stream(owner, Identity(ALICE, FOR_EVER)), FakeSink()
+    stream, sink = Stream(owner, Identity(ALICE, FOR_EVER), owner.source), FakeSink()
     stream.opened(sink, None)
     return stream, sink
 
@@ -110,7 +113,11 @@ def publish(owner: FakeOwner, stream: Stream, entry: str | None = None) -> None:
     newest = entry or owner.fake.newest()
     position = owner.fake.entries.index(newest)
     before = owner.fake.entries[position - 1] if position else owner.fake.birth
-    stream.offer(entry_number(newest) or 0, newest, before, chunk(newest))
+    offer(stream, newest, before)
+
+
+def offer(stream: Stream, entry: str, before: str) -> None:
+    stream.offer(number_of(entry), WakeUp("message", 0, entry, before, b"{}"), chunk(entry), False)
 
 
 async def test_a_fresh_stream_begins_at_the_head_and_is_live(owner: FakeOwner) -> None:
@@ -254,7 +261,7 @@ async def test_news_of_another_history_is_not_taken_for_what_comes_next(owner: F
     stream, sink = a_stream(owner)
     await stream.begin(None)
     owner.fake.entries = ["1-10", "2-20", "3-31", "4-41"]  # a failover lost 3-30, and went on
-    stream.offer(4, "4-41", "3-31", chunk("4-41"))
+    offer(stream, "4-41", "3-31")
     await owner.settle()
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
     assert sink.ids() == []
@@ -266,7 +273,7 @@ async def test_the_number_that_was_written_with_another_tag_is_another_history(o
     stream, sink = a_stream(owner)
     await stream.begin(None)
     owner.fake.entries = ["1-10", "2-20", "3-31"]
-    stream.offer(3, "3-31", "2-20", chunk("3-31"))
+    offer(stream, "3-31", "2-20")
     await owner.settle()
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
 
@@ -335,7 +342,7 @@ class PausingSink(FakeSink):
 async def test_a_reader_that_is_slow_during_its_replay_still_gets_all_and_one_caught_up(owner: FakeOwner) -> None:
     owner.fake.append(20)
     sink = PausingSink(room=8)
-    stream = sink.stream = Stream(owner, Identity(ALICE, FOR_EVER))
+    stream = sink.stream = Stream(owner, Identity(ALICE, FOR_EVER), owner.source)
     stream.opened(sink, None)
     await stream.begin("0-77")
     assert len(sink.ids()) == 6
@@ -389,7 +396,7 @@ async def test_a_ping_names_the_last_event_written_and_waits_for_a_replay(owner:
 def test_the_first_bytes_give_a_cursor_back_at_once_that_looks_like_one(
     owner: FakeOwner, cursor: str, comes_back: str | None
 ) -> None:
-    stream, sink = Stream(owner, Identity(ALICE, FOR_EVER)), FakeSink()
+    stream, sink = Stream(owner, Identity(ALICE, FOR_EVER), owner.source), FakeSink()
     stream.opened(sink, cursor)
     [retry] = sink.events()
     assert retry.get("id") == comes_back

@@ -1,8 +1,9 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
+from polling import until
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.redis import subscriptions as module
@@ -14,11 +15,11 @@ pytestmark = pytest.mark.anyio
 class Ear:
     """Subscriptions, and what they have heard."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float = 2) -> None:
         self.heard: list[tuple[bytes, bytes]] = []
         self.resubscribed: list[bytes] = []
         self.subscriptions = Subscriptions(
-            url, 2, lambda channel, payload: self.heard.append((channel, payload)), self.resubscribed.append
+            url, timeout, lambda channel, payload: self.heard.append((channel, payload)), self.resubscribed.append
         )
         self.subscriptions.start()
 
@@ -33,12 +34,6 @@ async def ear(redis: RedisProcess) -> AsyncIterator[Ear]:
     ear = Ear(redis.url)
     yield ear
     await ear.subscriptions.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(8):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def subscribers(redis: RedisProcess, channel: bytes) -> int:
@@ -137,7 +132,7 @@ async def test_pings_keep_a_quiet_connection(redis: RedisProcess, ear: Ear, monk
 async def test_a_refused_subscription_ends_the_connection_rather_than_being_missed(redis: RedisProcess) -> None:
     with redis.client() as client:
         client.execute_command("ACL", "SETUSER", "deaf", "on", ">x", "~*", "resetchannels", "+@all")
-    ear = Ear(redis.url.replace("unix://", "unix://deaf:x@"))
+    ear = Ear(redis.url.replace("unix://", "unix://deaf:x@"), timeout=0.3)
     with pytest.raises(RedisUnavailable):
         async with asyncio.timeout(5):
             await ear.subscriptions.add(b"a")

@@ -111,7 +111,8 @@ def cut(data: bytes, dice: Random) -> Iterator[bytes]:
 
 
 def test_where_a_request_ends_does_not_depend_on_the_packets() -> None:
+    world = World(5)
     for number in range(1, 1200):
-        data = attack(World(5), number).sent()
+        data = attack(world, number).sent()
         whole = parsed(iter((data,)))
         assert parsed(cut(data, Random(number))) == whole, data

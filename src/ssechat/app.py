@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from ssechat.chat.rules import Chat
 from ssechat.errors import SettingsError
+from ssechat.events.kinds import KINDS, Kinds
 from ssechat.http.api import Api
 from ssechat.http.asgi import Carrier
 from ssechat.http.cookies import SessionCookie
@@ -29,7 +30,7 @@ from ssechat.identity.quotas import Quotas
 from ssechat.identity.tokens import Tokens
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
-from ssechat.logs.delivery import Sends
+from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox
 from ssechat.redis.link import Redis, stop
 from ssechat.redis.watch import Watch
@@ -40,7 +41,7 @@ from ssechat.telemetry.snapshots import Snapshots
 from ssechat.texts.origins import Origins
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     """The chat server as an ASGI app; it connects to Redis in its lifespan.
 
     Raises:
@@ -52,13 +53,14 @@ def create_app(settings: Settings) -> Starlette:
     snapshots = Snapshots(metrics, settings.metrics_folder)
     redis = Redis(settings.redis_url, settings.redis_timeout, metrics)
     conversations = Conversations(redis)
-    inbox = Inbox(redis, conversations, settings.inbox_limit)
+    inbox = Inbox(redis, conversations, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
     users = Users(redis, anyone_exists=settings.external_identity, pool=pool)
     tokens = Tokens.from_settings(settings)
     auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
-    chat = Chat(conversations, inbox, Sends(redis, settings.inbox_limit), users)
-    hub = Hub(inbox, auth, settings, metrics=metrics)
+    delivery = Delivery(redis, conversations, inbox, settings.inbox_limit, kinds)
+    chat = Chat(conversations, inbox, delivery, users)
+    hub = Hub(auth, settings, metrics=metrics, kinds=kinds)
     watch = Watch(redis)
     watch.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = watch.note_subscription
@@ -88,7 +90,7 @@ def create_app(settings: Settings) -> Starlette:
 
     routes = [
         *Messages(guard, chat).routes(),
-        *Events(guard, auth, quotas, hub, settings.stream_buffer).routes(),
+        *Events(guard, auth, quotas, inbox, hub, settings.stream_buffer).routes(),
         *ConversationsEndpoint(guard, chat).routes(),
         *Accounts(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(settings, quotas).routes(),

@@ -3,6 +3,7 @@
 ChatError
 ├── SettingsError            the server was told something it cannot do; it does not start
 ├── RedisUnavailable         Redis did not answer: the outcome of a change is unknown
+├── MessageChanged           logs/delivery.py: a change was made from a message that has been changed meanwhile
 └── RequestError             the request cannot be met; its `code` is stable and part of the API
     ├── BadRequest           400, 405, 413, 415, 422
     ├── Unauthorized         401

@@ -41,6 +41,11 @@ def entry_number(entry: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def number_of(entry: str) -> int:
+    """`12-8736` → 12; 0 for anything that is not an entry id."""
+    return entry_number(entry) or 0
+
+
 def user_id(text: str) -> UserId | None:
     """The user that a name means, in whatever spelling: `Bob`, `BOB` and `Ｂｏｂ` are `bob`; None for what is no name.
 

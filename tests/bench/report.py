@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,9 @@ from .sends import SendsFigures
 from .tables import KIB, MIB, ratio, shown_complaints, shown_latency, shown_verdict, table
 
 PACKAGES = ("ssechat", "uvicorn", "uvloop", "httptools", "starlette", "sse-starlette", "websockets", "hiredis")
+
+PROGRAMS = ("redis-server", "nginx", "libnginx-mod-nchan", "pushpin", "caddy", "haproxy")
+"""Debian's packages of peers, fronts and storage, whose versions are whatever it has."""
 
 
 def idle_report(figures: Sequence[IdleFigures], absent: Sequence[str]) -> str:
@@ -108,6 +112,7 @@ def write_json(path: Path, results: dict[str, Any]) -> None:
             "kernel": platform.release(),
             "python": platform.python_version(),
             "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
+            "programs": _programs(),
         },
         **{name: _plain(value) for name, value in results.items()},
     }
@@ -129,3 +134,12 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _programs() -> dict[str, str]:
+    command = ["dpkg-query", "--show", "--showformat", "${Package} ${Version}\n", *PROGRAMS]
+    try:
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.splitlines()
+    except OSError:  # no Debian
+        return {}
+    return dict(line.split(" ", 1) for line in lines if not line.endswith(" "))

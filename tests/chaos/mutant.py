@@ -6,19 +6,18 @@ The mutations are made here, from outside, in the workers of this program only: 
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from ssechat import app
-from ssechat.chat.rules import Chat
 from ssechat.cli import main as cli
 from ssechat.errors import RedisUnavailable
+from ssechat.events.source import Page
 from ssechat.ids import UserId
 from ssechat.logs import inbox
-from ssechat.logs.conversations import Entry
-from ssechat.logs.delivery import Draft, Sends, Sent
-from ssechat.logs.inbox import Page
+from ssechat.logs.actions import Action
+from ssechat.logs.delivery import Delivery, Done
 from ssechat.redis.batching import load_script
 from ssechat.server import supervisor
 from ssechat.settings import Settings
@@ -28,44 +27,28 @@ from ssechat.streams.stream import Stream
 VARIABLE = "CHAOS_MUTATION"
 WORKER_ARGUMENTS = ("--app", "chaos.mutant:create_app")
 
-Deliver = Callable[[Chat, Entry, Sequence[UserId]], Awaitable[None]]
-
 LAZINESS = 0.02
 """Seconds after which a worker delivers that acknowledges first."""
 
 
-def in_two_steps(deliver: Deliver) -> None:
-    """A send appends to the log in one script, and delivers as `deliver` does: what groups too large for one need."""
-    send, construct = Sends.send, Chat.__init__
-    chats: list[Chat] = []
-
-    def note(self: Chat, *parts: Any) -> None:
-        construct(self, *parts)
-        chats.append(self)
-
-    async def in_steps(self: Sends, draft: Draft, members: Sequence[UserId], *, to_all: bool = True) -> Sent:
-        sent = await send(self, draft, (), to_all=False)
-        if sent.entry is not None:
-            await deliver(chats[-1], sent.entry, members)
-        return sent
-
-    Chat.__init__ = note  # type: ignore[assignment,method-assign]
-    Sends.send = in_steps  # type: ignore[method-assign]
-
-
 def two_steps() -> None:
     """Breaks nothing: with the gap rule, a send in two steps is as good as one in one."""
-    in_two_steps(Chat._deliver)
+    construct = Delivery.__init__
+
+    def in_two_steps(self: Delivery, *parts: Any) -> None:
+        construct(self, *parts, at_once=0)
+
+    Delivery.__init__ = in_two_steps  # type: ignore[assignment,method-assign]
 
 
 def no_gap_rule() -> None:
     """Of a send in two steps, an inbox takes whatever comes, not only what follows the last entry that it has."""
-    rule = "elseif last ~= (event.replaces or event.before) then"
+    rule = "last == run.before and 1 or nil"
 
     def without_rule(module: str, *names: str) -> str:
         source = load_script(module, *names)
         assert rule in source, "logs/inbox.lua has changed: mend this mutation"
-        return source.replace(rule, "elseif false then")
+        return source.replace(rule, "1")
 
     inbox.load_script = without_rule  # type: ignore[attr-defined]
     two_steps()
@@ -88,17 +71,20 @@ def replay_before_subscribe() -> None:
 def ack_before_deliver() -> None:
     """A send is answered when it is in the log; the inboxes get it a little later."""
     tasks: set[asyncio.Task[None]] = set()
+    finish = Delivery.finish
 
-    async def later(chat: Chat, entry: Entry, members: Sequence[UserId]) -> None:
+    async def at_once(self: Delivery, action: Action, members: Sequence[UserId]) -> Done:
         async def work() -> None:
             await asyncio.sleep(LAZINESS)
-            await chat._deliver(entry, members)
+            await finish(self, action.conversation, members)
 
+        appended = await self.append(action, (), complete=False)
         task = asyncio.get_running_loop().create_task(work())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        return Done(appended.message, appended.entry is not None)
 
-    in_two_steps(later)
+    Delivery.send = at_once  # type: ignore[method-assign]
 
 
 def silent_reset() -> None:

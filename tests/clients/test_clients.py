@@ -53,5 +53,5 @@ def test_what_a_client_lost_had_twice_or_out_of_order_is_seen(got: list[str], to
 
 
 def test_the_readme_has_a_line_for_each_client() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
     assert [client for client in CLIENTS if f"\n| {client} |" not in readme] == []

@@ -1,4 +1,4 @@
-"""One stack for all of these tests, made as the README says."""
+"""One stack for all of these tests, made as deploy/README.md says."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The README's section "The stack", pasted into a shell with podman-compose in the place of Docker's compose."""
+"""The stack as deploy/README.md says it, pasted into a shell with podman-compose in the place of Docker's compose."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ DOCKER = 'docker() { shift; eval "$COMPOSE" \'"$@"\'; }'
 
 def blocks() -> list[str]:
     """The shell blocks of the section."""
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "deploy" / "README.md").read_text()
     [section] = re.findall(r"^## The stack\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)
     return re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -54,6 +55,13 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def image_of(name: str) -> str:
+    """An image that the stack is made of: the compose file's, unless this machine's environment names another."""
+    variable = f"CHAT_{name}_IMAGE"
+    [pinned] = re.findall(rf"\$\{{{variable}:-([^}}]+)\}}", COMPOSE_FILE.read_text())
+    return os.environ.get(variable) or pinned
 
 
 class Stack:

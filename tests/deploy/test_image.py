@@ -13,9 +13,9 @@ import pytest
 
 from serving import until
 
-from .stack import Stack, StackFailed, free_port, run
+from .stack import Stack, StackFailed, free_port, image_of, run
 
-BASE = "docker.io/library/python:3.11-slim-bookworm"
+BASE = image_of("PYTHON")
 MEBIBYTE = 2**20
 HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges", "--user=10001:10001")
 

@@ -11,9 +11,9 @@ import pytest
 
 from serving import until
 
-from .stack import Stack, StackFailed, run
+from .stack import Stack, StackFailed, image_of, run
 
-IMAGE = "docker.io/prom/prometheus:latest"
+IMAGE = image_of("PROMETHEUS")
 
 
 @pytest.fixture

@@ -1,21 +1,15 @@
 """The rules of chat: who may say what to whom. No HTTP and no Redis commands."""
 
-import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 
 from ssechat.errors import Forbidden, NotFound
 from ssechat.identity.users import Users
-from ssechat.ids import ConversationId, UserId, direct_conversation, direct_members, entry_number, user_id
-from ssechat.logs.conversations import Conversations, Entry, Summary
-from ssechat.logs.delivery import Draft, Sends
+from ssechat.ids import ConversationId, UserId, direct_conversation, direct_members, user_id
+from ssechat.logs.actions import new_message
+from ssechat.logs.conversations import Conversations, Summary
+from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox
-
-REPAIR_PAGE = 100
-"""Log entries read at a time when somebody's inbox lacks some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +31,10 @@ class History:
 class Chat:
     """Sends messages and reads conversations on behalf of a user."""
 
-    def __init__(self, conversations: Conversations, inbox: Inbox, sends: Sends, users: Users) -> None:
+    def __init__(self, conversations: Conversations, inbox: Inbox, delivery: Delivery, users: Users) -> None:
         self._conversations = conversations
         self._inbox = inbox
-        self._sends = sends
+        self._delivery = delivery
         self._users = users
 
     async def members(self, user: UserId, conversation: str) -> Sequence[UserId]:
@@ -94,66 +88,21 @@ class Chat:
     async def _send(
         self, sender: UserId, conversation: ConversationId, members: Sequence[UserId], text: str, client_msg_id: str
     ) -> tuple[bytes, bool]:
-        digest = hashlib.blake2b(f"{conversation}\n{text}".encode(), digest_size=16).digest()
-        sent = await self._sends.send(Draft(conversation, sender, client_msg_id, text, digest, _now()), members)
-        if sent.lacking and (entry := sent.entry) is not None:
-            await self._repair_all(entry, sent.lacking)
-        elif sent.undelivered:
-            await self.finish(conversation, members)
-        return sent.message, sent.place is not None
-
-    async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
-        """Delivers what a worker that died had appended, but not delivered."""
-        newest = await self._conversations.unfinished(conversation)
-        if newest is None:
-            return
-        # By the gap rule, delivering the newest entry delivers all before it.
-        for entry in await self._conversations.entries(conversation, newest, newest, 1):
-            await self._deliver(entry, members)
-
-    async def _deliver(self, entry: Entry, members: Sequence[UserId]) -> None:
-        lasts = await self._inbox.deliver(members, entry)
-        await self._repair_all(
-            entry, [(member, last) for member, last in zip(members, lasts, strict=True) if last is not None]
-        )
-
-    async def _repair_all(self, entry: Entry, lacking: Sequence[tuple[UserId, str]]) -> None:
-        for member, last in lacking:
-            await self._repair(member, entry, last)
-        self._conversations.mark_delivered(entry)
-
-    async def _repair(self, member: UserId, entry: Entry, last: str) -> None:
-        """Delivers what the member lacks between `last` and `entry`; says so when that is no longer kept."""
-        conversation, missing = entry.conversation, last
-        while (have := _number(missing)) < _number(entry.id):
-            page = await self._conversations.entries(conversation, missing, entry.id, REPAIR_PAGE)
-            if page and page[0].id == missing:
-                page = page[1:]
-            elif not page or page[0].before != missing:
-                trimmed = bool(page) and _number(page[0].id) > have
-                reason = "expired" if trimmed else "lost"
-                await self._inbox.reset(member, conversation, missing, entry.id, reason)
-                return
-            for step in page:
-                [refused] = await self._inbox.deliver([member], step)
-                missing = refused or step.id
-                if refused is not None:
-                    break  # another worker is delivering too, and is further than we knew
-        if missing != entry.id and not await self._conversations.has_entry(conversation, missing):
-            await self._inbox.reset(member, conversation, missing, entry.id, "lost")
+        done = await self._delivery.send(new_message(conversation, sender, client_msg_id, text), members)
+        return done.message, done.is_new
 
     async def list(self, user: UserId, before: int | None, limit: int) -> Listing:
         """The user's conversations, the one with the newest event first."""
-        positions = await self._inbox.positions(user)
+        places = await self._inbox.places(user)
         if before is not None:
-            positions = [position for position in positions if position.n < before]
-        page = positions[:limit]
-        summaries = await self._conversations.summaries([position.conversation for position in page])
+            places = [place for place in places if place.n < before]
+        page = places[:limit]
+        summaries = await self._conversations.summaries([place.conversation for place in page])
         for summary in summaries:
             if summary.undelivered:
-                await self.finish(summary.id, await self.members(user, summary.id))
+                await self._delivery.finish(summary.id, await self.members(user, summary.id))
         shown = len(summaries)  # fewer than asked for where they do not fit on a page
-        return Listing(summaries, page[shown - 1].n if len(positions) > shown else None)
+        return Listing(summaries, page[shown - 1].n if len(places) > shown else None)
 
     async def history(
         self, user: UserId, conversation_id: str, before: int | None, after: int | None, limit: int
@@ -164,7 +113,7 @@ class Chat:
             NotFound, Forbidden: as `members` does.
         """
         conversation, members = await self._enter(user, conversation_id)
-        await self.finish(conversation, members)
+        await self._delivery.finish(conversation, members)
         newest = await self._conversations.newest_seq(conversation)
         if after is not None:
             seqs = range(after + 1, min(after + limit, newest) + 1)
@@ -176,19 +125,3 @@ class Chat:
         found = await self._conversations.messages(conversation, seqs)
         kept = [message for message in found if message is not None]
         return History(kept if after is not None else kept[::-1], more or len(found) < len(seqs))
-
-
-def _number(entry: str) -> int:
-    return entry_number(entry) or 0
-
-
-def _now() -> str:
-    """RFC 3339, UTC, to the millisecond."""
-    milliseconds = time.time_ns() // 1_000_000
-    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
-
-
-@lru_cache(maxsize=2)
-def _second(timestamp: int) -> str:
-    """A second, once for all messages that are sent in it."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -16,9 +16,11 @@ RETRY = "retry"
 HELLO = "hello"
 CAUGHT_UP = "caught_up"
 RESET = "reset"
-MESSAGE = "message"
 PING = "ping"
 BYE = "bye"
+
+OF_A_STREAM = frozenset({RETRY, HELLO, CAUGHT_UP, RESET, PING, BYE})
+"""What a stream says of itself. A `reset` can be one conversation's, too, and is then an event of the inbox."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -34,7 +36,7 @@ def unchunk(chunked: bytes) -> bytes:
 
 
 def event(name: str, data: Mapping[str, Any], entry: str | None = None, retry: int | None = None) -> bytes:
-    """A chunk with one event. `entry` is its id, if it is durable; `retry` is in milliseconds."""
+    """A chunk with one event of a stream's own. `entry` is its id, if it has one; `retry` is in milliseconds."""
     wait = b"" if retry is None else b"retry: %d\n" % retry
     tail = b"" if entry is None else b"id: %b\n" % entry.encode()
     return chunk(b"event: %b\n%bdata: %b\n%b\n" % (name.encode(), wait, encode(data), tail))
@@ -43,6 +45,11 @@ def event(name: str, data: Mapping[str, Any], entry: str | None = None, retry: i
 def durable(entry: str, name: str, data: bytes) -> bytes:
     """A chunk with one event of an inbox; `data` is JSON on one line."""
     return chunk(b"event: %b\ndata: %b\nid: %b\n\n" % (name.encode(), data, entry.encode()))
+
+
+def ephemeral(name: str, data: bytes) -> bytes:
+    """A chunk with one event that no log has; `data` is JSON on one line."""
+    return chunk(b"event: %b\ndata: %b\n\n" % (name.encode(), data))
 
 
 def first_bytes(retry: int, entry: str | None) -> bytes:

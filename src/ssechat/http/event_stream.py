@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from ssechat.events.source import Source
 from ssechat.http.exchange import HandOver, Response
 from ssechat.identity.tokens import Identity
 from ssechat.streams.hub import Hub
@@ -17,23 +18,25 @@ HEADERS = (
 def stream_response(
     hub: Hub,
     identity: Identity,
+    source: Source,
     cursor: str | None,
     buffer: int,
     *,
     refusal: str | None = None,
     sign_outs: int | None = None,
 ) -> Response:
-    """A user's events, from a cursor on; or, with a `refusal`, no more than the goodbye that says why.
+    """A source's events, from a cursor on; or, with a `refusal`, no more than the goodbye that says why.
 
     That is no status, for EventSource never comes back from one (WHATWG HTML §9.2.3). `buffer`: bytes that may wait for
     the reader. `sign_outs`: what `Auth.sign_outs` was before the identity was asked for.
     """
-    return Response(200, b"", HEADERS, partial(_open, hub, identity, cursor, buffer, refusal, sign_outs))
+    return Response(200, b"", HEADERS, partial(_open, hub, identity, source, cursor, buffer, refusal, sign_outs))
 
 
 def _open(
     hub: Hub,
     identity: Identity,
+    source: Source,
     cursor: str | None,
     buffer: int,
     refusal: str | None,
@@ -41,7 +44,7 @@ def _open(
     hand_over: HandOver,
 ) -> None:
     """Begins the stream on a connection whose response has started."""
-    stream = Stream(hub, identity)
+    stream = Stream(hub, identity, source)
     sink = hand_over(stream, buffer)
     if sink is None:
         return

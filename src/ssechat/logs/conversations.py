@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ssechat.events import frames
-from ssechat.ids import NOTHING, ConversationId, entry_number
+from ssechat.events.kinds import Replay
+from ssechat.ids import NOTHING, ConversationId, number_of
 from ssechat.logs.pages import Reference, fitting
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
@@ -15,20 +16,35 @@ from ssechat.redis.link import Redis
 MARK_PAUSE = 0.02
 """Seconds over which notes of what has been delivered are gathered: late ones cost a repeat, not a message."""
 
+NOT_FETCHED = b""
+"""In the place of a message that did not fit on a page."""
 
 SUMMARY = 128
 """Bytes that a list has of a conversation beside its id, its members, who are named in the id, and its message."""
 
 
 class Entry(NamedTuple):
-    """One thing that happened in a conversation, and the event (`kind`, JSON `data`) that tells its members."""
+    """One thing that happened in a conversation."""
 
     conversation: ConversationId
     id: str
     before: str
+    """The entry before it."""
     kind: str
-    reference: str
+    """Maybe one that this version does not know."""
+    at: int
+    """When it was made: milliseconds since 1970."""
+    sort: str
+    """How it is replayed: the value of a `Replay`."""
+    value: bytes
+    """The seq of the message, or the fact's data."""
     data: bytes
+    """What the event says: the message as it stands now, or the fact's data (JSON)."""
+
+    @property
+    def of_message(self) -> bool:
+        """Whether it is about a message."""
+        return self.sort != Replay.FACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +65,16 @@ class Conversations:
         self._mark = ScriptBatch(redis, load_script(__name__, "mark.lua"))
         self._marks: dict[ConversationId, int] = {}
 
-    def mark_delivered(self, entry: Entry) -> None:
+    def mark_delivered(self, conversation: ConversationId, entry: str) -> None:
         """Notes, soon, that all members have the log up to this entry."""
         if not self._marks:
             asyncio.get_running_loop().call_later(MARK_PAUSE, self._flush_marks)
-        pos = entry_number(entry.id) or 0
-        self._marks[entry.conversation] = max(pos, self._marks.get(entry.conversation, 0))
+        self._marks[conversation] = max(number_of(entry), self._marks.get(conversation, 0))
 
     def _flush_marks(self) -> None:
         marks, self._marks = self._marks, {}
         for conversation, pos in marks.items():
-            future = self._mark.submit((keys.conversation(conversation),), (pos,))
+            future = self._mark.submit((keys.of_conversation(conversation).conversation,), (pos,))
             # A mark that is lost makes somebody deliver again what is there already: harmless.
             future.add_done_callback(asyncio.Future.exception)
 
@@ -69,30 +84,45 @@ class Conversations:
         Fewer where their messages do not fit on a page (pages.py), but two at least if there are two.
         What stands before the first one found is known only if that is the log's very first entry.
         """
-        log = await self._redis.call("XRANGE", keys.log(conversation), first, last, "COUNT", count)
+        log = await self._redis.call("XRANGE", keys.of_conversation(conversation).log, first, last, "COUNT", count)
+        parsed = [(entry.decode(), dict(zip(fields[::2], fields[1::2], strict=True))) for entry, fields in log]
+        about = [fields.get(b"message") or fields.get(b"change") for _, fields in parsed]
         # Two of them at least, however large: whoever asks for what follows an entry gets that one first.
-        references = [Reference(conversation, fields[3]) for _, fields in log]
-        messages = await fitting(self._redis, references, least=2)
+        references = [Reference(conversation, seq) for seq in about if seq is not None]
+        messages = iter(await fitting(self._redis, references, least=2))
         found: list[Entry] = []
-        for (entry, _), (_, seq, _), message in zip(log, references, messages, strict=False):
-            unknown = NOTHING.encode() if entry_number(entry.decode()) == 1 else entry
-            before = found[-1].id.encode() if found else unknown
-            found.append(message_entry(conversation, entry, before, seq, message))
+        for (entry, fields), seq in zip(parsed, about, strict=True):
+            kind, at = fields.pop(b"kind").decode(), int(fields.pop(b"at"))
+            [(sort, value)] = fields.items()
+            if seq is None:
+                data = value
+            elif (message := next(messages, NOT_FETCHED)) is NOT_FETCHED:
+                break
+            else:
+                data = tombstone(conversation, seq) if message is None else message
+            before = found[-1].id if found else NOTHING if number_of(entry) == 1 else entry
+            found.append(Entry(conversation, entry, before, kind, at, sort.decode(), value, data))
         return found
 
     async def has_entry(self, conversation: ConversationId, entry: str) -> bool:
         """Whether the log has exactly this entry."""
-        return bool(await self._redis.call("XRANGE", keys.log(conversation), entry, entry))
+        return bool(await self._redis.call("XRANGE", keys.of_conversation(conversation).log, entry, entry))
+
+    async def newest_entry(self, conversation: ConversationId) -> str:
+        """The id of the log's newest entry."""
+        head = await self._redis.call("HGET", keys.of_conversation(conversation).conversation, "head")
+        return NOTHING if head is None else str(head.decode())
 
     async def unfinished(self, conversation: ConversationId) -> str | None:
         """The newest entry, if some member may not have it yet."""
-        delivered, head = await self._redis.call("HMGET", keys.conversation(conversation), "delivered", "head")
+        key = keys.of_conversation(conversation).conversation
+        delivered, head = await self._redis.call("HMGET", key, "delivered", "head")
         return head.decode() if lags(delivered, head) else None
 
     async def summaries(self, conversations: Sequence[ConversationId]) -> list[Summary]:
         """What a list shows of the first of these, as many as fit on a page: one at least."""
         states = await self._redis.pipeline(
-            ("HMGET", keys.conversation(one), "seq", "delivered", "head") for one in conversations
+            ("HMGET", keys.of_conversation(one).conversation, "seq", "delivered", "head") for one in conversations
         )
         references = [
             Reference(one, state[0] or b"0", 2 * len(one) + SUMMARY)
@@ -106,7 +136,8 @@ class Conversations:
 
     async def newest_seq(self, conversation: ConversationId) -> int:
         """The seq of the newest message; 0 when there is none."""
-        return int(await self._redis.call("HGET", keys.conversation(conversation), "seq") or 0)
+        key = keys.of_conversation(conversation).conversation
+        return int(await self._redis.call("HGET", key, "seq") or 0)
 
     async def messages(self, conversation: ConversationId, seqs: Sequence[int]) -> list[bytes | None]:
         """Messages as they stand now (JSON) with the first of these seqs, as many as fit on a page: one at least."""
@@ -117,17 +148,9 @@ class Conversations:
         return await fitting(self._redis, [Reference(*reference) for reference in references], room)
 
 
-def message_entry(
-    conversation: ConversationId, entry: bytes, before: bytes, seq: bytes, message: bytes | None
-) -> Entry:
-    """The log's entry for a message; a message that is gone leaves a tombstone."""
-    data = tombstone(conversation, seq) if message is None else message
-    return Entry(conversation, entry.decode(), before.decode(), frames.MESSAGE, seq.decode(), data)
-
-
 def lags(delivered: bytes | None, head: bytes | None) -> bool:
     """Whether some member may lack the newest entries."""
-    return head is not None and int(delivered or 0) < (entry_number(head.decode()) or 0)
+    return head is not None and int(delivered or 0) < number_of(head.decode())
 
 
 def tombstone(conversation: ConversationId, seq: bytes) -> bytes:

@@ -1,26 +1,32 @@
--- Delivers entries of conversations' logs to members' inboxes. One slot an item.
+-- Delivers runs of entries of conversations' logs to members' inboxes. One slot an item.
 --
--- Key of an item:       user
--- Arguments of an item: tag, conversation, entry, the entry before it, kind, reference, data,
---                       the last entry that a reset replaces (empty: no reset)
--- Answer of an item:    'ok' | the entry that the inbox has last of this conversation
-local ARGUMENTS_EACH = 8
+-- Keys of an item:      the user's, as inbox.lua has them
+-- Arguments of an item: these, and then those of each entry
+local TAG, CONVERSATION, BEFORE, ENTRIES, ARGUMENTS = 0, 1, 2, 3, 4
+local ID, AT, KIND, SORT, VALUE, DATA, ARGUMENTS_OF_ENTRY = 0, 1, 2, 3, 4, 5, 6
+-- Answer of an item:    the entry that the inbox has last of this conversation
 
 local function deliver_item(k, a)
-  -- First what would be refused half-way to a user with rights to some of the commands: nothing is to be half done.
-  local head = redis.call('HGET', KEYS[k], 'head')
-  if head then
-    redis.call('HSET', KEYS[k], 'head', head)
+  local run = {conversation = ARGV[a + CONVERSATION], before = ARGV[a + BEFORE], entries = {}}
+  for i = 1, tonumber(ARGV[a + ENTRIES]) do
+    local e = a + ARGUMENTS + (i - 1) * ARGUMENTS_OF_ENTRY
+    run.entries[i] = {
+      id = ARGV[e + ID], at = ARGV[e + AT], kind = ARGV[e + KIND], sort = ARGV[e + SORT], value = ARGV[e + VALUE],
+      data = ARGV[e + DATA],
+    }
   end
-  return deliver(KEYS[k], ARGV[a], {
-    conversation = ARGV[a + 1], entry = ARGV[a + 2], before = ARGV[a + 3], kind = ARGV[a + 4],
-    reference = ARGV[a + 5], data = ARGV[a + 6], replaces = ARGV[a + 7] ~= '' and ARGV[a + 7] or nil,
-  })
+  -- First what would be refused half-way to a user with rights to some of the commands: nothing must be half done.
+  local head = redis.call('HGET', KEYS[k + USER], 'head')
+  if head then
+    redis.call('HSET', KEYS[k + USER], 'head', head)
+  end
+  return deliver(k, ARGV[a + TAG], run)
 end
 
-local answers = {}
-for k = 1, #KEYS do
-  local ok, answer = pcall(deliver_item, k, (k - 1) * ARGUMENTS_EACH + 1)
-  answers[k] = ok and answer or redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
+local answers, k, a = {}, 1, 1
+while k <= #KEYS do
+  answers[#answers + 1] = answer_of(deliver_item, k, a)
+  a = a + ARGUMENTS + tonumber(ARGV[a + ENTRIES]) * ARGUMENTS_OF_ENTRY
+  k = k + KEYS_OF_USER
 end
 return with_refused(answers)

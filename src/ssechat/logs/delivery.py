@@ -1,103 +1,161 @@
-"""A send: the message takes its place in the conversation's log and in every member's inbox, in one script.
+"""Delivery: an action takes its place in a conversation's log and in the inbox of every member.
 
-Redis runs a script whole or not at all, so a worker that dies leaves nothing half done. What a script could not
-deliver (an inbox that lacks an older entry) is told to the caller, who repairs it.
+There are two forms. In one script, which Redis runs whole or not at all: a worker that dies leaves nothing half done.
+Or in two steps, for audiences that are too large for one script (and where one script cannot reach all inboxes): the
+action is appended, and then delivered. By the gap rule (inbox.lua) both come to the same.
 """
 
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
-from ssechat.errors import Conflict
-from ssechat.events import frames
+from ssechat.errors import ChatError, Conflict
+from ssechat.events.kinds import KINDS, Kinds, Replay
 from ssechat.ids import ConversationId, UserId, tags
-from ssechat.logs.conversations import Entry, lags
-from ssechat.logs.inbox import DELIVERED, limits
+from ssechat.logs.actions import Action
+from ssechat.logs.conversations import Conversations, Entry, lags
+from ssechat.logs.inbox import Inbox, limits
+from ssechat.logs.repair import Repair
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Redis
+from ssechat.redis.link import Argument, Redis
 
 WEEK = 7 * 24 * 3600
 
-
-class Draft(NamedTuple):
-    """A message before it has its place in the conversation."""
-
-    conversation: ConversationId
-    sender: UserId
-    client_msg_id: str
-    text: str
-    digest: bytes
-    created_at: str
+AT_ONCE = 64
+"""Members that one script delivers to; more would hold up everybody else's commands in Redis."""
 
 
-class Sent(NamedTuple):
-    """A message as it stands now."""
+class MessageChanged(ChatError):
+    """The message that a change was made from is not the one that stands now (`message`, JSON; None if it is gone)."""
 
-    conversation: ConversationId
+    def __init__(self, message: bytes | None) -> None:
+        super().__init__("the message has been changed by somebody else")
+        self.message = message
+
+
+class Done(NamedTuple):
+    """An action that has its place, and that all members have."""
+
     message: bytes
-    place: bytes | None
-    """Of one that was appended just now: its seq, its entry, and the entry before that."""
-    lacking: Sequence[tuple[UserId, str]] = ()
-    """Members whose inboxes could not take it yet, with the entry of the conversation that they have last."""
+    """The message as it stands now, or the fact's data (JSON)."""
+    is_new: bool
+    """Not a repeat."""
+
+
+class Appended(NamedTuple):
+    """An action that has its place in the log."""
+
+    action: Action
+    message: bytes
+    """The message as it stands now, or the fact's data (JSON)."""
+    place: Sequence[bytes] = ()
+    """The seq of the message, the entry and the entry before it; of a repeat nothing: it has the place that it had."""
+    has: Mapping[UserId, str] = MappingProxyType({})
+    """If not all of the members have it now: the entry of the conversation that each has last."""
     undelivered: bool = False
     """Of a repeat: some member may not have it yet."""
 
     @property
     def entry(self) -> Entry | None:
-        """The log's entry, of one that was appended just now."""
-        if self.place is None:
+        """The log's entry; None of a repeat."""
+        if not self.place:
             return None
-        seq, entry, before = self.place.decode().split()
-        return Entry(self.conversation, entry, before, frames.MESSAGE, seq, self.message)
+        seq, entry, before = self.place
+        action, replay = self.action, self.action.kind.replay
+        assert replay is not None
+        value = self.message if replay is Replay.FACT else seq
+        return Entry(
+            action.conversation, entry.decode(), before.decode(), action.kind.name, action.at, replay, value,
+            self.message,
+        )  # fmt: skip
 
 
-class Sends:
-    """Puts messages where they belong."""
+class Delivery:
+    """Appends actions, and delivers them."""
 
-    def __init__(self, redis: Redis, inbox_limit: int) -> None:
-        script = limits(inbox_limit) + load_script(
-            __name__, "optional.lua", "conversation.lua", "inbox.lua", "send.lua"
-        )
-        self._send = ScriptBatch(redis, script)
+    def __init__(
+        self,
+        redis: Redis,
+        conversations: Conversations,
+        inbox: Inbox,
+        inbox_limit: int,
+        kinds: Kinds = KINDS,
+        *,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        """`at_once`: members that one script delivers to; with 0 everything is delivered in two steps."""
+        self._conversations = conversations
+        self._inbox = inbox
+        self._kinds = kinds
+        self._at_once = at_once
         self._metrics = redis.metrics
         self._tags = tags()
+        self._week = int(time.time()) // WEEK
+        self._repair = Repair(conversations, inbox)
+        source = load_script(__name__, "common.lua", "inbox.lua", "append.lua")
+        self._append = ScriptBatch(redis, limits(inbox_limit) + source)
 
-    async def send(self, draft: Draft, members: Sequence[UserId], *, to_all: bool = True) -> Sent:
-        """Gives the message the next place in its conversation and delivers it, or finds the place it has.
-
-        `members` are those to deliver to at once; `to_all` says that there are no others.
+    async def send(self, action: Action, members: Sequence[UserId]) -> Done:
+        """Appends the action and delivers it to all members of its conversation; a repeat is delivered, too.
 
         Raises:
-            Conflict: this sender used this client_msg_id here for another message.
+            Conflict: `idempotency_conflict`.
+            MessageChanged: the message is not the one that the change was made from.
             RedisUnavailable: the outcome is unknown.
         """
-        beginning, rest = _message_json(draft)
-        answer = await self._send.submit(
-            (keys.conversation(draft.conversation), *map(keys.user, members)),
-            (
-                f"{draft.sender}:{draft.client_msg_id}",
-                draft.digest,
-                next(self._tags),
-                int(time.time()) // WEEK,
-                beginning,
-                rest,
-                len(members),
-                int(to_all),
-                # One of each log's own: an id must tell whose it is, too.
-                *islice(self._tags, len(members)),
-            ),
-        )
-        if type(answer) is bytes:
-            return _placed(draft, answer, beginning, rest)
-        if answer[0] == b"lacking":
-            _, place, *outcomes = answer
-            found = zip(members, outcomes, strict=True)
-            lacking = [(member, last.decode()) for member, last in found if last != DELIVERED]
-            return _placed(draft, place, beginning, rest, lacking)
+        at_once = members if len(members) <= self._at_once else ()
+        appended = await self.append(action, at_once, complete=len(at_once) == len(members))
+        if appended.undelivered:
+            await self.finish(action.conversation, members)
+        elif (appended.has or not at_once) and (entry := appended.entry) is not None:
+            has = appended.has or await self._inbox.deliver(dict.fromkeys(members, (entry,)))
+            await self._complete(entry, has)
+        return Done(appended.message, bool(appended.place))
+
+    async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
+        """Delivers what a worker that died had appended, but not delivered.
+
+        Raises:
+            RedisUnavailable: some of it may not be delivered yet.
+        """
+        newest = await self._conversations.unfinished(conversation)
+        if newest is None:
+            return
+        # By the gap rule, delivering the newest entry delivers all before it.
+        for entry in await self._conversations.entries(conversation, newest, newest, 1):
+            await self._complete(entry, await self._inbox.deliver(dict.fromkeys(members, (entry,))))
+
+    async def _complete(self, entry: Entry, has: Mapping[UserId, str]) -> None:
+        await self._repair.bring_to(entry, has)
+        self._conversations.mark_delivered(entry.conversation, entry.id)
+
+    async def append(self, action: Action, members: Sequence[UserId], *, complete: bool) -> Appended:
+        """Gives the action its place in the log, and delivers it to some members at once: all, if it is `complete`.
+
+        Raises as `send` does.
+        """
+        self._kinds.check(action.kind, durable=True)
+        of_members = [key for member in members for key in keys.of_user(member)]
+        while True:
+            week = self._week
+            answer = await self._append.submit(
+                (*keys.of_conversation(action.conversation), *keys.sent(action.conversation, week), *of_members),
+                self._arguments(action, week, len(members), complete=complete),
+                max(1, len(members)),
+            )
+            if answer[0] != b"week":
+                break
+            self._week = int(answer[1])  # by Redis's clock, which is one for all workers
+        if answer[0] == b"appended":
+            return _appended(action, answer, members)
         if answer[0] == b"repeat":
-            return Sent(draft.conversation, answer[1], None, undelivered=lags(answer[2], answer[3]))
+            return Appended(action, answer[1], undelivered=lags(answer[2], answer[3]))
+        if answer[0] == b"changed":
+            raise MessageChanged(answer[1] or None)
         self._metrics.conflicts += 1
         raise Conflict(
             "idempotency_conflict",
@@ -105,24 +163,33 @@ class Sends:
             status=422,  # draft-ietf-httpapi-idempotency-key-header §2.7
         )
 
+    def _arguments(self, action: Action, week: int, members: int, *, complete: bool) -> list[Argument]:
+        """As append.lua has them."""
+        assert action.kind.replay is not None
+        return [
+            action.conversation,
+            action.kind.replay,
+            action.kind.name,
+            action.at,
+            next(self._tags),
+            week,
+            action.sent_as,
+            action.digest,
+            action.seq,
+            hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest() if action.made_from else b"",
+            action.beginning,
+            action.rest,
+            members,
+            int(complete),
+            # One of each log's own: an id must tell whose it is, too.
+            *islice(self._tags, members),
+        ]
 
-def _placed(
-    draft: Draft, place: bytes, beginning: bytes, rest: bytes, lacking: Sequence[tuple[UserId, str]] = ()
-) -> Sent:
+
+def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]) -> Appended:
     """What the script made of it: the same JSON, from the same parts."""
-    seq, entry, _ = place.split()
-    message = b'%b%b,"version":%b%b' % (beginning, seq, entry.partition(b"-")[0], rest)
-    return Sent(draft.conversation, message, place, lacking)
-
-
-def _message_json(draft: Draft) -> tuple[bytes, bytes]:
-    """The message's JSON up to its seq, and from behind its version: the log decides those two."""
-    rest = frames.encode(
-        {
-            "sender": draft.sender,
-            "text": draft.text,
-            "client_msg_id": draft.client_msg_id,
-            "created_at": draft.created_at,
-        }
-    )
-    return b'{"conversation_id":"%b","seq":' % draft.conversation.encode(), b"," + rest[1:]
+    _, seq, entry, _ = answer[:4]
+    is_fact = action.kind.replay is Replay.FACT
+    data = action.rest if is_fact else action.message(seq, entry.partition(b"-")[0])
+    has = {member: last.decode() for member, last in zip(members, answer[4:], strict=False)}
+    return Appended(action, data, answer[1:4], has)

@@ -1,37 +1,59 @@
--- What a user's inbox does with an entry of a conversation's log. Included by the scripts that deliver.
+-- What a user's inbox does with a run of entries of one conversation's log. Included by the scripts that deliver.
 --
--- Only what follows the last entry that the inbox has is appended. A reset (the log was rolled back or
--- trimmed under the inbox) is appended where the inbox still has that one last entry.
+-- Only what follows the last entry that the inbox has is appended: that is the gap rule. A reset (the log was rolled
+-- back or trimmed under the inbox) is appended where the inbox still has that one last entry.
 --
--- A wake-up is `<id> <id of the event before it> <kind>`, a line feed, and the event's data; without the line
--- feed and the data where they are larger than a wake-up may be.
+-- A place, the value of a conversation in PLACES, is `<entry> <n> <seq>`: the log's entry that the inbox has last, the n
+-- that it has there, and the newest message's seq.
 --
--- Of a user's keys the first is given; the others' names are made from it, and are in the same slot.
+-- A wake-up is `<kind> <at> <id> <id of the event before it>`, a line feed, and the event's data; no data where it is
+-- larger than a wake-up may be. at: milliseconds since 1970, 0 if not known.
 
--- `event` has: conversation, entry, before, kind, reference, data, and for a reset `replaces`, the last entry that
--- the inbox must have. INBOX_LIMIT and WAKE_UP_LIMIT are what inbox.py puts in front of the script. Returns 'ok', or
--- the last entry that the inbox has.
-local function deliver(user, tag, event)
-  local conversations = user .. ':conversations'
-  local has = redis.call('HGET', conversations, event.conversation)
-  local last = has and string.match(has, '^%S+') or '0-0'
-  if last == event.entry then
-    return 'ok'
-  elseif last ~= (event.replaces or event.before) then
+-- Keys of a user, from the first one's number on. The channel of a user is the first key with '/live' behind it.
+local USER, INBOX, PLACES, KEYS_OF_USER = 0, 1, 2, 3
+
+-- `run` has: conversation, before (what the inbox must have last, but for `entries`), and `entries`, each with id, at,
+-- kind, sort and value (a message's or a change's seq, a fact's data: they are the inbox's entry), and data.
+-- INBOX_LIMIT and WAKE_UP_LIMIT are what inbox.py puts in front of the script.
+-- Returns the entry that the inbox has last: the run's last one, or one that is not in the run.
+local function deliver(k, tag, run)
+  local user, entries = KEYS[k + USER], run.entries
+  local place = redis.call('HGET', KEYS[k + PLACES], run.conversation)
+  local last, seq = place and string.match(place, '^%S+') or '0-0', nil
+  local following = last == run.before and 1 or nil
+  for i = #entries, 1, -1 do
+    if entries[i].id == last then
+      following = i + 1
+      break
+    end
+  end
+  if not following or following > #entries then
     return last
   end
   local head = redis.call('HGET', user, 'head') or '0-0'
-  local n = string.format('%.0f', tonumber(string.match(head, '^%d+')) + 1)
-  local id = n .. '-' .. tag
-  -- First the write that can fail: an id that is not above the inbox's last one.
-  redis.call('XADD', user .. ':inbox', 'MAXLEN', '~', INBOX_LIMIT, id,
-    'in', event.conversation, 'kind', event.kind, 'ref', event.reference)
-  redis.call('HSET', user, 'head', id)
-  redis.call('HSET', conversations, event.conversation, event.entry .. ' ' .. n)
-  local wake_up = id .. ' ' .. head .. ' ' .. event.kind
-  if #event.data <= WAKE_UP_LIMIT then
-    wake_up = wake_up .. '\n' .. event.data
+  local n = number(head)
+  for i = following, #entries do
+    local entry, before = entries[i], head
+    n = n + 1
+    head = string.format('%.0f-%s', n, tag)
+    -- First the write that can fail: an id that is not above the inbox's last one.
+    redis.call('XADD', KEYS[k + INBOX], 'MAXLEN', '~', INBOX_LIMIT, head,
+      'in', run.conversation, 'kind', entry.kind, entry.sort, entry.value)
+    if entry.sort == 'message' then
+      seq = entry.value
+    end
+    if #entry.data <= WAKE_UP_LIMIT then
+      entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before .. '\n' .. entry.data
+    else
+      entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before
+    end
   end
-  optional('PUBLISH', user .. ':live', wake_up)  -- a hint: the entry is there
-  return 'ok'
+  last = entries[#entries].id
+  seq = seq or place and string.match(place, '%d+$') or '0'
+  redis.call('HSET', user, 'head', head)
+  redis.call('HSET', KEYS[k + PLACES], run.conversation, string.format('%s %.0f %s', last, n, seq))
+  for i = following, #entries do
+    optional('PUBLISH', user .. '/live', entries[i].wake_up)  -- a hint: the entry is there
+  end
+  return last
 end

@@ -1,31 +1,29 @@
 """A user's inbox: every event for this user, in the one order that all of the user's streams show.
 
-An inbox holds references; the conversations hold the content. So a reader who comes back sees each message
-as it stands now, and a thousand members do not hold a thousand copies.
+An inbox holds references; the conversations hold the messages. So a reader that comes back sees each message as it
+stands now, and a thousand members do not hold a thousand copies. Facts are small, and each inbox holds its own.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ssechat.events import frames
-from ssechat.ids import ConversationId, UserId, entry_number, new_tag
-from ssechat.logs.conversations import Conversations, Entry, tombstone
+from ssechat.events.kinds import KINDS, RESET, Kind, Kinds, Replay
+from ssechat.events.source import START, Event, Page, Source
+from ssechat.events.wake_ups import encode_ephemeral
+from ssechat.ids import ConversationId, UserId, new_tag, number_of
+from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry, tombstone
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Redis, Reply
+from ssechat.redis.link import Argument, Redis, Reply
+
+logger = logging.getLogger(__name__)
 
 WAKE_UP_LIMIT = 4096
 """Bytes of an event that a wake-up carries; a larger one is read from the log by those who have a stream."""
-
-READ_BYTES = 64 * 1024
-"""Of the messages that a reading of an inbox brings: what a stream that is behind costs in memory, and about what
-fits into its connection, for the rest of it would have been read in vain."""
-
-NOT_FETCHED = b""
-"""In the place of a message that did not fit."""
-
-DELIVERED = b"ok"
 
 HEADS = """
 local heads = {}
@@ -34,85 +32,118 @@ return heads
 """
 """One reply for many users: as many commands as users would cost each of them a future."""
 
+LOGS_TO_INBOX = 2
+"""A conversation's log keeps so many times the entries of an inbox: an inbox that lacks some finds them there."""
+
 
 def limits(inbox_limit: int) -> str:
-    """What stands in front of the scripts that deliver: the same for every item, so no item carries it."""
-    return f"local INBOX_LIMIT, WAKE_UP_LIMIT = '{inbox_limit}', {WAKE_UP_LIMIT}\n"
+    """What stands in front of the scripts that append or deliver: the same for every item, so no item carries it."""
+    log_limit = LOGS_TO_INBOX * inbox_limit
+    return f"local INBOX_LIMIT, LOG_LIMIT, WAKE_UP_LIMIT = '{inbox_limit}', '{log_limit}', {WAKE_UP_LIMIT}\n"
 
 
-START = "-"
-"""The cursor before everything that is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Up to where a user has a conversation's log, and the n of that event in the inbox."""
+class Place(NamedTuple):
+    """Up to where a user has a conversation's log."""
 
     conversation: ConversationId
     entry: str
+    """The log's entry that was delivered last."""
     n: int
+    """Its number in the inbox."""
+    seq: int
+    """The newest message's."""
+
+    @classmethod
+    def parse(cls, conversation: bytes, value: bytes) -> "Place":
+        """A field of the user's `conversations`, as logs/inbox.lua writes it."""
+        entry, n, seq = value.decode().split(" ")
+        return cls(ConversationId(conversation.decode()), entry, int(n), int(seq))
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What follows a cursor. Without `continuous`, the cursor is not one of this inbox's."""
+class _Reference(NamedTuple):
+    """An entry of an inbox."""
 
-    continuous: bool
-    head: str
-    oldest: str
-    events: Sequence[tuple[int, str, bytes]]
-    """n, id and chunk of each event, in order."""
+    id: str
+    conversation: ConversationId
+    kind: str
+    sort: bytes
+    value: bytes
 
-    @property
-    def before_oldest(self) -> str:
-        """Where a reader stands who has nothing of what is kept."""
-        n = entry_number(self.oldest) or 0
-        return f"{n - 1}-0" if self.events else self.head
+    @classmethod
+    def parse(cls, entry: bytes, fields: Sequence[bytes]) -> "_Reference":
+        _, conversation, _, kind, sort, value = fields
+        return cls(entry.decode(), ConversationId(conversation.decode()), kind.decode(), sort, value)
 
 
 class Inbox:
     """Appends to and reads users' inboxes."""
 
-    def __init__(self, redis: Redis, conversations: Conversations, limit: int) -> None:
+    skips = False
+
+    def __init__(self, redis: Redis, conversations: Conversations, limit: int, kinds: Kinds = KINDS) -> None:
+        """`limit`: events that an inbox keeps, at least."""
         self._redis = redis
         self._conversations = conversations
+        self._kinds = kinds
+        self._not_known: set[str] = set()
+        """Kinds that the log has been told of."""
         self._deliver = ScriptBatch(
-            redis, limits(limit) + load_script(__name__, "optional.lua", "inbox.lua", "deliver.lua")
+            redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "deliver.lua")
         )
 
-    async def deliver(self, users: Sequence[UserId], entry: Entry) -> list[str | None]:
-        """Appends the entry to each inbox where it is the next one of its conversation; wakes the streams.
+    def source(self, user: UserId) -> Source:
+        """What a stream of this user reads."""
+        return Source(self, user, self.channel(user))
 
-        Returns for each user None when the inbox has the entry now, else the last entry that it has.
+    @staticmethod
+    def channel(user: str) -> bytes:
+        """Where wake-ups for this user's streams are published."""
+        return keys.live(user).encode()
+
+    async def deliver(self, runs: Mapping[UserId, Sequence[Entry]]) -> dict[UserId, str]:
+        """Appends a run of one conversation's entries, one after another in its log, to each of these inboxes.
+
+        Only what follows the entry that the inbox has last is appended; streams are woken. Returns for each user the
+        entry that its inbox has last now: the run's last one, or one that is not in the run.
+
+        Raises:
+            RedisUnavailable: the outcome is unknown.
         """
-        answers = await asyncio.gather(*[self._submit(user, entry, "") for user in users])
-        return [None if answer == DELIVERED else answer.decode() for answer in answers]
+        answers = await asyncio.gather(*[self._submit(user, run) for user, run in runs.items()])
+        return {user: answer.decode() for user, answer in zip(runs, answers, strict=True)}
 
-    async def reset(self, user: UserId, conversation: ConversationId, last: str, now: str, reason: str) -> None:
-        """Tells the user, durably, that the conversation's log no longer has `last`; `now` takes its place."""
-        data = frames.encode({"reason": reason, "conversation_id": conversation})
-        entry = Entry(conversation, now, last, frames.RESET, reason, data)
-        await self._submit(user, entry, last)
+    async def reset(self, user: UserId, conversation: ConversationId, place: str, now: str, reason: str) -> str:
+        """Tells the user, durably, that the conversation's log does not lead from `place` on: `now` takes its place.
+
+        Returns the entry that the inbox has last: another delivery may have come before.
+        """
+        data = RESET.encode({"reason": reason, "conversation_id": conversation})
+        entry = Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
         self._redis.metrics.conversation_resets[reason] += 1
+        return (await self.deliver({user: [entry]}))[user]
 
-    def _submit(self, user: UserId, entry: Entry, replaces: str) -> "asyncio.Future[Reply]":
-        return self._deliver.submit(
-            (keys.user(user),),
-            (
-                new_tag(),
-                entry.conversation,
-                entry.id,
-                entry.before,
-                entry.kind,
-                entry.reference,
-                entry.data,
-                replaces,
-            ),
-        )
+    def _submit(self, user: UserId, run: Sequence[Entry]) -> "asyncio.Future[Reply]":
+        arguments: list[Argument] = [new_tag(), run[0].conversation, run[0].before, len(run)]
+        for entry in run:
+            data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b" " * (WAKE_UP_LIMIT + 1)
+            arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
+        return self._deliver.submit(keys.of_user(user), arguments, len(run))
 
-    async def head(self, user: UserId) -> str:
+    async def tell(self, users: Sequence[UserId], kind: Kind, data: Mapping[str, Any]) -> None:
+        """Tells an ephemeral event to the streams of these users that are live now.
+
+        Raises:
+            LookupError: the kind is not registered, or not ephemeral.
+            ValueError: the data is not what the kind's model says.
+            RedisUnavailable: some may not have been told.
+        """
+        self._kinds.check(kind, durable=False)
+        wake_up = encode_ephemeral(kind.name, time.time_ns() // 1_000_000, kind.encode(data))
+        await self._redis.pipeline([("PUBLISH", keys.live(user), wake_up) for user in users])
+
+    async def head(self, name: str) -> str:
         """The newest event's id, or the birth tag's when there is none. Always a valid cursor."""
-        user_key = keys.user(user)
+        user_key = keys.user(name)
         head = await self._redis.call("HGET", user_key, "head")
         if head is None:
             # Whoever comes first decides the birth tag; a delivery may come before us and make a head.
@@ -124,26 +155,26 @@ class Inbox:
             )
         return str(head.decode())
 
-    async def heads(self, users: Sequence[UserId]) -> list[str]:
+    async def heads(self, names: Sequence[str]) -> list[str]:
         """The heads of many inboxes in one round trip."""
-        replies = await self._redis.call("EVAL", HEADS, len(users), *map(keys.user, users))
+        replies = await self._redis.call("EVAL", HEADS, len(names), *map(keys.user, names))
         return [reply.decode() for reply in replies]
 
-    async def read(self, user: UserId, cursor: str, count: int) -> Page:
-        """Up to `count` events after `cursor` (`START`: from the oldest); as many as fit into READ_BYTES, but one."""
-        inbox = keys.inbox(user)
+    async def read(self, name: str, cursor: str, count: int, room: int) -> Page:
+        """Up to `count` events after `cursor` (`START`: from the oldest); as many as fit into `room` bytes, but one."""
+        key = keys.of_user(name)
         # The head comes first, so that what is appended meanwhile is on the page rather than beyond it.
         # The entries come from the cursor's own on: that it is there, tag and all, makes the cursor valid.
         (newest, birth), oldest, entries = await self._redis.pipeline(
             [
-                ("HMGET", keys.user(user), "head", "birth"),
-                ("XRANGE", inbox, "-", "+", "COUNT", 1),
-                ("XRANGE", inbox, cursor, "+", "COUNT", count + 1),
+                ("HMGET", key.user, "head", "birth"),
+                ("XRANGE", key.inbox, "-", "+", "COUNT", 1),
+                ("XRANGE", key.inbox, cursor, "+", "COUNT", count + 1),
             ]
         )
         if newest is None:
-            await self.head(user)  # makes one; what comes before that is on the next reading's page
-            return await self.read(user, cursor, count)
+            await self.head(name)  # makes one; what comes before that is on the next reading's page
+            return await self.read(name, cursor, count, room)
         head = newest.decode()
         first = oldest[0][0].decode() if oldest else head
         born = cursor == head if birth is None else cursor == f"0-{birth.decode()}"
@@ -151,39 +182,67 @@ class Inbox:
             continuous, entries = True, entries[1:]
         else:
             # Before the first entry there is none to find: there it is the birth tag that must match.
-            continuous = cursor == START or (born and (entry_number(first) or 0) <= 1)
+            continuous = cursor == START or (born and number_of(first) <= 1)
         if not continuous:
             return Page(False, head, first, ())
-        return Page(True, head, first, await self._frames(entries[:count]))
+        references = [_Reference.parse(*entry) for entry in entries[:count]]
+        return Page(True, head, first, await self._events(references, room))
 
-    async def positions(self, user: UserId) -> list[Position]:
-        """The user's conversations, the one with the newest event first."""
-        reply = await self._redis.call("HGETALL", keys.user_conversations(user))
-        found = []
-        for conversation, value in zip(reply[::2], reply[1::2], strict=True):
-            entry, _, n = value.decode().partition(" ")
-            found.append(Position(ConversationId(conversation.decode()), entry, int(n)))
-        return sorted(found, key=lambda position: -position.n)
+    async def places(self, user: UserId) -> list[Place]:
+        """The places of the user's conversations, the one with the newest event first."""
+        reply = await self._redis.call("HGETALL", keys.of_user(user).places)
+        found = map(Place.parse, reply[::2], reply[1::2])
+        return sorted(found, key=lambda place: -place.n)
 
-    async def _frames(self, entries: Sequence[Reply]) -> list[tuple[int, str, bytes]]:
-        """Entries `(id, [in, conversation, kind, …, ref, …])` as the events they stand for; the first that fit."""
-        references = [
-            (ConversationId(fields[1].decode()), fields[5]) for _, fields in entries if fields[3] == b"message"
+    async def _events(self, references: Sequence[_Reference], room: int) -> list[Event]:
+        """The events that these stand for; the first that fit."""
+        kinds = [self._known(reference) for reference in references]
+        superseded = _superseded(references)
+        wanted = [
+            (reference.conversation, reference.value)
+            for at, (reference, kind) in enumerate(zip(references, kinds, strict=True))
+            if kind is not None and kind.replay is not Replay.FACT and at not in superseded
         ]
-        messages = iter(await self._conversations.resolve(references, READ_BYTES))
+        messages = iter(await self._conversations.resolve(wanted, room))
         events = []
-        for entry, fields in entries:
-            conversation = ConversationId(fields[1].decode())
-            if fields[3] == b"message":
+        for at, (reference, kind) in enumerate(zip(references, kinds, strict=True)):
+            name, chunk = reference.kind, b""
+            if kind is None:
+                name = RESET.name
+                chunk = frames.durable(reference.id, name, self._reset_of(reference))
+            elif kind.replay is Replay.FACT:
+                chunk = frames.durable(reference.id, name, reference.value)
+            elif at not in superseded:
                 message = next(messages, NOT_FETCHED)
                 if message is NOT_FETCHED:
                     break
-                name, data = frames.MESSAGE, message or tombstone(conversation, fields[5])
-                data = frames.one_line(data)  # as older servers did not write it
-            else:
-                name = frames.RESET
-                data = frames.encode({"reason": fields[5].decode(), "conversation_id": conversation})
-            name_of_entry = entry.decode()
-            chunk = frames.durable(name_of_entry, name, data)
-            events.append((entry_number(name_of_entry) or 0, name_of_entry, chunk))
+                data = tombstone(reference.conversation, reference.value) if message is None else message
+                chunk = frames.durable(reference.id, name, frames.one_line(data))
+            events.append(Event(number_of(reference.id), reference.id, name, chunk))
         return events
+
+    def _known(self, reference: _Reference) -> Kind | None:
+        kind = self._kinds.get(reference.kind)
+        known = kind is not None and kind.replay is not None and kind.replay.encode() == reference.sort
+        return kind if known else None
+
+    def _reset_of(self, reference: _Reference) -> bytes:
+        """The data of the event in whose place it stands: a newer server made one that this one does not know."""
+        if reference.kind not in self._not_known:
+            self._not_known.add(reference.kind)
+            logger.warning("events of the kind %r are of a newer version; their readers get a reset", reference.kind)
+        self._redis.metrics.conversation_resets["unknown"] += 1
+        return RESET.encode({"reason": "unknown", "conversation_id": reference.conversation})
+
+
+def _superseded(references: Sequence[_Reference]) -> set[int]:
+    """Which of these are changes of messages that a later one of them changes, too."""
+    newest: dict[tuple[str, bytes], int] = {}
+    found = set()
+    for at, reference in enumerate(references):
+        if reference.sort == Replay.CHANGED_MESSAGE.encode():
+            message = (reference.conversation, reference.value)
+            if message in newest:
+                found.add(newest[message])
+            newest[message] = at
+    return found

@@ -55,7 +55,7 @@ async def fitting(
     arguments: list[Argument] = [room, least]
     for (conversation, extra), run in groupby(references, itemgetter(0, 2)):
         seqs = [seq for _, seq, _ in run]
-        names.append(keys.messages(conversation))
+        names.append(keys.of_conversation(conversation).messages)
         arguments += [extra, len(seqs), *seqs]
     async with redis.large:
         found: list[bytes | None] = await redis.call("EVAL", SCRIPT, len(names), *names, *arguments)

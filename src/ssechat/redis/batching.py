@@ -5,7 +5,7 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from importlib import resources
-from typing import TypeAlias
+from typing import NamedTuple
 
 import hiredis
 
@@ -13,7 +13,8 @@ from ssechat.errors import RedisUnavailable
 from ssechat.redis.link import Argument, Redis, RedisRefused, Reply
 
 MOST_ITEMS = 128
-"""Items in one call: more would hold up everybody else's commands in Redis."""
+BUDGET = 256
+"""Items in one call, and deliveries: more would hold up everybody else's commands in Redis."""
 
 PAUSE = 0.001
 SIBLINGS = 4
@@ -29,8 +30,11 @@ class ScriptError(RedisRefused):
     """The script refused this one item; its neighbours are unharmed."""
 
 
-_Item: TypeAlias = "tuple[Sequence[str], Sequence[Argument], asyncio.Future[Reply]]"
-"""Keys, arguments, and what gets the answer."""
+class _Item(NamedTuple):
+    keys: Sequence[str]
+    arguments: Sequence[Argument]
+    weight: int
+    future: "asyncio.Future[Reply]"
 
 
 def load_script(module: str, *names: str) -> str:
@@ -56,8 +60,8 @@ class ScriptBatch:
         """Whether a call is under way, or about to begin."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def submit(self, keys: Sequence[str], arguments: Sequence[Argument]) -> "asyncio.Future[Reply]":
-        """Queues one item; the future gets its reply, or RedisUnavailable."""
+    def submit(self, keys: Sequence[str], arguments: Sequence[Argument], weight: int = 1) -> "asyncio.Future[Reply]":
+        """Queues one item, of so many deliveries; the future gets its reply, or RedisUnavailable."""
         loop = self._loop
         if loop is None:  # asked for once: each time it costs a system call
             loop = self._loop = asyncio.get_running_loop()
@@ -68,21 +72,24 @@ class ScriptBatch:
         if not self._busy:
             self._busy = True
             loop.call_soon(self._next_call)
-        self._waiting.append((keys, arguments, future))
+        self._waiting.append(_Item(keys, arguments, weight, future))
         return future
 
     def _next_call(self) -> None:
         self._busy = bool(self._waiting)
         if not self._busy:
             return
-        count = min(MOST_ITEMS, len(self._waiting))
-        items = [self._waiting.popleft() for _ in range(count)]
-        self._redis.metrics.batch_items.observe(count)
+        items = [self._waiting.popleft()]
+        weight = items[0].weight
+        while self._waiting and len(items) < MOST_ITEMS and weight + self._waiting[0].weight <= BUDGET:
+            items.append(self._waiting.popleft())
+            weight += items[-1].weight
+        self._redis.metrics.batch_items.observe(len(items))
         self._call("EVALSHA", self._digest, items)
 
     def _call(self, verb: str, script: str, items: list[_Item]) -> None:
-        keys = [key for item in items for key in item[0]]
-        arguments = [argument for item in items for argument in item[1]]
+        keys = [key for item in items for key in item.keys]
+        arguments = [argument for item in items for argument in item.arguments]
         call = self._redis.send(verb, script, len(keys), *keys, *arguments)
         call.add_done_callback(lambda done: self._answered(verb, items, done))
 
@@ -100,7 +107,7 @@ class ScriptBatch:
         if len(replies) > len(items):
             # What was done all the same, though Redis refused a part that is not needed: the publishing.
             self._redis.on_refused(str(replies.pop()))
-        for (_, _, future), reply in zip(items, replies, strict=True):
+        for (*_, future), reply in zip(items, replies, strict=True):
             if future.done():
                 continue
             if isinstance(reply, hiredis.ReplyError):

@@ -21,6 +21,7 @@ from ssechat.redis.link import CommandLink, RedisRefused, Reply, open_link
 from ssechat.redis.refusals import parse_refusal, refused_by
 from ssechat.redis.rights import NAMED, OF_A_START, TRIALS, Finding, missing, right, try_all
 from ssechat.redis.url import FILES, SHAPE, check_url, options_of, shown_url, user_of
+from ssechat.texts.printable import one_line
 
 OLDEST = (6, 2)
 
@@ -76,6 +77,34 @@ async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
     if facts is None:
         raise SettingsError(f"Redis at {where} cannot be used: its user may not call INFO.")
     return facts
+
+
+async def check_format(url: str, timeout: float = 5.0, *, own: bool = False) -> None:
+    """See to it that the data in this Redis has this version's format; an empty one is given it.
+
+    `timeout` is in seconds. `own`: nobody else uses this Redis, so whatever is in it is ours.
+
+    Raises:
+        SettingsError: the data is another version's, or Redis cannot be asked.
+    """
+    async with _asked(url, timeout) as connection:
+        _refuse(await try_all(connection.send, user_of(url), (("GET", keys.FORMAT),)), url)
+        known = await connection.send("GET", keys.FORMAT)
+        # Version 0.1 noted no format; in a Redis that servers shared, it noted the key that they sign with.
+        is_old = await connection.send(*(("DBSIZE",) if own else ("EXISTS", keys.KEY_FINGERPRINT)))
+        if known is None and not is_old:
+            await connection.send("SET", keys.FORMAT, keys.FORMAT_OF_THIS_VERSION, "NX")
+            known = await connection.send("GET", keys.FORMAT)
+    if known == keys.FORMAT_OF_THIS_VERSION.encode():
+        return
+    version = "ssechat 0.1" if known is None else f"another version (format {one_line(ascii(known.decode()))})"
+    where, instead = f"the Redis at {shown_url(url)}", "another database or an empty Redis (--redis-url)"
+    if own:
+        where, instead = "the data folder", "another folder (--data)"
+    raise SettingsError(
+        f"the data in {where} was written by {version}, which ssechat of format {keys.FORMAT_OF_THIS_VERSION} cannot "
+        f"read: start with {instead}, or go on with the version that wrote it"
+    )
 
 
 async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:

@@ -1,9 +1,18 @@
 """The names of all keys and channels in Redis.
 
-What stands in braces is a hash tag: all keys of one conversation, or of one user, live in one slot of a
-Redis Cluster, so that a script may touch them together. Scripts are given the first key of each, and put the
-endings behind it themselves.
+What stands in braces is a hash tag: a bucket, CRC16 of the id mod 1024, so that all keys of one conversation or of one
+user live in one slot of a Redis Cluster, and batches go by bucket. Behind it come the id and, set off by a `/`, which
+no id has, what the key holds.
 """
+
+from binascii import crc_hqx
+from functools import lru_cache
+from typing import NamedTuple
+
+FORMAT = "ssechat:format"
+"""String: which naming and which values the data in this Redis has."""
+
+FORMAT_OF_THIS_VERSION = "2"
 
 CONTROL = "ssechat:control"
 """Channel on which workers tell each other of sign-outs."""
@@ -11,51 +20,71 @@ CONTROL = "ssechat:control"
 KEY_FINGERPRINT = "ssechat:key"
 """Which signing key the servers of this Redis share."""
 
+BUCKETS = 1024
 
-def conversation(conversation_id: str) -> str:
-    """Hash: type, `head`, newest `seq`, `delivered`, and the `weeks` in which client_msg_ids were recorded."""
-    return f"{{c:{conversation_id}}}"
-
-
-def log(conversation_id: str) -> str:
-    """Stream: all that happened in a conversation, as small references."""
-    return f"{{c:{conversation_id}}}:log"
+CACHED = 2048
+"""Conversations and users whose keys are remembered: to make them costs a send as much as to parse its body."""
 
 
-def messages(conversation_id: str) -> str:
+class ConversationKeys(NamedTuple):
+    """All keys of a conversation but the records of client_msg_ids, in the order in which scripts take them."""
+
+    conversation: str
+    """Hash: type, `head`, newest `seq`, `delivered`, and the newest `week` in which a client_msg_id was recorded."""
+    log: str
+    """Stream: all that happened in the conversation: kind, time, and a message's seq or a fact's data."""
+    messages: str
     """Hash: seq → the message as it stands now (JSON)."""
-    return f"{{c:{conversation_id}}}:messages"
 
 
-def sent(conversation_id: str, week: int) -> str:
-    """Hash: `<sender>:<client_msg_id>` → digest of the request and the seq it became."""
-    return f"{{c:{conversation_id}}}:sent:{week}"
+class UserKeys(NamedTuple):
+    """The keys that a delivery to a user writes, in the order in which scripts take them."""
+
+    user: str
+    """Hash: account and inbox `head`."""
+    inbox: str
+    """Stream: the user's events: which conversation's, kind, and a message's seq or a fact's data."""
+    places: str
+    """Hash: conversation → the place up to which this user has its log (logs/inbox.py)."""
+
+
+def bucket(of: str) -> int:
+    """Which of the buckets an id belongs to: by the CRC16 that Redis Cluster uses itself."""
+    return crc_hqx(of.encode(), 0) % BUCKETS
+
+
+@lru_cache(CACHED)
+def of_conversation(conversation_id: str) -> ConversationKeys:
+    """The keys of a conversation."""
+    key = f"{{c{bucket(conversation_id)}}}{conversation_id}"
+    return ConversationKeys(key, f"{key}/log", f"{key}/messages")
+
+
+@lru_cache(CACHED)
+def sent(conversation_id: str, week: int) -> tuple[str, str, str]:
+    """Hashes with a TTL: `<sender>:<client_msg_id>` → digest of the request and the seq it became.
+
+    Those of the week before, of this week, and of the week after.
+    """
+    key = of_conversation(conversation_id).conversation
+    return f"{key}/sent/{week - 1}", f"{key}/sent/{week}", f"{key}/sent/{week + 1}"
+
+
+@lru_cache(CACHED)
+def of_user(user_id: str) -> UserKeys:
+    """The keys of a user."""
+    key = f"{{u{bucket(user_id)}}}{user_id}"
+    return UserKeys(key, f"{key}/inbox", f"{key}/conversations")
 
 
 def user(user_id: str) -> str:
-    """Hash: account and inbox `head`."""
-    return f"{{u:{user_id}}}"
-
-
-def inbox(user_id: str) -> str:
-    """Stream: one user's events, as references into the conversations' logs."""
-    return f"{{u:{user_id}}}:inbox"
-
-
-def user_conversations(user_id: str) -> str:
-    """Hash: conversation → `<entry last delivered> <n it got in the inbox>`."""
-    return f"{{u:{user_id}}}:conversations"
+    """The first of a user's keys."""
+    return f"{{u{bucket(user_id)}}}{user_id}"
 
 
 def live(user_id: str) -> str:
     """Channel: wake-ups for the streams of one user."""
-    return f"{{u:{user_id}}}:live"
-
-
-def user_of_channel(channel: bytes) -> str | None:
-    """The user whose `live` channel this is."""
-    text = channel.decode()
-    return text[3:-6] if text.startswith("{u:") and text.endswith("}:live") else None
+    return f"{user(user_id)}/live"
 
 
 def session(session_id: str) -> str:

@@ -15,7 +15,7 @@ ADVICE = {
     "READONLY": "it is a replica and takes no writes; --redis-url must lead to the primary",
     "NOREPLICAS": "it has fewer replicas than its min-replicas-to-write asks for; bring them back, or lower it",
     "MISCONF": "it cannot write to its disk; make room there, and see its own log",
-    "NOPERM": "its user lacks a right; the README has the line that grants all that are needed",
+    "NOPERM": "its user lacks a right; deploy/README.md has the line that grants all that are needed",
     "UNKNOWN": "it does not know a command that is needed; take the rename-command for it out of its configuration",
     "LOADING": "it is still loading its data; it will answer when it has",
     "BUSY": "a script of somebody's keeps it busy; SCRIPT KILL ends that",

@@ -12,10 +12,10 @@ from ssechat.redis import keys
 from ssechat.redis.link import Argument, RedisRefused, Reply
 from ssechat.redis.refusals import Refusal, parse_refusal
 
-KEYS = ("{c:*", "{p:*", "{q:*", "{s:*", "{t:*", "{u:*", "ssechat:*")
+KEYS = ("{c*", "{p:*", "{q:*", "{s:*", "{t:*", "{u*", "ssechat:*")
 """Patterns of all keys in keys.py."""
 
-CHANNELS = ("{u:*", "ssechat:*")
+CHANNELS = ("{u*", "ssechat:*")
 """Patterns of all channels in keys.py."""
 
 NOBODY = "-try"
@@ -27,13 +27,13 @@ SECONDS = "60"
 WORD = "tried"
 """What is published on a trial; nobody minds it."""
 
-USER, CONVERSATION = keys.user(NOBODY), keys.conversation(NOBODY)
-INBOX, LOG = keys.inbox(NOBODY), keys.log(NOBODY)
+USER, INBOX, _ = keys.of_user(NOBODY)
+CONVERSATION, LOG, _ = keys.of_conversation(NOBODY)
 QUOTA, PLACES = keys.quota(NOBODY, NOBODY), keys.places(NOBODY)
-OF_SCRIPT = (USER, CONVERSATION, QUOTA, PLACES)
+OF_SCRIPT = (USER, INBOX, CONVERSATION, QUOTA, PLACES)
 
 SCRIPT = f"""
-local user, conversation, quota, places = unpack(KEYS)
+local user, inbox, conversation, quota, places = unpack(KEYS)
 for _, key in ipairs({{user, conversation}}) do
   redis.call('HSET', key, 'tried', '1')
   redis.call('EXPIRE', key, {SECONDS})
@@ -43,15 +43,15 @@ redis.call('HGET', user, 'tried')
 redis.call('HMGET', conversation, 'tried')
 redis.call('HEXISTS', user, 'tried')
 redis.call('EXISTS', conversation)
-redis.call('XADD', user .. ':inbox', 'MAXLEN', '~', '1', '*', 'tried', '1')
-redis.call('EXPIRE', user .. ':inbox', {SECONDS})
+redis.call('XADD', inbox, 'MAXLEN', '~', '1', '*', 'tried', '1')
+redis.call('EXPIRE', inbox, {SECONDS})
 redis.call('SET', quota, redis.call('TIME')[1], 'PX', '1000')
 redis.call('GET', quota)
 redis.call('ZADD', places, '1', 'tried')
 redis.call('ZSCORE', places, 'tried')
 redis.call('ZREMRANGEBYRANK', places, 0, 0)
 redis.call('DEL', places)
-redis.call('PUBLISH', user .. ':live', '{WORD}')
+redis.call('PUBLISH', user .. '/live', '{WORD}')
 return 'ok'
 """
 """Every command that a script of ours uses, on the keys of a send and of a sign-in."""
@@ -78,6 +78,7 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("EXPIRE", LOG, SECONDS),
     ("XRANGE", LOG, "-", "+", "COUNT", "1"),
     ("GET", keys.KEY_FINGERPRINT),
+    ("GET", keys.FORMAT),
     ("SET", keys.session(NOBODY), WORD, "EX", SECONDS),
     ("EXISTS", keys.session(NOBODY)),
     ("SET", keys.ticket(NOBODY), WORD, "EX", SECONDS),
@@ -85,7 +86,7 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("PUBLISH", keys.live(NOBODY), WORD),
     ("PUBLISH", keys.CONTROL, WORD),
     # One by one: of several, Redis does not say which it refuses.
-    *(("DEL", key) for key in (*OF_SCRIPT, INBOX, LOG, keys.session(NOBODY))),
+    *(("DEL", key) for key in (*OF_SCRIPT, LOG, keys.session(NOBODY))),
 )
 """What goes over the connection for commands."""
 

@@ -107,17 +107,20 @@ class Supervisor:
 
     async def _find_redis(self) -> str:
         assert self._folder is not None
+        from ssechat.redis.checks import check_format, check_redis  # redis-py takes a while to import
+
         if self._settings.redis_url is not None:
-            from ssechat.redis.checks import check_redis  # redis-py takes a while to import
             from ssechat.redis.url import shown_url
 
             facts = await check_redis(self._settings.redis_url, self._settings.redis_timeout)
             for warning in facts.warnings:
                 log.warning("%s", warning)
+            await check_format(self._settings.redis_url, self._settings.redis_timeout)
             self._redis_shown = f"{facts.name} {facts.version} at {shown_url(self._settings.redis_url)}"
             return self._settings.redis_url
         self._redis = EmbeddedRedis(self._settings.data / "redis", keep_open=(self._folder.lock,))
         await self._redis.start()
+        await check_format(self._redis.url, self._settings.redis_timeout, own=True)
         self._redis_shown = f"{self._redis.release}, private, in the data folder"
         return self._redis.url
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from ssechat.streams.stream import Stream
 
-SLICE = 100
-"""Streams in one go: some milliseconds of writing."""
+STREAMS_AT_ONCE = 100
+"""Streams written to before others get their turn: some milliseconds of writing."""
 
 QUEUE = 1000
 """Events of a user that wait for the one before them. Of more the oldest are dropped: streams find the hole."""
 
-Telling = tuple[Callable[..., None], tuple[Any, ...]]
-"""What is called with each stream, and what it is given besides."""
+Call = tuple[Callable[..., None], tuple[Any, ...]]
+"""The function that is called with each stream, and its other arguments."""
 
 
 class FanOut:
@@ -29,32 +29,32 @@ class FanOut:
     ) -> None:
         self._streams_of = streams_of
         self._run = run
-        self._queues: dict[bytes, deque[Telling]] = {}
+        self._queues: dict[bytes, deque[Call]] = {}
 
-    def tell(self, channel: bytes, tell: Callable[..., None], *what: Any) -> None:
-        """Calls `tell(stream, *what)` for each of the channel's streams, after all that they were to be told before."""
+    def broadcast(self, channel: bytes, call: Callable[..., None], *arguments: Any) -> None:
+        """Calls `call(stream, *arguments)` for each of the channel's streams, after all that was broadcast before."""
         queue = self._queues.get(channel)
         if queue is not None:
-            queue.append((tell, what))
+            queue.append((call, arguments))
             return
         streams = self._streams_of(channel)
-        if len(streams) <= SLICE:
+        if len(streams) <= STREAMS_AT_ONCE:
             for stream in tuple(streams):
-                tell(stream, *what)
+                call(stream, *arguments)
             return
-        self._queues[channel] = deque([(tell, what)], QUEUE)
+        self._queues[channel] = deque([(call, arguments)], QUEUE)
         self._run(self._work_off(channel))
 
     async def _work_off(self, channel: bytes) -> None:
         queue = self._queues[channel]
         try:
             while queue:
-                tell, what = queue.popleft()
-                # Who comes after this was taken reads the event from the inbox.
+                call, arguments = queue.popleft()
+                # A stream that is opened after this reads the event from its source.
                 streams = tuple(self._streams_of(channel))
-                for at in range(0, len(streams), SLICE):
-                    for stream in streams[at : at + SLICE]:
-                        tell(stream, *what)
+                for at in range(0, len(streams), STREAMS_AT_ONCE):
+                    for stream in streams[at : at + STREAMS_AT_ONCE]:
+                        call(stream, *arguments)
                     await asyncio.sleep(0)
         finally:
             del self._queues[channel]

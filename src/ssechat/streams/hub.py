@@ -1,24 +1,25 @@
-"""All streams of this worker, by user: attaches them, gives them their events, and looks after them."""
+"""All streams of this worker, by channel: attaches them, gives them their events, and looks after them."""
 
 import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 from ssechat.errors import RedisUnavailable, Unauthorized
-from ssechat.events import frames
+from ssechat.events import frames, wake_ups
+from ssechat.events.kinds import KINDS, Kinds
+from ssechat.events.source import Log, Source
 from ssechat.identity.auth import Auth
-from ssechat.ids import UserId, entry_number
-from ssechat.logs.inbox import Inbox
+from ssechat.ids import number_of
 from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.fanout import FanOut
 from ssechat.streams.stream import UNAVAILABLE, Stream
-from ssechat.streams.sweep import Rounds
+from ssechat.streams.sweep import Sweep
 from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -29,34 +30,34 @@ READERS = 256
 """Streams that read their inboxes at a time: a reconnect storm costs memory for these only."""
 
 SWEEP_SECONDS = 1.0
-SLICE = 100
-"""Streams looked at in one go before others get their turn: that many pings hold them up for milliseconds."""
+AT_ONCE = 100
+"""Streams looked at before others get their turn: that many pings hold them up for milliseconds."""
 
 STREAMS_PER_DRAIN_SECOND = 1000
 """Streams that are told goodbye in a second, if the time to drain allows."""
 
 
 class Hub:
-    """User → streams."""
+    """Channel → streams."""
 
     def __init__(
         self,
-        inbox: Inbox,
         auth: Auth,
         settings: Settings,
         now: Callable[[], float] = time.monotonic,
         metrics: Metrics | None = None,
+        kinds: Kinds = KINDS,
     ) -> None:
         assert settings.redis_url is not None
         self.metrics = metrics or Metrics()
-        self.inbox = inbox
         self.now = now
         self._audited_at = now()
         self._auth = auth
+        self._kinds = kinds
         self._settings = settings
         self._streams: dict[bytes, list[Stream]] = {}
         self._count = 0
-        self._rounds = Rounds(self._all, self.metrics)
+        self._sweep = Sweep(self._all, self.metrics)
         self._stalled: set[Stream] = set()
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,18 +85,17 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.subscriptions.close()
 
-    def has_room(self, user: UserId) -> bool:
-        """Whether this user may hold one more stream here."""
-        held = len(self._streams.get(keys.live(user).encode(), ()))
-        return held < self._settings.streams_per_user
+    def has_room(self, source: Source) -> bool:
+        """Whether there may be one more stream of this source here."""
+        return len(self._streams.get(source.channel, ())) < self._settings.streams_per_user
 
     def attach(self, stream: Stream, cursor: str | None, sign_outs: int | None = None) -> None:
-        """Takes a stream whose response has started, and brings it level with its inbox.
+        """Takes a stream whose response has started, and brings it level with its source.
 
         `sign_outs` is what `Auth.sign_outs` was before its identity was asked for: if its session has ended since,
         nobody has told the stream.
         """
-        channel = keys.live(stream.identity.user).encode()
+        channel = stream.source.channel
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
         self.metrics.connects += 1
@@ -136,7 +136,7 @@ class Hub:
             self._stalled.add(stream)
 
     def closed(self, stream: Stream) -> None:
-        channel = keys.live(stream.identity.user).encode()
+        channel = stream.source.channel
         streams = self._streams.get(channel, [])
         if stream in streams:
             streams.remove(stream)
@@ -153,23 +153,33 @@ class Hub:
 
     def _on_message(self, channel: bytes, payload: bytes) -> None:
         if channel in self._streams:
-            metrics = self.metrics
-            metrics.wake_ups += 1
-            head, _, data = payload.partition(b"\n")
-            entry, before, kind = head.decode().split(" ")
-            n = int(entry.partition("-")[0])
-            if data:
-                chunk = frames.durable(entry, kind, data)
-                written = metrics.events_live
-                self._fan_out.tell(channel, Stream.offer, n, entry, before, chunk)
-                if metrics.events_live > written and metrics.wake_ups % metrics.stride == 0:
-                    metrics.wrote_live(data, metrics.events_live - written, time.time())
-            else:  # a wake-up for an event too large to be carried
-                self._fan_out.tell(channel, Stream.note, n)
+            self._on_wake_up(channel, payload)
         elif channel == keys.CONTROL.encode():
             word, _, session = payload.decode().partition(" ")
             if word == "signed_out":
                 self._end_sessions({session})
+
+    def _on_wake_up(self, channel: bytes, payload: bytes) -> None:
+        try:
+            event = wake_ups.decode(payload)
+        except ValueError:
+            logger.warning("what was published on a user's channel is no wake-up; the user's streams read their source")
+            self._unaudited.add(channel)
+            return
+        metrics = self.metrics
+        metrics.wake_ups += 1
+        timed = metrics.wake_ups % metrics.stride == 0
+        known = self._kinds.get(event.kind) is not None
+        if not event.id:
+            if known:
+                self._fan_out.broadcast(channel, Stream.show, event, frames.ephemeral(event.kind, event.data), timed)
+            return
+        n = number_of(event.id)
+        if event.data and known:
+            chunk = frames.durable(event.id, event.kind, event.data)
+            self._fan_out.broadcast(channel, Stream.offer, n, event, chunk, timed)
+        else:  # too large to be carried, or of a newer version: the source tells what it is to this one
+            self._fan_out.broadcast(channel, Stream.note, n, event.at)
 
     def _on_resubscribed(self, channel: bytes) -> None:
         """The connection was lost: what was published while nobody listened is to be found in the logs."""
@@ -193,7 +203,7 @@ class Hub:
         Raises:
             RedisUnavailable: Redis cannot be asked; what was to be audited still is.
         """
-        for streams in _slices(iter(self._rounds.next_part(self._count))):
+        for streams in _slices(iter(self._sweep.next_part(self._count))):
             for stream in streams:
                 self._look_at(stream)
             await asyncio.sleep(0)
@@ -216,22 +226,27 @@ class Hub:
             stream.ping()
 
     async def _audit(self) -> None:
-        """Finds what pub/sub lost: compares streams with the heads of their inboxes."""
+        """Finds what pub/sub lost: compares streams with the heads of their sources."""
         for some in _slices(iter(list(self._unaudited))):
             self._unaudited.difference_update(some)
-            present = [channel for channel in some if channel in self._streams]
-            users = [UserId(keys.user_of_channel(channel) or "") for channel in present]
             try:
-                heads = await self.inbox.heads(users)
+                await self._audit_channels([channel for channel in some if channel in self._streams])
             except RedisUnavailable:
                 self._unaudited.update(some)
                 raise
-            for channel, head in zip(present, heads, strict=True):
-                n = entry_number(head) or 0
+
+    async def _audit_channels(self, channels: Sequence[bytes]) -> None:
+        by_log: dict[Log, dict[bytes, str]] = {}
+        for channel in channels:
+            source = self._streams[channel][0].source
+            by_log.setdefault(source.log, {})[channel] = source.name
+        for log, names in by_log.items():
+            heads = await log.heads(list(names.values()))
+            for channel, head in zip(names, heads, strict=True):
                 for stream in self._streams.get(channel, ()):
                     # A head below what was written, or another one in its place, may be news that is older
-                    # than the stream; reading the inbox tells.
-                    if n > stream.written or (stream.live and head != stream.cursor):
+                    # than the stream; reading the source tells.
+                    if number_of(head) > stream.written or (stream.live and head != stream.cursor):
                         self.metrics.holes["audit"] += stream.live
                         stream.behind()
 
@@ -262,5 +277,5 @@ class Hub:
 
 
 def _slices(items: Iterator[Item]) -> Iterator[list[Item]]:
-    while some := list(islice(items, SLICE)):
+    while some := list(islice(items, AT_ONCE)):
         yield some

@@ -1,8 +1,8 @@
 """One reader's stream: live, or behind.
 
-Live, it writes the event that comes next and drops what it has already. Behind, it only notes how far the
-inbox has come, and reads pages of the inbox until it is level. Attaching, a hole and a slow reader who has
-drained are all the second; there is no queue.
+Live, it writes the event that comes next and drops what it has already. Behind, it only notes how far its source (a
+user's inbox, for example) has come, and reads pages of it until it is level. Attaching, a hole and a slow reader that
+has drained are all the second; there is no queue.
 """
 
 import asyncio
@@ -12,16 +12,19 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ssechat.events import frames
+from ssechat.events.source import START, Page, Source
+from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
-from ssechat.ids import entry_number
-from ssechat.logs.inbox import START, Inbox, Page
+from ssechat.ids import entry_number, number_of
 from ssechat.telemetry.metrics import Metrics
 
 PAGE = 64
-"""Events read at a time: what a reader who is behind costs in memory."""
+PAGE_BYTES = 64 * 1024
+"""Events read at a time, and bytes of their data: what a reader that is behind costs in memory, and about what fits
+into its connection, for the rest of it would have been read in vain."""
 
 FIRST_PAGE = 8
-"""Events read at first by one who drained: what does not fit into the buffer has been read in vain."""
+"""Events read at first by a reader that drained: what does not fit into the buffer has been read in vain."""
 
 RETRY = (1000, 3000)
 """Milliseconds after which a reader comes back from an ordinary loss: random, so that they do not all at once."""
@@ -46,6 +49,9 @@ ALL = "0-0"
 """The cursor that asks for everything that is kept."""
 
 
+NOTHING_HEARD = (0, 0)
+"""The highest n heard of while behind, and when that event was made: of a stream that is not behind."""
+
 LAST_WORD_SECONDS = 4.0
 """Time that a reader who took nothing has to take the goodbye: less than a stopping server waits for it."""
 
@@ -65,10 +71,6 @@ class Sink(Protocol):
 
 class Owner(Protocol):
     """Who keeps the streams (the hub)."""
-
-    @property
-    def inbox(self) -> Inbox:
-        """The inboxes of all users."""
 
     @property
     def now(self) -> Callable[[], float]:
@@ -92,6 +94,7 @@ class Stream:
     """The server's end of one reader's stream."""
 
     __slots__ = (
+        "_heard",
         "_owner",
         "_sink",
         "busy",
@@ -102,20 +105,23 @@ class Stream:
         "newest",
         "owes_caught_up",
         "paused_at",
+        "source",
         "touched_at",
         "written",
     )
 
-    def __init__(self, owner: Owner, identity: Identity) -> None:
+    def __init__(self, owner: Owner, identity: Identity, source: Source) -> None:
         self._owner = owner
         self._sink: Sink | None = None
         self.identity = identity
+        self.source = source
         self.cursor = ""
         """The id of the last event written, or of the head that the stream began at."""
         self.written = 0
         """Its n."""
         self.newest = 0
         """The highest n heard of while behind."""
+        self._heard = NOTHING_HEARD
         self.live = False
         self.busy = True
         """Whether a task of this stream is under way: it is not live before that has ended."""
@@ -163,23 +169,36 @@ class Stream:
 
     # What the hub calls.
 
-    def offer(self, n: int, entry: str, before: str, chunk: bytes) -> None:
-        """An event of this user's inbox, the newest there is, and the id of the one before it."""
-        if self.live and before == self.cursor:
-            self.written, self.cursor = n, entry
-            self._owner.metrics.events_live += 1
-            self._write(chunk)
-        elif n > self.written or (n == self.written and entry != self.cursor):
+    def offer(self, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
+        """The newest event of the source; `timed`: count how old it is."""
+        if self.live and event.before == self.cursor:
+            self.written, self.cursor = n, event.id
+            self._write_live(event, chunk, timed)
+        elif n > self.written or (n == self.written and event.id != self.cursor):
             self._owner.metrics.holes["wake_up"] += self.live
-            self.note(n)  # a hole, or another history: the inbox tells
+            self.note(n, event.at)  # a hole, or another history: the source tells
 
-    def note(self, n: int) -> None:
-        """The inbox has come to `n`, at least."""
+    def show(self, event: WakeUp, chunk: bytes, timed: bool) -> None:
+        """An ephemeral event: a stream that is not live does not get it."""
+        if self.live:
+            self._write_live(event, chunk, timed)
+
+    def _write_live(self, event: WakeUp, chunk: bytes, timed: bool) -> None:
+        metrics = self._owner.metrics
+        metrics.events_live[event.kind] += 1
+        self._write(chunk)
+        if timed and event.at:
+            metrics.latency_live.observe(time.time() - event.at / 1000)
+
+    def note(self, n: int, at: int = 0) -> None:
+        """The source has come to `n`, at least; that event was made `at` (milliseconds since 1970)."""
         self.newest = max(self.newest, n)
+        if n > self._heard[0]:
+            self._heard = (n, at)
         self.behind()
 
     def behind(self) -> None:
-        """Has the stream read its inbox until it is level."""
+        """Has the stream read its source until it is level."""
         self.live = False
         if not self.busy and not self.closed and self.paused_at is None:
             self.busy = True
@@ -223,7 +242,7 @@ class Stream:
             self.busy = False
 
     async def catch_up(self) -> None:
-        """Reads the inbox until the stream is level with it.
+        """Reads the source until the stream is level with it.
 
         Raises:
             RedisUnavailable: Redis did not answer; the stream is still behind.
@@ -234,7 +253,7 @@ class Stream:
             self.busy = False
 
     async def _begin_fresh(self) -> None:
-        head = await self._owner.inbox.head(self.identity.user)
+        head = await self.source.log.head(self.source.name)
         self._stand_at(head)
         self._hello(head, resumed=False, missed=0)
         if self.newest > self.written:
@@ -245,15 +264,15 @@ class Stream:
     async def _begin_at(self, cursor: str) -> None:
         known = cursor == ALL or entry_number(cursor) is not None
         start = cursor if known and cursor != ALL else START
-        page = await self._owner.inbox.read(self.identity.user, start, PAGE if known else 1)
+        page = await self._read(start, PAGE if known else 1)
         if not known or not page.continuous:
             # Its id is the reset's: a reader that had it before the reset would never learn of that.
             self._hello(None, resumed=False, missed=0)
-            expired = known and _number(cursor) < _number(page.oldest) > 1
+            expired = known and number_of(cursor) < number_of(page.oldest) > 1
             self._reset("expired" if expired else "unknown", page)
         else:
             self._stand_at(cursor if cursor != ALL else page.before_oldest)
-            missed = _number(page.head) - self.written
+            missed = number_of(page.head) - self.written
             own = page.head if cursor == ALL and not page.events else cursor
             self._hello(own, resumed=True, missed=missed)
             self._owner.metrics.resumes += 1
@@ -264,27 +283,30 @@ class Stream:
         else:
             await self._read_on()
 
+    async def _read(self, cursor: str, count: int) -> Page:
+        return await self.source.log.read(self.source.name, cursor, count, PAGE_BYTES)
+
     async def _read_on(self) -> None:
-        """Pages of the inbox, until level, closed, or the buffer is full: then the next drain goes on."""
+        """Pages of the source, until level, closed, or the buffer is full: then the next drain goes on."""
         count = FIRST_PAGE
         while not self.closed and self.paused_at is None:
             self.newest = 0  # what is published while the page is read is noted anew
-            page = await self._owner.inbox.read(self.identity.user, self.cursor, count)
+            page = await self._read(self.cursor, count)
             count = min(PAGE, 2 * count)
-            if page.continuous and (page.events or _number(page.head) <= self.written):
+            if page.continuous and (page.events or number_of(page.head) <= self.written):
                 self._write_page(page)
             else:
-                expired = self.written < _number(page.oldest)
+                expired = self.written < number_of(page.oldest)
                 self._reset("expired" if expired else "lost", page)
             if self._is_level(page):
                 self._go_live()
                 return
 
     def _is_level(self, page: Page) -> bool:
-        return self.written >= max(self.newest, _number(page.head)) and self.paused_at is None
+        return self.written >= max(self.newest, number_of(page.head)) and self.paused_at is None
 
     def _go_live(self) -> None:
-        self.newest = 0
+        self.newest, self._heard = 0, NOTHING_HEARD
         if self.owes_caught_up:
             self.owes_caught_up = False
             self._write(frames.event(frames.CAUGHT_UP, {"id": self.cursor}))
@@ -292,20 +314,24 @@ class Stream:
 
     def _write_page(self, page: Page) -> None:
         metrics = self._owner.metrics
-        for n, entry, chunk in page.events:
+        heard, at = self._heard
+        for n, entry, kind, chunk in page.events:
             if self.paused_at is not None:
                 return
-            if n != self.written + 1:
-                self._reset("lost", page)  # the inbox itself has a hole: say so rather than skip it
+            if n != self.written + 1 and not self.source.log.skips:
+                self._reset("lost", page)  # the log itself has a hole: say so rather than skip it
                 return
             self.written, self.cursor = n, entry
+            if not chunk:
+                continue
             self._write(chunk)
-            metrics.events_from_log += 1
-            if not self.owes_caught_up:  # what was sent while the reader was away is not late
-                metrics.wrote_from_log(chunk, time.time())
+            metrics.events_from_log[kind] += 1
+            # What was sent while the reader was away is not late.
+            if n == heard and at and not self.owes_caught_up:
+                metrics.latency_from_log.observe(time.time() - at / 1000)
 
     def _stand_at(self, entry: str) -> None:
-        self.cursor, self.written = entry, _number(entry)
+        self.cursor, self.written = entry, number_of(entry)
 
     def _hello(self, head: str | None, *, resumed: bool, missed: int) -> None:
         data = {"user": self.identity.user, "resumed": resumed, "missed": missed}
@@ -322,7 +348,3 @@ class Stream:
         if self._sink is not None:
             self.touched_at = self._owner.now()
             self._sink.write(chunk)
-
-
-def _number(entry: str) -> int:
-    return entry_number(entry) or 0

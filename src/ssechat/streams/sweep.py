@@ -1,4 +1,4 @@
-"""Rounds over all streams, a part at a time: pings of those who came together spread over a whole round."""
+"""A sweep over all streams, a part at a time: pings of streams that were opened together spread over a whole sweep."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -7,14 +7,14 @@ from ssechat.streams.stream import Stream
 from ssechat.telemetry.metrics import Metrics
 
 PARTS = 5
-"""Parts of a round."""
+"""Parts of a sweep."""
 
 SMALL = 100
 """Streams that are not worth being parted."""
 
 
-class Rounds:
-    """Whose turn it is to be looked at."""
+class Sweep:
+    """Which streams are looked at next."""
 
     def __init__(self, all_streams: Callable[[], Iterator[Stream]], metrics: Metrics) -> None:
         self._all_streams = all_streams
@@ -23,7 +23,7 @@ class Rounds:
         self._slow = self._behind = 0
 
     def next_part(self, count: int) -> list[Stream]:
-        """The next part of a round over `count` streams, about; at the round's end what it saw is counted."""
+        """The next part of a sweep over `count` streams, about; what it saw is counted at its end."""
         size = max(SMALL, count // PARTS + 1)
         part = list(islice(self._rest, size))
         if not part:

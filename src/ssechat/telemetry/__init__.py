@@ -1,1 +1,1 @@
-"""What the server tells of itself: its metrics and its log."""
+"""The server's metrics and its log."""

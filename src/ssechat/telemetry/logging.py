@@ -1,7 +1,7 @@
-"""Where the server's log goes: to stderr, a line each, with the process that wrote it.
+"""The server's log: lines on stderr, each with the pid of its writer.
 
-No line has a token, a text or a path of a request in it. Our own lines hold none. But an exception's text may
-quote what it choked on, and asyncio shows the arguments of what failed: of those only the place is logged.
+No line holds a token, a text or a request's path. The server's own messages have none. An exception's text may quote
+the data that raised it, and asyncio quotes the arguments of a call that failed: of those only the place is logged.
 """
 
 import json
@@ -24,11 +24,11 @@ SPEAKING = (AttributeError, ImportError, IndexError, NameError, RecursionError, 
 """Exceptions whose text is about the code, not about the data."""
 
 MOST_FRAMES = 60
-"""Frames of a traceback that are logged: the innermost ones."""
+"""The number of a traceback's frames that are logged, counted from the innermost."""
 
 
 class TextFormatter(logging.Formatter):
-    """For a person, on a terminal: nothing in a line can drive it, and no line looks like two."""
+    """Lines for a terminal: no control character reaches it, and no record looks like two."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s ssechat[%(process)d] %(levelname)s: %(message)s", "%Y-%m-%d %H:%M:%S")
@@ -42,7 +42,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """For a program: one object a line."""
+    """Lines for a program: one JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage()
@@ -58,15 +58,15 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = type(record.exc_info[1]).__qualname__
             line["trace"] = list(_trace(record.exc_info[1]))
-        return json.dumps(line, separators=(",", ":"))  # ASCII: what else is in a line must not break it
+        return json.dumps(line, separators=(",", ":"))  # in ASCII, so that no other line separator can break a line
 
 
 def configure_logging(level: str, log_format: Literal["text", "json"] = "text") -> None:
-    """Send what is logged at `level` and above to stderr; what ends a thread or the process as well."""
+    """Sends records of `level` and above to stderr, and the exceptions that end a thread or the process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # uvicorn narrates each worker's start and end at "info"; the parent says what a person needs to know.
+    # uvicorn logs each worker's start and end at "info"; the parent process already logs them.
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
     for library in ("asyncio", "httpx", "httpcore"):
         logging.getLogger(library).setLevel(logging.WARNING)
@@ -75,7 +75,7 @@ def configure_logging(level: str, log_format: Literal["text", "json"] = "text") 
 
 
 def _on_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What ends the process is a mistake at its start or its end, when there is no request to be quoted."""
+    """Logs the exception that ends the process, with its text: at its start or end there is no request to quote."""
     if not isinstance(error, KeyboardInterrupt):
         logger.critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
 
@@ -86,14 +86,14 @@ def _on_thread_end(ended: threading.ExceptHookArgs) -> None:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """What it says; of what the event loop says only the first line, up to the arguments that it quotes."""
+    """The record's message; of the event loop's messages only the first line, up to the arguments that it quotes."""
     if record.name == "asyncio":
         return record.message.partition("\n")[0].partition("(")[0].rstrip()
     return record.message.rstrip()
 
 
 def _trace(error: BaseException, seen: frozenset[int] = frozenset()) -> Iterator[str]:
-    """Where it came from, innermost last, its causes before it; the text only of exceptions about the code."""
+    """The lines of a traceback, innermost frame last, after those of its cause; the text only of `SPEAKING` errors."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and id(cause) not in seen:
         yield from _trace(cause, seen | {id(error)})

@@ -1,15 +1,19 @@
-"""What one worker has counted: plain numbers, incremented where things happen.
+"""The metrics of one worker: plain numbers, incremented where things happen.
 
-On the path of a message an increment must cost next to nothing, so there is no metrics library here, no lock and
-no label that is not an attribute of its own. Once a second `snapshot` is written where all workers find it
-(snapshots.py), and only a scrape makes Prometheus's text of it (http/endpoints/metrics.py).
+On the path of a message an increment must cost next to nothing, so there is no metrics library here, no lock, and
+no lookup of a label where an attribute can do. Each worker publishes its `snapshot` once a second to all workers
+(snapshots.py), and only a scrape makes Prometheus's text of the snapshots (exposition.py).
 """
+# ruff: noqa: RUF009 - the calls in the dataclass make fields
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
+
+from ssechat.events.kinds import KINDS
+from ssechat.telemetry.declarations import Declaration, counter, gauge, histogram, plain, series, series_of
+from ssechat.telemetry.histogram import Histogram
 
 Snapshot = dict[str, Any]
 """Numbers by name, lists of numbers, or dicts of these; JSON can carry it, and `add` adds it up."""
@@ -18,131 +22,116 @@ SECONDS = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 
 """Upper bounds of the buckets of a latency, in seconds."""
 
 PAUSES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
-"""Upper bounds of the buckets of a pause of the loop, in seconds."""
+"""Upper bounds of the buckets of a pause of the event loop, in seconds."""
 
-ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
+ITEMS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Upper bounds of the buckets of a batch's size."""
 
 TIMED = 500
-"""Wake-ups a second whose latency is measured, about; that costs more than to count them."""
+"""Wake-ups a second whose latency is measured, about; a measurement costs more than a count."""
 
 COMMANDS = "commands"
 SUBSCRIPTIONS = "subscriptions"
 """The two connections to Redis."""
 
-CREATED_AT = b'"created_at":"'
-"""What stands before a message's time. In a text it could not stand so: there its quotes are escaped."""
-
 REFUSALS = ("OOM", "READONLY", "NOREPLICAS", "MISCONF", "NOPERM", "LOADING", "BUSY")
-"""Redis's codes that are counted each; all others are "other"."""
+"""Redis's error codes that have a count each; all others are "other"."""
 
-NEAR_THE_END = -70
-"""Where in a message's frame its time is looked for; it is the last member."""
+KIND_NAMES = tuple(kind.name for kind in KINDS)
 
+SENDS = Declaration("counter", "ssechat_sends", "Messages sent in, by how that ended.", ("outcome",))
 
-class Histogram:
-    """How many observations fell into each bucket, and their sum."""
+EVENTS_WRITTEN = Declaration(
+    "counter",
+    "ssechat_events_written",
+    "Events written to streams, by kind: live from a wake-up, or from the log.",
+    ("source", "kind"),
+)
 
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        """One for each bound (observations up to and including it), and one for what is above them all."""
-        self.sum = 0.0
-
-    def observe(self, value: float, times: int = 1) -> None:
-        """Counts `value` that many times; a negative one, as clocks of two machines can make it, as 0."""
-        self.counts[bisect_left(self.bounds, value)] += times
-        if value > 0:
-            self.sum += value * times
+DELIVERY_LATENCY = Declaration(
+    "histogram",
+    "ssechat_delivery_latency_seconds",
+    "From a message's created_at until it was written to a stream: live (sampled) or from the log.",
+    ("source",),
+    SECONDS,
+)
 
 
+@dataclass(slots=True, eq=False)
 class Metrics:
-    """All counts of this worker, since it began."""
+    """The metrics of this worker since its start."""
 
-    __slots__ = (
-        "_minute",
-        "_minute_began",
-        "_paced_at",
-        "batch_items",
-        "closes",
-        "conflicts",
-        "connects",
-        "conversation_resets",
-        "events_from_log",
-        "events_live",
-        "gc_pauses",
-        "holes",
-        "latency_from_log",
-        "latency_live",
-        "pubsub_lag",
-        "redis_connected",
-        "redis_lost",
-        "redis_refusals",
-        "redis_refuses",
-        "redis_seconds",
-        "requests",
-        "resets",
-        "resumes",
-        "slow_readers",
-        "streams_behind",
-        "stride",
-        "wake_ups",
+    connects: int = counter("ssechat_stream_connects", "Streams opened.")
+    resumes: int = counter("ssechat_stream_resumes", "Streams that went on from a valid cursor.")
+    resets: Counter[str] = counter(
+        "ssechat_stream_resets",
+        "Streams told to reload, by reason.",
+        "reason",
+        zeros=("expired", "unknown", "lost"),
     )
-
-    def __init__(self) -> None:
-        self.connects = 0
-        """Streams opened."""
-        self.resumes = 0
-        """Streams that went on from a valid cursor."""
-        self.resets = _zeros("expired", "unknown", "lost")
-        """Resets of a stream, by reason."""
-        self.conversation_resets = _zeros("expired", "lost")
-        """Resets of one conversation in an inbox, by reason."""
-        self.conflicts = 0
-        """Sends whose client_msg_id was used for another message: refused with 422, as invalid ones are."""
-        self.closes = _zeros("drain", "unavailable", "token_expired", "signed_out", "slow", "too_many", "gone")
-        """Streams ended, by the reason in their `bye`; "gone": the reader left, there was none."""
-        self.wake_ups = 0
-        """Publishes heard on users' channels."""
-        self.events_live = 0
-        """Events written to streams straight from a wake-up."""
-        self.events_from_log = 0
-        """Events written to streams from a page of the inbox."""
-        self.latency_live = Histogram(SECONDS)
-        """Seconds from a message's created_at until it was written to a stream from a wake-up."""
-        self.latency_from_log = Histogram(SECONDS)
-        """The same for what streams that were open read from the log: after a hole, or by a slow reader."""
-        self.holes = _zeros("wake_up", "audit")
-        """Live streams that lacked an event and read it from the log, by what showed that."""
-        self.slow_readers = 0
-        """Streams whose buffer is full, as last looked at."""
-        self.streams_behind = 0
-        """Streams that are not level with their inbox, as last looked at."""
-        self.pubsub_lag = Histogram(SECONDS)
-        """Seconds that a ping on the subscriptions' connection took: its answer stands behind all publishes."""
-        self.redis_seconds = Histogram(SECONDS)
-        """Seconds from sending a command until its reply came, to the millisecond of the loop's clock."""
-        self.batch_items = Histogram(ITEMS)
-        """Items in one call of a script."""
-        self.gc_pauses = Histogram(PAUSES)
-        """Seconds for which a collection of garbage stopped the loop."""
-        self.redis_connected = _zeros(COMMANDS, SUBSCRIPTIONS)
-        """1 for each connection to Redis that is up."""
-        self.redis_lost = _zeros(COMMANDS, SUBSCRIPTIONS)
-        """Connections to Redis that were up and were lost."""
-        self.redis_refusals = _zeros(*REFUSALS, "other")
-        """Error replies of Redis, by code; what was asked only to see whether it is allowed is not counted."""
-        self.redis_refuses = 0
-        """1 while Redis refuses something that is needed, as last tried."""
-        self.requests: Counter[tuple[str, str, int]] = Counter()
-        """Requests by method, the route's template and status."""
-        self.stride = 1
-        """Of so many wake-ups one is timed."""
-        self._paced_at = 0
-        self._minute = b""
-        self._minute_began = 0.0
+    closes: Counter[str] = counter(
+        "ssechat_stream_closes",
+        "Streams ended, by the reason told; gone: the reader left.",
+        "reason",
+        zeros=("drain", "unavailable", "token_expired", "signed_out", "slow", "too_many", "gone"),
+    )
+    conversation_resets: Counter[str] = counter(
+        "ssechat_conversation_resets",
+        "Inboxes told to reload one conversation, by reason.",
+        "reason",
+        zeros=("expired", "unknown", "lost"),
+    )
+    holes: Counter[str] = counter(
+        "ssechat_stream_holes",
+        "Live streams that lacked an event and were filled from the log, by what showed it.",
+        "found_by",
+        zeros=("wake_up", "audit"),
+    )
+    events_live: Counter[str] = series(EVENTS_WRITTEN, "live", zeros=KIND_NAMES)
+    events_from_log: Counter[str] = series(EVENTS_WRITTEN, "log", zeros=KIND_NAMES)
+    latency_live: Histogram = series(DELIVERY_LATENCY, "live")
+    latency_from_log: Histogram = series(DELIVERY_LATENCY, "log")
+    """Only streams that were open when the message was sent: they had a hole, or their reader is slow."""
+    wake_ups: int = counter("ssechat_wake_ups", "Wake-ups heard from Redis on users' channels.")
+    slow_readers: int = gauge("ssechat_slow_readers", "Streams whose reader takes less than it is sent.")
+    streams_behind: int = gauge("ssechat_streams_behind", "Streams that are not level with their inbox.")
+    requests: Counter[tuple[str, str, int]] = counter(
+        "ssechat_http_requests", "Requests answered, by the template of the route.", "method", "route", "status"
+    )
+    conflicts: int = series(SENDS, "conflict")
+    """Sends whose client_msg_id belongs to another message: refused with 422, as invalid sends are."""
+    pubsub_lag: Histogram = histogram(
+        "ssechat_pubsub_lag_seconds", "Round trip of a ping behind all that is published.", SECONDS
+    )
+    redis_seconds: Histogram = histogram(
+        "ssechat_redis_command_seconds", "From a command to Redis to its reply.", SECONDS
+    )
+    batch_items: Histogram = histogram("ssechat_redis_batch_items", "Items that shared one call of a script.", ITEMS)
+    redis_connected: Counter[str] = gauge(
+        "ssechat_redis_connected_workers",
+        "Workers whose connection to Redis is up.",
+        "connection",
+        zeros=(COMMANDS, SUBSCRIPTIONS),
+    )
+    """1 for each connection that is up."""
+    redis_lost: Counter[str] = counter(
+        "ssechat_redis_connections_lost",
+        "Connections to Redis that were lost.",
+        "connection",
+        zeros=(COMMANDS, SUBSCRIPTIONS),
+    )
+    redis_refusals: Counter[str] = counter(
+        "ssechat_redis_refusals", "Error replies of Redis, by its code.", "code", zeros=(*REFUSALS, "other")
+    )
+    """Without the replies to commands that only ask for a right."""
+    redis_refuses: int = gauge("ssechat_redis_refused_workers", "Workers to which Redis refuses what they need.")
+    """1 while Redis refuses something that this worker needs, as last tried."""
+    gc_pauses: Histogram = histogram(
+        "ssechat_gc_pause_seconds", "For how long a collection of garbage stopped a loop.", PAUSES
+    )
+    stride: int = 1
+    """One wake-up of this many is timed."""
+    _paced_at: int = 0
 
     @property
     def streams(self) -> int:
@@ -150,77 +139,31 @@ class Metrics:
         return self.connects - self.closes.total()
 
     def pace(self) -> None:
-        """To be called once a second: under load only some wake-ups are timed, evenly spread."""
+        """Sets `stride`, once a second: under load only some wake-ups are timed, evenly spread."""
         self.stride = max(1, (self.wake_ups - self._paced_at) // TIMED)
         self._paced_at = self.wake_ups
 
-    def wrote_live(self, frame: bytes, streams: int, now: float) -> None:
-        """A wake-up's frame was written to so many streams, at `now` (time.time())."""
-        self._observe_latency(self.latency_live, frame, streams, now)
-
-    def wrote_from_log(self, frame: bytes, now: float) -> None:
-        """A frame of the inbox was written to a stream that was open when its message was sent."""
-        self._observe_latency(self.latency_from_log, frame, 1, now)
-
-    def _observe_latency(self, histogram: Histogram, frame: bytes, times: int, now: float) -> None:
-        """Counts how old a message is that was written just now; other events have no time to tell it by.
-
-        By the wall clock, for it is another worker, maybe on another machine, that accepted it and wrote the time
-        into it, to the millisecond below. Parsing the minute takes longest; it is remembered.
-        """
-        at = frame.rfind(CREATED_AT, NEAR_THE_END) + len(CREATED_AT)
-        if at < len(CREATED_AT):
-            return
-        minute = frame[at : at + 17]  # 2026-01-01T00:00:
-        try:
-            if minute != self._minute:
-                self._minute_began = datetime.fromisoformat(minute.decode() + "00Z").timestamp()
-                self._minute = minute
-            seconds = now - self._minute_began - float(frame[at + 17 : at + 23])
-        except ValueError:  # not a time of ours
-            return
-        histogram.observe(seconds, times)
-
     def disconnected(self, connection: str) -> None:
-        """A connection to Redis that was up is lost."""
+        """Counts the loss of a connection to Redis that was up."""
         self.redis_connected[connection] = 0
         self.redis_lost[connection] += 1
 
     def refused(self, code: str) -> None:
-        """Redis answered with an error."""
+        """Counts an error reply of Redis."""
         self.redis_refusals[code if code in REFUSALS else "other"] += 1
 
     def snapshot(self) -> Snapshot:
-        """What only ever grows."""
-        return {
-            "connects": self.connects,
-            "resumes": self.resumes,
-            "resets": dict(self.resets),
-            "conversation_resets": dict(self.conversation_resets),
-            "conflicts": self.conflicts,
-            "closes": dict(self.closes),
-            "wake_ups": self.wake_ups,
-            "events": {"live": self.events_live, "log": self.events_from_log},
-            "latency": {"live": _values(self.latency_live), "log": _values(self.latency_from_log)},
-            "holes": dict(self.holes),
-            "pubsub_lag": _values(self.pubsub_lag),
-            "redis_seconds": _values(self.redis_seconds),
-            "batch_items": _values(self.batch_items),
-            "gc_pauses": _values(self.gc_pauses),
-            "redis_lost": dict(self.redis_lost),
-            "redis_refusals": dict(self.redis_refusals),
-            "requests": {" ".join(map(str, key)): count for key, count in self.requests.items()},
-        }
+        """The counters and histograms: their sums outlive this worker."""
+        return {name: plain(getattr(self, name)) for name, one in SERIES.items() if one.declaration.type != "gauge"}
 
     def state(self) -> Snapshot:
-        """What is so now, and ends with this worker."""
-        return {
-            "streams": self.streams,
-            "slow_readers": self.slow_readers,
-            "streams_behind": self.streams_behind,
-            "redis_connected": dict(self.redis_connected),
-            "redis_refuses": self.redis_refuses,
-        }
+        """The gauges, and the streams that are open: they end with this worker."""
+        gauges = {name: plain(getattr(self, name)) for name, one in SERIES.items() if one.declaration.type == "gauge"}
+        return {"streams": self.streams, **gauges}
+
+
+SERIES = series_of(Metrics)
+"""The series of each field of `Metrics`."""
 
 
 def add(snapshots: Iterable[Snapshot]) -> Snapshot:
@@ -238,12 +181,3 @@ def _sum(one: Any, other: Any) -> Any:
     if isinstance(one, list):
         return [a + b for a, b in zip(one, other, strict=True)]
     return one + other
-
-
-def _values(histogram: Histogram) -> list[float]:
-    return [*histogram.counts, histogram.sum]
-
-
-def _zeros(*names: str) -> Counter[str]:
-    """A count for each name, there before it first happens: a rate needs the 0 before the 1."""
-    return Counter(dict.fromkeys(names, 0))

@@ -1,15 +1,25 @@
-"""What this process costs the machine."""
+"""The resources that this process uses."""
 
 import os
 import time
 from pathlib import Path
 
+from ssechat.telemetry.declarations import Declaration
+
 FILES_EVERY = 10.0
-"""Seconds between counts of the open files: on an old kernel each of them must be listed."""
+"""Seconds between two counts of the open files: an old kernel must list each of them."""
+
+CPU = Declaration("counter", "ssechat_worker_cpu_seconds", "CPU time of this worker.", ("pid",))
+MEMORY = Declaration("gauge", "ssechat_worker_resident_memory_bytes", "Resident memory of this worker.", ("pid",))
+FILES = Declaration("gauge", "ssechat_worker_open_fds", "Files and sockets that this worker has open.", ("pid",))
+START = Declaration("gauge", "ssechat_worker_start_time_seconds", "When this worker began, since the epoch.", ("pid",))
+
+USAGE = (CPU, MEMORY, FILES, START)
+"""The metrics that each worker has for itself; there is no sum over workers."""
 
 
 class Process:
-    """Asks the kernel about this process (proc(5)); what a system cannot tell is left out."""
+    """The kernel's figures of this process (proc(5))."""
 
     def __init__(self) -> None:
         self._began = time.time()
@@ -17,12 +27,12 @@ class Process:
         self._files_at = 0.0
 
     def usage(self) -> dict[str, float]:
-        """CPU seconds, resident bytes, open files, and when it began (seconds since the epoch)."""
-        usage = {"cpu_seconds": time.process_time(), "start_time_seconds": self._began}
+        """The values by the metric's name; without those that the system does not tell."""
+        usage = {CPU.name: time.process_time(), START.name: self._began}
         try:
             pages = int(Path("/proc/self/statm").read_bytes().split()[1])
-            usage["resident_bytes"] = pages * os.sysconf("SC_PAGESIZE")
-            usage["open_fds"] = self._open_files()
+            usage[MEMORY.name] = pages * os.sysconf("SC_PAGESIZE")
+            usage[FILES.name] = self._open_files()
         except OSError:
             pass
         return usage

@@ -1,10 +1,10 @@
-"""The counts of all workers, in a folder that they share: a scrape reaches one of them and must show all.
+"""The metrics of all workers, in a folder that they share: a scrape reaches one worker and must show all.
 
-prometheus_client has a multiprocess mode for this. It was not taken: it is chosen by an environment variable when
-the library is imported, keeps its values behind a lock and a dict of labels, and leaves two files for each worker
-that ever ran. Here each worker writes one small file, once a second, in place; the kernel's lock on the file says
-whether its writer lives, however it ended; and a worker that starts takes over what dead ones have counted, so
-that no counter goes down and no file is left over. Nobody waits for anybody: a stopped worker holds up none.
+prometheus_client has a multiprocess mode for this. It was not taken: an environment variable switches it on when
+the library is imported, it keeps its values behind a lock and a dict of labels, and it leaves two files for each
+worker that ever ran. Here each worker writes one small file, once a second, in place. The kernel's lock on the file
+shows whether its writer lives, however it ended. A worker that starts takes over the counts of dead workers, so no
+counter goes down and no file is left over. No worker waits for another: a stopped worker holds up none.
 """
 
 import asyncio
@@ -26,26 +26,26 @@ from ssechat.telemetry.process import Process
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".counts"
-"""The end of the files' names; other files are none of ours."""
+"""The suffix of the files' names; files without it are left alone."""
 
 PUBLISH_SECONDS = 1.0
 
 ATTEMPTS = 50
 PAUSE = 0.01
-"""A scrape tries so often, so many seconds apart, while another worker moves a dead one's counts."""
+"""A scrape tries `ATTEMPTS` times, `PAUSE` seconds apart, while another worker moves the counts of a dead one."""
 
 
 def clear(folder: Path) -> None:
-    """Forgets what has been counted; for when no worker runs."""
+    """Deletes all counts; no worker may run."""
     for path in folder.glob(f"*{SUFFIX}"):
         path.unlink()
 
 
 class Snapshots:
-    """What this worker has counted, beside what the others have."""
+    """This worker's metrics, beside those of the others."""
 
     def __init__(self, metrics: Metrics, folder: Path | None) -> None:
-        """Without a folder, this process is the only worker."""
+        """Without a folder, this process counts as the only worker."""
         self._metrics = metrics
         self._folder = folder
         self._process = Process()
@@ -54,17 +54,17 @@ class Snapshots:
         self._file = -1
 
     def open(self) -> None:
-        """Takes a place in the folder, and over what workers that have died had counted."""
+        """Makes this worker's file in the folder, and takes over the counts of dead workers."""
         if self._folder is None:
             return
         try:
-            self._take_place(self._folder)
-        except OSError as error:  # no reason not to serve
+            self._make_file(self._folder)
+        except OSError as error:  # the server can serve without
             logger.warning("this worker's metrics are its own: %s in %s", error.strerror, self._folder)
             self.close()
             self._folder = None
 
-    def _take_place(self, folder: Path) -> None:
+    def _make_file(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -72,7 +72,7 @@ class Snapshots:
         self.inherit()
 
     def close(self) -> None:
-        """Publishes for the last time; the file stays, for the next worker to take over."""
+        """Publishes for the last time. The file stays until another worker takes its counts over."""
         if self._file >= 0:
             with contextlib.suppress(OSError):
                 self.publish()
@@ -88,23 +88,23 @@ class Snapshots:
             try:
                 self.publish()
                 complained = False
-            except OSError as error:  # a full disk is no reason to stop serving
+            except OSError as error:  # a full disk must not stop the server
                 if not complained:
                     logger.warning("other workers cannot see this one's metrics: %s", error.strerror)
                 complained = True
 
     def publish(self) -> None:
-        """Shows the other workers what has been counted so far.
+        """Writes this worker's metrics into its file, for the other workers to read.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         if self._file >= 0:
             content = {"version": __version__, "counts": self._counts(), "worker": self._worker()}
             _write(self._file, content)
 
     def inherit(self) -> None:
-        """Takes over the counts of dead workers; not now, if somebody reads, or does the same.
+        """Takes over the counts of dead workers, unless another worker reads them or takes them over now.
 
         Raises:
             OSError: the folder cannot be written to.
@@ -119,13 +119,13 @@ class Snapshots:
                 path.unlink(missing_ok=True)
 
     async def read(self) -> tuple[Snapshot, list[dict[str, Any]]]:
-        """The counts of all workers that there have been, and the state of each that lives.
+        """The counts of all workers since the server's start, and the state of each that lives.
 
         Raises:
-            TimeoutError: a worker that moves a dead one's counts does not come to an end.
+            TimeoutError: another worker still moves the counts of a dead one after `ATTEMPTS` tries.
         """
         with contextlib.suppress(OSError):
-            self.publish()  # what one scrape has shown must be there for the next, on whatever worker
+            self.publish()  # the next scrape, on whatever worker, must not show less
         for _ in range(ATTEMPTS):
             with self._locked(fcntl.LOCK_SH) as nobody_moves:
                 if nobody_moves:
@@ -143,7 +143,7 @@ class Snapshots:
 
     @contextlib.contextmanager
     def _locked(self, kind: int) -> Iterator[bool]:
-        """The folder's lock, if it is free now."""
+        """Locks the folder, and yields whether that was possible at once."""
         if self._folder is None:
             yield True
             return
@@ -155,7 +155,7 @@ class Snapshots:
         else:
             yield True
         finally:
-            os.close(folder)  # which unlocks it
+            os.close(folder)  # also unlocks it
 
     def _others(self) -> Iterator[tuple[Path, dict[str, Any], bool]]:
         """The file, the content, and whether its writer lives, of each other worker."""
@@ -165,7 +165,8 @@ class Snapshots:
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 content = _read(file)
-                # Else it is just beginning, or counts as another version of ssechat does: a rolling upgrade.
+                # A file without content belongs to a worker that starts now; one of another version of ssechat to a
+                # rolling upgrade, and its counts may mean something else.
                 if content is not None and content["version"] == __version__:
                     yield path, content, not _is_free(file)
             finally:
@@ -178,7 +179,7 @@ def _write(file: int, content: dict[str, Any]) -> None:
 
 
 def _read(file: int) -> dict[str, Any] | None:
-    """What was written last; None when nothing was. A reading that meets a writing is repeated."""
+    """The content of the file; None while it is empty. A reading that meets a writing is repeated."""
     for _ in range(ATTEMPTS):
         data = os.pread(file, os.fstat(file).st_size, 0)
         if not data:

@@ -1,8 +1,9 @@
-/** The page: who is signed in, which conversation is open, and what the browser tells us of the world. */
+/** The page: who is signed in, which conversation is open, and the browser's own events. */
 
 import { Chat, SIGNED_IN } from "./chat.js";
-import { ChatClient, RequestError, directConversationId } from "./client.js";
-import { backOff } from "./http.js";
+import { ChatClient, directConversationId, RequestError } from "./client.js";
+import { badge } from "./format.js";
+import { backOff, requestError } from "./http.js";
 import { storage } from "./storage.js";
 import { Banner } from "./views/banner.js";
 import { ConversationView } from "./views/conversation.js";
@@ -10,22 +11,34 @@ import { ConversationList } from "./views/conversation_list.js";
 import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
 import { SignInView } from "./views/sign_in.js";
 
+/** The sessionStorage key of a bearer token, which lasts as long as the tab. */
 const TOKEN = "ssechat:token";
 
+/** @typedef {Awaited<ReturnType<ChatClient["server"]>>} Server */
+
+/**
+ * What a signed-in user sees.
+ *
+ * @typedef {object} Shown
+ * @property {Chat} chat
+ * @property {ConversationList} list
+ * @property {Banner} banner
+ * @property {HTMLElement} layout
+ * @property {ConversationView|null} view the open conversation
+ */
+
 class App {
-  #root = document.getElementById("app");
-  #server = null;
+  #root = document.querySelector("#app") ?? document.body;
   #client = new ChatClient();
-  #chat = null;
-  #list = null;
-  #view = null;
-  #banner = null;
-  #layout = null;
+  /** @type {Server|null} */
+  #server = null;
+  /** @type {Shown|null} */
+  #shown = null;
   #updateTitle = coalesce(() => this.#showTitle());
 
-  /** Finds out who is here, and shows that person's conversations or the sign-in form. */
+  /** Finds out who is signed in, and shows the user's conversations or the sign-in form. */
   async start() {
-    this.#watchWorld();
+    this.#listen();
     const splash = el("p", { className: "loading", textContent: "Loading…" });
     this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
     const token = this.#storedToken();
@@ -33,85 +46,99 @@ class App {
     for (let failures = 0; ; ) {
       try {
         this.#server ??= await this.#client.server();
-        await this.#client.session();
-        this.#enter();
+        const { user } = await this.#client.session();
+        this.#enter(user);
         return;
-      } catch (error) {
-        if (error.status === 401) {
+      } catch (thrown) {
+        const error = requestError(thrown);
+        if (error.status === 401 && this.#server) {
           this.#keepToken(null);
-          this.#showSignIn(token ? "Your access token no longer counts. Please paste a new one." : "");
+          this.#showSignIn(this.#server, token ? "Your access token is no longer valid. Please paste a new one." : "");
           return;
         }
         splash.textContent = error.temporary ? "The server can't be reached. Trying again…" : error.message;
-        await new Promise((resolve) => setTimeout(resolve, Math.max(backOff(Math.min(++failures, 3)), error.retryAfter ?? 0)));
+        const delay = Math.max(backOff(Math.min(++failures, 3)), error.retryAfter ?? 0);
+        await new Promise((resolve) => setTimeout(resolve, delay));
       }
     }
   }
 
-  #showSignIn(note, known = storage.get(SIGNED_IN) !== null || note !== "") {
-    const entered = (request) => async (...values) => {
-      const client = new ChatClient();
-      await client[request](...values);
-      this.#client = client;
-      this.#enter();
+  /** @param {Server} server @param {string} note @param {boolean} known whether somebody was signed in here before */
+  #showSignIn(server, note, known = storage.get(SIGNED_IN) !== null || note !== "") {
+    const entered = (/** @type {"signUp"|"signIn"} */ method) => {
+      return async (/** @type {string} */ name, /** @type {string} */ password) => {
+        const client = new ChatClient();
+        const { user } = await client[method](name, password);
+        this.#client = client;
+        this.#enter(user);
+      };
     };
     const view = new SignInView({
-      server: this.#server,
+      server,
       note,
       known,
       signUp: entered("signUp"),
       signIn: entered("signIn"),
-      useToken: async (token) => {
-        const client = new ChatClient({ token });
-        await client.session().catch((error) => {
-          throw error.status === 401 ? new RequestError(401, { ...error, detail: "This token does not count here." }) : error;
-        });
-        this.#keepToken(token);
-        this.#client = client;
-        this.#enter();
-      },
+      useToken: (token) => this.#useToken(token),
     });
     this.#root.replaceChildren(view.node);
     document.title = "ssechat";
     view.focus();
   }
 
-  #enter() {
-    if (this.#client.token === null) storage.set(SIGNED_IN, this.#client.user);
-    const chat = new Chat(this.#client);
-    this.#chat = chat;
-    this.#list = new ConversationList(chat, { onOpen: (id) => this.#open(id), onSignOut: () => this.#signOut() });
-    this.#banner = new Banner(() => chat.wake());
-    this.#layout = el("div", { className: "layout" }, this.#list.node);
-    this.#root.replaceChildren(this.#banner.node, this.#layout);
-    chat.addEventListener("change", ({ detail }) => this.#changed(detail));
-    chat.addEventListener("status", () => this.#showStatus());
-    chat.addEventListener("arrived", ({ detail }) => this.#arrived(detail));
-    chat.addEventListener("unauthorized", () => this.#leave("You have been signed out. Sign in to go on."));
+  /** @param {string} token */
+  async #useToken(token) {
+    const client = new ChatClient({ token });
+    try {
+      const { user } = await client.session();
+      this.#keepToken(token);
+      this.#client = client;
+      this.#enter(user);
+    } catch (thrown) {
+      if (requestError(thrown).status !== 401) throw thrown;
+      throw new RequestError(401, { code: requestError(thrown).code, detail: "This token is not valid here." });
+    }
+  }
+
+  /** @param {string} user */
+  #enter(user) {
+    if (this.#client.token === null) storage.set(SIGNED_IN, user);
+    const chat = new Chat(this.#client, user);
+    const list = new ConversationList(chat, { onOpen: (id) => this.#open(id), onSignOut: () => this.#signOut() });
+    const banner = new Banner(() => chat.wake());
+    const layout = el("div", { className: "layout" }, list.node);
+    this.#shown = { chat, list, banner, layout, view: null };
+    this.#root.replaceChildren(banner.node, layout);
+    chat.on("change", (id) => this.#changed(id));
+    chat.on("status", () => this.#showStatus());
+    chat.on("arrived", (message) => this.#arrived(message));
+    chat.on("unauthorized", () => this.#leave("You have been signed out. Sign in to go on."));
     chat.start();
     this.#route();
     this.#showStatus();
   }
 
-  /** Back to the sign-in form, whatever the reason. */
+  /** Shows the sign-in form again, whatever the reason. @param {string} note */
   #leave(note) {
-    if (!this.#chat) return;
-    this.#view?.close();
-    this.#chat.close();
-    this.#chat = this.#view = null;
+    if (!this.#shown || !this.#server) return;
+    this.#shown.view?.close();
+    this.#shown.chat.close();
+    this.#shown = null;
     this.#keepToken(null);
     this.#client = new ChatClient();
-    this.#showSignIn(note, true);
+    this.#showSignIn(this.#server, note, true);
   }
 
   async #signOut() {
-    const chat = this.#chat;
+    const chat = this.#shown?.chat;
+    if (!chat) return;
     const unsent = chat.outbox.all.length;
-    const question = `${unsent === 1 ? "A message has" : `${unsent} messages have`} not been sent yet. Sign out and discard?`;
-    if (unsent && !window.confirm(question)) return;
+    const subject = unsent === 1 ? "A message has" : `${unsent} messages have`;
+    if (unsent && !window.confirm(`${subject} not been sent yet. Sign out and discard?`)) return;
     try {
       if (chat.client.token === null) await chat.client.signOut();
-    } catch (error) {
+    } catch (thrown) {
+      const error = requestError(thrown);
       if (error.status !== 401) {
         announce("Signing out failed.");
         window.alert(`You are still signed in: ${error.message}`);
@@ -125,13 +152,14 @@ class App {
     this.#leave("");
   }
 
+  /** @param {string} id of a conversation */
   #open(id) {
     const hash = `#/${encodeURIComponent(id)}`;
     if (location.hash !== hash) {
-      history.pushState({ fromList: this.#chat.openId === null }, "", hash);
+      history.pushState({ fromList: this.#shown?.chat.openId === null }, "", hash);
     }
     this.#route();
-    this.#view?.focus();
+    this.#shown?.view?.focus();
   }
 
   #back() {
@@ -142,83 +170,71 @@ class App {
     }
   }
 
-  /** Shows what the address says: the list, or a conversation. */
+  /** Shows what the address names: the list, or a conversation. */
   #route() {
-    if (!this.#chat) return;
-    const id = this.#addressed();
-    if (this.#view && id === this.#chat.openId) return;
-    const before = this.#chat.openId;
-    this.#view?.close();
-    this.#view = null;
-    this.#chat.openConversation(id);
-    if (id !== null) this.#view = new ConversationView(this.#chat, id, { onBack: () => this.#back() });
-    this.#layout.replaceChildren(this.#list.node, this.#view?.node ?? this.#welcome());
-    this.#layout.classList.toggle("reading", id !== null);
-    this.#list.select(id);
+    const shown = this.#shown;
+    if (!shown) return;
+    const { chat, list, layout } = shown;
+    const id = addressed(chat.user);
+    if (shown.view && id === chat.openId) return;
+    const before = chat.openId;
+    shown.view?.close();
+    chat.openConversation(id);
+    shown.view = id === null ? null : new ConversationView(chat, id, { onBack: () => this.#back() });
+    layout.replaceChildren(list.node, shown.view?.node ?? welcome());
+    layout.classList.toggle("reading", id !== null);
+    list.select(id);
     this.#updateTitle();
-    if (id === null && before !== null) this.#list.node.querySelector(`[data-id="${CSS.escape(before)}"]`)?.focus();
+    if (id !== null || before === null) return;
+    /** @type {HTMLElement|null} */
+    const row = list.node.querySelector(`[data-id="${CSS.escape(before)}"]`);
+    row?.focus();
   }
 
-  #addressed() {
-    try {
-      const id = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
-      if (id.startsWith("g:")) return id;
-      const members = id.startsWith("dm:") ? id.slice(3).split(":") : [];
-      const direct = members.length === 2 ? directConversationId(...members) : "";
-      if (direct.slice(3).split(":").includes(this.#chat.user)) return direct;
-    } catch {
-      // not an address of ours
-    }
-    return null;
-  }
-
-  #welcome() {
-    return el(
-      "main",
-      { className: "conversation nothing" },
-      icon("pencil"),
-      el("p", { textContent: "Choose a conversation, or type a name to begin one." }),
-    );
-  }
-
+  /** @param {string|null} id of a conversation, or null when any may have changed */
   #changed(id) {
-    this.#list.update();
-    if (this.#view && (id === null || id === this.#chat.openId)) this.#view.update();
+    const shown = this.#shown;
+    if (!shown) return;
+    shown.list.update();
+    if (id === null || id === shown.chat.openId) shown.view?.update();
     this.#updateTitle();
   }
 
+  /** @param {import("./client.js").Message} message */
   #arrived(message) {
-    if (message.conversation_id === this.#chat.openId) this.#view.arrived(message);
+    const shown = this.#shown;
+    if (shown?.view && message.conversation_id === shown.chat.openId) shown.view.arrived(message);
     else announce(`New message from ${message.sender}`);
   }
 
   #showStatus() {
-    const { status } = this.#chat.client;
+    if (!this.#shown) return;
+    const { status } = this.#shown.chat.client;
     document.documentElement.dataset.status = status;
-    this.#banner.update({ status, online: navigator.onLine });
+    this.#shown.banner.update({ status, online: navigator.onLine });
   }
 
   #showTitle() {
-    if (!this.#chat) return;
-    const unread = this.#chat.unreadTotal;
-    const { openId, store } = this.#chat;
+    if (!this.#shown) return;
+    const { openId, store, unreadTotal } = this.#shown.chat;
     const open = openId === null ? "" : `${store.title(store.ensure(openId))} · `;
-    document.title = `${unread ? `(${unread > 99 ? "99+" : unread}) ` : ""}${open}ssechat`;
+    document.title = `${unreadTotal ? `(${badge(unreadTotal)}) ` : ""}${open}ssechat`;
   }
 
-  #watchWorld() {
+  #listen() {
     window.addEventListener("popstate", () => this.#route());
     window.addEventListener("hashchange", () => this.#route());
     window.addEventListener("online", () => this.#returned());
-    window.addEventListener("offline", () => this.#chat && this.#showStatus());
-    window.addEventListener("focus", () => this.#chat && this.#view?.seen());
+    window.addEventListener("offline", () => this.#showStatus());
+    window.addEventListener("focus", () => this.#shown?.view?.seen());
     document.addEventListener("visibilitychange", () => document.hidden || this.#returned());
-    // In the back/forward cache a page is frozen: it must not hold the stream for the other tabs meanwhile.
-    window.addEventListener("pagehide", ({ persisted }) => persisted && this.#chat?.client.close());
-    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#chat?.resume());
-    // Somebody signed in or out in another tab: the cookie is that person's now.
+    // A page in the back/forward cache is frozen: it must not hold the stream for the other tabs meanwhile.
+    window.addEventListener("pagehide", ({ persisted }) => persisted && this.#shown?.chat.client.close());
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#shown?.chat.resume());
+    // Another tab signed in or out: the cookie is that user's now.
     window.addEventListener("storage", ({ key, newValue }) => {
-      if (key !== SIGNED_IN || this.#client.token !== null || newValue === (this.#chat?.user ?? null)) return;
+      const user = this.#shown?.chat.user ?? null;
+      if (key !== SIGNED_IN || this.#client.token !== null || newValue === user) return;
       if (newValue === null) this.#leave("You signed out in another tab.");
       else location.reload();
     });
@@ -230,11 +246,11 @@ class App {
     });
   }
 
+  /** The network is back, or the page has become visible. */
   #returned() {
-    if (!this.#chat) return;
-    this.#chat.wake();
+    this.#shown?.chat.wake();
     this.#showStatus();
-    if (isWatched()) this.#view?.seen();
+    if (isWatched()) this.#shown?.view?.seen();
   }
 
   #storedToken() {
@@ -245,6 +261,7 @@ class App {
     }
   }
 
+  /** @param {string|null} token */
   #keepToken(token) {
     try {
       if (token === null) sessionStorage.removeItem(TOKEN);
@@ -253,6 +270,30 @@ class App {
       // blocked: the token lasts as long as the page
     }
   }
+}
+
+/** The conversation that the address names, if it may be one of this user's. @param {string} user */
+function addressed(user) {
+  try {
+    const id = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
+    if (id.startsWith("g:")) return id;
+    const [a, b, more] = id.startsWith("dm:") ? id.slice(3).split(":") : [];
+    if (a === undefined || b === undefined || more !== undefined) return null;
+    const direct = directConversationId(a, b);
+    return direct.slice(3).split(":").includes(user) ? direct : null;
+  } catch {
+    return null; // not a valid address
+  }
+}
+
+/** What is shown beside the list while no conversation is open. */
+function welcome() {
+  return el(
+    "main",
+    { className: "conversation nothing" },
+    icon("pencil"),
+    el("p", { textContent: "Choose a conversation, or type a name to begin one." }),
+  );
 }
 
 new App().start();

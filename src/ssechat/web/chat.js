@@ -1,55 +1,65 @@
-/** Everything of one signed-in user: client, state, outbox and read marks, joined. */
+/** Joins everything of one signed-in user: client, state, outbox and read marks. */
 
 import { directConversationId } from "./client.js";
+import { Emitter } from "./emitter.js";
 import { Outbox } from "./outbox.js";
 import { ReadMarks } from "./reads.js";
 import { storage } from "./storage.js";
-import { Store, isTombstone } from "./store.js";
+import { isTombstone, Store } from "./store.js";
 import { Sync } from "./sync.js";
 
-const MESSAGE_EVENTS = ["message", "message.updated", "message.deleted"];
+/** @typedef {import("./client.js").Message} Message */
+/** @typedef {import("./store.js").Conversation} Conversation */
 
-/** Who is signed in with the cookie, for all tabs of this browser. */
+/** The storage key of the user whom the cookie signs in, for all tabs of this browser. */
 export const SIGNED_IN = "ssechat:user";
 
+/** Milliseconds after which the page loads without the stream, should that be slow to open. */
+const WITHOUT_STREAM = 1500;
+
 /**
- * Events: `change` (detail conversation id or null): something to show; `status`; `arrived` (detail a message
- * from somebody else, live); `unauthorized`.
+ * Events: `change`, a conversation's id, or null when any may have changed; `status`, the stream's; `arrived`, a new
+ * message from somebody else; `unauthorized`.
+ *
+ * @extends {Emitter<{change: string|null, status: string, arrived: Message, unauthorized: null}>}
  */
-export class Chat extends EventTarget {
+export class Chat extends Emitter {
   #sync;
   #drafts;
   #begun = false;
   #listeners = new AbortController();
 
-  /** @param {import("./client.js").ChatClient} client signed in */
-  constructor(client) {
+  /**
+   * @param {import("./client.js").ChatClient} client
+   * @param {string} user who is signed in
+   */
+  constructor(client, user) {
     super();
     this.client = client;
-    this.user = client.user;
-    this.store = new Store(this.user);
-    this.reads = new ReadMarks(this.user);
+    this.user = user;
+    this.store = new Store(user, client.kinds);
+    this.reads = new ReadMarks(user);
+    /** @type {string|null} the conversation that is shown */
     this.openId = null;
-    this.#drafts = `ssechat:draft:${this.user}:`;
+    this.#drafts = `ssechat:draft:${user}:`;
     this.outbox = new Outbox({
-      user: this.user,
-      send: ({ conversation_id, to, text, client_msg_id }) =>
-        client.send({ conversation_id, to, text, client_msg_id }),
-      allowed: () => client.token !== null || storage.get(SIGNED_IN) === this.user,
+      user,
+      send: ({ conversation_id, to, text, client_msg_id }) => client.send({ conversation_id, to, text, client_msg_id }),
+      allowed: () => client.token !== null || storage.get(SIGNED_IN) === user,
     });
     this.#sync = new Sync(client, this.store, ({ id, thread }) => id === this.openId || thread.loaded);
     this.#listen();
   }
 
-  /** Opens the stream, loads, and sends what was left unsent. */
+  /** Opens the stream, loads, and sends what earlier pages left unsent. */
   start() {
     this.client.open();
     this.outbox.start();
-    // Should the stream be slow to open, show what there is; whatever opens later loads again.
-    setTimeout(() => this.#begun || this.#begin(), 1500);
+    // Whenever the stream opens, the page loads again.
+    setTimeout(() => this.#begun || this.#begin(), WITHOUT_STREAM);
   }
 
-  /** Ends everything; nothing stored is lost. */
+  /** Ends everything; what is stored stays. */
   close() {
     this.#listeners.abort();
     this.client.close();
@@ -58,60 +68,73 @@ export class Chat extends EventTarget {
     this.reads.close();
   }
 
-  /** The network is back, or the page is visible again. */
+  /** Must be called when the network is back or the page becomes visible. */
   wake() {
     this.client.wake();
     this.outbox.wake();
     this.#sync.wake();
   }
 
-  /** After a time in the back/forward cache: begin anew, from where we are. */
+  /** Must be called after a time in the back/forward cache. */
   resume() {
     this.client.close();
     this.client.open();
     this.wake();
   }
 
-  /** The conversation with a user. @returns {string} its id */
+  /** The conversation with a user. @param {string} user @returns {string} its id */
   direct(user) {
     const id = directConversationId(this.user, user);
     this.store.ensure(id);
     return id;
   }
 
-  /** Shows a conversation: loads it and keeps it loaded. */
+  /** Shows a conversation: loads it and keeps it loaded. @param {string|null} id */
   openConversation(id) {
     this.openId = id;
-    if (id === null || !this.store.loaded) return; // else it is opened as soon as the conversations are there
+    if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;
     if (complete && conversation.newest_seq === 0 && !conversation.thread.loaded && conversation.type === "dm") {
-      conversation.thread.applyNewest([], false); // nobody has written yet: there is nothing to ask for
+      conversation.thread.applyNewest([], false); // nobody has written yet: no request is needed
     }
     this.#sync.openThread(id, this.unread(conversation));
   }
 
-  /** Writes a message: shown at once, sent as soon as possible. */
+  /**
+   * Writes a message: it is shown at once, and sent as soon as possible.
+   *
+   * @param {string} conversationId
+   * @param {string} text
+   */
   write(conversationId, text) {
     const conversation = this.store.ensure(conversationId);
     const to = this.store.partner(conversation) ?? undefined;
     return this.outbox.add({ conversation_id: conversationId, to, text });
   }
 
+  /** Loads the messages before those that are loaded. @param {string} id */
   older(id) {
     return this.#sync.older(id);
   }
 
+  /** Loads the next page of conversations. */
   moreConversations() {
     return this.#sync.moreConversations();
   }
 
-  /** Conversations to show, the latest first, with what waits to be sent counted in. */
+  /** Loads the conversations again. */
+  loadConversations() {
+    return this.#sync.load();
+  }
+
+  /** The conversations to show, the latest first; unsent messages count. */
   get list() {
     const pending = new Map(this.outbox.all.map((entry) => [entry.conversation_id, entry]));
     for (const id of pending.keys()) this.store.ensure(id);
-    // One that was just begun is on top, though nothing is in it.
-    const order = ({ conversation, time }) => time || (conversation.id === this.openId ? "new" : "");
+    // One that the user just opened is on top, though nothing is in it.
+    const order = (/** @type {{conversation: Conversation, time: string}} */ { conversation, time }) =>
+      time || (conversation.id === this.openId ? "new" : "");
     return this.store.conversations
       .map((conversation) => {
         const last = pending.get(conversation.id) ?? null;
@@ -122,7 +145,7 @@ export class Chat extends EventTarget {
       .sort((a, b) => (order(a) < order(b) ? 1 : order(a) > order(b) ? -1 : 0));
   }
 
-  /** How many messages of a conversation are unread. */
+  /** How many messages of a conversation are unread. @param {Conversation} conversation */
   unread({ id, newest_seq }) {
     return Math.max(0, newest_seq - this.reads.upTo(id));
   }
@@ -132,72 +155,79 @@ export class Chat extends EventTarget {
     return this.store.conversations.reduce((sum, conversation) => sum + this.unread(conversation), 0);
   }
 
-  /** Marks all that is there as read. */
+  /** Marks a conversation as read. @param {string} id */
   markRead(id) {
-    if (this.reads.mark(id, this.store.ensure(id).newest_seq)) this.#changed(id);
+    if (this.reads.mark(id, this.store.ensure(id).newest_seq)) this.emit("change", id);
   }
 
-  /** What was being written in a conversation. */
+  /** The draft of a message to a conversation. @param {string} id */
   draft(id) {
     return storage.get(this.#drafts + id) ?? "";
   }
 
+  /** @param {string} id @param {string} text */
   setDraft(id, text) {
     if (text) storage.set(this.#drafts + id, text);
     else storage.remove(this.#drafts + id);
   }
 
-  /** Forgets what was written and not sent (at sign-out, on a browser that others may use). */
+  /** Removes unsent messages and drafts: others may use this browser after the user signs out. */
   forget() {
     this.outbox.clear();
     for (const key of storage.keys(this.#drafts)) storage.remove(key);
   }
 
-  #listen() {
-    const on = (target, type, handler) =>
-      target.addEventListener(type, ({ detail }) => handler(detail), { signal: this.#listeners.signal });
-    for (const type of MESSAGE_EVENTS) on(this.client, type, (message) => this.#receive(message));
-    for (const type of ["conversation", "member"]) on(this.client, type, () => this.#sync.load());
-    on(this.client, "reload", (detail) => this.#reload(detail));
-    on(this.client, "status", (status) => {
-      if (status === "live") {
-        this.outbox.wake();
-        this.#sync.wake();
-      }
-      this.dispatchEvent(new CustomEvent("status", { detail: status }));
-    });
-    for (const source of [this.client, this.#sync, this.outbox]) {
-      on(source, "unauthorized", () => this.dispatchEvent(new CustomEvent("unauthorized")));
-    }
-    on(this.store, "change", (id) => this.#stored(id));
-    on(this.outbox, "change", (id) => this.#changed(id));
-    on(this.outbox, "sent", (message) => this.#take(message));
-    on(this.reads, "change", () => this.#changed(null));
-  }
-
-  #receive(message) {
-    const news = this.#take(message);
+  /** Handles a message of the stream. For kinds. @param {Message} message */
+  receiveMessage(message) {
+    const changed = this.#applyMessage(message);
     const unread = message.seq > this.reads.upTo(message.conversation_id);
-    if (news && unread && message.sender !== this.user && !isTombstone(message)) {
-      this.dispatchEvent(new CustomEvent("arrived", { detail: message }));
-    }
+    if (changed && unread && message.sender !== this.user && !isTombstone(message)) this.emit("arrived", message);
   }
 
-  #take(message) {
-    const unknown = !this.store.conversation(message.conversation_id);
-    // One that is further down the list than what is loaded: what came before is not new.
-    if (unknown && this.store.next !== null) this.reads.mark(message.conversation_id, message.seq - 1);
+  #listen() {
+    const { signal } = this.#listeners;
+    for (const [type, kind] of this.client.kinds) {
+      const received = kind.received ?? (({ store }, data) => store.apply(type, data));
+      this.client.on(type, (data) => received(this, data), { signal });
+    }
+    this.client.on("reload", (detail) => this.#reload(detail), { signal });
+    this.client.on("status", (status) => this.#showStatus(status), { signal });
+    this.client.on("unauthorized", () => this.emit("unauthorized", null), { signal });
+    this.#sync.on("unauthorized", () => this.emit("unauthorized", null), { signal });
+    this.outbox.on("unauthorized", () => this.emit("unauthorized", null), { signal });
+    this.outbox.on("change", (id) => this.emit("change", id), { signal });
+    this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
+    this.store.on("change", (id) => this.#stateChanged(id), { signal });
+    this.reads.on("change", () => this.emit("change", null), { signal });
+  }
+
+  /** @param {string} status the stream's */
+  #showStatus(status) {
+    if (status === "live") {
+      this.outbox.wake();
+      this.#sync.wake();
+    }
+    this.emit("status", status);
+  }
+
+  /** Applies a message, live or just sent, to the state around it. @param {Message} message */
+  #applyMessage(message) {
+    const { conversation_id: id, seq } = message;
+    const unknown = !this.store.conversation(id);
+    // In a conversation further down the list than what is loaded, earlier messages are not new.
+    if (unknown && this.store.next !== null) this.reads.mark(id, seq - 1);
     if (message.sender === this.user) {
       this.outbox.remove(message.client_msg_id);
-      this.reads.mark(message.conversation_id, message.seq);
+      this.reads.mark(id, seq);
     }
-    const news = this.store.applyMessage(message);
-    const conversation = this.store.conversation(message.conversation_id);
-    if (conversation.thread.hasHole) this.#sync.fill(conversation.id);
+    const changed = this.store.apply("message", message);
+    const conversation = this.store.ensure(id);
+    if (conversation.thread.hasHole) this.#sync.fill(id);
     if (unknown && conversation.type !== "dm") this.#sync.load(); // its name and members
-    return news;
+    return changed;
   }
 
+  /** Loads what the stream may have missed. @param {import("./shared.js").Reload} reload */
   async #reload({ reason, conversation_id }) {
     if (!this.#begun) {
       await this.#begin();
@@ -217,33 +247,34 @@ export class Chat extends EventTarget {
     if (this.openId !== null) this.openConversation(this.openId);
   }
 
-  /** A thread that may have a hole: load it anew if it is shown, else when it is opened. */
+  /** Loads a thread that may have a hole anew: now if it is shown, else when it is opened. @param {string} id */
   #refreshThread(id) {
     if (id === this.openId) this.#sync.reloadThread(id);
     else this.store.dropThread(id);
   }
 
-  #stored(id) {
+  /** @param {string|null} id */
+  #stateChanged(id) {
     if (this.store.loaded) this.reads.begin(this.store.conversations, this.user);
-    const changed = id === null ? this.store.conversations : [this.store.conversation(id)];
-    for (const conversation of changed) {
-      const last = conversation?.last_message;
+    const one = id === null ? undefined : this.store.conversation(id);
+    for (const conversation of id === null ? this.store.conversations : one ? [one] : []) {
+      const last = conversation.last_message;
       if (last?.sender === this.user) this.reads.mark(conversation.id, last.seq);
-      if (conversation) this.#confirm(conversation);
+      this.#confirm(conversation);
     }
-    this.#changed(id);
+    this.emit("change", id);
   }
 
-  /** What history shows has been sent, though no answer has said so. */
+  /**
+   * Removes from the outbox what the history shows as sent, though no answer said so.
+   *
+   * @param {Conversation} conversation
+   */
   #confirm({ id, thread }) {
     const pending = this.outbox.entries(id);
     if (!pending.length) return;
     const own = thread.messages.filter(({ sender }) => sender === this.user);
     const sent = new Set(own.map((message) => message.client_msg_id));
     for (const entry of pending) if (sent.has(entry.client_msg_id)) this.outbox.remove(entry.client_msg_id);
-  }
-
-  #changed(id) {
-    this.dispatchEvent(new CustomEvent("change", { detail: id }));
   }
 }

@@ -9,7 +9,9 @@
  *     await chat.send({ to: "bob", text: "hi" });
  */
 
+import { Emitter } from "./emitter.js";
 import { Http, RequestError } from "./http.js";
+import { KINDS } from "./kinds.js";
 import { SharedStream } from "./shared.js";
 import { EventStream } from "./stream.js";
 
@@ -21,23 +23,29 @@ export { RequestError };
  * @property {number} seq order within the conversation
  * @property {number} version of two with the same seq, the higher is the newer
  * @property {string} sender
- * @property {string} text
+ * @property {string} text absent where the message was deleted or has expired
+ * @property {boolean} [deleted]
  * @property {string} client_msg_id
  * @property {string} created_at RFC 3339, UTC
  */
 
-/** A name for a message, 128 random bits: the same on every retry. Works without a secure context too. */
+/** A `client_msg_id`, 128 random bits: the same on every retry. Works without a secure context too. */
 export function newMessageId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** A name as the server spells it: the letters' case and width count nowhere. What is no name stays none. */
+/** A name as the server spells it: case and width do not matter. An invalid name stays invalid. @param {string} name */
 export function canonicalName(name) {
   return name.normalize("NFKC").toLowerCase();
 }
 
-/** The id of the direct conversation of two people, or of one with oneself. */
+/** Whether the server accepts this as a new user's name. @param {string} name a canonical one */
+export function isName(name) {
+  return /^[a-z0-9_][a-z0-9_.@|+~-]{0,127}$/.test(name);
+}
+
+/** The id of the direct conversation of two users, or of a user's notes. @param {string} a @param {string} b */
 export function directConversationId(a, b) {
   // User ids are ASCII: code units are code points.
   return `dm:${[canonicalName(a), canonicalName(b)].sort().join(":")}`;
@@ -46,23 +54,29 @@ export function directConversationId(a, b) {
 /**
  * The server's HTTP interface as methods, and its stream as events.
  *
- * Events: every event of the stream under its own name (`message`, `reset` … , detail is its data); `status`
- * (detail `connecting`, `live`, `reconnecting`, `crowded`: too many streams, `closed`); `reload` (detail
- * `{reason, conversation_id?}`): load over REST now, what is known may have a hole; `unauthorized`: sign in again.
+ * Events: the stream's events by their names (`message`, `reset` …; the detail is the data), if kinds.js or `kinds`
+ * knows them; `status` (`connecting`, `live`, `reconnecting`, `crowded`: the user has too many streams, `closed`);
+ * `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now; `unauthorized`: sign in
+ * again.
+ *
+ * @extends {Emitter<Record<string, any>>}
  */
-export class ChatClient extends EventTarget {
+export class ChatClient extends Emitter {
   #http;
+  /** @type {SharedStream|null} */
   #stream = null;
 
   /**
    * @param {object} options
-   * @param {string} options.base where the server is, empty for the page's own
-   * @param {string|null} options.token a bearer token; without one, the session cookie is used
+   * @param {string} [options.base] the server's URL, empty for the page's own
+   * @param {string|null} [options.token] a bearer token; without one, the session cookie is used
+   * @param {import("./kinds.js").Kinds} [options.kinds] of events to listen to, beyond the protocol's own
    */
-  constructor({ base = "", token = null } = {}) {
+  constructor({ base = "", token = null, kinds = KINDS } = {}) {
     super();
+    this.kinds = kinds;
     this.#http = new Http({ base, token });
-    /** @type {string|null} the id of who is signed in, once that is known */
+    /** @type {string|null} the signed-in user's id, once it is known */
     this.user = null;
   }
 
@@ -70,26 +84,32 @@ export class ChatClient extends EventTarget {
     return this.#http.token;
   }
 
-  /** @returns {Promise<{name: string, version: string, sign_up: boolean, sign_in: boolean}>} what it can do */
+  /** @returns {Promise<{name: string, version: string, sign_up: boolean, sign_in: boolean}>} what the server offers */
   server() {
     return this.#http.request("GET", "/v1/server");
   }
 
-  /** Makes an account and signs in. @returns {Promise<{token: string, user: string}>} */
+  /**
+   * Makes an account and signs in.
+   *
+   * @param {string} name
+   * @param {string} password
+   * @returns {Promise<{token: string, user: string}>}
+   */
   async signUp(name, password) {
     const answer = await this.#http.request("POST", "/v1/users", { body: { name, password } });
     this.user = answer.user;
     return answer;
   }
 
-  /** Signs in. @returns {Promise<{token: string, user: string}>} */
+  /** Signs in. @param {string} name @param {string} password @returns {Promise<{token: string, user: string}>} */
   async signIn(name, password) {
     const answer = await this.#http.request("POST", "/v1/session", { body: { name, password } });
     this.user = answer.user;
     return answer;
   }
 
-  /** Who is signed in. @returns {Promise<{user: string}>} @throws {RequestError} 401 when nobody is */
+  /** Finds out who is signed in. @returns {Promise<{user: string}>} @throws {RequestError} 401 when nobody is */
   async session() {
     const answer = await this.#http.request("GET", "/v1/session");
     this.user = answer.user;
@@ -97,26 +117,35 @@ export class ChatClient extends EventTarget {
   }
 
   /**
-   * Signs out on the server, which ends the stream. `close()` is to be called when the other tabs have been told: the
-   * next one in line takes the stream over then.
+   * Signs out on the server, which ends the stream. `close()` must be called after the other tabs know: the next in the
+   * lock's queue then takes the stream over.
    */
   async signOut() {
     await this.#http.request("DELETE", "/v1/session");
     this.user = null;
   }
 
-  /** @returns {Promise<{id: string}>} @throws {RequestError} 404 when there is no such user */
+  /** @param {string} id @returns {Promise<{id: string}>} @throws {RequestError} 404 when there is no such user */
   findUser(id) {
     return this.#http.request("GET", `/v1/users/${encodeURIComponent(id)}`);
   }
 
-  /** One page of conversations, most recent first; `next` is the `before` of the page after it. */
+  /**
+   * A page of conversations, most recent first.
+   *
+   * @param {{before?: string|undefined, limit?: number|undefined}} options
+   * @returns {Promise<{conversations: import("./store.js").Listed[], next: string|null}>} `next` is the `before` of the
+   *   page after it
+   */
   conversations({ before, limit } = {}) {
     return this.#http.request("GET", "/v1/conversations", { query: { before, limit } });
   }
 
   /**
-   * Messages of a conversation, ascending by seq: the newest, or those before or after a seq (exclusive).
+   * A page of a conversation's messages, ascending by seq: the newest, or those before or after a seq (exclusive).
+   *
+   * @param {string} conversationId
+   * @param {{before?: number|null|undefined, after?: number|undefined, limit?: number|undefined}} options
    * @returns {Promise<{messages: Message[], has_more: boolean}>}
    */
   messages(conversationId, { before, after, limit } = {}) {
@@ -125,8 +154,10 @@ export class ChatClient extends EventTarget {
   }
 
   /**
-   * Sends a message, to a person (`to`) or into a conversation (`conversation_id`). To repeat it after a
-   * failure, give the same `client_msg_id`: it is then sent once, whatever happened the first time.
+   * Sends a message to a user (`to`) or to a conversation (`conversation_id`). To repeat it after a failure, pass the
+   * same `client_msg_id`: it is then sent once, whatever happened the first time.
+   *
+   * @param {{to?: string|undefined, conversation_id?: string, text: string, client_msg_id?: string}} message
    * @returns {Promise<Message>}
    */
   send({ to, conversation_id, text, client_msg_id = newMessageId() }) {
@@ -142,16 +173,17 @@ export class ChatClient extends EventTarget {
       create: (cursor) =>
         new EventStream({
           cursor,
+          kinds: this.kinds,
           singleUse: this.token !== null,
           url: (last) => this.#streamUrl(last),
           probe: () => this.session(),
         }),
     });
     this.#stream = stream;
-    stream.addEventListener("event", ({ detail }) => this.#dispatch(detail.type, detail.data));
-    for (const type of ["status", "reload", "unauthorized"]) {
-      stream.addEventListener(type, ({ detail }) => this.#dispatch(type, detail));
-    }
+    stream.on("event", ({ type, data }) => this.emit(type, data));
+    stream.on("status", (status) => this.emit("status", status));
+    stream.on("reload", (reload) => this.emit("reload", reload));
+    stream.on("unauthorized", () => this.emit("unauthorized", null));
     stream.open();
   }
 
@@ -161,30 +193,28 @@ export class ChatClient extends EventTarget {
     this.#stream = null;
   }
 
-  /** To call when the network is back or the page is visible again: reconnects at once if that is needed. */
+  /** Reconnects at once if needed. Must be called when the network is back or the page becomes visible. */
   wake() {
     this.#stream?.wake();
   }
 
-  /** @returns {"connecting"|"live"|"reconnecting"|"crowded"|"closed"} */
+  /** @returns {import("./stream.js").Status} */
   get status() {
     return this.#stream?.status ?? "closed";
   }
 
   /** Whether this tab holds the stream for the others. */
-  get leads() {
-    return this.#stream?.leads ?? false;
+  get holdsStream() {
+    return this.#stream?.holds ?? false;
   }
 
+  /** @param {string|null} cursor */
   async #streamUrl(cursor) {
+    /** @type {import("./http.js").Query} */
     const query = { last_event_id: cursor };
     if (this.token !== null) {
       query.ticket = (await this.#http.request("POST", "/v1/tickets", { body: {} })).ticket;
     }
     return this.#http.url("/v1/events", query);
-  }
-
-  #dispatch(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

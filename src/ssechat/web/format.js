@@ -8,31 +8,32 @@ const fullDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "lon
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 const LINK = /\bhttps?:\/\/(?=[\p{L}\p{N}[])[^\s<>"“”«»]+/giu;
-// The server refuses what has nothing else in it (texts/characters.py has the same list): it shows nothing.
+// The server refuses a text without any of these (texts/characters.py has the same list): it shows nothing.
 const SHOWN = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]/u;
+/** @type {Record<string, string>} */
 const CLOSERS = { ")": "(", "]": "[", "}": "{" };
 
-/** Whether a reader would see nothing of a text: white space, what has no width, or no character at all. */
+/** Whether a text shows nothing: white space, characters without width, or none at all. @param {string} text */
 export function showsNothing(text) {
   return !SHOWN.test(text);
 }
 
-/** The local calendar day of a time, as a number that grows by one a day. */
+/** The local calendar day of a time, as a number that grows by one a day. @param {Date} date */
 export function dayOf(date) {
   return Math.round(Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000);
 }
 
-/** `14:03` */
+/** `14:03` @param {Date} date */
 export function clock(date) {
   return time.format(date);
 }
 
-/** Date and time in full. */
+/** Date and time in full. @param {Date} date */
 export function exactTime(date) {
   return exact.format(date);
 }
 
-/** The heading of a day: `Today`, `Yesterday`, `Monday`, `Monday, 2 March`, `2 March 2019`. */
+/** The heading of a day: `Today`, `Yesterday`, `Monday`, `Monday, 2 March`, `2 March 2019`. @param {Date} date */
 export function dayName(date, now = new Date()) {
   const ago = dayOf(now) - dayOf(date);
   if (ago === 0) return "Today";
@@ -41,7 +42,7 @@ export function dayName(date, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? longDay.format(date) : fullDay.format(date);
 }
 
-/** A time in a list: the clock today, else the day. */
+/** A time in a list: the clock today, else the day. @param {Date} date */
 export function shortTime(date, now = new Date()) {
   const ago = dayOf(now) - dayOf(date);
   if (ago <= 0) return clock(date);
@@ -50,23 +51,23 @@ export function shortTime(date, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? shortDay.format(date) : fullDay.format(date);
 }
 
-/** A count for a badge. */
+/** A count for a badge. @param {number} count */
 export function badge(count) {
   return count > 99 ? "99+" : String(count);
 }
 
+/** A URL without the punctuation of the sentence around it. @param {string} url */
 function withoutTrailing(url) {
-  for (;;) {
-    const last = url.at(-1);
+  for (let end = url; ; end = end.slice(0, -1)) {
+    const last = end.at(-1) ?? "";
     const opener = CLOSERS[last];
-    const unbalanced = opener && url.split(opener).length < url.split(last).length;
-    if (!unbalanced && !/[.,;:!?'…*_~]/u.test(last)) return url;
-    url = url.slice(0, -1);
+    const unbalanced = opener && end.split(opener).length < end.split(last).length;
+    if (!unbalanced && !/[.,;:!?'…*_~]/u.test(last)) return end;
   }
 }
 
 /**
- * Splits a text into plain parts and links; joined, the parts are the text again. Only http and https count.
+ * Splits a text into plain parts and links (http and https); joined, the parts are the text again.
  *
  * @param {string} text
  * @returns {{text: string, href: string|null}[]}
@@ -76,7 +77,7 @@ export function splitLinks(text) {
   let end = 0;
   for (const match of text.matchAll(LINK)) {
     const link = withoutTrailing(match[0]);
-    const url = URL.parse ? URL.parse(link) : parse(link);
+    const url = parse(link);
     if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) continue;
     if (match.index > end) parts.push({ text: text.slice(end, match.index), href: null });
     parts.push({ text: link, href: url.href });
@@ -86,6 +87,7 @@ export function splitLinks(text) {
   return parts;
 }
 
+/** @param {string} link */
 function parse(link) {
   try {
     return new URL(link);

@@ -1,19 +1,28 @@
-/** Requests to the server: JSON in and out, every failure as one kind of error. */
+/** Requests to the server: JSON in and out, and one class of error for every failure. */
 
-/** What the server says to programs, in a person's words, by its code. */
-const IN_WORDS = { unavailable: "The server has trouble with its storage just now." };
+/**
+ * Messages for a person, by the problem's code, where the server's own is written for programs.
+ *
+ * @type {Record<string, string>}
+ */
+const MESSAGES = { unavailable: "The server has trouble with its storage just now." };
 
-/** A request that was not met. `status` is 0 when there was no answer at all. */
+/**
+ * The body of an answer that is an error (RFC 9457).
+ *
+ * @typedef {{code?: string, title?: string, detail?: string, fields?: {field: string, message: string}[]}} Problem
+ */
+
+/** A request that failed. `status` is 0 when there was no answer at all. */
 export class RequestError extends Error {
   /**
    * @param {number} status HTTP status, or 0
-   * @param {{code?: string, title?: string, detail?: string, fields?: {field: string, message: string}[]}} problem
-   *   the answer's body (RFC 9457)
+   * @param {Problem} problem
    * @param {number|null} retryAfter milliseconds to wait, as the server asked (RFC 9110 §10.2.3)
    */
   constructor(status, problem = {}, retryAfter = null) {
-    const words = IN_WORDS[problem.code] || problem.detail || problem.title;
-    super(words || (status ? `The server answered ${status}.` : "The server can't be reached."));
+    const message = MESSAGES[problem.code ?? ""] || problem.detail || problem.title;
+    super(message || (status ? `The server answered ${status}.` : "The server can't be reached."));
     this.name = "RequestError";
     this.status = status;
     this.code = problem.code ?? (status ? "unknown" : "unreachable");
@@ -27,13 +36,24 @@ export class RequestError extends Error {
   }
 }
 
-function retryAfter(headers) {
+/**
+ * What a request threw: requests throw nothing else.
+ *
+ * @param {unknown} error
+ */
+export function requestError(error) {
+  return /** @type {RequestError} */ (error);
+}
+
+/** @param {Headers} headers @returns {number|null} milliseconds */
+function retryAfterOf(headers) {
   const value = headers.get("Retry-After");
   if (value === null) return null;
   const milliseconds = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : null;
 }
 
+/** @param {Response} response @returns {Promise<Problem>} */
 async function problemOf(response) {
   try {
     const body = await response.json();
@@ -42,6 +62,8 @@ async function problemOf(response) {
     return {};
   }
 }
+
+/** @typedef {Record<string, string|number|null|undefined>} Query */
 
 /** Sends requests below one base URL, with the cookie or with a bearer token. */
 export class Http {
@@ -52,21 +74,29 @@ export class Http {
     this.timeout = timeout;
   }
 
-  /** The full URL of a path, with the query's null and undefined values left out. */
+  /**
+   * The full URL of a path, with the query's null and undefined values left out.
+   *
+   * @param {string} path
+   * @param {Query} query
+   */
   url(path, query = {}) {
-    const pairs = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
+    const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
+    const pairs = given.map(([name, value]) => [name, String(value)]);
     return this.base + path + (pairs.length ? `?${new URLSearchParams(pairs)}` : "");
   }
 
   /**
-   * Makes a request and returns the answer's JSON, or null for 204.
+   * Makes a request.
    *
    * @param {string} method
    * @param {string} path
-   * @param {{query?: object, body?: object}} options
-   * @throws {RequestError} on any answer that is not 2xx, and on none
+   * @param {{query?: Query, body?: object}} options
+   * @returns {Promise<any>} the answer's JSON, or null for 204
+   * @throws {RequestError} when the answer is not 2xx, or there is none
    */
   async request(method, path, { query, body } = {}) {
+    /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -75,7 +105,7 @@ export class Http {
       response = await fetch(this.url(path, query), {
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined ? null : JSON.stringify(body),
         credentials: this.token ? "omit" : "same-origin",
         cache: "no-store",
         signal: AbortSignal.timeout(this.timeout),
@@ -83,7 +113,8 @@ export class Http {
     } catch {
       throw new RequestError(0);
     }
-    if (!response.ok) throw new RequestError(response.status, await problemOf(response), retryAfter(response.headers));
+    if (!response.ok)
+      throw new RequestError(response.status, await problemOf(response), retryAfterOf(response.headers));
     if (response.status === 204) return null;
     try {
       return await response.json();
@@ -94,10 +125,10 @@ export class Http {
 }
 
 /**
- * How long to wait before attempt `failures + 1`: doubles from half a second to half a minute, and is random
- * in its upper half, so that many clients do not come back at the same moment.
+ * The delay before the next attempt: doubles from half a second to half a minute, and is random in its upper half, so
+ * that many clients do not reconnect at the same moment.
  *
- * @param {number} failures how many attempts have failed in a row, from 1
+ * @param {number} failures attempts that have failed in a row, from 1
  * @returns {number} milliseconds
  */
 export function backOff(failures) {

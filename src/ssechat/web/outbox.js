@@ -1,44 +1,54 @@
-/** What was written and is not yet known to be sent. Survives a reload; sends in order; tries until it is done. */
+/**
+ * Messages that are not yet known to be sent. They survive a reload, and are sent in order, however often that takes.
+ */
 
 import { newMessageId } from "./client.js";
-import { backOff } from "./http.js";
+import { Emitter } from "./emitter.js";
+import { backOff, requestError } from "./http.js";
 import { storage } from "./storage.js";
+import { Waits } from "./waits.js";
+
+/** @typedef {import("./client.js").Message} Message */
 
 /**
  * @typedef {object} Entry
  * @property {string} client_msg_id the same on each attempt
  * @property {string} conversation_id
- * @property {string} [to] for a direct message
+ * @property {string|undefined} [to] the user, for a direct message
  * @property {string} text
  * @property {number} order milliseconds since 1970, and later than that of any entry before it
  * @property {"queued"|"failed"} state
- * @property {string} [reason] why the server refused it, or does not take it yet
+ * @property {string|undefined} [reason] why the server refused it, or does not take it yet
  */
 
-/** Milliseconds that a tab which is looked at waits in line to send: the one at the head of it may be frozen. */
-const IN_LINE = 5_000;
+/** Milliseconds that a visible tab waits for the lock to send: its holder may be frozen. */
+const PATIENCE = 5_000;
 
 /**
- * Kept in localStorage, one key for each message, so that tabs see each other's. One tab at a time sends in a
- * conversation (Web Locks); where locks are missing, or their holder is frozen, two tabs may send the same, which the
- * server then sees as a repeat.
+ * Kept in localStorage, one key a message, so that tabs see each other's. One tab at a time sends in a conversation
+ * (Web Locks). Where locks are missing, or their holder is frozen, two tabs may send the same message; the server
+ * answers the second as a repeat.
  *
- * Events: `change` (detail conversation id), `sent` (detail message), `unauthorized`.
+ * Events: `change`, the conversation's id; `sent`; `unauthorized`.
+ *
+ * @extends {Emitter<{change: string, sent: Message, unauthorized: null}>}
  */
-export class Outbox extends EventTarget {
+export class Outbox extends Emitter {
   #prefix;
   #send;
   #allowed;
+  /** @type {Map<string, Entry>} by client_msg_id */
   #entries = new Map();
+  /** @type {Set<string>} conversations in which this tab sends, or waits to */
   #pumping = new Set();
-  #sleepers = new Set();
+  #waits = new Waits();
   #open = true;
 
   /**
    * @param {object} options
    * @param {string} options.user
-   * @param {(entry: Entry) => Promise<object>} options.send
-   * @param {() => boolean} options.allowed whether this page may still send in that user's name
+   * @param {(entry: Entry) => Promise<Message>} options.send
+   * @param {() => boolean} [options.allowed] whether this page may still send in that user's name
    */
   constructor({ user, send, allowed = () => true }) {
     super();
@@ -46,23 +56,23 @@ export class Outbox extends EventTarget {
     this.#send = send;
     this.#allowed = allowed;
     for (const key of storage.keys(this.#prefix)) this.#read(key);
-    this.listener = (event) => this.#changedElsewhere(event);
+    this.listener = (/** @type {StorageEvent} */ event) => this.#changedElsewhere(event);
     window.addEventListener("storage", this.listener);
   }
 
-  /** Begins to send what was left over. */
+  /** Begins to send what earlier pages left unsent. */
   start() {
     for (const id of new Set([...this.#entries.values()].map((entry) => entry.conversation_id))) this.#pump(id);
   }
 
-  /** Stops sending; what is left stays stored. */
+  /** Stops sending; unsent messages stay stored. */
   close() {
     this.#open = false;
     window.removeEventListener("storage", this.listener);
     this.wake();
   }
 
-  /** Unsent messages of a conversation, in order. @returns {Entry[]} */
+  /** Unsent messages of a conversation, in order. @param {string} conversationId @returns {Entry[]} */
   entries(conversationId) {
     return this.all.filter((entry) => entry.conversation_id === conversationId);
   }
@@ -72,10 +82,11 @@ export class Outbox extends EventTarget {
     return [...this.#entries.values()].sort((a, b) => a.order - b.order);
   }
 
-  /** Takes a message to send. @returns {Entry} */
+  /** Adds a message to send. @param {Pick<Entry, "conversation_id"|"to"|"text">} message @returns {Entry} */
   add({ conversation_id, to, text }) {
     const last = this.all.at(-1);
     const order = Math.max(Date.now(), last ? last.order + 1 : 0);
+    /** @type {Entry} */
     const entry = { client_msg_id: newMessageId(), conversation_id, to, text, order, state: "queued" };
     this.#entries.set(entry.client_msg_id, entry);
     this.#write(entry);
@@ -83,7 +94,7 @@ export class Outbox extends EventTarget {
     return entry;
   }
 
-  /** Tries a refused message again. */
+  /** Tries a refused message again. @param {string} clientMessageId */
   retry(clientMessageId) {
     const entry = this.#entries.get(clientMessageId);
     if (!entry) return;
@@ -92,7 +103,7 @@ export class Outbox extends EventTarget {
     this.#pump(entry.conversation_id);
   }
 
-  /** Forgets a message: it is known to be sent, or no longer wanted. */
+  /** Removes a message: it is known to be sent, or no longer wanted. @param {string} clientMessageId */
   remove(clientMessageId) {
     const entry = this.#entries.get(clientMessageId);
     if (!entry) return;
@@ -101,33 +112,40 @@ export class Outbox extends EventTarget {
     this.#changed(entry.conversation_id);
   }
 
-  /** Forgets everything. */
+  /** Removes every message. */
   clear() {
     for (const id of [...this.#entries.keys()]) this.remove(id);
   }
 
-  /** There is reason to hope: tries now what waits for its next attempt (not what the server told to wait). */
+  /** Ends the waits for a next attempt, but for those that the server asked for. */
   wake() {
-    for (const wake of [...this.#sleepers]) wake();
+    this.#waits.wake();
   }
 
+  /** @param {string} conversationId */
   async #pump(conversationId) {
     if (this.#pumping.has(conversationId) || !this.#open || !this.#next(conversationId)) return;
     this.#pumping.add(conversationId);
     let emptied = false;
     try {
-      emptied = await this.#inLine(this.#prefix + conversationId, () => this.#drain(conversationId));
+      emptied = await this.#locked(this.#prefix + conversationId, () => this.#drain(conversationId));
     } finally {
       this.#pumping.delete(conversationId);
     }
     if (emptied) this.#pump(conversationId); // something may have been added since the last look
   }
 
-  /** Does something when it is this tab's turn. */
-  async #inLine(name, work) {
+  /**
+   * Does the work under a lock, or without it where its holder seems frozen.
+   *
+   * @param {string} name
+   * @param {() => Promise<boolean>} work
+   * @returns {Promise<boolean>}
+   */
+  async #locked(name, work) {
     if (!navigator.locks) return work();
     const waiting = new AbortController();
-    const impatience = setInterval(() => document.hidden || waiting.abort(), IN_LINE);
+    const impatience = setInterval(() => document.hidden || waiting.abort(), PATIENCE);
     let begun = false;
     try {
       return await navigator.locks.request(name, { signal: waiting.signal }, () => {
@@ -143,10 +161,10 @@ export class Outbox extends EventTarget {
     }
   }
 
-  /** @returns {Promise<boolean>} false when it had to stop before all was sent */
+  /** @param {string} conversationId @returns {Promise<boolean>} whether all was sent or refused */
   async #drain(conversationId) {
     let failures = 0;
-    for (let entry; (entry = this.#next(conversationId)); ) {
+    for (let entry = this.#next(conversationId); entry; entry = this.#next(conversationId)) {
       if (!this.#open || !this.#allowed()) return false;
       if (storage.get(this.#prefix + entry.client_msg_id) === null) {
         this.remove(entry.client_msg_id); // another tab has sent it
@@ -156,54 +174,48 @@ export class Outbox extends EventTarget {
         const message = await this.#send(entry);
         failures = 0;
         this.remove(entry.client_msg_id);
-        this.dispatchEvent(new CustomEvent("sent", { detail: message }));
-      } catch (error) {
+        this.emit("sent", message);
+      } catch (thrown) {
+        const error = requestError(thrown);
         if (error.status === 401) {
-          this.dispatchEvent(new CustomEvent("unauthorized"));
+          this.emit("unauthorized", null);
           return false;
         }
         if (!error.temporary) {
           this.#write({ ...entry, state: "failed", reason: error.message });
           continue;
         }
-        // That nobody can be reached is told once, over everything (views/banner.js).
+        // The banner says once for all that the server can't be reached.
         const reason = error.status === 0 ? undefined : error.message;
         if (reason !== entry.reason) this.#write({ ...entry, reason });
-        await this.#sleep(backOff(++failures), error.retryAfter);
+        await this.#waits.sleep(backOff(++failures), error.retryAfter);
       }
     }
     return true;
   }
 
-  #sleep(delay, atLeast) {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#sleepers.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, Math.max(delay, atLeast ?? 0));
-      if (!atLeast) this.#sleepers.add(wake); // what the server asked for is kept
-    });
-  }
-
+  /** @param {string} conversationId */
   #next(conversationId) {
     return this.entries(conversationId).find((entry) => entry.state === "queued");
   }
 
+  /** @param {string} key */
   #read(key) {
+    /** @type {Entry|null} */
     const entry = storage.json(key);
     if (entry && typeof entry.text === "string" && entry.client_msg_id) this.#entries.set(entry.client_msg_id, entry);
     return entry;
   }
 
+  /** @param {Entry} entry */
   #write(entry) {
-    if (!this.#entries.has(entry.client_msg_id)) return; // sent or discarded meanwhile
+    if (!this.#entries.has(entry.client_msg_id)) return; // sent or removed meanwhile
     this.#entries.set(entry.client_msg_id, entry);
     storage.setJson(this.#prefix + entry.client_msg_id, entry);
     this.#changed(entry.conversation_id);
   }
 
+  /** Follows what another tab wrote into the storage. @param {StorageEvent} event */
   #changedElsewhere({ key, newValue }) {
     if (!key?.startsWith(this.#prefix)) return;
     const id = key.slice(this.#prefix.length);
@@ -213,11 +225,12 @@ export class Outbox extends EventTarget {
     this.#changed(entry.conversation_id);
     if (newValue !== null) {
       this.wake();
-      this.#pump(entry.conversation_id); // should the tab that wrote it close, we are next in line
+      this.#pump(entry.conversation_id); // should the tab that wrote it close, this one sends it
     }
   }
 
+  /** @param {string} conversationId */
   #changed(conversationId) {
-    this.dispatchEvent(new CustomEvent("change", { detail: conversationId }));
+    this.emit("change", conversationId);
   }
 }

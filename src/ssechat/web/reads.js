@@ -1,12 +1,19 @@
-/** How far this browser's user has read in each conversation, kept in localStorage and shared by all tabs. */
+/** How far the user has read in each conversation, kept in localStorage and shared by all tabs. */
 
+import { Emitter } from "./emitter.js";
 import { storage } from "./storage.js";
 
-/** Event: `change`, when another tab has read something. */
-export class ReadMarks extends EventTarget {
+/**
+ * Event: `change`, when another tab has read something.
+ *
+ * @extends {Emitter<{change: null}>}
+ */
+export class ReadMarks extends Emitter {
   #key;
   #sinceKey;
+  /** @type {Record<string, number>} the seq read up to, by conversation */
   #marks;
+  /** @type {string|null} when this browser first saw the user: the newest message of then, or null */
   #since;
 
   /** @param {string} user */
@@ -16,20 +23,26 @@ export class ReadMarks extends EventTarget {
     this.#sinceKey = `ssechat:since:${user}`;
     this.#marks = storage.json(this.#key) ?? {};
     this.#since = storage.get(this.#sinceKey);
-    this.listener = (event) => {
+    this.listener = (/** @type {StorageEvent} */ event) => {
       if (event.key !== this.#key) return;
       this.#merge();
-      this.dispatchEvent(new CustomEvent("change"));
+      this.emit("change", null);
     };
     window.addEventListener("storage", this.listener);
   }
 
-  /** The seq up to which a conversation is read. */
+  /** The seq up to which a conversation is read. @param {string} conversationId */
   upTo(conversationId) {
     return this.#marks[conversationId] ?? 0;
   }
 
-  /** Marks as read; never goes down. @returns {boolean} whether that changed anything */
+  /**
+   * Marks a conversation as read; a mark never goes down.
+   *
+   * @param {string} conversationId
+   * @param {number} seq
+   * @returns {boolean} whether that changed anything
+   */
   mark(conversationId, seq) {
     if (seq <= this.upTo(conversationId)) return false;
     this.#merge();
@@ -38,7 +51,12 @@ export class ReadMarks extends EventTarget {
     return true;
   }
 
-  /** The server's history is shorter than what was read here (it was lost): go back. */
+  /**
+   * Lowers a mark: the server lost history, which is shorter now.
+   *
+   * @param {string} conversationId
+   * @param {number} seq
+   */
   lower(conversationId, seq) {
     if (this.upTo(conversationId) <= seq) return;
     this.#marks[conversationId] = seq;
@@ -46,17 +64,21 @@ export class ReadMarks extends EventTarget {
   }
 
   /**
-   * Takes note of conversations that are not marked yet. On a browser that has never seen this user, what was
-   * written before counts as read, but for the last message of somebody else.
+   * Marks conversations that have no mark yet. In a browser that is new to this user, older messages count as read, but
+   * for the last one if somebody else wrote it.
+   *
+   * @param {import("./store.js").Conversation[]} conversations
+   * @param {string} user
    */
   begin(conversations, user) {
     if (this.#since === null) {
       const times = conversations.map(({ last_message }) => last_message?.created_at ?? "");
-      this.#since = times.reduce((a, b) => (a > b ? a : b), "");
+      this.#since = times.sort().at(-1) ?? "";
       storage.set(this.#sinceKey, this.#since);
     }
+    const since = this.#since;
     for (const { id, newest_seq, last_message } of conversations) {
-      if (id in this.#marks || !last_message || last_message.created_at > this.#since) continue;
+      if (id in this.#marks || !last_message || last_message.created_at > since) continue;
       this.mark(id, last_message.sender === user ? newest_seq : newest_seq - 1);
     }
   }
@@ -67,7 +89,9 @@ export class ReadMarks extends EventTarget {
   }
 
   #merge() {
-    for (const [id, seq] of Object.entries(storage.json(this.#key) ?? {})) {
+    /** @type {Record<string, number>} */
+    const stored = storage.json(this.#key) ?? {};
+    for (const [id, seq] of Object.entries(stored)) {
       this.#marks[id] = Math.max(seq, this.#marks[id] ?? 0);
     }
   }

@@ -1,38 +1,58 @@
 /**
- * One stream for all tabs of a browser. HTTP/1.1 allows six connections per host, over all tabs: so one tab
- * holds the stream (Web Locks) and tells the others what it hears (BroadcastChannel). When it goes, the next in
- * line takes over from the last event id that it heard. Where locks are missing, each tab has its own stream.
+ * One stream for all tabs of a browser, as HTTP/1.1 allows six connections per host, over all tabs. One tab holds the
+ * stream (Web Locks) and forwards its events to the others (BroadcastChannel). When it closes, the next tab in the
+ * lock's queue takes over from the last event id that it heard. Where locks are missing, each tab has its own stream.
  *
- * One that is frozen or hangs keeps its lock. So a tab that is looked at asks whether the holder is alive, and takes the
- * lock from one that says nothing. It has to ask: a message reaches a tab in the background at once, while the timer of a
- * heartbeat there may run once a minute (intensive throttling). Each time that somebody takes the stream is a term with a
- * number: what a former holder still says when it wakes up is of a lower one, and counts no more.
+ * A tab that is frozen or hangs keeps its lock. So a visible tab asks whether the holder is alive, and takes the lock
+ * from one that does not answer. It must ask: a message reaches a background tab at once, while the timer of a
+ * heartbeat there may run once a minute (intensive throttling). Each time that a tab takes the stream is a term, with a
+ * number: what a former holder still sends when it wakes up has a lower one, and is ignored.
  */
 
+import { Emitter } from "./emitter.js";
 import { position } from "./stream.js";
 
+/** @typedef {import("./stream.js").StreamEvent} StreamEvent */
+/** @typedef {import("./stream.js").Status} Status */
+/** @typedef {{reason: string, conversation_id?: string}} Reload */
+
 /**
- * Milliseconds: how long the holder may be silent before it is asked, and how long an answer may take before that is said
- * (`reconnecting`); after twice as long the stream is taken over. A busy tab answers within a second or so; a person
- * begins to wonder after a few.
+ * What tabs send each other: a question to the holder (`who`), or the holder's report.
+ *
+ * @typedef {{kind: "who", wake?: boolean}} Question
+ * @typedef {{kind: "event", event: StreamEvent} | {kind: "status", status: Status, cursor: string|null} |
+ *   {kind: "unauthorized"}} Report
+ */
+
+/**
+ * Milliseconds: how long the holder may be silent before it is asked, and how long its answer may take before the
+ * status is `reconnecting`; after twice as long the stream is taken over. A busy tab answers within a second or so; a
+ * person begins to wonder after a few.
  */
 const SILENCE = 1_000;
 const ANSWER_WITHIN = 1_500;
 
 /**
- * Events: `event` and `status` as in EventStream, `unauthorized`, and `reload` (detail `{reason}` and perhaps
- * `conversation_id`): what this tab knows may have a hole, so load it over REST; what comes after is complete.
+ * Events: `event`, `status` and `unauthorized` as in EventStream, and `reload`: events may have been missed, so state
+ * must be loaded over REST; the events that follow are complete.
+ *
+ * @extends {Emitter<{event: StreamEvent, status: Status, unauthorized: null, reload: Reload}>}
  */
-export class SharedStream extends EventTarget {
+export class SharedStream extends Emitter {
   #name;
   #create;
+  /** @type {import("./stream.js").EventStream|null} */
   #stream = null;
+  /** @type {BroadcastChannel|null} */
   #channel = null;
+  /** @type {(value?: unknown) => void} */
   #release = () => {};
+  /** @type {AbortController|null} */
   #waiting = null;
-  #heardLeader = 0;
+  #heardAt = 0;
   #askedAt = 0;
-  #asking = 0;
+  /** @type {ReturnType<typeof setInterval>|undefined} */
+  #asking;
   #term = 0;
   #joined = false;
   #open = false;
@@ -46,23 +66,25 @@ export class SharedStream extends EventTarget {
     super();
     this.#name = name;
     this.#create = create;
+    /** @type {string|null} */
     this.cursor = null;
+    /** @type {Status} */
     this.status = "closed";
   }
 
   /** Whether this tab holds the stream. */
-  get leads() {
+  get holds() {
     return this.#stream !== null;
   }
 
-  /** Joins the other tabs. Listens first, so that whatever is loaded afterwards has no hole. */
+  /** Joins the other tabs. Listens first, so that what is loaded afterwards has no hole. */
   open() {
     if (this.#open) return;
     this.#open = true;
     this.#joined = false;
     this.#setStatus("connecting");
     if (!navigator.locks || typeof BroadcastChannel === "undefined") {
-      this.#lead();
+      this.#hold();
       return;
     }
     this.#channel = new BroadcastChannel(this.#name);
@@ -78,121 +100,126 @@ export class SharedStream extends EventTarget {
     this.#open = false;
     clearInterval(this.#asking);
     this.#waiting?.abort();
-    this.#follow();
+    this.#letGo();
     this.#release();
     this.#channel?.close();
     this.#channel = null;
     this.#setStatus("closed");
   }
 
-  /** To call when the network is back or the page is visible again. */
+  /** Must be called when the network is back or the page becomes visible. */
   wake() {
     if (this.#stream) this.#stream.wake();
     else this.#ask({ wake: true });
   }
 
-  /** Waits in line for the lock; with steal, takes it from a tab that is frozen. */
+  /** Waits in the lock's queue; with steal, takes the lock from a frozen tab. */
   async #queue(steal = false) {
     this.#waiting?.abort();
     const waiting = new AbortController();
     this.#waiting = waiting;
-    const held = new Promise((resolve) => (this.#release = resolve));
+    const held = new Promise((resolve) => {
+      this.#release = resolve;
+    });
     try {
       await navigator.locks.request(this.#name, steal ? { steal } : { signal: waiting.signal }, () => {
         if (!this.#open || waiting.signal.aborted) return undefined;
-        this.#lead();
+        this.#hold();
         return held;
       });
     } catch {
       if (!this.#open || waiting.signal.aborted) return;
-      this.#follow(); // a tab that took us for frozen has stolen the lock
-      this.#heardLeader = performance.now();
+      this.#letGo(); // a tab that took this one for frozen has stolen the lock
+      this.#heardAt = performance.now();
       this.#queue();
     }
   }
 
-  #lead() {
+  #hold() {
     if (this.#stream) return;
     const stream = this.#create(this.cursor);
     this.#stream = stream;
     this.#term = Math.max(this.#term + 1, Date.now()); // also above those of which this tab has not heard
-    stream.addEventListener("event", ({ detail }) => {
+    stream.on("event", (event) => {
       if (this.#stream !== stream) return;
-      this.#post({ kind: "event", event: detail });
-      this.#deliver(detail);
+      this.#post({ kind: "event", event });
+      this.#deliver(event);
     });
-    stream.addEventListener("status", ({ detail }) => {
+    stream.on("status", (status) => {
       if (this.#stream !== stream) return;
-      this.#setStatus(detail);
-      this.#tell();
+      this.#setStatus(status);
+      this.#postStatus();
     });
-    stream.addEventListener("unauthorized", () => {
+    stream.on("unauthorized", () => {
       if (this.#stream !== stream) return;
       this.#post({ kind: "unauthorized" });
-      this.dispatchEvent(new CustomEvent("unauthorized"));
+      this.emit("unauthorized", null);
     });
     stream.open();
   }
 
-  #follow() {
+  #letGo() {
     const stream = this.#stream;
     this.#stream = null;
     stream?.close();
   }
 
-  #tell() {
+  #postStatus() {
     this.#post({ kind: "status", status: this.status, cursor: this.cursor });
   }
 
-  #post(message) {
-    this.#channel?.postMessage({ ...message, term: this.#term });
+  /** @param {Report} report */
+  #post(report) {
+    this.#channel?.postMessage({ ...report, term: this.#term });
   }
 
-  /** Looks after the holder, when somebody looks at this tab. */
+  /** Asks a holder that is silent, while this tab is visible. */
   #watch() {
     if (document.hidden || this.#stream || !this.#channel) return;
-    if (this.#askedAt <= this.#heardLeader && performance.now() - this.#heardLeader >= SILENCE) this.#ask();
+    if (this.#askedAt <= this.#heardAt && performance.now() - this.#heardAt >= SILENCE) this.#ask();
   }
 
   /** Asks whether the tab that holds the stream is alive. */
   #ask({ wake = false } = {}) {
-    if (this.#stream || !this.#channel) return;
+    const channel = this.#channel;
+    if (this.#stream || !channel) return;
     const asked = performance.now();
     this.#askedAt = asked;
-    this.#channel.postMessage({ kind: "who", wake });
-    this.#await(asked, () => {
+    channel.postMessage({ kind: "who", wake });
+    this.#unlessAnswered(asked, () => {
       this.#setStatus("reconnecting");
-      this.#channel.postMessage({ kind: "who" });
-      this.#await(asked, () => this.#queue(true));
+      channel.postMessage({ kind: "who" });
+      this.#unlessAnswered(asked, () => this.#queue(true));
     });
   }
 
-  /** Does something unless there was a word from the holder within the time. */
-  #await(asked, silent) {
+  /** Calls `silent` unless the holder answers in time. @param {number} asked @param {() => void} silent */
+  #unlessAnswered(asked, silent) {
     const from = performance.now();
     setTimeout(() => {
-      if (!this.#open || this.#stream || this.#heardLeader >= asked || this.#askedAt !== asked) return;
-      // Called late, it was we who hung or slept: the answer may wait behind this very timer.
+      if (!this.#open || this.#stream || this.#heardAt >= asked || this.#askedAt !== asked) return;
+      // Called late, this tab itself hung or slept: the answer may wait behind this very timer.
       if (document.hidden) this.#askedAt = 0;
       else if (performance.now() - from > 2 * ANSWER_WITHIN) this.#ask();
       else silent();
     }, ANSWER_WITHIN);
   }
 
+  /** @param {Question | (Report & {term: number})} message */
   #hear(message) {
     if (message.kind === "who") {
       if (!this.#stream) return;
       if (message.wake) this.#stream.wake();
-      this.#tell();
+      this.#postStatus();
       return;
     }
-    if (message.term < this.#term) return; // a former holder that has not noticed yet that it is one
+    if (message.term < this.#term) return; // a former holder that does not know yet that it is one
     if (this.#stream) {
       if (message.term === this.#term) return;
-      this.#follow(); // it is we who were taken for frozen
+      this.#letGo(); // another tab took this one for frozen
     }
     this.#term = message.term;
-    this.#heardLeader = performance.now();
+    this.#heardAt = performance.now();
     if (message.kind === "event") {
       this.#deliver(message.event);
     } else if (message.kind === "status") {
@@ -200,35 +227,33 @@ export class SharedStream extends EventTarget {
       if (message.status !== "closed") this.#setStatus(message.status);
       if (message.status === "live" && !this.#joined) this.#reload({ reason: "joined" });
     } else if (message.kind === "unauthorized") {
-      this.dispatchEvent(new CustomEvent("unauthorized"));
+      this.emit("unauthorized", null);
     }
   }
 
+  /** @param {StreamEvent} event */
   #deliver(event) {
-    const { type, id, data } = event;
+    const { type, id, after, data } = event;
     const before = this.cursor;
     this.cursor = id ?? this.cursor;
-    this.dispatchEvent(new CustomEvent("event", { detail: event }));
+    this.emit("event", event);
     if (type === "hello" && !data.resumed && (before !== id || !this.#joined)) this.#reload({ reason: "fresh" });
     else if (type === "hello" && !this.#joined) this.#reload({ reason: "joined" });
     else if (type === "reset") this.#reload(data);
-    else if (this.#missed(type, before, id)) this.#reload({ reason: "gap" });
+    // A tab that only listens has missed an event, if the holder was further on when this one came.
+    else if (!this.#stream && before !== null && position(after) > position(before)) this.#reload({ reason: "gap" });
   }
 
-  /** Whether a tab that only listens has overheard something: the numbers in the ids are contiguous. */
-  #missed(type, before, id) {
-    if (this.#stream || before === null) return false;
-    return position(id) > position(before) + (type === "ping" || type === "hello" ? 0 : 1);
-  }
-
+  /** @param {Reload} detail */
   #reload(detail) {
     this.#joined = true;
-    this.dispatchEvent(new CustomEvent("reload", { detail }));
+    this.emit("reload", detail);
   }
 
+  /** @param {Status} status */
   #setStatus(status) {
     if (status === this.status) return;
     this.status = status;
-    this.dispatchEvent(new CustomEvent("status", { detail: status }));
+    this.emit("status", status);
   }
 }

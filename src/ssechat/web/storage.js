@@ -1,17 +1,21 @@
-/** localStorage that never throws: where it is blocked or full, what is written lives as long as the page. */
+/**
+ * localStorage that never throws: where it is blocked or full, values are kept in memory, as long as the page lives.
+ */
 
 class Storage {
+  /** @type {Map<string, string>} */
   #memory = new Map();
 
+  /** @param {string} key @returns {string|null} */
   get(key) {
-    if (this.#memory.has(key)) return this.#memory.get(key);
     try {
-      return localStorage.getItem(key);
+      return this.#memory.get(key) ?? localStorage.getItem(key);
     } catch {
       return null;
     }
   }
 
+  /** @param {string} key @param {string} value */
   set(key, value) {
     try {
       localStorage.setItem(key, value);
@@ -21,6 +25,7 @@ class Storage {
     }
   }
 
+  /** @param {string} key */
   remove(key) {
     this.#memory.delete(key);
     try {
@@ -30,25 +35,27 @@ class Storage {
     }
   }
 
-  /** Every key that begins so. */
+  /** Every key with this prefix. @param {string} prefix @returns {string[]} */
   keys(prefix) {
     const keys = new Set(this.#memory.keys());
     try {
-      for (let i = 0; i < localStorage.length; i++) keys.add(localStorage.key(i));
+      for (let i = 0; i < localStorage.length; i++) keys.add(localStorage.key(i) ?? "");
     } catch {
       // only what is in memory
     }
     return [...keys].filter((key) => key.startsWith(prefix));
   }
 
+  /** A value that setJson stored, or null. @param {string} key @returns {any} */
   json(key) {
     try {
-      return JSON.parse(this.get(key));
+      return JSON.parse(this.get(key) ?? "null");
     } catch {
       return null;
     }
   }
 
+  /** @param {string} key @param {unknown} value */
   setJson(key, value) {
     this.set(key, JSON.stringify(value));
   }

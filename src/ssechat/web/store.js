@@ -1,6 +1,10 @@
-/** What is known of the user's conversations: one state, made from REST pages and stream events alike. */
+/** The state of the user's conversations, made from REST pages and stream events alike. */
 
+import { Emitter } from "./emitter.js";
+import { KINDS } from "./kinds.js";
 import { Thread } from "./thread.js";
+
+/** @typedef {import("./client.js").Message} Message */
 
 /**
  * @typedef {object} Conversation
@@ -9,26 +13,44 @@ import { Thread } from "./thread.js";
  * @property {string} [name] a group's
  * @property {string[]} members
  * @property {number} newest_seq
- * @property {import("./client.js").Message|null} last_message
+ * @property {Message|null} last_message
  * @property {Thread} thread
  */
 
-/** Whether a message was deleted or has expired. */
+/**
+ * A conversation in a REST page. Its last message may lack the conversation's id.
+ *
+ * @typedef {{id: string, newest_seq?: number, last_message?: any} & Record<string, unknown>} Listed
+ */
+
+/** @typedef {{type: string, data: any}} Applied a durable event, as a journal keeps it */
+
+/** Whether a message was deleted or has expired. @param {Message} message */
 export function isTombstone(message) {
   return message.deleted === true || typeof message.text !== "string";
 }
 
-/** Event: `change`, detail the conversation's id, or null when all may have changed. */
-export class Store extends EventTarget {
+/**
+ * Events: `change`, the conversation's id, or null when any may have changed.
+ *
+ * @extends {Emitter<{change: string|null}>}
+ */
+export class Store extends Emitter {
   /** @type {Map<string, Conversation>} */
   #conversations = new Map();
+  /** @type {Set<Applied[]>} */
   #journals = new Set();
+  #kinds;
 
-  /** @param {string} user the id of whose state this is */
-  constructor(user) {
+  /**
+   * @param {string} user the id of the user whose state this is
+   * @param {import("./kinds.js").Kinds} kinds
+   */
+  constructor(user, kinds = KINDS) {
     super();
     this.user = user;
-    /** Whether the first page of conversations is there. */
+    this.#kinds = kinds;
+    /** Whether the first page of conversations is loaded. */
     this.loaded = false;
     /** Why the conversations could not be loaded, or empty. */
     this.error = "";
@@ -38,16 +60,21 @@ export class Store extends EventTarget {
 
   /** Conversations, the one with the latest message first. @returns {Conversation[]} */
   get conversations() {
-    const recency = ({ last_message }) => last_message?.created_at ?? "";
+    const recency = (/** @type {Conversation} */ { last_message }) => last_message?.created_at ?? "";
     return [...this.#conversations.values()].sort((a, b) => recency(b).localeCompare(recency(a), "en"));
   }
 
-  /** @returns {Conversation|undefined} */
+  /** @param {string} id @returns {Conversation|undefined} */
   conversation(id) {
     return this.#conversations.get(id);
   }
 
-  /** The conversation with this id, made from the id if it is not known yet. @returns {Conversation} */
+  /**
+   * The conversation with this id; an unknown one is added, as far as the id tells.
+   *
+   * @param {string} id
+   * @returns {Conversation}
+   */
   ensure(id) {
     let conversation = this.#conversations.get(id);
     if (!conversation) {
@@ -60,18 +87,22 @@ export class Store extends EventTarget {
     return conversation;
   }
 
-  /** The other person of a direct conversation; oneself for notes; null for a group. */
+  /**
+   * The other member of a direct conversation; the user for notes; null for a group.
+   *
+   * @param {Conversation} conversation
+   */
   partner({ type, members }) {
     if (type !== "dm") return null;
     return members.find((member) => member !== this.user) ?? this.user;
   }
 
-  /** What to call a conversation. */
+  /** The title of a conversation. @param {Conversation} conversation */
   title(conversation) {
     return conversation.name || this.partner(conversation) || "Group";
   }
 
-  /** Takes a page of conversations. */
+  /** Adds a page of conversations. @param {Listed[]} list @param {string|null} next */
   addConversations(list, next) {
     for (const item of list) this.#merge(item);
     this.next = next;
@@ -80,8 +111,13 @@ export class Store extends EventTarget {
   }
 
   /**
-   * Takes the first page as the whole truth; `keep` tells which others to keep. Messages that arrived while the
-   * page was under way are in the journal and come on top.
+   * Replaces the conversations by the first page. The journal's events, which arrived while the page was under way, are
+   * applied on top.
+   *
+   * @param {Listed[]} list
+   * @param {string|null} next
+   * @param {Applied[]} journal
+   * @param {(conversation: Conversation) => boolean} keep whether one that the page lacks stays
    */
   replaceConversations(list, next, journal, keep) {
     const before = this.#conversations;
@@ -94,64 +130,93 @@ export class Store extends EventTarget {
     for (const [id, conversation] of before) {
       if (!this.#conversations.has(id) && keep(conversation)) this.#conversations.set(id, conversation);
     }
-    for (const message of journal) this.#note(message);
+    for (const { type, data } of journal) this.#kinds.get(type)?.apply?.(this, data);
     this.error = "";
     this.next = next;
     this.loaded = true;
     this.#changed(null);
   }
 
-  /** Notes that the server refused to list the conversations. */
+  /** Records why the server refused to list the conversations. @param {string} reason */
   fail(reason) {
     this.error = reason;
     this.loaded = true;
     this.#changed(null);
   }
 
-  /** Takes a message as it stands. @returns {boolean} whether it was new or newer than what was known */
-  applyMessage(message) {
-    for (const journal of this.#journals) journal.push(message);
-    const conversation = this.#note(message);
-    const news = conversation.thread.apply(message);
-    if (news) this.#changed(conversation.id);
-    return news;
+  /**
+   * Applies an event by its kind; one of an unknown kind changes nothing.
+   *
+   * @param {string} type
+   * @param {any} data
+   * @returns {boolean} whether that changed anything
+   */
+  apply(type, data) {
+    const kind = this.#kinds.get(type);
+    if (kind?.durable) for (const journal of this.#journals) journal.push({ type, data });
+    const changed = kind?.apply?.(this, data) ?? false;
+    if (changed) this.#changed(data.conversation_id ?? null);
+    return changed;
   }
 
-  /** Notes every message from now on, until `stop()`: to put on top of a page that is under way. */
+  /**
+   * Adds a message, or a newer version of it. For kinds.
+   *
+   * @param {Message} message
+   * @returns {boolean} whether that changed anything
+   */
+  putMessage(message) {
+    return this.#summarise(message).thread.apply(message);
+  }
+
+  /**
+   * Records every durable event from now on, until `stop()`: they are applied again on top of a page that is under way.
+   */
   journal() {
-    const messages = [];
-    this.#journals.add(messages);
-    return { messages, stop: () => this.#journals.delete(messages) };
+    /** @type {Applied[]} */
+    const events = [];
+    this.#journals.add(events);
+    return { events, stop: () => this.#journals.delete(events) };
   }
 
-  /** Puts a thread that was loaded anew in the place of the old one. */
+  /**
+   * Replaces a thread by one that was loaded anew.
+   *
+   * @param {string} id
+   * @param {Thread} thread
+   * @param {Applied[]} journal
+   */
   replaceThread(id, thread, journal) {
-    for (const message of journal) if (message.conversation_id === id) thread.apply(message);
     this.ensure(id).thread = thread;
+    for (const { type, data } of journal) {
+      if (data.conversation_id === id) this.#kinds.get(type)?.apply?.(this, data);
+    }
     this.#changed(id);
   }
 
-  /** Forgets a conversation's messages; they are loaded again when it is opened. */
+  /** Removes a conversation's messages; they are loaded again when it is opened. @param {string} id */
   dropThread(id) {
     this.ensure(id).thread = new Thread();
     this.#changed(id);
   }
 
-  /** To call after a change to a conversation's thread. */
+  /** Must be called after a change to a conversation's thread. @param {string} id */
   touch(id) {
     const conversation = this.ensure(id);
     const newest = conversation.thread.messages.at(-1);
-    if (newest) this.#note(newest);
+    if (newest) this.#summarise(newest);
     this.#changed(id);
   }
 
+  /** @param {Listed} listed */
   #merge({ last_message, newest_seq, ...rest }) {
     const conversation = Object.assign(this.ensure(rest.id), rest);
     conversation.newest_seq = Math.max(conversation.newest_seq, newest_seq ?? 0);
-    if (last_message) this.#note({ conversation_id: rest.id, ...last_message });
+    if (last_message) this.#summarise({ conversation_id: rest.id, ...last_message });
   }
 
-  #note(message) {
+  /** Brings a conversation's last message and newest seq up to a message. @param {Message} message */
+  #summarise(message) {
     const conversation = this.ensure(message.conversation_id);
     const last = conversation.last_message;
     conversation.newest_seq = Math.max(conversation.newest_seq, message.seq);
@@ -161,7 +226,8 @@ export class Store extends EventTarget {
     return conversation;
   }
 
+  /** @param {string|null} id */
   #changed(id) {
-    this.dispatchEvent(new CustomEvent("change", { detail: id }));
+    this.emit("change", id);
   }
 }

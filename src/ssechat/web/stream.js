@@ -1,56 +1,76 @@
-/** One Server-Sent Events stream that never gives up (WHATWG HTML §9.2). */
+/** One Server-Sent Events stream that reconnects until it is closed (WHATWG HTML §9.2). */
 
-import { backOff } from "./http.js";
+import { Emitter } from "./emitter.js";
+import { backOff, requestError } from "./http.js";
+import { KINDS } from "./kinds.js";
 
-const EVENTS = [
-  "hello", "caught_up", "reset", "message", "message.updated", "message.deleted", "reaction", "conversation",
-  "member", "receipt", "typing", "presence", "ping", "bye",
-];
+/** The events of the protocol itself; those that users cause are in kinds.js. */
+const PROTOCOL = ["hello", "caught_up", "reset", "ping", "bye"];
 
 /**
- * Milliseconds after a credential's end before it is asked whether that is so: by then another tab that signed out has
- * told us, and every worker knows.
+ * Milliseconds from the `bye` of a credential that ended until it is checked: by then, another tab that signed out has
+ * told this one, and every worker knows of it.
  */
-const PARTED = 500;
+const CREDENTIAL_CHECK = 500;
 
-/** Milliseconds after which one comes back at the earliest for whom there was no room, as the server's `retry:` says. */
+/** Milliseconds before the next attempt where the user has too many streams, as the server's `retry:` says. */
 const CROWDED = 15_000;
 
-/** The running number in an event id `<n>-<tag>`, to see which of two is further on. */
+/** @typedef {"connecting"|"live"|"reconnecting"|"crowded"|"closed"} Status */
+
+/**
+ * @typedef {object} StreamEvent
+ * @property {string} type
+ * @property {string|null} id the cursor after the event
+ * @property {string|null} after the cursor before it
+ * @property {any} data
+ */
+
+/**
+ * The number in an event id `<n>-<tag>`: of two ids, the higher number is the later.
+ *
+ * @param {string|null|undefined} id
+ */
 export function position(id) {
   return Number.parseInt(id ?? "", 10) || 0;
 }
 
 /**
- * Wraps EventSource. It comes back by itself where EventSource does not: after a status other than 200, after
- * silence (a connection that is dead but looks open), and at once when asked with `wake()`.
+ * Wraps EventSource, and reconnects where EventSource does not: after a status other than 200, after silence (a dead
+ * connection that looks open), and at once on `wake()`.
  *
- * Events: `event` (detail `{type, id, data}`, where id is the cursor after it), `status` (detail `connecting`,
- * `live`, `reconnecting`, `crowded` while this user has too many streams, or `closed`), `unauthorized`.
+ * Events: `event`; `status` (`crowded`: the user has too many streams); `unauthorized`.
+ *
+ * @extends {Emitter<{event: StreamEvent, status: Status, unauthorized: null}>}
  */
-export class EventStream extends EventTarget {
+export class EventStream extends Emitter {
+  /** @type {EventSource|null} */
   #source = null;
-  #timer = 0;
-  #watchdog = 0;
-  #heard = 0;
-  #woken = 0;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #watchdog;
+  #heardAt = 0;
+  #wokenAt = 0;
   #failures = 0;
   #generation = 0;
-  #sentAway = false;
+  #saidBye = false;
   #options;
 
   /**
    * @param {object} options
    * @param {(cursor: string|null) => Promise<string>|string} options.url gives the URL for a connection
-   * @param {() => Promise<unknown>} options.probe rejects with status 401 when the credential no longer counts
-   * @param {string|null} options.cursor the last event id seen, or null to begin with what comes next
-   * @param {boolean} options.singleUse whether each connection needs a URL of its own (a ticket)
-   * @param {number} options.silence milliseconds without any event after which the connection counts as dead
+   * @param {() => Promise<unknown>} options.probe rejects with status 401 when the credential is no longer valid
+   * @param {string|null} [options.cursor] the last event id, or null to begin with the next event
+   * @param {boolean} [options.singleUse] whether each connection needs a URL of its own (a ticket)
+   * @param {number} [options.silence] milliseconds without any event after which the connection counts as dead
+   * @param {import("./kinds.js").Kinds} [options.kinds]
    */
-  constructor({ url, probe, cursor = null, singleUse = false, silence = 45_000 }) {
+  constructor({ url, probe, cursor = null, singleUse = false, silence = 45_000, kinds = KINDS }) {
     super();
-    this.#options = { url, probe, singleUse, silence };
+    this.#options = { url, probe, singleUse, silence, types: [...PROTOCOL, ...kinds.keys()] };
     this.cursor = cursor;
+    /** @type {Status} */
     this.status = "closed";
   }
 
@@ -73,17 +93,17 @@ export class EventStream extends EventTarget {
     this.#connect();
   }
 
-  /** To call when there is reason to hope (network back, page visible): reconnects now if that is needed. */
+  /** Reconnects now, if needed. Must be called when the network is back or the page becomes visible. */
   wake() {
-    const stale = Date.now() - this.#heard > this.#options.silence;
-    if ((this.status === "live" && !stale) || Date.now() - this.#woken < 1000) return;
-    this.#woken = Date.now();
+    const stale = Date.now() - this.#heardAt > this.#options.silence;
+    if ((this.status === "live" && !stale) || Date.now() - this.#wokenAt < 1000) return;
+    this.#wokenAt = Date.now();
     this.reconnect();
   }
 
   #drop() {
     this.#generation++;
-    this.#sentAway = false;
+    this.#saidBye = false;
     clearTimeout(this.#timer);
     clearTimeout(this.#watchdog);
     this.#source?.close();
@@ -97,23 +117,24 @@ export class EventStream extends EventTarget {
     try {
       url = await this.#options.url(this.cursor);
     } catch (error) {
-      if (generation === this.#generation) this.#refused(error);
+      if (generation === this.#generation) this.#refused(requestError(error));
       return;
     }
     if (generation !== this.#generation) return;
     const source = new EventSource(url, { withCredentials: !this.#options.singleUse });
     this.#source = source;
-    for (const type of EVENTS) source.addEventListener(type, (event) => this.#receive(source, event));
+    for (const type of this.#options.types) source.addEventListener(type, (event) => this.#receive(source, event));
     source.addEventListener("error", () => this.#failed(source));
     this.#watch();
   }
 
   #watch() {
-    this.#heard = Date.now();
+    this.#heardAt = Date.now();
     clearTimeout(this.#watchdog);
     this.#watchdog = setTimeout(() => this.reconnect(), this.#options.silence);
   }
 
+  /** @param {EventSource} source @param {MessageEvent} event */
   #receive(source, event) {
     if (source !== this.#source) return;
     this.#watch();
@@ -123,31 +144,35 @@ export class EventStream extends EventTarget {
     } catch {
       return;
     }
+    const after = this.cursor;
+    // EventSource keeps the last id, also that of an event whose kind nobody here knows.
     if (event.lastEventId) this.cursor = event.lastEventId;
-    this.dispatchEvent(new CustomEvent("event", { detail: { type: event.type, id: this.cursor, data } }));
+    this.emit("event", { type: event.type, id: this.cursor, after, data });
     if (event.type === "hello") {
       this.#failures = 0;
       this.#setStatus("live");
     }
-    if (event.type === "bye") this.#parted(data.reason);
-    if (event.type === "ping" && position(data.id) > position(this.cursor)) this.reconnect(); // something got lost
+    if (event.type === "bye") this.#leave(data.reason);
+    if (event.type === "ping" && position(data.id) > position(this.cursor)) this.reconnect(); // an event got lost
   }
 
-  #parted(reason) {
-    this.#sentAway = true;
+  /** @param {string} reason the server's, for ending the stream */
+  #leave(reason) {
+    this.#saidBye = true;
     this.#setStatus(reason === "too_many" ? "crowded" : "reconnecting");
-    if (reason === "signed_out" || reason === "token_expired") this.#retry(PARTED);
+    if (reason === "signed_out" || reason === "token_expired") this.#retry(CREDENTIAL_CHECK);
   }
 
+  /** @param {EventSource} source */
   #failed(source) {
     if (source !== this.#source) return;
-    if (!this.#sentAway) this.#setStatus("reconnecting");
-    this.#sentAway = false;
-    // While it is CONNECTING, EventSource comes back by itself after the server's own `retry:`.
+    if (!this.#saidBye) this.#setStatus("reconnecting");
+    this.#saidBye = false;
+    // While it is CONNECTING, EventSource reconnects by itself after the server's `retry:`.
     if (source.readyState === EventSource.CLOSED || this.#options.singleUse) this.#retry(this.#pause());
   }
 
-  /** Waits, makes sure that we are still signed in (EventSource tells no status), and connects again. */
+  /** Checks the credential after a delay (EventSource tells no status), and connects again. @param {number} delay */
   #retry(delay) {
     this.#drop();
     const generation = this.#generation;
@@ -155,17 +180,18 @@ export class EventStream extends EventTarget {
       try {
         await this.#options.probe();
       } catch (error) {
-        if (generation === this.#generation) this.#refused(error);
+        if (generation === this.#generation) this.#refused(requestError(error));
         return;
       }
       if (generation === this.#generation) this.#connect();
     }, delay);
   }
 
+  /** @param {import("./http.js").RequestError} error */
   #refused(error) {
     if (error.status === 401) {
       this.close();
-      this.dispatchEvent(new CustomEvent("unauthorized"));
+      this.emit("unauthorized", null);
       return;
     }
     const pause = this.#pause();
@@ -178,9 +204,10 @@ export class EventStream extends EventTarget {
     return atLeast + backOff(++this.#failures);
   }
 
+  /** @param {Status} status */
   #setStatus(status) {
     if (status === this.status) return;
     this.status = status;
-    this.dispatchEvent(new CustomEvent("status", { detail: status }));
+    this.emit("status", status);
   }
 }

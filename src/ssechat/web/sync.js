@@ -1,30 +1,40 @@
-/** Loads what the stream does not bring, over REST, so that both join without a hole. */
+/** Loads over REST what the stream does not bring, so that both join without a hole. */
 
-import { backOff } from "./http.js";
+import { Emitter } from "./emitter.js";
+import { backOff, requestError } from "./http.js";
 import { Thread } from "./thread.js";
+import { Waits } from "./waits.js";
 
 const PAGE = 50;
 const LARGE_PAGE = 200;
 const UNREAD_PAGES = 8;
 const RELOAD_MESSAGES = 2000;
 
-/** Event: `unauthorized`. */
-export class Sync extends EventTarget {
+/** @typedef {import("./client.js").Message} Message */
+
+/**
+ * Event: `unauthorized`.
+ *
+ * @extends {Emitter<{unauthorized: null}>}
+ */
+export class Sync extends Emitter {
   #client;
   #store;
   #keep;
   #open = true;
   #loading = false;
   #again = false;
+  /** @type {Set<Thread>} */
   #filling = new Set();
+  /** @type {Map<string, object>} by conversation: the latest reload of its thread */
   #reloading = new Map();
-  #wakers = new Set();
+  #waits = new Waits();
   #moreLoading = false;
 
   /**
-   * @param {import("./client.js").ChatClient} client
+   * @param {Pick<import("./client.js").ChatClient, "conversations"|"messages">} client
    * @param {import("./store.js").Store} store
-   * @param {(conversation: object) => boolean} keep which conversations stay though a reload did not name them
+   * @param {(conversation: import("./store.js").Conversation) => boolean} keep whether one that a reload lacks stays
    */
   constructor(client, store, keep) {
     super();
@@ -38,12 +48,12 @@ export class Sync extends EventTarget {
     this.wake();
   }
 
-  /** Tries now what waits for its next attempt. */
+  /** Ends the waits for a next attempt, but for those that the server asked for. */
   wake() {
-    for (const wake of [...this.#wakers]) wake();
+    this.#waits.wake();
   }
 
-  /** Loads the conversations, and again if asked meanwhile: an answer under way may be too old. */
+  /** Loads the conversations, and again if called meanwhile: the answer under way may be too old. */
   async load() {
     this.#again = true;
     if (this.#loading) return;
@@ -54,9 +64,9 @@ export class Sync extends EventTarget {
         const journal = this.#store.journal();
         try {
           const page = await this.#persist(() => this.#client.conversations({ limit: LARGE_PAGE / 2 }));
-          if (page) this.#store.replaceConversations(page.conversations, page.next, journal.messages, this.#keep);
+          if (page) this.#store.replaceConversations(page.conversations, page.next, journal.events, this.#keep);
         } catch (error) {
-          this.#store.fail(error.message);
+          this.#store.fail(requestError(error).message);
         } finally {
           journal.stop();
         }
@@ -73,15 +83,21 @@ export class Sync extends EventTarget {
     const before = this.#store.next;
     try {
       const page = await this.#persist(() => this.#client.conversations({ limit: LARGE_PAGE / 2, before }));
+      // A reload meanwhile begins anew.
       if (page && this.#store.next === before) this.#store.addConversations(page.conversations, page.next);
     } catch (error) {
-      this.#store.fail(error.message);
+      this.#store.fail(requestError(error).message);
     } finally {
       this.#moreLoading = false;
     }
   }
 
-  /** Sees to it that the newest messages of a conversation are there, and all that are unread if they are not many. */
+  /**
+   * Loads the newest messages of a conversation, unless they are loaded; with all that are unread if they are not many.
+   *
+   * @param {string} id
+   * @param {number} unread
+   */
   async openThread(id, unread = 0) {
     const { thread } = this.#store.ensure(id);
     if (thread.loaded || thread.state === "loading") return;
@@ -91,9 +107,9 @@ export class Sync extends EventTarget {
       const limit = Math.min(LARGE_PAGE, Math.max(PAGE, unread + PAGE / 2));
       let page = await this.#persist(() => this.#client.messages(id, { limit }));
       let messages = page?.messages ?? [];
-      // A page has less than was asked for where messages are large; that there are more, only `has_more` says.
+      // A page of large messages has fewer than the limit; only `has_more` says whether there are more.
       for (let i = 1; page?.has_more && page.messages.length && messages.length < unread && i < UNREAD_PAGES; i++) {
-        const before = messages[0].seq;
+        const before = messages[0]?.seq;
         page = await this.#persist(() => this.#client.messages(id, { before, limit }));
         messages = [...(page?.messages ?? []), ...messages];
       }
@@ -102,10 +118,10 @@ export class Sync extends EventTarget {
     await this.fill(id);
   }
 
-  /** Loads the messages before those that are there. */
+  /** Loads the messages before those that are loaded. @param {string} id */
   async older(id) {
     const { thread } = this.#store.ensure(id);
-    if (!thread.loaded || !thread.hasOlder || thread.loadingOlder) return;
+    if (!thread.hasOlder || thread.loadingOlder) return;
     thread.loadingOlder = true;
     this.#store.touch(id);
     await this.#intoThread(id, thread, async () => {
@@ -116,7 +132,7 @@ export class Sync extends EventTarget {
     this.#store.touch(id);
   }
 
-  /** Fills a hole before messages that arrived live. */
+  /** Fills a hole before messages that arrived live. @param {string} id */
   async fill(id) {
     const { thread } = this.#store.ensure(id);
     if (this.#filling.has(thread)) return;
@@ -129,28 +145,29 @@ export class Sync extends EventTarget {
         this.#store.touch(id);
       }
     } catch {
-      // refused: the conversation is gone for us; what is shown stays
+      // refused: the user cannot read the conversation any more; what is shown stays
     } finally {
       this.#filling.delete(thread);
     }
   }
 
-  /** Loads a thread anew, as far back as it was, and puts it in place when it is complete. */
+  /** Loads a thread anew, as far back as it was, and replaces the old one when it is complete. @param {string} id */
   async reloadThread(id) {
     const mark = {};
-    this.#reloading.set(id, mark); // the last one asked for counts
+    this.#reloading.set(id, mark); // the latest call counts
     const old = this.#store.ensure(id).thread;
     const fresh = new Thread();
     const journal = this.#store.journal();
     try {
       let page = await this.#persist(() => this.#client.messages(id, { limit: LARGE_PAGE }));
       if (page) fresh.applyNewest(page.messages, page.has_more);
-      const ending = () => fresh.high - fresh.low >= RELOAD_MESSAGES;
-      while (page && fresh.hasOlder && old.loaded && fresh.low > old.low && !ending()) {
+      const behind = () => fresh.low !== null && old.low !== null && fresh.low > old.low;
+      const enough = () => fresh.high - (fresh.low ?? 0) >= RELOAD_MESSAGES;
+      while (page && fresh.hasOlder && behind() && !enough()) {
         page = await this.#persist(() => this.#client.messages(id, { before: fresh.low, limit: LARGE_PAGE }));
         if (page) fresh.applyOlder(page.messages, page.has_more);
       }
-      if (page && this.#reloading.get(id) === mark) this.#store.replaceThread(id, fresh, journal.messages);
+      if (page && this.#reloading.get(id) === mark) this.#store.replaceThread(id, fresh, journal.events);
     } catch {
       // refused: what is shown stays
     } finally {
@@ -160,12 +177,19 @@ export class Sync extends EventTarget {
     await this.fill(id);
   }
 
-  /** Runs a load and writes its outcome into the thread. A conversation that does not exist yet is empty. */
+  /**
+   * Runs a load and writes its outcome into the thread. A conversation that does not exist yet is empty.
+   *
+   * @param {string} id
+   * @param {Thread} thread
+   * @param {() => Promise<void>} load
+   */
   async #intoThread(id, thread, load) {
     try {
       await load();
-      if (!thread.loaded) thread.state = "empty"; // stopped before it was there
-    } catch (error) {
+      if (!thread.loaded) thread.state = "empty"; // closed before the page came
+    } catch (thrown) {
+      const error = requestError(thrown);
       if (error.code === "unknown_conversation") {
         if (!thread.loaded) thread.applyNewest([], false);
       } else if (!thread.loaded) {
@@ -176,34 +200,29 @@ export class Sync extends EventTarget {
     this.#store.touch(id);
   }
 
-  /** Repeats until it is answered. @returns {Promise<object|null>} null when this page no longer wants it */
+  /**
+   * Repeats a request until it is answered.
+   *
+   * @template Answer
+   * @param {() => Promise<Answer>} request
+   * @returns {Promise<Answer|null>} null when the answer is not wanted any more
+   */
   async #persist(request) {
     for (let failures = 0; this.#open; ) {
       try {
         const answer = await request();
         return this.#open ? answer : null;
-      } catch (error) {
+      } catch (thrown) {
+        const error = requestError(thrown);
         if (!this.#open) return null;
         if (error.status === 401) {
-          this.dispatchEvent(new CustomEvent("unauthorized"));
+          this.emit("unauthorized", null);
           return null;
         }
         if (!error.temporary) throw error;
-        await this.#sleep(backOff(++failures), error.retryAfter);
+        await this.#waits.sleep(backOff(++failures), error.retryAfter);
       }
     }
     return null;
-  }
-
-  #sleep(delay, atLeast) {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#wakers.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, Math.max(delay, atLeast ?? 0));
-      if (!atLeast || !this.#open) this.#wakers.add(wake);
-    });
   }
 }

@@ -1,12 +1,16 @@
-/** The messages of one conversation, as far as they are known. */
+/** The messages of one conversation that are loaded. */
+
+/** @typedef {import("./client.js").Message} Message */
 
 /**
- * Messages by seq and version. `low`…`high` is the range that is known without a hole; a live message beyond
- * it waits until the hole before it is filled over REST.
+ * Messages by seq and version. `low` to `high` is the range without a hole. A live message beyond it is kept, and shown
+ * when the hole before it is filled over REST.
  */
 export class Thread {
+  /** @type {Map<number, Message>} by seq */
   #messages = new Map();
-  #ordered = null;
+  /** @type {Message[]|null} those without a hole, sorted, until one changes */
+  #sorted = null;
 
   constructor() {
     /** @type {number|null} */
@@ -19,65 +23,74 @@ export class Thread {
     this.loadingOlder = false;
   }
 
-  /** Whether a first page is there. */
+  /** Whether a first page is loaded. */
   get loaded() {
     return this.low !== null;
   }
 
-  /** Whether a message waits for others before it. */
+  /** Whether messages are missing before one that is kept. */
   get hasHole() {
     if (!this.loaded) return false;
     for (const seq of this.#messages.keys()) if (seq > this.high) return true;
     return false;
   }
 
-  /** The messages without a hole, ascending. @returns {import("./client.js").Message[]} */
+  /** The messages without a hole, ascending. @returns {Message[]} */
   get messages() {
-    this.#ordered ??= [...this.#messages.values()]
-      .filter(({ seq }) => this.loaded && seq >= this.low && seq <= this.high)
+    const low = this.low ?? Number.POSITIVE_INFINITY;
+    this.#sorted ??= [...this.#messages.values()]
+      .filter(({ seq }) => seq >= low && seq <= this.high)
       .sort((a, b) => a.seq - b.seq);
-    return this.#ordered;
+    return this.#sorted;
   }
 
-  get(seq) {
-    return this.#messages.get(seq);
-  }
-
-  /** Takes a message as it stands. @returns {boolean} whether that was news */
+  /**
+   * Adds a message, or a newer version of it.
+   *
+   * @param {Message} message
+   * @returns {boolean} whether that changed anything
+   */
   apply(message) {
     const known = this.#messages.get(message.seq);
     if (known && known.version >= message.version) return false;
-    if (!known && this.loaded && message.seq < this.low) return false; // comes with its page, should anyone look
+    if (!known && this.low !== null && message.seq < this.low) return false; // its page will bring it
     this.#messages.set(message.seq, message);
     this.#extend();
     return true;
   }
 
-  /** Takes the newest page, the first one. */
+  /** Adds the newest page, the first one. @param {Message[]} messages @param {boolean} hasMore */
   applyNewest(messages, hasMore) {
-    this.low = messages.length ? messages[0].seq : 1;
-    this.high = messages.length ? messages.at(-1).seq : 0;
+    this.low = messages[0]?.seq ?? 1;
+    this.high = messages.at(-1)?.seq ?? 0;
     this.hasOlder = hasMore;
     this.state = "ready";
     this.#applyAll(messages);
   }
 
-  /** Takes the page before `low`. */
+  /** Adds the page before `low`. @param {Message[]} messages @param {boolean} hasMore */
   applyOlder(messages, hasMore) {
-    if (messages.length) this.low = Math.min(this.low, messages[0].seq);
+    const [first] = messages;
+    if (first && this.low !== null) this.low = Math.min(this.low, first.seq);
     this.hasOlder = hasMore && messages.length > 0;
     this.#applyAll(messages);
   }
 
-  /** Takes the page after `high`. The page is the truth: a seq that it skips no longer exists. */
+  /**
+   * Adds the page after `high`. A seq that the page skips does not exist any more.
+   *
+   * @param {Message[]} messages
+   * @param {boolean} hasMore
+   */
   applyNewer(messages, hasMore) {
-    if (messages.length) this.high = Math.max(this.high, messages.at(-1).seq);
+    this.high = Math.max(this.high, messages.at(-1)?.seq ?? 0);
     this.#applyAll(messages);
     if (!hasMore) {
       for (const seq of this.#messages.keys()) this.high = Math.max(this.high, seq);
     }
   }
 
+  /** @param {Message[]} messages */
   #applyAll(messages) {
     for (const message of messages) {
       const known = this.#messages.get(message.seq);
@@ -87,7 +100,7 @@ export class Thread {
   }
 
   #extend() {
-    this.#ordered = null;
+    this.#sorted = null;
     if (!this.loaded) return;
     while (this.#messages.has(this.high + 1)) this.high++;
   }

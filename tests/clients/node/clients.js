@@ -1,8 +1,8 @@
 /** The clients for Node, each as its documentation shows it: `node clients.js NAME URL TOKEN`. */
 
-import { createEventSource } from "eventsource-client";
-import { EventSource as EventSource4 } from "eventsource-4";
 import { createRequire } from "node:module";
+import { EventSource as EventSource4 } from "eventsource-4";
+import { createEventSource } from "eventsource-client";
 
 const EventSource2 = createRequire(import.meta.url)("eventsource-2");
 

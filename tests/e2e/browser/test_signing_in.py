@@ -78,7 +78,7 @@ def test_an_existing_systems_token_is_enough(enter: Enter, tmp_path: Path) -> No
         visitor.expect_errors(f"{NETWORK_GONE}|status of 401")
         page.get_by_label("Access token", exact=True).fill("nonsense")
         page.get_by_role("button", name="Continue").click()
-        expect(page.get_by_role("alert").filter(visible=True)).to_contain_text("does not count")
+        expect(page.get_by_role("alert").filter(visible=True)).to_contain_text("is not valid here")
         page.get_by_label("Access token", exact=True).fill(token)
         page.get_by_role("button", name="Continue").click()
         other = jwt.encode({"sub": alice, "exp": time.time() + 600}, secret, algorithm="HS256")

@@ -1,4 +1,4 @@
-"""How many streams a browser may hold on one connection of HTTP/2, as the README says it."""
+"""How many streams a browser may hold on one connection of HTTP/2, as the page /docs says it."""
 
 import socket
 

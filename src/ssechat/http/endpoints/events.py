@@ -11,6 +11,7 @@ from ssechat.identity.auth import TICKET_SECONDS, Auth
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
+from ssechat.logs.inbox import Inbox
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import FULL, UNAVAILABLE
 
@@ -21,10 +22,11 @@ NOBODY = Identity(UserId(""), 0)
 class Events:
     """`/v1/events` and the tickets for it."""
 
-    def __init__(self, guard: Guard, auth: Auth, quotas: Quotas, hub: Hub, buffer: int) -> None:
+    def __init__(self, guard: Guard, auth: Auth, quotas: Quotas, inbox: Inbox, hub: Hub, buffer: int) -> None:
         self._guard = guard
         self._auth = auth
         self._quotas = quotas
+        self._inbox = inbox
         self._hub = hub
         self._buffer = buffer
 
@@ -45,14 +47,16 @@ class Events:
         # The header wins: EventSource connects again with the URL it began with.
         cursor = request.header(b"last-event-id") or query.cursor
         identity, refusal = NOBODY, None
+        source = self._inbox.source(identity.user)
         sign_outs = self._auth.sign_outs
         try:
             identity = await self._identify(request, query.ticket)
-            if not request.has_room or not self._hub.has_room(identity.user):
+            source = self._inbox.source(identity.user)
+            if not request.has_room or not self._hub.has_room(source):
                 refusal = FULL
         except RedisUnavailable:
             refusal = UNAVAILABLE
-        return stream_response(self._hub, identity, cursor, self._buffer, refusal=refusal, sign_outs=sign_outs)
+        return stream_response(self._hub, identity, source, cursor, self._buffer, refusal=refusal, sign_outs=sign_outs)
 
     async def issue_ticket(self, request: Request) -> Response:
         """`POST`: what an EventSource that cannot send a cookie puts into its URL."""

@@ -1,18 +1,32 @@
-/** Says so when the connection is gone. */
+/** Shows that the connection is gone. */
 
 import { announce, el, icon } from "./dom.js";
 
-const PATIENCE = 700;
+/** Milliseconds: an interruption that is over by then is not shown. */
+const SHORT = 700;
 
-/** A line over everything, while there is something to tell. */
+/** @typedef {""|"offline"|"reconnecting"|"crowded"} State */
+
+/** @type {Record<State, string>} */
+const TEXTS = {
+  "": "",
+  offline: "You are offline. What you write is kept and sent later.",
+  reconnecting: "Reconnecting… What you write is kept and sent later.",
+  crowded: "This chat is open in too many places, or the server is full. New messages do not show here for now.",
+};
+
+/** A line above everything, while there is trouble. */
 export class Banner {
   #text = el("span");
   #button;
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
+  /** @type {State} */
   #wanted = "";
+  /** @type {State} */
   #shown = "";
 
-  /** @param {() => void} onRetry asked to try now */
+  /** @param {() => void} onRetry called when the user wants to try now */
   constructor(onRetry) {
     this.#button = el("button", { type: "button", className: "link", textContent: "Try now", onclick: onRetry });
     this.node = el("div", { className: "banner", hidden: true }, icon("cloud"), this.#text, this.#button);
@@ -20,24 +34,20 @@ export class Banner {
 
   /** @param {{status: string, online: boolean}} state of the stream, and of the device's network */
   update({ status, online }) {
-    const wanted = !online ? "offline" : status === "live" || status === "closed" ? "" : status === "crowded" ? "crowded" : "reconnecting";
+    const wanted = stateOf(status, online);
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
     clearTimeout(this.#timer);
     if (wanted === this.#shown) return;
-    // What is over in a moment is not worth telling; a first connection may take a little longer.
-    const patience = wanted === "reconnecting" && !this.#shown ? (status === "connecting" ? 3 : 1) * PATIENCE : 0;
+    // A first connection may take longer.
+    const patience = wanted === "reconnecting" && !this.#shown ? (status === "connecting" ? 3 : 1) * SHORT : 0;
     if (patience) this.#timer = setTimeout(() => this.#show(wanted), patience);
     else this.#show(wanted);
   }
 
+  /** @param {State} wanted */
   #show(wanted) {
-    const text = {
-      "": "",
-      offline: "You are offline. What you write is kept and sent later.",
-      reconnecting: "Reconnecting… What you write is kept and sent later.",
-      crowded: "This chat is open in too many places, or the server is full. New messages do not show here for now.",
-    }[wanted];
+    const text = TEXTS[wanted];
     if (this.#shown && !wanted) announce("Connected again.");
     if (wanted) announce(text);
     this.#shown = wanted;
@@ -46,4 +56,11 @@ export class Banner {
     this.node.hidden = !wanted;
     this.node.dataset.state = wanted;
   }
+}
+
+/** @param {string} status @param {boolean} online @returns {State} */
+function stateOf(status, online) {
+  if (!online) return "offline";
+  if (status === "live" || status === "closed") return "";
+  return status === "crowded" ? "crowded" : "reconnecting";
 }

@@ -1,4 +1,4 @@
-/** Where one writes. */
+/** The field for writing a message. */
 
 import { showsNothing } from "../format.js";
 import { el, icon } from "./dom.js";
@@ -26,15 +26,19 @@ export class Composer {
       enterKeyHint: "send",
       autocomplete: "off",
       "aria-label": "Message",
-      onkeydown: (event) => this.#key(event),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
       oninput: () => this.#changed(),
     });
-    this.#button = el("button", { type: "submit", className: "send", title: "Send", "aria-label": "Send" }, icon("send"));
+    this.#button = el(
+      "button",
+      { type: "submit", className: "send", title: "Send", "aria-label": "Send" },
+      icon("send"),
+    );
     this.node = el(
       "form",
       {
         className: "composer",
-        onsubmit: (event) => {
+        onsubmit: (/** @type {SubmitEvent} */ event) => {
           event.preventDefault();
           this.#send();
         },
@@ -47,14 +51,14 @@ export class Composer {
     this.#button.addEventListener("pointerdown", (event) => event.preventDefault());
   }
 
-  /** Begins with a draft. */
+  /** Begins with a draft. @param {{text: string, label: string}} options */
   set({ text, label }) {
     this.#input.value = text;
     this.#input.setAttribute("aria-label", label);
     this.#fit();
   }
 
-  /** Takes a text back, above what is being written. */
+  /** Puts a text back, above the one in the field. @param {string} text */
   insert(text) {
     this.#input.value = [text, this.#input.value].filter(Boolean).join("\n");
     this.#changed();
@@ -65,9 +69,10 @@ export class Composer {
     this.#input.focus();
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.key !== "Enter" || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.isComposing || event.keyCode === 229) return; // Enter chooses a candidate, it does not send
+    if (event.isComposing || event.keyCode === 229) return; // Enter chooses a candidate of an input method
     event.preventDefault();
     this.#send();
   }

@@ -1,5 +1,6 @@
-/** One conversation: its heading, its messages, and the field to write in. */
+/** A conversation: its heading, its messages and the composer. */
 
+import { badge } from "../format.js";
 import { Composer } from "./composer.js";
 import { announce, avatar, coalesce, el, icon, isWatched } from "./dom.js";
 import { itemsOf } from "./items.js";
@@ -18,9 +19,12 @@ export class ConversationView {
   #heading = el("h2", { dir: "auto", tabIndex: -1 });
   #list = el("ol", { className: "messages" });
   #top = el("div", { className: "top" });
+  #unread = el("span", { className: "badge", hidden: true });
   #scroller;
   #jump;
+  /** @type {Map<string, {signature: string, node: HTMLElement}>} by the item's key */
   #nodes = new Map();
+  /** @type {number|null} the seq after which the line of the unread goes */
   #unreadAfter;
   #atBottom = true;
   #placed = false;
@@ -53,30 +57,41 @@ export class ConversationView {
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#jump = el(
       "button",
-      { type: "button", className: "jump", hidden: true, "aria-label": "To the newest message", onclick: () => this.#toBottom() },
+      {
+        type: "button",
+        className: "jump",
+        hidden: true,
+        "aria-label": "To the newest message",
+        onclick: () => this.#toBottom(),
+      },
       icon("down"),
-      el("span", { className: "badge", hidden: true }),
+      this.#unread,
     );
-    this.node = el("main", { className: "conversation" }, this.#header(onBack),
-      el("div", { className: "viewport" }, this.#scroller, this.#jump), this.#composer.node);
-    // A phone's keyboard and a growing text field take room: what is at the bottom stays there.
+    this.node = el(
+      "main",
+      { className: "conversation" },
+      this.#header(onBack),
+      el("div", { className: "viewport" }, this.#scroller, this.#jump),
+      this.#composer.node,
+    );
+    // A phone's keyboard and a growing text field take room: the bottom stays in view.
     this.#observer = new ResizeObserver(() => this.#atBottom && this.#stick());
     this.#observer.observe(this.#scroller);
     this.#render();
   }
 
-  /** Puts the cursor where one writes; on a phone, where that brings up the keyboard, on the heading. */
+  /** Focuses the composer; on a phone, where that would bring up the keyboard, the heading. */
   focus() {
     if (matchMedia("(pointer: coarse)").matches) this.#heading.focus({ preventScroll: true });
     else this.#composer.focus();
   }
 
-  /** A message of somebody else arrived live in this conversation. */
+  /** Announces a message of somebody else that arrived live. @param {import("../client.js").Message} message */
   arrived({ sender, text }) {
     announce(`${sender}: ${text}`);
   }
 
-  /** Marks as read what a person can see now. */
+  /** Marks the conversation as read if a person can see its end now. */
   seen() {
     if (isWatched() && this.#atBottom && this.#thread.loaded) this.#chat.markRead(this.#id);
     else this.#updateJump();
@@ -90,8 +105,15 @@ export class ConversationView {
     return this.#chat.store.ensure(this.#id).thread;
   }
 
+  /** @param {() => void} onBack */
   #header(onBack) {
-    const back = { type: "button", className: "round back", title: "Back", "aria-label": "Back to conversations", onclick: onBack };
+    const back = {
+      type: "button",
+      className: "round back",
+      title: "Back",
+      "aria-label": "Back to conversations",
+      onclick: onBack,
+    };
     return el(
       "header",
       { className: "bar" },
@@ -101,6 +123,7 @@ export class ConversationView {
     );
   }
 
+  /** @param {string} text */
   #send(text) {
     this.#unreadAfter = null;
     this.#atBottom = true;
@@ -135,7 +158,7 @@ export class ConversationView {
     if (this.#placed && this.#scroller.scrollTop < NEAR_TOP) this.#older();
   }
 
-  /** The first message in sight, and where it is: it has to be in the same place afterwards. */
+  /** The first visible message and its place, in which it must be after the update. */
   #anchor() {
     if (this.#atBottom) return null;
     const edge = this.#scroller.getBoundingClientRect().top;
@@ -146,46 +169,57 @@ export class ConversationView {
     return null;
   }
 
-  /** Brings the list into line with the items, touching only what differs. */
+  /** Updates the list, touching only what differs. @param {import("./items.js").Item[]} items */
   #place(items) {
     const nodes = new Map();
     for (const item of items) {
       const known = this.#nodes.get(item.key);
-      nodes.set(item.key, known?.signature === item.signature ? known : { signature: item.signature, node: this.#make(item) });
+      nodes.set(
+        item.key,
+        known?.signature === item.signature ? known : { signature: item.signature, node: this.#make(item) },
+      );
       if (known && known !== nodes.get(item.key)) known.node.replaceWith(nodes.get(item.key).node);
     }
     for (const [key, { node }] of this.#nodes) if (!nodes.has(key)) node.remove();
     let next = this.#list.firstElementChild;
     for (const { node } of nodes.values()) {
-      if (node === next) next = next.nextElementSibling;
+      if (node === next) next = node.nextElementSibling;
       else this.#list.insertBefore(node, next);
     }
     this.#nodes = nodes;
   }
 
+  /** @param {import("./items.js").Item} item */
   #make(item) {
-    if (item.kind !== "message") return separator(item.kind, item.text);
+    if (item.kind !== "message") return separator(item);
+    const { clientMessageId = "" } = item;
     const node = messageItem(item, {
-      retry: () => this.#chat.outbox.retry(item.clientMessageId),
+      retry: () => this.#chat.outbox.retry(clientMessageId),
       edit: () => {
-        this.#chat.outbox.remove(item.clientMessageId);
-        this.#composer.insert(item.text);
+        this.#chat.outbox.remove(clientMessageId);
+        this.#composer.insert(item.text ?? "");
       },
       discard: () => {
-        this.#chat.outbox.remove(item.clientMessageId);
+        this.#chat.outbox.remove(clientMessageId);
         this.focus();
       },
     });
-    if (item.seq) node.dataset.seq = item.seq;
+    if (item.seq) node.dataset.seq = String(item.seq);
     return node;
   }
 
+  /** @param {import("../thread.js").Thread} thread @param {boolean} empty */
   #renderTop(thread, empty) {
-    const state = thread.state === "failed" ? "failed"
-      : !thread.loaded ? "loading"
-      : thread.hasOlder ? "older"
-      : empty ? "empty"
-      : "begin";
+    const state =
+      thread.state === "failed"
+        ? "failed"
+        : !thread.loaded
+          ? "loading"
+          : thread.hasOlder
+            ? "older"
+            : empty
+              ? "empty"
+              : "begin";
     if (this.#top.dataset.state === state) return;
     this.#top.dataset.state = state;
     this.#top.replaceChildren();
@@ -201,7 +235,7 @@ export class ConversationView {
     }
   }
 
-  /** Where one begins to read: at the first unread message, else at the end. */
+  /** Scrolls to the first unread message, else to the end. */
   #begin() {
     const line = this.#nodes.get("unread")?.node;
     this.#stick();
@@ -241,9 +275,8 @@ export class ConversationView {
 
   #updateJump() {
     const unread = this.#chat.unread(this.#chat.store.ensure(this.#id));
-    const count = this.#jump.lastElementChild;
     this.#jump.hidden = this.#atBottom;
-    count.hidden = unread === 0;
-    count.textContent = unread > 99 ? "99+" : String(unread);
+    this.#unread.hidden = unread === 0;
+    this.#unread.textContent = badge(unread);
   }
 }

@@ -1,11 +1,28 @@
 /** The list of conversations, and the field that finds or begins one. */
 
-import { canonicalName } from "../client.js";
+import { canonicalName, isName } from "../client.js";
 import { badge, exactTime, shortTime } from "../format.js";
+import { requestError } from "../http.js";
 import { isTombstone } from "../store.js";
 import { avatar, coalesce, el, icon, logo } from "./dom.js";
 
-const NAME = /^[a-z0-9_][a-z0-9_.@|+~-]{0,127}$/;
+/** @typedef {import("../store.js").Conversation} Conversation */
+
+/**
+ * A conversation as the list shows it.
+ *
+ * @typedef {object} Row
+ * @property {string} id
+ * @property {string} title
+ * @property {boolean} note whether it is the user's notes
+ * @property {string} prefix what stands before the text
+ * @property {string} text of the last message
+ * @property {boolean} failed whether that was refused
+ * @property {string} when for a person
+ * @property {string} time the same for a program, or empty
+ * @property {number} unread
+ * @property {boolean} selected
+ */
 
 /** The left column; on a phone, the first page. */
 export class ConversationList {
@@ -17,7 +34,9 @@ export class ConversationList {
   #input;
   #begin;
   #scroller;
+  /** @type {string|null} */
   #selected = null;
+  /** @type {Map<string, {signature: string, node: HTMLElement}>} by conversation */
   #rows = new Map();
   #busy = false;
 
@@ -44,7 +63,7 @@ export class ConversationList {
         this.#error.textContent = "";
         this.#render();
       },
-      onkeydown: (event) => {
+      onkeydown: (/** @type {KeyboardEvent} */ event) => {
         if (event.key === "Escape") this.#clear();
       },
     });
@@ -54,7 +73,7 @@ export class ConversationList {
       {
         className: "find",
         role: "search",
-        onsubmit: (event) => {
+        onsubmit: (/** @type {SubmitEvent} */ event) => {
           event.preventDefault();
           this.#start(this.#input.value.trim());
         },
@@ -73,20 +92,35 @@ export class ConversationList {
         { className: "bar" },
         logo(),
         el("h1", { className: "me", dir: "auto", textContent: chat.user, title: `Signed in as ${chat.user}` }),
-        el("button", {
-          type: "button", className: "round", title: "Notes to yourself", "aria-label": "Notes to yourself",
-          onclick: () => this.#openDirect(chat.user),
-        }, icon("note")),
-        el("button", {
-          type: "button", className: "round", title: "Sign out", "aria-label": "Sign out", onclick: onSignOut,
-        }, icon("leave")),
+        el(
+          "button",
+          {
+            type: "button",
+            className: "round",
+            title: "Notes to yourself",
+            "aria-label": "Notes to yourself",
+            onclick: () => this.#openDirect(chat.user),
+          },
+          icon("note"),
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            className: "round",
+            title: "Sign out",
+            "aria-label": "Sign out",
+            onclick: onSignOut,
+          },
+          icon("leave"),
+        ),
       ),
       find,
       this.#scroller,
     );
   }
 
-  /** Shows which conversation is open. */
+  /** Marks the open conversation. @param {string|null} id */
   select(id) {
     this.#selected = id;
     this.#render();
@@ -96,6 +130,7 @@ export class ConversationList {
     this.#input.focus();
   }
 
+  /** @param {string} user */
   #openDirect(user) {
     this.#clear();
     this.#onOpen(this.#chat.direct(user));
@@ -107,17 +142,19 @@ export class ConversationList {
     this.#render();
   }
 
-  /** Opens what was typed: a conversation that is there, else one with a user of that name. */
+  /** Opens the conversation with the typed title, else one with the user of that name. @param {string} typed */
   async #start(typed) {
     const name = canonicalName(typed);
     if (!name || this.#busy) return;
-    const known = this.#chat.list.find(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === name);
+    const known = this.#chat.list.find(
+      ({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === name,
+    );
     if (known) {
       this.#clear();
       this.#onOpen(known.conversation.id);
       return;
     }
-    if (!NAME.test(name)) {
+    if (!isName(name)) {
       this.#error.textContent = "A name has only letters, digits and _ . @ | + ~ -.";
       return;
     }
@@ -125,11 +162,14 @@ export class ConversationList {
     try {
       const { id } = await this.#chat.client.findUser(name);
       this.#openDirect(id);
-    } catch (problem) {
+    } catch (thrown) {
+      const problem = requestError(thrown);
       this.#error.textContent =
-        problem.code === "unknown_user" ? `There is nobody called “${name}” here.`
-        : problem.status === 0 ? "The server can't be reached right now."
-        : problem.message;
+        problem.code === "unknown_user"
+          ? `There is nobody called “${name}” here.`
+          : problem.status === 0
+            ? "The server can't be reached right now."
+            : problem.message;
       this.#input.focus();
     } finally {
       this.#busy = false;
@@ -141,7 +181,8 @@ export class ConversationList {
     const wanted = canonicalName(typed);
     const all = this.#chat.list;
     const shown = all.filter(({ conversation }) => this.#title(conversation).toLowerCase().includes(wanted));
-    this.#begin.hidden = !typed || shown.some(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === wanted);
+    this.#begin.hidden =
+      !typed || shown.some(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === wanted);
     this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: wanted }));
     const rows = new Map();
     for (const item of shown) {
@@ -154,10 +195,10 @@ export class ConversationList {
     const focused = document.activeElement;
     if (nodes.length !== this.#list.children.length || nodes.some((node, i) => node !== this.#list.children[i])) {
       this.#list.replaceChildren(...nodes);
-      if (focused && this.#list.contains(focused)) focused.focus({ preventScroll: true });
+      if (focused instanceof HTMLElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
     }
     this.#renderEmpty(all.length, typed);
-    // A page may be short: where there is nothing to scroll, nobody would ask for the next one.
+    // A short page does not scroll, and only scrolling loads the next one.
     if (!typed && !this.#chat.store.error && this.#scroller.clientHeight && this.#atEnd) this.#chat.moreConversations();
   }
 
@@ -166,27 +207,27 @@ export class ConversationList {
     return scrollTop + clientHeight > scrollHeight - 300;
   }
 
+  /** @param {Conversation} conversation */
   #title(conversation) {
     return this.#isNote(conversation) ? "Notes to yourself" : this.#chat.store.title(conversation);
   }
 
+  /** @param {Conversation} conversation */
   #isNote(conversation) {
     return this.#chat.store.partner(conversation) === this.#chat.user;
   }
 
+  /** @param {import("../chat.js").Chat["list"][number]} listed */
   #describe({ conversation, pending, time }) {
     const last = conversation.last_message;
-    const mine = pending !== null || last?.sender === this.#chat.user;
     const text = pending ? pending.text : !last ? "No messages yet" : isTombstone(last) ? "Message deleted" : last.text;
-    const note = this.#isNote(conversation);
-    const prefix = pending?.state === "failed" ? "Not sent: " : note || !(pending ?? last) ? "" : mine ? "You: "
-      : conversation.type === "dm" ? "" : `${last.sender}: `;
+    /** @type {Row} */
     const row = {
       id: conversation.id,
       title: this.#title(conversation),
-      note,
+      note: this.#isNote(conversation),
       text: text.slice(0, 200).replace(/\s+/g, " "),
-      prefix,
+      prefix: this.#prefix(conversation, pending),
       failed: pending?.state === "failed",
       when: time ? shortTime(new Date(time)) : "",
       time,
@@ -196,10 +237,29 @@ export class ConversationList {
     return { ...row, signature: JSON.stringify(row) };
   }
 
-  /** A row; the button of the one before is used again, so that it keeps the focus. */
+  /**
+   * What stands before the text of the last message.
+   *
+   * @param {Conversation} conversation
+   * @param {import("../outbox.js").Entry|null} pending
+   */
+  #prefix(conversation, pending) {
+    const last = conversation.last_message;
+    if (pending?.state === "failed") return "Not sent: ";
+    if (this.#isNote(conversation)) return "";
+    if (pending || last?.sender === this.#chat.user) return "You: ";
+    return last && conversation.type !== "dm" ? `${last.sender}: ` : "";
+  }
+
+  /**
+   * Makes a row, from the node of the one before if there is one, so that its button keeps the focus.
+   *
+   * @param {Row} row
+   * @param {HTMLElement} [before]
+   */
   #row({ id, title, note, text, prefix, failed, when, time, unread, selected }, before) {
     const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => this.#onOpen(id) }));
-    const button = node.firstElementChild;
+    const button = /** @type {HTMLButtonElement} */ (node.firstElementChild);
     button.className = ["conversation-row", selected && "selected", unread && "unread"].filter(Boolean).join(" ");
     button.dataset.id = id;
     if (selected) button.setAttribute("aria-current", "true");
@@ -219,13 +279,20 @@ export class ConversationList {
           "span",
           { className: "line" },
           el("span", { className: `preview${failed ? " failed" : ""}` }, prefix, el("bdi", { textContent: text })),
-          unread > 0 && el("span", { className: "badge" }, badge(unread), el("span", { className: "hidden", textContent: " unread" })),
+          unread > 0 &&
+            el(
+              "span",
+              { className: "badge" },
+              badge(unread),
+              el("span", { className: "hidden", textContent: " unread" }),
+            ),
         ),
       ),
     );
     return node;
   }
 
+  /** @param {number} count @param {string} typed */
   #renderEmpty(count, typed) {
     const { loaded, error } = this.#chat.store;
     const state = error || (!loaded && !count ? "loading" : count || typed ? "" : "none");
@@ -238,7 +305,9 @@ export class ConversationList {
       this.#empty.append(
         el("p", { textContent: "No conversations yet. Type someone's name above to write to them." }),
         el("button", {
-          type: "button", className: "quiet", textContent: "Write a note to yourself",
+          type: "button",
+          className: "quiet",
+          textContent: "Write a note to yourself",
           onclick: () => this.#openDirect(this.#chat.user),
         }),
       );

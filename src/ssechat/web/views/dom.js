@@ -1,6 +1,7 @@
-/** Small helpers to make elements. User text becomes text nodes, never markup. */
+/** Makes elements. Users' text becomes text nodes, never markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
+/** @type {Record<string, string>} */
 const ICONS = {
   back: "M15 5l-7 7 7 7",
   send: "M5 12h13M12 5l7 7-7 7",
@@ -18,26 +19,32 @@ const ICONS = {
 /**
  * Makes an element. Properties are set as properties (`className`, `textContent`, `onclick` …), those with a
  * dash and `role`, `for` as attributes; null and false are left out.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, any>} properties
+ * @param {...(Node|string|false|null|undefined)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function el(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.includes("-") || name === "role" || name === "for") node.setAttribute(name, value === true ? "" : value);
-    else node[name] = value;
+    else Reflect.set(node, name, value);
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  for (const child of children) if (child !== null && child !== undefined && child !== false) node.append(child);
   return node;
 }
 
-/** A line icon; it says nothing to a screen reader. */
+/** A line icon, hidden from screen readers. @param {string} name */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", ICONS[name]);
+  path.setAttribute("d", ICONS[name] ?? "");
   svg.append(path);
   return svg;
 }
@@ -47,22 +54,25 @@ export function logo() {
   return el("img", { className: "logo", src: new URL("../icon.svg", import.meta.url).href, alt: "" });
 }
 
-/** A coloured disc with a name's first letters; the colour follows from the name. */
+/** A coloured disc with a name's first letters; the colour follows from the name. @param {string} name */
 export function avatar(name, { note = false } = {}) {
   let hash = 0;
-  for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
+  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
   const words = name.match(/\p{L}+/gu) ?? [name];
-  const letters = words.slice(0, 2).map((word) => [...word][0]).join("");
+  const letters = words
+    .slice(0, 2)
+    .map((word) => [...word].slice(0, 1))
+    .join("");
   const disc = el("span", { className: `avatar hue-${note ? 0 : hash % 8}`, "aria-hidden": "true" });
   disc.append(note ? icon("note") : letters.toUpperCase());
   return disc;
 }
 
-/** Has a screen reader say something, after what it is saying now. */
+/** Has a screen reader say a text, after what it is saying now. @param {string} text */
 export function announce(text) {
   const announcer = document.getElementById("announcer");
   const line = el("p", { textContent: text });
-  announcer.append(line);
+  announcer?.append(line);
   setTimeout(() => line.remove(), 10_000);
 }
 
@@ -71,7 +81,11 @@ export function isWatched() {
   return document.visibilityState === "visible" && document.hasFocus();
 }
 
-/** A function that runs `draw` once, soon, however often it is called before. Hidden pages draw too, slowly. */
+/**
+ * A function that calls `draw` once, soon, however often it is called before. Hidden pages draw too, more slowly.
+ *
+ * @param {() => void} draw
+ */
 export function coalesce(draw) {
   let waiting = false;
   const run = () => {

@@ -3,10 +3,40 @@
 import { dayName, dayOf } from "../format.js";
 import { isTombstone } from "../store.js";
 
+/** Milliseconds within which messages of one sender form a group. */
 const GROUP_WITHIN = 5 * 60_000;
 
 /**
- * Messages, then what waits to be sent, with day separators and the line above what is unread.
+ * @typedef {object} Content
+ * @property {string} key the same while the item is shown
+ * @property {number} seq 0 for one still to be sent
+ * @property {string} [clientMessageId] of one still to be sent
+ * @property {string} sender
+ * @property {boolean} mine
+ * @property {string|null} text null for one that was deleted
+ * @property {Date} date
+ * @property {"sent"|"queued"|"failed"} state
+ * @property {string|undefined} [reason] why it was refused, or is not sent yet
+ * @property {number} [version]
+ */
+
+/**
+ * A message's place among the others.
+ *
+ * @typedef {object} Place
+ * @property {"message"} kind
+ * @property {string} signature changes when the item looks different
+ * @property {boolean} first whether it begins a group of one sender
+ * @property {boolean} last whether it ends one
+ * @property {boolean} named whether to show the sender
+ */
+
+/** @typedef {Content & Place} MessageItem */
+/** @typedef {{kind: "day"|"unread", key: string, signature: string, text: string}} Separator */
+/** @typedef {MessageItem|Separator} Item */
+
+/**
+ * Messages, then unsent messages, with day separators and the line above what is unread.
  *
  * @param {object} options
  * @param {import("../client.js").Message[]} options.messages ascending
@@ -14,37 +44,41 @@ const GROUP_WITHIN = 5 * 60_000;
  * @param {string} options.user who looks at it
  * @param {boolean} options.named whether others' names are shown
  * @param {number|null} options.unreadAfter the seq after which the line goes
- * @returns {import("./message.js").Item[]} each with a key of its own
+ * @returns {Item[]} each with a key of its own
  */
 export function itemsOf({ messages, pending, user, named, unreadAfter }) {
+  /** @type {Item[]} */
   const items = [];
   const keys = new Set();
+  /** @type {number|null} */
   let day = null;
+  /** @type {MessageItem|null} */
   let previous = null;
-  let lineDrawn = unreadAfter === null;
+  let line = unreadAfter;
 
-  const add = (item) => {
-    const today = dayOf(item.date);
+  const add = (/** @type {Content} */ content) => {
+    const today = dayOf(content.date);
     if (today !== day) {
       day = today;
       previous = null;
-      const name = dayName(item.date);
+      const name = dayName(content.date);
       items.push({ kind: "day", key: `day:${today}`, text: name, signature: name });
     }
-    if (!lineDrawn && !item.mine && item.seq > unreadAfter) {
-      lineDrawn = true;
+    if (line !== null && !content.mine && content.seq > line) {
+      line = null;
       previous = null;
       items.push({ kind: "unread", key: "unread", text: "New messages", signature: "" });
     }
-    const joined = previous && previous.sender === item.sender && item.date - previous.date < GROUP_WITHIN;
-    if (joined) previous.last = false;
-    previous = { ...item, kind: "message", first: !joined, last: true, named };
+    const apart = previous ? content.date.getTime() - previous.date.getTime() : Number.POSITIVE_INFINITY;
+    const joined = previous?.sender === content.sender && apart < GROUP_WITHIN;
+    if (previous && joined) previous.last = false;
+    previous = { ...content, kind: "message", first: !joined, last: true, named, signature: "" };
     items.push(previous);
   };
 
   for (const message of messages) {
     const mine = message.sender === user;
-    // One's own message has the same key before and after it is sent, so it stays where it is on the screen.
+    // The user's own message has the same key before and after it is sent, so it stays where it is on the screen.
     const own = `own:${message.client_msg_id}`;
     const key = mine && message.client_msg_id && !keys.has(own) ? own : `seq:${message.seq}`;
     keys.add(key);
@@ -61,7 +95,7 @@ export function itemsOf({ messages, pending, user, named, unreadAfter }) {
   }
   for (const entry of pending) {
     const key = `own:${entry.client_msg_id}`;
-    if (keys.has(key)) continue; // it has arrived by the stream already
+    if (keys.has(key)) continue; // the stream has brought it already
     add({
       key,
       clientMessageId: entry.client_msg_id,

@@ -1,10 +1,11 @@
-/** How a message looks. */
+/** The elements of a message. */
 
 import { clock, exactTime, splitLinks } from "../format.js";
 import { el, icon } from "./dom.js";
 
 /**
- * Text as it was written, with its links made clickable. The text nodes joined are the text, to the letter.
+ * A text with clickable links. The text nodes joined are the text, to the letter.
+ *
  * @param {string} text
  */
 export function messageText(text) {
@@ -16,33 +17,14 @@ export function messageText(text) {
   return el("span", { className: "text" }, ...parts);
 }
 
-/**
- * @typedef {object} Item
- * @property {"message"|"day"|"unread"} kind
- * @property {string} key
- * @property {string} signature changes when the item looks different
- */
-
-/** A day's heading, or the line above what is unread. */
-export function separator(kind, text) {
+/** A day's heading, or the line above what is unread. @param {import("./items.js").Separator} item */
+export function separator({ kind, text }) {
   return el("li", { className: `separator ${kind}` }, el("span", { textContent: text }));
 }
 
-/**
- * One message or one still to be sent.
- *
- * @param {object} item
- * @param {string} item.sender
- * @param {boolean} item.mine
- * @param {string|null} item.text null for one that was deleted
- * @param {Date} item.date
- * @param {boolean} item.first whether it begins a group of one sender
- * @param {boolean} item.last whether it ends one
- * @param {boolean} item.named whether to show who wrote it
- * @param {"sent"|"queued"|"failed"} item.state
- * @param {string} item.reason why it was refused, or is not sent yet
- * @param {{retry: () => void, edit: () => void, discard: () => void}} actions
- */
+/** @typedef {{retry: () => void, edit: () => void, discard: () => void}} Actions what to do with a refused message */
+
+/** A message, or one still to be sent. @param {import("./items.js").MessageItem} item @param {Actions} actions */
 export function messageItem(item, actions) {
   const { mine, state, first, last, named, sender, text, date } = item;
   const classes = ["message", mine ? "mine" : "theirs", state, first && "first", last && "last"];
@@ -58,11 +40,13 @@ export function messageItem(item, actions) {
     { className: "bubble" },
     named && first && !mine && el("div", { className: "name", textContent: sender }),
     el("span", { className: "hidden", textContent: mine ? "You: " : `${sender}: ` }),
-    // The direction follows from the text alone: what has a direction of its own does not count (dir=auto).
+    // The direction follows from the text alone: dir=auto skips elements that have a dir of their own.
     el(
       "div",
       { className: "content", dir: "auto" },
-      text === null ? el("span", { className: "text deleted", textContent: "This message was deleted." }) : messageText(text),
+      text === null
+        ? el("span", { className: "text deleted", textContent: "This message was deleted." })
+        : messageText(text),
       meta,
     ),
   );
@@ -70,21 +54,22 @@ export function messageItem(item, actions) {
   return el("li", { className: classes.filter(Boolean).join(" ") }, bubble, note);
 }
 
+/** @param {"sent"|"queued"|"failed"} state */
 function stateMark(state) {
-  const [name, label] = {
-    sent: ["check", "Sent"],
-    queued: ["clock", "Sending…"],
-    failed: ["warning", "Not sent"],
-  }[state];
+  /** @type {Record<typeof state, [string, string]>} */
+  const marks = { sent: ["check", "Sent"], queued: ["clock", "Sending…"], failed: ["warning", "Not sent"] };
+  const [name, label] = marks[state];
   const mark = el("span", { className: "state", title: label }, icon(name));
   mark.append(el("span", { className: "hidden", textContent: label }));
   return mark;
 }
 
+/** @param {string} reason */
 function waiting(reason) {
   return el("p", { className: "waiting", role: "status", textContent: `Not sent yet: ${reason} Trying again…` });
 }
 
+/** @param {string|undefined} reason @param {Actions} actions */
 function failure(reason, { retry, edit, discard }) {
   return el(
     "div",

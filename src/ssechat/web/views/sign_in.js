@@ -1,24 +1,29 @@
-/** The first thing a person sees: sign up, sign in, or paste a token. */
+/** The form to sign up, to sign in, or to paste a token. */
 
-import { canonicalName } from "../client.js";
+import { canonicalName, isName } from "../client.js";
+import { requestError } from "../http.js";
 import { el, logo } from "./dom.js";
 
 const MINIMUM_PASSWORD = 8;
-const NAME = /^[a-z0-9_][a-z0-9_.@|+~-]{0,127}$/;
 
 /**
- * @param {object} options
- * @param {{sign_up: boolean, sign_in: boolean}} options.server what the server offers
- * @param {string} options.note something to tell first, such as that the session has ended
- * @param {(name: string, password: string) => Promise<void>} options.signUp
- * @param {(name: string, password: string) => Promise<void>} options.signIn
- * @param {(token: string) => Promise<void>} options.useToken
- * @param {boolean} options.known whether somebody was signed in here before
+ * @typedef {object} Options
+ * @property {{sign_up: boolean, sign_in: boolean}} server what the server offers
+ * @property {string} note a message shown above the form, such as that the session has ended
+ * @property {(name: string, password: string) => Promise<void>} signUp
+ * @property {(name: string, password: string) => Promise<void>} signIn
+ * @property {(token: string) => Promise<void>} useToken
+ * @property {boolean} known whether somebody was signed in here before
  */
+
+/** @typedef {{node: HTMLElement, input: HTMLInputElement, error: HTMLElement}} Field */
+
 export class SignInView {
   #options;
+  /** @type {"token"|"up"|"in"} */
   #mode;
 
+  /** @param {Options} options */
   constructor(options) {
     this.#options = options;
     this.node = el("main", { className: "welcome" });
@@ -26,7 +31,7 @@ export class SignInView {
     this.#render();
   }
 
-  /** Puts the cursor where one begins to type. */
+  /** Focuses the first field. */
   focus() {
     this.node.querySelector("input")?.focus();
   }
@@ -47,21 +52,31 @@ export class SignInView {
   }
 
   #tabs() {
-    const tab = (mode, label) =>
+    const tab = (/** @type {"up"|"in"} */ mode, /** @type {string} */ label) =>
       el("button", {
         type: "button",
         textContent: label,
         "aria-pressed": String(this.#mode === mode),
         onclick: () => {
-          const name = this.node.querySelector("[name=username]")?.value ?? "";
+          const name = this.#nameInput()?.value ?? "";
           this.#mode = mode;
           this.#render();
-          this.node.querySelector("[name=username]").value = name;
+          const input = this.#nameInput();
+          if (input) input.value = name;
           this.focus();
         },
       });
-    const label = "Do you have an account?";
-    return el("div", { className: "tabs", role: "group", "aria-label": label }, tab("up", "New here"), tab("in", "Sign in"));
+    return el(
+      "div",
+      { className: "tabs", role: "group", "aria-label": "Do you have an account?" },
+      tab("up", "New here"),
+      tab("in", "Sign in"),
+    );
+  }
+
+  /** @returns {HTMLInputElement|null} */
+  #nameInput() {
+    return this.node.querySelector("[name=username]");
   }
 
   #passwordForm() {
@@ -71,7 +86,7 @@ export class SignInView {
       autocapitalize: "none",
       spellcheck: false,
       maxLength: 128,
-      hint: up ? "Others write to you by this name. Letters, digits and _ . @ + - will do; capitals do not count." : "",
+      hint: up ? "Others write to you by this name. Use letters, digits and _ . @ + -; capitals do not matter." : "",
     });
     const password = this.#field("password", "Password", {
       type: "password",
@@ -83,8 +98,11 @@ export class SignInView {
       const user = canonicalName(name.input.value.trim());
       const secret = password.input.value;
       if (!user) return this.#complain(name, "Please give a name.");
-      if (up && !NAME.test(user)) {
-        return this.#complain(name, "A name has only letters, digits and _ . @ | + ~ -, and begins with a letter, digit or _.");
+      if (up && !isName(user)) {
+        return this.#complain(
+          name,
+          "A name has only letters, digits and _ . @ | + ~ -, and begins with a letter, digit or _.",
+        );
       }
       if (!secret) return this.#complain(password, "Please give a password.");
       if (up && [...secret].length < MINIMUM_PASSWORD) {
@@ -109,24 +127,16 @@ export class SignInView {
     });
   }
 
-  #field(name, label, { hint, revealable, ...properties }) {
+  /**
+   * @param {string} name
+   * @param {string} label
+   * @param {{hint: string, revealable?: boolean, [property: string]: unknown}} options and properties of the input
+   * @returns {Field}
+   */
+  #field(name, label, { hint, revealable = false, ...properties }) {
     const described = [`${name}-error`, hint && `${name}-hint`].filter(Boolean).join(" ");
     const input = el("input", { id: name, name, type: "text", ...properties, "aria-describedby": described });
     const error = el("p", { id: `${name}-error`, className: "field-error", role: "alert" });
-    const reveal = revealable && el("button", {
-      type: "button",
-      className: "reveal",
-      textContent: "Show",
-      "aria-pressed": "false",
-      "aria-label": `Show ${label.toLowerCase()}`,
-      onclick: () => {
-        const shown = input.type === "password";
-        input.type = shown ? "text" : "password";
-        reveal.textContent = shown ? "Hide" : "Show";
-        reveal.setAttribute("aria-pressed", String(shown));
-        input.focus();
-      },
-    });
     input.addEventListener("input", () => {
       error.textContent = "";
       input.removeAttribute("aria-invalid");
@@ -135,13 +145,14 @@ export class SignInView {
       "div",
       { className: "field" },
       el("label", { for: name, textContent: label }),
-      el("div", { className: "input" }, input, reveal),
+      el("div", { className: "input" }, input, revealable && revealButton(input, label)),
       error,
       hint && el("p", { id: `${name}-hint`, className: "hint", textContent: hint }),
     );
     return { node, input, error };
   }
 
+  /** @param {[Field, ...Field[]]} fields @param {string} action @param {() => Promise<void>} submit */
   #form(fields, action, submit) {
     const button = el("button", { type: "submit", className: "primary", textContent: action });
     const error = el("p", { className: "form-error", role: "alert" });
@@ -149,7 +160,7 @@ export class SignInView {
       "form",
       {
         noValidate: true,
-        onsubmit: async (event) => {
+        onsubmit: async (/** @type {SubmitEvent} */ event) => {
           event.preventDefault();
           if (button.disabled) return;
           error.textContent = "";
@@ -157,8 +168,8 @@ export class SignInView {
           button.textContent = "One moment…";
           try {
             await submit();
-          } catch (problem) {
-            this.#explain(problem, fields, error);
+          } catch (thrown) {
+            this.#explain(requestError(thrown), fields, error);
           } finally {
             button.disabled = false;
             button.textContent = action;
@@ -171,26 +182,53 @@ export class SignInView {
     );
   }
 
+  /** @param {Field} field @param {string} text */
   #complain(field, text) {
     field.error.textContent = text;
     field.input.setAttribute("aria-invalid", "true");
     field.input.focus();
   }
 
+  /**
+   * Shows why the server refused: at the fields it names, else above the button.
+   *
+   * @param {import("../http.js").RequestError} problem
+   * @param {[Field, ...Field[]]} fields
+   * @param {HTMLElement} error
+   */
   #explain(problem, fields, error) {
-    const names = { name: "username" };
-    const faults = (problem.fields ?? []).map((fault) => ({
-      field: fields.find(({ input }) => input.name === (names[fault.field] ?? fault.field)),
-      message: fault.message,
-    }));
-    if (faults.length && faults.every(({ field }) => field)) {
+    const inputName = (/** @type {string} */ field) => (field === "name" ? "username" : field);
+    const faults = problem.fields.flatMap(({ field, message }) => {
+      const shown = fields.find(({ input }) => input.name === inputName(field));
+      return shown ? [{ field: shown, message }] : [];
+    });
+    if (faults.length && faults.length === problem.fields.length) {
       for (const { field, message } of faults.reverse()) this.#complain(field, message);
     } else if (problem.code === "name_taken") {
       this.#complain(fields[0], problem.message);
     } else {
       const passing = problem.status === 0 || problem.code === "unavailable";
       error.textContent = passing ? `${problem.message} Please try again in a moment.` : problem.message;
-      if (problem.status === 401) fields.at(-1).input.select();
+      if (problem.status === 401) fields.at(-1)?.input.select();
     }
   }
+}
+
+/** A button that shows what is typed into a password field. @param {HTMLInputElement} input @param {string} label */
+function revealButton(input, label) {
+  const button = el("button", {
+    type: "button",
+    className: "reveal",
+    textContent: "Show",
+    "aria-pressed": "false",
+    "aria-label": `Show ${label.toLowerCase()}`,
+    onclick: () => {
+      const shown = input.type === "password";
+      input.type = shown ? "text" : "password";
+      button.textContent = shown ? "Hide" : "Show";
+      button.setAttribute("aria-pressed", String(shown));
+      input.focus();
+    },
+  });
+  return button;
 }

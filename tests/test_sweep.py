@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from ssechat.streams.sweep import PARTS, SMALL, Rounds
+from ssechat.streams.sweep import PARTS, SMALL, Sweep
 from ssechat.telemetry.metrics import Metrics
 
 
@@ -11,18 +11,18 @@ def stream(slow: bool = False, live: bool = True, closed: bool = False) -> Any:
 
 def test_a_few_streams_are_all_looked_at_each_time() -> None:
     streams = [stream() for _ in range(SMALL)]
-    rounds = Rounds(lambda: iter(streams), Metrics())
+    sweep = Sweep(lambda: iter(streams), Metrics())
     for _ in range(3):
-        assert rounds.next_part(len(streams)) == streams
+        assert sweep.next_part(len(streams)) == streams
 
 
 def test_many_have_their_turn_once_in_a_round() -> None:
     streams = [stream() for _ in range(10 * SMALL + 3)]
-    rounds = Rounds(lambda: iter(streams), Metrics())
-    parts = [rounds.next_part(len(streams)) for _ in range(PARTS)]
+    sweep = Sweep(lambda: iter(streams), Metrics())
+    parts = [sweep.next_part(len(streams)) for _ in range(PARTS)]
     assert max(map(len, parts)) < len(streams) / PARTS + 2
     assert [id(one) for part in parts for one in part] == [id(one) for one in streams]
-    assert rounds.next_part(len(streams)) == parts[0]
+    assert sweep.next_part(len(streams)) == parts[0]
 
 
 def test_streams_that_are_slow_or_behind_are_counted_over_the_whole_round() -> None:
@@ -31,13 +31,13 @@ def test_streams_that_are_slow_or_behind_are_counted_over_the_whole_round() -> N
     streams[-1] = stream(live=False)
     streams[7] = stream(live=False, closed=True)
     metrics = Metrics()
-    rounds = Rounds(lambda: iter(streams), metrics)
+    sweep = Sweep(lambda: iter(streams), metrics)
     for _ in range(PARTS - 1):
-        rounds.next_part(len(streams))
+        sweep.next_part(len(streams))
         assert (metrics.slow_readers, metrics.streams_behind) == (0, 0)
-    rounds.next_part(len(streams))
+    sweep.next_part(len(streams))
     assert (metrics.slow_readers, metrics.streams_behind) == (1, 2)
     streams[3] = streams[-1] = stream()
     for _ in range(PARTS):
-        rounds.next_part(len(streams))
+        sweep.next_part(len(streams))
     assert (metrics.slow_readers, metrics.streams_behind) == (0, 0)

@@ -1,0 +1,70 @@
+"""What a stream reads: a head, pages after a cursor, and a channel. A user's inbox is one."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from ssechat.ids import entry_number
+
+
+class Event(NamedTuple):
+    """An event of a log, as it stands now."""
+
+    n: int
+    """Its number in the log."""
+    id: str
+    kind: str
+    chunk: bytes
+    """Empty where a later event says what this one would: the cursor moves on, and nothing is written."""
+
+
+class Page(NamedTuple):
+    """What follows a cursor. Without `continuous`, the cursor is not one of this log's."""
+
+    continuous: bool
+    head: str
+    oldest: str
+    events: Sequence[Event]
+
+    @property
+    def before_oldest(self) -> str:
+        """Where a reader stands who has nothing of what is kept."""
+        n = entry_number(self.oldest) or 0
+        return f"{n - 1}-0" if self.events else self.head
+
+
+START = "-"
+"""The cursor before everything that is kept."""
+
+
+class Log(Protocol):
+    """Logs of one sort, by name: the inboxes of all users, for example."""
+
+    @property
+    def skips(self) -> bool:
+        """Whether a page may pass over numbers: what it leaves out is of no interest any more."""
+
+    async def head(self, name: str) -> str:
+        """The newest event's id. Always a valid cursor.
+
+        Raises:
+            RedisUnavailable: Redis did not answer.
+        """
+
+    async def heads(self, names: Sequence[str]) -> list[str]:
+        """The heads of many, in one round trip."""
+
+    async def read(self, name: str, cursor: str, count: int, room: int) -> Page:
+        """Up to `count` events after `cursor`, as many as fit into `room` bytes, but one at least.
+
+        Raises:
+            RedisUnavailable: Redis did not answer.
+        """
+
+
+class Source(NamedTuple):
+    """What one stream reads."""
+
+    log: Log
+    name: str
+    channel: bytes
+    """Where its wake-ups are published."""

@@ -1,0 +1,40 @@
+"""A wake-up: what is published on a user's channel, for the streams that are open.
+
+It is a hint: an event that is durable is in the inbox, and an ephemeral one may be missed. Its form is a line of values
+with a space between them, a line feed, and the event's data (JSON on one line):
+
+    durable    <kind> <at> <id> <id of the event before it>     made by logs/inbox.lua; no data where it is large
+    ephemeral  <kind> <at>
+"""
+
+from typing import NamedTuple
+
+
+class WakeUp(NamedTuple):
+    """An event that has come."""
+
+    kind: str
+    at: int
+    """When it was made: milliseconds since 1970 by the clock of the worker that made it, 0 if not known."""
+    id: str
+    """Its id in the inbox; empty for an ephemeral one."""
+    before: str
+    """The id of the event before it."""
+    data: bytes
+    """JSON on one line; empty where it is too large to be carried."""
+
+
+def encode_ephemeral(kind: str, at: int, data: bytes) -> bytes:
+    """The wake-up for an event that no log has."""
+    return b"%b %d\n%b" % (kind.encode(), at, data)
+
+
+def decode(payload: bytes) -> WakeUp:
+    """
+    Raises:
+        ValueError: this is no wake-up.
+    """
+    first, _, data = payload.partition(b"\n")
+    kind, at, *ids = first.decode().split(" ")
+    entry, before = ids or ("", "")
+    return WakeUp(kind, int(at), entry, before, data)

@@ -1,0 +1,89 @@
+"""What is appended to a conversation's log: a new message, a change of one, or a fact."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ssechat.events import frames
+from ssechat.events.kinds import MESSAGE, Kind
+from ssechat.ids import ConversationId, UserId
+
+
+class Action(NamedTuple):
+    """Something that is done in a conversation, before it has its place in the log."""
+
+    kind: Kind
+    conversation: ConversationId
+    at: int
+    """Milliseconds since 1970."""
+    beginning: bytes
+    """Of a message's JSON: what stands before the seq, which the log decides."""
+    rest: bytes
+    """Of a message's JSON: what stands behind the version, which the log decides, too. A fact's data."""
+    seq: int = 0
+    """Of a change: the message's."""
+    made_from: bytes = b""
+    """Of a change: the message (JSON) as it stood when the change was made."""
+    sent_as: str = ""
+    """`<sender>:<client_msg_id>`, if a repeat is to be known by it."""
+    digest: bytes = b""
+    """16 bytes of the request: by these a repeat is told from another request of the same `sent_as`."""
+
+    def message(self, seq: bytes, version: bytes) -> bytes:
+        """The message's JSON, as the script that appends it puts it together."""
+        return b'%b%b,"version":%b%b' % (self.beginning, seq, version, self.rest)
+
+
+def new_message(
+    conversation: ConversationId, sender: UserId, client_msg_id: str, text: str, at: int | None = None
+) -> Action:
+    """A message that somebody sends. `at`: milliseconds since 1970; now, if it is not given."""
+    if at is None:
+        at = time.time_ns() // 1_000_000
+    fields = {"sender": sender, "text": text, "client_msg_id": client_msg_id, "created_at": timestamp(at)}
+    return Action(
+        MESSAGE,
+        conversation,
+        at,
+        _beginning(conversation),
+        b"," + frames.encode(fields)[1:],
+        sent_as=f"{sender}:{client_msg_id}",
+        digest=hashlib.blake2b(f"{conversation}\n{text}".encode(), digest_size=16).digest(),
+    )
+
+
+def changed_message(kind: Kind, made_from: bytes, message: Mapping[str, Any], at: int | None = None) -> Action:
+    """A message as it shall stand from now on, made from the one that stands now (`made_from`, its JSON)."""
+    fields = {name: value for name, value in message.items() if name not in ("conversation_id", "seq", "version")}
+    conversation = ConversationId(message["conversation_id"])
+    at = time.time_ns() // 1_000_000 if at is None else at
+    rest = b"," + frames.encode(fields)[1:] if fields else b"}"
+    return Action(kind, conversation, at, _beginning(conversation), rest, seq=message["seq"], made_from=made_from)
+
+
+def fact(kind: Kind, conversation: ConversationId, data: Mapping[str, Any], at: int | None = None) -> Action:
+    """Something that happened in a conversation, told by `data`.
+
+    Raises:
+        ValueError: as Kind.encode does.
+    """
+    at = time.time_ns() // 1_000_000 if at is None else at
+    return Action(kind, conversation, at, b"", kind.encode(data))
+
+
+def timestamp(milliseconds: int) -> str:
+    """RFC 3339, UTC, to the millisecond; from milliseconds since 1970."""
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
+
+
+def _beginning(conversation: ConversationId) -> bytes:
+    return b'{"conversation_id":"%b","seq":' % conversation.encode()
+
+
+@lru_cache(maxsize=2)
+def _second(timestamp: int) -> str:
+    """A second, once for all messages that are sent in it."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,131 @@
+-- Appends actions to their conversations' logs, and delivers each at once to the inboxes of members.
+--
+-- Keys of an item: these, and then those of each member, as inbox.lua has them
+local CONVERSATION, LOG, MESSAGES, SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 0, 1, 2, 3, 4, 5, 6
+-- SENT: the records of client_msg_ids of the item's week; before and after: of the weeks next to it.
+--
+-- Arguments of an item: these, and then a tag for each member
+local ID, SORT, KIND, AT, TAG, WEEK = 0, 1, 2, 3, 4, 5      -- ID: the conversation's
+local SENT_AS, DIGEST = 6, 7                                -- <sender>:<client_msg_id>, or ''; of the request, 16 bytes
+local SEQ, MADE_FROM = 8, 9                                 -- of a change: the message's seq, the SHA-1 of its JSON
+local BEGINNING, REST = 10, 11                -- of a message's JSON: up to the seq, and from behind the version
+local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- how many; '1' if these are all of them
+-- SORT: 'message' (a new one), 'change' (of a message), 'fact' (REST is its data).
+--
+-- Answer of an item:
+--   {'appended', seq, entry, entry before}    and, if not all of these members have it, the entry that each has last
+--   {'repeat', message, delivered, head}      this client_msg_id was used for the same request before
+--   {'conflict'}                              … for another request
+--   {'changed', message}                      the message is not the one that the change was made from ('': it is gone)
+--   {'week', week}                            by Redis's clock it is another week: ask again with that one's keys
+
+-- A week's record of client_msg_ids is asked for until the end of the next week.
+local REMEMBERED = 3 * 7 * 24 * 3600
+local THIS_WEEK = math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600))
+
+local function sent_before(k, a, state)
+  -- The week after has records if Redis's clock was set back.
+  for week = SENT_BEFORE, state.week > THIS_WEEK and SENT_AFTER or SENT do
+    local sent = redis.call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
+    if sent then
+      if string.sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
+        return {'conflict'}
+      end
+      return {'repeat', redis.call('HGET', KEYS[k + MESSAGES], string.sub(sent, 17)), state.delivered, state.head}
+    end
+  end
+end
+
+-- Gives the action the next place in the log, up to the conversation's own note of it, which `note` makes.
+-- `changed`: the message that it changes, as it stands.
+local function append(k, a, state, changed)
+  local pos, seq = string.format('%.0f', number(state.head) + 1), ARGV[a + SEQ]
+  local entry = {
+    id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
+    value = ARGV[a + REST], data = ARGV[a + REST],
+  }
+  -- First the writes that can fail, so that nothing is half done. Without the right to HSET: that of a new message,
+  -- which nobody reads before the log leads to it, or of a changed one as it stands. Then XADD: an id that is not above
+  -- the log's last one.
+  if entry.sort ~= 'fact' then
+    if entry.sort == 'message' then
+      seq = string.format('%.0f', tonumber(state.seq) + 1)
+    end
+    entry.value = seq
+    entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]
+    redis.call('HSET', KEYS[k + MESSAGES], seq, changed or entry.data)
+  end
+  redis.call('XADD', KEYS[k + LOG], 'MAXLEN', '~', LOG_LIMIT, entry.id,
+    'kind', entry.kind, 'at', entry.at, entry.sort, entry.value)
+  if changed then
+    redis.call('HSET', KEYS[k + MESSAGES], seq, entry.data)
+  end
+  if ARGV[a + SENT_AS] ~= '' then
+    redis.call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. seq)
+  end
+  return entry, seq, pos
+end
+
+-- Notes the newest entry, and that all members have it if they do: one write for both.
+local function note(k, a, state, entry, seq, pos, delivered)
+  local write = {'HSET', KEYS[k + CONVERSATION], 'head', entry.id}
+  if entry.sort == 'message' then
+    write[#write + 1], write[#write + 2] = 'seq', seq
+  end
+  if delivered then
+    write[#write + 1], write[#write + 2] = 'delivered', pos
+  end
+  if ARGV[a + SENT_AS] ~= '' and state.week ~= THIS_WEEK then
+    -- The first of a week. Nothing may fail here, where the action has its place: a record that may not expire stays.
+    optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
+    write[#write + 1], write[#write + 2] = 'week', math.max(state.week, THIS_WEEK)
+    write[#write + 1], write[#write + 2] = 'type', string.match(ARGV[a + ID], '^%a+')
+  end
+  redis.call(unpack(write))
+end
+
+local function append_item(k, a)
+  if tonumber(ARGV[a + WEEK]) ~= THIS_WEEK then
+    return {'week', tostring(THIS_WEEK)}
+  end
+  local seq, head, delivered, week = unpack(
+    redis.call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week'))
+  local state = {seq = seq or '0', head = head or '0-0', delivered = delivered or '0', week = tonumber(week or 0)}
+  local before = ARGV[a + SENT_AS] ~= '' and sent_before(k, a, state)
+  if before then
+    return before
+  end
+  local message
+  if ARGV[a + SORT] == 'change' then
+    message = redis.call('HGET', KEYS[k + MESSAGES], ARGV[a + SEQ])
+    if not message or redis.sha1hex(message) ~= ARGV[a + MADE_FROM] then
+      return {'changed', message or ''}
+    end
+  end
+  local entry, seq, pos = append(k, a, state, message)
+  local run = {conversation = ARGV[a + ID], before = state.head, entries = {entry}}
+  local answer, complete, trouble = {'appended', seq, entry.id, state.head}, true, nil
+  for member = 1, tonumber(ARGV[a + MEMBERS]) do
+    local keys = k + KEYS_OF_CONVERSATION + (member - 1) * KEYS_OF_USER
+    local ok, last = pcall(deliver, keys, ARGV[a + ARGUMENTS + member - 1], run)
+    complete = complete and last == entry.id
+    answer[4 + member] = last
+    if not ok then
+      trouble = last
+    end
+  end
+  note(k, a, state, entry, seq, pos, complete and ARGV[a + COMPLETE] == '1')
+  if trouble then
+    error(trouble)
+  end
+  return complete and {unpack(answer, 1, 4)} or answer
+end
+
+local answers, k, a = {}, 1, 1
+while k <= #KEYS do
+  local members = tonumber(ARGV[a + MEMBERS])
+  answers[#answers + 1] = answer_of(append_item, k, a)
+  k = k + KEYS_OF_CONVERSATION + members * KEYS_OF_USER
+  a = a + ARGUMENTS + members
+end
+return with_refused(answers)

@@ -1,0 +1,98 @@
+"""Repair: inboxes that lack entries of a conversation's log get them, all of them from one reading of the log."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from ssechat.ids import NOTHING, ConversationId, UserId, number_of
+from ssechat.logs.conversations import Conversations, Entry
+from ssechat.logs.inbox import Inbox
+
+READ_AT_ONCE = 100
+"""Entries of a log."""
+
+
+class _Turn:
+    """Whose turn it is to repair what a conversation's members lack, and what those before have seen."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.waiting = 0
+        self.seen: dict[UserId, str] = {}
+        """The entry that each inbox had last when a repair was done with it."""
+
+
+class Repair:
+    """One repair a conversation and worker at a time: whoever waited for it finds the work done."""
+
+    def __init__(self, conversations: Conversations, inbox: Inbox) -> None:
+        self._conversations = conversations
+        self._inbox = inbox
+        self._turns: dict[ConversationId, _Turn] = {}
+
+    async def bring_to(self, entry: Entry, has: Mapping[UserId, str]) -> None:
+        """Has the inboxes of these members take all entries of the log up to this one, at least.
+
+        `has`: the entry of the conversation that each inbox has last. An inbox gets a reset where the log does not
+        lead on from there.
+
+        Raises:
+            RedisUnavailable: some may lack some yet.
+        """
+        behind = {member: place for member, place in has.items() if place != entry.id}
+        if not behind:
+            return
+        async with self._turn(entry.conversation) as seen:
+            for member in list(behind):
+                if number_of(seen.get(member, NOTHING)) >= number_of(entry.id):
+                    del behind[member]
+            await self._bring_to_newest(entry.conversation, behind, seen)
+
+    @asynccontextmanager
+    async def _turn(self, conversation: ConversationId) -> AsyncIterator[dict[UserId, str]]:
+        turn = self._turns.setdefault(conversation, _Turn())
+        turn.waiting += 1
+        try:
+            async with turn.lock:
+                yield turn.seen
+        finally:
+            turn.waiting -= 1
+            if not turn.waiting:
+                del self._turns[conversation]
+
+    async def _bring_to_newest(
+        self, conversation: ConversationId, behind: dict[UserId, str], seen: dict[UserId, str]
+    ) -> None:
+        """To the log's newest entry: what others append meanwhile needs no repair of its own then."""
+        while behind:
+            newest = await self._conversations.newest_entry(conversation)
+            for member, place in list(behind.items()):
+                if number_of(place) < number_of(newest):
+                    continue
+                if place == newest or await self._conversations.has_entry(conversation, place):
+                    seen[member] = behind.pop(member)
+                else:  # of a history that the log has lost
+                    behind[member] = await self._inbox.reset(member, conversation, place, newest, "lost")
+            if not behind:
+                return
+            first = min(behind.values(), key=number_of)
+            page = await self._conversations.entries(conversation, first, newest, READ_AT_ONCE)
+            runs: dict[UserId, Sequence[Entry]] = {}
+            for member, place in behind.items():
+                run = following(page, place)
+                if run is None:
+                    reason = "expired" if page and number_of(place) < number_of(page[0].id) else "lost"
+                    behind[member] = await self._inbox.reset(member, conversation, place, newest, reason)
+                elif run:
+                    runs[member] = run
+            behind.update(await self._inbox.deliver(runs))
+
+
+def following(page: Sequence[Entry], place: str) -> Sequence[Entry] | None:
+    """What follows a place on a page of the log: nothing if it is on a later page, None if the log has it not."""
+    for at, entry in enumerate(page):
+        if entry.id == place:
+            return page[at + 1 :]
+    if page and page[0].before == place:
+        return page
+    return () if page and number_of(place) > number_of(page[-1].id) else None

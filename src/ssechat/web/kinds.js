@@ -1,0 +1,39 @@
+/**
+ * The kinds of events that the server's users cause. A new kind is an entry here, and a view if it is shown: the stream
+ * subscribes to these names, and state and page dispatch by them. The events of the protocol itself (`hello`, `reset`,
+ * `ping` …) are in stream.js.
+ */
+
+/**
+ * @typedef {object} Kind
+ * @property {boolean} durable whether the server keeps the event: it has an id, is replayed after a disconnection, and
+ *   is applied again on top of a REST page that was under way when it arrived
+ * @property {(store: import("./store.js").Store, data: any) => boolean} [apply] changes the store and returns whether
+ *   that changed anything; applied twice, a durable event changes nothing the second time
+ * @property {(chat: import("./chat.js").Chat, data: any) => void} [received] handles a live event, in place of applying
+ *   it to the store alone
+ */
+
+/** @typedef {ReadonlyMap<string, Kind>} Kinds */
+
+/** The message as it now stands. @type {Kind} */
+const message = {
+  durable: true,
+  apply: (store, data) => store.putMessage(data),
+  received: (chat, data) => chat.receiveMessage(data),
+};
+
+/** A change to what the list of conversations says; the list is loaded again. @type {Kind} */
+const listing = {
+  durable: true,
+  received: (chat) => chat.loadConversations(),
+};
+
+/** Every kind that the page knows, by the name of its event. @type {Kinds} */
+export const KINDS = new Map([
+  ["message", message],
+  ["message.updated", message],
+  ["message.deleted", message],
+  ["conversation", listing],
+  ["member", listing],
+]);

@@ -1,0 +1,50 @@
+"""The page's JavaScript: its types, its form, and its unit tests under Node with their coverage."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from serving import ROOT
+
+WEB = ROOT / "tests" / "web"
+CLIENTS = ROOT / "tests" / "clients"
+SOURCES = (ROOT / "src" / "ssechat" / "web", WEB, CLIENTS / "page.js", CLIENTS / "node" / "clients.js")
+SECONDS = 120
+"""Time for a check; each takes seconds."""
+
+
+def run(program: str, *arguments: str | Path, cwd: Path = ROOT) -> str:
+    """What a program of the Node packages says when it finds nothing wrong."""
+    path = WEB / "node_modules" / ".bin" / program
+    assert path.exists(), f"{path} is missing; `bash tests/run` installs it"
+    result = subprocess.run([path, *arguments], cwd=cwd, capture_output=True, text=True, timeout=SECONDS)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("project", ["tsconfig.json", "tsconfig.tests.json"])
+def test_the_types_in_javascript_s_comments_hold(project: str) -> None:
+    run("tsc", "--project", WEB / project)
+
+
+def test_javascript_is_formatted_and_its_linter_finds_nothing() -> None:
+    run("biome", "check", "--error-on-warnings", *SOURCES, cwd=WEB)
+
+
+def test_no_line_of_javascript_is_longer_than_the_formatter_breaks_code() -> None:
+    """The formatter leaves comments and strings as they are."""
+    long = []
+    for source in SOURCES:
+        files = [file for file in source.rglob("*.js") if "node_modules" not in file.parts] or [source]
+        for file in files:
+            long += [f"{file}: {line}" for line in file.read_text().splitlines() if len(line) > 120]
+    assert long == []
+
+
+def test_javascript_s_unit_tests_pass_and_cover_the_modules_that_draw_nothing(tmp_path: Path) -> None:
+    """The modules that draw, `app.js` and most of `views/`, are tried in a browser (`e2e/browser`)."""
+    tests = sorted(WEB.glob("*.test.js"))
+    coverage: tuple[str | Path, ...] = ("--config", WEB / "c8.json", "--temp-directory", tmp_path)
+    said = run("c8", *coverage, "node", "--test", "--test-reporter=spec", "--test-timeout=60000", *tests)
+    assert "All files" in said

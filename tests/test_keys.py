@@ -1,0 +1,64 @@
+"""The names of keys: buckets, and what scripts may touch."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.crc import key_slot
+
+import ssechat
+from ssechat.ids import UserId, direct_conversation, user_id
+from ssechat.redis import keys
+
+SOURCES = Path(ssechat.__file__).parent
+USERS = st.from_regex(r"[a-z0-9_][a-z0-9_.@|+~-]{0,30}", fullmatch=True).map(UserId)
+
+
+def slots(names: object) -> set[int]:
+    return {key_slot(name.encode()) for name in names}  # type: ignore[attr-defined]
+
+
+@given(one=USERS, other=USERS)
+def test_all_keys_of_a_conversation_or_of_a_user_are_in_one_slot_of_a_cluster(one: UserId, other: UserId) -> None:
+    conversation = direct_conversation(one, other)
+    assert len(slots((*keys.of_conversation(conversation), *keys.sent(conversation, 2900)))) == 1
+    assert len(slots((*keys.of_user(one), keys.user(one), keys.live(one)))) == 1
+    assert keys.user(one) == keys.of_user(one).user
+
+
+@given(one=USERS, other=USERS)
+def test_a_bucket_is_redis_clusters_own_hash_of_the_id(one: UserId, other: UserId) -> None:
+    for name in (one, direct_conversation(one, other)):
+        assert keys.bucket(name) == key_slot(name.encode()) % keys.BUCKETS
+
+
+@given(names=st.lists(USERS, min_size=2, max_size=6, unique=True))
+def test_no_two_things_share_a_key(names: list[UserId]) -> None:
+    made: list[str] = []
+    for name in names:
+        made += keys.of_user(name)
+    for one, other in pairwise(names):
+        made += keys.of_conversation(direct_conversation(one, other))
+        made += keys.sent(direct_conversation(one, other), 7)
+    assert len(made) == len(set(made))
+
+
+@pytest.mark.parametrize("name", ["a/inbox", "a/live", "{u1}a", "a}b"])
+def test_no_id_has_the_characters_that_keys_are_made_with(name: str) -> None:
+    assert user_id(name) is None
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.lua")), ids=lambda path: path.name)
+def test_a_script_touches_no_key_that_is_not_among_its_keys(path: Path) -> None:
+    script = re.sub(r"--[^\n]*", "", path.read_text())
+    named = set(re.findall(r"local (\w+)(?:, \w+)* = KEYS\[", script)) | set(
+        re.findall(r"for _, (\w+) in ipairs\(KEYS\)", script)
+    )
+    called = re.findall(r"(?:redis\.p?call\(|optional\(|= \{)'([A-Z]+)'(?:, ([^,)}]+))?", script)
+    for command, key in called:
+        if command not in ("TIME", "PUBLISH"):
+            assert key.startswith("KEYS[") or key in named, f"{command} {key}"
+    assert called or path.name == "common.lua"

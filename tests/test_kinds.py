@@ -1,0 +1,261 @@
+"""A kind of events is an entry in the registry: made-up kinds of each sort are sent, replayed, repaired and counted."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from parts import ALICE, BOB, DM, Worker, a_worker, parse_frames
+from polling import until
+from redises import RedisProcess
+from ssechat.cli.terminal import event_line
+from ssechat.events import frames
+from ssechat.events.kinds import KINDS, LARGEST_FACT, MESSAGE, RESET, Kind, Kinds, Replay
+from ssechat.events.models import EventData, Message
+from ssechat.ids import number_of
+from ssechat.logs.actions import Action, changed_message, fact
+from ssechat.logs.delivery import AT_ONCE, MessageChanged
+from ssechat.redis import keys
+
+pytestmark = pytest.mark.anyio
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,20}", fullmatch=True).filter(
+    lambda name: name not in {*frames.OF_A_STREAM, MESSAGE.name}
+)
+WORDS = st.text(max_size=40)
+ON_ONE_REDIS = settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+class Note(EventData):
+    """The data of a made-up kind."""
+
+    word: str
+    times: int | None = None
+
+
+def with_kind(kind: Kind) -> Kinds:
+    return Kinds([*KINDS, kind])
+
+
+async def a_change(worker: Worker, kind: Kind, text: str) -> Action:
+    """A change of the newest message."""
+    seq = await worker.conversations.newest_seq(DM)
+    [message] = await worker.conversations.messages(DM, [seq])
+    assert message is not None
+    return changed_message(kind, message, {**json.loads(message), "text": text})
+
+
+def shown(events: list[dict[str, str]], name: str) -> list[Any]:
+    return [json.loads(event["data"]) for event in events if event["event"] == name]
+
+
+@pytest.mark.parametrize("at_once", [AT_ONCE, 0], ids=["one-script", "two-steps"])
+@ON_ONE_REDIS
+@given(name=NAMES, word=WORDS)
+async def test_a_made_up_kind_of_facts_is_sent_replayed_repaired_and_counted(
+    redis: RedisProcess, at_once: int, name: str, word: str
+) -> None:
+    kind = Kind(name, Note, Replay.FACT)
+    async with a_worker(redis.url, kinds=with_kind(kind), at_once=at_once) as worker:
+        await worker.redis.call("FLUSHALL")
+        stream, sink = worker.open_stream("bob", "0-0")
+        await until(lambda: stream.live)
+        first = await worker.delivery.send(fact(kind, DM, {"word": word}), (ALICE, BOB))
+        assert json.loads(first.message) == {"word": word}
+        await until(lambda: shown(sink.events(), name) == [{"word": word}])
+        assert sink.events()[-1]["id"] == (await worker.events("bob"))[-1].id, "it is durable"
+        await worker.append(fact(kind, DM, {"word": "lacking"}))  # the worker dies before it delivers
+        await worker.say("hi")
+        told = [await worker.texts(user) for user in (ALICE, BOB)]
+        assert told[0] == told[1]
+        assert [json.loads(data).get("word") for data in told[0]] == [word, "lacking", None]
+        await until(lambda: len(shown(sink.events(), name)) == 2 and stream.live)
+        assert worker.hub.metrics.events_live[name] + worker.hub.metrics.events_from_log[name] == 2
+        # A trimmed log takes nothing away.
+        await worker.redis.call("DEL", keys.of_conversation(DM).log)
+        assert [json.loads(data).get("word") for data in await worker.texts("bob")] == [word, "lacking", None]
+        assert event_line(name, {"word": "x"}).startswith(name)
+
+
+@pytest.mark.parametrize("at_once", [AT_ONCE, 0], ids=["one-script", "two-steps"])
+@ON_ONE_REDIS
+@given(name=NAMES, word=WORDS)
+async def test_a_made_up_kind_of_changes_is_sent_replayed_repaired_and_counted(
+    redis: RedisProcess, at_once: int, name: str, word: str
+) -> None:
+    kind = Kind(name, Message, Replay.CHANGED_MESSAGE)
+    async with a_worker(redis.url, kinds=with_kind(kind), at_once=at_once) as worker:
+        await worker.redis.call("FLUSHALL")
+        stream, sink = worker.open_stream("bob", "0-0")
+        await until(lambda: stream.live)
+        await worker.say("hi")
+        done = await worker.delivery.send(await a_change(worker, kind, word), (ALICE, BOB))
+        changed = json.loads(done.message)
+        assert (changed["text"], changed["seq"], changed["version"]) == (word, 1, 2)
+        await until(lambda: shown(sink.events(), name) == [changed])
+        await worker.append(await a_change(worker, kind, "lacking"))
+        await worker.say("next")
+        # Who was away sees the message as it stands now, and of its changes the last one only.
+        replayed = [event for event in await worker.events("alice") if event.chunk]
+        assert [event.kind for event in replayed] == ["message", name, "message"]
+        texts = [json.loads(parse_frames(frames.unchunk(event.chunk))[0]["data"])["text"] for event in replayed]
+        assert texts == ["lacking", "lacking", "next"]
+        await until(lambda: len(sink.ids()) == 2 and stream.live)
+        assert worker.hub.metrics.events_live[name] + worker.hub.metrics.events_from_log[name] >= 2
+
+
+@ON_ONE_REDIS
+@given(name=NAMES, word=WORDS)
+async def test_a_made_up_ephemeral_kind_reaches_live_streams_without_an_id_and_nobody_else(
+    redis: RedisProcess, name: str, word: str
+) -> None:
+    kind = Kind(name, Note, None, entries=0)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        await worker.redis.call("FLUSHALL")
+        stream, sink = worker.open_stream("bob")
+        behind, late = worker.open_stream("bob")
+        await until(lambda: stream.live and behind.live)
+        behind.pause()
+        await worker.inbox.tell([ALICE, BOB], kind, {"word": word})
+        await until(lambda: shown(sink.events(), name))
+        [event] = [event for event in sink.events() if event["event"] == name]
+        assert "id" not in event
+        assert json.loads(event["data"]) == {"word": word}
+        assert stream.live, "it is no news of the inbox"
+        behind.resume()
+        await until(lambda: behind.live)
+        assert shown(late.events(), name) == []
+        assert await worker.events("bob") == []
+        assert worker.hub.metrics.events_live[name] == 1
+
+
+@pytest.mark.parametrize(
+    "kind", [MESSAGE, Kind("note", Note, Replay.FACT), Kind("edit", Message, Replay.CHANGED_MESSAGE)]
+)
+async def test_an_action_makes_as_many_entries_in_each_inbox_as_its_kind_says(redis: RedisProcess, kind: Kind) -> None:
+    kinds = Kinds([MESSAGE, RESET, *{kind} - {MESSAGE}])
+    async with a_worker(redis.url, kinds=kinds) as worker:
+        await worker.redis.call("FLUSHALL")
+        await worker.say("hi")
+        before = {user: len(await worker.events(user)) for user in (ALICE, BOB)}
+        if kind is MESSAGE:
+            await worker.say("another")
+        else:
+            action = fact(kind, DM, {"word": "x"}) if kind.replay is Replay.FACT else await a_change(worker, kind, "x")
+            await worker.delivery.send(action, (ALICE, BOB))
+        for user, count in before.items():
+            assert len(await worker.events(user)) - count == kind.entries
+
+
+async def test_a_kind_of_a_newer_version_is_its_conversations_reset_and_repair_keeps_it(
+    redis: RedisProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind = Kind("note", Note, Replay.FACT)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as newer, a_worker(redis.url) as older:
+        await newer.redis.call("FLUSHALL")
+        stream, sink = older.open_stream("bob", "0-0")
+        await until(lambda: stream.live)
+        await newer.append(fact(kind, DM, {"word": "x"}))
+        await older.say("hi")  # an older worker repairs
+        await until(lambda: sink.names()[-2:] == ["reset", "message"])
+        [reset] = shown(sink.events(), "reset")
+        assert reset == {"reason": "unknown", "conversation_id": DM}
+        assert json.loads((await newer.texts("bob"))[0]) == {"word": "x"}
+        assert older.redis.metrics.conversation_resets["unknown"] >= 1
+        assert len([line for line in caplog.messages if "'note'" in line]) == 1
+
+
+async def test_a_live_stream_of_an_older_version_gets_the_reset_in_its_place(redis: RedisProcess) -> None:
+    kind = Kind("note", Note, Replay.FACT)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as newer, a_worker(redis.url) as older:
+        await newer.redis.call("FLUSHALL")
+        stream, sink = older.open_stream("bob")
+        await until(lambda: stream.live)
+        await newer.delivery.send(fact(kind, DM, {"word": "x"}), (ALICE, BOB))
+        await until(lambda: sink.names()[-1] == "reset" and stream.live)
+        assert sink.events()[-1]["id"] == (await older.events("bob"))[-1].id
+
+
+async def test_a_change_made_from_a_message_that_has_changed_since_loses(redis: RedisProcess) -> None:
+    kind = Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        await worker.redis.call("FLUSHALL")
+        await worker.say("hi")
+        one, other = await a_change(worker, kind, "one"), await a_change(worker, kind, "other")
+        outcomes = await asyncio.gather(
+            *[worker.delivery.send(change, (ALICE, BOB)) for change in (one, other)], return_exceptions=True
+        )
+        [lost] = [outcome for outcome in outcomes if isinstance(outcome, MessageChanged)]
+        assert json.loads(lost.message or b"")["text"] == "one"
+        again = await worker.delivery.send(await a_change(worker, kind, "other"), (ALICE, BOB))
+        assert json.loads(again.message)["version"] == 3
+        await worker.redis.call("HDEL", keys.of_conversation(DM).messages, "1")
+        with pytest.raises(MessageChanged) as gone:
+            await worker.delivery.send(other, (ALICE, BOB))
+        assert gone.value.message is None
+
+
+async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> None:
+    with pytest.raises(LookupError, match="'note'"):
+        await worker.delivery.send(fact(Kind("note", Note, Replay.FACT), DM, {"word": "x"}), (ALICE, BOB))
+    with pytest.raises(LookupError, match="'typing'"):
+        await worker.inbox.tell([BOB], Kind("typing", Note, None), {"word": "x"})
+    with pytest.raises(LookupError, match="kept in logs"):
+        await worker.inbox.tell([BOB], MESSAGE, {})
+    assert await worker.events("bob") == []
+
+
+async def test_an_ephemeral_kind_is_not_appended(redis: RedisProcess) -> None:
+    kind = Kind("typing", Note, None)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        with pytest.raises(LookupError, match="ephemeral"):
+            await worker.delivery.send(fact(kind, DM, {"word": "x"}), (ALICE, BOB))
+
+
+def test_a_facts_data_is_what_its_model_says_and_bounded() -> None:
+    kind = Kind("note", Note, Replay.FACT)
+    assert kind.encode({"word": "x\u2028"}) == b'{"word":"x\\u2028"}'
+    for wrong in ({}, {"word": 1}, {"word": "x", "more": 1}):
+        with pytest.raises(ValueError, match="Note"):
+            kind.encode(wrong)
+    longest = LARGEST_FACT - len('{"word":""}')
+    assert len(kind.encode({"word": "x" * longest})) == LARGEST_FACT
+    with pytest.raises(ValueError, match="512 bytes"):
+        kind.encode({"word": "x" * (longest + 1)})
+
+
+@pytest.mark.parametrize("name", ["hello", "ping", "bye", "retry", "caught_up", "", "A", "a b", "a\nb", "1a", "x" * 65])
+def test_a_kind_cannot_have_a_name_that_streams_use_or_that_does_not_fit_on_a_line(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be the name"):
+        Kinds([Kind(name, Note, None)])
+
+
+def test_two_kinds_cannot_have_one_name() -> None:
+    with pytest.raises(ValueError, match="two kinds"):
+        Kinds([MESSAGE, MESSAGE])
+
+
+async def test_a_message_is_what_its_model_says(worker: Worker) -> None:
+    message = await worker.say("hi")
+    assert Message.model_validate_json(message).model_dump_json(exclude_none=True).encode() == message
+    await worker.redis.call("HDEL", keys.of_conversation(DM).messages, "1")
+    [tombstone] = await worker.texts("bob")
+    assert Message.model_validate_json(tombstone).deleted
+
+
+async def test_what_is_no_wake_up_has_the_streams_of_its_channel_audited(worker: Worker) -> None:
+    stream, sink = worker.open_stream("bob")
+    await until(lambda: stream.live)
+    channel = keys.live("bob")
+    for payload in ("", "nonsense", "message x 1-1 0-0", "message 1 1-1", "\xff"):
+        await worker.redis.call("PUBLISH", channel, payload)
+    await until(lambda: channel.encode() in worker.hub._unaudited)
+    await worker.hub.sweep()
+    await worker.say("hi")
+    await until(lambda: number_of(stream.cursor) == 1)
+    assert sink.names()[-1] == "message"

@@ -1,0 +1,141 @@
+"""What `bash tests/run` understands, and the exact versions that it installs."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from serving import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PREPARE = re.findall(r"^prepare=(\S+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)[0]
+"""The script beside the repository that makes stand-ins for images, where there is one."""
+
+CHECKS = ("ruff check", "ruff format", "mypy", "lint-imports")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """tests/run, with arguments for which it installs and runs nothing."""
+    return subprocess.run(["bash", ROOT / "tests" / "run", *arguments], capture_output=True, text=True, timeout=20)
+
+
+def exact(path: str) -> dict[str, str]:
+    """The packages of a lock or of constraints, with their versions."""
+    pins = re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / path).read_text(), re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_names_every_option(option: str) -> None:
+    said = run(option)
+    assert (said.returncode, said.stderr) == (0, "")
+    script = (ROOT / "tests" / "run").read_text()
+    options = set(re.findall(r"^  (--[a-z-]+)", script.partition('\ncase "${1:-}"')[2], re.MULTILINE))
+    assert {"--fast", "--changed", "--stack", "--install-hooks", "--help"} <= options
+    assert all(re.search(rf"^  {known}\b", said.stdout, re.MULTILINE) for known in options)
+    for variable in ("PYTHON", "SSECHAT_BUILD_ARGS"):
+        assert variable in said.stdout
+
+
+@pytest.mark.parametrize("option", ["--fats", "-k"])
+def test_an_option_that_there_is_not_is_an_error_that_says_how_pytest_gets_its_own(option: str) -> None:
+    said = run(option, "x")
+    assert said.returncode == 2
+    assert (
+        f"there is no option {option}; options for pytest follow --, as in: bash tests/run -- {option} x" in said.stderr
+    )
+    assert "Usage:" in said.stderr
+
+
+def test_the_constraints_have_an_exact_version_of_all_that_is_asked_for() -> None:
+    versions = exact("tests/constraints.txt")
+    asked = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["test"], "pip"]
+    for requirement in map(Requirement, [*asked, *PROJECT["build-system"]["requires"]]):
+        version = versions[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{requirement}: {version} is pinned (deploy/renew-locks)"
+
+
+def test_the_tests_run_with_the_versions_that_the_image_has() -> None:
+    versions = exact("tests/constraints.txt")
+    for lock in ("deploy/requirements.lock", "deploy/build.lock"):
+        for name, version in exact(lock).items():
+            assert versions[name] == version, f"{name}: renew both with deploy/renew-locks"
+
+
+def test_hooks_check_what_ci_checks_with_the_programs_of_the_environment() -> None:
+    hooks = (ROOT / "tests" / "pre-commit.yaml").read_text()
+    ci = (ROOT / ".ci" / "run").read_text()
+    for check in CHECKS:
+        assert f"entry: .venv/bin/{check}" in hooks
+        assert f".venv/bin/{check}" in ci
+    assert "repo: local" in hooks
+    assert "https://" not in hooks  # nothing has versions of its own
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A repository in which every check passes, with .ci/run, on a machine without podman; the folder it is in."""
+    top = tmp_path / "top"
+    tools = [tmp_path / "programs" / "bash", tmp_path / "programs" / "dirname"]
+    for tool in tools:
+        tool.parent.mkdir(exist_ok=True)
+        tool.symlink_to(str(shutil.which(tool.name)))
+    for name in (".ci/run", "tests/run", ".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(
+            '#!/usr/bin/env bash\necho "ran ${0##*/} $* with ${CHAT_REDIS_IMAGE:-the own images}"\n'
+        )
+        (top / name).chmod(0o755)
+    shutil.copy(ROOT / ".ci" / "run", top / ".ci" / "run")
+    return tmp_path
+
+
+def ci(beside: Path, *programs: str) -> subprocess.CompletedProcess[str]:
+    """.ci/run there, with these programs more."""
+    for program in programs:
+        (beside / "programs" / program).symlink_to("/bin/true")
+    return subprocess.run(
+        ["bash", beside / "top" / ".ci" / "run"],
+        env={"PATH": str(beside / "programs")}, capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+
+
+def test_ci_without_containers_checks_all_else_and_fails_with_a_sentence(beside: Path) -> None:
+    said = ci(beside)
+    assert said.returncode == 1
+    assert said.stdout.count("ran ") == 1 + len(CHECKS)
+    assert "--stack" not in said.stdout
+    assert "FAILED: everything else passed, but deploy/ was not tried, for there is no podman" in said.stderr
+
+
+def test_ci_needs_nothing_beside_the_repository(beside: Path) -> None:
+    said = ci(beside, "podman", "podman-compose", "curl")
+    assert said.returncode == 0, said.stderr
+    assert "ran run --stack with the own images\nall checks passed\n" in said.stdout
+    assert f"there is no {PREPARE}: the stack runs on the images that deploy/ pins" in said.stderr
+
+
+def test_ci_says_that_it_uses_stand_ins_for_images(beside: Path) -> None:
+    prepare = beside / "top" / PREPARE
+    prepare.parent.mkdir(parents=True)
+    prepare.write_text(
+        f"#!{shutil.which('bash')}\n"
+        "case ${1:-} in --list) echo docker.io/library/redis:7-bookworm docker.io/library/nginx:1 ;;"
+        " --build-args) echo --network host ;; esac\n"
+    )
+    prepare.chmod(0o755)
+    said = ci(beside, "podman", "podman-compose", "curl")
+    assert said.returncode == 0, said.stderr
+    assert "ran run --stack with docker.io/library/redis:7-bookworm\n" in said.stdout
+    assert f"{PREPARE} is there: the stack runs on the stand-ins" in said.stderr
+
+
+def test_every_script_is_one_that_bash_reads() -> None:
+    for script in ("tests/run", ".ci/run", "deploy/roll", "deploy/renew-locks"):
+        read = subprocess.run(["bash", "-n", ROOT / script], capture_output=True, text=True)
+        assert read.returncode == 0, read.stderr

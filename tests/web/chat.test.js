@@ -1,0 +1,291 @@
+/** Everything of one signed-in user, joined: client, state, outbox and read marks. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { Chat, SIGNED_IN } from "../../src/ssechat/web/chat.js";
+import { ChatClient } from "../../src/ssechat/web/client.js";
+import { collect, FakeSource, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
+
+const BOB = "dm:alice:bob";
+
+/** @type {Chat[]} */
+let chats = [];
+/** @type {ReturnType<typeof fakeBrowser>} */
+let browser;
+
+beforeEach(() => {
+  browser = fakeBrowser();
+  browser.localStorage.setItem(SIGNED_IN, "alice");
+  chats = [];
+});
+
+afterEach(() => {
+  for (const chat of chats) chat.close();
+});
+
+/** A page of alice's, not live yet. @param {any[]} history */
+async function page(history = []) {
+  const server = fakeServer(history);
+  const client = new ChatClient();
+  const { user } = await client.session();
+  const chat = new Chat(client, user);
+  chats.push(chat);
+  chat.start();
+  await settle();
+  return { chat, server, arrived: collect(chat, "arrived"), unauthorized: collect(chat, "unauthorized") };
+}
+
+/** @param {boolean} resumed @param {string} id */
+async function hello(resumed = false, id = "1-a") {
+  latestSource().event("hello", { resumed }, id);
+  await settle();
+}
+
+/** @param {Chat} chat */
+const texts = (chat, id = BOB) => chat.store.ensure(id).thread.messages.map(({ text }) => text);
+
+test("a page loads the conversations when its stream is live, and the open conversation's messages", async () => {
+  const { chat, server } = await page([message(1), message(2)]);
+  chat.openConversation(BOB);
+  assert.deepEqual(server.requests, ["GET /v1/session"]);
+  await hello();
+  assert.deepEqual(texts(chat), ["text 1", "text 2"]);
+  assert.deepEqual(
+    chat.list.map(({ conversation }) => conversation.id),
+    [BOB],
+  );
+});
+
+test("a page whose stream is slow to open loads without it", async () => {
+  const { chat } = await page([message(1)]);
+  await pass(1_500);
+  assert.equal(chat.store.loaded, true);
+});
+
+test("a live message of somebody else is news once, and counts as unread until it is read", async () => {
+  const { chat, arrived } = await page([message(1)]);
+  await hello();
+  chat.markRead(BOB);
+  latestSource().event("message", message(2), "2-b");
+  latestSource().event("message", message(2), "2-b");
+  assert.deepEqual([arrived.length, chat.unreadTotal], [1, 1]);
+  chat.markRead(BOB);
+  assert.equal(chat.unreadTotal, 0);
+  latestSource().event("message", message(3, { deleted: true }), "3-c");
+  assert.equal(arrived.length, 1);
+});
+
+test("a hole before a live message is filled", async () => {
+  const { chat, server } = await page([message(1)]);
+  chat.openConversation(BOB);
+  await hello();
+  server.history = [message(2), message(3)];
+  latestSource().event("message", message(3), "3-c");
+  await settle();
+  assert.deepEqual(texts(chat), ["text 1", "text 2", "text 3"]);
+});
+
+test("a message that is written is in the list at once, and sent to the other member", async () => {
+  const { chat, server } = await page();
+  await hello();
+  server.failing = 503;
+  chat.write(chat.direct("carol"), "hi");
+  await settle();
+  assert.deepEqual(
+    chat.list.map(({ conversation, pending }) => [conversation.id, pending?.text]),
+    [["dm:alice:carol", "hi"]],
+  );
+  server.failing = null;
+  chat.wake();
+  await settle();
+  const [sent] = server.history;
+  assert.deepEqual([sent.to, sent.text, chat.outbox.all, chat.unreadTotal], ["carol", "hi", [], 0]);
+});
+
+test("a message whose answer got lost is confirmed by the history, or by the stream", async () => {
+  const { chat, server } = await page([message(1)]);
+  chat.openConversation(BOB);
+  await hello();
+  server.failing = 503;
+  const first = chat.write(BOB, "one");
+  const second = chat.write(BOB, "two");
+  await settle();
+  const own = { sender: "alice", conversation_id: BOB };
+  latestSource().event("message", message(2, { ...own, client_msg_id: first.client_msg_id }), "2-b");
+  assert.deepEqual(
+    chat.outbox.all.map(({ text }) => text),
+    ["two"],
+  );
+  server.failing = null;
+  server.history = [message(1), message(3, { ...own, client_msg_id: second.client_msg_id })];
+  latestSource().event("reset", { reason: "expired" }, "9-a");
+  await settle();
+  assert.deepEqual([chat.outbox.all, server.history.length], [[], 2]);
+});
+
+test("a reset loads the open thread anew, and others when they are opened", async () => {
+  const { chat, server } = await page([message(1)]);
+  await hello();
+  chat.openConversation(BOB);
+  await settle();
+  server.history = [message(1), message(2)];
+  chat.openConversation(null);
+  latestSource().event("reset", { reason: "expired", conversation_id: BOB }, "5-a");
+  await settle();
+  assert.deepEqual(texts(chat), []);
+  chat.openConversation(BOB);
+  await settle();
+  server.history = [message(1), message(2), message(3)];
+  latestSource().event("reset", { reason: "expired" }, "6-a");
+  await settle();
+  assert.deepEqual(texts(chat), ["text 1", "text 2", "text 3"]);
+});
+
+test("marks are lowered where the server lost history", async () => {
+  const { chat, server } = await page([message(9)]);
+  await hello();
+  chat.markRead(BOB);
+  server.history = [message(2)];
+  latestSource().event("reset", { reason: "lost" }, "1-z");
+  await settle();
+  assert.equal(chat.reads.upTo(BOB), 2);
+});
+
+test("a conversation in which nobody has written needs no request", async () => {
+  const { chat, server } = await page();
+  await hello();
+  server.requests.length = 0;
+  chat.openConversation(chat.direct("carol"));
+  await settle();
+  assert.deepEqual(server.requests, []);
+  assert.equal(chat.store.ensure("dm:alice:carol").thread.loaded, true);
+  assert.equal(chat.list.length, 1); // on top, though it is empty
+  chat.openConversation(null);
+  assert.deepEqual(chat.list, []);
+});
+
+test("older messages and further conversations are loaded when they are asked for", async () => {
+  const { chat, server } = await page([message(5)]);
+  await hello();
+  chat.store.ensure(BOB).thread.applyNewest([message(5)], true);
+  server.history = [message(4)];
+  await chat.older(BOB);
+  assert.deepEqual(texts(chat), ["text 4", "text 5"]);
+  chat.store.next = "more";
+  server.groups = [{ id: "g:1" }];
+  await chat.moreConversations();
+  assert.deepEqual([chat.store.next, chat.store.conversation("g:1")?.id], [null, "g:1"]);
+});
+
+test("a message in an unknown group has the list loaded, for its name", async () => {
+  const { chat, server } = await page();
+  await hello();
+  server.groups = [{ id: "g:1", name: "Friends", type: "group", members: [] }];
+  latestSource().event("message", message(1, { conversation_id: "g:1" }), "2-b");
+  await settle();
+  assert.equal(chat.store.title(chat.store.ensure("g:1")), "Friends");
+});
+
+test("what came before a live message further down the list than what is loaded is not unread", async () => {
+  const { chat } = await page([message(1)]);
+  await hello();
+  chat.store.next = "more";
+  latestSource().event("message", message(40, { conversation_id: "dm:alice:carol" }), "2-b");
+  assert.equal(chat.unread(chat.store.ensure("dm:alice:carol")), 1);
+});
+
+test("a user who is signed out elsewhere is told so", async () => {
+  const { chat, server, unauthorized } = await page();
+  server.failing = 401;
+  latestSource().event("bye", { reason: "signed_out" });
+  await pass(600);
+  assert.deepEqual([unauthorized.length, chat.client.status], [1, "closed"]);
+});
+
+test("nothing is sent once another user is signed in with the cookie", async () => {
+  const { chat, server } = await page();
+  await hello();
+  browser.localStorage.setItem(SIGNED_IN, "carol");
+  chat.write(BOB, "hi");
+  await settle();
+  assert.deepEqual(server.history, []);
+});
+
+test("drafts are kept until they are sent or the user signs out", async () => {
+  const { chat } = await page();
+  assert.equal(chat.draft(BOB), "");
+  chat.setDraft(BOB, "hello");
+  chat.setDraft("g:1", "you");
+  chat.setDraft("g:1", "");
+  assert.deepEqual([chat.draft(BOB), chat.draft("g:1")], ["hello", ""]);
+  chat.write(BOB, "unsent");
+  chat.forget();
+  assert.deepEqual([chat.draft(BOB), chat.outbox.all], ["", []]);
+});
+
+test("a page that comes back from the back/forward cache loads what it missed", async () => {
+  const { chat, server } = await page([message(1)]);
+  chat.openConversation(BOB);
+  await hello();
+  chat.client.close();
+  server.history = [message(1), message(2)];
+  chat.resume();
+  await settle();
+  await hello(false, "2-b");
+  assert.deepEqual([texts(chat), chat.unread(chat.store.ensure(BOB))], [["text 1", "text 2"], 2]);
+});
+
+test("a closed chat listens and sends no more", async () => {
+  const { chat, server } = await page([message(1)]);
+  await hello();
+  chat.close();
+  const changes = collect(chat, "change");
+  server.requests.length = 0;
+  chat.write(BOB, "hi");
+  chat.client.wake();
+  await pass(60_000);
+  assert.deepEqual([changes, server.requests, chat.client.status, chat.client.holdsStream], [[], [], "closed", false]);
+});
+
+test("a client with a bearer token has a ticket for each connection", async (t) => {
+  /** @type {string[]} */
+  const requests = [];
+  t.mock.method(globalThis, "fetch", async (/** @type {string} */ url, /** @type {any} */ { method, headers }) => {
+    requests.push(`${method} ${url} ${headers.Authorization}`);
+    return Response.json({ ticket: "t1", user: "alice" });
+  });
+  const client = new ChatClient({ token: "secret" });
+  await client.session();
+  client.open();
+  client.open();
+  await settle();
+  assert.deepEqual(requests, ["GET /v1/session Bearer secret", "POST /v1/tickets Bearer secret"]);
+  assert.deepEqual([latestSource().url, FakeSource.made.length], ["/v1/events?ticket=t1", 1]);
+  assert.equal(latestSource().options.withCredentials, false);
+  client.close();
+});
+
+test("a client's methods are the server's interface", async () => {
+  const server = fakeServer();
+  const client = new ChatClient();
+  await client.server();
+  await client.signUp("alice", "password");
+  await client.signIn("alice", "password");
+  await client.findUser("bob|x");
+  await client.conversations({ limit: 3 });
+  await client.messages(BOB, { after: 3 });
+  await client.send({ conversation_id: "g:1", text: "hi" });
+  await client.signOut();
+  assert.deepEqual(server.requests, [
+    "GET /v1/server",
+    "POST /v1/users",
+    "POST /v1/session",
+    "GET /v1/users/bob|x",
+    "GET /v1/conversations",
+    `GET /v1/conversations/${BOB}/messages`,
+    "POST /v1/messages",
+    "DELETE /v1/session",
+  ]);
+  assert.deepEqual([client.user, server.history[0].conversation_id], [null, "g:1"]);
+  assert.match(server.history[0].client_msg_id, /^[0-9a-f]{32}$/);
+});

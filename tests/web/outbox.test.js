@@ -1,0 +1,308 @@
+/** Messages that are not yet known to be sent. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { RequestError } from "../../src/ssechat/web/http.js";
+import { Outbox } from "../../src/ssechat/web/outbox.js";
+import { collect, deferred, fakeBrowser, message, pass, settle } from "./world.js";
+
+/** @typedef {import("../../src/ssechat/web/outbox.js").Entry} Entry */
+
+const BOB = "dm:alice:bob";
+const KEY = "ssechat:outbox:alice:";
+
+/** @type {ReturnType<typeof fakeBrowser>} */
+let browser;
+
+beforeEach(() => {
+  browser = fakeBrowser();
+});
+
+/**
+ * A server that answers each send with the next of these, then with success.
+ *
+ * @param {...(RequestError|Promise<any>)} answers
+ */
+function server(...answers) {
+  /** @type {Entry[]} */
+  const sent = [];
+  const send = async (/** @type {Entry} */ entry) => {
+    sent.push(entry);
+    const answer = answers.shift();
+    if (answer instanceof RequestError) throw answer;
+    await answer;
+    return message(sent.length, { ...entry, sender: "alice" });
+  };
+  return { send, sent, texts: () => sent.map(({ text }) => text) };
+}
+
+/** @param {(entry: Entry) => Promise<any>} send @param {() => boolean} [allowed] */
+const outboxOf = (send, allowed = () => true) => new Outbox({ user: "alice", send, allowed });
+
+/** @param {string} text */
+const draft = (text, conversation_id = BOB) => ({ conversation_id, to: "bob", text });
+
+/** Says that another tab has written into the storage. @param {string|null} key @param {string|null} newValue */
+function stored(key, newValue) {
+  browser.window.dispatchEvent(Object.assign(new Event("storage"), { key, newValue }));
+}
+
+test("messages of a conversation are sent one after the other, in the order in which they were written", async () => {
+  const first = deferred();
+  const { send, texts } = server(first.promise);
+  const outbox = outboxOf(send);
+  const sent = collect(outbox, "sent");
+  for (const text of ["one", "two", "three"]) outbox.add(draft(text));
+  await settle();
+  assert.deepEqual(texts(), ["one"]);
+  first.resolve(null);
+  await settle();
+  assert.deepEqual(texts(), ["one", "two", "three"]);
+  assert.deepEqual(
+    sent.map(({ text }) => text),
+    ["one", "two", "three"],
+  );
+  assert.deepEqual(outbox.all, []);
+  assert.equal(browser.localStorage.length, 0);
+});
+
+test("a conversation that cannot send does not hold up another", async () => {
+  const { send, texts } = server(/** @type {Promise<any>} */ (deferred().promise));
+  const outbox = outboxOf(send);
+  outbox.add(draft("stuck"));
+  outbox.add(draft("elsewhere", "g:1"));
+  await settle();
+  assert.deepEqual(texts(), ["stuck", "elsewhere"]);
+  assert.deepEqual(
+    outbox.entries(BOB).map(({ text }) => text),
+    ["stuck"],
+  );
+});
+
+test("a message is sent again under the same id until the server answers, and the next one waits", async () => {
+  const { send, sent, texts } = server(new RequestError(0), new RequestError(503));
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  outbox.add(draft("two"));
+  await pass(1_000);
+  assert.deepEqual(texts(), ["one", "one"]);
+  await pass(2_000);
+  assert.deepEqual(texts(), ["one", "one", "one", "two"]);
+  assert.equal(new Set(sent.slice(0, 3).map(({ client_msg_id }) => client_msg_id)).size, 1);
+});
+
+test("why the server does not take a message yet is told; that nobody can be reached is not", async () => {
+  const { send } = server(new RequestError(503, { detail: "Full." }), new RequestError(0), deferred().promise);
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  await settle();
+  assert.deepEqual([outbox.all[0]?.reason, outbox.all[0]?.state], ["Full.", "queued"]);
+  await pass(1_000);
+  assert.equal(outbox.all[0]?.reason, undefined);
+});
+
+test("a message that the server refuses fails with the reason, and the next one is sent", async () => {
+  const { send, texts } = server(new RequestError(403, { detail: "Not allowed." }));
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  outbox.add(draft("two"));
+  await settle();
+  assert.deepEqual(texts(), ["one", "two"]);
+  const [failed] = outbox.all;
+  assert.deepEqual([failed?.text, failed?.state, failed?.reason], ["one", "failed", "Not allowed."]);
+  outbox.retry(failed?.client_msg_id ?? "");
+  await settle();
+  assert.deepEqual(texts(), ["one", "two", "one"]);
+  assert.deepEqual(outbox.all, []);
+});
+
+test("what the server asked to wait is waited, even when a wake-up comes", async () => {
+  const { send, sent } = server(new RequestError(429, {}, 30_000));
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  await pass(20_000);
+  outbox.wake();
+  await settle();
+  assert.equal(sent.length, 1);
+  await pass(10_000);
+  assert.equal(sent.length, 2);
+});
+
+test("a wake-up ends the wait for the next attempt", async () => {
+  const { send, sent } = server(new RequestError(0));
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  await settle();
+  outbox.wake();
+  await settle();
+  assert.equal(sent.length, 2);
+});
+
+test("unsent messages survive a reload, and are sent in order", async () => {
+  const { send } = server(new RequestError(0));
+  const before = outboxOf(send);
+  for (const text of ["one", "two"]) before.add(draft(text));
+  await settle();
+  before.close();
+  await pass(5_000);
+  const after = server();
+  const outbox = outboxOf(after.send);
+  assert.deepEqual(
+    outbox.all.map(({ text }) => text),
+    ["one", "two"],
+  );
+  outbox.start();
+  await settle();
+  assert.deepEqual(after.texts(), ["one", "two"]);
+});
+
+test("a later message is last, though the clock went back", async () => {
+  const { send, texts } = server(new RequestError(0));
+  browser.localStorage.setItem(
+    `${KEY}a`,
+    JSON.stringify({ ...draft("one"), client_msg_id: "a", order: Date.now() + 60_000, state: "queued" }),
+  );
+  const outbox = outboxOf(send);
+  outbox.add(draft("two"));
+  await pass(1_000);
+  assert.deepEqual(texts(), ["one", "one", "two"]);
+});
+
+test("what is in the storage but is no message is left alone", async () => {
+  browser.localStorage.setItem(`${KEY}a`, "{");
+  browser.localStorage.setItem(`${KEY}b`, '{"text": 5}');
+  assert.deepEqual(outboxOf(server().send).all, []);
+});
+
+test("messages are sent where the storage is blocked", async () => {
+  browser.localStorage.blocked = true;
+  const { send, texts } = server();
+  outboxOf(send).add(draft("one"));
+  await settle();
+  assert.deepEqual(texts(), ["one"]);
+});
+
+test("a signed-out user's messages are kept, not sent", async () => {
+  const { send, sent } = server(new RequestError(401));
+  const outbox = outboxOf(send);
+  const unauthorized = collect(outbox, "unauthorized");
+  outbox.add(draft("one"));
+  outbox.add(draft("two"));
+  await pass(60_000);
+  assert.deepEqual([sent.length, unauthorized.length, outbox.all.length], [1, 1, 2]);
+  assert.equal(browser.localStorage.length, 2);
+});
+
+test("nothing is sent in the name of a user whom the cookie does not sign in any more", async () => {
+  const { send, sent } = server();
+  const outbox = outboxOf(send, () => false);
+  outbox.add(draft("one"));
+  await settle();
+  assert.deepEqual([sent.length, outbox.all.length], [0, 1]);
+});
+
+test("a message that another tab has sent is not sent again", async () => {
+  const first = deferred();
+  const { send, texts } = server(first.promise);
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  const { client_msg_id } = outbox.add(draft("two"));
+  await settle();
+  browser.localStorage.removeItem(KEY + client_msg_id); // the storage event is still under way
+  first.resolve(null);
+  await settle();
+  assert.deepEqual([texts(), outbox.all], [["one"], []]);
+});
+
+test("a tab follows what another writes and removes", async () => {
+  const { send, sent } = server(new RequestError(0), new RequestError(0));
+  const outbox = outboxOf(send);
+  const changes = collect(outbox, "change");
+  const entry = { ...draft("from there"), client_msg_id: "a", order: 1, state: "queued" };
+  browser.localStorage.setItem(`${KEY}a`, JSON.stringify(entry));
+  stored(`${KEY}a`, JSON.stringify(entry));
+  await settle();
+  assert.deepEqual([outbox.all, sent.length], [[entry], 1]);
+  stored(`${KEY}a`, null);
+  stored(`${KEY}unknown`, null);
+  stored("another key", "x");
+  stored(null, null);
+  assert.deepEqual([outbox.all, changes], [[], [BOB, BOB]]);
+});
+
+test("one tab at a time sends in a conversation; when it closes, the next one goes on with what is left", async () => {
+  const answer = deferred();
+  const first = server(answer.promise);
+  const second = server();
+  const outbox = outboxOf(first.send);
+  outbox.add(draft("one"));
+  outbox.add(draft("two"));
+  await settle();
+  const other = outboxOf(second.send);
+  other.start();
+  await settle();
+  assert.deepEqual([first.texts(), second.texts()], [["one"], []]);
+  outbox.close();
+  answer.resolve(null);
+  await settle();
+  assert.deepEqual([first.texts(), second.texts(), other.all], [["one"], ["two"], []]);
+});
+
+test("a visible tab waits five seconds for a frozen one, then sends by itself", async () => {
+  outboxOf(server(deferred().promise).send).add(draft("one"));
+  await settle();
+  const { send, texts } = server();
+  outboxOf(send).start();
+  browser.document.hidden = true;
+  await pass(20_000);
+  assert.deepEqual(texts(), []);
+  browser.document.hidden = false;
+  await pass(5_000);
+  assert.deepEqual(texts(), ["one"]);
+});
+
+test("messages are sent where there are no locks", async () => {
+  browser.navigator.locks = undefined;
+  const { send, texts } = server();
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  outbox.add(draft("two"));
+  await settle();
+  assert.deepEqual(texts(), ["one", "two"]);
+});
+
+test("a message that is removed while it waits is not sent", async () => {
+  const { send, sent } = server(new RequestError(0));
+  const outbox = outboxOf(send);
+  const { client_msg_id } = outbox.add(draft("one"));
+  await settle();
+  outbox.clear();
+  outbox.remove(client_msg_id);
+  outbox.retry(client_msg_id);
+  await pass(60_000);
+  assert.deepEqual([sent.length, browser.localStorage.length], [1, 0]);
+});
+
+test("a message that is removed while it is under way does not come back as refused", async () => {
+  const answer = deferred();
+  const { send } = server(answer.promise);
+  const outbox = outboxOf(send);
+  const { client_msg_id } = outbox.add(draft("one"));
+  await settle();
+  outbox.remove(client_msg_id);
+  answer.reject(new RequestError(403));
+  await settle();
+  assert.deepEqual([outbox.all, browser.localStorage.length], [[], 0]);
+});
+
+test("a closed outbox sends nothing, and keeps what it has", async () => {
+  const { send, sent } = server(new RequestError(0));
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  await settle();
+  outbox.close();
+  outbox.add(draft("two"));
+  stored(`${KEY}a`, "{}");
+  await pass(60_000);
+  assert.deepEqual([sent.length, browser.localStorage.length], [1, 2]);
+});

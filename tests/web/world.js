@@ -1,0 +1,293 @@
+/**
+ * The interfaces of a browser that the page's modules use, faked: storage, locks, channels between tabs, EventSource.
+ */
+
+import EventEmitter from "node:events";
+import { mock } from "node:test";
+
+EventEmitter.defaultMaxListeners = 100; // Node warns of more; browsers have no such limit
+
+/** localStorage. */
+export class FakeStorage {
+  /** @type {Map<string, string>} */
+  #items = new Map();
+  /** Whether every access throws, as where cookies are blocked. */
+  blocked = false;
+
+  get length() {
+    return this.#open().size;
+  }
+
+  /** @param {number} index */
+  key(index) {
+    return [...this.#open().keys()][index] ?? null;
+  }
+
+  /** @param {string} key */
+  getItem(key) {
+    return this.#open().get(key) ?? null;
+  }
+
+  /** @param {string} key @param {string} value */
+  setItem(key, value) {
+    this.#open().set(key, value);
+  }
+
+  /** @param {string} key */
+  removeItem(key) {
+    this.#open().delete(key);
+  }
+
+  #open() {
+    if (this.blocked) throw new Error("blocked");
+    return this.#items;
+  }
+}
+
+/** @typedef {{granted: () => unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void}} Waiter */
+
+/** Web Locks: one holder a name, the others in a queue. */
+export class FakeLocks {
+  /** @type {Map<string, Waiter>} */
+  #holders = new Map();
+  /** @type {Map<string, Waiter[]>} */
+  #queues = new Map();
+
+  /**
+   * @param {string} name
+   * @param {{signal?: AbortSignal, steal?: boolean}} options
+   * @param {() => unknown} granted
+   */
+  request(name, { signal, steal = false }, granted) {
+    return new Promise((resolve, reject) => {
+      const waiter = { granted, resolve, reject };
+      if (signal?.aborted) return reject(signal.reason);
+      if (steal) {
+        this.#holders.get(name)?.reject(new DOMException("stolen", "AbortError"));
+        return this.#grant(name, waiter);
+      }
+      if (!this.#holders.has(name)) return this.#grant(name, waiter);
+      const queue = this.#queues.get(name) ?? [];
+      this.#queues.set(name, [...queue, waiter]);
+      signal?.addEventListener("abort", () => {
+        this.#queues.set(name, this.#queues.get(name)?.filter((other) => other !== waiter) ?? []);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  /** @param {string} name @param {Waiter} waiter */
+  async #grant(name, waiter) {
+    this.#holders.set(name, waiter);
+    await null;
+    try {
+      waiter.resolve(await waiter.granted());
+    } catch (error) {
+      waiter.reject(error);
+    }
+    if (this.#holders.get(name) !== waiter) return; // stolen
+    this.#holders.delete(name);
+    const [next, ...others] = this.#queues.get(name) ?? [];
+    this.#queues.set(name, others);
+    if (next) this.#grant(name, next);
+  }
+}
+
+/** BroadcastChannel: what a tab posts reaches the others, once the present task is done. */
+export class FakeChannel {
+  /** @type {FakeChannel[]} those that are open, in the order in which they were opened */
+  static open = [];
+  /** @type {(event: {data: any}) => void} */
+  onmessage = () => {};
+  /** Whether the tab hangs: it hears nothing and says nothing. */
+  frozen = false;
+
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+    FakeChannel.open.push(this);
+  }
+
+  /** @param {unknown} data */
+  postMessage(data) {
+    if (!FakeChannel.open.includes(this)) throw new DOMException("closed", "InvalidStateError");
+    if (this.frozen) return;
+    const others = FakeChannel.open.filter((other) => other !== this && other.name === this.name);
+    for (const other of others) {
+      queueMicrotask(() => {
+        if (!other.frozen && FakeChannel.open.includes(other)) other.onmessage({ data: structuredClone(data) });
+      });
+    }
+  }
+
+  close() {
+    FakeChannel.open = FakeChannel.open.filter((other) => other !== this);
+  }
+}
+
+/** EventSource, fed with the text of a stream; it keeps the last id as the standard says (WHATWG HTML §9.2.6). */
+export class FakeSource extends EventTarget {
+  static CONNECTING = 0;
+  static OPEN = 1;
+  static CLOSED = 2;
+  /** @type {FakeSource[]} all that were made, the latest last */
+  static made = [];
+  readyState = FakeSource.CONNECTING;
+  #lastId = "";
+
+  /** @param {string} url @param {{withCredentials: boolean}} options */
+  constructor(url, options) {
+    super();
+    this.url = url;
+    this.options = options;
+    FakeSource.made.push(this);
+  }
+
+  /**
+   * Receives an event; without an id, as ephemeral ones are.
+   *
+   * @param {string} type
+   * @param {unknown} data
+   * @param {string} [id]
+   */
+  event(type, data, id) {
+    this.text(`event: ${type}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
+  }
+
+  /** @param {string} text of one event */
+  text(text) {
+    if (this.readyState === FakeSource.CLOSED) return;
+    this.readyState = FakeSource.OPEN;
+    const fields = Object.fromEntries(
+      text
+        .trim()
+        .split("\n")
+        .map((line) => line.split(/: (.*)/s).slice(0, 2)),
+    );
+    this.#lastId = fields.id ?? this.#lastId;
+    this.dispatchEvent(new MessageEvent(fields.event, { data: fields.data, lastEventId: this.#lastId }));
+  }
+
+  /**
+   * Breaks off: EventSource reconnects by itself, or, after a status other than 200, gives up.
+   *
+   * @param {{gaveUp: boolean}} how
+   */
+  fail({ gaveUp }) {
+    this.readyState = gaveUp ? FakeSource.CLOSED : FakeSource.CONNECTING;
+    this.dispatchEvent(new Event("error"));
+  }
+
+  close() {
+    this.readyState = FakeSource.CLOSED;
+  }
+}
+
+/** The latest EventSource. */
+export function latestSource() {
+  const source = FakeSource.made.at(-1);
+  if (!source) throw new Error("nobody has connected");
+  return source;
+}
+
+/** Puts a fake browser in place, at noon of a day in 2026, with a clock that stands still. */
+export function fakeBrowser() {
+  FakeSource.made = [];
+  FakeChannel.open = [];
+  const globals = {
+    window: new EventTarget(),
+    document: Object.assign(new EventTarget(), { hidden: false }),
+    navigator: { locks: /** @type {FakeLocks|undefined} */ (new FakeLocks()) },
+    localStorage: new FakeStorage(),
+    EventSource: FakeSource,
+    BroadcastChannel: FakeChannel,
+  };
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.UTC(2026, 0, 5, 12) });
+  mock.restoreAll();
+  mock.method(performance, "now", () => Date.now());
+  mock.method(Math, "random", () => 1); // the longest delay before a next attempt
+  return globals;
+}
+
+/** Lets everything run that waits for nothing but promises. */
+export async function settle() {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Lets time pass, in steps that let promises run in between. @param {number} milliseconds */
+export async function pass(milliseconds) {
+  await settle();
+  for (let left = milliseconds; left > 0; left -= 100) {
+    mock.timers.tick(Math.min(left, 100));
+    await settle();
+  }
+}
+
+/** Every detail of an event, as it comes. @param {EventTarget} target @param {string} type @returns {any[]} */
+export function collect(target, type) {
+  /** @type {any[]} */
+  const details = [];
+  target.addEventListener(type, (event) => details.push(/** @type {CustomEvent} */ (event).detail));
+  return details;
+}
+
+/** A promise that the test settles. @template T */
+export function deferred() {
+  /** @type {(value: T) => void} */
+  let resolve = () => {};
+  /** @type {(error: unknown) => void} */
+  let reject = () => {};
+  /** @type {Promise<T>} */
+  const promise = new Promise((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** A message from bob to alice. @param {number} seq @param {Record<string, unknown>} overrides @returns {any} */
+export function message(seq, overrides = {}) {
+  const created_at = new Date(Date.UTC(2026, 0, 1) + seq * 1000).toISOString();
+  const named = { conversation_id: "dm:alice:bob", sender: "bob", client_msg_id: `id ${seq}` };
+  return { ...named, seq, version: seq, text: `text ${seq}`, created_at, ...overrides };
+}
+
+/**
+ * A server for `fetch`: direct messages of alice and bob, and the requests that it got.
+ *
+ * @param {any[]} history its messages
+ */
+export function fakeServer(history = []) {
+  const state = {
+    history,
+    /** @type {string[]} */
+    requests: [],
+    /** @type {any[]} other conversations to list */
+    groups: [],
+    /** @type {number|null} a status with which it answers everything */
+    failing: null,
+  };
+  const answers = (/** @type {string} */ route, /** @type {any} */ body) => {
+    if (route === "GET /v1/session") return { user: "alice" };
+    if (route === "POST /v1/messages") {
+      const sent = message(state.history.length + 1, { sender: "alice", ...body });
+      state.history.push(sent);
+      return sent;
+    }
+    if (route.endsWith("/messages")) return { messages: state.history, has_more: false };
+    const last_message = state.history.at(-1);
+    const direct = last_message ? [{ id: "dm:alice:bob", newest_seq: last_message.seq, last_message }] : [];
+    return { conversations: [...direct, ...state.groups], next: null };
+  };
+  mock.method(globalThis, "fetch", async (/** @type {string} */ url, /** @type {any} */ { method, body }) => {
+    const route = `${method} ${decodeURIComponent(url.split("?")[0] ?? "")}`;
+    state.requests.push(route);
+    if (state.failing) return new Response("{}", { status: state.failing });
+    return Response.json(answers(route, body && JSON.parse(body)));
+  });
+  return state;
+}
