@@ -15,9 +15,12 @@ from connections import Connection
 from parts import SECRET, settings
 from redises import RedisProcess
 from ssechat.app import create_app
+from ssechat.http.api import Api
 from ssechat.http.cors import EXPOSED, METHODS, Cors
-from ssechat.http.exchange import Request, Response
+from ssechat.http.exchange import NO_ROOM, Request, Response
+from ssechat.http.routing import Route
 from ssechat.identity.tokens import Tokens
+from ssechat.telemetry.metrics import Metrics
 from ssechat.texts.origins import Origins
 
 pytestmark = pytest.mark.anyio
@@ -34,14 +37,19 @@ class Both:
         self._app = app
         self._client = client
 
+    def connect(self) -> Connection:
+        """A connection to the app."""
+        connection = Connection()
+        connection.served = self._app
+        connection.connect(("127.0.0.1", 123))
+        return connection
+
     async def ask(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Any:
         """The answer: its status, its headers but those that differ in any case, its body; the same on both."""
         over_asgi = await self._client.request(method, path, headers=headers, content=body)
         lines = {"host": "chat", "content-length": str(len(body)), **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        connection = Connection()
-        connection.served = self._app
-        connection.connect(("127.0.0.1", 123))
+        connection = self.connect()
         data = await connection.request(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
         start, _, content = data.partition(b"\r\n\r\n")
         status, *rest = start.decode().split("\r\n")
@@ -103,7 +111,7 @@ async def test_a_request_has_one_answer_whatever_carries_it(both: Both) -> None:
         ("GET", "/v1/conversations/dm:alice:alice/messages?limit=x", alice, b"", 422),
         ("GET", "/v1/conversations/dm:alice%2falice/messages", alice, b"", 404),
         ("GET", "/v1%2fmessages", alice, b"", 404),
-        ("GET", "/v1/users/a%0ab", alice, b"", 404),
+        ("GET", "/v1/users/a%0ab", {}, b"", 404),
         ("GET", "/v1/" + "x" * 5000, alice, b"", 414),
         ("GET", "/v1/server", {}, b"", 200),
         ("GET", "/v1/server/", {}, b"", 404),
@@ -125,6 +133,36 @@ async def test_a_request_has_one_answer_whatever_carries_it(both: Both) -> None:
         ("POST", "/web/client.js", {}, b"", 405),
     ):
         assert (await both.ask(method, path, headers, body)).status == status, (method, path)
+
+
+async def test_the_body_of_a_stranger_is_not_waited_for(both: Both) -> None:
+    connection = both.connect()
+    head = b"POST /v1/messages HTTP/1.1\r\nHost: chat\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n"
+    assert (await connection.request(head)).startswith(b"HTTP/1.1 401 ")
+    assert connection.transport.ended
+
+
+async def test_that_there_is_no_room_is_answered_and_counted_and_not_logged_for_each_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def endpoint(_: Request) -> Response:
+        return Response()
+
+    metrics = Metrics()
+    api = Api([Route("GET", "/x", endpoint)], None, metrics, log_all=True)
+    scope: Scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    with caplog.at_level("INFO"):
+        full = await api(Request({**scope, NO_ROOM: True}, _nothing))
+        assert caplog.records == []
+        assert (await api(Request(scope, _nothing))).status == 200
+    assert full.status == 503
+    assert (b"retry-after", b"5") in full.headers
+    assert len(caplog.records) == 1
+    assert metrics.requests == {("GET", "unmatched", 503): 1, ("GET", "/x", 200): 1}
+
+
+async def _nothing() -> Any:
+    raise AssertionError("nobody asks for the body")
 
 
 async def test_a_path_that_takes_other_methods_names_all_of_them(both: Both) -> None:

@@ -258,10 +258,10 @@ def churn(json_file: Path | None, **given: Any) -> None:
 
 @bench.command()
 @options(
-    count("--rounds", 5, "Turns of each way, in each of the two measurements."),
-    seconds("--seconds", 2, "Time of sends in each turn."),
+    count("--rounds", 7, "Turns of each way, in each of the two measurements."),
+    seconds("--seconds", 1.5, "Time of sends in each turn."),
     count("--connections", 64, "Connections that send, kept alive."),
-    count("--streams", 5000, "Streams that come back in each turn, all at one worker."),
+    count("--streams", 3000, "Streams that come back in each turn, all at one worker."),
     count("--readers", 1, "Client processes that hold them."),
     json_option,
 )

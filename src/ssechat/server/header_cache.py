@@ -2,7 +2,7 @@
 
 The heads of a client's messages differ in nothing but the length of the body. Where all other bytes are those of a
 head that the parser has taken, it would only find the same again, and so it is not asked
-(`python -m tests.bench ways` measures what that saves; the figures stand in protocol.py).
+(`python -m tests.bench ways` measures what that saves: a tenth to a fifth of a send's CPU, see protocol.py).
 """
 
 from collections import OrderedDict
