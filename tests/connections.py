@@ -8,11 +8,12 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.http.event_stream import HANDOVER
-from ssechat.http.fast_path import NO_ROOM, USER, Answer, Direct, Endpoint
+from ssechat.errors import BadRequest
+from ssechat.http.exchange import USER, ClientGone, Endpoint, HandOver, Request, Response
 from ssechat.server.handed_over import StreamProtocol
+from ssechat.server.header_cache import Heads
 from ssechat.server.limits import Limits
-from ssechat.server.protocol import ChatProtocol
+from ssechat.server.protocol import ChatProtocol, Shared
 
 GET = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -130,7 +131,7 @@ class FakeStream:
 
 
 class App:
-    """Hands every request for a stream over."""
+    """An endpoint: a stream at /events, a postbox at /post, and a word at any other path."""
 
     def __init__(self) -> None:
         self.stream = FakeStream()
@@ -142,67 +143,65 @@ class App:
         """Whether it asks for each request's body."""
         self.user: str | None = None
         """Whose requests they are."""
-        self.state: Any = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        hand_over = scope.get("extensions", {}).get(HANDOVER)
-        self.scopes.append((scope["http_version"], hand_over is not None))
-        self.full.append(NO_ROOM in scope)
-        if self.user is not None:
-            scope[USER] = self.user
-        while self.reads and (await receive()).get("more_body"):
-            pass
-        if scope["path"] == "/events":
-            headers = [(b"content-type", b"text/event-stream")]
-            hand_over.prepare()
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            self.sink = hand_over.take(self.stream, 4096)
-        else:
-            headers = [(b"content-length", b"5")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": b"plain"})
-
-
-class Postbox:
-    """An endpoint that answers without ASGI, when it is let."""
-
-    def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        """What came into the postbox."""
         self.open = asyncio.Event()
+        """Whether it answers."""
         self.open.set()
 
-    async def __call__(self, scope: Any, body: bytes) -> Answer:
-        self.bodies.append(body)
-        await self.open.wait()
-        return Answer(201, b"%d %b" % (len(self.bodies), body))
+    async def __call__(self, request: Request) -> Response:
+        self.scopes.append(request.scope)
+        self.full.append(not request.has_room)
+        if self.user is not None:
+            request.scope[USER] = self.user
+        if request.scope["path"] == "/events":
+            await self.open.wait()
+            return Response(200, b"", ((b"content-type", b"text/event-stream"),), self._take)
+        if request.scope["path"] == "/post":
+            self.bodies.append(await self._read(request))
+            await self.open.wait()
+            return Response(201, b"%d %b" % (len(self.bodies), self.bodies[-1]))
+        if self.reads:
+            await self._read(request)
+        return Response(200, b"plain")
+
+    async def _read(self, request: Request) -> bytes:
+        try:
+            return await request.body(100_000)
+        except BadRequest:
+            return b"too large"
+        except ClientGone:
+            return b"gone"
+
+    def _take(self, hand_over: HandOver) -> None:
+        self.sink = cast(Any, hand_over(cast(Any, self.stream), 4096))
 
 
 class Connection:
     """A protocol on a fake transport."""
 
-    def __init__(self, unless: frozenset[bytes] = frozenset(), limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         self.app = App()
-        self.postbox = Postbox()
-        direct = Direct({(b"POST", b"/direct"): self.postbox}, unless)
-        self.app.state = SimpleNamespace(direct=direct, limits=limits)
+        self.heads = Heads()
+        self.served: Any = SimpleNamespace(
+            state=SimpleNamespace(api=self.app, shared=Shared(limits or Limits(10**9), self.heads))
+        )
         self.state = ServerState()
         self.time = FakeTime()
         self.connect()
 
     def connect(self, client: tuple[str, int] | None = None) -> None:
         """Another connection to the same server."""
-        config = Config(self.app, log_config=None, lifespan="off", ws="none", date_header=False)
+        config = Config(self.served, log_config=None, lifespan="off", ws="none", date_header=False)
         self.protocol = ChatProtocol(config, self.state, {}, cast(Any, self.time))
         self.transport = FakeTransport(client)
         self.protocol.connection_made(self.transport)
 
-    def use(self, *endpoints: tuple[bytes, bytes, Endpoint]) -> Direct:
-        """A connection to a server that has these endpoints."""
-        direct = Direct({(method, path): endpoint for method, path, endpoint in endpoints}, frozenset())
-        self.app.state.direct = direct
+    def use(self, endpoint: Endpoint) -> None:
+        """A connection to a server that answers so."""
+        self.served.state.api = endpoint
         self.protocol.connection_lost(None)
         self.connect()
-        return direct
 
     async def request(self, data: bytes = b"") -> bytes:
         """Sends something, and returns all that was answered on this connection."""

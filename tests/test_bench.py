@@ -139,6 +139,19 @@ def test_after_a_storm_every_stream_is_back_with_all_it_missed(tmp_path: Path) -
     assert ElementTree.parse(plot).getroot().tag.endswith("svg")
 
 
+def test_ways_reports_what_each_way_of_a_request_costs(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    done = run("ways", "--rounds", "2", "--seconds", "0.5", "--streams", "50", "--json", str(result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    ways = json.loads(result.read_text())["ways"]["ways"]
+    assert [way["way"] for way in ways] == ["ASGI", "connection", "and known heads"]
+    for way in ways:
+        assert way["way"] in done.stdout
+        for name in ("send_microseconds", "sends_a_second", "back_milliseconds"):
+            assert len(way[name]) == 2
+            assert min(way[name]) > 0
+
+
 def test_churn_reports_memory_and_pauses(tmp_path: Path) -> None:
     result = tmp_path / "result.json"
     load = ("--connects", "100", "--users", "10", "--held", "20", "--settle", "0.2", "--watch", "3")

@@ -4,10 +4,9 @@ import logging
 import resource
 
 import pytest
-from starlette.types import Scope
 
 from connections import Connection
-from ssechat.http.fast_path import USER, Answer
+from ssechat.http.exchange import USER, Request, Response
 from ssechat.server.connection import CLOSING_BYTES, CLOSING_SECONDS, SCARCE_SECONDS, UNREAD_SECONDS
 from ssechat.server.limits import LOOK_AT, UNFINISHED, UNREAD, UNREAD_EACH, Limits
 from ssechat.server.protocol import BODY_SECONDS
@@ -17,6 +16,12 @@ pytestmark = pytest.mark.anyio
 END = b"\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: x" + END
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+
+
+async def names_its_user(request: Request) -> Response:
+    """An endpoint for which a request's body is whose it is."""
+    request.scope[USER] = str(await request.body(100), "ascii")
+    return Response(200)
 
 
 class Clock:
@@ -222,15 +227,11 @@ async def test_who_leaves_too_much_unread_on_all_connections_together_has_the_ol
     limits = Limits(1000)
     connection = Connection(limits=limits)
 
-    async def endpoint(scope: Scope, body: bytes) -> Answer:
-        scope[USER] = str(body, "ascii")
-        return Answer(200, b"")
-
-    connection.use((b"POST", b"/direct", endpoint))
+    connection.use(names_its_user)
     transports = []
     for user in (b"alice", b"bobby", b"alice", b"alice"):
         connection.connect()
-        await connection.request(POST.replace(b" / ", b" /direct ") + user)
+        await connection.request(POST.replace(b" / ", b" /post ") + user)
         connection.transport.waiting = UNREAD_EACH // 2
         connection.protocol.pause_writing()
         transports.append(connection.transport)
@@ -246,15 +247,11 @@ async def test_of_a_users_many_connections_the_last_ones_are_not_kept() -> None:
     limits = Limits(80)
     connection = Connection(limits=limits)
 
-    async def endpoint(scope: Scope, body: bytes) -> Answer:
-        scope[USER] = str(body, "ascii")
-        return Answer(200, b"")
-
-    connection.use((b"POST", b"/direct", endpoint))
+    connection.use(names_its_user)
     kept = []
     for user in (*[b"alice"] * 12, b"bobby"):
         connection.connect()
-        await connection.request(POST.replace(b" / ", b" /direct ") + user)
+        await connection.request(POST.replace(b" / ", b" /post ") + user)
         kept.append(not connection.transport.closed)
     assert kept == [True] * 10 + [False] * 2 + [True]
     assert b"connection: close" not in connection.transport.buffer
@@ -263,15 +260,16 @@ async def test_of_a_users_many_connections_the_last_ones_are_not_kept() -> None:
 async def test_a_connection_stays_its_users_when_it_asks_for_what_anybody_may_have() -> None:
     connection = Connection(limits=Limits(80))
 
-    async def endpoint(scope: Scope, body: bytes) -> Answer:
-        scope[USER] = "alice"
-        return Answer(200, b"")
+    async def endpoint(request: Request) -> Response:
+        if request.method == "POST":
+            request.scope[USER] = "alice"
+        return Response(200)
 
-    connection.use((b"POST", b"/direct", endpoint))
+    connection.use(endpoint)
     kept = []
     for _ in range(12):
         connection.connect()
-        await connection.request(POST.replace(b" / ", b" /direct ") + b"hello")
+        await connection.request(POST.replace(b" / ", b" /post ") + b"hello")
         await connection.request(GET)
         kept.append(not connection.transport.closed)
     assert kept == [True] * 10 + [False] * 2
@@ -295,7 +293,7 @@ async def test_of_a_request_that_was_answered_nothing_stays() -> None:
     await connection.request(head)
     assert connection.protocol.request is None
     assert connection.protocol._parser._headers == []
-    await connection.request(POST.replace(b" / ", b" /direct ") + b"hello")
+    await connection.request(POST.replace(b" / ", b" /post ") + b"hello")
     assert connection.protocol.request is None
     assert b"201" in connection.transport.buffer
 

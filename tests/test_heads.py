@@ -1,8 +1,13 @@
 """Heads of requests that need not be parsed again."""
 
 import pytest
+from starlette.types import Scope
 
-from ssechat.http.header_cache import BIGGEST_HEAD, BIGGEST_REQUEST, MOST_BYTES, Heads
+from ssechat.http.exchange import USER
+from ssechat.server.header_cache import BIGGEST_HEAD, BIGGEST_REQUEST, MOST_BYTES, Heads
+
+FOUND: Scope = {"path": "/x"}
+OTHER: Scope = {"path": "/y"}
 
 
 def post(
@@ -13,11 +18,11 @@ def post(
 
 
 def test_a_head_is_known_again_whatever_the_length_of_its_body() -> None:
-    heads: Heads[str] = Heads()
+    heads = Heads()
     assert heads.find(post()) is None
-    heads.remember(post(), "found")
-    assert heads.find(post(b"")) == ("found", b"")
-    assert heads.find(post(b"hello\r\nContent-Length: 3\r\n\r\n")) == ("found", b"hello\r\nContent-Length: 3\r\n\r\n")
+    heads.remember(post(), FOUND)
+    assert heads.find(post(b"")) == (FOUND, b"")
+    assert heads.find(post(b"hello\r\nContent-Length: 3\r\n\r\n")) == (FOUND, b"hello\r\nContent-Length: 3\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -44,38 +49,44 @@ def test_a_head_is_known_again_whatever_the_length_of_its_body() -> None:
     ids=lambda data: repr(data[:60]),
 )
 def test_any_other_byte_and_it_is_left_to_the_parser(other: bytes) -> None:
-    heads: Heads[str] = Heads()
-    heads.remember(post(), "found")
+    heads = Heads()
+    heads.remember(post(), FOUND)
     assert heads.find(other) is None
 
 
 def test_what_is_not_one_whole_request_is_not_remembered() -> None:
-    heads: Heads[str] = Heads()
+    heads = Heads()
     for data in (post() + post(), post()[:-1], b"GET / HTTP/1.1\r\n\r\n", post(token=b"t" * BIGGEST_HEAD)):
-        heads.remember(data, "found")
+        heads.remember(data, FOUND)
         assert heads.find(data) is None
 
 
 def test_fronts_write_the_length_in_small_letters() -> None:
-    heads: Heads[str] = Heads()
-    heads.remember(post(name=b"content-length"), "found")
-    assert heads.find(post(b"other", name=b"content-length")) == ("found", b"other")
+    heads = Heads()
+    heads.remember(post(name=b"content-length"), FOUND)
+    assert heads.find(post(b"other", name=b"content-length")) == (FOUND, b"other")
 
 
 def test_of_all_heads_together_so_many_bytes_are_kept_those_asked_for_lately() -> None:
-    heads: Heads[int] = Heads()
-    heads.remember(post(), -1)
+    heads = Heads()
+    heads.remember(post(), FOUND)
     count = MOST_BYTES // 2000
     for number in range(count):
-        heads.remember(post(token=b"%2000d" % number), number)
-        assert heads.find(post()) == (-1, b"hi")
+        heads.remember(post(token=b"%2000d" % number), {"path": str(number)})
+        assert heads.find(post()) == (FOUND, b"hi")
     assert heads.find(post(token=b"%2000d" % 0)) is None
-    assert heads.find(post(token=b"%2000d" % (count - 1))) == (count - 1, b"hi")
+    assert heads.find(post(token=b"%2000d" % (count - 1))) == ({"path": str(count - 1)}, b"hi")
 
 
 def test_a_head_that_is_remembered_twice_counts_once() -> None:
-    heads: Heads[int] = Heads()
+    heads = Heads()
     for _ in range(MOST_BYTES // 10):
-        heads.remember(post(), 1)
-    heads.remember(post(token=b"u"), 2)
-    assert heads.find(post()) == (1, b"hi")
+        heads.remember(post(), FOUND)
+    heads.remember(post(token=b"u"), OTHER)
+    assert heads.find(post()) == (FOUND, b"hi")
+
+
+def test_what_a_scope_says_of_one_request_only_is_not_kept() -> None:
+    heads = Heads()
+    heads.remember(post(), {**FOUND, "client": ("1.1.1.1", 1), "server": ("2.2.2.2", 80), USER: "alice"})
+    assert heads.find(post()) == (FOUND, b"hi")

@@ -3,13 +3,13 @@
 import asyncio
 import gc
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from connections import GET, Connection
 from ssechat.events import frames
-from ssechat.http.fast_path import Answer, HandOver
+from ssechat.http.exchange import HandOver, Request, Response
 from ssechat.server import GRACE_SECONDS
 from ssechat.server.protocol import HEAD_SECONDS, LAST_SECONDS, LINGER_SECONDS
 from ssechat.server.request_parser import HEAD_LIMIT
@@ -218,14 +218,14 @@ async def test_a_connection_that_was_reset_leaves_no_timer_behind() -> None:
 async def test_a_stream_begins_paused_where_its_connection_is_full_already() -> None:
     connection = Connection()
 
-    async def begin(scope: Any, body: bytes) -> Answer:
+    async def begin(request: Request) -> Response:
         def take(hand_over: HandOver) -> None:
             connection.protocol.pause_writing()  # as the head's write does, where answers before it were not read
-            hand_over(connection.app.stream, 4096)
+            hand_over(cast(Any, connection.app.stream), 4096)
 
-        return Answer(200, b"", stream=take)
+        return Response(200, stream=take)
 
-    connection.use((b"GET", b"/events", begin))
+    connection.use(begin)
     await connection.request(GET)
     assert connection.app.stream.told == ["pause"]
 

@@ -261,3 +261,13 @@ def test_more_headers_than_anybody_needs_are_refused_before_the_head_is_whole() 
     assert refusal(post(*lines)[:-2]) == (431, "head_too_large")
     [(head, _)] = parse(post(*lines[:-2]))
     assert len(head.headers) == MOST_HEADERS
+
+
+@pytest.mark.parametrize("line_ends", [b"\r\n", b"\r\n\r\n", b"\r\n" * 100])
+def test_line_ends_before_a_request_are_bounded(line_ends: bytes) -> None:
+    parser = RequestParser(Notes())
+    for _ in range(HEAD_LIMIT // len(line_ends)):
+        parser.feed(line_ends)
+    with pytest.raises(Refused) as refused:
+        parser.feed(line_ends)
+    assert refused.value.status == 431

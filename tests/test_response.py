@@ -5,15 +5,17 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 import pytest
 import uvicorn
 from sse_starlette.sse import AppStatus
+from starlette.applications import Starlette
 
 from parts import FOR_EVER, Worker, parse_frames
-from ssechat.http.event_stream import QueueSink, StreamResponse
+from ssechat.http.asgi import Carrier, QueueSink
+from ssechat.http.event_stream import stream_response
+from ssechat.http.exchange import Request, Response
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
 from ssechat.streams.stream import Stream
@@ -28,11 +30,14 @@ class Running:
     """A uvicorn that serves one user's stream from one worker's parts."""
 
     def __init__(self, worker: Worker, http: str) -> None:
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            cursor = scope["query_string"].decode() or None
+        async def endpoint(request: Request) -> Response:
+            cursor = request.scope["query_string"].decode() or None
             identity, source = Identity(UserId("bob"), FOR_EVER), worker.inbox.source(UserId("bob"))
-            await StreamResponse(worker.hub, identity, source, cursor, 8192)(scope, receive, send)
+            return stream_response(worker.hub, identity, source, cursor, 8192)
 
+        app = Starlette()
+        app.middleware_stack = Carrier(endpoint, app.router)
+        app.state.api = endpoint
         config = uvicorn.Config(
             app, http=http, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=10
         )

@@ -20,7 +20,7 @@ def request(dice: Random, number: int) -> bytes:
     if dice.random() < 0.3:
         return b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     body = b"%d" % number + b"x" * dice.randrange(20)
-    return b"POST /direct HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    return b"POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 async def answers(seed: int) -> tuple[int, int]:
@@ -29,7 +29,7 @@ async def answers(seed: int) -> tuple[int, int]:
     connection = Connection()
     protocol, transport = connection.protocol, connection.transport
     if dice.random() < 0.5:
-        connection.postbox.open.clear()
+        connection.app.open.clear()
     count = dice.randrange(1, 6)
     data = b"".join(request(dice, number) for number in range(count))
     written, paused = 0, False
@@ -50,8 +50,8 @@ async def answers(seed: int) -> tuple[int, int]:
             paused = False
             protocol.resume_writing()
         elif step == "answer":
-            connection.postbox.open.set()
-    connection.postbox.open.set()
+            connection.app.open.set()
+    connection.app.open.set()
     if paused:
         protocol.resume_writing()
     for _ in range(60):

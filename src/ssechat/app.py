@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from ssechat.chat.rules import Chat
 from ssechat.errors import SettingsError
 from ssechat.events.kinds import KINDS, Kinds
-from ssechat.http.access import Access
+from ssechat.http.api import Api
+from ssechat.http.asgi import Carrier
 from ssechat.http.cookies import SessionCookie
+from ssechat.http.cors import Cors
 from ssechat.http.endpoints.accounts import Accounts
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
 from ssechat.http.endpoints.events import Events
@@ -22,11 +22,8 @@ from ssechat.http.endpoints.limits import LimitsEndpoint
 from ssechat.http.endpoints.messages import Messages
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.web import Web
-from ssechat.http.entrance import Entrance
-from ssechat.http.fast_path import Direct
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
-from ssechat.http.responses import HANDLERS, failed
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
 from ssechat.identity.quotas import Quotas
@@ -91,46 +88,20 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
             await stop(publishing)
             snapshots.close()
 
-    messages, events = Messages(guard, chat), Events(guard, auth, quotas, inbox, hub, settings.stream_buffer)
-    app = Starlette(
-        routes=[
-            *messages.routes(),
-            *events.routes(),
-            *ConversationsEndpoint(guard, chat).routes(),
-            *Accounts(guard, auth, cookie, users, quotas, proxies, settings).routes(),
-            *LimitsEndpoint(settings, quotas).routes(),
-            *Health(redis, watch, hub).routes(),
-            *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
-            *Web().routes(),
-        ],
-        exception_handlers=HANDLERS,
-        middleware=[*_cors(origins), Middleware(Entrance)],
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False  # a redirect would name whatever host the request named
-    access = Access(app.build_middleware_stack(), metrics, log_all=settings.access_log == "on")
-    app.middleware_stack = access
-    app.state.paused = metrics.gc_pauses.observe
-    # Pages of other origins need the headers that the CORS layer adds.
-    unless = frozenset({b"origin"} if origins else ())
-    direct = {**messages.direct(), **events.direct()}
-    app.state.direct = Direct({key: access.direct(*key, endpoint, failed) for key, endpoint in direct.items()}, unless)
-    return app
-
-
-def _cors(origins: Origins) -> list[Middleware]:
-    if not origins:
-        return []
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_credentials=True,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            # Whatever their libraries add (cache-control, x-requested-with, traces): a header permits nothing here.
-            allow_headers=["*"],
-            # Chromium asks so for a server in a private network.
-            allow_private_network=True,
-            expose_headers=["ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
-        )
+    routes = [
+        *Messages(guard, chat).routes(),
+        *Events(guard, auth, quotas, inbox, hub, settings.stream_buffer).routes(),
+        *ConversationsEndpoint(guard, chat).routes(),
+        *Accounts(guard, auth, cookie, users, quotas, proxies, settings).routes(),
+        *LimitsEndpoint(settings, quotas).routes(),
+        *Health(redis, watch, hub).routes(),
+        *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
+        *Web().routes(),
     ]
+    app = Starlette(lifespan=lifespan)
+    api = Api(routes, Cors(origins) if origins else None, metrics, log_all=settings.access_log == "on")
+    # Over ASGI on any server; on ours by the connection itself (server/protocol.py).
+    app.middleware_stack = Carrier(api, app.router)
+    app.state.api = api
+    app.state.paused = metrics.gc_pauses.observe
+    return app

@@ -4,7 +4,7 @@ Everything is on the loopback and bounded in time. A server is started for each 
 its own and a new data folder; clients are processes of ours, with raw sockets and an epoll loop each.
 Linux only: memory, CPU time and processes are read from /proc (proc(5)).
 
-    idle.py sends.py fanout.py storm.py churn.py
+    idle.py sends.py fanout.py storm.py churn.py ways.py
                           the measurements: what is started, in which order, and the table of it
     load.py               one server under load: what is done to it, and what is counted
     server.py peers.py    what is measured: ssechat, and servers of other kinds beside it:

@@ -34,6 +34,7 @@ from .progress import Progress
 from .report import idle_report, sends_report, write_json
 from .sends import measure_sends
 from .storm import StormOptions, measure_storm, storm_report
+from .ways import WaysOptions, measure_ways, ways_report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -49,6 +50,7 @@ def bench() -> None:
     python -m tests.bench storm                   all workers die with 20,000 streams open
     python -m tests.bench storm --streams 100000 --workers 8 --readers 6
     python -m tests.bench churn                   what 100,000 connects leave in memory
+    python -m tests.bench ways                    ways of a request through one worker, in turns
     python -m tests.bench fronts                  what nginx, HAProxy and Caddy cost in front
     python -m tests.bench all --json result.json  idle and sends
 
@@ -252,6 +254,30 @@ def churn(json_file: Path | None, **given: Any) -> None:
         return figures, churn_report(figures), True, []
 
     _run(json_file, None, churn=measure)
+
+
+@bench.command()
+@options(
+    count("--rounds", 7, "Turns of each way, in each of the two measurements."),
+    seconds("--seconds", 1.5, "Time of sends in each turn."),
+    count("--connections", 64, "Connections that send, kept alive."),
+    count("--streams", 3000, "Streams that come back in each turn, all at one worker."),
+    count("--readers", 1, "Client processes that hold them."),
+    json_option,
+)
+def ways(json_file: Path | None, **given: Any) -> None:
+    """The ways on which a request can be carried through a worker, side by side, in turns.
+
+    Sends: as many direct messages as will go, each written to the disk before its answer, with no stream open.
+    Streams: all come back at once, with a cursor, as fast as the worker takes them. CPU is the worker's alone, and
+    says more than the rates do where other programs have a part of the machine.
+    """
+
+    def measure(progress: Progress) -> Result:
+        report = measure_ways(WaysOptions(**given), progress)
+        return report, ways_report(report), True, []
+
+    _run(json_file, None, ways=measure)
 
 
 Result = tuple[Any, str, bool, list[Panel]]

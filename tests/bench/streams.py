@@ -130,8 +130,11 @@ class Stream:
         error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
         if error:
             raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
-        self._handle.send(self._holder.requests.stream(self._user))
+        self._handle.send(self._request())
         self._holder.change(self._handle.fileno(), READ, self._greeting)
+
+    def _request(self) -> bytes:
+        return self._holder.requests.stream(self._user)
 
     def _greeting(self) -> None:
         assert self._handle is not None

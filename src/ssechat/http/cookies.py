@@ -1,6 +1,6 @@
 """The cookie that carries a session's token in browsers."""
 
-from starlette.responses import Response
+from ssechat.http.exchange import Response
 
 HOST_PREFIX = "__Host-"
 """Browsers take a cookie of such a name from its very host only, over https, for all paths: nobody beside it, such as
@@ -35,11 +35,15 @@ class SessionCookie:
 
     def put(self, response: Response, token: str, seconds: int, *, https: bool) -> None:
         """Has the browser keep it, for so many seconds, where no script can read it."""
-        name = self._guarded if https else self._plain
-        response.set_cookie(name, token, max_age=seconds, path="/", secure=https, httponly=True, samesite="lax")
+        _add(response, self._guarded if https else self._plain, token, seconds, https)
 
     def remove(self, response: Response, *, https: bool) -> None:
         """Has the browser forget it, and what it may have from before there was https."""
-        response.delete_cookie(self._plain, path="/", httponly=True, samesite="lax")
+        _add(response, self._plain, '""', 0, False)
         if https:
-            response.delete_cookie(self._guarded, path="/", secure=True, httponly=True, samesite="lax")
+            _add(response, self._guarded, '""', 0, True)
+
+
+def _add(response: Response, name: str, value: str, seconds: int, secure: bool) -> None:
+    attributes = f"HttpOnly; Max-Age={seconds}; Path=/; SameSite=lax{'; Secure' if secure else ''}"
+    response.headers += ((b"set-cookie", f"{name}={value}; {attributes}".encode("latin-1")),)

@@ -6,11 +6,8 @@ from abc import abstractmethod
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from ssechat.events import frames
-from ssechat.http.fast_path import header_lines
+from ssechat.http.exchange import Header, header_lines
 from ssechat.server.limits import Limits
 from ssechat.server.request_parser import Refused
 
@@ -32,47 +29,79 @@ WRITE_BUFFER = 16384
 """Bytes of an answer that may wait for their reader without a deadline."""
 
 
-class Flow(FlowControl):
-    """Pauses reading while what was read waits for its turn, whoever else would go on reading."""
+STATUS_LINE = {int(status): f"HTTP/1.1 {status:d} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
-    _held = False
 
-    @property
-    def holds(self) -> bool:
-        """Whether something waits."""
-        return self._held
+class Flow:
+    """Whether a transport reads, and whether it takes what is written.
+
+    It does not read while what was read waits for its turn, whoever would go on reading.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._reads = True
+        self._writable: asyncio.Event | None = None
+        self.holds = False
+        """Whether something waits for its turn."""
 
     def hold(self) -> None:
         """Reads nothing more until `release`."""
-        self._held = True
+        self.holds = True
         self.pause_reading()
 
     def release(self) -> None:
         """Reads on."""
-        self._held = False
+        self.holds = False
         self.resume_reading()
+
+    def pause_reading(self) -> None:
+        """Reads nothing more until `resume_reading`."""
+        if self._reads:
+            self._reads = False
+            self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Reads on, unless there is something that waits."""
-        if not self._held:
-            super().resume_reading()
+        if not self._reads and not self.holds:
+            self._reads = True
+            self._transport.resume_reading()
+
+    @property
+    def write_paused(self) -> bool:
+        """Whether the client must read before more is written."""
+        return self._writable is not None
+
+    def pause_writing(self) -> None:
+        """The transport is full."""
+        if self._writable is None:
+            self._writable = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        """The transport has room, or is gone."""
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    async def drain(self) -> None:
+        """Waits until there is room."""
+        if self._writable is not None:
+            await self._writable.wait()
 
 
 class Connection(asyncio.Protocol):
     """A transport with deadlines, that ends so that its client can read why."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, headers: list[tuple[bytes, bytes]], limits: Limits) -> None:
-        """`headers`: what each answer has."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
         self.loop = loop
-        self.default_headers = headers
         self._limits = limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # asyncio declares any transport here; uvicorn narrows it in the same way.
+        # asyncio declares any transport here.
         self.transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self.flow = Flow(transport)
-        # Not by uvicorn's way: it asks for the socket, an object that uvloop makes and then keeps.
+        # Not by asking for the socket: that is an object which uvloop makes and then keeps.
         self.server = _address(transport.get_extra_info("sockname"))
         self.client = _address(transport.get_extra_info("peername"))
         self._user: str | None = None
@@ -81,6 +110,11 @@ class Connection(asyncio.Protocol):
         self._closing = False
         """Whether all is said, and the client may read it."""
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    @abstractmethod
+    def default_headers(self) -> list[Header]:
+        """What each answer has, such as the date."""
 
     @property
     @abstractmethod

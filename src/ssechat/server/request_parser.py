@@ -24,6 +24,9 @@ FRAMING_PER_BYTE = 8
 END = b"\r\n\r\n"
 """What ends a head, and a chunked body: httptools takes no other line ends."""
 
+LOOKED_AT = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
+"""Headers that say something of the request's form."""
+
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%~_-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?").fullmatch
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}").match
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)([/?].*)?", re.DOTALL).fullmatch
@@ -136,12 +139,28 @@ class RequestParser:
         Raises:
             Refused: this cannot be a request; no more may be fed.
         """
-        at, size = 0, len(data)
+        at = self._feed_at_once(data)
+        size = len(data)
         while at < size and not self.whole:
             end = self._end_of_piece(data, at)
             self._feed(data[at:end] if at or end < size else data)
             at = end
         return data[at:]
+
+    def _feed_at_once(self, data: bytes) -> int:
+        """Takes a head that came whole, and its body if that did, too; returns where what is left begins."""
+        if self.begun or self._framing:
+            return 0
+        end = data.find(END) + len(END)
+        if not len(END) <= end <= HEAD_LIMIT:
+            return 0
+        self._parse(data[:end])
+        if self.in_head:  # these were line ends before it
+            self._framing, self._tail = end, data[end + 1 - len(END) : end]
+        elif 0 < self._left <= len(data) - end:
+            at, end = end, end + self._left
+            self._parse(data[at:end])
+        return end
 
     def _end_of_piece(self, data: bytes, at: int) -> int:
         if self._left:
@@ -279,6 +298,8 @@ class RequestParser:
         length: int | None = 0
         host, coding, expects_continue = None, None, False
         for name, value in self._headers:
+            if name not in LOOKED_AT:
+                continue
             if name == b"host":
                 if host is not None:
                     raise Refused(400, "invalid_host", "A request has one Host header.")
@@ -287,7 +308,7 @@ class RequestParser:
                 length = int(value.strip().lstrip(b"0") or b"0")  # httptools has looked at the digits
             elif name == b"transfer-encoding":
                 coding = value if coding is None else b"%b,%b" % (coding, value)
-            elif name == b"expect":
+            else:
                 expects_continue = value.strip().lower() == b"100-continue" and version == "1.1"
         if coding is not None:
             if version == "1.0":
@@ -296,14 +317,15 @@ class RequestParser:
                 raise Refused(501, "unknown_transfer_encoding", "Of transfer codings this server knows chunked only.")
             length = None
         method = self._parser.get_method().decode()
-        path, query = self._split_target(method)
+        raw_path, query = self._split_target(method)
+        path = raw_path.decode("ascii")
         if (host is None and version == "1.1") or (host is not None and not _HOST(host)):
             raise Refused(400, "invalid_host", "A request names the server in its Host header.")
         return Head(
             method=method,
             target=self._target,
-            path=unquote(path.decode("ascii")),
-            raw_path=path,
+            path=unquote(path) if "%" in path else path,
+            raw_path=raw_path,
             query=query,
             version=version,
             headers=self._headers,

@@ -23,8 +23,10 @@ from uvicorn.importer import import_from_string
 
 from ssechat.errors import ChatError
 from ssechat.server import GRACE_SECONDS, KILL_SECONDS, garbage
+from ssechat.server.header_cache import Heads
 from ssechat.server.heartbeat import Report
 from ssechat.server.limits import Limits
+from ssechat.server.protocol import Shared
 from ssechat.server.sockets import BACKLOG
 from ssechat.settings import Settings
 from ssechat.telemetry.logging import configure_logging
@@ -89,7 +91,7 @@ def serve(settings: Settings, listening: list[socket.socket], started: Callable[
     )
     state = getattr(application, "state", None)  # any ASGI app can be served; ours counts the pauses
     if state is not None:
-        state.limits = Limits.of_process()
+        state.shared = Shared(Limits.of_process(), Heads())
     paused: Callable[[float], None] = getattr(state, "paused", lambda seconds: None)
     server = WorkerServer(config, started, paused=paused)
     threading.Thread(target=_follow_parent, args=(server, settings.drain_seconds), daemon=True).start()

@@ -3,17 +3,15 @@
 import logging
 from datetime import timedelta
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from ssechat import __version__
 from ssechat.errors import Forbidden, NotFound, Unauthorized
 from ssechat.http.cookies import SessionCookie
+from ssechat.http.exchange import Request, Response
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
 from ssechat.http.requests import Credentials, NewUser
-from ssechat.http.responses import JSON
+from ssechat.http.responses import json_response
+from ssechat.http.routing import Route
 from ssechat.identity.auth import Auth
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.users import Users
@@ -48,17 +46,17 @@ class Accounts:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/server", self.describe_server, methods=["GET"]),
-            Route("/v1/users", self.sign_up, methods=["POST"]),
-            Route("/v1/users/{id}", self.show_user, methods=["GET"]),
-            Route("/v1/session", self.show_session, methods=["GET"]),
-            Route("/v1/session", self.sign_in, methods=["POST"]),
-            Route("/v1/session", self.sign_out, methods=["DELETE"]),
+            Route("GET", "/v1/server", self.describe_server),
+            Route("POST", "/v1/users", self.sign_up),
+            Route("GET", "/v1/users/{id}", self.show_user),
+            Route("GET", "/v1/session", self.show_session),
+            Route("POST", "/v1/session", self.sign_in),
+            Route("DELETE", "/v1/session", self.sign_out),
         ]
 
     async def describe_server(self, _: Request) -> Response:
         """`GET /v1/server`: what this server is and how one gets in."""
-        return JSON(
+        return json_response(
             {
                 "name": "ssechat",
                 "version": __version__,
@@ -79,16 +77,16 @@ class Accounts:
 
     async def show_user(self, request: Request) -> Response:
         """`GET /v1/users/{id}`: whether there is such a user."""
-        await self._guard.identify(request.scope)
-        name = request.path_params["id"]
+        await self._guard.identify(request)
+        name = request.parameters["id"]
         user = user_id(name)
         if user is None or not await self._users.exists(user):
             raise NotFound("unknown_user", f"There is no user {name!r}.")
-        return JSON({"id": user})
+        return json_response({"id": user})
 
     async def show_session(self, request: Request) -> Response:
         """`GET /v1/session`: who is signed in."""
-        return JSON({"user": (await self._guard.identify(request.scope)).user})
+        return json_response({"user": (await self._guard.identify(request)).user})
 
     async def sign_in(self, request: Request) -> Response:
         """`POST /v1/session`: begins a session."""
@@ -108,15 +106,15 @@ class Accounts:
 
     async def sign_out(self, request: Request) -> Response:
         """`DELETE /v1/session`: ends the session and its streams."""
-        self._guard.check_origin(request.scope)
-        await self._auth.sign_out(await self._guard.identify(request.scope))
-        response = Response(status_code=204)
+        self._guard.check_origin(request)
+        await self._auth.sign_out(await self._guard.identify(request))
+        response = Response(204)
         self._cookie.remove(response, https=self._proxies.scheme(request.scope) == "https")
         return response
 
     async def _signed_in(self, request: Request, user: UserId, status: int) -> Response:
         token = await self._auth.sign_in(user)
-        response = JSON({"token": token, "user": user}, status)
+        response = json_response({"token": token, "user": user}, status)
         https = self._proxies.scheme(request.scope) == "https"
         self._cookie.put(response, token, int(self._session_lifetime.total_seconds()), https=https)
         return response

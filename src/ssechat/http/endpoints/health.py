@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from ssechat.http.responses import JSON
+from ssechat.http.exchange import Request, Response
+from ssechat.http.responses import json_response
+from ssechat.http.routing import Route
 from ssechat.redis.link import Redis
 from ssechat.redis.watch import Watch
 from ssechat.streams.hub import Hub
@@ -22,13 +20,13 @@ class Health:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/healthz/live", self.live, methods=["GET"]),
-            Route("/healthz/ready", self.ready, methods=["GET"]),
+            Route("GET", "/healthz/live", self.live),
+            Route("GET", "/healthz/ready", self.ready),
         ]
 
     async def live(self, _: Request) -> Response:
         """`GET /healthz/live`: the process answers."""
-        return JSON({"status": "live"})
+        return json_response({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
         """`GET /healthz/ready`: 503 while Redis is away, or refuses what sends and streams need: that is tried.
@@ -52,4 +50,4 @@ class Health:
         refused = sorted({*self._watch.codes, *self._hub.subscriptions.refused, *log_in})
         if refused:
             content["refused"] = refused
-        return JSON(content, 200 if ready else 503)
+        return json_response(content, 200 if ready else 503)

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
+from ssechat.http.exchange import Request, Response
 from ssechat.http.requests import PAGE_ITEMS
-from ssechat.http.responses import JSON
+from ssechat.http.responses import json_response
+from ssechat.http.routing import Route
 from ssechat.identity.auth import TICKET_SECONDS
 from ssechat.identity.quotas import Quotas
 from ssechat.logs.pages import PAGE_BYTES
@@ -34,8 +32,8 @@ class LimitsEndpoint:
         }
 
     def routes(self) -> list[Route]:
-        return [Route("/v1/limits", self.show, methods=["GET"])]
+        return [Route("GET", "/v1/limits", self.show)]
 
     async def show(self, _: Request) -> Response:
         """`GET`."""
-        return JSON(self._content)
+        return json_response(self._content)

@@ -1,0 +1,81 @@
+"""From a request to its response: what is done for all of them, whichever endpoint answers and whatever carries them.
+
+An id for each request, its route, what a failure is answered with, the count of the answers, and the log of them.
+"""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from itertools import count
+
+from ssechat.http.cors import Cors
+from ssechat.http.exchange import Request, Response
+from ssechat.http.responses import failure, is_bug
+from ssechat.http.routing import UNMATCHED, Route, Table
+from ssechat.telemetry.metrics import Metrics
+
+logger = logging.getLogger("ssechat.access")
+
+HEADER = b"x-request-id"
+
+WELL_FORMED = re.compile(r"[A-Za-z0-9_.:-]{1,128}").fullmatch
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+"""Others are anybody's invention, and count as one."""
+
+
+class Api:
+    """All that the server answers to, as one endpoint that never fails."""
+
+    def __init__(self, routes: Iterable[Route], cors: Cors | None, metrics: Metrics, *, log_all: bool) -> None:
+        """`log_all`: log each request, rather than only what the server could not do (5xx)."""
+        self.table = Table(routes)
+        self._cors = cors
+        self._metrics = metrics
+        self._log_all = log_all
+        self._prefix = f"{secrets.token_hex(6)}-"
+        self._numbers = count(1)
+
+    async def __call__(self, request: Request) -> Response:
+        began = time.perf_counter()
+        request.id = self._id(request)
+        route, bug = UNMATCHED, None
+        if self._cors is not None and self._cors.is_preflight(request):
+            response = self._cors.answer(request)
+        else:
+            endpoint, route = self.table.find(request)
+            try:
+                response = await endpoint(request)
+            except Exception as error:
+                response = await failure(request, error)
+                bug = error if is_bug(error) else None
+            if self._cors is not None:
+                self._cors.mark(request, response)
+        response.headers += ((HEADER, request.id.encode()),)
+        method = request.method if request.method in METHODS else "other"
+        self._metrics.requests[method, route, response.status] += 1
+        # That there is no room is said once, in the server's log.
+        if bug is not None or ((self._log_all or response.status >= 500) and request.has_room):
+            self._log(request.id, method, route, response.status, time.perf_counter() - began, bug)
+        return response
+
+    def _id(self, request: Request) -> str:
+        given = request.header(HEADER)
+        return given if given is not None and WELL_FORMED(given) else f"{self._prefix}{next(self._numbers):x}"
+
+    def _log(
+        self, request_id: str, method: str, route: str, status: int, seconds: float, bug: Exception | None
+    ) -> None:
+        level = logging.INFO if status < 500 and bug is None else logging.WARNING if status == 503 else logging.ERROR
+        fields = {
+            "request_id": request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "duration_ms": round(seconds * 1000, 1),
+        }
+        text = "%s %s %d in %.1f ms, request %s"
+        arguments = (method, route, status, fields["duration_ms"], request_id)
+        logger.log(level, text, *arguments, exc_info=bug, extra=fields)
