@@ -20,7 +20,7 @@ from ssechat.logs.actions import Action, new_message
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import AT_ONCE, Appended, Delivery
 from ssechat.logs.inbox import Inbox
-from ssechat.redis.link import Redis
+from ssechat.redis.client import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import Stream

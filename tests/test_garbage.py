@@ -27,7 +27,7 @@ def _leave_the_collector_as_it_was() -> Iterator[None]:
 def test_what_has_lived_through_a_settling_is_not_visited_any_more() -> None:
     garbage.begin(lambda seconds: None)
     kept = [Node() for _ in range(1000)]
-    garbage.settle()
+    garbage.collect_and_freeze()
     frozen = gc.get_freeze_count()
     assert frozen > 1000
     assert not {id(node) for node in kept} & {id(each) for each in gc.get_objects()}
@@ -40,7 +40,7 @@ def test_a_circle_that_came_and_went_since_the_last_settling_is_collected() -> N
     gone = weakref.ref(one)
     del one, other
     assert gone() is not None
-    garbage.settle()
+    garbage.collect_and_freeze()
     assert gone() is None
 
 
@@ -55,6 +55,6 @@ def test_each_collection_is_told_with_the_time_it_took() -> None:
     garbage.begin(pauses.append)
     before = len(pauses)
     began = time.perf_counter()
-    garbage.settle()
+    garbage.collect_and_freeze()
     assert len(pauses) == before + 1
     assert 0 < pauses[-1] <= time.perf_counter() - began

@@ -20,8 +20,8 @@ from serving import Server, accepts, environment, redis_binaries, until
 from ssechat.backoff import Backoff
 from ssechat.errors import SettingsError
 from ssechat.server.folder import DataFolder
-from ssechat.server.slot import FIRST_PAUSE, LONGEST_PAUSE, Slot
 from ssechat.server.sockets import listen
+from ssechat.server.supervised_worker import FIRST_PAUSE, LONGEST_PAUSE, SupervisedWorker
 from ssechat.server.worker_process import WorkerFailed, WorkerOptions, WorkerProcess
 from ssechat.settings import load_settings
 from stub import WORKER_ARGUMENTS
@@ -127,12 +127,12 @@ async def test_a_worker_that_is_stuck_is_killed_in_the_end(monkeypatch: pytest.M
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     listening = listen("127.0.0.1", 0, 1)
     kind = WorkerOptions(load_settings({}, {}), arguments=WORKER_ARGUMENTS)
-    slot = Slot(kind, [each.fileno() for each in listening.of_workers[0]], grace=0.3)
-    await slot.start()
-    assert slot.current is not None
-    stuck = psutil.Process(slot.current.pid)
+    worker = SupervisedWorker(kind, [each.fileno() for each in listening.of_workers[0]], grace=0.3)
+    await worker.start()
+    assert worker.current is not None
+    stuck = psutil.Process(worker.current.pid)
     stuck.suspend()
-    await slot.stop()
+    await worker.stop()
     assert not stuck.is_running()
     listening.close()
 
@@ -164,7 +164,7 @@ def test_a_worker_that_dies_is_replaced_and_refuses_nobody(tmp_path: Path) -> No
 @pytest.mark.anyio
 async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    slot = Slot(WorkerOptions(load_settings({}, {})), listening_fds=[0], grace=1)
+    worker = SupervisedWorker(WorkerOptions(load_settings({}, {})), listening_fds=[0], grace=1)
 
     async def start(**_: bool) -> None:
         if len(pauses) < 8:
@@ -173,9 +173,9 @@ async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pyte
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(slot, "start", start)
+    monkeypatch.setattr(worker, "start", start)
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await slot._restart(Backoff(FIRST_PAUSE, LONGEST_PAUSE, at_once=True))
+    await worker._restart(Backoff(FIRST_PAUSE, LONGEST_PAUSE, at_once=True))
     assert pauses == [0, 0.5, 1, 2, 2, 2, 2, 2]
 
 

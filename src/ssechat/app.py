@@ -32,10 +32,11 @@ from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox
-from ssechat.redis.link import Redis, stop
-from ssechat.redis.watch import Watch
+from ssechat.redis.client import Redis
+from ssechat.redis.health import RedisHealth
 from ssechat.settings import Settings, usable_cores
 from ssechat.streams.hub import Hub
+from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 from ssechat.telemetry.snapshots import Snapshots
 from ssechat.texts.origins import Origins
@@ -61,9 +62,9 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     delivery = Delivery(redis, conversations, inbox, settings.inbox_limit, kinds)
     chat = Chat(conversations, inbox, delivery, users)
     hub = Hub(auth, settings, metrics=metrics, kinds=kinds)
-    watch = Watch(redis)
-    watch.reconnect.append(hub.subscriptions.reconnect)
-    hub.subscriptions.on_refused = watch.note_subscription
+    redis_health = RedisHealth(redis)
+    redis_health.reconnect.append(hub.subscriptions.reconnect)
+    hub.subscriptions.on_refused = redis_health.note_subscription
     proxies = TrustedProxies(settings.trusted_proxies)
     origins = Origins(settings.allowed_origins)
     quotas = Quotas(redis, settings)
@@ -75,17 +76,17 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         publishing = asyncio.create_task(snapshots.keep_publishing(), name="metrics")
         redis.start()
         hub.start()
-        watch.start()
+        redis_health.start()
         # With Redis away the server starts all the same, answers 503, and is not ready.
         await redis.wait_connected(settings.redis_timeout)
         try:
             yield
         finally:
             await hub.close()
-            await watch.close()
+            await redis_health.close()
             await redis.close()
             users.close()
-            await stop(publishing)
+            await end_task(publishing)
             snapshots.close()
 
     routes = [
@@ -94,7 +95,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *ConversationsEndpoint(guard, chat).routes(),
         *Accounts(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(settings, quotas).routes(),
-        *Health(redis, watch, hub).routes(),
+        *Health(redis, redis_health, hub).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
         *Web().routes(),
     ]

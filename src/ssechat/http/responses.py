@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from ssechat.errors import BadRequest, QuotaExceeded, RedisUnavailable, RequestError, TooMany
 from ssechat.events import frames
 from ssechat.http.exchange import ClientGone, Header, Request, Response
-from ssechat.redis.link import RedisRefused
+from ssechat.redis.refusals import RedisRefused
 from ssechat.texts.faults import sentence
 
 logger = logging.getLogger(__name__)

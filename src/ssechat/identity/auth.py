@@ -14,7 +14,8 @@ from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.link import Redis, RedisRefused
+from ssechat.redis.client import Redis
+from ssechat.redis.refusals import RedisRefused
 
 TICKET_SECONDS = 30
 TRUSTED_SECONDS = 10.0

@@ -11,7 +11,7 @@ from ssechat.errors import Conflict, Unauthorized
 from ssechat.identity.hashing import HashingPool
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.link import Redis
+from ssechat.redis.client import Redis
 
 MAX_CACHED_USERS = 100_000
 """Names of existing users in a worker's cache."""

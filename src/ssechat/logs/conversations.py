@@ -11,7 +11,7 @@ from ssechat.ids import NOTHING, ConversationId, number_of
 from ssechat.logs.pages import Reference, fitting
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Redis
+from ssechat.redis.client import Redis
 
 MARK_PAUSE = 0.02
 """Seconds over which notes of what has been delivered are gathered: late ones cost a repeat, not a message."""

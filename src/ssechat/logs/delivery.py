@@ -21,7 +21,8 @@ from ssechat.logs.inbox import Inbox, limits
 from ssechat.logs.repair import Repair
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Argument, Redis
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument
 
 WEEK = 7 * 24 * 3600
 

@@ -18,7 +18,8 @@ from ssechat.ids import ConversationId, UserId, new_tag, number_of
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry, tombstone
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Argument, Redis, Reply
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument, Reply
 
 logger = logging.getLogger(__name__)
 

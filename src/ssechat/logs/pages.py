@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from ssechat.ids import ConversationId
 from ssechat.redis import keys
-from ssechat.redis.link import Argument, Redis
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument
 
 PAGE_BYTES = 256 * 1024
 """Of an answer with messages in it, unless a single one is larger."""

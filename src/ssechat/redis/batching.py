@@ -10,7 +10,9 @@ from typing import NamedTuple
 import hiredis
 
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.link import Argument, Redis, RedisRefused, Reply
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.refusals import RedisRefused
 
 MOST_ITEMS = 128
 BUDGET = 256

@@ -16,8 +16,8 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from ssechat.errors import RedisUnavailable, SettingsError
 from ssechat.redis import keys
 from ssechat.redis.binary import OLDEST
-from ssechat.redis.link import CommandLink, RedisRefused, Reply, connection_options, open_link
-from ssechat.redis.refusals import parse_refusal, refused_by
+from ssechat.redis.connection import CommandConnection, Reply, connection_options, open_connection
+from ssechat.redis.refusals import RedisRefused, parse_refusal, refused_by
 from ssechat.redis.rights import NAMED, OF_A_START, TRIALS, Finding, missing, right, try_all
 from ssechat.redis.url import FILES, SHAPE, check_url, options_of, shown_url, user_of
 from ssechat.texts.printable import one_line
@@ -104,10 +104,10 @@ async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
         SettingsError: another key is in use, or Redis cannot be asked.
     """
     name = keys.KEY_FINGERPRINT
-    async with _asked(url, timeout) as link:
+    async with _asked(url, timeout) as connection:
         trials = (("SET", name, fingerprint, "NX"), ("GET", name))
-        _refuse(await try_all(link.send, user_of(url), trials), url)
-        known = await link.send("GET", name)
+        _refuse(await try_all(connection.send, user_of(url), trials), url)
+        known = await connection.send("GET", name)
     if known != fingerprint.encode():
         raise SettingsError(
             f"the servers of the Redis at {shown_url(url)} sign with another key than this one: "
@@ -121,8 +121,8 @@ async def _check_rights(url: str, timeout: float) -> None:
     Raises:
         SettingsError: Redis refuses some of it.
     """
-    async with _asked(url, timeout) as link:
-        _refuse(await try_all(link.send, user_of(url), (*TRIALS, *OF_A_START)), url)
+    async with _asked(url, timeout) as connection:
+        _refuse(await try_all(connection.send, user_of(url), (*TRIALS, *OF_A_START)), url)
 
 
 def _refuse(findings: Iterable[Finding], url: str) -> None:
@@ -131,7 +131,7 @@ def _refuse(findings: Iterable[Finding], url: str) -> None:
         raise SettingsError(f"Redis at {shown_url(url)} refuses what is needed of it: {reasons}")
 
 
-class _DeafLink(CommandLink):
+class _TrialConnection(CommandConnection):
     """One on which channels are heard as a trial only: what comes over them is no reply."""
 
     def on_reply(self, reply: Reply) -> None:
@@ -140,23 +140,23 @@ class _DeafLink(CommandLink):
 
 
 @asynccontextmanager
-async def _asked(url: str, timeout: float) -> AsyncIterator[CommandLink]:
+async def _asked(url: str, timeout: float) -> AsyncIterator[CommandConnection]:
     """A connection of our own kind, on which errors have their codes.
 
     Raises:
         SettingsError: Redis cannot be asked, or not within `timeout` seconds.
     """
-    link, where = _DeafLink(), shown_url(url)
+    connection, where = _TrialConnection(), shown_url(url)
     try:
         async with asyncio.timeout(timeout):
-            await open_link(url, link, timeout)
-            yield link
+            await open_connection(url, connection, timeout)
+            yield connection
     except TimeoutError:
         raise SettingsError(f"Redis at {where} did not answer within {timeout:g} seconds.") from None
     except RedisUnavailable as error:
         raise SettingsError(f"Redis at {where} cannot be used: {_reason(error, url)}") from None
     finally:
-        link.abort()
+        connection.abort()
 
 
 def _reason(error: RedisUnavailable, url: str) -> str:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
 
+from ssechat.errors import RedisUnavailable
+
 ADVICE = {
     "OOM": "it has reached its maxmemory; give it more memory, or less to keep",
     "READONLY": "it is a replica and takes no writes; --redis-url must lead to the primary",
@@ -81,6 +83,15 @@ def parse_refusal(text: str, commands: Collection[str] = ()) -> Refusal:
     if _OF_A_KEY.search(said):
         return Refusal(code, "key")
     return Refusal(code, "channel" if _OF_A_CHANNEL.search(said) else "")
+
+
+class RedisRefused(RedisUnavailable):
+    """Redis answered with an error: loading, read-only, out of memory, … The text is Redis's own, and never shown."""
+
+    @property
+    def refusal(self) -> Refusal:
+        """The code and the advice, which may be shown."""
+        return parse_refusal(str(self))
 
 
 def refused_by(error: BaseException) -> str | None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ssechat.redis import keys
-from ssechat.redis.link import Argument, RedisRefused, Reply
-from ssechat.redis.refusals import Refusal, parse_refusal
+from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.refusals import RedisRefused, Refusal, parse_refusal
 
 KEYS = ("{c*", "{p:*", "{q:*", "{s:*", "{t:*", "{u*", "ssechat:*")
 """Patterns of all keys in keys.py."""

@@ -33,10 +33,10 @@ def begin(paused: Callable[[float], None]) -> None:
 
     gc.callbacks.append(watch)
     gc.set_threshold(YOUNG, 20, NEVER)
-    settle()
+    collect_and_freeze()
 
 
-def settle() -> None:
+def collect_and_freeze() -> None:
     """Collects what came since the last time, and freezes what is left."""
     gc.collect()
     gc.freeze()

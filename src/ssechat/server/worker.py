@@ -59,7 +59,7 @@ class WorkerServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn ten times a second."""
         if counter % TICKS_PER_COLLECTION == 0:
-            garbage.settle()
+            garbage.collect_and_freeze()
         return await super().on_tick(counter)
 
 

@@ -5,17 +5,17 @@ from typing import Any
 from ssechat.http.exchange import Request, Response
 from ssechat.http.responses import json_response
 from ssechat.http.routing import Route
-from ssechat.redis.link import Redis
-from ssechat.redis.watch import Watch
+from ssechat.redis.client import Redis
+from ssechat.redis.health import RedisHealth
 from ssechat.streams.hub import Hub
 
 
 class Health:
     """`/healthz/live` and `/healthz/ready`."""
 
-    def __init__(self, redis: Redis, watch: Watch, hub: Hub) -> None:
+    def __init__(self, redis: Redis, redis_health: RedisHealth, hub: Hub) -> None:
         self._redis = redis
-        self._watch = watch
+        self._redis_health = redis_health
         self._hub = hub
 
     def routes(self) -> list[Route]:
@@ -33,7 +33,7 @@ class Health:
 
         `refused` has Redis's codes for what it refuses.
         """
-        writes = await self._watch.check()
+        writes = await self._redis_health.check()
         checks = {
             "redis": self._redis.connected,
             "writes": writes,
@@ -47,7 +47,7 @@ class Health:
         }
         refusal = self._redis.refusal
         log_in = () if refusal is None else (refusal.code,)
-        refused = sorted({*self._watch.codes, *self._hub.subscriptions.refused, *log_in})
+        refused = sorted({*self._redis_health.codes, *self._hub.subscriptions.refused, *log_in})
         if refused:
             content["refused"] = refused
         return json_response(content, 200 if ready else 503)

@@ -10,8 +10,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar, cast
 
 import hiredis
@@ -22,8 +21,8 @@ from redis.exceptions import RedisError
 
 from ssechat.backoff import Backoff
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.refusals import Refusal, parse_refusal, refused_by
-from ssechat.telemetry.metrics import COMMANDS, Metrics
+from ssechat.redis.refusals import RedisRefused, refused_by
+from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -33,24 +32,12 @@ Reply = Any
 QUEUE_LIMIT = 100_000
 """Commands that may wait for a reply on one connection; more are refused at once."""
 
-LARGE_ANSWERS = 16
-"""Large answers that are asked for at a time: more would wait in Redis's memory, in front of every other answer."""
-
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach Redis: the first two, and those to one that stays away."""
 
 
-class RedisRefused(RedisUnavailable):
-    """Redis answered with an error: loading, read-only, out of memory, … The text is Redis's own, and never shown."""
-
-    @property
-    def refusal(self) -> Refusal:
-        """The code and the advice, which may be shown."""
-        return parse_refusal(str(self))
-
-
-class Link(asyncio.Protocol, ABC):
+class Connection(asyncio.Protocol, ABC):
     """The bytes of one connection: replies in, commands out. Subclasses say what a reply answers."""
 
     def __init__(self) -> None:
@@ -104,11 +91,11 @@ class Link(asyncio.Protocol, ABC):
             self.connection_lost(None)
 
 
-AnyLink = TypeVar("AnyLink", bound=Link)
+AnyConnection = TypeVar("AnyConnection", bound=Connection)
 
 
-class CommandLink(Link):
-    """A link on which each command has one reply, in the order sent."""
+class CommandConnection(Connection):
+    """A connection on which each command has one reply, in the order sent."""
 
     def __init__(self, metrics: Metrics | None = None, on_refused: Callable[[str], None] = lambda text: None) -> None:
         """`on_refused` is called with the text of each error reply."""
@@ -170,8 +157,8 @@ def connection_options(timeout: float) -> dict[str, Any]:
     }
 
 
-async def open_link(url: str, link: Link, timeout: float) -> None:
-    """Connects `link` to the Redis at `url`.
+async def open_connection(url: str, connection: Connection, timeout: float) -> None:
+    """Connects `connection` to the Redis at `url`.
 
     Raises:
         RedisUnavailable: it cannot be reached within `timeout` seconds.
@@ -188,17 +175,17 @@ async def open_link(url: str, link: Link, timeout: float) -> None:
             raise (RedisUnavailable(str(error)) if refused is None else RedisRefused(refused)) from None
         raise
     # From here on the socket is ours. redis-py's connection is let go without closing it, and asyncio's
-    # writer, which would close it when collected, lives as long as the link.
+    # writer, which would close it when collected, lives as long as the connection.
     writer, opened._reader, opened._writer = opened._writer, None, None
-    writer.transport.set_protocol(link)
-    link.held = writer
-    link.connection_made(writer.transport)
+    writer.transport.set_protocol(connection)
+    connection.held = writer
+    connection.connection_made(writer.transport)
     if writer.transport.is_closing():
-        link.abort()
+        connection.abort()
         raise RedisUnavailable("the connection to Redis was lost")
 
 
-def _for_the_log(error: RedisUnavailable) -> str:
+def for_the_log(error: RedisUnavailable) -> str:
     """A sentence without anything that the error quotes."""
     if isinstance(error, RedisRefused):
         return f"Redis refuses the connection ({error.refusal.code}): {error.refusal.advice}"
@@ -207,30 +194,30 @@ def _for_the_log(error: RedisUnavailable) -> str:
 
 async def reconnecting(
     url: str,
-    make_link: Callable[[], AnyLink],
+    make_connection: Callable[[], AnyConnection],
     timeout: float,
     on_failure: Callable[[RedisUnavailable], None] = lambda error: None,
-) -> AsyncGenerator[AnyLink, None]:
-    """Yields an open link, and another one after a pause each time the caller asks for more.
+) -> AsyncGenerator[AnyConnection, None]:
+    """Yields an open connection, and another one after a pause each time the caller asks for more.
 
     `on_failure` is called with the error of each attempt that failed.
-    The link is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
+    The connection is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
     """
     backoff, complaint = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=0.5), ""
     while True:
-        link = make_link()
-        opened_at, lasted = link.heard_at, 0.0
+        connection = make_connection()
+        opened_at, lasted = connection.heard_at, 0.0
         try:
-            await open_link(url, link, timeout)
+            await open_connection(url, connection, timeout)
         except RedisUnavailable as error:
             on_failure(error)
-            complaint = _complain(_for_the_log(error), complaint)
+            complaint = log_once(for_the_log(error), complaint)
         else:
             try:
-                yield link
+                yield connection
             finally:
-                link.abort()
-                await link.lost
+                connection.abort()
+                await connection.lost
             lasted = asyncio.get_running_loop().time() - opened_at
         if lasted > LONGEST_PAUSE:
             backoff.reset()
@@ -238,151 +225,8 @@ async def reconnecting(
         await asyncio.sleep(backoff.pause())
 
 
-def _complain(complaint: str, last: str) -> str:
+def log_once(complaint: str, last: str) -> str:
     """Logs a complaint that is not the last one; returns it."""
     if complaint != last:
         logger.warning("%s; trying again until it is well", complaint)
     return complaint
-
-
-async def stop(task: asyncio.Task[None]) -> None:
-    """Cancels a task and waits until it has ended.
-
-    Cancels it again and again: a cancellation that arrives while a connection is opened can get lost.
-    """
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=0.1)
-
-
-class Redis:
-    """A command connection that comes back by itself."""
-
-    def __init__(self, url: str, timeout: float, metrics: Metrics | None = None) -> None:
-        self.url = url
-        self.timeout = timeout
-        self.metrics = metrics or Metrics()
-        self.on_refused: Callable[[str], None] = lambda text: None
-        """Is called with the text of each error reply."""
-        self.large = asyncio.Semaphore(LARGE_ANSWERS)
-        """A caller takes a place here while it asks for a large answer."""
-        self._link: CommandLink | None = None
-        self._connected = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._failure: RedisUnavailable | None = None
-        """The error of the last attempt to connect."""
-
-    @property
-    def refusal(self) -> Refusal | None:
-        """Why there is no connection, if Redis refuses it."""
-        return self._failure.refusal if isinstance(self._failure, RedisRefused) else None
-
-    @property
-    def connected(self) -> bool:
-        """Whether commands can be sent now."""
-        return self._link is not None
-
-    @property
-    def link(self) -> CommandLink | None:
-        """The connection; another one after each loss."""
-        return self._link
-
-    def start(self) -> None:
-        """Begins to connect, and to reconnect whenever the connection is lost."""
-        self._task = asyncio.create_task(self._stay_connected(), name="redis-commands")
-
-    async def wait_connected(self, seconds: float) -> bool:
-        """Waits for a connection; False when there is none after `seconds`."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._connected.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def send(self, *command: Argument) -> "asyncio.Future[Reply]":
-        """Sends a command now; the future gets its reply, or RedisUnavailable."""
-        if self._link is not None:
-            return self._link.send(*command)
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        refused = isinstance(self._failure, RedisRefused)
-        future.set_exception(
-            RedisRefused(str(self._failure)) if refused else RedisUnavailable("not connected to Redis")
-        )
-        return future
-
-    async def call(self, *command: Argument) -> Reply:
-        """Sends a command and waits for its reply.
-
-        Raises:
-            RedisUnavailable: there is no connection, it was lost, or the answer took too long.
-            RedisRefused: Redis answered with an error.
-        """
-        return await self.send(*command)
-
-    async def pipeline(self, commands: Iterable[Sequence[Argument]]) -> list[Reply]:
-        """Sends commands together and waits for all replies; raises as `call` does."""
-        futures = [self.send(*command) for command in commands]
-        replies, errors = [], []
-        try:
-            for future in futures:  # one after another: they come in order, and gather costs as much as a command
-                try:
-                    replies.append(await future)
-                except RedisUnavailable as error:
-                    errors.append(error)
-        finally:
-            for future in futures:  # if the caller was cancelled
-                future.cancel()
-        if errors:
-            raise errors[0]
-        return replies
-
-    def reconnect(self) -> None:
-        """Drops the connection for a new one, which may lead elsewhere; commands under way fail."""
-        if self._link is not None:
-            self._link.abort()
-
-    async def close(self) -> None:
-        """Drops the connection; commands under way fail."""
-        if self._task is not None:
-            await stop(self._task)
-
-    async def _stay_connected(self) -> None:
-        complaint = ""
-        async with aclosing(reconnecting(self.url, self._make_link, self.timeout, self._note)) as links:
-            async for link in links:
-                try:
-                    async with asyncio.timeout(self.timeout):
-                        await link.send("PING")  # refused while Redis loads its data
-                except RedisRefused as error:
-                    # Without the right to PING, all else may be allowed: the trials tell (watch.py).
-                    if error.refusal.code != "NOPERM":
-                        self._note(error)
-                        complaint = _complain(_for_the_log(error), complaint)
-                        continue
-                except (RedisUnavailable, TimeoutError) as error:
-                    self._note(None)
-                    complaint = _complain(f"Redis does not answer: {error}", complaint)
-                    continue
-                complaint = ""
-                self._note(None)
-                await self._use(link)
-
-    def _note(self, failure: RedisUnavailable | None) -> None:
-        self._failure = failure
-
-    def _make_link(self) -> CommandLink:
-        return CommandLink(self.metrics, lambda text: self.on_refused(text))
-
-    async def _use(self, link: CommandLink) -> None:
-        self._link = link
-        self.metrics.redis_connected[COMMANDS] = 1
-        self._connected.set()
-        try:
-            while not link.lost.done():
-                await asyncio.wait([link.lost], timeout=min(0.5, self.timeout / 4))
-                link.expire(self.timeout)
-            self.metrics.disconnected(COMMANDS)
-        finally:
-            self._link = None
-            self._connected.clear()

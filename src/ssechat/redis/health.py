@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.link import Redis, stop
+from ssechat.redis.client import Redis
 from ssechat.redis.refusals import Refusal, parse_refusal
 from ssechat.redis.rights import CHANNELS, NAMED, missing, right, try_all
 from ssechat.redis.url import user_of
+from ssechat.tasks import end_task
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Troubles:
                 logger.warning("Redis no longer refuses what the server asks of it (%s)", code)
 
 
-class Watch:
+class RedisHealth:
     """Tries what the server needs of Redis, and reconnects where Redis has become a replica."""
 
     def __init__(self, redis: Redis, now: Callable[[], float] = time.monotonic) -> None:
@@ -73,7 +74,7 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self._tried_at = 0.0
         self._reconnected_at = 0.0
-        self._tried_link: object = None
+        self._tried_connection: object = None
         self.well = False
         """Whether Redis allowed all that is needed in the last trial."""
         self.codes: tuple[str, ...] = ()
@@ -106,7 +107,7 @@ class Watch:
         """Ends the checks."""
         for task in (self._task, self._trial):
             if task is not None:
-                await stop(task)
+                await end_task(task)
 
     async def check(self) -> bool:
         """Whether Redis does all that is asked of it, as tried within the last seconds."""
@@ -118,7 +119,7 @@ class Watch:
 
     def _is_fresh(self) -> bool:
         age = self._now() - self._tried_at
-        return self._redis.link is self._tried_link and age < (FRESH if self.well else PAUSE)
+        return self._redis.connection is self._tried_connection and age < (FRESH if self.well else PAUSE)
 
     @property
     def _trying(self) -> bool:
@@ -132,14 +133,14 @@ class Watch:
 
     async def _try_all(self) -> None:
         noted, self._noted = self._noted, {}
-        link = self._redis.link
+        connection = self._redis.connection
         try:
             findings = await try_all(self._redis.send, self._user)
         except RedisUnavailable:  # which the connection itself logs
             self._noted = noted
             self.well, self.codes = False, ()
             return
-        self._tried_link, self._tried_at = link, self._now()
+        self._tried_connection, self._tried_at = connection, self._now()
         self.well, self.codes = not findings, tuple(finding.code for finding in findings)
         self._metrics.redis_refuses = int(not self.well)
         for finding in findings:
@@ -165,7 +166,7 @@ class Watch:
             self._wake.clear()
             if not self._redis.connected:
                 continue
-            if not self.well or self._noted or self._redis.link is not self._tried_link:
+            if not self.well or self._noted or self._redis.connection is not self._tried_connection:
                 await asyncio.wait([self._begin_trial()])
                 await asyncio.sleep(PAUSE)
             if self.well:

@@ -17,7 +17,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 2.0  # what the kernel gives to its socket meanwhile waits in the queue
 
 
-class Slot:
+class SupervisedWorker:
     """Keeps one worker process alive, and answering, on its listening sockets."""
 
     def __init__(self, options: WorkerOptions, listening_fds: Sequence[int], grace: float) -> None:
@@ -27,7 +27,7 @@ class Slot:
         self._grace = grace
         self._changing = asyncio.Lock()
         self._replaced = asyncio.Event()
-        self._workers: list[WorkerProcess] = []
+        self._processes: list[WorkerProcess] = []
         self._stopping: set[asyncio.Task[None]] = set()
         self.current: WorkerProcess | None = None
 
@@ -40,11 +40,11 @@ class Slot:
             WorkerFailed: it does not start.
         """
         worker = await WorkerProcess.spawn(self._options, self._listening_fds, checks_redis=checks_redis)
-        self._workers.append(worker)
+        self._processes.append(worker)
         try:
             await worker.ready()
         except WorkerFailed:
-            self._workers.remove(worker)
+            self._processes.remove(worker)
             raise
         self.current = worker
 
@@ -62,7 +62,7 @@ class Slot:
                 if time.monotonic() - since > HEALTHY_SECONDS:
                     backoff.reset()
                 if ended is not None:
-                    self._workers.remove(worker)
+                    self._processes.remove(worker)
                     log.error("worker %d ended (%s); starting another", worker.pid, ended)
                     await self._restart(backoff)
                 else:
@@ -98,19 +98,19 @@ class Slot:
 
     async def _retire(self, worker: WorkerProcess) -> None:
         await worker.stop(self._grace)
-        if worker in self._workers:
-            self._workers.remove(worker)
+        if worker in self._processes:
+            self._processes.remove(worker)
 
     async def stop(self) -> None:
         """Stop whatever runs here, and wait until it is gone. Not while `keep` runs."""
         for task in self._stopping:
             task.cancel()
-        await asyncio.gather(*(worker.stop(self._grace) for worker in self._workers))
-        self._workers.clear()
+        await asyncio.gather(*(worker.stop(self._grace) for worker in self._processes))
+        self._processes.clear()
 
     def kill(self) -> None:
         """End whatever runs here at once."""
-        for worker in self._workers:
+        for worker in self._processes:
             worker.kill()
 
 
