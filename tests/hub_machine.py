@@ -13,7 +13,7 @@ from ssechat.redis import keys, subscriptions
 from ssechat.streams.stream import Stream
 
 SESSIONS = ("s0", "s1", "s2")
-MOST_STREAMS = 8
+MAX_STREAMS = 8
 some_number = st.integers(0, 1000)
 
 
@@ -28,7 +28,7 @@ class WholeHub(HubModel):
 
     # People come and go.
 
-    @precondition(lambda self: len(self.open_readers()) < MOST_STREAMS)
+    @precondition(lambda self: len(self.open_readers()) < MAX_STREAMS)
     @rule(
         who=some_number, session=some_number, kind=st.sampled_from(["fresh", "all", "some", "newest", "unknown", "x"])
     )

@@ -68,7 +68,7 @@ async def test_streams_that_attach_while_messages_come_miss_nothing(worker: Work
     assert all(sink.ids() == entries for sink in sinks)
 
 
-async def test_what_pub_sub_lost_is_found_by_the_audit(worker: Worker, redis: RedisProcess) -> None:
+async def test_audit_finds_events_that_pubsub_lost(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
     deaf = worker.hub.subscriptions._on_message
     worker.hub.subscriptions._on_message = lambda *_: None
@@ -81,7 +81,7 @@ async def test_what_pub_sub_lost_is_found_by_the_audit(worker: Worker, redis: Re
     await until(sink.ids)
 
 
-async def test_after_the_subscriptions_were_lost_nothing_is_missed(worker: Worker, redis: RedisProcess) -> None:
+async def test_after_a_lost_subscriber_connection_no_event_is_missed(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
     with redis.client() as client:
         client.client_kill_filter(_type="pubsub")
@@ -135,14 +135,14 @@ async def test_signing_out_ends_that_sessions_streams_on_all_workers(worker: Wor
     assert not others.ended
 
 
-async def test_a_sign_out_that_was_not_heard_is_found_by_the_audit(worker: Worker) -> None:
+async def test_audit_finds_a_sign_out_that_pubsub_lost(worker: Worker) -> None:
     sink = await opened(worker, "bob", session="it has ended")
     worker.clock.time += 31
     await worker.hub.sweep()
     assert reasons(sink) == ["signed_out"]
 
 
-async def test_a_reader_stuck_for_long_is_cut(worker: Worker) -> None:
+async def test_backpressure_a_reader_stuck_for_long_is_cut(worker: Worker) -> None:
     stream, sink = worker.open_stream("bob")
     await until(lambda: stream.live)
     stream.pause()
@@ -155,7 +155,7 @@ async def test_a_reader_stuck_for_long_is_cut(worker: Worker) -> None:
     assert len(worker.hub) == 0
 
 
-async def test_a_user_may_hold_so_many_streams_on_a_worker(worker: Worker) -> None:
+async def test_streams_per_user_is_limited(worker: Worker) -> None:
     for _ in range(32):
         worker.open_stream("bob")
     assert not worker.hub.has_room(worker.inbox.source(UserId("bob")))
@@ -207,7 +207,7 @@ async def test_an_audit_that_redis_does_not_answer_is_made_later(worker: Worker,
     assert not sink.ended
 
 
-async def test_a_stopping_hub_says_goodbye_to_all(worker: Worker) -> None:
+async def test_graceful_shutdown_of_the_hub_sends_bye_to_all_streams(worker: Worker) -> None:
     sinks = [await opened(worker, "bob"), await opened(worker, "alice")]
     await worker.hub.close()
     assert [reasons(sink) for sink in sinks] == [["drain"], ["drain"]]
@@ -226,7 +226,7 @@ async def test_the_sweeper_sweeps_by_itself_and_outlives_redis(worker: Worker, m
     await until(lambda: sink.names().count("ping") == 3)
 
 
-async def test_streams_are_told_goodbye_over_a_time_that_grows_with_their_number(worker: Worker) -> None:
+async def test_graceful_shutdown_spreads_the_byes_over_time(worker: Worker) -> None:
     await opened(worker, "bob")
     assert worker.hub.drain_delay() <= 0.001
     worker.hub._count = 10**6

@@ -19,7 +19,7 @@ async def connected(url: str, timeout: float = 2) -> Redis:
     return redis
 
 
-async def test_commands_of_one_turn_leave_in_one_write_and_get_their_own_replies(redis: RedisProcess) -> None:
+async def test_pipelining_commands_of_one_loop_iteration_leave_in_one_write(redis: RedisProcess) -> None:
     client = await connected(redis.url)
     replies = await client.pipeline([("SET", "a", 1), ("INCR", "a"), ("GET", "a"), ("GET", "none")])
     assert replies == [b"OK", 2, b"2", None]
@@ -80,7 +80,7 @@ async def test_a_command_that_is_not_answered_in_time_fails_and_the_connection_g
     await client.close()
 
 
-async def test_a_connection_that_stays_silent_is_dropped_and_made_anew(redis: RedisProcess) -> None:
+async def test_a_silent_connection_is_dropped_and_reconnects(redis: RedisProcess) -> None:
     client = await connected(redis.url, timeout=0.2)
     with redis.client() as other:
         other.execute_command("CLIENT", "PAUSE", 1000)
@@ -94,7 +94,7 @@ async def test_a_connection_that_stays_silent_is_dropped_and_made_anew(redis: Re
     await client.close()
 
 
-async def test_it_comes_back_after_redis_was_away_and_fails_fast_meanwhile(redis: RedisProcess) -> None:
+async def test_reconnect_after_a_redis_outage_and_fail_fast_meanwhile(redis: RedisProcess) -> None:
     client = await connected(redis.url)
     redis.kill()
     async with asyncio.timeout(5):
@@ -145,7 +145,7 @@ async def test_a_connection_lost_before_it_was_ours_is_noticed(
     assert connection.lost.done()
 
 
-async def test_bytes_that_are_not_of_the_protocol_end_the_connection() -> None:
+async def test_bytes_that_are_not_resp_end_the_connection() -> None:
     async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1000):
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -161,7 +161,7 @@ async def test_bytes_that_are_not_of_the_protocol_end_the_connection() -> None:
     await asyncio.sleep(0.05)
 
 
-async def test_it_signs_in_with_the_password_of_the_url(redis: RedisProcess) -> None:
+async def test_auth_uses_the_password_of_the_url(redis: RedisProcess) -> None:
     with redis.client() as other:
         other.execute_command("ACL", "SETUSER", "someone", "on", ">secret", "~*", "&*", "+@all")
     url = redis.url.replace("unix://", "unix://someone:secret@")

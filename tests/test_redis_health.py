@@ -71,7 +71,7 @@ def texts_of(sink: FakeSink) -> list[str]:
 # What is stored.
 
 
-async def test_a_send_is_taken_though_its_wake_up_may_not_be_published_and_streams_find_it(
+async def test_acl_a_send_without_the_right_to_publish_is_accepted_and_streams_find_it(
     redis: RedisProcess, user_url: str
 ) -> None:
     async with a_worker(user_url) as worker:
@@ -98,7 +98,7 @@ async def test_a_send_is_taken_though_its_wake_up_may_not_be_published_and_strea
         *("resetkeys", "resetchannels"),
     ],
 )
-async def test_a_right_that_is_taken_away_leaves_nothing_half_done_and_a_repeat_completes(
+async def test_acl_a_revoked_right_leaves_nothing_half_done_and_a_retry_completes(
     redis: RedisProcess, user_url: str, word: str
 ) -> None:
     async with a_worker(user_url) as worker:
@@ -193,7 +193,7 @@ def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if "the server asks of it" in each.getMessage()]
 
 
-async def test_the_log_says_once_why_redis_refuses_and_once_that_it_is_over(
+async def test_a_redis_refusal_is_logged_once_when_it_begins_and_once_when_it_ends(
     redis: RedisProcess, limit: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     code = {"maxmemory": "OOM", "min-replicas-to-write": "NOREPLICAS"}[limit]
@@ -307,7 +307,7 @@ async def test_what_a_trial_does_not_meet_is_told_too_and_is_no_reason_not_to_be
         assert health.well
 
 
-async def test_channels_that_are_taken_away_are_told_once_and_asked_for_again(
+async def test_acl_revoked_channels_are_logged_once_and_retried(
     redis: RedisProcess, user_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ssechat.redis.subscriptions.REFUSED_PAUSE", 0.05)
@@ -331,7 +331,7 @@ async def test_channels_that_are_taken_away_are_told_once_and_asked_for_again(
         await until(lambda: texts_of(sink) == ["meanwhile"])
 
 
-async def test_a_password_that_counts_no_more_is_told_once_and_not_shown(
+async def test_a_revoked_redis_password_is_logged_once_and_not_shown(
     redis: RedisProcess, user_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with watched(user_url, FakeClock()) as (worker, _):

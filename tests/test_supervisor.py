@@ -58,7 +58,7 @@ def refused(server: Server) -> tuple[int, str]:
         server.close()
 
 
-def test_it_serves_and_stops_leaving_nothing_behind(tmp_path: Path) -> None:
+def test_serve_stops_and_leaves_no_process_behind(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "2") as server:
         assert answers(server) in worker_pids(server)
         assert len(worker_pids(server)) == 2
@@ -71,13 +71,13 @@ def test_it_serves_and_stops_leaving_nothing_behind(tmp_path: Path) -> None:
         assert server.errors == ""
 
 
-def test_ctrl_c_stops_it_without_a_traceback(tmp_path: Path) -> None:
+def test_sigint_stops_the_server_without_a_traceback(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "1") as server:
         assert server.stop(signal.SIGINT) == 0
         assert server.errors == ""
 
 
-def test_ctrl_c_while_it_starts_stops_it(tmp_path: Path) -> None:
+def test_sigint_during_the_start_stops_the_server(tmp_path: Path) -> None:
     server = stub(tmp_path / "data", "--workers", "1", how="slow start")
     try:
         until(server.workers, 20)
@@ -87,7 +87,7 @@ def test_ctrl_c_while_it_starts_stops_it(tmp_path: Path) -> None:
         server.close()
 
 
-def test_a_second_ctrl_c_does_not_wait_for_the_workers(tmp_path: Path) -> None:
+def test_a_second_sigint_does_not_wait_for_the_workers(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "1") as server:
         stuck = threading.Thread(target=_ignore_errors, args=(server.url + "/stuck",))
         stuck.start()
@@ -108,7 +108,7 @@ def _ignore_errors(url: str) -> None:
         return
 
 
-def test_a_request_under_way_is_answered_before_it_stops(tmp_path: Path) -> None:
+def test_graceful_shutdown_answers_requests_under_way(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "1") as server:
         statuses: list[int] = []
         url = server.url + "/slow"
@@ -137,7 +137,7 @@ async def test_a_worker_that_is_stuck_is_killed_in_the_end(monkeypatch: pytest.M
     listening.close()
 
 
-def test_closing_its_terminal_stops_it(tmp_path: Path) -> None:
+def test_sighup_of_a_closed_terminal_stops_the_server(tmp_path: Path) -> None:
     ours, its = os.openpty()
 
     def own_terminal() -> None:
@@ -153,7 +153,7 @@ def test_closing_its_terminal_stops_it(tmp_path: Path) -> None:
         assert server.process.returncode == 0
 
 
-def test_a_worker_that_dies_is_replaced_and_refuses_nobody(tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_replaced_and_no_connection_is_refused(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "1") as server:
         [old] = server.workers()
         old.kill()
@@ -162,7 +162,7 @@ def test_a_worker_that_dies_is_replaced_and_refuses_nobody(tmp_path: Path) -> No
 
 
 @pytest.mark.anyio
-async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_back_off_grows_for_workers_that_keep_dying(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     worker = SupervisedWorker(WorkerOptions(load_settings({}, {})), listening_fds=[0], grace=1)
 
@@ -179,7 +179,7 @@ async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pyte
     assert pauses == [0, 0.5, 1, 2, 2, 2, 2, 2]
 
 
-def test_a_worker_that_cannot_start_again_is_tried_until_it_can(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_restart_is_retried_until_it_can(tmp_path: Path) -> None:
     dies = tmp_path / "dies"
     with stub(tmp_path / "data", "--workers", "1", how=f"file:{dies}") as server:
         dies.touch()
@@ -208,7 +208,7 @@ def test_workers_that_cannot_start_stop_the_server_and_say_why(tmp_path: Path, h
         assert errors.endswith("ssechat: a worker ended at start (exit code 1)\n")
 
 
-def test_nothing_is_left_when_it_is_killed_and_another_may_start_at_once(tmp_path: Path) -> None:
+def test_after_sigkill_no_process_is_left_and_another_server_may_start(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "2") as server:
         port = server.port
         server.kill()
@@ -249,7 +249,7 @@ async def test_a_data_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
             await DataFolder.take(Path(wrong.format(tmp_path)), patience=0)
 
 
-def test_sighup_replaces_the_workers_and_nobody_notices(tmp_path: Path) -> None:
+def test_rolling_restart_by_sighup_drops_no_request(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "2") as server:
         old = worker_pids(server)
         failures: list[Exception] = []
@@ -291,7 +291,7 @@ def test_a_rolling_restart_that_fails_keeps_the_old_workers(tmp_path: Path) -> N
         assert answers(server) in old
 
 
-def test_a_given_redis_is_used_and_what_weakens_it_is_told(tmp_path: Path) -> None:
+def test_an_external_redis_is_used_and_its_weak_durability_is_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "given.sock"
     command = [
         str(redis_binaries()["6.2"]),

@@ -18,8 +18,8 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from ssechat import __version__
-from ssechat.answers import MAX_RETRY_AFTER, problem_text, retry_after, shortened
 from ssechat.errors import ChatError, SettingsError
+from ssechat.problem_details import MAX_RETRY_AFTER, problem_text, retry_after, shortened
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 10.0

@@ -65,7 +65,7 @@ class Chat:
             NotFound: `unknown_user`.
         """
         recipient = UserId(other)
-        if not self._users.knows(other):
+        if not self._users.is_cached(other):
             named = user_id(other)
             if named is None or not await self._users.exists(named):
                 raise NotFound("unknown_user", f"There is no user {other!r}.")

@@ -13,7 +13,7 @@ from itertools import count
 from ssechat.http.cors import Cors
 from ssechat.http.exchange import Request, Response
 from ssechat.http.responses import failure, is_bug
-from ssechat.http.routing import UNMATCHED, Route, Table
+from ssechat.http.routing import UNMATCHED, Route, RouteTable
 from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger("ssechat.access")
@@ -31,7 +31,7 @@ class Api:
 
     def __init__(self, routes: Iterable[Route], cors: Cors | None, metrics: Metrics, *, log_all: bool) -> None:
         """`log_all`: log each request, rather than only what the server could not do (5xx)."""
-        self.table = Table(routes)
+        self.table = RouteTable(routes)
         self._cors = cors
         self._metrics = metrics
         self._log_all = log_all

@@ -15,7 +15,7 @@ from ssechat.http.exchange import Endpoint, Request, Response
 from ssechat.streams.stream import Stream
 
 
-class Carrier:
+class ASGIAdapter:
     """An ASGI app that answers as an endpoint does."""
 
     def __init__(self, endpoint: Endpoint, others: ASGIApp) -> None:

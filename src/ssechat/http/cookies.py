@@ -6,7 +6,7 @@ HOST_PREFIX = "__Host-"
 """Browsers take a cookie of such a name from its very host only, over https, for all paths: nobody beside it, such as
 a page of a sub-domain, can plant one (RFC 6265bis §4.1.3.2)."""
 
-MOST = 16
+MAX_COOKIES = 16
 """Cookies of one name that are tried."""
 
 
@@ -29,7 +29,7 @@ class SessionCookie:
             if self._plain in part:  # of the others there may be many
                 name, _, token = part.strip().partition("=")
                 found = guarded if name == self._guarded else plain if name == self._plain else None
-                if found is not None and token and token not in found and len(found) < MOST:
+                if found is not None and token and token not in found and len(found) < MAX_COOKIES:
                     found.append(token)
         return guarded, plain
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 from ssechat.events.source import Source
-from ssechat.http.exchange import HandOver, Response
+from ssechat.http.exchange import Response, StreamHandover
 from ssechat.identity.tokens import Identity
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import Stream
@@ -41,7 +41,7 @@ def _open(
     buffer: int,
     refusal: str | None,
     sign_outs: int | None,
-    hand_over: HandOver,
+    hand_over: StreamHandover,
 ) -> None:
     """Begins the stream on a connection whose response has started."""
     stream = Stream(hub, identity, source)

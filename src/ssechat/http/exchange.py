@@ -22,13 +22,13 @@ from ssechat.streams.stream import Sink, Stream
 USER = "ssechat.user"
 """Where a request's scope has who sent it, once that is known."""
 
-NO_ROOM = "ssechat.no_room"
+SERVER_FULL = "ssechat.no_room"
 """In the scope of a request for which there is no room: it is to be told so, and nothing else."""
 
 Header: TypeAlias = tuple[bytes, bytes]
 """Its name in lower case, and its value."""
 
-HandOver: TypeAlias = Callable[[Stream, int], Sink | None]
+StreamHandover: TypeAlias = Callable[[Stream, int], Sink | None]
 """Gives a stream the connection, of which so many bytes may wait in it; its sink, or None if the reader has gone."""
 
 
@@ -65,7 +65,7 @@ class Request:
     @property
     def has_room(self) -> bool:
         """Whether there is room for it on this server."""
-        return NO_ROOM not in self.scope
+        return SERVER_FULL not in self.scope
 
     def header(self, name: bytes) -> str | None:
         """As `headers.header` has it, with what it raises."""
@@ -106,7 +106,7 @@ class Response:
     body: bytes = b""
     headers: tuple[Header, ...] = ()
     """All but those of the body's length and of the connection, which are the carrier's."""
-    stream: Callable[[HandOver], None] | None = None
+    stream: Callable[[StreamHandover], None] | None = None
     """Instead of a body: what takes the connection over once the response has started."""
 
     @property

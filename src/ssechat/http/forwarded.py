@@ -35,7 +35,7 @@ class TrustedProxies:
 
     def scheme(self, scope: Scope) -> str:
         """`https` or `http`, as the client sees it."""
-        if header(scope, b"x-forwarded-proto") is not None and self._come_through(scope):
+        if header(scope, b"x-forwarded-proto") is not None and self._peer_is_trusted(scope):
             given = _values(scope, b"x-forwarded-proto")
             if given[-1] in ("http", "https"):
                 return given[-1]
@@ -43,7 +43,7 @@ class TrustedProxies:
 
     def host(self, scope: Scope) -> str | None:
         """Whom the client has asked, if a proxy says so that has put another `Host` into the request."""
-        if header(scope, b"x-forwarded-host") is None or not self._come_through(scope):
+        if header(scope, b"x-forwarded-host") is None or not self._peer_is_trusted(scope):
             return None
         return _values(scope, b"x-forwarded-host")[-1]
 
@@ -67,7 +67,7 @@ class TrustedProxies:
             found = address
         return str(found)
 
-    def _come_through(self, scope: Scope) -> bool:
+    def _peer_is_trusted(self, scope: Scope) -> bool:
         """Whether the peer of this connection is a trusted proxy."""
         if scope.get("client") is None:
             return False

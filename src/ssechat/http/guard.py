@@ -42,7 +42,7 @@ class Guard:
         if scheme.lower() == "bearer" and bearer:
             token = bearer.strip()
             # Tokens of senders are usually cached, so no await is needed.
-            identity = self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
+            identity = self._auth.cached_identity(token) or await self._auth.identify(token, remember=remember)
         else:
             identity = await self._identify_cookie(request, remember)
         request.scope[USER] = identity.user
@@ -52,7 +52,7 @@ class Guard:
         refused: Unauthorized | None = None
         for token in self._cookie_tokens(request):
             try:
-                return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
+                return self._auth.cached_identity(token) or await self._auth.identify(token, remember=remember)
             except Unauthorized as error:
                 refused = error  # one that somebody planted, or that was left over, locks nobody out
         raise refused or Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from ssechat.ids import UserId, user_id
-from ssechat.texts.characters import shows_nothing
+from ssechat.texts.characters import is_blank
 
 PAGE_ITEMS = 200
 """Of a page, at most."""
@@ -33,30 +33,30 @@ def _prepared(password: SecretStr) -> SecretStr:
 LONGEST_PASSWORD = 1024
 """Characters, as composed."""
 
-MOST_PARTS = 4
+MAX_PARTS = 4
 """Characters into which one is taken apart at most (UAX #15)."""
 
 Password = Annotated[
     SecretStr,
-    Field(max_length=MOST_PARTS * LONGEST_PASSWORD),  # so that no more is composed than may turn out short enough
+    Field(max_length=MAX_PARTS * LONGEST_PASSWORD),  # so that no more is composed than may turn out short enough
     AfterValidator(_prepared),
     Field(max_length=LONGEST_PASSWORD),
 ]
 
 
 def _text(text: str) -> str:
-    if shows_nothing(text):
+    if is_blank(text):
         raise ValueError("there is nothing to see in this text; write something")
     return text
 
 
-class Input(BaseModel):
+class RequestBody(BaseModel):
     """A request's body: unknown fields and wrong types are errors, not guesses."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class NewMessage(Input):
+class NewMessage(RequestBody):
     """`POST /v1/messages`."""
 
     to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
@@ -71,14 +71,14 @@ class NewMessage(Input):
         return self
 
 
-class NewUser(Input):
+class NewUser(RequestBody):
     """`POST /v1/users`."""
 
     name: Annotated[str, AfterValidator(_user_id)]
     password: Annotated[Password, Field(min_length=8)]
 
 
-class Credentials(Input):
+class Credentials(RequestBody):
     """`POST /v1/session`."""
 
     name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(lambda text: user_id(text) or text)]
@@ -86,7 +86,7 @@ class Credentials(Input):
     password: Annotated[Password, Field(min_length=1)]
 
 
-class Nothing(Input):
+class EmptyBody(RequestBody):
     """A body without content."""
 
 

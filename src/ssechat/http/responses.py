@@ -14,7 +14,7 @@ from ssechat.errors import BadRequest, QuotaExceeded, RedisUnavailable, RequestE
 from ssechat.events import frames
 from ssechat.http.exchange import ClientGone, Header, Request, Response
 from ssechat.redis.refusals import RedisRefused
-from ssechat.texts.faults import sentence
+from ssechat.texts.validation_errors import sentence
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +24,13 @@ QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded
 QUOTA_TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
 """The problem type and its title, as draft-ietf-httpapi-ratelimit-headers has them."""
 
-LATE = 1.0
+REFUSAL_DELAY = 1.0
 """Seconds."""
 
 NO_STORE = (b"cache-control", b"no-store")
 JSON_HEADERS = ((b"content-type", b"application/json"), NO_STORE)
 
-MOST_FIELDS = 20
+MAX_FIELDS = 20
 """Fields at fault that an answer names, of however many."""
 
 LONGEST_QUOTE = 300
@@ -60,7 +60,7 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
     except ValidationError as error:
         fields = [
             {"field": shortened(".".join(map(str, one["loc"]))), "message": sentence(one)}
-            for one in islice(error.errors(include_url=False, include_input=False), MOST_FIELDS)
+            for one in islice(error.errors(include_url=False, include_input=False), MAX_FIELDS)
         ]
         first = fields[0]
         detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
@@ -96,7 +96,7 @@ async def failure(request: Request, error: Exception) -> Response:
     Who is to come later is told so late: many who ask again at once would hold up everybody.
     """
     if isinstance(error, TooMany):
-        await sleep(LATE)
+        await sleep(REFUSAL_DELAY)
     if isinstance(error, RequestError):
         return _refusal(request, error)
     if isinstance(error, RedisUnavailable):

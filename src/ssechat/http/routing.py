@@ -33,7 +33,7 @@ class Route(NamedTuple):
     endpoint: Endpoint
 
 
-class Table:
+class RouteTable:
     """All routes."""
 
     def __init__(self, routes: Iterable[Route]) -> None:

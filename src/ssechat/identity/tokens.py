@@ -56,7 +56,7 @@ class VerifiedToken(NamedTuple):
     """The content of a valid token."""
 
     identity: Identity
-    makes_user: bool
+    creates_user: bool
     """Whether the token creates its user; otherwise the user must exist."""
 
 
@@ -106,8 +106,8 @@ class Tokens:
         secret = read_key_file(key_path(settings))
         return cls(secret, "HS256", sign_with=secret, ours=True)
 
-    def mint(self, user: str, lifetime: timedelta, session: str | None = None, *, makes_user: bool = True) -> str:
-        """Returns a token for this user. `makes_user` has the token create the user; otherwise the user must exist.
+    def mint(self, user: str, lifetime: timedelta, session: str | None = None, *, creates_user: bool = True) -> str:
+        """Returns a token for this user. `creates_user` has the token create the user; otherwise the user must exist.
 
         Raises:
             SettingsError: the key can only verify, or `user` is not a user id.
@@ -121,7 +121,7 @@ class Tokens:
             raise SettingsError(f"{user!r} is not a user id: 1-128 of A-Z a-z 0-9 _ . @ | + ~ -")
         now = time.time()
         claims: dict[str, Any] = {"sub": named, "iat": int(now), "exp": int(now + lifetime.total_seconds())}
-        if not makes_user:
+        if not creates_user:
             claims[CREATES_USER_CLAIM] = False
         if session is not None:
             claims["sid"] = session
@@ -166,8 +166,8 @@ class Tokens:
         session = claims.get("sid") if self._ours else None
         if session is not None and not (isinstance(session, str) and _SESSION.fullmatch(session)):
             raise Unauthorized("invalid_token", "The token's sid is not the id of a session of this server.")
-        makes_user = not self._ours or claims.get(CREATES_USER_CLAIM) is not False
-        return VerifiedToken(Identity(user, float(min(expires_at, MAX_EXPIRY)), session), makes_user)
+        creates_user = not self._ours or claims.get(CREATES_USER_CLAIM) is not False
+        return VerifiedToken(Identity(user, float(min(expires_at, MAX_EXPIRY)), session), creates_user)
 
 
 def key_path(settings: Settings) -> Path:

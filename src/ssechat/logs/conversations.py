@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ssechat.events import frames
 from ssechat.events.kinds import Replay
-from ssechat.ids import NOTHING, ConversationId, number_of
+from ssechat.ids import NO_ENTRY, ConversationId, number_of
 from ssechat.logs.pages import Reference, fitting
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
@@ -100,7 +100,7 @@ class Conversations:
                 break
             else:
                 data = tombstone(conversation, seq) if message is None else message
-            before = found[-1].id if found else NOTHING if number_of(entry) == 1 else entry
+            before = found[-1].id if found else NO_ENTRY if number_of(entry) == 1 else entry
             found.append(Entry(conversation, entry, before, kind, at, sort.decode(), value, data))
         return found
 
@@ -111,7 +111,7 @@ class Conversations:
     async def newest_entry(self, conversation: ConversationId) -> str:
         """The id of the log's newest entry."""
         head = await self._redis.call("HGET", keys.of_conversation(conversation).conversation, "head")
-        return NOTHING if head is None else str(head.decode())
+        return NO_ENTRY if head is None else str(head.decode())
 
     async def unfinished(self, conversation: ConversationId) -> str | None:
         """The newest entry, if some member may not have it yet."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from ssechat.ids import NOTHING, ConversationId, UserId, number_of
+from ssechat.ids import NO_ENTRY, ConversationId, UserId, number_of
 from ssechat.logs.conversations import Conversations, Entry
 from ssechat.logs.inbox import Inbox
 
@@ -44,7 +44,7 @@ class Repair:
             return
         async with self._turn(entry.conversation) as seen:
             for member in list(behind):
-                if number_of(seen.get(member, NOTHING)) >= number_of(entry.id):
+                if number_of(seen.get(member, NO_ENTRY)) >= number_of(entry.id):
                     del behind[member]
             await self._bring_to_newest(entry.conversation, behind, seen)
 

@@ -14,7 +14,7 @@ from ssechat.redis.client import Redis
 from ssechat.redis.connection import Argument, Reply
 from ssechat.redis.refusals import RedisRefused
 
-MOST_ITEMS = 128
+MAX_ITEMS = 128
 BUDGET = 256
 """Items in one call, and deliveries: more would hold up everybody else's commands in Redis."""
 
@@ -24,7 +24,7 @@ SIBLINGS = 4
 next call lets so many seconds pass for them. A call costs Redis and the worker as much as several items do, its fsync
 included (`python -m tests.bench sends --rate 0`). Who is alone waits for nobody."""
 
-MOST_WAITING = 20_000
+MAX_WAITING = 20_000
 """Items that may wait for the call that is under way; more are refused at once."""
 
 
@@ -68,7 +68,7 @@ class ScriptBatch:
         if loop is None:  # asked for once: each time it costs a system call
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             future.set_exception(RedisUnavailable("too many items wait for Redis"))
             return future
         if not self._busy:
@@ -83,7 +83,7 @@ class ScriptBatch:
             return
         items = [self._waiting.popleft()]
         weight = items[0].weight
-        while self._waiting and len(items) < MOST_ITEMS and weight + self._waiting[0].weight <= BUDGET:
+        while self._waiting and len(items) < MAX_ITEMS and weight + self._waiting[0].weight <= BUDGET:
             items.append(self._waiting.popleft())
             weight += items[-1].weight
         self._redis.metrics.batch_items.observe(len(items))
@@ -119,7 +119,7 @@ class ScriptBatch:
                 future.set_exception(reply)
             else:
                 future.set_result(reply)
-        if SIBLINGS <= len(self._waiting) < MOST_ITEMS:
+        if SIBLINGS <= len(self._waiting) < MAX_ITEMS:
             call.get_loop().call_later(PAUSE, self._next_call)
         else:
             self._next_call()

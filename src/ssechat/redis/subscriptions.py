@@ -26,7 +26,7 @@ LAST = keys.live(NOBODY).encode()
 LINGER = 15.0
 """Seconds between `discard` and UNSUBSCRIBE: a page that is reloaded costs no command."""
 
-MOST_CHANNELS = 512
+MAX_CHANNELS = 512
 """Channels in one SUBSCRIBE."""
 
 TICK = 1.0
@@ -199,14 +199,14 @@ class Subscriptions:
     def _subscribe(self, connection: _PubSubConnection, channels: Iterable[bytes]) -> None:
         asking = iter([channel for channel in channels if self._channels.get(channel) in _AFTER_ASKING])
         self._new = []
-        while some := list(islice(asking, MOST_CHANNELS)):
+        while some := list(islice(asking, MAX_CHANNELS)):
             for channel in some:
                 self._channels[channel] = _AFTER_ASKING[self._channels[channel]]
             connection.write("SUBSCRIBE", *some)
 
     def _leave(self, connection: _PubSubConnection, now: float) -> None:
         leaving = []
-        for channel, at in list(islice(self._leaving.items(), MOST_CHANNELS)):
+        for channel, at in list(islice(self._leaving.items(), MAX_CHANNELS)):
             if at > now:
                 break
             state = self._channels.get(channel)  # none, if the stream was gone before it was wanted here

@@ -8,8 +8,8 @@ from typing import Any
 
 from ssechat.events import frames
 from ssechat.http.exchange import Header, header_lines
-from ssechat.server.limits import Limits
-from ssechat.server.request_parser import Refused
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.request_parser import RequestRefused
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Flow:
 class Connection(asyncio.Protocol):
     """A transport with deadlines, that ends so that its client can read why."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: ConnectionLimits) -> None:
         self.loop = loop
         self._limits = limits
 
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.flow.pause_writing()
         reader = self._user or (self.client[0] if self.client is not None else "")
-        self._limits.leave_unread(self, reader, self.transport.get_write_buffer_size())
+        self._limits.note_unread(self, reader, self.transport.get_write_buffer_size())
         self.set_deadline(UNREAD_SECONDS)
 
     def resume_writing(self) -> None:
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
         if self._discarded > CLOSING_BYTES:
             self.transport.abort()
 
-    def refuse(self, refusal: Refused) -> None:
+    def refuse(self, refusal: RequestRefused) -> None:
         """Answers what is no request, and ends."""
         logger.debug("a request was refused: %d %s", refusal.status, refusal.code)
         problem = {"type": "about:blank", "title": HTTPStatus(refusal.status).phrase, "status": refusal.status}

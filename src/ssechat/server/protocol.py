@@ -27,18 +27,18 @@ from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.http.exchange import NO_ROOM, USER, Endpoint, Header, Request, Response, header_lines
+from ssechat.http.exchange import SERVER_FULL, USER, Endpoint, Header, Request, Response, header_lines
 from ssechat.server.connection import CLOSING_SECONDS, STATUS_LINE, Connection
-from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
-from ssechat.server.header_cache import Heads
-from ssechat.server.incoming import Incoming
-from ssechat.server.limits import Limits
-from ssechat.server.request_parser import Head, Refused, RequestParser
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.header_cache import HeaderCache
+from ssechat.server.incoming_request import IncomingRequest
+from ssechat.server.request_parser import RequestHeaders, RequestParser, RequestRefused
+from ssechat.server.stream_protocol import StreamProtocol, UnchunkedStreamProtocol
 from ssechat.streams.stream import Stream
 
 logger = logging.getLogger(__name__)
 
-HEAD_SECONDS = 30.0
+HEADERS_SECONDS = 30.0
 """Time that a new connection has to begin its first request, and each request for its head."""
 
 BODY_SECONDS = 30.0
@@ -54,8 +54,8 @@ LINGER_SECONDS = 0.5
 class Shared(NamedTuple):
     """What all connections of a worker have in common."""
 
-    limits: Limits
-    heads: Heads
+    limits: ConnectionLimits
+    heads: HeaderCache
 
 
 class ChatProtocol(Connection):
@@ -69,7 +69,7 @@ class ChatProtocol(Connection):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         state = cast(Any, config.app).state
-        shared: Shared = getattr(state, "shared", None) or Shared(Limits(10**9), Heads())
+        shared: Shared = getattr(state, "shared", None) or Shared(ConnectionLimits(10**9), HeaderCache())
         super().__init__(_loop or asyncio.get_running_loop(), shared.limits)
         self._api: Endpoint = state.api
         self._heads = shared.heads
@@ -84,7 +84,7 @@ class ChatProtocol(Connection):
         super().connection_made(transport)
         self.connections.add(self)
         self._scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
-        self.request: Incoming | None = None
+        self.request: IncomingRequest | None = None
         """The one that is under way, or was answered last and not read yet."""
         self._parser = RequestParser(self)
         self._behind = b""
@@ -98,7 +98,7 @@ class ChatProtocol(Connection):
         if self._full and self._limits.is_overfull(count):
             self.evict()
         else:
-            self.set_deadline(self.patience(HEAD_SECONDS, count))
+            self.set_deadline(self.patience(HEADERS_SECONDS, count))
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -180,7 +180,7 @@ class ChatProtocol(Connection):
         is_first = not self._parser.begun
         try:
             rest = self._parser.feed(data)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._refuse(refusal)
             return
         if self._parser.under_way:
@@ -212,10 +212,10 @@ class ChatProtocol(Connection):
         self.flow.hold()
 
     def _wait_for_more(self, size: int) -> None:
-        part = "head" if self._parser.in_head else "body"
+        part = "head" if self._parser.in_headers else "body"
         if part != self._patient_for:
             self._patient_for = part
-            seconds = HEAD_SECONDS if part == "head" else BODY_SECONDS
+            seconds = HEADERS_SECONDS if part == "head" else BODY_SECONDS
             self.set_deadline(self.patience(seconds, len(self.connections)))
         self._limits.begin(self, size)
 
@@ -225,16 +225,16 @@ class ChatProtocol(Connection):
             self.transport.abort()
         else:
             if self._parser.under_way or self._full:
-                self._refuse(Refused(503, "full", "This server has no room for more just now; try again."))
+                self._refuse(RequestRefused(503, "full", "This server has no room for more just now; try again."))
             self.end(CLOSING_SECONDS)
 
     def on_too_slow(self) -> None:
         """The request did not come in time."""
-        self._refuse(Refused(408, "too_slow", "The request did not come in time."))
+        self._refuse(RequestRefused(408, "too_slow", "The request did not come in time."))
         if self._stopping:
             self.set_deadline(LAST_SECONDS)
 
-    def _refuse(self, refusal: Refused) -> None:
+    def _refuse(self, refusal: RequestRefused) -> None:
         """Takes no more, and says why."""
         if self.request is not None:
             self.request.disconnect()
@@ -244,7 +244,7 @@ class ChatProtocol(Connection):
 
     # What the parser calls.
 
-    def on_head(self, head: Head) -> None:
+    def on_headers(self, head: RequestHeaders) -> None:
         scope: dict[str, Any] = {
             "type": "http",
             "http_version": head.version,
@@ -258,12 +258,12 @@ class ChatProtocol(Connection):
             "scheme": self._scheme,
         }
         if self._full:
-            scope[NO_ROOM] = True
+            scope[SERVER_FULL] = True
         keep_alive = head.keep_alive and not self._stopping and not self._full
         self._begin(scope, keep_alive, head.expects_continue)
 
-    def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False) -> Incoming:
-        self.request = request = Incoming(self, scope, expects_continue=expects_continue, keep_alive=keep_alive)
+    def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False) -> IncomingRequest:
+        self.request = request = IncomingRequest(self, scope, expects_continue=expects_continue, keep_alive=keep_alive)
         # uvicorn waits for these when it stops, and cancels what takes too long.
         self.tasks.add(self.loop.create_task(self._answer(request)))
         return request
@@ -278,7 +278,7 @@ class ChatProtocol(Connection):
 
     # Answering.
 
-    async def _answer(self, request: Incoming) -> None:
+    async def _answer(self, request: IncomingRequest) -> None:
         try:
             response = await self._api(Request(request.scope, request.receive))
             if self.flow.write_paused:
@@ -299,7 +299,7 @@ class ChatProtocol(Connection):
             request.keep_alive = False
         self._write(request, response)
 
-    def _write(self, request: Incoming, response: Response) -> None:
+    def _write(self, request: IncomingRequest, response: Response) -> None:
         is_head = request.scope["method"] == "HEAD"
         lines = [STATUS_LINE[response.status], header_lines((*self.default_headers, *response.headers))]
         if response.stream is not None and not is_head:

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-HEAD_LIMIT = 65536
+HEADERS_LIMIT = 65536
 """Bytes of a request's line and headers, and of all that frames a chunked body: sizes, extensions, trailers."""
 
-MOST_HEADERS = 256
+MAX_HEADERS = 256
 """Headers of a request: each takes up ten times the memory of its bytes, and more."""
 
 FRAMING_PER_BYTE = 8
@@ -32,7 +32,7 @@ _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}").match
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)([/?].*)?", re.DOTALL).fullmatch
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The bytes are no request that is answered here. Nothing behind them can be understood."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
@@ -43,7 +43,7 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class Head:
+class RequestHeaders:
     """A request's line and headers."""
 
     method: str
@@ -68,7 +68,7 @@ class Head:
 class Receiver(Protocol):
     """Who is told of a request, in this order."""
 
-    def on_head(self, head: Head) -> None:
+    def on_headers(self, head: RequestHeaders) -> None:
         """The head is whole."""
 
     def on_body(self, part: bytes) -> None:
@@ -95,21 +95,21 @@ class RequestParser:
         "_tail",
         "_target",
         "begun",
-        "in_head",
+        "in_headers",
         "whole",
     )
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
         self._parser = HttpRequestParser(self)
-        self._refusal: Refused | None = None
+        self._refusal: RequestRefused | None = None
         self.proceed()
 
     def proceed(self) -> None:
         """Makes ready for the next request. To be called when one is whole and answered."""
         self.begun = False
         """Whether a part of a request has come."""
-        self.in_head = True
+        self.in_headers = True
         self.whole = False
         """Whether the request has come to its end: `feed` takes nothing more."""
         self._framing = 0
@@ -152,10 +152,10 @@ class RequestParser:
         if self.begun or self._framing:
             return 0
         end = data.find(END) + len(END)
-        if not len(END) <= end <= HEAD_LIMIT:
+        if not len(END) <= end <= HEADERS_LIMIT:
             return 0
         self._parse(data[:end])
-        if self.in_head:  # these were line ends before it
+        if self.in_headers:  # these were line ends before it
             self._framing, self._tail = end, data[end + 1 - len(END) : end]
         elif 0 < self._left <= len(data) - end:
             at, end = end, end + self._left
@@ -166,7 +166,7 @@ class RequestParser:
         if self._left:
             return min(at + self._left, len(data))
         before = self._tail
-        if not self.in_head and not self._in_trailers:
+        if not self.in_headers and not self._in_trailers:
             begin, at = at, self._end_of_chunks(data, at)
             before = (before + data[begin:at])[1 - len(END) :]
         if before:
@@ -205,12 +205,14 @@ class RequestParser:
             self._parse(piece)
             return
         self._framing += len(piece)
-        if self.in_head and self._framing > HEAD_LIMIT:
-            raise Refused(431, "head_too_large", f"A request's line and headers may have {HEAD_LIMIT // 1024} KiB.")
+        if self.in_headers and self._framing > HEADERS_LIMIT:
+            raise RequestRefused(
+                431, "head_too_large", f"A request's line and headers may have {HEADERS_LIMIT // 1024} KiB."
+            )
         self._tail = piece[1 - len(END) :] if len(piece) >= len(END) else (self._tail + piece)[1 - len(END) :]
         self._parse(piece)
-        if self._framing > HEAD_LIMIT:
-            raise Refused(400, "too_much_framing", "Send the body in larger chunks, and less besides it.")
+        if self._framing > HEADERS_LIMIT:
+            raise RequestRefused(400, "too_much_framing", "Send the body in larger chunks, and less besides it.")
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -219,7 +221,7 @@ class RequestParser:
             self._parse_without_upgrade()
         except HttpParserError:
             refusal, self._refusal = self._refusal, None
-            raise refusal or Refused(400, "malformed", "This is no request of HTTP/1.1.") from None
+            raise refusal or RequestRefused(400, "malformed", "This is no request of HTTP/1.1.") from None
 
     def _parse_without_upgrade(self) -> None:
         """Parses the head again without its offer, with which httptools would take the body for something else.
@@ -250,29 +252,29 @@ class RequestParser:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.in_head:  # trailers are dropped (RFC 9110 §6.5.1)
+        if self.in_headers:  # trailers are dropped (RFC 9110 §6.5.1)
             # RFC 9110 §5.5; httptools leaves what is behind the value.
             self._headers.append((name.lower(), value.rstrip(b" \t")))
-            if len(self._headers) > MOST_HEADERS:
-                self._refusal = Refused(431, "head_too_large", f"A request may have {MOST_HEADERS} headers.")
+            if len(self._headers) > MAX_HEADERS:
+                self._refusal = RequestRefused(431, "head_too_large", f"A request may have {MAX_HEADERS} headers.")
                 raise self._refusal
 
     def on_headers_complete(self) -> None:
         if self._parser.should_upgrade():
             if self._parser.get_method() != b"CONNECT":
                 return
-            self._refusal = Refused(400, "no_proxy", "This is no proxy: it has no CONNECT.")
+            self._refusal = RequestRefused(400, "no_proxy", "This is no proxy: it has no CONNECT.")
             raise self._refusal
         try:
             head = self._head()
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._refusal = refusal
             raise
-        self.in_head = False
+        self.in_headers = False
         self._left = head.length or 0
         self._framing = 0
         self._tail = b""
-        self._receiver.on_head(head)
+        self._receiver.on_headers(head)
 
     def on_body(self, part: bytes) -> None:
         if self._left:
@@ -282,19 +284,19 @@ class RequestParser:
         self._receiver.on_body(part)
 
     def on_message_complete(self) -> None:
-        if self.in_head:
+        if self.in_headers:
             return  # of a head that is parsed again
         self.whole = True
         self._receiver.on_end()
 
-    def _head(self) -> Head:
+    def _head(self) -> RequestHeaders:
         """
         Raises:
             Refused: it can be read in more than one way.
         """
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
-            raise Refused(400, "unknown_version", "This server speaks HTTP/1.1.")
+            raise RequestRefused(400, "unknown_version", "This server speaks HTTP/1.1.")
         length: int | None = 0
         host, coding, expects_continue = None, None, False
         for name, value in self._headers:
@@ -302,7 +304,7 @@ class RequestParser:
                 continue
             if name == b"host":
                 if host is not None:
-                    raise Refused(400, "invalid_host", "A request has one Host header.")
+                    raise RequestRefused(400, "invalid_host", "A request has one Host header.")
                 host = value.strip()
             elif name == b"content-length":
                 length = int(value.strip().lstrip(b"0") or b"0")  # httptools has looked at the digits
@@ -312,16 +314,20 @@ class RequestParser:
                 expects_continue = value.strip().lower() == b"100-continue" and version == "1.1"
         if coding is not None:
             if version == "1.0":
-                raise Refused(400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding: send a Content-Length.")
+                raise RequestRefused(
+                    400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding: send a Content-Length."
+                )
             if coding.strip().lower() != b"chunked":
-                raise Refused(501, "unknown_transfer_encoding", "Of transfer codings this server knows chunked only.")
+                raise RequestRefused(
+                    501, "unknown_transfer_encoding", "Of transfer codings this server knows chunked only."
+                )
             length = None
         method = self._parser.get_method().decode()
         raw_path, query = self._split_target(method)
         path = raw_path.decode("ascii")
         if (host is None and version == "1.1") or (host is not None and not _HOST(host)):
-            raise Refused(400, "invalid_host", "A request names the server in its Host header.")
-        return Head(
+            raise RequestRefused(400, "invalid_host", "A request names the server in its Host header.")
+        return RequestHeaders(
             method=method,
             target=self._target,
             path=unquote(path) if "%" in path else path,
@@ -341,11 +347,13 @@ class RequestParser:
         if not target.startswith(b"/") and not (target == b"*" and method == "OPTIONS"):
             absolute = _ABSOLUTE(target)
             if absolute is None or not _HOST(absolute[1]):
-                raise Refused(400, "invalid_target", "A request names a path that begins with a slash.")
+                raise RequestRefused(400, "invalid_target", "A request names a path that begins with a slash.")
             self._headers = [pair for pair in self._headers if pair[0] != b"host"]
             self._headers.insert(0, (b"host", absolute[1]))
             target = absolute[2] or b"/"
         path, _, query = target.partition(b"?")
         if b"#" in target or not target.isascii():
-            raise Refused(400, "invalid_target", "A request's path has neither a fragment nor bytes beyond ASCII.")
+            raise RequestRefused(
+                400, "invalid_target", "A request's path has neither a fragment nor bytes beyond ASCII."
+            )
         return path or b"/", query

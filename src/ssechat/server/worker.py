@@ -22,10 +22,10 @@ import uvicorn
 from uvicorn.importer import import_from_string
 
 from ssechat.errors import ChatError
-from ssechat.server import GRACE_SECONDS, KILL_SECONDS, garbage
-from ssechat.server.header_cache import Heads
+from ssechat.server import GRACE_SECONDS, KILL_SECONDS, garbage_collection
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.header_cache import HeaderCache
 from ssechat.server.heartbeat import Report
-from ssechat.server.limits import Limits
 from ssechat.server.protocol import Shared
 from ssechat.server.sockets import BACKLOG
 from ssechat.settings import Settings
@@ -53,13 +53,13 @@ class WorkerServer(uvicorn.Server):
         """Start the app, accept connections, and call back."""
         await super().startup(sockets)
         if self.started:
-            garbage.begin(self._paused)
+            garbage_collection.begin(self._paused)
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Called by uvicorn ten times a second."""
         if counter % TICKS_PER_COLLECTION == 0:
-            garbage.collect_and_freeze()
+            garbage_collection.collect_and_freeze()
         return await super().on_tick(counter)
 
 
@@ -91,7 +91,7 @@ def serve(settings: Settings, listening: list[socket.socket], started: Callable[
     )
     state = getattr(application, "state", None)  # any ASGI app can be served; ours counts the pauses
     if state is not None:
-        state.shared = Shared(Limits.of_process(), Heads())
+        state.shared = Shared(ConnectionLimits.of_process(), HeaderCache())
     paused: Callable[[float], None] = getattr(state, "paused", lambda seconds: None)
     server = WorkerServer(config, started, paused=paused)
     threading.Thread(target=_follow_parent, args=(server, settings.drain_seconds), daemon=True).start()

@@ -21,7 +21,7 @@ from ssechat.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-class Accounts:
+class AccountsEndpoint:
     """`/v1/users`, `/v1/session`, and what a page must know before anybody has signed in."""
 
     def __init__(
@@ -71,8 +71,8 @@ class Accounts:
         if not self._sign_up_allowed:
             raise Forbidden("sign_up_closed", "This server takes no sign-ups; ask whoever runs it.")
         user = UserId(new.name)
-        async with self._quotas.sign_up(self._proxies.client(request.scope), new.name) as whose:
-            await self._users.sign_up(user, new.password.get_secret_value(), whose)
+        async with self._quotas.sign_up(self._proxies.client(request.scope), new.name) as group:
+            await self._users.sign_up(user, new.password.get_secret_value(), group)
         return await self._signed_in(request, user, 201)
 
     async def show_user(self, request: Request) -> Response:
@@ -96,8 +96,8 @@ class Accounts:
         user = UserId(given.name)
         address = self._proxies.client(request.scope)
         try:
-            async with self._quotas.sign_in(address, given.name) as whose:
-                await self._users.check_password(user, given.password.get_secret_value(), whose)
+            async with self._quotas.sign_in(address, given.name) as group:
+                await self._users.check_password(user, given.password.get_secret_value(), group)
         except Unauthorized:
             # For whoever watches for guessing. The name is left out: it may be a password in the wrong field.
             logger.warning("wrong name or password from %s", address)

@@ -10,7 +10,7 @@ from ssechat.redis.health import RedisHealth
 from ssechat.streams.hub import Hub
 
 
-class Health:
+class HealthEndpoint:
     """`/healthz/live` and `/healthz/ready`."""
 
     def __init__(self, redis: Redis, redis_health: RedisHealth, hub: Hub) -> None:

@@ -11,7 +11,7 @@ from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
 
 
-class Messages:
+class MessagesEndpoint:
     """`/v1/messages`."""
 
     def __init__(self, guard: Guard, chat: Chat) -> None:

@@ -17,13 +17,13 @@ UNFINISHED = 64 * MIB
 """Bytes of requests that are not whole, or wait for their turn, of all connections."""
 
 UNREAD = 64 * MIB
-UNREAD_EACH = 4 * MIB
+UNREAD_PER_READER = 4 * MIB
 """Bytes of answers that wait for their readers, of all connections and of one user's (or one stranger's address)."""
 
 QUIET_SECONDS = 60.0
 """A limit that is reached is logged once, and again when it is reached so long after that."""
 
-LEAST_RESERVE = 32
+MIN_RESERVE = 32
 """Descriptors that a worker has for itself, however few there are: it opens a dozen when it has begun to run."""
 
 FOLDER = "/proc/self/fd"
@@ -35,7 +35,7 @@ LOOK_AT = 64
 """Connections that are looked at for one that can go; others for the next newcomer."""
 
 
-class Guest(Protocol):
+class LimitedConnection(Protocol):
     """A connection."""
 
     @property
@@ -46,39 +46,39 @@ class Guest(Protocol):
         """Ends it now: its room is needed."""
 
 
-class Limits:
+class ConnectionLimits:
     """Counts what connections take up. What is refused is said once in the log, not for each who is refused."""
 
     def __init__(self, connections: int, now: Callable[[], float] = time.monotonic) -> None:
         """`connections`: how many may be open; as many more as a sixteenth of them are answered, and closed."""
         self.most = connections
-        self.utmost = connections + max(4, connections // 16)
-        self.most_each = max(8, connections // 8)
+        self.hard_limit = connections + max(4, connections // 16)
+        self.max_per_user = max(8, connections // 8)
         """Connections of one user that are kept open for a next request."""
         self._now = now
-        self._strangers: dict[Guest, None] = {}
+        self._strangers: dict[LimitedConnection, None] = {}
         """In the order in which they came."""
-        self._unfinished: dict[Guest, int] = {}
+        self._unfinished: dict[LimitedConnection, int] = {}
         self._all_unfinished = 0
-        self._unread: dict[Guest, tuple[str, int]] = {}
+        self._unread: dict[LimitedConnection, tuple[str, int]] = {}
         """Of each connection with an answer that waits, whose reader it waits for and its bytes."""
         self._unread_by: Counter[str] = Counter()
         self._all_unread = 0
-        self._open: dict[str, dict[Guest, None]] = {}
+        self._open: dict[str, dict[LimitedConnection, None]] = {}
         """Of each user, in the order in which they became this user's."""
         self._crowds: set[str] = set()
         """Users with more than a few."""
         self._said: dict[str, float] = {}
 
     @classmethod
-    def of_process(cls) -> "Limits":
+    def of_process(cls) -> "ConnectionLimits":
         """Limits that leave this process some of its file descriptors for files, pipes and Redis."""
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
             used = len(os.listdir(FOLDER))  # noqa: PTH208 – no path is needed of them
         except OSError:
             used = 16
-        return cls(max(8, (most - used - max(LEAST_RESERVE, min(256, most // 8))) * 16 // 17))
+        return cls(max(8, (most - used - max(MIN_RESERVE, min(256, most // 8))) * 16 // 17))
 
     # Descriptors.
 
@@ -86,7 +86,7 @@ class Limits:
         """Whether so many connections are that many that those without a request should be given less time."""
         return connections > self.most * 3 // 4
 
-    def admit(self, newcomer: Guest, connections: int) -> bool:
+    def admit(self, newcomer: LimitedConnection, connections: int) -> bool:
         """Takes a new connection, the last of so many. Where that is one too many, it takes the place of a stranger's.
 
         A stranger's is one on which nobody has said who it is. Where there is none, whoever has most of those that are
@@ -102,7 +102,7 @@ class Limits:
             connections
         )
 
-    def _evict_one(self, group: dict[Guest, None], newcomer: Guest) -> bool:
+    def _evict_one(self, group: dict[LimitedConnection, None], newcomer: LimitedConnection) -> bool:
         for oldest in list(islice(group, LOOK_AT)):
             del group[oldest]
             if oldest is not newcomer and not oldest.is_answering:
@@ -113,17 +113,17 @@ class Limits:
 
     def is_overfull(self, connections: int) -> bool:
         """Whether there is not even room to hear what a new connection asks for."""
-        return connections > self.utmost
+        return connections > self.hard_limit
 
-    def is_known(self, guest: Guest) -> None:
+    def is_known(self, guest: LimitedConnection) -> None:
         """Somebody has said who it is, or it is gone."""
         self._strangers.pop(guest, None)
 
     def keeps_open(self, user: str) -> bool:
         """Whether one more connection of this user may stay open."""
-        return len(self._open.get(user, ())) < self.most_each
+        return len(self._open.get(user, ())) < self.max_per_user
 
-    def opened(self, guest: Guest, user: str) -> None:
+    def opened(self, guest: LimitedConnection, user: str) -> None:
         """A connection is this user's now."""
         held = self._open.get(user)
         if held is None:
@@ -132,7 +132,7 @@ class Limits:
         if len(held) > FEW:
             self._crowds.add(user)
 
-    def closed(self, guest: Guest, user: str) -> None:
+    def closed(self, guest: LimitedConnection, user: str) -> None:
         """A connection is this user's no more."""
         held = self._open.get(user, {})
         held.pop(guest, None)
@@ -143,7 +143,7 @@ class Limits:
 
     # Bytes.
 
-    def begin(self, guest: Guest, size: int) -> None:
+    def begin(self, guest: LimitedConnection, size: int) -> None:
         """Notes bytes of a connection's requests that are not whole, or wait for their turn.
 
         Where that is too much, those go that wait for longest: whoever means it is done in no time.
@@ -156,11 +156,11 @@ class Limits:
             self.finish(oldest)
             oldest.evict()
 
-    def finish(self, guest: Guest) -> None:
+    def finish(self, guest: LimitedConnection) -> None:
         """The connection has no such bytes any more."""
         self._all_unfinished -= self._unfinished.pop(guest, 0)
 
-    def leave_unread(self, guest: Guest, who: str, size: int) -> None:
+    def note_unread(self, guest: LimitedConnection, who: str, size: int) -> None:
         """Notes that an answer's bytes wait for their reader.
 
         Where that is too much, those go that wait for longest, of the same reader or of all: whoever reads is done in
@@ -170,18 +170,20 @@ class Limits:
         self._unread[guest] = who, size
         self._unread_by[who] += size
         self._all_unread += size
-        while self._unread_by[who] > UNREAD_EACH:
-            self._say("unread", "somebody does not read %d MiB of answers: connections are cut", UNREAD_EACH // MIB)
+        while self._unread_by[who] > UNREAD_PER_READER:
+            self._say(
+                "unread", "somebody does not read %d MiB of answers: connections are cut", UNREAD_PER_READER // MIB
+            )
             self._cut(next(each for each, (reader, _) in self._unread.items() if reader == who))
         while self._all_unread > UNREAD:
             self._say("all unread", "answers of %d MiB wait for readers: connections are cut", UNREAD // MIB)
             self._cut(next(iter(self._unread)))
 
-    def _cut(self, guest: Guest) -> None:
+    def _cut(self, guest: LimitedConnection) -> None:
         self.read(guest)
         guest.evict()
 
-    def read(self, guest: Guest) -> None:
+    def read(self, guest: LimitedConnection) -> None:
         """No answer waits on this connection any more."""
         who, size = self._unread.pop(guest, ("", 0))
         if size:

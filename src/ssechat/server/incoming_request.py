@@ -11,7 +11,7 @@ HIGH_WATER = 65536
 """Bytes of a body that may wait to be asked for."""
 
 
-class Line(Protocol):
+class ConnectionWriter(Protocol):
     """What a request knows of its connection."""
 
     loop: asyncio.AbstractEventLoop
@@ -24,7 +24,7 @@ class Line(Protocol):
         """Whether nothing more can be written."""
 
 
-class Incoming:
+class IncomingRequest:
     """A request that has begun."""
 
     __slots__ = (
@@ -40,7 +40,7 @@ class Incoming:
         "scope",
     )
 
-    def __init__(self, line: Line, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
+    def __init__(self, line: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
         """Whether the connection may be kept for a next one."""
