@@ -1,4 +1,4 @@
-"""A Redis for a hub in a model: time, channels and answers that move only when a test moves them."""
+"""A fake Redis for the hub's model tests: the test controls its time, channels and replies."""
 
 import asyncio
 from collections import deque
@@ -79,7 +79,7 @@ class Broker:
                 connection.abort()
 
     def link_is_lost(self) -> None:
-        """What was on its way in either direction is gone."""
+        """Drops the bytes in flight in both directions."""
         self.connection = None
         self.losses += 1
         self.commands.clear()

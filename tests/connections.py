@@ -1,4 +1,4 @@
-"""The protocol class on a fake transport: bytes in, bytes out, and no socket."""
+"""Runs the HTTP protocol class on a fake transport, without a socket."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What must be so of a hub at all times, as a simple model sees it."""
+"""The invariants of a hub, checked against a simple model."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What connections may take up: descriptors, unfinished requests, unread answers, and time."""
+"""Limits of connections: file descriptors, incomplete requests, unread responses, and timeouts."""
 
 import logging
 import resource
@@ -52,7 +52,7 @@ async def test_a_reached_limit_is_logged_once(
             clock.time += 1
             limits.admit(LimitedConnection(), 11)
         assert len(caplog.records) == 1
-        assert "no more than 10 connections" in caplog.text
+        assert "the limit of 10 connections is reached" in caplog.text
         clock.time += 61
         limits.admit(LimitedConnection(), 11)
         assert len(caplog.records) == 2
@@ -171,7 +171,7 @@ async def test_over_the_limit_of_incomplete_request_bytes_the_oldest_connection_
     connection.protocol.data_received(b"GET / HT")
     assert oldest.buffer.startswith(b"HTTP/1.1 503 ")
     assert oldest.closed
-    assert "unfinished requests take up 64 MiB" in caplog.text
+    assert "incomplete requests use 64 MiB" in caplog.text
     assert not other.evicted
     assert connection.transport.buffer == b""
 
@@ -236,7 +236,7 @@ async def test_backpressure_unread_response_bytes_are_limited_per_reader(
         connection.protocol.pause_writing()
         transports.append(connection.transport)
     assert [transport.aborted for transport in transports] == [True, False, False, False]
-    assert "does not read 4 MiB" in caplog.text
+    assert "leaves 4 MiB of responses unread" in caplog.text
     connection.protocol.connection_lost(None)
     connection.connect()
     connection.protocol.pause_writing()

@@ -389,7 +389,7 @@ async def test_a_wrong_password_is_logged_with_where_it_came_from_and_nothing_el
 async def test_a_404_problem_points_to_the_docs(client: httpx.AsyncClient) -> None:
     lost = await client.get("/v1/nothing")
     assert code(lost) == (404, "not_found")
-    assert lost.json()["detail"] == "There is nothing here; GET /docs shows what there is."
+    assert lost.json()["detail"] == "This path does not exist; GET /docs lists all paths."
     wrong = await client.put("/v1/server")
     assert code(wrong) == (405, "method_not_allowed")
     assert "header Allow" in wrong.json()["detail"]

@@ -1,4 +1,4 @@
-"""One contract for streams, however they are carried: handed over, or by sse-starlette on any other server."""
+"""One contract for streams: after a handover, and over ASGI with sse-starlette."""
 
 import asyncio
 import json

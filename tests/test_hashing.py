@@ -1,4 +1,4 @@
-"""Whose password is hashed next, and that hashing gives way."""
+"""The queue and the thread priority of password hashing."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Heads of requests that need not be parsed again."""
+"""The cache of parsed request headers."""
 
 import pytest
 from starlette.types import Scope

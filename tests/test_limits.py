@@ -1,4 +1,4 @@
-"""What the HTTP API says when there is too much: quotas, and pages that are bounded."""
+"""Rate limits (429) and bounded pages of the HTTP API."""
 
 import asyncio
 from pathlib import Path

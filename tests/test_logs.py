@@ -1,4 +1,4 @@
-"""What a line of the log looks like, and what is never in one."""
+"""The format of log lines, and that they contain no secrets."""
 
 import asyncio
 import io

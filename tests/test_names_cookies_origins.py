@@ -1,4 +1,4 @@
-"""Whose request it is, and from where: names, cookies, origins and headers that are there twice, at every door."""
+"""User names, cookies, origins and repeated headers, at every endpoint."""
 
 import asyncio
 import unicodedata

@@ -1,4 +1,4 @@
-"""What a person can type: never a traceback, one plain sentence, and no secret in it."""
+"""Any value of any option: an error is one sentence without a secret, never a traceback."""
 
 import asyncio
 import contextlib

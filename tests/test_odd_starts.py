@@ -1,4 +1,4 @@
-"""How a shell can start us: closed streams, no home, any folder, in the background; in processes of their own."""
+"""Odd ways to start the program: closed standard streams, no home folder, any data folder, in the background."""
 
 import contextlib
 import fcntl

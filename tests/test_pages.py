@@ -1,4 +1,4 @@
-"""Pages of what is kept: bounded in bytes, and whoever walks them gets everything once and in order."""
+"""Pages of history, inboxes and conversations: bounded in bytes, complete and in order."""
 
 import asyncio
 import json

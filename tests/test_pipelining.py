@@ -1,4 +1,4 @@
-"""Requests on one connection, however their bytes come and whenever the client stops to read."""
+"""Pipelining and backpressure on one connection, for any packets."""
 
 import asyncio
 from collections.abc import Iterator

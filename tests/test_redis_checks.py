@@ -1,4 +1,4 @@
-"""What a given Redis is asked, with real servers of both series."""
+"""The start checks of an external Redis, with real servers of both series."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""Redis refuses something at run time: what is stored stays whole, the log says it once, and readiness is false."""
+"""Refusals of Redis at run time: data stays consistent, the log has one line, and readiness is false."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Redis in trouble: sends are refused so that they can be repeated, streams stay open, and all is caught up."""
+"""Outages of Redis: sends fail so that they can be retried, streams stay open, and catch up afterwards."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Where a request begins and ends: what is taken, in whatever pieces it comes, and what is refused."""
+"""The request parser: framing in any pieces, and refused requests."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Sign-outs that meet what is just under way: whatever the order, nothing of an ended session goes on."""
+"""Races of sign-outs with requests and streams: nothing of an ended session goes on."""
 
 import asyncio
 from collections.abc import Callable

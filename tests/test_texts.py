@@ -1,4 +1,4 @@
-"""Which texts show something."""
+"""Blank texts."""
 
 import unicodedata
 
@@ -40,7 +40,7 @@ def test_a_text_that_shows_nothing_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(BadRequest) as caught:
         parse(NewMessage, {"to": "bob", "text": text})
     assert caught.value.status == 422
-    assert caught.value.detail == "text: there is nothing to see in this text; write something"
+    assert caught.value.detail == "text: this text is blank; write something"
     assert [field["field"] for field in caught.value.fields or ()] == ["text"]
 
 

@@ -1,4 +1,4 @@
-"""What is told of a value that is wrong: a sentence that says what to do."""
+"""Sentences about validation errors."""
 
 from typing import Any
 

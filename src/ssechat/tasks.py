@@ -1,4 +1,4 @@
-"""How a task is ended."""
+"""Ends asyncio tasks."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Was every acknowledged message delivered exactly once, and in order, to both who are in the conversation?"""
+"""Checks that every acknowledged message was delivered exactly once and in order to both members."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Memory per idle stream, and the same of servers of other kinds beside it."""
+"""Memory per idle stream, beside that of other servers."""
 
 import time
 from collections.abc import Sequence

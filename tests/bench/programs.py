@@ -1,4 +1,4 @@
-"""Private processes: started with a log of their own, and gone at the end, with all that they started."""
+"""Starts processes with logs of their own, and ends them with all their children."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Client processes that hold streams: open them, keep what they bring, and say when it came."""
+"""Client processes that hold streams: they open them, record the events, and report when each arrived."""
 
 import os
 import re

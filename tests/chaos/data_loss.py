@@ -1,4 +1,4 @@
-"""How Redis loses data here: its files go back to an older state, or a replica that lagged takes its place."""
+"""Data loss of Redis: its files are replaced by older ones, or a lagging replica is promoted."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What strangers can do with a connection: where requests end, and what one may take up."""
+"""HTTP connections under hostile input: request framing and limits."""
 
 import contextlib
 import json
@@ -300,7 +300,7 @@ def test_when_descriptors_run_out_those_who_said_who_they_are_stay_and_get_in(tm
         with Person(server, "bob") as bob:
             bob.say("hello", "alice")
         assert there.messages(3)
-        assert server.errors.count("strangers' are closed") == 1
+        assert server.errors.count("closing those without a user") == 1
         [worker] = server.workers()
         assert psutil.Process(worker.pid).num_fds() < descriptors
         assert "ERROR" not in server.errors

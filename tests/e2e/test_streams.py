@@ -1,4 +1,4 @@
-"""Receiving: one stream, its cursor, and what it says of itself."""
+"""Streams: last event ids, replay, and the events about the stream itself."""
 
 import contextlib
 import re

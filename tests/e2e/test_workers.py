@@ -1,4 +1,4 @@
-"""Several workers as one server, and what crashes leave of it."""
+"""Several workers as one server, and crashes of workers and Redis."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What a server answers, taken apart as it comes; strict, for what is odd in an answer is the server's own."""
+"""A strict incremental parser of responses: any oddity is a fault of the server."""
 
 import re
 from dataclasses import dataclass, field

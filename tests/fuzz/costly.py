@@ -1,4 +1,4 @@
-"""Single requests that are small and might cost the server much: time of its loop, or an answer many times as long."""
+"""Amplification: small requests that could block the loop for long or cause a large response."""
 
 import asyncio
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a stranger sends without an end: the server takes a bounded part of it, and others notice nothing."""
+"""Floods of one client: the server must bound them, and other clients must not notice."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""How requests come: cut anywhere, many at once, dripping, half, or with the client gone in the middle."""
+"""Packets: requests that are split anywhere, pipelined, slow, incomplete, or cut by a disconnect."""
 
 from dataclasses import replace
 

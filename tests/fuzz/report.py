@@ -1,4 +1,4 @@
-"""What a run has shown, as text."""
+"""The report of a run as text."""
 
 from .canary import percentile
 from .run import Result

@@ -8,15 +8,16 @@ from starlette.types import Scope
 from ssechat.errors import BadRequest
 
 KEY = "ssechat.headers"
-"""Where a scope has them, once somebody has asked. A server that knows a head already gives them with it."""
+"""The key in a scope under which the headers are cached by name. The header cache fills it in advance."""
 
 SINGLETON_FIELDS = frozenset(
     {b"authorization", b"content-type", b"host", b"idempotency-key", b"origin", b"sec-fetch-site", b"last-event-id"}
 )
-"""What decides who may do what: of two that differ, a front may have looked at the other one."""
+"""Headers that decide on access and may occur only once (singleton fields): of two that differ, a proxy could check the
+other one."""
 
 REPEATED = "\0 given more than once"
-"""Stands for the value of such a header; no value can have a zero byte (RFC 9110 §5.5)."""
+"""A marker in the place of a repeated header's value; no value can have a zero byte (RFC 9110 §5.5)."""
 
 
 def header(scope: Scope, name: bytes) -> str | None:

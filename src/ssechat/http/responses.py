@@ -1,4 +1,4 @@
-"""What endpoints answer with: JSON, and an error as a problem. What a request may hold, parsed as its model."""
+"""Responses of the endpoints: JSON, and problem+json (RFC 9457); parsing of bodies and queries."""
 
 import json
 import logging
@@ -31,10 +31,10 @@ NO_STORE = (b"cache-control", b"no-store")
 JSON_HEADERS = ((b"content-type", b"application/json"), NO_STORE)
 
 MAX_FIELDS = 20
-"""Fields at fault that an answer names, of however many."""
+"""Upper bound of the invalid fields that a problem names."""
 
 LONGEST_QUOTE = 300
-"""Characters that an answer repeats of what was sent."""
+"""Upper bound of the characters of a request that a problem quotes."""
 
 
 def shortened(text: str) -> str:
@@ -85,13 +85,13 @@ def problem(
         "request_id": request.id,
         **members,
     }
-    # What is quoted of a request need not be encodable: a lone surrogate becomes a question mark.
+    # A quoted value can hold lone surrogates, which cannot be encoded: they become question marks.
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return Response(status, body, headers)
 
 
 async def failure(request: Request, error: Exception) -> Response:
-    """The response to a request whose endpoint raised this, whatever it is.
+    """The problem response for any exception of an endpoint.
 
     Who is to come later is told so late: many who ask again at once would hold up everybody.
     """
@@ -108,7 +108,7 @@ async def failure(request: Request, error: Exception) -> Response:
 
 
 def is_bug(error: Exception) -> bool:
-    """Whether this should not happen."""
+    """Whether the exception is a bug."""
     return not isinstance(error, RequestError | RedisUnavailable | ClientGone)
 
 
@@ -128,12 +128,12 @@ def _refusal(request: Request, error: RequestError) -> Response:
 
 
 def _unavailable(request: Request, error: RedisUnavailable) -> Response:
-    """Of a change the outcome is unknown."""
+    """The outcome of a write is unknown."""
     if isinstance(error, RedisRefused):
-        # Of what Redis says only its code: the rest may quote a command.
+        # Only the code of Redis's error is shown: its text can quote a command.
         code = error.refusal.code
         logger.debug("request %s: Redis refused it: %s", request.id, code)
-        why = f"The server's storage refuses this ({code}); whoever runs the server finds the reason in its log."
+        why = f"The server's storage refuses this ({code}); the server's log has the reason."
     else:
         logger.debug("request %s: Redis is away: %s", request.id, error)
         why = "The server cannot reach its storage."

@@ -13,7 +13,7 @@ READ_AT_ONCE = 100
 
 
 class _Turn:
-    """Whose turn it is to repair what a conversation's members lack, and what those before have seen."""
+    """Serialises the repairs of a conversation, and shares what earlier ones found."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -23,7 +23,7 @@ class _Turn:
 
 
 class Repair:
-    """One repair a conversation and worker at a time: whoever waited for it finds the work done."""
+    """One repair per conversation and worker at a time; a caller that waited for it finds the work done."""
 
     def __init__(self, conversations: Conversations, inbox: Inbox) -> None:
         self._conversations = conversations
@@ -89,7 +89,7 @@ class Repair:
 
 
 def following(page: Sequence[Entry], place: str) -> Sequence[Entry] | None:
-    """What follows a place on a page of the log: nothing if it is on a later page, None if the log has it not."""
+    """The entries after an entry on a page of the log: none if it is on a later page, None if the log lacks it."""
     for at, entry in enumerate(page):
         if entry.id == place:
             return page[at + 1 :]

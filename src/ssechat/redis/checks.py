@@ -1,4 +1,4 @@
-"""What a given Redis is and promises: asked at start, and shown in readiness."""
+"""Checks an external Redis at start: version, durability and permissions."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ from ssechat.texts.printable import one_line
 
 @dataclass(frozen=True)
 class RedisFacts:
-    """What a Redis said of itself. A setting is None where it would not say."""
+    """Facts about a Redis from INFO and CONFIG. A setting that it does not show is None."""
 
     name: str
     """"Redis" or "Valkey"."""
@@ -36,11 +36,11 @@ class RedisFacts:
     appendfsync: str | None
     maxmemory_policy: str | None
     warnings: tuple[str, ...]
-    """What weakens the promise that an acknowledged message is never lost; a sentence each."""
+    """Sentences about settings with which an acknowledged message can be lost."""
 
 
 async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
-    """Connect, and read what the server says of its version and durability.
+    """Connects to Redis and reads its version and durability settings.
 
     `timeout` is in seconds, for the whole check.
 
@@ -96,7 +96,7 @@ async def check_format(url: str, timeout: float = 5.0, *, own: bool = False) -> 
 
 
 async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
-    """See to it that all servers of this Redis sign with one key: the first one's fingerprint is kept there.
+    """Checks that all servers of this Redis sign with one key. Redis stores the fingerprint of the first server's key.
 
     `timeout` is in seconds.
 
@@ -116,7 +116,7 @@ async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
 
 
 async def _check_rights(url: str, timeout: float) -> None:
-    """Tries all that is needed.
+    """Tries all commands, keys and channels that the server needs.
 
     Raises:
         SettingsError: Redis refuses some of it.
@@ -132,7 +132,7 @@ def _refuse(findings: Iterable[Finding], url: str) -> None:
 
 
 class _TrialConnection(CommandConnection):
-    """One on which channels are heard as a trial only: what comes over them is no reply."""
+    """A connection that subscribes only as a trial: messages on channels are not taken for replies."""
 
     def on_reply(self, reply: Reply) -> None:
         if not (isinstance(reply, list) and reply[:1] == [b"message"]):
@@ -141,7 +141,7 @@ class _TrialConnection(CommandConnection):
 
 @asynccontextmanager
 async def _asked(url: str, timeout: float) -> AsyncIterator[CommandConnection]:
-    """A connection of our own kind, on which errors have their codes.
+    """A `CommandLink`, whose errors have Redis's codes (redis-py's do not).
 
     Raises:
         SettingsError: Redis cannot be asked, or not within `timeout` seconds.
@@ -168,7 +168,7 @@ def _reason(error: RedisUnavailable, url: str) -> str:
 
 
 async def _ask(client: Any) -> tuple[Mapping[str, Any] | None, Mapping[str, str] | None]:
-    """INFO, and the settings that CONFIG shows; None for what is not allowed (CONFIG with managed services)."""
+    """Returns INFO and the settings of CONFIG; None for each that is not allowed (managed services forbid CONFIG)."""
     try:
         info = await client.info("everything")
     except ResponseError:
@@ -234,14 +234,14 @@ def _with_warnings(facts: RedisFacts, *, config_readable: bool) -> RedisFacts:
             f"Redis does not sync each write (appendfsync {facts.appendfsync}): a power cut can lose {lost} messages."
         )
     if not config_readable:
-        warnings.append("Redis does not let CONFIG be read: whether it syncs each write is not known.")
+        warnings.append("Redis forbids CONFIG: it is unknown whether it syncs each write.")
     if facts.maxmemory_policy is None:
-        warnings.append("Redis does not show its maxmemory-policy: see to it that it is noeviction.")
+        warnings.append("Redis does not show its maxmemory-policy: make sure that it is noeviction.")
     return replace(facts, warnings=tuple(warnings))
 
 
 def _check_certificates(url: str) -> None:
-    """Loads the files that a rediss:// URL names.
+    """Checks the certificate and key files that a rediss:// URL names.
 
     Raises:
         SettingsError: one cannot be read, or is not what it should be.

@@ -15,7 +15,7 @@ LARGE_ANSWERS = 16
 
 
 class Redis:
-    """A command connection that comes back by itself."""
+    """A connection for commands that reconnects automatically."""
 
     def __init__(self, url: str, timeout: float, metrics: Metrics | None = None) -> None:
         self.url = url
@@ -84,7 +84,7 @@ class Redis:
         futures = [self.send(*command) for command in commands]
         replies, errors = [], []
         try:
-            for future in futures:  # one after another: they come in order, and gather costs as much as a command
+            for future in futures:  # awaited in order, as replies come in order: gather() costs as much as a command
                 try:
                     replies.append(await future)
                 except RedisUnavailable as error:
@@ -97,7 +97,8 @@ class Redis:
         return replies
 
     def reconnect(self) -> None:
-        """Drops the connection for a new one, which may lead elsewhere; commands under way fail."""
+        """Drops the connection and opens a new one, possibly to another server (DNS, a proxy); pending commands
+        fail."""
         if self._connection is not None:
             self._connection.abort()
 

@@ -1,9 +1,8 @@
 """One connection to Redis, on which all commands travel in one pipeline.
 
-redis-py opens the connection (URL, TLS, AUTH, SELECT); after that its transport is ours, because on the
-path of a message a reply must cost a deque's popleft and no task, lock or time-out of its own. Commands of
-one turn of the event loop leave in one write. A caller that is cancelled leaves its place in the queue
-behind, so that replies never shift by one.
+redis-py opens the connection (URL, TLS, AUTH, SELECT); after that this module uses the transport directly, so that a
+reply costs a deque's popleft and no task, lock or timeout of its own. Commands of one loop iteration leave in one
+write. A cancelled caller keeps its place in the queue, so that replies never shift by one.
 """
 
 import asyncio
@@ -48,7 +47,7 @@ class Connection(asyncio.Protocol, ABC):
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.heard_at = self._loop.time()
         self.held: object = None
-        """What must not be collected while the connection is in use."""
+        """A reference that keeps asyncio's writer alive as long as the connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses of it
@@ -73,7 +72,7 @@ class Connection(asyncio.Protocol, ABC):
         """Called for each reply or push, in order."""
 
     def write(self, *command: Argument) -> None:
-        """Queues a command; what is queued in one turn of the loop leaves together."""
+        """Queues a command; the commands of one loop iteration leave in one write."""
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing.append(hiredis.pack_command(cast(Any, command)))
@@ -87,7 +86,7 @@ class Connection(asyncio.Protocol, ABC):
         """Drops the connection without waiting for anything; counts as lost at once."""
         if self._transport is not None:
             self._transport.abort()
-            # Not left to the transport: one that was lost before it was ours has told another protocol.
+            # Called here too: a transport that was lost before `set_protocol` has notified its former protocol.
             self.connection_lost(None)
 
 
@@ -110,14 +109,14 @@ class CommandConnection(Connection):
         if self._transport is None or len(self._pending) >= QUEUE_LIMIT:
             future.set_exception(RedisUnavailable("not connected to Redis"))
             return future
-        self.write(*command)  # first: a command that cannot be packed must not take a place in the queue
+        self.write(*command)  # before the append: a command that cannot be packed must not take a place in the queue
         self._pending.append((future, self._loop.time()))
         return future
 
     def on_reply(self, reply: Reply) -> None:
         future, sent_at = self._pending.popleft()
         self._seconds.observe(self.heard_at - sent_at)
-        if future.done():  # its caller was cancelled, or was told that it took too long
+        if future.done():  # the caller was cancelled, or has timed out
             return
         if isinstance(reply, hiredis.ReplyError):
             self._on_refused(str(reply))
@@ -133,7 +132,7 @@ class CommandConnection(Connection):
                 future.set_exception(RedisUnavailable("the connection to Redis was lost"))
 
     def expire(self, seconds: float) -> None:
-        """Gives up on commands older than `seconds`; drops a connection that is silent twice as long."""
+        """Fails commands older than `seconds`; drops a connection without a reply for twice as long."""
         now = self._loop.time()
         if self._pending and now - self._pending[0][1] > 2 * seconds:
             self.abort()
@@ -148,7 +147,7 @@ class CommandConnection(Connection):
 def connection_options(timeout: float) -> dict[str, Any]:
     """redis-py's options for each connection, beside its URL; `timeout` is in seconds."""
     return {
-        # Without HELLO a missing password is said as such: NOAUTH.
+        # RESP2 needs no HELLO: a missing password is then reported as NOAUTH.
         "protocol": 2,
         "socket_connect_timeout": timeout,
         "socket_timeout": timeout,
@@ -226,7 +225,7 @@ async def reconnecting(
 
 
 def log_once(complaint: str, last: str) -> str:
-    """Logs a complaint that is not the last one; returns it."""
+    """Logs a complaint unless it equals the last one; returns it."""
     if complaint != last:
-        logger.warning("%s; trying again until it is well", complaint)
+        logger.warning("%s; retrying until it succeeds", complaint)
     return complaint

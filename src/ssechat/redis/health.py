@@ -29,7 +29,7 @@ PATIENCE = 1.0
 """Seconds that `/healthz/ready` waits for a trial; then the last one's outcome counts."""
 
 CALM = 10.0
-"""Seconds without a refusal after which it is over."""
+"""Seconds without a refusal after which it has ended."""
 
 RECONNECT_PAUSE = 5.0
 """Seconds between two new connections while Redis is a replica."""
@@ -39,7 +39,7 @@ ALL_CHANNELS = [f"&{pattern}" for pattern in CHANNELS]
 
 
 class Troubles:
-    """What Redis refuses now: each refusal is logged once when it begins, and once when it is over."""
+    """The present refusals of Redis; each is logged once when it begins and once when it ends."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

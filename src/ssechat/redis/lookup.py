@@ -1,4 +1,4 @@
-"""Whether there is a user, asked from beside the server by whoever may read its data folder."""
+"""Checks from outside the server whether a user exists, for `ssechat token`."""
 
 import asyncio
 

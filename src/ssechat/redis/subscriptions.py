@@ -37,7 +37,7 @@ REFUSED_PAUSE = 3.0
 
 PING_SECONDS = 5.0
 SILENCE_LIMIT = 15.0
-"""A half-open connection says nothing for ever; this long without an answer to a ping means it is one."""
+"""Seconds without a pong after which the connection is taken for half-open."""
 
 
 class _State(enum.Enum):
@@ -74,7 +74,7 @@ class _PubSubConnection(Connection):
 
 
 class Subscriptions:
-    """Subscribes, resubscribes after a loss, and hands on what arrives."""
+    """Subscribes, resubscribes after a reconnect, and passes messages on."""
 
     def __init__(
         self,
@@ -211,7 +211,7 @@ class Subscriptions:
                 break
             state = self._channels.get(channel)  # none, if the stream was gone before it was wanted here
             if state in (_State.ASKED, _State.ASKED_AGAIN):
-                continue  # it can be left only when its acknowledgement, which is on its way, has come
+                continue  # unsubscribed only after the pending acknowledgement has arrived
             del self._leaving[channel]
             self._channels.pop(channel, None)
             self._waiters.pop(channel, None)
@@ -226,7 +226,7 @@ class Subscriptions:
         elif push[0] == b"subscribe":
             self._on_acknowledged(push[1])
         elif push[0] == b"pong" and self._pinged_at is not None:
-            # It stands in line behind all that was published before: this is how late a wake-up is.
+            # The pong queues behind all earlier messages: its round trip is the delay of a wake-up.
             self._metrics.pubsub_lag.observe(asyncio.get_running_loop().time() - self._pinged_at)
             self._pinged_at = None
 

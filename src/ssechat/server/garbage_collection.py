@@ -1,9 +1,9 @@
-"""Python's collector of cyclic garbage, kept from visiting every stream again and again.
+"""Configures Python's cyclic garbage collector so that it does not visit every stream in each full collection.
 
-Its full collections visit all that lives, and stop the loop meanwhile: tens of milliseconds with 20,000 streams.
-What has lived through one here is frozen: it goes when its last reference does, as ever, but is not visited
-any more. The price is that a cycle which forms among what is frozen stays; so connections break theirs when they
-end (see protocol.py). `python -m tests.bench churn` prints the growth and the longest pause.
+A full collection visits all objects and stops the loop meanwhile, tens of milliseconds with 20,000 streams. So the
+objects that survive a collection are frozen (`gc.freeze`): reference counting still frees them, and the collector does
+not visit them. Cycles among frozen objects are never freed; so connections break theirs when they close (see
+protocol.py). `python -m tests.bench churn` prints the growth and the longest pause.
 """
 
 import gc
@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 YOUNG = 5000
-"""Objects that come to be, and stay, before the youngest generation is collected."""
+"""Allocations minus deallocations before the youngest generation is collected."""
 
 NEVER = 1_000_000_000
 
 
 def begin(paused: Callable[[float], None]) -> None:
-    """Takes the collector over, when all modules are loaded and the app has been made.
+    """Configures the collector. Must be called when all modules are loaded and the app is created.
 
     `paused` is called after each collection with the seconds that it took.
     """
@@ -37,6 +37,6 @@ def begin(paused: Callable[[float], None]) -> None:
 
 
 def collect_and_freeze() -> None:
-    """Collects what came since the last time, and freezes what is left."""
+    """Collects the objects created since the last call, and freezes the survivors."""
     gc.collect()
     gc.freeze()

@@ -12,7 +12,7 @@ from starlette.types import Scope
 from ssechat.http.exchange import USER
 
 OF_ONE_REQUEST = frozenset(("client", "server", USER))
-"""What a scope says of its request and not of the head."""
+"""Keys of a scope that depend on the request, not on its headers."""
 
 MAX_HEAD = 4096
 """Bytes; most have a tenth of that."""
@@ -28,14 +28,15 @@ LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
 
 
 class HeaderCache:
-    """The scopes of requests that came whole, in one piece and alone: with their headers by name (http/headers.py)."""
+    """Scopes of requests that arrived whole in one packet, with their headers by name (http/headers.py)."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Scope] = OrderedDict()
         self._bytes = 0
 
     def find(self, data: bytes) -> tuple[Scope, bytes] | None:
-        """What this head says, to be copied, and the body, if `data` is one whole request and its head is known."""
+        """Returns the cached scope, which must be copied, and the body, if `data` is one whole request with cached
+        headers."""
         parts = _split(data)
         if parts is None:
             return None

@@ -1,4 +1,4 @@
-"""How the supervisor finds a worker that hangs: one whose event loop is blocked, or whose process is stopped.
+"""Heartbeats, by which the supervisor finds a worker that hangs: its event loop is blocked, or its process is stopped.
 
 The worker's event loop writes a beat into a pipe each second. The supervisor looks each second whether one has come,
 and counts the looks in a row that found none. It counts looks rather than seconds: while the machine sleeps, or the

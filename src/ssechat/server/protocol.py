@@ -1,4 +1,4 @@
-"""The upper half of a connection: requests in, one at a time; responses out; streams handed over.
+"""The HTTP side of a connection: parses requests one at a time, writes responses, hands connections over to streams.
 
 uvicorn's server runs it, and calls no more of it than tests/test_uvicorn.py lists. It answers by the app's `state.api`,
 an endpoint (http/exchange.py), and not over ASGI: no events in dictionaries, no layers that wrap each other, a response
@@ -16,7 +16,8 @@ To begin a request at once rather than in a task saved less than a tenth, and is
 A stream that is handed over costs its transport and two small objects. The protocol, the parser, the scope and the task
 that made it are let go (`python -m tests.bench idle` prints what that saves).
 
-While a request is answered nothing behind it is parsed: one read of it is kept at most, and no more is read.
+While a request is processed, pipelined requests behind it are not parsed: at most one read is buffered, then reading
+pauses.
 """
 
 import asyncio
@@ -39,16 +40,16 @@ from ssechat.streams.stream import Stream
 logger = logging.getLogger(__name__)
 
 HEADERS_SECONDS = 30.0
-"""Time that a new connection has to begin its first request, and each request for its head."""
+"""Seconds that a new connection has for its first request, and each request for its headers."""
 
 BODY_SECONDS = 30.0
 """Time that a request has for its body."""
 
 LAST_SECONDS = 2.0
-"""Time that a stopping server waits for the rest of a request, and then for its client to read the answer."""
+"""Seconds that a stopping server waits for the rest of a request, and then for the client to read the response."""
 
 LINGER_SECONDS = 0.5
-"""Time that a connection without a request stays open when the server stops: one may be on its way already."""
+"""Seconds that an idle connection stays open when the server stops: a request may be on its way."""
 
 
 class Shared(NamedTuple):
@@ -59,7 +60,7 @@ class Shared(NamedTuple):
 
 
 class ChatProtocol(Connection):
-    """What uvicorn runs for each connection."""
+    """The protocol that uvicorn creates for each connection."""
 
     def __init__(
         self,
@@ -85,12 +86,12 @@ class ChatProtocol(Connection):
         self.connections.add(self)
         self._scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
         self.request: IncomingRequest | None = None
-        """The one that is under way, or was answered last and not read yet."""
+        """The request that is being processed, or whose response is not read yet."""
         self._parser = RequestParser(self)
         self._behind = b""
-        """What came behind a request that is being answered."""
+        """Bytes behind the current request (pipelined)."""
         self._patient_for = ""
-        """What of an unfinished request the deadline is for: its head, its body, or nothing."""
+        """The part of an incomplete request that the deadline is for: "head", "body" or ""."""
         self._stopping = False
         self._linger_timer: asyncio.TimerHandle | None = None
         count = len(self.connections)
@@ -114,7 +115,7 @@ class ChatProtocol(Connection):
             self._take_known(*known)
 
     def eof_received(self) -> bool:
-        # A client that sends no more may still read (RFC 9112 §9.6): what came whole is answered.
+        # A half-closed client may still read (RFC 9112 §9.6): a complete request is answered.
         self._end_of_input = True
         if self._closing or self.request is None or not self.is_answering:
             return False
@@ -134,8 +135,8 @@ class ChatProtocol(Connection):
         if self._closing:
             self.end(LAST_SECONDS)
         elif self.request is None or self.request.response_complete:
-            # Closed at once, it would reset a request that a front is just sending, of which only the client knows
-            # whether it may be sent again (RFC 9112 §9.3.1).
+            # An immediate close could reset a request that a proxy is sending, and only the client knows whether it may
+            # be retried (RFC 9112 §9.3.1).
             self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
         else:
             self.request.keep_alive = False
@@ -150,7 +151,7 @@ class ChatProtocol(Connection):
 
     @property
     def default_headers(self) -> list[Header]:
-        """What each answer has: uvicorn brings the date up to date once a second."""
+        """Headers of each response; uvicorn updates Date once a second."""
         return self._server_state.default_headers
 
     @property
@@ -160,7 +161,7 @@ class ChatProtocol(Connection):
 
     @property
     def is_receiving(self) -> bool:
-        """Whether a request has begun and is not whole."""
+        """Whether a request has begun and is incomplete."""
         return self._parser.under_way
 
     def _is_idle(self) -> bool:
@@ -170,7 +171,7 @@ class ChatProtocol(Connection):
     # Parsing.
 
     def _take_known(self, head: Scope, body: bytes) -> None:
-        """Takes a whole request of which the head came before."""
+        """Takes a whole request whose headers are cached."""
         scope = {**head, "client": self.client, "server": self.server}
         request = self._begin(scope, keep_alive=not self._stopping)
         request.take(body)
@@ -196,7 +197,7 @@ class ChatProtocol(Connection):
             request.packet = data
 
     def _take_behind(self) -> None:
-        """Goes on with what came behind a request that was answered."""
+        """Parses the pipelined bytes behind an answered request."""
         if self.is_closing() or self.flow.write_paused or self.is_answering:
             return
         data, self._behind = self._behind, b""
@@ -206,7 +207,7 @@ class ChatProtocol(Connection):
             self.flow.release()
 
     def _hold(self, data: bytes) -> None:
-        """Keeps what waits for its turn, and reads no more."""
+        """Buffers pipelined bytes and pauses reading."""
         self._limits.begin(self, len(data) - len(self._behind))
         self._behind = data
         self.flow.hold()
@@ -220,7 +221,7 @@ class ChatProtocol(Connection):
         self._limits.begin(self, size)
 
     def evict(self) -> None:
-        """Ends it now: its room is needed."""
+        """Closes the connection now, to make room for another one."""
         if self.is_answering or self.is_closing() or self.flow.write_paused:
             self.transport.abort()
         else:
@@ -235,7 +236,7 @@ class ChatProtocol(Connection):
             self.set_deadline(LAST_SECONDS)
 
     def _refuse(self, refusal: RequestRefused) -> None:
-        """Takes no more, and says why."""
+        """Stops reading, and sends the refusal."""
         if self.request is not None:
             self.request.disconnect()
             self.request = None
@@ -290,11 +291,11 @@ class ChatProtocol(Connection):
         finally:
             self.tasks.discard(asyncio.current_task())  # for less than a callback of the task would take
         if request.packet is not None and response.status < 300:
-            # Only now: what strangers send must not take up room.
+            # Only after a success: requests of strangers must not fill the cache.
             self._heads.remember(request.packet, request.scope)
         if request.disconnected or self.is_closing():
             return
-        # A client that is answered before its body is whole would have to be listened to for as long as it likes.
+        # After a response to an incomplete request the connection closes: the rest of the body could take for ever.
         if request.more_body or not self.belongs_to(request.scope.get(USER)):
             request.keep_alive = False
         self._write(request, response)
@@ -323,7 +324,7 @@ class ChatProtocol(Connection):
             self._go_on()
 
     def on_taken(self) -> None:
-        """The client has taken what was written."""
+        """Called when the client has read what was written."""
         if self._parser.under_way:
             if self._behind:
                 self.loop.call_soon(self._take_behind)
@@ -331,13 +332,13 @@ class ChatProtocol(Connection):
             self._go_on()
 
     def _go_on(self) -> None:
-        """The request before is done with: begins with the next one, or waits for it."""
+        """Continues after a response: with the next pipelined request, or by waiting for one."""
         self.flow.resume_reading()
-        self.request = None  # of all that it held nothing stays while the connection is idle
+        self.request = None  # frees the request while the connection is idle
         if self._parser.begun:
             self._parser.proceed()
         if self._behind:
-            self.loop.call_soon(self._take_behind)  # a turn of its own, or one would begin within the one before
+            self.loop.call_soon(self._take_behind)  # in the next loop iteration: otherwise requests would nest
         elif self._end_of_input:
             self.end()
         else:
@@ -353,7 +354,7 @@ class ChatProtocol(Connection):
         request = self.request
         if request is None or request.disconnected or self.is_closing():
             return None
-        self.flow.release()  # or the end of the connection would not be seen
+        self.flow.release()  # otherwise the end of the connection would not be noticed
         self.transport.set_write_buffer_limits(high=buffer)
         kind = UnchunkedStreamProtocol if request.scope["http_version"] == "1.0" else StreamProtocol
         remains = kind(self.transport, stream, self.connections)
@@ -366,7 +367,7 @@ class ChatProtocol(Connection):
         return remains
 
     def let_go(self) -> None:
-        """Breaks the circles between protocol, parser and request, so that all go at once."""
+        """Breaks the reference cycles between protocol, parser and request, so that they are freed at once."""
         super().let_go()
         self.connections.discard(self)
         if self._linger_timer is not None:

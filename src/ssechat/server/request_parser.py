@@ -1,8 +1,8 @@
-"""Where a request begins and ends: bytes of a connection in, one request at a time out.
+"""Splits the bytes of a connection into requests, one at a time.
 
-httptools (llhttp) parses. It is fed in pieces that each stop where a request may end, so that it never gets ahead of
-the request that is being answered; what is behind that request is given back. What httptools lets pass, and a front or
-an app could read in another way, is refused here (RFC 9112 §3.2, §6.1, §11.2).
+httptools (llhttp) parses. It is fed in pieces that stop where a request can end, so that it never parses beyond the
+current request; the bytes behind it are returned. Requests that httptools accepts and a proxy could read differently
+are refused here (RFC 9112 §3.2, §6.1, §11.2).
 """
 
 import re
@@ -13,19 +13,20 @@ from urllib.parse import unquote
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 HEADERS_LIMIT = 65536
-"""Bytes of a request's line and headers, and of all that frames a chunked body: sizes, extensions, trailers."""
+"""Upper bound of the bytes of request line and headers, and of the framing of a chunked body: sizes, extensions,
+trailers."""
 
 MAX_HEADERS = 256
-"""Headers of a request: each takes up ten times the memory of its bytes, and more."""
+"""Upper bound of the headers of a request: in memory a header takes ten times its bytes."""
 
 FRAMING_PER_BYTE = 8
 """Bytes of framing that each byte of a chunked body may have besides: the smallest chunk takes six."""
 
 END = b"\r\n\r\n"
-"""What ends a head, and a chunked body: httptools takes no other line ends."""
+"""The end of request headers, and of a chunked body: httptools accepts no other line ends."""
 
 LOOKED_AT = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
-"""Headers that say something of the request's form."""
+"""Headers that concern the framing of the request."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%~_-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?").fullmatch
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}").match
@@ -33,7 +34,7 @@ _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)([/?].*)?", re.DOTALL
 
 
 class RequestRefused(Exception):
-    """The bytes are no request that is answered here. Nothing behind them can be understood."""
+    """The bytes are not a valid request; the rest of the connection cannot be parsed."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -66,7 +67,7 @@ class RequestHeaders:
 
 
 class Receiver(Protocol):
-    """Who is told of a request, in this order."""
+    """The callbacks for a request, in this order."""
 
     def on_headers(self, head: RequestHeaders) -> None:
         """The head is whole."""
@@ -116,7 +117,7 @@ class RequestParser:
         self._left = 0
         self._tail = b""
         self._line = b""
-        """What has come of a chunk's size."""
+        """The part of a chunk's size line that has arrived."""
         self._in_chunk = 0
         """Bytes of a chunk that are still to come."""
         self._in_trailers = False
@@ -125,12 +126,12 @@ class RequestParser:
         self._headers: list[tuple[bytes, bytes]] = []
 
     def close(self) -> None:
-        """Lets go of what this and httptools hold of each other."""
+        """Breaks the reference cycle between this object and httptools."""
         del self._parser, self._receiver
 
     @property
     def under_way(self) -> bool:
-        """Whether a request has begun and is not whole."""
+        """Whether a request has begun and is incomplete."""
         return self.begun and not self.whole
 
     def feed(self, data: bytes) -> bytes:
@@ -148,7 +149,7 @@ class RequestParser:
         return data[at:]
 
     def _feed_at_once(self, data: bytes) -> int:
-        """Takes a head that came whole, and its body if that did, too; returns where what is left begins."""
+        """Parses complete headers, and the body if it is complete, too; returns the offset of the rest."""
         if self.begun or self._framing:
             return 0
         end = data.find(END) + len(END)
@@ -177,7 +178,7 @@ class RequestParser:
         return len(data) if found < 0 else found + len(END)
 
     def _end_of_chunks(self, data: bytes, at: int) -> int:
-        """Where the chunks end that have data, and the trailers begin; or the end of what is there.
+        """The offset of the trailers, or the end of the data.
 
         A body of line ends only, fed in pieces that stop at each, would cost a call for every four bytes.
         """
@@ -194,7 +195,7 @@ class RequestParser:
             size = _SIZE(self._line + data[at:end])
             self._line = b""
             at = end + 1
-            if size is None or int(size[0], 16) == 0:  # of one that is none httptools complains
+            if size is None or int(size[0], 16) == 0:  # httptools refuses an invalid size
                 self._in_trailers = True
                 return at
             self._in_chunk = int(size[0], 16) + len(b"\r\n")
@@ -212,7 +213,9 @@ class RequestParser:
         self._tail = piece[1 - len(END) :] if len(piece) >= len(END) else (self._tail + piece)[1 - len(END) :]
         self._parse(piece)
         if self._framing > HEADERS_LIMIT:
-            raise RequestRefused(400, "too_much_framing", "Send the body in larger chunks, and less besides it.")
+            raise RequestRefused(
+                400, "too_much_framing", "Send the body in larger chunks, with shorter extensions and trailers."
+            )
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -221,10 +224,10 @@ class RequestParser:
             self._parse_without_upgrade()
         except HttpParserError:
             refusal, self._refusal = self._refusal, None
-            raise refusal or RequestRefused(400, "malformed", "This is no request of HTTP/1.1.") from None
+            raise refusal or RequestRefused(400, "malformed", "This is not an HTTP/1.1 request.") from None
 
     def _parse_without_upgrade(self) -> None:
-        """Parses the head again without its offer, with which httptools would take the body for something else.
+        """Parses the headers again without `Upgrade`: with it httptools would treat the body as another protocol.
 
         A piece ends with the head, so there is nothing behind it that could have been lost.
         """
@@ -263,7 +266,7 @@ class RequestParser:
         if self._parser.should_upgrade():
             if self._parser.get_method() != b"CONNECT":
                 return
-            self._refusal = RequestRefused(400, "no_proxy", "This is no proxy: it has no CONNECT.")
+            self._refusal = RequestRefused(400, "no_proxy", "This server is not a proxy: it does not support CONNECT.")
             raise self._refusal
         try:
             head = self._head()
@@ -307,7 +310,7 @@ class RequestParser:
                     raise RequestRefused(400, "invalid_host", "A request has one Host header.")
                 host = value.strip()
             elif name == b"content-length":
-                length = int(value.strip().lstrip(b"0") or b"0")  # httptools has looked at the digits
+                length = int(value.strip().lstrip(b"0") or b"0")  # httptools has checked the digits
             elif name == b"transfer-encoding":
                 coding = value if coding is None else b"%b,%b" % (coding, value)
             else:
@@ -319,7 +322,7 @@ class RequestParser:
                 )
             if coding.strip().lower() != b"chunked":
                 raise RequestRefused(
-                    501, "unknown_transfer_encoding", "Of transfer codings this server knows chunked only."
+                    501, "unknown_transfer_encoding", "The only transfer coding that this server supports is chunked."
                 )
             length = None
         method = self._parser.get_method().decode()

@@ -1,4 +1,4 @@
-"""One worker: `python -m ssechat.server.worker`, started by the supervisor and by nobody else.
+"""A worker process, `python -m ssechat.server.worker`; only the supervisor starts it.
 
 It gets the settings as a line of JSON on stdin, which then stays open as long as the supervisor lives; listening
 sockets; and a pipe into which it writes that it serves and then its beats (heartbeat.py), or why it cannot start.

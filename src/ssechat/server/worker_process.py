@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 READY_SECONDS = 60.0
 
 DUMP_SECONDS = 2.0
-"""Seconds that a worker which hangs has to write its stacks to the log."""
+"""Seconds for a hanging worker to write its stacks to the log."""
 
 
 class WorkerFailed(ChatError):
@@ -31,7 +31,7 @@ class WorkerFailed(ChatError):
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """What all workers have in common."""
+    """The options that all workers share."""
 
     settings: Settings
     """As the workers get them: `redis_url` is always set."""

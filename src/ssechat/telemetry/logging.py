@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 REQUEST_FIELDS = ("request_id", "method", "route", "status", "duration_ms")
 
 SPEAKING = (AttributeError, ImportError, IndexError, NameError, RecursionError, TypeError, ZeroDivisionError)
-"""Exceptions whose text is about the code, not about the data."""
+"""Exceptions whose text concerns the code, not the data: it is logged."""
 
 MAX_FRAMES = 60
 """The number of a traceback's frames that are logged, counted from the innermost."""

@@ -1,4 +1,4 @@
-"""What a front passes on to the app, and what of it the app believes."""
+"""Headers that a proxy passes on, and which of them the app trusts."""
 
 import contextlib
 import re

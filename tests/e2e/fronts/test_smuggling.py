@@ -1,4 +1,4 @@
-"""Attacks on where a request ends, among honest requests: nobody gets what is another's."""
+"""Request smuggling among honest requests: no client gets another one's response."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Streams through the fronts: each event at once, through silence, and with the last id."""
+"""Streams through the proxies: no buffering, no timeout while idle, and Last-Event-ID."""
 
 import re
 import time

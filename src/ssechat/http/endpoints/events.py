@@ -16,7 +16,7 @@ from ssechat.streams.hub import Hub
 from ssechat.streams.stream import FULL, UNAVAILABLE
 
 ANONYMOUS = Identity(UserId(""), 0)
-"""Whose stream it is that ends before that is known."""
+"""The identity of a stream that ends before its user is known."""
 
 
 class EventsEndpoint:
@@ -40,11 +40,11 @@ class EventsEndpoint:
         """`GET`: the stream; where what is in the way may pass, one that says so and ends.
 
         Raises:
-            BadRequest: the page has an error in it, and had better hear of that now.
-            Unauthorized: with this credential it is useless to come back.
+            BadRequest: a parameter is not valid.
+            Unauthorized: the credential is not valid; a reconnect with it is pointless.
         """
         query = parse(EventsQuery, request.query)
-        # The header wins: EventSource connects again with the URL it began with.
+        # The header takes precedence: EventSource reconnects with its first URL, and so with an old query parameter.
         cursor = request.header(b"last-event-id") or query.cursor
         identity, refusal = ANONYMOUS, None
         source = self._inbox.source(identity.user)
@@ -59,7 +59,7 @@ class EventsEndpoint:
         return stream_response(self._hub, identity, source, cursor, self._buffer, refusal=refusal, sign_outs=sign_outs)
 
     async def issue_ticket(self, request: Request) -> Response:
-        """`POST`: what an EventSource that cannot send a cookie puts into its URL."""
+        """`POST`: issues a ticket, which an EventSource that cannot send a cookie puts into its URL."""
         identity = await self._guard.identify(request)
         await self._guard.read(request, EmptyBody)
         await self._quotas.ticket(identity.user)

@@ -1,4 +1,4 @@
-"""Whether the server lives, and whether it can do its work."""
+"""Health checks: liveness and readiness."""
 
 from typing import Any
 
@@ -29,7 +29,8 @@ class HealthEndpoint:
         return json_response({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """`GET /healthz/ready`: 503 while Redis is away, or refuses what sends and streams need: that is tried.
+        """`GET /healthz/ready`: 503 while Redis is away, or refuses commands or channels that sends and streams need
+        (watch.py tries them).
 
         `refused` has Redis's codes for what it refuses.
         """
