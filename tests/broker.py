@@ -1,4 +1,4 @@
-"""A Redis for a hub in a model: time, channels and answers that move only when a test moves them."""
+"""A fake Redis for the hub's model tests: the test controls its time, channels and replies."""
 
 import asyncio
 from collections import deque
@@ -25,7 +25,7 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         return self.now
 
 
-class FakeLink:
+class FakeConnection:
     """The subscriptions' connection, as `Subscriptions` uses one."""
 
     def __init__(self, broker: "Broker", on_push: Callable[[list[Any]], None]) -> None:
@@ -49,7 +49,7 @@ class Broker:
 
     def __init__(self, loop: SteppedLoop) -> None:
         self.loop = loop
-        self.link: FakeLink | None = None
+        self.connection: FakeConnection | None = None
         self.up = asyncio.Event()
         self.up.set()
         self.commands: deque[Sequence[Any]] = deque()
@@ -59,26 +59,28 @@ class Broker:
         self.subscribed: set[bytes] = set()
         self.losses = 0
 
-    def make_link(self, on_push: Callable[[list[Any]], None], on_refused: Callable[[str], None]) -> FakeLink:
-        """Stands in for `_PushLink`."""
-        self.link = FakeLink(self, on_push)
-        return self.link
+    def make_connection(
+        self, on_push: Callable[[list[Any]], None], on_refused: Callable[[str], None]
+    ) -> FakeConnection:
+        """Stands in for `_PubSubConnection`."""
+        self.connection = FakeConnection(self, on_push)
+        return self.connection
 
     async def reconnecting(
-        self, url: str, make_link: Callable[[], FakeLink], timeout: float
-    ) -> AsyncGenerator[FakeLink, None]:
+        self, url: str, make_connection: Callable[[], FakeConnection], timeout: float
+    ) -> AsyncGenerator[FakeConnection, None]:
         """Stands in for `reconnecting`: connects when the broker is up."""
         while True:
             await self.up.wait()
-            link = make_link()
+            connection = make_connection()
             try:
-                yield link
+                yield connection
             finally:
-                link.abort()
+                connection.abort()
 
     def link_is_lost(self) -> None:
-        """What was on its way in either direction is gone."""
-        self.link = None
+        """Drops the bytes in flight in both directions."""
+        self.connection = None
         self.losses += 1
         self.commands.clear()
         self.pushes.clear()
@@ -99,10 +101,10 @@ class Broker:
 
     def deliver_push(self) -> list[Any]:
         """The next push arrives; it is returned."""
-        assert self.link is not None
+        assert self.connection is not None
         push = self.pushes.popleft()
-        self.link.heard_at = self.loop.time()
-        self.link.on_push(push)
+        self.connection.heard_at = self.loop.time()
+        self.connection.on_push(push)
         return push
 
 

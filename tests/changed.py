@@ -27,7 +27,7 @@ JAVASCRIPT = re.compile(r"(^|[/_])(js|javascript|browser|clients)([/_.]|$)")
 STACK = "tests/deploy"
 STACK_NEEDS = ("podman", "podman-compose")
 
-MOST_SLOW = 8
+MAX_SLOW = 8
 """Slow files that are chosen for the import of one module, or none is: all take a quarter of an hour."""
 
 SOURCES = ("src", "tests")
@@ -205,7 +205,7 @@ def _choose_for(tree: Tree, choice: Choice, path: str) -> None:
 def _choose_importers(tree: Tree, choice: Choice, module: str, more: str) -> None:
     importers = tree.importers(module)
     slow = [test for test in importers if is_slow(test)]
-    if len(slow) > MOST_SLOW:
+    if len(slow) > MAX_SLOW:
         choice.notes.append(f"NOT RUN: {len(slow)} files that start whole servers and import {module}")
         importers = {test: last for test, last in importers.items() if test not in slow}
     for test, last in importers.items():

@@ -108,7 +108,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_leftovers() -> Iterator[None]:
-    """What a module leaves open fails that module, not whichever runs when the collector does."""
+    """Collects garbage after each module, so that an unclosed resource fails the module that left it open."""
     yield
     gc.collect()
 

@@ -1,4 +1,4 @@
-"""The protocol class on a fake transport: bytes in, bytes out, and no socket."""
+"""Runs the HTTP protocol class on a fake transport, without a socket."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from ssechat.errors import BadRequest
-from ssechat.http.exchange import USER, ClientGone, Endpoint, HandOver, Request, Response
-from ssechat.server.handed_over import StreamProtocol
-from ssechat.server.header_cache import Heads
-from ssechat.server.limits import Limits
+from ssechat.http.exchange import USER, ClientGone, Endpoint, Request, Response, StreamHandover
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.header_cache import HeaderCache
 from ssechat.server.protocol import ChatProtocol, Shared
+from ssechat.server.stream_protocol import StreamProtocol
 
 GET = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -173,18 +173,18 @@ class App:
         except ClientGone:
             return b"gone"
 
-    def _take(self, hand_over: HandOver) -> None:
+    def _take(self, hand_over: StreamHandover) -> None:
         self.sink = cast(Any, hand_over(cast(Any, self.stream), 4096))
 
 
 class Connection:
     """A protocol on a fake transport."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.app = App()
-        self.heads = Heads()
+        self.heads = HeaderCache()
         self.served: Any = SimpleNamespace(
-            state=SimpleNamespace(api=self.app, shared=Shared(limits or Limits(10**9), self.heads))
+            state=SimpleNamespace(api=self.app, shared=Shared(limits or ConnectionLimits(10**9), self.heads))
         )
         self.state = ServerState()
         self.time = FakeTime()

@@ -13,7 +13,7 @@ from ssechat.redis import keys, subscriptions
 from ssechat.streams.stream import Stream
 
 SESSIONS = ("s0", "s1", "s2")
-MOST_STREAMS = 8
+MAX_STREAMS = 8
 some_number = st.integers(0, 1000)
 
 
@@ -28,7 +28,7 @@ class WholeHub(HubModel):
 
     # People come and go.
 
-    @precondition(lambda self: len(self.open_readers()) < MOST_STREAMS)
+    @precondition(lambda self: len(self.open_readers()) < MAX_STREAMS)
     @rule(
         who=some_number, session=some_number, kind=st.sampled_from(["fresh", "all", "some", "newest", "unknown", "x"])
     )
@@ -111,7 +111,7 @@ class WholeHub(HubModel):
             inbox.append()
             payload = (large_wake_up if large else wake_up)(inbox, inbox.newest)
             self.broker.publish(keys.live(user), payload)
-            if not self.deaf and self.broker.link is not None:
+            if not self.deaf and self.broker.connection is not None:
                 self.due[user] = entry_number(inbox.newest) or 0
 
     @rule(who=some_number, age=st.integers(0, 8))
@@ -225,8 +225,8 @@ class WholeHub(HubModel):
         def losing() -> None:
             if stays_away:
                 self.broker.up.clear()
-            if self.broker.link is not None:
-                self.broker.link.abort()
+            if self.broker.connection is not None:
+                self.broker.connection.abort()
 
         self.do(losing)
 
@@ -253,7 +253,7 @@ class WholeHub(HubModel):
     def the_sweeper_comes_by(self) -> None:
         newest = {user: entry_number(inbox.newest) or 0 for user, inbox in self.inboxes.of.items()}
         ended, losses = set(self.inboxes.ended), self.broker.losses
-        listens = self.broker.link is not None and not self.broker.commands and not self.broker.pushes
+        listens = self.broker.connection is not None and not self.broker.commands and not self.broker.pushes
         audits = self.loop.now - self.hub._audited_at >= 30
 
         def swept() -> None:

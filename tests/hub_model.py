@@ -1,4 +1,4 @@
-"""What must be so of a hub at all times, as a simple model sees it."""
+"""The invariants of a hub, checked against a simple model."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ class HubModel(RuleBasedStateMachine):
         self.loop = SteppedLoop()
         self.patches = pytest.MonkeyPatch()
         self.broker = Broker(self.loop)
-        self.patches.setattr(subscriptions, "_PushLink", self.broker.make_link)
+        self.patches.setattr(subscriptions, "_PubSubConnection", self.broker.make_connection)
         self.patches.setattr(subscriptions, "reconnecting", self.broker.reconnecting)
         self.inboxes = Inboxes(USERS)
         self.hub = Hub(self.inboxes, settings("unix:///none"), self.loop.time)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the tests against models share: how long they may look."""
+"""Settings of the model tests: their number of examples and deadlines."""
 
 from hypothesis import HealthCheck, Phase, settings
 

@@ -20,7 +20,7 @@ from ssechat.logs.actions import Action, new_message
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import AT_ONCE, Appended, Delivery
 from ssechat.logs.inbox import Inbox
-from ssechat.redis.link import Redis
+from ssechat.redis.client import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import Stream
@@ -149,7 +149,7 @@ async def a_worker(
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, chosen.inbox_limit, kinds)
     delivery = Delivery(redis, conversations, inbox, chosen.inbox_limit, kinds, at_once=at_once)
-    users = Users(redis, anyone_exists=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    users = Users(redis, all_users_exist=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     tokens = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
     clock = FakeClock()
     auth = Auth(redis, tokens, users, timedelta(days=1), clock)

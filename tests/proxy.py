@@ -1,4 +1,4 @@
-"""A wire between a worker and its Redis that can be cut, or held so that nothing passes and nobody is told."""
+"""A TCP proxy between a worker and its Redis that can cut connections, or silently hold all bytes."""
 
 import asyncio
 from collections.abc import AsyncIterator

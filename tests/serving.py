@@ -1,4 +1,4 @@
-"""Runs `ssechat serve` as a person would: a process of its own, on a free port, in a folder of its own."""
+"""Runs `ssechat serve` as a process, on a free port, with a data folder of its own."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""A connection whose reader may stop reading, and what a model knows of it."""
+"""A connection whose client can stop reading, and its model."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""An inbox in memory whose readings go step by step, when a test says so."""
+"""An inbox in memory whose reads advance step by step under the test's control."""
 
 import asyncio
 from collections.abc import Sequence

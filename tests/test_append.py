@@ -47,7 +47,7 @@ async def test_two_workers_give_one_order(worker: Worker, other_worker: Worker) 
     assert sorted(json.loads(one.message)["seq"] for one in sent) == list(range(1, 41))
 
 
-async def test_a_repeat_is_the_message_that_it_was(worker: Worker, other_worker: Worker) -> None:
+async def test_idempotency_a_retry_returns_the_first_message(worker: Worker, other_worker: Worker) -> None:
     first = await worker.append(draft("hi", key="k"))
     again = await other_worker.append(draft("hi", key="k"))
     assert again.entry is None
@@ -55,21 +55,23 @@ async def test_a_repeat_is_the_message_that_it_was(worker: Worker, other_worker:
     assert await worker.conversations.newest_seq(DM) == 1
 
 
-async def test_retries_under_way_on_two_workers_give_one_message(worker: Worker, other_worker: Worker) -> None:
+async def test_idempotency_concurrent_retries_on_two_workers_give_one_message(
+    worker: Worker, other_worker: Worker
+) -> None:
     both = [worker, other_worker]
     sent = await asyncio.gather(*[both[i % 2].append(draft("hi", key="k")) for i in range(20)])
     assert len({one.message for one in sent}) == 1
     assert len([one for one in sent if one.entry is not None]) == 1
 
 
-async def test_another_message_under_the_same_key_is_refused(worker: Worker) -> None:
+async def test_idempotency_a_client_msg_id_reused_for_another_message_is_refused(worker: Worker) -> None:
     await worker.append(draft("hi", key="k"))
     with pytest.raises(Conflict, match="client_msg_id"):
         await worker.append(draft("something else", key="k"))
     assert await worker.conversations.newest_seq(DM) == 1
 
 
-async def test_a_key_is_one_senders_in_one_conversation(worker: Worker) -> None:
+async def test_idempotency_a_client_msg_id_belongs_to_one_sender_and_conversation(worker: Worker) -> None:
     await worker.append(draft("hi", key="k"))
     other_sender = await worker.append(draft("yo", sender="bob", key="k"))
     elsewhere = await worker.append(draft("hm", key="k", conversation="dm:alice:carol"))
@@ -183,7 +185,7 @@ async def test_an_inbox_that_lacks_an_older_entry_does_not_take_a_newer_one(work
     assert await worker.conversations.unfinished(DM) == second.entry.id
 
 
-async def test_what_not_all_members_were_sent_counts_as_unfinished(worker: Worker) -> None:
+async def test_an_entry_not_delivered_to_all_members_counts_as_unfinished(worker: Worker) -> None:
     sent = await worker.delivery.append(draft("one"), (ALICE,), complete=False)
     assert sent.entry is not None
     assert await worker.conversations.unfinished(DM) == sent.entry.id

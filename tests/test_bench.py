@@ -1,4 +1,4 @@
-"""The measuring tool: that it works and that its figures agree with each other. Speed is not tested."""
+"""The benchmarks run, and their figures are consistent. Speed is not tested."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The measuring tool's parts: what counts as a fault, how streams are read, what is said of it."""
+"""Parts of the benchmarks: detection of faults, parsing of streams, and reports."""
 
 import ctypes
 import socket

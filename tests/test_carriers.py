@@ -17,7 +17,7 @@ from redises import RedisProcess
 from ssechat.app import create_app
 from ssechat.http.api import Api
 from ssechat.http.cors import EXPOSED, METHODS, Cors
-from ssechat.http.exchange import NO_ROOM, Request, Response
+from ssechat.http.exchange import SERVER_FULL, Request, Response
 from ssechat.http.routing import Route
 from ssechat.identity.tokens import Tokens
 from ssechat.telemetry.metrics import Metrics
@@ -152,7 +152,7 @@ async def test_that_there_is_no_room_is_answered_and_counted_and_not_logged_for_
     api = Api([Route("GET", "/x", endpoint)], None, metrics, log_all=True)
     scope: Scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
     with caplog.at_level("INFO"):
-        full = await api(Request({**scope, NO_ROOM: True}, _nothing))
+        full = await api(Request({**scope, SERVER_FULL: True}, _nothing))
         assert caplog.records == []
         assert (await api(Request(scope, _nothing))).status == 200
     assert full.status == 503

@@ -108,7 +108,7 @@ def test_a_test_that_starts_servers_is_chosen_for_direct_imports_and_its_name_on
 def test_a_helper_of_most_tests_that_start_servers_does_not_make_all_of_them_run(
     top: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changed, "MOST_SLOW", 1)
+    monkeypatch.setattr(changed, "MAX_SLOW", 1)
     assert chosen(top, "tests/serving.py") == {"test_supervisor.py"}
     choice = choose(top, ["tests/e2e/api.py", "tests/e2e/test_workers.py"])
     assert choice.tests == {"tests/e2e/test_workers.py": "changed"}

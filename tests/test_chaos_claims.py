@@ -1,4 +1,4 @@
-"""What a loss of data excuses, and what it does not."""
+"""The checker's rules after a data loss: which resets and missing messages it explains."""
 
 import pytest
 

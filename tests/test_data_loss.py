@@ -1,4 +1,4 @@
-"""A Redis that lost what it took: what is gone, who is told, and how it goes on."""
+"""Data loss in Redis: which streams get a reset, and that the server goes on."""
 
 import json
 import shutil

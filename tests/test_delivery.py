@@ -89,10 +89,10 @@ async def test_redis_away_says_that_the_outcome_is_unknown_and_a_repeat_delivers
     workers: list[Worker], redis: RedisProcess
 ) -> None:
     one, _ = workers
-    assert one.redis._link is not None
+    assert one.redis._connection is not None
     sending = asyncio.ensure_future(one.delivery.send(draft("hi", key="k"), BOTH))
     await asyncio.sleep(0)
-    one.redis._link.abort()
+    one.redis._connection.abort()
     with pytest.raises(RedisUnavailable):
         await sending
     assert await one.redis.wait_connected(5)

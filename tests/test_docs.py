@@ -1,4 +1,4 @@
-"""What is written about the HTTP interface, and what there is."""
+"""The documentation of the HTTP API matches the routes and events."""
 
 import ast
 import re

@@ -19,8 +19,9 @@ import redis.asyncio as redis_client
 
 from serving import environment, redis_binaries, until
 from ssechat.errors import SettingsError
+from ssechat.processes import ending
 from ssechat.redis.binary import Release, choose_binary, writer_of
-from ssechat.redis.embedded import EmbeddedRedis, ending
+from ssechat.redis.embedded import EmbeddedRedis
 
 pytestmark = pytest.mark.anyio
 BINARIES = redis_binaries()

@@ -8,11 +8,11 @@ import pytest
 
 from connections import GET, Connection
 from ssechat.http.exchange import ClientGone, Request, Response
-from ssechat.server.handed_over import StreamProtocol
-from ssechat.server.incoming import HIGH_WATER
-from ssechat.server.limits import Limits
-from ssechat.server.protocol import HEAD_SECONDS
-from ssechat.server.request_parser import Head
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.incoming_request import HIGH_WATER
+from ssechat.server.protocol import HEADERS_SECONDS
+from ssechat.server.request_parser import RequestHeaders
+from ssechat.server.stream_protocol import StreamProtocol
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ def post(body: bytes, *lines: bytes) -> bytes:
     return b"\r\n".join([b"POST /post HTTP/1.1", b"Host: x", *lines, b"Content-Length: %d" % len(body), b"", body])
 
 
-async def test_a_body_in_pieces_is_waited_for() -> None:
+async def test_fast_path_waits_for_a_body_in_pieces() -> None:
     connection = Connection()
     request = post(b"hello")
     for at in range(len(request)):
@@ -30,7 +30,7 @@ async def test_a_body_in_pieces_is_waited_for() -> None:
     assert (await connection.request()).endswith(b"1 hello")
 
 
-async def test_requests_in_one_packet_are_answered_one_after_another_whoever_answers() -> None:
+async def test_pipelining_requests_over_fast_path_and_asgi_are_answered_in_order() -> None:
     connection = Connection()
     connection.app.open.clear()
     plain = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -48,7 +48,7 @@ async def test_requests_in_one_packet_are_answered_one_after_another_whoever_ans
     assert connection.transport.reading
 
 
-async def test_a_request_that_waits_its_turn_may_get_its_body_later() -> None:
+async def test_pipelining_a_waiting_request_may_get_its_body_later() -> None:
     connection = Connection()
     connection.app.open.clear()
     second = post(b"second")
@@ -58,13 +58,13 @@ async def test_a_request_that_waits_its_turn_may_get_its_body_later() -> None:
     assert (await connection.request(second[-3:])).endswith(b"2 second")
 
 
-async def test_who_closes_the_connection_after_a_request_is_told_so() -> None:
+async def test_connection_close_is_answered_with_connection_close() -> None:
     connection = Connection()
     assert b"connection: close\r\n" in await connection.request(post(b"hi", b"Connection: close"))
     assert connection.transport.closed
 
 
-async def test_a_server_that_stops_answers_what_it_has_taken_and_closes() -> None:
+async def test_graceful_shutdown_answers_requests_on_the_fast_path() -> None:
     connection = Connection()
     connection.app.open.clear()
     connection.protocol.data_received(post(b"hi"))
@@ -75,7 +75,7 @@ async def test_a_server_that_stops_answers_what_it_has_taken_and_closes() -> Non
     assert connection.transport.closed
 
 
-async def test_an_answer_that_nobody_waits_for_any_more_is_dropped() -> None:
+async def test_a_response_after_a_disconnect_is_dropped() -> None:
     connection = Connection()
     connection.app.open.clear()
     connection.protocol.data_received(post(b"a") + post(b"b"))
@@ -85,7 +85,7 @@ async def test_an_answer_that_nobody_waits_for_any_more_is_dropped() -> None:
     assert await connection.request_tasks() == b""
 
 
-async def test_an_answer_waits_until_the_client_takes_what_was_sent() -> None:
+async def test_backpressure_the_next_response_waits_until_the_client_reads() -> None:
     connection = Connection()
     connection.protocol.pause_writing()
     connection.protocol.data_received(post(b"hi"))
@@ -96,7 +96,7 @@ async def test_an_answer_waits_until_the_client_takes_what_was_sent() -> None:
     assert (await connection.request()).endswith(b"1 hi")
 
 
-async def test_a_connection_is_closed_when_it_has_been_silent_for_long_and_not_before() -> None:
+async def test_keep_alive_timeout_closes_an_idle_connection() -> None:
     connection = Connection()
     seconds = connection.protocol.keep_alive_seconds
     await connection.request(post(b"hi"))
@@ -114,7 +114,7 @@ async def test_a_connection_is_closed_when_it_has_been_silent_for_long_and_not_b
     assert connection.transport.closed
 
 
-async def test_any_number_of_requests_in_one_packet_is_answered() -> None:
+async def test_pipelining_any_number_of_requests_in_one_packet_is_answered() -> None:
     connection = Connection()
     connection.protocol.data_received(post(b"x") * 1000)
     while connection.transport.buffer.count(b"201 Created") < 1000:
@@ -123,7 +123,7 @@ async def test_any_number_of_requests_in_one_packet_is_answered() -> None:
     assert connection.transport.reading
 
 
-async def test_a_length_beyond_all_reason_is_answered() -> None:
+async def test_an_absurd_content_length_is_answered() -> None:
     connection = Connection()
     data = post(b"hi").replace(b"Content-Length: 2", b"Content-Length: " + b"2".rjust(5000, b"0"))
     assert (await connection.request(data)).startswith(b"HTTP/1.1 ")
@@ -134,7 +134,7 @@ async def test_what_is_no_request_does_not_keep_a_connection_for_ever(leftover: 
     connection = Connection()
     await connection.request(post(b"hi"))
     connection.protocol.data_received(leftover)
-    connection.time.pass_by(max(HEAD_SECONDS, connection.protocol.keep_alive_seconds))
+    connection.time.pass_by(max(HEADERS_SECONDS, connection.protocol.keep_alive_seconds))
     assert connection.transport.closed or connection.transport.ended
 
 
@@ -271,7 +271,7 @@ async def test_a_reader_that_left_before_its_stream_could_begin_gets_none() -> N
     assert connection.transport.buffer == b""
 
 
-async def test_what_stands_behind_a_request_for_a_stream_in_one_packet_is_not_answered_into_it() -> None:
+async def test_pipelining_a_request_behind_a_stream_is_not_answered_into_it() -> None:
     connection = Connection()
     plain = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     answer = await connection.request(GET + post(b"a") + plain)
@@ -287,17 +287,17 @@ async def test_what_stands_behind_a_request_for_a_stream_in_one_packet_is_not_an
 def note_parsed(connection: Connection) -> list[str]:
     """The paths of the heads that are parsed from now on."""
     paths: list[str] = []
-    on_head = connection.protocol.on_head
+    on_headers = connection.protocol.on_headers
 
-    def parsed(head: Head) -> None:
+    def parsed(head: RequestHeaders) -> None:
         paths.append(head.path)
-        on_head(head)
+        on_headers(head)
 
-    connection.protocol.on_head = parsed  # type: ignore[method-assign]
+    connection.protocol.on_headers = parsed  # type: ignore[method-assign]
     return paths
 
 
-async def test_a_head_that_was_parsed_before_is_not_parsed_again() -> None:
+async def test_header_cache_known_headers_are_not_parsed_again() -> None:
     connection = Connection()
     paths = note_parsed(connection)
     for body in (b"one", b"the second"):
@@ -307,7 +307,7 @@ async def test_a_head_that_was_parsed_before_is_not_parsed_again() -> None:
     assert paths == ["/post", "/post"]
 
 
-async def test_a_known_head_says_nothing_of_who_is_at_the_other_end() -> None:
+async def test_header_cache_does_not_cache_the_clients_address() -> None:
     connection = Connection()
     for client in (("1.1.1.1", 1), ("2.2.2.2", 2)):
         connection.connect(client)
@@ -331,7 +331,7 @@ async def test_a_request_that_resembles_a_known_one_is_not_taken_for_it(garbage:
     assert len(connection.heads._known) == 1 + (b"/elsewhere" in garbage)
 
 
-async def test_requests_in_one_packet_behind_a_known_head_are_all_answered() -> None:
+async def test_pipelining_requests_behind_cached_headers_are_all_answered() -> None:
     connection = Connection()
     await connection.request(post(b"a"))
     answers = await connection.request(post(b"b") + post(b"c"))
@@ -340,7 +340,7 @@ async def test_requests_in_one_packet_behind_a_known_head_are_all_answered() -> 
     assert (await connection.request(post(b"d"))).endswith(b"4 d")
 
 
-async def test_a_known_head_that_comes_while_the_server_stops_is_answered_as_the_last_one() -> None:
+async def test_graceful_shutdown_a_request_with_cached_headers_gets_connection_close() -> None:
     connection = Connection()
     await connection.request(post(b"hi"))
     connection.protocol.shutdown()
@@ -348,7 +348,7 @@ async def test_a_known_head_that_comes_while_the_server_stops_is_answered_as_the
     assert connection.transport.closed
 
 
-async def test_heads_of_requests_that_were_refused_are_not_kept() -> None:
+async def test_header_cache_does_not_keep_refused_requests() -> None:
     connection = Connection()
     statuses = iter((401, 201, 201))
 
@@ -363,7 +363,7 @@ async def test_heads_of_requests_that_were_refused_are_not_kept() -> None:
 
 
 async def test_a_known_head_is_not_looked_for_where_there_is_no_room() -> None:
-    connection = Connection(limits=Limits(1))
+    connection = Connection(limits=ConnectionLimits(1))
     await connection.request(post(b"hi"))
     connection.protocol._limits.is_known(connection.protocol)
     connection.connect()

@@ -1,4 +1,4 @@
-"""Whose word counts on where a request came from."""
+"""X-Forwarded headers and trusted proxies."""
 
 import re
 from typing import Any

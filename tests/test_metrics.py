@@ -1,4 +1,4 @@
-"""What is counted, when; and how long a message took by a clock that the test holds."""
+"""Metrics: which events are counted, and latencies under a fake clock."""
 
 import asyncio
 

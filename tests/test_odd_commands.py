@@ -1,4 +1,4 @@
-"""What a person can type: never a traceback, one plain sentence, and no secret in it."""
+"""Any value of any option: an error is one sentence without a secret, never a traceback."""
 
 import asyncio
 import contextlib
@@ -238,4 +238,4 @@ def test_a_folder_that_is_gone_is_told(capsys: pytest.CaptureFixture[str], tmp_p
 
 def test_a_blank_text_is_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
     code, err = main(capsys, "send", "--token=t", "--server=http://127.0.0.1:9", "bob", " \n\u200b")
-    assert (code, err) == (2, "ssechat: TEXT: there is nothing to see in this text; write something\n")
+    assert (code, err) == (2, "ssechat: TEXT: this text is blank; write something\n")

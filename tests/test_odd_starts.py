@@ -1,4 +1,4 @@
-"""How a shell can start us: closed streams, no home, any folder, in the background; in processes of their own."""
+"""Odd ways to start the program: closed standard streams, no home folder, any data folder, in the background."""
 
 import contextlib
 import fcntl
@@ -31,7 +31,7 @@ CLOSED = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/
 
 @pytest.mark.parametrize("closed", CLOSED)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_stream_that_is_closed_or_full_is_no_traceback(tmp_path: Path, command: str, closed: str) -> None:
+def test_a_closed_or_full_standard_stream_is_no_traceback(tmp_path: Path, command: str, closed: str) -> None:
     (tmp_path / "jwt.key").write_text("k" * 32)
     errors = tmp_path / "errors"
     # Python says of itself on the real standard error, where it has been given another, too.
@@ -48,7 +48,7 @@ def test_a_stream_that_is_closed_or_full_is_no_traceback(tmp_path: Path, command
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "</dev/null >/dev/full"])
-def test_a_server_whose_streams_are_closed_serves_all_the_same(tmp_path: Path, closed: str) -> None:
+def test_a_server_with_closed_standard_streams_serves(tmp_path: Path, closed: str) -> None:
     line = f'exec {sys.executable} -m ssechat "$@" {closed}'
     program = ("-c", f"import os, sys; os.execl('/bin/bash', 'bash', '-c', {line!r}, *sys.argv)", "serve")
     with socket.socket() as found:
@@ -235,12 +235,12 @@ def _started(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("arguments", "first"),
     [
-        (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "hi"), "trying again in"),
+        (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "hi"), "retrying in"),
         (("listen", "--token", "t", "--server", "http://127.0.0.1:9"), "reconnecting in"),
         (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "-"), ""),
     ],
 )
-def test_ctrl_c_is_quiet_while_something_is_waited_for(arguments: tuple[str, ...], first: str) -> None:
+def test_sigint_is_quiet_while_a_command_waits(arguments: tuple[str, ...], first: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "ssechat", *arguments],
         stdin=subprocess.PIPE,
@@ -269,7 +269,7 @@ def _unread(pipe: IO[str]) -> bytes:
 
 
 @pytest.mark.parametrize("module", ["click", "ssechat.cli.main", "ssechat.client", "httpx", "jwt"])
-def test_ctrl_c_is_quiet_while_the_program_is_still_read(tmp_path: Path, module: str) -> None:
+def test_sigint_is_quiet_while_modules_are_imported(tmp_path: Path, module: str) -> None:
     (tmp_path / "jwt.key").write_text("k" * 32)
     command = ["send", "--user", "alice", "--data", str(tmp_path), "--server", "http://127.0.0.1:9", "bob", "hi"]
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""Pages of what is kept: bounded in bytes, and whoever walks them gets everything once and in order."""
+"""Pages of history, inboxes and conversations: bounded in bytes, complete and in order."""
 
 import asyncio
 import json
@@ -12,7 +12,8 @@ from redises import RedisProcess
 from ssechat.events.source import START
 from ssechat.ids import UserId
 from ssechat.logs.pages import PAGE_BYTES
-from ssechat.redis.link import LARGE_ANSWERS, Argument, Reply
+from ssechat.redis.client import LARGE_ANSWERS
+from ssechat.redis.connection import Argument, Reply
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from parts import Worker, settings
 from redises import RedisProcess
 from ssechat.errors import Conflict, QuotaExceeded, RedisUnavailable, TooMany, Unauthorized
 from ssechat.identity import quotas as quotas_module
-from ssechat.identity.quotas import LOG_SECONDS, MOST_PLACES, REMEMBERED, Quotas, network_of
+from ssechat.identity.quotas import KNOWN_SECONDS, LOG_SECONDS, MAX_KNOWN_NETWORKS, Quotas, network_of
 from ssechat.ids import UserId
 from ssechat.redis import keys
 
@@ -62,19 +62,19 @@ async def come_in(quotas: Quotas, address: str, name: str) -> None:
         pass
 
 
-async def test_an_accounts_password_can_be_guessed_a_few_times_whatever_the_addresses(quotas: Quotas) -> None:
+async def test_quota_failed_sign_ins_are_limited_per_account(quotas: Quotas) -> None:
     found = [await guess(quotas, f"203.0.113.{i}", "alice") for i in range(6)]
     assert found == ["wrong"] * 3 + ["sign-in-account"] * 3
     assert await guess(quotas, "203.0.113.99", "bob") == "wrong"
 
 
-async def test_an_address_can_fail_a_few_times_whatever_the_accounts(quotas: Quotas) -> None:
+async def test_quota_failed_sign_ins_are_limited_per_address(quotas: Quotas) -> None:
     found = [await guess(quotas, HOME, f"user{i}") for i in range(10)]
     assert found == ["wrong"] * 8 + ["sign-in-address"] * 2
     assert await guess(quotas, OFFICE, "user9") == "wrong"
 
 
-async def test_an_address_that_has_succeeded_before_is_not_locked_out_by_others_guesses(quotas: Quotas) -> None:
+async def test_quota_a_known_network_is_not_locked_out_by_others_guesses(quotas: Quotas) -> None:
     await come_in(quotas, HOME, "alice")
     for i in range(5):
         await guess(quotas, f"203.0.113.{i}", "alice")
@@ -86,7 +86,7 @@ async def test_an_address_that_has_succeeded_before_is_not_locked_out_by_others_
     assert [await guess(quotas, HOME, "alice") for _ in range(4)] == ["wrong"] * 2 + ["sign-in-known"] * 2
 
 
-async def test_signing_up_makes_the_address_known(quotas: Quotas) -> None:
+async def test_quota_a_sign_up_makes_the_network_known(quotas: Quotas) -> None:
     async with quotas.sign_up(HOME, "alice"):
         pass
     for i in range(5):
@@ -94,15 +94,15 @@ async def test_signing_up_makes_the_address_known(quotas: Quotas) -> None:
     await come_in(quotas, HOME, "alice")
 
 
-async def test_where_an_account_is_known_is_forgotten_after_a_month(quotas: Quotas, redis: RedisProcess) -> None:
+async def test_quota_known_networks_are_forgotten_after_a_month(quotas: Quotas, redis: RedisProcess) -> None:
     await come_in(quotas, HOME, "alice")
-    later(redis, REMEMBERED + 1)
+    later(redis, KNOWN_SECONDS + 1)
     for i in range(3):
         await guess(quotas, f"203.0.113.{i}", "alice")
     assert await guess(quotas, HOME, "alice") == "sign-in-account"
 
 
-async def test_what_was_used_up_comes_back_evenly(quotas: Quotas, redis: RedisProcess) -> None:
+async def test_quota_refills_evenly(quotas: Quotas, redis: RedisProcess) -> None:
     for _ in range(3):
         await guess(quotas, HOME, "alice")
     with pytest.raises(QuotaExceeded) as caught:
@@ -115,9 +115,7 @@ async def test_what_was_used_up_comes_back_evenly(quotas: Quotas, redis: RedisPr
     assert [await guess(quotas, HOME, "alice") for _ in range(4)] == ["wrong"] * 3 + ["sign-in-account"]
 
 
-async def test_a_sign_in_that_succeeds_costs_nothing_where_it_is_new_and_a_tenth_where_it_is_not(
-    quotas: Quotas, worker: Worker
-) -> None:
+async def test_quota_a_successful_sign_in_is_refunded(quotas: Quotas, worker: Worker) -> None:
     for i in range(50):
         await come_in(quotas, OFFICE, f"user{i}")  # on Monday morning
     assert not await worker.redis.call("EXISTS", keys.quota("sign-in", OFFICE))
@@ -147,7 +145,7 @@ def test_an_address_is_taken_for_what_one_customer_has() -> None:
     assert network_of("unknown") == "unknown"
 
 
-async def test_guesses_at_the_same_time_do_not_get_past_the_count(worker: Worker, other_worker: Worker) -> None:
+async def test_quota_concurrent_guesses_do_not_exceed_the_limit(worker: Worker, other_worker: Worker) -> None:
     both = [make(one, failed_sign_ins_per_account=3) for one in (worker, other_worker)]
     inside = 0
 
@@ -179,7 +177,7 @@ async def test_sign_ups_are_limited_by_address_and_a_taken_name_counts(quotas: Q
 
 
 @pytest.mark.parametrize("trouble", [TooMany("busy", "", status=503), RedisUnavailable("away")])
-async def test_what_the_server_could_not_do_does_not_count(quotas: Quotas, trouble: Exception) -> None:
+async def test_quota_attempts_that_fail_in_the_server_are_refunded(quotas: Quotas, trouble: Exception) -> None:
     for _ in range(5):
         with pytest.raises(type(trouble)):
             await guess(quotas, HOME, "alice", trouble)
@@ -189,7 +187,7 @@ async def test_what_the_server_could_not_do_does_not_count(quotas: Quotas, troub
     assert [await guess(quotas, HOME, "alice") for _ in range(4)] == ["wrong"] * 3 + ["sign-in-account"]
 
 
-async def test_a_limit_of_0_is_none(worker: Worker, redis: RedisProcess) -> None:
+async def test_quota_0_is_no_limit(worker: Worker, redis: RedisProcess) -> None:
     none = {"failed_sign_ins_per_account": 0, "failed_sign_ins_per_address": 0, "sign_ups_per_address": 0}
     quotas = make(worker, **none)
     for _ in range(300):
@@ -199,7 +197,7 @@ async def test_a_limit_of_0_is_none(worker: Worker, redis: RedisProcess) -> None
         assert client.keys("*") == []
 
 
-async def test_what_strangers_make_redis_keep_of_them_is_bounded(quotas: Quotas, redis: RedisProcess) -> None:
+async def test_quota_keys_in_redis_are_bounded(quotas: Quotas, redis: RedisProcess) -> None:
     for i in range(100):
         await guess(quotas, HOME, f"{i} ".ljust(128, "x"))
     with redis.client() as client:
@@ -209,14 +207,14 @@ async def test_what_strangers_make_redis_keep_of_them_is_bounded(quotas: Quotas,
         assert max(map(len, found)) < 60
 
 
-async def test_the_places_of_an_account_are_bounded_in_number_and_time(quotas: Quotas, redis: RedisProcess) -> None:
-    for i in range(MOST_PLACES + 5):
+async def test_quota_known_networks_are_bounded_in_number_and_time(quotas: Quotas, redis: RedisProcess) -> None:
+    for i in range(MAX_KNOWN_NETWORKS + 5):
         await come_in(quotas, f"198.51.100.{i}", "alice")
         later(redis, 1)
     with redis.client() as client:
         [places] = client.keys("{p:*")
-        assert client.zcard(places) == MOST_PLACES
-        assert 0 < client.ttl(places) <= REMEMBERED
+        assert client.zcard(places) == MAX_KNOWN_NETWORKS
+        assert 0 < client.ttl(places) <= KNOWN_SECONDS
         assert b"198.51" not in b"".join(client.zrange(places, 0, -1))
     for i in range(3):
         await guess(quotas, f"203.0.113.{i}", "alice")
@@ -224,9 +222,7 @@ async def test_the_places_of_an_account_are_bounded_in_number_and_time(quotas: Q
     await come_in(quotas, "198.51.100.30", "alice")
 
 
-async def test_a_clock_of_redis_that_was_set_back_keeps_nobody_out_for_longer(
-    quotas: Quotas, redis: RedisProcess
-) -> None:
+async def test_quota_a_redis_clock_set_back_makes_no_wait_longer(quotas: Quotas, redis: RedisProcess) -> None:
     for _ in range(3):
         await guess(quotas, HOME, "alice")
     later(redis, -86400)
@@ -243,7 +239,7 @@ async def test_tickets_are_limited_by_user(quotas: Quotas) -> None:
     await quotas.ticket(UserId("bob"))
 
 
-async def test_a_flood_is_a_line_a_minute_in_the_log_and_never_names_an_account(
+async def test_quota_refusals_are_logged_once_a_minute_without_the_account(
     quotas: Quotas, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, quotas_module.__name__)
@@ -256,10 +252,10 @@ async def test_a_flood_is_a_line_a_minute_in_the_log_and_never_names_an_account(
     worker.clock.time += LOG_SECONDS
     await guess(quotas, HOME, "alice")
     await guess(quotas, HOME, "a password, in the wrong field")
-    assert caplog.messages[1].endswith("refused since this was last said: 47")
+    assert caplog.messages[1].endswith("refused since the last such line: 47")
 
 
-async def test_with_redis_away_nobody_is_let_in_uncounted(quotas: Quotas, worker: Worker) -> None:
+async def test_quota_with_redis_away_no_sign_in_passes_uncounted(quotas: Quotas, worker: Worker) -> None:
     await worker.redis.close()
     with pytest.raises(RedisUnavailable):
         await guess(quotas, HOME, "alice")
@@ -267,7 +263,7 @@ async def test_with_redis_away_nobody_is_let_in_uncounted(quotas: Quotas, worker
 
 @hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pauses=st.lists(st.integers(0, 2500), max_size=25))
-async def test_of_a_quota_never_more_is_let_through_than_its_limit_and_what_came_back(
+async def test_quota_never_allows_more_than_its_limit_and_its_refill(
     worker: Worker, redis: RedisProcess, pauses: list[int]
 ) -> None:
     quotas = make(worker, failed_sign_ins_per_account=4)

@@ -1,4 +1,4 @@
-"""Sign-outs that meet what is just under way: whatever the order, nothing of an ended session goes on."""
+"""Races of sign-outs with requests and streams: nothing of an ended session goes on."""
 
 import asyncio
 from collections.abc import Callable
@@ -38,12 +38,12 @@ async def hears(worker: Worker, session: str | None) -> None:
 
 
 @pytest.mark.parametrize("command", ["EXISTS", "HSETNX"])
-async def test_a_sign_out_that_meets_the_tokens_first_use_elsewhere_is_not_overlooked(
+async def test_a_sign_out_that_races_with_the_tokens_first_use_on_another_worker_counts(
     worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     token = await worker.auth.sign_in(ALICE)
     identity = other_worker.auth._tokens.verify(token).identity
-    other_worker.users._known.clear()
+    other_worker.users._cached.clear()
 
     async def sign_out() -> None:
         await worker.auth.sign_out(identity)
@@ -51,25 +51,25 @@ async def test_a_sign_out_that_meets_the_tokens_first_use_elsewhere_is_not_overl
 
     after(other_worker, command, sign_out, monkeypatch)
     await other_worker.auth.identify(token)  # it was asked before the sign-out, and answered
-    assert other_worker.auth.recognize(token) is None
+    assert other_worker.auth.cached_identity(token) is None
     with pytest.raises(Unauthorized) as caught:
         await other_worker.auth.identify(token)
     assert caught.value.code == "signed_out"
 
 
-async def test_the_worker_that_was_asked_to_sign_out_needs_no_word_of_it(worker: Worker) -> None:
+async def test_the_worker_that_signs_out_needs_no_pubsub_notice(worker: Worker) -> None:
     token = await worker.auth.sign_in(ALICE)
     identity = await worker.auth.identify(token)
     await worker.hub.subscriptions.close()
     await worker.auth.sign_out(identity)
-    assert worker.auth.recognize(token) is None
+    assert worker.auth.cached_identity(token) is None
 
 
-async def test_somebody_elses_sign_out_forgets_nobody(worker: Worker) -> None:
+async def test_a_sign_out_drops_no_other_session_from_the_cache(worker: Worker) -> None:
     token = await worker.auth.sign_in(ALICE)
     await worker.auth.identify(token)
     await hears(worker, "0" * 32)
-    assert worker.auth.recognize(token) is not None
+    assert worker.auth.cached_identity(token) is not None
 
 
 def let_in(worker: Worker, identity: Identity, sign_outs: int) -> FakeSink:
@@ -80,7 +80,7 @@ def let_in(worker: Worker, identity: Identity, sign_outs: int) -> FakeSink:
     return sink
 
 
-async def test_a_stream_whose_session_ends_while_it_is_let_in_ends(worker: Worker) -> None:
+async def test_a_stream_whose_session_ends_while_it_is_opened_is_closed(worker: Worker) -> None:
     sign_outs = worker.auth.sign_outs
     identity = await worker.auth.identify(await worker.auth.sign_in(ALICE), remember=False)
     await worker.auth.sign_out(identity)

@@ -52,7 +52,7 @@ async def test_each_worker_shows_what_all_of_them_have_counted(tmp_path: Path) -
         other.close()
 
 
-async def test_what_the_dead_have_counted_stays_and_their_state_does_not(tmp_path: Path) -> None:
+async def test_counters_of_dead_workers_stay_and_their_gauges_do_not(tmp_path: Path) -> None:
     one, _ = a_worker(tmp_path, 1)
     other, others = a_worker(tmp_path, 10)
     others.slow_readers = 3
@@ -71,7 +71,7 @@ async def test_what_the_dead_have_counted_stays_and_their_state_does_not(tmp_pat
     fourth.close()
 
 
-async def test_one_that_stops_publishes_what_it_had_counted_last(tmp_path: Path) -> None:
+async def test_a_stopping_worker_publishes_its_last_snapshot(tmp_path: Path) -> None:
     one, ones = a_worker(tmp_path)
     other, _ = a_worker(tmp_path)
     ones.connects = 7
@@ -112,7 +112,7 @@ async def test_nobody_reads_while_counts_are_moved_and_nobody_moves_them_while_o
     third.close()
 
 
-async def test_a_file_that_is_just_beginning_is_no_worker_and_is_left_alone(tmp_path: Path) -> None:
+async def test_an_empty_snapshot_file_is_ignored_and_kept(tmp_path: Path) -> None:
     beginning = tmp_path / "1-beginning.counts"
     beginning.touch()
     worker, _ = a_worker(tmp_path, 1)
@@ -121,7 +121,7 @@ async def test_a_file_that_is_just_beginning_is_no_worker_and_is_left_alone(tmp_
     worker.close()
 
 
-async def test_a_reading_that_meets_a_writing_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_torn_read_of_a_snapshot_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, _ = a_worker(tmp_path, 1)
     other, _ = a_worker(tmp_path, 10)
     read, torn = os.pread, iter([True])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from parts import SECRET
 from ssechat.errors import Unauthorized
-from ssechat.identity.tokens import FAR, Tokens, Verified
+from ssechat.identity.tokens import MAX_EXPIRY, Tokens, VerifiedToken
 from ssechat.ids import user_id
 
 OURS = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
@@ -33,7 +33,7 @@ def signed(header: bytes, claims: bytes) -> str:
     return (content + b"." + encoded(hmac.digest(SECRET.encode(), content, "sha256"))).decode()
 
 
-def judged(tokens: Tokens, token: str) -> Verified | None:
+def judged(tokens: Tokens, token: str) -> VerifiedToken | None:
     """What a token says, or None if it is refused as it should be."""
     refusal: Unauthorized | None = None
     try:
@@ -47,7 +47,7 @@ def judged(tokens: Tokens, token: str) -> Verified | None:
     identity, _ = verified
     assert identity.user == user_id(identity.user)
     assert isinstance(identity.expires_at, float)
-    assert time.time() - 10 < identity.expires_at <= FAR
+    assert time.time() - 10 < identity.expires_at <= MAX_EXPIRY
     assert identity.session is None or (0 < len(identity.session) <= 64 and identity.session.isascii())
     return verified
 
@@ -178,13 +178,13 @@ def test_a_token_counts_from_its_nbf_on_give_or_take_a_clock() -> None:
 def test_a_token_may_last_as_long_as_it_likes(exp: float) -> None:
     verified = judged(OURS, signed(HEADER, claims(exp=exp)))
     assert verified is not None
-    assert verified.identity.expires_at == min(exp, FAR)
+    assert verified.identity.expires_at == min(exp, MAX_EXPIRY)
     json.dumps(verified.identity.expires_at, allow_nan=False)
 
 
 def test_a_number_is_read_as_what_it_is() -> None:
-    assert math.isfinite(FAR)
-    assert int(FAR) == FAR
+    assert math.isfinite(MAX_EXPIRY)
+    assert int(MAX_EXPIRY) == MAX_EXPIRY
 
 
 anything = st.recursive(

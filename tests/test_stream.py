@@ -120,7 +120,7 @@ def offer(stream: Stream, entry: str, before: str) -> None:
     stream.offer(number_of(entry), WakeUp("message", 0, entry, before, b"{}"), chunk(entry), False)
 
 
-async def test_a_fresh_stream_begins_at_the_head_and_is_live(owner: FakeOwner) -> None:
+async def test_a_stream_without_last_event_id_begins_at_the_newest_event(owner: FakeOwner) -> None:
     owner.fake.append(3)
     stream, sink = a_stream(owner)
     await stream.begin(None)
@@ -170,7 +170,7 @@ async def test_what_comes_while_a_page_is_read_is_neither_lost_nor_doubled(owner
     assert stream.live
 
 
-async def test_a_resumed_stream_replays_what_it_missed_and_says_when_it_has(owner: FakeOwner) -> None:
+async def test_replay_sends_what_was_missed_and_then_caught_up(owner: FakeOwner) -> None:
     owner.fake.append(5)
     stream, sink = a_stream(owner)
     await stream.begin("2-20")
@@ -191,7 +191,7 @@ async def test_a_replay_longer_than_a_page_is_complete(owner: FakeOwner) -> None
     assert stream.live
 
 
-async def test_a_stream_that_missed_nothing_replays_nothing(owner: FakeOwner) -> None:
+async def test_replay_of_nothing_sends_no_event(owner: FakeOwner) -> None:
     owner.fake.append(2)
     stream, sink = a_stream(owner)
     await stream.begin("2-20")
@@ -199,7 +199,7 @@ async def test_a_stream_that_missed_nothing_replays_nothing(owner: FakeOwner) ->
     assert stream.live
 
 
-async def test_the_cursor_0_0_asks_for_all_that_is_kept(owner: FakeOwner) -> None:
+async def test_last_event_id_0_0_replays_all_stored_events(owner: FakeOwner) -> None:
     owner.fake.append(5)
     del owner.fake.entries[:2]
     owner.fake.trimmed = 2
@@ -213,7 +213,7 @@ async def test_the_cursor_0_0_asks_for_all_that_is_kept(owner: FakeOwner) -> Non
     assert sink.ids()[-1] == "6-60"
 
 
-async def test_all_of_an_empty_inbox_is_nothing(owner: FakeOwner) -> None:
+async def test_last_event_id_0_0_of_an_empty_inbox_replays_nothing(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin("0-0")
     assert sink.names() == ["hello"]
@@ -227,7 +227,7 @@ async def test_all_of_an_empty_inbox_is_nothing(owner: FakeOwner) -> None:
     ("cursor", "reason"),
     [("nonsense", "unknown"), ("4-99", "unknown"), ("9-90", "unknown"), ("1-10", "expired"), ("0-77", "expired")],
 )
-async def test_a_cursor_that_is_not_valid_gets_a_reset(owner: FakeOwner, cursor: str, reason: str) -> None:
+async def test_an_invalid_last_event_id_gets_a_reset(owner: FakeOwner, cursor: str, reason: str) -> None:
     owner.fake.append(5)
     del owner.fake.entries[:2]
     owner.fake.trimmed = 2
@@ -256,7 +256,7 @@ async def test_an_inbox_that_lost_what_was_written_makes_a_reset_not_silence(own
     assert sink.ids() == ["1-10"]
 
 
-async def test_news_of_another_history_is_not_taken_for_what_comes_next(owner: FakeOwner) -> None:
+async def test_an_event_after_a_data_loss_is_not_taken_for_the_next_one(owner: FakeOwner) -> None:
     owner.fake.append(3)
     stream, sink = a_stream(owner)
     await stream.begin(None)
@@ -308,7 +308,7 @@ async def test_a_hole_in_the_inbox_itself_makes_a_reset(owner: FakeOwner) -> Non
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
 
 
-async def test_a_slow_reader_costs_no_memory_and_is_caught_up_when_it_drains(owner: FakeOwner) -> None:
+async def test_backpressure_a_slow_reader_costs_no_memory_and_is_caught_up_when_it_drains(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin(None)
     stream.pause()
@@ -339,7 +339,7 @@ class PausingSink(FakeSink):
             self.stream.pause()
 
 
-async def test_a_reader_that_is_slow_during_its_replay_still_gets_all_and_one_caught_up(owner: FakeOwner) -> None:
+async def test_backpressure_during_a_replay_loses_nothing(owner: FakeOwner) -> None:
     owner.fake.append(20)
     sink = PausingSink(room=8)
     stream = sink.stream = Stream(owner, Identity(ALICE, FOR_EVER), owner.source)
@@ -393,7 +393,7 @@ async def test_a_ping_names_the_last_event_written_and_waits_for_a_replay(owner:
         ("9" * 40, None), ("1-1 ", None),
     ],
 )  # fmt: skip
-def test_the_first_bytes_give_a_cursor_back_at_once_that_looks_like_one(
+def test_the_first_event_repeats_a_well_formed_last_event_id(
     owner: FakeOwner, cursor: str, comes_back: str | None
 ) -> None:
     stream, sink = Stream(owner, Identity(ALICE, FOR_EVER), owner.source), FakeSink()
@@ -418,7 +418,7 @@ def test_a_stream_ends_as_a_complete_response_only_where_it_is_useless_to_come_b
     assert soonest <= int(sink.events()[-1]["retry"]) <= latest
 
 
-async def test_goodbye_says_why_and_when_to_come_back_and_is_the_end(owner: FakeOwner) -> None:
+async def test_bye_has_a_reason_and_a_retry_and_ends_the_stream(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin(None)
     stream.bye("signed_out")
@@ -435,7 +435,7 @@ async def test_goodbye_says_why_and_when_to_come_back_and_is_the_end(owner: Fake
     assert sink.names()[-1] == "bye"
 
 
-async def test_a_reader_that_takes_nothing_is_told_so_and_then_cut(
+async def test_backpressure_a_stuck_reader_gets_bye_slow_and_is_aborted(
     owner: FakeOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ssechat.streams.stream.LAST_WORD_SECONDS", 0.01)
@@ -464,7 +464,7 @@ async def test_a_reader_that_leaves_during_its_replay_is_written_to_no_more(owne
     assert not stream.live
 
 
-async def test_a_stopping_server_says_goodbye(owner: FakeOwner) -> None:
+async def test_graceful_shutdown_of_a_stream_sends_bye_drain(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin(None)
     stream.drain()

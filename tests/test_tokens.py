@@ -52,7 +52,7 @@ def test_any_other_token_is_refused_with_what_is_wrong(token: str, code: str) ->
     assert caught.value.code == code
 
 
-def test_another_systems_session_is_none_of_ours() -> None:
+def test_the_sid_of_an_external_token_is_ignored() -> None:
     assert Tokens(SECRET, "HS256").verify(signed(sid="theirs")).identity.session is None
 
 
@@ -123,10 +123,10 @@ def test_a_token_is_minted_for_the_one_spelling_of_a_name() -> None:
 
 
 def test_a_token_makes_its_user_unless_it_was_minted_for_one_who_exists() -> None:
-    assert OURS.verify(OURS.mint("bob", HOUR)).makes_user
-    assert OURS.verify(signed()).makes_user
-    assert not OURS.verify(OURS.mint("bob", HOUR, makes_user=False)).makes_user
-    assert Tokens(SECRET, "HS256").verify(signed(create=False)).makes_user
+    assert OURS.verify(OURS.mint("bob", HOUR)).creates_user
+    assert OURS.verify(signed()).creates_user
+    assert not OURS.verify(OURS.mint("bob", HOUR, creates_user=False)).creates_user
+    assert Tokens(SECRET, "HS256").verify(signed(create=False)).creates_user
 
 
 def test_the_sessions_cookie_has_a_name_of_the_keys_own_and_not_the_key_in_it() -> None:
@@ -184,7 +184,7 @@ def test_a_key_that_is_there_needs_no_folder_to_write_to(tmp_path: Path, monkeyp
     assert read_key_file(path) == "k" * 64
 
 
-def test_a_key_file_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
+def test_a_key_file_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="start the server once"):
         read_key_file(tmp_path / "none")
     (tmp_path / "short").write_text("short")
@@ -197,7 +197,7 @@ def test_a_key_file_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
         create_key_file(tmp_path / "no" / "folder" / "key")
 
 
-def test_the_key_is_where_it_was_said_to_be() -> None:
+def test_the_key_file_setting_is_used() -> None:
     assert key_path(Settings(data=Path("/d"))) == Path("/d/jwt.key")
     assert key_path(Settings(data=Path("/d"), key_file=Path("/k"))) == Path("/k")
 

@@ -13,8 +13,8 @@ import uvicorn.config
 import uvicorn.server
 from packaging.requirements import Requirement
 
-from ssechat.server.handed_over import StreamProtocol
 from ssechat.server.protocol import ChatProtocol
+from ssechat.server.stream_protocol import StreamProtocol
 
 ROOT = Path(__file__).parent.parent
 SERVER = ast.parse(inspect.getsource(uvicorn.server))

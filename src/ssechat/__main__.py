@@ -1,10 +1,10 @@
-"""`ssechat`, and `python -m ssechat`, which is the same."""
+"""The program `ssechat`, also run by `python -m ssechat`."""
 
 import sys
 
 
 def run() -> int:
-    """Run a command; Ctrl-C is no error, not even while Python still reads our files. Returns the exit code."""
+    """Runs a command and returns the exit code. Ctrl-C prints no traceback, not even while modules are imported."""
     try:
         from ssechat.cli.main import main
 

@@ -1,4 +1,4 @@
-"""A client of the HTTP contract: send exactly once, and listen without a gap."""
+"""A client of the HTTP API: sends each message exactly once, and receives every event."""
 
 import contextlib
 import ipaddress
@@ -18,22 +18,22 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from ssechat import __version__
-from ssechat.answers import LONGEST_ASKED, problem_text, retry_after, shortened
 from ssechat.errors import ChatError, SettingsError
+from ssechat.problem_details import MAX_RETRY_AFTER, problem_text, retry_after, shortened
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 10.0
-# The server pings after 15 to 30 seconds of silence: what is silent for longer is dead.
+# A server pings after 15 to 30 seconds without an event; a connection that is silent for longer is dead.
 SILENCE_SECONDS = 60.0
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-# Refusals that may pass: too many requests, or somebody on the way to the server, or its Redis, is away.
-PASSING = frozenset({429, 502, 503, 504})
+# Statuses after which a retry can succeed: too many requests, or a proxy, the server or its Redis is unavailable.
+RETRY_STATUSES = frozenset({429, 502, 503, 504})
 
 
 class ClientError(ChatError):
-    """The server refused, or could not be reached; the text is for the person who asked."""
+    """The server refused a request, or could not be reached; the message is for the user."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class Event:
 
     name: str
     id: str
-    """The inbox's cursor after this event; empty for what doesn't move it."""
+    """The last event id after this event; empty for an event that has none."""
     data: Any
-    """Parsed JSON, or the text as it came when it is none."""
+    """The parsed JSON; the text itself if it is not JSON."""
 
 
 class Client:
-    """One user at one server.
+    """A client of one user at one server.
 
-    `credential` gives a bearer token and is asked for each request, so that it may mint a fresh one. `note`
-    is told what a person may want to know while they wait. The rest is for tests.
+    `credential` returns a bearer token. It is called for each request, so that it may mint a fresh token. `note` is
+    called with a sentence for the user at each retry and reconnect. The other parameters are for tests.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Client:
         self._sleep = sleep
         self._clock = clock
         self._chance = chance
-        # HTTP_PROXY is meant for what is elsewhere.
-        elsewhere = not _is_local(self._server.host)
-        self._through_proxy = elsewhere and self._server.scheme in getproxies() and not proxy_bypass(self._server.host)
-        self._http = _http(transport, through_proxy=elsewhere, secure=self._server.scheme == "https")
+        # HTTP_PROXY is not for servers on this machine.
+        is_remote = not _is_local(self._server.host)
+        self._uses_proxy = is_remote and self._server.scheme in getproxies() and not proxy_bypass(self._server.host)
+        self._http = _http(transport, through_proxy=is_remote, secure=self._server.scheme == "https")
 
     def __enter__(self) -> "Client":
         return self
@@ -90,13 +90,13 @@ class Client:
     def send(
         self, to: str, text: str, *, client_msg_id: str | None = None, patience: float = 30.0
     ) -> Mapping[str, Any]:
-        """Send to a user, or to a conversation when `to` has a colon, and return the message.
+        """Sends a text to a user, or to a conversation if `to` has a colon, and returns the message.
 
-        Repeats with one `client_msg_id` while the server is away, so that the message is sent once, however
-        often it was tried; for at most `patience` seconds.
+        Retries with the same `client_msg_id` for at most `patience` seconds while the server is unavailable: the
+        message is sent once, however many attempts there are.
 
         Raises:
-            ClientError: refused, or not confirmed within that time.
+            ClientError: the server refused the message, or did not confirm it within that time.
         """
         client_msg_id = client_msg_id or uuid.uuid4().hex
         target = {"conversation_id": to} if ":" in to else {"to": to}
@@ -104,61 +104,63 @@ class Client:
         deadline = self._clock() + patience
         failures = 0
         while True:
-            outcome, asked = self._try_send(body, deadline)
+            outcome, retry_in = self._try_send(body, deadline)
             if isinstance(outcome, Mapping):
                 return outcome
-            pause = asked if asked is not None else self._pause(FIRST_PAUSE / 2, failures)
+            pause = retry_in if retry_in is not None else self._pause(FIRST_PAUSE / 2, failures)
             failures += 1
             left = deadline - self._clock()
             if pause > left:
                 raise ClientError(
-                    f"not confirmed within {patience:g} s ({outcome}). It may have been sent all the same: "
-                    f"to repeat it without sending it twice, add --client-msg-id {client_msg_id}"
+                    f"not confirmed within {patience:g} s ({outcome}). The message may have been sent: "
+                    f"to retry without sending it twice, add --client-msg-id {client_msg_id}"
                 )
-            self._note(f"{outcome}; trying again in {pause:.1f} s, for another {left:.0f} s at most …")
+            self._note(f"{outcome}; retrying in {pause:.1f} s, for another {left:.0f} s at most …")
             self._sleep(pause)
 
     def _try_send(self, body: Mapping[str, str], deadline: float) -> tuple[Mapping[str, Any] | str, float | None]:
-        """The message, or why there is none yet, and the seconds to wait that the server asked for."""
+        """Returns the message, or a sentence why it is not sent yet, and the seconds of the server's Retry-After."""
         limit = max(0.1, min(ANSWER_SECONDS, deadline - self._clock()))
         try:
-            answer = self._http.post(self._url("/v1/messages"), json=body, headers=self._authorization(), timeout=limit)
+            response = self._http.post(
+                self._url("/v1/messages"), json=body, headers=self._authorization(), timeout=limit
+            )
         except httpx.RequestError as error:
             return self._unreachable(error), None
-        if answer.status_code in (200, 201):
-            return _message(answer), None
-        if answer.status_code not in PASSING:
-            raise ClientError(problem_text(answer))
-        return problem_text(answer), retry_after(answer)
+        if response.status_code in (200, 201):
+            return _message(response), None
+        if response.status_code not in RETRY_STATUSES:
+            raise ClientError(problem_text(response))
+        return problem_text(response), retry_after(response)
 
     def listen(self, since: str | None = None) -> Iterator[Event]:
-        """Events for ever: each one once and in order, over any number of connections.
+        """Yields events for ever, each once and in order, over any number of connections.
 
-        `since` is the id of the last event that is known already, `0-0` for all that the server has; without
-        it, what happens from now on.
+        `since` is the id of the last event that the caller has, `0-0` for all stored events; by default only new
+        events are yielded.
 
         Raises:
-            ClientError: refused for good: not signed in, or not a chat server.
+            ClientError: the server refused the stream for good: the token is not valid, or it is not a chat server.
         """
         connection = _Connection(cursor=since)
         failures = 0
         while True:
-            asked, parted = 0.0, False
+            retry_in, said_bye = 0.0, False
             try:
                 for event in self._stream(connection):
-                    failures, parted = 0, event.name == "bye"
+                    failures, said_bye = 0, event.name == "bye"
                     yield event
-                    # Only now: whoever stops in between has not had it.
+                    # After the yield: a caller that stops before it has processed the event gets it again.
                     connection.cursor = event.id or connection.cursor
                 reason = "the stream ended"
             except httpx.ReadTimeout:
-                reason = f"nothing was heard for {SILENCE_SECONDS:g} s"
+                reason = f"the stream was silent for {SILENCE_SECONDS:g} s"
             except httpx.RequestError as error:
-                # A goodbye after which one should come back is not the end that the response announced.
-                reason = "the stream ended" if parted else self._unreachable(error)
-            except _TryLater as refusal:
-                reason, asked = str(refusal), refusal.seconds
-            pause = max(asked, self._pause(connection.retry, failures))
+                # After a `bye` that asks for a reconnect the server cuts the chunked response: no error.
+                reason = "the stream ended" if said_bye else self._unreachable(error)
+            except _RetryLater as refusal:
+                reason, retry_in = str(refusal), refusal.seconds
+            pause = max(retry_in, self._pause(connection.retry, failures))
             failures += 1
             self._note(f"{reason}; reconnecting in {pause:.1f} s …")
             self._sleep(pause)
@@ -168,36 +170,36 @@ class Client:
         if connection.cursor is not None:
             headers["Last-Event-ID"] = connection.cursor
         timeout = httpx.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS)
-        with self._http.stream("GET", self._url("/v1/events"), headers=headers, timeout=timeout) as answer:
-            if answer.status_code != 200:
+        with self._http.stream("GET", self._url("/v1/events"), headers=headers, timeout=timeout) as response:
+            if response.status_code != 200:
                 with contextlib.suppress(httpx.RequestError):
-                    answer.read()
-                if answer.status_code in PASSING or answer.status_code >= 500:
-                    raise _TryLater(problem_text(answer), retry_after(answer) or 0.0)
-                raise ClientError(problem_text(answer))
-            yield from self._events(EventSource(answer), connection)
+                    response.read()
+                if response.status_code in RETRY_STATUSES or response.status_code >= 500:
+                    raise _RetryLater(problem_text(response), retry_after(response) or 0.0)
+                raise ClientError(problem_text(response))
+            yield from self._events(EventSource(response), connection)
 
     def _events(self, source: EventSource, connection: "_Connection") -> Iterator[Event]:
-        seen = ""
+        last_id = ""
         try:
             for each in source.iter_sse():
                 if each.retry is not None:
-                    connection.retry = max(0, min(each.retry, int(LONGEST_ASKED * 1000))) / 1000
+                    connection.retry = max(0, min(each.retry, int(MAX_RETRY_AFTER * 1000))) / 1000
                 if each.event == "retry":
-                    continue  # it opens the stream, and says no more than that
-                # httpx-sse repeats the last id on events that have none (as WHATWG HTML §9.2.6 has it).
-                moved, seen = each.id if each.id != seen else "", each.id
+                    continue  # the event that opens a stream has no data for the caller
+                # httpx-sse repeats the last event id on events without one (WHATWG HTML §9.2.6).
+                event_id, last_id = each.id if each.id != last_id else "", each.id
                 if each.data:
-                    yield Event(each.event, moved, _parsed(each.data))
-                elif moved:
-                    connection.cursor = moved
+                    yield Event(each.event, event_id, _parse_json(each.data))
+                elif event_id:
+                    connection.cursor = event_id
         except SSEError:
-            raise ClientError(f"{self._server} is no chat server: it sent no event stream") from None
+            raise ClientError(f"{self._server} is not a chat server: it sent no event stream") from None
 
     def _pause(self, base: float, failures: int) -> float:
-        """Seconds to wait: what the server asked for, more after each failure, never all clients at once."""
-        grown = max(base, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 10))) if failures else base
-        return grown * (1 + self._chance() / 4)
+        """Seconds to wait: the server's value, longer after each failure, with jitter."""
+        delay = max(base, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 10))) if failures else base
+        return delay * (1 + self._chance() / 4)
 
     def _url(self, path: str) -> str:
         return str(self._server).rstrip("/") + path
@@ -205,37 +207,38 @@ class Client:
     def _authorization(self) -> dict[str, str]:
         token = self._credential()
         if not token.isascii() or not token.isprintable() or " " in token:
-            raise SettingsError("that is not a token: it has characters that no token has")
+            raise SettingsError("this is not a token: it has characters that tokens cannot have")
         return {"Authorization": f"Bearer {token}"}
 
     def _unreachable(self, error: httpx.RequestError) -> str:
-        """Why there was no answer.
+        """Returns a sentence why there was no response.
 
         Raises:
-            ClientError: there never will be one: the server's certificate is not trusted.
+            ClientError: a retry is pointless: the server's certificate is not trusted.
         """
-        distrusted = next((each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
-        if distrusted is not None:
+        causes = _causes(error)
+        untrusted = next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None)
+        if untrusted is not None:
             raise ClientError(
-                f"the certificate of {self._server} is not trusted ({shortened(distrusted.verify_message)}): if its "
-                "authority is one of your own, name that authority's file in SSL_CERT_FILE"
+                f"the certificate of {self._server} is not trusted ({shortened(untrusted.verify_message)}): if a CA of "
+                "your own signed it, name the file of that CA's certificate in SSL_CERT_FILE"
             )
-        reason = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else _in_words(error)
-        through = ", through the proxy that the environment names" if self._through_proxy else ""
-        return f"cannot reach {self._server} ({reason}{through})"
+        reason = "it did not respond in time" if isinstance(error, httpx.TimeoutException) else _system_error(error)
+        via_proxy = ", through the proxy that the environment names" if self._uses_proxy else ""
+        return f"cannot reach {self._server} ({reason}{via_proxy})"
 
 
 @dataclass
 class _Connection:
-    """What one connection hands on to the next."""
+    """The state that survives a reconnect."""
 
     cursor: str | None
     retry: float = FIRST_PAUSE
     """Seconds."""
 
 
-class _TryLater(Exception):
-    """The stream was refused for now; the server asks to wait for some seconds."""
+class _RetryLater(Exception):
+    """The server refused the stream for now, and asks for a retry after some seconds."""
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
@@ -243,20 +246,20 @@ class _TryLater(Exception):
 
 
 def server_address(text: str) -> httpx.URL:
-    """The server's address.
+    """Parses the address of a server.
 
     Raises:
-        SettingsError: it is not one.
+        SettingsError: it is not an http or https address.
     """
     example = "an address such as http://127.0.0.1:8000"
     try:
         url = httpx.URL(text)
         host = url.raw_host.decode()
-        host.encode("idna")  # which is how a name is looked up
+        host.encode("idna")  # as the resolver does
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise SettingsError(f"--server: this is not {example}: {_reason(error)}") from None
+        raise SettingsError(f"--server: this is not {example}: {_address_error(error)}") from None
     if url.userinfo:
-        raise SettingsError("--server: an address has no name and password; say who you are with --user or --token")
+        raise SettingsError("--server: an address has no user name and password; give --user or --token")
     if url.scheme not in ("http", "https") or not host or url.query or url.fragment or re.search(r"[\s%]", host):
         raise SettingsError(f"--server: {shortened(repr(text))} is not {example}")
     if url.port is not None and not 0 < url.port < 65536:
@@ -264,9 +267,9 @@ def server_address(text: str) -> httpx.URL:
     return url
 
 
-def _reason(error: Exception) -> str:
-    """What is wrong with an address, without the address: it may have a password in it."""
-    return "that is not a port" if "port" in str(error).lower() else "that is not a host name"
+def _address_error(error: Exception) -> str:
+    """The error in an address, without the address itself: it may have a password in it."""
+    return "its port is not valid" if "port" in str(error).lower() else "its host name is not valid"
 
 
 def _http(transport: httpx.BaseTransport | None, *, through_proxy: bool, secure: bool) -> httpx.Client:
@@ -275,7 +278,7 @@ def _http(transport: httpx.BaseTransport | None, *, through_proxy: bool, secure:
             transport=transport,
             headers={"User-Agent": f"ssechat/{__version__}"},
             trust_env=through_proxy,
-            # The environment's certificates count wherever the server is.
+            # SSL_CERT_FILE counts for servers on this machine, too.
             verify=httpx.create_ssl_context() if secure else True,
         )
     except OSError as error:
@@ -283,7 +286,7 @@ def _http(transport: httpx.BaseTransport | None, *, through_proxy: bool, secure:
             f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read ({error.strerror or error})"
         ) from None
     except (ValueError, ImportError, httpx.InvalidURL):
-        # Not in httpx's words: they can quote a proxy's password.
+        # httpx's message is left out: it can quote the password of a proxy.
         names = [name for name in PROXY_VARIABLES if os.environ.get(name) or os.environ.get(name.lower())]
         raise SettingsError(
             f"the proxy settings in the environment cannot be used ({', '.join(names)}): "
@@ -291,25 +294,25 @@ def _http(transport: httpx.BaseTransport | None, *, through_proxy: bool, secure:
         ) from None
 
 
-def _message(answer: httpx.Response) -> Mapping[str, Any]:
+def _message(response: httpx.Response) -> Mapping[str, Any]:
     try:
-        message = json.loads(answer.content)
+        message = json.loads(response.content)
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
-        raise ClientError("the server's answer is not a message; is that address an ssechat server?")
+        raise ClientError("the server's response is not a message; is this the address of an ssechat server?")
     return message
 
 
-def _parsed(data: str) -> Any:
+def _parse_json(data: str) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
         return data
 
 
-def _in_words(error: httpx.RequestError) -> str:
-    """The system's own words where there are any, without their number."""
+def _system_error(error: httpx.RequestError) -> str:
+    """The operating system's error message if there is one, without its number; else httpx's."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return shortened(cause.strerror)
@@ -317,7 +320,7 @@ def _in_words(error: httpx.RequestError) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it came from."""
+    """The error and its chain of causes."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

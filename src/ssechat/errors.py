@@ -1,7 +1,7 @@
-"""Everything that can go wrong, as one tree.
+"""The errors of ssechat, as one tree.
 
 ChatError
-├── SettingsError            the server was told something it cannot do; it does not start
+├── SettingsError            a setting or an argument is not valid: the server does not start
 ├── RedisUnavailable         Redis did not answer: the outcome of a change is unknown
 ├── MessageChanged           logs/delivery.py: a change was made from a message that has been changed meanwhile
 └── RequestError             the request cannot be met; its `code` is stable and part of the API
@@ -9,9 +9,9 @@ ChatError
     ├── Unauthorized         401
     ├── Forbidden            403
     ├── NotFound             404
-    ├── Conflict             409; 422 where the request contradicts its own repeat
-    └── TooMany              429, 503: try again later
-        └── QuotaExceeded    429, with the quota and when there will be some of it again
+    ├── Conflict             409; 422 if an idempotency key is reused for another request
+    └── TooMany              429, 503: the same request can succeed later
+        └── QuotaExceeded    429, with the quota and the seconds until it has an attempt again
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ from typing import Any
 
 
 class ChatError(Exception):
-    """Base of every error of ours."""
+    """Base of all errors of ssechat."""
 
 
 class SettingsError(ChatError):
-    """The server cannot start as it was told to; the text says what to do."""
+    """A setting or an argument is not valid; the message says what to do."""
 
 
 class RedisUnavailable(ChatError):
-    """Redis was not there, or did not answer in time. A change may or may not have happened."""
+    """Redis was not connected, or did not answer in time. A write may or may not have happened."""
 
 
 class RequestError(ChatError):
-    """A request that cannot be met: becomes application/problem+json (RFC 9457)."""
+    """A request is refused: the response is application/problem+json (RFC 9457)."""
 
     status = 400
 
@@ -53,46 +53,46 @@ class RequestError(ChatError):
 
 
 class BadRequest(RequestError):
-    """The request itself is at fault."""
+    """The request is not valid."""
 
     status = 422
 
 
 class Unauthorized(RequestError):
-    """No credential, or one that does not count."""
+    """The request has no credential, or one that is not valid."""
 
     status = 401
 
 
 class Forbidden(RequestError):
-    """The credential counts, but not for this."""
+    """The credential is valid, and does not allow this request."""
 
     status = 403
 
 
 class NotFound(RequestError):
-    """There is no such thing."""
+    """The resource does not exist."""
 
     status = 404
 
 
 class Conflict(RequestError):
-    """It contradicts something that is already so."""
+    """The request contradicts the present state of a resource."""
 
     status = 409
 
 
 class TooMany(RequestError):
-    """Too much at once: the same request will be taken later."""
+    """The server is over a limit: the same request can succeed later."""
 
     status = 429
 
 
 class QuotaExceeded(TooMany):
-    """More than somebody may do within some time (draft-ietf-httpapi-ratelimit-headers)."""
+    """A quota is used up (draft-ietf-httpapi-ratelimit-headers)."""
 
     def __init__(self, quota: str, policies: Sequence[tuple[str, int, int]], refusal: str, seconds: int) -> None:
-        """`quota` is the one that is used up, `policies` the name, the limit and the seconds of all that applied."""
+        """`quota` names the used-up quota; `policies` has the name, limit and window (seconds) of each that applied."""
         wait = f"{seconds} s" if seconds < 120 else f"{-(-seconds // 60)} minutes"
         super().__init__("quota_exceeded", f"{refusal}; try again in {wait}.", retry_after=seconds)
         self.quota = quota

@@ -1,4 +1,4 @@
-"""Every setting, once: its name, type, default, help text, flag and environment variable."""
+"""All settings, each declared once: name, type, default, help text, flag and environment variable."""
 
 import os
 from collections.abc import Mapping
@@ -10,31 +10,31 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ssechat.errors import SettingsError
 from ssechat.redis.url import check_url
 from ssechat.texts.characters import is_utf8
-from ssechat.texts.faults import sentence
 from ssechat.texts.networks import parse_network
 from ssechat.texts.origins import canonical_origin
+from ssechat.texts.validation_errors import sentence
 
 ENVIRONMENT_PREFIX = "SSECHAT_"
 
-LEAST_SECRET = 32
+MIN_SECRET_BYTES = 32
 """Bytes of a key for HS256 (RFC 7518 §3.2)."""
 
-LEAST_DAYS = 0.001
-"""Days that a session or a token lasts at least: it ends at a whole second, which must not be the one it began in."""
+MIN_SESSION_DAYS = 0.001
+"""Days that a session or a token lasts at least: it expires at a whole second, which must lie in the future."""
 
 LISTS = frozenset({"allowed_origins", "trusted_proxies"})
-"""Settings that are given as one text with commas."""
+"""Settings whose value is a list, separated by commas."""
 
 
 def default_data_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the server keeps its keys and its Redis data (XDG Base Directory Specification 0.8).
+    """The default folder of the server's key and Redis data (XDG Base Directory Specification 0.8).
 
     Raises:
-        SettingsError: nothing says where this user's files are.
+        SettingsError: this user has no home folder, or its name is not UTF-8.
     """
     base = environment.get("XDG_DATA_HOME", "")
     if not base.startswith("/"):
-        # HOME, else what the system knows of this user; ~ stays when neither says anything.
+        # expanduser takes HOME, else the user database; it returns ~ if neither names a home folder.
         home = os.path.expanduser("~")  # noqa: PTH111 – Path's raises
         if not home.startswith("/"):
             raise SettingsError("--data: this user has no home folder (HOME is not set): name a folder with --data")
@@ -45,12 +45,12 @@ def default_data_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def usable_cores() -> int:
-    """CPU cores that this process may run on."""
+    """The number of CPU cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Settings(BaseModel):
-    """What the server can be told. Frozen: it is read once, at start, and handed down."""
+    """The settings of a server. Frozen: they are read once, at start, and passed on to the workers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -60,17 +60,17 @@ class Settings(BaseModel):
         default_factory=usable_cores, description="Worker processes; by default one per CPU core."
     )
     data: Path = Field(default_factory=default_data_folder, description="Folder for the keys and the private Redis.")
-    # What has a secret in it is left out of repr(), and out of errors.
+    # Fields with repr=False hold secrets: they are not quoted in errors either.
     redis_url: str | None = Field(
         None,
         repr=False,
-        description="Redis to use (redis://, rediss:// or unix://); without it, a private one in the data folder.",
+        description="Redis to use (redis://, rediss:// or unix://); by default a private one in the data folder.",
     )
     key_file: Path | None = Field(
         None,
-        description="File with the key that signs our tokens; by default jwt.key in the data folder.",
+        description="File with the key that signs the server's tokens; by default jwt.key in the data folder.",
     )
-    signup: Literal["open", "closed"] = Field("open", description="Whether strangers may make an account.")
+    signup: Literal["open", "closed"] = Field("open", description="Whether anybody may create an account.")
     jwt_secret: str | None = Field(
         None,
         repr=False,
@@ -79,85 +79,91 @@ class Settings(BaseModel):
     jwt_public_key: str | None = Field(
         None, description="Accept only an existing system's tokens, verified with this PEM public key."
     )
-    jwt_audience: str | None = Field(None, description="The `aud` that such a token must carry.")
-    jwt_issuer: str | None = Field(None, description="The `iss` that such a token must carry.")
+    jwt_audience: str | None = Field(None, description="The `aud` claim that such a token must have.")
+    jwt_issuer: str | None = Field(None, description="The `iss` claim that such a token must have.")
     allowed_origins: tuple[str, ...] = Field(
         (), description="Other origins whose pages may use this server, separated by commas."
     )
     trusted_proxies: tuple[str, ...] = Field(
         ("127.0.0.1", "::1"),
-        description="Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are believed, "
+        description="Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are trusted, "
         "separated by commas.",
     )
     sign_ups_per_address: Annotated[int, Field(ge=0)] = Field(
-        200, description="Sign-ups that an address (of IPv6, a /64) may try within an hour; 0 for any number."
+        200, description="Sign-ups that an address (or IPv6 /64) may try within an hour; 0 for no limit."
     )
     failed_sign_ins_per_address: Annotated[int, Field(ge=0)] = Field(
         200,
-        description="Sign-ins that may fail from an address within an hour, to accounts that have not signed in there "
-        "before; 0 for any number.",
+        description="Sign-ins from an address that may fail within an hour, to accounts that have not signed in there "
+        "before; 0 for no limit.",
     )
     failed_sign_ins_per_account: Annotated[int, Field(ge=0)] = Field(
         20,
-        description="Sign-ins to an account that may fail within an hour, counted for each address where it has signed "
-        "in before, and for all other addresses together; 0 for any number.",
+        description="Sign-ins to an account that may fail within an hour: from each address that it has signed in from "
+        "before, and from all other addresses together; 0 for no limit.",
     )
-    session_days: Annotated[float, Field(ge=LEAST_DAYS, le=3650)] = Field(30, description="Days that a sign-in lasts.")
-    # The largest numbers that are allowed are those with which a server still starts.
+    session_days: Annotated[float, Field(ge=MIN_SESSION_DAYS, le=3650)] = Field(
+        30, description="Days that a sign-in lasts."
+    )
+    # A server starts with each of these numbers at its upper bound.
     body_limit: Annotated[int, Field(ge=1024, le=2**24)] = Field(
-        65536, description="Bytes that a request's body may have."
+        65536, description="Largest body of a request, in bytes."
     )
     inbox_limit: Annotated[int, Field(ge=100, le=10_000_000)] = Field(
-        10_000, description="Events kept for each user to replay; a reader further behind gets a reset."
+        10_000, description="Events kept in each user's inbox for replay; a reader further behind gets a reset."
     )
     streams_per_user: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        32, description="Streams that one user may hold on one worker."
+        32, description="Streams that one user may have open on one worker."
     )
     stream_buffer: Annotated[int, Field(ge=4096, le=2**26)] = Field(
-        65536, description="Bytes that may wait in a slow reader's connection before it is caught up from Redis."
+        65536, description="Bytes that may be buffered for a slow reader before it is caught up from Redis."
     )
     ping_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
-        15, description="Seconds of silence on a stream before a ping."
+        15, description="Seconds without an event on a stream before a ping."
     )
     audit_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
-        30, description="Seconds between checks that a quiet stream has missed nothing."
+        30, description="Seconds between checks that no stream has missed an event."
     )
     slow_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
-        60, description="Seconds that a reader may be stuck before its stream is closed."
+        60, description="Seconds that a reader may read nothing before its stream is closed."
     )
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
-        3, description="Seconds over which a stopping worker says goodbye to its streams."
+        3, description="Seconds over which a stopping worker closes its streams."
     )
     keep_alive_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
-        90, description="Seconds that an idle connection stays open for the next request."
+        90, description="Seconds that an idle keep-alive connection stays open."
     )
     redis_timeout: Annotated[float, Field(gt=0, le=600)] = Field(
         5, description="Seconds to wait for Redis before a request is answered 503."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much to log.")
-    log_format: Literal["text", "json"] = Field("text", description="Lines for a person, or an object a line.")
-    access_log: Literal["on", "off"] = Field(
-        "off", description="Whether to log every request, rather than only those that the server could not meet."
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Format of the log: lines for people, or one JSON object per line."
     )
-    metrics: Literal["on", "off"] = Field("on", description="Whether /metrics shows Prometheus how the server is.")
+    access_log: Literal["on", "off"] = Field(
+        "off", description="Whether every request is logged, or only those that failed in the server (5xx)."
+    )
+    metrics: Literal["on", "off"] = Field(
+        "on", description="Whether the server has a /metrics endpoint for Prometheus."
+    )
     metrics_folder: Path | None = Field(
-        None, description="Folder in which the workers share their counts; `serve` takes one in the data folder."
+        None, description="Folder in which the workers share their metrics; by default one in the data folder."
     )
 
     @field_validator("data", "key_file", "metrics_folder")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        """The shell leaves the ~ in --data=~/chat to us; and workers may run in another folder."""
+        """Makes a path absolute. The shell does not expand the ~ in --data=~/chat; workers may have another cwd."""
         if path is None:
             return None
         expanded = os.path.expanduser(path)  # noqa: PTH111 – Path's raises
         if expanded.startswith("~"):
-            raise ValueError("the home folder that the ~ stands for is not known")
+            raise ValueError("the home folder in the place of ~ is not known")
         try:
             absolute = Path(expanded).absolute()
         except OSError:
-            raise ValueError("the current folder is gone: give a path that begins with /") from None
-        if not is_utf8(str(absolute)):  # what a worker and Redis are told of it is UTF-8
+            raise ValueError("the current folder does not exist any more: give a path that begins with /") from None
+        if not is_utf8(str(absolute)):  # workers and Redis get the path as UTF-8
             raise ValueError("this path is not UTF-8 text")
         return absolute
 
@@ -177,9 +183,9 @@ class Settings(BaseModel):
             size = len(secret.encode())
         except UnicodeEncodeError:
             raise ValueError("it is not UTF-8 text") from None
-        if size < LEAST_SECRET:
+        if size < MIN_SECRET_BYTES:
             raise ValueError(
-                f"HS256 needs a secret of {LEAST_SECRET} bytes or more (RFC 7518 §3.2), and this one has {size}; "
+                f"HS256 needs a secret of at least {MIN_SECRET_BYTES} bytes (RFC 7518 §3.2), and this one has {size}; "
                 "make one with `openssl rand -hex 32`"
             )
         return secret
@@ -187,7 +193,7 @@ class Settings(BaseModel):
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        """As browsers write them, each once."""
+        """Normalises the origins, and drops duplicates."""
         return tuple(dict.fromkeys(map(canonical_origin, given)))
 
     @field_validator("trusted_proxies")
@@ -199,27 +205,27 @@ class Settings(BaseModel):
 
     @property
     def external_identity(self) -> bool:
-        """Whether only an existing system's tokens count: no accounts and no key of our own."""
+        """Whether an existing system signs all tokens: then the server has no accounts and no key of its own."""
         return self.jwt_secret is not None or self.jwt_public_key is not None
 
 
 def flag(field: str) -> str:
-    """The command line's name of a setting: `redis_url` → `--redis-url`."""
+    """The flag of a setting on the command line: `redis_url` → `--redis-url`."""
     return "--" + field.replace("_", "-")
 
 
 def variable(field: str) -> str:
-    """The environment's name of a setting: `redis_url` → `SSECHAT_REDIS_URL`."""
+    """The environment variable of a setting: `redis_url` → `SSECHAT_REDIS_URL`."""
     return ENVIRONMENT_PREFIX + field.upper()
 
 
 def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the command line, else from the environment, else the defaults.
+    """Loads the settings: from the command line, else the environment, else the defaults.
 
     `flags` holds the fields given on the command line; a value of None counts as not given.
 
     Raises:
-        SettingsError: a value is not allowed; the text names the flag or variable it came from.
+        SettingsError: a value is not valid; the message names the flag or variable that it came from.
     """
     given: dict[str, Any] = {}
     source: dict[str, str] = {}

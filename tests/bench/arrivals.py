@@ -1,4 +1,4 @@
-"""What clients are to do with streams, and what these brought them."""
+"""Commands to the client processes, and what their streams received."""
 
 from array import array
 from dataclasses import dataclass, field

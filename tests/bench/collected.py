@@ -1,4 +1,4 @@
-"""How long collections of garbage stopped the server's loops: as the workers measure it, in `/metrics`."""
+"""Pauses of the garbage collector, as the workers report them in `/metrics`."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Was every acknowledged message delivered exactly once, and in order, to both who are in the conversation?"""
+"""Checks that every acknowledged message was delivered exactly once and in order to both members."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from .arrivals import Arrival, Received, Tally
 from .senders import TAKEN, Count, Send
 
-MOST_EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Verdict:
         return not (self.lost or self.doubled or self.misordered or self.unexpected)
 
     def _note(self, text: str) -> None:
-        if len(self.examples) < MOST_EXAMPLES:
+        if len(self.examples) < MAX_EXAMPLES:
             self.examples.append(text)
 
     def lose(self, send: Send, user: str) -> None:

@@ -1,4 +1,4 @@
-"""What a stream brought: chunked transfer coding (RFC 9112 §7.1) of Server-Sent Events (WHATWG HTML §9.2.6)."""
+"""Parses a stream: chunked transfer coding (RFC 9112 §7.1) of Server-Sent Events (WHATWG HTML §9.2.6)."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""One event to many streams of one worker: what it costs, and what others notice of it."""
+"""Fan-out of one event to many streams of a worker: its cost, and the delay of other requests."""
 
 import time
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ssechat.redis.embedded import die_with_parent
+from ssechat.processes import die_with_parent
 
 from . import processes
 from .errors import BenchError

@@ -1,4 +1,4 @@
-"""What a front costs: its memory for each stream, and its CPU time for each event, beside the app's."""
+"""The cost of a reverse proxy: its memory per stream and its CPU time per event, beside the app's."""
 
 import tempfile
 import time

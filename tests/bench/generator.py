@@ -1,4 +1,4 @@
-"""Client processes: each an epoll loop around raw sockets, told what to do over a pipe.
+"""Client processes: each runs an epoll loop around raw sockets, and gets its commands over a pipe.
 
 A `Player` lives in a process of its own; a `Crew` is the parent's hold on some players of one kind.
 """

@@ -1,4 +1,4 @@
-"""Memory per idle stream, and the same of servers of other kinds beside it."""
+"""Memory per idle stream, beside that of other servers."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ WARM_UP = 16
 
 SETTLE_SECONDS = 3.0
 
-MOST_ENDED = 0.01
+MAX_ENDED = 0.01
 """Of a peer's streams: those that it ends, as pushpin some, are told and not counted."""
 
 
@@ -118,7 +118,7 @@ def _measure(server: Subject, count: int, clients: int, progress: Progress) -> I
         ended = crew.gauge(streams.ENDED)
         crew.tell("close")
         crew.gather(OPEN_SECONDS)
-    if ended > count * (0 if server.name == "ssechat" else MOST_ENDED):
+    if ended > count * (0 if server.name == "ssechat" else MAX_ENDED):
         raise BenchError(f"{server.name} ended {ended:,} of {count:,} idle streams: {server.complaints[-3:]}")
     return IdleFigures(
         server=server.name,

@@ -1,4 +1,4 @@
-"""Private processes: started with a log of their own, and gone at the end, with all that they started."""
+"""Starts processes with logs of their own, and ends them with all their children."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssechat.redis.embedded import die_with_parent
+from ssechat.processes import die_with_parent
 
 from . import processes
 from .errors import BenchError

@@ -1,4 +1,4 @@
-"""What is seen while a measurement runs."""
+"""Progress output of a measurement."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Client processes whose streams come back when they end, as a browser's would: with their cursor, after a pause.
+"""Client processes whose streams reconnect as a browser's do: with Last-Event-ID, after a pause.
 
 The pause is what the server's `retry:` says, as EventSource takes it; doubled with each attempt that fails, as a
 page's own watchdog does.

@@ -1,4 +1,4 @@
-"""Who used the machine while something was measured, and what it was that did all it could."""
+"""CPU use by process during a measurement, and which process was saturated."""
 
 import os
 import time

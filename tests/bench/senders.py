@@ -25,11 +25,11 @@ TAKEN = (201, 202)
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"ength: "
 """The end of the only header's name that is looked at, however its first letters are written."""
-BIGGEST_READ = 65536
+MAX_READ = 65536
 FIRST_ADDRESS = 10_000_000
 """Where the senders' own addresses begin, apart from those of streams."""
 
-MOST_USERS = 10_000
+MAX_USERS = 10_000
 """Of one process: a request's head, with a token in it, is made before for each of its users."""
 
 
@@ -169,7 +169,7 @@ class Sender(Player):
         plan = self.plan
         requests = Requests(plan.dialect, plan.address)
         length = len(self.template % (0, 0))
-        mine = range(plan.first + plan.process, plan.first + plan.users, plan.processes)[:MOST_USERS]
+        mine = range(plan.first + plan.process, plan.first + plan.users, plan.processes)[:MAX_USERS]
         for index in range(plan.connections):
             heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
             handle = open_socket(plan.address, FIRST_ADDRESS + plan.process + index * plan.processes)
@@ -248,7 +248,7 @@ class _Connection:
 
     def _readable(self) -> None:
         sender = self._sender
-        part = self._handle.recv(BIGGEST_READ)
+        part = self._handle.recv(MAX_READ)
         now = time.monotonic_ns()
         if not part:
             # What waits stays without an answer, and is reported so.

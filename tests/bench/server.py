@@ -1,4 +1,4 @@
-"""What is measured: a server with all its processes, and ssechat as one of them."""
+"""The measured servers with all their processes; ssechat is one of them."""
 
 import shutil
 import sys

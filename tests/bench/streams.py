@@ -1,4 +1,4 @@
-"""Client processes that hold streams: open them, keep what they bring, and say when it came."""
+"""Client processes that hold streams: they open them, record the events, and report when each arrived."""
 
 import os
 import re
@@ -27,7 +27,7 @@ SKEW = 1.2
 
 EVENT = re.compile(rb'"client_msg_id":"(\d+)"[^\n]*\nid: ((\d+)-[^\n]*)\n')
 """A message's number, its id and its n."""
-BIGGEST_READ = 65536
+MAX_READ = 65536
 FRAME_ENDS = (b"\n\n\r\n", b"\n\n")
 """With and without chunked transfer coding."""
 ACCEPTED = (b"HTTP/1.1 200", b"HTTP/1.1 101")
@@ -138,7 +138,7 @@ class Stream:
 
     def _greeting(self) -> None:
         assert self._handle is not None
-        part = self._handle.recv(BIGGEST_READ)
+        part = self._handle.recv(MAX_READ)
         self._parts.append(part)
         self._arrivals.append(time.monotonic_ns())
         so_far = b"".join(self._parts)
@@ -170,7 +170,7 @@ class Stream:
         """What there is to read; nothing when the server has ended it, or was killed."""
         assert self._handle is not None
         try:
-            return self._handle.recv(BIGGEST_READ)
+            return self._handle.recv(MAX_READ)
         except ConnectionError:
             return b""
 

@@ -12,14 +12,14 @@ from typing import Any
 from ssechat import app
 from ssechat.cli import main as cli
 from ssechat.server import supervisor
-from ssechat.server.header_cache import Heads
+from ssechat.server.header_cache import HeaderCache
 from ssechat.settings import Settings
 
 
 def parsed(settings: Settings) -> Any:
     """The app on a server that parses each head anew."""
-    Heads.find = lambda self, data: None  # type: ignore[method-assign]
-    Heads.remember = lambda self, data, scope: None  # type: ignore[method-assign]
+    HeaderCache.find = lambda self, data: None  # type: ignore[method-assign]
+    HeaderCache.remember = lambda self, data, scope: None  # type: ignore[method-assign]
     return app.create_app(settings)
 
 

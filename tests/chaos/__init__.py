@@ -1,4 +1,4 @@
-"""Breaks a real server while people talk, and checks the promise: `python -m tests.chaos --help`.
+"""Chaos tests: inject faults into a real server under load, and check the guarantees: `python -m tests.chaos --help`.
 
 What was acknowledged must be delivered: once, in one order, to every device of every member. Everything is on
 the loopback, with a server, a private Redis and a folder of its own. Linux only.

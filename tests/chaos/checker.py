@@ -1,4 +1,4 @@
-"""Whether a history keeps the promise. A pure function: no clock, no network, no server.
+"""Checks a history against the guarantees. A pure function: no clock, no network, no server.
 
 Each violation has a kind:
 

@@ -1,4 +1,4 @@
-"""How Redis loses data here: its files go back to an older state, or a replica that lagged takes its place."""
+"""Data loss of Redis: its files are replaced by older ones, or a lagging replica is promoted."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from ssechat.processes import die_with_parent
 from ssechat.redis.binary import choose_binary
-from ssechat.redis.embedded import die_with_parent
 
 START_SECONDS = 20.0
 LINK = "redis.sock"

@@ -1,4 +1,4 @@
-"""Somebody who reads: a stream that is resumed with the last id, for ever; some leave and come back at random."""
+"""A reader: a stream that reconnects with Last-Event-ID for ever; some disconnect at random times."""
 
 import asyncio
 import json

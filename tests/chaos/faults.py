@@ -1,4 +1,4 @@
-"""What is done to the server, and when: the schedule is the seed's, and the seed's alone."""
+"""The schedule of faults; only the seed decides it."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What happened in a run, as the people saw it. Times are seconds of one monotonic clock, from the start."""
+"""The history of a run, as the clients observed it. Times are seconds of one monotonic clock, from the start."""
 
 from dataclasses import dataclass, field
 from typing import Any

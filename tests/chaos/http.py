@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes (RFC 9112): requests and streams that neither repeat nor forgive anything by themselves."""
+"""A strict HTTP/1.1 client (RFC 9112) without retries."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A server that breaks the promise on purpose: `python -m chaos.mutant serve …`, CHAOS_MUTATION says how.
+"""A server that breaks a guarantee on purpose: `python -m chaos.mutant serve …`; CHAOS_MUTATION says which.
 
 The mutations are made here, from outside, in the workers of this program only: the server itself has no hook.
 """

@@ -1,4 +1,4 @@
-"""What a run shows: counts, times, and when the promise is broken, the shortest story of it."""
+"""The report of a run: counts, times, and for a broken guarantee the shortest trace of events."""
 
 import json
 from collections import Counter

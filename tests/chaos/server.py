@@ -17,7 +17,7 @@ from pathlib import Path
 import jwt
 import psutil
 
-from ssechat.redis.embedded import die_with_parent
+from ssechat.processes import die_with_parent
 
 from .data_loss import Copy, Pair, Tails, ask, gone, stopped
 

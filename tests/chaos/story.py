@@ -1,4 +1,4 @@
-"""What happened to one message, or to one device, in the order of time."""
+"""The trace of one message or one device, in the order of time."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Somebody who sends, and repeats with the same client_msg_id until it is acknowledged."""
+"""A sender that retries with the same client_msg_id until the message is acknowledged."""
 
 import asyncio
 import random

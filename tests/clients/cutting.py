@@ -1,4 +1,4 @@
-"""A wire between clients and a server that may be cut inside events, at one offset after the other."""
+"""A TCP proxy that cuts connections inside events, at one offset after the other."""
 
 import asyncio
 import re

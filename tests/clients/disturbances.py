@@ -1,4 +1,4 @@
-"""What is done to the server while its readers are to lose nothing."""
+"""The disturbances of the server during which readers must lose nothing."""
 
 import signal
 import time

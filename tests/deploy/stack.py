@@ -1,4 +1,4 @@
-"""deploy/compose.yaml, up and running: a project, volumes, networks and ports of its own, and gone afterwards."""
+"""Runs deploy/compose.yaml with a project, volumes, networks and ports of its own, and removes them afterwards."""
 
 import contextlib
 import json

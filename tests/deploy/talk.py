@@ -1,4 +1,4 @@
-"""People who talk through the front while something happens to what is behind it, and what came of it."""
+"""Clients that chat through the proxy while containers behind it are changed, and a check of what they received."""
 
 import asyncio
 import time

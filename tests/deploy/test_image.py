@@ -1,4 +1,4 @@
-"""The image by itself: small, nobody's root, its own first process, and a server with a Redis of its own."""
+"""The container image: size, user, first process, and a server with an embedded Redis."""
 
 import contextlib
 import http.client

@@ -1,4 +1,4 @@
-"""What people notice when the stack is changed or breaks under them: nothing, or a moment's wait."""
+"""Rolling updates, scaling, crashes and restarts of the compose stack under load: no message is lost."""
 
 import asyncio
 import json

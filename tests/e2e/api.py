@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: servers, people, streams, and raw requests."""
+"""Helpers of the end-to-end tests: servers, users, streams, and raw requests."""
 
 import contextlib
 import http.client
@@ -364,7 +364,7 @@ def numbers(events: Sequence[Event]) -> list[int]:
 
 
 def exchange(server: Server, request: bytes, seconds: float = PATIENCE) -> bytes:
-    """What comes back for these bytes until the server closes; the request should ask it to."""
+    """Sends bytes and returns the response until the server closes; the request should have `Connection: close`."""
     with socket.create_connection((HOST, server.port), timeout=seconds) as connection:
         got = b""
         with contextlib.suppress(ConnectionError):

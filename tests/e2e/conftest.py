@@ -1,4 +1,4 @@
-"""A server that several files share; those that treat it badly have their own."""
+"""A server that several test files share; tests that disturb a server start their own."""
 
 from collections.abc import Iterator
 

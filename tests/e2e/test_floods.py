@@ -72,7 +72,7 @@ def flooded(server: Server, path: str, *, one_name: bool) -> Iterator[Flood]:
     ("path", "one_name", "let_through"),
     [("/v1/session", True, (401, 6)), ("/v1/session", False, (401, 12)), ("/v1/users", False, (201, 9))],
 )
-def test_a_flood_of_one_address_keeps_nobody_else_from_signing_in_or_writing(
+def test_rate_limit_a_flood_from_one_address_delays_nobody_else(
     tmp_path: Path, path: str, one_name: bool, let_through: tuple[int, int]
 ) -> None:
     limits = (

@@ -1,4 +1,4 @@
-"""Who one is: accounts, sessions, tokens and tickets, over real connections."""
+"""Accounts, sessions, tokens and tickets, over real connections."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""What pages of other sites may do."""
+"""Origins: CORS and cross-site writes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to paste works as pasted."""
+"""The commands in the README work as pasted."""
 
 import re
 import subprocess

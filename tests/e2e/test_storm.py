@@ -1,4 +1,4 @@
-"""Whatever comes, the server has a reason for its answer."""
+"""Odd requests: no response is a 500."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Receiving: one stream, its cursor, and what it says of itself."""
+"""Streams: last event ids, replay, and the events about the stream itself."""
 
 import contextlib
 import re
@@ -119,7 +119,7 @@ def test_the_cursor_of_an_empty_inbox_stays_valid_when_messages_have_arrived(ali
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
-def test_a_stream_resumes_after_the_event_that_its_header_or_its_query_names(alice: Person, bob: Person) -> None:
+def test_a_stream_resumes_after_the_last_event_id_of_its_header_or_query(alice: Person, bob: Person) -> None:
     with bob.listen() as stream:
         stream.live()
         for number in range(5):
@@ -182,7 +182,7 @@ def test_a_replay_of_many_pages_has_every_event_once_and_in_order(alice: Person,
         "%00", "\xff", "0-1", "1-18446744073709551615",
     ],
 )  # fmt: skip
-def test_a_cursor_that_is_not_valid_gets_a_reset_and_then_what_comes(alice: Person, bob: Person, cursor: str) -> None:
+def test_an_invalid_last_event_id_gets_a_reset_and_then_live_events(alice: Person, bob: Person, cursor: str) -> None:
     alice.say("one", bob.user)
     alice.say("two", bob.user)
     for how in ({"cursor": cursor}, {"query": f"?last_event_id={quote(cursor)}"}):
@@ -197,7 +197,7 @@ def test_a_cursor_that_is_not_valid_gets_a_reset_and_then_what_comes(alice: Pers
             assert stream.messages(1) == [sent]
 
 
-def test_another_persons_cursor_gets_a_reset_that_says_unknown(alice: Person, bob: Person) -> None:
+def test_another_users_last_event_id_gets_a_reset_that_says_unknown(alice: Person, bob: Person) -> None:
     with alice.listen() as hers, bob.listen() as his:
         foreign = [hers.first("hello").id]
         his.live()
@@ -212,7 +212,7 @@ def test_another_persons_cursor_gets_a_reset_that_says_unknown(alice: Person, bo
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
-def test_a_cursor_older_than_what_is_kept_gets_a_reset_that_says_expired(alice: Person, bob: Person) -> None:
+def test_a_last_event_id_older_than_what_is_kept_gets_a_reset_that_says_expired(alice: Person, bob: Person) -> None:
     with bob.listen() as stream:
         stream.first("hello")
         alice.say("first", bob.user)
@@ -279,7 +279,7 @@ def test_a_ticket_is_not_used_up_by_a_request_with_an_error_in_it(bob: Person) -
         assert stream.first("hello").data["user"] == bob.user
 
 
-def test_one_stream_too_many_is_sent_away_for_a_while_until_another_has_ended(bob: Person) -> None:
+def test_streams_per_user_is_limited(bob: Person) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(2 * STREAMS + 1):  # as many as fit on both workers, and one
             stream = stack.enter_context(bob.listen())
@@ -326,7 +326,7 @@ def test_history_and_stream_have_no_hole_between_them(alice: Person, bob: Person
             assert known == set(range(1, total + 1))
 
 
-def test_a_reader_who_stops_reading_for_a_while_gets_everything_once_in_order(alice: Person, bob: Person) -> None:
+def test_backpressure_a_reader_who_pauses_gets_every_event_once_in_order(alice: Person, bob: Person) -> None:
     text = "x" * 60_000
     count = 90
     with socket.socket() as connection:

@@ -1,4 +1,4 @@
-"""Several workers as one server, and what crashes leave of it."""
+"""Several workers as one server, and crashes of workers and Redis."""
 
 import contextlib
 import os
@@ -107,7 +107,7 @@ def test_all_readers_see_the_messages_of_both_in_one_order_and_once(server: Serv
         assert alice.history(bob.user, limit=200) == sent[-200:]
 
 
-def test_one_client_msg_id_sent_through_both_workers_at_once_is_one_message(
+def test_idempotency_one_client_msg_id_through_both_workers_is_one_message(
     server: Server, alice: Person, bob: Person
 ) -> None:
     one, other = server.workers()
@@ -125,7 +125,7 @@ def test_one_client_msg_id_sent_through_both_workers_at_once_is_one_message(
     assert len(bob.history(alice.user)) == 20
 
 
-def test_when_the_worker_that_holds_the_stream_is_killed_the_reader_resumes_and_misses_nothing(
+def test_reconnect_after_the_streams_worker_is_killed_misses_nothing(
     server: Server, alice: Person, bob: Person
 ) -> None:
     one, other = server.workers()
@@ -173,7 +173,7 @@ def test_a_worker_killed_between_sends_loses_and_doubles_nothing(server: Server,
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
-def test_when_only_redis_is_killed_streams_stay_and_a_repeated_send_is_one_message(
+def test_idempotency_when_redis_is_killed_streams_stay_and_a_retried_send_is_one_message(
     server: Server, alice: Person, bob: Person
 ) -> None:
     one, other = server.workers()
@@ -294,7 +294,7 @@ def test_what_was_acknowledged_is_there_after_everything_was_killed_and_cursors_
             assert carol.history("alice") == []
 
 
-def test_sigterm_says_goodbye_to_every_stream_and_leaves_no_process(tmp_path: Path) -> None:
+def test_graceful_shutdown_by_sigterm_sends_bye_to_every_stream(tmp_path: Path) -> None:
     with serve(tmp_path, "--drain-seconds", "1") as server, contextlib.ExitStack() as stack:
         people = [stack.enter_context(Person(server, f"user{number}")) for number in range(10)]
         for person in people:
@@ -316,7 +316,7 @@ def test_sigterm_says_goodbye_to_every_stream_and_leaves_no_process(tmp_path: Pa
         assert "Traceback" not in server.errors
 
 
-def test_a_reader_who_reads_nothing_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_graceful_shutdown_does_not_wait_for_a_stuck_reader(tmp_path: Path) -> None:
     options = ("--drain-seconds", "0", "--workers", "1", "--stream-buffer", "4096")
     with serve(tmp_path, *options) as server, Person(server, "alice") as alice, socket.socket() as stuck:
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

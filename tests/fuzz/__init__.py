@@ -1,4 +1,4 @@
-"""Attacks a real server with what strangers and mistaken clients send, while an honest user goes on talking.
+"""The fuzzer: attacks a real server with malformed and hostile requests, while an honest user keeps chatting.
 
     python -m tests.fuzz --requests 100000 --seed 7
 

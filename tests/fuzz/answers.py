@@ -1,4 +1,4 @@
-"""What a server answers, taken apart as it comes; strict, for what is odd in an answer is the server's own."""
+"""A strict incremental parser of responses: any oddity is a fault of the server."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ KNOWN = frozenset(
 )  # fmt: skip
 """Names that our answers have. Any other came from whoever asked."""
 
-HEAD_LIMIT = 16_384
+HEADERS_LIMIT = 16_384
 
 
 class NotHTTP(Exception):
@@ -79,7 +79,7 @@ class Answers:
     def _read_head(self) -> bool:
         head, found, rest = self._rest.partition(b"\r\n\r\n")
         if not found:
-            if len(head) > HEAD_LIMIT or not b"HTTP/1.1 "[: len(head)] == head[:9]:
+            if len(head) > HEADERS_LIMIT or not b"HTTP/1.1 "[: len(head)] == head[:9]:
                 raise NotHTTP(f"no head: {head[:80]!r}")
             return False
         first, *lines = head.split(b"\r\n")

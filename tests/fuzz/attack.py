@@ -1,4 +1,4 @@
-"""What is sent on one connection, and what may come back."""
+"""An attack: the bytes sent on one connection, and the responses that are allowed."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
-"""An honest user, who signs in, sends and listens the whole time, and must lose nothing and wait for nothing long."""
+"""An honest user that signs in, sends and listens all the time, and must lose no message and wait for no response for
+long."""
 
 import asyncio
 import contextlib

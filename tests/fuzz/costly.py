@@ -1,4 +1,4 @@
-"""Single requests that are small and might cost the server much: time of its loop, or an answer many times as long."""
+"""Amplification: small requests that could block the loop for long or cause a large response."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -13,10 +13,10 @@ from .wire import perform
 SIZE = 60_000
 """Bytes that a head may have, nearly, and a body."""
 
-MOST_SECONDS = 0.5
+MAX_SECONDS = 0.5
 """Of CPU, in all workers, for one request; what they do beside is in it."""
 
-MOST_ANSWERED = 128 * 1024
+MAX_ANSWERED = 128 * 1024
 """Bytes."""
 
 PATIENCE = 40.0
@@ -114,10 +114,10 @@ async def try_costly(target: Target, world: World) -> list[Fault]:
         faults += [
             Fault(f"{name}: {fault.kind.removeprefix(name + ': ')}", fault.said) for fault in judge(attack, outcome)
         ]
-        if spent > MOST_SECONDS:
+        if spent > MAX_SECONDS:
             faults.append(Fault(f"{name}: time", f"{spent:.1f} s of CPU for {_shown(each.request)}"))
         longest = max(map(_size, outcome.answers), default=0)
-        if longest > MOST_ANSWERED:
+        if longest > MAX_ANSWERED:
             faults.append(Fault(f"{name}: answer", f"{longest} bytes for {_shown(each.request)}"))
         await asyncio.sleep(0)
     return faults

@@ -1,4 +1,4 @@
-"""What a stranger sends without an end: the server takes a bounded part of it, and others notice nothing."""
+"""Floods of one client: the server must bound them, and other clients must not notice."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from .wire import HOST
 BUDGET = 24 * 2**20
 """Bytes that each flood sends at most."""
 
-MOST_GROWTH = 12 * 2**20
+MAX_GROWTH = 12 * 2**20
 """Bytes by which a worker may grow meanwhile."""
 
 SECONDS = 15.0
@@ -82,7 +82,7 @@ async def flood_all(
                 now = target.usage()
                 growth = max([growth, *(now[pid].memory - before[pid].memory for pid in before if pid in now)])
             taken = sum([await task for task in sending])
-            if growth > MOST_GROWTH:
+            if growth > MAX_GROWTH:
                 said = f"a worker grew by {growth / 2**20:.0f} MiB while {taken / 2**20:.0f} MiB were sent"
                 sent = f"{flood.connections} × {flood.begin[:200]!r} + {flood.again[:60]!r} …"
                 faults.append(Fault(f"flood: {flood.name}", f"{said}: {sent}"))

@@ -1,4 +1,4 @@
-"""Which attack has which number."""
+"""Numbers of attacks: a number decides an attack."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Heads of requests that are wrong, odd or too much: where a request begins and ends."""
+"""Malformed, odd and oversized request headers, and request framing."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What an answer tells against the server."""
+"""Judges a response: finds faults of the server."""
 
 import json
 import re

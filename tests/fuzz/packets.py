@@ -1,11 +1,11 @@
-"""How requests come: cut anywhere, many at once, dripping, half, or with the client gone in the middle."""
+"""Packets: requests that are split anywhere, pipelined, slow, incomplete, or cut by a disconnect."""
 
 from dataclasses import replace
 
 from . import words
 from .attack import Attack, Await, End, Maker, Pause, Request, Step, identity, in_one
 
-MOST_PIPELINED = 50
+MAX_PIPELINED = 50
 
 
 def _good(make: Maker) -> Request:
@@ -62,7 +62,7 @@ def wrong_lengths(make: Maker) -> Attack:
 
 def pipeline(make: Maker) -> Attack:
     """Good requests in one packet."""
-    requests = [_good(make) for _ in range(make.dice.randrange(2, MOST_PIPELINED))]
+    requests = [_good(make) for _ in range(make.dice.randrange(2, MAX_PIPELINED))]
     return in_one("packet.pipeline", *requests, due=True)
 
 

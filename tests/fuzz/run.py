@@ -30,10 +30,10 @@ HELD_PATIENCE = 75.0
 WARM_UP = 600
 """Attacks before the server's memory is looked at first."""
 
-MOST_GROWTH = 32 * 2**20
+MAX_GROWTH = 32 * 2**20
 """Bytes by which a worker may be larger at the end: its caches have bounds, but they fill."""
 
-MOST_DESCRIPTORS = 6
+MAX_DESCRIPTORS = 6
 """Files and sockets by which it may have more at the end, once all is closed."""
 
 LATENCY_SECONDS = 4.0
@@ -225,15 +225,15 @@ class Run:
                 return
             self._result.growth = max(after[pid].memory - before[pid].memory for pid in after)
             more = max(after[pid].descriptors - before[pid].descriptors for pid in after)
-            if self._result.growth <= MOST_GROWTH and more <= MOST_DESCRIPTORS:
+            if self._result.growth <= MAX_GROWTH and more <= MAX_DESCRIPTORS:
                 return
             if time.monotonic() > until:
                 break
-        if self._result.growth > MOST_GROWTH:
+        if self._result.growth > MAX_GROWTH:
             self._result.add(
                 Fault("memory", f"a worker has {self._result.growth / 2**20:.0f} MiB more than at the beginning")
             )
-        if more > MOST_DESCRIPTORS:
+        if more > MAX_DESCRIPTORS:
             self._result.add(Fault("descriptors", f"a worker has {more} files and sockets more than at the beginning"))
 
     # What was found is tried again, alone, and made short.

@@ -8,7 +8,7 @@ from .attack import Attack, Pause, Step
 
 Shows = Callable[[Attack], Awaitable[bool]]
 
-MOST_TRIES = 150
+MAX_TRIES = 150
 
 
 async def shortest(attack: Attack, shows: Shows, by_bytes: bool = True) -> Attack:
@@ -21,7 +21,7 @@ async def shortest(attack: Attack, shows: Shows, by_bytes: bool = True) -> Attac
     while found:
         found = False
         for shorter in _shorter(attack, by_bytes):
-            if tries >= MOST_TRIES:
+            if tries >= MAX_TRIES:
                 return attack
             tries += 1
             if await shows(shorter):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from ssechat.redis.embedded import die_with_parent
+from ssechat.processes import die_with_parent
 
 from .attack import World
 from .words import FORGED

@@ -1,1 +1,1 @@
-"""The command line: what a person types, and what is printed."""
+"""The command line: commands, options and output."""

@@ -18,20 +18,20 @@ import click
 from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.errors import ChatError, SettingsError
-from ssechat.settings import LEAST_DAYS, Settings, flag, load_settings, variable
-from ssechat.texts.characters import is_utf8, shows_nothing
+from ssechat.settings import MIN_SESSION_DAYS, Settings, flag, load_settings, variable
+from ssechat.texts.characters import is_blank, is_utf8
 
-# A token made for one connection: long enough for a slow start, short enough to be worthless in a log.
-MINTED_FOR = timedelta(hours=1)
+# The lifetime of a token that --user mints for one connection: a leaked one is soon worthless.
+TOKEN_LIFETIME = timedelta(hours=1)
 
-# Seconds: as long as the server remembers a client_msg_id, so as long as a repeat is safe.
-LONGEST_PATIENCE = 7 * 86_400
+# Seconds: the server stores a client_msg_id for so long, and a later retry could send the message twice.
+MAX_TIMEOUT = 7 * 86_400
 
-# Characters; what is longer quotes something absurd.
-LONGEST_ERROR = 2000
+# Characters of an error; longer ones quote a very long value.
+MAX_ERROR_LENGTH = 2000
 
-# Events about the stream itself, as listen tells them on stderr.
-NOTES: dict[str, Callable[[dict[str, Any]], str]] = {
+# Events about the stream itself, which `listen` prints to stderr as sentences.
+STREAM_NOTES: dict[str, Callable[[dict[str, Any]], str]] = {
     "hello": lambda data: f"listening as {data.get('user')} …",
     "caught_up": lambda data: "",
     "bye": lambda data: f"the server ends this stream ({data.get('reason')})",
@@ -39,22 +39,22 @@ NOTES: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 class Text(click.types.StringParamType):
-    """Text that can be sent: arguments and variables may hold bytes that are no UTF-8."""
+    """A text parameter that must be UTF-8: arguments and environment variables may hold other bytes."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text itself."""
+        """Returns the text as it is."""
         if not is_utf8(str(value)):
             self.fail("this is not UTF-8 text", param, ctx)
         return str(value)
 
 
 class Id(Text):
-    """Text that is not empty: a script's variable that is not set must not make another message of a repeat."""
+    """A text parameter that must not be empty: an unset variable in a script would turn a retry into a new message."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text itself."""
+        """Returns the text as it is."""
         text = super().convert(value, param, ctx)
         if not text:
             self.fail("this is empty: give a value, or leave it out", param, ctx)
@@ -62,54 +62,54 @@ class Id(Text):
 
 
 class Number(click.FloatRange):
-    """A number in a range; unlike click's, which lets "nan" through."""
+    """A number in a range. Unlike click's type it refuses "nan"."""
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
+        """Returns the number."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail("nan is not a number", param, ctx)
         return number
 
 
-class QuietHelp(click.Group):
-    """Commands in the order in which a person meets them, not in the alphabet's."""
+class OrderedGroup(click.Group):
+    """A group whose help lists its commands in the order of their definition."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of their definition."""
+        """Returns the names in the order of their definition."""
         return list(self.commands)
 
 
-@click.group(cls=QuietHelp, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="ssechat", message="%(prog)s %(version)s")
 def commands() -> None:
     """A chat server that speaks plain HTTP.
 
     \b
     ssechat serve                      start it; then open http://127.0.0.1:8000
-    ssechat listen --user bob          show what bob gets, as it comes
-    ssechat send --user alice bob hi   send as alice to bob
-    ssechat token alice                a token, for curl and programs
+    ssechat listen --user bob          print bob's events as they arrive
+    ssechat send --user alice bob hi   send "hi" from alice to bob
+    ssechat token alice                print a token, for curl and programs
     """
 
 
 def setting_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The click option of one setting: its flag, help, default and variable are the setting's own."""
+    """The click option of a setting, with its flag, help text, default and environment variable."""
     field = Settings.model_fields[name]
-    known = [f"env {variable(name)}"]
-    # A user without a home folder has no default data folder, and no less help.
+    hints = [f"env {variable(name)}"]
+    # A user without a home folder has no default data folder; --help must work all the same.
     with contextlib.suppress(SettingsError):
         default = field.get_default(call_default_factory=True, validated_data={})
         if default not in (None, ()):
-            known.append(f"default {','.join(default) if isinstance(default, tuple) else default}")
+            hints.append(f"default {','.join(default) if isinstance(default, tuple) else default}")
     return click.option(
         flag(name),
         name,
         type=Text(),
         metavar=_metavar(field.annotation),
-        help=f"{field.description}  [{'; '.join(known)}]",
+        help=f"{field.description}  [{'; '.join(hints)}]",
     )
 
 
@@ -122,7 +122,7 @@ def _metavar(annotation: Any) -> str:
 
 
 def setting_options(names: Iterable[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The click options of some settings, in their order."""
+    """The click options of several settings, in the given order."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for name in reversed(list(names)):
@@ -133,7 +133,7 @@ def setting_options(names: Iterable[str]) -> Callable[[Callable[..., Any]], Call
 
 
 def client_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of the commands that talk to a server."""
+    """Adds the options that the client commands share."""
     options = (
         click.option(
             "--server",
@@ -147,18 +147,18 @@ def client_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--user",
             type=Text(),
             metavar="NAME",
-            help="Who you are, on the server's own machine: uses the data folder's key.",
+            help="Your user name, on the server's own machine: the key in the data folder signs a token for it.",
         ),
         click.option(
             "--token",
             type=Text(),
             envvar="SSECHAT_TOKEN",
             metavar="TOKEN",
-            help="Who you are, elsewhere: from `ssechat token` or POST /v1/session.  [env SSECHAT_TOKEN]",
+            help="Your token, elsewhere: from `ssechat token` or POST /v1/session.  [env SSECHAT_TOKEN]",
         ),
-        click.option("--create", is_flag=True, help="Make the user of --user, if there is none yet."),
+        click.option("--create", is_flag=True, help="Create the user of --user if it does not exist."),
         setting_options(("data", "key_file")),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line."),
     )
     for option in reversed(options):
         function = option(function)
@@ -175,14 +175,14 @@ def serve(**flags: str | None) -> None:
     ssechat serve --host 0.0.0.0 --port 80 --data /var/lib/ssechat
     ssechat serve --redis-url redis://:password@10.0.0.5:6379/0 --key-file /etc/ssechat.key
 
-    Ctrl-C or SIGTERM stops it, SIGHUP replaces its workers one by one.
+    Ctrl-C or SIGTERM stops the server, SIGHUP replaces its workers one by one.
     """
     from ssechat.server.supervisor import Supervisor, print_line
     from ssechat.telemetry.logging import configure_logging
 
     settings = load_settings(flags)
     configure_logging(settings.log_level, settings.log_format)
-    # Who reads JSON reads it from a container's two outputs as one.
+    # JSON logs are read from stdout and stderr of a container as one stream.
     say = print_line if settings.log_format == "text" else logging.getLogger("ssechat").info
     asyncio.run(Supervisor(settings, say=say).run())
 
@@ -190,18 +190,18 @@ def serve(**flags: str | None) -> None:
 @commands.command()
 @click.argument("user", type=Text())
 @setting_options(("data", "key_file", "redis_url"))
-@click.option("--create", is_flag=True, help="Let the token make the user, if there is none yet.")
+@click.option("--create", is_flag=True, help="Have the token create the user if it does not exist.")
 @click.option(
     "--days",
-    type=Number(LEAST_DAYS, 3650),
+    type=Number(MIN_SESSION_DAYS, 3650),
     metavar="N",
-    help="Days that it is valid; by default as many as a sign-in lasts.",
+    help="Days that the token is valid; by default as many as a sign-in lasts.",
 )
 def token(user: str, days: float | None, create: bool, **flags: str | None) -> None:
     """Print a token for USER, made with the server's key.
 
-    USER must exist, or be made with --create. Where the server's Redis cannot be asked, the token is printed all the
-    same, and counts as soon as there is such a user.
+    USER must exist, unless --create is given. If the server's Redis cannot be asked, the token is printed anyway, and
+    is valid as soon as the user exists.
 
     \b
     curl -N -H "Authorization: Bearer $(ssechat token bob)" http://127.0.0.1:8000/v1/events
@@ -209,7 +209,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     settings = load_settings(flags)
     minted = _mint(settings, user, timedelta(days=settings.session_days if days is None else days), create)
     if not create:
-        _check_known(settings, user)
+        _check_user_exists(settings, user)
     click.echo(minted)
 
 
@@ -219,16 +219,19 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
 @client_options
 @click.option(
     "--timeout",
-    type=Number(0, LONGEST_PATIENCE, min_open=True),
+    type=Number(0, MAX_TIMEOUT, min_open=True),
     default=30.0,
     metavar="SECONDS",
-    help="How long to try while the server is away.  [default 30]",
+    help="How long to retry while the server cannot be reached.  [default 30]",
 )
 @click.option(
-    "--client-msg-id", type=Id(), metavar="ID", help="Repeat an earlier send: the same ID is never sent twice."
+    "--client-msg-id",
+    type=Id(),
+    metavar="ID",
+    help="Idempotency key: repeating a send with the same ID never sends it twice.",
 )
-def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json: bool, **who: Any) -> None:
-    """Send TEXT to TO: a user, or a conversation's id. A TEXT of - is read from standard input.
+def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json: bool, **credential: Any) -> None:
+    """Send TEXT to TO: a user name, or a conversation's id. With - as TEXT, the text is read from standard input.
 
     \b
     ssechat send --user alice bob "hi there"
@@ -237,24 +240,24 @@ def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json:
     from ssechat.cli.terminal import message_line
     from ssechat.client import Client
 
-    said = stdio.read_input() if text == "-" else text
-    if shows_nothing(said):
-        raise SettingsError("TEXT: there is nothing to see in this text; write something")
-    with Client(who["server"], _credential(**who), note=_note) as client:
-        message = client.send(to, said, client_msg_id=client_msg_id, patience=timeout)
+    content = stdio.read_input() if text == "-" else text
+    if is_blank(content):
+        raise SettingsError("TEXT: this text is blank; write something")
+    with Client(credential["server"], _credential(**credential), note=_note) as client:
+        message = client.send(to, content, client_msg_id=client_msg_id, patience=timeout)
     try:
         click.echo(json.dumps(message) if as_json else message_line(message))
     except BrokenPipeError:
         raise
-    except OSError as error:  # whoever took this for a failure would send it again
-        raise ChatError(f"the message was sent, but cannot be shown ({error.strerror})") from None
+    except OSError as error:  # the message must not look unsent: the user would send it again
+        raise ChatError(f"the message was sent, but cannot be printed ({error.strerror})") from None
 
 
 @commands.command()
 @client_options
-@click.option("--since", type=Id(), metavar="ID", help="Start after this event's id; 0-0 for all that the server has.")
-def listen(since: str | None, as_json: bool, **who: Any) -> None:
-    """Print events as they come, one a line, until Ctrl-C. Reconnects by itself and misses nothing.
+@click.option("--since", type=Id(), metavar="ID", help="Start after the event with this id; 0-0 for all stored events.")
+def listen(since: str | None, as_json: bool, **credential: Any) -> None:
+    """Print events as they arrive, one per line, until Ctrl-C. Reconnects automatically, and misses no event.
 
     \b
     ssechat listen --user bob
@@ -268,16 +271,16 @@ def listen(since: str | None, as_json: bool, **who: Any) -> None:
             return
         if as_json:
             click.echo(json.dumps({"event": event.name, "id": event.id or None, "data": event.data}))
-        elif event.name in NOTES:
-            note = NOTES[event.name](event.data if isinstance(event.data, dict) else {})
+        elif event.name in STREAM_NOTES:
+            note = STREAM_NOTES[event.name](event.data if isinstance(event.data, dict) else {})
             if note:
                 _note(note)
         else:
             click.echo(event_line(event.name, event.data))
 
     if since is not None and not (since.isascii() and since.isprintable()):
-        raise SettingsError("--since: that is not the id of an event")
-    with Client(who["server"], _credential(**who), note=_note) as client:
+        raise SettingsError("--since: this is not the id of an event")
+    with Client(credential["server"], _credential(**credential), note=_note) as client:
         for event in client.listen(since):
             show(event)
 
@@ -285,44 +288,44 @@ def listen(since: str | None, as_json: bool, **who: Any) -> None:
 def _credential(
     *, server: str, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
 ) -> Callable[[], str]:
-    """What gives the bearer token for each request: one minted for --user, else the --token."""
+    """Returns a function that gives the bearer token of a request: minted for --user, else the --token."""
     given = click.get_current_context().get_parameter_source("token")
     if user is not None:
         if given is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError("--user and --token both say who you are: give one of them")
+            raise click.UsageError("--user and --token both name the user: give only one of them")
         settings = load_settings({"data": data, "key_file": key_file})
-        return lambda: _mint(settings, user, MINTED_FOR, create)
+        return lambda: _mint(settings, user, TOKEN_LIFETIME, create)
     if create:
-        raise click.UsageError("--create goes with --user: it makes a user of that name")
+        raise click.UsageError("--create needs --user: it creates a user of that name")
     if token is not None:
         return lambda: token
-    raise click.UsageError("who are you? Give --user NAME on the server's own machine, or --token elsewhere")
+    raise click.UsageError("no user: give --user NAME on the server's own machine, or --token elsewhere")
 
 
 def _mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> str:
     from ssechat.identity.tokens import Tokens
 
-    return Tokens.from_settings(settings).mint(user, lifetime, makes_user=create)
+    return Tokens.from_settings(settings).mint(user, lifetime, creates_user=create)
 
 
-def _check_known(settings: Settings, name: str) -> None:
-    """Says so if there is no such user, or if that cannot be asked.
+def _check_user_exists(settings: Settings, name: str) -> None:
+    """Prints a note if Redis cannot be asked whether the user exists.
 
     Raises:
-        ChatError: there is none.
+        ChatError: the user does not exist.
     """
     from ssechat.ids import user_id
     from ssechat.redis.embedded import EmbeddedRedis
     from ssechat.redis.lookup import user_exists
 
     user = user_id(name)
-    if settings.external_identity or user is None:  # any user of the existing system's exists
+    if settings.external_identity or user is None:  # every user of an existing system exists
         return
-    known = user_exists(settings.redis_url or EmbeddedRedis(settings.data / "redis").url, user)
-    if known is False:
-        raise ChatError(f"there is no user {user!r}: sign up first, or add --create to make one")
-    if known is None:
-        _note(f"The server's Redis cannot be asked whether there is a user {user!r}; the token needs one")
+    exists = user_exists(settings.redis_url or EmbeddedRedis(settings.data / "redis").url, user)
+    if exists is False:
+        raise ChatError(f"there is no user {user!r}: sign up first, or add --create to create it")
+    if exists is None:
+        _note(f"The server's Redis cannot be reached to check that user {user!r} exists; the token needs one")
 
 
 def _note(text: str) -> None:
@@ -332,8 +335,8 @@ def _note(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _said_plainly() -> Iterator[None]:
-    """Turn what goes wrong into a line on stderr and an exit code: 2 for a wrong request, else 1."""
+def _errors_as_exit_codes() -> Iterator[None]:
+    """Turns exceptions into a line on stderr and an exit code: 2 for a usage error, 130 for Ctrl-C, else 1."""
     try:
         yield
     except click.exceptions.NoArgsIsHelpError as error:
@@ -347,7 +350,7 @@ def _said_plainly() -> Iterator[None]:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read our output has gone.
+        # The reader of our output has exited.
         sys.exit(1)
     except ChatError as error:
         _fail(str(error), 1)
@@ -357,19 +360,19 @@ def _said_plainly() -> Iterator[None]:
 
 
 def _fail(text: str, code: int) -> typing.NoReturn:
-    shown = text if len(text) <= LONGEST_ERROR else text[:LONGEST_ERROR] + "…"
+    shown = text if len(text) <= MAX_ERROR_LENGTH else text[:MAX_ERROR_LENGTH] + "…"
     with contextlib.suppress(OSError):
         _note(f"ssechat: {shown}")
     sys.exit(code)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command. Returns the exit code, or leaves with SystemExit."""
-    stdio.open_closed()
-    stdio.escape_what_cannot_be_shown()
+    """Runs a command. Returns the exit code, or raises SystemExit."""
+    stdio.open_closed_streams()
+    stdio.escape_unencodable()
     try:
-        with _said_plainly():
+        with _errors_as_exit_codes():
             result = commands.main(arguments, prog_name="ssechat", standalone_mode=False)
             return result if isinstance(result, int) else 0
     finally:
-        stdio.give_up_output()
+        stdio.flush_or_discard()

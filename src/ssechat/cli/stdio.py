@@ -1,4 +1,4 @@
-"""The three standard streams, as whoever started us left them: a terminal, a pipe, a full disk, or closed."""
+"""Standard input, output and error, which may be a terminal, a pipe, a file on a full disk, or closed."""
 
 import contextlib
 import os
@@ -7,35 +7,34 @@ import sys
 from ssechat.errors import SettingsError
 
 
-def open_closed() -> None:
-    """Give each standard stream that was closed (`<&-`, `>&-`) the null device.
+def open_closed_streams() -> None:
+    """Opens the null device for each standard stream that was closed (`<&-`, `>&-`).
 
-    Otherwise the next socket or file to be opened takes its number, and whatever a child writes to its standard error
-    ends up in there.
+    Otherwise the next socket or file would get its descriptor, and a child process would write its errors there.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest free number is taken, and all below it are open by now.
+            # open() returns the lowest free descriptor: `number`, for all below it are open by now.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     for name, number in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115 – open to the end
 
 
-def escape_what_cannot_be_shown() -> None:
-    """A terminal that can't show a character gets its number."""
+def escape_unencodable() -> None:
+    """Has output escape the characters that the terminal's encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def read_input() -> str:
-    """All of standard input, without the newline that ends it.
+    """Reads all of standard input, without its last newline.
 
     Raises:
-        SettingsError: it is closed, no text, or cannot be read.
+        SettingsError: standard input is closed, is not UTF-8, or cannot be read.
     """
     if sys.stdin is None:
         raise SettingsError("standard input is closed: there is no text to send")
@@ -47,8 +46,8 @@ def read_input() -> str:
         raise SettingsError(f"standard input cannot be read ({error.strerror})") from None
 
 
-def give_up_output() -> None:
-    """Drop what cannot be written, so that the flush at exit does not complain as well."""
+def flush_or_discard() -> None:
+    """Flushes the output. What cannot be written is discarded, so that the flush at exit prints no second error."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

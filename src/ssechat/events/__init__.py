@@ -1,1 +1,1 @@
-"""Events, as the bytes that go over the wire."""
+"""Server-sent events as bytes."""

@@ -1,6 +1,7 @@
-"""From a request to its response: what is done for all of them, whichever endpoint answers and whatever carries them.
+"""Request handling that all endpoints share, whether a request arrives over ASGI or over the server's own protocol.
 
-An id for each request, its route, what a failure is answered with, the count of the answers, and the log of them.
+It gives each request an id, finds its route, turns exceptions into responses, counts the responses, and writes the
+access log.
 """
 
 import logging
@@ -13,7 +14,7 @@ from itertools import count
 from ssechat.http.cors import Cors
 from ssechat.http.exchange import Request, Response
 from ssechat.http.responses import failure, is_bug
-from ssechat.http.routing import UNMATCHED, Route, Table
+from ssechat.http.routing import UNMATCHED, Route, RouteTable
 from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger("ssechat.access")
@@ -23,15 +24,15 @@ HEADER = b"x-request-id"
 WELL_FORMED = re.compile(r"[A-Za-z0-9_.:-]{1,128}").fullmatch
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-"""Others are anybody's invention, and count as one."""
+"""All other methods are counted under one label."""
 
 
 class Api:
-    """All that the server answers to, as one endpoint that never fails."""
+    """The whole API as one endpoint, which never raises."""
 
     def __init__(self, routes: Iterable[Route], cors: Cors | None, metrics: Metrics, *, log_all: bool) -> None:
-        """`log_all`: log each request, rather than only what the server could not do (5xx)."""
-        self.table = Table(routes)
+        """`log_all` logs every request; otherwise only server errors (5xx) are logged."""
+        self.table = RouteTable(routes)
         self._cors = cors
         self._metrics = metrics
         self._log_all = log_all

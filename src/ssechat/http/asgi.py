@@ -1,6 +1,6 @@
-"""The server over ASGI: how requests are carried on any server but our own, tests' included.
+"""The ASGI adapter, for all servers but ssechat's own, also for tests.
 
-sse-starlette carries the streams, at five tasks apiece.
+sse-starlette sends the streams; that takes five tasks per stream.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from ssechat.http.exchange import Endpoint, Request, Response
 from ssechat.streams.stream import Stream
 
 
-class Carrier:
-    """An ASGI app that answers as an endpoint does."""
+class ASGIAdapter:
+    """An ASGI app around an endpoint."""
 
     def __init__(self, endpoint: Endpoint, others: ASGIApp) -> None:
-        """`others`: what is asked for all that is no HTTP, such as the lifespan."""
+        """`others` is the app for scopes other than HTTP, such as the lifespan."""
         self._endpoint = endpoint
         self._others = others
 
@@ -63,7 +63,7 @@ async def _carry(response: Response, scope: Scope, receive: Receive, send: Send)
 
 
 class QueueSink:
-    """A sink for a server that asks for the next bytes rather than taking them."""
+    """A sink for servers that pull the next chunk, as ASGI response iterators do."""
 
     def __init__(self, stream: Stream, limit: int) -> None:
         self._stream = stream
@@ -81,7 +81,7 @@ class QueueSink:
             self._stream.pause()
 
     def end(self, *, final: bool) -> None:
-        # In good order in any case: over ASGI, only a failure of the app breaks a response off, and is logged as one.
+        # The response always ends complete: over ASGI only an exception cuts it, and would be logged as an error.
         self._ended = True
         self._wake.set()
 
@@ -94,7 +94,7 @@ class QueueSink:
         self._stream.lost()
 
     async def frames(self, stopping: anyio.Event) -> AsyncIterator[bytes]:
-        """What was written, as it is taken. When the server stops, the stream is told to say goodbye."""
+        """Yields what was written. When the server stops, the stream drains: it sends `bye`."""
         watcher = asyncio.create_task(self._drain_when(stopping))
         try:
             while True:

@@ -1,4 +1,4 @@
-"""Which pages of other origins may read the answers (WHATWG Fetch §3.3); who may write is the guard's to say."""
+"""CORS (WHATWG Fetch §3.3): which pages of other origins may read responses. The guard decides which may write."""
 
 import re
 
@@ -8,10 +8,10 @@ from ssechat.texts.origins import Origins
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 EXPOSED = b"ratelimit, ratelimit-policy, retry-after, x-request-id"
-"""Headers that a page's scripts may see."""
+"""Response headers that scripts may read."""
 
 MAX_AGE = b"600"
-"""Seconds for which a browser need not ask again."""
+"""Seconds for which a browser caches a preflight."""
 
 PRINTABLE = re.compile(rb"[\x20-\x7e]*").fullmatch
 
@@ -21,13 +21,13 @@ ASKED_WITH = (
 
 
 class Cors:
-    """Answers what browsers ask before a request of another origin's page, and marks what such a page may read."""
+    """Answers preflight requests, and adds the CORS headers to responses."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
 
     def is_preflight(self, request: Request) -> bool:
-        """Whether a browser asks if a page may send a request."""
+        """Whether a request is a CORS preflight."""
         return (
             request.method == "OPTIONS"
             and _given(request, b"origin") is not None
@@ -35,7 +35,7 @@ class Cors:
         )
 
     def answer(self, request: Request) -> Response:
-        """The answer to such a question."""
+        """The response to a preflight."""
         headers: tuple[Header, ...] = (
             (b"vary", ASKED_WITH),
             (b"access-control-allow-credentials", b"true"),
@@ -63,7 +63,7 @@ class Cors:
         return Response(200, b"OK", headers)
 
     def mark(self, request: Request, response: Response) -> None:
-        """Adds what lets the page read the response."""
+        """Adds the headers that let the page read the response."""
         origin = _given(request, b"origin")
         if origin is not None:
             response.headers += (

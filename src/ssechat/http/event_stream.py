@@ -3,13 +3,13 @@
 from functools import partial
 
 from ssechat.events.source import Source
-from ssechat.http.exchange import HandOver, Response
+from ssechat.http.exchange import Response, StreamHandover
 from ssechat.identity.tokens import Identity
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import Stream
 
 HEADERS = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),  # some readers take it for Latin-1 else
+    (b"content-type", b"text/event-stream; charset=utf-8"),  # without the charset some clients decode Latin-1
     (b"cache-control", b"no-store, no-transform"),
     (b"x-accel-buffering", b"no"),
 )
@@ -27,8 +27,8 @@ def stream_response(
 ) -> Response:
     """A source's events, from a cursor on; or, with a `refusal`, no more than the goodbye that says why.
 
-    That is no status, for EventSource never comes back from one (WHATWG HTML §9.2.3). `buffer`: bytes that may wait for
-    the reader. `sign_outs`: what `Auth.sign_outs` was before the identity was asked for.
+    A refusal is not an error status: EventSource does not reconnect after one (WHATWG HTML §9.2.3). `buffer`: bytes
+    that may wait for the reader. `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked.
     """
     return Response(200, b"", HEADERS, partial(_open, hub, identity, source, cursor, buffer, refusal, sign_outs))
 
@@ -41,9 +41,9 @@ def _open(
     buffer: int,
     refusal: str | None,
     sign_outs: int | None,
-    hand_over: HandOver,
+    hand_over: StreamHandover,
 ) -> None:
-    """Begins the stream on a connection whose response has started."""
+    """Starts the stream on a connection after the response headers are sent."""
     stream = Stream(hub, identity, source)
     sink = hand_over(stream, buffer)
     if sink is None:

@@ -1,8 +1,8 @@
-"""A request and its response as endpoints have them, whatever carries the two.
+"""The request and response types of the endpoints, independent of ASGI and of the server's protocol.
 
 Two carriers do: the connection itself (server/protocol.py), and ASGI, on any other server (asgi.py). Which of them it
 is does not show in an endpoint: that is a function of a `Request` which returns a `Response`, and a row in the table
-of routes (routing.py). What all requests have in common is done in between (api.py).
+of routes (routing.py). api.py has what all requests share.
 
 The connection carries by itself because that takes a third off the CPU of a send; `python -m tests.bench ways`
 measures both, and the figures stand in server/protocol.py.
@@ -20,16 +20,17 @@ from ssechat.http.headers import header
 from ssechat.streams.stream import Sink, Stream
 
 USER = "ssechat.user"
-"""Where a request's scope has who sent it, once that is known."""
+"""The key in a request's scope under which its user is stored after authentication."""
 
-NO_ROOM = "ssechat.no_room"
-"""In the scope of a request for which there is no room: it is to be told so, and nothing else."""
+SERVER_FULL = "ssechat.no_room"
+"""A key in the scope of a request that comes while the server is full: the request must be refused with 503."""
 
 Header: TypeAlias = tuple[bytes, bytes]
 """Its name in lower case, and its value."""
 
-HandOver: TypeAlias = Callable[[Stream, int], Sink | None]
-"""Gives a stream the connection, of which so many bytes may wait in it; its sink, or None if the reader has gone."""
+StreamHandover: TypeAlias = Callable[[Stream, int], Sink | None]
+"""Hands the connection over to a stream, with a limit of buffered bytes; returns its sink, or None if the client has
+disconnected."""
 
 
 class ClientGone(Exception):
@@ -46,33 +47,33 @@ class Request:
         self.scope = scope
         self._receive = receive
         self.id = ""
-        """For logs and answers; given when the request is let in (api.py)."""
+        """The request's id, for logs and responses; api.py sets it."""
         self.parameters: Mapping[str, str] = {}
-        """What stands in the path for the names in the route's."""
+        """The values of the route's path parameters."""
 
     @property
     def method(self) -> str:
-        """In capitals, as all methods that mean something are."""
+        """The method, in capitals."""
         method: str = self.scope["method"]
         return method
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters behind the path; one that is given twice is as it was given last."""
+        """The query parameters; of a repeated one the last value."""
         text: bytes = self.scope["query_string"]
         return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}
 
     @property
     def has_room(self) -> bool:
-        """Whether there is room for it on this server."""
-        return NO_ROOM not in self.scope
+        """Whether the server has room for this request."""
+        return SERVER_FULL not in self.scope
 
     def header(self, name: bytes) -> str | None:
         """As `headers.header` has it, with what it raises."""
         return header(self.scope, name)
 
     async def body(self, limit: int) -> bytes:
-        """All of the body; nothing is read of one that says that it is larger than `limit` bytes.
+        """Reads the body. If its Content-Length exceeds `limit` bytes, nothing is read.
 
         Raises:
             BadRequest: 413 `too_large`.
@@ -100,18 +101,18 @@ def _check_size(size: int, limit: int) -> None:
 
 @dataclass(slots=True)
 class Response:
-    """A response: one whose body is known when it starts, or a stream."""
+    """A response with a complete body, or with a stream."""
 
     status: int = 200
     body: bytes = b""
     headers: tuple[Header, ...] = ()
-    """All but those of the body's length and of the connection, which are the carrier's."""
-    stream: Callable[[HandOver], None] | None = None
-    """Instead of a body: what takes the connection over once the response has started."""
+    """All headers but Content-Length and Connection, which the adapter or protocol adds."""
+    stream: Callable[[StreamHandover], None] | None = None
+    """A function that is called instead of sending a body; it takes the connection over."""
 
     @property
     def length(self) -> int | None:
-        """What its Content-Length says; None: it has none (RFC 9110 §8.6)."""
+        """The value of Content-Length; None if the response has none (RFC 9110 §8.6)."""
         return None if self.status in (204, 304) else len(self.body)
 
 

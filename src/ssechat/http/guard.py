@@ -1,4 +1,4 @@
-"""Lets a request in: its credential, its origin, its body."""
+"""Checks a request: its credential, its origin, and its body."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -23,7 +23,7 @@ class Guard:
     def __init__(
         self, auth: Auth, cookie: SessionCookie, proxies: TrustedProxies, body_limit: int, origins: Origins
     ) -> None:
-        """`origins`: those whose pages may write, besides the server's own."""
+        """`origins` are allowed to write, besides the server's own."""
         self._auth = auth
         self._cookie = cookie
         self._proxies = proxies
@@ -31,7 +31,7 @@ class Guard:
         self._origins = origins
 
     async def identify(self, request: Request, *, remember: bool = True) -> Identity:
-        """Who sends it: a bearer token (RFC 6750 §2.1), else the session's cookie.
+        """Returns the identity of the bearer token (RFC 6750 §2.1), else of the session cookie.
 
         `remember` as `Auth.identify` has it.
 
@@ -41,8 +41,8 @@ class Guard:
         scheme, _, bearer = (request.header(b"authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and bearer:
             token = bearer.strip()
-            # Tokens of senders are usually cached, so no await is needed.
-            identity = self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
+            # The tokens of senders are usually cached: then no await is needed.
+            identity = self._auth.cached_identity(token) or await self._auth.identify(token, remember=remember)
         else:
             identity = await self._identify_cookie(request, remember)
         request.scope[USER] = identity.user
@@ -52,9 +52,9 @@ class Guard:
         refused: Unauthorized | None = None
         for token in self._cookie_tokens(request):
             try:
-                return self._auth.recognize(token) or await self._auth.identify(token, remember=remember)
+                return self._auth.cached_identity(token) or await self._auth.identify(token, remember=remember)
             except Unauthorized as error:
-                refused = error  # one that somebody planted, or that was left over, locks nobody out
+                refused = error  # a stale cookie, or one that an attacker set, must not hide a valid one
         raise refused or Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
 
     def _cookie_tokens(self, request: Request) -> Sequence[str]:
@@ -70,7 +70,7 @@ class Guard:
         return parse(model, await request.body(self._body_limit))
 
     def check_write(self, request: Request) -> None:
-        """Lets only JSON in, and only from pages that may write.
+        """Accepts only JSON, and only from allowed origins.
 
         Raises:
             Forbidden: `forbidden_origin`.
@@ -89,7 +89,8 @@ class Guard:
         """
         origin, site = request.header(b"origin"), request.header(b"sec-fetch-site")
         if site == "same-origin":
-            # A browser says so, and no page can (Fetch Metadata §2.3), whatever a front has made of `Host`.
+            # Only the browser sets this header, not the page (Fetch Metadata §2.3); it holds even if a proxy changed
+            # `Host`.
             allowed = True
         elif origin is None:
             allowed = site in (None, "none")

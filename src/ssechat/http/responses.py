@@ -1,4 +1,4 @@
-"""What endpoints answer with: JSON, and an error as a problem. What a request may hold, parsed as its model."""
+"""Responses of the endpoints: JSON, and problem+json (RFC 9457); parsing of bodies and queries."""
 
 import json
 import logging
@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from ssechat.errors import BadRequest, QuotaExceeded, RedisUnavailable, RequestError, TooMany
 from ssechat.events import frames
 from ssechat.http.exchange import ClientGone, Header, Request, Response
-from ssechat.redis.link import RedisRefused
-from ssechat.texts.faults import sentence
+from ssechat.redis.refusals import RedisRefused
+from ssechat.texts.validation_errors import sentence
 
 logger = logging.getLogger(__name__)
 
@@ -24,17 +24,17 @@ QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded
 QUOTA_TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
 """The problem type and its title, as draft-ietf-httpapi-ratelimit-headers has them."""
 
-LATE = 1.0
+REFUSAL_DELAY = 1.0
 """Seconds."""
 
 NO_STORE = (b"cache-control", b"no-store")
 JSON_HEADERS = ((b"content-type", b"application/json"), NO_STORE)
 
-MOST_FIELDS = 20
-"""Fields at fault that an answer names, of however many."""
+MAX_FIELDS = 20
+"""Upper bound of the invalid fields that a problem names."""
 
 LONGEST_QUOTE = 300
-"""Characters that an answer repeats of what was sent."""
+"""Upper bound of the characters of a request that a problem quotes."""
 
 
 def shortened(text: str) -> str:
@@ -60,7 +60,7 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
     except ValidationError as error:
         fields = [
             {"field": shortened(".".join(map(str, one["loc"]))), "message": sentence(one)}
-            for one in islice(error.errors(include_url=False, include_input=False), MOST_FIELDS)
+            for one in islice(error.errors(include_url=False, include_input=False), MAX_FIELDS)
         ]
         first = fields[0]
         detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
@@ -85,18 +85,18 @@ def problem(
         "request_id": request.id,
         **members,
     }
-    # What is quoted of a request need not be encodable: a lone surrogate becomes a question mark.
+    # A quoted value can hold lone surrogates, which cannot be encoded: they become question marks.
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return Response(status, body, headers)
 
 
 async def failure(request: Request, error: Exception) -> Response:
-    """The response to a request whose endpoint raised this, whatever it is.
+    """The problem response for any exception of an endpoint.
 
     Who is to come later is told so late: many who ask again at once would hold up everybody.
     """
     if isinstance(error, TooMany):
-        await sleep(LATE)
+        await sleep(REFUSAL_DELAY)
     if isinstance(error, RequestError):
         return _refusal(request, error)
     if isinstance(error, RedisUnavailable):
@@ -108,7 +108,7 @@ async def failure(request: Request, error: Exception) -> Response:
 
 
 def is_bug(error: Exception) -> bool:
-    """Whether this should not happen."""
+    """Whether the exception is a bug."""
     return not isinstance(error, RequestError | RedisUnavailable | ClientGone)
 
 
@@ -128,12 +128,12 @@ def _refusal(request: Request, error: RequestError) -> Response:
 
 
 def _unavailable(request: Request, error: RedisUnavailable) -> Response:
-    """Of a change the outcome is unknown."""
+    """The outcome of a write is unknown."""
     if isinstance(error, RedisRefused):
-        # Of what Redis says only its code: the rest may quote a command.
+        # Only the code of Redis's error is shown: its text can quote a command.
         code = error.refusal.code
         logger.debug("request %s: Redis refused it: %s", request.id, code)
-        why = f"The server's storage refuses this ({code}); whoever runs the server finds the reason in its log."
+        why = f"The server's storage refuses this ({code}); the server's log has the reason."
     else:
         logger.debug("request %s: Redis is away: %s", request.id, error)
         why = "The server cannot reach its storage."

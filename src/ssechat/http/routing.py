@@ -1,39 +1,39 @@
-"""Which endpoint answers a request: by its path and its method."""
+"""Routing: finds the endpoint by path and method."""
 
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
-from ssechat.http.exchange import NO_ROOM, Endpoint, Request, Response
+from ssechat.http.exchange import Endpoint, Request, Response
 from ssechat.http.responses import problem
 
 UNMATCHED = "unmatched"
-"""What stands for the route of a request that has none."""
+"""The route label of a request that matches no route."""
 
 AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]").search
-"""What a front and an app may take for the end of a path, or for a slash."""
+"""Characters that a proxy and the app could read differently: as the end of the path, or as a slash."""
 
 ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE).search
-"""A slash that separates nothing; decoded it would look like one that does (RFC 3986 §2.2)."""
+"""An encoded slash is data; after decoding it would look like a separator (RFC 3986 §2.2)."""
 
 LONGEST = 4096
 """Characters of a path; the longest that means something has less than half of that."""
 
 STREAM = "/v1/events"
-"""Says itself that there is no room: with a status its reader would never come back."""
+"""This endpoint sends `bye` itself when the server is full: EventSource does not reconnect after an error status."""
 
 Methods: TypeAlias = dict[str, Endpoint]
 
 
 class Route(NamedTuple):
-    """A row of the table. A `{name}` in a path stands for one part of it; a slash at the end for all that is below."""
+    """A route. A `{name}` in a path matches one segment; a slash at the end matches all paths below."""
 
     method: str
     path: str
     endpoint: Endpoint
 
 
-class Table:
+class RouteTable:
     """All routes."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
@@ -53,10 +53,10 @@ class Table:
                 self._plain[path] = methods
 
     def find(self, request: Request) -> tuple[Endpoint, str]:
-        """The endpoint, and the route's path as the table has it: never as the request had it."""
+        """Returns the endpoint and the template of the route, never the requested path."""
         scope = request.scope
         path: str = scope["path"]
-        if NO_ROOM in scope and path != STREAM:
+        if not request.has_room and path != STREAM:
             return _full, UNMATCHED
         raw_path: bytes = scope.get("raw_path") or b""
         if b"%" not in raw_path or not ENCODED_SLASH(raw_path):
@@ -86,7 +86,7 @@ def _other(methods: Methods) -> Endpoint:
 
 
 async def _full(request: Request) -> Response:
-    return problem(request, 503, "full", "This server has no room for more just now.", retry_after=5)
+    return problem(request, 503, "full", "This server is full; try again later.", retry_after=5)
 
 
 async def _too_long(request: Request) -> Response:
@@ -94,4 +94,4 @@ async def _too_long(request: Request) -> Response:
 
 
 async def _nothing_here(request: Request) -> Response:
-    return problem(request, 404, "not_found", "There is nothing here; GET /docs shows what there is.")
+    return problem(request, 404, "not_found", "This path does not exist; GET /docs lists all paths.")

@@ -1,1 +1,1 @@
-"""Who somebody is: accounts, passwords, tokens, sessions, and how often one may try."""
+"""Identity: accounts, passwords, tokens, sessions, and quotas on sign-ups and sign-ins."""

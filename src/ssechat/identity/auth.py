@@ -1,4 +1,4 @@
-"""From what a request carries to who sends it: bearer token, session cookie or stream ticket."""
+"""Authentication: turns a bearer token, session cookie or stream ticket into an `Identity`."""
 
 import hashlib
 import json
@@ -14,28 +14,30 @@ from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.link import Redis, RedisRefused
+from ssechat.redis.client import Redis
+from ssechat.redis.refusals import RedisRefused
 
 TICKET_SECONDS = 30
 TRUSTED_SECONDS = 10.0
-"""How long a worker believes that a session has not ended, should it miss the word that it has."""
+"""Seconds for which a worker caches a token of a session. A worker that misses the notice of a sign-out accepts the
+token for this long."""
 
 REMEMBERED_SECONDS = 60.0
-"""How long a worker believes a token without a session before it looks at it, and at the clock, again."""
+"""Seconds for which a worker caches a token without a session, before it verifies the token again."""
 
-CACHED_TOKENS = 50_000
-SHORT_TOKEN = 512
-"""Characters: our own have 200."""
+MAX_CACHED_TOKENS = 50_000
+MAX_KEY_LENGTH = 512
+"""Characters of a token up to which the token itself is its key in the cache. Our own tokens have about 200."""
 
 
-class _Known(NamedTuple):
+class _CachedIdentity(NamedTuple):
     identity: Identity
     until: float
-    """By the clock that nobody sets."""
+    """Seconds of the monotonic clock."""
 
 
 class Auth:
-    """Credentials: verifies them, remembers the outcome, and ends sessions."""
+    """Verifies credentials, caches the identities they stand for, and ends sessions."""
 
     def __init__(
         self,
@@ -46,114 +48,116 @@ class Auth:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sign_outs = 0
-        """How many sessions this worker has heard the end of. Who asks about a session, waits, and goes on as if it
-        still counted, compares: one that has ended in between is told once, and to what was there by then."""
+        """Count of sign-outs that this worker has heard of. A caller that awaits something between its check of a
+        session and the use of the result compares the count before and after: the notice of a sign-out comes once,
+        and reaches only the streams and cache entries that exist by then."""
         self._now = now
         self._redis = redis
         self._tokens = tokens
         self._users = users
         self._session_lifetime = session_lifetime
-        self._cache: dict[str | bytes, _Known] = {}
+        self._cache: dict[str | bytes, _CachedIdentity] = {}
 
     async def identify(self, token: str, *, remember: bool = True) -> Identity:
-        """Who a token stands for.
+        """Returns the identity that a token stands for.
 
-        `remember` is for what will be asked again soon; somebody who only listens need not take up room.
+        `remember` keeps the identity in the cache. A request that only opens a stream passes False: its token is not
+        used again soon.
 
         Raises:
-            Unauthorized: it is not valid, has expired, its session has ended, or there is no such user.
-            RedisUnavailable: it cannot be told.
+            Unauthorized: the token is not valid or has expired, its session has ended, or its user does not exist.
+            RedisUnavailable: Redis cannot be asked about the session or the user.
         """
-        known = self.recognize(token)
+        known = self.cached_identity(token)
         if known is not None:
             return known
         sign_outs, now = self.sign_outs, self._now()
-        identity, makes_user = self._tokens.verify(token)
-        lasts = identity.expires_at - time.time()
+        identity, creates_user = self._tokens.verify(token)
+        lifetime = identity.expires_at - time.time()
         await self.check_session(identity.session)
-        if makes_user:
-            await self._users.ensure(identity.user)
+        if creates_user:
+            await self._users.create_if_missing(identity.user)
         elif not await self._users.exists(identity.user):
             raise Unauthorized("unknown_user", f"There is no user {identity.user!r}: sign up, or use --create.")
         if remember and sign_outs == self.sign_outs:
-            if len(self._cache) >= CACHED_TOKENS:
+            if len(self._cache) >= MAX_CACHED_TOKENS:
                 self._cache.clear()
-            trusted = REMEMBERED_SECONDS if identity.session is None else TRUSTED_SECONDS
-            self._cache[_cache_key(token)] = _Known(identity, now + min(lasts, trusted))
+            cached_for = REMEMBERED_SECONDS if identity.session is None else TRUSTED_SECONDS
+            self._cache[_cache_key(token)] = _CachedIdentity(identity, now + min(lifetime, cached_for))
         return identity
 
-    def recognize(self, token: str) -> Identity | None:
-        """Who a token stands for, if this worker has verified it and still believes so."""
+    def cached_identity(self, token: str) -> Identity | None:
+        """Returns the cached identity of a token; None if the token is not in the cache, or its entry has expired."""
         known = self._cache.get(_cache_key(token))
         return known.identity if known is not None and self._now() < known.until else None
 
     async def sign_in(self, user: UserId) -> str:
-        """Begins a session; returns its token."""
+        """Begins a session and returns its token."""
         session = secrets.token_hex(16)
         await self._redis.call("SET", keys.session(session), user, "EX", int(self._session_lifetime.total_seconds()))
         return self._tokens.mint(user, self._session_lifetime, session)
 
     async def sign_out(self, identity: Identity) -> None:
-        """Ends the session everywhere: its tokens stop counting and its streams end.
+        """Ends the session on all workers: its tokens are no longer accepted, and its streams end.
 
         Raises:
-            NotFound: `no_session`, for a token that was minted rather than signed in for.
+            NotFound: `no_session`: the token was minted, not obtained by a sign-in.
         """
         if identity.session is None:
-            raise NotFound("no_session", "This token belongs to no session; it counts until it expires.")
+            raise NotFound("no_session", "This token belongs to no session; it is valid until it expires.")
         await self._redis.call("DEL", keys.session(identity.session))
         self.forget(identity.session)
-        with suppress(RedisRefused):  # a hint: the session has ended, and every worker will find that
+        with suppress(RedisRefused):  # the session has ended anyway: workers find that within TRUSTED_SECONDS
             await self._redis.call("PUBLISH", keys.CONTROL, f"signed_out {identity.session}")
 
     def forget(self, session: str) -> None:
-        """Stops believing in a session that has ended."""
+        """Drops an ended session from the cache."""
         self.sign_outs += 1
         for key in [key for key, known in self._cache.items() if known.identity.session == session]:
             del self._cache[key]
 
     async def ended_sessions(self, sessions: list[str]) -> set[str]:
-        """Those of the sessions that are no more."""
+        """Returns those of the given sessions that have ended."""
         found = await self._redis.pipeline(("EXISTS", keys.session(session)) for session in sessions)
         return {session for session, exists in zip(sessions, found, strict=True) if not exists}
 
     async def issue_ticket(self, identity: Identity) -> str:
-        """A secret for one stream's URL: used once, within `TICKET_SECONDS`."""
+        """Returns a secret for the URL of one stream: valid once, within `TICKET_SECONDS`."""
         ticket = secrets.token_urlsafe(24)
         record = json.dumps([identity.user, identity.expires_at, identity.session])
         await self._redis.call("SET", _ticket_key(ticket), record, "EX", TICKET_SECONDS)
         return ticket
 
     async def redeem_ticket(self, ticket: str) -> Identity:
-        """Who a ticket stands for; it counts no more after this.
+        """Returns the identity that a ticket stands for, and uses the ticket up.
 
         Raises:
-            Unauthorized: it was used, is too old, or never was, or its session has ended.
+            Unauthorized: the ticket was used, has expired or never existed, or its session has ended.
         """
         record = await self._redis.call("GETDEL", _ticket_key(ticket))
         if record is None:
-            raise Unauthorized("invalid_ticket", "The ticket was used or is too old; get a new one.")
+            raise Unauthorized("invalid_ticket", "The ticket was used or has expired; get a new one.")
         user, expires_at, session = json.loads(record)
         await self.check_session(session)
         return Identity(UserId(user), expires_at, session)
 
     async def check_session(self, session: str | None) -> None:
-        """Asks whether a session has ended; what belongs to none, has none that could.
+        """Returns if the session has not ended, or if there is none.
 
         Raises:
             Unauthorized: `signed_out`.
-            RedisUnavailable: it cannot be told.
+            RedisUnavailable: Redis cannot be asked.
         """
         if session is not None and not await self._redis.call("EXISTS", keys.session(session)):
             raise Unauthorized("signed_out", "This session has ended; sign in again.")
 
 
 def _cache_key(token: str) -> str | bytes:
-    """The token itself, as most are; of a long one its digest, for many of those would take up much room.
+    """Returns the token itself, or the digest of a long token: many long tokens would take up much memory.
 
-    Bytes, for no text is equal to them: whoever shows the digest shows a short token, and another one.
+    The digest is bytes, which equal no string: a client that sends the digest as its token does not hit the entry.
     """
-    if len(token) <= SHORT_TOKEN:
+    if len(token) <= MAX_KEY_LENGTH:
         return token
     return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=32).digest()
 

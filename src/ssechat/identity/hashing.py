@@ -1,7 +1,8 @@
-"""Where passwords are hashed: in threads that give way to everything else, and in turns.
+"""Hashes passwords in a few low-priority threads, with a fair queue in front of them.
 
-A hash (argon2id) takes tens of milliseconds of all cores and 64 MiB, on purpose. So few run at a time; those who wait
-are taken in turns by whose they are, or one address that asks all the time would keep everybody else waiting.
+A hash (argon2id) takes tens of milliseconds of all cores and 64 MiB, on purpose, so only `MAX_THREADS` run at a time.
+The waiting jobs are served round-robin by group (a client's network, or an account at a network that it is known at):
+one address that sends sign-ins all the time does not delay everybody else's.
 """
 
 import asyncio
@@ -17,85 +18,85 @@ from ssechat.errors import TooMany
 
 Result = TypeVar("Result")
 
-MOST_THREADS = 2
-MOST_WAITING = 256
-MOST_WAITING_OF_ONE = 128
-"""An office of a hundred people has one address, and begins to work at nine."""
+MAX_THREADS = 2
+MAX_WAITING = 256
+MAX_WAITING_PER_GROUP = 128
+"""Jobs that may wait in all, and in one group. A hundred people of one office have one address, and sign in at nine."""
 
 NICENESS = 5
-"""The loop of a worker and Redis get three times as much of a core (sched(7)). With more, a sign-in took seconds on a
-busy machine (`python -m tests.fuzz` prints how long)."""
+"""Niceness of the threads: the event loop and Redis get three times their share of a core (sched(7)). With a niceness
+of 10 a sign-in took 5 s on a busy machine, with 5 half a second (`python -m tests.fuzz` prints how long)."""
 
 
 class HashingPool:
-    """Runs work in a few threads; whoever asks for it says whose turn it is to count as."""
+    """Runs jobs in a few threads, round-robin by the group that each job is submitted for."""
 
-    def __init__(self, threads: int = MOST_THREADS) -> None:
-        threads = max(1, min(MOST_THREADS, threads))
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_give_way)
-        self._free = threads
-        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        """Those who wait, by whose they are; the line whose turn comes next is the first."""
+    def __init__(self, threads: int = MAX_THREADS) -> None:
+        threads = max(1, min(MAX_THREADS, threads))
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_lower_priority)
+        self._free_threads = threads
+        self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        """The waiting jobs of each group; the first group is served next."""
         self._waiting = 0
 
-    async def run(self, whose: str, work: Callable[[], Result]) -> Result:
-        """What `work` returns.
+    async def run(self, group: str, work: Callable[[], Result]) -> Result:
+        """Runs `work` in a thread and returns its result.
 
         Raises:
-            TooMany: 503 `busy`: too many wait, and of nobody more than of `whose`.
+            TooMany: 503 `busy`: too many jobs wait, and no other group has more of them.
         """
-        if self._free:
-            self._free -= 1
+        if self._free_threads:
+            self._free_threads -= 1
         else:
-            await self._turn(whose)
+            await self._wait_for_turn(group)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
-            self._pass_on()
+            self._release_thread()
 
     def close(self) -> None:
-        """Lets the threads go."""
+        """Shuts the threads down; jobs that have not begun are cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _turn(self, whose: str) -> None:
-        line = self._lines.get(whose, ())
-        if len(line) >= MOST_WAITING_OF_ONE:
+    async def _wait_for_turn(self, group: str) -> None:
+        queue = self._queues.get(group, ())
+        if len(queue) >= MAX_WAITING_PER_GROUP:
             raise _busy()
-        if self._waiting >= MOST_WAITING:
-            longest = max(self._lines.values(), key=len)
-            if len(longest) <= len(line) + 1:
+        if self._waiting >= MAX_WAITING:
+            longest = max(self._queues.values(), key=len)
+            if len(longest) <= len(queue) + 1:
                 raise _busy()
             self._waiting -= 1
-            _tell(longest.pop(), _busy())
+            _reject(longest.pop(), _busy())
         self._waiting += 1
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(whose, deque()).append(turn)
+        self._queues.setdefault(group, deque()).append(turn)
         await turn
 
-    def _pass_on(self) -> None:
-        """Gives the thread to the next in turn."""
-        while self._lines:
-            whose, line = self._lines.popitem(last=False)
-            turn = line.popleft()
+    def _release_thread(self) -> None:
+        """Gives the free thread to the next waiting job."""
+        while self._queues:
+            group, queue = self._queues.popitem(last=False)
+            turn = queue.popleft()
             self._waiting -= 1
-            if line:
-                self._lines[whose] = line  # behind the others
+            if queue:
+                self._queues[group] = queue  # last in the round
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._free += 1
+        self._free_threads += 1
 
 
 def _busy() -> TooMany:
-    return TooMany("busy", "Too many people are signing in just now; try again.", status=503, retry_after=2)
+    return TooMany("busy", "Too many sign-ins are waiting on this server; try again.", status=503, retry_after=2)
 
 
-def _tell(turn: "asyncio.Future[None]", error: Exception) -> None:
+def _reject(turn: "asyncio.Future[None]", error: Exception) -> None:
     if not turn.done():
         turn.set_exception(error)
 
 
-def _give_way() -> None:
-    """Makes this thread, and those that a hash starts from it, run when nothing else wants to."""
+def _lower_priority() -> None:
+    """Lowers the priority of this thread, and of those that a hash starts from it."""
     if sys.platform == "linux":  # elsewhere a priority is the whole process's (setpriority(2))
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,18 +1,18 @@
--- Quotas that refill evenly. Of each bucket the time is kept at which it will be full again, in microseconds of Redis's
--- clock, for as long as it is not full (the generic cell rate algorithm, ITU-T I.371).
+-- Rate limits whose buckets refill evenly (the generic cell rate algorithm, ITU-T I.371). The key of a bucket holds the
+-- time at which the bucket is full again, in microseconds of Redis's clock; a full bucket has no key.
 --
--- Arguments: what to do; its own three, as below; then of each bucket its limit (0: none) and its window (seconds)
--- `take`     Keys: buckets. Takes one from each, or none if one is empty.
--- `give`     Keys: buckets. Gives back so much of one (2nd argument).
--- `enter`    Keys: buckets of an address, of an account, and of the account at this place; the account's places.
---            Arguments: the place, the seconds for which a place is remembered.
---            Takes from the last bucket if the account has come in from this place before, else from the others.
--- `remember` Keys: the account's places. Arguments: as `enter`, then how many places an account has at most.
--- Answer:    whether the account is known at this place, the number of a bucket that is empty or 0, and in how many
---            milliseconds there will be one in it
+-- Arguments: the action; its three arguments, as below; then the limit (0: none) and the window (seconds) of each bucket
+-- `take`     Keys: buckets. Takes one attempt from each bucket, or from none if one of them is empty.
+-- `refund`   Keys: buckets. Argument: the part of an attempt that each bucket gets back.
+-- `sign_in`  Keys: the buckets of a network, of an account, and of the account on this network; the account's known
+--            networks. Arguments: the network's digest, the seconds for which a network is known.
+--            Takes from the third bucket if the network is known to the account, else from the first two.
+-- `remember` Keys: the account's known networks. Arguments: as `sign_in`, then how many networks are kept.
+-- Answer:    whether the network is known (1 or 0), the index of the bucket that is empty or 0, and in how many
+--            milliseconds that bucket has an attempt again
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
-local what = ARGV[1]
+local action = ARGV[1]
 
 local function limits(i)
   return tonumber(ARGV[3 + 2 * i]), tonumber(ARGV[4 + 2 * i]) * 1000000
@@ -20,7 +20,7 @@ end
 
 local function full_at(i, window)
   local at = tonumber(redis.call('GET', KEYS[i])) or now
-  return math.max(now, math.min(at, now + window)) -- a clock that was set back keeps nobody out for longer
+  return math.max(now, math.min(at, now + window)) -- a clock that was set back makes no wait longer
 end
 
 local function keep(i, at)
@@ -51,22 +51,22 @@ local function take(first, last)
   return refused, math.ceil(wait / 1000)
 end
 
-if what == 'take' then
+if action == 'take' then
   return {0, take(1, #KEYS)}
-elseif what == 'give' then
+elseif action == 'refund' then
   for i = 1, #KEYS do
     local limit, window = limits(i)
     if limit > 0 then
       keep(i, full_at(i, window) - window / limit * tonumber(ARGV[2]))
     end
   end
-elseif what == 'enter' then
+elseif action == 'sign_in' then
   local last = tonumber(redis.call('ZSCORE', KEYS[4], ARGV[2]))
   if last and last > now / 1000000 - tonumber(ARGV[3]) then
     return {1, take(3, 3)}
   end
   return {0, take(1, 2)}
-elseif what == 'remember' then
+elseif action == 'remember' then
   redis.call('ZADD', KEYS[1], string.format('%.0f', now / 1000000), ARGV[2])
   redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[4])
   redis.call('EXPIRE', KEYS[1], ARGV[3])

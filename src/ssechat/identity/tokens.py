@@ -1,4 +1,4 @@
-"""Bearer tokens: JSON Web Tokens (RFC 7519), our own or those of an existing system."""
+"""Bearer tokens: JSON Web Tokens (RFC 7519), this server's own or those of an existing system."""
 
 import contextlib
 import hashlib
@@ -24,44 +24,44 @@ from ssechat.ids import UserId, user_id
 from ssechat.settings import Settings
 
 LEEWAY = 5
-"""Seconds by which another system's clock may differ from ours."""
+"""Seconds by which the clock of the system that signed a token may differ from this server's."""
 
-LEAST_RSA_BITS = 2048
+MIN_RSA_BITS = 2048
 """RFC 7518 §3.3."""
 
-FAR = 2.0**53
-"""An expiry as good as never: a number of seconds that no clock of ours reaches, and that JSON can carry."""
+MAX_EXPIRY = 2.0**53
+"""The latest expiry, in seconds since the epoch: later ones are cut to it, so that JSON carries them exactly."""
 
-MAKES_USER = "create"
-"""The claim that is false in a token of our own that makes no user."""
+CREATES_USER_CLAIM = "create"
+"""The claim that is false in a token which must not create its user."""
 
 _SESSION = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 COOKIE = "ssechat_session"
-"""The session's cookie, where the tokens are another system's."""
+"""The name of the session cookie where an existing system signs the tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, and until when that holds."""
+    """The user that a credential stands for, and until when."""
 
     user: UserId
     expires_at: float
     """Seconds since the epoch."""
     session: str | None = None
-    """The sign-in that this belongs to; without one, it can only expire."""
+    """The id of the session; an identity without one only expires."""
 
 
-class Verified(NamedTuple):
-    """What a token says that counts."""
+class VerifiedToken(NamedTuple):
+    """The content of a valid token."""
 
     identity: Identity
-    makes_user: bool
-    """Whether its user comes to exist with it, rather than having to exist already."""
+    creates_user: bool
+    """Whether the token creates its user; otherwise the user must exist."""
 
 
 class Tokens:
-    """Mints and verifies tokens. The algorithm follows from the kind of key, never from the token."""
+    """Mints and verifies tokens. The key decides the algorithm; the token's own `alg` does not."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Tokens:
         issuer: str | None = None,
         ours: bool = False,
     ) -> None:
-        """`ours`: the key is this server's own, and no other system signs with it."""
+        """`ours` says that no other system signs with this key."""
         self._ours = ours
         self._verify_with = verify_with
         self._algorithm = algorithm
@@ -83,17 +83,17 @@ class Tokens:
 
     @property
     def cookie(self) -> str:
-        """The name of the session's cookie. Cookies know no ports (RFC 6265 §8.5): two servers on one host need two."""
+        """The session cookie's name. Cookies ignore ports (RFC 6265 §8.5): two servers on one host need two names."""
         if not self._ours or self._sign_with is None:
             return COOKIE
         return f"{COOKIE}_{fingerprint(self._sign_with)[:12]}"
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """The tokens that these settings accept.
+        """Creates the verifier that these settings describe.
 
         Raises:
-            SettingsError: a key is missing, unreadable or of a kind that is not known.
+            SettingsError: a key is missing, unreadable or of an unsupported kind.
         """
         if settings.jwt_public_key is not None:
             if settings.jwt_secret is not None:
@@ -106,21 +106,23 @@ class Tokens:
         secret = read_key_file(key_path(settings))
         return cls(secret, "HS256", sign_with=secret, ours=True)
 
-    def mint(self, user: str, lifetime: timedelta, session: str | None = None, *, makes_user: bool = True) -> str:
-        """A token for this user, who comes to exist with it; unless `makes_user`, it counts if there is one already.
+    def mint(self, user: str, lifetime: timedelta, session: str | None = None, *, creates_user: bool = True) -> str:
+        """Returns a token for this user. `creates_user` has the token create the user; otherwise the user must exist.
 
         Raises:
-            SettingsError: the key can only verify, or this is no user id.
+            SettingsError: the key can only verify, or `user` is not a user id.
         """
         if self._sign_with is None:
-            raise SettingsError("a public key can verify tokens but not make them; mint them where they are signed")
+            raise SettingsError(
+                "a public key can verify tokens but not sign them; mint tokens on the system that has the private key"
+            )
         named = user_id(user)
         if named is None:
             raise SettingsError(f"{user!r} is not a user id: 1-128 of A-Z a-z 0-9 _ . @ | + ~ -")
         now = time.time()
         claims: dict[str, Any] = {"sub": named, "iat": int(now), "exp": int(now + lifetime.total_seconds())}
-        if not makes_user:
-            claims[MAKES_USER] = False
+        if not creates_user:
+            claims[CREATES_USER_CLAIM] = False
         if session is not None:
             claims["sid"] = session
         if self._audience is not None:
@@ -129,11 +131,11 @@ class Tokens:
             claims["iss"] = self._issuer
         return jwt.encode(claims, self._sign_with, algorithm=self._algorithm)
 
-    def verify(self, token: str) -> Verified:
-        """Who a token stands for. When it was issued (`iat`) matters to nobody: clocks are set back.
+    def verify(self, token: str) -> VerifiedToken:
+        """Checks a token and returns its content. `iat` is ignored: a clock that is set back must refuse nobody.
 
         Raises:
-            Unauthorized: `token_expired`, or `invalid_token` with what is wrong with it.
+            Unauthorized: `token_expired`, or `invalid_token` with the reason.
         """
         try:
             claims = jwt.decode(
@@ -148,46 +150,48 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise Unauthorized("token_expired", "The token has expired; get a new one.") from None
         except Exception as error:
-            # Not in PyJWT's words: they can quote the token. Nor only its own errors: what is in a token is a
-            # stranger's, and whatever cannot be made of it is no token.
+            # The type only: PyJWT's messages can quote the token. Any exception: the content of a token comes from
+            # strangers, and can make a decoder raise errors that are not PyJWT's.
             reason = type(error).__name__.removesuffix("Error")
-            raise Unauthorized("invalid_token", f"The token does not count here ({reason}).") from None
+            raise Unauthorized("invalid_token", f"The token is not valid here ({reason}).") from None
         named, expires_at = claims["sub"], claims["exp"]
         user = user_id(named) if isinstance(named, str) else None
         if user is None:
             raise Unauthorized("invalid_token", "The token's sub is not a user id.")
-        if type(expires_at) not in (int, float) or not math.isfinite(min(expires_at, FAR)):  # RFC 7519 §2, NumericDate
+        if type(expires_at) not in (int, float) or not math.isfinite(
+            min(expires_at, MAX_EXPIRY)
+        ):  # RFC 7519 §2, NumericDate
             raise Unauthorized("invalid_token", "The token's exp is not a number of seconds.")
-        # Another system's `sid` is a session of that system, which we cannot ask about.
+        # The `sid` of another system is a session of that system: this server cannot check it.
         session = claims.get("sid") if self._ours else None
         if session is not None and not (isinstance(session, str) and _SESSION.fullmatch(session)):
-            raise Unauthorized("invalid_token", "The token's sid is not a session of this server.")
-        makes_user = not self._ours or claims.get(MAKES_USER) is not False
-        return Verified(Identity(user, float(min(expires_at, FAR)), session), makes_user)
+            raise Unauthorized("invalid_token", "The token's sid is not the id of a session of this server.")
+        creates_user = not self._ours or claims.get(CREATES_USER_CLAIM) is not False
+        return VerifiedToken(Identity(user, float(min(expires_at, MAX_EXPIRY)), session), creates_user)
 
 
 def key_path(settings: Settings) -> Path:
-    """Where the key is that signs our own tokens."""
+    """The path of the key that signs this server's own tokens."""
     return settings.key_file or settings.data / "jwt.key"
 
 
 def create_key_file(path: Path) -> None:
-    """Makes a key (mode 0600) unless the file exists.
+    """Creates a key file (mode 0600) unless it exists.
 
     Raises:
         SettingsError: the file cannot be written.
     """
-    # In containers that share the folder, every server may have the same process id.
+    # A random name: in containers that share the folder, every server may have the same process id.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        if path.exists():  # and where it is, nothing need be writable: it may be a mounted secret
+        if path.exists():  # the folder of an existing key may be read-only: a mounted secret
             return
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32) + "\n")
             file.flush()
             os.fsync(descriptor)
-        # A link, not a rename: it never replaces a key that is there, and never shows half of one.
+        # A hard link, unlike a rename, never replaces an existing key; and no reader sees half a key.
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(temporary)
         temporary.unlink()
@@ -196,10 +200,10 @@ def create_key_file(path: Path) -> None:
 
 
 def read_key_file(path: Path) -> str:
-    """The key in the file.
+    """Reads the key.
 
     Raises:
-        SettingsError: there is none, it cannot be read, or it is too short.
+        SettingsError: the file is missing or cannot be read, or the key is too short.
     """
     try:
         key = path.read_text("ascii").strip()
@@ -210,12 +214,12 @@ def read_key_file(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the key file {path}: {error}") from error
     if len(key) < 32:
-        raise SettingsError(f"the key in {path} is too short: 32 characters or more are needed")
+        raise SettingsError(f"the key in {path} is too short: a key has at least 32 characters")
     return key
 
 
 def fingerprint(key: str) -> str:
-    """Tells two keys apart without giving them away."""
+    """A digest that identifies a key without revealing it."""
     return hashlib.sha256(b"ssechat key fingerprint " + key.encode()).hexdigest()
 
 
@@ -225,13 +229,13 @@ def _public_key(pem: str) -> tuple[Any, str]:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise SettingsError(f"SSECHAT_JWT_PUBLIC_KEY is not a PEM public key: {error}") from error
     if isinstance(key, RSAPublicKey):
-        if key.key_size < LEAST_RSA_BITS:
+        if key.key_size < MIN_RSA_BITS:
             raise SettingsError(
-                f"SSECHAT_JWT_PUBLIC_KEY: an RSA key has {LEAST_RSA_BITS} bits at least (RFC 7518 §3.3)"
+                f"SSECHAT_JWT_PUBLIC_KEY: an RSA key must have at least {MIN_RSA_BITS} bits (RFC 7518 §3.3)"
             )
         return key, "RS256"
     if isinstance(key, Ed25519PublicKey):
         return key, "EdDSA"
     if isinstance(key, EllipticCurvePublicKey) and key.curve.name == "secp256r1":
         return key, "ES256"
-    raise SettingsError("SSECHAT_JWT_PUBLIC_KEY is of a kind that is not known: use RSA, P-256 or Ed25519")
+    raise SettingsError("SSECHAT_JWT_PUBLIC_KEY is of an unsupported kind: use RSA, P-256 or Ed25519")

@@ -1,4 +1,4 @@
-"""Accounts: names, passwords and sessions."""
+"""Accounts: which users exist, and their passwords."""
 
 import secrets
 import time
@@ -11,11 +11,10 @@ from ssechat.errors import Conflict, Unauthorized
 from ssechat.identity.hashing import HashingPool
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.link import Redis
+from ssechat.redis.client import Redis
 
-KNOWN_USERS = 100_000
-"""Names that a worker remembers to exist."""
-
+MAX_CACHED_USERS = 100_000
+"""Names of existing users in a worker's cache."""
 
 SIGN_UP = """
 if redis.call('HEXISTS', KEYS[1], 'created_at') == 1 then return 0 end
@@ -25,53 +24,52 @@ return 1
 
 
 class Users:
-    """Who exists, with which password."""
+    """Creates users, and checks whether they exist and what their password is."""
 
     def __init__(
         self,
         redis: Redis,
         *,
-        anyone_exists: bool,
+        all_users_exist: bool,
         hasher: PasswordHasher | None = None,
         pool: HashingPool | None = None,
     ) -> None:
         self._redis = redis
-        self._anyone_exists = anyone_exists
-        self._known: set[str] = set()
+        self._anyone_exists = all_users_exist
+        self._cached: set[str] = set()
         self._hasher = hasher or PasswordHasher()
-        self._decoy = _decoy(self._hasher)
+        self._dummy_hash = _dummy_hash(self._hasher)
         self._pool = pool or HashingPool()
 
-    def knows(self, user: str) -> bool:
-        """Whether this worker remembers this user: then it is one, and nobody need be asked."""
-        return user in self._known
+    def is_cached(self, user: str) -> bool:
+        """Whether this worker has the user in its cache: the user exists, and Redis need not be asked."""
+        return user in self._cached
 
     async def exists(self, user: UserId) -> bool:
-        """Whether this user can be written to. With an existing system's tokens, anybody can."""
-        if self._anyone_exists or user in self._known:
+        """Whether this user exists. With an existing system's tokens every user does."""
+        if self._anyone_exists or user in self._cached:
             return True
         if await self._redis.call("HEXISTS", keys.user(user), "created_at"):
-            self._remember(user)
+            self._cache(user)
             return True
         return False
 
-    async def ensure(self, user: UserId) -> None:
-        """Makes the user whom a token that counts was minted for, at the first request with it."""
-        if user in self._known:
+    async def create_if_missing(self, user: UserId) -> None:
+        """Creates the user unless it exists: at the first request with a valid token that creates its user."""
+        if user in self._cached:
             return
         await self._redis.call("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
-        self._remember(user)
+        self._cache(user)
 
-    async def sign_up(self, user: UserId, password: str, whose: str = "") -> None:
-        """Makes an account; the hash waits in the line of `whose` (hashing.py).
+    async def sign_up(self, user: UserId, password: str, group: str = "") -> None:
+        """Creates an account; its hash is queued in `group` (hashing.py).
 
         Raises:
-            Conflict: `name_taken`, however the user came to exist.
+            Conflict: `name_taken`: the user exists, by a sign-up or by a token.
         """
-        hashed = await self._hash(password, whose)
-        # Only the first to set `created_at` makes the account, and the password goes with it, or the account would
-        # have none for ever.
-        made = await self._redis.call(
+        hashed = await self._hash(password, group)
+        # One script sets both: a user with `created_at` and no password could never sign in.
+        created = await self._redis.call(
             "EVAL",
             SIGN_UP,
             1,
@@ -79,33 +77,33 @@ class Users:
             int(time.time() * 1000),
             hashed,
         )
-        if not made:
+        if not created:
             raise Conflict("name_taken", f"The name {user!r} is taken: sign in if it is yours, or choose another one.")
-        self._remember(user)
+        self._cache(user)
 
-    async def check_password(self, user: UserId, password: str, whose: str = "") -> None:
-        """Returns if the password is this user's; waits in the line of `whose` (hashing.py).
+    async def check_password(self, user: UserId, password: str, group: str = "") -> None:
+        """Returns if the password is this user's; the hash is queued in `group` (hashing.py).
 
         Raises:
             Unauthorized: `wrong_credentials`, after the same time whether or not the user exists.
         """
         stored = await self._redis.call("HGET", keys.user(user), "password")
-        known = stored.decode() if stored else self._decoy
-        matches = await self._pool.run(whose, lambda: self._verify(known, password))
+        hashed = stored.decode() if stored else self._dummy_hash
+        matches = await self._pool.run(group, lambda: self._verify(hashed, password))
         if not stored or not matches:
-            raise Unauthorized("wrong_credentials", "There is no such name with this password.")
+            raise Unauthorized("wrong_credentials", "The name or the password is wrong.")
 
     def close(self) -> None:
-        """Lets the hashing threads go."""
+        """Shuts the hashing threads down."""
         self._pool.close()
 
-    def _remember(self, user: UserId) -> None:
-        if len(self._known) >= KNOWN_USERS:
-            self._known.clear()
-        self._known.add(user)
+    def _cache(self, user: UserId) -> None:
+        if len(self._cached) >= MAX_CACHED_USERS:
+            self._cached.clear()
+        self._cached.add(user)
 
-    async def _hash(self, password: str, whose: str) -> str:
-        return await self._pool.run(whose, lambda: self._hasher.hash(password))
+    async def _hash(self, password: str, group: str) -> str:
+        return await self._pool.run(group, lambda: self._hasher.hash(password))
 
     def _verify(self, hashed: str, password: str) -> bool:
         try:
@@ -114,7 +112,7 @@ class Users:
             return False
 
 
-def _decoy(hasher: PasswordHasher) -> str:
-    """What no password has: checking one against it takes as long as against a real one."""
+def _dummy_hash(hasher: PasswordHasher) -> str:
+    """A hash that no password matches; checking a password against it takes as long as against a real one."""
     salt, digest = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, hasher.hash_len))
     return f"$argon2id$v=19$m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}${salt}${digest}"

@@ -1,4 +1,4 @@
--- What a user's inbox does with a run of entries of one conversation's log. Included by the scripts that deliver.
+-- Appends a run of entries of a conversation's log to a user's inbox. Included by the scripts that deliver.
 --
 -- Only what follows the last entry that the inbox has is appended: that is the gap rule. A reset (the log was rolled
 -- back or trimmed under the inbox) is appended where the inbox still has that one last entry.

@@ -1,4 +1,4 @@
-"""A user's inbox: every event for this user, in the one order that all of the user's streams show.
+"""The inbox of a user: all durable events of the user, in one order for all of its streams.
 
 An inbox holds references; the conversations hold the messages. So a reader that comes back sees each message as it
 stands now, and a thousand members do not hold a thousand copies. Facts are small, and each inbox holds its own.
@@ -18,32 +18,33 @@ from ssechat.ids import ConversationId, UserId, new_tag, number_of
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry, tombstone
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Argument, Redis, Reply
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument, Reply
 
 logger = logging.getLogger(__name__)
 
 WAKE_UP_LIMIT = 4096
-"""Bytes of an event that a wake-up carries; a larger one is read from the log by those who have a stream."""
+"""Upper bound of an event in a wake-up, in bytes; a larger event is read from the log."""
 
 HEADS = """
 local heads = {}
 for i, user in ipairs(KEYS) do heads[i] = redis.call('HGET', user, 'head') or '0-0' end
 return heads
 """
-"""One reply for many users: as many commands as users would cost each of them a future."""
+"""One command for many users: one command per user would need a future each."""
 
 LOGS_TO_INBOX = 2
 """A conversation's log keeps so many times the entries of an inbox: an inbox that lacks some finds them there."""
 
 
 def limits(inbox_limit: int) -> str:
-    """What stands in front of the scripts that append or deliver: the same for every item, so no item carries it."""
+    """The Lua constants in front of the scripts that append or deliver; they are the same for all items."""
     log_limit = LOGS_TO_INBOX * inbox_limit
     return f"local INBOX_LIMIT, LOG_LIMIT, WAKE_UP_LIMIT = '{inbox_limit}', '{log_limit}', {WAKE_UP_LIMIT}\n"
 
 
 class Place(NamedTuple):
-    """Up to where a user has a conversation's log."""
+    """The last entry of a conversation's log that a user's inbox has."""
 
     conversation: ConversationId
     entry: str
@@ -92,12 +93,12 @@ class Inbox:
         )
 
     def source(self, user: UserId) -> Source:
-        """What a stream of this user reads."""
+        """The source of this user's streams."""
         return Source(self, user, self.channel(user))
 
     @staticmethod
     def channel(user: str) -> bytes:
-        """Where wake-ups for this user's streams are published."""
+        """The Pub/Sub channel of this user's wake-ups."""
         return keys.live(user).encode()
 
     async def deliver(self, runs: Mapping[UserId, Sequence[Entry]]) -> dict[UserId, str]:
@@ -142,11 +143,11 @@ class Inbox:
         await self._redis.pipeline([("PUBLISH", keys.live(user), wake_up) for user in users])
 
     async def head(self, name: str) -> str:
-        """The newest event's id, or the birth tag's when there is none. Always a valid cursor."""
+        """The id of the newest event, or `0-<birth tag>` for an empty inbox. Always a valid last event id."""
         user_key = keys.user(name)
         head = await self._redis.call("HGET", user_key, "head")
         if head is None:
-            # Whoever comes first decides the birth tag; a delivery may come before us and make a head.
+            # HSETNX: the first worker sets the birth tag; a delivery may set `head` before us.
             _, birth = await self._redis.pipeline(
                 [("HSETNX", user_key, "birth", new_tag()), ("HGET", user_key, "birth")]
             )
@@ -163,7 +164,7 @@ class Inbox:
     async def read(self, name: str, cursor: str, count: int, room: int) -> Page:
         """Up to `count` events after `cursor` (`START`: from the oldest); as many as fit into `room` bytes, but one."""
         key = keys.of_user(name)
-        # The head comes first, so that what is appended meanwhile is on the page rather than beyond it.
+        # The newest id is read first, so that events appended meanwhile are on the page.
         # The entries come from the cursor's own on: that it is there, tag and all, makes the cursor valid.
         (newest, birth), oldest, entries = await self._redis.pipeline(
             [
@@ -181,7 +182,7 @@ class Inbox:
         if entries and entries[0][0] == cursor.encode():
             continuous, entries = True, entries[1:]
         else:
-            # Before the first entry there is none to find: there it is the birth tag that must match.
+            # Number 0 has no entry: its tag must be the birth tag.
             continuous = cursor == START or (born and number_of(first) <= 1)
         if not continuous:
             return Page(False, head, first, ())
@@ -236,7 +237,7 @@ class Inbox:
 
 
 def _superseded(references: Sequence[_Reference]) -> set[int]:
-    """Which of these are changes of messages that a later one of them changes, too."""
+    """The changes among these entries that a later change of the same message supersedes."""
     newest: dict[tuple[str, bytes], int] = {}
     found = set()
     for at, reference in enumerate(references):

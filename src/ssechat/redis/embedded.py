@@ -1,22 +1,21 @@
-"""The private redis-server that `ssechat serve` starts when it is given none."""
+"""The embedded redis-server, which `ssechat serve` starts unless --redis-url is given."""
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from ssechat.backoff import Backoff
 from ssechat.errors import SettingsError
+from ssechat.processes import die_with_parent, end_process, ending
 from ssechat.redis.binary import Binary, Release, choose_binary, record_writer
 
 log = logging.getLogger(__name__)
@@ -26,47 +25,18 @@ SOCKET_PATH_LIMIT = 100
 SILENCE_LIMIT = 60.0
 FIRST_PROGRESS = 2.0
 LATER_PROGRESS = 10.0
+FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 STOP_SECONDS = 20.0
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> Callable[[], None] | None:
-    """A `preexec_fn` that has the kernel send SIGTERM to the child when its parent ends, even by SIGKILL.
-
-    Linux only (prctl(2), PR_SET_PDEATHSIG); None elsewhere. "Parent" is the thread that forks, so the child
-    must be started from a thread that lives as long as the process: the main one.
-    """
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    parent = os.getpid()
-
-    def before_exec() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        # The parent may have died before the call above; then no signal comes any more.
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return before_exec
-
-
-def ending(returncode: int) -> str:
-    """How a process ended, for people: "exit code 1" or "SIGKILL"."""
-    if returncode >= 0:
-        return f"exit code {returncode}"
-    try:
-        return signal.Signals(-returncode).name
-    except ValueError:
-        return f"signal {-returncode}"
+LOG_LINES = 12
 
 
 class EmbeddedRedis:
-    """One redis-server on a unix socket, started, watched, restarted and stopped with us.
+    """A redis-server on a Unix socket, started, restarted and stopped by this process.
 
-    Its durability is the strictest there is: every write is on the disk before it is answered. It runs on
-    asyncio's own loop: uvloop does not know `umask` and `process_group`.
-    `keep_open` are file descriptors that it inherits: a lock among them stays held until it has ended.
+    It syncs every write to disk before the reply (appendfsync always). It needs asyncio's own loop: uvloop does not
+    support `umask` and `process_group`. `keep_open` are file descriptors that the process inherits: a lock among them
+    is held until the process has ended.
     """
 
     def __init__(self, folder: Path, *, keep_open: Sequence[int] = (), search_path: str | None = None) -> None:
@@ -83,7 +53,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """Where clients find it: `unix:///…`."""
+        """The URL for clients: `unix:///…`."""
         return "unix://" + quote(str(self.socket_path))
 
     @property
@@ -119,7 +89,7 @@ class EmbeddedRedis:
         self._watcher = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """End it in order: what it holds is on the disk, its socket is gone. Nothing when it is not there."""
+        """End it in order: its data is on the disk, its socket is gone. Does nothing when it does not run."""
         if self._watcher is not None:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -132,7 +102,7 @@ class EmbeddedRedis:
 
     def _choose_socket(self) -> None:
         if len(os.fsencode(self.socket_path)) > SOCKET_PATH_LIMIT:
-            # TMPDIR may be as long as what it is to replace.
+            # TMPDIR may be too long as well.
             near = tempfile.gettempdir()
             self._short_folder = Path(tempfile.mkdtemp(prefix="ssechat-", dir=near if len(near) < 60 else "/tmp"))
             self.socket_path = self._short_folder / "redis.sock"
@@ -154,7 +124,8 @@ class EmbeddedRedis:
             "maxmemory-policy": ["noeviction"],
             # A stream of one entry costs 4.4 KB with the default of 4096, and most inboxes are short.
             "stream-node-max-bytes": ["512"],
-            # The default closes a worker that is 32 MB behind, or 8 MB for a minute: a burst.
+            # With the default, a worker that is 32 MB behind, or 8 MB for a minute, is disconnected: a burst would do
+            # that.
             "client-output-buffer-limit": ["pubsub", "256mb", "128mb", "60"],
         }
         words = [word for name, values in options.items() for word in (f"--{name}", *values)]
@@ -171,7 +142,7 @@ class EmbeddedRedis:
                 cwd=self.folder,
                 umask=0o077,
                 pass_fds=self._keep_open,
-                # Ctrl-C goes to the terminal's whole process group; Redis must outlive the workers' goodbyes.
+                # Ctrl-C goes to the terminal's whole process group; Redis must run until the workers have stopped.
                 process_group=0,
                 preexec_fn=die_with_parent(),
             )
@@ -216,17 +187,16 @@ class EmbeddedRedis:
                 writer.close()
 
     async def _watch(self) -> None:
-        pause = 0.0
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, at_once=True)
         while True:
             assert self._process is not None
             started = time.monotonic()
             code = await self._process.wait()
             if time.monotonic() - started > LONGEST_PAUSE:
-                pause = 0.0
+                backoff.reset()
             log.error("the private Redis ended (%s); starting it again", ending(code))
             while True:
-                await asyncio.sleep(pause)
-                pause = min(max(0.5, pause * 2), LONGEST_PAUSE)
+                await asyncio.sleep(backoff.pause())
                 try:
                     await self._launch()
                 except (SettingsError, OSError) as error:
@@ -236,34 +206,22 @@ class EmbeddedRedis:
                     break
 
     async def _end_process(self) -> None:
-        process = self._process
-        if process is None:
-            return
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await process.wait()
-            except TimeoutError:
-                log.warning("the private Redis does not stop; killing it")
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        self._process = None
+        if self._process is not None:
+            await end_process(self._process, "the private Redis", STOP_SECONDS)
+            self._process = None
 
     def _open_log(self) -> IO[bytes]:
         return open(self.log_path, "ab", opener=_private)
 
-    def _tail(self, lines: int = 12) -> str:
-        """What this start wrote to the log, its last lines only."""
+    def _tail(self) -> str:
+        """The last lines that this start wrote to the log."""
         try:
             with self.log_path.open("rb") as file:
                 file.seek(self._log_start)
                 text = file.read().decode(errors="replace")
         except OSError:
             return ""
-        kept = [line for line in text.splitlines() if line.strip()][-lines:]
+        kept = [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
         return "".join(f"\n  {line}" for line in (f"The end of {self.log_path}:", *kept))
 
 

@@ -1,20 +1,29 @@
-"""Whether there is a user, asked from beside the server by whoever may read its data folder."""
+"""Checks from outside the server whether a user exists, for `ssechat token`."""
 
-import redis as redis_client
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
+import asyncio
 
+from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId
 from ssechat.redis import keys
+from ssechat.redis.connection import CommandConnection, open_connection
+
+TIMEOUT = 2.0
+"""Seconds to wait for Redis."""
 
 
-def user_exists(url: str, user: UserId, timeout: float = 2.0) -> bool | None:
-    """Whether this user exists; None when Redis cannot be asked within `timeout` seconds."""
+def user_exists(url: str, user: UserId) -> bool | None:
+    """Whether this user exists; None when Redis cannot be asked within `TIMEOUT` seconds."""
     try:
-        with redis_client.Redis.from_url(
-            url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0), protocol=2
-        ) as client:
-            return bool(client.hexists(keys.user(user), "created_at"))
-    except (RedisError, OSError, ValueError, TypeError):  # the last two: what is no URL, or has options that are none
+        return asyncio.run(_ask(url, user))
+    except (RedisUnavailable, TimeoutError):
         return None
+
+
+async def _ask(url: str, user: UserId) -> bool:
+    connection = CommandConnection()
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await open_connection(url, connection, TIMEOUT)
+            return bool(await connection.send("HEXISTS", keys.user(user), "created_at"))
+    finally:
+        connection.abort()

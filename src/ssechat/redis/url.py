@@ -1,4 +1,4 @@
-"""The URL of a Redis: what redis-py makes of it must be what was meant, and no error may quote its password."""
+"""Checks the URL of a Redis strictly, so that redis-py reads it as it was meant; no error quotes its password."""
 
 import re
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -12,8 +12,8 @@ OPTIONS = {
     "username": r".+",
     "password": r".+",
 }
-"""What may stand behind a `?`, and its values. All else that redis-py would take from there, such as time-outs, is the
-server's own to set."""
+"""The options that a URL may have, and the pattern of their values. redis-py would take others, such as time-outs,
+which the server sets itself."""
 
 TLS_OPTIONS = {
     "ssl_ca_certs": r".+",
@@ -24,7 +24,7 @@ TLS_OPTIONS = {
     "ssl_cert_reqs": r"none|optional|required",
     "ssl_check_hostname": r"(?i:true|false|yes|no|1|0)",
 }
-"""The same, of rediss:// only."""
+"""The same, for rediss:// only."""
 
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
@@ -58,7 +58,7 @@ def check_url(url: str) -> SplitResult:
         if "@" in parts.path + parts.query:
             raise _wrong(f"there is a / or a ? in front of an @. {ENCODE}")
         if port == 0:
-            raise _wrong("port 0 is nobody's")
+            raise _wrong("no server listens on port 0")
         if not re.fullmatch(r"/?|/\d{1,9}", parts.path):
             raise _wrong(f"behind the host there may be the number of a database and nothing else: {SHAPE}")
     _check_options(parts)
@@ -74,14 +74,14 @@ def shown_url(url: str) -> str:
 
 
 def user_of(url: str) -> str:
-    """The name that Redis knows us by; for who is logged in, as another name may be a mistyped password."""
+    """The user name that Redis knows us by. It is shown only after a log-in: before, it may be a mistyped password."""
     parts = check_url(url)
     name = unquote(parts.username or "") or options_of(parts).get("username", "") or "default"
     return name if re.fullmatch(r"[\w.@+-]{1,64}", name) else "…"
 
 
 def options_of(parts: SplitResult) -> dict[str, str]:
-    """What stands behind the `?`."""
+    """The options of the query."""
     return dict(parse_qsl(parts.query, keep_blank_values=True))
 
 

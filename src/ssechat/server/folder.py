@@ -1,4 +1,4 @@
-"""The data folder: made when it isn't there, and held by one `ssechat serve` at a time."""
+"""The data folder: made when it is not there, and locked by one `ssechat serve` at a time."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class DataFolder:
-    """A held data folder. Children that inherit `lock` hold it too, until the last of them has ended."""
+    """A locked data folder. Children that inherit `lock` keep it locked, until the last of them has ended."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
@@ -22,10 +22,9 @@ class DataFolder:
 
     @classmethod
     async def take(cls, path: Path, patience: float) -> "DataFolder":
-        """Make the folder if need be, and lock it.
+        """Make the folder if it is not there, and lock it.
 
-        When its holder was killed and only that one's children are still ending, wait for them, at most
-        `patience` seconds.
+        If the server that held the lock was killed, wait until its children have ended, at most `patience` seconds.
 
         Raises:
             SettingsError: not a folder, not writable, or another server has it.
@@ -44,7 +43,7 @@ class DataFolder:
         return cls(path, lock)
 
     def release(self) -> None:
-        """Let go of the folder."""
+        """Unlock the folder."""
         os.close(self.lock)
 
 
@@ -62,7 +61,7 @@ def _open(path: Path) -> int:
 
 async def _lock(lock: int, path: Path, patience: float) -> None:
     deadline = time.monotonic() + patience
-    told = False
+    logged = False
     while True:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -78,14 +77,14 @@ async def _lock(lock: int, path: Path, patience: float) -> None:
                 f"{path} is still in use by processes of an ssechat serve that is gone: "
                 f"`fuser {path / 'lock'}` names them; end them, or choose another folder with --data."
             )
-        if not told:
+        if not logged:
             log.info("waiting for the processes of an earlier ssechat serve in %s to end", path)
-            told = True
+            logged = True
         await asyncio.sleep(0.05)
 
 
 def _holder(lock: int) -> int | None:
-    """The process that wrote its id into the lock file; None when it's not there, or it was us."""
+    """The process whose id is in the lock file; None when there is none, or it is our own."""
     text = os.pread(lock, 32, 0).strip()
     # In a container every `serve` may have the same id: then it says nothing.
     return int(text) if text.isdigit() and int(text) != os.getpid() else None

@@ -12,30 +12,31 @@ from starlette.types import Scope
 from ssechat.http.exchange import USER
 
 OF_ONE_REQUEST = frozenset(("client", "server", USER))
-"""What a scope says of its request and not of the head."""
+"""Keys of a scope that depend on the request, not on its headers."""
 
-BIGGEST_HEAD = 4096
+MAX_HEAD = 4096
 """Bytes; most have a tenth of that."""
 
-MOST_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 """Of all heads together. What was found in them takes several times as much."""
 
-BIGGEST_REQUEST = 65536
-MOST_DIGITS = 5
+MAX_REQUEST = 65536
+MAX_DIGITS = 5
 
 LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
 """What stands before the length, as clients of HTTP/1.1 write it, and fronts that got it by HTTP/2."""
 
 
-class Heads:
-    """The scopes of requests that came whole, in one piece and alone: with their headers by name (http/headers.py)."""
+class HeaderCache:
+    """Scopes of requests that arrived whole in one packet, with their headers by name (http/headers.py)."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Scope] = OrderedDict()
         self._bytes = 0
 
     def find(self, data: bytes) -> tuple[Scope, bytes] | None:
-        """What this head says, to be copied, and the body, if `data` is one whole request and its head is known."""
+        """Returns the cached scope, which must be copied, and the body, if `data` is one whole request with cached
+        headers."""
         parts = _split(data)
         if parts is None:
             return None
@@ -55,15 +56,15 @@ class Heads:
             return
         self._known[parts[0]] = {name: value for name, value in scope.items() if name not in OF_ONE_REQUEST}
         self._bytes += len(parts[0])
-        while self._bytes > MOST_BYTES:
+        while self._bytes > MAX_BYTES:
             key, _ = self._known.popitem(last=False)
             self._bytes -= len(key)
 
 
 def _split(data: bytes) -> tuple[bytes, int] | None:
     """All of the head but the body's length, and where the body begins; None if there is more, or less, than it."""
-    end = data.find(b"\r\n\r\n", 0, BIGGEST_HEAD)
-    if end < 0 or len(data) > BIGGEST_REQUEST:
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+    if end < 0 or len(data) > MAX_REQUEST:
         return None
     for name in LENGTHS:
         at = data.find(name, 0, end)
@@ -71,7 +72,7 @@ def _split(data: bytes) -> tuple[bytes, int] | None:
             at += len(name)
             rest = data.find(b"\r\n", at)
             digits = data[at:rest]
-            if len(digits) <= MOST_DIGITS and digits.isdigit() and int(digits) == len(data) - end - 4:
+            if len(digits) <= MAX_DIGITS and digits.isdigit() and int(digits) == len(data) - end - 4:
                 return data[:at] + data[rest:end], end + 4
             return None
     return None

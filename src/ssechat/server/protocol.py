@@ -1,4 +1,4 @@
-"""The upper half of a connection: requests in, one at a time; responses out; streams handed over.
+"""The HTTP side of a connection: parses requests one at a time, writes responses, hands connections over to streams.
 
 uvicorn's server runs it, and calls no more of it than tests/test_uvicorn.py lists. It answers by the app's `state.api`,
 an endpoint (http/exchange.py), and not over ASGI: no events in dictionaries, no layers that wrap each other, a response
@@ -16,7 +16,8 @@ To begin a request at once rather than in a task saved less than a tenth, and is
 A stream that is handed over costs its transport and two small objects. The protocol, the parser, the scope and the task
 that made it are let go (`python -m tests.bench idle` prints what that saves).
 
-While a request is answered nothing behind it is parsed: one read of it is kept at most, and no more is read.
+While a request is processed, pipelined requests behind it are not parsed: at most one read is buffered, then reading
+pauses.
 """
 
 import asyncio
@@ -27,39 +28,39 @@ from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.http.exchange import NO_ROOM, USER, Endpoint, Header, Request, Response, header_lines
+from ssechat.http.exchange import SERVER_FULL, USER, Endpoint, Header, Request, Response, header_lines
 from ssechat.server.connection import CLOSING_SECONDS, STATUS_LINE, Connection
-from ssechat.server.handed_over import StreamProtocol, UnchunkedStreamProtocol
-from ssechat.server.header_cache import Heads
-from ssechat.server.incoming import Incoming
-from ssechat.server.limits import Limits
-from ssechat.server.request_parser import Head, Refused, RequestParser
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.header_cache import HeaderCache
+from ssechat.server.incoming_request import IncomingRequest
+from ssechat.server.request_parser import RequestHeaders, RequestParser, RequestRefused
+from ssechat.server.stream_protocol import StreamProtocol, UnchunkedStreamProtocol
 from ssechat.streams.stream import Stream
 
 logger = logging.getLogger(__name__)
 
-HEAD_SECONDS = 30.0
-"""Time that a new connection has to begin its first request, and each request for its head."""
+HEADERS_SECONDS = 30.0
+"""Seconds that a new connection has for its first request, and each request for its headers."""
 
 BODY_SECONDS = 30.0
 """Time that a request has for its body."""
 
 LAST_SECONDS = 2.0
-"""Time that a stopping server waits for the rest of a request, and then for its client to read the answer."""
+"""Seconds that a stopping server waits for the rest of a request, and then for the client to read the response."""
 
 LINGER_SECONDS = 0.5
-"""Time that a connection without a request stays open when the server stops: one may be on its way already."""
+"""Seconds that an idle connection stays open when the server stops: a request may be on its way."""
 
 
 class Shared(NamedTuple):
     """What all connections of a worker have in common."""
 
-    limits: Limits
-    heads: Heads
+    limits: ConnectionLimits
+    heads: HeaderCache
 
 
 class ChatProtocol(Connection):
-    """What uvicorn runs for each connection."""
+    """The protocol that uvicorn creates for each connection."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class ChatProtocol(Connection):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         state = cast(Any, config.app).state
-        shared: Shared = getattr(state, "shared", None) or Shared(Limits(10**9), Heads())
+        shared: Shared = getattr(state, "shared", None) or Shared(ConnectionLimits(10**9), HeaderCache())
         super().__init__(_loop or asyncio.get_running_loop(), shared.limits)
         self._api: Endpoint = state.api
         self._heads = shared.heads
@@ -84,13 +85,13 @@ class ChatProtocol(Connection):
         super().connection_made(transport)
         self.connections.add(self)
         self._scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
-        self.request: Incoming | None = None
-        """The one that is under way, or was answered last and not read yet."""
+        self.request: IncomingRequest | None = None
+        """The request that is being processed, or whose response is not read yet."""
         self._parser = RequestParser(self)
         self._behind = b""
-        """What came behind a request that is being answered."""
+        """Bytes behind the current request (pipelined)."""
         self._patient_for = ""
-        """What of an unfinished request the deadline is for: its head, its body, or nothing."""
+        """The part of an incomplete request that the deadline is for: "head", "body" or ""."""
         self._stopping = False
         self._linger_timer: asyncio.TimerHandle | None = None
         count = len(self.connections)
@@ -98,7 +99,7 @@ class ChatProtocol(Connection):
         if self._full and self._limits.is_overfull(count):
             self.evict()
         else:
-            self.set_deadline(self.patience(HEAD_SECONDS, count))
+            self.set_deadline(self.patience(HEADERS_SECONDS, count))
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -114,7 +115,7 @@ class ChatProtocol(Connection):
             self._take_known(*known)
 
     def eof_received(self) -> bool:
-        # A client that sends no more may still read (RFC 9112 §9.6): what came whole is answered.
+        # A half-closed client may still read (RFC 9112 §9.6): a complete request is answered.
         self._end_of_input = True
         if self._closing or self.request is None or not self.is_answering:
             return False
@@ -134,8 +135,8 @@ class ChatProtocol(Connection):
         if self._closing:
             self.end(LAST_SECONDS)
         elif self.request is None or self.request.response_complete:
-            # Closed at once, it would reset a request that a front is just sending, of which only the client knows
-            # whether it may be sent again (RFC 9112 §9.3.1).
+            # An immediate close could reset a request that a proxy is sending, and only the client knows whether it may
+            # be retried (RFC 9112 §9.3.1).
             self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
         else:
             self.request.keep_alive = False
@@ -150,7 +151,7 @@ class ChatProtocol(Connection):
 
     @property
     def default_headers(self) -> list[Header]:
-        """What each answer has: uvicorn brings the date up to date once a second."""
+        """Headers of each response; uvicorn updates Date once a second."""
         return self._server_state.default_headers
 
     @property
@@ -160,7 +161,7 @@ class ChatProtocol(Connection):
 
     @property
     def is_receiving(self) -> bool:
-        """Whether a request has begun and is not whole."""
+        """Whether a request has begun and is incomplete."""
         return self._parser.under_way
 
     def _is_idle(self) -> bool:
@@ -170,7 +171,7 @@ class ChatProtocol(Connection):
     # Parsing.
 
     def _take_known(self, head: Scope, body: bytes) -> None:
-        """Takes a whole request of which the head came before."""
+        """Takes a whole request whose headers are cached."""
         scope = {**head, "client": self.client, "server": self.server}
         request = self._begin(scope, keep_alive=not self._stopping)
         request.take(body)
@@ -180,7 +181,7 @@ class ChatProtocol(Connection):
         is_first = not self._parser.begun
         try:
             rest = self._parser.feed(data)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._refuse(refusal)
             return
         if self._parser.under_way:
@@ -196,7 +197,7 @@ class ChatProtocol(Connection):
             request.packet = data
 
     def _take_behind(self) -> None:
-        """Goes on with what came behind a request that was answered."""
+        """Parses the pipelined bytes behind an answered request."""
         if self.is_closing() or self.flow.write_paused or self.is_answering:
             return
         data, self._behind = self._behind, b""
@@ -206,36 +207,36 @@ class ChatProtocol(Connection):
             self.flow.release()
 
     def _hold(self, data: bytes) -> None:
-        """Keeps what waits for its turn, and reads no more."""
+        """Buffers pipelined bytes and pauses reading."""
         self._limits.begin(self, len(data) - len(self._behind))
         self._behind = data
         self.flow.hold()
 
     def _wait_for_more(self, size: int) -> None:
-        part = "head" if self._parser.in_head else "body"
+        part = "head" if self._parser.in_headers else "body"
         if part != self._patient_for:
             self._patient_for = part
-            seconds = HEAD_SECONDS if part == "head" else BODY_SECONDS
+            seconds = HEADERS_SECONDS if part == "head" else BODY_SECONDS
             self.set_deadline(self.patience(seconds, len(self.connections)))
         self._limits.begin(self, size)
 
     def evict(self) -> None:
-        """Ends it now: its room is needed."""
+        """Closes the connection now, to make room for another one."""
         if self.is_answering or self.is_closing() or self.flow.write_paused:
             self.transport.abort()
         else:
             if self._parser.under_way or self._full:
-                self._refuse(Refused(503, "full", "This server has no room for more just now; try again."))
+                self._refuse(RequestRefused(503, "full", "This server has no room for more just now; try again."))
             self.end(CLOSING_SECONDS)
 
     def on_too_slow(self) -> None:
         """The request did not come in time."""
-        self._refuse(Refused(408, "too_slow", "The request did not come in time."))
+        self._refuse(RequestRefused(408, "too_slow", "The request did not come in time."))
         if self._stopping:
             self.set_deadline(LAST_SECONDS)
 
-    def _refuse(self, refusal: Refused) -> None:
-        """Takes no more, and says why."""
+    def _refuse(self, refusal: RequestRefused) -> None:
+        """Stops reading, and sends the refusal."""
         if self.request is not None:
             self.request.disconnect()
             self.request = None
@@ -244,7 +245,7 @@ class ChatProtocol(Connection):
 
     # What the parser calls.
 
-    def on_head(self, head: Head) -> None:
+    def on_headers(self, head: RequestHeaders) -> None:
         scope: dict[str, Any] = {
             "type": "http",
             "http_version": head.version,
@@ -258,12 +259,12 @@ class ChatProtocol(Connection):
             "scheme": self._scheme,
         }
         if self._full:
-            scope[NO_ROOM] = True
+            scope[SERVER_FULL] = True
         keep_alive = head.keep_alive and not self._stopping and not self._full
         self._begin(scope, keep_alive, head.expects_continue)
 
-    def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False) -> Incoming:
-        self.request = request = Incoming(self, scope, expects_continue=expects_continue, keep_alive=keep_alive)
+    def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False) -> IncomingRequest:
+        self.request = request = IncomingRequest(self, scope, expects_continue=expects_continue, keep_alive=keep_alive)
         # uvicorn waits for these when it stops, and cancels what takes too long.
         self.tasks.add(self.loop.create_task(self._answer(request)))
         return request
@@ -278,7 +279,7 @@ class ChatProtocol(Connection):
 
     # Answering.
 
-    async def _answer(self, request: Incoming) -> None:
+    async def _answer(self, request: IncomingRequest) -> None:
         try:
             response = await self._api(Request(request.scope, request.receive))
             if self.flow.write_paused:
@@ -290,16 +291,16 @@ class ChatProtocol(Connection):
         finally:
             self.tasks.discard(asyncio.current_task())  # for less than a callback of the task would take
         if request.packet is not None and response.status < 300:
-            # Only now: what strangers send must not take up room.
+            # Only after a success: requests of strangers must not fill the cache.
             self._heads.remember(request.packet, request.scope)
         if request.disconnected or self.is_closing():
             return
-        # A client that is answered before its body is whole would have to be listened to for as long as it likes.
+        # After a response to an incomplete request the connection closes: the rest of the body could take for ever.
         if request.more_body or not self.belongs_to(request.scope.get(USER)):
             request.keep_alive = False
         self._write(request, response)
 
-    def _write(self, request: Incoming, response: Response) -> None:
+    def _write(self, request: IncomingRequest, response: Response) -> None:
         is_head = request.scope["method"] == "HEAD"
         lines = [STATUS_LINE[response.status], header_lines((*self.default_headers, *response.headers))]
         if response.stream is not None and not is_head:
@@ -323,7 +324,7 @@ class ChatProtocol(Connection):
             self._go_on()
 
     def on_taken(self) -> None:
-        """The client has taken what was written."""
+        """Called when the client has read what was written."""
         if self._parser.under_way:
             if self._behind:
                 self.loop.call_soon(self._take_behind)
@@ -331,13 +332,13 @@ class ChatProtocol(Connection):
             self._go_on()
 
     def _go_on(self) -> None:
-        """The request before is done with: begins with the next one, or waits for it."""
+        """Continues after a response: with the next pipelined request, or by waiting for one."""
         self.flow.resume_reading()
-        self.request = None  # of all that it held nothing stays while the connection is idle
+        self.request = None  # frees the request while the connection is idle
         if self._parser.begun:
             self._parser.proceed()
         if self._behind:
-            self.loop.call_soon(self._take_behind)  # a turn of its own, or one would begin within the one before
+            self.loop.call_soon(self._take_behind)  # in the next loop iteration: otherwise requests would nest
         elif self._end_of_input:
             self.end()
         else:
@@ -353,7 +354,7 @@ class ChatProtocol(Connection):
         request = self.request
         if request is None or request.disconnected or self.is_closing():
             return None
-        self.flow.release()  # or the end of the connection would not be seen
+        self.flow.release()  # otherwise the end of the connection would not be noticed
         self.transport.set_write_buffer_limits(high=buffer)
         kind = UnchunkedStreamProtocol if request.scope["http_version"] == "1.0" else StreamProtocol
         remains = kind(self.transport, stream, self.connections)
@@ -366,7 +367,7 @@ class ChatProtocol(Connection):
         return remains
 
     def let_go(self) -> None:
-        """Breaks the circles between protocol, parser and request, so that all go at once."""
+        """Breaks the reference cycles between protocol, parser and request, so that they are freed at once."""
         super().let_go()
         self.connections.discard(self)
         if self._linger_timer is not None:

@@ -1,8 +1,8 @@
-"""Where a request begins and ends: bytes of a connection in, one request at a time out.
+"""Splits the bytes of a connection into requests, one at a time.
 
-httptools (llhttp) parses. It is fed in pieces that each stop where a request may end, so that it never gets ahead of
-the request that is being answered; what is behind that request is given back. What httptools lets pass, and a front or
-an app could read in another way, is refused here (RFC 9112 §3.2, §6.1, §11.2).
+httptools (llhttp) parses. It is fed in pieces that stop where a request can end, so that it never parses beyond the
+current request; the bytes behind it are returned. Requests that httptools accepts and a proxy could read differently
+are refused here (RFC 9112 §3.2, §6.1, §11.2).
 """
 
 import re
@@ -12,28 +12,29 @@ from urllib.parse import unquote
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-HEAD_LIMIT = 65536
-"""Bytes of a request's line and headers, and of all that frames a chunked body: sizes, extensions, trailers."""
+HEADERS_LIMIT = 65536
+"""Upper bound of the bytes of request line and headers, and of the framing of a chunked body: sizes, extensions,
+trailers."""
 
-MOST_HEADERS = 256
-"""Headers of a request: each takes up ten times the memory of its bytes, and more."""
+MAX_HEADERS = 256
+"""Upper bound of the headers of a request: in memory a header takes ten times its bytes."""
 
 FRAMING_PER_BYTE = 8
 """Bytes of framing that each byte of a chunked body may have besides: the smallest chunk takes six."""
 
 END = b"\r\n\r\n"
-"""What ends a head, and a chunked body: httptools takes no other line ends."""
+"""The end of request headers, and of a chunked body: httptools accepts no other line ends."""
 
 LOOKED_AT = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
-"""Headers that say something of the request's form."""
+"""Headers that concern the framing of the request."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%~_-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?").fullmatch
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}").match
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)([/?].*)?", re.DOTALL).fullmatch
 
 
-class Refused(Exception):
-    """The bytes are no request that is answered here. Nothing behind them can be understood."""
+class RequestRefused(Exception):
+    """The bytes are not a valid request; the rest of the connection cannot be parsed."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -43,7 +44,7 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class Head:
+class RequestHeaders:
     """A request's line and headers."""
 
     method: str
@@ -66,9 +67,9 @@ class Head:
 
 
 class Receiver(Protocol):
-    """Who is told of a request, in this order."""
+    """The callbacks for a request, in this order."""
 
-    def on_head(self, head: Head) -> None:
+    def on_headers(self, head: RequestHeaders) -> None:
         """The head is whole."""
 
     def on_body(self, part: bytes) -> None:
@@ -95,28 +96,28 @@ class RequestParser:
         "_tail",
         "_target",
         "begun",
-        "in_head",
+        "in_headers",
         "whole",
     )
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
         self._parser = HttpRequestParser(self)
-        self._refusal: Refused | None = None
+        self._refusal: RequestRefused | None = None
         self.proceed()
 
     def proceed(self) -> None:
         """Makes ready for the next request. To be called when one is whole and answered."""
         self.begun = False
         """Whether a part of a request has come."""
-        self.in_head = True
+        self.in_headers = True
         self.whole = False
         """Whether the request has come to its end: `feed` takes nothing more."""
         self._framing = 0
         self._left = 0
         self._tail = b""
         self._line = b""
-        """What has come of a chunk's size."""
+        """The part of a chunk's size line that has arrived."""
         self._in_chunk = 0
         """Bytes of a chunk that are still to come."""
         self._in_trailers = False
@@ -125,12 +126,12 @@ class RequestParser:
         self._headers: list[tuple[bytes, bytes]] = []
 
     def close(self) -> None:
-        """Lets go of what this and httptools hold of each other."""
+        """Breaks the reference cycle between this object and httptools."""
         del self._parser, self._receiver
 
     @property
     def under_way(self) -> bool:
-        """Whether a request has begun and is not whole."""
+        """Whether a request has begun and is incomplete."""
         return self.begun and not self.whole
 
     def feed(self, data: bytes) -> bytes:
@@ -148,14 +149,14 @@ class RequestParser:
         return data[at:]
 
     def _feed_at_once(self, data: bytes) -> int:
-        """Takes a head that came whole, and its body if that did, too; returns where what is left begins."""
+        """Parses complete headers, and the body if it is complete, too; returns the offset of the rest."""
         if self.begun or self._framing:
             return 0
         end = data.find(END) + len(END)
-        if not len(END) <= end <= HEAD_LIMIT:
+        if not len(END) <= end <= HEADERS_LIMIT:
             return 0
         self._parse(data[:end])
-        if self.in_head:  # these were line ends before it
+        if self.in_headers:  # these were line ends before it
             self._framing, self._tail = end, data[end + 1 - len(END) : end]
         elif 0 < self._left <= len(data) - end:
             at, end = end, end + self._left
@@ -166,7 +167,7 @@ class RequestParser:
         if self._left:
             return min(at + self._left, len(data))
         before = self._tail
-        if not self.in_head and not self._in_trailers:
+        if not self.in_headers and not self._in_trailers:
             begin, at = at, self._end_of_chunks(data, at)
             before = (before + data[begin:at])[1 - len(END) :]
         if before:
@@ -177,7 +178,7 @@ class RequestParser:
         return len(data) if found < 0 else found + len(END)
 
     def _end_of_chunks(self, data: bytes, at: int) -> int:
-        """Where the chunks end that have data, and the trailers begin; or the end of what is there.
+        """The offset of the trailers, or the end of the data.
 
         A body of line ends only, fed in pieces that stop at each, would cost a call for every four bytes.
         """
@@ -194,7 +195,7 @@ class RequestParser:
             size = _SIZE(self._line + data[at:end])
             self._line = b""
             at = end + 1
-            if size is None or int(size[0], 16) == 0:  # of one that is none httptools complains
+            if size is None or int(size[0], 16) == 0:  # httptools refuses an invalid size
                 self._in_trailers = True
                 return at
             self._in_chunk = int(size[0], 16) + len(b"\r\n")
@@ -205,12 +206,16 @@ class RequestParser:
             self._parse(piece)
             return
         self._framing += len(piece)
-        if self.in_head and self._framing > HEAD_LIMIT:
-            raise Refused(431, "head_too_large", f"A request's line and headers may have {HEAD_LIMIT // 1024} KiB.")
+        if self.in_headers and self._framing > HEADERS_LIMIT:
+            raise RequestRefused(
+                431, "head_too_large", f"A request's line and headers may have {HEADERS_LIMIT // 1024} KiB."
+            )
         self._tail = piece[1 - len(END) :] if len(piece) >= len(END) else (self._tail + piece)[1 - len(END) :]
         self._parse(piece)
-        if self._framing > HEAD_LIMIT:
-            raise Refused(400, "too_much_framing", "Send the body in larger chunks, and less besides it.")
+        if self._framing > HEADERS_LIMIT:
+            raise RequestRefused(
+                400, "too_much_framing", "Send the body in larger chunks, with shorter extensions and trailers."
+            )
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -219,10 +224,10 @@ class RequestParser:
             self._parse_without_upgrade()
         except HttpParserError:
             refusal, self._refusal = self._refusal, None
-            raise refusal or Refused(400, "malformed", "This is no request of HTTP/1.1.") from None
+            raise refusal or RequestRefused(400, "malformed", "This is not an HTTP/1.1 request.") from None
 
     def _parse_without_upgrade(self) -> None:
-        """Parses the head again without its offer, with which httptools would take the body for something else.
+        """Parses the headers again without `Upgrade`: with it httptools would treat the body as another protocol.
 
         A piece ends with the head, so there is nothing behind it that could have been lost.
         """
@@ -250,29 +255,29 @@ class RequestParser:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.in_head:  # trailers are dropped (RFC 9110 §6.5.1)
+        if self.in_headers:  # trailers are dropped (RFC 9110 §6.5.1)
             # RFC 9110 §5.5; httptools leaves what is behind the value.
             self._headers.append((name.lower(), value.rstrip(b" \t")))
-            if len(self._headers) > MOST_HEADERS:
-                self._refusal = Refused(431, "head_too_large", f"A request may have {MOST_HEADERS} headers.")
+            if len(self._headers) > MAX_HEADERS:
+                self._refusal = RequestRefused(431, "head_too_large", f"A request may have {MAX_HEADERS} headers.")
                 raise self._refusal
 
     def on_headers_complete(self) -> None:
         if self._parser.should_upgrade():
             if self._parser.get_method() != b"CONNECT":
                 return
-            self._refusal = Refused(400, "no_proxy", "This is no proxy: it has no CONNECT.")
+            self._refusal = RequestRefused(400, "no_proxy", "This server is not a proxy: it does not support CONNECT.")
             raise self._refusal
         try:
             head = self._head()
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._refusal = refusal
             raise
-        self.in_head = False
+        self.in_headers = False
         self._left = head.length or 0
         self._framing = 0
         self._tail = b""
-        self._receiver.on_head(head)
+        self._receiver.on_headers(head)
 
     def on_body(self, part: bytes) -> None:
         if self._left:
@@ -282,19 +287,19 @@ class RequestParser:
         self._receiver.on_body(part)
 
     def on_message_complete(self) -> None:
-        if self.in_head:
+        if self.in_headers:
             return  # of a head that is parsed again
         self.whole = True
         self._receiver.on_end()
 
-    def _head(self) -> Head:
+    def _head(self) -> RequestHeaders:
         """
         Raises:
             Refused: it can be read in more than one way.
         """
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
-            raise Refused(400, "unknown_version", "This server speaks HTTP/1.1.")
+            raise RequestRefused(400, "unknown_version", "This server speaks HTTP/1.1.")
         length: int | None = 0
         host, coding, expects_continue = None, None, False
         for name, value in self._headers:
@@ -302,26 +307,30 @@ class RequestParser:
                 continue
             if name == b"host":
                 if host is not None:
-                    raise Refused(400, "invalid_host", "A request has one Host header.")
+                    raise RequestRefused(400, "invalid_host", "A request has one Host header.")
                 host = value.strip()
             elif name == b"content-length":
-                length = int(value.strip().lstrip(b"0") or b"0")  # httptools has looked at the digits
+                length = int(value.strip().lstrip(b"0") or b"0")  # httptools has checked the digits
             elif name == b"transfer-encoding":
                 coding = value if coding is None else b"%b,%b" % (coding, value)
             else:
                 expects_continue = value.strip().lower() == b"100-continue" and version == "1.1"
         if coding is not None:
             if version == "1.0":
-                raise Refused(400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding: send a Content-Length.")
+                raise RequestRefused(
+                    400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding: send a Content-Length."
+                )
             if coding.strip().lower() != b"chunked":
-                raise Refused(501, "unknown_transfer_encoding", "Of transfer codings this server knows chunked only.")
+                raise RequestRefused(
+                    501, "unknown_transfer_encoding", "The only transfer coding that this server supports is chunked."
+                )
             length = None
         method = self._parser.get_method().decode()
         raw_path, query = self._split_target(method)
         path = raw_path.decode("ascii")
         if (host is None and version == "1.1") or (host is not None and not _HOST(host)):
-            raise Refused(400, "invalid_host", "A request names the server in its Host header.")
-        return Head(
+            raise RequestRefused(400, "invalid_host", "A request names the server in its Host header.")
+        return RequestHeaders(
             method=method,
             target=self._target,
             path=unquote(path) if "%" in path else path,
@@ -341,11 +350,13 @@ class RequestParser:
         if not target.startswith(b"/") and not (target == b"*" and method == "OPTIONS"):
             absolute = _ABSOLUTE(target)
             if absolute is None or not _HOST(absolute[1]):
-                raise Refused(400, "invalid_target", "A request names a path that begins with a slash.")
+                raise RequestRefused(400, "invalid_target", "A request names a path that begins with a slash.")
             self._headers = [pair for pair in self._headers if pair[0] != b"host"]
             self._headers.insert(0, (b"host", absolute[1]))
             target = absolute[2] or b"/"
         path, _, query = target.partition(b"?")
         if b"#" in target or not target.isascii():
-            raise Refused(400, "invalid_target", "A request's path has neither a fragment nor bytes beyond ASCII.")
+            raise RequestRefused(
+                400, "invalid_target", "A request's path has neither a fragment nor bytes beyond ASCII."
+            )
         return path or b"/", query

@@ -1,4 +1,5 @@
-"""The listening sockets: some for each worker on the same address, so that the kernel spreads the connections."""
+"""The listening sockets: several per worker on one address (SO_REUSEPORT), so that the kernel spreads the
+connections."""
 
 import errno
 import ipaddress
@@ -11,18 +12,17 @@ from ssechat.errors import SettingsError
 
 BACKLOG = 65_535
 """Connections that may wait for a worker, if the kernel allows as many (net.core.somaxconn, often 4,096): after a
-restart all readers come back at once, and who finds the queue full tries again later and later."""
-
+restart all readers come back at once, and a client that finds the queue full tries again after ever longer pauses."""
 
 QUEUES = 4
-"""Listening sockets of each worker: each has a queue of its own, and of each a turn of the loop accepts one connection
-(`python -m tests.bench storm` shows how many found the queues full)."""
+"""Listening sockets of each worker. Each has a queue of its own, from which a turn of the event loop accepts one
+connection (`python -m tests.bench storm` shows how many clients found the queues full)."""
 
 
 class ListeningSockets:
     """The same number of sockets for each worker, made by the parent and handed down.
 
-    The parent keeps them open: while a worker restarts, its connections wait in the accept queues.
+    The parent keeps them open: connections wait in the accept queues while a worker restarts.
     """
 
     def __init__(self, of_workers: list[list[socket.socket]]) -> None:
@@ -76,8 +76,8 @@ def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]
     """The one address to bind. A name with both kinds (localhost) means IPv4.
 
     Raises:
-        SettingsError: the name is not known. An empty one and * are none, though resolvers take them for every address:
-            a variable that is not set must not open the server to everybody.
+        SettingsError: the name cannot be resolved. An empty name and * are refused, though resolvers take them for
+            every address: an unset variable must not open the server to everybody.
     """
     if host in ("", "*"):
         raise SettingsError(f"--host: {host!r} is no address; 0.0.0.0 means every IPv4 address of this machine.")
@@ -93,7 +93,7 @@ def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]
 def shown_address(host: str, port: int) -> str:
     """The address to open in a browser on this machine, and whether there are others: `http://127.0.0.1:8000`.
 
-    `host` is what a socket says that it is bound to, not what somebody called it.
+    `host` is the address that a socket is bound to, not the name that was given.
     """
     plain = ipaddress.ip_address(host.partition("%")[0])
     if plain.is_unspecified:

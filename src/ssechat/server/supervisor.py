@@ -13,8 +13,9 @@ from ssechat.identity.tokens import create_key_file, fingerprint, key_path, read
 from ssechat.redis.embedded import EmbeddedRedis
 from ssechat.server import KILL_SECONDS
 from ssechat.server.folder import DataFolder
-from ssechat.server.slot import Slot, WorkerFailed, WorkerKind
 from ssechat.server.sockets import ListeningSockets, listen, shown_address
+from ssechat.server.supervised_worker import SupervisedWorker
+from ssechat.server.worker_process import WorkerFailed, WorkerOptions
 from ssechat.settings import Settings
 from ssechat.telemetry.snapshots import clear
 from ssechat.texts.printable import one_line
@@ -27,7 +28,7 @@ USER_TIMEOUT_MARGIN = 15.0
 
 
 class Supervisor:
-    """The parent process. It serves nothing itself: it starts, watches, restarts and stops what does."""
+    """The parent process. It serves nothing itself: it starts, watches, replaces and stops the workers and Redis."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Supervisor:
         self._redis: EmbeddedRedis | None = None
         self._redis_shown = ""
         self._sockets: ListeningSockets | None = None
-        self._slots: list[Slot] = []
+        self._workers: list[SupervisedWorker] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._rolling: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -76,14 +77,14 @@ class Supervisor:
     async def _live(self) -> None:
         await self._start()
         self._announce()
-        self._keepers = [asyncio.create_task(slot.keep()) for slot in self._slots]
+        self._keepers = [asyncio.create_task(worker.keep()) for worker in self._workers]
         await asyncio.gather(*self._keepers)
 
     async def _start(self) -> None:
         settings = self._settings
         self._folder = await DataFolder.take(settings.data, patience=self._grace + 2)
         # Before Redis: a taken port is the likeliest mistake, and is known at once.
-        # A slow reader is ours to close, not the kernel's.
+        # The workers close a slow reader, not the kernel.
         self._sockets = listen(
             settings.host,
             settings.port,
@@ -95,13 +96,14 @@ class Supervisor:
             await self._find_key()
         counts = settings.metrics_folder or settings.data / "metrics"
         clear(counts)
-        kind = WorkerKind(
+        options = WorkerOptions(
             settings=settings.model_copy(update={"redis_url": redis_url, "metrics_folder": counts}),
             keep_open=(self._folder.lock,),
             arguments=self._worker_arguments,
         )
-        self._slots = [
-            Slot(kind, [each.fileno() for each in sockets], self._grace) for sockets in self._sockets.of_workers
+        self._workers = [
+            SupervisedWorker(options, [each.fileno() for each in sockets], self._grace)
+            for sockets in self._sockets.of_workers
         ]
         await self._start_workers()
 
@@ -134,7 +136,7 @@ class Supervisor:
             await check_key(self._settings.redis_url, fingerprint(key), self._settings.redis_timeout)
 
     async def _start_workers(self) -> None:
-        starts = [asyncio.create_task(slot.start()) for slot in self._slots]
+        starts = [asyncio.create_task(worker.start()) for worker in self._workers]
         try:
             await asyncio.gather(*starts)
         except BaseException:
@@ -165,8 +167,8 @@ class Supervisor:
         if not self._stopping.is_set():
             self._stopping.set()
             return
-        for slot in self._slots:
-            slot.kill()
+        for worker in self._workers:
+            worker.kill()
 
     def _hang_up(self) -> None:
         if self._had_terminal and not os.isatty(0):
@@ -177,24 +179,24 @@ class Supervisor:
             self._rolling = asyncio.create_task(self._replace_workers())
 
     async def _replace_workers(self) -> None:
-        log.info("rolling restart: replacing %d workers, one by one", len(self._slots))
-        for slot in self._slots:
+        log.info("rolling restart: replacing %d workers, one by one", len(self._workers))
+        for worker in self._workers:
             try:
-                await slot.replace()
+                await worker.replace()
             except (WorkerFailed, OSError) as error:
-                log.error("rolling restart given up, the workers that are left go on: %s", error)
+                log.error("rolling restart given up, the workers that serve now go on: %s", error)
                 return
         log.info("rolling restart done")
 
     async def _stop(self) -> None:
-        """Workers first, so that their last answers find Redis; then Redis; then the folder is free."""
+        """Ends the workers first, so that their last answers find Redis; then Redis; then the folder is free."""
         tasks = [task for task in (*self._keepers, self._rolling) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._sockets is not None:
             self._sockets.close()
-        await asyncio.gather(*(slot.stop() for slot in self._slots))
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
         if self._redis is not None:
             await self._redis.stop()
         if self._folder is not None:
@@ -202,6 +204,6 @@ class Supervisor:
 
 
 def print_line(text: str) -> None:
-    """Print at once, also into a pipe; nobody reading it is no reason to stop."""
+    """Print at once, also into a pipe; a closed one is no reason to stop."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stdout, flush=True)

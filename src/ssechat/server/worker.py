@@ -1,10 +1,12 @@
-"""One worker: `python -m ssechat.server.worker`, started by the supervisor and by nobody else.
+"""A worker process, `python -m ssechat.server.worker`; only the supervisor starts it.
 
-What it is given: the settings as a line of JSON on stdin, which then stays open as long as the supervisor
-lives; listening sockets; and a pipe into which it writes READY, or why it cannot start.
+It gets the settings as a line of JSON on stdin, which then stays open as long as the supervisor lives; listening
+sockets; and a pipe into which it writes that it serves and then its beats (heartbeat.py), or why it cannot start.
 """
 
 import argparse
+import asyncio
+import faulthandler
 import os
 import resource
 import signal
@@ -20,9 +22,10 @@ import uvicorn
 from uvicorn.importer import import_from_string
 
 from ssechat.errors import ChatError
-from ssechat.server import GRACE_SECONDS, KILL_SECONDS, READY, garbage
-from ssechat.server.header_cache import Heads
-from ssechat.server.limits import Limits
+from ssechat.server import GRACE_SECONDS, KILL_SECONDS, garbage_collection
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.header_cache import HeaderCache
+from ssechat.server.heartbeat import Report
 from ssechat.server.protocol import Shared
 from ssechat.server.sockets import BACKLOG
 from ssechat.settings import Settings
@@ -30,37 +33,40 @@ from ssechat.telemetry.logging import configure_logging
 
 CANNOT_START = 2
 
-TICKS_PER_SETTLING = 10
-"""Once a second, so that what one settling has to visit is what came in one."""
+TICKS_PER_COLLECTION = 10
+"""One second, so that a collection visits what one second has brought."""
 
 
 class WorkerServer(uvicorn.Server):
-    """uvicorn's server, which says when it is up."""
+    """uvicorn's server, which calls back when it serves."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], paused: Callable[[float], None]) -> None:
-        """`paused` is told for how long each collection of garbage stopped the loop, in seconds."""
+        """`ready` is called when it accepts connections.
+
+        `paused` is called after each collection of garbage, with the seconds for which it stopped the loop.
+        """
         super().__init__(config)
         self._ready = ready
         self._paused = paused
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app and listen, then tell the supervisor."""
+        """Start the app, accept connections, and call back."""
         await super().startup(sockets)
         if self.started:
-            garbage.begin(self._paused)
+            garbage_collection.begin(self._paused)
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second."""
-        if counter % TICKS_PER_SETTLING == 0:
-            garbage.settle()
+        """Called by uvicorn ten times a second."""
+        if counter % TICKS_PER_COLLECTION == 0:
+            garbage_collection.collect_and_freeze()
         return await super().on_tick(counter)
 
 
-def serve(
-    settings: Settings, listening: list[socket.socket], tell: Callable[[bytes], None], app: str, http: str
-) -> None:
+def serve(settings: Settings, listening: list[socket.socket], started: Callable[[], None], app: str, http: str) -> None:
     """Run the app on the sockets until SIGTERM, or until the supervisor is gone.
+
+    `started` is called in the event loop when connections are accepted.
 
     Raises:
         ChatError: the app cannot start with these settings.
@@ -85,9 +91,9 @@ def serve(
     )
     state = getattr(application, "state", None)  # any ASGI app can be served; ours counts the pauses
     if state is not None:
-        state.shared = Shared(Limits.of_process(), Heads())
+        state.shared = Shared(ConnectionLimits.of_process(), HeaderCache())
     paused: Callable[[float], None] = getattr(state, "paused", lambda seconds: None)
-    server = WorkerServer(config, ready=lambda: tell(READY), paused=paused)
+    server = WorkerServer(config, started, paused=paused)
     threading.Thread(target=_follow_parent, args=(server, settings.drain_seconds), daemon=True).start()
     server.run(sockets=listening)
 
@@ -96,26 +102,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The worker's life. Returns the exit code."""
     options = _options(arguments)
     # uvicorn raises the signal that stopped it once more when it is done: SIGTERM is a normal end then, and
-    # before it has begun. Ctrl-C is the supervisor's to handle.
+    # before it has begun. The supervisor handles Ctrl-C.
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Unbuffered: a buffered stdin that a daemon thread reads cannot be closed at exit.
     with open(0, "rb", buffering=0, closefd=False) as stdin:
         settings = Settings.model_validate_json(stdin.readline())
     configure_logging(settings.log_level, settings.log_format)
+    # On SIGABRT, which the supervisor sends to a worker that hangs, too: the stacks of all threads go to the log.
+    faulthandler.enable()
     _raise_file_limit()
-
-    def tell(text: bytes) -> None:
-        if options.ready_fd is not None:
-            os.write(options.ready_fd, text)
-            os.close(options.ready_fd)
-            options.ready_fd = None
-
+    report = Report(options.report_fd)
     try:
+        if options.check_redis:
+            _check_redis(settings)
         listening = [socket.socket(fileno=fd) for fd in options.listen_fd]
-        serve(settings, listening, tell, options.app, options.http)
+        serve(settings, listening, report.begin, options.app, options.http)
     except ChatError as error:
-        tell(str(error).encode())
+        report.fail(str(error))
         return CANNOT_START
     return 0
 
@@ -123,10 +127,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="ssechat.server.worker", description=__doc__)
     parser.add_argument("--listen-fd", type=int, action="append", required=True)
-    parser.add_argument("--ready-fd", type=int)
+    parser.add_argument("--report-fd", type=int)
+    parser.add_argument("--check-redis", action="store_true")
     parser.add_argument("--app", default="ssechat.app:create_app")
     parser.add_argument("--http", default="ssechat.server.protocol:ChatProtocol")
     return parser.parse_args(arguments)
+
+
+def _check_redis(settings: Settings) -> None:
+    """For a worker that is to replace one that serves.
+
+    Raises:
+        SettingsError: Redis cannot be used.
+    """
+    from ssechat.redis.checks import check_redis
+
+    assert settings.redis_url is not None
+    asyncio.run(check_redis(settings.redis_url, settings.redis_timeout))
 
 
 def _follow_parent(server: uvicorn.Server, drain_seconds: float) -> None:

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 READERS = 256
-"""Streams that read their inboxes at a time: a reconnect storm costs memory for these only."""
+"""Upper bound of the streams that read their inboxes at a time: it bounds the memory of a reconnect storm."""
 
 SWEEP_SECONDS = 1.0
 AT_ONCE = 100
@@ -92,8 +92,8 @@ class Hub:
     def attach(self, stream: Stream, cursor: str | None, sign_outs: int | None = None) -> None:
         """Takes a stream whose response has started, and brings it level with its source.
 
-        `sign_outs` is what `Auth.sign_outs` was before its identity was asked for: if its session has ended since,
-        nobody has told the stream.
+        `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked: if the session has ended
+        since, the stream missed the notice.
         """
         channel = stream.source.channel
         self._streams.setdefault(channel, []).append(stream)
@@ -113,7 +113,7 @@ class Hub:
         await self._begin(stream, channel, cursor)
 
     async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
-        # Registered, then subscribed, then read: an event in between is noted, and no moment is unobserved.
+        # The order is: register, subscribe, read. An event in between is noted, so that no event is missed.
         if stream.closed:
             return
         try:
@@ -182,7 +182,7 @@ class Hub:
             self._fan_out.broadcast(channel, Stream.note, n, event.at)
 
     def _on_resubscribed(self, channel: bytes) -> None:
-        """The connection was lost: what was published while nobody listened is to be found in the logs."""
+        """The subscriber connection was lost: the streams must read what was published meanwhile from the logs."""
         self._unaudited.add(channel)
 
     # What time brings.
@@ -198,10 +198,10 @@ class Hub:
                 logger.exception("a sweep failed; the next one goes on")
 
     async def sweep(self) -> None:
-        """Pings quiet streams, ends those that are over, and finds what pub/sub lost.
+        """Pings quiet streams, closes expired and stuck ones, and finds events that Pub/Sub lost.
 
         Raises:
-            RedisUnavailable: Redis cannot be asked; what was to be audited still is.
+            RedisUnavailable: Redis cannot be asked; the next sweep repeats the audit.
         """
         for streams in _slices(iter(self._sweep.next_part(self._count))):
             for stream in streams:

@@ -1,4 +1,4 @@
-"""One reader's stream: live, or behind.
+"""One stream, which is either live or behind.
 
 Live, it writes the event that comes next and drops what it has already. Behind, it only notes how far its source (a
 user's inbox, for example) has come, and reads pages of it until it is level. Attaching, a hole and a slow reader that
@@ -27,13 +27,13 @@ FIRST_PAGE = 8
 """Events read at first by a reader that drained: what does not fit into the buffer has been read in vain."""
 
 RETRY = (1000, 3000)
-"""Milliseconds after which a reader comes back from an ordinary loss: random, so that they do not all at once."""
+"""The `retry` field in milliseconds after an ordinary disconnect; random, to spread reconnects."""
 
 RETRY_AFTER_TROUBLE = (1000, 8000)
-"""Milliseconds after which a reader comes back when the server sent it away."""
+"""The `retry` field in milliseconds after a `bye`."""
 
 RETRY_WHEN_FULL = (15_000, 60_000)
-"""Milliseconds after which a reader comes back for whom there was no room: others must go first."""
+"""The `retry` field in milliseconds after a `bye` because of a limit."""
 
 UNAVAILABLE = "unavailable"
 """The reason to end a stream while Redis is away."""
@@ -42,7 +42,7 @@ FULL = "too_many"
 """The reason to end a stream that is over a limit."""
 
 FINAL = frozenset({"token_expired", "signed_out"})
-"""Reasons to end a stream after which it is useless to come back."""
+"""Reasons of a `bye` after which a reconnect is pointless."""
 
 
 ALL = "0-0"
@@ -53,11 +53,11 @@ NOTHING_HEARD = (0, 0)
 """The highest n heard of while behind, and when that event was made: of a stream that is not behind."""
 
 LAST_WORD_SECONDS = 4.0
-"""Time that a reader who took nothing has to take the goodbye: less than a stopping server waits for it."""
+"""Seconds that a stuck reader has to read the `bye`; must be less than the drain of a stopping server."""
 
 
 class Sink(Protocol):
-    """Where a stream's bytes go: chunks in, in order."""
+    """The output of a stream: takes chunks in order."""
 
     def write(self, chunk: bytes) -> None:
         """Sends a chunk, or keeps it until it can be sent."""
@@ -70,7 +70,7 @@ class Sink(Protocol):
 
 
 class Owner(Protocol):
-    """Who keeps the streams (the hub)."""
+    """The part of the hub that a stream uses."""
 
     @property
     def now(self) -> Callable[[], float]:
@@ -91,7 +91,7 @@ class Owner(Protocol):
 
 
 class Stream:
-    """The server's end of one reader's stream."""
+    """The server side of one stream."""
 
     __slots__ = (
         "_heard",
@@ -120,14 +120,14 @@ class Stream:
         self.written = 0
         """Its n."""
         self.newest = 0
-        """The highest n heard of while behind."""
+        """The highest number that the stream has heard of while behind."""
         self._heard = NOTHING_HEARD
         self.live = False
         self.busy = True
-        """Whether a task of this stream is under way: it is not live before that has ended."""
+        """Whether a task of this stream reads the inbox; the stream is not live before the task has ended."""
         self.closed = False
         self.owes_caught_up = False
-        """Whether the reader is to be told when its replay is done."""
+        """Whether the stream must send `caught_up` after its replay."""
         self.paused_at: float | None = None
         """Since when the reader's buffer is full."""
         self.touched_at = owner.now()
@@ -138,7 +138,7 @@ class Stream:
     def opened(self, sink: Sink, cursor: str | None) -> None:
         """The response has started; its first bytes leave before Redis has told whether the cursor is valid.
 
-        So a reader's cursor comes back to it unchecked, if it looks like one of ours; a fresh one has none yet.
+        So a well-formed last event id is repeated unchecked; a new stream has none yet.
         """
         self._sink = sink
         known = cursor if cursor is not None and entry_number(cursor) is not None else None
@@ -205,7 +205,7 @@ class Stream:
             self._owner.catch_up(self)
 
     def ping(self) -> None:
-        """Shows the reader, and whatever stands between, that the stream is there."""
+        """Sends a ping, which keeps proxies and the client from closing the connection."""
         if not self.busy and self.paused_at is None:
             self._write(frames.event(frames.PING, {"id": self.cursor}))
 
@@ -214,12 +214,12 @@ class Stream:
         if self._sink is not None and not self.closed:
             retry = random.randint(*(RETRY_WHEN_FULL if reason == FULL else RETRY_AFTER_TROUBLE))
             self._write(frames.event(frames.BYE, {"reason": reason}, retry=retry))
-            # Some readers never come back from a response that is complete.
+            # Some clients do not reconnect after a complete response, so it is cut unless the reason is final.
             self._sink.end(final=reason in FINAL)
             self.lost(reason)
 
     def cut(self) -> None:
-        """Ends the stream of a reader who takes nothing: with a word, if it takes that in time."""
+        """Closes the stream of a stuck reader: sends `bye`, and aborts if the reader does not read it in time."""
         sink = self._sink
         self.bye("slow")
         if sink is not None:
@@ -228,7 +228,7 @@ class Stream:
     # How it reads.
 
     async def begin(self, cursor: str | None) -> None:
-        """Greets the reader, replays what it missed, and goes live. The channel is subscribed to already.
+        """Sends `hello`, replays missed events, and goes live. The channel must be subscribed already.
 
         Raises:
             RedisUnavailable: Redis did not answer; the stream has not begun.
@@ -266,7 +266,7 @@ class Stream:
         start = cursor if known and cursor != ALL else START
         page = await self._read(start, PAGE if known else 1)
         if not known or not page.continuous:
-            # Its id is the reset's: a reader that had it before the reset would never learn of that.
+            # `hello` has no id here: a client that is cut off before the reset would resume after it.
             self._hello(None, resumed=False, missed=0)
             expired = known and number_of(cursor) < number_of(page.oldest) > 1
             self._reset("expired" if expired else "unknown", page)

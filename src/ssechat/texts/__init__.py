@@ -1,1 +1,1 @@
-"""The forms of a text: what can be read, what is safe to print, what is an origin or a network."""
+"""Checks and conversions of strings: blank texts, terminal escapes, origins, networks, validation errors."""

@@ -1,4 +1,4 @@
-"""Networks of IP addresses, as a person writes them."""
+"""Parses networks of IP addresses."""
 
 import ipaddress
 
@@ -6,10 +6,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def parse_network(text: str) -> Network:
-    """`10.0.0.0/8`, or the network of a single address.
+    """Parses `10.0.0.0/8`, or a single address as a network of one.
 
     Raises:
-        ValueError: it is neither; the text is a sentence.
+        ValueError: the text is neither; the message is a sentence for people.
     """
     try:
         return ipaddress.ip_network(text)

@@ -1,4 +1,4 @@
-/** Times and text, as a person reads them. */
+/** Formats times and texts for people. */
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });

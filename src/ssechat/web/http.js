@@ -30,7 +30,7 @@ export class RequestError extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Whether the same request may well succeed later. */
+  /** Whether a retry can succeed. */
   get temporary() {
     return [0, 408, 425, 429].includes(this.status) || this.status >= 500;
   }

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from e2e.api import Person
 from e2e.browser.visitor import PATIENCE, PHONE, Enter, fresh, row, shows, texts, until
 from serving import Server
-from ssechat.texts.characters import shows_nothing
+from ssechat.texts.characters import is_blank
 
 
 def test_two_people_sign_up_and_chat(enter: Enter) -> None:
@@ -63,7 +63,7 @@ def test_the_page_and_the_server_agree_on_which_texts_show_nothing(enter: Enter)
         return points.filter((point) => !isHalf(point) && showsNothing(String.fromCodePoint(point)));
     }""")
     points = (point for point in range(0x110000) if not 0xD800 <= point <= 0xDFFF)
-    assert found == [point for point in points if shows_nothing(chr(point))]
+    assert found == [point for point in points if is_blank(chr(point))]
     alice.page.get_by_role("button", name="Notes to yourself").click()
     button = alice.page.get_by_role("button", name="Send", exact=True)
     alice.say(" \n\u200b\ufeff")

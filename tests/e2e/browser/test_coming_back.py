@@ -1,4 +1,4 @@
-"""The server is gone, or the network, and comes back."""
+"""Reconnects of the page after the server or the network was gone."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""What the page says when the server takes no more, for now."""
+"""The page's messages for 429 and 503 responses."""
 
 import json
 from pathlib import Path
@@ -78,6 +78,6 @@ def test_whoever_guesses_too_often_is_told_when_to_come_back(enter: Enter, tmp_p
         alice.expect_errors("status of (401|429)")
         alert = alice.page.get_by_role("alert").filter(visible=True)
         alice.fill_in("Sign in", "wrong password")
-        expect(alert).to_have_text("There is no such name with this password.")
+        expect(alert).to_have_text("The name or the password is wrong.")
         alice.fill_in(password="wrong again")
         expect(alert).to_have_text("Too many wrong passwords for this name; try again in 60 minutes.")

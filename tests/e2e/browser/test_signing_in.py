@@ -1,4 +1,4 @@
-"""The form that lets one in."""
+"""The sign-in form."""
 
 import re
 import time

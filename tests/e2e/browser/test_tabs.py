@@ -1,4 +1,4 @@
-"""Many tabs, many devices, one stream."""
+"""Tabs that share one stream, and several devices of a user."""
 
 import time
 from collections.abc import Iterator

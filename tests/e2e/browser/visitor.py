@@ -1,4 +1,4 @@
-"""A person with a browser, and what one looks for in the page."""
+"""A browser of one user, and queries of the page."""
 
 import itertools
 import json
@@ -61,7 +61,7 @@ class Visitor:
             self._problems.append(f"{message.text} {message.location.get('url')}")
 
     def expect_errors(self, pattern: str) -> None:
-        """What this test provokes is no failure."""
+        """Ignores console errors that the test provokes."""
         self._expected.append(pattern)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Requests in which another is hidden, in the hope that it is answered to somebody else."""
+"""Request smuggling attacks."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""Two servers on one Redis, as behind any front, and the fronts."""
+"""Fixtures: two servers on one Redis, and the proxies in front of them."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""People who write and read through a front, never give up, and then compare what they got."""
+"""Clients that send and listen through a proxy, retry for ever, and finally compare what they received."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Honest people on connections that stay, who look closely at whether each answer is their own."""
+"""Honest clients on keep-alive connections that check that each response is their own."""
 
 import asyncio
 import itertools

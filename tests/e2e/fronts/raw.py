@@ -1,4 +1,4 @@
-"""A client that sends what it is told to: bytes over HTTP/1.1, and over HTTP/2 headers that a library would refuse."""
+"""A raw client: any bytes over HTTP/1.1, and headers over HTTP/2 that libraries refuse."""
 
 import contextlib
 import http.client

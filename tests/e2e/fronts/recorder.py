@@ -1,4 +1,4 @@
-"""An app server that is none: it notes what a front sends to it, byte for byte, and says 200."""
+"""A fake app server that records the bytes that a proxy sends and responds 200."""
 
 import socketserver
 import threading

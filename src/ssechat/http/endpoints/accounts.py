@@ -1,4 +1,4 @@
-"""Who you are: sign-up, sign-in, sign-out."""
+"""Endpoints of accounts: sign-up, sign-in, sign-out."""
 
 import logging
 from datetime import timedelta
@@ -21,8 +21,8 @@ from ssechat.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-class Accounts:
-    """`/v1/users`, `/v1/session`, and what a page must know before anybody has signed in."""
+class AccountsEndpoint:
+    """`/v1/users`, `/v1/session`, and `/v1/server`, which the page reads before a sign-in."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Accounts:
         ]
 
     async def describe_server(self, _: Request) -> Response:
-        """`GET /v1/server`: what this server is and how one gets in."""
+        """`GET /v1/server`: the server's version, and whether sign-up and sign-in are open."""
         return json_response(
             {
                 "name": "ssechat",
@@ -69,10 +69,10 @@ class Accounts:
         """`POST /v1/users`: makes an account and signs in."""
         new = await self._guard.read(request, NewUser)
         if not self._sign_up_allowed:
-            raise Forbidden("sign_up_closed", "This server takes no sign-ups; ask whoever runs it.")
+            raise Forbidden("sign_up_closed", "Sign-up is closed on this server; ask its administrator for an account.")
         user = UserId(new.name)
-        async with self._quotas.sign_up(self._proxies.client(request.scope), new.name) as whose:
-            await self._users.sign_up(user, new.password.get_secret_value(), whose)
+        async with self._quotas.sign_up(self._proxies.client(request.scope), new.name) as group:
+            await self._users.sign_up(user, new.password.get_secret_value(), group)
         return await self._signed_in(request, user, 201)
 
     async def show_user(self, request: Request) -> Response:
@@ -92,14 +92,16 @@ class Accounts:
         """`POST /v1/session`: begins a session."""
         given = await self._guard.read(request, Credentials)
         if not self._sign_in_allowed:
-            raise Forbidden("sign_in_closed", "This server takes another system's tokens; there is no sign-in.")
+            raise Forbidden(
+                "sign_in_closed", "Sign-in is closed: this server accepts only the tokens of another system."
+            )
         user = UserId(given.name)
         address = self._proxies.client(request.scope)
         try:
-            async with self._quotas.sign_in(address, given.name) as whose:
-                await self._users.check_password(user, given.password.get_secret_value(), whose)
+            async with self._quotas.sign_in(address, given.name) as group:
+                await self._users.check_password(user, given.password.get_secret_value(), group)
         except Unauthorized:
-            # For whoever watches for guessing. The name is left out: it may be a password in the wrong field.
+            # For tools that watch for password guessing. The name is left out: it may be a password in the wrong field.
             logger.warning("wrong name or password from %s", address)
             raise
         return await self._signed_in(request, user, 200)

@@ -45,7 +45,7 @@ class ConversationsEndpoint:
 
 
 def _array(items: Iterable[bytes]) -> bytes:
-    """Messages are stored as JSON: they are joined, not parsed and written again."""
+    """Joins JSON values into an array; messages are stored as JSON, and need no parsing."""
     return b"[%b]" % b",".join(items)
 
 

@@ -4,7 +4,7 @@ from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.http.event_stream import stream_response
 from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard
-from ssechat.http.requests import EventsQuery, Nothing
+from ssechat.http.requests import EmptyBody, EventsQuery
 from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
 from ssechat.identity.auth import TICKET_SECONDS, Auth
@@ -15,11 +15,11 @@ from ssechat.logs.inbox import Inbox
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import FULL, UNAVAILABLE
 
-NOBODY = Identity(UserId(""), 0)
-"""Whose stream it is that ends before that is known."""
+ANONYMOUS = Identity(UserId(""), 0)
+"""The identity of a stream that ends before its user is known."""
 
 
-class Events:
+class EventsEndpoint:
     """`/v1/events` and the tickets for it."""
 
     def __init__(self, guard: Guard, auth: Auth, quotas: Quotas, inbox: Inbox, hub: Hub, buffer: int) -> None:
@@ -40,13 +40,13 @@ class Events:
         """`GET`: the stream; where what is in the way may pass, one that says so and ends.
 
         Raises:
-            BadRequest: the page has an error in it, and had better hear of that now.
-            Unauthorized: with this credential it is useless to come back.
+            BadRequest: a parameter is not valid.
+            Unauthorized: the credential is not valid; a reconnect with it is pointless.
         """
         query = parse(EventsQuery, request.query)
-        # The header wins: EventSource connects again with the URL it began with.
+        # The header takes precedence: EventSource reconnects with its first URL, and so with an old query parameter.
         cursor = request.header(b"last-event-id") or query.cursor
-        identity, refusal = NOBODY, None
+        identity, refusal = ANONYMOUS, None
         source = self._inbox.source(identity.user)
         sign_outs = self._auth.sign_outs
         try:
@@ -59,9 +59,9 @@ class Events:
         return stream_response(self._hub, identity, source, cursor, self._buffer, refusal=refusal, sign_outs=sign_outs)
 
     async def issue_ticket(self, request: Request) -> Response:
-        """`POST`: what an EventSource that cannot send a cookie puts into its URL."""
+        """`POST`: issues a ticket, which an EventSource that cannot send a cookie puts into its URL."""
         identity = await self._guard.identify(request)
-        await self._guard.read(request, Nothing)
+        await self._guard.read(request, EmptyBody)
         await self._quotas.ticket(identity.user)
         return json_response({"ticket": await self._auth.issue_ticket(identity), "expires_in": TICKET_SECONDS}, 201)
 

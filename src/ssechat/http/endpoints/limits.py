@@ -1,4 +1,4 @@
-"""What is limited, in numbers."""
+"""The limits of the server as numbers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ssechat.settings import Settings
 
 
 class LimitsEndpoint:
-    """`/v1/limits`. Nobody need be signed in: some of it is for those who are not."""
+    """`/v1/limits`. It needs no credential: some limits concern clients that are not signed in."""
 
     def __init__(self, settings: Settings, quotas: Quotas) -> None:
         ours = not settings.external_identity

@@ -11,7 +11,7 @@ from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
 
 
-class Messages:
+class MessagesEndpoint:
     """`/v1/messages`."""
 
     def __init__(self, guard: Guard, chat: Chat) -> None:
@@ -22,8 +22,9 @@ class Messages:
         return [Route("POST", "/v1/messages", self.send)]
 
     async def send(self, request: Request) -> Response:
-        """`POST`: 201 with the message, or 200 with the one that this client_msg_id has become before."""
-        sender = (await self._guard.identify(request)).user  # first, so that a stranger's body is not read
+        """`POST`: 201 with the message, or 200 with the earlier message if the client_msg_id was used before."""
+        # Identified first: the body of an unauthenticated request is not read.
+        sender = (await self._guard.identify(request)).user
         message = await self._guard.read(request, NewMessage)
         client_msg_id = _client_msg_id(message, request.header(b"idempotency-key"))
         if message.to is not None:
@@ -34,7 +35,7 @@ class Messages:
 
 
 def _client_msg_id(message: NewMessage, header: str | None) -> str:
-    """The body's, the `Idempotency-Key` header's (the same thing), or a new one."""
+    """The client_msg_id of the body or of the `Idempotency-Key` header, else a new one."""
     if header is None:
         return message.client_msg_id or secrets.token_hex(16)
     if message.client_msg_id not in (None, header):

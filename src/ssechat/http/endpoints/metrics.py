@@ -24,7 +24,9 @@ class MetricsEndpoint:
         try:
             counts, workers = await self._snapshots.read()
         except TimeoutError:
-            raise TooMany("metrics_locked", "Another worker holds the metrics; scrape again.", status=503) from None
+            raise TooMany(
+                "metrics_locked", "Another worker has locked the metrics; scrape again.", status=503
+            ) from None
         try:
             encode, media_type = exposition.choose_encoder(request.header(b"accept") or "")
         except (TypeError, ValueError):  # the header names a version that is no number

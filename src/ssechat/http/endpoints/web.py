@@ -24,7 +24,7 @@ SECURITY_HEADERS = (
 )
 
 
-class Web:
+class WebEndpoint:
     """`/`, `/docs` and `/web`."""
 
     def __init__(self) -> None:

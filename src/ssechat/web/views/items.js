@@ -1,4 +1,4 @@
-/** What a conversation shows, from top to bottom, as plain data. */
+/** The items of a conversation view, from top to bottom, as plain data. */
 
 import { dayName, dayOf } from "../format.js";
 import { isTombstone } from "../store.js";

@@ -1,7 +1,7 @@
-"""Whether Redis does what is asked of it: tried when it has refused something, and when readiness is asked for.
+"""The health check of Redis: tries all that the server needs of it, after a refusal and when readiness is asked for.
 
-On the path of a send nothing is tried. What is refused is told to the log in one line when it begins, with Redis's own
-code and what to do, and in one when it is over.
+Nothing is tried on the path of a send. A refusal is logged in one line when it begins, with Redis's own code and
+advice, and in one line when it is over.
 """
 
 import asyncio
@@ -11,25 +11,25 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.link import Redis, stop
+from ssechat.redis.client import Redis
 from ssechat.redis.refusals import Refusal, parse_refusal
 from ssechat.redis.rights import CHANNELS, NAMED, missing, right, try_all
 from ssechat.redis.url import user_of
-from ssechat.telemetry.metrics import Metrics
+from ssechat.tasks import end_task
 
 logger = logging.getLogger(__name__)
 
 PAUSE = 1.0
-"""Seconds between two trials while something is refused."""
+"""Seconds between two trials while Redis refuses something."""
 
 FRESH = 5.0
-"""Seconds for which the outcome of a trial is believed when all was well."""
+"""Seconds for which the outcome of a trial counts when all was well."""
 
 PATIENCE = 1.0
-"""Seconds that a question for readiness waits for a trial; then the last one's outcome counts."""
+"""Seconds that `/healthz/ready` waits for a trial; then the last one's outcome counts."""
 
 CALM = 10.0
-"""Seconds without a refusal after which it is over."""
+"""Seconds without a refusal after which it has ended."""
 
 RECONNECT_PAUSE = 5.0
 """Seconds between two new connections while Redis is a replica."""
@@ -39,32 +39,32 @@ ALL_CHANNELS = [f"&{pattern}" for pattern in CHANNELS]
 
 
 class Troubles:
-    """What Redis refuses now: told to the log once when it begins, and once when it is over."""
+    """The present refusals of Redis; each is logged once when it begins and once when it ends."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._seen: dict[str, tuple[str, float]] = {}
 
     def seen(self, code: str, sentence: str) -> None:
-        """It is so (still)."""
+        """Redis refuses this, or still does."""
         if sentence not in self._seen:
             logger.error("Redis refuses what the server asks of it (%s): %s", code, sentence)
         self._seen[sentence] = code, self._now()
 
-    def settle(self) -> None:
-        """To be called while Redis is there: what has not been seen for a while is over."""
+    def forget_old(self) -> None:
+        """To be called while Redis is connected: a refusal that was not seen for `CALM` seconds is over."""
         for sentence, (code, at) in list(self._seen.items()):
             if self._now() - at > CALM:
                 del self._seen[sentence]
                 logger.warning("Redis no longer refuses what the server asks of it (%s)", code)
 
 
-class Watch:
-    """Looks after what Redis refuses."""
+class RedisHealth:
+    """Tries what the server needs of Redis, and reconnects where Redis has become a replica."""
 
-    def __init__(self, redis: Redis, metrics: Metrics | None = None, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, redis: Redis, now: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
-        self._metrics = metrics or redis.metrics
+        self._metrics = redis.metrics
         self._now = now
         self._user = user_of(redis.url)
         self._troubles = Troubles(now)
@@ -74,13 +74,13 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self._tried_at = 0.0
         self._reconnected_at = 0.0
-        self._tried_link: object = None
+        self._tried_connection: object = None
         self.well = False
-        """Whether all that is needed was allowed when it was last tried."""
+        """Whether Redis allowed all that is needed in the last trial."""
         self.codes: tuple[str, ...] = ()
-        """Of what was refused then."""
+        """Redis's codes for what it refused then."""
         self.reconnect: list[Callable[[], None]] = [redis.reconnect]
-        """Called where Redis has become a replica: the URL may lead to another one by now."""
+        """Called when Redis has become a replica: the URL may lead to another one by now."""
         redis.on_refused = self.note
 
     def note(self, text: str) -> None:
@@ -94,20 +94,20 @@ class Watch:
         self._wake.set()
 
     def note_subscription(self, text: str) -> None:
-        """Redis refused a subscription; that is not tried, for it would mix with the other replies."""
+        """Redis refused a subscription. No trial follows: its replies would mix with the others."""
         refusal = parse_refusal(text, NAMED)
         self._metrics.refused(refusal.code)
         self._say(refusal, ALL_CHANNELS if refusal.what == "channel" else right(refusal))
 
     def start(self) -> None:
-        """Begins to watch."""
-        self._task = asyncio.create_task(self._keep_watching(), name="redis-watch")
+        """Begins to check."""
+        self._task = asyncio.create_task(self._keep_checking(), name="redis-health")
 
     async def close(self) -> None:
-        """Ends."""
+        """Ends the checks."""
         for task in (self._task, self._trial):
             if task is not None:
-                await stop(task)
+                await end_task(task)
 
     async def check(self) -> bool:
         """Whether Redis does all that is asked of it, as tried within the last seconds."""
@@ -119,7 +119,7 @@ class Watch:
 
     def _is_fresh(self) -> bool:
         age = self._now() - self._tried_at
-        return self._redis.link is self._tried_link and age < (FRESH if self.well else PAUSE)
+        return self._redis.connection is self._tried_connection and age < (FRESH if self.well else PAUSE)
 
     @property
     def _trying(self) -> bool:
@@ -133,14 +133,14 @@ class Watch:
 
     async def _try_all(self) -> None:
         noted, self._noted = self._noted, {}
-        link = self._redis.link
+        connection = self._redis.connection
         try:
             findings = await try_all(self._redis.send, self._user)
-        except RedisUnavailable:  # which the connection itself tells the log
+        except RedisUnavailable:  # which the connection itself logs
             self._noted = noted
             self.well, self.codes = False, ()
             return
-        self._tried_link, self._tried_at = link, self._now()
+        self._tried_connection, self._tried_at = connection, self._now()
         self.well, self.codes = not findings, tuple(finding.code for finding in findings)
         self._metrics.redis_refuses = int(not self.well)
         for finding in findings:
@@ -154,11 +154,11 @@ class Watch:
                 reconnect()
 
     def _say(self, refusal: Refusal, words: Sequence[str]) -> None:
-        """`words` of ACL SETUSER grant it, if it is known which do."""
+        """`words` are those of ACL SETUSER that grant it, if they are known."""
         wanted = words if refusal.code == "NOPERM" else ()
         self._troubles.seen(refusal.code, missing(wanted, self._user) if wanted else refusal.advice)
 
-    async def _keep_watching(self) -> None:
+    async def _keep_checking(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE):
@@ -166,8 +166,8 @@ class Watch:
             self._wake.clear()
             if not self._redis.connected:
                 continue
-            if not self.well or self._noted or self._redis.link is not self._tried_link:
+            if not self.well or self._noted or self._redis.connection is not self._tried_connection:
                 await asyncio.wait([self._begin_trial()])
                 await asyncio.sleep(PAUSE)
             if self.well:
-                self._troubles.settle()
+                self._troubles.forget_old()

@@ -1,4 +1,4 @@
-"""Which redis-server is taken: the newest that is there and can read the folder."""
+"""The choice of a redis-server program: the newest one that can read the folder."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A request on a connection: what has come of it, and what has become of it."""
+"""A request on a connection: its state and the part of its body that has arrived."""
 
 import asyncio
 from typing import Protocol
@@ -8,11 +8,11 @@ from starlette.types import Message, Scope
 from ssechat.server.connection import Flow
 
 HIGH_WATER = 65536
-"""Bytes of a body that may wait to be asked for."""
+"""Bytes of a body that may be buffered before reading pauses."""
 
 
-class Line(Protocol):
-    """What a request knows of its connection."""
+class ConnectionWriter(Protocol):
+    """The part of a connection that a request uses."""
 
     loop: asyncio.AbstractEventLoop
     flow: Flow
@@ -24,7 +24,7 @@ class Line(Protocol):
         """Whether nothing more can be written."""
 
 
-class Incoming:
+class IncomingRequest:
     """A request that has begun."""
 
     __slots__ = (
@@ -40,16 +40,16 @@ class Incoming:
         "scope",
     )
 
-    def __init__(self, line: Line, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
+    def __init__(self, line: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
         """Whether the connection may be kept for a next one."""
         self.more_body = True
         """Whether it is not whole."""
         self.disconnected = False
-        """Whether nobody waits for its response any more."""
+        """Whether the client has disconnected."""
         self.packet: bytes | None = None
-        """All of the request, if it came in one piece and alone and its head may come again."""
+        """All bytes of the request if it arrived alone in one packet, for the header cache."""
         self.response_complete = False
         self._line = line
         self._body: bytes | bytearray = b""
@@ -57,7 +57,7 @@ class Incoming:
         self._waits_for_continue = expects_continue
 
     def take(self, part: bytes) -> None:
-        """A part of its body has come."""
+        """Takes a part of the body."""
         if self.response_complete:
             return
         if not self._body:
@@ -76,7 +76,7 @@ class Incoming:
         self._wake()
 
     def disconnect(self) -> None:
-        """Nobody waits for its response any more."""
+        """The client has disconnected."""
         self.disconnected = True
         self._wake()
 
@@ -85,7 +85,7 @@ class Incoming:
             self._waiter.set_result(None)
 
     async def receive(self) -> Message:
-        """The next part of its body, as ASGI has it."""
+        """Returns the next part of the body as an ASGI message."""
         if self._waits_for_continue and not self._line.is_closing():
             self._waits_for_continue = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")

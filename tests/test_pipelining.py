@@ -1,4 +1,4 @@
-"""Requests on one connection, however their bytes come and whenever the client stops to read."""
+"""Pipelining and backpressure on one connection, for any packets."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from connections import Connection
 from fuzz.attack import World
 from fuzz.generators import attack
-from ssechat.server.request_parser import Head, Refused, RequestParser
+from ssechat.server.request_parser import RequestHeaders, RequestParser, RequestRefused
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ async def answers(seed: int) -> tuple[int, int]:
     return count, transport.buffer.count(b"HTTP/1.1 2")
 
 
-async def test_every_request_is_answered_however_it_comes_and_whenever_the_client_reads() -> None:
+async def test_pipelining_every_request_is_answered_whatever_the_packets_and_the_backpressure() -> None:
     wrong = {}
     for seed in range(800):
         sent, got = await answers(seed)
@@ -78,7 +78,7 @@ class Noted:
         self.said: list[object] = []
         self._body = b""
 
-    def on_head(self, head: Head) -> None:
+    def on_headers(self, head: RequestHeaders) -> None:
         self._body = b""
         self.said.append((head.method, head.target, head.headers, head.length, head.keep_alive))
 
@@ -98,7 +98,7 @@ def parsed(pieces: Iterator[bytes]) -> list[object]:
             while parser.whole:
                 parser.proceed()
                 rest = parser.feed(rest)
-    except Refused:  # as what, depends on how much of it had come
+    except RequestRefused:  # as what, depends on how much of it had come
         noted.said.append("refused")
     return noted.said
 
@@ -110,7 +110,7 @@ def cut(data: bytes, dice: Random) -> Iterator[bytes]:
         data = data[size:]
 
 
-def test_where_a_request_ends_does_not_depend_on_the_packets() -> None:
+def test_request_framing_does_not_depend_on_the_packets() -> None:
     world = World(5)
     for number in range(1, 1200):
         data = attack(world, number).sent()

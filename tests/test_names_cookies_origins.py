@@ -1,4 +1,4 @@
-"""Whose request it is, and from where: names, cookies, origins and headers that are there twice, at every door."""
+"""User names, cookies, origins and repeated headers, at every endpoint."""
 
 import asyncio
 import unicodedata
@@ -37,9 +37,7 @@ SPELLINGS = ["bob", "Bob", "BOB", "ｂｏｂ", "ＢＯＢ"]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-async def test_a_person_is_one_in_every_spelling_of_the_name_at_every_door(
-    client: httpx.AsyncClient, spelling: str
-) -> None:
+async def test_user_names_are_normalised_at_every_endpoint(client: httpx.AsyncClient, spelling: str) -> None:
     bob, alice = await sign_up(client, "bOb"), await sign_up(client, "alice")
     again = await client.post("/v1/users", json={"name": spelling, "password": PASSWORD})
     assert code(again) == (409, "name_taken")
@@ -74,7 +72,7 @@ async def test_the_names_in_a_conversations_id_are_sorted_as_they_are_spelled_he
 
 
 @pytest.mark.parametrize("name", ["bоb", "böb", "b\u200db", "bob ", "b:b", "straße", "x" * 129, "\ufdfa"])
-async def test_what_is_no_name_in_any_spelling_is_refused_at_every_door(client: httpx.AsyncClient, name: str) -> None:
+async def test_invalid_user_names_are_refused_at_every_endpoint(client: httpx.AsyncClient, name: str) -> None:
     alice = await sign_up(client, "alice")
     assert code(await client.post("/v1/users", json={"name": name, "password": PASSWORD})) == (422, "invalid_request")
     signing_in = await client.post("/v1/session", json={"name": name, "password": PASSWORD})
@@ -196,7 +194,7 @@ async def test_over_https_a_cookie_that_somebody_else_can_set_counts_for_nothing
     assert await who(client, f"{plain}={planted}; {guarded}={mine}") == "alice"
 
 
-async def test_a_cookie_that_somebody_planted_locks_nobody_out(client: httpx.AsyncClient) -> None:
+async def test_a_planted_session_cookie_locks_nobody_out(client: httpx.AsyncClient) -> None:
     plain, mine = await cookie_of(client, "alice", {})
     for line in (
         f"{plain}=x; {plain}={mine}",
@@ -276,7 +274,7 @@ async def test_a_page_of_this_server_may_write_however_its_origin_is_spelled(
     assert answer.status_code == status
 
 
-async def test_a_stranger_is_not_believed_whom_the_client_has_asked(redis: RedisProcess, tmp_path: Path) -> None:
+async def test_x_forwarded_host_of_an_untrusted_peer_is_ignored(redis: RedisProcess, tmp_path: Path) -> None:
     async with client_of(redis, tmp_path, trusted_proxies=("10.0.0.1",)) as client:
         headers = {"origin": "http://chat.example", "host": "app:8000", "x-forwarded-host": "chat.example"}
         answer = await client.post("/v1/users", json={"name": "alice", "password": PASSWORD}, headers=headers)
@@ -301,7 +299,7 @@ async def test_an_allowed_origin_counts_as_browsers_write_it(redis: RedisProcess
 
 
 @pytest.mark.parametrize("name", ["authorization", "content-type", "origin", "sec-fetch-site", "idempotency-key"])
-async def test_a_header_that_decides_and_is_there_twice_is_refused(client: httpx.AsyncClient, name: str) -> None:
+async def test_a_repeated_singleton_header_is_refused(client: httpx.AsyncClient, name: str) -> None:
     alice = await sign_up(client, "alice")
     good = {
         **alice,
@@ -320,13 +318,13 @@ async def test_a_header_that_decides_and_is_there_twice_is_refused(client: httpx
 
 
 @pytest.mark.parametrize("other", ["0-0", "1-1", ""])
-async def test_a_stream_with_two_cursors_in_headers_is_refused(client: httpx.AsyncClient, other: str) -> None:
+async def test_two_last_event_id_headers_are_refused(client: httpx.AsyncClient, other: str) -> None:
     lines = [*minted("alice").items(), ("last-event-id", "0-0"), ("last-event-id", other)]
     async with asyncio.timeout(5):  # a stream would go on
         assert code(await client.get("/v1/events", headers=lines)) == (400, "repeated_header")
 
 
-async def test_a_header_that_decides_nothing_may_be_there_twice(client: httpx.AsyncClient) -> None:
+async def test_other_headers_may_be_repeated(client: httpx.AsyncClient) -> None:
     lines = [*minted("alice").items(), ("x-request-id", "a"), ("x-request-id", "b"), ("accept", "a"), ("accept", "b")]
     answer = await client.get("/v1/session", headers=lines)
     assert (answer.status_code, answer.headers["x-request-id"]) == (200, "a")

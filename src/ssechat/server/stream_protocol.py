@@ -1,4 +1,4 @@
-"""What is left of a connection that was handed over to a stream: its transport, and this."""
+"""The protocol of a connection that carries a stream: it has only a transport and this object."""
 
 import asyncio
 from typing import Any
@@ -7,11 +7,11 @@ from ssechat.events import frames
 from ssechat.streams.stream import LAST_WORD_SECONDS, Stream
 
 PROBES = (0.005, 0.1, 1.0)
-"""Seconds after which the reset of a connection may have come, from near and from far."""
+"""Seconds after which to ping a half-closed connection: a client that is gone answers with a reset by then."""
 
 
 class StreamProtocol(asyncio.Protocol):
-    """What is left of a connection that carries a stream."""
+    """The protocol of a connection that carries a stream."""
 
     __slots__ = ("_connections", "_stream", "_transport")
 
@@ -21,11 +21,11 @@ class StreamProtocol(asyncio.Protocol):
         self._connections = connections
         connections.add(self)
 
-    # What the transport calls. What a reader sends after its request is of no interest.
+    # Callbacks of the transport. Input after the request is ignored.
 
     def eof_received(self) -> bool:
-        # A reader may have sent all it has to say, or be gone. One that is gone resets the connection when it is
-        # written to, and the write after that fails.
+        # The client has closed its side, or is gone. A client that is gone answers the next write with a reset, and the
+        # write after that fails.
         self._stream.ping()
         for seconds in PROBES:
             asyncio.get_running_loop().call_later(seconds, self._stream.ping)
@@ -57,7 +57,7 @@ class StreamProtocol(asyncio.Protocol):
         self._close()
 
     def _close(self) -> None:
-        self._transport.close()  # which waits for the reader to take what was written, for as long as it likes
+        self._transport.close()  # waits without a limit until the client has read the buffer
         asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
@@ -65,7 +65,7 @@ class StreamProtocol(asyncio.Protocol):
 
 
 class UnchunkedStreamProtocol(StreamProtocol):
-    """The same for a reader of HTTP/1.0, which knows no chunks (RFC 9112 §6.1)."""
+    """The same without chunked coding, for HTTP/1.0 (RFC 9112 §6.1)."""
 
     __slots__ = ()
 

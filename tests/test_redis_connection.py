@@ -5,7 +5,9 @@ import pytest
 
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.link import CommandLink, Link, Redis, RedisRefused, open_link
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import CommandConnection, Connection, open_connection
+from ssechat.redis.refusals import RedisRefused
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +19,7 @@ async def connected(url: str, timeout: float = 2) -> Redis:
     return redis
 
 
-async def test_commands_of_one_turn_leave_in_one_write_and_get_their_own_replies(redis: RedisProcess) -> None:
+async def test_pipelining_commands_of_one_loop_iteration_leave_in_one_write(redis: RedisProcess) -> None:
     client = await connected(redis.url)
     replies = await client.pipeline([("SET", "a", 1), ("INCR", "a"), ("GET", "a"), ("GET", "none")])
     assert replies == [b"OK", 2, b"2", None]
@@ -40,8 +42,8 @@ async def test_a_pipeline_whose_caller_was_cancelled_leaves_no_error_that_nobody
     waiting = asyncio.create_task(client.pipeline([("PING",), ("PING",), ("PING",)]))
     await asyncio.sleep(0)
     waiting.cancel()
-    assert client._link is not None
-    client._link.abort()
+    assert client._connection is not None
+    client._connection.abort()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     del waiting
@@ -78,21 +80,21 @@ async def test_a_command_that_is_not_answered_in_time_fails_and_the_connection_g
     await client.close()
 
 
-async def test_a_connection_that_stays_silent_is_dropped_and_made_anew(redis: RedisProcess) -> None:
+async def test_a_silent_connection_is_dropped_and_reconnects(redis: RedisProcess) -> None:
     client = await connected(redis.url, timeout=0.2)
     with redis.client() as other:
         other.execute_command("CLIENT", "PAUSE", 1000)
-        first = client._link
+        first = client._connection
         with pytest.raises(RedisUnavailable):
             await client.call("GET", "a")
         async with asyncio.timeout(5):
-            while client._link is first or not client.connected:
+            while client._connection is first or not client.connected:
                 await asyncio.sleep(0.02)
         assert await client.call("PING") == b"PONG"
     await client.close()
 
 
-async def test_it_comes_back_after_redis_was_away_and_fails_fast_meanwhile(redis: RedisProcess) -> None:
+async def test_reconnect_after_a_redis_outage_and_fail_fast_meanwhile(redis: RedisProcess) -> None:
     client = await connected(redis.url)
     redis.kill()
     async with asyncio.timeout(5):
@@ -113,8 +115,8 @@ async def test_commands_under_way_fail_when_the_connection_is_lost(redis: RedisP
         other.execute_command("CLIENT", "PAUSE", 300)
         under_way = client.send("GET", "a")
         await asyncio.sleep(0.05)
-        assert client._link is not None
-        client._link.abort()
+        assert client._connection is not None
+        client._connection.abort()
         with pytest.raises(RedisUnavailable, match="lost"):
             await under_way
     await client.close()
@@ -122,28 +124,28 @@ async def test_commands_under_way_fail_when_the_connection_is_lost(redis: RedisP
 
 async def test_a_redis_that_cannot_be_reached_is_said_so() -> None:
     with pytest.raises(RedisUnavailable):
-        await open_link("unix:///nowhere/redis.sock", CommandLink(), 1)
+        await open_connection("unix:///nowhere/redis.sock", CommandConnection(), 1)
     with pytest.raises(RedisUnavailable):
-        await open_link("redis://127.0.0.1:1", CommandLink(), 1)
+        await open_connection("redis://127.0.0.1:1", CommandConnection(), 1)
 
 
 async def test_a_connection_lost_before_it_was_ours_is_noticed(
     redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = Link.connection_made
+    taken = Connection.connection_made
 
-    def lose(link: Link, transport: asyncio.BaseTransport) -> None:
-        taken(link, transport)
+    def lose(connection: Connection, transport: asyncio.BaseTransport) -> None:
+        taken(connection, transport)
         transport.close()
 
-    monkeypatch.setattr(Link, "connection_made", lose)
-    link = CommandLink()
+    monkeypatch.setattr(Connection, "connection_made", lose)
+    connection = CommandConnection()
     with pytest.raises(RedisUnavailable, match="lost"):
-        await open_link(redis.url, link, 1)
-    assert link.lost.done()
+        await open_connection(redis.url, connection, 1)
+    assert connection.lost.done()
 
 
-async def test_bytes_that_are_not_of_the_protocol_end_the_connection() -> None:
+async def test_bytes_that_are_not_resp_end_the_connection() -> None:
     async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1000):
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -159,7 +161,7 @@ async def test_bytes_that_are_not_of_the_protocol_end_the_connection() -> None:
     await asyncio.sleep(0.05)
 
 
-async def test_it_signs_in_with_the_password_of_the_url(redis: RedisProcess) -> None:
+async def test_auth_uses_the_password_of_the_url(redis: RedisProcess) -> None:
     with redis.client() as other:
         other.execute_command("ACL", "SETUSER", "someone", "on", ">secret", "~*", "&*", "+@all")
     url = redis.url.replace("unix://", "unix://someone:secret@")

@@ -1,4 +1,4 @@
-"""What is told of a value that is wrong: a sentence that says what to do."""
+"""Sentences about validation errors."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from ssechat.errors import BadRequest, SettingsError
 from ssechat.events import frames
-from ssechat.http.requests import Credentials, EventsQuery, HistoryQuery, ListQuery, NewMessage, NewUser, Nothing
+from ssechat.http.requests import Credentials, EmptyBody, EventsQuery, HistoryQuery, ListQuery, NewMessage, NewUser
 from ssechat.http.responses import parse
 from ssechat.settings import load_settings
 
@@ -25,7 +25,7 @@ NAMED = {"name": "alice"}
         (Credentials, {"name": "x" * 129, "password": "x"}, "name: give 128 characters at most"),
         (NewMessage, {"to": "", "text": "x"}, "to: give 1 or more characters"),
         (NewMessage, {"to": "bob", "text": 5}, "text: give a text"),
-        (Nothing, {"x": 1}, "x: nothing of this name is known here; leave it out"),
+        (EmptyBody, {"x": 1}, "x: there is no field of this name; leave it out"),
     ],
 )
 def test_a_body_at_fault_is_told_of_in_a_sentence(model: type[BaseModel], given: dict[str, Any], told: str) -> None:
@@ -37,7 +37,7 @@ def test_a_body_at_fault_is_told_of_in_a_sentence(model: type[BaseModel], given:
 @pytest.mark.parametrize(
     ("model", "given", "told"),
     [
-        (EventsQuery, {"since": "1-1"}, "since: nothing of this name is known here; leave it out"),
+        (EventsQuery, {"since": "1-1"}, "since: there is no field of this name; leave it out"),
         (HistoryQuery, {"limit": "0"}, "limit: give 1 or more"),
         (HistoryQuery, {"limit": "many"}, "limit: give a whole number"),
         (HistoryQuery, {"before": str(2**53)}, f"before: give less than {2**53}"),

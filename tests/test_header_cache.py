@@ -1,10 +1,10 @@
-"""Heads of requests that need not be parsed again."""
+"""The cache of parsed request headers."""
 
 import pytest
 from starlette.types import Scope
 
 from ssechat.http.exchange import USER
-from ssechat.server.header_cache import BIGGEST_HEAD, BIGGEST_REQUEST, MOST_BYTES, Heads
+from ssechat.server.header_cache import MAX_BYTES, MAX_HEAD, MAX_REQUEST, HeaderCache
 
 FOUND: Scope = {"path": "/x"}
 OTHER: Scope = {"path": "/y"}
@@ -17,8 +17,8 @@ def post(
     return b"POST /x HTTP/1.1\r\nA: %b\r\n%b: %b\r\nB: c\r\n\r\n%b" % (token, name, size, body)
 
 
-def test_a_head_is_known_again_whatever_the_length_of_its_body() -> None:
-    heads = Heads()
+def test_header_cache_hits_whatever_the_content_length() -> None:
+    heads = HeaderCache()
     assert heads.find(post()) is None
     heads.remember(post(), FOUND)
     assert heads.find(post(b"")) == (FOUND, b"")
@@ -44,33 +44,33 @@ def test_a_head_is_known_again_whatever_the_length_of_its_body() -> None:
         post()[:20],
         post().replace(b"Content-Length: 2\r\n", b""),
         b"\r\n" + post(),
-        post(b"x" * BIGGEST_REQUEST),
+        post(b"x" * MAX_REQUEST),
     ],
     ids=lambda data: repr(data[:60]),
 )
-def test_any_other_byte_and_it_is_left_to_the_parser(other: bytes) -> None:
-    heads = Heads()
+def test_header_cache_misses_on_any_other_byte(other: bytes) -> None:
+    heads = HeaderCache()
     heads.remember(post(), FOUND)
     assert heads.find(other) is None
 
 
-def test_what_is_not_one_whole_request_is_not_remembered() -> None:
-    heads = Heads()
-    for data in (post() + post(), post()[:-1], b"GET / HTTP/1.1\r\n\r\n", post(token=b"t" * BIGGEST_HEAD)):
+def test_header_cache_keeps_only_whole_single_requests() -> None:
+    heads = HeaderCache()
+    for data in (post() + post(), post()[:-1], b"GET / HTTP/1.1\r\n\r\n", post(token=b"t" * MAX_HEAD)):
         heads.remember(data, FOUND)
         assert heads.find(data) is None
 
 
-def test_fronts_write_the_length_in_small_letters() -> None:
-    heads = Heads()
+def test_header_cache_takes_a_lower_case_content_length() -> None:
+    heads = HeaderCache()
     heads.remember(post(name=b"content-length"), FOUND)
     assert heads.find(post(b"other", name=b"content-length")) == (FOUND, b"other")
 
 
-def test_of_all_heads_together_so_many_bytes_are_kept_those_asked_for_lately() -> None:
-    heads = Heads()
+def test_header_cache_is_bounded_in_bytes_and_evicts_the_least_recently_used() -> None:
+    heads = HeaderCache()
     heads.remember(post(), FOUND)
-    count = MOST_BYTES // 2000
+    count = MAX_BYTES // 2000
     for number in range(count):
         heads.remember(post(token=b"%2000d" % number), {"path": str(number)})
         assert heads.find(post()) == (FOUND, b"hi")
@@ -78,15 +78,15 @@ def test_of_all_heads_together_so_many_bytes_are_kept_those_asked_for_lately() -
     assert heads.find(post(token=b"%2000d" % (count - 1))) == ({"path": str(count - 1)}, b"hi")
 
 
-def test_a_head_that_is_remembered_twice_counts_once() -> None:
-    heads = Heads()
-    for _ in range(MOST_BYTES // 10):
+def test_header_cache_counts_repeated_headers_once() -> None:
+    heads = HeaderCache()
+    for _ in range(MAX_BYTES // 10):
         heads.remember(post(), FOUND)
     heads.remember(post(token=b"u"), OTHER)
     assert heads.find(post()) == (FOUND, b"hi")
 
 
 def test_what_a_scope_says_of_one_request_only_is_not_kept() -> None:
-    heads = Heads()
+    heads = HeaderCache()
     heads.remember(post(), {**FOUND, "client": ("1.1.1.1", 1), "server": ("2.2.2.2", 80), USER: "alice"})
     assert heads.find(post()) == (FOUND, b"hi")

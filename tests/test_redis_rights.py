@@ -1,4 +1,4 @@
-"""What is needed of Redis is one list, holds all that the code uses, and is tried at start."""
+"""The list of needed Redis commands, keys and channels is complete, and is tried at start."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Redis in trouble: sends are refused so that they can be repeated, streams stay open, and all is caught up."""
+"""Outages of Redis: sends fail so that they can be retried, streams stay open, and catch up afterwards."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ async def check_all_arrived(worker: Worker, sink: FakeSink, expected: list[str])
     ],
     ids=["out of memory", "read only", "without its replicas"],
 )
-async def test_what_redis_refuses_can_be_repeated_and_streams_stay_open(
+async def test_a_send_that_redis_refuses_can_be_retried_and_streams_stay_open(
     worker: Worker, redis: RedisProcess, begin: list[tuple[str, ...]], end: list[tuple[str, ...]]
 ) -> None:
     await worker.say("before")
@@ -81,7 +81,7 @@ async def test_what_redis_refuses_can_be_repeated_and_streams_stay_open(
     await check_all_arrived(worker, sink, ["before", "during", "after"])
 
 
-async def test_a_reply_cut_in_the_middle_leaves_one_message_after_the_retry(
+async def test_idempotency_a_redis_reply_cut_in_the_middle_leaves_one_message_after_the_retry(
     redis: RedisProcess, tmp_path: Path
 ) -> None:
     async with a_proxy(tmp_path, redis.url) as proxy, a_worker(proxy.url) as worker:
@@ -95,7 +95,7 @@ async def test_a_reply_cut_in_the_middle_leaves_one_message_after_the_retry(
         assert await worker.conversations.newest_seq(DM) == 7
 
 
-async def test_subscriptions_over_a_half_open_connection_are_made_anew(
+async def test_pubsub_resubscribes_after_a_half_open_connection(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriptions, "TICK", 0.02)
@@ -117,7 +117,7 @@ async def test_subscriptions_over_a_half_open_connection_are_made_anew(
         await until(lambda: texts(sink) == ["nobody hears this"])
 
 
-async def test_a_subscriber_that_redis_drops_again_and_again_catches_up(worker: Worker, redis: RedisProcess) -> None:
+async def test_pubsub_a_subscriber_that_redis_drops_repeatedly_catches_up(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
     expected = [f"m{i}" for i in range(200)]
     with redis.client() as client:
@@ -174,7 +174,7 @@ def is_loading(process: RedisProcess) -> bool:
     return False
 
 
-async def test_scripts_that_are_flushed_all_the_time_are_no_trouble(worker: Worker, redis: RedisProcess) -> None:
+async def test_script_flush_fails_no_send(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
     with redis.client() as client:
         for i in range(20):

@@ -1,4 +1,4 @@
-"""What a given Redis is asked, with real servers of both series."""
+"""The start checks of an external Redis, with real servers of both series."""
 
 import socket
 import subprocess
@@ -42,7 +42,7 @@ async def test_a_strict_redis_gives_no_warning(tmp_path: Path, series: str) -> N
     assert facts.warnings == ()
 
 
-async def test_what_weakens_the_promise_is_warned_of(tmp_path: Path) -> None:
+async def test_weak_durability_settings_are_warned_of(tmp_path: Path) -> None:
     with redis(tmp_path) as url:
         assert "no append-only file" in (await check_redis(url)).warnings[0]
     with redis(tmp_path, "--appendonly", "yes") as url:
@@ -75,7 +75,7 @@ async def test_a_wrong_password_is_told_and_never_shown(tmp_path: Path) -> None:
         assert (await check_redis(url.replace("unix://", "unix://:right@"))).mode == "standalone"
 
 
-async def test_a_user_that_may_not_ask_is_told_what_it_needs(tmp_path: Path) -> None:
+async def test_an_acl_user_without_info_is_told_what_it_needs(tmp_path: Path) -> None:
     with (
         redis(tmp_path, "--user", "chat", "on", ">pw", "~*", "&*", "+@all", "-info") as url,
         pytest.raises(SettingsError, match=r"may not call INFO"),
@@ -95,7 +95,7 @@ async def test_an_unreachable_redis_is_told_with_its_address(tmp_path: Path) -> 
         await check_redis("redis://no-such-host.invalid")
 
 
-async def test_a_redis_that_says_nothing_is_given_up() -> None:
+async def test_a_silent_redis_is_given_up_after_the_timeout() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -103,7 +103,7 @@ async def test_a_redis_that_says_nothing_is_given_up() -> None:
             await check_redis(f"redis://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
 
 
-async def test_what_is_no_redis_is_told(tmp_path: Path) -> None:
+async def test_a_server_that_is_not_redis_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--redis-url"):
         await check_redis("http://127.0.0.1:6379")
     with pytest.raises(SettingsError, match="--redis-url"):
@@ -119,7 +119,7 @@ def test_old_servers_and_replicas_are_refused() -> None:
         judge({"redis_version": "7.0.0", "role": "slave"}, {}, "here")
 
 
-def test_a_managed_valkey_is_read_from_info_alone() -> None:
+def test_a_valkey_without_config_is_read_from_info_alone() -> None:
     info = {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.0", "aof_enabled": 0}
     facts = judge(info, None, "here")
     assert (facts.name, facts.version, facts.appendonly) == ("Valkey", "8.1.0", False)
@@ -139,7 +139,7 @@ def test_an_address_is_shown_without_its_secrets(url: str, shown: str) -> None:
     assert shown_url(url) == shown
 
 
-async def test_servers_that_share_a_redis_must_share_the_key(tmp_path: Path) -> None:
+async def test_servers_that_share_a_redis_must_share_the_signing_key(tmp_path: Path) -> None:
     with redis(tmp_path, *STRICT) as url:
         await check_key(url, "one")
         await check_key(url, "one")

@@ -1,4 +1,4 @@
-"""Redis refuses something at run time: what is stored stays whole, the log says it once, and readiness is false."""
+"""Refusals of Redis at run time: data stays consistent, the log has one line, and readiness is false."""
 
 import asyncio
 import json
@@ -18,13 +18,14 @@ from redises import RedisProcess
 from ssechat.app import create_app
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.ids import ConversationId, UserId
+from ssechat.redis import connection as connection_module
+from ssechat.redis import health as health_module
 from ssechat.redis import keys
-from ssechat.redis import link as link_module
-from ssechat.redis import watch as watch_module
-from ssechat.redis.link import CommandLink, reconnecting, stop
+from ssechat.redis.connection import CommandConnection, reconnecting
+from ssechat.redis.health import RedisHealth
 from ssechat.redis.refusals import parse_refusal
 from ssechat.redis.rights import WORDS
-from ssechat.redis.watch import Watch
+from ssechat.tasks import end_task
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +71,7 @@ def texts_of(sink: FakeSink) -> list[str]:
 # What is stored.
 
 
-async def test_a_send_is_taken_though_its_wake_up_may_not_be_published_and_streams_find_it(
+async def test_acl_a_send_without_the_right_to_publish_is_accepted_and_streams_find_it(
     redis: RedisProcess, user_url: str
 ) -> None:
     async with a_worker(user_url) as worker:
@@ -97,7 +98,7 @@ async def test_a_send_is_taken_though_its_wake_up_may_not_be_published_and_strea
         *("resetkeys", "resetchannels"),
     ],
 )
-async def test_a_right_that_is_taken_away_leaves_nothing_half_done_and_a_repeat_completes(
+async def test_acl_a_revoked_right_leaves_nothing_half_done_and_a_retry_completes(
     redis: RedisProcess, user_url: str, word: str
 ) -> None:
     async with a_worker(user_url) as worker:
@@ -170,45 +171,45 @@ async def test_one_is_signed_out_though_other_workers_may_not_be_told(redis: Red
 
 
 @asynccontextmanager
-async def watched(url: str, now: Callable[[], float]) -> AsyncIterator[tuple[Worker, Watch]]:
+async def watched(url: str, now: Callable[[], float]) -> AsyncIterator[tuple[Worker, RedisHealth]]:
     async with a_worker(url) as worker:
-        watch = Watch(worker.redis, now=now)
-        worker.hub.subscriptions.on_refused = watch.note_subscription
-        watch.reconnect.append(worker.hub.subscriptions.reconnect)
-        watch.start()
+        health = RedisHealth(worker.redis, now=now)
+        worker.hub.subscriptions.on_refused = health.note_subscription
+        health.reconnect.append(worker.hub.subscriptions.reconnect)
+        health.start()
         try:
-            assert await watch.check()
-            yield worker, watch
+            assert await health.check()
+            yield worker, health
         finally:
-            await watch.close()
+            await health.close()
 
 
 @pytest.fixture(autouse=True)
 def _quick_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_module, "PAUSE", 0.02)
+    monkeypatch.setattr(health_module, "PAUSE", 0.02)
 
 
 def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if "the server asks of it" in each.getMessage()]
 
 
-async def test_the_log_says_once_why_redis_refuses_and_once_that_it_is_over(
+async def test_a_redis_refusal_is_logged_once_when_it_begins_and_once_when_it_ends(
     redis: RedisProcess, limit: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     code = {"maxmemory": "OOM", "min-replicas-to-write": "NOREPLICAS"}[limit]
     clock = FakeClock()
-    async with watched(redis.url, clock) as (worker, watch):
+    async with watched(redis.url, clock) as (worker, health):
         configure(redis, limit, "1")
         for turn in range(20):
             with pytest.raises(RedisUnavailable):
                 await worker.say(f"a secret text {turn}")
-        await until(lambda: not watch.well)
+        await until(lambda: not health.well)
         await asyncio.sleep(0.2)  # several trials
-        assert watch.codes == (code,)
+        assert health.codes == (code,)
         [line] = refusals(caplog)
         assert f"({code}): it has" in line
         configure(redis, limit, "0")
-        await until(lambda: watch.well)
+        await until(lambda: health.well)
         clock.time += 60
         await until(lambda: len(refusals(caplog)) == 2)
         assert refusals(caplog)[1] == f"Redis no longer refuses what the server asks of it ({code})"
@@ -219,12 +220,12 @@ async def test_the_log_says_once_why_redis_refuses_and_once_that_it_is_over(
 async def test_the_log_names_the_right_that_was_taken_away_and_nothing_of_what_was_asked(
     redis: RedisProcess, user_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with watched(user_url, FakeClock()) as (worker, watch):
+    async with watched(user_url, FakeClock()) as (worker, health):
         set_rights(redis, "-hset")
         for _ in range(5):
             with pytest.raises(RedisUnavailable):
                 await worker.say("a secret text")
-        await until(lambda: not watch.well)
+        await until(lambda: not health.well)
         await asyncio.sleep(0.1)
         assert [line for line in refusals(caplog) if "ACL SETUSER chat +hset" in line] == refusals(caplog)[:1]
         assert len(refusals(caplog)) == 1
@@ -239,18 +240,18 @@ async def test_other_reasons_are_told_too_and_are_over_when_they_are_over(
     process = RedisProcess(redis.release)
     begin, end = {"MISCONF": (fail_to_save, save), "BUSY": (be_busy, be_idle), "READONLY": (follow, lead)}[code]
     try:
-        async with watched(process.url, FakeClock()) as (worker, watch):
+        async with watched(process.url, FakeClock()) as (worker, health):
             with process.client() as client:
                 begin(client)
             with pytest.raises(RedisUnavailable):
                 await worker.say("x")
-            await until(lambda: watch.codes == (code,))
+            await until(lambda: health.codes == (code,))
             assert len(refusals(caplog)) == 1
             assert f"({code})" in refusals(caplog)[0]
             with process.client() as client:
                 end(client)
             await say(worker, "x", "dm:alice:bob")
-            await until(lambda: watch.well)
+            await until(lambda: health.well)
     finally:
         process.close()
 
@@ -295,7 +296,7 @@ def lead(client: "redis_py.Redis") -> None:
 async def test_what_a_trial_does_not_meet_is_told_too_and_is_no_reason_not_to_be_ready(
     redis: RedisProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with watched(redis.url, FakeClock()) as (worker, watch):
+    async with watched(redis.url, FakeClock()) as (worker, health):
         with redis.client() as client:
             client.set(keys.of_conversation(DM).conversation, "somebody else's")
         for _ in range(3):
@@ -303,10 +304,10 @@ async def test_what_a_trial_does_not_meet_is_told_too_and_is_no_reason_not_to_be
                 await worker.say("x")
         await until(lambda: refusals(caplog))
         assert [CODES.search(line)[1] for line in refusals(caplog)] == ["WRONGTYPE"]  # type: ignore[index]
-        assert watch.well
+        assert health.well
 
 
-async def test_channels_that_are_taken_away_are_told_once_and_asked_for_again(
+async def test_acl_revoked_channels_are_logged_once_and_retried(
     redis: RedisProcess, user_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ssechat.redis.subscriptions.REFUSED_PAUSE", 0.05)
@@ -330,7 +331,7 @@ async def test_channels_that_are_taken_away_are_told_once_and_asked_for_again(
         await until(lambda: texts_of(sink) == ["meanwhile"])
 
 
-async def test_a_password_that_counts_no_more_is_told_once_and_not_shown(
+async def test_a_revoked_redis_password_is_logged_once_and_not_shown(
     redis: RedisProcess, user_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with watched(user_url, FakeClock()) as (worker, _):
@@ -352,16 +353,16 @@ async def test_an_error_that_quotes_the_password_is_not_logged(
     """`AUTH` renamed: Redis answers with an error that has the arguments in it."""
     process = RedisProcess(redis.release, ("--rename-command", "AUTH", ""))
     try:
-        links = reconnecting(process.url.replace("unix://", "unix://:s3cret@"), CommandLink, 1)
+        connections = reconnecting(process.url.replace("unix://", "unix://:s3cret@"), CommandConnection, 1)
 
         async def connect() -> None:
-            async for _ in links:
+            async for _ in connections:
                 pass
 
         connecting = asyncio.create_task(connect())
         await asyncio.sleep(0.3)
-        await stop(connecting)  # a cancellation that arrives while a connection is opened can get lost
-        await links.aclose()
+        await end_task(connecting)  # a cancellation that arrives while a connection is opened can get lost
+        await connections.aclose()
     finally:
         process.close()
     assert "UNKNOWN" in caplog.text
@@ -374,15 +375,15 @@ async def test_an_error_that_quotes_the_password_is_not_logged(
 async def test_a_primary_that_became_a_replica_is_left_for_the_one_that_the_url_leads_to_now(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch_module, "RECONNECT_PAUSE", 0.1)
+    monkeypatch.setattr(health_module, "RECONNECT_PAUSE", 0.1)
     old, new = RedisProcess(redis.release), RedisProcess(redis.release)
     place = tmp_path / "s"
     place.symlink_to(old.folder / "s")
     try:
         async with a_worker(f"unix://{place}") as worker:
-            watch = Watch(worker.redis)
-            watch.reconnect.append(worker.hub.subscriptions.reconnect)
-            watch.start()
+            health = RedisHealth(worker.redis)
+            health.reconnect.append(worker.hub.subscriptions.reconnect)
+            health.start()
             await worker.say("before")
             with old.client() as client:
                 client.execute_command("REPLICAOF", "127.0.0.1", "1")
@@ -393,7 +394,7 @@ async def test_a_primary_that_became_a_replica_is_left_for_the_one_that_the_url_
             with new.client() as client:
                 assert client.exists(keys.of_conversation(DM).conversation)
                 assert client.pubsub_numsub("ssechat:control")[0][1] == 1
-            await watch.close()
+            await health.close()
     finally:
         old.close()
         new.close()
@@ -404,7 +405,7 @@ async def test_a_redis_that_is_away_for_hours_is_found_when_it_is_back(
 ) -> None:
     attempts = 0
 
-    async def refuse(url: str, link: object, timeout: float) -> None:
+    async def refuse(url: str, connection: object, timeout: float) -> None:
         nonlocal attempts
         attempts += 1
         if attempts < 5000:
@@ -413,14 +414,14 @@ async def test_a_redis_that_is_away_for_hours_is_found_when_it_is_back(
     async def no_time(seconds: float) -> None:
         assert 0 < seconds <= 1
 
-    monkeypatch.setattr(link_module, "open_link", refuse)
+    monkeypatch.setattr(connection_module, "open_connection", refuse)
     with monkeypatch.context() as patched:
         patched.setattr(asyncio, "sleep", no_time)
-        links = reconnecting(redis.url, CommandLink, 1)
-        link = await anext(links)
+        connections = reconnecting(redis.url, CommandConnection, 1)
+        connection = await anext(connections)
     assert attempts == 5000
-    link.lost.set_result(None)
-    await links.aclose()
+    connection.lost.set_result(None)
+    await connections.aclose()
 
 
 # What readiness says.
@@ -449,7 +450,7 @@ async def ready_is(client: httpx.AsyncClient, status: int) -> dict[str, object]:
 async def test_readiness_is_false_while_redis_takes_no_writes_though_nobody_has_tried(
     redis: RedisProcess, limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch_module, "FRESH", 0.05)
+    monkeypatch.setattr(health_module, "FRESH", 0.05)
     async with app_on(redis.url, tmp_path) as client:
         assert (await ready_is(client, 200))["checks"] == {"redis": True, "writes": True, "subscriptions": True}
         configure(redis, limit, "1")
@@ -464,7 +465,7 @@ async def test_readiness_is_false_while_redis_takes_no_writes_though_nobody_has_
 async def test_readiness_is_false_without_a_right_that_is_needed_and_comes_back(
     redis: RedisProcess, user_url: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch_module, "FRESH", 0.05)
+    monkeypatch.setattr(health_module, "FRESH", 0.05)
     async with app_on(user_url, tmp_path) as client:
         await ready_is(client, 200)
         set_rights(redis, word)
@@ -542,14 +543,14 @@ async def test_the_metrics_count_refusals_by_code(redis: RedisProcess, tmp_path:
 
 def test_a_refusal_that_comes_and_goes_is_one_line_until_it_stays_away(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
-    troubles = watch_module.Troubles(clock)
+    troubles = health_module.Troubles(clock)
     caplog.set_level(logging.WARNING)
     for _ in range(100):
         troubles.seen("OOM", "it is full")
-        troubles.settle()
-        clock.time += watch_module.CALM / 2
+        troubles.forget_old()
+        clock.time += health_module.CALM / 2
     assert len(caplog.records) == 1
-    clock.time += watch_module.CALM
-    troubles.settle()
-    troubles.settle()
+    clock.time += health_module.CALM
+    troubles.forget_old()
+    troubles.forget_old()
     assert len(caplog.records) == 2

@@ -1,12 +1,12 @@
-"""What is wrong with a value that somebody gave, as a sentence."""
+"""Sentences for people about the validation errors of Pydantic."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# By the kind of fault, as Pydantic calls it; what is in braces it knows.
+# By the type of the error; the names in braces come from its context.
 _SENTENCES = {
     "missing": "this is missing; give it",
-    "extra_forbidden": "nothing of this name is known here; leave it out",
+    "extra_forbidden": "there is no field of this name; leave it out",
     "string_type": "give a text",
     "string_too_short": "give {min_length} or more characters",
     "too_short": "give {min_length} or more characters",
@@ -26,7 +26,7 @@ _SENTENCES = {
 
 
 def sentence(fault: Mapping[str, Any]) -> str:
-    """What to do about one of the errors of a `pydantic.ValidationError`."""
+    """A sentence that says how to correct one of the errors of a `pydantic.ValidationError`."""
     known = _SENTENCES.get(fault["type"])
     said: str = fault["msg"]
     if known is None:

@@ -1,4 +1,4 @@
-"""One contract for streams, however they are carried: handed over, or by sse-starlette on any other server."""
+"""One contract for streams: after a handover, and over ASGI with sse-starlette."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
 from parts import FOR_EVER, Worker, parse_frames
-from ssechat.http.asgi import Carrier, QueueSink
+from ssechat.http.asgi import ASGIAdapter, QueueSink
 from ssechat.http.event_stream import stream_response
 from ssechat.http.exchange import Request, Response
 from ssechat.identity.tokens import Identity
@@ -36,7 +36,7 @@ class Running:
             return stream_response(worker.hub, identity, source, cursor, 8192)
 
         app = Starlette()
-        app.middleware_stack = Carrier(endpoint, app.router)
+        app.middleware_stack = ASGIAdapter(endpoint, app.router)
         app.state.api = endpoint
         config = uvicorn.Config(
             app, http=http, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=10
@@ -122,7 +122,7 @@ async def test_the_headers_are_those_that_proxies_and_browsers_need(worker: Work
         reader.writer.close()
 
 
-async def test_a_stream_greets_and_then_shows_what_comes(worker: Worker, http: str) -> None:
+async def test_a_stream_begins_with_hello_and_then_has_live_events(worker: Worker, http: str) -> None:
     async with running(worker, http) as server:
         reader = await Reader.connect(server.port)
         frames = await reader.until(named("hello"))
@@ -134,7 +134,7 @@ async def test_a_stream_greets_and_then_shows_what_comes(worker: Worker, http: s
         reader.writer.close()
 
 
-async def test_a_stream_resumes_where_it_was(worker: Worker, http: str) -> None:
+async def test_a_stream_resumes_after_its_last_event_id(worker: Worker, http: str) -> None:
     for i in range(100):
         await worker.say(f"m{i}")
     cursor = (await worker.events("bob"))[9][1]
@@ -146,7 +146,7 @@ async def test_a_stream_resumes_where_it_was(worker: Worker, http: str) -> None:
         reader.writer.close()
 
 
-async def test_a_reader_that_leaves_is_noticed(worker: Worker, http: str) -> None:
+async def test_a_disconnect_closes_the_stream(worker: Worker, http: str) -> None:
     async with running(worker, http) as server:
         reader = await Reader.connect(server.port)
         await reader.until(named("hello"))
@@ -157,7 +157,9 @@ async def test_a_reader_that_leaves_is_noticed(worker: Worker, http: str) -> Non
                 await asyncio.sleep(0.01)
 
 
-async def test_a_reader_that_reads_slowly_costs_a_bounded_amount_and_misses_nothing(worker: Worker, http: str) -> None:
+async def test_backpressure_a_slow_reader_is_buffered_within_a_bound_and_misses_nothing(
+    worker: Worker, http: str
+) -> None:
     async with running(worker, http) as server:
         reader = await Reader.connect(server.port)
         await reader.until(named("hello"))
@@ -184,7 +186,7 @@ async def test_the_server_can_end_a_stream(worker: Worker, http: str) -> None:
         reader.writer.close()
 
 
-async def test_a_server_that_stops_says_goodbye(worker: Worker, http: str) -> None:
+async def test_graceful_shutdown_sends_bye(worker: Worker, http: str) -> None:
     async with running(worker, http) as server:
         reader = await Reader.connect(server.port)
         await reader.until(named("hello"))
@@ -207,7 +209,7 @@ async def test_a_reader_of_http_1_0_gets_the_same_without_chunks(worker: Worker)
         reader.writer.close()
 
 
-async def test_a_stream_that_is_carried_can_be_cut(worker: Worker) -> None:
+async def test_a_stream_over_asgi_can_be_aborted(worker: Worker) -> None:
     stream = Stream(worker.hub, Identity(UserId("bob"), FOR_EVER), worker.inbox.source(UserId("bob")))
     sink = QueueSink(stream, 100)
     sink.write(b"3\r\nabc\r\n")

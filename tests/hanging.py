@@ -1,0 +1,42 @@
+"""`ssechat serve` with workers that hang when they are told to, found soon: `python -m hanging serve …`.
+
+In the environment: HANGING=stub for the app of stub.py rather than the chat; MISSED_BEATS for the supervisor's
+patience.
+"""
+
+import os
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import stub
+from ssechat import app
+from ssechat.cli import main as cli
+from ssechat.server import heartbeat, supervisor
+from ssechat.settings import Settings
+
+
+def create_app(settings: Settings) -> Any:
+    """SIGUSR1 blocks the event loop of the worker that gets it: until there is a file `go-on` in the data folder."""
+    goes_on = settings.data / "go-on"
+    signal.signal(signal.SIGUSR1, lambda number, frame: hang_in_the_loop(goes_on))
+    create = stub.create_app if os.environ.get("HANGING") == "stub" else app.create_app
+    return create(settings)
+
+
+def hang_in_the_loop(goes_on: Path) -> None:
+    """Returns to the event loop only when the file is there."""
+    while not goes_on.exists():
+        pass
+
+
+ARGUMENTS = ("--app", "hanging:create_app")
+
+
+if __name__ == "__main__":
+    heartbeat.MISSED_BEATS = int(os.environ["MISSED_BEATS"])
+    of_stub = stub.WORKER_ARGUMENTS[2:] if os.environ.get("HANGING") == "stub" else ()
+    supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=(*ARGUMENTS, *of_stub))  # type: ignore[assignment,misc]
+    sys.exit(cli.main())
