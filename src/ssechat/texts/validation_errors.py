@@ -12,6 +12,7 @@ _SENTENCES = {
     "too_short": "give {min_length} or more characters",
     "string_too_long": "give {max_length} characters at most",
     "too_long": "give {max_length} characters at most",
+    "string_pattern_mismatch": "give printable ASCII characters only",  # the one pattern: a client_msg_id's
     "int_type": "give a whole number",
     "int_parsing": "give a whole number",
     "int_from_float": "give a whole number",
