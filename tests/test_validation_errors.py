@@ -11,7 +11,7 @@ from ssechat.http.requests import Credentials, EmptyBody, EventsQuery, HistoryQu
 from ssechat.http.responses import parse
 from ssechat.settings import load_settings
 
-NAMED = {"name": "alice"}
+NAMED, SENT = {"name": "alice"}, {"to": "bob", "text": "x"}
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ NAMED = {"name": "alice"}
         (Credentials, {"name": "x" * 129, "password": "x"}, "name: give 128 characters at most"),
         (NewMessage, {"to": "", "text": "x"}, "to: give 1 or more characters"),
         (NewMessage, {"to": "bob", "text": 5}, "text: give a text"),
-        (NewMessage, {"to": "b", "text": "x", "client_msg_id": ""}, "client_msg_id: give 1 or more characters"),
-        (NewMessage, {"to": "b", "text": "x", "client_msg_id": "x" * 129}, "client_msg_id: give 128 characters at most"),
-        (NewMessage, {"to": "b", "text": "x", "client_msg_id": "é"}, "client_msg_id: give printable ASCII characters only"),
-        (NewMessage, {"to": "b", "text": "x", "client_msg_id": "x\n"}, "client_msg_id: give printable ASCII characters only"),
+        (NewMessage, {**SENT, "client_msg_id": ""}, "client_msg_id: give 1 or more characters"),
+        (NewMessage, {**SENT, "client_msg_id": "x" * 129}, "client_msg_id: give 128 characters at most"),
+        (NewMessage, {**SENT, "client_msg_id": "é"}, "client_msg_id: give printable ASCII characters only"),
+        (NewMessage, {**SENT, "client_msg_id": "x\n"}, "client_msg_id: give printable ASCII characters only"),
         (EmptyBody, {"x": 1}, "x: there is no field of this name; leave it out"),
     ],
 )
