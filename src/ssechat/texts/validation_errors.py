@@ -7,6 +7,7 @@ from typing import Any
 _SENTENCES = {
     "missing": "this is missing; give it",
     "extra_forbidden": "there is no field of this name; leave it out",
+    "model_type": "give a JSON object",
     "string_type": "give a text",
     "string_too_short": "give {min_length} or more characters",
     "too_short": "give {min_length} or more characters",
