@@ -58,8 +58,6 @@ class IncomingRequest:
 
     def take(self, part: bytes) -> None:
         """Takes a part of the body."""
-        if self.response_complete:
-            return
         if not self._body:
             self._body = part
         else:
