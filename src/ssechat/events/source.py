@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
     @property
     def before_oldest(self) -> str:
-        """Where a reader stands who has nothing of what is kept."""
+        """The cursor of a reader that has nothing of what is kept."""
         n = entry_number(self.oldest) or 0
         return f"{n - 1}-0" if self.events else self.head
 
