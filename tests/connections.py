@@ -138,20 +138,20 @@ class App:
         self.sink: StreamProtocol | None = None
         self.scopes: list[Any] = []
         self.full: list[bool] = []
-        """Of each request, whether the server had no room for it."""
+        """For each request, whether the server was full."""
         self.reads = False
-        """Whether it asks for each request's body."""
+        """Whether the app reads the body of each request."""
         self.user: str | None = None
-        """Whose requests they are."""
+        """The user of all requests."""
         self.bodies: list[bytes] = []
-        """What came into the postbox."""
+        """The bodies of `POST /post`."""
         self.open = asyncio.Event()
-        """Whether it answers."""
+        """Set when the app may respond."""
         self.open.set()
 
     async def __call__(self, request: Request) -> Response:
         self.scopes.append(request.scope)
-        self.full.append(not request.has_room)
+        self.full.append(request.server_is_full)
         if self.user is not None:
             request.scope[USER] = self.user
         if request.scope["path"] == "/events":

@@ -387,4 +387,6 @@ async def test_a_connection_ends_where_there_is_no_answer_to_be_had(caplog: pyte
     connection.use(endpoint)
     assert await connection.request(post(b"hi")) == b""
     assert connection.transport.aborted
-    assert [record.getMessage() for record in caplog.records] == ["a request could not be answered"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the API raised an exception; the connection is closed"
+    ]

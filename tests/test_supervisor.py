@@ -342,7 +342,7 @@ def test_a_worker_that_hangs_is_replaced_and_the_log_says_where_it_hung(tmp_path
         assert answers(server) != old.pid  # waits in the queue that the new worker shares
         until(lambda: not old.is_running())
         assert re.search(rf"worker {old.pid} has not answered for \d s; starting another in its place", server.errors)
-        assert f"worker {old.pid} is aborted; where its threads are:" in server.errors
+        assert f"worker {old.pid} is aborted; the stacks of its threads:" in server.errors
         if number == signal.SIGUSR1:
             assert "Fatal Python error: Aborted" in server.errors
             assert re.search(r'File ".*hanging.py", line \d+ in hang_in_the_loop', server.errors)

@@ -112,7 +112,7 @@ def test_a_rolling_restart_whose_workers_cannot_start_keeps_those_that_serve_and
         kept: Any = key.read_bytes()
         key.write_bytes(b"no key")
         server.send_signal(signal.SIGHUP)
-        until(lambda: "rolling restart given up, the workers that serve now go on" in server.errors, 20)
+        until(lambda: "rolling restart given up; the current workers continue" in server.errors, 20)
         key.write_bytes(kept)
         assert {worker.pid for worker in server.workers()} == before
         assert alice.http.get("/v1/session").status_code == 200

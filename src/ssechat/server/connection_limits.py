@@ -1,4 +1,5 @@
-"""Limits of a worker on open connections, incomplete requests and unread responses, in all and per user or address."""
+"""Limits of a worker on open connections, incomplete requests and unread responses, in total and per user or
+address."""
 
 import logging
 import os
@@ -18,7 +19,7 @@ UNFINISHED = 64 * MIB
 
 UNREAD = 64 * MIB
 UNREAD_PER_READER = 4 * MIB
-"""Upper bounds of unread response bytes: of all connections, and of one user (or one address without a user)."""
+"""Upper bounds of unread response bytes: of all connections, and of one user (without a user: of one address)."""
 
 QUIET_SECONDS = 60.0
 """Seconds after which a limit that is reached again is logged again."""
@@ -29,18 +30,18 @@ MIN_RESERVE = 32
 FOLDER = "/proc/self/fd"
 
 FEW = 8
-"""A user with no more connections than this is not asked to give one up."""
+"""Upper bound of a user's connections of which none is evicted."""
 
 LOOK_AT = 64
 """Upper bound of the connections that are checked for one to evict."""
 
 
 class LimitedConnection(Protocol):
-    """A connection."""
+    """A connection, as the limits use it."""
 
     @property
     def is_answering(self) -> bool:
-        """Whether there is a request that is whole and not answered."""
+        """Whether a complete request waits for its response."""
 
     def evict(self) -> None:
         """Closes the connection now, to make room for another one."""
@@ -54,7 +55,7 @@ class ConnectionLimits:
         self.most = connections
         self.hard_limit = connections + max(4, connections // 16)
         self.max_per_user = max(8, connections // 8)
-        """Connections of one user that are kept open for a next request."""
+        """Upper bound of the connections of one user that are kept alive."""
         self._now = now
         self._strangers: dict[LimitedConnection, None] = {}
         """Connections without a user, the oldest first."""
@@ -67,7 +68,7 @@ class ConnectionLimits:
         self._open: dict[str, dict[LimitedConnection, None]] = {}
         """The connections of each user, the oldest first."""
         self._crowds: set[str] = set()
-        """Users with more than a few."""
+        """Users with more than `FEW` connections."""
         self._said: dict[str, float] = {}
 
     @classmethod
@@ -75,23 +76,23 @@ class ConnectionLimits:
         """Limits that leave this process some of its file descriptors for files, pipes and Redis."""
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
-            used = len(os.listdir(FOLDER))  # noqa: PTH208 – no path is needed of them
+            used = len(os.listdir(FOLDER))  # noqa: PTH208 – only the number of files is needed
         except OSError:
             used = 16
         return cls(max(8, (most - used - max(MIN_RESERVE, min(256, most // 8))) * 16 // 17))
 
-    # Descriptors.
+    # File descriptors.
 
     def is_scarce(self, connections: int) -> bool:
         """Whether so many connections are open that idle ones should get shorter timeouts."""
         return connections > self.most * 3 // 4
 
     def admit(self, newcomer: LimitedConnection, connections: int) -> bool:
-        """Admits a new connection, given the number of open ones. Over the limit, a connection without a user is closed
-        for it.
+        """Admits a new connection, given the number of open ones. Over the limit, an idle connection without a user is
+        closed for it.
 
-        If there is none, the user with the most idle connections loses one. Returns False if nothing can be closed, or
-        closing takes too long: then the new connection can only be refused.
+        If there is none, an idle connection of the user with the most connections is closed. Returns False if no
+        connection can be closed, or the hard limit is exceeded: then the new connection must be refused.
         """
         self._strangers[newcomer] = None
         if connections <= self.most:
@@ -120,15 +121,15 @@ class ConnectionLimits:
         return connections > self.hard_limit
 
     def is_known(self, guest: LimitedConnection) -> None:
-        """The connection has a user now, or is closed."""
+        """Called when a connection has got a user, or is closed."""
         self._strangers.pop(guest, None)
 
     def keeps_open(self, user: str) -> bool:
-        """Whether one more connection of this user may stay open."""
+        """Whether one more connection of this user may be kept alive."""
         return len(self._open.get(user, ())) < self.max_per_user
 
     def opened(self, guest: LimitedConnection, user: str) -> None:
-        """A connection is this user's now."""
+        """Counts a connection for a user."""
         held = self._open.get(user)
         if held is None:
             held = self._open[user] = {}
@@ -137,7 +138,7 @@ class ConnectionLimits:
             self._crowds.add(user)
 
     def closed(self, guest: LimitedConnection, user: str) -> None:
-        """A connection is this user's no more."""
+        """Counts a connection for a user no more."""
         held = self._open.get(user, {})
         held.pop(guest, None)
         if len(held) <= FEW:
@@ -148,9 +149,9 @@ class ConnectionLimits:
     # Bytes.
 
     def begin(self, guest: LimitedConnection, size: int) -> None:
-        """Notes bytes of a connection's requests that are not whole, or wait for their turn.
+        """Counts bytes of a connection's incomplete or pipelined requests.
 
-        Over the limit the oldest connections are closed: an honest client completes its request in no time.
+        Over the limit, the oldest connections are closed: an honest client completes a request quickly.
         """
         self._unfinished[guest] = self._unfinished.get(guest, 0) + size
         self._all_unfinished += size
@@ -161,14 +162,13 @@ class ConnectionLimits:
             oldest.evict()
 
     def finish(self, guest: LimitedConnection) -> None:
-        """The connection has no such bytes any more."""
+        """Releases the bytes that `begin` counted for a connection."""
         self._all_unfinished -= self._unfinished.pop(guest, 0)
 
     def note_unread(self, guest: LimitedConnection, who: str, size: int) -> None:
-        """Notes that an answer's bytes wait for their reader.
+        """Counts unread response bytes of a connection.
 
-        Over a limit the oldest connections are closed, of this reader or of all: an honest client reads its response in
-        no time.
+        Over a limit, the oldest connections are closed, of this reader or of all: an honest client reads quickly.
         """
         self.read(guest)
         self._unread[guest] = who, size
@@ -190,7 +190,7 @@ class ConnectionLimits:
         guest.evict()
 
     def read(self, guest: LimitedConnection) -> None:
-        """No answer waits on this connection any more."""
+        """Releases the bytes that `note_unread` counted for a connection."""
         who, size = self._unread.pop(guest, ("", 0))
         if size:
             _take(self._unread_by, who, size)

@@ -18,14 +18,14 @@ class ConnectionWriter(Protocol):
     flow: Flow
 
     def write(self, data: bytes) -> None:
-        """Sends something."""
+        """Sends bytes."""
 
     def is_closing(self) -> bool:
         """Whether nothing more can be written."""
 
 
 class IncomingRequest:
-    """A request that has begun."""
+    """A request whose headers have arrived."""
 
     __slots__ = (
         "_body",
@@ -43,9 +43,9 @@ class IncomingRequest:
     def __init__(self, line: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
-        """Whether the connection may be kept for a next one."""
+        """Whether the connection may be kept alive after the response."""
         self.more_body = True
-        """Whether it is not whole."""
+        """Whether a part of the body is still to come."""
         self.disconnected = False
         """Whether the client has disconnected."""
         self.packet: bytes | None = None
@@ -57,7 +57,7 @@ class IncomingRequest:
         self._waits_for_continue = expects_continue
 
     def take(self, part: bytes) -> None:
-        """Takes a part of the body."""
+        """Adds a part of the body."""
         if self.response_complete:
             return
         if not self._body:
@@ -71,12 +71,12 @@ class IncomingRequest:
         self._wake()
 
     def end(self) -> None:
-        """It is whole."""
+        """Called when the request is complete."""
         self.more_body = False
         self._wake()
 
     def disconnect(self) -> None:
-        """The client has disconnected."""
+        """Called when the client has disconnected."""
         self.disconnected = True
         self._wake()
 
