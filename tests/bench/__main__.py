@@ -61,7 +61,7 @@ def bench() -> None:
 
 idle_options = options(
     count("--clients", 2, "Client processes that hold the idle streams."),
-    click.option("--peers/--no-peers", default=True, help="Measure servers of other kinds, too."),
+    click.option("--peers/--no-peers", default=True, help="Measure servers of other kinds, too.  [default: yes]"),
     count("--peer-streams", 2000, "Streams per server of another kind."),
 )
 sends_options = options(
