@@ -1,4 +1,4 @@
-"""Numbers of attacks: a number decides an attack."""
+"""The generators of attacks: a number and the seed determine an attack."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,23 +23,23 @@ GENERATORS: tuple[tuple[int, Generator], ...] = (
     packets.drip),
     *bodies.ALL, *credentials.ALL, *streams.ALL,
 )  # fmt: skip
-"""How often each, and what makes it."""
+"""The generators with their weights."""
 
 WEIGHTS = tuple(weight for weight, _ in GENERATORS)
 MAKERS = tuple(generator for _, generator in GENERATORS)
 
 GUESSES = 0.004
-"""Of all attacks, those that guess a password: each costs the server more than a hundred others."""
+"""The share of attacks that guess a password: each costs the server more than a hundred others."""
 
 RIGHT_COOKIE = 0.7
-"""Of all attacks, those whose cookies have the name that counts on this server."""
+"""The share of attacks with the right name of the cookie."""
 
 MUTATED = 0.25
-"""Of all attacks, those whose bytes are mutated."""
+"""The share of mutated attacks."""
 
 
 def attack(world: World, number: int) -> Attack:
-    """The attack of this number."""
+    """Generates the attack of this number."""
     make = Maker(world, number)
     if make.dice.random() < GUESSES:
         return replace(bodies.guesses(make), number=number)
@@ -57,5 +57,5 @@ def _with_cookie(step: Step, world: World) -> Step:
 
 
 def held(world: World, number: int) -> Attack:
-    """One that must be ended by the server."""
+    """Generates an attack that the server must end."""
     return replace(packets.held(Maker(world, number)), number=number)
