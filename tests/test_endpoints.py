@@ -1,4 +1,4 @@
-"""The HTTP API in one process: parse, call, respond. `tests/e2e` has it over sockets and workers."""
+"""The HTTP API in one process; `tests/e2e` tests it over sockets and workers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -364,7 +364,7 @@ async def test_x_forwarded_proto_of_an_untrusted_peer_is_ignored(redis: RedisPro
         ("https://chat", HTTPS, True),
         ("http://chat", HTTPS, False),
         ("http://chat", {}, True),
-        # A front that does not say that it speaks https.
+        # A proxy that does not send X-Forwarded-Proto.
         ("https://chat", {}, True),
     ],
 )
