@@ -182,9 +182,9 @@ class Connection:
 
     def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.app = App()
-        self.heads = HeaderCache()
+        self.header_cache = HeaderCache()
         self.served: Any = SimpleNamespace(
-            state=SimpleNamespace(api=self.app, shared=Shared(limits or ConnectionLimits(10**9), self.heads))
+            state=SimpleNamespace(api=self.app, shared=Shared(limits or ConnectionLimits(10**9), self.header_cache))
         )
         self.state = ServerState()
         self.time = FakeTime()

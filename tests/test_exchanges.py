@@ -328,7 +328,7 @@ async def test_a_request_that_resembles_a_known_one_is_not_taken_for_it(garbage:
         connection.connect()
         answer = await connection.request(data)
         assert b"201 Created" not in answer or b"connection: close" in answer
-    assert len(connection.heads._known) == 1 + (b"/elsewhere" in garbage)
+    assert len(connection.header_cache._known) == 1 + (b"/elsewhere" in garbage)
 
 
 async def test_pipelining_requests_behind_cached_headers_are_all_answered() -> None:
@@ -357,9 +357,9 @@ async def test_header_cache_does_not_keep_refused_requests() -> None:
 
     connection.use(endpoint)
     await connection.request(post(b"hi"))
-    assert connection.heads.find(post(b"hi")) is None
+    assert connection.header_cache.find(post(b"hi")) is None
     await connection.request(post(b"hi"))
-    assert connection.heads.find(post(b"hi")) is not None
+    assert connection.header_cache.find(post(b"hi")) is not None
 
 
 async def test_a_known_head_is_not_looked_for_where_there_is_no_room() -> None:

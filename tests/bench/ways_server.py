@@ -25,8 +25,8 @@ def parsed(settings: Settings) -> Any:
 
 WAYS = {
     "ASGI": ("--http", "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol"),
-    "connection": ("--app", f"{__spec__.name}:parsed"),
-    "and known heads": (),
+    "protocol": ("--app", f"{__spec__.name}:parsed"),
+    "and header cache": (),
 }
 """The workers' arguments per variant: uvicorn's protocol; ssechat's without the header cache; ssechat's as shipped."""
 

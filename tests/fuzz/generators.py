@@ -5,22 +5,19 @@ from dataclasses import replace
 
 from ssechat.identity.tokens import COOKIE
 
-from . import bodies, credentials, heads, packets, streams
+from . import bodies, credentials, headers, packets, streams
 from .attack import Attack, Maker, Step, World
 
 Generator = Callable[[Maker], Attack]
 
 GENERATORS: tuple[tuple[int, Generator], ...] = (
-    (3, heads.methods), (6, heads.targets), (3, heads.controls), (6, heads.raw), (3, heads.versions), (1,
-    heads.prefaces), (4, heads.hosts),
-    (6, heads.lengths), (6, heads.codings), (5, heads.chunks), (4, heads.trailers), (3, heads.expects), (6,
-    heads.upgrades),
-    (2, heads.honest_upgrades), (3, heads.connections), (6, heads.lines), (2, heads.newlines), (10, heads.fields), (1,
-    heads.many), (1, heads.long),
-    (5, packets.split), (3, packets.one_by_one), (2, packets.wrong_lengths), (2, packets.pipeline), (3,
-    packets.mixed_pipeline), (4, packets.garbage),
-    (3, packets.behind_a_stream), (2, packets.half_close), (2, packets.half_closed_middle), (4, packets.reset), (1,
-    packets.drip),
+    (3, headers.methods), (6, headers.targets), (3, headers.controls), (6, headers.raw), (3, headers.versions),
+    (1, headers.prefaces), (4, headers.hosts), (6, headers.lengths), (6, headers.codings), (5, headers.chunks),
+    (4, headers.trailers), (3, headers.expects), (6, headers.upgrades), (2, headers.honest_upgrades),
+    (3, headers.connections), (6, headers.lines), (2, headers.newlines), (10, headers.fields), (1, headers.many),
+    (1, headers.long), (5, packets.split), (3, packets.one_by_one), (2, packets.wrong_lengths), (2, packets.pipeline),
+    (3, packets.mixed_pipeline), (4, packets.garbage), (3, packets.behind_a_stream), (2, packets.half_close),
+    (2, packets.half_closed_middle), (4, packets.reset), (1, packets.drip),
     *bodies.ALL, *credentials.ALL, *streams.ALL,
 )  # fmt: skip
 """The generators with their weights."""

@@ -13,7 +13,7 @@ from ssechat.http.exchange import USER
 OF_ONE_REQUEST = frozenset(("client", "server", USER))
 """Keys of a scope that depend on the request, not on its headers."""
 
-MAX_HEAD = 4096
+MAX_HEADERS_BYTES = 4096
 """Upper bound of the bytes of cached request headers; most have a tenth of that."""
 
 MAX_BYTES = 2 * 1024 * 1024
@@ -62,7 +62,7 @@ class HeaderCache:
 def _split(data: bytes) -> tuple[bytes, int] | None:
     """Returns the request headers without the body's length, and the offset of the body; None unless `data` is exactly
     one request."""
-    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+    end = data.find(b"\r\n\r\n", 0, MAX_HEADERS_BYTES)
     if end < 0 or len(data) > MAX_REQUEST:
         return None
     for name in LENGTHS:

@@ -29,7 +29,7 @@ class IncomingRequest:
 
     __slots__ = (
         "_body",
-        "_line",
+        "_connection",
         "_waiter",
         "_waits_for_continue",
         "disconnected",
@@ -40,7 +40,7 @@ class IncomingRequest:
         "scope",
     )
 
-    def __init__(self, line: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
+    def __init__(self, connection: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
         """Whether the connection may be kept alive after the response."""
@@ -51,7 +51,7 @@ class IncomingRequest:
         self.packet: bytes | None = None
         """All bytes of the request if it arrived alone in one packet, for the header cache."""
         self.response_complete = False
-        self._line = line
+        self._connection = connection
         self._body: bytes | bytearray = b""
         self._waiter: asyncio.Future[None] | None = None
         self._waits_for_continue = expects_continue
@@ -67,7 +67,7 @@ class IncomingRequest:
                 self._body = bytearray(self._body)
             self._body += part
         if len(self._body) > HIGH_WATER:
-            self._line.flow.pause_reading()
+            self._connection.flow.pause_reading()
         self._wake()
 
     def end(self) -> None:
@@ -86,13 +86,13 @@ class IncomingRequest:
 
     async def receive(self) -> Message:
         """Returns the next part of the body as an ASGI message."""
-        if self._waits_for_continue and not self._line.is_closing():
+        if self._waits_for_continue and not self._connection.is_closing():
             self._waits_for_continue = False
-            self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.more_body and not self.disconnected:
-            self._line.flow.resume_reading()
+            self._connection.flow.resume_reading()
             if not self._body:
-                self._waiter = self._line.loop.create_future()
+                self._waiter = self._connection.loop.create_future()
                 await self._waiter
         if self.disconnected:
             return {"type": "http.disconnect"}

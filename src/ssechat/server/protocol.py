@@ -56,7 +56,7 @@ class Shared(NamedTuple):
     """The objects that all connections of a worker share."""
 
     limits: ConnectionLimits
-    heads: HeaderCache
+    header_cache: HeaderCache
 
 
 class ChatProtocol(Connection):
@@ -73,7 +73,7 @@ class ChatProtocol(Connection):
         shared: Shared = getattr(state, "shared", None) or Shared(ConnectionLimits(10**9), HeaderCache())
         super().__init__(_loop or asyncio.get_running_loop(), shared.limits)
         self._api: Endpoint = state.api
-        self._heads = shared.heads
+        self._header_cache = shared.header_cache
         self._server_state = server_state
         self.connections: set[Any] = server_state.connections
         self.tasks: set[Any] = server_state.tasks
@@ -91,7 +91,7 @@ class ChatProtocol(Connection):
         self._behind = b""
         """Bytes behind the current request (pipelined)."""
         self._patient_for = ""
-        """The part of an incomplete request that the deadline is for: "head", "body" or ""."""
+        """The part of an incomplete request that the deadline is for: "headers", "body" or ""."""
         self._stopping = False
         self._linger_timer: asyncio.TimerHandle | None = None
         count = len(self.connections)
@@ -108,11 +108,11 @@ class ChatProtocol(Connection):
         if self.flow.write_paused or self._behind or self.is_answering:
             self._hold(self._behind + data)
             return
-        known = None if self._parser.begun or self._full else self._heads.find(data)
-        if known is None:
+        cached = None if self._parser.begun or self._full else self._header_cache.find(data)
+        if cached is None:
             self._take(data)
         else:
-            self._take_known(*known)
+            self._take_cached(*cached)
 
     def eof_received(self) -> bool:
         # A half-closed client may still read (RFC 9112 §9.6): a complete request is answered.
@@ -170,9 +170,9 @@ class ChatProtocol(Connection):
 
     # Parsing.
 
-    def _take_known(self, head: Scope, body: bytes) -> None:
+    def _take_cached(self, cached: Scope, body: bytes) -> None:
         """Begins a complete request whose headers are cached."""
-        scope = {**head, "client": self.client, "server": self.server}
+        scope = {**cached, "client": self.client, "server": self.server}
         request = self._begin(scope, keep_alive=not self._stopping)
         request.take(body)
         request.end()
@@ -213,10 +213,10 @@ class ChatProtocol(Connection):
         self.flow.hold()
 
     def _wait_for_more(self, size: int) -> None:
-        part = "head" if self._parser.in_headers else "body"
+        part = "headers" if self._parser.in_headers else "body"
         if part != self._patient_for:
             self._patient_for = part
-            seconds = HEADERS_SECONDS if part == "head" else BODY_SECONDS
+            seconds = HEADERS_SECONDS if part == "headers" else BODY_SECONDS
             self.set_deadline(self.patience(seconds, len(self.connections)))
         self._limits.begin(self, size)
 
@@ -292,7 +292,7 @@ class ChatProtocol(Connection):
             self.tasks.discard(asyncio.current_task())  # cheaper than a done callback of the task
         if request.packet is not None and response.status < 300:
             # Only after a success: unauthenticated requests must not fill the cache.
-            self._heads.remember(request.packet, request.scope)
+            self._header_cache.remember(request.packet, request.scope)
         if request.disconnected or self.is_closing():
             return
         # After a response to an incomplete request the connection closes: the rest of the body may never come.
