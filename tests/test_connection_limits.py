@@ -62,12 +62,12 @@ async def test_over_the_connection_limit_the_oldest_anonymous_connection_is_clos
     limits = ConnectionLimits(3)
     first, known, busy, idle, new = guests = [LimitedConnection() for _ in range(5)]
     busy.is_answering = True
-    for count, guest in enumerate((first, known, busy), 1):
-        assert limits.admit(guest, count)
+    for count, connection in enumerate((first, known, busy), 1):
+        assert limits.admit(connection, count)
     limits.is_known(known)
     assert limits.admit(idle, 4)
     assert limits.admit(new, 4)
-    assert [guest.evicted for guest in guests] == [True, False, False, True, False]
+    assert [connection.evicted for connection in guests] == [True, False, False, True, False]
     limits.is_known(new)
     assert not limits.admit(LimitedConnection(), 4)  # a connection with a request in progress is not evicted
 
@@ -339,10 +339,10 @@ async def test_strangers_that_are_answered_do_not_hide_those_that_are_idle() -> 
     limits = ConnectionLimits(1000)
     busy = [LimitedConnection() for _ in range(LOOK_AT)]
     idle = LimitedConnection()
-    for guest in (*busy, idle):
-        limits.admit(guest, 1)
-    for guest in busy:
-        guest.is_answering = True
+    for connection in (*busy, idle):
+        limits.admit(connection, 1)
+    for connection in busy:
+        connection.is_answering = True
     assert not limits.admit(LimitedConnection(), 1001)
     assert limits.admit(LimitedConnection(), 1001)
     assert idle.evicted

@@ -40,12 +40,13 @@ class ClientGone(Exception):
 class Request:
     """A request: its line and headers, and its body, which may still be arriving."""
 
-    __slots__ = ("_receive", "id", "parameters", "scope")
+    __slots__ = ("_receive", "_whole", "id", "parameters", "scope")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        """`scope` and `receive` are ASGI's."""
+    def __init__(self, scope: Scope, receive: Receive, whole: bytes | None = None) -> None:
+        """`scope` and `receive` are ASGI's; `whole` is the body, if all of it has arrived."""
         self.scope = scope
         self._receive = receive
+        self._whole = whole
         self.id = ""
         """The request's id, for logs and responses; api.py sets it."""
         self.parameters: Mapping[str, str] = {}
@@ -79,10 +80,12 @@ class Request:
             BadRequest: 413 `too_large`.
             ClientGone: the client disconnected before its end.
         """
+        if self._whole is not None:
+            _check_size(len(self._whole), limit)
+            return self._whole
         announced = (self.header(b"content-length") or "").lstrip("0")
-        _check_size(
-            int(announced[:19]) if announced.isdecimal() else 0, limit
-        )  # the value may have thousands of digits
+        # The value may have thousands of digits.
+        _check_size(int(announced[:19]) if announced.isdecimal() else 0, limit)
         body = bytearray()
         while True:
             message = await self._receive()

@@ -266,7 +266,8 @@ class ChatProtocol(Connection):
     def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False) -> IncomingRequest:
         self.request = request = IncomingRequest(self, scope, expects_continue=expects_continue, keep_alive=keep_alive)
         # uvicorn waits for these tasks when it stops, and cancels those that take too long.
-        self.tasks.add(self.loop.create_task(self._answer(request)))
+        request.task = self.loop.create_task(self._answer(request))
+        self.tasks.add(request.task)
         return request
 
     def on_body(self, part: bytes) -> None:
@@ -281,7 +282,7 @@ class ChatProtocol(Connection):
 
     async def _answer(self, request: IncomingRequest) -> None:
         try:
-            response = await self._api(Request(request.scope, request.receive))
+            response = await self._api(Request(request.scope, request.receive, request.whole))
             if self.flow.write_paused:
                 await self.flow.drain()
         except Exception:  # the API never raises: this is a bug
@@ -289,7 +290,8 @@ class ChatProtocol(Connection):
             self.transport.abort()
             return
         finally:
-            self.tasks.discard(asyncio.current_task())  # cheaper than a done callback of the task
+            self.tasks.discard(request.task)  # cheaper than a done callback of the task
+            request.task = None
         if request.packet is not None and response.status < 300:
             # Only after a success: unauthenticated requests must not fill the cache.
             self._header_cache.remember(request.packet, request.scope)
