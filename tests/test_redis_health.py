@@ -34,7 +34,7 @@ CODES = re.compile(r"\(([A-Z]+)\)")
 
 @pytest.fixture
 def user_url(redis: RedisProcess) -> Iterator[str]:
-    """The URL of a user with exactly what is needed."""
+    """The URL of a user with exactly the needed rights."""
     set_rights(redis, "reset", "on", ">s3cret", *WORDS)
     yield redis.url.replace("unix://", "unix://chat:s3cret@")
     with redis.client() as client:
@@ -48,7 +48,7 @@ def set_rights(redis: RedisProcess, *words: str) -> None:
 
 @pytest.fixture(params=["maxmemory", "min-replicas-to-write"])
 def limit(request: pytest.FixtureRequest, redis: RedisProcess) -> Iterator[str]:
-    """A setting whose value of 1 has Redis refuse writes, and of 0 not."""
+    """A setting that makes Redis refuse writes with the value 1, and accept them with 0."""
     yield str(request.param)
     configure(redis, request.param, "0")
 
@@ -68,7 +68,7 @@ def texts_of(sink: FakeSink) -> list[str]:
     return [json.loads(event["data"])["text"] for event in sink.events() if event.get("event") == "message"]
 
 
-# What is stored.
+# Stored data.
 
 
 async def test_acl_a_send_without_the_right_to_publish_is_accepted_and_streams_find_it(
@@ -121,7 +121,7 @@ async def test_acl_a_revoked_right_leaves_nothing_half_done_and_a_retry_complete
 
 
 async def say(worker: Worker, text: str, conversation: str) -> None:
-    """Sends as a client does: again until it is taken. Redis drops a connection whose channels are taken away."""
+    """Retries a send, as a client does. Redis closes a connection whose channels are revoked."""
     for _ in range(500):
         with suppress(RedisUnavailable):
             await worker.say(text, conversation=conversation)
@@ -167,7 +167,7 @@ async def test_one_is_signed_out_though_other_workers_may_not_be_told(redis: Red
             await worker.auth.identify(token, remember=False)
 
 
-# What the log says.
+# Log lines.
 
 
 @asynccontextmanager
@@ -257,7 +257,7 @@ async def test_other_reasons_are_told_too_and_are_over_when_they_are_over(
 
 
 def fail_to_save(client: "redis_py.Redis") -> None:
-    """A folder stands where Redis wants to put its file."""
+    """Creates a folder in the place of Redis's file."""
     place = Path(str(client.config_get("dir")["dir"])) / "dump.rdb"
     place.mkdir()
     client.config_set("save", "3600 1")
@@ -316,7 +316,7 @@ async def test_acl_revoked_channels_are_logged_once_and_retried(
         await until(lambda: stream.live)
         subscriptions = worker.hub.subscriptions
         set_rights(redis, "resetchannels", "&ssechat:*")
-        if redis.release.startswith("6"):  # which lets those who have subscribed listen on
+        if redis.release.startswith("6"):  # which keeps existing subscriptions
             subscriptions.reconnect()
         await until(lambda: subscriptions.refused)
         assert not subscriptions.connected
@@ -350,7 +350,7 @@ async def test_a_revoked_redis_password_is_logged_once_and_not_shown(
 async def test_an_error_that_quotes_the_password_is_not_logged(
     redis: RedisProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """`AUTH` renamed: Redis answers with an error that has the arguments in it."""
+    """`AUTH` is renamed: Redis's error then quotes the arguments."""
     process = RedisProcess(redis.release, ("--rename-command", "AUTH", ""))
     try:
         connections = reconnecting(process.url.replace("unix://", "unix://:s3cret@"), CommandConnection, 1)
@@ -369,7 +369,7 @@ async def test_an_error_that_quotes_the_password_is_not_logged(
     assert "s3cret" not in caplog.text
 
 
-# Where the URL leads.
+# The URL.
 
 
 async def test_a_primary_that_became_a_replica_is_left_for_the_one_that_the_url_leads_to_now(
@@ -424,7 +424,7 @@ async def test_a_redis_that_is_away_for_hours_is_found_when_it_is_back(
     await connections.aclose()
 
 
-# What readiness says.
+# Readiness.
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ async def opened(worker: Worker, user: str, cursor: str | None = "0-0") -> FakeS
 
 
 async def say_until_taken(worker: Worker, text: str) -> int:
-    """Sends as a client does: again with the same client_msg_id until it is taken. How often it was refused."""
+    """Retries a send with the same client_msg_id, as a client does; returns the number of refusals."""
     for refused in range(1000):
         try:
             await worker.say(text)
@@ -41,7 +41,7 @@ def texts(sink: FakeSink) -> list[str]:
 
 
 async def check_all_arrived(worker: Worker, sink: FakeSink, expected: list[str]) -> None:
-    """The stream that was open all the time has each message once, in order, and was told of no reset."""
+    """Checks that the open stream has each message once, in order, and no reset."""
     worker.clock.time += 31
     await worker.hub.sweep()
     await until(lambda: len(texts(sink)) >= len(expected))
@@ -152,7 +152,7 @@ async def test_a_redis_that_is_still_loading_is_waited_for(redis: RedisProcess) 
                 client.save()
             process.kill()
             await until(lambda: not worker.redis.connected)
-            # So many microseconds a key: more than a second in all, with an ear for clients every 2 MiB.
+            # Microseconds per key: more than a second in total; Redis handles clients every 2 MiB.
             process.start("--key-load-delay", "20000", ready=False)
             await until(lambda: is_loading(process))
             assert not worker.redis.connected
