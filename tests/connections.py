@@ -1,4 +1,4 @@
-"""The protocol class on a fake transport: bytes in, bytes out, and no socket."""
+"""Runs the HTTP protocol class on a fake transport, without a socket."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,17 +8,18 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.http.event_stream import HANDOVER
-from ssechat.http.fast_path import NO_ROOM, USER, Answer, Direct, Endpoint
-from ssechat.server.handed_over import StreamProtocol
-from ssechat.server.limits import Limits
-from ssechat.server.protocol import ChatProtocol
+from ssechat.errors import BadRequest
+from ssechat.http.exchange import USER, ClientGone, Endpoint, Request, Response, StreamHandover
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.header_cache import HeaderCache
+from ssechat.server.protocol import ChatProtocol, Shared
+from ssechat.server.stream_protocol import StreamProtocol
 
 GET = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class FakeTransport(asyncio.Transport):
-    """Keeps what is written."""
+    """Records the written bytes."""
 
     def __init__(self, client: tuple[str, int] | None = None) -> None:
         super().__init__({"peername": client})
@@ -26,7 +27,7 @@ class FakeTransport(asyncio.Transport):
         self.closed = False
         self.aborted = False
         self.ended = False
-        """Whether nothing more is sent, and what comes is thrown away."""
+        """Whether `write_eof` was called."""
         self.waiting = 0
         self.reading = True
         self.limit: int | None = None
@@ -65,7 +66,7 @@ class FakeTransport(asyncio.Transport):
 
 
 class FakeTimer:
-    """A call that is due at a time, unless it is cancelled."""
+    """A scheduled call, which can be cancelled."""
 
     def __init__(self, when: float, callback: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self._when = when
@@ -79,7 +80,7 @@ class FakeTimer:
 
 
 class FakeTime:
-    """The running loop, but for its time, which passes when it is told to."""
+    """The running loop with a fake clock."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -98,7 +99,7 @@ class FakeTime:
         return timer
 
     def pass_by(self, seconds: float) -> None:
-        """Lets so much time pass: what falls due meanwhile is called in its order."""
+        """Advances the clock by `seconds`, and runs the calls that fall due, in order."""
         until = self._now + seconds
         while due := [timer for timer in self._timers if timer.when() <= until]:
             first = min(due, key=FakeTimer.when)
@@ -111,7 +112,7 @@ class FakeTime:
 
 
 class FakeStream:
-    """Notes what the connection tells it."""
+    """Records the calls of the connection."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -130,82 +131,80 @@ class FakeStream:
 
 
 class App:
-    """Hands every request for a stream over."""
+    """An endpoint with a stream at /events, a POST at /post that records bodies, and a text at any other path."""
 
     def __init__(self) -> None:
         self.stream = FakeStream()
         self.sink: StreamProtocol | None = None
         self.scopes: list[Any] = []
         self.full: list[bool] = []
-        """Of each request, whether the server had no room for it."""
+        """For each request, whether the server was full."""
         self.reads = False
-        """Whether it asks for each request's body."""
+        """Whether the app reads the body of each request."""
         self.user: str | None = None
-        """Whose requests they are."""
-        self.state: Any = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        hand_over = scope.get("extensions", {}).get(HANDOVER)
-        self.scopes.append((scope["http_version"], hand_over is not None))
-        self.full.append(NO_ROOM in scope)
-        if self.user is not None:
-            scope[USER] = self.user
-        while self.reads and (await receive()).get("more_body"):
-            pass
-        if scope["path"] == "/events":
-            headers = [(b"content-type", b"text/event-stream")]
-            hand_over.prepare()
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            self.sink = hand_over.take(self.stream, 4096)
-        else:
-            headers = [(b"content-length", b"5")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": b"plain"})
-
-
-class Postbox:
-    """An endpoint that answers without ASGI, when it is let."""
-
-    def __init__(self) -> None:
+        """The user of all requests."""
         self.bodies: list[bytes] = []
+        """The bodies of `POST /post`."""
         self.open = asyncio.Event()
+        """Set when the app may respond."""
         self.open.set()
 
-    async def __call__(self, scope: Any, body: bytes) -> Answer:
-        self.bodies.append(body)
-        await self.open.wait()
-        return Answer(201, b"%d %b" % (len(self.bodies), body))
+    async def __call__(self, request: Request) -> Response:
+        self.scopes.append(request.scope)
+        self.full.append(request.server_is_full)
+        if self.user is not None:
+            request.scope[USER] = self.user
+        if request.scope["path"] == "/events":
+            await self.open.wait()
+            return Response(200, b"", ((b"content-type", b"text/event-stream"),), self._take)
+        if request.scope["path"] == "/post":
+            self.bodies.append(await self._read(request))
+            await self.open.wait()
+            return Response(201, b"%d %b" % (len(self.bodies), self.bodies[-1]))
+        if self.reads:
+            await self._read(request)
+        return Response(200, b"plain")
+
+    async def _read(self, request: Request) -> bytes:
+        try:
+            return await request.body(100_000)
+        except BadRequest:
+            return b"too large"
+        except ClientGone:
+            return b"gone"
+
+    def _take(self, hand_over: StreamHandover) -> None:
+        self.sink = cast(Any, hand_over(cast(Any, self.stream), 4096))
 
 
 class Connection:
     """A protocol on a fake transport."""
 
-    def __init__(self, unless: frozenset[bytes] = frozenset(), limits: Limits | None = None) -> None:
+    def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.app = App()
-        self.postbox = Postbox()
-        direct = Direct({(b"POST", b"/direct"): self.postbox}, unless)
-        self.app.state = SimpleNamespace(direct=direct, limits=limits)
+        self.header_cache = HeaderCache()
+        self.served: Any = SimpleNamespace(
+            state=SimpleNamespace(api=self.app, shared=Shared(limits or ConnectionLimits(10**9), self.header_cache))
+        )
         self.state = ServerState()
         self.time = FakeTime()
         self.connect()
 
     def connect(self, client: tuple[str, int] | None = None) -> None:
-        """Another connection to the same server."""
-        config = Config(self.app, log_config=None, lifespan="off", ws="none", date_header=False)
+        """Opens another connection to the same server."""
+        config = Config(self.served, log_config=None, lifespan="off", ws="none", date_header=False)
         self.protocol = ChatProtocol(config, self.state, {}, cast(Any, self.time))
         self.transport = FakeTransport(client)
         self.protocol.connection_made(self.transport)
 
-    def use(self, *endpoints: tuple[bytes, bytes, Endpoint]) -> Direct:
-        """A connection to a server that has these endpoints."""
-        direct = Direct({(method, path): endpoint for method, path, endpoint in endpoints}, frozenset())
-        self.app.state.direct = direct
+    def use(self, endpoint: Endpoint) -> None:
+        """Connects to a server with this endpoint."""
+        self.served.state.api = endpoint
         self.protocol.connection_lost(None)
         self.connect()
-        return direct
 
     async def request(self, data: bytes = b"") -> bytes:
-        """Sends something, and returns all that was answered on this connection."""
+        """Sends bytes, and returns all bytes that the connection has written."""
         if data:
             self.protocol.data_received(data)
         return await self.request_tasks()

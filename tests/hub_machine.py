@@ -1,4 +1,4 @@
-"""The hub, its streams and its subscriptions against a simple model: several users, any interleaving, any loss."""
+"""A model test of the hub, its streams and its subscriptions: several users, any interleaving, any loss."""
 
 import hypothesis.strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -13,12 +13,13 @@ from ssechat.redis import keys, subscriptions
 from ssechat.streams.stream import Stream
 
 SESSIONS = ("s0", "s1", "s2")
-MOST_STREAMS = 8
+MAX_STREAMS = 8
 some_number = st.integers(0, 1000)
 
 
 class WholeHub(HubModel):
-    """People come and go, read slowly, sign out; Redis answers late, is lost, forgets; time passes."""
+    """The rules: clients connect, leave, read slowly, sign out; Redis answers late, is lost, loses data; time
+    passes."""
 
     @initialize(who=st.lists(some_number, min_size=1, max_size=4), kind=st.sampled_from(["fresh", "all"]))
     def some_are_there_already(self, who: list[int], kind: str) -> None:
@@ -26,9 +27,9 @@ class WholeHub(HubModel):
             self.a_reader_attaches(each, each, kind)
         self.redis_is_quick()
 
-    # People come and go.
+    # Clients.
 
-    @precondition(lambda self: len(self.open_readers()) < MOST_STREAMS)
+    @precondition(lambda self: len(self.open_readers()) < MAX_STREAMS)
     @rule(
         who=some_number, session=some_number, kind=st.sampled_from(["fresh", "all", "some", "newest", "unknown", "x"])
     )
@@ -96,7 +97,7 @@ class WholeHub(HubModel):
             if told:
                 self.broker.publish(keys.CONTROL, f"signed_out {session}".encode())
 
-    # Events come.
+    # Events.
 
     @rule(who=some_number, count=st.integers(1, 20))
     def events_come_and_their_wake_ups_are_lost(self, who: int, count: int) -> None:
@@ -111,7 +112,7 @@ class WholeHub(HubModel):
             inbox.append()
             payload = (large_wake_up if large else wake_up)(inbox, inbox.newest)
             self.broker.publish(keys.live(user), payload)
-            if not self.deaf and self.broker.link is not None:
+            if not self.deaf and self.broker.connection is not None:
                 self.due[user] = entry_number(inbox.newest) or 0
 
     @rule(who=some_number, age=st.integers(0, 8))
@@ -126,7 +127,7 @@ class WholeHub(HubModel):
         inbox = self.inboxes.of[USERS[who % len(USERS)]]
         inbox.trimmed = max(inbox.trimmed, len(inbox.entries) - left)
 
-    # What takes several things at once to happen.
+    # Rules for rare combinations.
 
     @rule(who=some_number, large=st.booleans())
     def live_streams_get_a_hole(self, who: int, large: bool) -> None:
@@ -172,7 +173,7 @@ class WholeHub(HubModel):
         if self.sweeping is None:
             self.the_sweeper_comes_by()
 
-    # Redis, and what is on its way to it and from it.
+    # Redis, with its commands and pushes in flight.
 
     @precondition(lambda self: self.broker.commands)
     @rule(count=st.integers(1, 4))
@@ -225,8 +226,8 @@ class WholeHub(HubModel):
         def losing() -> None:
             if stays_away:
                 self.broker.up.clear()
-            if self.broker.link is not None:
-                self.broker.link.abort()
+            if self.broker.connection is not None:
+                self.broker.connection.abort()
 
         self.do(losing)
 
@@ -235,7 +236,7 @@ class WholeHub(HubModel):
         self.inboxes.away = False
         self.do(self.broker.up.set)
 
-    # Time, and who comes with it.
+    # Time.
 
     @rule(seconds=st.sampled_from([1, 4, 16, 31, 62]))
     def time_passes(self, seconds: int) -> None:
@@ -246,14 +247,14 @@ class WholeHub(HubModel):
             while self.broker.commands or self.broker.pushes:
                 self.redis_takes_subscriptions(4)
                 self.pushes_arrive(4)
-        assert not any(reader.open for reader in leaving), "told that the server stops, and still there"
+        assert not any(reader.open for reader in leaving), "the stream is still open after the drain"
 
     @precondition(lambda self: self.sweeping is None)
     @rule()
     def the_sweeper_comes_by(self) -> None:
         newest = {user: entry_number(inbox.newest) or 0 for user, inbox in self.inboxes.of.items()}
         ended, losses = set(self.inboxes.ended), self.broker.losses
-        listens = self.broker.link is not None and not self.broker.commands and not self.broker.pushes
+        listens = self.broker.connection is not None and not self.broker.commands and not self.broker.pushes
         audits = self.loop.now - self.hub._audited_at >= 30
 
         def swept() -> None:
@@ -272,11 +273,11 @@ class WholeHub(HubModel):
         for reader in self.open_readers():
             stream, now = reader.stream, self.loop.now
             if stream.paused_at is not None:
-                assert now - stream.paused_at <= 60, "a reader who takes nothing is kept"
+                assert now - stream.paused_at <= 60, "a stuck reader is still connected"
             elif not stream.busy:
                 assert now - stream.touched_at < 15, "a quiet stream was not pinged"
 
-    # The end.
+    # Teardown.
 
     def teardown(self) -> None:
         try:
@@ -288,7 +289,8 @@ class WholeHub(HubModel):
             self.patches.undo()
 
     def settle(self) -> None:
-        """Within one audit of Redis's return all are level, and only those are subscribed to who have a stream."""
+        """Checks that within one audit after Redis's return all streams are level, and that only users with a stream
+        are subscribed to."""
         self.redis_is_back()
         self.time_passes(1)
         for reader in self.open_readers():
@@ -301,7 +303,7 @@ class WholeHub(HubModel):
         assert self.sweeping is None
         for reader in self.open_readers():
             inbox = self.inboxes.of[reader.user]
-            assert reader.stream.live, "not live, though nothing is the matter"
+            assert reader.stream.live, "the stream is not live, although nothing fails"
             assert reader.stream.cursor == inbox.newest == (reader.at or inbox.newest)
         self.time_passes(int(subscriptions.LINGER) + 2)
         wanted = {keys.live(reader.user).encode() for reader in self.open_readers()}

@@ -38,11 +38,11 @@ async def test_someone_who_signed_up_exists_and_has_that_password(worker: Worker
 
 async def test_a_hash_costs_what_its_library_recommends(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users_module, "PasswordHasher", PasswordHasher)
-    hasher = Users(worker.redis, anyone_exists=False)._hasher
+    hasher = Users(worker.redis, all_users_exist=False)._hasher
     assert (hasher.time_cost, hasher.memory_cost) == (3, 65536)  # RFC 9106, the second recommended option
 
 
-async def test_a_wrong_password_and_an_unknown_name_are_told_apart_by_nobody(worker: Worker) -> None:
+async def test_a_wrong_password_and_an_unknown_name_give_the_same_error(worker: Worker) -> None:
     await worker.users.sign_up(ALICE, "correct horse")
     for user, password in ((ALICE, "wrong horse"), (UserId("nobody"), "correct horse")):
         with pytest.raises(Unauthorized) as caught:
@@ -55,7 +55,7 @@ async def test_a_wrong_password_and_an_unknown_name_are_told_apart_by_nobody(wor
 
 async def test_a_name_is_taken_however_its_user_came_to_exist(worker: Worker) -> None:
     await worker.users.sign_up(ALICE, "correct horse")
-    await worker.users.ensure(UserId("bob"))
+    await worker.users.create_if_missing(UserId("bob"))
     for user in (ALICE, UserId("bob")):
         with pytest.raises(Conflict) as caught:
             await worker.users.sign_up(user, "another horse")
@@ -72,10 +72,10 @@ async def test_of_two_who_sign_up_at_once_one_gets_the_name(worker: Worker, othe
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "NoneType"]
 
 
-async def test_what_a_worker_remembers_of_users_has_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_of_users_is_bounded(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users_module, "MAX_CACHED_USERS", 3)
     for i in range(10):
-        await worker.users.ensure(UserId(f"u{i}"))
+        await worker.users.create_if_missing(UserId(f"u{i}"))
         assert len(worker.users._cached) <= 3
     assert await worker.users.exists(UserId("u0"))
 
@@ -101,7 +101,7 @@ async def test_a_session_counts_on_all_workers_until_it_is_ended_on_one(worker: 
         assert caught.value.code == "signed_out"
 
 
-async def test_a_worker_that_missed_a_sign_out_believes_for_some_seconds_only(worker: Worker) -> None:
+async def test_a_worker_that_missed_a_sign_out_caches_the_session_for_seconds_only(worker: Worker) -> None:
     token = await worker.auth.sign_in(ALICE)
     identity = await worker.auth.identify(token)
     await worker.redis.call("DEL", keys.session(identity.session or ""))
@@ -146,18 +146,18 @@ async def test_a_token_is_verified_once_a_minute_until_it_expires(
     worker.clock.time += REMEMBERED_SECONDS
     second = await worker.auth.identify(token)
     assert second == first
-    assert second is not first  # looked at again
+    assert second is not first  # looked up again
     expiry = first.expires_at
     monkeypatch.setattr("ssechat.identity.auth.time.time", lambda: expiry + LEEWAY + 1)
     worker.clock.time += REMEMBERED_SECONDS
-    assert worker.auth.recognize(token) is None
+    assert worker.auth.cached_identity(token) is None
 
 
-async def test_a_token_is_remembered_for_no_longer_than_it_counts(worker: Worker) -> None:
+async def test_a_token_is_cached_no_longer_than_it_is_valid(worker: Worker) -> None:
     token = worker.auth._tokens.mint("carol", timedelta(seconds=20))
     await worker.auth.identify(token)
     worker.clock.time += 21
-    assert worker.auth.recognize(token) is None
+    assert worker.auth.cached_identity(token) is None
 
 
 async def test_the_key_under_which_a_long_token_is_remembered_is_no_token(worker: Worker) -> None:
@@ -168,13 +168,13 @@ async def test_the_key_under_which_a_long_token_is_remembered_is_no_token(worker
     shown = remembered if isinstance(remembered, str) else remembered.hex()
     digests = [hashlib.blake2b(token.encode(), digest_size=size).hexdigest() for size in (16, 32, 64)]
     for stolen in (shown, *digests, str(remembered)):
-        assert worker.auth.recognize(stolen) is None
+        assert worker.auth.cached_identity(stolen) is None
         with pytest.raises(Unauthorized):
             await worker.auth.identify(stolen)
 
 
 async def test_a_token_that_makes_nobody_counts_once_its_user_exists(worker: Worker) -> None:
-    token = worker.auth._tokens.mint("carol", timedelta(hours=1), makes_user=False)
+    token = worker.auth._tokens.mint("carol", timedelta(hours=1), creates_user=False)
     for _ in "12":
         with pytest.raises(Unauthorized) as caught:
             await worker.auth.identify(token)
@@ -192,14 +192,14 @@ async def test_with_another_systems_key_every_token_makes_its_user(worker: Worke
     assert await worker.users.exists(UserId("auth0|5f7c"))
 
 
-async def test_what_a_worker_remembers_of_tokens_has_an_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_of_tokens_is_bounded(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssechat.identity.auth.MAX_CACHED_TOKENS", 3)
     for i in range(10):
         await worker.auth.identify(worker.auth._tokens.mint(f"u{i}", worker.auth._session_lifetime))
         assert len(worker.auth._cache) <= 3
 
 
-async def test_a_ticket_counts_once_and_on_any_worker(worker: Worker, other_worker: Worker) -> None:
+async def test_a_ticket_is_valid_once_and_on_any_worker(worker: Worker, other_worker: Worker) -> None:
     identity = await worker.auth.identify(await worker.auth.sign_in(ALICE))
     ticket = await worker.auth.issue_ticket(identity)
     assert await other_worker.auth.redeem_ticket(ticket) == identity

@@ -47,7 +47,7 @@ async def test_two_workers_give_one_order(worker: Worker, other_worker: Worker) 
     assert sorted(json.loads(one.message)["seq"] for one in sent) == list(range(1, 41))
 
 
-async def test_a_repeat_is_the_message_that_it_was(worker: Worker, other_worker: Worker) -> None:
+async def test_idempotency_a_retry_returns_the_first_message(worker: Worker, other_worker: Worker) -> None:
     first = await worker.append(draft("hi", key="k"))
     again = await other_worker.append(draft("hi", key="k"))
     assert again.entry is None
@@ -55,14 +55,16 @@ async def test_a_repeat_is_the_message_that_it_was(worker: Worker, other_worker:
     assert await worker.conversations.newest_seq(DM) == 1
 
 
-async def test_retries_under_way_on_two_workers_give_one_message(worker: Worker, other_worker: Worker) -> None:
+async def test_idempotency_concurrent_retries_on_two_workers_give_one_message(
+    worker: Worker, other_worker: Worker
+) -> None:
     both = [worker, other_worker]
     sent = await asyncio.gather(*[both[i % 2].append(draft("hi", key="k")) for i in range(20)])
     assert len({one.message for one in sent}) == 1
     assert len([one for one in sent if one.entry is not None]) == 1
 
 
-async def test_another_message_under_the_same_key_is_refused(worker: Worker) -> None:
+async def test_idempotency_a_client_msg_id_reused_for_another_message_is_refused(worker: Worker) -> None:
     await worker.append(draft("hi", key="k"))
     with pytest.raises(Conflict, match="client_msg_id"):
         await worker.append(draft("something else", key="k"))
@@ -70,7 +72,7 @@ async def test_another_message_under_the_same_key_is_refused(worker: Worker) -> 
     assert await worker.conversations.newest_seq(DM) == 1
 
 
-async def test_a_key_is_one_senders_in_one_conversation(worker: Worker) -> None:
+async def test_idempotency_a_client_msg_id_belongs_to_one_sender_and_conversation(worker: Worker) -> None:
     await worker.append(draft("hi", key="k"))
     other_sender = await worker.append(draft("yo", sender="bob", key="k"))
     elsewhere = await worker.append(draft("hm", key="k", conversation="dm:alice:carol"))
@@ -79,7 +81,7 @@ async def test_a_key_is_one_senders_in_one_conversation(worker: Worker) -> None:
 
 
 async def at_week(worker: Worker, week: float) -> None:
-    """Sets the clock of Redis, as the scripts see it: they ask it at their start."""
+    """Sets the clock of Redis that the scripts read at their start."""
     source = worker.delivery._append._source
     second = int(week * WEEK)
     scripted = re.sub(r"tonumber\(.*?\)\[1\]\)|tonumber\('\d+'\)", f"tonumber('{second}')", source, count=1)
@@ -121,7 +123,7 @@ async def test_the_week_of_a_record_is_redis_and_no_workers_clock(worker: Worker
 async def test_idempotency_survives_a_redis_whose_clock_is_a_week_behind(worker: Worker) -> None:
     await at_week(worker, 101.01)
     first = await worker.append(draft("hi", key="k"))
-    await at_week(worker, 100.99)  # the replica that took over
+    await at_week(worker, 100.99)  # the promoted replica
     await worker.append(draft("meanwhile"))
     assert (await worker.append(draft("hi", key="k"))).message == first.message
     assert await worker.redis.call("TTL", keys.sent(DM, 100)[1]) > 0, "this week's record expires, too"
@@ -144,7 +146,7 @@ async def test_a_log_that_went_back_refuses_one_item_and_not_its_neighbours(work
         return_exceptions=True,
     )
     assert isinstance(sound, Appended)
-    # With a tag above the old one Redis takes the entry; else that item alone is refused.
+    # With a tag above the old one Redis accepts the entry; otherwise it refuses only that item.
     if isinstance(broken, BaseException):
         assert "equal or smaller" in str(broken)
 
@@ -192,7 +194,7 @@ async def test_an_inbox_that_lacks_an_older_entry_does_not_take_a_newer_one(work
     assert await worker.conversations.unfinished(DM) == second.entry.id
 
 
-async def test_what_not_all_members_were_sent_counts_as_unfinished(worker: Worker) -> None:
+async def test_an_entry_not_delivered_to_all_members_counts_as_unfinished(worker: Worker) -> None:
     sent = await worker.delivery.append(draft("one"), (ALICE,), complete=False)
     assert sent.entry is not None
     assert await worker.conversations.unfinished(DM) == sent.entry.id

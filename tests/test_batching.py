@@ -6,8 +6,9 @@ import pytest
 from parts import Worker
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.batching import BUDGET, MOST_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
-from ssechat.redis.link import Redis, RedisRefused
+from ssechat.redis.batching import BUDGET, MAX_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
+from ssechat.redis.client import Redis
+from ssechat.redis.refusals import RedisRefused
 
 pytestmark = pytest.mark.anyio
 
@@ -21,14 +22,14 @@ return answers
 """
 
 
-async def test_items_of_one_turn_share_a_call_and_get_their_own_answers(worker: Worker) -> None:
+async def test_group_commit_items_of_one_loop_iteration_share_a_call(worker: Worker) -> None:
     batch = ScriptBatch(worker.redis, COUNT)
     answers = await asyncio.gather(*[batch.submit([f"k{i}"], [i]) for i in range(10)])
     assert answers == [f"k{i}{i}".encode() for i in range(10)]
     assert await worker.redis.call("GET", "calls") == b"1"
 
 
-async def test_items_that_come_while_a_call_is_under_way_go_together_in_the_next(worker: Worker) -> None:
+async def test_group_commit_items_during_a_call_share_the_next(worker: Worker) -> None:
     batch = ScriptBatch(worker.redis, COUNT)
     first = batch.submit(["a"], [1])
     await asyncio.sleep(0)
@@ -37,7 +38,7 @@ async def test_items_that_come_while_a_call_is_under_way_go_together_in_the_next
     assert await worker.redis.call("GET", "calls") == b"2"
 
 
-async def test_where_several_wait_those_who_come_a_little_later_go_with_them(worker: Worker) -> None:
+async def test_group_commit_waits_a_little_for_more_items(worker: Worker) -> None:
     batch = ScriptBatch(worker.redis, COUNT)
     first = batch.submit(["a"], [1])
     await asyncio.sleep(0)
@@ -48,7 +49,7 @@ async def test_where_several_wait_those_who_come_a_little_later_go_with_them(wor
     assert await worker.redis.call("GET", "calls") == b"2"
 
 
-async def test_who_waits_alone_waits_for_nobody(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_group_commit_does_not_delay_a_single_item(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssechat.redis.batching.PAUSE", 3600)
     batch = ScriptBatch(worker.redis, COUNT)
     first = batch.submit(["a"], [1])
@@ -58,24 +59,24 @@ async def test_who_waits_alone_waits_for_nobody(worker: Worker, monkeypatch: pyt
         assert [await first, await alone] == [b"a1", b"b2"]
 
 
-async def test_a_full_call_is_not_held_back(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_group_commit_does_not_delay_a_full_batch(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssechat.redis.batching.PAUSE", 3600)
     batch = ScriptBatch(worker.redis, COUNT)
     first = batch.submit(["a"], [1])
     await asyncio.sleep(0)
-    full = [batch.submit(["b"], [i]) for i in range(MOST_ITEMS)]
+    full = [batch.submit(["b"], [i]) for i in range(MAX_ITEMS)]
     async with asyncio.timeout(5):
         await asyncio.gather(first, *full)
 
 
-async def test_a_call_takes_no_more_than_its_limit(worker: Worker) -> None:
+async def test_group_commit_batches_are_bounded(worker: Worker) -> None:
     batch = ScriptBatch(worker.redis, COUNT)
-    answers = await asyncio.gather(*[batch.submit(["k"], [i]) for i in range(2 * MOST_ITEMS + 1)])
-    assert answers == [f"k{i}".encode() for i in range(2 * MOST_ITEMS + 1)]
+    answers = await asyncio.gather(*[batch.submit(["k"], [i]) for i in range(2 * MAX_ITEMS + 1)])
+    assert answers == [f"k{i}".encode() for i in range(2 * MAX_ITEMS + 1)]
     assert await worker.redis.call("GET", "calls") == b"3"
 
 
-async def test_one_bad_item_does_not_spoil_its_neighbours(worker: Worker) -> None:
+async def test_group_commit_an_error_fails_only_its_item(worker: Worker) -> None:
     batch = ScriptBatch(worker.redis, COUNT)
     before, bad, after = batch.submit(["a"], ["x"]), batch.submit(["b"], ["bad"]), batch.submit(["c"], ["y"])
     assert await before == b"ax"
@@ -84,7 +85,7 @@ async def test_one_bad_item_does_not_spoil_its_neighbours(worker: Worker) -> Non
     assert await after == b"cy"
 
 
-async def test_scripts_that_redis_has_forgotten_are_sent_again(worker: Worker) -> None:
+async def test_noscript_sends_the_script_again(worker: Worker) -> None:
     batch = ScriptBatch(worker.redis, COUNT)
     assert await batch.submit(["a"], ["1"]) == b"a1"
     await worker.redis.call("SCRIPT", "FLUSH")
@@ -144,7 +145,7 @@ class SilentRedis(Redis):
 
 
 async def test_more_items_than_may_wait_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssechat.redis.batching.MOST_WAITING", 3)
+    monkeypatch.setattr("ssechat.redis.batching.MAX_WAITING", 3)
     batch = ScriptBatch(SilentRedis(), COUNT)
     waiting = [batch.submit(["k"], [i]) for i in range(3)]
     refused = batch.submit(["k"], [3])
@@ -157,7 +158,7 @@ async def test_those_behind_a_call_that_was_not_answered_are_told_with_it() -> N
     batch = ScriptBatch(redis, COUNT)
     first = batch.submit(["a"], [1])
     await asyncio.sleep(0)
-    behind = [batch.submit(["b"], [i]) for i in range(MOST_ITEMS + 1)]
+    behind = [batch.submit(["b"], [i]) for i in range(MAX_ITEMS + 1)]
     redis.answers[0].set_exception(RedisUnavailable("Redis did not answer"))
     outcomes = await asyncio.wait_for(asyncio.gather(first, *behind, return_exceptions=True), 5)
     assert all(isinstance(outcome, RedisUnavailable) for outcome in outcomes)

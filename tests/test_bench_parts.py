@@ -1,4 +1,4 @@
-"""The measuring tool's parts: what counts as a fault, how streams are read, what is said of it."""
+"""Parts of the benchmarks: detection of faults, parsing of streams, and reports."""
 
 import ctypes
 import socket
@@ -41,7 +41,7 @@ def test_a_stream_that_was_cut_comes_back_after_the_pause_that_the_server_asked_
             stream._resumed()
             stream.come_back()
         stream.close()
-    # Nothing was greeted: each failure doubles it.
+    # No greeting arrived: each failure doubles the pause.
     assert pauses == pytest.approx([0.4, 0.8, 1.6])
     assert holder.storm.refused == 3
 

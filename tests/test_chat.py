@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def texts(worker: Worker, user: str) -> list[str]:
-    """What the user's inbox has, in order."""
+    """The texts in the user's inbox, in order."""
     return [json.loads(data).get("text", data) for data in await worker.texts(user)]
 
 
@@ -26,7 +26,7 @@ async def test_a_note_to_oneself_comes_once(worker: Worker) -> None:
     assert await texts(worker, "alice") == ["note"]
 
 
-async def test_a_repeat_delivers_nothing_twice(worker: Worker, other_worker: Worker) -> None:
+async def test_idempotency_a_retry_delivers_nothing_twice(worker: Worker, other_worker: Worker) -> None:
     message, is_new = await worker.chat.send(ALICE, DM, "hi", "k")
     again, is_new_again = await other_worker.chat.send(ALICE, DM, "hi", "k")
     assert (is_new, is_new_again) == (True, False)
@@ -34,11 +34,11 @@ async def test_a_repeat_delivers_nothing_twice(worker: Worker, other_worker: Wor
     assert await texts(worker, "bob") == ["hi"]
 
 
-async def test_a_retry_completes_what_a_worker_that_died_had_appended(worker: Worker, other_worker: Worker) -> None:
+async def test_repair_a_retry_delivers_what_a_dead_worker_had_appended(worker: Worker, other_worker: Worker) -> None:
     await worker.say("one")
     message, is_new = await worker.chat.send(ALICE, DM, "two", "k")
     assert is_new
-    # As if the worker had died between append and deliver: both inboxes lose the entry.
+    # The state after a worker died between append and deliver: both inboxes lack the entry.
     for user in ("alice", "bob"):
         await forget_last(worker, user)
     assert await texts(worker, "bob") == ["one"]
@@ -49,7 +49,7 @@ async def test_a_retry_completes_what_a_worker_that_died_had_appended(worker: Wo
 
 
 async def forget_last(worker: Worker, user: str) -> None:
-    """Takes the newest event out of an inbox, as if it had never been delivered."""
+    """Removes the newest event from an inbox, as if it had not been delivered."""
     [(newest, _)] = await worker.redis.call("XREVRANGE", keys.of_user(user).inbox, "+", "-", "COUNT", 1)
     await worker.redis.call("DEL", keys.of_user(user).inbox + "copy")
     kept = await worker.redis.call("XRANGE", keys.of_user(user).inbox, "-", "+")
@@ -69,23 +69,21 @@ async def forget_last(worker: Worker, user: str) -> None:
     assert newest
 
 
-async def test_the_next_message_completes_what_was_appended_and_not_delivered(
-    worker: Worker, other_worker: Worker
-) -> None:
+async def test_repair_the_next_message_delivers_undelivered_entries(worker: Worker, other_worker: Worker) -> None:
     for text in ("one", "two", "three"):
         await worker.append(draft(text))
     await other_worker.say("four")
     assert await texts(worker, "bob") == await texts(worker, "alice") == ["one", "two", "three", "four"]
 
 
-async def test_more_than_a_page_of_undelivered_messages_is_completed(worker: Worker) -> None:
+async def test_repair_delivers_more_than_a_page_of_undelivered_messages(worker: Worker) -> None:
     for i in range(250):
         await worker.append(draft(f"m{i}"))
     await worker.say("last")
     assert await texts(worker, "bob") == [f"m{i}" for i in range(250)] + ["last"]
 
 
-async def test_opening_or_listing_a_conversation_completes_it_too(worker: Worker) -> None:
+async def test_repair_runs_when_a_conversation_is_opened_or_listed(worker: Worker) -> None:
     await worker.say("one")
     await worker.append(draft("two"))
     await worker.chat.history(BOB, DM, None, None, 50)
@@ -127,7 +125,7 @@ async def roll_back(worker: Worker, entries: int) -> None:
     await worker.redis.call("HSET", keys.of_conversation(DM).conversation, "head", head, "seq", len(kept))
 
 
-async def test_a_log_that_was_rolled_back_under_an_inbox_is_said_so_and_delivery_goes_on(worker: Worker) -> None:
+async def test_repair_a_rolled_back_log_is_a_reset_and_delivery_goes_on(worker: Worker) -> None:
     for text in ("one", "two", "three"):
         await worker.say(text)
     await roll_back(worker, 2)
@@ -147,7 +145,7 @@ async def test_the_same_place_in_another_history_is_not_taken_for_the_old_one(wo
     assert json.loads((await texts(worker, "bob"))[-1])["reason"] == "lost"
 
 
-async def test_a_log_trimmed_past_an_inbox_is_said_so(worker: Worker) -> None:
+async def test_repair_a_log_trimmed_past_an_inbox_is_a_reset(worker: Worker) -> None:
     await worker.say("one")
     for text in ("two", "three", "four"):
         await worker.append(draft(text))
@@ -199,7 +197,7 @@ async def test_only_members_of_a_conversation_that_can_be_may_use_it(worker: Wor
         await worker.chat.send_to(ALICE, "bob", "hi", "k")
     with pytest.raises(NotFound, match="no user"):
         await worker.chat.send_to(ALICE, "no:name", "hi", "k")
-    await worker.users.ensure(BOB)
+    await worker.users.create_if_missing(BOB)
     assert await worker.chat.members(ALICE, DM) == (ALICE, BOB)
     message, _ = await worker.chat.send_to(ALICE, "bob", "hi", "k")
     assert json.loads(message)["conversation_id"] == DM

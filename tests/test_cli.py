@@ -19,7 +19,7 @@ from ssechat.settings import Settings, flag, variable
 
 
 def run(*arguments: str, said: bytes = b"", **extra: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own."""
+    """Runs a command in a child process."""
     result = subprocess.run(
         [sys.executable, "-m", "ssechat", *arguments],
         input=said,
@@ -31,7 +31,7 @@ def run(*arguments: str, said: bytes = b"", **extra: str) -> subprocess.Complete
 
 
 def main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Run a command in this process: exit code, stdout, stderr."""
+    """Runs a command in this process; returns exit code, stdout and stderr."""
     try:
         code = cli.main(list(arguments))
     except SystemExit as error:
@@ -130,7 +130,7 @@ def test_standard_input_that_is_no_text_is_refused() -> None:
     assert (result.returncode, result.stderr) == (2, "ssechat: standard input is not UTF-8 text\n")
 
 
-def test_nobody_reading_the_output_is_no_error(tmp_path: Path) -> None:
+def test_a_broken_pipe_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m ssechat serve --help | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["/bin/bash", "-c", command], capture_output=True, env=environment(), timeout=60)
     assert b"Traceback" not in result.stderr
@@ -166,7 +166,7 @@ class Listening:
         return found.readline()
 
     def end(self) -> tuple[int, str]:
-        """Ctrl-C; the exit code and what was left on stderr."""
+        """Sends SIGINT; returns the exit code and the rest of stderr."""
         self.process.send_signal(signal.SIGINT)
         _, err = self.process.communicate(timeout=20)
         return self.process.returncode, err
@@ -182,7 +182,7 @@ def test_a_token_is_signed_with_the_data_folders_key(server: Server) -> None:
     assert "not a user id" in result.stderr
 
 
-def test_a_token_for_somebody_unknown_is_refused_unless_it_is_to_make_one(server: Server) -> None:
+def test_a_token_for_an_unknown_user_is_refused_without_create(server: Server) -> None:
     data = ("--data", str(server.data))
     result = run("token", "Erin", *data)
     assert (result.returncode, result.stdout) == (1, "")
@@ -198,7 +198,7 @@ def test_a_token_for_somebody_unknown_is_refused_unless_it_is_to_make_one(server
 
 
 @pytest.mark.parametrize("command", [("send", "frank", "hi"), ("listen",)])
-def test_nobody_unknown_sends_or_listens_unless_told_to_come_to_be(server: Server, command: tuple[str, ...]) -> None:
+def test_an_unknown_user_cannot_send_or_listen_without_create(server: Server, command: tuple[str, ...]) -> None:
     result = run(command[0], *at(server), "--user", "Frank", *command[1:])
     assert (result.returncode, result.stdout) == (1, "")
     assert "There is no user 'frank'" in result.stderr
@@ -207,7 +207,7 @@ def test_nobody_unknown_sends_or_listens_unless_told_to_come_to_be(server: Serve
     assert run("token", "frank", "--data", str(server.data)).returncode == 1
 
 
-def test_a_token_that_nobody_can_be_asked_about_is_printed_and_that_is_said(tmp_path: Path) -> None:
+def test_a_token_is_printed_with_a_note_when_redis_cannot_be_asked(tmp_path: Path) -> None:
     (tmp_path / "jwt.key").write_text("k" * 64)
     for more in ((), ("--redis-url", "redis://:hunter2@127.0.0.1:9")):
         result = run("token", "erin", "--data", str(tmp_path), *more)
@@ -218,14 +218,14 @@ def test_a_token_that_nobody_can_be_asked_about_is_printed_and_that_is_said(tmp_
         assert "hunter2" not in result.stderr
 
 
-def test_with_another_systems_secret_nobody_is_asked_whether_there_is_a_user(tmp_path: Path) -> None:
+def test_with_an_external_jwt_secret_redis_is_not_asked_for_the_user(tmp_path: Path) -> None:
     secret = "s" * 32
     result = run("token", "Auth0|5F7C", "--data", str(tmp_path), SSECHAT_JWT_SECRET=secret)
     assert (result.returncode, result.stderr) == (0, "")
     assert jwt.decode(result.stdout.strip(), secret, algorithms=["HS256"])["sub"] == "auth0|5f7c"
 
 
-def test_what_is_sent_is_listened_to(server: Server) -> None:
+def test_listen_prints_what_send_sends(server: Server) -> None:
     bob = Listening(server, "--user", "bob", "--create")
     assert bob.line("stderr") == "listening as bob …\n"
     sent = run("send", *at(server), "--user", "alice", "--create", "bob", "hi \x1b[2J")
@@ -245,7 +245,7 @@ def sent_line(sent: subprocess.CompletedProcess[str]) -> str:
     return message_line(json.loads(sent.stdout)) + "\n"
 
 
-def test_a_repeated_send_is_sent_once(server: Server) -> None:
+def test_idempotency_a_send_with_the_same_client_msg_id_is_sent_once(server: Server) -> None:
     first, second = (
         run("send", *at(server), "--user", "carol", "--create", "--client-msg-id", "1", "--json", "carol", "note")
         for _ in "12"
@@ -265,7 +265,7 @@ def test_a_message_that_was_sent_and_cannot_be_shown_is_said_to_be_sent(server: 
     assert result.stderr == "ssechat: the message was sent, but cannot be printed (No space left on device)\n"
 
 
-def test_listening_as_json_from_the_beginning_gives_all_there_is(server: Server) -> None:
+def test_listen_json_since_0_0_prints_all_stored_events(server: Server) -> None:
     for text in ("one", "two"):
         run("send", *at(server), "--user", "dave", "--create", "dave", text)
     dave = Listening(server, "--user", "DAVE", "--json", "--since", "0-0")
@@ -286,7 +286,7 @@ def test_a_refusal_is_told_in_the_servers_words(server: Server) -> None:
     assert "404 unknown_user" in result.stderr
 
 
-def test_listening_outlives_a_restart_and_misses_nothing(tmp_path: Path) -> None:
+def test_listen_reconnects_after_a_restart_and_misses_no_event(tmp_path: Path) -> None:
     with Server(tmp_path / "data", "--workers", "1", "--drain-seconds", "0") as first:
         bob = Listening(first, "--user", "bob", "--create")
         assert bob.line("stderr") == "listening as bob …\n"

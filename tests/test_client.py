@@ -1,4 +1,4 @@
-"""The client, against servers made of a function; time is a number."""
+"""The client, against scripted servers and with a fake clock."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from ssechat.answers import MAX_RETRY_AFTER, retry_after
 from ssechat.cli.terminal import event_line, message_line
 from ssechat.client import Client, ClientError, Event, server_address
 from ssechat.errors import SettingsError
+from ssechat.problem_details import MAX_RETRY_AFTER, retry_after
 from ssechat.texts.printable import printable, without_passwords
 
 MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "created_at": "no time"}
@@ -19,7 +19,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Script:
-    """A server that gives one answer after the other; exceptions are connections that fail. Time passes asleep."""
+    """A server with scripted responses; exceptions are failed connections. Sleeps advance the fake clock."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
@@ -64,7 +64,7 @@ def stream(text: str) -> httpx.Response:
 
 
 class Breaks(httpx.SyncByteStream):
-    """A stream that fails after some bytes."""
+    """A response body that fails after some bytes."""
 
     def __init__(self, text: str, error: Exception) -> None:
         self.text = text
@@ -90,7 +90,7 @@ def test_a_send_names_the_user_or_the_conversation_and_who_sends() -> None:
     assert script.requests[0].headers["authorization"] == "Bearer token"
 
 
-def test_a_send_is_repeated_with_one_id_until_it_is_confirmed() -> None:
+def test_idempotency_a_send_is_retried_with_one_client_msg_id_until_it_is_confirmed() -> None:
     script = Script(
         httpx.ConnectError("Connection refused"),
         httpx.ReadError("reset"),
@@ -113,7 +113,7 @@ def test_a_send_that_is_not_confirmed_says_how_to_repeat_it_safely() -> None:
     assert 10 < script.now <= 30
 
 
-def test_a_wait_longer_than_our_patience_is_not_waited() -> None:
+def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
     script = Script(problem(429, "slow_down", "too fast", **{"retry-after": "3600"}))
     with pytest.raises(ClientError, match="too fast"):
         script.client().send("b", "hi")
@@ -221,7 +221,7 @@ def test_a_certificate_file_that_cannot_be_read_is_told(monkeypatch: pytest.Monk
         Client("https://chat.test", lambda: "t")
 
 
-def test_listening_goes_on_after_the_last_event_that_was_taken() -> None:
+def test_reconnect_sends_the_last_event_id_that_the_caller_processed() -> None:
     script = Script(
         stream('retry: 2000\n\nid: 5-x\nevent: hello\ndata: {"user":"a"}\n\nid: 6-x\nevent: message\ndata: {}\n\n'),
         broken("id: 7-x\nevent: message\ndata: {}\n\nid: 8-x\nevent: mess", httpx.ReadError("reset")),
@@ -249,21 +249,28 @@ def test_the_event_that_opens_a_stream_is_for_the_client_only() -> None:
     assert script.pauses == [2.0, 3.0]
 
 
-def test_a_goodbye_with_which_the_response_breaks_off_is_no_failure() -> None:
+def test_a_bye_before_a_cut_response_is_no_failure() -> None:
     end = httpx.RemoteProtocolError("incomplete chunked read")
     script = Script(broken('event: bye\nretry: 1500\ndata: {"reason":"drain"}\n\n', end), stream("data: 1\n\n"))
     list(islice(script.client().listen(), 2))
     assert script.notes == ["the stream ended; reconnecting in 1.5 s …"]
 
 
-def test_events_that_are_not_durable_do_not_move_the_cursor() -> None:
+def test_a_cut_response_without_a_bye_is_said_in_words() -> None:
+    end = httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+    script = Script(broken("retry: 1500\n\n", end), stream("data: 1\n\n"))
+    list(islice(script.client().listen(), 1))
+    assert script.notes == ["cannot reach http://chat.test (it closed the connection); reconnecting in 1.5 s …"]
+
+
+def test_events_without_an_id_do_not_change_the_last_event_id() -> None:
     script = Script(stream("id: 1-x\nevent: message\ndata: {}\n\nevent: typing\ndata: {}\n\n"))
     events = list(islice(script.client().listen("0-0"), 2))
     assert events == [Event("message", "1-x", {}), Event("typing", "", {})]
     assert script.requests[0].headers["last-event-id"] == "0-0"
 
 
-def test_reconnecting_waits_as_told_with_jitter_and_ever_longer() -> None:
+def test_reconnect_waits_as_retry_says_with_jitter_and_back_off() -> None:
     script = Script(
         stream("retry: 4000\n\n"),
         httpx.ConnectError("refused"),
@@ -276,20 +283,20 @@ def test_reconnecting_waits_as_told_with_jitter_and_ever_longer() -> None:
     assert script.pauses == [5.0, 5.0, 5.0, 10.0]
 
 
-def test_too_many_streams_are_tried_again_when_the_server_says() -> None:
+def test_reconnect_after_429_waits_as_retry_after_says() -> None:
     script = Script(problem(429, "too_many", "too many", **{"retry-after": "7"}), problem(403, "no", "no"))
     with pytest.raises(ClientError):
         next(script.client().listen())
     assert script.pauses == [7.0]
 
 
-def test_what_is_no_event_stream_ends_it() -> None:
+def test_a_response_that_is_not_an_event_stream_is_an_error() -> None:
     script = Script(httpx.Response(200, text="<html>", headers={"content-type": "text/html"}))
     with pytest.raises(ClientError, match="not a chat server"):
         next(script.client().listen())
 
 
-def test_a_fresh_token_is_asked_for_each_connection() -> None:
+def test_each_reconnect_uses_a_fresh_token() -> None:
     tokens = iter(["one", "two"])
     script = Script(stream(""), stream("event: message\ndata: {}\n\n"))
     client = Client(
@@ -348,7 +355,7 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert retry_after(httpx.Response(503)) is None
 
 
-def test_no_server_can_ask_for_a_pause_that_has_no_end() -> None:
+def test_retry_after_is_bounded() -> None:
     for value in ("9" * 400, "7200", "Wed, 21 Oct 2099 07:28:00 GMT"):
         assert retry_after(httpx.Response(503, headers={"retry-after": value})) == MAX_RETRY_AFTER
     assert retry_after(httpx.Response(503, headers={"retry-after": "Wed, 21 Oct 9999 07:28:00 -2359"})) in (

@@ -1,4 +1,4 @@
-"""What a delivery promises, whichever form it has: one script, or two steps."""
+"""The guarantees of a delivery in both forms: one script, or two steps."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ async def test_what_is_acknowledged_is_in_every_members_inbox(workers: list[Work
     assert done.is_new
     assert await texts(other, "alice") == await texts(other, "bob") == ["hi"]
     one.conversations._flush_marks()
-    await asyncio.sleep(0)  # the batch leaves
+    await asyncio.sleep(0)  # the batch is sent
     await one.redis.call("PING")
     assert await other.conversations.unfinished(DM) is None
 
@@ -91,10 +91,10 @@ async def test_redis_away_says_that_the_outcome_is_unknown_and_a_repeat_delivers
     workers: list[Worker], redis: RedisProcess
 ) -> None:
     one, _ = workers
-    assert one.redis._link is not None
+    assert one.redis._connection is not None
     sending = asyncio.ensure_future(one.delivery.send(draft("hi", key="k"), BOTH))
     await asyncio.sleep(0)
-    one.redis._link.abort()
+    one.redis._connection.abort()
     with pytest.raises(RedisUnavailable):
         await sending
     assert await one.redis.wait_connected(5)

@@ -1,4 +1,4 @@
-"""What deploy/ says, checked without running it: `bash tests/run --stack` does that."""
+"""Static checks of deploy/; `bash tests/run --stack` runs it."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The HTTP API in one process: parse, call, respond. `tests/e2e` has it over sockets and workers."""
+"""The HTTP API in one process; `tests/e2e` tests it over sockets and workers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -91,7 +91,9 @@ async def until_ready_is(client: httpx.AsyncClient, status: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_redis_away_is_a_stream_that_ends_not_a_status(client: httpx.AsyncClient, redis: RedisProcess) -> None:
+async def test_with_redis_away_a_stream_ends_with_bye_instead_of_a_status(
+    client: httpx.AsyncClient, redis: RedisProcess
+) -> None:
     alice = await sign_up(client, "alice")
     client.headers.update(alice)
     redis.kill()
@@ -203,7 +205,7 @@ async def test_a_message_that_cannot_be_is_refused_by_name(
     assert code(await client.post("/v1/messages", json=body, headers=alice)) == expected
 
 
-async def test_a_body_that_hides_its_size_is_stopped_at_the_limit(client: httpx.AsyncClient) -> None:
+async def test_a_chunked_body_is_stopped_at_the_body_limit(client: httpx.AsyncClient) -> None:
     alice = await sign_up(client, "alice")
 
     async def parts() -> AsyncIterator[bytes]:
@@ -214,7 +216,7 @@ async def test_a_body_that_hides_its_size_is_stopped_at_the_limit(client: httpx.
     assert code(await client.post("/v1/messages", content=parts(), headers=headers)) == (413, "too_large")
 
 
-async def test_a_header_key_must_be_printable_and_agree_with_the_body(client: httpx.AsyncClient) -> None:
+async def test_an_idempotency_key_header_must_be_printable_and_agree_with_the_body(client: httpx.AsyncClient) -> None:
     alice = await sign_up(client, "alice")
     await sign_up(client, "bob")
     body = {"to": "bob", "text": "x", "client_msg_id": "one"}
@@ -249,7 +251,7 @@ async def test_history_takes_a_direction_and_a_limit(client: httpx.AsyncClient) 
         assert code(await client.get(f"{path}?{query}", headers=alice)) == (422, "invalid_request")
 
 
-async def test_a_list_goes_on_where_it_stopped(client: httpx.AsyncClient) -> None:
+async def test_the_list_of_conversations_is_paged_by_its_cursor(client: httpx.AsyncClient) -> None:
     alice = await sign_up(client, "alice")
     for name in ("u1", "u2", "u3"):
         await sign_up(client, name)
@@ -278,7 +280,7 @@ async def test_a_list_goes_on_where_it_stopped(client: httpx.AsyncClient) -> Non
         ({"content-type": "application/json; charset=utf-8"}, 201),
     ],
 )
-async def test_other_origins_pages_cannot_write(
+async def test_a_write_from_another_origin_is_refused(
     client: httpx.AsyncClient, headers: dict[str, str], status: int
 ) -> None:
     response = await client.post("/v1/users", json={"name": "alice", "password": "correct horse"}, headers=headers)
@@ -295,7 +297,7 @@ async def test_an_allowed_origin_may_write_and_read_the_answer(redis: RedisProce
         assert (await client.options("/v1/messages", headers=preflight)).status_code == 200
 
 
-async def test_a_server_may_take_no_sign_ups(redis: RedisProcess, tmp_path: Path) -> None:
+async def test_sign_up_can_be_closed(redis: RedisProcess, tmp_path: Path) -> None:
     async with client_of(redis, tmp_path, signup="closed") as client:
         body = {"name": "alice", "password": "correct horse"}
         assert code(await client.post("/v1/users", json=body)) == (403, "sign_up_closed")
@@ -322,7 +324,7 @@ async def test_a_ticket_needs_a_credential_and_opens_no_head_request(client: htt
     assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
 
 
-async def test_a_bug_is_an_answer_without_its_inside(
+async def test_a_bug_is_a_500_problem_without_the_exceptions_text(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:
@@ -342,14 +344,14 @@ def test_an_app_needs_a_redis() -> None:
 HTTPS = {"x-forwarded-proto": "https"}
 
 
-async def test_behind_a_front_with_https_the_cookie_is_secure(client: httpx.AsyncClient) -> None:
+async def test_behind_a_proxy_with_https_the_cookie_is_secure(client: httpx.AsyncClient) -> None:
     for headers, secure in ((HTTPS, True), ({}, False)):
         body = {"name": f"alice{secure}", "password": "correct horse"}
         answer = await client.post("/v1/users", json=body, headers=headers)
         assert ("secure" in answer.headers["set-cookie"].lower()) is secure
 
 
-async def test_what_a_stranger_says_of_https_does_not_count(redis: RedisProcess, tmp_path: Path) -> None:
+async def test_x_forwarded_proto_of_an_untrusted_peer_is_ignored(redis: RedisProcess, tmp_path: Path) -> None:
     async with client_of(redis, tmp_path, trusted_proxies=("10.0.0.1",)) as client:
         body = {"name": "alice", "password": "correct horse"}
         answer = await client.post("/v1/users", json=body, headers=HTTPS)
@@ -362,7 +364,7 @@ async def test_what_a_stranger_says_of_https_does_not_count(redis: RedisProcess,
         ("https://chat", HTTPS, True),
         ("http://chat", HTTPS, False),
         ("http://chat", {}, True),
-        # A front that does not say that it speaks https.
+        # A proxy that does not send X-Forwarded-Proto.
         ("https://chat", {}, True),
     ],
 )
@@ -384,11 +386,11 @@ async def test_a_wrong_password_is_logged_with_where_it_came_from_and_nothing_el
     assert [record.getMessage() for record in caplog.records] == ["wrong name or password from 198.51.100.7"]
 
 
-async def test_who_is_lost_is_told_where_to_look(client: httpx.AsyncClient) -> None:
+async def test_a_404_problem_points_to_the_docs(client: httpx.AsyncClient) -> None:
     lost = await client.get("/v1/nothing")
     assert code(lost) == (404, "not_found")
-    assert lost.json()["detail"] == "There is nothing here; GET /docs shows what there is."
+    assert lost.json()["detail"] == "This path does not exist; GET /docs lists all paths."
     wrong = await client.put("/v1/server")
     assert code(wrong) == (405, "method_not_allowed")
-    assert "header Allow" in wrong.json()["detail"]
+    assert "Allow header" in wrong.json()["detail"]
     assert set(wrong.headers["allow"].split(", ")) == {"GET", "HEAD"}

@@ -11,7 +11,7 @@ CHANNEL = b"bob"
 
 
 class Listener:
-    """Stands for a stream: what it was told."""
+    """A fake stream that records its calls."""
 
     def __init__(self) -> None:
         self.told: list[int] = []
@@ -35,14 +35,14 @@ class Crowd:
         await asyncio.gather(*self.tasks)
 
 
-async def test_a_few_streams_are_told_at_once() -> None:
+async def test_fan_out_writes_to_a_few_streams_at_once() -> None:
     crowd = Crowd(STREAMS_AT_ONCE)
     crowd.tell(1)
     assert [stream.told for stream in crowd.streams] == [[1]] * STREAMS_AT_ONCE
     assert not crowd.tasks
 
 
-async def test_many_streams_are_told_in_slices_and_others_have_their_turn_between() -> None:
+async def test_fan_out_to_many_streams_yields_to_the_loop_between_slices() -> None:
     crowd = Crowd(5 * STREAMS_AT_ONCE)
     crowd.tell(1)
     counts = []
@@ -52,7 +52,7 @@ async def test_many_streams_are_told_in_slices_and_others_have_their_turn_betwee
     assert set(counts) == {STREAMS_AT_ONCE * part for part in range(1, 6)}
 
 
-async def test_each_stream_is_told_everything_in_order_however_fast_it_comes() -> None:
+async def test_fan_out_keeps_the_order_of_events_for_each_stream() -> None:
     crowd = Crowd(3 * STREAMS_AT_ONCE)
     for number in range(5):
         crowd.tell(number)
@@ -62,7 +62,7 @@ async def test_each_stream_is_told_everything_in_order_however_fast_it_comes() -
     assert len(crowd.tasks) == 1
 
 
-async def test_streams_that_have_become_few_are_told_after_what_was_on_its_way() -> None:
+async def test_fan_out_to_streams_that_became_few_keeps_the_order() -> None:
     crowd = Crowd(3 * STREAMS_AT_ONCE)
     crowd.tell(1)
     del crowd.streams[2:]
@@ -73,7 +73,7 @@ async def test_streams_that_have_become_few_are_told_after_what_was_on_its_way()
     assert [stream.told for stream in crowd.streams] == [[1, 2, 3], [1, 2, 3]]
 
 
-async def test_a_stream_that_fails_does_not_stop_what_comes_later() -> None:
+async def test_fan_out_goes_on_after_a_stream_that_fails() -> None:
     crowd = Crowd(2 * STREAMS_AT_ONCE)
     crowd.fan_out.broadcast(CHANNEL, lambda stream: 1 / 0)  # type: ignore[arg-type]
     with pytest.raises(ZeroDivisionError):
@@ -84,7 +84,7 @@ async def test_a_stream_that_fails_does_not_stop_what_comes_later() -> None:
     assert all(stream.told == [1] for stream in crowd.streams)
 
 
-async def test_of_what_comes_much_too_fast_the_newest_is_kept() -> None:
+async def test_fan_out_drops_the_oldest_events_of_a_full_queue() -> None:
     crowd = Crowd(2 * STREAMS_AT_ONCE)
     for number in range(QUEUE + 50):
         crowd.tell(number)

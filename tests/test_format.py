@@ -1,14 +1,17 @@
-"""The format of the data in a Redis: noted in an empty one, and data of another version is refused."""
+"""The format of the data in Redis: it is stored in an empty one, and data of another version are refused."""
 
 import asyncio
 
 import pytest
 
 from redises import RedisProcess
+from ssechat import __version__
 from ssechat.errors import SettingsError
 from ssechat.redis import keys
 from ssechat.redis.checks import check_format
-from ssechat.redis.link import Argument, CommandLink, Reply
+from ssechat.redis.connection import Argument, CommandConnection, Reply
+
+OLD, READS = r"was written by ssechat 0\.1", f", and ssechat {__version__} reads format '2' only: start with"
 
 pytestmark = pytest.mark.anyio
 
@@ -26,9 +29,9 @@ async def test_an_empty_redis_is_given_the_format_and_keeps_it(redis: RedisProce
 @pytest.mark.parametrize(
     ("written", "own", "said"),
     [
-        ({keys.KEY_FINGERPRINT: "one"}, False, "ssechat 0.1"),
+        ({keys.KEY_FINGERPRINT: "one"}, False, OLD + READS),
         ({"{u:bob}": "x"}, True, "data folder was written by ssechat 0.1"),
-        ({keys.FORMAT: "3"}, False, "format '3'"),
+        ({keys.FORMAT: "3"}, False, r"\(format '3'\)" + READS),
         ({keys.FORMAT: "3"}, True, "another folder"),
         ({keys.FORMAT: "2\n\x1b[2J"}, False, r"'2\\n\\x1b\[2J'"),
     ],
@@ -42,6 +45,10 @@ async def test_data_of_another_format_is_refused_and_left_alone(
         with pytest.raises(SettingsError, match=said):
             await check_format(redis.url, own=own)
         assert {key.decode(): client.get(key).decode() for key in client.scan_iter()} == written
+
+
+def test_the_version_is_not_that_of_the_data_that_it_refuses() -> None:
+    assert not __version__.startswith("0.1."), "who reads that 0.1 wrote the data would look for another 0.1"
 
 
 async def test_a_shared_redis_with_keys_of_others_is_no_old_data(redis: RedisProcess) -> None:
@@ -62,14 +69,14 @@ async def test_a_redis_away_or_a_format_that_is_no_string_is_said_so(redis: Redi
 async def test_of_two_versions_that_start_at_once_the_first_one_gives_the_format(
     redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send = CommandLink.send
+    send = CommandConnection.send
 
-    def another_starts(self: CommandLink, *command: Argument) -> "asyncio.Future[Reply]":
+    def another_starts(self: CommandConnection, *command: Argument) -> "asyncio.Future[Reply]":
         if command[0] == "EXISTS":
             with redis.client() as client:
                 client.set(keys.FORMAT, "3")
         return send(self, *command)
 
-    monkeypatch.setattr(CommandLink, "send", another_starts)
+    monkeypatch.setattr(CommandConnection, "send", another_starts)
     with pytest.raises(SettingsError, match="format '3'"):
         await check_format(redis.url)

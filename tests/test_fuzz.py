@@ -1,4 +1,4 @@
-"""What strangers send: a short run of `python -m tests.fuzz`, and that it would find what it looks for."""
+"""A short run of the fuzzer (`python -m tests.fuzz`), and tests that it finds planted faults."""
 
 import asyncio
 

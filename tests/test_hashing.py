@@ -1,4 +1,4 @@
-"""Whose password is hashed next, and that hashing gives way."""
+"""The queue and the thread priority of password hashing."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Slow:
-    """Work that ends when it is told to, and who had it done."""
+    """Work that ends on demand, and the groups that submitted it."""
 
     def __init__(self) -> None:
         self.may_end = threading.Semaphore(0)
@@ -38,25 +38,23 @@ async def pool() -> AsyncIterator[HashingPool]:
     pool.close()
 
 
-async def waiting(pool: HashingPool, slow: Slow, whose: str) -> "asyncio.Task[str]":
-    """Somebody who has taken a place in the line."""
-    task = asyncio.create_task(pool.run(whose, slow.of(whose)))
+async def waiting(pool: HashingPool, slow: Slow, group: str) -> "asyncio.Task[str]":
+    """Submits work, and waits until it is queued."""
+    task = asyncio.create_task(pool.run(group, slow.of(group)))
     await asyncio.sleep(0)
     return task
 
 
-async def test_those_who_wait_are_taken_in_turns_by_whose_they_are(pool: HashingPool) -> None:
+async def test_the_hashing_queue_is_served_round_robin_by_group(pool: HashingPool) -> None:
     slow = Slow()
     tasks = [await waiting(pool, slow, "flood") for _ in range(6)]
-    tasks += [await waiting(pool, slow, whose) for whose in ("alice", "bob", "alice")]
+    tasks += [await waiting(pool, slow, group) for group in ("alice", "bob", "alice")]
     slow.may_end.release(len(tasks))
     await asyncio.gather(*tasks)
     assert slow.done == ["flood", "flood", "alice", "bob", "flood", "alice", "flood", "flood", "flood"]
 
 
-async def test_one_address_cannot_fill_the_hashing_pools_line(
-    pool: HashingPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_group_cannot_fill_the_hashing_queue(pool: HashingPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "MAX_WAITING_PER_GROUP", 3)
     slow = Slow()
     tasks = [await waiting(pool, slow, "flood") for _ in range(1 + 3)]
@@ -68,7 +66,7 @@ async def test_one_address_cannot_fill_the_hashing_pools_line(
     assert len(await asyncio.gather(*tasks)) == 5
 
 
-async def test_where_the_hashing_pool_is_full_who_has_most_in_line_gives_way(
+async def test_a_full_hashing_queue_drops_a_job_of_the_largest_group(
     pool: HashingPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hashing, "MAX_WAITING", 4)
@@ -78,7 +76,7 @@ async def test_where_the_hashing_pool_is_full_who_has_most_in_line_gives_way(
     for task in tasks[-2:]:
         with pytest.raises(TooMany):
             await task
-    with pytest.raises(TooMany):  # of nobody more than of this one
+    with pytest.raises(TooMany):  # no group has more queued work than this one
         await pool.run("flood", slow.of("flood"))
     slow.may_end.release(5)
     assert await asyncio.gather(*honest) == ["alice", "bob"]
@@ -87,9 +85,9 @@ async def test_where_the_hashing_pool_is_full_who_has_most_in_line_gives_way(
     assert not pool._queues
 
 
-async def test_who_no_longer_waits_for_a_hash_takes_no_turn(pool: HashingPool) -> None:
+async def test_a_cancelled_hash_takes_no_thread(pool: HashingPool) -> None:
     slow = Slow()
-    tasks = [await waiting(pool, slow, whose) for whose in ("first", "gone", "last")]
+    tasks = [await waiting(pool, slow, group) for group in ("first", "gone", "last")]
     tasks[1].cancel()
     slow.may_end.release(2)
     assert await tasks[2] == "last"

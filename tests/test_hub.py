@@ -72,7 +72,7 @@ async def test_streams_that_attach_while_messages_come_miss_nothing(worker: Work
     assert all(sink.ids() == entries for sink in sinks)
 
 
-async def test_what_pub_sub_lost_is_found_by_the_audit(worker: Worker, redis: RedisProcess) -> None:
+async def test_audit_finds_events_that_pubsub_lost(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
     deaf = worker.hub.subscriptions._on_message
     worker.hub.subscriptions._on_message = lambda *_: None
@@ -85,7 +85,7 @@ async def test_what_pub_sub_lost_is_found_by_the_audit(worker: Worker, redis: Re
     await until(sink.ids)
 
 
-async def test_after_the_subscriptions_were_lost_nothing_is_missed(worker: Worker, redis: RedisProcess) -> None:
+async def test_after_a_lost_subscriber_connection_no_event_is_missed(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
     with redis.client() as client:
         client.client_kill_filter(_type="pubsub")
@@ -139,14 +139,14 @@ async def test_signing_out_ends_that_sessions_streams_on_all_workers(worker: Wor
     assert not others.ended
 
 
-async def test_a_sign_out_that_was_not_heard_is_found_by_the_audit(worker: Worker) -> None:
+async def test_audit_finds_a_sign_out_that_pubsub_lost(worker: Worker) -> None:
     sink = await opened(worker, "bob", session="it has ended")
     worker.clock.time += 31
     await worker.hub.sweep()
     assert reasons(sink) == ["signed_out"]
 
 
-async def test_a_reader_stuck_for_long_is_cut(worker: Worker) -> None:
+async def test_backpressure_a_reader_stuck_for_long_is_cut(worker: Worker) -> None:
     stream, sink = worker.open_stream("bob")
     await until(lambda: stream.live)
     stream.pause()
@@ -159,7 +159,7 @@ async def test_a_reader_stuck_for_long_is_cut(worker: Worker) -> None:
     assert len(worker.hub) == 0
 
 
-async def test_a_user_may_hold_so_many_streams_on_a_worker(worker: Worker) -> None:
+async def test_streams_per_user_is_limited(worker: Worker) -> None:
     for _ in range(32):
         worker.open_stream("bob")
     assert not worker.hub.has_room(worker.inbox.source(UserId("bob")))
@@ -185,7 +185,7 @@ async def test_streams_stay_open_while_redis_is_away_and_get_all_when_it_is_back
     with redis.client() as client:
         stored = client.dump(keys.of_user("bob").inbox)
         assert stored
-    worker.redis._link.abort()  # type: ignore[union-attr]
+    worker.redis._connection.abort()  # type: ignore[union-attr]
     stream.behind()
     await until(lambda: not stream.busy)
     assert worker.hub._stalled == {stream}
@@ -200,7 +200,7 @@ async def test_streams_stay_open_while_redis_is_away_and_get_all_when_it_is_back
 async def test_an_audit_that_redis_does_not_answer_is_made_later(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
     worker.clock.time += 31
-    worker.redis._link.abort()  # type: ignore[union-attr]
+    worker.redis._connection.abort()  # type: ignore[union-attr]
     with pytest.raises(RedisUnavailable):
         await worker.hub.sweep()
     await until(lambda: not worker.redis.connected)
@@ -211,7 +211,7 @@ async def test_an_audit_that_redis_does_not_answer_is_made_later(worker: Worker,
     assert not sink.ended
 
 
-async def test_a_stopping_hub_says_goodbye_to_all(worker: Worker) -> None:
+async def test_graceful_shutdown_of_the_hub_sends_bye_to_all_streams(worker: Worker) -> None:
     sinks = [await opened(worker, "bob"), await opened(worker, "alice")]
     await worker.hub.close()
     assert [reasons(sink) for sink in sinks] == [["drain"], ["drain"]]
@@ -224,13 +224,13 @@ async def test_the_sweeper_sweeps_by_itself_and_outlives_redis(worker: Worker, m
     worker.clock.time += 16
     await until(lambda: "ping" in sink.names())
     worker.clock.time += 31
-    worker.redis._link.abort()  # type: ignore[union-attr]
+    worker.redis._connection.abort()  # type: ignore[union-attr]
     await until(lambda: sink.names().count("ping") == 2)
     worker.clock.time += 16
     await until(lambda: sink.names().count("ping") == 3)
 
 
-async def test_streams_are_told_goodbye_over_a_time_that_grows_with_their_number(worker: Worker) -> None:
+async def test_graceful_shutdown_spreads_the_byes_over_time(worker: Worker) -> None:
     await opened(worker, "bob")
     assert worker.hub.drain_delay() <= 0.001
     worker.hub._count = 10**6

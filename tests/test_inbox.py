@@ -22,7 +22,7 @@ async def test_events_are_numbered_without_a_gap_over_all_conversations(worker: 
     assert [event.n for event in await worker.events("bob")] == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_cursor_shows_what_follows_it(worker: Worker) -> None:
+async def test_reading_after_a_last_event_id_returns_what_follows_it(worker: Worker) -> None:
     for i in range(4):
         await worker.say(f"m{i}")
     events = await worker.events("bob")
@@ -43,7 +43,7 @@ async def test_a_page_has_no_more_than_asked_for(worker: Worker) -> None:
     assert list((await worker.inbox.read(BOB, events[0][1], 2, 65536)).events) == events[1:3]
 
 
-async def test_a_cursor_of_another_history_is_not_taken_for_this_ones(worker: Worker) -> None:
+async def test_a_last_event_id_from_before_a_data_loss_is_not_valid(worker: Worker) -> None:
     for i in range(3):
         await worker.say(f"m{i}")
     page = await worker.inbox.read(BOB, "2-12345", 10, 65536)
@@ -52,7 +52,7 @@ async def test_a_cursor_of_another_history_is_not_taken_for_this_ones(worker: Wo
     assert not (await worker.inbox.read(BOB, "99-1", 10, 65536)).continuous
 
 
-async def test_the_head_of_an_empty_inbox_stays_a_valid_cursor(worker: Worker) -> None:
+async def test_the_newest_id_of_an_empty_inbox_stays_a_valid_last_event_id(worker: Worker) -> None:
     head = await worker.inbox.head(BOB)
     assert entry_number(head) == 0
     assert head != "0-0"
@@ -64,7 +64,7 @@ async def test_the_head_of_an_empty_inbox_stays_a_valid_cursor(worker: Worker) -
     assert len(page.events) == 1
 
 
-async def test_the_birth_of_another_history_is_not_a_valid_cursor(worker: Worker) -> None:
+async def test_the_first_tag_of_an_inbox_lost_since_is_not_a_valid_last_event_id(worker: Worker) -> None:
     await worker.inbox.head(BOB)
     assert not (await worker.inbox.read(BOB, "0-1", 10, 65536)).continuous
     await worker.say("one")
@@ -78,7 +78,7 @@ async def test_reading_an_inbox_that_nobody_has_written_to_makes_its_head(worker
     assert page.before_oldest == page.head
 
 
-async def test_a_cursor_older_than_what_is_kept_is_not_valid(worker: Worker) -> None:
+async def test_a_last_event_id_older_than_what_is_kept_is_not_valid(worker: Worker) -> None:
     birth = await worker.inbox.head(BOB)
     for i in range(6):
         await worker.say(f"m{i}")
@@ -109,7 +109,7 @@ async def test_a_message_shows_as_it_stands_now_or_as_a_tombstone(worker: Worker
     assert second["data"] == '{"text":"edited"}'
 
 
-async def test_what_an_older_server_stored_is_escaped_when_it_is_read(worker: Worker) -> None:
+async def test_messages_stored_by_an_older_version_are_escaped_when_read(worker: Worker) -> None:
     await worker.say("one")
     await worker.redis.call("HSET", keys.of_conversation(DM).messages, "1", '{"text":"a\u2028b\x85c"}')
     [(_, _, _, chunk)] = await worker.events("bob")
@@ -123,7 +123,7 @@ async def test_the_wake_up_carries_the_event_or_if_it_is_large_its_id(worker: Wo
     room = WAKE_UP_LIMIT - len(await worker.say("", key="0"))
     for key, text in enumerate(("small", "x" * room, "x" * (room + 1)), 1):
         await worker.say(text, key=str(key))
-    await worker.hub.subscriptions.add(b"another")  # acknowledged after what was published before
+    await worker.hub.subscriptions.add(b"another")  # acknowledged after all earlier publications
     empty, small, largest, large = map(decode, heard)
     assert (empty.kind, empty.before, number_of(empty.id)) == ("message", "0-0", 1)
     assert b'"text":"small"' in small.data

@@ -1,4 +1,4 @@
-"""What the HTTP API says when there is too much: quotas, and pages that are bounded."""
+"""Rate limits (429) and bounded pages of the HTTP API."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ from test_endpoints import client_of, code, sign_up
 pytestmark = pytest.mark.anyio
 
 
-async def test_who_is_over_a_quota_is_told_so_late_and_holds_up_nobody(
+async def test_a_quota_refusal_is_delayed_and_delays_nobody_else(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late: list[float] = []
@@ -38,10 +38,10 @@ async def test_who_is_over_a_quota_is_told_so_late_and_holds_up_nobody(
     assert late == [1.0] * 20
 
 
-async def test_over_a_quota_is_429_with_the_fields_of_the_draft(
+async def test_over_a_quota_is_429_with_ratelimit_headers(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ssechat.http.responses.LATE", 0)
+    monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
     limits = {"failed_sign_ins_per_account": 2, "failed_sign_ins_per_address": 7, "sign_ups_per_address": 1}
     async with client_of(redis, tmp_path, **limits) as client:
         await sign_up(client, "alice")
@@ -50,7 +50,7 @@ async def test_over_a_quota_is_429_with_the_fields_of_the_draft(
             body = {"name": name, "password": password}
             return await client.post("/v1/session", json=body, headers={"x-forwarded-for": address})
 
-        for name in ("Alice", "nobody"):  # names that are there, and names that are not
+        for name in ("Alice", "nobody"):  # existing and unknown names
             for address in ("192.0.2.1", "192.0.2.2"):
                 assert code(await sign_in(name, address, "wrong horse")) == (401, "wrong_credentials")
             refused = await sign_in(name.lower(), "192.0.2.3")
@@ -72,7 +72,7 @@ async def test_over_a_quota_is_429_with_the_fields_of_the_draft(
 async def test_behind_a_front_that_is_not_trusted_all_people_have_one_address(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ssechat.http.responses.LATE", 0)
+    monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
     async with client_of(redis, tmp_path, failed_sign_ins_per_address=1, trusted_proxies=()) as client:
         answers = [
             await client.post(

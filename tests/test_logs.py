@@ -1,4 +1,4 @@
-"""What a line of the log looks like, and what is never in one."""
+"""The format of log lines, and that they contain no secrets."""
 
 import asyncio
 import io
@@ -26,12 +26,12 @@ from ssechat.texts.printable import printable
 pytestmark = pytest.mark.anyio
 
 PLANTED = "hunter2-planted"
-"""What must not be found in any log."""
+"""A secret that must not be in any log line."""
 
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Everything that is logged, down to "debug", in both formats."""
+    """All log lines, down to "debug", in both formats."""
     text = io.StringIO()
     handlers: list[logging.Handler] = []
     for formatter in (JSONFormatter(), TextFormatter()):
@@ -53,7 +53,7 @@ def log() -> Iterator[io.StringIO]:
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
-    """The JSON lines, of our own loggers and the servers'."""
+    """The JSON lines of the loggers of ssechat and the servers."""
     return [json.loads(line) for line in log.getvalue().splitlines() if line.startswith("{")]
 
 
@@ -168,7 +168,7 @@ def test_what_the_event_loop_quotes_is_left_out() -> None:
     assert PLANTED not in text.getvalue()
 
 
-def test_what_ends_a_thread_is_a_line_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_that_ends_a_thread_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     text, root = io.StringIO(), logging.getLogger()
     before, level = root.handlers[:], root.level
     hooks = sys.excepthook, threading.excepthook
@@ -192,7 +192,7 @@ def test_what_ends_a_thread_is_a_line_of_the_log(monkeypatch: pytest.MonkeyPatch
     assert PLANTED not in line
 
 
-async def test_every_request_has_an_id_or_gets_one(redis: RedisProcess, tmp_path: Path) -> None:
+async def test_every_request_has_an_x_request_id_or_gets_one(redis: RedisProcess, tmp_path: Path) -> None:
     async with client_of(redis, tmp_path) as client:
         mine = await client.get("/v1/session", headers={"x-request-id": "Mine_1.2:3-4"})
         assert mine.headers["x-request-id"] == mine.json()["request_id"] == "Mine_1.2:3-4"
@@ -203,7 +203,7 @@ async def test_every_request_has_an_id_or_gets_one(redis: RedisProcess, tmp_path
             assert re.fullmatch(r"[0-9a-f]{12}-[0-9a-f]+", answer.headers["x-request-id"])
 
 
-async def test_requests_are_logged_when_they_shall_be(redis: RedisProcess, tmp_path: Path, log: io.StringIO) -> None:
+async def test_access_log_on_logs_every_request(redis: RedisProcess, tmp_path: Path, log: io.StringIO) -> None:
     async with client_of(redis, tmp_path, access_log="on") as client:
         answer = await client.get(f"/v1/users/{PLANTED}?x={PLANTED}")
         await client.request(PLANTED, "/v1/nothing")
@@ -217,9 +217,7 @@ async def test_requests_are_logged_when_they_shall_be(redis: RedisProcess, tmp_p
     assert PLANTED not in log.getvalue()
 
 
-async def test_nothing_that_a_stranger_says_forges_a_line(
-    redis: RedisProcess, tmp_path: Path, log: io.StringIO
-) -> None:
+async def test_no_request_can_inject_a_log_line(redis: RedisProcess, tmp_path: Path, log: io.StringIO) -> None:
     evil = "%0\x1b[2J\x85ERROR: all is lost"
     headers: dict[bytes, bytes] = {
         b"x-forwarded-for": f"fe80::1{evil}".encode("latin-1"), b"x-request-id": f"a{evil}".encode("latin-1"),
@@ -235,7 +233,7 @@ async def test_nothing_that_a_stranger_says_forges_a_line(
     assert printable(log.getvalue()) == log.getvalue()
 
 
-async def test_otherwise_only_what_the_server_could_not_do_is_logged(
+async def test_access_log_off_logs_only_server_errors(
     redis: RedisProcess, tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object, **__: object) -> None:

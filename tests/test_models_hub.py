@@ -1,4 +1,4 @@
-"""The hub against its model, and hubs that are broken on purpose, to see that the model notices."""
+"""The hub against its model, and mutants of the hub that the model must detect."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +21,7 @@ def test_whatever_happens_each_stream_has_its_inbox_and_the_hub_nothing_else() -
     run_state_machine_as_test(WholeHub, settings=profile(150, 50))
 
 
-def test_who_left_while_redis_was_away_for_long_can_come_back() -> None:
+def test_a_reader_that_left_during_a_long_redis_outage_can_reconnect() -> None:
     machine = WholeHub()
     machine.a_reader_attaches(0, 0, "fresh")
     machine.the_subscriptions_are_lost(stays_away=True)
@@ -140,7 +140,7 @@ MUTANTS: dict[str, tuple[type, str, object]] = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_hub_that_is_broken_on_purpose_is_found_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_finds_a_hub_that_is_broken_on_purpose(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*MUTANTS[name])
     quick = settings(profile(1000, 50), report_multiple_bugs=False, phases=(Phase.generate,))
     with pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""How a shell can start us: closed streams, no home, any folder, in the background; in processes of their own."""
+"""Odd ways to start the program: closed standard streams, no home folder, any data folder, in the background."""
 
 import contextlib
 import fcntl
@@ -31,10 +31,10 @@ CLOSED = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/
 
 @pytest.mark.parametrize("closed", CLOSED)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_stream_that_is_closed_or_full_is_no_traceback(tmp_path: Path, command: str, closed: str) -> None:
+def test_a_closed_or_full_standard_stream_is_no_traceback(tmp_path: Path, command: str, closed: str) -> None:
     (tmp_path / "jwt.key").write_text("k" * 32)
     errors = tmp_path / "errors"
-    # Python says of itself on the real standard error, where it has been given another, too.
+    # Python writes some errors to the real standard error, also if sys.stderr is replaced.
     line = f"{sys.executable} -m ssechat {COMMANDS[command]} </dev/null 2>>{errors} {closed}"
     result = subprocess.run(
         ["/bin/bash", "-c", line], capture_output=True, env=environment({"SSECHAT_DATA": str(tmp_path)}), timeout=60
@@ -48,7 +48,7 @@ def test_a_stream_that_is_closed_or_full_is_no_traceback(tmp_path: Path, command
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "</dev/null >/dev/full"])
-def test_a_server_whose_streams_are_closed_serves_all_the_same(tmp_path: Path, closed: str) -> None:
+def test_a_server_with_closed_standard_streams_serves(tmp_path: Path, closed: str) -> None:
     line = f'exec {sys.executable} -m ssechat "$@" {closed}'
     program = ("-c", f"import os, sys; os.execl('/bin/bash', 'bash', '-c', {line!r}, *sys.argv)", "serve")
     with socket.socket() as found:
@@ -64,7 +64,7 @@ def test_a_server_whose_streams_are_closed_serves_all_the_same(tmp_path: Path, c
     try:
         until(ready, 30)
         for worker in server.workers():
-            # Its sockets are none of the three that libraries write to.
+            # No socket must get the numbers 0 to 2, to which libraries write.
             for number in range(3):
                 assert "socket" not in str(Path(f"/proc/{worker.pid}/fd/{number}").readlink())
         assert server.stop() == 0
@@ -113,7 +113,7 @@ def test_a_user_without_a_home_folder_is_served(tmp_path: Path, arguments: tuple
 
 
 def extremes(largest: bool) -> dict[str, str]:
-    """Each number at its limit, of those that a machine of any size can take."""
+    """Each numeric setting at its limit, if any machine supports it."""
     found = {}
     for name, field in Settings.model_fields.items():
         schema = Settings.model_json_schema()["properties"][name]
@@ -130,7 +130,7 @@ def test_a_server_starts_with_every_number_at_its_limit(tmp_path: Path, largest:
     chosen = extremes(largest)
     assert len(chosen) >= 10
     if not largest:
-        chosen["redis_timeout"] = "2"  # less is refused by Redis, not by us
+        chosen["redis_timeout"] = "2"  # Redis refuses a lower value
     given = [word for name, value in chosen.items() for word in (flag(name), value)]
     assert load_settings(chosen, {})
     with Server(tmp_path / "data", "--workers", "1", *given) as server:
@@ -223,7 +223,7 @@ INTERRUPTED_EARLY = (
 
 @pytest.fixture(params=["in front", "in the background"])
 def _started(request: pytest.FixtureRequest) -> Iterator[None]:
-    """As by a person, and as by a shell that runs something else in front (`nohup`, some CI runners)."""
+    """Started as from a terminal, and as in the background (`nohup`, some CI runners)."""
     before = signal.getsignal(signal.SIGINT)
     if request.param == "in the background":
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -240,7 +240,7 @@ def _started(request: pytest.FixtureRequest) -> Iterator[None]:
         (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "-"), ""),
     ],
 )
-def test_ctrl_c_is_quiet_while_something_is_waited_for(arguments: tuple[str, ...], first: str) -> None:
+def test_sigint_is_quiet_while_a_command_waits(arguments: tuple[str, ...], first: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "ssechat", *arguments],
         stdin=subprocess.PIPE,
@@ -264,12 +264,12 @@ def test_ctrl_c_is_quiet_while_something_is_waited_for(arguments: tuple[str, ...
 
 
 def _unread(pipe: IO[str]) -> bytes:
-    """How many bytes nobody has taken yet, as the kernel writes it; nothing when there are none."""
+    """The number of unread bytes in a pipe as the kernel writes it; empty without any."""
     return fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)).strip(b"\0")
 
 
 @pytest.mark.parametrize("module", ["click", "ssechat.cli.main", "ssechat.client", "httpx", "jwt"])
-def test_ctrl_c_is_quiet_while_the_program_is_still_read(tmp_path: Path, module: str) -> None:
+def test_sigint_is_quiet_while_modules_are_imported(tmp_path: Path, module: str) -> None:
     (tmp_path / "jwt.key").write_text("k" * 32)
     command = ["send", "--user", "alice", "--data", str(tmp_path), "--server", "http://127.0.0.1:9", "bob", "hi"]
     result = subprocess.run(
@@ -277,3 +277,22 @@ def test_ctrl_c_is_quiet_while_the_program_is_still_read(tmp_path: Path, module:
     )
     assert result.returncode == 130
     assert result.stderr.decode().strip() == ""
+
+
+def test_a_start_on_data_of_another_format_is_one_sentence_and_changes_none_of_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with Server(data, "--workers", "1") as server:
+        server.wait_ready()
+        assert server.stop() == 0
+    [log] = (data / "redis" / "appendonlydir").glob("*.incr.aof")
+    known = b"ssechat:format\r\n$1\r\n"
+    assert log.read_bytes().count(known + b"2") == 1
+    log.write_bytes(log.read_bytes().replace(known + b"2", known + b"9"))
+    kept = [data / "jwt.key", *(data / "redis" / "appendonlydir").iterdir()]
+    before = [path.read_bytes() for path in kept]
+    command = [sys.executable, "-m", "ssechat", "serve", "--port", "0", "--data", str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "ssechat: the data in the data folder was written by another version (format '9')" in done.stderr
+    assert [path.read_bytes() for path in kept] == before

@@ -1,4 +1,4 @@
-"""Pages of what is kept: bounded in bytes, and whoever walks them gets everything once and in order."""
+"""Pages of history, inboxes and conversations: bounded in bytes, complete and in order."""
 
 import asyncio
 import json
@@ -12,7 +12,8 @@ from redises import RedisProcess
 from ssechat.events.source import START
 from ssechat.ids import UserId
 from ssechat.logs.pages import PAGE_BYTES
-from ssechat.redis.link import LARGE_ANSWERS, Argument, Reply
+from ssechat.redis.client import LARGE_ANSWERS
+from ssechat.redis.connection import Argument, Reply
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +22,7 @@ READ = 64 * KIB
 
 
 async def say_all(worker: Worker, sizes: list[int], conversation: str = DM) -> list[int]:
-    """A message of each size; their seqs."""
+    """Sends a message of each size; returns their seqs."""
     for number, size in enumerate(sizes):
         await worker.say(f"{number} ".ljust(size, "x"), conversation=conversation, key=f"{conversation} {number}")
     return list(range(1, len(sizes) + 1))

@@ -3,16 +3,16 @@
 import asyncio
 import gc
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from connections import GET, Connection
 from ssechat.events import frames
-from ssechat.http.fast_path import Answer, HandOver
+from ssechat.http.exchange import Request, Response, StreamHandover
 from ssechat.server import GRACE_SECONDS
-from ssechat.server.protocol import HEAD_SECONDS, LAST_SECONDS, LINGER_SECONDS
-from ssechat.server.request_parser import HEAD_LIMIT
+from ssechat.server.protocol import HEADERS_SECONDS, LAST_SECONDS, LINGER_SECONDS
+from ssechat.server.request_parser import HEADERS_LIMIT
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ async def test_a_stream_gets_the_transport_once_its_response_has_started() -> No
     assert connection.transport.buffer == head + b"17\r\nevent: hello\ndata: {}\n\n\r\n"
 
 
-async def test_of_a_request_that_was_handed_over_nothing_stays() -> None:
+async def test_after_a_handover_the_request_is_freed() -> None:
     connection = Connection()
     await connection.request(GET)
     gone = weakref.ref(connection.protocol)
@@ -41,12 +41,12 @@ async def test_of_a_request_that_was_handed_over_nothing_stays() -> None:
     gc.disable()
     try:
         del connection.protocol
-        assert gone() is None  # without the collector's help
+        assert gone() is None  # freed by reference counting
     finally:
         gc.enable()
 
 
-async def test_the_connections_news_reaches_the_stream() -> None:
+async def test_after_a_handover_the_stream_gets_the_transports_callbacks() -> None:
     connection = Connection()
     await connection.request(GET)
     sink = connection.app.sink
@@ -81,7 +81,7 @@ async def test_a_stream_can_drop_its_connection() -> None:
     assert connection.transport.aborted
 
 
-async def test_a_reader_that_left_before_the_hand_over_gets_none() -> None:
+async def test_a_reader_that_left_before_the_handover_gets_no_stream() -> None:
     connection = Connection()
     connection.protocol.data_received(GET)
     connection.transport.close()
@@ -103,7 +103,7 @@ async def test_a_reader_of_http_1_0_gets_no_chunks() -> None:
     assert connection.transport.closed
 
 
-async def test_a_stream_that_begins_while_the_server_stops_is_told_at_once() -> None:
+async def test_graceful_shutdown_a_new_stream_is_drained_at_once() -> None:
     connection = Connection()
     connection.protocol.data_received(GET)
     connection.protocol.shutdown()
@@ -115,7 +115,7 @@ async def test_a_stream_that_begins_while_the_server_stops_is_told_at_once() -> 
 PLAIN = b"POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 
 
-async def test_a_request_that_crosses_the_servers_end_is_answered_as_the_last_one() -> None:
+async def test_graceful_shutdown_a_request_on_its_way_is_answered_with_connection_close() -> None:
     connection = Connection()
     assert b"connection: close" not in await connection.request(PLAIN)
     connection.protocol.shutdown()
@@ -125,7 +125,7 @@ async def test_a_request_that_crosses_the_servers_end_is_answered_as_the_last_on
 
 
 @pytest.mark.parametrize("before", [b"", PLAIN])
-async def test_a_connection_without_a_request_ends_soon_after_the_server(before: bytes) -> None:
+async def test_graceful_shutdown_closes_idle_keep_alive_connections_soon(before: bytes) -> None:
     connection = Connection()
     await connection.request(before)
     connection.protocol.shutdown()
@@ -134,7 +134,7 @@ async def test_a_connection_without_a_request_ends_soon_after_the_server(before:
     assert connection.transport.closed
 
 
-async def test_a_stream_that_crosses_the_servers_end_is_said_goodbye_and_not_cut() -> None:
+async def test_graceful_shutdown_a_stream_that_opens_meanwhile_gets_a_bye() -> None:
     connection = Connection()
     await connection.request(PLAIN)
     connection.protocol.shutdown()
@@ -145,22 +145,22 @@ async def test_a_stream_that_crosses_the_servers_end_is_said_goodbye_and_not_cut
     assert not connection.transport.closed
 
 
-async def test_a_header_without_end_is_refused_as_it_grows() -> None:
+async def test_an_endless_header_is_refused_while_it_grows() -> None:
     connection = Connection()
     connection.protocol.data_received(b"GET / HTTP/1.1\r\nx: ")
-    for _ in range(HEAD_LIMIT // 1000 + 1):
+    for _ in range(HEADERS_LIMIT // 1000 + 1):
         connection.protocol.data_received(b"y" * 1000)
     assert connection.transport.buffer.startswith(b"HTTP/1.1 431 ")
     assert connection.transport.ended
 
 
-async def test_a_connection_that_asks_for_nothing_is_closed_in_time() -> None:
+async def test_a_connection_without_a_request_is_closed_after_the_header_timeout() -> None:
     silent, mute, busy = Connection(), Connection(), Connection()
-    busy.protocol.keep_alive_seconds = 2 * HEAD_SECONDS
+    busy.protocol.keep_alive_seconds = 2 * HEADERS_SECONDS
     silent.protocol.data_received(b"GET / HT")
     await busy.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     for each in (silent, mute, busy):
-        each.time.pass_by(HEAD_SECONDS)
+        each.time.pass_by(HEADERS_SECONDS)
     assert mute.transport.closed
     assert mute.transport.buffer == b""
     assert silent.transport.buffer.startswith(b"HTTP/1.1 408 ")
@@ -168,7 +168,7 @@ async def test_a_connection_that_asks_for_nothing_is_closed_in_time() -> None:
     assert not busy.transport.closed
 
 
-async def test_ordinary_requests_keep_their_connection() -> None:
+async def test_keep_alive_ordinary_requests_keep_their_connection() -> None:
     connection = Connection()
     for count in (1, 2):
         assert (await connection.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")).count(b"plain") == count
@@ -183,7 +183,7 @@ async def test_an_ordinary_request_of_http_1_0_is_answered() -> None:
     assert connection.transport.closed
 
 
-async def test_requests_in_one_packet_are_answered_in_order() -> None:
+async def test_pipelining_requests_in_one_packet_are_answered_in_order() -> None:
     connection = Connection()
     await connection.request(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
     assert connection.transport.buffer.count(b"plain") == 3
@@ -198,10 +198,10 @@ async def test_a_stream_after_an_ordinary_request_on_the_same_connection_is_hand
     assert not connection.transport.closed
 
 
-async def test_headers_without_end_are_refused() -> None:
+async def test_endless_headers_are_refused() -> None:
     connection = Connection()
     head = b"GET / HTTP/1.1\r\n" + b"".join(b"x-%d: %b\r\n" % (i, b"y" * 1000) for i in range(80))
-    assert len(head) > HEAD_LIMIT
+    assert len(head) > HEADERS_LIMIT
     assert (await connection.request(head)).startswith(b"HTTP/1.1 431 ")
     assert connection.transport.ended
 
@@ -215,23 +215,25 @@ async def test_a_connection_that_was_reset_leaves_no_timer_behind() -> None:
     assert connection.protocol.request is None
 
 
-async def test_a_stream_begins_paused_where_its_connection_is_full_already() -> None:
+async def test_backpressure_a_stream_begins_paused_if_its_write_buffer_is_full() -> None:
     connection = Connection()
 
-    async def begin(scope: Any, body: bytes) -> Answer:
-        def take(hand_over: HandOver) -> None:
-            connection.protocol.pause_writing()  # as the head's write does, where answers before it were not read
-            hand_over(connection.app.stream, 4096)
+    async def begin(request: Request) -> Response:
+        def take(hand_over: StreamHandover) -> None:
+            connection.protocol.pause_writing()  # as the response headers do if earlier responses are unread
+            hand_over(cast(Any, connection.app.stream), 4096)
 
-        return Answer(200, b"", stream=take)
+        return Response(200, stream=take)
 
-    connection.use((b"GET", b"/events", begin))
+    connection.use(begin)
     await connection.request(GET)
     assert connection.app.stream.told == ["pause"]
 
 
-async def test_a_stream_that_ended_is_cut_where_its_reader_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssechat.server.handed_over.LAST_WORD_SECONDS", 0.0)
+async def test_backpressure_an_ended_stream_is_aborted_if_its_reader_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ssechat.server.stream_protocol.LAST_WORD_SECONDS", 0.0)
     connection = Connection()
     await connection.request(GET)
     assert connection.app.sink is not None
@@ -241,7 +243,7 @@ async def test_a_stream_that_ended_is_cut_where_its_reader_takes_nothing(monkeyp
     assert connection.transport.aborted
 
 
-async def test_a_request_that_never_comes_whole_does_not_hold_up_the_servers_end() -> None:
+async def test_graceful_shutdown_does_not_wait_for_an_incomplete_request() -> None:
     connection = Connection()
     connection.app.reads = True
     connection.protocol.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe")

@@ -1,4 +1,4 @@
-"""Quotas, counted in a real Redis. Time passes there when the times that it keeps are moved."""
+"""Quotas, counted in a real Redis. The tests advance time by changing the stored times."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ def quotas(worker: Worker) -> Quotas:
 
 
 def later(redis: RedisProcess, seconds: float) -> None:
-    """As if so much time had passed in Redis."""
+    """Advances time in Redis."""
     with redis.client() as client:
         now = client.time()
         for key in client.keys("{q:*"):
@@ -47,7 +47,7 @@ def later(redis: RedisProcess, seconds: float) -> None:
 
 
 async def guess(quotas: Quotas, address: str, name: str, error: Exception | None = None) -> str:
-    """A sign-in that fails (or ends with `error`): `wrong`, or the name of the quota that refused it."""
+    """Fails a sign-in (or ends it with `error`); returns `wrong`, or the name of the quota that refused it."""
     try:
         async with quotas.sign_in(address, name):
             raise error or Unauthorized("wrong_credentials", "")
@@ -62,31 +62,31 @@ async def come_in(quotas: Quotas, address: str, name: str) -> None:
         pass
 
 
-async def test_an_accounts_password_can_be_guessed_a_few_times_whatever_the_addresses(quotas: Quotas) -> None:
+async def test_quota_failed_sign_ins_are_limited_per_account(quotas: Quotas) -> None:
     found = [await guess(quotas, f"203.0.113.{i}", "alice") for i in range(6)]
     assert found == ["wrong"] * 3 + ["sign-in-account"] * 3
     assert await guess(quotas, "203.0.113.99", "bob") == "wrong"
 
 
-async def test_an_address_can_fail_a_few_times_whatever_the_accounts(quotas: Quotas) -> None:
+async def test_quota_failed_sign_ins_are_limited_per_address(quotas: Quotas) -> None:
     found = [await guess(quotas, HOME, f"user{i}") for i in range(10)]
     assert found == ["wrong"] * 8 + ["sign-in-address"] * 2
     assert await guess(quotas, OFFICE, "user9") == "wrong"
 
 
-async def test_an_address_that_has_succeeded_before_is_not_locked_out_by_others_guesses(quotas: Quotas) -> None:
+async def test_quota_a_known_network_is_not_locked_out_by_others_guesses(quotas: Quotas) -> None:
     await come_in(quotas, HOME, "alice")
     for i in range(5):
         await guess(quotas, f"203.0.113.{i}", "alice")
     for i in range(10):
-        await guess(quotas, HOME, f"user{i}")  # somebody else behind the same address
+        await guess(quotas, HOME, f"user{i}")  # another user behind the same address
     assert await guess(quotas, OFFICE, "alice") == "sign-in-account"
     assert await guess(quotas, HOME, "bob") == "sign-in-address"
     await come_in(quotas, HOME, "alice")
     assert [await guess(quotas, HOME, "alice") for _ in range(4)] == ["wrong"] * 2 + ["sign-in-known"] * 2
 
 
-async def test_signing_up_makes_the_address_known(quotas: Quotas) -> None:
+async def test_quota_a_sign_up_makes_the_network_known(quotas: Quotas) -> None:
     async with quotas.sign_up(HOME, "alice"):
         pass
     for i in range(5):
@@ -94,7 +94,7 @@ async def test_signing_up_makes_the_address_known(quotas: Quotas) -> None:
     await come_in(quotas, HOME, "alice")
 
 
-async def test_where_an_account_is_known_is_forgotten_after_a_month(quotas: Quotas, redis: RedisProcess) -> None:
+async def test_quota_known_networks_are_forgotten_after_a_month(quotas: Quotas, redis: RedisProcess) -> None:
     await come_in(quotas, HOME, "alice")
     later(redis, KNOWN_SECONDS + 1)
     for i in range(3):
@@ -102,7 +102,7 @@ async def test_where_an_account_is_known_is_forgotten_after_a_month(quotas: Quot
     assert await guess(quotas, HOME, "alice") == "sign-in-account"
 
 
-async def test_what_was_used_up_comes_back_evenly(quotas: Quotas, redis: RedisProcess) -> None:
+async def test_quota_refills_evenly(quotas: Quotas, redis: RedisProcess) -> None:
     for _ in range(3):
         await guess(quotas, HOME, "alice")
     with pytest.raises(QuotaExceeded) as caught:
@@ -115,13 +115,11 @@ async def test_what_was_used_up_comes_back_evenly(quotas: Quotas, redis: RedisPr
     assert [await guess(quotas, HOME, "alice") for _ in range(4)] == ["wrong"] * 3 + ["sign-in-account"]
 
 
-async def test_a_sign_in_that_succeeds_costs_nothing_where_it_is_new_and_a_tenth_where_it_is_not(
-    quotas: Quotas, worker: Worker
-) -> None:
+async def test_quota_a_successful_sign_in_is_refunded(quotas: Quotas, worker: Worker) -> None:
     for i in range(50):
         await come_in(quotas, OFFICE, f"user{i}")  # on Monday morning
     assert not await worker.redis.call("EXISTS", keys.quota("sign-in", OFFICE))
-    for _ in range(21):  # twenty for two failures; the last one might have been the third
+    for _ in range(21):  # twenty attempts for two failures; the last one might have been the third failure
         await come_in(quotas, OFFICE, "user1")
     with pytest.raises(QuotaExceeded):
         await come_in(quotas, OFFICE, "user1")
@@ -147,7 +145,7 @@ def test_an_address_is_taken_for_what_one_customer_has() -> None:
     assert network_of("unknown") == "unknown"
 
 
-async def test_guesses_at_the_same_time_do_not_get_past_the_count(worker: Worker, other_worker: Worker) -> None:
+async def test_quota_concurrent_guesses_do_not_exceed_the_limit(worker: Worker, other_worker: Worker) -> None:
     both = [make(one, failed_sign_ins_per_account=3) for one in (worker, other_worker)]
     inside = 0
 
@@ -179,7 +177,7 @@ async def test_sign_ups_are_limited_by_address_and_a_taken_name_counts(quotas: Q
 
 
 @pytest.mark.parametrize("trouble", [TooMany("busy", "", status=503), RedisUnavailable("away")])
-async def test_what_the_server_could_not_do_does_not_count(quotas: Quotas, trouble: Exception) -> None:
+async def test_quota_attempts_that_fail_in_the_server_are_refunded(quotas: Quotas, trouble: Exception) -> None:
     for _ in range(5):
         with pytest.raises(type(trouble)):
             await guess(quotas, HOME, "alice", trouble)
@@ -189,7 +187,7 @@ async def test_what_the_server_could_not_do_does_not_count(quotas: Quotas, troub
     assert [await guess(quotas, HOME, "alice") for _ in range(4)] == ["wrong"] * 3 + ["sign-in-account"]
 
 
-async def test_a_limit_of_0_is_none(worker: Worker, redis: RedisProcess) -> None:
+async def test_quota_0_is_no_limit(worker: Worker, redis: RedisProcess) -> None:
     none = {"failed_sign_ins_per_account": 0, "failed_sign_ins_per_address": 0, "sign_ups_per_address": 0}
     quotas = make(worker, **none)
     for _ in range(300):
@@ -199,17 +197,17 @@ async def test_a_limit_of_0_is_none(worker: Worker, redis: RedisProcess) -> None
         assert client.keys("*") == []
 
 
-async def test_what_strangers_make_redis_keep_of_them_is_bounded(quotas: Quotas, redis: RedisProcess) -> None:
+async def test_quota_keys_in_redis_are_bounded(quotas: Quotas, redis: RedisProcess) -> None:
     for i in range(100):
         await guess(quotas, HOME, f"{i} ".ljust(128, "x"))
     with redis.client() as client:
         found = client.keys("*")
-        assert len(found) == 8 + 1  # a key for each name that was let through, and the address's
+        assert len(found) == 8 + 1  # a key per accepted name, and that of the address
         assert all(0 < client.ttl(key) <= 3600 for key in found)
         assert max(map(len, found)) < 60
 
 
-async def test_the_places_of_an_account_are_bounded_in_number_and_time(quotas: Quotas, redis: RedisProcess) -> None:
+async def test_quota_known_networks_are_bounded_in_number_and_time(quotas: Quotas, redis: RedisProcess) -> None:
     for i in range(MAX_KNOWN_NETWORKS + 5):
         await come_in(quotas, f"198.51.100.{i}", "alice")
         later(redis, 1)
@@ -224,9 +222,7 @@ async def test_the_places_of_an_account_are_bounded_in_number_and_time(quotas: Q
     await come_in(quotas, "198.51.100.30", "alice")
 
 
-async def test_a_clock_of_redis_that_was_set_back_keeps_nobody_out_for_longer(
-    quotas: Quotas, redis: RedisProcess
-) -> None:
+async def test_quota_a_redis_clock_set_back_makes_no_wait_longer(quotas: Quotas, redis: RedisProcess) -> None:
     for _ in range(3):
         await guess(quotas, HOME, "alice")
     later(redis, -86400)
@@ -243,7 +239,7 @@ async def test_tickets_are_limited_by_user(quotas: Quotas) -> None:
     await quotas.ticket(UserId("bob"))
 
 
-async def test_a_flood_is_a_line_a_minute_in_the_log_and_never_names_an_account(
+async def test_quota_refusals_are_logged_once_a_minute_without_the_account(
     quotas: Quotas, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, quotas_module.__name__)
@@ -259,7 +255,7 @@ async def test_a_flood_is_a_line_a_minute_in_the_log_and_never_names_an_account(
     assert caplog.messages[1].endswith("refused since the last such line: 47")
 
 
-async def test_with_redis_away_nobody_is_let_in_uncounted(quotas: Quotas, worker: Worker) -> None:
+async def test_quota_with_redis_away_no_sign_in_passes_uncounted(quotas: Quotas, worker: Worker) -> None:
     await worker.redis.close()
     with pytest.raises(RedisUnavailable):
         await guess(quotas, HOME, "alice")
@@ -267,7 +263,7 @@ async def test_with_redis_away_nobody_is_let_in_uncounted(quotas: Quotas, worker
 
 @hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pauses=st.lists(st.integers(0, 2500), max_size=25))
-async def test_of_a_quota_never_more_is_let_through_than_its_limit_and_what_came_back(
+async def test_quota_never_allows_more_than_its_limit_and_its_refill(
     worker: Worker, redis: RedisProcess, pauses: list[int]
 ) -> None:
     quotas = make(worker, failed_sign_ins_per_account=4)
@@ -277,7 +273,7 @@ async def test_of_a_quota_never_more_is_let_through_than_its_limit_and_what_came
         later(redis, seconds)
         left = min(4.0, left + seconds / 900)
         if abs(left - round(left)) < 0.02:
-            continue  # the time that the test itself takes would decide
+            continue  # the duration of the test itself would decide
         outcome = await guess(quotas, f"203.0.113.{seconds % 256}", "alice")
         assert outcome == ("wrong" if left >= 1 else "sign-in-account")
         left -= outcome == "wrong"

@@ -1,4 +1,4 @@
-"""Where a request begins and ends: what is taken, in whatever pieces it comes, and what is refused."""
+"""The request parser: framing in any pieces, and refused requests."""
 
 from itertools import pairwise
 
@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssechat.server.request_parser import HEAD_LIMIT, MOST_HEADERS, Head, Refused, RequestParser
+from ssechat.server.request_parser import HEADERS_LIMIT, MAX_HEADERS, RequestHeaders, RequestParser, RequestRefused
 
-Request = tuple[Head, bytes]
+Request = tuple[RequestHeaders, bytes]
 
 
 class Notes:
-    """What the parser tells."""
+    """Records the parser's calls."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
 
-    def on_head(self, head: Head) -> None:
+    def on_headers(self, head: RequestHeaders) -> None:
         self._head, self._body = head, b""
 
     def on_body(self, part: bytes) -> None:
@@ -28,7 +28,7 @@ class Notes:
 
 
 def parse(*pieces: bytes) -> list[Request]:
-    """The requests in these pieces, each taken when the one before it was answered."""
+    """Parses the requests in these pieces, each after the response to the one before it."""
     notes = Notes()
     parser = RequestParser(notes)
     for piece in pieces:
@@ -41,7 +41,7 @@ def parse(*pieces: bytes) -> list[Request]:
 
 
 def refusal(*pieces: bytes) -> tuple[int, str]:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         parse(*pieces)
     return refused.value.status, refused.value.code
 
@@ -107,14 +107,14 @@ def test_an_offer_to_upgrade_leaves_the_other_options_of_the_connection() -> Non
     ),
     st.data(),
 )
-def test_it_makes_no_difference_in_which_pieces_requests_come(requests: list[bytes], data: st.DataObject) -> None:
+def test_parsing_does_not_depend_on_the_packets(requests: list[bytes], data: st.DataObject) -> None:
     everything = b"".join(requests)
     cuts = data.draw(st.lists(st.integers(0, len(everything)), max_size=8))
     pieces = [everything[a:b] for a, b in pairwise([0, *sorted(cuts), len(everything)])]
     assert parse(*pieces) == [each for request in requests for each in parse(request)]
 
 
-def test_nothing_behind_a_request_is_taken_before_that_is_answered() -> None:
+def test_pipelining_the_next_request_is_not_parsed_before_the_response() -> None:
     notes = Notes()
     parser = RequestParser(notes)
     for request in (SIZED, CHUNKED, CONFUSING, UPGRADES[0]):
@@ -164,7 +164,7 @@ def test_nothing_behind_a_request_is_taken_before_that_is_answered() -> None:
         ((b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",), 400),
     ],
 )
-def test_what_can_be_read_in_two_ways_is_refused(lines: tuple[bytes, ...], status: int) -> None:
+def test_request_smuggling_an_ambiguous_request_is_refused(lines: tuple[bytes, ...], status: int) -> None:
     request = b"\r\n".join([*lines, b"", b""])
     for pieces in ([request], [bytes([byte]) for byte in request]):
         assert refusal(*pieces)[0] == status
@@ -186,15 +186,15 @@ def test_a_target_in_absolute_form_names_the_host(target: bytes, path: str, quer
     assert (head.path, head.query, dict(head.headers)[b"host"]) == (path, query, host)
 
 
-def test_the_server_as_a_whole_can_be_asked_for_its_options() -> None:
+def test_an_options_request_for_the_whole_server_is_parsed() -> None:
     [(head, _)] = parse(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
     assert head.path == "*"
 
 
 @pytest.mark.parametrize("piece", [b"x: y\r\n", b"y", b"\r\n"])
-def test_a_head_without_end_is_refused(piece: bytes) -> None:
+def test_endless_request_headers_are_refused(piece: bytes) -> None:
     start = b"" if piece == b"\r\n" else b"GET / HTTP/1.1\r\nHost: x\r\nz: "
-    assert refusal(start, *[piece] * HEAD_LIMIT) == (431, "head_too_large")
+    assert refusal(start, *[piece] * HEADERS_LIMIT) == (431, "head_too_large")
 
 
 @pytest.mark.parametrize(
@@ -202,22 +202,22 @@ def test_a_head_without_end_is_refused(piece: bytes) -> None:
     [b"a: b\r\n", b"a" * 100],
     ids=["trailers", "one trailer"],
 )
-def test_trailers_without_end_are_refused_and_never_headers(more: bytes) -> None:
+def test_endless_trailers_are_refused_and_never_become_headers(more: bytes) -> None:
     notes = Notes()
     parser = RequestParser(notes)
     parser.feed(post(b"Transfer-Encoding: chunked", body=b"1\r\nx\r\n0\r\n"))
 
     def feed_for_ever() -> None:
-        for _ in range(HEAD_LIMIT):
+        for _ in range(HEADERS_LIMIT):
             parser.feed(more)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         feed_for_ever()
     assert refused.value.code == "too_much_framing"
     assert [name for name, _ in notes._head.headers] == [b"host", b"transfer-encoding"]
 
 
-def test_a_chunk_size_without_end_is_refused() -> None:
+def test_an_endless_chunk_size_is_refused() -> None:
     assert refusal(post(b"Transfer-Encoding: chunked"), *[b"1;" + b"x" * 1000] + [b"y" * 1000] * 100)[0] == 400
 
 
@@ -251,13 +251,23 @@ def test_a_chunked_body_is_parsed_in_few_calls_whatever_is_in_it(body: bytes) ->
     assert parser.calls < 5
 
 
-def test_a_length_of_many_digits_is_a_length() -> None:
+def test_a_content_length_may_have_leading_zeros() -> None:
     [(head, body)] = parse(post(b"Content-Length: " + b"0" * 5000 + b"2", body=b"hi"))
     assert (head.length, body) == (2, b"hi")
 
 
-def test_more_headers_than_anybody_needs_are_refused_before_the_head_is_whole() -> None:
-    lines = [b"x-%d: y" % number for number in range(MOST_HEADERS + 1)]
+def test_too_many_headers_are_refused_before_they_are_complete() -> None:
+    lines = [b"x-%d: y" % number for number in range(MAX_HEADERS + 1)]
     assert refusal(post(*lines)[:-2]) == (431, "head_too_large")
     [(head, _)] = parse(post(*lines[:-2]))
-    assert len(head.headers) == MOST_HEADERS
+    assert len(head.headers) == MAX_HEADERS
+
+
+@pytest.mark.parametrize("line_ends", [b"\r\n", b"\r\n\r\n", b"\r\n" * 100])
+def test_line_ends_before_a_request_are_bounded(line_ends: bytes) -> None:
+    parser = RequestParser(Notes())
+    for _ in range(HEADERS_LIMIT // len(line_ends)):
+        parser.feed(line_ends)
+    with pytest.raises(RequestRefused) as refused:
+        parser.feed(line_ends)
+    assert refused.value.status == 431

@@ -1,4 +1,4 @@
-"""Sign-outs that meet what is just under way: whatever the order, nothing of an ended session goes on."""
+"""Races of sign-outs with requests and streams: no request or stream of an ended session continues."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ALICE = UserId("alice")
 
 
 def after(worker: Worker, command: str, then: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has something happen once, when Redis has answered this command and before anybody has seen the answer."""
+    """Runs `then` once, after Redis has replied to this command and before the reply is used."""
     call = worker.redis.call
     waiting = [then]
 
@@ -33,12 +33,12 @@ def after(worker: Worker, command: str, then: Callable[[], Any], monkeypatch: py
 
 
 async def hears(worker: Worker, session: str | None) -> None:
-    """The word of a sign-out has come."""
+    """Delivers the notification of a sign-out."""
     worker.hub._on_message(keys.CONTROL.encode(), f"signed_out {session}".encode())
 
 
 @pytest.mark.parametrize("command", ["EXISTS", "HSETNX"])
-async def test_a_sign_out_that_meets_the_tokens_first_use_elsewhere_is_not_overlooked(
+async def test_a_sign_out_that_races_with_the_tokens_first_use_on_another_worker_counts(
     worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     token = await worker.auth.sign_in(ALICE)
@@ -50,37 +50,37 @@ async def test_a_sign_out_that_meets_the_tokens_first_use_elsewhere_is_not_overl
         await hears(other_worker, identity.session)
 
     after(other_worker, command, sign_out, monkeypatch)
-    await other_worker.auth.identify(token)  # it was asked before the sign-out, and answered
-    assert other_worker.auth.recognize(token) is None
+    await other_worker.auth.identify(token)  # it was requested before the sign-out, and answered
+    assert other_worker.auth.cached_identity(token) is None
     with pytest.raises(Unauthorized) as caught:
         await other_worker.auth.identify(token)
     assert caught.value.code == "signed_out"
 
 
-async def test_the_worker_that_was_asked_to_sign_out_needs_no_word_of_it(worker: Worker) -> None:
+async def test_the_worker_that_signs_out_needs_no_pubsub_notice(worker: Worker) -> None:
     token = await worker.auth.sign_in(ALICE)
     identity = await worker.auth.identify(token)
     await worker.hub.subscriptions.close()
     await worker.auth.sign_out(identity)
-    assert worker.auth.recognize(token) is None
+    assert worker.auth.cached_identity(token) is None
 
 
-async def test_somebody_elses_sign_out_forgets_nobody(worker: Worker) -> None:
+async def test_a_sign_out_drops_no_other_session_from_the_cache(worker: Worker) -> None:
     token = await worker.auth.sign_in(ALICE)
     await worker.auth.identify(token)
     await hears(worker, "0" * 32)
-    assert worker.auth.recognize(token) is not None
+    assert worker.auth.cached_identity(token) is not None
 
 
 def let_in(worker: Worker, identity: Identity, sign_outs: int) -> FakeSink:
-    """The response has started, and the connection is the stream's."""
+    """Opens a stream as after the start of the response."""
     stream, sink = Stream(worker.hub, identity, worker.inbox.source(identity.user)), FakeSink()
     stream.opened(sink, None)
     worker.hub.attach(stream, None, sign_outs)
     return sink
 
 
-async def test_a_stream_whose_session_ends_while_it_is_let_in_ends(worker: Worker) -> None:
+async def test_a_stream_whose_session_ends_while_it_is_opened_is_closed(worker: Worker) -> None:
     sign_outs = worker.auth.sign_outs
     identity = await worker.auth.identify(await worker.auth.sign_in(ALICE), remember=False)
     await worker.auth.sign_out(identity)

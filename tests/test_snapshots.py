@@ -1,4 +1,4 @@
-"""The counts of several workers, in one folder."""
+"""The metrics of several workers, in one folder."""
 
 import asyncio
 import fcntl
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 def a_worker(folder: Path, connects: int = 0) -> tuple[Snapshots, Metrics]:
-    """One that has begun; two in a process are two to the kernel's locks, too."""
+    """Starts a worker's snapshots; the kernel's locks distinguish several in one process."""
     metrics = Metrics()
     metrics.connects = connects
     worker = Snapshots(metrics, folder)
@@ -24,7 +24,7 @@ def a_worker(folder: Path, connects: int = 0) -> tuple[Snapshots, Metrics]:
 
 
 def die(worker: Snapshots) -> None:
-    """As by SIGKILL: nothing more is written, and the kernel lets go of the lock."""
+    """Simulates SIGKILL: no further write, and the kernel releases the lock."""
     os.close(worker._file)
     worker._file = -1
 
@@ -34,7 +34,7 @@ def files(folder: Path) -> list[Path]:
 
 
 async def connects(worker: Snapshots) -> tuple[int, int]:
-    """All streams opened so far, and how many workers there are."""
+    """The number of streams opened so far, and the number of workers."""
     counts, workers = await worker.read()
     return counts["connects"], len(workers)
 
@@ -45,14 +45,14 @@ async def test_each_worker_shows_what_all_of_them_have_counted(tmp_path: Path) -
     try:
         assert await connects(one) == await connects(other) == (11, 2)
         ones.connects += 5
-        assert await connects(one) == (16, 2)  # its own are fresh
-        assert await connects(other) == (16, 2)  # and what it has shown, the other one shows
+        assert await connects(one) == (16, 2)  # its own counts are current
+        assert await connects(other) == (16, 2)  # the other worker shows them after a scrape
     finally:
         one.close()
         other.close()
 
 
-async def test_what_the_dead_have_counted_stays_and_their_state_does_not(tmp_path: Path) -> None:
+async def test_counters_of_dead_workers_stay_and_their_gauges_do_not(tmp_path: Path) -> None:
     one, _ = a_worker(tmp_path, 1)
     other, others = a_worker(tmp_path, 10)
     others.slow_readers = 3
@@ -71,7 +71,7 @@ async def test_what_the_dead_have_counted_stays_and_their_state_does_not(tmp_pat
     fourth.close()
 
 
-async def test_one_that_stops_publishes_what_it_had_counted_last(tmp_path: Path) -> None:
+async def test_a_stopping_worker_publishes_its_last_snapshot(tmp_path: Path) -> None:
     one, ones = a_worker(tmp_path)
     other, _ = a_worker(tmp_path)
     ones.connects = 7
@@ -100,7 +100,7 @@ async def test_nobody_reads_while_counts_are_moved_and_nobody_moves_them_while_o
         with pytest.raises(TimeoutError):
             await one.read()
         fcntl.flock(folder, fcntl.LOCK_SH)
-        third, _ = a_worker(tmp_path, 100)  # starts all the same
+        third, _ = a_worker(tmp_path, 100)  # the start succeeds
         assert await connects(third) == (111, 2)
         assert len(files(tmp_path)) == 3
     finally:
@@ -112,7 +112,7 @@ async def test_nobody_reads_while_counts_are_moved_and_nobody_moves_them_while_o
     third.close()
 
 
-async def test_a_file_that_is_just_beginning_is_no_worker_and_is_left_alone(tmp_path: Path) -> None:
+async def test_an_empty_snapshot_file_is_ignored_and_kept(tmp_path: Path) -> None:
     beginning = tmp_path / "1-beginning.counts"
     beginning.touch()
     worker, _ = a_worker(tmp_path, 1)
@@ -121,7 +121,7 @@ async def test_a_file_that_is_just_beginning_is_no_worker_and_is_left_alone(tmp_
     worker.close()
 
 
-async def test_a_reading_that_meets_a_writing_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_torn_read_of_a_snapshot_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, _ = a_worker(tmp_path, 1)
     other, _ = a_worker(tmp_path, 10)
     read, torn = os.pread, iter([True])

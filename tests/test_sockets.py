@@ -13,7 +13,7 @@ from ssechat.server.sockets import QUEUES, listen, resolve, shown_address
 
 
 def accept(sockets: list[socket.socket]) -> socket.socket | None:
-    """A connection that waits for the worker of these sockets, if there is one."""
+    """Accepts a waiting connection from these sockets, if there is one."""
     ready, _, _ = select.select(sockets, [], [], 0.1)
     return ready[0].accept()[0] if ready else None
 
@@ -67,7 +67,7 @@ def test_a_taken_port_is_an_error_even_where_it_could_be_shared(shared: bool) ->
             listen("0.0.0.0", other.getsockname()[1], 2)
 
 
-def test_a_port_of_which_connections_are_left_over_is_free() -> None:
+def test_a_port_with_connections_in_time_wait_is_free() -> None:
     first = listen("127.0.0.1", 0, 1)
     port = first.address[1]
     with socket.create_connection(first.address) as client:
@@ -91,7 +91,7 @@ def test_an_unknown_name_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "*"])
-def test_no_name_at_all_does_not_mean_everybody(name: str) -> None:
+def test_an_empty_host_does_not_mean_every_address(name: str) -> None:
     with pytest.raises(SettingsError, match=r"^--host: '\*?' is no address; 0\.0\.0\.0 means every"):
         resolve(name, 0)
 
@@ -144,7 +144,7 @@ def test_every_ipv6_address_means_every_ipv4_address_too() -> None:
     listening.close()
 
 
-def test_accepted_connections_inherit_the_limit_on_silence() -> None:
+def test_accepted_connections_inherit_tcp_user_timeout() -> None:
     listening = listen("127.0.0.1", 0, 1, user_timeout=30)
     with socket.create_connection(listening.address):
         accepted = accept(listening.of_workers[0])
@@ -154,7 +154,7 @@ def test_accepted_connections_inherit_the_limit_on_silence() -> None:
     listening.close()
 
 
-def test_the_limit_on_silence_cuts_a_reader_that_takes_nothing() -> None:
+def test_tcp_user_timeout_cuts_a_reader_that_does_not_read() -> None:
     """Why it must be longer than what a slow reader is allowed: its kernel still acknowledges."""
     listening = listen("127.0.0.1", 0, 1, user_timeout=1)
     with socket.socket() as client:

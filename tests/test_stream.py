@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 class FakeInbox:
-    """An inbox in memory; `publish` what was appended when you like, or never."""
+    """An inbox in memory; wake-ups are sent only by `publish`."""
 
     def __init__(self) -> None:
         self.birth = "0-77"
@@ -72,7 +72,7 @@ def chunk(entry: str) -> bytes:
 
 
 class FakeOwner:
-    """What a stream needs of the hub."""
+    """A fake of the hub for a stream."""
 
     def __init__(self) -> None:
         self.fake = FakeInbox()
@@ -122,13 +122,13 @@ def offer(stream: Stream, entry: str, before: str) -> None:
     stream.offer(WakeUp("message", 0, entry, before, b"{}", number_of(entry)), chunk(entry), False)
 
 
-async def test_a_fresh_stream_begins_at_the_head_and_is_live(owner: FakeOwner) -> None:
+async def test_a_stream_without_last_event_id_begins_at_the_newest_event(owner: FakeOwner) -> None:
     owner.fake.append(3)
     stream, sink = a_stream(owner)
     await stream.begin(None)
     retry, hello = sink.events()
     assert (retry["event"], retry["data"]) == ("retry", "{}")
-    assert "id" not in retry  # it has left before Redis told the head
+    assert "id" not in retry  # it disconnected before Redis returned the newest id
     assert 1000 <= int(retry["retry"]) <= 3000
     assert (hello["event"], hello["id"]) == ("hello", "3-30")
     assert json.loads(hello["data"]) == {"user": "alice", "resumed": False, "missed": 0}
@@ -172,7 +172,7 @@ async def test_what_comes_while_a_page_is_read_is_neither_lost_nor_doubled(owner
     assert stream.live
 
 
-async def test_a_resumed_stream_replays_what_it_missed_and_says_when_it_has(owner: FakeOwner) -> None:
+async def test_replay_sends_what_was_missed_and_then_caught_up(owner: FakeOwner) -> None:
     owner.fake.append(5)
     stream, sink = a_stream(owner)
     await stream.begin("2-20")
@@ -193,7 +193,7 @@ async def test_a_replay_longer_than_a_page_is_complete(owner: FakeOwner) -> None
     assert stream.live
 
 
-async def test_a_stream_that_missed_nothing_replays_nothing(owner: FakeOwner) -> None:
+async def test_replay_of_nothing_sends_no_event(owner: FakeOwner) -> None:
     owner.fake.append(2)
     stream, sink = a_stream(owner)
     await stream.begin("2-20")
@@ -201,7 +201,7 @@ async def test_a_stream_that_missed_nothing_replays_nothing(owner: FakeOwner) ->
     assert stream.live
 
 
-async def test_the_cursor_0_0_asks_for_all_that_is_kept(owner: FakeOwner) -> None:
+async def test_last_event_id_0_0_replays_all_stored_events(owner: FakeOwner) -> None:
     owner.fake.append(5)
     del owner.fake.entries[:2]
     owner.fake.trimmed = 2
@@ -209,13 +209,13 @@ async def test_the_cursor_0_0_asks_for_all_that_is_kept(owner: FakeOwner) -> Non
     await stream.begin("0-0")
     assert sink.ids() == ["3-30", "4-40", "5-50"]
     assert json.loads(sink.events()[1]["data"])["missed"] == 3
-    assert sink.events()[1]["id"] == "0-0"  # so that whoever is cut off now asks for all again
+    assert sink.events()[1]["id"] == "0-0"  # so that a client that is disconnected now reads from the beginning again
     owner.fake.append()
     publish(owner, stream)
     assert sink.ids()[-1] == "6-60"
 
 
-async def test_all_of_an_empty_inbox_is_nothing(owner: FakeOwner) -> None:
+async def test_last_event_id_0_0_of_an_empty_inbox_replays_nothing(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin("0-0")
     assert sink.names() == ["hello"]
@@ -229,7 +229,7 @@ async def test_all_of_an_empty_inbox_is_nothing(owner: FakeOwner) -> None:
     ("cursor", "reason"),
     [("nonsense", "unknown"), ("4-99", "unknown"), ("9-90", "unknown"), ("1-10", "expired"), ("0-77", "expired")],
 )
-async def test_a_cursor_that_is_not_valid_gets_a_reset(owner: FakeOwner, cursor: str, reason: str) -> None:
+async def test_an_invalid_last_event_id_gets_a_reset(owner: FakeOwner, cursor: str, reason: str) -> None:
     owner.fake.append(5)
     del owner.fake.entries[:2]
     owner.fake.trimmed = 2
@@ -237,7 +237,7 @@ async def test_a_cursor_that_is_not_valid_gets_a_reset(owner: FakeOwner, cursor:
     await stream.begin(cursor)
     hello, reset = sink.events()[1:]
     assert json.loads(hello["data"])["resumed"] is False
-    assert "id" not in hello  # the reset might be cut off, and must come again then
+    assert "id" not in hello  # the reset may be lost with the connection, and must be sent again then
     assert (reset["event"], reset["id"]) == ("reset", "5-50")
     assert json.loads(reset["data"]) == {"reason": reason, "oldest": "3-30", "newest": "5-50"}
     owner.fake.append()
@@ -269,11 +269,11 @@ async def test_news_of_what_was_written_already_is_no_hole(owner: FakeOwner) -> 
     assert sink.ids() == []
 
 
-async def test_news_of_another_history_is_not_taken_for_what_comes_next(owner: FakeOwner) -> None:
+async def test_an_event_after_a_data_loss_is_not_taken_for_the_next_one(owner: FakeOwner) -> None:
     owner.fake.append(3)
     stream, sink = a_stream(owner)
     await stream.begin(None)
-    owner.fake.entries = ["1-10", "2-20", "3-31", "4-41"]  # a failover lost 3-30, and went on
+    owner.fake.entries = ["1-10", "2-20", "3-31", "4-41"]  # a failover lost 3-30, and the log went on
     offer(stream, "4-41", "3-31")
     await owner.settle()
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
@@ -321,7 +321,7 @@ async def test_a_hole_in_the_inbox_itself_makes_a_reset(owner: FakeOwner) -> Non
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
 
 
-async def test_a_slow_reader_costs_no_memory_and_is_caught_up_when_it_drains(owner: FakeOwner) -> None:
+async def test_backpressure_a_slow_reader_costs_no_memory_and_is_caught_up_when_it_drains(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin(None)
     stream.pause()
@@ -338,7 +338,7 @@ async def test_a_slow_reader_costs_no_memory_and_is_caught_up_when_it_drains(own
 
 
 class PausingSink(FakeSink):
-    """A buffer that is full after so many chunks."""
+    """A sink whose buffer is full after `limit` chunks."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -352,7 +352,7 @@ class PausingSink(FakeSink):
             self.stream.pause()
 
 
-async def test_a_reader_that_is_slow_during_its_replay_still_gets_all_and_one_caught_up(owner: FakeOwner) -> None:
+async def test_backpressure_during_a_replay_loses_nothing(owner: FakeOwner) -> None:
     owner.fake.append(20)
     sink = PausingSink(room=8)
     stream = sink.stream = Stream(owner, Identity(ALICE, FOR_EVER), owner.source)
@@ -390,7 +390,7 @@ async def test_redis_away_leaves_the_stream_behind_and_open(owner: FakeOwner) ->
 async def test_a_ping_names_the_last_event_written_and_waits_for_a_replay(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     stream.ping()
-    assert sink.names() == []  # it has not said hello yet
+    assert sink.names() == []  # `hello` is not written yet
     await stream.begin(None)
     stream.ping()
     assert sink.events()[-1] == {"event": "ping", "data": '{"id":"0-77"}'}
@@ -406,7 +406,7 @@ async def test_a_ping_names_the_last_event_written_and_waits_for_a_replay(owner:
         ("9" * 40, None), ("1-1 ", None),
     ],
 )  # fmt: skip
-def test_the_first_bytes_give_a_cursor_back_at_once_that_looks_like_one(
+def test_the_first_event_repeats_a_well_formed_last_event_id(
     owner: FakeOwner, cursor: str, comes_back: str | None
 ) -> None:
     stream, sink = Stream(owner, Identity(ALICE, FOR_EVER), owner.source), FakeSink()
@@ -431,7 +431,7 @@ def test_a_stream_ends_as_a_complete_response_only_where_it_is_useless_to_come_b
     assert soonest <= int(sink.events()[-1]["retry"]) <= latest
 
 
-async def test_goodbye_says_why_and_when_to_come_back_and_is_the_end(owner: FakeOwner) -> None:
+async def test_bye_has_a_reason_and_a_retry_and_ends_the_stream(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin(None)
     stream.bye("signed_out")
@@ -448,7 +448,7 @@ async def test_goodbye_says_why_and_when_to_come_back_and_is_the_end(owner: Fake
     assert sink.names()[-1] == "bye"
 
 
-async def test_a_reader_that_takes_nothing_is_told_so_and_then_cut(
+async def test_backpressure_a_stuck_reader_gets_bye_slow_and_is_aborted(
     owner: FakeOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ssechat.streams.stream.LAST_WORD_SECONDS", 0.01)
@@ -477,7 +477,7 @@ async def test_a_reader_that_leaves_during_its_replay_is_written_to_no_more(owne
     assert not stream.live
 
 
-async def test_a_stopping_server_says_goodbye(owner: FakeOwner) -> None:
+async def test_graceful_shutdown_of_a_stream_sends_bye_drain(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin(None)
     stream.drain()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Ear:
-    """Subscriptions, and what they have heard."""
+    """Subscriptions with their received messages."""
 
     def __init__(self, url: str, timeout: float = 2) -> None:
         self.heard: list[tuple[bytes, bytes]] = []
@@ -41,7 +41,7 @@ def subscribers(redis: RedisProcess, channel: bytes) -> int:
         return int(client.pubsub_numsub(channel)[0][1])
 
 
-async def test_what_is_published_after_the_acknowledgement_is_heard(redis: RedisProcess, ear: Ear) -> None:
+async def test_pubsub_messages_after_the_subscribe_reply_are_received(redis: RedisProcess, ear: Ear) -> None:
     await ear.subscriptions.add(b"a")
     with redis.client() as client:
         assert client.publish("a", b"x") == 1
@@ -50,18 +50,18 @@ async def test_what_is_published_after_the_acknowledgement_is_heard(redis: Redis
     assert ear.resubscribed == []
 
 
-async def test_many_attaches_of_one_channel_share_an_acknowledgement(redis: RedisProcess, ear: Ear) -> None:
+async def test_concurrent_subscribes_to_one_channel_share_a_reply(redis: RedisProcess, ear: Ear) -> None:
     await asyncio.gather(*[ear.subscriptions.add(b"a") for _ in range(20)])
     assert subscribers(redis, b"a") == 1
 
 
 async def test_more_channels_than_one_command_takes_are_all_subscribed(redis: RedisProcess, ear: Ear) -> None:
-    channels = [b"c%d" % i for i in range(2 * module.MOST_CHANNELS + 1)]
+    channels = [b"c%d" % i for i in range(2 * module.MAX_CHANNELS + 1)]
     await asyncio.gather(*[ear.subscriptions.add(channel) for channel in channels])
-    assert all(subscribers(redis, channel) == 1 for channel in channels[:: module.MOST_CHANNELS])
+    assert all(subscribers(redis, channel) == 1 for channel in channels[:: module.MAX_CHANNELS])
 
 
-async def test_a_channel_is_left_some_time_after_it_is_not_wanted(
+async def test_unsubscribe_follows_some_seconds_after_the_last_stream(
     redis: RedisProcess, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LINGER", 0.0)
@@ -72,7 +72,7 @@ async def test_a_channel_is_left_some_time_after_it_is_not_wanted(
     assert subscribers(redis, b"a") == 1
 
 
-async def test_a_channel_that_is_wanted_again_in_time_is_not_left(redis: RedisProcess, ear: Ear) -> None:
+async def test_a_channel_wanted_again_in_time_is_not_unsubscribed(redis: RedisProcess, ear: Ear) -> None:
     await ear.subscriptions.add(b"a")
     ear.subscriptions.discard(b"a")
     await ear.subscriptions.add(b"a")
@@ -80,13 +80,11 @@ async def test_a_channel_that_is_wanted_again_in_time_is_not_left(redis: RedisPr
     assert subscribers(redis, b"a") == 1
 
 
-async def test_after_a_loss_all_channels_are_subscribed_again_and_their_owner_is_told(
-    redis: RedisProcess, ear: Ear
-) -> None:
+async def test_reconnect_resubscribes_all_channels_and_calls_back(redis: RedisProcess, ear: Ear) -> None:
     await ear.subscriptions.add(b"a")
     with redis.client() as client:
         client.client_kill_filter(_type="pubsub")
-    await ear.subscriptions.add(b"a")  # another stream of the same user changes nothing about that
+    await ear.subscriptions.add(b"a")  # another stream of the same user does not change that
     await until(lambda: b"a" in ear.resubscribed)
     assert subscribers(redis, b"a") == 1
 
@@ -112,13 +110,13 @@ async def test_an_acknowledgement_that_does_not_come_is_an_error() -> None:
     await subscriptions.close()
 
 
-async def test_a_connection_that_went_silent_is_made_anew(
+async def test_a_silent_subscriber_connection_reconnects(
     redis: RedisProcess, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SILENCE_LIMIT", 0.2)
     monkeypatch.setattr(module, "PING_SECONDS", 100)
     await ear.subscriptions.add(b"a")
-    await until(lambda: b"a" in ear.resubscribed)  # nothing was said, so it was taken for dead
+    await until(lambda: b"a" in ear.resubscribed)  # no message arrived, so the connection counted as dead
 
 
 async def test_pings_keep_a_quiet_connection(redis: RedisProcess, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:

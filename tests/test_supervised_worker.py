@@ -1,4 +1,4 @@
-"""How a worker is kept alive on its listening sockets: with processes that are not real."""
+"""A supervised worker with fake processes."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ssechat.errors import ChatError
-from ssechat.server.slot import HEALTHY_SECONDS, Slot
+from ssechat.server.supervised_worker import HEALTHY_SECONDS, SupervisedWorker
 from ssechat.server.worker_process import WorkerFailed, WorkerOptions, WorkerProcess
 from ssechat.settings import load_settings
 
@@ -19,7 +19,7 @@ GRACE = 7.0
 
 
 class FakeProcess:
-    """A worker process that dies, hangs and stops when the test says so."""
+    """A worker process that dies, hangs and stops on demand."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -43,7 +43,7 @@ class FakeProcess:
 
 
 class Scene:
-    """A worker's place, the processes that were started in it, and the pauses before that."""
+    """A supervised worker, its started processes, and the pauses before their starts."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -51,7 +51,7 @@ class Scene:
         self.started: list[FakeProcess] = []
         self.failures: list[ChatError] = []
         self.checks_redis: list[bool] = []
-        self.slot = Slot(WorkerOptions(load_settings({}, {})), listening_fds=[], grace=GRACE)
+        self.worker = SupervisedWorker(WorkerOptions(load_settings({}, {})), listening_fds=[], grace=GRACE)
         self._sleep = asyncio.sleep
         monkeypatch.setattr(WorkerProcess, "spawn", self._spawn)
         monkeypatch.setattr(asyncio, "sleep", self._pause)
@@ -68,12 +68,12 @@ class Scene:
         self.pauses.append(seconds)
 
     async def turns(self) -> None:
-        """Lets all go on that can."""
+        """Runs all callbacks that are ready."""
         for _ in range(20):
             await self._sleep(0)
 
     async def die(self) -> None:
-        """The process that serves now ends."""
+        """Ends the current process."""
         self.started[-1].ended.set_result("SIGKILL")
         await self.turns()
 
@@ -81,15 +81,15 @@ class Scene:
 @asynccontextmanager
 async def kept(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     scene = Scene(monkeypatch)
-    await scene.slot.start()
-    keeping = asyncio.create_task(scene.slot.keep())
+    await scene.worker.start()
+    keeping = asyncio.create_task(scene.worker.keep())
     await scene.turns()
     yield scene
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     for process in scene.started:
         process.may_stop.set()
-    await scene.slot.stop()
+    await scene.worker.stop()
 
 
 async def test_workers_that_die_young_are_started_ever_later_and_one_that_was_well_at_once(
@@ -120,7 +120,7 @@ async def test_a_server_that_stops_waits_for_a_worker_that_is_being_ended(monkey
     async with kept(monkeypatch) as scene:
         scene.started[0].hung.set_result(30)
         await scene.turns()
-        stopping = asyncio.create_task(scene.slot.stop())
+        stopping = asyncio.create_task(scene.worker.stop())
         await scene.turns()
         scene.started[1].may_stop.set()
         await scene.turns()
@@ -138,7 +138,7 @@ async def test_only_a_worker_that_replaces_one_that_serves_is_asked_to_check_red
         await scene.turns()
         assert scene.checks_redis == [False] * 3
         scene.started[-1].may_stop.set()
-        await scene.slot.replace()
+        await scene.worker.replace()
         assert scene.checks_redis[-1]
 
 
@@ -148,7 +148,7 @@ async def test_a_rolling_restart_whose_worker_fails_leaves_the_old_one_and_goes_
     async with kept(monkeypatch) as scene:
         scene.failures.append(WorkerFailed("no"))
         with pytest.raises(WorkerFailed):
-            await scene.slot.replace()
+            await scene.worker.replace()
         await scene.turns()
         assert len(scene.started) == 1
         assert scene.started[0].stops == []

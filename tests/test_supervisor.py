@@ -17,11 +17,12 @@ import psutil
 import pytest
 
 from serving import Server, accepts, environment, redis_binaries, until
+from ssechat import __version__
 from ssechat.backoff import Backoff
 from ssechat.errors import SettingsError
 from ssechat.server.folder import DataFolder
-from ssechat.server.slot import FIRST_PAUSE, LONGEST_PAUSE, Slot
 from ssechat.server.sockets import listen
+from ssechat.server.supervised_worker import FIRST_PAUSE, LONGEST_PAUSE, SupervisedWorker
 from ssechat.server.worker_process import WorkerFailed, WorkerOptions, WorkerProcess
 from ssechat.settings import load_settings
 from stub import WORKER_ARGUMENTS
@@ -44,7 +45,7 @@ def worker_pids(server: Server) -> set[int]:
 
 
 def answers(server: Server) -> int:
-    """The id of a worker that answers on a new connection."""
+    """The process id of the worker that responds on a new connection."""
     with httpx.Client(trust_env=False, timeout=20) as client:
         return int(client.get(server.url + "/pid").text)
 
@@ -58,11 +59,11 @@ def refused(server: Server) -> tuple[int, str]:
         server.close()
 
 
-def test_it_serves_and_stops_leaving_nothing_behind(tmp_path: Path) -> None:
+def test_serve_stops_and_leaves_no_process_behind(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "2") as server:
         assert answers(server) in worker_pids(server)
         assert len(worker_pids(server)) == 2
-        assert server.output.startswith("ssechat 0.1.0 is ready: http://127.0.0.1:")
+        assert server.output.startswith(f"ssechat {__version__} is ready: http://127.0.0.1:")
         assert str(tmp_path / "data") in server.output
         groups = [os.getpgid(process.pid) for process in server.family()]
         assert len(set(groups)) == 3, "Ctrl-C must reach the supervisor only"
@@ -71,13 +72,13 @@ def test_it_serves_and_stops_leaving_nothing_behind(tmp_path: Path) -> None:
         assert server.errors == ""
 
 
-def test_ctrl_c_stops_it_without_a_traceback(tmp_path: Path) -> None:
+def test_sigint_stops_the_server_without_a_traceback(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "1") as server:
         assert server.stop(signal.SIGINT) == 0
         assert server.errors == ""
 
 
-def test_ctrl_c_while_it_starts_stops_it(tmp_path: Path) -> None:
+def test_sigint_during_the_start_stops_the_server(tmp_path: Path) -> None:
     server = stub(tmp_path / "data", "--workers", "1", how="slow start")
     try:
         until(server.workers, 20)
@@ -87,7 +88,7 @@ def test_ctrl_c_while_it_starts_stops_it(tmp_path: Path) -> None:
         server.close()
 
 
-def test_a_second_ctrl_c_does_not_wait_for_the_workers(tmp_path: Path) -> None:
+def test_a_second_sigint_does_not_wait_for_the_workers(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "1") as server:
         stuck = threading.Thread(target=_ignore_errors, args=(server.url + "/stuck",))
         stuck.start()
@@ -108,7 +109,7 @@ def _ignore_errors(url: str) -> None:
         return
 
 
-def test_a_request_under_way_is_answered_before_it_stops(tmp_path: Path) -> None:
+def test_graceful_shutdown_answers_requests_under_way(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "1") as server:
         statuses: list[int] = []
         url = server.url + "/slow"
@@ -127,17 +128,17 @@ async def test_a_worker_that_is_stuck_is_killed_in_the_end(monkeypatch: pytest.M
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     listening = listen("127.0.0.1", 0, 1)
     kind = WorkerOptions(load_settings({}, {}), arguments=WORKER_ARGUMENTS)
-    slot = Slot(kind, [each.fileno() for each in listening.of_workers[0]], grace=0.3)
-    await slot.start()
-    assert slot.current is not None
-    stuck = psutil.Process(slot.current.pid)
+    worker = SupervisedWorker(kind, [each.fileno() for each in listening.of_workers[0]], grace=0.3)
+    await worker.start()
+    assert worker.current is not None
+    stuck = psutil.Process(worker.current.pid)
     stuck.suspend()
-    await slot.stop()
+    await worker.stop()
     assert not stuck.is_running()
     listening.close()
 
 
-def test_closing_its_terminal_stops_it(tmp_path: Path) -> None:
+def test_sighup_of_a_closed_terminal_stops_the_server(tmp_path: Path) -> None:
     ours, its = os.openpty()
 
     def own_terminal() -> None:
@@ -153,7 +154,7 @@ def test_closing_its_terminal_stops_it(tmp_path: Path) -> None:
         assert server.process.returncode == 0
 
 
-def test_a_worker_that_dies_is_replaced_and_refuses_nobody(tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_replaced_and_no_connection_is_refused(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "1") as server:
         [old] = server.workers()
         old.kill()
@@ -162,9 +163,9 @@ def test_a_worker_that_dies_is_replaced_and_refuses_nobody(tmp_path: Path) -> No
 
 
 @pytest.mark.anyio
-async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_back_off_grows_for_workers_that_keep_dying(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    slot = Slot(WorkerOptions(load_settings({}, {})), listening_fds=[0], grace=1)
+    worker = SupervisedWorker(WorkerOptions(load_settings({}, {})), listening_fds=[0], grace=1)
 
     async def start(**_: bool) -> None:
         if len(pauses) < 8:
@@ -173,13 +174,13 @@ async def test_workers_that_keep_dying_are_started_more_slowly(monkeypatch: pyte
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(slot, "start", start)
+    monkeypatch.setattr(worker, "start", start)
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await slot._restart(Backoff(FIRST_PAUSE, LONGEST_PAUSE, at_once=True))
+    await worker._restart(Backoff(FIRST_PAUSE, LONGEST_PAUSE, at_once=True))
     assert pauses == [0, 0.5, 1, 2, 2, 2, 2, 2]
 
 
-def test_a_worker_that_cannot_start_again_is_tried_until_it_can(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_restart_is_retried_until_it_can(tmp_path: Path) -> None:
     dies = tmp_path / "dies"
     with stub(tmp_path / "data", "--workers", "1", how=f"file:{dies}") as server:
         dies.touch()
@@ -208,7 +209,7 @@ def test_workers_that_cannot_start_stop_the_server_and_say_why(tmp_path: Path, h
         assert errors.endswith("ssechat: a worker ended at start (exit code 1)\n")
 
 
-def test_nothing_is_left_when_it_is_killed_and_another_may_start_at_once(tmp_path: Path) -> None:
+def test_after_sigkill_no_process_is_left_and_another_server_may_start(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "2") as server:
         port = server.port
         server.kill()
@@ -249,7 +250,7 @@ async def test_a_data_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
             await DataFolder.take(Path(wrong.format(tmp_path)), patience=0)
 
 
-def test_sighup_replaces_the_workers_and_nobody_notices(tmp_path: Path) -> None:
+def test_rolling_restart_by_sighup_drops_no_request(tmp_path: Path) -> None:
     with stub(tmp_path / "data", "--workers", "2") as server:
         old = worker_pids(server)
         failures: list[Exception] = []
@@ -274,7 +275,7 @@ def test_sighup_replaces_the_workers_and_nobody_notices(tmp_path: Path) -> None:
         assert failures == []
         assert len(worker_pids(server)) == 2
         assert worker_pids(server).isdisjoint(old)
-        # The new ones are watched like the first.
+        # The new workers are watched, too.
         server.workers()[0].kill()
         until(lambda: len(worker_pids(server)) == 2)
         assert "Traceback" not in server.errors
@@ -291,7 +292,7 @@ def test_a_rolling_restart_that_fails_keeps_the_old_workers(tmp_path: Path) -> N
         assert answers(server) in old
 
 
-def test_a_given_redis_is_used_and_what_weakens_it_is_told(tmp_path: Path) -> None:
+def test_an_external_redis_is_used_and_its_weak_durability_is_warned_of(tmp_path: Path) -> None:
     path = tmp_path / "given.sock"
     command = [
         str(redis_binaries()["6.2"]),
@@ -328,7 +329,7 @@ def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
 
 
 def hanging(data: Path, *arguments: str, missed: int, how: str = "") -> Server:
-    """The stub, in workers that hang on SIGUSR1."""
+    """A server with the stub app, whose workers hang on SIGUSR1."""
     extra = {"HANGING": "stub", "MISSED_BEATS": str(missed), "STUB": how}
     return Server(data, *arguments, program=("-m", "hanging", "serve"), extra_environment=extra)
 
@@ -342,11 +343,11 @@ def test_a_worker_that_hangs_is_replaced_and_the_log_says_where_it_hung(tmp_path
         assert answers(server) != old.pid  # waits in the queue that the new worker shares
         until(lambda: not old.is_running())
         assert re.search(rf"worker {old.pid} has not answered for \d s; starting another in its place", server.errors)
-        assert f"worker {old.pid} is aborted; where its threads are:" in server.errors
+        assert f"worker {old.pid} is aborted; the stacks of its threads, if it can still write them:" in server.errors
         if number == signal.SIGUSR1:
             assert "Fatal Python error: Aborted" in server.errors
             assert re.search(r'File ".*hanging.py", line \d+ in hang_in_the_loop', server.errors)
-        else:  # which takes no signal but one
+        else:  # a stopped process handles only SIGKILL
             assert f"worker {old.pid} does not stop; killing it" in server.errors
         assert len(worker_pids(server)) == 1
 

@@ -9,14 +9,14 @@ def stream(slow: bool = False, live: bool = True, closed: bool = False) -> Any:
     return SimpleNamespace(paused_at=1.0 if slow else None, live=live, closed=closed)
 
 
-def test_a_few_streams_are_all_looked_at_each_time() -> None:
+def test_each_sweep_visits_all_streams_if_they_are_few() -> None:
     streams = [stream() for _ in range(SMALL)]
     sweep = Sweep(lambda: iter(streams), Metrics())
     for _ in range(3):
         assert sweep.next_part(len(streams)) == streams
 
 
-def test_many_have_their_turn_once_in_a_round() -> None:
+def test_many_streams_are_visited_once_per_round_of_sweeps() -> None:
     streams = [stream() for _ in range(10 * SMALL + 3)]
     sweep = Sweep(lambda: iter(streams), Metrics())
     parts = [sweep.next_part(len(streams)) for _ in range(PARTS)]
@@ -25,7 +25,7 @@ def test_many_have_their_turn_once_in_a_round() -> None:
     assert sweep.next_part(len(streams)) == parts[0]
 
 
-def test_streams_that_are_slow_or_behind_are_counted_over_the_whole_round() -> None:
+def test_slow_and_behind_streams_are_counted_over_a_round_of_sweeps() -> None:
     streams = [stream() for _ in range(5 * SMALL)]
     streams[3] = stream(slow=True, live=False)
     streams[-1] = stream(live=False)

@@ -1,4 +1,4 @@
-"""Which texts show something."""
+"""Blank texts."""
 
 import unicodedata
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ssechat.errors import BadRequest
 from ssechat.http.requests import NewMessage
 from ssechat.http.responses import parse
-from ssechat.texts.characters import is_utf8, shows_nothing
+from ssechat.texts.characters import is_blank, is_utf8
 
 BLANK = (
     "", " ", "\t\r\n", "\u00a0", "\u3000\u2003", "\u2028\u2029", "\u200b", "\ufeff", "\u2060\u200d", "\u00ad", "\u180e",
@@ -36,11 +36,11 @@ SHOWN = (
 
 @pytest.mark.parametrize("text", BLANK)
 def test_a_text_that_shows_nothing_is_refused_in_a_sentence(text: str) -> None:
-    assert shows_nothing(text)
+    assert is_blank(text)
     with pytest.raises(BadRequest) as caught:
         parse(NewMessage, {"to": "bob", "text": text})
     assert caught.value.status == 422
-    assert caught.value.detail == "text: there is nothing to see in this text; write something"
+    assert caught.value.detail == "text: this text is blank; write something"
     assert [field["field"] for field in caught.value.fields or ()] == ["text"]
 
 
@@ -53,9 +53,9 @@ def test_a_text_that_shows_something_is_taken_as_it_is(text: str) -> None:
 def test_white_space_and_controls_show_nothing_and_letters_do(character: str) -> None:
     category = unicodedata.category(character)
     if character.isspace() or category in ("Cc", "Zs", "Zl", "Zp"):
-        assert shows_nothing(character)
+        assert is_blank(character)
     if category in ("Lu", "Ll", "Nd", "Sm", "Sc", "Pd", "Po"):
-        assert not shows_nothing(character)
+        assert not is_blank(character)
 
 
 def test_halves_of_surrogate_pairs_are_no_text() -> None:

@@ -32,27 +32,28 @@ def test_a_minted_token_stands_for_its_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "code"),
+    ("token", "code", "told"),
     [
-        (signed(exp=int(time.time()) - 60), "token_expired"),
-        (signed(exp=None), "invalid_token"),
-        (signed(sub=None), "invalid_token"),
-        (signed(sub="no name"), "invalid_token"),
-        (signed(key="another secret of 32 characters!"), "invalid_token"),
-        (jwt.encode({"sub": "alice", "exp": int(time.time()) + 60}, None, "none"), "invalid_token"),  # type: ignore[arg-type]
-        (signed(key=SECRET * 2, algorithm="HS512"), "invalid_token"),
-        ("garbage", "invalid_token"),
-        ("é.é.é", "invalid_token"),
-        ("", "invalid_token"),
+        (signed(exp=int(time.time()) - 60), "token_expired", "get a new one"),
+        (signed(exp=None), "invalid_token", "MissingRequiredClaim"),
+        (signed(sub=None), "invalid_token", "MissingRequiredClaim"),
+        (signed(sub="no name"), "invalid_token", "not a user id"),
+        (signed(key="another secret of 32 characters!"), "invalid_token", "signed with another key"),
+        (jwt.encode({"sub": "alice", "exp": int(time.time()) + 60}, None, "none"), "invalid_token", ""),  # type: ignore[arg-type]
+        (signed(key=SECRET * 2, algorithm="HS512"), "invalid_token", "InvalidAlgorithm"),
+        ("garbage", "invalid_token", "it cannot be read"),
+        ("é.é.é", "invalid_token", "it cannot be read"),
+        ("", "invalid_token", "it cannot be read"),
     ],
 )
-def test_any_other_token_is_refused_with_what_is_wrong(token: str, code: str) -> None:
+def test_any_other_token_is_refused_with_what_is_wrong(token: str, code: str, told: str) -> None:
     with pytest.raises(Unauthorized) as caught:
         OURS.verify(token)
     assert caught.value.code == code
+    assert told in caught.value.detail
 
 
-def test_another_systems_session_is_none_of_ours() -> None:
+def test_the_sid_of_an_external_token_is_ignored() -> None:
     assert Tokens(SECRET, "HS256").verify(signed(sid="theirs")).identity.session is None
 
 
@@ -78,7 +79,7 @@ def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, 
     pem = private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     tokens = Tokens.from_settings(Settings(jwt_public_key=pem.decode()))
     assert tokens.verify(signed(private, algorithm)).identity.user == "alice"
-    # The attack that gave the rule: the public key taken for a shared secret.
+    # Algorithm confusion: the public key used as a shared secret.
     confused = "eyJhbGciOiJIUzI1NiJ9." + signed().split(".", 1)[1]  # {"alg":"HS256"}
     with pytest.raises(Unauthorized):
         tokens.verify(confused)
@@ -123,10 +124,10 @@ def test_a_token_is_minted_for_the_one_spelling_of_a_name() -> None:
 
 
 def test_a_token_makes_its_user_unless_it_was_minted_for_one_who_exists() -> None:
-    assert OURS.verify(OURS.mint("bob", HOUR)).makes_user
-    assert OURS.verify(signed()).makes_user
-    assert not OURS.verify(OURS.mint("bob", HOUR, makes_user=False)).makes_user
-    assert Tokens(SECRET, "HS256").verify(signed(create=False)).makes_user
+    assert OURS.verify(OURS.mint("bob", HOUR)).creates_user
+    assert OURS.verify(signed()).creates_user
+    assert not OURS.verify(OURS.mint("bob", HOUR, creates_user=False)).creates_user
+    assert Tokens(SECRET, "HS256").verify(signed(create=False)).creates_user
 
 
 def test_the_sessions_cookie_has_a_name_of_the_keys_own_and_not_the_key_in_it() -> None:
@@ -155,7 +156,7 @@ def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> Non
 
 
 def test_servers_that_start_at_once_in_containers_make_one_key(tmp_path: Path) -> None:
-    # Threads stand for the containers: they, too, all have one process id.
+    # Threads simulate containers: all have the same process id.
     for number in range(20):
         path = tmp_path / str(number) / "jwt.key"
         path.parent.mkdir()
@@ -184,7 +185,7 @@ def test_a_key_that_is_there_needs_no_folder_to_write_to(tmp_path: Path, monkeyp
     assert read_key_file(path) == "k" * 64
 
 
-def test_a_key_file_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
+def test_a_key_file_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="start the server once"):
         read_key_file(tmp_path / "none")
     (tmp_path / "short").write_text("short")
@@ -197,7 +198,7 @@ def test_a_key_file_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
         create_key_file(tmp_path / "no" / "folder" / "key")
 
 
-def test_the_key_is_where_it_was_said_to_be() -> None:
+def test_the_key_file_setting_is_used() -> None:
     assert key_path(Settings(data=Path("/d"))) == Path("/d/jwt.key")
     assert key_path(Settings(data=Path("/d"), key_file=Path("/k"))) == Path("/k")
 

@@ -6,27 +6,24 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from ssechat.chat.rules import Chat
 from ssechat.errors import SettingsError
 from ssechat.events.kinds import KINDS, Kinds
-from ssechat.http.access import Access
+from ssechat.http.api import Api
+from ssechat.http.asgi import ASGIAdapter
 from ssechat.http.cookies import SessionCookie
-from ssechat.http.endpoints.accounts import Accounts
+from ssechat.http.cors import Cors
+from ssechat.http.endpoints.accounts import AccountsEndpoint
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
-from ssechat.http.endpoints.events import Events
-from ssechat.http.endpoints.health import Health
+from ssechat.http.endpoints.events import EventsEndpoint
+from ssechat.http.endpoints.health import HealthEndpoint
 from ssechat.http.endpoints.limits import LimitsEndpoint
-from ssechat.http.endpoints.messages import Messages
+from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
-from ssechat.http.endpoints.web import Web
-from ssechat.http.entrance import Entrance
-from ssechat.http.fast_path import Direct
+from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
-from ssechat.http.responses import HANDLERS, failed
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
 from ssechat.identity.quotas import Quotas
@@ -35,10 +32,11 @@ from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox
-from ssechat.redis.link import Redis, stop
-from ssechat.redis.watch import Watch
+from ssechat.redis.client import Redis
+from ssechat.redis.health import RedisHealth
 from ssechat.settings import Settings, usable_cores
 from ssechat.streams.hub import Hub
+from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 from ssechat.telemetry.snapshots import Snapshots
 from ssechat.texts.origins import Origins
@@ -58,15 +56,15 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
-    users = Users(redis, anyone_exists=settings.external_identity, pool=pool)
+    users = Users(redis, all_users_exist=settings.external_identity, pool=pool)
     tokens = Tokens.from_settings(settings)
     auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
     delivery = Delivery(redis, conversations, inbox, settings.inbox_limit, kinds)
     chat = Chat(conversations, inbox, delivery, users)
     hub = Hub(auth, settings, metrics=metrics, kinds=kinds)
-    watch = Watch(redis)
-    watch.reconnect.append(hub.subscriptions.reconnect)
-    hub.subscriptions.on_refused = watch.note_subscription
+    redis_health = RedisHealth(redis)
+    redis_health.reconnect.append(hub.subscriptions.reconnect)
+    hub.subscriptions.on_refused = redis_health.note_subscription
     proxies = TrustedProxies(settings.trusted_proxies)
     origins = Origins(settings.allowed_origins)
     quotas = Quotas(redis, settings)
@@ -78,59 +76,33 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         publishing = asyncio.create_task(snapshots.keep_publishing(), name="metrics")
         redis.start()
         hub.start()
-        watch.start()
+        redis_health.start()
         # With Redis away the server starts all the same, answers 503, and is not ready.
         await redis.wait_connected(settings.redis_timeout)
         try:
             yield
         finally:
             await hub.close()
-            await watch.close()
+            await redis_health.close()
             await redis.close()
             users.close()
-            await stop(publishing)
+            await end_task(publishing)
             snapshots.close()
 
-    messages, events = Messages(guard, chat), Events(guard, auth, quotas, inbox, hub, settings.stream_buffer)
-    app = Starlette(
-        routes=[
-            *messages.routes(),
-            *events.routes(),
-            *ConversationsEndpoint(guard, chat).routes(),
-            *Accounts(guard, auth, cookie, users, quotas, proxies, settings).routes(),
-            *LimitsEndpoint(settings, quotas).routes(),
-            *Health(redis, watch, hub).routes(),
-            *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
-            *Web().routes(),
-        ],
-        exception_handlers=HANDLERS,
-        middleware=[*_cors(origins), Middleware(Entrance)],
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False  # a redirect would name whatever host the request named
-    access = Access(app.build_middleware_stack(), metrics, log_all=settings.access_log == "on")
-    app.middleware_stack = access
-    app.state.paused = metrics.gc_pauses.observe
-    # Pages of other origins need the headers that the CORS layer adds.
-    unless = frozenset({b"origin"} if origins else ())
-    direct = {**messages.direct(), **events.direct()}
-    app.state.direct = Direct({key: access.direct(*key, endpoint, failed) for key, endpoint in direct.items()}, unless)
-    return app
-
-
-def _cors(origins: Origins) -> list[Middleware]:
-    if not origins:
-        return []
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_credentials=True,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            # Whatever their libraries add (cache-control, x-requested-with, traces): a header permits nothing here.
-            allow_headers=["*"],
-            # Chromium asks so for a server in a private network.
-            allow_private_network=True,
-            expose_headers=["ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
-        )
+    routes = [
+        *MessagesEndpoint(guard, chat).routes(),
+        *EventsEndpoint(guard, auth, quotas, inbox, hub, settings.stream_buffer).routes(),
+        *ConversationsEndpoint(guard, chat).routes(),
+        *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
+        *LimitsEndpoint(settings, quotas).routes(),
+        *HealthEndpoint(redis, redis_health, hub).routes(),
+        *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
+        *WebEndpoint().routes(),
     ]
+    app = Starlette(lifespan=lifespan)
+    api = Api(routes, Cors(origins) if origins else None, metrics, log_all=settings.access_log == "on")
+    # Over ASGI on any server; on ours by the connection itself (server/protocol.py).
+    app.middleware_stack = ASGIAdapter(api, app.router)
+    app.state.api = api
+    app.state.paused = metrics.gc_pauses.observe
+    return app

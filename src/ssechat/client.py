@@ -18,8 +18,8 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from ssechat import __version__
-from ssechat.answers import MAX_RETRY_AFTER, problem_text, retry_after, shortened
 from ssechat.errors import ChatError, SettingsError
+from ssechat.problem_details import MAX_RETRY_AFTER, problem_text, retry_after, shortened
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 10.0
@@ -312,10 +312,12 @@ def _parse_json(data: str) -> Any:
 
 
 def _system_error(error: httpx.RequestError) -> str:
-    """The operating system's error message if there is one, without its number; else httpx's."""
+    """The operating system's error message if there is one, without its number; else httpx's, or one for it."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return shortened(cause.strerror)
+    if isinstance(error, httpx.RemoteProtocolError) and "peer closed connection" in str(error):
+        return "it closed the connection"
     return shortened(str(error)) or type(error).__name__
 
 

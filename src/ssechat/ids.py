@@ -20,7 +20,7 @@ LONGEST_USER = 128
 _USER = re.compile(r"[a-z0-9_][a-z0-9_.@|+~-]{0,127}\Z")
 _ENTRY = re.compile(r"(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,18})\Z")
 
-NOTHING = "0-0"
+NO_ENTRY = "0-0"
 """The entry id before the first entry: the newest entry id of an empty log."""
 
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ssechat.errors import SettingsError
 from ssechat.redis.url import check_url
 from ssechat.texts.characters import is_utf8
-from ssechat.texts.faults import sentence
 from ssechat.texts.networks import parse_network
 from ssechat.texts.origins import canonical_origin
+from ssechat.texts.validation_errors import sentence
 
 ENVIRONMENT_PREFIX = "SSECHAT_"
 

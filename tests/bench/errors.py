@@ -1,5 +1,5 @@
-"""What keeps a measurement from being made."""
+"""Errors that prevent a measurement."""
 
 
 class BenchError(Exception):
-    """The measurement cannot be made, or went wrong; the text says why and what to do."""
+    """A measurement failed; the text has the reason and the remedy."""

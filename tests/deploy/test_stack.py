@@ -1,4 +1,4 @@
-"""What an operator can rely on, of the stack as it stands."""
+"""The guarantees of the compose stack in normal operation."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What people notice when the stack is changed or breaks under them: nothing, or a moment's wait."""
+"""Rolling updates, scaling, crashes and restarts of the compose stack under load: no message is lost."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from .talk import Result, talk
 
 
 def judge(result: Result, passing: tuple[str, ...] = ()) -> None:
-    """Everything acknowledged, delivered once and in order, to everybody."""
+    """Checks that every acknowledged message was delivered once and in order to every device."""
     print(json.dumps(result.figures(), indent=1))
     assert result.level
     assert not result.violations(passing)

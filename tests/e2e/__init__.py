@@ -1,1 +1,1 @@
-"""Tests of the whole: a real `ssechat serve`, its private Redis, and real connections."""
+"""End-to-end tests: a real `ssechat serve` with an embedded Redis, over real connections."""

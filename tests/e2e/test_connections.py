@@ -1,4 +1,4 @@
-"""What strangers can do with a connection: where requests end, and what one may take up."""
+"""HTTP connections under hostile input: request framing and limits."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ def connect(server: Server) -> socket.socket:
 
 
 def all_of(connection: socket.socket) -> bytes:
-    """What comes until the server ends the connection."""
+    """Receives bytes until the server closes the connection."""
     got = b""
     with contextlib.suppress(ConnectionResetError):
         while data := connection.recv(65536):
@@ -46,13 +46,13 @@ def message(to: str, text: str) -> bytes:
 
 
 def resident(server: Server) -> int:
-    """Bytes that the workers have in memory."""
+    """The resident memory of the workers, in bytes."""
     return sum(worker.memory_info().rss for worker in server.workers())
 
 
 @pytest.fixture(autouse=True)
 def _nothing_broke(server: Server) -> Iterator[None]:
-    """Nothing that a stranger sends may show as an error of the server's."""
+    """Checks that no request has led to an error in the server's log."""
     before = len(server.errors)
     yield
     said = server.errors[before:]
@@ -75,7 +75,7 @@ def test_a_body_behind_an_offer_to_upgrade_is_no_request(
     with connect(server) as connection:
         connection.sendall(head)
         time.sleep(0.05)
-        # Were it not the body, the server would answer it as a request of its own.
+        # If it were not the body, the server would respond to it as to a request.
         connection.sendall(foreign.ljust(len(body), b"\n")[: len(body)])
         connection.shutdown(socket.SHUT_WR)
         assert statuses(all_of(connection)) == [422]
@@ -110,7 +110,7 @@ def test_curl_that_offers_http_2_can_send(server: Server, alice: Person, bob: Pe
         ("/web" + "/a" * 3000, 414),
     ],
 )
-def test_a_path_is_what_a_front_takes_it_for_or_nothing(server: Server, target: str, status: int) -> None:
+def test_an_ambiguous_path_is_404(server: Server, target: str, status: int) -> None:
     with connect(server) as connection:
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         answer = all_of(connection)
@@ -142,14 +142,16 @@ def test_an_error_repeats_a_bounded_part_of_what_was_sent(server: Server, alice:
     assert max(len(answer.content) for answer in answers) < 5000
 
 
-def test_bad_bytes_behind_a_request_do_not_cost_its_answer(server: Server, alice: Person, bob: Person) -> None:
+def test_pipelining_bad_bytes_behind_a_request_do_not_cost_its_response(
+    server: Server, alice: Person, bob: Person
+) -> None:
     for garbage in (b"\x00\x01\x02", b"B@D\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"):
         with connect(server) as connection:
             connection.sendall(post(alice.token, message(bob.user, "hi")) + garbage)
             assert statuses(all_of(connection)) == [201, 400]
 
 
-def test_what_is_behind_a_request_for_a_stream_is_not_written_into_it(server: Server, alice: Person) -> None:
+def test_pipelining_a_request_behind_a_stream_is_not_answered_into_it(server: Server, alice: Person) -> None:
     stream = f"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {alice.token}\r\n\r\n".encode()
     for behind in (
         b"GET /v1/server HTTP/1.0\r\n\r\n",
@@ -167,7 +169,7 @@ def test_what_is_behind_a_request_for_a_stream_is_not_written_into_it(server: Se
         assert re.match(rb"[0-9a-f]+\r\n", body)
 
 
-def test_a_client_that_sends_no_more_is_answered(server: Server, alice: Person, bob: Person) -> None:
+def test_a_half_closed_client_is_answered(server: Server, alice: Person, bob: Person) -> None:
     with connect(server) as connection:
         connection.sendall(post(alice.token, message(bob.user, "hi")) * 2)
         connection.shutdown(socket.SHUT_WR)
@@ -178,7 +180,7 @@ def test_a_client_that_sends_no_more_is_answered(server: Server, alice: Person, 
         assert statuses(all_of(connection)) == []
 
 
-def test_a_stream_of_a_client_that_sends_no_more_goes_on(server: Server, alice: Person, bob: Person) -> None:
+def test_a_stream_of_a_half_closed_client_goes_on(server: Server, alice: Person, bob: Person) -> None:
     with connect(server) as connection:
         head = f"GET /v1/events HTTP/1.0\r\nAuthorization: Bearer {alice.token}\r\n\r\n"
         connection.sendall(head.encode())
@@ -189,13 +191,13 @@ def test_a_stream_of_a_client_that_sends_no_more_goes_on(server: Server, alice: 
             pass
         while "hello" not in names:
             names += [event.name for event in frames.feed(stream.readline())]
-        time.sleep(1.5)  # longer than it takes to find out whether the reader has gone
+        time.sleep(1.5)  # longer than the detection of a disconnect takes
         bob.say("still there?", alice.user)
         while "message" not in names:
             names += [event.name for event in frames.feed(stream.readline())]
 
 
-def test_of_a_reader_that_has_gone_the_stream_ends_soon(server: Server) -> None:
+def test_a_stream_ends_soon_after_its_reader_disconnects(server: Server) -> None:
     with Person(server, fresh("carol")) as carol:
         before = sum(len(worker.net_connections("tcp")) for worker in server.workers())
         for _ in range(5):
@@ -212,7 +214,7 @@ def test_a_head_that_is_too_large_is_431(server: Server) -> None:
 
 
 def flood(server: Server, start: bytes, more: bytes, seconds: float = 3.0) -> bytes:
-    """Sends without end, until the server has enough; what it answered."""
+    """Sends until the server closes the connection; returns the response."""
     with connect(server) as connection:
         connection.settimeout(0.5)
         connection.sendall(start)
@@ -251,7 +253,7 @@ def flood(server: Server, start: bytes, more: bytes, seconds: float = 3.0) -> by
     ],
     ids=["trailers", "chunk extension", "pipelined", "pipelined sends", "empty lines"],
 )
-def test_what_never_ends_takes_no_room_and_nobodys_time(
+def test_endless_requests_are_bounded_in_memory_and_time(
     server: Server, alice: Person, bob: Person, start: bytes, more: bytes, status: int
 ) -> None:
     alice.say("warm", bob.user)
@@ -298,7 +300,7 @@ def test_when_descriptors_run_out_those_who_said_who_they_are_stay_and_get_in(tm
         with Person(server, "bob") as bob:
             bob.say("hello", "alice")
         assert there.messages(3)
-        assert server.errors.count("strangers' are closed") == 1
+        assert server.errors.count("closing those without a user") == 1
         [worker] = server.workers()
         assert psutil.Process(worker.pid).num_fds() < descriptors
         assert "ERROR" not in server.errors
@@ -310,7 +312,7 @@ def test_a_server_that_is_full_of_people_says_so_to_newcomers_and_streams_are_to
         contextlib.ExitStack() as open_,
     ):
         late = ""
-        for number in range(40):  # four streams each: more than there is room for
+        for number in range(40):  # four streams each: more than the limit
             token = mint(server, f"user{number}")
             for _ in range(4):
                 reader = Reader(server, token, expect=200)
@@ -325,6 +327,6 @@ def test_a_server_that_is_full_of_people_says_so_to_newcomers_and_streams_are_to
             answer = all_of(connection)
         assert statuses(answer) == [503]
         assert b"retry-after: 5" in answer
-        assert server.errors.count("no more than") == 1
+        assert server.errors.count("connections is reached") == 1
         assert "unmatched 503" not in server.errors
         assert "ERROR" not in server.errors

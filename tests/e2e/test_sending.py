@@ -1,4 +1,4 @@
-"""Sending, and reading what was sent: the HTTP contract over real connections."""
+"""Sending and reading messages: the HTTP contract over real connections."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ JSON_BODY = "Content-Type: application/json"
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
-def test_a_message_is_created_once_and_a_repeat_gets_it_as_it_stands(alice: Person, bob: Person) -> None:
+def test_idempotency_a_retry_gets_the_first_message(alice: Person, bob: Person) -> None:
     first = alice.post("hi", bob.user, "one")
     assert first.status_code == 201
     message = first.json()
@@ -48,7 +48,7 @@ def test_a_message_is_created_once_and_a_repeat_gets_it_as_it_stands(alice: Pers
     the_same = alice.http.post("/v1/messages", json=body)
     assert (the_same.status_code, the_same.json()) == (200, message)
     problem(alice.post("something else", bob.user, "one"), 422, "idempotency_conflict")
-    # It is the sender's own, and the conversation's.
+    # A client_msg_id belongs to a sender and a conversation.
     assert bob.post("hi", alice.user, "one").status_code == 201
     assert alice.post("hi", alice.user, "one").status_code == 201
     assert [each["seq"] for each in alice.history(bob.user)] == [1, 2]
@@ -70,7 +70,7 @@ def test_the_idempotency_key_header_is_the_client_msg_id(alice: Person, bob: Per
     problem(answer, 422, "invalid_request")
 
 
-def test_without_a_client_msg_id_the_server_makes_one_and_each_send_is_a_message(alice: Person, bob: Person) -> None:
+def test_idempotency_without_a_client_msg_id_each_send_is_a_message(alice: Person, bob: Person) -> None:
     one, other = alice.say("hi", bob.user), alice.say("hi", bob.user)
     assert one["client_msg_id"] != other["client_msg_id"]
     assert (one["seq"], other["seq"]) == (1, 2)
@@ -172,7 +172,7 @@ def test_a_message_to_nobody_or_into_others_conversations_is_refused(alice: Pers
     assert into(direct(alice.user, alice.user)).status_code == 201
 
 
-def test_a_body_over_the_limit_is_refused_however_its_length_is_told(alice: Person, bob: Person) -> None:
+def test_a_body_over_the_limit_is_413_with_content_length_or_chunks(alice: Person, bob: Person) -> None:
     headers = {"Content-Type": "application/json"}
     frame = len(json.dumps({"to": bob.user, "text": ""}))
     fits = json.dumps({"to": bob.user, "text": "x" * (65536 - frame)}).encode()

@@ -1,4 +1,4 @@
-"""Receiving: one stream, its cursor, and what it says of itself."""
+"""Streams: last event ids, replay, and the events about the stream itself."""
 
 import contextlib
 import re
@@ -49,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 
 def head_of(server: Server, *headers: str, version: str = "1.1", method: str = "GET") -> tuple[str, dict[str, str]]:
-    """Status line and headers of a stream."""
+    """Returns the status line and the headers of a stream's response."""
     with socket.create_connection((HOST, server.port), timeout=PATIENCE) as connection:
         lines = [f"{method} /v1/events HTTP/{version}", "Host: chat.example", *headers]
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -119,7 +119,7 @@ def test_the_cursor_of_an_empty_inbox_stays_valid_when_messages_have_arrived(ali
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
-def test_a_stream_resumes_after_the_event_that_its_header_or_its_query_names(alice: Person, bob: Person) -> None:
+def test_a_stream_resumes_after_the_last_event_id_of_its_header_or_query(alice: Person, bob: Person) -> None:
     with bob.listen() as stream:
         stream.live()
         for number in range(5):
@@ -143,11 +143,11 @@ def test_a_stream_resumes_after_the_event_that_its_header_or_its_query_names(ali
         with bob.listen(ids[3], query=f"?{name}={ids[0]}") as stream:
             stream.first("caught_up")
             assert stream.texts == ["4"]
-    # Of a polyfill that adds the newest to a URL in which it has an older one already, the newest counts.
+    # A polyfill may append the newest id to a URL that has an older one: the last one counts.
     with bob.listen(query=f"?lastEventId={ids[0]}&lastEventId={ids[3]}") as stream:
         stream.first("caught_up")
         assert stream.texts == ["4"]
-    with bob.listen(ids[4]) as stream:  # level: nothing to replay, nothing to say
+    with bob.listen(ids[4]) as stream:  # level: there is nothing to replay
         stream.first("ping")
         assert [event.name for event in stream.events if event.name != "ping"] == ["hello"]
         alice.say("live", bob.user)
@@ -182,7 +182,7 @@ def test_a_replay_of_many_pages_has_every_event_once_and_in_order(alice: Person,
         "%00", "\xff", "0-1", "1-18446744073709551615",
     ],
 )  # fmt: skip
-def test_a_cursor_that_is_not_valid_gets_a_reset_and_then_what_comes(alice: Person, bob: Person, cursor: str) -> None:
+def test_an_invalid_last_event_id_gets_a_reset_and_then_live_events(alice: Person, bob: Person, cursor: str) -> None:
     alice.say("one", bob.user)
     alice.say("two", bob.user)
     for how in ({"cursor": cursor}, {"query": f"?last_event_id={quote(cursor)}"}):
@@ -197,7 +197,7 @@ def test_a_cursor_that_is_not_valid_gets_a_reset_and_then_what_comes(alice: Pers
             assert stream.messages(1) == [sent]
 
 
-def test_another_persons_cursor_gets_a_reset_that_says_unknown(alice: Person, bob: Person) -> None:
+def test_another_users_last_event_id_gets_a_reset_that_says_unknown(alice: Person, bob: Person) -> None:
     with alice.listen() as hers, bob.listen() as his:
         foreign = [hers.first("hello").id]
         his.live()
@@ -212,7 +212,7 @@ def test_another_persons_cursor_gets_a_reset_that_says_unknown(alice: Person, bo
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
-def test_a_cursor_older_than_what_is_kept_gets_a_reset_that_says_expired(alice: Person, bob: Person) -> None:
+def test_a_last_event_id_older_than_what_is_kept_gets_a_reset_that_says_expired(alice: Person, bob: Person) -> None:
     with bob.listen() as stream:
         stream.first("hello")
         alice.say("first", bob.user)
@@ -227,10 +227,10 @@ def test_a_cursor_older_than_what_is_kept_gets_a_reset_that_says_expired(alice: 
         assert reset.id == reset.data["newest"]
         sent = alice.say("later", bob.user)
         assert stream.messages(1) == [sent]
-    with bob.listen(reset.id) as stream:  # what a reset gives is where one goes on from
+    with bob.listen(reset.id) as stream:  # the stream resumes from the id of the reset
         assert stream.first("hello").data == {"user": bob.user, "resumed": True, "missed": 1}
         stream.first("caught_up")
-    with bob.listen("0-0") as stream:  # all that is there, however little that is
+    with bob.listen("0-0") as stream:  # all stored events
         stream.first("caught_up")
         kept = numbers(stream.events)
         assert len(kept) >= INBOX_LIMIT
@@ -279,9 +279,9 @@ def test_a_ticket_is_not_used_up_by_a_request_with_an_error_in_it(bob: Person) -
         assert stream.first("hello").data["user"] == bob.user
 
 
-def test_one_stream_too_many_is_sent_away_for_a_while_until_another_has_ended(bob: Person) -> None:
+def test_streams_per_user_is_limited(bob: Person) -> None:
     with contextlib.ExitStack() as stack:
-        for _ in range(2 * STREAMS + 1):  # as many as fit on both workers, and one
+        for _ in range(2 * STREAMS + 1):  # as many as both workers allow, and one more
             stream = stack.enter_context(bob.listen())
             stream.until(lambda it: it.events)
             if stream.named("bye"):
@@ -290,12 +290,12 @@ def test_one_stream_too_many_is_sent_away_for_a_while_until_another_has_ended(bo
         assert stream.retry is not None
         assert 15_000 <= stream.retry <= 60_000
         stream.until(lambda it: it.ended)
-        assert stream.ended != "clean"  # whoever takes that for final would never come back
+        assert stream.ended != "clean"  # some clients would not reconnect after a complete response
     until(lambda: opens(bob))
 
 
 def opens(person: Person) -> bool:
-    """Whether the person can open a stream on both workers."""
+    """Whether the user can open a stream on both workers."""
     for worker in person.server.workers():
         try:
             with person.listen_on(worker) as stream:
@@ -315,7 +315,7 @@ def test_history_and_stream_have_no_hole_between_them(alice: Person, bob: Person
         while not sending.done() and len(readers) < 2 * STREAMS - 1:
             stream = stack.enter_context(bob.listen())
             if stream.until(lambda it: it.events).named("bye"):
-                continue  # this worker has as many as it allows
+                continue  # this worker is at its limit
             readers.append((stream, bob.history(alice.user, limit=200)))
         sent = sending.result()
         assert readers
@@ -326,7 +326,7 @@ def test_history_and_stream_have_no_hole_between_them(alice: Person, bob: Person
             assert known == set(range(1, total + 1))
 
 
-def test_a_reader_who_stops_reading_for_a_while_gets_everything_once_in_order(alice: Person, bob: Person) -> None:
+def test_backpressure_a_reader_who_pauses_gets_every_event_once_in_order(alice: Person, bob: Person) -> None:
     text = "x" * 60_000
     count = 90
     with socket.socket() as connection:
@@ -339,7 +339,7 @@ def test_a_reader_who_stops_reading_for_a_while_gets_everything_once_in_order(al
             quick.live()
             for number in range(count):
                 alice.say(f"{number} {text}", bob.user)
-            quick.messages(count)  # one slow reader costs the others nothing
+            quick.messages(count)  # a slow reader does not delay the others
         got = bytearray()
         while f'"text":"{count - 1} '.encode() not in got[-100_000:] or not got.endswith(b"\n\n\r\n"):
             data = connection.recv(1 << 20)
@@ -403,7 +403,7 @@ def test_a_reader_with_http_1_0_gets_the_same(server: Server, alice: Person, bob
 
 
 def test_an_answer_to_http_1_0_is_not_chunked(server: Server, alice: Person) -> None:
-    # RFC 9112 §6.1: such a reader need not know what that is.
+    # HTTP/1.0 has no chunked coding (RFC 9112 §6.1).
     _, headers = head_of(server, f"Authorization: Bearer {alice.token}", version="1.0")
     assert "transfer-encoding" not in headers
 
@@ -421,7 +421,7 @@ def test_streams_of_readers_that_have_gone_are_forgotten(server: Server, bob: Pe
             stream.live()
         request = f"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bob.token}\r\n\r\n"
         connection = socket.create_connection((HOST, server.port), timeout=PATIENCE)
-        # Closed with a reset, and at once: perhaps before the stream has begun.
+        # Reset at once, perhaps before the stream has begun.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         connection.sendall(request.encode())
         connection.close()

@@ -1,4 +1,4 @@
-"""Several workers as one server, and what crashes leave of it."""
+"""Several workers as one server, and crashes of workers and Redis."""
 
 import contextlib
 import os
@@ -22,21 +22,21 @@ from serving import Server, until
 @pytest.fixture(scope="module", params=SERIES[:1])
 def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("workers")
-    # The longest audit there is: what a stream gets, it gets through Redis's channel or by its own care.
+    # The longest audit interval: a stream gets events from wake-ups, or by a repair of its own.
     options = ("--drain-seconds", "1", "--audit-seconds", "60")
     with serve(folder, *options, series=request.param) as running:
         yield running
 
 
 def kill(process: psutil.Process) -> None:
-    """As the kernel does when the memory is gone."""
+    """Kills a process as the kernel's out-of-memory killer does."""
     process.kill()
     with contextlib.suppress(psutil.NoSuchProcess):
         process.wait(PATIENCE)
 
 
 def insist(person: Person, to: str, text: str, client_msg_id: str) -> tuple[dict[str, Any], set[int]]:
-    """Sends with one client_msg_id until it is acknowledged; the message and every status on the way."""
+    """Retries with one client_msg_id until it is acknowledged; returns the message and all statuses."""
     statuses = set()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -52,7 +52,7 @@ def insist(person: Person, to: str, text: str, client_msg_id: str) -> tuple[dict
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["retry-after"]) >= 1
             assert answer.json()["code"] == "unavailable"
-        # Retry-After says more; a test needn't be so polite.
+        # shorter than Retry-After, to keep the test short
         threading.Event().wait(0.02)
     raise AssertionError(f"not acknowledged: {statuses}")
 
@@ -64,7 +64,7 @@ def test_a_message_crosses_from_one_worker_to_the_other_and_to_all_devices_of_bo
     one, other = server.workers()
     alice.on(one)
     with contextlib.ExitStack() as stack:
-        # The sender's own other devices see what was sent, too.
+        # The sender's other devices get the message, too.
         readers = [stack.enter_context(person.listen_on(worker)) for person in (alice, bob) for worker in (one, other)]
         for reader in readers:
             reader.first("hello")
@@ -89,7 +89,7 @@ def test_all_readers_see_the_messages_of_both_in_one_order_and_once(server: Serv
                 speaker.on(worker)
                 return [speaker.say(f"{person.user} {number}", to) for number in share]
 
-        # Each talks through both workers at once.
+        # Each user sends through both workers at once.
         halves = (range(each // 2), range(each // 2, each))
         with ThreadPoolExecutor(4) as pool:
             talks = [
@@ -107,7 +107,7 @@ def test_all_readers_see_the_messages_of_both_in_one_order_and_once(server: Serv
         assert alice.history(bob.user, limit=200) == sent[-200:]
 
 
-def test_one_client_msg_id_sent_through_both_workers_at_once_is_one_message(
+def test_idempotency_one_client_msg_id_through_both_workers_is_one_message(
     server: Server, alice: Person, bob: Person
 ) -> None:
     one, other = server.workers()
@@ -125,7 +125,7 @@ def test_one_client_msg_id_sent_through_both_workers_at_once_is_one_message(
     assert len(bob.history(alice.user)) == 20
 
 
-def test_when_the_worker_that_holds_the_stream_is_killed_the_reader_resumes_and_misses_nothing(
+def test_reconnect_after_the_streams_worker_is_killed_misses_nothing(
     server: Server, alice: Person, bob: Person
 ) -> None:
     one, other = server.workers()
@@ -143,7 +143,7 @@ def test_when_the_worker_that_holds_the_stream_is_killed_the_reader_resumes_and_
     for number in range(5):
         texts.append(f"after {number}")
         alice.say(texts[-1], bob.user)
-    with bob.listen(cursor) as stream:  # whoever is there takes it, the one that is starting included
+    with bob.listen(cursor) as stream:  # any worker may accept it, also the one that is starting
         stream.messages(5)
         assert stream.texts == texts[20:]
         assert numbers(stream.events) == list(range(21, 26))
@@ -173,7 +173,7 @@ def test_a_worker_killed_between_sends_loses_and_doubles_nothing(server: Server,
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
-def test_when_only_redis_is_killed_streams_stay_and_a_repeated_send_is_one_message(
+def test_idempotency_when_redis_is_killed_streams_stay_and_a_retried_send_is_one_message(
     server: Server, alice: Person, bob: Person
 ) -> None:
     one, other = server.workers()
@@ -219,9 +219,9 @@ def test_with_redis_stopped_a_new_stream_is_told_to_come_back_and_a_send_gets_50
                 answer = alice.post("meanwhile", "bob", "m")
                 assert answer.status_code == 503
                 assert int(answer.headers["retry-after"]) >= 1
-                with bob.listen() as stream:  # a status would be the end of an EventSource
+                with bob.listen() as stream:  # EventSource would not reconnect after an error status
                     assert stream.first("bye").data == {"reason": "unavailable"}
-                    assert stream.wait_end() != "clean"  # some clients would not come back from that
+                    assert stream.wait_end() != "clean"  # some clients would not reconnect after a complete response
                     assert stream.retry is not None
                 until(lambda: not ready(alice))
                 assert alice.http.get("/healthz/live").status_code == 200
@@ -277,7 +277,7 @@ def test_what_was_acknowledged_is_there_after_everything_was_killed_and_cursors_
         alice, bob = (stack.enter_context(Person(second, each.user, each.token)) for each in (alice, bob))
         everything_said = alice.history("bob", limit=200)
         assert everything_said[: len(acknowledged)] == acknowledged
-        assert len(everything_said) - len(acknowledged) <= 1  # one may have been on its way
+        assert len(everything_said) - len(acknowledged) <= 1  # one may have been in flight
         for message in acknowledged[-3:]:
             again = alice.post(message["text"], "bob", message["client_msg_id"])
             assert (again.status_code, again.json()) == (200, message)
@@ -294,17 +294,17 @@ def test_what_was_acknowledged_is_there_after_everything_was_killed_and_cursors_
             assert carol.history("alice") == []
 
 
-def test_sigterm_says_goodbye_to_every_stream_and_leaves_no_process(tmp_path: Path) -> None:
+def test_graceful_shutdown_by_sigterm_sends_bye_to_every_stream(tmp_path: Path) -> None:
     with serve(tmp_path, "--drain-seconds", "1") as server, contextlib.ExitStack() as stack:
         people = [stack.enter_context(Person(server, f"user{number}")) for number in range(10)]
         for person in people:
-            person.http.get("/v1/session")  # connections that are kept for the next request are in no one's way
+            person.http.get("/v1/session")  # idle connections must not delay the stop
         streams: list[Reader] = [stack.enter_context(person.listen()) for person in people for _ in range(3)]
         for stream in streams:
             stream.first("hello")
         people[0].say("last words", "user1")
         began = time.monotonic()
-        assert server.stop(signal.SIGTERM) == 0  # which sees to it that no process is left
+        assert server.stop(signal.SIGTERM) == 0  # `stop` checks that no process is left
         assert time.monotonic() - began < 5
         for stream in streams:
             assert stream.first("bye").data == {"reason": "drain"}
@@ -316,7 +316,7 @@ def test_sigterm_says_goodbye_to_every_stream_and_leaves_no_process(tmp_path: Pa
         assert "Traceback" not in server.errors
 
 
-def test_a_reader_who_reads_nothing_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_graceful_shutdown_does_not_wait_for_a_stuck_reader(tmp_path: Path) -> None:
     options = ("--drain-seconds", "0", "--workers", "1", "--stream-buffer", "4096")
     with serve(tmp_path, *options) as server, Person(server, "alice") as alice, socket.socket() as stuck:
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -1,4 +1,4 @@
-"""Single requests that are small and might cost the server much: time of its loop, or an answer many times as long."""
+"""Amplification: small requests that could block the loop for long or cause a large response."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ from .target import Target
 from .wire import perform
 
 SIZE = 60_000
-"""Bytes that a head may have, nearly, and a body."""
+"""Bytes of request headers or a body, slightly below the limit."""
 
-MOST_SECONDS = 0.5
-"""Of CPU, in all workers, for one request; what they do beside is in it."""
+MAX_SECONDS = 0.5
+"""Upper bound of the CPU seconds of all workers for one request, including their other work."""
 
-MOST_ANSWERED = 128 * 1024
-"""Bytes."""
+MAX_ANSWERED = 128 * 1024
+"""Upper bound of the bytes of a response."""
 
 PATIENCE = 40.0
 
@@ -31,7 +31,7 @@ class Costly:
 
 
 def costly(world: World) -> list[Costly]:
-    """All of them."""
+    """All costly requests."""
     make = Maker(world, 0)
 
     def line(name: str, header: bytes, target: bytes = b"/v1/session") -> Costly:
@@ -103,7 +103,7 @@ def costly(world: World) -> list[Costly]:
 
 
 async def try_costly(target: Target, world: World) -> list[Fault]:
-    """Sends each alone and looks at what it cost."""
+    """Sends each request alone, and measures its cost."""
     faults = []
     for each in costly(world):
         before = target.cpu_seconds()
@@ -114,10 +114,10 @@ async def try_costly(target: Target, world: World) -> list[Fault]:
         faults += [
             Fault(f"{name}: {fault.kind.removeprefix(name + ': ')}", fault.said) for fault in judge(attack, outcome)
         ]
-        if spent > MOST_SECONDS:
+        if spent > MAX_SECONDS:
             faults.append(Fault(f"{name}: time", f"{spent:.1f} s of CPU for {_shown(each.request)}"))
         longest = max(map(_size, outcome.answers), default=0)
-        if longest > MOST_ANSWERED:
+        if longest > MAX_ANSWERED:
             faults.append(Fault(f"{name}: answer", f"{longest} bytes for {_shown(each.request)}"))
         await asyncio.sleep(0)
     return faults

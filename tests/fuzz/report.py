@@ -1,14 +1,14 @@
-"""What a run has shown, as text."""
+"""The report of a run as text."""
 
 from .canary import percentile
 from .run import Result
 
-MOST_BYTES = 3000
-"""Of an attack, that are printed."""
+MAX_BYTES = 3000
+"""Upper bound of the printed bytes of an attack."""
 
 
 def text(result: Result) -> str:
-    """For a person."""
+    """Returns the report."""
     rate = result.requests / result.seconds if result.seconds else 0.0
     lines = [
         f"seed {result.options.seed}: {result.requests} requests on {result.attacks} connections "
@@ -42,7 +42,7 @@ def text(result: Result) -> str:
             for step in found.attack.steps:
                 shown = repr(step)
                 lines.append(
-                    f"      {shown if len(shown) <= MOST_BYTES else f'{shown[:MOST_BYTES]}… ({len(shown)} characters)'}"
+                    f"      {shown if len(shown) <= MAX_BYTES else f'{shown[:MAX_BYTES]}… ({len(shown)} characters)'}"
                 )
     lines.append("no fault found" if result.ok else f"{len(result.found)} kinds of fault")
     return "\n".join(lines)

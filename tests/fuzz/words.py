@@ -1,4 +1,4 @@
-"""The grammar's words: what stands where something else should."""
+"""The vocabulary of the grammar: odd values for each part of a request."""
 
 NONSENSE = (
     b"",

@@ -1,1 +1,1 @@
-"""The rules of chat: who may do what."""
+"""The rules of chat: permissions of users, sending and reading."""

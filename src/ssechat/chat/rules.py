@@ -1,4 +1,4 @@
-"""The rules of chat: who may say what to whom. No HTTP and no Redis commands."""
+"""The rules of chat: which user may send to and read which conversation. It knows neither HTTP nor Redis commands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ssechat.logs.inbox import Inbox
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of a user's conversations, and the cursor of the next page."""
+    """A page of a user's conversations, and the cursor of the next page."""
 
     conversations: Sequence[Summary]
     next: int | None
@@ -22,7 +22,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Some messages of a conversation (JSON each), in order; `more` in the direction asked for."""
+    """Messages of a conversation (JSON each), in order; `more` says whether there are further ones in the requested
+    direction."""
 
     messages: Sequence[bytes]
     more: bool
@@ -47,7 +48,7 @@ class Chat:
         return (await self._enter(user, conversation))[1]
 
     async def _enter(self, user: UserId, conversation: str) -> tuple[ConversationId, Sequence[UserId]]:
-        """As `members`, with the id as it is spelled here."""
+        """As `members`, with the normalised id."""
         both = direct_members(conversation)
         if both is None:
             raise NotFound("unknown_conversation", f"There is no conversation {conversation!r}.")
@@ -55,7 +56,7 @@ class Chat:
             raise Forbidden("not_a_member", "You are not a member of this conversation.")
         other = both[0] if both[1] == user else both[1]
         if other != user and not await self._users.exists(other):
-            raise NotFound("unknown_conversation", f"There is no user {other!r} to have it with.")
+            raise NotFound("unknown_conversation", f"There is no user {other!r}.")
         return direct_conversation(*both), (user,) if other == user else both
 
     async def send_to(self, sender: UserId, other: str, text: str, client_msg_id: str) -> tuple[bytes, bool]:
@@ -65,7 +66,7 @@ class Chat:
             NotFound: `unknown_user`.
         """
         recipient = UserId(other)
-        if not self._users.knows(other):
+        if not self._users.is_cached(other):
             named = user_id(other)
             if named is None or not await self._users.exists(named):
                 raise NotFound("unknown_user", f"There is no user {other!r}.")
@@ -74,9 +75,9 @@ class Chat:
         return await self._send(sender, direct_conversation(sender, recipient), members, text, client_msg_id)
 
     async def send(self, sender: UserId, conversation: str, text: str, client_msg_id: str) -> tuple[bytes, bool]:
-        """Appends the message and delivers it to every member.
+        """Appends a message and delivers it to all members.
 
-        Returns the message (JSON) and whether it is new; a repeat gives the message as it stands.
+        Returns the message (JSON) and whether it is new; a retry returns the present state of the first message.
 
         Raises:
             NotFound, Forbidden: as `members` does.
@@ -101,13 +102,13 @@ class Chat:
         for summary in summaries:
             if summary.undelivered:
                 await self._delivery.finish(summary.id, await self.members(user, summary.id))
-        shown = len(summaries)  # fewer than asked for where they do not fit on a page
+        shown = len(summaries)  # fewer than requested if they do not fit on a page
         return Listing(summaries, page[shown - 1].n if len(places) > shown else None)
 
     async def history(
         self, user: UserId, conversation_id: str, before: int | None, after: int | None, limit: int
     ) -> History:
-        """Messages before or after a seq (excluded), or the newest ones: those next to it that fit on a page.
+        """Returns messages before or after a seq (exclusive), or the newest ones, as many as fit on a page.
 
         Raises:
             NotFound, Forbidden: as `members` does.

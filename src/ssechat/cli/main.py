@@ -19,7 +19,7 @@ from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import MIN_SESSION_DAYS, Settings, flag, load_settings, variable
-from ssechat.texts.characters import is_utf8, shows_nothing
+from ssechat.texts.characters import is_blank, is_utf8
 
 # The lifetime of a token that --user mints for one connection: a leaked one is soon worthless.
 TOKEN_LIFETIME = timedelta(hours=1)
@@ -235,13 +235,13 @@ def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json:
 
     \b
     ssechat send --user alice bob "hi there"
-    uptime | ssechat send --user alice g:ops -
+    uptime | ssechat send --user alice bob -
     """
     from ssechat.cli.terminal import message_line
     from ssechat.client import Client
 
     content = stdio.read_input() if text == "-" else text
-    if shows_nothing(content):
+    if is_blank(content):
         raise SettingsError("TEXT: this text is blank; write something")
     with Client(credential["server"], _credential(**credential), note=_note) as client:
         message = client.send(to, content, client_msg_id=client_msg_id, patience=timeout)
@@ -305,7 +305,7 @@ def _credential(
 def _mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> str:
     from ssechat.identity.tokens import Tokens
 
-    return Tokens.from_settings(settings).mint(user, lifetime, makes_user=create)
+    return Tokens.from_settings(settings).mint(user, lifetime, creates_user=create)
 
 
 def _check_user_exists(settings: Settings, name: str) -> None:

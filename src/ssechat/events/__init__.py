@@ -1,1 +1,1 @@
-"""Events, as the bytes that go over the wire."""
+"""Events: their kinds, their bytes, wake-ups, and what a source of a stream is."""

@@ -1,10 +1,10 @@
-"""An event as the bytes that go over the wire: encoded once, for however many streams.
+"""Encodes events as server-sent events in HTTP chunks, once for all streams.
 
-The format of a frame is WHATWG HTML §9.2.6, that of a chunk RFC 9112 §7.1. A frame's data is one line of
-JSON, whatever a reader takes for the end of a line, so no text can end a line or a frame.
+The format of a frame is WHATWG HTML §9.2.6, that of a chunk RFC 9112 §7.1. The data of a frame is one line of JSON in
+which every character is escaped that a client could take for a line end.
 
-A frame's fields are in the order `event`, `retry`, `data`, `id`. Many readers keep an id as soon as they have its
-line; cut off before the data came, they would ask for what follows an event that they never had.
+A frame's fields are in the order `event`, `retry`, `data`, `id`. Many clients store an id as soon as they have its
+line: if `id` came before `data`, a client that is cut off in between would skip the event.
 """
 
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ PING = "ping"
 BYE = "bye"
 
 OF_A_STREAM = frozenset({RETRY, HELLO, CAUGHT_UP, RESET, PING, BYE})
-"""What a stream says of itself. A `reset` can be one conversation's, too, and is then an event of the inbox."""
+"""Events about the stream itself. A `reset` of one conversation is an event of the inbox."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 
 
 def chunk(frame: bytes) -> bytes:
-    """A frame in the envelope of chunked transfer coding, ready to be written to a transport."""
+    """Wraps a frame as a chunk of the chunked transfer coding."""
     return b"%x\r\n%b\r\n" % (len(frame), frame)
 
 
 def unchunk(chunked: bytes) -> bytes:
-    """The frames in one chunk, for a server that makes the envelope itself."""
+    """Returns the frames in a chunk, for a server that applies the chunked coding itself."""
     return chunked[chunked.index(b"\r\n") + 2 : -2]
 
 
@@ -53,12 +53,12 @@ def ephemeral(name: str, data: bytes) -> bytes:
 
 
 def first_bytes(retry: int, entry: str | None) -> bytes:
-    """The chunk that opens a stream: how long to wait, in milliseconds, before connecting again.
+    """The first chunk of a stream: an event with `retry` in milliseconds.
 
-    An event of its own, for readers that do not go by the standard. A `retry` without data is an empty message to
-    some. Others keep what they had of an event when the connection was lost, and the next blank line completes it:
-    this one does, under a name that nobody listens to. And those that keep the id of each event, none included, have
-    here the one that they came with (`entry`).
+    It is an event of its own because of clients that deviate from the standard. Some take a `retry` without data for an
+    empty message. Others keep a partial event over a reconnect, and the next blank line completes it: here it completes
+    under a name that nobody handles. Others clear the last event id at an event without one: so this event repeats the
+    id that the client sent (`entry`).
     """
     return event(RETRY, {}, entry, retry)
 
@@ -69,14 +69,14 @@ def encode(data: Any) -> bytes:
 
 
 def one_line(data: bytes) -> bytes:
-    """JSON without what some readers take for the end of a line: U+0085, U+2028 and U+2029 are escaped.
+    """Escapes U+0085, U+2028 and U+2029 in JSON: some clients take them for line ends.
 
-    Such readers split the text as Python's `str.splitlines` does. What else that splits at is a control character to
-    JSON, and escaped by every encoder (RFC 8259 §7).
+    Such clients split lines as Python's `str.splitlines` does. Its other separators are control characters, which JSON
+    encoders escape (RFC 8259 §7).
     """
     if data.isascii():
         return data
-    # One byte is looked for far more quickly than two.
+    # A search for one byte is far faster than for two.
     if b"\xe2" in data:
         data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
     return data.replace(b"\xc2\x85", b"\\u0085") if b"\xc2" in data else data

@@ -19,7 +19,7 @@ LARGEST_FACT = 512
 
 
 class Replay(StrEnum):
-    """What a reader gets who was away when an event of this kind was made."""
+    """The event that a replay sends for an event of this kind."""
 
     NEW_MESSAGE = "message"
     """The message as it stands now; appending the event gave the message its seq."""

@@ -1,4 +1,4 @@
-"""What a stream reads: a head, pages after a cursor, and a channel. A user's inbox is one."""
+"""The source of a stream: a newest id, pages after a last event id, and a channel. A user's inbox is a source."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -18,7 +18,7 @@ class Event(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What follows a cursor. Without `continuous`, the cursor is not one of this log's."""
+    """The events after a last event id. `continuous` is False if the id is not one of this log."""
 
     continuous: bool
     head: str
@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
     @property
     def before_oldest(self) -> str:
-        """Where a reader stands who has nothing of what is kept."""
+        """The cursor of a reader that has nothing of what is kept."""
         n = entry_number(self.oldest) or 0
         return f"{n - 1}-0" if self.events else self.head
 
@@ -62,9 +62,9 @@ class Log(Protocol):
 
 
 class Source(NamedTuple):
-    """What one stream reads."""
+    """The source of one stream."""
 
     log: Log
     name: str
     channel: bytes
-    """Where its wake-ups are published."""
+    """The Pub/Sub channel of its wake-ups."""

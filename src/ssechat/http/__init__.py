@@ -1,1 +1,1 @@
-"""HTTP: who may ask, what was asked, and how it is answered."""
+"""HTTP: endpoints, authentication of requests, parsing of bodies, and responses."""

@@ -1,13 +1,13 @@
-"""The cookie that carries a session's token in browsers."""
+"""The cookie with a session's token, for browsers."""
 
-from starlette.responses import Response
+from ssechat.http.exchange import Response
 
 HOST_PREFIX = "__Host-"
-"""Browsers take a cookie of such a name from its very host only, over https, for all paths: nobody beside it, such as
-a page of a sub-domain, can plant one (RFC 6265bis §4.1.3.2)."""
+"""A browser accepts a cookie with this prefix only from the host itself, over https and for all paths: a sub-domain
+cannot set it (RFC 6265bis §4.1.3.2)."""
 
-MOST = 16
-"""Cookies of one name that are tried."""
+MAX_COOKIES = 16
+"""Upper bound of the cookies of one name that are tried."""
 
 
 class SessionCookie:
@@ -18,28 +18,33 @@ class SessionCookie:
         self._guarded = HOST_PREFIX + name
 
     def read(self, line: str) -> tuple[list[str], list[str]]:
-        """The tokens in a `Cookie` header: those that nobody can have planted, and those that somebody may have.
+        """Returns the tokens in a `Cookie` header: those with the `__Host-` prefix, and those without, which an
+        attacker may have set.
 
-        The second count under http only. There may be several of one name, for other paths and domains, and which is
-        whose is not said; so all are given, for who asks to try them.
+        The second list is valid under http only. The header can hold several cookies of one name, for other paths and
+        domains, without saying which is which; the caller tries all of them.
         """
         guarded: list[str] = []
         plain: list[str] = []
         for part in line.split(";"):
-            if self._plain in part:  # of the others there may be many
+            if self._plain in part:  # a cheap check first: the header may hold many other cookies
                 name, _, token = part.strip().partition("=")
                 found = guarded if name == self._guarded else plain if name == self._plain else None
-                if found is not None and token and token not in found and len(found) < MOST:
+                if found is not None and token and token not in found and len(found) < MAX_COOKIES:
                     found.append(token)
         return guarded, plain
 
     def put(self, response: Response, token: str, seconds: int, *, https: bool) -> None:
-        """Has the browser keep it, for so many seconds, where no script can read it."""
-        name = self._guarded if https else self._plain
-        response.set_cookie(name, token, max_age=seconds, path="/", secure=https, httponly=True, samesite="lax")
+        """Sets the cookie for `seconds`, out of reach of scripts."""
+        _add(response, self._guarded if https else self._plain, token, seconds, https)
 
     def remove(self, response: Response, *, https: bool) -> None:
-        """Has the browser forget it, and what it may have from before there was https."""
-        response.delete_cookie(self._plain, path="/", httponly=True, samesite="lax")
+        """Deletes the cookie, including one that was set before the server had https."""
+        _add(response, self._plain, '""', 0, False)
         if https:
-            response.delete_cookie(self._guarded, path="/", secure=True, httponly=True, samesite="lax")
+            _add(response, self._guarded, '""', 0, True)
+
+
+def _add(response: Response, name: str, value: str, seconds: int, secure: bool) -> None:
+    attributes = f"HttpOnly; Max-Age={seconds}; Path=/; SameSite=lax{'; Secure' if secure else ''}"
+    response.headers += ((b"set-cookie", f"{name}={value}; {attributes}".encode("latin-1")),)

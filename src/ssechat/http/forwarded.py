@@ -1,6 +1,6 @@
-"""What a proxy in front says of a request: who sent it, to which host, and whether it came over https.
+"""The X-Forwarded headers of trusted proxies: the client's address, the requested host and the scheme.
 
-Asked for where it is needed and nowhere else: a send from `curl` needs neither.
+They are parsed only on use: a send with a bearer token needs none of them.
 """
 
 import ipaddress
@@ -13,45 +13,45 @@ from ssechat.texts.networks import parse_network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 CACHED_PEERS = 4096
-"""Peers remembered as trusted or not. Behind a front there are few, without one they are everybody."""
+"""Upper bound of cached peer addresses. Behind a proxy there are few peers; without one every client is a peer."""
 
 UNKNOWN = "unknown"
-"""The address of a request that came over no network."""
+"""The client address of a request over a Unix socket."""
 
 
 class TrustedProxies:
-    """The proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed; everybody else's are ignored.
+    """The proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are trusted; those of other peers are ignored.
 
-    `Forwarded` (RFC 7239) is not read: of two headers that say the same, one would be the unguarded one.
+    `Forwarded` (RFC 7239) is not read: a proxy that sets only one of the two headers would pass the client's other one.
     """
 
     def __init__(self, networks: tuple[str, ...]) -> None:
         """
         Raises:
-            ValueError: one is neither an address nor a network.
+            ValueError: a text is neither an address nor a network.
         """
         self._networks = tuple(parse_network(text) for text in networks)
         self._known: dict[str, bool] = {}
 
     def scheme(self, scope: Scope) -> str:
-        """`https` or `http`, as the client sees it."""
-        if header(scope, b"x-forwarded-proto") is not None and self._come_through(scope):
+        """Returns the scheme that the client uses: `https` or `http`."""
+        if header(scope, b"x-forwarded-proto") is not None and self._peer_is_trusted(scope):
             given = _values(scope, b"x-forwarded-proto")
             if given[-1] in ("http", "https"):
                 return given[-1]
         return str(scope["scheme"])
 
     def host(self, scope: Scope) -> str | None:
-        """Whom the client has asked, if a proxy says so that has put another `Host` into the request."""
-        if header(scope, b"x-forwarded-host") is None or not self._come_through(scope):
+        """Returns the host that the client requested, if a trusted proxy sends it in `X-Forwarded-Host`."""
+        if header(scope, b"x-forwarded-host") is None or not self._peer_is_trusted(scope):
             return None
         return _values(scope, b"x-forwarded-host")[-1]
 
     def client(self, scope: Scope) -> str:
-        """The address of who asked: the last one in the chain that is no trusted proxy.
+        """Returns the client's address: the last one in `X-Forwarded-For` that is not a trusted proxy.
 
-        The chain is read from the right, where the proxy next to us has written what it saw; what stands
-        before the first stranger is only what the stranger said.
+        The list is read from the right, where the nearest proxy has appended its peer. Addresses left of the first
+        untrusted one come from the client.
         """
         if scope.get("client") is None:
             return UNKNOWN
@@ -67,7 +67,7 @@ class TrustedProxies:
             found = address
         return str(found)
 
-    def _come_through(self, scope: Scope) -> bool:
+    def _peer_is_trusted(self, scope: Scope) -> bool:
         """Whether the peer of this connection is a trusted proxy."""
         if scope.get("client") is None:
             return False
@@ -86,14 +86,15 @@ class TrustedProxies:
 
 
 def _peer(scope: Scope) -> Address | None:
-    """Whose connection it is. The kernel says of a link-local address on which interface it is (RFC 4007 §11)."""
+    """Returns the address of the connection's peer. The kernel appends the interface to a link-local address (RFC 4007
+    §11)."""
     return _address(scope["client"][0].partition("%")[0])
 
 
 def _address(text: str) -> Address | None:
-    """`192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` and `[2001:db8::1]:80`; None for all else.
+    """Parses `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` and `[2001:db8::1]:80`; returns None for any other text.
 
-    An address with a zone is none: what stands behind its % is any text, and means something on one machine only.
+    An address with a zone is refused: the zone is any text, and has a meaning on one machine only.
     """
     if "%" in text:
         return None
@@ -105,11 +106,11 @@ def _address(text: str) -> Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A socket for both kinds shows a peer of the older one as ::ffff:192.0.2.1 (RFC 4291 §2.5.5.2).
+    # A dual-stack socket shows an IPv4 peer as ::ffff:192.0.2.1 (RFC 4291 §2.5.5.2).
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
-    """The members of a header that is a list, over all its lines in order (RFC 9110 §5.3)."""
+    """Returns the members of a list header, over all its lines in order (RFC 9110 §5.3)."""
     lines = (value.decode("latin-1") for each, value in scope["headers"] if each == name)
     return [part.strip() for line in lines for part in line.split(",")]

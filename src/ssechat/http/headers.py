@@ -8,29 +8,30 @@ from starlette.types import Scope
 from ssechat.errors import BadRequest
 
 KEY = "ssechat.headers"
-"""Where a scope has them, once somebody has asked. A server that knows a head already gives them with it."""
+"""The key in a scope under which the headers are cached by name. The header cache fills it in advance."""
 
-ONCE = frozenset(
+SINGLETON_FIELDS = frozenset(
     {b"authorization", b"content-type", b"host", b"idempotency-key", b"origin", b"sec-fetch-site", b"last-event-id"}
 )
-"""What decides who may do what: of two that differ, a front may have looked at the other one."""
+"""Headers that decide on access and may occur only once (singleton fields): of two different values a proxy could check
+the other one."""
 
-TWICE = "\0 given more than once"
-"""Stands for the value of such a header; no value can have a zero byte (RFC 9110 §5.5)."""
+REPEATED = "\0 given more than once"
+"""A marker in the place of a repeated header's value; no value can have a zero byte (RFC 9110 §5.5)."""
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The value of a header, the first if there are several; `name` is in lower case.
+    """Returns the value of a header, the first if there are several; `name` is in lower case.
 
     Raises:
-        BadRequest: 400 `repeated_header`, for one that may be there only once.
+        BadRequest: 400 `repeated_header`: a singleton field is given more than once.
     """
     headers: dict[bytes, str] | None = scope.get(KEY)
     if headers is None:
         headers = scope[KEY] = _by_name(scope["headers"])
     value = headers.get(name)
-    if value is TWICE:
-        raise BadRequest("repeated_header", f"The header {name.decode()} is there twice; send it once.", status=400)
+    if value is REPEATED:
+        raise BadRequest("repeated_header", f"The header {name.decode()} is repeated; send it once.", status=400)
     return value
 
 
@@ -38,7 +39,7 @@ def _by_name(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, str]:
     headers = {name: str(value, "latin-1") for name, value in reversed(lines)}
     if len(headers) < len(lines):
         repeated = [name for name, count in Counter(name for name, _ in lines).items() if count > 1]
-        headers.update((name, TWICE) for name in repeated if name in ONCE)
+        headers.update((name, REPEATED) for name in repeated if name in SINGLETON_FIELDS)
         if b"cookie" in repeated:  # split, as HTTP/2 allows (RFC 9113 §8.2.3)
             headers[b"cookie"] = "; ".join(str(value, "latin-1") for name, value in lines if name == b"cookie")
     return headers

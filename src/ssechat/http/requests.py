@@ -1,4 +1,4 @@
-"""What comes in over the wire. What goes out is made where it is known, most of it as stored JSON."""
+"""Pydantic models of request bodies and queries. Responses have no models: most of them are stored JSON."""
 
 import unicodedata
 from typing import Annotated, Self
@@ -6,12 +6,12 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from ssechat.ids import UserId, user_id
-from ssechat.texts.characters import shows_nothing
+from ssechat.texts.characters import is_blank
 
 PAGE_ITEMS = 200
-"""Of a page, at most."""
+"""Upper bound of the items of a page."""
 
-CLIENT_MSG_ID = r"^[\x20-\x7e]{1,128}$"
+PRINTABLE_ASCII = r"^[\x20-\x7e]*$"
 
 
 def _user_id(text: str) -> UserId:
@@ -22,7 +22,8 @@ def _user_id(text: str) -> UserId:
 
 
 def _prepared(password: SecretStr) -> SecretStr:
-    """One password however a keyboard composes its letters: NFC, any space a space (RFC 8265 §4.2.1, OpaqueString)."""
+    """Normalises a password to NFC with plain spaces (RFC 8265 §4.2.1, OpaqueString), so that every keyboard enters the
+    same one."""
     text = password.get_secret_value()
     if text.isascii():
         return password
@@ -31,38 +32,38 @@ def _prepared(password: SecretStr) -> SecretStr:
 
 
 LONGEST_PASSWORD = 1024
-"""Characters, as composed."""
+"""Upper bound of a password's characters, after normalisation."""
 
-MOST_PARTS = 4
-"""Characters into which one is taken apart at most (UAX #15)."""
+MAX_PARTS = 4
+"""Upper bound of the characters that one character decomposes into (UAX #15)."""
 
 Password = Annotated[
     SecretStr,
-    Field(max_length=MOST_PARTS * LONGEST_PASSWORD),  # so that no more is composed than may turn out short enough
+    Field(max_length=MAX_PARTS * LONGEST_PASSWORD),  # bounds the text that is normalised
     AfterValidator(_prepared),
     Field(max_length=LONGEST_PASSWORD),
 ]
 
 
 def _text(text: str) -> str:
-    if shows_nothing(text):
-        raise ValueError("there is nothing to see in this text; write something")
+    if is_blank(text):
+        raise ValueError("this text is blank; write something")
     return text
 
 
-class Input(BaseModel):
-    """A request's body: unknown fields and wrong types are errors, not guesses."""
+class RequestBody(BaseModel):
+    """Base of the request bodies: unknown fields and wrong types are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class NewMessage(Input):
+class NewMessage(RequestBody):
     """`POST /v1/messages`."""
 
     to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     conversation_id: Annotated[str, Field(min_length=1, max_length=400)] | None = None
     text: Annotated[str, AfterValidator(_text)]
-    client_msg_id: Annotated[str, Field(pattern=CLIENT_MSG_ID)] | None = None
+    client_msg_id: Annotated[str, Field(min_length=1, max_length=128, pattern=PRINTABLE_ASCII)] | None = None
 
     @model_validator(mode="after")
     def _one_recipient(self) -> Self:
@@ -71,27 +72,27 @@ class NewMessage(Input):
         return self
 
 
-class NewUser(Input):
+class NewUser(RequestBody):
     """`POST /v1/users`."""
 
     name: Annotated[str, AfterValidator(_user_id)]
     password: Annotated[Password, Field(min_length=8)]
 
 
-class Credentials(Input):
+class Credentials(RequestBody):
     """`POST /v1/session`."""
 
     name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(lambda text: user_id(text) or text)]
-    """The user's; what is no name stays as it is, for it is nobody's either."""
+    """The user name; an invalid name is kept as it is, and matches no account."""
     password: Annotated[Password, Field(min_length=1)]
 
 
-class Nothing(Input):
-    """A body without content."""
+class EmptyBody(RequestBody):
+    """A body without fields."""
 
 
 class EventsQuery(BaseModel):
-    """`GET /v1/events`. A parameter that is given twice counts as it was given last."""
+    """`GET /v1/events`. A repeated parameter has its last value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

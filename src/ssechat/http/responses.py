@@ -1,4 +1,4 @@
-"""What every endpoint does with a request and a response: its body, its answer, problem+json."""
+"""Responses of the endpoints: JSON, and problem+json (RFC 9457); parsing of bodies and queries."""
 
 import json
 import logging
@@ -9,17 +9,12 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import Scope
 
 from ssechat.errors import BadRequest, QuotaExceeded, RedisUnavailable, RequestError, TooMany
 from ssechat.events import frames
-from ssechat.http.access import REQUEST_ID
-from ssechat.http.fast_path import Answer, header_lines
-from ssechat.redis.link import RedisRefused
-from ssechat.texts.faults import sentence
+from ssechat.http.exchange import ClientGone, Header, Request, Response
+from ssechat.redis.refusals import RedisRefused
+from ssechat.texts.validation_errors import sentence
 
 logger = logging.getLogger(__name__)
 
@@ -27,47 +22,36 @@ Model = TypeVar("Model", bound=BaseModel)
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 QUOTA_TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
-"""The problem type and its title, as draft-ietf-httpapi-ratelimit-headers has them."""
+"""The problem type and its title (draft-ietf-httpapi-ratelimit-headers)."""
 
-LATE = 1.0
-"""Seconds."""
+REFUSAL_DELAY = 1.0
+"""Seconds before a response that tells the client to retry: many clients that retry at once would delay all others."""
 
-NO_STORE = {"cache-control": "no-store"}
+NO_STORE = (b"cache-control", b"no-store")
+JSON_HEADERS = ((b"content-type", b"application/json"), NO_STORE)
 
-REFUSED = {
-    404: ("not_found", "There is nothing here; GET /docs shows what there is."),
-    405: ("method_not_allowed", "This path does not take that method; the header Allow names those that it takes."),
-}
-"""The code and the detail of what Starlette refuses, by its status."""
-
-
-MOST_FIELDS = 20
-"""Fields at fault that an answer names, of however many."""
+MAX_FIELDS = 20
+"""Upper bound of the invalid fields that a problem names."""
 
 LONGEST_QUOTE = 300
-"""Characters that an answer repeats of what was sent."""
+"""Upper bound of the characters of a request that a problem quotes."""
 
 
 def shortened(text: str) -> str:
-    """The text, or the beginning of one that is too long to be repeated."""
+    """Returns the text, shortened if it is too long to be quoted."""
     return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
-class JSON(Response):
-    """JSON that nobody may keep."""
-
-    media_type = "application/json"
-
-    def __init__(self, content: Any, status: int = 200, headers: Mapping[str, str] = NO_STORE) -> None:
-        body = content if isinstance(content, bytes) else frames.encode(content)
-        super().__init__(body, status, headers)
+def json_response(content: Any, status: int = 200) -> Response:
+    """Returns a JSON response that must not be cached; bytes are JSON already."""
+    return Response(status, content if isinstance(content, bytes) else frames.encode(content), JSON_HEADERS)
 
 
 def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
-    """A body (JSON) or a query as its model.
+    """Parses a body (JSON) or a query into its model.
 
     Raises:
-        BadRequest: 422 `invalid_request`, with the fields at fault.
+        BadRequest: 422 `invalid_request`, with the invalid fields.
     """
     try:
         if isinstance(given, bytes):
@@ -76,7 +60,7 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
     except ValidationError as error:
         fields = [
             {"field": shortened(".".join(map(str, one["loc"]))), "message": sentence(one)}
-            for one in islice(error.errors(include_url=False, include_input=False), MOST_FIELDS)
+            for one in islice(error.errors(include_url=False, include_input=False), MAX_FIELDS)
         ]
         first = fields[0]
         detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
@@ -84,100 +68,71 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
 
 
 def problem(
-    scope: Scope, status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any
+    request: Request, status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any
 ) -> Response:
-    """An error as application/problem+json (RFC 9457)."""
-    headers = {**NO_STORE}
+    """Returns an error as application/problem+json (RFC 9457)."""
+    headers: tuple[Header, ...] = ((b"content-type", b"application/problem+json"), NO_STORE)
     if status == 401:
-        headers["www-authenticate"] = "Bearer"
+        headers += ((b"www-authenticate", b"Bearer"),)
     if retry_after is not None:
-        headers["retry-after"] = str(retry_after)
+        headers += ((b"retry-after", b"%d" % retry_after),)
     content = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": shortened(detail),
-        "request_id": scope.get(REQUEST_ID),
+        "request_id": request.id,
         **members,
     }
-    # What is quoted of a request need not be encodable: a lone surrogate becomes a question mark.
+    # A quoted value can hold lone surrogates, which cannot be encoded: they become question marks.
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Response(body, status, headers, media_type="application/problem+json")
+    return Response(status, body, headers)
 
 
-def refusal(scope: Scope, error: RequestError | RedisUnavailable) -> Response:
-    """The answer to a request that was in vain. Of a change, when Redis is away, the outcome is unknown."""
-    if isinstance(error, RequestError):
-        members: dict[str, Any] = {} if error.fields is None else {"fields": error.fields}
-        if isinstance(error, QuotaExceeded):
-            members |= {"type": QUOTA_EXCEEDED, "title": QUOTA_TITLE, "violated-policies": [error.quota]}
-        response = problem(scope, error.status, error.code, error.detail, retry_after=error.retry_after, **members)
-        if isinstance(error, QuotaExceeded):
-            # draft-ietf-httpapi-ratelimit-headers-10 §3 and §4: lists of strings with parameters (RFC 9651).
-            policies = [f'"{name}";q={limit};w={seconds}' for name, limit, seconds in error.policies]
-            response.headers["ratelimit-policy"] = ", ".join(policies)
-            response.headers["ratelimit"] = f'"{error.quota}";r=0;t={error.retry_after}'
-        return response
-    if isinstance(error, RedisRefused):
-        # Of what Redis says only its code: the rest may quote a command.
-        code = error.refusal.code
-        logger.debug("request %s: Redis refused it: %s", scope.get(REQUEST_ID), code)
-        why = f"The server's storage refuses this ({code}); whoever runs the server finds the reason in its log."
-    else:
-        logger.debug("request %s: Redis is away: %s", scope.get(REQUEST_ID), error)
-        why = "The server cannot reach its storage."
-    detail = f"{why} Repeat the request, a message with the same client_msg_id."
-    return problem(scope, 503, "unavailable", detail, retry_after=1)
-
-
-def failed(scope: Scope, error: Exception) -> Answer:
-    """The answer to what failed without ASGI."""
-    if isinstance(error, RequestError | RedisUnavailable):
-        response = refusal(scope, error)
-    else:
-        logger.error("request %s failed", scope.get(REQUEST_ID), exc_info=error)
-        response = apology(scope)
-    headers = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
-    return Answer(response.status_code, bytes(response.body), header_lines(headers))
-
-
-async def on_request_error(request: Request, error: Exception) -> Response:
-    """Our own errors. Who is to come later is told so late: many who ask again at once would hold up everybody."""
+async def failure(request: Request, error: Exception) -> Response:
+    """Returns the problem response for any exception of an endpoint."""
     if isinstance(error, TooMany):
-        await sleep(LATE)
-    assert isinstance(error, RequestError | RedisUnavailable)
-    return refusal(request.scope, error)
+        await sleep(REFUSAL_DELAY)
+    if isinstance(error, RequestError):
+        return _refusal(request, error)
+    if isinstance(error, RedisUnavailable):
+        return _unavailable(request, error)
+    if isinstance(error, ClientGone):  # the response is not sent
+        return problem(request, 400, "client_disconnected", "The request ended before its body did.")
+    # The text goes to the log, not to the client.
+    return problem(request, 500, "internal_error", "Something went wrong in the server; its log says more.")
 
 
-async def on_http_exception(request: Request, error: Exception) -> Response:
-    """What Starlette refuses: unknown paths and methods."""
-    assert isinstance(error, HTTPException)
-    code, detail = REFUSED.get(error.status_code, ("bad_request", error.detail))
-    response = problem(request.scope, error.status_code, code, detail)
-    response.headers.update(error.headers or {})
+def is_bug(error: Exception) -> bool:
+    """Whether the exception is a bug: anything but an error of the request, of Redis or of the client."""
+    return not isinstance(error, RequestError | RedisUnavailable | ClientGone)
+
+
+def _refusal(request: Request, error: RequestError) -> Response:
+    members: dict[str, Any] = {} if error.fields is None else {"fields": error.fields}
+    if isinstance(error, QuotaExceeded):
+        members |= {"type": QUOTA_EXCEEDED, "title": QUOTA_TITLE, "violated-policies": [error.quota]}
+    response = problem(request, error.status, error.code, error.detail, retry_after=error.retry_after, **members)
+    if isinstance(error, QuotaExceeded):
+        # draft-ietf-httpapi-ratelimit-headers-10 §3 and §4: lists of strings with parameters (RFC 9651).
+        policies = [f'"{name}";q={limit};w={seconds}' for name, limit, seconds in error.policies]
+        response.headers += (
+            (b"ratelimit-policy", ", ".join(policies).encode()),
+            (b"ratelimit", f'"{error.quota}";r=0;t={error.retry_after}'.encode()),
+        )
     return response
 
 
-async def on_client_gone(request: Request, error: Exception) -> Response:
-    """The client left in the middle of its body: nobody reads this answer."""
-    return problem(request.scope, 400, "client_disconnected", "The request ended before its body did.")
-
-
-async def on_bug(request: Request, error: Exception) -> Response:
-    """What should not happen."""
-    return apology(request.scope)
-
-
-def apology(scope: Scope) -> Response:
-    """The answer to what should not happen. The text goes to the log, not to the client."""
-    return problem(scope, 500, "internal_error", "Something went wrong in the server; its log says more.")
-
-
-HANDLERS: Mapping[Any, Any] = {
-    RequestError: on_request_error,
-    RedisUnavailable: on_request_error,
-    HTTPException: on_http_exception,
-    ClientDisconnect: on_client_gone,
-    Exception: on_bug,
-}
+def _unavailable(request: Request, error: RedisUnavailable) -> Response:
+    """Returns 503. The outcome of a write is unknown."""
+    if isinstance(error, RedisRefused):
+        # Only the code of Redis's error is shown: its text can quote a command.
+        code = error.refusal.code
+        logger.debug("request %s: Redis refused it: %s", request.id, code)
+        why = f"The server's storage refuses this ({code}); the server's log has the reason."
+    else:
+        logger.debug("request %s: Redis is away: %s", request.id, error)
+        why = "The server cannot reach its storage."
+    detail = f"{why} Repeat the request, a message with the same client_msg_id."
+    return problem(request, 503, "unavailable", detail, retry_after=1)

@@ -14,7 +14,8 @@ from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.link import Redis, RedisRefused
+from ssechat.redis.client import Redis
+from ssechat.redis.refusals import RedisRefused
 
 TICKET_SECONDS = 30
 TRUSTED_SECONDS = 10.0
@@ -67,15 +68,15 @@ class Auth:
             Unauthorized: the token is not valid or has expired, its session has ended, or its user does not exist.
             RedisUnavailable: Redis cannot be asked about the session or the user.
         """
-        known = self.recognize(token)
+        known = self.cached_identity(token)
         if known is not None:
             return known
         sign_outs, now = self.sign_outs, self._now()
-        identity, makes_user = self._tokens.verify(token)
+        identity, creates_user = self._tokens.verify(token)
         lifetime = identity.expires_at - time.time()
         await self.check_session(identity.session)
-        if makes_user:
-            await self._users.ensure(identity.user)
+        if creates_user:
+            await self._users.create_if_missing(identity.user)
         elif not await self._users.exists(identity.user):
             raise Unauthorized("unknown_user", f"There is no user {identity.user!r}: sign up, or use --create.")
         if remember and sign_outs == self.sign_outs:
@@ -85,7 +86,7 @@ class Auth:
             self._cache[_cache_key(token)] = _CachedIdentity(identity, now + min(lifetime, cached_for))
         return identity
 
-    def recognize(self, token: str) -> Identity | None:
+    def cached_identity(self, token: str) -> Identity | None:
         """Returns the cached identity of a token; None if the token is not in the cache, or its entry has expired."""
         known = self._cache.get(_cache_key(token))
         return known.identity if known is not None and self._now() < known.until else None

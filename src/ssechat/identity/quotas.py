@@ -18,7 +18,8 @@ from ssechat.errors import QuotaExceeded, RedisUnavailable, TooMany
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.batching import load_script
-from ssechat.redis.link import Argument, Redis
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument
 from ssechat.settings import Settings
 
 logger = logging.getLogger(__name__)

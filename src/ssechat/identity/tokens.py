@@ -56,8 +56,17 @@ class VerifiedToken(NamedTuple):
     """The content of a valid token."""
 
     identity: Identity
-    makes_user: bool
+    creates_user: bool
     """Whether the token creates its user; otherwise the user must exist."""
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a token, without PyJWT's own message: that can quote the token."""
+    if isinstance(error, jwt.InvalidSignatureError):
+        return "it is signed with another key"
+    if isinstance(error, jwt.DecodeError | UnicodeError):
+        return "it cannot be read"
+    return type(error).__name__.removesuffix("Error")
 
 
 class Tokens:
@@ -106,8 +115,8 @@ class Tokens:
         secret = read_key_file(key_path(settings))
         return cls(secret, "HS256", sign_with=secret, ours=True)
 
-    def mint(self, user: str, lifetime: timedelta, session: str | None = None, *, makes_user: bool = True) -> str:
-        """Returns a token for this user. `makes_user` has the token create the user; otherwise the user must exist.
+    def mint(self, user: str, lifetime: timedelta, session: str | None = None, *, creates_user: bool = True) -> str:
+        """Returns a token for this user. `creates_user` has the token create the user; otherwise the user must exist.
 
         Raises:
             SettingsError: the key can only verify, or `user` is not a user id.
@@ -121,7 +130,7 @@ class Tokens:
             raise SettingsError(f"{user!r} is not a user id: 1-128 of A-Z a-z 0-9 _ . @ | + ~ -")
         now = time.time()
         claims: dict[str, Any] = {"sub": named, "iat": int(now), "exp": int(now + lifetime.total_seconds())}
-        if not makes_user:
+        if not creates_user:
             claims[CREATES_USER_CLAIM] = False
         if session is not None:
             claims["sid"] = session
@@ -150,10 +159,9 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise Unauthorized("token_expired", "The token has expired; get a new one.") from None
         except Exception as error:
-            # The type only: PyJWT's messages can quote the token. Any exception: the content of a token comes from
-            # strangers, and can make a decoder raise errors that are not PyJWT's.
-            reason = type(error).__name__.removesuffix("Error")
-            raise Unauthorized("invalid_token", f"The token is not valid here ({reason}).") from None
+            # Any exception: the content of a token comes from strangers, and can make a decoder raise errors that are
+            # not PyJWT's.
+            raise Unauthorized("invalid_token", f"The token is not valid here: {_fault(error)}.") from None
         named, expires_at = claims["sub"], claims["exp"]
         user = user_id(named) if isinstance(named, str) else None
         if user is None:
@@ -166,8 +174,8 @@ class Tokens:
         session = claims.get("sid") if self._ours else None
         if session is not None and not (isinstance(session, str) and _SESSION.fullmatch(session)):
             raise Unauthorized("invalid_token", "The token's sid is not the id of a session of this server.")
-        makes_user = not self._ours or claims.get(CREATES_USER_CLAIM) is not False
-        return VerifiedToken(Identity(user, float(min(expires_at, MAX_EXPIRY)), session), makes_user)
+        creates_user = not self._ours or claims.get(CREATES_USER_CLAIM) is not False
+        return VerifiedToken(Identity(user, float(min(expires_at, MAX_EXPIRY)), session), creates_user)
 
 
 def key_path(settings: Settings) -> Path:

@@ -11,7 +11,7 @@ from ssechat.errors import Conflict, Unauthorized
 from ssechat.identity.hashing import HashingPool
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.link import Redis
+from ssechat.redis.client import Redis
 
 MAX_CACHED_USERS = 100_000
 """Names of existing users in a worker's cache."""
@@ -30,18 +30,18 @@ class Users:
         self,
         redis: Redis,
         *,
-        anyone_exists: bool,
+        all_users_exist: bool,
         hasher: PasswordHasher | None = None,
         pool: HashingPool | None = None,
     ) -> None:
         self._redis = redis
-        self._anyone_exists = anyone_exists
+        self._anyone_exists = all_users_exist
         self._cached: set[str] = set()
         self._hasher = hasher or PasswordHasher()
         self._dummy_hash = _dummy_hash(self._hasher)
         self._pool = pool or HashingPool()
 
-    def knows(self, user: str) -> bool:
+    def is_cached(self, user: str) -> bool:
         """Whether this worker has the user in its cache: the user exists, and Redis need not be asked."""
         return user in self._cached
 
@@ -54,7 +54,7 @@ class Users:
             return True
         return False
 
-    async def ensure(self, user: UserId) -> None:
+    async def create_if_missing(self, user: UserId) -> None:
         """Creates the user unless it exists: at the first request with a valid token that creates its user."""
         if user in self._cached:
             return

@@ -1,1 +1,1 @@
-"""What was said, in Redis: the logs of conversations and the inboxes of their members."""
+"""The logs in Redis: one per conversation, and the inboxes of users."""

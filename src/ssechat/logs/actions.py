@@ -1,4 +1,4 @@
-"""What is appended to a conversation's log: a new message, a change of one, or a fact."""
+"""Actions on a conversation's log: a new message, a change of a message, or a fact."""
 
 import hashlib
 import time
@@ -20,13 +20,13 @@ class Action(NamedTuple):
     at: int
     """Milliseconds since 1970."""
     beginning: bytes
-    """Of a message's JSON: what stands before the seq, which the log decides."""
+    """The part of a message's JSON before the seq, which the log decides."""
     rest: bytes
-    """Of a message's JSON: what stands behind the version, which the log decides, too. A fact's data."""
+    """The part of a message's JSON after the version, which the log decides, too; or the data of a fact."""
     seq: int = 0
-    """Of a change: the message's."""
+    """The seq of the changed message."""
     made_from: bytes = b""
-    """Of a change: the message (JSON) as it stood when the change was made."""
+    """The message (JSON) that the change was made from."""
     sent_as: str = ""
     """`<sender>:<client_msg_id>`, if a repeat is to be known by it."""
     digest: bytes = b""

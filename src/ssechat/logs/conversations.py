@@ -1,4 +1,4 @@
-"""A conversation's log: what was said, in the one order that is the same for every reader."""
+"""The log of a conversation: its messages, in one order for all readers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,39 +7,39 @@ from typing import NamedTuple
 
 from ssechat.events import frames
 from ssechat.events.kinds import Replay
-from ssechat.ids import NOTHING, ConversationId, number_of
+from ssechat.ids import NO_ENTRY, ConversationId, number_of
 from ssechat.logs.pages import Reference, fitting
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Redis
+from ssechat.redis.client import Redis
 
 MARK_PAUSE = 0.02
-"""Seconds over which notes of what has been delivered are gathered: late ones cost a repeat, not a message."""
+"""Seconds over which delivery marks are batched: a lost mark only makes a worker deliver again."""
 
 NOT_FETCHED = b""
 """In the place of a message that did not fit on a page."""
 
 SUMMARY = 128
-"""Bytes that a list has of a conversation beside its id, its members, who are named in the id, and its message."""
+"""Bytes of a conversation in a list, besides its id, members and message."""
 
 
 class Entry(NamedTuple):
-    """One thing that happened in a conversation."""
+    """An entry of a conversation's log, with the data of its event."""
 
     conversation: ConversationId
     id: str
     before: str
-    """The entry before it."""
+    """The id of the entry before it."""
     kind: str
     """Maybe one that this version does not know."""
     at: int
-    """When it was made: milliseconds since 1970."""
+    """When it was made: milliseconds since 1970; 0 if not known."""
     sort: str
-    """How it is replayed: the value of a `Replay`."""
+    """The `Replay` of the entry's kind."""
     value: bytes
     """The seq of the message, or the fact's data."""
     data: bytes
-    """What the event says: the message as it stands now, or the fact's data (JSON)."""
+    """The data of the event (JSON): the present message, or the data of the fact."""
 
     @property
     def of_message(self) -> bool:
@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a list of conversations shows of one."""
+    """A conversation in a list."""
 
     id: ConversationId
     newest_seq: int
@@ -66,7 +66,7 @@ class Conversations:
         self._marks: dict[ConversationId, int] = {}
 
     def mark_delivered(self, conversation: ConversationId, entry: str) -> None:
-        """Notes, soon, that all members have the log up to this entry."""
+        """Marks the log as delivered to all members up to this entry, with a short delay."""
         if not self._marks:
             asyncio.get_running_loop().call_later(MARK_PAUSE, self._flush_marks)
         self._marks[conversation] = max(number_of(entry), self._marks.get(conversation, 0))
@@ -75,20 +75,19 @@ class Conversations:
         marks, self._marks = self._marks, {}
         for conversation, pos in marks.items():
             future = self._mark.submit((keys.of_conversation(conversation).conversation,), (pos,))
-            # A mark that is lost makes somebody deliver again what is there already: harmless.
+            # A lost mark is harmless: the entry is delivered again.
             future.add_done_callback(asyncio.Future.exception)
 
     async def entries(self, conversation: ConversationId, first: str, last: str, count: int) -> list[Entry]:
         """Up to `count` entries of the log from `first` to `last`, both included if they are there.
 
-        Fewer where their messages do not fit on a page (pages.py), but two at least if there are two; none behind
-        a hole.
-        What stands before the first one found is known only if that is the log's very first entry.
+        Returns fewer if their messages do not fit on a page (pages.py), but at least two if there are two, and none
+        behind a hole. The predecessor of the first entry is known only if it is the first of the log.
         """
         log = await self._redis.call("XRANGE", keys.of_conversation(conversation).log, first, last, "COUNT", count)
         parsed = [(entry.decode(), dict(zip(fields[::2], fields[1::2], strict=True))) for entry, fields in log]
         about = [fields.get(b"message") or fields.get(b"change") for _, fields in parsed]
-        # Two of them at least, however large: whoever asks for what follows an entry gets that one first.
+        # At least two: a caller that asks for the entries after one gets that one first.
         references = [Reference(conversation, seq) for seq in about if seq is not None]
         messages = iter(await fitting(self._redis, references, least=2))
         found: list[Entry] = []
@@ -103,7 +102,7 @@ class Conversations:
                 break
             else:
                 data = tombstone(conversation, seq) if message is None else message
-            before = found[-1].id if found else NOTHING if number_of(entry) == 1 else entry
+            before = found[-1].id if found else NO_ENTRY if number_of(entry) == 1 else entry
             found.append(Entry(conversation, entry, before, kind, at, sort.decode(), value, data))
         return found
 
@@ -114,16 +113,16 @@ class Conversations:
     async def newest_entry(self, conversation: ConversationId) -> str:
         """The id of the log's newest entry."""
         head = await self._redis.call("HGET", keys.of_conversation(conversation).conversation, "head")
-        return NOTHING if head is None else str(head.decode())
+        return NO_ENTRY if head is None else str(head.decode())
 
     async def unfinished(self, conversation: ConversationId) -> str | None:
-        """The newest entry, if some member may not have it yet."""
+        """Returns the newest entry if a member may lack it."""
         key = keys.of_conversation(conversation).conversation
         delivered, head = await self._redis.call("HMGET", key, "delivered", "head")
         return head.decode() if lags(delivered, head) else None
 
     async def summaries(self, conversations: Sequence[ConversationId]) -> list[Summary]:
-        """What a list shows of the first of these, as many as fit on a page: one at least."""
+        """Summaries of the first of these conversations, as many as fit on a page, at least one."""
         states = await self._redis.pipeline(
             ("HMGET", keys.of_conversation(one).conversation, "seq", "delivered", "head") for one in conversations
         )
@@ -152,10 +151,10 @@ class Conversations:
 
 
 def lags(delivered: bytes | None, head: bytes | None) -> bool:
-    """Whether some member may lack the newest entries."""
+    """Whether a member may lack the newest entries."""
     return head is not None and int(delivered or 0) < number_of(head.decode())
 
 
 def tombstone(conversation: ConversationId, seq: bytes) -> bytes:
-    """What stands in for a message that is gone."""
+    """The data of a message that is no longer stored."""
     return frames.encode({"conversation_id": conversation, "seq": int(seq), "deleted": True})

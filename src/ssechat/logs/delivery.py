@@ -21,7 +21,8 @@ from ssechat.logs.inbox import Inbox, limits
 from ssechat.logs.repair import Repair
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Argument, Redis
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument
 
 WEEK = 7 * 24 * 3600
 
@@ -181,13 +182,13 @@ class Delivery:
             action.rest,
             members,
             int(complete),
-            # One of each log's own: an id must tell whose it is, too.
+            # A tag per inbox: ids of different inboxes must differ.
             *islice(self._tags, members),
         ]
 
 
 def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]) -> Appended:
-    """What the script made of it: the same JSON, from the same parts."""
+    """Builds the message's JSON in the same way as the script."""
     _, seq, entry, _ = answer[:4]
     is_fact = action.kind.replay is Replay.FACT
     data = action.rest if is_fact else action.message(seq, entry.partition(b"-")[0])

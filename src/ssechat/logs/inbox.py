@@ -1,4 +1,4 @@
-"""A user's inbox: every event for this user, in the one order that all of the user's streams show.
+"""The inbox of a user: all durable events of the user, in one order for all of its streams.
 
 An inbox holds references; the conversations hold the messages. So a reader that comes back sees each message as it
 stands now, and a thousand members do not hold a thousand copies. Facts are small, and each inbox holds its own.
@@ -14,44 +14,45 @@ from ssechat.events import frames
 from ssechat.events.kinds import KINDS, RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
-from ssechat.ids import NOTHING, ConversationId, UserId, new_tag, number_of, tags
+from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry, tombstone
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
-from ssechat.redis.link import Argument, Redis
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument
 
 logger = logging.getLogger(__name__)
 
 WAKE_UP_LIMIT = 4096
-"""Bytes of an event that a wake-up carries; a larger one is read from the log by those who have a stream."""
+"""Upper bound of an event in a wake-up, in bytes; a larger event is read from the log."""
 
 HEADS = """
 local heads = {}
 for i, user in ipairs(KEYS) do heads[i] = redis.call('HGET', user, 'head') or '0-0' end
 return heads
 """
-"""One reply for many users: as many commands as users would cost each of them a future."""
+"""One command for many users: one command per user would need a future each."""
 
 LOGS_TO_INBOX = 2
 """A conversation's log keeps so many times the entries of an inbox: an inbox that lacks some finds them there."""
 
 
 def limits(inbox_limit: int) -> str:
-    """What stands in front of the scripts that append or deliver: the same for every item, so no item carries it."""
+    """The Lua constants in front of the scripts that append or deliver; they are the same for all items."""
     log_limit = LOGS_TO_INBOX * inbox_limit
     return f"local INBOX_LIMIT, LOG_LIMIT, WAKE_UP_LIMIT = '{inbox_limit}', '{log_limit}', {WAKE_UP_LIMIT}\n"
 
 
 class Place(NamedTuple):
-    """Up to where a user has a conversation's log."""
+    """The last entry of a conversation's log that a user's inbox has."""
 
     conversation: ConversationId
     entry: str
     """The log's entry that was delivered last."""
     n: int
-    """Its number in the inbox."""
+    """The number of the inbox's entry of it."""
     seq: int
-    """The newest message's."""
+    """The seq of the newest message that was delivered."""
 
     @classmethod
     def parse(cls, conversation: bytes, value: bytes) -> "Place":
@@ -93,12 +94,12 @@ class Inbox:
         )
 
     def source(self, user: UserId) -> Source:
-        """What a stream of this user reads."""
+        """The source of this user's streams."""
         return Source(self, user, self.channel(user))
 
     @staticmethod
     def channel(user: str) -> bytes:
-        """Where wake-ups for this user's streams are published."""
+        """The Pub/Sub channel of this user's wake-ups."""
         return keys.live(user).encode()
 
     async def deliver(self, runs: Mapping[UserId, Sequence[Entry]]) -> dict[UserId, str]:
@@ -122,12 +123,12 @@ class Inbox:
         """The entry of the conversation that each of these inboxes has last."""
         places = await self._redis.pipeline([("HGET", keys.of_user(user).places, conversation) for user in users])
         return {
-            user: NOTHING if place is None else Place.parse(conversation.encode(), place).entry
+            user: NO_ENTRY if place is None else Place.parse(conversation.encode(), place).entry
             for user, place in zip(users, places, strict=True)
         }
 
     def reset(self, conversation: ConversationId, place: str, now: str, reason: str, inboxes: int) -> Entry:
-        """What so many inboxes get if the conversation's log does not lead on from `place`: `now` takes its place."""
+        """The reset for so many inboxes if the conversation's log does not lead on from `place`: `now` replaces it."""
         data = RESET.encode({"reason": reason, "conversation_id": conversation})
         self._redis.metrics.conversation_resets[reason] += inboxes
         return Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
@@ -145,11 +146,11 @@ class Inbox:
         await self._redis.pipeline([("PUBLISH", keys.live(user), wake_up) for user in users])
 
     async def head(self, name: str) -> str:
-        """The newest event's id, or the birth tag's when there is none. Always a valid cursor."""
+        """The id of the newest event, or `0-<birth tag>` for an empty inbox. Always a valid last event id."""
         user_key = keys.user(name)
         head = await self._redis.call("HGET", user_key, "head")
         if head is None:
-            # Whoever comes first decides the birth tag; a delivery may come before us and make a head.
+            # HSETNX: the first worker sets the birth tag; a delivery may set `head` before us.
             _, birth = await self._redis.pipeline(
                 [("HSETNX", user_key, "birth", new_tag()), ("HGET", user_key, "birth")]
             )
@@ -164,9 +165,9 @@ class Inbox:
         return [reply.decode() for reply in replies]
 
     async def read(self, name: str, cursor: str, count: int, room: int) -> Page:
-        """Up to `count` events after `cursor` (`START`: from the oldest); as many as fit into `room` bytes, but one."""
+        """Up to `count` events after `cursor` (`START`: from the oldest), as `Log.read`."""
         key = keys.of_user(name)
-        # The head comes first, so that what is appended meanwhile is on the page rather than beyond it.
+        # The newest id is read first, so that events appended meanwhile are on the page.
         # The entries come from the cursor's own on: that it is there, tag and all, makes the cursor valid.
         (newest, birth), oldest, entries = await self._redis.pipeline(
             [
@@ -176,7 +177,7 @@ class Inbox:
             ]
         )
         if newest is None:
-            await self.head(name)  # makes one; what comes before that is on the next reading's page
+            await self.head(name)  # makes one; an event that was appended before it is on the page that is read next
             return await self.read(name, cursor, count, room)
         head = newest.decode()
         first = oldest[0][0].decode() if oldest else head
@@ -184,7 +185,7 @@ class Inbox:
         if entries and entries[0][0] == cursor.encode():
             continuous, entries = True, entries[1:]
         else:
-            # Before the first entry there is none to find: there it is the birth tag that must match.
+            # Number 0 has no entry: its tag must be the birth tag.
             continuous = cursor == START or (born and number_of(first) <= 1)
         if not continuous:
             return Page(False, head, first, ())
@@ -198,7 +199,7 @@ class Inbox:
         return sorted(found, key=lambda place: -place.n)
 
     async def _events(self, references: Sequence[_Reference], room: int) -> list[Event]:
-        """The events that these stand for; the first that fit."""
+        """The events that these entries stand for: the first of them, as many as fit."""
         kinds = [self._known(reference) for reference in references]
         superseded = _superseded(references)
         wanted = [
@@ -230,7 +231,7 @@ class Inbox:
         return kind if known else None
 
     def _reset_of(self, reference: _Reference) -> bytes:
-        """The data of the event in whose place it stands: a newer server made one that this one does not know."""
+        """The data of a reset in the place of an event of a kind that only a newer server knows."""
         if reference.kind not in self._not_known:
             self._not_known.add(reference.kind)
             logger.warning("events of the kind %r are of a newer version; their readers get a reset", reference.kind)
@@ -248,7 +249,7 @@ def _arguments(run: Sequence[Entry]) -> list[Argument]:
 
 
 def _superseded(references: Sequence[_Reference]) -> set[int]:
-    """Which of these are changes of messages that a later one of them changes, too."""
+    """The changes among these entries that a later change of the same message supersedes."""
     newest: dict[tuple[str, bytes], int] = {}
     found = set()
     for at, reference in enumerate(references):

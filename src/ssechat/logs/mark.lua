@@ -1,5 +1,5 @@
--- Notes up to where all members have a conversation's log. Never goes down, nor beyond the log's newest entry: what is
--- noted late is of no other history.
+-- Stores the number of the log's entry up to which all members have the entries. The number never decreases, and never
+-- exceeds that of the log's newest entry: a late mark may be of a history that the log has lost.
 -- Key of an item: conversation. Argument of an item: pos.
 
 local function mark(item)

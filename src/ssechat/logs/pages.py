@@ -1,4 +1,4 @@
-"""Messages of one page: as many as fit, so that neither a worker nor a slow reader's connection holds more."""
+"""Reads messages up to a number of bytes: bounds the memory of a worker and of a slow reader's buffer."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from ssechat.ids import ConversationId
 from ssechat.redis import keys
-from ssechat.redis.link import Argument, Redis
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument
 
 PAGE_BYTES = 256 * 1024
-"""Of an answer with messages in it, unless a single one is larger."""
+"""Upper bound of a response with messages, in bytes; a single message may be larger."""
 
 ENVELOPE = 64
 """Bytes of an answer around what it lists."""
@@ -30,16 +31,16 @@ for _, key in ipairs(KEYS) do
 end
 return found
 """
-"""What does not fit stays in Redis: it is not sent in order to be thrown away."""
+"""The script stops at the limit, so that Redis sends nothing in vain."""
 
 
 class Reference(NamedTuple):
-    """Where a message is."""
+    """The location of a message."""
 
     conversation: ConversationId
     seq: bytes
     extra: int = 1
-    """Bytes that it costs on the page beside its own."""
+    """Bytes on the page besides the message itself."""
 
 
 async def fitting(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from ssechat.ids import NOTHING, ConversationId, UserId, number_of
+from ssechat.ids import NO_ENTRY, ConversationId, UserId, number_of
 from ssechat.logs.conversations import Conversations, Entry
 from ssechat.logs.inbox import Inbox
 
@@ -13,7 +13,7 @@ READ_AT_ONCE = 100
 
 
 class _Turn:
-    """Whose turn it is to repair what a conversation's members lack, and what those before have seen."""
+    """Serialises the repairs of a conversation, and shares what earlier ones found."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -23,7 +23,7 @@ class _Turn:
 
 
 class Repair:
-    """One repair a conversation and worker at a time: whoever waited for it finds the work done."""
+    """One repair per conversation and worker at a time; a caller that waited for it finds the work done."""
 
     def __init__(self, conversations: Conversations, inbox: Inbox) -> None:
         self._conversations = conversations
@@ -31,7 +31,7 @@ class Repair:
         self._turns: dict[ConversationId, _Turn] = {}
 
     async def bring_to(self, conversation: ConversationId, entry: str, has: Mapping[UserId, str]) -> None:
-        """Has the inboxes of these members take all entries of the log up to this one, at least.
+        """Delivers to the inboxes of these members all entries of the log that they lack up to this one, at least.
 
         `has`: the entry of the conversation that each inbox has last. An inbox gets a reset where the log does not
         lead on from there.
@@ -44,7 +44,7 @@ class Repair:
             return
         async with self._turn(conversation) as seen:
             for member in list(behind):
-                if number_of(seen.get(member, NOTHING)) >= number_of(entry):
+                if number_of(seen.get(member, NO_ENTRY)) >= number_of(entry):
                     del behind[member]
             await self._bring_to_newest(conversation, behind, seen)
 
@@ -97,7 +97,7 @@ def _by_place(behind: Mapping[UserId, str]) -> dict[str, list[UserId]]:
 
 
 def following(page: Sequence[Entry], place: str) -> Sequence[Entry] | None:
-    """What follows a place on a page of the log: nothing if it is on a later page, None if the log has it not."""
+    """The entries after an entry on a page of the log: none if it is on a later page, None if the log lacks it."""
     for at, entry in enumerate(page):
         if entry.id == place:
             return page[at + 1 :]

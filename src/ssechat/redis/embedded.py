@@ -1,4 +1,4 @@
-"""The private redis-server that `ssechat serve` starts when it is given none."""
+"""The embedded redis-server, which `ssechat serve` starts unless --redis-url is given."""
 
 import asyncio
 import contextlib
@@ -32,11 +32,11 @@ LOG_LINES = 12
 
 
 class EmbeddedRedis:
-    """One redis-server on a unix socket, started, watched, restarted and stopped with us.
+    """A redis-server on a Unix socket, started, restarted and stopped by this process.
 
-    Its durability is the strictest there is: every write is on the disk before it is answered. It runs on
-    asyncio's own loop: uvloop does not know `umask` and `process_group`.
-    `keep_open` are file descriptors that it inherits: a lock among them stays held until it has ended.
+    It syncs every write to disk before the reply (appendfsync always). It needs asyncio's own loop: uvloop does not
+    support `umask` and `process_group`. `keep_open` are file descriptors that the process inherits: a lock among them
+    is held until the process has ended.
     """
 
     def __init__(self, folder: Path, *, keep_open: Sequence[int] = (), search_path: str | None = None) -> None:
@@ -102,7 +102,7 @@ class EmbeddedRedis:
 
     def _choose_socket(self) -> None:
         if len(os.fsencode(self.socket_path)) > SOCKET_PATH_LIMIT:
-            # TMPDIR may be as long as what it is to replace.
+            # TMPDIR may be too long as well.
             near = tempfile.gettempdir()
             self._short_folder = Path(tempfile.mkdtemp(prefix="ssechat-", dir=near if len(near) < 60 else "/tmp"))
             self.socket_path = self._short_folder / "redis.sock"
@@ -124,7 +124,8 @@ class EmbeddedRedis:
             "maxmemory-policy": ["noeviction"],
             # A stream of one entry costs 4.4 KB with the default of 4096, and most inboxes are short.
             "stream-node-max-bytes": ["512"],
-            # The default closes a worker that is 32 MB behind, or 8 MB for a minute: a burst.
+            # With the default, a worker that is 32 MB behind, or 8 MB for a minute, is disconnected: a burst would do
+            # that.
             "client-output-buffer-limit": ["pubsub", "256mb", "128mb", "60"],
         }
         words = [word for name, values in options.items() for word in (f"--{name}", *values)]
@@ -141,7 +142,7 @@ class EmbeddedRedis:
                 cwd=self.folder,
                 umask=0o077,
                 pass_fds=self._keep_open,
-                # Ctrl-C goes to the terminal's whole process group; Redis must outlive the workers' goodbyes.
+                # Ctrl-C goes to the terminal's whole process group; Redis must run until the workers have stopped.
                 process_group=0,
                 preexec_fn=die_with_parent(),
             )

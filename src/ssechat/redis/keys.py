@@ -1,8 +1,7 @@
 """The names of all keys and channels in Redis.
 
 What stands in braces is a hash tag: a bucket, CRC16 of the id mod 1024, so that all keys of one conversation or of one
-user live in one slot of a Redis Cluster, and batches go by bucket. Behind it come the id and, set off by a `/`, which
-no id has, what the key holds.
+user live in one slot of a Redis Cluster. The id follows, and then, behind a `/`, which no id has, what the key holds.
 """
 
 from binascii import crc_hqx
@@ -15,10 +14,10 @@ FORMAT = "ssechat:format"
 FORMAT_OF_THIS_VERSION = "2"
 
 CONTROL = "ssechat:control"
-"""Channel on which workers tell each other of sign-outs."""
+"""The Pub/Sub channel for sign-outs."""
 
 KEY_FINGERPRINT = "ssechat:key"
-"""Which signing key the servers of this Redis share."""
+"""String: the fingerprint of the signing key that the servers of this Redis share."""
 
 BUCKETS = 1024
 
@@ -49,7 +48,7 @@ class UserKeys(NamedTuple):
 
 
 def bucket(of: str) -> int:
-    """Which of the buckets an id belongs to: by the CRC16 that Redis Cluster uses itself."""
+    """The bucket of an id, by the CRC16 of Redis Cluster."""
     return crc_hqx(of.encode(), 0) % BUCKETS
 
 
@@ -93,12 +92,13 @@ def session(session_id: str) -> str:
 
 
 def quota(kind: str, of: str) -> str:
-    """String with a TTL: when this quota of an address, an account or a user will be full again."""
+    """String with a TTL: the time at which this quota of an address, an account or a user is full again."""
     return f"{{q:{kind}:{of}}}"
 
 
 def places(account: str) -> str:
-    """Sorted set with a TTL: places from which an account (its name's digest) has come in, by when it last did."""
+    """Sorted set with a TTL: digests of the networks from which an account (its name's digest) has signed in, by the
+    time of the last sign-in."""
     return f"{{p:{account}}}"
 
 

@@ -1,11 +1,11 @@
-"""Whether there is a user, asked from beside the server by whoever may read its data folder."""
+"""Checks from outside the server whether a user exists, for `ssechat token`."""
 
 import asyncio
 
 from ssechat.errors import RedisUnavailable
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.link import CommandLink, open_link
+from ssechat.redis.connection import CommandConnection, open_connection
 
 TIMEOUT = 2.0
 """Seconds to wait for Redis."""
@@ -20,10 +20,10 @@ def user_exists(url: str, user: UserId) -> bool | None:
 
 
 async def _ask(url: str, user: UserId) -> bool:
-    link = CommandLink()
+    connection = CommandConnection()
     try:
         async with asyncio.timeout(TIMEOUT):
-            await open_link(url, link, TIMEOUT)
-            return bool(await link.send("HEXISTS", keys.user(user), "created_at"))
+            await open_connection(url, connection, TIMEOUT)
+            return bool(await connection.send("HEXISTS", keys.user(user), "created_at"))
     finally:
-        link.abort()
+        connection.abort()

@@ -1,4 +1,4 @@
-"""What Redis's error replies mean: their code, and a sentence of advice.
+"""Turns error replies of Redis into a code and a sentence of advice.
 
 Nothing else of an error's text is ever shown. It may quote a command's arguments ("unknown command 'AUTH', with args
 beginning with: …"), and these may be keys, texts or the password.
@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
 
+from ssechat.errors import RedisUnavailable
+
 ADVICE = {
     "OOM": "it has reached its maxmemory; give it more memory, or less to keep",
     "READONLY": "it is a replica and takes no writes; --redis-url must lead to the primary",
@@ -18,13 +20,13 @@ ADVICE = {
     "NOPERM": "its user lacks a right; deploy/README.md has the line that grants all that are needed",
     "UNKNOWN": "it does not know a command that is needed; take the rename-command for it out of its configuration",
     "LOADING": "it is still loading its data; it will answer when it has",
-    "BUSY": "a script of somebody's keeps it busy; SCRIPT KILL ends that",
+    "BUSY": "a long-running script blocks it; SCRIPT KILL ends the script",
     "MASTERDOWN": "it is a replica that has lost its primary; --redis-url must lead to the primary",
-    "NOAUTH": "it wants a user and a password in --redis-url (redis://user:password@host:port/0)",
-    "WRONGPASS": "the user or password of --redis-url is not, or no longer, right",
+    "NOAUTH": "it requires a user and a password in --redis-url (redis://user:password@host:port/0)",
+    "WRONGPASS": "the user or password of --redis-url is wrong",
     "DENIED": "it is in protected mode and takes no connections of other machines; give it a password",
     "WRONGTYPE": "some key is of another type than ssechat gives it; nobody else may write ssechat's keys",
-    "NOSCRIPT": "it has forgotten a script that it was just given",
+    "NOSCRIPT": "it has lost a script that was just loaded",
     "MOVED": "it is a cluster, which ssechat does not speak; give a single Redis",
     "CROSSSLOT": "it is a cluster, which ssechat does not speak; give a single Redis",
     "CLUSTERDOWN": "it is a cluster, which ssechat does not speak; give a single Redis",
@@ -66,7 +68,7 @@ class Refusal(NamedTuple):
 
 
 def parse_refusal(text: str, commands: Collection[str] = ()) -> Refusal:
-    """What an error reply says. A command is named only if it is one of `commands` (lower case)."""
+    """Parses an error reply. A command is named only if it is one of `commands` (lower case)."""
     said = _OF_A_SCRIPT.sub("", text, count=1)
     found = _CODE.match(said)
     code = found[0] if found is not None else OTHER
@@ -81,6 +83,15 @@ def parse_refusal(text: str, commands: Collection[str] = ()) -> Refusal:
     if _OF_A_KEY.search(said):
         return Refusal(code, "key")
     return Refusal(code, "channel" if _OF_A_CHANNEL.search(said) else "")
+
+
+class RedisRefused(RedisUnavailable):
+    """Redis replied with an error: loading, read-only, out of memory, … Its text must not be shown."""
+
+    @property
+    def refusal(self) -> Refusal:
+        """The code and the advice, which may be shown."""
+        return parse_refusal(str(self))
 
 
 def refused_by(error: BaseException) -> str | None:

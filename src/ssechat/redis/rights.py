@@ -1,4 +1,4 @@
-"""What the server needs of Redis, in one list: the commands, keys and channels, each tried on keys that nobody has.
+"""The commands, keys and channels that the server needs of Redis, each with a trial on keys that nobody uses.
 
 A script's commands are checked against the user's rights as others are, and a command may be renamed for scripts, too.
 """
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ssechat.redis import keys
-from ssechat.redis.link import Argument, RedisRefused, Reply
-from ssechat.redis.refusals import Refusal, parse_refusal
+from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.refusals import RedisRefused, Refusal, parse_refusal
 
 KEYS = ("{c*", "{p:*", "{q:*", "{s:*", "{t:*", "{u*", "ssechat:*")
 """Patterns of all keys in keys.py."""
@@ -19,13 +19,13 @@ CHANNELS = ("{u*", "ssechat:*")
 """Patterns of all channels in keys.py."""
 
 NOBODY = "-try"
-"""No user, conversation, session or ticket is called so."""
+"""A name that no user, conversation, session or ticket can have."""
 
 SECONDS = "60"
-"""What the trials write is gone then, whatever happens to them."""
+"""The TTL of the keys that the trials write, in seconds."""
 
 WORD = "tried"
-"""What is published on a trial; nobody minds it."""
+"""The message that the trials publish; subscribers ignore it."""
 
 USER, INBOX, _ = keys.of_user(NOBODY)
 CONVERSATION, LOG, _ = keys.of_conversation(NOBODY)
@@ -88,7 +88,7 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     # One by one: of several, Redis does not say which it refuses.
     *(("DEL", key) for key in (*OF_SCRIPT, LOG, keys.session(NOBODY))),
 )
-"""What goes over the connection for commands."""
+"""The trials on the connection for commands."""
 
 OF_A_START: tuple[tuple[Argument, ...], ...] = (
     ("INFO", "server"),
@@ -97,7 +97,8 @@ OF_A_START: tuple[tuple[Argument, ...], ...] = (
     ("SUBSCRIBE", keys.CONTROL),
     ("UNSUBSCRIBE", keys.CONTROL),
 )
-"""What cannot be tried while the connection is in use, or is used at start only."""
+"""The trials that run at start only: they need a connection of their own, or their commands are needed at start
+only."""
 
 COMMANDS = tuple(sorted({str(command).lower() for command, *_ in (*TRIALS, *OF_A_START)}))
 """All commands that are needed."""
@@ -126,7 +127,8 @@ class Finding(NamedTuple):
 async def try_all(
     send: Callable[..., "asyncio.Future[Reply]"], user: str, trials: Iterable[Sequence[Argument]] = TRIALS
 ) -> list[Finding]:
-    """Tries each, in one round trip; what Redis refuses, a finding for each kind. `user` is who is logged in.
+    """Runs the trials in one round trip; returns a finding per kind of refusal. `user` is the ACL user of the
+    connection.
 
     Raises:
         RedisUnavailable: Redis cannot be asked.
@@ -165,7 +167,7 @@ def summed_up(refused: Iterable[tuple[Sequence[Argument], Refusal]], user: str) 
 
 
 def right(refusal: Refusal, trial: Sequence[Argument] = ()) -> list[str]:
-    """The words of ACL SETUSER for what was refused, if that is known: of a script it is not."""
+    """The ACL SETUSER rules that allow what was refused; empty if unknown, as for a script."""
     command, where = (*map(str, trial[:2]), "", "")[:2]
     if refusal.what == "key" and command not in _SCRIPTED:
         return [f"~{pattern}" for pattern in KEYS if where.startswith(pattern[:-1])]
@@ -175,7 +177,7 @@ def right(refusal: Refusal, trial: Sequence[Argument] = ()) -> list[str]:
 
 
 def missing(words: Iterable[str], user: str) -> str:
-    """A sentence that says what a user may not, and how that is changed."""
+    """A sentence that names the missing permissions of a user and the ACL SETUSER command that grants them."""
     wanted = list(dict.fromkeys(words))
     commands = [word[1:].upper() for word in wanted if word[0] == "+"]
     parts = [f"call {', '.join(commands)}"] if commands else []

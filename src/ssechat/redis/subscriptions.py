@@ -12,9 +12,10 @@ from itertools import islice
 
 from ssechat.errors import RedisUnavailable
 from ssechat.redis import keys
-from ssechat.redis.link import Link, Reply, reconnecting, stop
+from ssechat.redis.connection import Connection, Reply, reconnecting
 from ssechat.redis.refusals import parse_refusal
 from ssechat.redis.rights import NOBODY
+from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import SUBSCRIPTIONS, Metrics
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ LAST = keys.live(NOBODY).encode()
 LINGER = 15.0
 """Seconds between `discard` and UNSUBSCRIBE: a page that is reloaded costs no command."""
 
-MOST_CHANNELS = 512
+MAX_CHANNELS = 512
 """Channels in one SUBSCRIBE."""
 
 TICK = 1.0
@@ -36,7 +37,7 @@ REFUSED_PAUSE = 3.0
 
 PING_SECONDS = 5.0
 SILENCE_LIMIT = 15.0
-"""A half-open connection says nothing for ever; this long without an answer to a ping means it is one."""
+"""Seconds without a pong after which the connection is taken for half-open."""
 
 
 class _State(enum.Enum):
@@ -56,8 +57,8 @@ _AFTER_ASKING = {_State.WANTED: _State.ASKED, _State.LOST: _State.ASKED_AGAIN}
 _AFTER_LOSS = {_State.ASKED: _State.WANTED, _State.HEARD: _State.LOST, _State.ASKED_AGAIN: _State.LOST}
 
 
-class _PushLink(Link):
-    """A link in subscriber mode: everything that comes is a push."""
+class _PubSubConnection(Connection):
+    """A connection in subscriber mode: everything that comes is a push."""
 
     def __init__(self, on_push: Callable[[list[Reply]], None], on_refused: Callable[[str], None]) -> None:
         super().__init__()
@@ -73,7 +74,7 @@ class _PushLink(Link):
 
 
 class Subscriptions:
-    """Subscribes, resubscribes after a loss, and hands on what arrives."""
+    """Subscribes, resubscribes after a reconnect, and passes messages on."""
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class Subscriptions:
         self._leaving: dict[bytes, float] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._link: _PushLink | None = None
+        self._connection: _PubSubConnection | None = None
         self.on_refused: Callable[[str], None] = lambda text: None
         """Is called with the error reply when Redis refuses a subscription."""
         self.refused: frozenset[str] = frozenset()
@@ -108,17 +109,17 @@ class Subscriptions:
     async def close(self) -> None:
         """Drops the connection, and with it all subscriptions."""
         if self._task is not None:
-            await stop(self._task)
+            await end_task(self._task)
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection on which Redis has not refused the subscriptions."""
-        return self._link is not None and not self.refused
+        return self._connection is not None and not self.refused
 
     def reconnect(self) -> None:
         """Drops the connection for a new one, which may lead elsewhere."""
-        if self._link is not None:
-            self._link.abort()
+        if self._connection is not None:
+            self._connection.abort()
 
     @property
     def all_heard(self) -> bool:
@@ -154,70 +155,70 @@ class Subscriptions:
         self._leaving[channel] = asyncio.get_running_loop().time() + LINGER
 
     async def _stay_subscribed(self) -> None:
-        async with aclosing(reconnecting(self._url, self._make_link, self._timeout)) as links:
-            async for link in links:
-                self._subscribe(link, self._channels)
-                link.write("SUBSCRIBE", LAST)
-                self._link = link
+        async with aclosing(reconnecting(self._url, self._make_connection, self._timeout)) as connections:
+            async for connection in connections:
+                self._subscribe(connection, self._channels)
+                connection.write("SUBSCRIBE", LAST)
+                self._connection = connection
                 self._metrics.redis_connected[SUBSCRIPTIONS] = 1
-                await self._serve(link)
-                self._link = None
+                await self._serve(connection)
+                self._connection = None
                 self._metrics.disconnected(SUBSCRIPTIONS)
                 for channel, state in self._channels.items():
                     self._channels[channel] = _AFTER_LOSS.get(state, state)
                 if self.refused:
                     await asyncio.sleep(REFUSED_PAUSE)
 
-    def _make_link(self) -> _PushLink:
-        return _PushLink(self._on_push, self._on_refusal)
+    def _make_connection(self) -> _PubSubConnection:
+        return _PubSubConnection(self._on_push, self._on_refusal)
 
     def _on_refusal(self, text: str) -> None:
         self.refused = frozenset({parse_refusal(text).code})
         self.on_refused(text)
 
-    async def _serve(self, link: _PushLink) -> None:
+    async def _serve(self, connection: _PubSubConnection) -> None:
         loop = asyncio.get_running_loop()
-        link.lost.add_done_callback(lambda _: self._wake.set())
+        connection.lost.add_done_callback(lambda _: self._wake.set())
         pinged_at = loop.time()
-        while not link.lost.done():
+        while not connection.lost.done():
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._wake.wait()
             self._wake.clear()
             now = loop.time()
-            self._subscribe(link, self._new)
-            self._leave(link, now)
-            if now - link.heard_at > SILENCE_LIMIT:
+            self._subscribe(connection, self._new)
+            self._leave(connection, now)
+            if now - connection.heard_at > SILENCE_LIMIT:
                 logger.warning("the subscriptions' connection to Redis is silent; reconnecting")
-                link.abort()
-                await link.lost
+                connection.abort()
+                await connection.lost
             elif now - pinged_at > PING_SECONDS:
                 pinged_at = self._pinged_at = now
-                link.write("PING")
+                connection.write("PING")
 
-    def _subscribe(self, link: _PushLink, channels: Iterable[bytes]) -> None:
+    def _subscribe(self, connection: _PubSubConnection, channels: Iterable[bytes]) -> None:
         asking = iter([channel for channel in channels if self._channels.get(channel) in _AFTER_ASKING])
         self._new = []
-        while some := list(islice(asking, MOST_CHANNELS)):
+        while some := list(islice(asking, MAX_CHANNELS)):
             for channel in some:
                 self._channels[channel] = _AFTER_ASKING[self._channels[channel]]
-            link.write("SUBSCRIBE", *some)
+            connection.write("SUBSCRIBE", *some)
 
-    def _leave(self, link: _PushLink, now: float) -> None:
+    def _leave(self, connection: _PubSubConnection, now: float) -> None:
         leaving = []
-        for channel, at in list(islice(self._leaving.items(), MOST_CHANNELS)):
+        for channel, at in list(islice(self._leaving.items(), MAX_CHANNELS)):
             if at > now:
                 break
             state = self._channels.get(channel)  # none, if the stream was gone before it was wanted here
             if state in (_State.ASKED, _State.ASKED_AGAIN):
-                continue  # it can be left only when its acknowledgement, which is on its way, has come
+                continue  # unsubscribed only after the pending acknowledgement has arrived
             del self._leaving[channel]
             self._channels.pop(channel, None)
             self._waiters.pop(channel, None)
             if state is _State.HEARD:
                 leaving.append(channel)
         if leaving:
-            link.write("UNSUBSCRIBE", *leaving)
+            connection.write("UNSUBSCRIBE", *leaving)
 
     def _on_push(self, push: list[Reply]) -> None:
         if push[0] == b"message":
@@ -225,7 +226,7 @@ class Subscriptions:
         elif push[0] == b"subscribe":
             self._on_acknowledged(push[1])
         elif push[0] == b"pong" and self._pinged_at is not None:
-            # It stands in line behind all that was published before: this is how late a wake-up is.
+            # The pong queues behind all earlier messages: its round trip is the delay of a wake-up.
             self._metrics.pubsub_lag.observe(asyncio.get_running_loop().time() - self._pinged_at)
             self._pinged_at = None
 

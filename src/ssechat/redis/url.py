@@ -1,4 +1,4 @@
-"""The URL of a Redis: what redis-py makes of it must be what was meant, and no error may quote its password."""
+"""Checks the URL of a Redis strictly, so that redis-py reads it as it was meant; no error quotes its password."""
 
 import re
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit

@@ -1,7 +1,7 @@
-"""The processes of `ssechat serve`, and what the supervisor and its workers agree on."""
+"""The processes of `ssechat serve`, and the HTTP protocol of the workers."""
 
 GRACE_SECONDS = 5
-"""Seconds after its drain in which a worker finishes the requests under way."""
+"""Seconds after the drain in which a worker may finish open requests."""
 
 KILL_SECONDS = 8
-"""Seconds after its drain at which a worker that still runs is ended."""
+"""Seconds after the drain at which a worker that still runs is killed."""

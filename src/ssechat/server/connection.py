@@ -1,4 +1,4 @@
-"""The lower half of a connection: its time, its room, and its end. What it says is the upper half's (protocol.py)."""
+"""The transport side of an HTTP connection: deadlines, limits and closing. protocol.py has the HTTP side."""
 
 import asyncio
 import logging
@@ -6,110 +6,144 @@ from abc import abstractmethod
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from ssechat.events import frames
-from ssechat.http.fast_path import header_lines
-from ssechat.server.limits import Limits
-from ssechat.server.request_parser import Refused
+from ssechat.http.exchange import Header, header_lines
+from ssechat.server.connection_limits import ConnectionLimits
+from ssechat.server.request_parser import RequestRefused
 
 logger = logging.getLogger(__name__)
 
 SCARCE_SECONDS = 5.0
-"""Any patience with a client that says nothing, while connections are scarce."""
+"""Upper bound of all timeouts for silent clients while connections are scarce."""
 
 UNREAD_SECONDS = 60.0
-"""Time that a reader has to take an answer."""
+"""Seconds that a client has to read a response."""
 
 CLOSING_SECONDS = 5.0
-"""Time in which a client that is still sending may read why the connection ends."""
+"""Seconds that a client that is still sending has to read the last response."""
 
 CLOSING_BYTES = 1024 * 1024
-"""Bytes that it may go on to send meanwhile."""
+"""Upper bound of the bytes that such a client may send meanwhile."""
 
 WRITE_BUFFER = 16384
-"""Bytes of an answer that may wait for their reader without a deadline."""
+"""Bytes of a response that may be buffered without a deadline for the client."""
 
 
-class Flow(FlowControl):
-    """Pauses reading while what was read waits for its turn, whoever else would go on reading."""
+STATUS_LINE = {int(status): f"HTTP/1.1 {status:d} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
-    _held = False
 
-    @property
-    def holds(self) -> bool:
-        """Whether something waits."""
-        return self._held
+class Flow:
+    """Flow control of a transport, in both directions.
+
+    Reading stays paused while pipelined bytes are buffered.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._reads = True
+        self._writable: asyncio.Event | None = None
+        self.holds = False
+        """Whether pipelined bytes are buffered."""
 
     def hold(self) -> None:
-        """Reads nothing more until `release`."""
-        self._held = True
+        """Pauses reading until `release`."""
+        self.holds = True
         self.pause_reading()
 
     def release(self) -> None:
-        """Reads on."""
-        self._held = False
+        """Ends a hold, and resumes reading."""
+        self.holds = False
         self.resume_reading()
 
+    def pause_reading(self) -> None:
+        """Pauses reading until `resume_reading`."""
+        if self._reads:
+            self._reads = False
+            self._transport.pause_reading()
+
     def resume_reading(self) -> None:
-        """Reads on, unless there is something that waits."""
-        if not self._held:
-            super().resume_reading()
+        """Resumes reading, except during a hold."""
+        if not self._reads and not self.holds:
+            self._reads = True
+            self._transport.resume_reading()
+
+    @property
+    def write_paused(self) -> bool:
+        """Whether the write buffer is full: the client must read before more is written."""
+        return self._writable is not None
+
+    def pause_writing(self) -> None:
+        """Called when the write buffer is full."""
+        if self._writable is None:
+            self._writable = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        """Called when the write buffer has room again, or the connection is lost."""
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    async def drain(self) -> None:
+        """Waits until the write buffer has room."""
+        if self._writable is not None:
+            await self._writable.wait()
 
 
 class Connection(asyncio.Protocol):
-    """A transport with deadlines, that ends so that its client can read why."""
+    """A connection with deadlines. It closes so that the client can read the last response."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, headers: list[tuple[bytes, bytes]], limits: Limits) -> None:
-        """`headers`: what each answer has."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: ConnectionLimits) -> None:
         self.loop = loop
-        self.default_headers = headers
         self._limits = limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # asyncio declares any transport here; uvicorn narrows it in the same way.
+        # asyncio's annotation is BaseTransport.
         self.transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self.flow = Flow(transport)
-        # Not by uvicorn's way: it asks for the socket, an object that uvloop makes and then keeps.
+        # The addresses are not read from the socket: uvloop would create a socket object and keep it.
         self.server = _address(transport.get_extra_info("sockname"))
         self.client = _address(transport.get_extra_info("peername"))
         self._user: str | None = None
-        """Whose connection this is in the limits."""
+        """The user for whom the limits count this connection."""
         self._end_of_input = False
         self._closing = False
-        """Whether all is said, and the client may read it."""
+        """Whether the last response is written; from then on input is discarded."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     @abstractmethod
+    def default_headers(self) -> list[Header]:
+        """Headers of every response, such as Date."""
+
+    @property
+    @abstractmethod
     def is_answering(self) -> bool:
-        """Whether it is the server's turn: then time is not the client's."""
+        """Whether the server is processing a request; deadlines of the client do not apply then."""
 
     @property
     @abstractmethod
     def is_receiving(self) -> bool:
-        """Whether a request has begun and is not whole."""
+        """Whether a request has begun and is incomplete."""
 
     @abstractmethod
     def on_taken(self) -> None:
-        """The client has taken what was written."""
+        """Called when the client has read what was written."""
 
     @abstractmethod
     def on_too_slow(self) -> None:
-        """The request that has begun did not come in time."""
+        """Called when a request was not complete in time."""
 
     @abstractmethod
     def evict(self) -> None:
-        """Ends it now: its room is needed."""
+        """Closes the connection now, to make room for another one."""
 
-    # What the transport calls.
+    # Callbacks of the transport.
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
         reader = self._user or (self.client[0] if self.client is not None else "")
-        self._limits.leave_unread(self, reader, self.transport.get_write_buffer_size())
+        self._limits.note_unread(self, reader, self.transport.get_write_buffer_size())
         self.set_deadline(UNREAD_SECONDS)
 
     def resume_writing(self) -> None:
@@ -122,10 +156,10 @@ class Connection(asyncio.Protocol):
         self.flow.resume_writing()
         self.let_go()
 
-    # What a request knows of its connection.
+    # Interface to the request (ConnectionWriter).
 
     def write(self, data: bytes) -> None:
-        """Sends a part of an answer."""
+        """Sends a part of a response."""
         self.transport.write(data)
 
     def is_closing(self) -> bool:
@@ -133,22 +167,22 @@ class Connection(asyncio.Protocol):
         return self._closing or self.transport.is_closing()
 
     def close(self) -> None:
-        """The last answer is written."""
+        """Closes the connection after the last response is written."""
         if (self.is_receiving or self.flow.holds) and not self._end_of_input:
             self.close_when_read()
         else:
             self.end()
 
     def end(self, seconds: float = UNREAD_SECONDS) -> None:
-        """Ends the connection once what was written is taken, which may take so many seconds."""
+        """Closes the connection when the client has read the write buffer, after `seconds` at the latest."""
         self.transport.close()
         self.set_deadline(seconds)
 
     def close_when_read(self) -> None:
-        """Ends the connection so that the client reads the answer, even while it sends.
+        """Closes the connection so that a client that is still sending can read the response.
 
-        Closed at once, what it sent and nobody read would have the kernel reset the connection, and the answer be
-        thrown away with it (RFC 9112 §9.6).
+        After an immediate close, unread input would make the kernel reset the connection, and the client would lose the
+        response (RFC 9112 §9.6).
         """
         if self.is_closing():
             return
@@ -162,13 +196,13 @@ class Connection(asyncio.Protocol):
         self.set_deadline(CLOSING_SECONDS)
 
     def discard(self, size: int) -> None:
-        """Throws away what comes after the last word, up to a limit."""
+        """Discards input after the last response, up to a limit."""
         self._discarded += size
         if self._discarded > CLOSING_BYTES:
             self.transport.abort()
 
-    def refuse(self, refusal: Refused) -> None:
-        """Answers what is no request, and ends."""
+    def refuse(self, refusal: RequestRefused) -> None:
+        """Sends a problem response to bytes that are not a valid request, and closes."""
         logger.debug("a request was refused: %d %s", refusal.status, refusal.code)
         problem = {"type": "about:blank", "title": HTTPStatus(refusal.status).phrase, "status": refusal.status}
         body = frames.encode({**problem, "code": refusal.code, "detail": refusal.detail})
@@ -179,14 +213,15 @@ class Connection(asyncio.Protocol):
         self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (b"".join(lines), len(body), body))
         self.close_when_read()
 
-    # Time.
+    # Deadlines.
 
     def patience(self, seconds: float, connections: int) -> float:
-        """So many seconds for a client to say something; less while there are too many connections."""
+        """The timeout for a silent client: `seconds`, or less while connections are scarce."""
         return min(SCARCE_SECONDS, seconds) if self._limits.is_scarce(connections) else seconds
 
     def set_deadline(self, seconds: float) -> None:
-        """From now on so many seconds. Setting a timer each time would cost more than to look at the clock."""
+        """Sets the deadline to `seconds` from now. An earlier timer is kept and checks the clock: a new timer per
+        request would cost more."""
         self._deadline = self.loop.time() + seconds
         if self._timer is not None:
             if self._timer.when() <= self._deadline:
@@ -198,7 +233,7 @@ class Connection(asyncio.Protocol):
         self._timer = None
         must_read = self._closing or self.flow.write_paused or self.transport.is_closing()
         if self.is_answering and not must_read:
-            return  # the answer sets another one
+            return  # the response sets the next deadline
         left = self._deadline - self.loop.time()
         if left > 0:
             self._timer = self.loop.call_later(left, self._on_timer)
@@ -209,12 +244,13 @@ class Connection(asyncio.Protocol):
         else:
             self.end()
 
-    # Whose it is.
+    # The connection's user.
 
     def belongs_to(self, user: str | None) -> bool:
-        """Notes whose request this was; returns whether the connection may be kept for a next one.
+        """Records the user of a request; returns whether the connection may be kept alive.
 
-        With a request that is nobody's it stays whose it was, or such requests would get a user any number of them.
+        A request without a user leaves the connection's user as it was; otherwise such requests would free a user of
+        the limit.
         """
         if user is not None and user is not self._user and user != self._user:
             self._note_user(user)
@@ -231,7 +267,7 @@ class Connection(asyncio.Protocol):
                 self._user = user
 
     def let_go(self) -> None:
-        """Gives back what it took up."""
+        """Stops the timer, and releases this connection in the limits."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -240,7 +276,7 @@ class Connection(asyncio.Protocol):
 
 
 def _address(name: Any) -> tuple[str, int | None] | None:
-    """What the socket's address looks like in a scope: host and port, or the path of a Unix socket."""
+    """Returns a socket's address in ASGI's form: host and port, or the path of a Unix socket and None."""
     if isinstance(name, tuple):
         return str(name[0]), int(name[1])
     return (name, None) if isinstance(name, str) and name else None

@@ -1,8 +1,8 @@
-"""Where a request begins and ends: bytes of a connection in, one request at a time out.
+"""Splits the bytes of a connection into requests, one at a time.
 
-httptools (llhttp) parses. It is fed in pieces that each stop where a request may end, so that it never gets ahead of
-the request that is being answered; what is behind that request is given back. What httptools lets pass, and a front or
-an app could read in another way, is refused here (RFC 9112 §3.2, §6.1, §11.2).
+The parser is httptools (llhttp). It is fed in pieces that stop where a request can end, so that it never parses beyond
+the current request; the bytes behind it are returned. Requests that httptools accepts and a proxy could read
+differently are refused (RFC 9112 §3.2, §6.1, §11.2).
 """
 
 import re
@@ -12,25 +12,29 @@ from urllib.parse import unquote
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-HEAD_LIMIT = 65536
-"""Bytes of a request's line and headers, and of all that frames a chunked body: sizes, extensions, trailers."""
+HEADERS_LIMIT = 65536
+"""Upper bound of the bytes of request line and headers, and of the framing of a chunked body: sizes, extensions,
+trailers."""
 
-MOST_HEADERS = 256
-"""Headers of a request: each takes up ten times the memory of its bytes, and more."""
+MAX_HEADERS = 256
+"""Upper bound of the number of headers of a request: in memory a header takes ten times its bytes."""
 
 FRAMING_PER_BYTE = 8
-"""Bytes of framing that each byte of a chunked body may have besides: the smallest chunk takes six."""
+"""Additional bytes of framing that are allowed per byte of a chunked body: the smallest chunk has six."""
 
 END = b"\r\n\r\n"
-"""What ends a head, and a chunked body: httptools takes no other line ends."""
+"""The end of request headers, and of a chunked body: httptools accepts no other line ends."""
+
+LOOKED_AT = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
+"""Headers that concern the framing of the request."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%~_-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?").fullmatch
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}").match
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)([/?].*)?", re.DOTALL).fullmatch
 
 
-class Refused(Exception):
-    """The bytes are no request that is answered here. Nothing behind them can be understood."""
+class RequestRefused(Exception):
+    """The bytes are not a valid request; the rest of the connection cannot be parsed."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -40,14 +44,14 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class Head:
+class RequestHeaders:
     """A request's line and headers."""
 
     method: str
     target: bytes
-    """As it was sent."""
+    """The request target, as sent."""
     path: str
-    """Without percent-encoding."""
+    """The path, percent-decoded."""
     raw_path: bytes
     query: bytes
     version: str
@@ -55,24 +59,24 @@ class Head:
     headers: list[tuple[bytes, bytes]]
     """Names in lower case."""
     length: int | None
-    """Bytes of the body; None: chunked."""
+    """Bytes of the body; None if it is chunked."""
     keep_alive: bool
     expects_continue: bool
     offers_upgrade: bool
-    """Whether it offered to go on in another protocol, which is ignored (RFC 9110 §7.8)."""
+    """Whether the request has an `Upgrade` header, which is ignored (RFC 9110 §7.8)."""
 
 
 class Receiver(Protocol):
-    """Who is told of a request, in this order."""
+    """The callbacks for a request, in the order of the calls."""
 
-    def on_head(self, head: Head) -> None:
-        """The head is whole."""
+    def on_headers(self, head: RequestHeaders) -> None:
+        """Called when the headers are complete."""
 
     def on_body(self, part: bytes) -> None:
-        """A part of the body."""
+        """Called with each part of the body."""
 
     def on_end(self) -> None:
-        """The request is whole."""
+        """Called when the request is complete."""
 
 
 class RequestParser:
@@ -92,62 +96,78 @@ class RequestParser:
         "_tail",
         "_target",
         "begun",
-        "in_head",
+        "in_headers",
         "whole",
     )
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
         self._parser = HttpRequestParser(self)
-        self._refusal: Refused | None = None
+        self._refusal: RequestRefused | None = None
         self.proceed()
 
     def proceed(self) -> None:
-        """Makes ready for the next request. To be called when one is whole and answered."""
+        """Prepares for the next request. It must be called after a complete request is answered."""
         self.begun = False
-        """Whether a part of a request has come."""
-        self.in_head = True
+        """Whether a part of a request has arrived."""
+        self.in_headers = True
         self.whole = False
-        """Whether the request has come to its end: `feed` takes nothing more."""
+        """Whether the request is complete: `feed` parses nothing more."""
         self._framing = 0
         self._left = 0
         self._tail = b""
         self._line = b""
-        """What has come of a chunk's size."""
+        """The part of a chunk's size line that has arrived."""
         self._in_chunk = 0
-        """Bytes of a chunk that are still to come."""
+        """Bytes of the current chunk that are still to come."""
         self._in_trailers = False
         self._offers_upgrade = False
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
 
     def close(self) -> None:
-        """Lets go of what this and httptools hold of each other."""
+        """Breaks the reference cycle between this object and httptools."""
         del self._parser, self._receiver
 
     @property
     def under_way(self) -> bool:
-        """Whether a request has begun and is not whole."""
+        """Whether a request has begun and is incomplete."""
         return self.begun and not self.whole
 
     def feed(self, data: bytes) -> bytes:
-        """Takes data up to the end of a request; returns what is behind it.
+        """Parses data up to the end of a request; returns the bytes behind it.
 
         Raises:
-            Refused: this cannot be a request; no more may be fed.
+            RequestRefused: the bytes are not a valid request; nothing more may be fed.
         """
-        at, size = 0, len(data)
+        at = self._feed_at_once(data)
+        size = len(data)
         while at < size and not self.whole:
             end = self._end_of_piece(data, at)
             self._feed(data[at:end] if at or end < size else data)
             at = end
         return data[at:]
 
+    def _feed_at_once(self, data: bytes) -> int:
+        """Parses complete headers, and the body if it is complete, too; returns the offset of the rest."""
+        if self.begun or self._framing:
+            return 0
+        end = data.find(END) + len(END)
+        if not len(END) <= end <= HEADERS_LIMIT:
+            return 0
+        self._parse(data[:end])
+        if self.in_headers:  # the data was line ends before a request
+            self._framing, self._tail = end, data[end + 1 - len(END) : end]
+        elif 0 < self._left <= len(data) - end:
+            at, end = end, end + self._left
+            self._parse(data[at:end])
+        return end
+
     def _end_of_piece(self, data: bytes, at: int) -> int:
         if self._left:
             return min(at + self._left, len(data))
         before = self._tail
-        if not self.in_head and not self._in_trailers:
+        if not self.in_headers and not self._in_trailers:
             begin, at = at, self._end_of_chunks(data, at)
             before = (before + data[begin:at])[1 - len(END) :]
         if before:
@@ -158,9 +178,9 @@ class RequestParser:
         return len(data) if found < 0 else found + len(END)
 
     def _end_of_chunks(self, data: bytes, at: int) -> int:
-        """Where the chunks end that have data, and the trailers begin; or the end of what is there.
+        """Returns the offset of the trailers, or the end of the data.
 
-        A body of line ends only, fed in pieces that stop at each, would cost a call for every four bytes.
+        Without it, a chunked body of line ends would cost a call for every four bytes: pieces stop at each blank line.
         """
         while at < len(data):
             if self._in_chunk:
@@ -175,7 +195,7 @@ class RequestParser:
             size = _SIZE(self._line + data[at:end])
             self._line = b""
             at = end + 1
-            if size is None or int(size[0], 16) == 0:  # of one that is none httptools complains
+            if size is None or int(size[0], 16) == 0:  # httptools refuses an invalid size
                 self._in_trailers = True
                 return at
             self._in_chunk = int(size[0], 16) + len(b"\r\n")
@@ -186,12 +206,16 @@ class RequestParser:
             self._parse(piece)
             return
         self._framing += len(piece)
-        if self.in_head and self._framing > HEAD_LIMIT:
-            raise Refused(431, "head_too_large", f"A request's line and headers may have {HEAD_LIMIT // 1024} KiB.")
+        if self.in_headers and self._framing > HEADERS_LIMIT:
+            raise RequestRefused(
+                431, "head_too_large", f"The request line and the headers may have {HEADERS_LIMIT // 1024} KiB at most."
+            )
         self._tail = piece[1 - len(END) :] if len(piece) >= len(END) else (self._tail + piece)[1 - len(END) :]
         self._parse(piece)
-        if self._framing > HEAD_LIMIT:
-            raise Refused(400, "too_much_framing", "Send the body in larger chunks, and less besides it.")
+        if self._framing > HEADERS_LIMIT:
+            raise RequestRefused(
+                400, "too_much_framing", "Send the body in larger chunks, with shorter extensions and trailers."
+            )
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -200,12 +224,12 @@ class RequestParser:
             self._parse_without_upgrade()
         except HttpParserError:
             refusal, self._refusal = self._refusal, None
-            raise refusal or Refused(400, "malformed", "This is no request of HTTP/1.1.") from None
+            raise refusal or RequestRefused(400, "malformed", "This is not an HTTP/1.1 request.") from None
 
     def _parse_without_upgrade(self) -> None:
-        """Parses the head again without its offer, with which httptools would take the body for something else.
+        """Parses the headers again without `Upgrade`: with it httptools would treat the body as another protocol.
 
-        A piece ends with the head, so there is nothing behind it that could have been lost.
+        A piece ends with the headers, so no bytes behind them are lost.
         """
         lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), self._target, self._parser.get_http_version().encode())]
         for name, value in self._headers:
@@ -218,11 +242,11 @@ class RequestParser:
         self._offers_upgrade = True
         self._parse(b"\r\n".join(lines) + END)
 
-    # What httptools calls.
+    # Callbacks of httptools.
 
     def on_message_begin(self) -> None:
         if self.whole:
-            raise AssertionError("httptools got ahead of the request that is answered")
+            raise AssertionError("httptools parsed beyond the current request")
         self.begun = True
         self._target = b""
         self._headers = []
@@ -231,29 +255,31 @@ class RequestParser:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.in_head:  # trailers are dropped (RFC 9110 §6.5.1)
-            # RFC 9110 §5.5; httptools leaves what is behind the value.
+        if self.in_headers:  # trailers are dropped (RFC 9110 §6.5.1)
+            # RFC 9110 §5.5; httptools keeps the whitespace behind the value.
             self._headers.append((name.lower(), value.rstrip(b" \t")))
-            if len(self._headers) > MOST_HEADERS:
-                self._refusal = Refused(431, "head_too_large", f"A request may have {MOST_HEADERS} headers.")
+            if len(self._headers) > MAX_HEADERS:
+                self._refusal = RequestRefused(
+                    431, "head_too_large", f"A request may have {MAX_HEADERS} headers at most."
+                )
                 raise self._refusal
 
     def on_headers_complete(self) -> None:
         if self._parser.should_upgrade():
             if self._parser.get_method() != b"CONNECT":
                 return
-            self._refusal = Refused(400, "no_proxy", "This is no proxy: it has no CONNECT.")
+            self._refusal = RequestRefused(400, "no_proxy", "This server is not a proxy: it does not support CONNECT.")
             raise self._refusal
         try:
             head = self._head()
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._refusal = refusal
             raise
-        self.in_head = False
+        self.in_headers = False
         self._left = head.length or 0
         self._framing = 0
         self._tail = b""
-        self._receiver.on_head(head)
+        self._receiver.on_headers(head)
 
     def on_body(self, part: bytes) -> None:
         if self._left:
@@ -263,47 +289,54 @@ class RequestParser:
         self._receiver.on_body(part)
 
     def on_message_complete(self) -> None:
-        if self.in_head:
-            return  # of a head that is parsed again
+        if self.in_headers:
+            return  # the headers are being parsed again
         self.whole = True
         self._receiver.on_end()
 
-    def _head(self) -> Head:
+    def _head(self) -> RequestHeaders:
         """
         Raises:
-            Refused: it can be read in more than one way.
+            RequestRefused: the request can be read in more than one way.
         """
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
-            raise Refused(400, "unknown_version", "This server speaks HTTP/1.1.")
+            raise RequestRefused(400, "unknown_version", "This server speaks HTTP/1.1.")
         length: int | None = 0
         host, coding, expects_continue = None, None, False
         for name, value in self._headers:
+            if name not in LOOKED_AT:
+                continue
             if name == b"host":
                 if host is not None:
-                    raise Refused(400, "invalid_host", "A request has one Host header.")
+                    raise RequestRefused(400, "invalid_host", "A request must have one Host header; send it once.")
                 host = value.strip()
             elif name == b"content-length":
-                length = int(value.strip().lstrip(b"0") or b"0")  # httptools has looked at the digits
+                length = int(value.strip().lstrip(b"0") or b"0")  # httptools has checked the digits
             elif name == b"transfer-encoding":
                 coding = value if coding is None else b"%b,%b" % (coding, value)
-            elif name == b"expect":
+            else:
                 expects_continue = value.strip().lower() == b"100-continue" and version == "1.1"
         if coding is not None:
             if version == "1.0":
-                raise Refused(400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding: send a Content-Length.")
+                raise RequestRefused(
+                    400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding; send a Content-Length."
+                )
             if coding.strip().lower() != b"chunked":
-                raise Refused(501, "unknown_transfer_encoding", "Of transfer codings this server knows chunked only.")
+                raise RequestRefused(
+                    501, "unknown_transfer_encoding", "The only transfer coding that this server supports is chunked."
+                )
             length = None
         method = self._parser.get_method().decode()
-        path, query = self._split_target(method)
+        raw_path, query = self._split_target(method)
+        path = raw_path.decode("ascii")
         if (host is None and version == "1.1") or (host is not None and not _HOST(host)):
-            raise Refused(400, "invalid_host", "A request names the server in its Host header.")
-        return Head(
+            raise RequestRefused(400, "invalid_host", "A request has one valid Host header: the name of the server.")
+        return RequestHeaders(
             method=method,
             target=self._target,
-            path=unquote(path.decode("ascii")),
-            raw_path=path,
+            path=unquote(path) if "%" in path else path,
+            raw_path=raw_path,
             query=query,
             version=version,
             headers=self._headers,
@@ -314,16 +347,16 @@ class RequestParser:
         )
 
     def _split_target(self, method: str) -> tuple[bytes, bytes]:
-        """The path and the query of a target (RFC 9112 §3.2). Of one in absolute form, the host is the request's."""
+        """Returns the path and the query of the target (RFC 9112 §3.2). The host of an absolute form replaces Host."""
         target = self._target
         if not target.startswith(b"/") and not (target == b"*" and method == "OPTIONS"):
             absolute = _ABSOLUTE(target)
             if absolute is None or not _HOST(absolute[1]):
-                raise Refused(400, "invalid_target", "A request names a path that begins with a slash.")
+                raise RequestRefused(400, "invalid_target", "A request's path must begin with a slash.")
             self._headers = [pair for pair in self._headers if pair[0] != b"host"]
             self._headers.insert(0, (b"host", absolute[1]))
             target = absolute[2] or b"/"
         path, _, query = target.partition(b"?")
         if b"#" in target or not target.isascii():
-            raise Refused(400, "invalid_target", "A request's path has neither a fragment nor bytes beyond ASCII.")
+            raise RequestRefused(400, "invalid_target", "A request's path must be ASCII and have no fragment.")
         return path or b"/", query

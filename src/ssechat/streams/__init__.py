@@ -1,1 +1,1 @@
-"""Streams of events: who listens, and what each has been sent."""
+"""Event streams: which streams are open, and up to which event each has been written."""

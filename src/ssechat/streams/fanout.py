@@ -1,7 +1,7 @@
-"""One event for all streams of a user: at once where they are few, else a slice at a time.
+"""Fan-out of one event to all streams of a user: at once if they are few, else in slices.
 
-A write is a system call, so an event for thousands of streams would hold up everybody else for as long as all of
-them take (`python -m tests.bench fanout` prints for how long it does).
+A write is a system call: thousands of them would block the loop (`python -m tests.bench fanout` prints for how long it
+does).
 """
 
 import asyncio
@@ -15,14 +15,14 @@ STREAMS_AT_ONCE = 100
 """Streams written to before others get their turn: some milliseconds of writing."""
 
 QUEUE = 1000
-"""Events of a user that wait for the one before them. Of more the oldest are dropped: the newest shows the hole."""
+"""Upper bound of a user's waiting events. The oldest are dropped: the streams notice the hole by the newest."""
 
 Call = tuple[Callable[..., None], tuple[Any, ...]]
 """The function that is called with each stream, and its other arguments."""
 
 
 class FanOut:
-    """What is on its way to the streams of each user who has many."""
+    """The pending events of users with many streams."""
 
     def __init__(
         self, streams_of: Callable[[bytes], Sequence[Stream]], run: Callable[[Coroutine[Any, Any, None]], None]

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 READERS = 256
-"""Streams that read their inboxes at a time: a reconnect storm costs memory for these only."""
+"""Upper bound of the streams that read their inboxes at a time: it bounds the memory of a reconnect storm."""
 
 SWEEP_SECONDS = 1.0
 AT_ONCE = 100
@@ -92,8 +92,8 @@ class Hub:
     def attach(self, stream: Stream, cursor: str | None, sign_outs: int | None = None) -> None:
         """Takes a stream whose response has started, and brings it level with its source.
 
-        `sign_outs` is what `Auth.sign_outs` was before its identity was asked for: if its session has ended since,
-        nobody has told the stream.
+        `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked: if the session has ended
+        since, the stream missed the notice.
         """
         channel = stream.source.channel
         self._streams.setdefault(channel, []).append(stream)
@@ -113,7 +113,7 @@ class Hub:
         await self._begin(stream, channel, cursor)
 
     async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
-        # Registered, then subscribed, then read: an event in between is noted, and no moment is unobserved.
+        # The order is: register, subscribe, read. An event in between is noted, so that no event is missed.
         if stream.closed:
             return
         try:
@@ -123,7 +123,7 @@ class Hub:
         except RedisUnavailable:
             stream.bye(UNAVAILABLE)
 
-    # What a stream calls.
+    # Called by streams.
 
     def catch_up(self, stream: Stream) -> None:
         self._run(self._catch_up(stream))
@@ -149,7 +149,7 @@ class Hub:
     def drain_delay(self) -> float:
         return random.uniform(0, min(self._settings.drain_seconds, self._count / STREAMS_PER_DRAIN_SECOND))
 
-    # What Redis says.
+    # Called for messages from Redis.
 
     def _on_message(self, channel: bytes, payload: bytes) -> None:
         if channel in self._streams:
@@ -182,10 +182,10 @@ class Hub:
             self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
 
     def _on_resubscribed(self, channel: bytes) -> None:
-        """The connection was lost: what was published while nobody listened is to be found in the logs."""
+        """The subscriber connection was lost: the streams must read from their source what was published meanwhile."""
         self._unaudited.add(channel)
 
-    # What time brings.
+    # Run at intervals.
 
     async def _keep_sweeping(self) -> None:
         while True:
@@ -198,10 +198,10 @@ class Hub:
                 logger.exception("a sweep failed; the next one goes on")
 
     async def sweep(self) -> None:
-        """Pings quiet streams, ends those that are over, and finds what pub/sub lost.
+        """Pings quiet streams, closes expired and stuck ones, and finds events that Pub/Sub lost.
 
         Raises:
-            RedisUnavailable: Redis cannot be asked; what was to be audited still is.
+            RedisUnavailable: Redis cannot be asked; the next sweep repeats the audit.
         """
         for streams in _slices(iter(self._sweep.next_part(self._count))):
             for stream in streams:
@@ -244,8 +244,8 @@ class Hub:
             heads = await log.heads(list(names.values()))
             for channel, head in zip(names, heads, strict=True):
                 for stream in self._streams.get(channel, ()):
-                    # A head below what was written, or another one in its place, may be news that is older
-                    # than the stream; reading the source tells.
+                    # A head below what was written, or another id in its place, is a loss, or an answer that is
+                    # older than the last write: reading the source tells.
                     if number_of(head) > stream.written or (stream.live and head != stream.cursor):
                         self.metrics.holes["audit"] += stream.live
                         stream.behind()

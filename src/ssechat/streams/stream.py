@@ -1,4 +1,4 @@
-"""One reader's stream: live, or behind.
+"""One stream, which is either live or behind.
 
 Live, it writes the event that comes next and drops what it has already. Behind, it only notes how far its source (a
 user's inbox, for example) has come, and reads pages of it until it is level. Attaching, a hole and a slow reader that
@@ -20,20 +20,20 @@ from ssechat.telemetry.metrics import Metrics
 
 PAGE = 64
 PAGE_BYTES = 64 * 1024
-"""Events read at a time, and bytes of their data: what a reader that is behind costs in memory, and about what fits
-into its connection, for the rest of it would have been read in vain."""
+"""Upper bounds of a page: events, and bytes of their data. They bound what a reader that is behind costs in memory; a
+page is about what fits into its connection, because what does not fit is read in vain."""
 
 FIRST_PAGE = 8
-"""Events read at first by a reader that drained: what does not fit into the buffer has been read in vain."""
+"""Events of the first page of a reader that drained: what does not fit into the buffer is read in vain."""
 
 RETRY = (1000, 3000)
-"""Milliseconds after which a reader comes back from an ordinary loss: random, so that they do not all at once."""
+"""The `retry` field in milliseconds after an ordinary disconnect; random, to spread reconnects."""
 
 RETRY_AFTER_TROUBLE = (1000, 8000)
-"""Milliseconds after which a reader comes back when the server sent it away."""
+"""The `retry` field in milliseconds after a `bye`."""
 
 RETRY_WHEN_FULL = (15_000, 60_000)
-"""Milliseconds after which a reader comes back for whom there was no room: others must go first."""
+"""The `retry` field in milliseconds after a `bye` because of a limit."""
 
 UNAVAILABLE = "unavailable"
 """The reason to end a stream while Redis is away."""
@@ -42,7 +42,7 @@ FULL = "too_many"
 """The reason to end a stream that is over a limit."""
 
 FINAL = frozenset({"token_expired", "signed_out"})
-"""Reasons to end a stream after which it is useless to come back."""
+"""Reasons of a `bye` after which a reconnect is pointless."""
 
 
 ALL = "0-0"
@@ -50,27 +50,27 @@ ALL = "0-0"
 
 
 NOTHING_HEARD = (0, 0)
-"""The highest n heard of while behind, and when that event was made: of a stream that is not behind."""
+"""`Stream._heard` of a stream that is not behind."""
 
 LAST_WORD_SECONDS = 4.0
-"""Time that a reader who took nothing has to take the goodbye: less than a stopping server waits for it."""
+"""Seconds that a stuck reader has to read the `bye`; must be less than the drain of a stopping server."""
 
 
 class Sink(Protocol):
-    """Where a stream's bytes go: chunks in, in order."""
+    """The output of a stream: takes chunks in order."""
 
     def write(self, chunk: bytes) -> None:
         """Sends a chunk, or keeps it until it can be sent."""
 
     def end(self, *, final: bool) -> None:
-        """Closes the connection once all is sent: the response is complete, if that is `final`, else it breaks off."""
+        """Closes the connection once all is sent: with a complete response if it is `final`, else without its end."""
 
     def abort(self) -> None:
         """Drops the connection and all that waits in it."""
 
 
 class Owner(Protocol):
-    """Who keeps the streams (the hub)."""
+    """The part of the hub that a stream uses."""
 
     @property
     def now(self) -> Callable[[], float]:
@@ -91,7 +91,7 @@ class Owner(Protocol):
 
 
 class Stream:
-    """The server's end of one reader's stream."""
+    """The server side of one stream."""
 
     __slots__ = (
         "_heard",
@@ -118,27 +118,28 @@ class Stream:
         self.cursor = ""
         """The id of the last event written, or of the head that the stream began at."""
         self.written = 0
-        """Its n."""
+        """The number of that event."""
         self.newest = 0
-        """The highest n heard of while behind."""
+        """The highest number that the stream has heard of while behind."""
         self._heard = NOTHING_HEARD
+        """The newest event heard of while behind: its number, and when it was made (milliseconds since 1970)."""
         self.live = False
         self.busy = True
-        """Whether a task of this stream is under way: it is not live before that has ended."""
+        """Whether a task of this stream reads the source; no other task is started meanwhile."""
         self.closed = False
         self.owes_caught_up = False
-        """Whether the reader is to be told when its replay is done."""
+        """Whether the stream must send `caught_up` after its replay."""
         self.paused_at: float | None = None
         """Since when the reader's buffer is full."""
         self.touched_at = owner.now()
         """When something was written last."""
 
-    # What the connection calls.
+    # Called by the connection.
 
     def opened(self, sink: Sink, cursor: str | None) -> None:
         """The response has started; its first bytes leave before Redis has told whether the cursor is valid.
 
-        So a reader's cursor comes back to it unchecked, if it looks like one of ours; a fresh one has none yet.
+        So a well-formed last event id is repeated unchecked; a new stream has none yet.
         """
         self._sink = sink
         known = cursor if cursor is not None and entry_number(cursor) is not None else None
@@ -167,7 +168,7 @@ class Stream:
             self._sink = None
             self._owner.closed(self)
 
-    # What the hub calls.
+    # Called by the hub.
 
     def offer(self, event: WakeUp, chunk: bytes, timed: bool) -> None:
         """The newest event of the source; `timed`: count how old it is."""
@@ -206,7 +207,7 @@ class Stream:
             self._owner.catch_up(self)
 
     def ping(self) -> None:
-        """Shows the reader, and whatever stands between, that the stream is there."""
+        """Sends a ping, which keeps proxies and the client from closing the connection."""
         if not self.busy and self.paused_at is None:
             self._write(frames.event(frames.PING, {"id": self.cursor}))
 
@@ -215,21 +216,21 @@ class Stream:
         if self._sink is not None and not self.closed:
             retry = random.randint(*(RETRY_WHEN_FULL if reason == FULL else RETRY_AFTER_TROUBLE))
             self._write(frames.event(frames.BYE, {"reason": reason}, retry=retry))
-            # Some readers never come back from a response that is complete.
+            # Some clients do not reconnect after a complete response, so it is cut unless the reason is final.
             self._sink.end(final=reason in FINAL)
             self.lost(reason)
 
     def cut(self) -> None:
-        """Ends the stream of a reader who takes nothing: with a word, if it takes that in time."""
+        """Closes the stream of a stuck reader: sends `bye`, and aborts if the reader does not read it in time."""
         sink = self._sink
         self.bye("slow")
         if sink is not None:
             asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, sink.abort)
 
-    # How it reads.
+    # Reading the source.
 
     async def begin(self, cursor: str | None) -> None:
-        """Greets the reader, replays what it missed, and goes live. The channel is subscribed to already.
+        """Sends `hello`, replays missed events, and goes live. The channel must be subscribed already.
 
         Raises:
             RedisUnavailable: Redis did not answer; the stream has not begun.
@@ -267,7 +268,7 @@ class Stream:
         start = cursor if known and cursor != ALL else START
         page = await self._read(start, PAGE if known else 1)
         if not known or not page.continuous:
-            # Its id is the reset's: a reader that had it before the reset would never learn of that.
+            # `hello` has no id here: a client that is cut off before the reset would resume after it.
             self._hello(None, resumed=False, missed=0)
             expired = known and number_of(cursor) < number_of(page.oldest) > 1
             self._reset("expired" if expired else "unknown", page)

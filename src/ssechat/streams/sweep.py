@@ -10,11 +10,11 @@ PARTS = 5
 """Parts of a sweep."""
 
 SMALL = 100
-"""Streams that are not worth being parted."""
+"""Streams up to which a sweep is not divided."""
 
 
 class Sweep:
-    """Which streams are looked at next."""
+    """The streams that the next sweep visits."""
 
     def __init__(self, all_streams: Callable[[], Iterator[Stream]], metrics: Metrics) -> None:
         self._all_streams = all_streams

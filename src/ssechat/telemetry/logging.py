@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 REQUEST_FIELDS = ("request_id", "method", "route", "status", "duration_ms")
 
 SPEAKING = (AttributeError, ImportError, IndexError, NameError, RecursionError, TypeError, ZeroDivisionError)
-"""Exceptions whose text is about the code, not about the data."""
+"""Exceptions whose text concerns the code, not the data: it is logged."""
 
-MOST_FRAMES = 60
+MAX_FRAMES = 60
 """The number of a traceback's frames that are logged, counted from the innermost."""
 
 
@@ -98,7 +98,7 @@ def _trace(error: BaseException, seen: frozenset[int] = frozenset()) -> Iterator
     if cause is not None and id(cause) not in seen:
         yield from _trace(cause, seen | {id(error)})
         yield "which led to:"
-    for frame in traceback.extract_tb(error.__traceback__, limit=-MOST_FRAMES):
+    for frame in traceback.extract_tb(error.__traceback__, limit=-MAX_FRAMES):
         yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
     said = f": {error}" if isinstance(error, SPEAKING) else ""
     yield f"{type(error).__module__}.{type(error).__qualname__}{said}"

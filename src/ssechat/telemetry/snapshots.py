@@ -60,7 +60,7 @@ class Snapshots:
         try:
             self._make_file(self._folder)
         except OSError as error:  # the server can serve without
-            logger.warning("this worker's metrics are its own: %s in %s", error.strerror, self._folder)
+            logger.warning("this worker's metrics cannot be shared: %s in %s", error.strerror, self._folder)
             self.close()
             self._folder = None
 

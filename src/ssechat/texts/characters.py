@@ -11,7 +11,7 @@ _SHOWN = re.compile(
 )
 
 
-def shows_nothing(text: str) -> bool:
+def is_blank(text: str) -> bool:
     """Whether a text has no visible character: it is empty, or has only white space and characters without a width."""
     return _SHOWN.search(text) is None
 

@@ -1,4 +1,4 @@
-"""What the page says when the server takes no more, for now."""
+"""The page's messages for 429 and 503 responses."""
 
 import json
 from pathlib import Path

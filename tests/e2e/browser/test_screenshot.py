@@ -1,4 +1,4 @@
-"""The picture in README.md: two people chat, one at a desk and one with a phone, in the light theme.
+"""The picture in README.md: two users chat, one on a desktop and one on a phone, in the light theme.
 
 `SCREENSHOT=1 bash tests/run tests/e2e/browser/test_screenshot.py` makes the file anew. Without it the test makes the
 picture, and looks whether the file has as many pixels: a file that every run changed would be in every commit.
@@ -16,7 +16,7 @@ from e2e.browser.visitor import PHONE, Enter, Visitor, row, shows
 from serving import ROOT
 
 FILE = ROOT / "deploy" / "screenshot.png"
-MOST_BYTES = 150_000
+MAX_BYTES = 150_000
 LOOKS: dict[str, Any] = {"color_scheme": "light", "locale": "en-GB", "timezone_id": "UTC"}
 DESK: dict[str, Any] = {"viewport": {"width": 820, "height": 500}, **LOOKS}
 HAND: dict[str, Any] = {**PHONE, "viewport": {"width": 340, "height": 500}, **LOOKS}
@@ -44,7 +44,7 @@ def canvas(browser: Browser) -> Iterator[Page]:
 
 
 def picture(visitor: Visitor) -> bytes:
-    """What this person sees, without a cursor that blinks."""
+    """A screenshot of this user's page, without a blinking cursor."""
     visitor.page.locator("#composer").blur()
     return visitor.page.screenshot(animations="disabled", caret="hide")
 
@@ -65,8 +65,8 @@ def test_the_picture_in_the_readme_shows_two_people_who_chat(enter: Enter, canva
     images = [base64.b64encode(picture(visitor)).decode() for visitor in (alice, bob)]
     canvas.set_content(BESIDE + "".join(f'<img src="data:image/png;base64,{image}">' for image in images))
     made = canvas.screenshot()
-    assert len(made) < MOST_BYTES
+    assert len(made) < MAX_BYTES
     if os.environ.get("SCREENSHOT"):
         FILE.write_bytes(made)
     assert size(FILE.read_bytes()) == size(made)
-    assert FILE.stat().st_size < MOST_BYTES
+    assert FILE.stat().st_size < MAX_BYTES

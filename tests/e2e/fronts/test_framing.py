@@ -1,4 +1,4 @@
-"""Where a request ends: what each front makes of requests that could be read in two ways, as an app sees it."""
+"""Request framing: what each proxy passes on of ambiguous requests."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the fronts write down: that somebody came, and never what would let another in."""
+"""The access logs of the proxies contain no secrets."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""What a path is: front and app agree on it, and no spelling of /metrics shows them to anybody outside."""
+"""Paths: proxy and app agree on them, and no spelling of /metrics is reachable from outside."""
 
 from collections.abc import Iterator
 

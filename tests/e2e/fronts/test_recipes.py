@@ -1,4 +1,4 @@
-"""What the configurations say on top of how they are run works as it is written there."""
+"""The commands in the comments of the proxy configurations work."""
 
 import re
 import shlex

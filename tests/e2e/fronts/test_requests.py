@@ -1,4 +1,4 @@
-"""What a front passes on to the app, and what of it the app believes."""
+"""Headers that a proxy passes on, and which of them the app trusts."""
 
 import contextlib
 import re
@@ -53,7 +53,7 @@ def passed(recorded: tuple[Front, Recorder], method: str, target: str, **options
     return request
 
 
-def test_what_a_client_says_of_itself_is_overwritten(recorded: tuple[Front, Recorder]) -> None:
+def test_x_forwarded_headers_of_a_client_are_overwritten(recorded: tuple[Front, Recorder]) -> None:
     request = passed(recorded, "GET", "/v1/server", headers=LIES)
     assert request.values("x-forwarded-for") == ["127.0.0.1"]
     assert request.values("x-forwarded-proto") == ["https"]
@@ -73,7 +73,7 @@ def test_the_app_gets_what_was_asked_for(recorded: tuple[Front, Recorder]) -> No
         assert request.values(name.lower()) == [value]
 
 
-def test_the_connections_to_the_app_stay_open(recorded: tuple[Front, Recorder]) -> None:
+def test_keep_alive_of_the_proxys_connections_to_the_app(recorded: tuple[Front, Recorder]) -> None:
     front, recorder = recorded
     with session(front) as http:
         before = len(recorder.asked)
@@ -89,7 +89,7 @@ def test_health_is_for_outside(front: Front) -> None:
             assert http.get(path).status_code == 200
 
 
-def test_http_is_sent_on_to_https_and_never_to_the_app(recorded: tuple[Front, Recorder]) -> None:
+def test_http_is_redirected_to_https_and_never_reaches_the_app(recorded: tuple[Front, Recorder]) -> None:
     front, recorder = recorded
     before = len(recorder.asked)
     answer = httpx.get(f"http://{NAME}:{front.plain_port}/v1/server", trust_env=False)
@@ -98,7 +98,7 @@ def test_http_is_sent_on_to_https_and_never_to_the_app(recorded: tuple[Front, Re
     assert recorder.asked[before:] == []
 
 
-def test_a_message_whose_answer_did_not_come_is_not_sent_again(recorded: tuple[Front, Recorder]) -> None:
+def test_a_proxy_does_not_retry_a_post(recorded: tuple[Front, Recorder]) -> None:
     front, recorder = recorded
     recorder.on_request = lambda request: None
     before = len(recorder.asked)
@@ -116,7 +116,7 @@ def test_a_message_whose_answer_did_not_come_is_not_sent_again(recorded: tuple[F
 
 
 @pytest.mark.parametrize("kind", ["haproxy"])
-def test_haproxy_sends_one_again_that_has_an_idempotency_key(kind: str, tmp_path: Path) -> None:
+def test_haproxy_retries_a_post_with_an_idempotency_key(kind: str, tmp_path: Path) -> None:
     with Recorder() as recorder, Front(kind, tmp_path / kind, [recorder.address]) as front:
         recorder.on_request = lambda request: b"" if len(recorder.asked) > 1 else None
         with session(front) as http:
@@ -170,7 +170,7 @@ def test_another_address_than_the_fronts_is_passed_on(apps: Apps, tmp_path: Path
             assert apps.refused() - before == {"127.0.0.9": 1}, kind
 
 
-def test_whoever_reaches_the_app_past_the_front_is_not_believed(apps: Apps) -> None:
+def test_x_forwarded_headers_past_the_proxy_are_ignored(apps: Apps) -> None:
     host, port = apps.addresses[0].split(":")
     before = apps.refused()
     body = b'{"name":"nobody","password":"wrong"}'

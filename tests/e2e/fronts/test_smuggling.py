@@ -1,4 +1,4 @@
-"""Attacks on where a request ends, among honest requests: nobody gets what is another's."""
+"""Request smuggling among honest requests: no client gets another one's response."""
 
 import contextlib
 import json
@@ -39,7 +39,9 @@ def logging_apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_no_answer_and_no_cookie_goes_to_another_than_who_asked(kind: str, logging_apps: Apps, tmp_path: Path) -> None:
+def test_request_smuggling_no_response_or_cookie_reaches_another_client(
+    kind: str, logging_apps: Apps, tmp_path: Path
+) -> None:
     users = [fresh("honest") for _ in range(PEOPLE)]
     mallory = {"name": fresh("mallory"), "password": "correct horse"}
     with make_front(kind, tmp_path / kind, logging_apps.addresses) as front:
@@ -103,7 +105,7 @@ class Careless(Front):
         return own
 
 
-def test_an_answer_that_goes_to_another_would_be_noticed(tmp_path: Path) -> None:
+def test_request_smuggling_a_swapped_response_would_be_noticed(tmp_path: Path) -> None:
     people = {name: name for name in ("ann", "ben", "cleo")}
     with (
         Gullible() as app,

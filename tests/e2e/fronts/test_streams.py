@@ -1,4 +1,4 @@
-"""Streams through the fronts: each event at once, through silence, and with the last id."""
+"""Streams through the proxies: no buffering, no timeout while idle, and Last-Event-ID."""
 
 import re
 import time
@@ -55,9 +55,7 @@ async def stream(http: httpx.AsyncClient, cursor: str | None = None) -> AsyncIte
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("http2", [True, False], ids=["HTTP/2", "HTTP/1.1"])
-async def test_an_event_comes_although_nothing_follows_it(
-    kind: str, http2: bool, silent_apps: Apps, tmp_path: Path
-) -> None:
+async def test_a_proxy_does_not_buffer_an_event(kind: str, http2: bool, silent_apps: Apps, tmp_path: Path) -> None:
     user = fresh("alice")
     took = []
     with Front(kind, tmp_path / kind, silent_apps.addresses) as front:
@@ -75,7 +73,7 @@ async def test_an_event_comes_although_nothing_follows_it(
     print(f"\n{kind}: POST to event, ms: median {1000 * took[10]:.1f}, slowest {1000 * took[-1]:.1f}")
 
 
-async def test_a_stream_goes_on_from_the_last_id(front: Front, apps: Apps) -> None:
+async def test_reconnect_through_a_proxy_resumes_from_the_last_event_id(front: Front, apps: Apps) -> None:
     user = fresh("alice")
     async with client(front, mint(apps.first, user)) as http:
         async with stream(http) as events:
@@ -89,7 +87,7 @@ async def test_a_stream_goes_on_from_the_last_id(front: Front, apps: Apps) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_pings_keep_a_stream_for_longer_than_the_fronts_time_outs(kind: str, apps: Apps, tmp_path: Path) -> None:
+async def test_pings_keep_a_stream_beyond_the_proxys_timeouts(kind: str, apps: Apps, tmp_path: Path) -> None:
     async def stays(http2: bool) -> None:
         async with client(front, mint(apps.first, fresh("alice")), http2=http2) as http, stream(http) as events:
             assert (await anext(events)).name == "hello"

@@ -1,4 +1,4 @@
-"""EventSource gives up for good on any status but 200: what fronts answer to it when no app does.
+"""Responses of the proxies to an EventSource when no app responds: EventSource gives up on any status but 200.
 
 And what they make of a stream that ends: whole, it is one that may be over; without its last chunk, one that was cut.
 """

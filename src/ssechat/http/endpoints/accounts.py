@@ -1,19 +1,17 @@
-"""Who you are: sign-up, sign-in, sign-out."""
+"""Endpoints of accounts: sign-up, sign-in, sign-out."""
 
 import logging
 from datetime import timedelta
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from ssechat import __version__
 from ssechat.errors import Forbidden, NotFound, Unauthorized
 from ssechat.http.cookies import SessionCookie
+from ssechat.http.exchange import Request, Response
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
 from ssechat.http.requests import Credentials, NewUser
-from ssechat.http.responses import JSON
+from ssechat.http.responses import json_response
+from ssechat.http.routing import Route
 from ssechat.identity.auth import Auth
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.users import Users
@@ -23,8 +21,8 @@ from ssechat.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-class Accounts:
-    """`/v1/users`, `/v1/session`, and what a page must know before anybody has signed in."""
+class AccountsEndpoint:
+    """`/v1/users`, `/v1/session`, and `/v1/server`, which the page reads before a sign-in."""
 
     def __init__(
         self,
@@ -48,17 +46,17 @@ class Accounts:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/server", self.describe_server, methods=["GET"]),
-            Route("/v1/users", self.sign_up, methods=["POST"]),
-            Route("/v1/users/{id}", self.show_user, methods=["GET"]),
-            Route("/v1/session", self.show_session, methods=["GET"]),
-            Route("/v1/session", self.sign_in, methods=["POST"]),
-            Route("/v1/session", self.sign_out, methods=["DELETE"]),
+            Route("GET", "/v1/server", self.describe_server),
+            Route("POST", "/v1/users", self.sign_up),
+            Route("GET", "/v1/users/{id}", self.show_user),
+            Route("GET", "/v1/session", self.show_session),
+            Route("POST", "/v1/session", self.sign_in),
+            Route("DELETE", "/v1/session", self.sign_out),
         ]
 
     async def describe_server(self, _: Request) -> Response:
-        """`GET /v1/server`: what this server is and how one gets in."""
-        return JSON(
+        """`GET /v1/server`: the server's version, and whether sign-up and sign-in are open."""
+        return json_response(
             {
                 "name": "ssechat",
                 "version": __version__,
@@ -68,55 +66,58 @@ class Accounts:
         )
 
     async def sign_up(self, request: Request) -> Response:
-        """`POST /v1/users`: makes an account and signs in."""
+        """`POST /v1/users`: creates an account and signs in."""
         new = await self._guard.read(request, NewUser)
         if not self._sign_up_allowed:
-            raise Forbidden("sign_up_closed", "This server takes no sign-ups; ask whoever runs it.")
+            raise Forbidden("sign_up_closed", "Sign-up is closed on this server; ask its administrator for an account.")
         user = UserId(new.name)
-        async with self._quotas.sign_up(self._proxies.client(request.scope), new.name) as whose:
-            await self._users.sign_up(user, new.password.get_secret_value(), whose)
+        async with self._quotas.sign_up(self._proxies.client(request.scope), new.name) as group:
+            await self._users.sign_up(user, new.password.get_secret_value(), group)
         return await self._signed_in(request, user, 201)
 
     async def show_user(self, request: Request) -> Response:
-        """`GET /v1/users/{id}`: whether there is such a user."""
-        await self._guard.identify(request.scope)
-        name = request.path_params["id"]
+        """`GET /v1/users/{id}`: whether the user exists."""
+        await self._guard.identify(request)
+        name = request.parameters["id"]
         user = user_id(name)
         if user is None or not await self._users.exists(user):
             raise NotFound("unknown_user", f"There is no user {name!r}.")
-        return JSON({"id": user})
+        return json_response({"id": user})
 
     async def show_session(self, request: Request) -> Response:
-        """`GET /v1/session`: who is signed in."""
-        return JSON({"user": (await self._guard.identify(request.scope)).user})
+        """`GET /v1/session`: the user who is signed in."""
+        return json_response({"user": (await self._guard.identify(request)).user})
 
     async def sign_in(self, request: Request) -> Response:
-        """`POST /v1/session`: begins a session."""
+        """`POST /v1/session`: signs in."""
         given = await self._guard.read(request, Credentials)
         if not self._sign_in_allowed:
-            raise Forbidden("sign_in_closed", "This server takes another system's tokens; there is no sign-in.")
+            raise Forbidden(
+                "sign_in_closed", "Sign-in is closed: this server accepts only the tokens of another system."
+            )
         user = UserId(given.name)
         address = self._proxies.client(request.scope)
         try:
-            async with self._quotas.sign_in(address, given.name) as whose:
-                await self._users.check_password(user, given.password.get_secret_value(), whose)
+            async with self._quotas.sign_in(address, given.name) as group:
+                await self._users.check_password(user, given.password.get_secret_value(), group)
         except Unauthorized:
-            # For whoever watches for guessing. The name is left out: it may be a password in the wrong field.
+            # For tools that watch for password guessing. The name is not logged: it may be a password in the wrong
+            # field.
             logger.warning("wrong name or password from %s", address)
             raise
         return await self._signed_in(request, user, 200)
 
     async def sign_out(self, request: Request) -> Response:
         """`DELETE /v1/session`: ends the session and its streams."""
-        self._guard.check_origin(request.scope)
-        await self._auth.sign_out(await self._guard.identify(request.scope))
-        response = Response(status_code=204)
+        self._guard.check_origin(request)
+        await self._auth.sign_out(await self._guard.identify(request))
+        response = Response(204)
         self._cookie.remove(response, https=self._proxies.scheme(request.scope) == "https")
         return response
 
     async def _signed_in(self, request: Request, user: UserId, status: int) -> Response:
         token = await self._auth.sign_in(user)
-        response = JSON({"token": token, "user": user}, status)
+        response = json_response({"token": token, "user": user}, status)
         https = self._proxies.scheme(request.scope) == "https"
         self._cookie.put(response, token, int(self._session_lifetime.total_seconds()), https=https)
         return response

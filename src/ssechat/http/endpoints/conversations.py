@@ -1,22 +1,20 @@
-"""Reading."""
+"""Endpoints of conversations and their messages."""
 
 from collections.abc import Iterable
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from ssechat.chat.rules import Chat
 from ssechat.events import frames
+from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard
 from ssechat.http.requests import HistoryQuery, ListQuery
-from ssechat.http.responses import JSON, parse
+from ssechat.http.responses import json_response, parse
+from ssechat.http.routing import Route
 from ssechat.ids import direct_members
 from ssechat.logs.conversations import Summary
 
 
 class ConversationsEndpoint:
-    """`/v1/conversations` and what is below."""
+    """`/v1/conversations` and the paths below."""
 
     def __init__(self, guard: Guard, chat: Chat) -> None:
         self._guard = guard
@@ -24,30 +22,30 @@ class ConversationsEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/conversations", self.list, methods=["GET"]),
-            Route("/v1/conversations/{id}/messages", self.history, methods=["GET"]),
+            Route("GET", "/v1/conversations", self.list),
+            Route("GET", "/v1/conversations/{id}/messages", self.history),
         ]
 
     async def list(self, request: Request) -> Response:
         """`GET`: the user's conversations, the one with the newest event first."""
-        user = (await self._guard.identify(request.scope)).user
-        query = parse(ListQuery, dict(request.query_params))
+        user = (await self._guard.identify(request)).user
+        query = parse(ListQuery, request.query)
         listing = await self._chat.list(user, query.before, query.limit)
         following = b"null" if listing.next is None else b'"%d"' % listing.next
         conversations = _array(map(_summary, listing.conversations))
-        return JSON(b'{"conversations":%b,"next":%b}' % (conversations, following))
+        return json_response(b'{"conversations":%b,"next":%b}' % (conversations, following))
 
     async def history(self, request: Request) -> Response:
-        """`GET`: messages before or after a seq, or the newest."""
-        user = (await self._guard.identify(request.scope)).user
-        query = parse(HistoryQuery, dict(request.query_params))
-        history = await self._chat.history(user, request.path_params["id"], query.before, query.after, query.limit)
+        """`GET`: messages before or after a seq, or the newest ones."""
+        user = (await self._guard.identify(request)).user
+        query = parse(HistoryQuery, request.query)
+        history = await self._chat.history(user, request.parameters["id"], query.before, query.after, query.limit)
         has_more = b"true" if history.more else b"false"
-        return JSON(b'{"messages":%b,"has_more":%b}' % (_array(history.messages), has_more))
+        return json_response(b'{"messages":%b,"has_more":%b}' % (_array(history.messages), has_more))
 
 
 def _array(items: Iterable[bytes]) -> bytes:
-    """Messages are stored as JSON: they are joined, not parsed and written again."""
+    """Joins JSON values into an array; messages are stored as JSON, and need no parsing."""
     return b"[%b]" % b",".join(items)
 
 

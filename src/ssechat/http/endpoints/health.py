@@ -1,41 +1,39 @@
-"""Whether the server lives, and whether it can do its work."""
+"""Health checks: liveness and readiness."""
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from ssechat.http.responses import JSON
-from ssechat.redis.link import Redis
-from ssechat.redis.watch import Watch
+from ssechat.http.exchange import Request, Response
+from ssechat.http.responses import json_response
+from ssechat.http.routing import Route
+from ssechat.redis.client import Redis
+from ssechat.redis.health import RedisHealth
 from ssechat.streams.hub import Hub
 
 
-class Health:
+class HealthEndpoint:
     """`/healthz/live` and `/healthz/ready`."""
 
-    def __init__(self, redis: Redis, watch: Watch, hub: Hub) -> None:
+    def __init__(self, redis: Redis, redis_health: RedisHealth, hub: Hub) -> None:
         self._redis = redis
-        self._watch = watch
+        self._redis_health = redis_health
         self._hub = hub
 
     def routes(self) -> list[Route]:
         return [
-            Route("/healthz/live", self.live, methods=["GET"]),
-            Route("/healthz/ready", self.ready, methods=["GET"]),
+            Route("GET", "/healthz/live", self.live),
+            Route("GET", "/healthz/ready", self.ready),
         ]
 
     async def live(self, _: Request) -> Response:
         """`GET /healthz/live`: the process answers."""
-        return JSON({"status": "live"})
+        return json_response({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """`GET /healthz/ready`: 503 while Redis is away, or refuses what sends and streams need: that is tried.
+        """`GET /healthz/ready`: 503 while Redis is away, or refuses commands or channels that sends and streams need.
 
-        `refused` has Redis's codes for what it refuses.
+        `refused` lists Redis's error codes.
         """
-        writes = await self._watch.check()
+        writes = await self._redis_health.check()
         checks = {
             "redis": self._redis.connected,
             "writes": writes,
@@ -49,7 +47,7 @@ class Health:
         }
         refusal = self._redis.refusal
         log_in = () if refusal is None else (refusal.code,)
-        refused = sorted({*self._watch.codes, *self._hub.subscriptions.refused, *log_in})
+        refused = sorted({*self._redis_health.codes, *self._hub.subscriptions.refused, *log_in})
         if refused:
             content["refused"] = refused
-        return JSON(content, 200 if ready else 503)
+        return json_response(content, 200 if ready else 503)

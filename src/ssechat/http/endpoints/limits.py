@@ -1,13 +1,11 @@
-"""What is limited, in numbers."""
+"""The endpoint of the server's limits."""
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
+from ssechat.http.exchange import Request, Response
 from ssechat.http.requests import PAGE_ITEMS
-from ssechat.http.responses import JSON
+from ssechat.http.responses import json_response
+from ssechat.http.routing import Route
 from ssechat.identity.auth import TICKET_SECONDS
 from ssechat.identity.quotas import Quotas
 from ssechat.logs.pages import PAGE_BYTES
@@ -15,7 +13,7 @@ from ssechat.settings import Settings
 
 
 class LimitsEndpoint:
-    """`/v1/limits`. Nobody need be signed in: some of it is for those who are not."""
+    """`/v1/limits`. No credential is needed: some limits concern clients that are not signed in."""
 
     def __init__(self, settings: Settings, quotas: Quotas) -> None:
         ours = not settings.external_identity
@@ -34,8 +32,8 @@ class LimitsEndpoint:
         }
 
     def routes(self) -> list[Route]:
-        return [Route("/v1/limits", self.show, methods=["GET"])]
+        return [Route("GET", "/v1/limits", self.show)]
 
     async def show(self, _: Request) -> Response:
-        """`GET`."""
-        return JSON(self._content)
+        """`GET`: the limits as numbers."""
+        return json_response(self._content)

@@ -1,12 +1,11 @@
-"""The metrics of all workers, for Prometheus."""
+"""The endpoint of the metrics of all workers, for Prometheus."""
 
 from prometheus_client import exposition
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from ssechat.errors import TooMany
+from ssechat.http.exchange import Request, Response
 from ssechat.http.responses import NO_STORE
+from ssechat.http.routing import Route
 from ssechat.telemetry.exposition import Exposition
 from ssechat.telemetry.snapshots import Snapshots
 
@@ -18,16 +17,19 @@ class MetricsEndpoint:
         self._snapshots = snapshots
 
     def routes(self) -> list[Route]:
-        return [Route("/metrics", self.show, methods=["GET"])]
+        return [Route("GET", "/metrics", self.show)]
 
     async def show(self, request: Request) -> Response:
         """`GET /metrics`: the metrics in the format that the scraper asks for."""
         try:
             counts, workers = await self._snapshots.read()
         except TimeoutError:
-            raise TooMany("metrics_locked", "Another worker holds the metrics; scrape again.", status=503) from None
+            raise TooMany(
+                "metrics_locked", "Another worker holds the lock of the metrics; scrape again.", status=503
+            ) from None
         try:
-            encode, media_type = exposition.choose_encoder(request.headers.get("accept", ""))
-        except (TypeError, ValueError):  # the header names a version that is no number
+            encode, media_type = exposition.choose_encoder(request.header(b"accept") or "")
+        except (TypeError, ValueError):  # the Accept header has a version that is not a number
             encode, media_type = exposition.choose_encoder("")
-        return Response(encode(Exposition(counts, workers)), headers={**NO_STORE, "content-type": media_type})
+        headers = ((b"content-type", media_type.encode("latin-1")), NO_STORE)
+        return Response(200, encode(Exposition(counts, workers)), headers)

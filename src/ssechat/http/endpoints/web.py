@@ -1,56 +1,78 @@
-"""The page at `/` and the browser's client library, served as they are."""
+"""The endpoints of static files: the page at `/`, the documentation and the browser's client library."""
 
+import asyncio
 from importlib import resources
+from typing import NoReturn
 
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message
 
-SECURITY_HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    # The files have no version in their names: a browser asks each time, and mostly hears 304.
-    "cache-control": "no-cache",
-}
+from ssechat.errors import NotFound
+from ssechat.http.exchange import Request, Response
+from ssechat.http.routing import Route
+
+SECURITY_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    # File names have no version: the browser revalidates each time, and mostly gets 304.
+    (b"cache-control", b"no-cache"),
+)
 
 
-class Web:
+class WebEndpoint:
     """`/`, `/docs` and `/web`."""
 
     def __init__(self) -> None:
-        self._folder = str(resources.files("ssechat").joinpath("web"))
+        self._files = StaticFiles(directory=str(resources.files("ssechat").joinpath("web")))
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         return [
-            Route("/", self.page, methods=["GET"]),
-            Route("/docs", self.docs, methods=["GET"]),
-            Mount("/web", _SecurityHeaders(StaticFiles(directory=self._folder))),
+            Route("GET", "/", self.page),
+            Route("GET", "/docs", self.docs),
+            Route("GET", "/web/", self.file),
         ]
 
-    async def page(self, _: Request) -> Response:
+    async def page(self, request: Request) -> Response:
         """`GET /`: the chat."""
-        return FileResponse(f"{self._folder}/index.html", headers=SECURITY_HEADERS)
+        return await self._serve(request, "/index.html")
 
-    async def docs(self, _: Request) -> Response:
-        """`GET /docs`: the HTTP interface, for a person; it needs no JavaScript."""
-        return FileResponse(f"{self._folder}/docs.html", headers=SECURITY_HEADERS)
+    async def docs(self, request: Request) -> Response:
+        """`GET /docs`: the documentation of the HTTP interface; it needs no JavaScript."""
+        return await self._serve(request, "/docs.html")
 
+    async def file(self, request: Request) -> Response:
+        """`GET /web/…`."""
+        return await self._serve(request, request.scope["path"].removeprefix("/web"))
 
-class _SecurityHeaders:
-    """Adds the headers to every answer of the app behind it."""
+    async def _serve(self, request: Request, path: str) -> Response:
+        """Responds with a file by way of Starlette, which handles validators, ranges and media types."""
+        scope = {**request.scope, "method": "GET", "path": path, "root_path": "", "extensions": {}}
+        scope["asgi"] = {
+            "spec_version": "2.4"
+        }  # from this version on Starlette does not wait for the client's disconnect
+        response = Response(headers=SECURITY_HEADERS)
+        parts: list[bytes] = []
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._headers = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
+        async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._headers]
-            await send(message)
+                response.status = message["status"]
+                response.headers += tuple(pair for pair in message["headers"] if pair[0] != b"content-length")
+            else:
+                parts.append(message.get("body", b""))
 
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._files(scope, _nothing, send)
+        except HTTPException:
+            raise NotFound("not_found", "This file does not exist.") from None
+        response.body = b"".join(parts)
+        return response
+
+
+async def _nothing() -> NoReturn:
+    await asyncio.Future()
+    raise AssertionError

@@ -1,0 +1,84 @@
+"""CORS (WHATWG Fetch §3.3): the pages of which other origins may read responses. guard.py decides which may write."""
+
+import re
+
+from ssechat.http.exchange import Header, Request, Response
+from ssechat.texts.origins import Origins
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+EXPOSED = b"ratelimit, ratelimit-policy, retry-after, x-request-id"
+"""Response headers that scripts may read."""
+
+MAX_AGE = b"600"
+"""Seconds for which a browser caches a preflight."""
+
+PRINTABLE = re.compile(rb"[\x20-\x7e]*").fullmatch
+
+ASKED_WITH = (
+    b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
+)
+
+
+class Cors:
+    """Answers preflight requests, and adds the CORS headers to responses."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+
+    def is_preflight(self, request: Request) -> bool:
+        """Whether a request is a CORS preflight."""
+        return (
+            request.method == "OPTIONS"
+            and _given(request, b"origin") is not None
+            and _given(request, b"access-control-request-method") is not None
+        )
+
+    def answer(self, request: Request) -> Response:
+        """The response to a preflight."""
+        headers: tuple[Header, ...] = (
+            (b"vary", ASKED_WITH),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-allow-methods", ", ".join(METHODS).encode()),
+            (b"access-control-max-age", MAX_AGE),
+            (b"content-type", b"text/plain; charset=utf-8"),
+        )
+        wrong = []
+        origin = _given(request, b"origin") or b""
+        if self._is_allowed(origin):
+            headers += ((b"access-control-allow-origin", origin),)
+        else:
+            wrong.append(b"origin")
+        if (_given(request, b"access-control-request-method") or b"").decode("latin-1") not in METHODS:
+            wrong.append(b"method")
+        asked = _given(request, b"access-control-request-headers")
+        if asked is not None and PRINTABLE(asked):
+            # Any header that a client library adds is allowed (cache-control, x-requested-with, traces): none grants
+            # access.
+            headers += ((b"access-control-allow-headers", asked),)
+        if _given(request, b"access-control-request-private-network") is not None:
+            # Chromium sends this for a server in a private network.
+            headers += ((b"access-control-allow-private-network", b"true"),)
+        if wrong:
+            return Response(400, b"Disallowed CORS " + b", ".join(wrong), headers)
+        return Response(200, b"OK", headers)
+
+    def mark(self, request: Request, response: Response) -> None:
+        """Adds the headers that let the page read the response."""
+        origin = _given(request, b"origin")
+        if origin is not None:
+            response.headers += (
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-expose-headers", EXPOSED),
+            )
+            if self._is_allowed(origin):
+                response.headers += ((b"access-control-allow-origin", origin),)
+        response.headers += ((b"vary", b"Origin"),)
+
+    def _is_allowed(self, origin: bytes) -> bool:
+        return origin.decode("latin-1") in self._origins
+
+
+def _given(request: Request, name: bytes) -> bytes | None:
+    """Returns the value of a header, the first if there are several: browsers send each of these headers once."""
+    return next((value for each, value in request.scope["headers"] if each == name), None)

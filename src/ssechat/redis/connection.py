@@ -1,0 +1,231 @@
+"""One connection to Redis, on which all commands travel in one pipeline.
+
+redis-py opens the connection (URL, TLS, AUTH, SELECT); after that this module uses the transport directly, so that a
+reply costs a deque's popleft and no task, lock or timeout of its own. Commands of one loop iteration leave in one
+write. A cancelled caller keeps its place in the queue, so that replies never shift by one.
+"""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar, cast
+
+import hiredis
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from ssechat.backoff import Backoff
+from ssechat.errors import RedisUnavailable
+from ssechat.redis.refusals import RedisRefused, refused_by
+from ssechat.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+Argument = str | bytes | int
+Reply = Any
+
+QUEUE_LIMIT = 100_000
+"""Commands that may wait for a reply on one connection; more are refused at once."""
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+"""Seconds between two attempts to reach Redis: the first two, and those to one that stays away."""
+
+
+class Connection(asyncio.Protocol, ABC):
+    """The bytes of one connection: replies in, commands out. Subclasses say what a reply answers."""
+
+    def __init__(self) -> None:
+        self._reader = hiredis.Reader()
+        self._outgoing: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.heard_at = self._loop.time()
+        self.held: object = None
+        """A reference that keeps asyncio's writer alive as long as the connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses of it
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = self.held = None
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
+        self._reader.feed(data)
+        try:
+            while (reply := self._reader.gets()) is not False:
+                self.on_reply(reply)
+        except hiredis.ProtocolError:
+            logger.exception("Redis sent something that is not RESP; reconnecting")
+            self.abort()
+
+    @abstractmethod
+    def on_reply(self, reply: Reply) -> None:
+        """Called for each reply or push, in order."""
+
+    def write(self, *command: Argument) -> None:
+        """Queues a command; the commands of one loop iteration leave in one write."""
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(hiredis.pack_command(cast(Any, command)))
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None:
+            self._transport.write(b"".join(outgoing))
+
+    def abort(self) -> None:
+        """Drops the connection without waiting for anything; counts as lost at once."""
+        if self._transport is not None:
+            self._transport.abort()
+            # Called here too: a transport that was lost before `set_protocol` has notified its former protocol.
+            self.connection_lost(None)
+
+
+AnyConnection = TypeVar("AnyConnection", bound=Connection)
+
+
+class CommandConnection(Connection):
+    """A connection on which each command has one reply, in the order sent."""
+
+    def __init__(self, metrics: Metrics | None = None, on_refused: Callable[[str], None] = lambda text: None) -> None:
+        """`on_refused` is called with the text of each error reply."""
+        super().__init__()
+        self._on_refused = on_refused
+        self._seconds = (metrics or Metrics()).redis_seconds
+        self._pending: deque[tuple[asyncio.Future[Reply], float]] = deque()
+
+    def send(self, *command: Argument) -> "asyncio.Future[Reply]":
+        """Sends a command; the future gets its reply, or RedisUnavailable."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        if self._transport is None or len(self._pending) >= QUEUE_LIMIT:
+            future.set_exception(RedisUnavailable("not connected to Redis"))
+            return future
+        self.write(*command)  # before the append: a command that cannot be packed must not take a place in the queue
+        self._pending.append((future, self._loop.time()))
+        return future
+
+    def on_reply(self, reply: Reply) -> None:
+        future, sent_at = self._pending.popleft()
+        self._seconds.observe(self.heard_at - sent_at)
+        if future.done():  # the caller was cancelled, or has timed out
+            return
+        if isinstance(reply, hiredis.ReplyError):
+            self._on_refused(str(reply))
+            future.set_exception(RedisRefused(str(reply)))
+        else:
+            future.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        while self._pending:
+            future, _ = self._pending.popleft()
+            if not future.done():
+                future.set_exception(RedisUnavailable("the connection to Redis was lost"))
+
+    def expire(self, seconds: float) -> None:
+        """Fails commands older than `seconds`; drops a connection without a reply for twice as long."""
+        now = self._loop.time()
+        if self._pending and now - self._pending[0][1] > 2 * seconds:
+            self.abort()
+            return
+        for future, sent_at in self._pending:
+            if now - sent_at <= seconds:
+                break
+            if not future.done():
+                future.set_exception(RedisUnavailable(f"Redis did not answer within {seconds:g} s"))
+
+
+def connection_options(timeout: float) -> dict[str, Any]:
+    """redis-py's options for each connection, beside its URL; `timeout` is in seconds."""
+    return {
+        # RESP2 needs no HELLO: a missing password is then reported as NOAUTH.
+        "protocol": 2,
+        "socket_connect_timeout": timeout,
+        "socket_timeout": timeout,
+        # Its own defaults are three attempts with pauses.
+        "retry": Retry(NoBackoff(), 0),
+    }
+
+
+async def open_connection(url: str, connection: Connection, timeout: float) -> None:
+    """Connects `connection` to the Redis at `url`.
+
+    Raises:
+        RedisUnavailable: it cannot be reached within `timeout` seconds.
+        RedisRefused: it refused the log-in.
+    """
+    pool = ConnectionPool.from_url(url, **connection_options(timeout))
+    opened = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
+    try:
+        await opened.connect()
+    except BaseException as error:
+        await opened.disconnect(nowait=True)
+        if isinstance(error, RedisError | OSError):
+            refused = refused_by(error)
+            raise (RedisUnavailable(str(error)) if refused is None else RedisRefused(refused)) from None
+        raise
+    # From here on the socket is ours. redis-py's connection is let go without closing it, and asyncio's
+    # writer, which would close it when collected, lives as long as the connection.
+    writer, opened._reader, opened._writer = opened._writer, None, None
+    writer.transport.set_protocol(connection)
+    connection.held = writer
+    connection.connection_made(writer.transport)
+    if writer.transport.is_closing():
+        connection.abort()
+        raise RedisUnavailable("the connection to Redis was lost")
+
+
+def for_the_log(error: RedisUnavailable) -> str:
+    """A sentence without anything that the error quotes."""
+    if isinstance(error, RedisRefused):
+        return f"Redis refuses the connection ({error.refusal.code}): {error.refusal.advice}"
+    return f"Redis is away: {error}"
+
+
+async def reconnecting(
+    url: str,
+    make_connection: Callable[[], AnyConnection],
+    timeout: float,
+    on_failure: Callable[[RedisUnavailable], None] = lambda error: None,
+) -> AsyncGenerator[AnyConnection, None]:
+    """Yields an open connection, and another one after a pause each time the caller asks for more.
+
+    `on_failure` is called with the error of each attempt that failed.
+    The connection is closed when the caller is done with it, so close this generator (`contextlib.aclosing`).
+    """
+    backoff, complaint = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=0.5), ""
+    while True:
+        connection = make_connection()
+        opened_at, lasted = connection.heard_at, 0.0
+        try:
+            await open_connection(url, connection, timeout)
+        except RedisUnavailable as error:
+            on_failure(error)
+            complaint = log_once(for_the_log(error), complaint)
+        else:
+            try:
+                yield connection
+            finally:
+                connection.abort()
+                await connection.lost
+            lasted = asyncio.get_running_loop().time() - opened_at
+        if lasted > LONGEST_PAUSE:
+            backoff.reset()
+            complaint = ""
+        await asyncio.sleep(backoff.pause())
+
+
+def log_once(complaint: str, last: str) -> str:
+    """Logs a complaint unless it equals the last one; returns it."""
+    if complaint != last:
+        logger.warning("%s; retrying until it succeeds", complaint)
+    return complaint
