@@ -13,6 +13,7 @@ from ssechat.events import frames
 from ssechat.events.kinds import KINDS, Kinds
 from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
+from ssechat.identity.hashing import HashingPool
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
@@ -24,6 +25,7 @@ from ssechat.redis.client import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import Stream
+from ssechat.telemetry.metrics import Metrics
 
 SECRET = "a secret for tests, of 32 characters"
 FOR_EVER = 4e9
@@ -100,7 +102,7 @@ class Worker:
         who = Identity(UserId(user), **{"expires_at": FOR_EVER, **identity})
         stream, sink = Stream(self.hub, who, self.inbox.source(who.user)), FakeSink()
         stream.opened(sink, cursor)
-        self.hub.attach(stream, cursor)
+        self.hub.attach(stream, cursor, self.auth.sign_outs)
         return stream, sink
 
     async def say(self, text: str, sender: str = "alice", conversation: str = DM, key: str = "") -> bytes:
@@ -145,15 +147,17 @@ async def a_worker(
 ) -> AsyncIterator[Worker]:
     """Connects the parts of a worker, and closes them."""
     chosen = settings(redis_url, **{"redis_timeout": 2, **more})
-    redis = Redis(redis_url, chosen.redis_timeout)
+    metrics = Metrics()
+    redis = Redis(redis_url, chosen.redis_timeout, metrics)
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, chosen.inbox_limit, kinds)
     delivery = Delivery(redis, conversations, inbox, chosen.inbox_limit, kinds, at_once=at_once)
-    users = Users(redis, all_users_exist=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    users = Users(redis, all_users_exist=True, pool=HashingPool(), hasher=hasher)
     tokens = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
     clock = FakeClock()
     auth = Auth(redis, tokens, users, timedelta(days=1), clock)
-    hub = Hub(auth, chosen, clock, kinds=kinds)
+    hub = Hub(auth, chosen, metrics, kinds, clock)
     redis.start()
     hub.subscriptions.start()  # but no sweeping: tests sweep when they want to
     assert await redis.wait_connected(5)

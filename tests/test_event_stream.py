@@ -33,7 +33,9 @@ class Running:
         async def endpoint(request: Request) -> Response:
             cursor = request.scope["query_string"].decode() or None
             identity, source = Identity(UserId("bob"), FOR_EVER), worker.inbox.source(UserId("bob"))
-            return stream_response(worker.hub, identity, source, cursor, 8192)
+            return stream_response(
+                worker.hub, identity, source, cursor, 8192, refusal=None, sign_outs=worker.auth.sign_outs
+            )
 
         app = Starlette()
         app.middleware_stack = ASGIAdapter(endpoint, app.router)

@@ -8,12 +8,13 @@ from ssechat.errors import RedisUnavailable
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import CommandConnection, Connection, open_connection
 from ssechat.redis.refusals import RedisRefused
+from ssechat.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
 
 async def connected(url: str, timeout: float = 2) -> Redis:
-    redis = Redis(url, timeout)
+    redis = Redis(url, timeout, Metrics())
     redis.start()
     assert await redis.wait_connected(5)
     return redis
@@ -153,7 +154,7 @@ async def test_bytes_that_are_not_resp_end_the_connection() -> None:
 
     server = await asyncio.start_server(talk_nonsense, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    client = Redis(f"redis://127.0.0.1:{port}", 0.5)
+    client = Redis(f"redis://127.0.0.1:{port}", 0.5, Metrics())
     client.start()
     assert not await client.wait_connected(0.3)
     await client.close()

@@ -104,7 +104,7 @@ async def test_pubsub_resubscribes_after_a_half_open_connection(
     async with a_proxy(tmp_path, redis.url) as proxy, a_worker(redis.url) as worker:
         await worker.hub.subscriptions.close()
         worker.hub.subscriptions = subscriptions.Subscriptions(
-            proxy.url, 2, worker.hub._on_message, worker.hub._on_resubscribed
+            proxy.url, 2, worker.hub._on_message, worker.hub._on_resubscribed, worker.hub.metrics
         )
         worker.hub.subscriptions.start()
         sink = await opened(worker, "bob")

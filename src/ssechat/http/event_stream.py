@@ -22,8 +22,8 @@ def stream_response(
     cursor: str | None,
     buffer: int,
     *,
-    refusal: str | None = None,
-    sign_outs: int | None = None,
+    refusal: str | None,
+    sign_outs: int,
 ) -> Response:
     """A source's events, from a cursor on; or, with a `refusal`, no more than the goodbye that says why.
 
@@ -40,7 +40,7 @@ def _open(
     cursor: str | None,
     buffer: int,
     refusal: str | None,
-    sign_outs: int | None,
+    sign_outs: int,
     hand_over: StreamHandover,
 ) -> None:
     """Starts the stream on a connection after the response headers are sent."""

@@ -30,8 +30,6 @@ class RedisFacts:
     name: str
     """"Redis" or "Valkey"."""
     version: str
-    mode: str
-    """"standalone", "cluster" or "sentinel"."""
     appendonly: bool | None
     appendfsync: str | None
     maxmemory_policy: str | None
@@ -39,7 +37,7 @@ class RedisFacts:
     """Sentences about settings with which an acknowledged message can be lost."""
 
 
-async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
+async def check_redis(url: str, timeout: float) -> RedisFacts:
     """Connects to Redis and reads its version and durability settings.
 
     `timeout` is in seconds, for the whole check.
@@ -67,7 +65,7 @@ async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
     return facts
 
 
-async def check_format(url: str, timeout: float = 5.0, *, own: bool = False) -> None:
+async def check_format(url: str, timeout: float, *, own: bool = False) -> None:
     """See to it that the data in this Redis has this version's format; an empty one is given it.
 
     `timeout` is in seconds. `own`: nobody else uses this Redis, so whatever is in it is ours.
@@ -95,7 +93,7 @@ async def check_format(url: str, timeout: float = 5.0, *, own: bool = False) -> 
     )
 
 
-async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
+async def check_key(url: str, fingerprint: str, timeout: float) -> None:
     """Checks that all servers of this Redis sign with one key. Redis stores the fingerprint of the first server's key.
 
     `timeout` is in seconds.
@@ -209,7 +207,6 @@ def judge(info: Mapping[str, Any], config: Mapping[str, str] | None, where: str)
     facts = RedisFacts(
         name=name,
         version=version,
-        mode=str(info.get("redis_mode", "standalone")),
         appendonly=appendonly,
         appendfsync=fsync,
         maxmemory_policy=policy,
