@@ -1,5 +1,7 @@
 """The parts of a worker, joined for tests as `create_app` joins them for the server."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from typing import Any
 from argon2 import PasswordHasher
 
 from ssechat.chat.rules import Chat
+from ssechat.errors import RedisUnavailable
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS, Kinds
 from ssechat.events.source import START, Event
@@ -75,6 +78,10 @@ class FakeSink:
         """The ids of the events of the inbox that were written."""
         return [event["id"] for event in self.events() if event.get("event") == "message"]
 
+    def texts(self) -> list[str]:
+        """The texts of the messages written."""
+        return [json.loads(event["data"])["text"] for event in self.events() if event["event"] == "message"]
+
 
 def parse_frames(text: bytes) -> list[dict[str, str]]:
     """Frames as their fields; each field once, on one line, which is all that the server sends."""
@@ -109,6 +116,16 @@ class Worker:
         """A message, sent; its JSON."""
         message, _ = await self.chat.send(UserId(sender), conversation, text, key or f"key of {text}")
         return message
+
+    async def say_until_taken(self, text: str, conversation: str = DM) -> int:
+        """Sends as a client does: again with the same client_msg_id until it is taken. How often it was refused."""
+        for refused in range(1000):
+            try:
+                await self.say(text, conversation=conversation)
+                return refused
+            except RedisUnavailable:
+                await asyncio.sleep(0.01)
+        raise AssertionError("it was never taken")
 
     async def append(self, action: Action) -> Appended:
         """An action in its conversation's log, and in no inbox yet."""

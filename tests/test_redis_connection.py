@@ -5,9 +5,11 @@ import pytest
 
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
+from ssechat.redis import connection as connection_module
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import CommandConnection, Connection, open_connection
+from ssechat.redis.connection import CommandConnection, Connection, open_connection, reconnecting
 from ssechat.redis.refusals import RedisRefused
+from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
@@ -171,3 +173,49 @@ async def test_auth_uses_the_password_of_the_url(redis: RedisProcess) -> None:
     await client.close()
     with redis.client() as other:
         other.execute_command("ACL", "DELUSER", "someone")
+
+
+async def test_an_error_that_quotes_the_password_is_not_logged(
+    redis: RedisProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`AUTH` renamed: Redis answers with an error that has the arguments in it."""
+    process = RedisProcess(redis.release, ("--rename-command", "AUTH", ""))
+    try:
+        connections = reconnecting(process.url.replace("unix://", "unix://:s3cret@"), CommandConnection, 1)
+
+        async def connect() -> None:
+            async for _ in connections:
+                pass
+
+        connecting = asyncio.create_task(connect())
+        await asyncio.sleep(0.3)
+        await end_task(connecting)  # a cancellation that arrives while a connection is opened can get lost
+        await connections.aclose()
+    finally:
+        process.close()
+    assert "UNKNOWN" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+async def test_a_redis_that_is_away_for_hours_is_found_when_it_is_back(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+
+    async def refuse(url: str, connection: object, timeout: float) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 5000:
+            raise RedisUnavailable("away")
+
+    async def no_time(seconds: float) -> None:
+        assert 0 < seconds <= 1
+
+    monkeypatch.setattr(connection_module, "open_connection", refuse)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "sleep", no_time)
+        connections = reconnecting(redis.url, CommandConnection, 1)
+        connection = await anext(connections)
+    assert attempts == 5000
+    connection.lost.set_result(None)
+    await connections.aclose()

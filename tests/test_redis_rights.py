@@ -96,8 +96,7 @@ def test_the_readme_of_deploy_has_the_words_that_give_exactly_what_is_needed() -
 
 def as_user(redis: RedisProcess, *words: str) -> str:
     """The URL of a user with exactly what is needed, changed by these words of ACL SETUSER."""
-    with redis.client() as client:
-        client.execute_command("ACL", "SETUSER", "chat", "reset", "on", ">s3cret", *WORDS, *words)
+    redis.set_rights("reset", "on", ">s3cret", *WORDS, *words)
     return redis.url.replace("unix://", "unix://chat:s3cret@")
 
 
