@@ -120,7 +120,7 @@ def test_old_servers_and_replicas_are_refused() -> None:
 
 
 def test_a_valkey_without_config_is_read_from_info_alone() -> None:
-    info = {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.0", "aof_enabled": 0}
+    info = {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.0", "aof_enabled": "0"}
     facts = judge(info, None, "here")
     assert (facts.name, facts.version, facts.appendonly) == ("Valkey", "8.1.0", False)
     assert len(facts.warnings) == 3
