@@ -211,14 +211,14 @@ async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> 
     with pytest.raises(LookupError, match=r"'made_up\.note'"):
         await worker.delivery.send(fact(Kind("made_up.note", Note, Replay.FACT), DM, {"word": "x"}), (ALICE, BOB))
     with pytest.raises(LookupError, match=r"'made_up\.typing'"):
-        await worker.inbox.tell([BOB], Kind("made_up.typing", Note, None), {"word": "x"})
+        await worker.inbox.tell([BOB], Kind("made_up.typing", Note, None, entries=0), {"word": "x"})
     with pytest.raises(LookupError, match="kept in logs"):
         await worker.inbox.tell([BOB], MESSAGE, {})
     assert await worker.events("bob") == []
 
 
 async def test_an_ephemeral_kind_is_not_appended(redis: RedisProcess) -> None:
-    kind = Kind("made_up.typing", Note, None)
+    kind = Kind("made_up.typing", Note, None, entries=0)
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         with pytest.raises(LookupError, match="ephemeral"):
             await worker.delivery.send(fact(kind, DM, {"word": "x"}), (ALICE, BOB))
@@ -266,3 +266,9 @@ async def test_what_is_no_wake_up_has_the_streams_of_its_channel_audited(worker:
     await worker.say("hi")
     await until(lambda: number_of(stream.cursor) == 1)
     assert sink.names()[-1] == "message"
+
+
+@pytest.mark.parametrize(("replay", "entries"), [(None, 1), (Replay.FACT, 0)])
+def test_an_ephemeral_kind_makes_no_entries_and_a_durable_one_some(replay: Replay | None, entries: int) -> None:
+    with pytest.raises(ValueError, match="ephemeral or makes entries"):
+        Kinds([Kind("made_up", Note, replay, entries)])
