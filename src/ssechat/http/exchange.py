@@ -40,12 +40,13 @@ class ClientGone(Exception):
 class Request:
     """A request: its head, and its body as it comes."""
 
-    __slots__ = ("_receive", "id", "parameters", "scope")
+    __slots__ = ("_receive", "_whole", "id", "parameters", "scope")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        """Both as ASGI has them."""
+    def __init__(self, scope: Scope, receive: Receive, whole: bytes | None = None) -> None:
+        """`scope` and `receive` as ASGI has them; `whole` is the body, if all of it has arrived."""
         self.scope = scope
         self._receive = receive
+        self._whole = whole
         self.id = ""
         """The request's id, for logs and responses; api.py sets it."""
         self.parameters: Mapping[str, str] = {}
@@ -79,6 +80,9 @@ class Request:
             BadRequest: 413 `too_large`.
             ClientGone: the client left before its end.
         """
+        if self._whole is not None:
+            _check_size(len(self._whole), limit)
+            return self._whole
         announced = (self.header(b"content-length") or "").lstrip("0")
         _check_size(int(announced[:19]) if announced.isdecimal() else 0, limit)  # there may be thousands of digits
         body = bytearray()

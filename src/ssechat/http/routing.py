@@ -44,6 +44,8 @@ class RouteTable:
         for method, path, endpoint in self.routes:
             by_path.setdefault(path, {})[method] = endpoint
         for path, methods in by_path.items():
+            if "GET" in methods:
+                methods.setdefault("HEAD", methods["GET"])
             if "{" in path or (path.endswith("/") and path != "/"):
                 pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + (".*" if path.endswith("/") else "")
                 self._patterns.append((re.compile(pattern).fullmatch, path.rstrip("/"), methods))
@@ -52,34 +54,32 @@ class RouteTable:
 
     def find(self, request: Request) -> tuple[Endpoint, str]:
         """Returns the endpoint and the template of the route, never the requested path."""
-        path: str = request.scope["path"]
+        scope = request.scope
+        path: str = scope["path"]
         if not request.has_room and path != STREAM:
             return _full, UNMATCHED
-        if len(path) > LONGEST:
-            return _too_long, UNMATCHED
-        raw_path: bytes = request.scope.get("raw_path") or b""
-        if not (b"%" in raw_path and ENCODED_SLASH(raw_path)):
+        raw_path: bytes = scope.get("raw_path") or b""
+        if b"%" not in raw_path or not ENCODED_SLASH(raw_path):
             methods = self._plain.get(path)
             if methods is not None:
-                return _of(methods, request.method), path
+                return methods.get(scope["method"]) or _other(methods), path
+            if len(path) > LONGEST:
+                return _too_long, UNMATCHED
             for match, template, methods in () if AMBIGUOUS(path) else self._patterns:
                 found = match(path)
                 if found is not None:
                     request.parameters = found.groupdict()
-                    return _of(methods, request.method), template
+                    return methods.get(scope["method"]) or _other(methods), template
         return _nothing_here, UNMATCHED
 
 
-def _of(methods: Methods, method: str) -> Endpoint:
-    endpoint = methods.get("GET" if method == "HEAD" else method)
-    if endpoint is not None:
-        return endpoint
-    allowed = [*methods, "HEAD"] if "GET" in methods else [*methods]
+def _other(methods: Methods) -> Endpoint:
+    """What answers to a method that is none of these."""
 
     async def refuse(request: Request) -> Response:
         detail = "This path does not take that method; the header Allow names those that it takes."
         response = problem(request, 405, "method_not_allowed", detail)
-        response.headers += ((b"allow", ", ".join(allowed).encode()),)
+        response.headers += ((b"allow", ", ".join(methods).encode()),)
         return response
 
     return refuse

@@ -38,6 +38,7 @@ class IncomingRequest:
         "packet",
         "response_complete",
         "scope",
+        "task",
     )
 
     def __init__(self, line: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
@@ -51,6 +52,8 @@ class IncomingRequest:
         self.packet: bytes | None = None
         """All bytes of the request if it arrived alone in one packet, for the header cache."""
         self.response_complete = False
+        self.task: asyncio.Task[None] | None = None
+        """The task that answers it; kept, for asyncio.current_task costs a system call."""
         self._line = line
         self._body: bytes | bytearray = b""
         self._waiter: asyncio.Future[None] | None = None
@@ -58,8 +61,6 @@ class IncomingRequest:
 
     def take(self, part: bytes) -> None:
         """Takes a part of the body."""
-        if self.response_complete:
-            return
         if not self._body:
             self._body = part
         else:
@@ -79,6 +80,11 @@ class IncomingRequest:
         """The client has disconnected."""
         self.disconnected = True
         self._wake()
+
+    @property
+    def whole(self) -> bytes | None:
+        """The body, if all of it has arrived."""
+        return None if self.more_body or self.disconnected else bytes(self._body)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

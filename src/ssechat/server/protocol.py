@@ -266,7 +266,8 @@ class ChatProtocol(Connection):
     def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False) -> IncomingRequest:
         self.request = request = IncomingRequest(self, scope, expects_continue=expects_continue, keep_alive=keep_alive)
         # uvicorn waits for these when it stops, and cancels what takes too long.
-        self.tasks.add(self.loop.create_task(self._answer(request)))
+        request.task = self.loop.create_task(self._answer(request))
+        self.tasks.add(request.task)
         return request
 
     def on_body(self, part: bytes) -> None:
@@ -281,7 +282,7 @@ class ChatProtocol(Connection):
 
     async def _answer(self, request: IncomingRequest) -> None:
         try:
-            response = await self._api(Request(request.scope, request.receive))
+            response = await self._api(Request(request.scope, request.receive, request.whole))
             if self.flow.write_paused:
                 await self.flow.drain()
         except Exception:  # an endpoint of ours never fails
@@ -289,7 +290,8 @@ class ChatProtocol(Connection):
             self.transport.abort()
             return
         finally:
-            self.tasks.discard(asyncio.current_task())  # for less than a callback of the task would take
+            self.tasks.discard(request.task)  # for less than a callback of the task would take
+            request.task = None
         if request.packet is not None and response.status < 300:
             # Only after a success: requests of strangers must not fill the cache.
             self._heads.remember(request.packet, request.scope)
