@@ -256,6 +256,13 @@ def test_a_bye_before_a_cut_response_is_no_failure() -> None:
     assert script.notes == ["the stream ended; reconnecting in 1.5 s …"]
 
 
+def test_a_cut_response_without_a_bye_is_said_in_words() -> None:
+    end = httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+    script = Script(broken("retry: 1500\n\n", end), stream("data: 1\n\n"))
+    list(islice(script.client().listen(), 1))
+    assert script.notes == ["cannot reach http://chat.test (it closed the connection); reconnecting in 1.5 s …"]
+
+
 def test_events_without_an_id_do_not_change_the_last_event_id() -> None:
     script = Script(stream("id: 1-x\nevent: message\ndata: {}\n\nevent: typing\ndata: {}\n\n"))
     events = list(islice(script.client().listen("0-0"), 2))

@@ -3,9 +3,12 @@
 import pytest
 
 from redises import RedisProcess
+from ssechat import __version__
 from ssechat.errors import SettingsError
 from ssechat.redis import keys
 from ssechat.redis.checks import check_format
+
+OLD, READS = r"was written by ssechat 0\.1", f", and ssechat {__version__} reads format '2' only: start with"
 
 pytestmark = pytest.mark.anyio
 
@@ -23,9 +26,9 @@ async def test_an_empty_redis_is_given_the_format_and_keeps_it(redis: RedisProce
 @pytest.mark.parametrize(
     ("written", "own", "said"),
     [
-        ({keys.KEY_FINGERPRINT: "one"}, False, "ssechat 0.1"),
+        ({keys.KEY_FINGERPRINT: "one"}, False, OLD + READS),
         ({"{u:bob}": "x"}, True, "data folder was written by ssechat 0.1"),
-        ({keys.FORMAT: "3"}, False, "format '3'"),
+        ({keys.FORMAT: "3"}, False, r"\(format '3'\)" + READS),
         ({keys.FORMAT: "3"}, True, "another folder"),
         ({keys.FORMAT: "2\n\x1b[2J"}, False, r"'2\\n\\x1b\[2J'"),
     ],
@@ -39,6 +42,10 @@ async def test_data_of_another_format_is_refused_and_left_alone(
         with pytest.raises(SettingsError, match=said):
             await check_format(redis.url, 5, own=own)
         assert {key.decode(): client.get(key).decode() for key in client.scan_iter()} == written
+
+
+def test_the_version_is_not_that_of_the_data_that_it_refuses() -> None:
+    assert not __version__.startswith("0.1."), "who reads that 0.1 wrote the data would look for another 0.1"
 
 
 async def test_a_shared_redis_with_keys_of_others_is_no_old_data(redis: RedisProcess) -> None:

@@ -277,3 +277,22 @@ def test_sigint_is_quiet_while_modules_are_imported(tmp_path: Path, module: str)
     )
     assert result.returncode == 130
     assert result.stderr.decode().strip() == ""
+
+
+def test_a_start_on_data_of_another_format_is_one_sentence_and_changes_none_of_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with Server(data, "--workers", "1") as server:
+        server.wait_ready()
+        assert server.stop() == 0
+    [log] = (data / "redis" / "appendonlydir").glob("*.incr.aof")
+    known = b"ssechat:format\r\n$1\r\n"
+    assert log.read_bytes().count(known + b"2") == 1
+    log.write_bytes(log.read_bytes().replace(known + b"2", known + b"9"))
+    kept = [data / "jwt.key", *(data / "redis" / "appendonlydir").iterdir()]
+    before = [path.read_bytes() for path in kept]
+    command = [sys.executable, "-m", "ssechat", "serve", "--port", "0", "--data", str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "ssechat: the data in the data folder was written by another version (format '9')" in done.stderr
+    assert [path.read_bytes() for path in kept] == before

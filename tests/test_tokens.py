@@ -32,24 +32,25 @@ def test_a_minted_token_stands_for_its_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "code"),
+    ("token", "code", "told"),
     [
-        (signed(exp=int(time.time()) - 60), "token_expired"),
-        (signed(exp=None), "invalid_token"),
-        (signed(sub=None), "invalid_token"),
-        (signed(sub="no name"), "invalid_token"),
-        (signed(key="another secret of 32 characters!"), "invalid_token"),
-        (jwt.encode({"sub": "alice", "exp": int(time.time()) + 60}, None, "none"), "invalid_token"),  # type: ignore[arg-type]
-        (signed(key=SECRET * 2, algorithm="HS512"), "invalid_token"),
-        ("garbage", "invalid_token"),
-        ("é.é.é", "invalid_token"),
-        ("", "invalid_token"),
+        (signed(exp=int(time.time()) - 60), "token_expired", "get a new one"),
+        (signed(exp=None), "invalid_token", "MissingRequiredClaim"),
+        (signed(sub=None), "invalid_token", "MissingRequiredClaim"),
+        (signed(sub="no name"), "invalid_token", "not a user id"),
+        (signed(key="another secret of 32 characters!"), "invalid_token", "signed with another key"),
+        (jwt.encode({"sub": "alice", "exp": int(time.time()) + 60}, None, "none"), "invalid_token", ""),  # type: ignore[arg-type]
+        (signed(key=SECRET * 2, algorithm="HS512"), "invalid_token", "InvalidAlgorithm"),
+        ("garbage", "invalid_token", "it cannot be read"),
+        ("é.é.é", "invalid_token", "it cannot be read"),
+        ("", "invalid_token", "it cannot be read"),
     ],
 )
-def test_any_other_token_is_refused_with_what_is_wrong(token: str, code: str) -> None:
+def test_any_other_token_is_refused_with_what_is_wrong(token: str, code: str, told: str) -> None:
     with pytest.raises(Unauthorized) as caught:
         OURS.verify(token)
     assert caught.value.code == code
+    assert told in caught.value.detail
 
 
 def test_the_sid_of_an_external_token_is_ignored() -> None:

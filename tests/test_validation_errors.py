@@ -1,7 +1,5 @@
 """Sentences about validation errors."""
 
-from typing import Any
-
 import pytest
 from pydantic import BaseModel
 
@@ -11,7 +9,7 @@ from ssechat.http.requests import Credentials, EmptyBody, EventsQuery, HistoryQu
 from ssechat.http.responses import parse
 from ssechat.settings import load_settings
 
-NAMED = {"name": "alice"}
+NAMED, SENT = {"name": "alice"}, {"to": "bob", "text": "x"}
 
 
 @pytest.mark.parametrize(
@@ -25,10 +23,15 @@ NAMED = {"name": "alice"}
         (Credentials, {"name": "x" * 129, "password": "x"}, "name: give 128 characters at most"),
         (NewMessage, {"to": "", "text": "x"}, "to: give 1 or more characters"),
         (NewMessage, {"to": "bob", "text": 5}, "text: give a text"),
+        (NewMessage, {**SENT, "client_msg_id": ""}, "client_msg_id: give 1 or more characters"),
+        (NewMessage, {**SENT, "client_msg_id": "x" * 129}, "client_msg_id: give 128 characters at most"),
+        (NewMessage, {**SENT, "client_msg_id": "é"}, "client_msg_id: give printable ASCII characters only"),
+        (NewMessage, {**SENT, "client_msg_id": "x\n"}, "client_msg_id: give printable ASCII characters only"),
+        (NewMessage, [SENT], "give a JSON object"),
         (EmptyBody, {"x": 1}, "x: there is no field of this name; leave it out"),
     ],
 )
-def test_a_body_at_fault_is_told_of_in_a_sentence(model: type[BaseModel], given: dict[str, Any], told: str) -> None:
+def test_a_body_at_fault_is_told_of_in_a_sentence(model: type[BaseModel], given: object, told: str) -> None:
     with pytest.raises(BadRequest) as caught:
         parse(model, frames.encode(given))
     assert caught.value.detail == told

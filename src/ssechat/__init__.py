@@ -1,3 +1,3 @@
 """ssechat: a chat server that speaks plain HTTP."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

@@ -318,10 +318,12 @@ def _parse_json(data: str) -> Any:
 
 
 def _system_error(error: httpx.RequestError) -> str:
-    """The operating system's error message if there is one, without its number; else httpx's."""
+    """The operating system's error message if there is one, without its number; else httpx's, or one for it."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return shortened(cause.strerror)
+    if isinstance(error, httpx.RemoteProtocolError) and "peer closed connection" in str(error):
+        return "it closed the connection"
     return shortened(str(error)) or type(error).__name__
 
 

@@ -127,7 +127,7 @@ def send(to: str, text: str, timeout: float, client_msg_id: str | None, as_json:
 
     \b
     ssechat send --user alice bob "hi there"
-    uptime | ssechat send --user alice g:ops -
+    uptime | ssechat send --user alice bob -
     """
     from ssechat.cli.terminal import message_line
     from ssechat.client import Client

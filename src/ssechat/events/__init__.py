@@ -1,1 +1,1 @@
-"""Server-sent events as bytes."""
+"""Events: their kinds, their bytes, wake-ups, and what a source of a stream is."""

@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
     @property
     def before_oldest(self) -> str:
-        """Where a reader stands who has nothing of what is kept."""
+        """The cursor of a reader that has nothing of what is kept."""
         return f"{number_of(self.oldest) - 1}-0" if self.events else self.head
 
 

@@ -11,7 +11,7 @@ from ssechat.texts.characters import is_blank
 PAGE_ITEMS = 200
 """Of a page, at most."""
 
-CLIENT_MSG_ID = r"^[\x20-\x7e]{1,128}$"
+PRINTABLE_ASCII = r"^[\x20-\x7e]*$"
 
 
 def _user_id(text: str) -> UserId:
@@ -63,7 +63,7 @@ class NewMessage(RequestBody):
     to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     conversation_id: Annotated[str, Field(min_length=1, max_length=400)] | None = None
     text: Annotated[str, AfterValidator(_text)]
-    client_msg_id: Annotated[str, Field(pattern=CLIENT_MSG_ID)] | None = None
+    client_msg_id: Annotated[str, Field(min_length=1, max_length=128, pattern=PRINTABLE_ASCII)] | None = None
 
     @model_validator(mode="after")
     def _one_recipient(self) -> Self:

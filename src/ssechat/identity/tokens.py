@@ -60,6 +60,15 @@ class VerifiedToken(NamedTuple):
     """Whether the token creates its user; otherwise the user must exist."""
 
 
+def _fault(error: Exception) -> str:
+    """What is wrong with a token, without PyJWT's own message: that can quote the token."""
+    if isinstance(error, jwt.InvalidSignatureError):
+        return "it is signed with another key"
+    if isinstance(error, jwt.DecodeError | UnicodeError):
+        return "it cannot be read"
+    return type(error).__name__.removesuffix("Error")
+
+
 class Tokens:
     """Mints and verifies tokens. The key decides the algorithm; the token's own `alg` does not."""
 
@@ -150,10 +159,9 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise Unauthorized("token_expired", "The token has expired; get a new one.") from None
         except Exception as error:
-            # The type only: PyJWT's messages can quote the token. Any exception: the content of a token comes from
-            # strangers, and can make a decoder raise errors that are not PyJWT's.
-            reason = type(error).__name__.removesuffix("Error")
-            raise Unauthorized("invalid_token", f"The token is not valid here ({reason}).") from None
+            # Any exception: the content of a token comes from strangers, and can make a decoder raise errors that are
+            # not PyJWT's.
+            raise Unauthorized("invalid_token", f"The token is not valid here: {_fault(error)}.") from None
         named, expires_at = claims["sub"], claims["exp"]
         user = user_id(named) if isinstance(named, str) else None
         if user is None:

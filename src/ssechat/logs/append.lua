@@ -36,7 +36,7 @@ local function sent_before(k, a, state)
   end
 end
 
--- Gives the action the next place in the log, up to the conversation's own note of it, which `note` makes.
+-- Gives the action the next place in the log; the conversation's hash gets its newest entry later, by `note`.
 -- `changed`: the message that it changes, as it stands.
 local function append(k, a, state, changed)
   local pos, seq = string.format('%.0f', number(state.head) + 1), ARGV[a + SEQ]

@@ -23,16 +23,16 @@ SUMMARY = 128
 
 
 class Entry(NamedTuple):
-    """One thing that happened in a conversation."""
+    """An entry of a conversation's log, with the data of its event."""
 
     conversation: ConversationId
     id: str
     before: str
-    """The entry before it."""
+    """The id of the entry before it."""
     kind: str
     """Maybe one that this version does not know."""
     at: int
-    """When it was made: milliseconds since 1970."""
+    """When it was made: milliseconds since 1970; 0 if not known."""
     sort: str
     """The `Replay` of the entry's kind."""
     value: bytes

@@ -1,7 +1,7 @@
 -- Appends a run of entries of a conversation's log to a user's inbox. Included by the scripts that deliver.
 --
--- Only what follows the last entry that the inbox has is appended: that is the gap rule. A reset (the log was rolled
--- back or trimmed under the inbox) is appended where the inbox still has that one last entry.
+-- Only what follows the last entry that the inbox has is appended: that is the gap rule. A reset, for a log that was
+-- rolled back or trimmed, is appended only if the inbox still has the last entry from which the log did not lead on.
 --
 -- A place, the value of a conversation in PLACES, is `<entry> <n> <seq>`: the log's entry that the inbox has last, the n
 -- that it has there, and the newest message's seq.
@@ -9,11 +9,12 @@
 -- A wake-up is `<kind> <at> <id> <id of the event before it>`, a line feed, and the event's data; no data where it is
 -- larger than a wake-up may be. at: milliseconds since 1970, 0 if not known.
 
--- Keys of a user, from the first one's number on. The channel of a user is the first key with '/live' behind it.
+-- Keys of a user, counted from the first. The user's channel is named as the first key, with '/live' behind it.
 local USER, INBOX, PLACES, KEYS_OF_USER = 0, 1, 2, 3
 
--- `run` has: conversation, before (what the inbox must have last, but for `entries`), and `entries`, each with id, at,
--- kind, sort and value (a message's or a change's seq, a fact's data: they are the inbox's entry), and data.
+-- `run` has: conversation, before (the entry before the first), and `entries`, each with id, at, kind, sort and value
+-- (a message's or a change's seq, or a fact's data), of which the inbox's entry is made, and data, for the wake-up.
+-- The inbox must have `before` or one of `entries` last.
 -- INBOX_LIMIT and WAKE_UP_LIMIT are what inbox.py puts in front of the script.
 -- Returns the entry that the inbox has last: the run's last one, or one that is not in the run.
 local function deliver(k, tag, run)

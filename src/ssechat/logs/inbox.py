@@ -50,9 +50,9 @@ class Place(NamedTuple):
     entry: str
     """The log's entry that was delivered last."""
     n: int
-    """Its number in the inbox."""
+    """The number of the inbox's entry of it."""
     seq: int
-    """The newest message's."""
+    """The seq of the newest message that was delivered."""
 
     @classmethod
     def parse(cls, conversation: bytes, value: bytes) -> "Place":
@@ -114,9 +114,9 @@ class Inbox:
         return {user: answer.decode() for user, answer in zip(runs, answers, strict=True)}
 
     async def reset(self, user: UserId, conversation: ConversationId, place: str, now: str, reason: str) -> str:
-        """Tells the user, durably, that the conversation's log does not lead from `place` on: `now` takes its place.
+        """Tells the user, durably, that the conversation's log does not lead on from `place`: `now` replaces it.
 
-        Returns the entry that the inbox has last: another delivery may have come before.
+        Returns the entry that the inbox has last: another delivery may have come first.
         """
         data = RESET.encode({"reason": reason, "conversation_id": conversation})
         entry = Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
@@ -162,7 +162,7 @@ class Inbox:
         return [reply.decode() for reply in replies]
 
     async def read(self, name: str, cursor: str, count: int, room: int) -> Page:
-        """Up to `count` events after `cursor` (`START`: from the oldest); as many as fit into `room` bytes, but one."""
+        """Up to `count` events after `cursor` (`START`: from the oldest), as `Log.read`."""
         key = keys.of_user(name)
         # The newest id is read first, so that events appended meanwhile are on the page.
         # The entries come from the cursor's own on: that it is there, tag and all, makes the cursor valid.
@@ -174,7 +174,7 @@ class Inbox:
             ]
         )
         if newest is None:
-            await self.head(name)  # makes one; what comes before that is on the next reading's page
+            await self.head(name)  # makes one; an event that was appended before it is on the page that is read next
             return await self.read(name, cursor, count, room)
         head = newest.decode()
         first = oldest[0][0].decode() if oldest else head
@@ -196,7 +196,7 @@ class Inbox:
         return sorted(found, key=lambda place: -place.n)
 
     async def _events(self, references: Sequence[_Reference], room: int) -> list[Event]:
-        """The events that these stand for; the first that fit."""
+        """The events that these entries stand for: the first of them, as many as fit."""
         kinds = [self._known(reference) for reference in references]
         superseded = _superseded(references)
         wanted = [
@@ -228,7 +228,7 @@ class Inbox:
         return kind if known else None
 
     def _reset_of(self, reference: _Reference) -> bytes:
-        """The data of the event in whose place it stands: a newer server made one that this one does not know."""
+        """The data of a reset in the place of an event of a kind that only a newer server knows."""
         if reference.kind not in self._not_known:
             self._not_known.add(reference.kind)
             logger.warning("events of the kind %r are of a newer version; their readers get a reset", reference.kind)

@@ -31,7 +31,7 @@ class Repair:
         self._turns: dict[ConversationId, _Turn] = {}
 
     async def bring_to(self, entry: Entry, has: Mapping[UserId, str]) -> None:
-        """Has the inboxes of these members take all entries of the log up to this one, at least.
+        """Delivers to the inboxes of these members all entries of the log that they lack up to this one, at least.
 
         `has`: the entry of the conversation that each inbox has last. An inbox gets a reset where the log does not
         lead on from there.

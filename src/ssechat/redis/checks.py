@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import redis.asyncio as redis_client
 
+from ssechat import __version__
 from ssechat.errors import RedisUnavailable, SettingsError
 from ssechat.redis import keys
 from ssechat.redis.binary import OLDEST
@@ -78,8 +79,8 @@ async def check_format(url: str, timeout: float, *, own: bool = False) -> None:
     if own:
         where, instead = "the data folder", "another folder (--data)"
     raise SettingsError(
-        f"the data in {where} was written by {version}, which ssechat of format {keys.FORMAT_OF_THIS_VERSION} cannot "
-        f"read: start with {instead}, or go on with the version that wrote it"
+        f"the data in {where} was written by {version}, and ssechat {__version__} reads format "
+        f"{keys.FORMAT_OF_THIS_VERSION!r} only: start with {instead}, or go on with the version that wrote it"
     )
 
 

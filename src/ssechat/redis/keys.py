@@ -1,8 +1,7 @@
 """The names of all keys and channels in Redis.
 
 What stands in braces is a hash tag: a bucket, CRC16 of the id mod 1024, so that all keys of one conversation or of one
-user live in one slot of a Redis Cluster, and batches go by bucket. Behind it come the id and, set off by a `/`, which
-no id has, what the key holds.
+user live in one slot of a Redis Cluster. The id follows, and then, behind a `/`, which no id has, what the key holds.
 """
 
 from binascii import crc_hqx

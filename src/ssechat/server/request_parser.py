@@ -325,7 +325,7 @@ class RequestParser:
         raw_path, query = self._split_target(method)
         path = raw_path.decode("ascii")
         if (host is None and version == "1.1") or (host is not None and not _HOST(host)):
-            raise RequestRefused(400, "invalid_host", "A request names the server in its Host header.")
+            raise RequestRefused(400, "invalid_host", "A request has one valid Host header: the name of the server.")
         return RequestHeaders(
             method=method,
             target=self._target,

@@ -131,7 +131,7 @@ class WorkerProcess:
             await end_process(self._process, self._name, grace)
 
     async def _abort(self) -> None:
-        log.error("%s is aborted; where its threads are:", self._name)
+        log.error("%s is aborted; if it still can, it writes here where its threads are:", self._name)
         await end_process(self._process, self._name, DUMP_SECONDS, signal.SIGABRT)
 
     @property

@@ -15,7 +15,7 @@ STREAMS_AT_ONCE = 100
 """Streams written to before others get their turn: some milliseconds of writing."""
 
 QUEUE = 1000
-"""Upper bound of a user's waiting events. The oldest are dropped then: the streams notice the hole and read the log."""
+"""Upper bound of a user's waiting events. The oldest are dropped: the streams notice the hole and read their source."""
 
 Call = tuple[Callable[..., None], tuple[Any, ...]]
 """The function that is called with each stream, and its other arguments."""

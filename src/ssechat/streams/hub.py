@@ -122,7 +122,7 @@ class Hub:
         except RedisUnavailable:
             stream.bye(UNAVAILABLE)
 
-    # What a stream calls.
+    # Called by streams.
 
     def catch_up(self, stream: Stream) -> None:
         self._run(self._catch_up(stream))
@@ -148,7 +148,7 @@ class Hub:
     def drain_delay(self) -> float:
         return random.uniform(0, min(self._settings.drain_seconds, self._count / STREAMS_PER_DRAIN_SECOND))
 
-    # What Redis says.
+    # Called for messages from Redis.
 
     def _on_message(self, channel: bytes, payload: bytes) -> None:
         if channel in self._streams:
@@ -181,10 +181,10 @@ class Hub:
             self._fan_out.broadcast(channel, Stream.note, n, event.at)
 
     def _on_resubscribed(self, channel: bytes) -> None:
-        """The subscriber connection was lost: the streams must read what was published meanwhile from the logs."""
+        """The subscriber connection was lost: the streams must read from their source what was published meanwhile."""
         self._unaudited.add(channel)
 
-    # What time brings.
+    # Run at intervals.
 
     async def _keep_sweeping(self) -> None:
         while True:
@@ -243,8 +243,8 @@ class Hub:
             heads = await log.heads(list(names.values()))
             for channel, head in zip(names, heads, strict=True):
                 for stream in self._streams.get(channel, ()):
-                    # A head below what was written, or another one in its place, may be news that is older
-                    # than the stream; reading the source tells.
+                    # A head below what was written, or another id in its place, is a loss, or an answer that is
+                    # older than the last write: reading the source tells.
                     if number_of(head) > stream.written or (stream.live and head != stream.cursor):
                         self.metrics.holes["audit"] += stream.live
                         stream.behind()

@@ -20,11 +20,11 @@ from ssechat.telemetry.metrics import Metrics
 
 PAGE = 64
 PAGE_BYTES = 64 * 1024
-"""Events read at a time, and bytes of their data: what a reader that is behind costs in memory, and about what fits
-into its connection, for the rest of it would have been read in vain."""
+"""Upper bounds of a page: events, and bytes of their data. They bound what a reader that is behind costs in memory; a
+page is about what fits into its connection, because what does not fit is read in vain."""
 
 FIRST_PAGE = 8
-"""Events read at first by a reader that drained: what does not fit into the buffer has been read in vain."""
+"""Events of the first page of a reader that drained: what does not fit into the buffer is read in vain."""
 
 RETRY = (1000, 3000)
 """The `retry` field in milliseconds after an ordinary disconnect; random, to spread reconnects."""
@@ -48,7 +48,7 @@ ALL = NO_ENTRY
 """The cursor that asks for everything that is kept."""
 
 NOTHING_HEARD = (0, 0)
-"""The highest n heard of while behind, and when that event was made: of a stream that is not behind."""
+"""`Stream._heard` of a stream that is not behind."""
 
 LAST_WORD_SECONDS = 4.0
 """Seconds that a stuck reader has to read the `bye`; must be less than the drain of a stopping server."""
@@ -61,7 +61,7 @@ class Sink(Protocol):
         """Sends a chunk, or keeps it until it can be sent."""
 
     def end(self, *, final: bool) -> None:
-        """Closes the connection once all is sent: the response is complete, if that is `final`, else it breaks off."""
+        """Closes the connection once all is sent: with a complete response if it is `final`, else without its end."""
 
     def abort(self) -> None:
         """Drops the connection and all that waits in it."""
@@ -116,13 +116,14 @@ class Stream:
         self.cursor = ""
         """The id of the last event written, or of the head that the stream began at."""
         self.written = 0
-        """Its n."""
+        """The number of that event."""
         self.newest = 0
         """The highest number that the stream has heard of while behind."""
         self._heard = NOTHING_HEARD
+        """The newest event heard of while behind: its number, and when it was made (milliseconds since 1970)."""
         self.live = False
         self.busy = True
-        """Whether a task of this stream reads the inbox; the stream is not live before the task has ended."""
+        """Whether a task of this stream reads the source; no other task is started meanwhile."""
         self.closed = False
         self.owes_caught_up = False
         """Whether the stream must send `caught_up` after its replay."""
@@ -131,7 +132,7 @@ class Stream:
         self.touched_at = owner.now()
         """When something was written last."""
 
-    # What the connection calls.
+    # Called by the connection.
 
     def opened(self, sink: Sink, cursor: str | None) -> None:
         """The response has started; its first bytes leave before Redis has told whether the cursor is valid.
@@ -165,7 +166,7 @@ class Stream:
             self._sink = None
             self._owner.closed(self)
 
-    # What the hub calls.
+    # Called by the hub.
 
     def offer(self, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
         """The newest event of the source; `timed`: count how old it is."""
@@ -223,7 +224,7 @@ class Stream:
         if sink is not None:
             asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, sink.abort)
 
-    # How it reads.
+    # Reading the source.
 
     async def begin(self, cursor: str | None) -> None:
         """Sends `hello`, replays missed events, and goes live. The channel must be subscribed already.

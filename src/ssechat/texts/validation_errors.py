@@ -7,11 +7,13 @@ from typing import Any
 _SENTENCES = {
     "missing": "this is missing; give it",
     "extra_forbidden": "there is no field of this name; leave it out",
+    "model_type": "give a JSON object",
     "string_type": "give a text",
     "string_too_short": "give {min_length} or more characters",
     "too_short": "give {min_length} or more characters",
     "string_too_long": "give {max_length} characters at most",
     "too_long": "give {max_length} characters at most",
+    "string_pattern_mismatch": "give printable ASCII characters only",  # the one pattern: a client_msg_id's
     "int_type": "give a whole number",
     "int_parsing": "give a whole number",
     "int_from_float": "give a whole number",
