@@ -14,19 +14,19 @@ from stepped import Reading, SteppedInbox
 
 
 class SteppedLoop(asyncio.SelectorEventLoop):
-    """A loop whose time passes when it is told to."""
+    """An event loop with a fake clock."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
 
     def time(self) -> float:
-        """Seconds."""
+        """The fake clock, in seconds."""
         return self.now
 
 
 class FakeConnection:
-    """The subscriptions' connection, as `Subscriptions` uses one."""
+    """A fake of the connection that `Subscriptions` uses."""
 
     def __init__(self, broker: "Broker", on_push: Callable[[list[Any]], None]) -> None:
         self.broker = broker
@@ -45,7 +45,7 @@ class FakeConnection:
 
 
 class Broker:
-    """Redis's channels, and one connection that listens to some of them."""
+    """A fake of Redis's Pub/Sub: its channels, and one connection that subscribes to some of them."""
 
     def __init__(self, loop: SteppedLoop) -> None:
         self.loop = loop
@@ -53,23 +53,23 @@ class Broker:
         self.up = asyncio.Event()
         self.up.set()
         self.commands: deque[Sequence[Any]] = deque()
-        """On their way to Redis."""
+        """Commands in flight to Redis."""
         self.pushes: deque[list[Any]] = deque()
-        """On their way from Redis."""
+        """Pushes in flight from Redis."""
         self.subscribed: set[bytes] = set()
         self.losses = 0
 
     def make_connection(
         self, on_push: Callable[[list[Any]], None], on_refused: Callable[[str], None]
     ) -> FakeConnection:
-        """Stands in for `_PubSubConnection`."""
+        """Replaces `_PubSubConnection`."""
         self.connection = FakeConnection(self, on_push)
         return self.connection
 
     async def reconnecting(
         self, url: str, make_connection: Callable[[], FakeConnection], timeout: float
     ) -> AsyncGenerator[FakeConnection, None]:
-        """Stands in for `reconnecting`: connects when the broker is up."""
+        """Replaces `reconnecting`: connects when the broker is up."""
         while True:
             await self.up.wait()
             connection = make_connection()
@@ -91,7 +91,7 @@ class Broker:
             self.pushes.append([b"message", channel.encode(), payload])
 
     def run_command(self) -> None:
-        """Redis takes the next command."""
+        """Runs the next command in flight."""
         name, *channels = self.commands.popleft()
         for channel in channels:
             (self.subscribed.add if name == "SUBSCRIBE" else self.subscribed.discard)(channel)
@@ -100,7 +100,7 @@ class Broker:
             self.pushes.append([b"pong", b""])
 
     def deliver_push(self) -> list[Any]:
-        """The next push arrives; it is returned."""
+        """Delivers the next push in flight, and returns it."""
         assert self.connection is not None
         push = self.pushes.popleft()
         self.connection.heard_at = self.loop.time()
@@ -110,7 +110,7 @@ class Broker:
 
 @dataclass
 class Question:
-    """Asked of Redis: answered at one moment, and the answer arrives at another."""
+    """A request to Redis. Its execution and the arrival of its reply are two steps."""
 
     ask: Callable[[], Any]
     reply: "asyncio.Future[Any]"
@@ -118,18 +118,18 @@ class Question:
     answer: Any = None
 
     def run(self) -> None:
-        """Redis answers it now."""
+        """Executes the request in Redis."""
         if not self.asked:
             self.asked, self.answer = True, self.ask()
 
     def arrive(self) -> None:
-        """The answer is here; whoever asked may have gone."""
+        """Delivers the reply, unless the caller has been cancelled."""
         if not self.reply.done():
             self.reply.set_result(self.answer)
 
 
 class Inboxes:
-    """The inboxes of several users and the sessions that have ended, behind one connection."""
+    """The inboxes of several users and the ended sessions, behind one connection."""
 
     def __init__(self, users: Sequence[UserId]) -> None:
         self.of = {user: SteppedInbox(birth=f"0-{7 + number}") for number, user in enumerate(users)}
@@ -141,7 +141,7 @@ class Inboxes:
     skips = False
 
     def source(self, user: str) -> Source:
-        """What a stream of this user reads."""
+        """The source of a user's streams."""
         return Source(self, user, keys.live(user).encode())
 
     async def _ask(self, ask: Callable[[], Any]) -> Any:
@@ -152,13 +152,13 @@ class Inboxes:
         return await question.reply
 
     def fail(self) -> None:
-        """The connection is lost: whoever waits for an answer gets none."""
+        """Loses the connection: all pending requests fail."""
         questions, self.questions = self.questions, []
         for question in questions:
             if not question.reply.done():
                 question.reply.set_exception(RedisUnavailable("lost"))
 
-    # What the hub and its streams call.
+    # Called by the hub and its streams.
 
     async def head(self, user: str) -> str:
         return str(await self._ask(lambda: self.of[UserId(user)].newest))
@@ -179,7 +179,7 @@ class Inboxes:
         found: Page = await self._ask(page)
         return found
 
-    # What the hub asks of whoever knows the sessions.
+    # Called by the hub for sessions.
 
     async def ended_sessions(self, sessions: list[str]) -> set[str]:
         ended: set[str] = await self._ask(lambda: self.ended & set(sessions))
@@ -190,10 +190,10 @@ class Inboxes:
 
 
 def wake_up(inbox: SteppedInbox, entry: str) -> bytes:
-    """What logs/inbox.lua publishes: kind, time, id, the id before it, and the data."""
+    """The wake-up that logs/inbox.lua publishes: kind, time, id, the id before it, and the data."""
     return f"message 0 {entry} {inbox.before[entry]}\n{{}}".encode()
 
 
 def large_wake_up(inbox: SteppedInbox, entry: str) -> bytes:
-    """The same for an event too large to be carried."""
+    """The wake-up of an event that is too large for its data to be included."""
     return f"message 0 {entry} {inbox.before[entry]}".encode()

@@ -1,7 +1,7 @@
-"""Which tests concern what has changed: `bash tests/run --changed [REF]` runs them.
+"""Chooses the tests that concern the changed files: `bash tests/run --changed [REF]` runs them.
 
-A test file is chosen when it changed, when it imports a changed module, directly or through others (but see
-`Tree.importers`), when it is named like one, or when it names a changed file that is not Python.
+A test file is chosen if it changed, if it imports a changed module, directly or indirectly (see `Tree.importers`), if
+it is named like one, or if it names a changed file that is not Python.
 """
 
 import ast
@@ -18,46 +18,46 @@ from pathlib import Path, PurePosixPath
 from conftest import SLOW
 
 EVERYTHING = {"pyproject.toml", "tests/conftest.py", "tests/constraints.txt"}
-"""What all tests depend on: when one of these changed, the whole fast run is chosen."""
+"""Files that all tests depend on: if one of these changed, the whole fast run is chosen."""
 
 PAGE = {".js", ".mjs", ".html", ".css", ".svg"}
 JAVASCRIPT = re.compile(r"(^|[/_])(js|javascript|browser|clients)([/_.]|$)")
-"""What runs JavaScript: a part of the path of these tests."""
+"""Matches the paths of tests that run JavaScript."""
 
 STACK = "tests/deploy"
 STACK_NEEDS = ("podman", "podman-compose")
 
 MAX_SLOW = 8
-"""Slow files that are chosen for the import of one module, or none is: all take a quarter of an hour."""
+"""Upper bound of the slow files chosen for one module; if more import it, none is: all take a quarter of an hour."""
 
 SOURCES = ("src", "tests")
-"""The folders that Python's modules are found in."""
+"""The folders of the Python modules."""
 
 
 @dataclass
 class Choice:
-    """Test files or folders, each with why it is chosen; and what is to be said besides."""
+    """The chosen test files or folders, each with its reason; and notes."""
 
     tests: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, test: str, reason: str) -> None:
-        """Chooses this test, unless it already is."""
+        """Chooses a test, unless it is chosen already."""
         self.tests.setdefault(test, reason)
 
     @property
     def fast(self) -> bool:
-        """Whether none of these starts servers of several processes, or browsers."""
+        """Whether none of the tests starts servers of several processes, or browsers."""
         return not any(is_slow(test) for test in self.tests)
 
 
 def is_slow(test: str) -> bool:
-    """Whether `--fast` leaves this test file or folder out."""
+    """Whether `--fast` skips this test file or folder."""
     return test == STACK or not set(SLOW).isdisjoint(PurePosixPath(test).parts)
 
 
 class Tree:
-    """The files of a repository, and which module imports which."""
+    """The files of a repository, and the imports between its modules."""
 
     def __init__(self, top: Path) -> None:
         self.top = top
@@ -73,7 +73,7 @@ class Tree:
 
     @cached_property
     def tests(self) -> list[str]:
-        """The files that pytest collects; the stack's, which need containers, are not among them."""
+        """The files that pytest collects, without those of the stack, which need containers."""
         return [
             path
             for path in self.modules.values()
@@ -88,7 +88,8 @@ class Tree:
         }
         found = defaultdict(set)
         for name in imported:
-            # Fixtures need no import of the conftest.py that has them; of the topmost one's, tests import the types.
+            # Tests use the fixtures of a conftest.py without an import; the topmost conftest.py is also imported for
+            # its types.
             fixtures = [f"{folder}.conftest" for folder in parents(name)]
             for used in imported[name].union(*(imported.get(conftest, set()) for conftest in fixtures)):
                 for module in (used, *parents(used)):
@@ -96,10 +97,9 @@ class Tree:
         return found
 
     def importers(self, module: str) -> dict[str, str]:
-        """The test files that import a module, directly or through others, each with the last module on the way.
+        """The test files that import a module, directly or indirectly, each with the last module on the way.
 
-        A slow one counts only if it imports the module itself: it starts servers, which import everything, and would be
-        chosen each time.
+        A slow file counts only if it imports the module itself: it starts servers, which import everything.
         """
         found: dict[str, str] = {}
         seen, todo = {module}, [module]
@@ -114,14 +114,14 @@ class Tree:
         return found
 
     def namesakes(self, module: str) -> Iterator[str]:
-        """The tests that are named like a module, or like the folder of ours that it is in; one or many of them."""
+        """The tests named like a module, or like its folder."""
         names = {part.rstrip("s") for part in module.split(".")[1:][-2:]}
         for path in self.tests:
             if PurePosixPath(path).stem.removeprefix("test_").rstrip("s") in names:
                 yield path
 
     def mentions(self, path: str) -> Iterator[str]:
-        """The Python files in which a string ends with the name of this file; with its path, if the name has no dot."""
+        """The Python files with a string that ends in this file's name (in its path, if the name has no dot)."""
         name = PurePosixPath(path).name
         ending = re.compile(rf"""(?<![\w.-]){re.escape(name if "." in name else path)}["']""")
         for path in self.modules.values():
@@ -130,19 +130,19 @@ class Tree:
 
 
 def module_of(path: str) -> str:
-    """The dotted name of a file under `src` or `tests`: what it is imported by."""
+    """The dotted name under which a file in `src` or `tests` is imported."""
     parts = PurePosixPath(path).with_suffix("").parts[1:]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def parents(module: str) -> list[str]:
-    """The packages that a module is in."""
+    """The packages around a module."""
     parts = module.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def imports(source: str, module: str, *, is_package: bool) -> set[str]:
-    """The dotted names that a module's source imports; of `from a import b` both a and a.b, for either may be."""
+    """The dotted names that a module's source imports; for `from a import b` both a and a.b, as b may be a module."""
     package = module.split(".") if is_package else module.split(".")[:-1]
     found = set()
     for node in ast.walk(ast.parse(source)):
@@ -156,7 +156,7 @@ def imports(source: str, module: str, *, is_package: bool) -> set[str]:
 
 
 def choose(top: Path, changed: Iterable[str]) -> Choice:
-    """The tests that concern the files that changed, which may be gone."""
+    """Chooses the tests that concern the changed files, some of which may be deleted."""
     tree, choice = Tree(top), Choice()
     for path in sorted(changed):
         if path in EVERYTHING:
@@ -171,7 +171,7 @@ def choose(top: Path, changed: Iterable[str]) -> Choice:
     if choice.tests and any(path.startswith("src/ssechat/") for path in changed):
         left_out = sum(is_slow(test) and test not in choice.tests for test in tree.tests)
         choice.notes.append(f"{left_out} files that start whole servers are not chosen: `bash tests/run` runs them")
-    if "tests" in choice.tests:  # what it holds need not be named again, but for what a fast run leaves out
+    if "tests" in choice.tests:  # the files in a chosen folder are dropped, except those that a fast run skips
         choice.tests = {test: why for test, why in choice.tests.items() if test == "tests" or is_slow(test)}
     return choice
 
@@ -214,14 +214,14 @@ def _choose_importers(tree: Tree, choice: Choice, module: str, more: str) -> Non
 
 
 class NoSuchRef(Exception):
-    """Git knows no such commit; the text has what it said."""
+    """Git does not know the commit; the text is Git's message."""
 
 
 def git(top: Path, *arguments: str) -> str:
-    """What git says.
+    """Runs git and returns its output.
 
     Raises:
-        NoSuchRef: it failed.
+        NoSuchRef: git failed.
     """
     done = subprocess.run(["git", *arguments], cwd=top, capture_output=True, text=True)
     if done.returncode:
@@ -230,10 +230,10 @@ def git(top: Path, *arguments: str) -> str:
 
 
 def changed_files(top: Path, ref: str | None) -> tuple[str, set[str]]:
-    """What the files are compared with, and those that differ; files that git does not know yet are among them.
+    """Returns the name of the compared commit, and the files that differ from it, untracked ones included.
 
-    Without a ref that is the last commit; when nothing differs from it, where this branch left `main`, or on `main` the
-    commit before.
+    Without a ref it is the last commit; if nothing differs from it, the merge base with `main`, or on `main` the
+    previous commit.
 
     Raises:
         NoSuchRef: git does not know the ref, or this is no repository.
@@ -247,20 +247,20 @@ def changed_files(top: Path, ref: str | None) -> tuple[str, set[str]]:
         base = git(top, "merge-base", "HEAD", "main").strip()
         if base != git(top, "rev-parse", "HEAD").strip():
             return "main", _differing(top, base)
-    except NoSuchRef:  # there is no `main`
+    except NoSuchRef:  # `main` does not exist
         pass
     return "HEAD~1", _differing(top, "HEAD~1")
 
 
 def _differing(top: Path, ref: str) -> set[str]:
-    # Without renames: that a file is gone from where it was concerns who imported it there.
+    # Without rename detection: the old path concerns the modules that imported it.
     tracked = git(top, "diff", "--name-only", "--no-renames", "-z", ref, "--")
     new = git(top, "ls-files", "--others", "--exclude-standard", "-z")
     return set(filter(None, (tracked + new).split("\0")))
 
 
 def report(compared: str, changed: Sequence[str], choice: Choice) -> Iterator[str]:
-    """What was chosen and why, as lines; tests with one reason together."""
+    """The lines of the report: the chosen tests and their reasons, grouped by reason."""
     yield f"compared with {compared}, {len(changed)} {'file differs' if len(changed) == 1 else 'files differ'}"
     because = defaultdict(list)
     for test, reason in choice.tests.items():
@@ -273,12 +273,12 @@ def report(compared: str, changed: Sequence[str], choice: Choice) -> Iterator[st
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints what is to be run, for tests/run: `fast` or `slow`, then the tests, one a line. Says why on stderr."""
+    """Prints `fast` or `slow`, then the chosen tests, one a line, for tests/run. Prints the reasons on stderr."""
     top = Path(__file__).parent.parent
     try:
         compared, changed = changed_files(top, arguments[0] if arguments else None)
     except NoSuchRef as error:
-        print(f"[tests/run] cannot tell what changed: {error}", file=sys.stderr)
+        print(f"[tests/run] cannot find the changed files: {error}", file=sys.stderr)
         return 2
     choice = choose(top, changed)
     for line in report(compared, sorted(changed), choice):

@@ -30,55 +30,55 @@ SLOW = (
     "test_run_fast.py",
     "test_supervisor.py",
 )
-"""What `--fast` leaves out: real servers of several processes, browsers, and runs of pytest."""
+"""The slow tests, which `--fast` skips: servers of several processes, browsers, and runs of pytest."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--fast`."""
+    """Adds the option `--fast`."""
     parser.addoption("--fast", action="store_true", help="no browser, no servers of several processes, one Redis")
 
 
 STACK = Path(__file__).parent / "deploy"
-"""What needs containers, and runs only when it is named: `bash tests/run --stack`."""
+"""The tests that need containers. They run only if they are named: `bash tests/run --stack`."""
 
 
 LEFT_OUT = pytest.StashKey[list[str]]()
-"""What `--fast` left out, as it is said at the end."""
+"""The descriptions of the tests that `--fast` skipped."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Lets Ctrl-C end the run after the test under way, for an event loop that breaks off shows a page of tracebacks.
+    """Makes Ctrl-C end the run after the current test: an interrupted event loop prints a page of tracebacks.
 
-    A second Ctrl-C breaks off.
+    A second Ctrl-C interrupts at once.
     """
 
     def stop(*_: object) -> None:
         session.shouldstop = "interrupted"
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as by a shell's `&`
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's `&` sets it to ignored
         signal.signal(signal.SIGINT, stop)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Notes which releases of Redis a fast run leaves out; files follow as they are come across."""
+    """Records the releases of Redis that a fast run skips; the collection adds files."""
     older = [f"Redis {release}" for release in releases()[:-1]]
     config.stash[LEFT_OUT] = older
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves the slow files out of a fast run, and the stack out of any that does not name it."""
+    """Skips the slow files in a fast run, and the stack unless it is named."""
     slow = config.getoption("--fast") and collection_path.name in SLOW
     if not slow and collection_path != STACK:
         return None
-    if any(Path(argument).absolute() in STACK.parents for argument in config.args):  # not if only others are named
+    if any(Path(argument).absolute() in STACK.parents for argument in config.args):  # unless only other files are named
         config.stash[LEFT_OUT].append(f"tests/{collection_path.relative_to(STACK.parent)}")
     return True
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Says last of all what a fast run left out."""
+    """Prints the skipped tests of a fast run at the end."""
     yield
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if session.config.getoption("--fast") and terminal is not None:
@@ -88,7 +88,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs what touches Redis on each release of it; a fast run on the newest."""
+    """Runs tests of Redis on each release, in a fast run on the newest one."""
     if "shared_redis" in metafunc.fixturenames:
         chosen = releases()[-1:] if metafunc.config.getoption("--fast") else releases()
         ids = [f"redis-{release}" for release in chosen]
@@ -96,14 +96,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Takes all modules out of what the collector looks through; what tests make it still finds."""
+    """Freezes all modules, so that the garbage collector visits only the objects of tests."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """The event loop that the server runs on."""
+    """The event loop of the server, for all asynchronous tests."""
     return "asyncio", {"use_uvloop": True}
 
 
@@ -116,13 +116,13 @@ def _no_leftovers() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _hashing_is_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash takes 0.1 s on purpose; servers that are processes of their own take that time, this process does not."""
+    """Makes password hashes cheap in this process (0.1 s otherwise); servers in other processes hash at full cost."""
     monkeypatch.setattr("ssechat.identity.users.PasswordHasher", partial(PasswordHasher, 1, 8, 1))
 
 
 @pytest.fixture(scope="session")
 def shared_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
-    """A Redis of each release, shared by the tests that leave it alive."""
+    """A Redis of each release, shared by the tests that do not stop it."""
     process = RedisProcess(request.param)
     yield process
     process.close()
@@ -139,7 +139,7 @@ def redis(shared_redis: RedisProcess) -> RedisProcess:
 
 @pytest.fixture
 def user_url(redis: RedisProcess) -> Iterator[str]:
-    """The URL of a user with exactly what is needed."""
+    """The URL of a user with exactly the needed rights."""
     redis.set_rights("reset", "on", ">s3cret", *WORDS)
     yield redis.url.replace("unix://", "unix://chat:s3cret@")
     with redis.client() as client:
@@ -148,7 +148,7 @@ def user_url(redis: RedisProcess) -> Iterator[str]:
 
 @pytest.fixture(params=["maxmemory", "min-replicas-to-write"])
 def limit(request: pytest.FixtureRequest, redis: RedisProcess) -> Iterator[str]:
-    """A setting whose value of 1 has Redis refuse writes, and of 0 not."""
+    """A setting that makes Redis refuse writes with the value 1, and accept them with 0."""
     yield str(request.param)
     redis.configure(request.param, "0")
 
@@ -161,13 +161,13 @@ def quick_trials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def worker(redis: RedisProcess) -> AsyncIterator[Worker]:
-    """The parts of one worker, on an empty Redis."""
+    """The components of one worker, on an empty Redis."""
     async with a_worker(redis.url) as parts:
         yield parts
 
 
 @pytest.fixture
 async def other_worker(redis: RedisProcess) -> AsyncIterator[Worker]:
-    """The parts of another worker on the same Redis."""
+    """The components of another worker on the same Redis."""
     async with a_worker(redis.url) as parts:
         yield parts

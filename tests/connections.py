@@ -19,7 +19,7 @@ GET = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class FakeTransport(asyncio.Transport):
-    """Keeps what is written."""
+    """Records the written bytes."""
 
     def __init__(self, client: tuple[str, int] | None = None) -> None:
         super().__init__({"peername": client})
@@ -27,7 +27,7 @@ class FakeTransport(asyncio.Transport):
         self.closed = False
         self.aborted = False
         self.ended = False
-        """Whether nothing more is sent, and what comes is thrown away."""
+        """Whether `write_eof` was called."""
         self.waiting = 0
         self.reading = True
         self.limit: int | None = None
@@ -66,7 +66,7 @@ class FakeTransport(asyncio.Transport):
 
 
 class FakeTimer:
-    """A call that is due at a time, unless it is cancelled."""
+    """A scheduled call, which can be cancelled."""
 
     def __init__(self, when: float, callback: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self._when = when
@@ -80,7 +80,7 @@ class FakeTimer:
 
 
 class FakeTime:
-    """The running loop, but for its time, which passes when it is told to."""
+    """The running loop with a fake clock."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -99,7 +99,7 @@ class FakeTime:
         return timer
 
     def pass_by(self, seconds: float) -> None:
-        """Lets so much time pass: what falls due meanwhile is called in its order."""
+        """Advances the clock by `seconds`, and runs the calls that fall due, in order."""
         until = self._now + seconds
         while due := [timer for timer in self._timers if timer.when() <= until]:
             first = min(due, key=FakeTimer.when)
@@ -112,7 +112,7 @@ class FakeTime:
 
 
 class FakeStream:
-    """Notes what the connection tells it."""
+    """Records the calls of the connection."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -131,27 +131,27 @@ class FakeStream:
 
 
 class App:
-    """An endpoint: a stream at /events, a postbox at /post, and a word at any other path."""
+    """An endpoint with a stream at /events, a POST at /post that records bodies, and a text at any other path."""
 
     def __init__(self) -> None:
         self.stream = FakeStream()
         self.sink: StreamProtocol | None = None
         self.scopes: list[Any] = []
         self.full: list[bool] = []
-        """Of each request, whether the server had no room for it."""
+        """For each request, whether the server was full."""
         self.reads = False
-        """Whether it asks for each request's body."""
+        """Whether the app reads the body of each request."""
         self.user: str | None = None
-        """Whose requests they are."""
+        """The user of all requests."""
         self.bodies: list[bytes] = []
-        """What came into the postbox."""
+        """The bodies of `POST /post`."""
         self.open = asyncio.Event()
-        """Whether it answers."""
+        """Set when the app may respond."""
         self.open.set()
 
     async def __call__(self, request: Request) -> Response:
         self.scopes.append(request.scope)
-        self.full.append(not request.has_room)
+        self.full.append(request.server_is_full)
         if self.user is not None:
             request.scope[USER] = self.user
         if request.scope["path"] == "/events":
@@ -182,29 +182,29 @@ class Connection:
 
     def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.app = App()
-        self.heads = HeaderCache()
+        self.header_cache = HeaderCache()
         self.served: Any = SimpleNamespace(
-            state=SimpleNamespace(api=self.app, shared=Shared(limits or ConnectionLimits(10**9), self.heads))
+            state=SimpleNamespace(api=self.app, shared=Shared(limits or ConnectionLimits(10**9), self.header_cache))
         )
         self.state = ServerState()
         self.time = FakeTime()
         self.connect()
 
     def connect(self, client: tuple[str, int] | None = None) -> None:
-        """Another connection to the same server."""
+        """Opens another connection to the same server."""
         config = Config(self.served, log_config=None, lifespan="off", ws="none", date_header=False)
         self.protocol = ChatProtocol(config, self.state, {}, cast(Any, self.time))
         self.transport = FakeTransport(client)
         self.protocol.connection_made(self.transport)
 
     def use(self, endpoint: Endpoint) -> None:
-        """A connection to a server that answers so."""
+        """Connects to a server with this endpoint."""
         self.served.state.api = endpoint
         self.protocol.connection_lost(None)
         self.connect()
 
     async def request(self, data: bytes = b"") -> bytes:
-        """Sends something, and returns all that was answered on this connection."""
+        """Sends bytes, and returns all bytes that the connection has written."""
         if data:
             self.protocol.data_received(data)
         return await self.request_tasks()

@@ -15,7 +15,7 @@ from ssechat.telemetry.metrics import Metrics
 
 
 class FakeInbox:
-    """An inbox in memory; `publish` what was appended when you like, or never."""
+    """An inbox in memory; wake-ups are sent only by `publish`."""
 
     def __init__(self) -> None:
         self.birth = "0-77"
@@ -70,7 +70,7 @@ def chunk(entry: str) -> bytes:
 
 
 class FakeOwner:
-    """What a stream needs of the hub."""
+    """A fake of the hub for a stream."""
 
     def __init__(self) -> None:
         self.fake = FakeInbox()

@@ -1,7 +1,6 @@
-"""`ssechat serve` with workers that hang when they are told to, found soon: `python -m hanging serve …`.
+"""`ssechat serve` with workers that hang on a signal, and are detected soon: `python -m hanging serve …`.
 
-In the environment: HANGING=stub for the app of stub.py rather than the chat; MISSED_BEATS for the supervisor's
-patience.
+Environment: HANGING=stub runs the app of stub.py instead of the chat; MISSED_BEATS sets the supervisor's limit.
 """
 
 import os
@@ -19,7 +18,7 @@ from ssechat.settings import Settings
 
 
 def create_app(settings: Settings) -> Any:
-    """SIGUSR1 blocks the event loop of the worker that gets it: until there is a file `go-on` in the data folder."""
+    """Creates an app whose event loop is blocked by SIGUSR1, until the file `go-on` exists in the data folder."""
     goes_on = settings.data / "go-on"
     signal.signal(signal.SIGUSR1, lambda number, frame: hang_in_the_loop(goes_on))
     create = stub.create_app if os.environ.get("HANGING") == "stub" else app.create_app
@@ -27,7 +26,7 @@ def create_app(settings: Settings) -> Any:
 
 
 def hang_in_the_loop(goes_on: Path) -> None:
-    """Returns to the event loop only when the file is there."""
+    """Blocks the event loop until the file exists."""
     while not goes_on.exists():
         pass
 

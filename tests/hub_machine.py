@@ -1,4 +1,4 @@
-"""The hub, its streams and its subscriptions against a simple model: several users, any interleaving, any loss."""
+"""A model test of the hub, its streams and its subscriptions: several users, any interleaving, any loss."""
 
 import hypothesis.strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -18,7 +18,8 @@ some_number = st.integers(0, 1000)
 
 
 class WholeHub(HubModel):
-    """People come and go, read slowly, sign out; Redis answers late, is lost, forgets; time passes."""
+    """The rules: clients connect, leave, read slowly, sign out; Redis answers late, is lost, loses data; time
+    passes."""
 
     @initialize(who=st.lists(some_number, min_size=1, max_size=4), kind=st.sampled_from(["fresh", "all"]))
     def some_are_there_already(self, who: list[int], kind: str) -> None:
@@ -26,7 +27,7 @@ class WholeHub(HubModel):
             self.a_reader_attaches(each, each, kind)
         self.redis_is_quick()
 
-    # People come and go.
+    # Clients.
 
     @precondition(lambda self: len(self.open_readers()) < MAX_STREAMS)
     @rule(
@@ -96,7 +97,7 @@ class WholeHub(HubModel):
             if told:
                 self.broker.publish(keys.CONTROL, f"signed_out {session}".encode())
 
-    # Events come.
+    # Events.
 
     @rule(who=some_number, count=st.integers(1, 20))
     def events_come_and_their_wake_ups_are_lost(self, who: int, count: int) -> None:
@@ -126,7 +127,7 @@ class WholeHub(HubModel):
         inbox = self.inboxes.of[USERS[who % len(USERS)]]
         inbox.trimmed = max(inbox.trimmed, len(inbox.entries) - left)
 
-    # What takes several things at once to happen.
+    # Rules for rare combinations.
 
     @rule(who=some_number, large=st.booleans())
     def live_streams_get_a_hole(self, who: int, large: bool) -> None:
@@ -172,7 +173,7 @@ class WholeHub(HubModel):
         if self.sweeping is None:
             self.the_sweeper_comes_by()
 
-    # Redis, and what is on its way to it and from it.
+    # Redis, with its commands and pushes in flight.
 
     @precondition(lambda self: self.broker.commands)
     @rule(count=st.integers(1, 4))
@@ -235,7 +236,7 @@ class WholeHub(HubModel):
         self.inboxes.away = False
         self.do(self.broker.up.set)
 
-    # Time, and who comes with it.
+    # Time.
 
     @rule(seconds=st.sampled_from([1, 4, 16, 31, 62]))
     def time_passes(self, seconds: int) -> None:
@@ -246,7 +247,7 @@ class WholeHub(HubModel):
             while self.broker.commands or self.broker.pushes:
                 self.redis_takes_subscriptions(4)
                 self.pushes_arrive(4)
-        assert not any(reader.open for reader in leaving), "told that the server stops, and still there"
+        assert not any(reader.open for reader in leaving), "the stream is still open after the drain"
 
     @precondition(lambda self: self.sweeping is None)
     @rule()
@@ -272,11 +273,11 @@ class WholeHub(HubModel):
         for reader in self.open_readers():
             stream, now = reader.stream, self.loop.now
             if stream.paused_at is not None:
-                assert now - stream.paused_at <= 60, "a reader who takes nothing is kept"
+                assert now - stream.paused_at <= 60, "a stuck reader is still connected"
             elif not stream.busy:
                 assert now - stream.touched_at < 15, "a quiet stream was not pinged"
 
-    # The end.
+    # Teardown.
 
     def teardown(self) -> None:
         try:
@@ -288,7 +289,8 @@ class WholeHub(HubModel):
             self.patches.undo()
 
     def settle(self) -> None:
-        """Within one audit of Redis's return all are level, and only those are subscribed to who have a stream."""
+        """Checks that within one audit after Redis's return all streams are level, and that only users with a stream
+        are subscribed to."""
         self.redis_is_back()
         self.time_passes(1)
         for reader in self.open_readers():
@@ -301,7 +303,7 @@ class WholeHub(HubModel):
         assert self.sweeping is None
         for reader in self.open_readers():
             inbox = self.inboxes.of[reader.user]
-            assert reader.stream.live, "not live, though nothing is the matter"
+            assert reader.stream.live, "the stream is not live, although nothing fails"
             assert reader.stream.cursor == inbox.newest == (reader.at or inbox.newest)
         self.time_passes(int(subscriptions.LINGER) + 2)
         wanted = {keys.live(reader.user).encode() for reader in self.open_readers()}

@@ -23,10 +23,10 @@ USERS = tuple(map(UserId, ("ann", "ben", "cyd")))
 
 
 class HubModel(RuleBasedStateMachine):
-    """Real are hub, streams and subscriptions; Redis, the connections and time are the test's.
+    """The hub, streams and subscriptions are real; Redis, the connections and time are fakes.
 
-    `due` is the n that each user's streams must have reached once nothing is on its way and nobody is slow:
-    an event whose wake-up Redis sent to a connection that stood, and, after a sweep, all that there was.
+    `due` is the n that the streams of each user must have reached when nothing is in flight and no reader is slow: that
+    of the last event whose wake-up Redis sent to an open connection, and after a sweep that of the last event.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class HubModel(RuleBasedStateMachine):
         self.readers: list[Reader] = []
         self.due = dict.fromkeys(USERS, 0)
         self.must_end: set[str] = set()
-        """Sessions of which the hub has been told that they have ended."""
+        """Ended sessions of which the hub has been notified."""
         self.shaken = False
         """Whether commands failed since the last whole sweep."""
         self.deaf = False
@@ -51,7 +51,7 @@ class HubModel(RuleBasedStateMachine):
         self.do(self.hub.subscriptions.start)
 
     def do(self, action: Callable[[], Any]) -> None:
-        """Does something on the loop, and lets everything run that it makes ready."""
+        """Runs an action on the loop, and then all callbacks that are ready."""
 
         async def doing() -> None:
             action()
@@ -74,7 +74,7 @@ class HubModel(RuleBasedStateMachine):
     def open_readers(self) -> list[Reader]:
         return [reader for reader in self.readers if reader.open]
 
-    # What must be so at all times.
+    # Invariants.
 
     @invariant()
     def nothing_is_skipped_doubled_or_swapped_without_a_word(self) -> None:
@@ -89,7 +89,7 @@ class HubModel(RuleBasedStateMachine):
         inbox = self.inboxes.of[reader.user]
         name, data = event.get("event"), json.loads(event.get("data", "{}"))
         if name == "retry":
-            return  # it has left before anybody knew whether the cursor is valid
+            return  # it disconnected before the cursor was checked
         if name == "message":
             assert reader.valid, "events before the reset"
             assert reader.at in ("", inbox.before[event["id"]]), f"{event['id']} was written after {reader.at}"
@@ -130,9 +130,9 @@ class HubModel(RuleBasedStateMachine):
         assert set(self.hub._streams) == {keys.live(reader.user).encode() for reader in readers}
         assert len(self.hub._tasks) <= sum(reader.stream.busy for reader in self.readers)
         for reader in readers:
-            assert reader.session not in self.must_end, "signed out, and still there"
+            assert reader.session not in self.must_end, "the stream of an ended session is still open"
         for reader in self.readers:
-            assert reader.open or reader.left or reader.sink.ended, "ended without a word"
+            assert reader.open or reader.left or reader.sink.ended, "the stream ended without `bye`"
 
     def close(self) -> None:
         for reader in self.open_readers():
@@ -140,7 +140,7 @@ class HubModel(RuleBasedStateMachine):
         self.loop.run_until_complete(self.hub.close())
         self.check_all()
         assert not self.open_readers()
-        assert not asyncio.all_tasks(self.loop), "a task is left behind"
+        assert not asyncio.all_tasks(self.loop), "a task is left over"
 
     def check_all(self) -> None:
         self.nothing_is_skipped_doubled_or_swapped_without_a_word()

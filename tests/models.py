@@ -4,10 +4,10 @@ from hypothesis import HealthCheck, Phase, settings
 
 
 def profile(examples: int, steps: int) -> settings:
-    """The same examples in every run of the same code, and so many of them.
+    """Settings with a number of examples, which are the same in every run of the same code.
 
-    Which ones depends on the numbers in all modules that are loaded, too: hypothesis tries those. So what is to be
-    found needs some room.
+    The examples also depend on the constants in all loaded modules, which hypothesis tries. So the number needs a
+    margin for the faults that must be found.
     """
     return settings(
         max_examples=examples,

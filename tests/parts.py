@@ -1,4 +1,4 @@
-"""The parts of a worker, joined for tests as `create_app` joins them for the server."""
+"""The components of a worker, connected for tests as `create_app` connects them for the server."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ ALICE, BOB = UserId("alice"), UserId("bob")
 
 
 class FakeClock:
-    """Time that passes when it is told to."""
+    """A clock that advances only on demand."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -47,13 +47,13 @@ class FakeClock:
 
 
 class FakeSink:
-    """Keeps what a stream writes."""
+    """Records the chunks that a stream writes."""
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
         self.ended = False
         self.final = False
-        """Whether it ended as a complete response."""
+        """Whether the response ended complete."""
         self.aborted = False
 
     def write(self, chunk: bytes) -> None:
@@ -67,15 +67,15 @@ class FakeSink:
         self.aborted = True
 
     def events(self) -> list[dict[str, str]]:
-        """The frames written, each as its fields."""
+        """The written frames, each as its fields."""
         return parse_frames(b"".join(map(frames.unchunk, self.chunks)))
 
     def names(self) -> list[str]:
-        """The names of the events written, but for the one that opens the stream."""
+        """The names of the written events, except the one that opens the stream."""
         return [event["event"] for event in self.events() if event["event"] != "retry"]
 
     def ids(self) -> list[str]:
-        """The ids of the events of the inbox that were written."""
+        """The ids of the written events of the inbox."""
         return [event["id"] for event in self.events() if event.get("event") == "message"]
 
     def texts(self) -> list[str]:
@@ -84,14 +84,14 @@ class FakeSink:
 
 
 def parse_frames(text: bytes) -> list[dict[str, str]]:
-    """Frames as their fields; each field once, on one line, which is all that the server sends."""
+    """Parses frames into their fields. The server sends each field once, on one line."""
     frames_of_text = filter(None, text.decode().split("\n\n"))
     return [dict(line.split(": ", 1) for line in frame.split("\n")) for frame in frames_of_text]
 
 
 @dataclass
 class Worker:
-    """What one worker process has."""
+    """The components of one worker process."""
 
     redis: Redis
     conversations: Conversations
@@ -105,7 +105,7 @@ class Worker:
     sinks: list[FakeSink] = field(default_factory=list)
 
     def open_stream(self, user: str, cursor: str | None = None, **identity: Any) -> tuple[Stream, FakeSink]:
-        """A stream as a response would open it."""
+        """Opens a stream as a response does."""
         who = Identity(UserId(user), **{"expires_at": FOR_EVER, **identity})
         stream, sink = Stream(self.hub, who, self.inbox.source(who.user)), FakeSink()
         stream.opened(sink, cursor)
@@ -113,12 +113,12 @@ class Worker:
         return stream, sink
 
     async def say(self, text: str, sender: str = "alice", conversation: str = DM, key: str = "") -> bytes:
-        """A message, sent; its JSON."""
+        """Sends a message, and returns its JSON."""
         message, _ = await self.chat.send(UserId(sender), conversation, text, key or f"key of {text}")
         return message
 
     async def say_until_taken(self, text: str, conversation: str = DM) -> int:
-        """Sends as a client does: again with the same client_msg_id until it is taken. How often it was refused."""
+        """Retries a send with the same client_msg_id, as a client does; returns the number of refusals."""
         for refused in range(1000):
             try:
                 await self.say(text, conversation=conversation)
@@ -128,11 +128,11 @@ class Worker:
         raise AssertionError("it was never taken")
 
     async def append(self, action: Action) -> Appended:
-        """An action in its conversation's log, and in no inbox yet."""
+        """Appends an action to its conversation's log, and delivers it to no inbox."""
         return await self.delivery.append(action, (), complete=False)
 
     async def events(self, user: str, cursor: str = START) -> list[Event]:
-        """What is in the user's inbox after the cursor."""
+        """The events in the user's inbox after the cursor."""
         found: list[Event] = []
         while page := (await self.inbox.read(UserId(user), cursor, 10_000, 1_000_000)).events:
             found += page
@@ -149,12 +149,12 @@ CREATED_AT = 1_767_225_600_000
 
 
 def draft(text: str, sender: str = "alice", key: str = "", conversation: str = DM) -> Action:
-    """A message to be appended."""
+    """An action that appends a message."""
     return new_message(ConversationId(conversation), UserId(sender), key or text, text, CREATED_AT)
 
 
 def settings(redis_url: str | None, **more: Any) -> Settings:
-    """Settings with a secret of the tests' own."""
+    """Settings with the tests' secret."""
     return Settings(redis_url=redis_url, workers=1, **more)
 
 
@@ -162,7 +162,7 @@ def settings(redis_url: str | None, **more: Any) -> Settings:
 async def a_worker(
     redis_url: str, *, kinds: Kinds = KINDS, at_once: int = AT_ONCE, **more: Any
 ) -> AsyncIterator[Worker]:
-    """Connects the parts of a worker, and closes them."""
+    """Connects the components of a worker, and closes them at the end."""
     chosen = settings(redis_url, **{"redis_timeout": 2, **more})
     metrics = Metrics()
     redis = Redis(redis_url, chosen.redis_timeout, metrics)
@@ -176,7 +176,7 @@ async def a_worker(
     auth = Auth(redis, tokens, users, timedelta(days=1), clock)
     hub = Hub(auth, chosen, metrics, kinds, clock)
     redis.start()
-    hub.subscriptions.start()  # but no sweeping: tests sweep when they want to
+    hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)
     try:
         chat = Chat(conversations, inbox, delivery, users)

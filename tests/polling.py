@@ -1,14 +1,14 @@
-"""Waiting on the loop for what another task does."""
+"""Waiting on the loop for a condition."""
 
 import asyncio
 from collections.abc import Callable
 
 
 async def until(condition: Callable[[], object], seconds: float = 8) -> None:
-    """Returns once the condition holds.
+    """Waits until the condition holds.
 
     Raises:
-        TimeoutError: it does not within so many seconds.
+        TimeoutError: it does not hold within `seconds`.
     """
     async with asyncio.timeout(seconds):
         while not condition():

@@ -7,33 +7,33 @@ from pathlib import Path
 
 
 class Proxy:
-    """Passes bytes on between a unix socket of its own and a Redis's."""
+    """Forwards bytes between its own Unix socket and that of a Redis."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
         self._target = redis_url.removeprefix("unix://")
         self._path = folder / "p"
         self.url = f"unix://{self._path}"
         self.cut_after: int | None = None
-        """Bytes of replies after which the next connection to get any is cut, in the middle of a reply."""
+        """Bytes of replies after which the next connection that gets a reply is closed, in the middle of it."""
         self._passes = asyncio.Event()
         self._passes.set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def hold(self) -> None:
-        """From now on nothing comes from Redis, as over a connection that is half open."""
+        """Holds all replies from now on, as a half-open connection does."""
         self._passes.clear()
 
     def release(self) -> None:
-        """What was held passes, in order."""
+        """Forwards the held replies, in order."""
         self._passes.set()
 
     async def serve(self) -> asyncio.Server:
-        """Begins to listen."""
+        """Starts listening."""
         return await asyncio.start_unix_server(self._connected, str(self._path))
 
     def close(self) -> None:
-        """Cuts every connection."""
+        """Closes every connection."""
         for writer in self._writers:
             writer.transport.abort()
         for task in self._tasks:
@@ -77,7 +77,7 @@ class Proxy:
 
 @asynccontextmanager
 async def a_proxy(folder: Path, redis_url: str) -> AsyncIterator[Proxy]:
-    """A proxy that is gone afterwards."""
+    """A running proxy; it is closed at the end."""
     proxy = Proxy(folder, redis_url)
     server = await proxy.serve()
     try:

@@ -1,4 +1,4 @@
-"""A Redis for tests: a process of its own on a unix socket, of each release that this machine has."""
+"""A Redis for tests: a process on a Unix socket, of each release that is installed."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from serving import redis_binaries, until
 
 
 class RedisProcess:
-    """A redis-server with nothing in it."""
+    """An empty redis-server."""
 
     def __init__(self, release: str, options: Sequence[str] = ()) -> None:
         self.release = release
@@ -23,7 +23,7 @@ class RedisProcess:
         self.start()
 
     def start(self, *options: str, ready: bool = True) -> None:
-        """Starts it (again) and waits until it answers, unless it need not be `ready`."""
+        """Starts or restarts the process, and waits until it answers if `ready`."""
         self._process = subprocess.Popen(
             [self._program, "--port", "0", "--unixsocket", self.folder / "s", "--save", "", *self._options, *options],
             cwd=self.folder,
@@ -33,8 +33,8 @@ class RedisProcess:
             until(self._answers)
 
     def client(self) -> "redis_py.Redis":
-        """A plain client, to look at what is there and to break it."""
-        # Without the lines that say which client it is: redis-py searches the packages for its version every time.
+        """A plain client, to inspect and to damage data."""
+        # Without CLIENT SETINFO: redis-py would search the packages for its version each time.
         return redis_py.Redis.from_url(self.url, protocol=2, driver_info=None)
 
     def configure(self, name: str, value: str) -> None:
@@ -48,13 +48,13 @@ class RedisProcess:
             client.execute_command("ACL", "SETUSER", "chat", *words)
 
     def kill(self) -> None:
-        """Ends it without a chance to do anything."""
+        """Kills the process with SIGKILL."""
         self._process.kill()
         self._process.wait()
         (self.folder / "s").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Ends it and removes its folder."""
+        """Ends the process and removes its folder."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 

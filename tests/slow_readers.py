@@ -7,11 +7,11 @@ from ssechat.ids import UserId
 from ssechat.streams.stream import Stream
 
 BUFFER = 5
-"""Chunks that wait in a connection before its stream is told to pause: more than a greeting has."""
+"""Chunks that a connection buffers before it pauses its stream: more than a greeting has."""
 
 
 class SlowSink(FakeSink):
-    """A connection whose reader may stop reading: what it does not take waits, and that has a limit."""
+    """A connection whose reader may stop reading. Unread chunks are buffered up to a limit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class SlowSink(FakeSink):
         super().write(chunk)
         if not self.reading:
             self.waiting += 1
-            assert self.waiting <= BUFFER + 2, "what waits for a slow reader has no end"
+            assert self.waiting <= BUFFER + 2, "the buffer of a slow reader has no limit"
             if self.waiting > BUFFER and self.stream.paused_at is None:
                 self.stream.pause()
 
@@ -39,16 +39,16 @@ class SlowSink(FakeSink):
 
 @dataclass(eq=False)
 class Reader:
-    """One connection, and what it must have got."""
+    """One connection, and the events that it must have received."""
 
     user: UserId
     session: str
     stream: Stream
     sink: SlowSink
     at: str
-    """The id that it stands at, as its client knows it; empty before it knows any."""
+    """The last event id that the client has received; empty at first."""
     valid: bool
-    """Whether it came without a cursor, or with one of this inbox."""
+    """Whether the client connected without a cursor, or with one of this inbox."""
     seen: int = 0
     greeted: bool = False
     was_live: bool = False

@@ -12,7 +12,7 @@ from ssechat.ids import entry_number, number_of
 
 @dataclass
 class Reading:
-    """A page that was asked for: three commands that Redis runs one by one, and their reply on its way."""
+    """A request for a page: three commands that Redis runs one by one, and their reply in flight."""
 
     cursor: str
     count: int
@@ -25,14 +25,14 @@ class Reading:
 
 @dataclass
 class SteppedInbox:
-    """An inbox in memory; Redis runs a command of a reading, or its reply arrives, when a rule says so."""
+    """An inbox in memory. A rule makes Redis run the next command of a reading, or delivers its reply."""
 
     birth: str = "0-7"
     entries: list[str] = field(default_factory=list)
     trimmed: int = 0
     tag: int = 10
     before: dict[str, str] = field(default_factory=dict)
-    """Each id that there ever was → the id before it. Tags make this one line of history for each."""
+    """Each id → the id before it. As ids have tags, each id has one history."""
     readings: list[Reading] = field(default_factory=list)
     skips = False
 
@@ -70,7 +70,7 @@ class SteppedInbox:
             reading.page = self.page(reading, kept)
 
     def page(self, reading: Reading, kept: list[str]) -> Page:
-        # As Inbox.read judges it: the cursor itself must be there, or it is where the inbox was born.
+        # As in Inbox.read: the cursor's entry must exist, or the cursor is the beginning of the inbox.
         cursor, oldest = reading.cursor, reading.oldest or ""
         if cursor in kept:
             after = kept[kept.index(cursor) + 1 :]

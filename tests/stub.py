@@ -1,4 +1,4 @@
-"""`ssechat serve` with an app of a few lines in the workers: for tests of what is around it.
+"""`ssechat serve` with an app of a few lines in the workers: for tests of the supervisor.
 
 `python -m stub serve …`; STUB in the environment makes the app fail: see `create_app`.
 """
@@ -17,7 +17,8 @@ from ssechat.settings import Settings
 
 
 def create_app(settings: Settings) -> Any:
-    """Answers /pid, /redis (the URL), and /slow (after 1 s). STUB=file:PATH: cannot start while PATH is there."""
+    """Creates an app that answers /pid, /redis (the URL), and /slow (after 1 s). With STUB=file:PATH the start fails
+    while PATH exists."""
     how = os.environ.get("STUB", "")
     if how == "settings":
         raise SettingsError("the stub was told to refuse its settings")

@@ -146,7 +146,7 @@ async def test_a_token_is_verified_once_a_minute_until_it_expires(
     worker.clock.time += REMEMBERED_SECONDS
     second = await worker.auth.identify(token)
     assert second == first
-    assert second is not first  # looked at again
+    assert second is not first  # looked up again
     expiry = first.expires_at
     monkeypatch.setattr("ssechat.identity.auth.time.time", lambda: expiry + LEEWAY + 1)
     worker.clock.time += REMEMBERED_SECONDS

@@ -80,7 +80,7 @@ async def test_idempotency_a_client_msg_id_belongs_to_one_sender_and_conversatio
 
 
 async def at_week(worker: Worker, week: float) -> None:
-    """Sets the clock of Redis, as the scripts see it: they ask it at their start."""
+    """Sets the clock of Redis that the scripts read at their start."""
     source = worker.delivery._append._source
     second = int(week * WEEK)
     scripted = re.sub(r"tonumber\(.*?\)\[1\]\)|tonumber\('\d+'\)", f"tonumber('{second}')", source, count=1)
@@ -122,7 +122,7 @@ async def test_the_week_of_a_record_is_redis_and_no_workers_clock(worker: Worker
 async def test_idempotency_survives_a_redis_whose_clock_is_a_week_behind(worker: Worker) -> None:
     await at_week(worker, 101.01)
     first = await worker.append(draft("hi", key="k"))
-    await at_week(worker, 100.99)  # the replica that took over
+    await at_week(worker, 100.99)  # the promoted replica
     assert (await worker.append(draft("hi", key="k"))).message == first.message
 
 
@@ -137,7 +137,7 @@ async def test_a_log_that_went_back_refuses_one_item_and_not_its_neighbours(work
         return_exceptions=True,
     )
     assert isinstance(sound, Appended)
-    # With a tag above the old one Redis takes the entry; else that item alone is refused.
+    # With a tag above the old one Redis accepts the entry; otherwise it refuses only that item.
     if isinstance(broken, BaseException):
         assert "equal or smaller" in str(broken)
 

@@ -43,7 +43,7 @@ def test_idle_reports_the_memory_of_a_stream_and_its_ratio_to_those_of_peers(tmp
     for one in (ours, *peers):
         grown = one["after"]["pss"] - one["before"]["pss"]
         assert one["bytes_each"] == pytest.approx(grown / one["streams"])
-        # So few streams may fit into what the start has left free.
+        # So few streams may fit into memory that the start has freed.
         assert one["private_bytes_each"] < 200_000
         assert one["opened_a_second"] > 0
         assert one["complaints"] == []
@@ -65,7 +65,7 @@ def test_sends_reports_rates_latencies_and_cpu_that_agree_with_each_other(checki
     for figures in runs:
         assert 0 < figures["acknowledged"] <= figures["all_acknowledged"]
         assert figures["acknowledged_a_second"] == pytest.approx(figures["acknowledged"] / figures["seconds"])
-        # Two deliveries each, but for those at the edges: 8 connections with 2 under way, at either edge.
+        # Two deliveries per message, except at the edges: 8 connections with 2 requests in flight, at either edge.
         assert abs(figures["delivered"] - 2 * figures["acknowledged"]) <= 4 * 16
         for latency in (figures["to_answer"], figures["to_arrival"]):
             assert 0 < latency["p50"] <= latency["p95"] <= latency["p99"] < 1000 * SECONDS
@@ -87,7 +87,7 @@ def test_sends_at_a_rate_leave_evenly(tmp_path: Path) -> None:
     done = run("sends", *load, "--warm-up", "0.5", "--seconds", "2", "--json", str(result))
     assert done.returncode == 0, done.stdout + done.stderr
     (figures,) = json.loads(result.read_text())["sends"]["runs"]
-    # 60 a second from the start until it is told to stop.
+    # 60 per second from the start to the command `stop`.
     assert 150 <= figures["all_acknowledged"] <= 60 * SECONDS
     assert figures["verdict"]["good"] is True
 
@@ -144,7 +144,7 @@ def test_ways_reports_what_each_way_of_a_request_costs(tmp_path: Path) -> None:
     done = run("ways", "--rounds", "2", "--seconds", "0.5", "--streams", "50", "--json", str(result))
     assert done.returncode == 0, done.stdout + done.stderr
     ways = json.loads(result.read_text())["ways"]["ways"]
-    assert [way["way"] for way in ways] == ["ASGI", "connection", "and known heads"]
+    assert [way["way"] for way in ways] == ["ASGI", "protocol", "and header cache"]
     for way in ways:
         assert way["way"] in done.stdout
         for name in ("send_microseconds", "sends_a_second", "back_milliseconds"):

@@ -41,7 +41,7 @@ def test_a_stream_that_was_cut_comes_back_after_the_pause_that_the_server_asked_
             stream._resumed()
             stream.come_back()
         stream.close()
-    # Nothing was greeted: each failure doubles it.
+    # No greeting arrived: each failure doubles the pause.
     assert pauses == pytest.approx([0.4, 0.8, 1.6])
     assert holder.storm.refused == 3
 

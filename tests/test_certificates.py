@@ -16,7 +16,7 @@ MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi"}
 
 
 class Chat(BaseHTTPRequestHandler):
-    """Takes any message."""
+    """Accepts any message."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -27,14 +27,14 @@ class Chat(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Logs nothing."""
 
 
 class Quiet(HTTPServer):
-    """Says nothing of handshakes that fail."""
+    """Ignores failed handshakes."""
 
     def handle_error(self, *_: object) -> None:
-        """Nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture

@@ -43,8 +43,8 @@ FILES = {
 
 @pytest.fixture
 def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small repository, of one commit."""
-    for variable in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):  # a hook of git has them
+    """A small repository with one commit."""
+    for variable in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):  # git sets these for a hook
         monkeypatch.delenv(variable, raising=False)
     for path, text in FILES.items():
         write(tmp_path, path, text)
@@ -150,7 +150,7 @@ def test_what_all_tests_depend_on_means_the_whole_fast_run(top: Path, path: str)
     choice = choose(top, [path, "tests/test_ids.py", "tests/test_supervisor.py"])
     assert choice.tests == {
         "tests": f"{path} changed, which all tests depend on",
-        "tests/test_supervisor.py": "changed",  # a fast run would leave it out
+        "tests/test_supervisor.py": "changed",  # a fast run would skip it
     }
 
 

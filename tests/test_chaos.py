@@ -24,7 +24,7 @@ def message(number: int, **other: Any) -> dict[str, Any]:
 
 
 def history(count: int = 3) -> History:
-    """Alice sends to bob; she has one device and he has two, and all is well."""
+    """A history without violations: alice, with one device, sends to bob, who has two."""
     devices = [Device("alice", "alice/0"), Device("bob", "bob/0"), Device("bob", "bob/1", from_start=False)]
     told = History({DM: ("alice", "bob")}, [], devices, [], ended=100.0)
     for device in devices:
@@ -46,7 +46,7 @@ def kinds(told: History) -> set[str]:
 
 
 def messages(told: History, device: int) -> list[int]:
-    """Where the messages are among the device's events."""
+    """The indexes of the messages in the device's events."""
     return [at for at, event in enumerate(told.devices[device].events) if event.name == "message"]
 
 

@@ -13,7 +13,7 @@ RESET = {"reason": "lost"}
 
 
 def rolled_back(*, told: tuple[int, ...] = (0, 1, 2)) -> History:
-    """m1 is kept; m2 and m3 are acknowledged and lost; m4 comes after, in the place of m2.
+    """m1 is kept; m2 and m3 are acknowledged and lost; m4 follows, with the number of m2.
 
     Devices 0, 1 and 2 had seen all; those among `told` get a reset. A fourth one asks for all at the end.
     """
@@ -47,7 +47,7 @@ def test_a_device_that_had_seen_what_was_lost_and_was_not_told_is_found() -> Non
 def test_what_was_lost_is_missing_without_excuse_where_nobody_was_told() -> None:
     history_ = rolled_back(told=(0, 2))
     told = history_.devices[1]
-    del told.events[-2]  # it never got m3, though it had m2, which is lost as well
+    del told.events[-2]  # it never got m3; it had m2, which is lost, too
     assert "lost" in kinds(history_)
 
 
@@ -71,7 +71,7 @@ def test_who_had_seen_nothing_of_what_was_lost_must_get_what_is_left() -> None:
 
 def test_what_was_acknowledged_before_the_loss_must_be_there() -> None:
     history_ = rolled_back()
-    del history_.devices[3].events[2]  # m1, from the device that asked for all
+    del history_.devices[3].events[2]  # m1, from the device that read from the beginning
     assert "lost" in kinds(history_)
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def texts(worker: Worker, user: str) -> list[str]:
-    """What the user's inbox has, in order."""
+    """The texts in the user's inbox, in order."""
     return [json.loads(data).get("text", data) for data in await worker.texts(user)]
 
 
@@ -38,7 +38,7 @@ async def test_repair_a_retry_delivers_what_a_dead_worker_had_appended(worker: W
     await worker.say("one")
     message, is_new = await worker.chat.send(ALICE, DM, "two", "k")
     assert is_new
-    # As if the worker had died between append and deliver: both inboxes lose the entry.
+    # The state after a worker died between append and deliver: both inboxes lack the entry.
     for user in ("alice", "bob"):
         await forget_last(worker, user)
     assert await texts(worker, "bob") == ["one"]
@@ -49,7 +49,7 @@ async def test_repair_a_retry_delivers_what_a_dead_worker_had_appended(worker: W
 
 
 async def forget_last(worker: Worker, user: str) -> None:
-    """Takes the newest event out of an inbox, as if it had never been delivered."""
+    """Removes the newest event from an inbox, as if it had not been delivered."""
     [(newest, _)] = await worker.redis.call("XREVRANGE", keys.of_user(user).inbox, "+", "-", "COUNT", 1)
     await worker.redis.call("DEL", keys.of_user(user).inbox + "copy")
     kept = await worker.redis.call("XRANGE", keys.of_user(user).inbox, "-", "+")

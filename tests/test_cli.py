@@ -19,7 +19,7 @@ from ssechat.settings import Settings, flag, variable
 
 
 def run(*arguments: str, said: bytes = b"", **extra: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own."""
+    """Runs a command in a child process."""
     result = subprocess.run(
         [sys.executable, "-m", "ssechat", *arguments],
         input=said,
@@ -31,7 +31,7 @@ def run(*arguments: str, said: bytes = b"", **extra: str) -> subprocess.Complete
 
 
 def main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Run a command in this process: exit code, stdout, stderr."""
+    """Runs a command in this process; returns exit code, stdout and stderr."""
     try:
         code = cli.main(list(arguments))
     except SystemExit as error:
@@ -166,7 +166,7 @@ class Listening:
         return found.readline()
 
     def end(self) -> tuple[int, str]:
-        """Ctrl-C; the exit code and what was left on stderr."""
+        """Sends SIGINT; returns the exit code and the rest of stderr."""
         self.process.send_signal(signal.SIGINT)
         _, err = self.process.communicate(timeout=20)
         return self.process.returncode, err

@@ -1,4 +1,4 @@
-"""The client, against servers made of a function; time is a number."""
+"""The client, against scripted servers and with a fake clock."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Script:
-    """A server that gives one answer after the other; exceptions are connections that fail. Time passes asleep."""
+    """A server with scripted responses; exceptions are failed connections. Sleeps advance the fake clock."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
@@ -64,7 +64,7 @@ def stream(text: str) -> httpx.Response:
 
 
 class Breaks(httpx.SyncByteStream):
-    """A stream that fails after some bytes."""
+    """A response body that fails after some bytes."""
 
     def __init__(self, text: str, error: Exception) -> None:
         self.text = text

@@ -19,7 +19,7 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
 
 
 async def names_its_user(request: Request) -> Response:
-    """An endpoint for which a request's body is whose it is."""
+    """An endpoint that takes the user's name from the request's body."""
     request.scope[USER] = str(await request.body(100), "ascii")
     return Response(200)
 
@@ -33,7 +33,7 @@ class Clock:
 
 
 class LimitedConnection:
-    """A connection that can be told to go."""
+    """A fake connection that records its eviction."""
 
     is_answering = False
     evicted = False
@@ -62,14 +62,14 @@ async def test_over_the_connection_limit_the_oldest_anonymous_connection_is_clos
     limits = ConnectionLimits(3)
     first, known, busy, idle, new = guests = [LimitedConnection() for _ in range(5)]
     busy.is_answering = True
-    for count, guest in enumerate((first, known, busy), 1):
-        assert limits.admit(guest, count)
+    for count, connection in enumerate((first, known, busy), 1):
+        assert limits.admit(connection, count)
     limits.is_known(known)
     assert limits.admit(idle, 4)
     assert limits.admit(new, 4)
-    assert [guest.evicted for guest in guests] == [True, False, False, True, False]
+    assert [connection.evicted for connection in guests] == [True, False, False, True, False]
     limits.is_known(new)
-    assert not limits.admit(LimitedConnection(), 4)  # and an answer is not cut off
+    assert not limits.admit(LimitedConnection(), 4)  # a connection with a request in progress is not evicted
 
 
 async def test_a_process_keeps_descriptors_for_itself() -> None:
@@ -118,12 +118,12 @@ async def test_body_timeout_is_408() -> None:
     connection.app.reads = True
     connection.protocol.data_received(POST + b"he")
     connection.time.pass_by(BODY_SECONDS - 1)
-    connection.protocol.data_received(b"l")  # a drip is no reason to wait for longer
+    connection.protocol.data_received(b"l")  # slow bytes do not extend the deadline
     assert connection.transport.buffer == b""
     connection.time.pass_by(1)
     assert connection.transport.buffer.startswith(b"HTTP/1.1 408 ")
     assert connection.transport.ended
-    await connection.request_tasks()  # whoever waited for it is told
+    await connection.request_tasks()  # the waiting endpoint is notified
     assert connection.transport.buffer.count(b"HTTP/1.1") == 1
 
 
@@ -302,7 +302,7 @@ async def test_a_connection_that_is_closed_goes_in_time_though_little_of_an_answ
     connection = Connection()
     await connection.request(GET)
     connection.time.pass_by(connection.protocol.keep_alive_seconds)
-    assert connection.transport.closed  # which waits for what was written to be taken
+    assert connection.transport.closed  # which waits until the client has read the write buffer
     assert not connection.transport.aborted
     connection.time.pass_by(UNREAD_SECONDS)
     assert connection.transport.aborted
@@ -339,10 +339,10 @@ async def test_strangers_that_are_answered_do_not_hide_those_that_are_idle() -> 
     limits = ConnectionLimits(1000)
     busy = [LimitedConnection() for _ in range(LOOK_AT)]
     idle = LimitedConnection()
-    for guest in (*busy, idle):
-        limits.admit(guest, 1)
-    for guest in busy:
-        guest.is_answering = True
+    for connection in (*busy, idle):
+        limits.admit(connection, 1)
+    for connection in busy:
+        connection.is_answering = True
     assert not limits.admit(LimitedConnection(), 1001)
     assert limits.admit(LimitedConnection(), 1001)
     assert idle.evicted
@@ -365,7 +365,7 @@ async def test_where_no_stranger_can_go_the_user_with_most_connections_makes_roo
         connection.app.user = user
         await connection.request(GET)
         transports.append((user, connection.transport))
-    limits.most = limits.max_per_user = 13  # of the 14 that there are with the first one
+    limits.most = limits.max_per_user = 13  # of 14 connections, including the first one
     connection.app.user = "alice"
     connection.connect()
     await connection.request(GET)

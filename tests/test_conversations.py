@@ -33,7 +33,7 @@ async def test_what_was_delivered_is_noted_and_never_goes_down(worker: Worker) -
     for entry in (appended[2], appended[0]):
         worker.conversations.mark_delivered(DM, entry.id)
         worker.conversations._flush_marks()
-        await asyncio.sleep(0)  # the batch leaves
+        await asyncio.sleep(0)  # the batch is sent
     await worker.redis.call("PING")
     assert await worker.conversations.unfinished(DM) is None
     assert not (await worker.append(draft("m0"))).undelivered

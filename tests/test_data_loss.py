@@ -1,4 +1,4 @@
-"""Data loss in Redis: which streams get a reset, and that the server goes on."""
+"""Data loss in Redis: which streams get a reset, and that the server keeps working."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def process(redis: RedisProcess) -> Iterator[RedisProcess]:
-    """A Redis of this release that may be broken for good."""
+    """A Redis of this release that the test may destroy."""
     own = RedisProcess(redis.release)
     yield own
     own.close()
@@ -40,7 +40,7 @@ def reasons(sink: FakeSink, name: str = "reset") -> list[str]:
 
 
 async def back_with(worker: Worker, process: RedisProcess, change_the_files: Callable[[], object]) -> None:
-    """Redis dies, its files change, and it is there again."""
+    """Kills Redis, changes its files, and restarts it."""
     process.kill()
     await until(lambda: not worker.redis.connected and not worker.hub.subscriptions.connected)
     change_the_files()
@@ -65,15 +65,15 @@ async def test_after_an_older_snapshot_whoever_had_seen_what_is_lost_is_told_and
     await back_with(worker, process, lambda: shutil.copy(tmp_path / "dump.rdb", process.folder))
     await until(lambda: "reset" in sink.names())
     assert reasons(sink) == ["lost"]
-    # Who comes back with an id of the lost history is told so, too.
+    # A stream that resumes with an id of the lost history gets a reset, too.
     assert reasons(await opened(worker, "bob", lost)) == ["unknown"]
-    # But who comes back with an id of before cannot be: Redis has forgotten that there was more.
+    # A stream with an earlier id gets none: Redis no longer knows of the lost events.
     unaware = await opened(worker, "bob", kept)
     assert unaware.names() == ["hello"]
     await worker.say("after")
     await until(lambda: sink.texts()[-1] == "after")
     await until(lambda: unaware.texts() == ["after"])
-    # Its client_msg_id was lost with it: sent again, it is a message again.
+    # The client_msg_id was lost, too: a retry creates a new message.
     await worker.say("lost with what came after the snapshot")
     await until(lambda: unaware.texts() == ["after", "lost with what came after the snapshot"])
     assert (await opened(worker, "bob")).texts() == ["kept", "after", "lost with what came after the snapshot"]

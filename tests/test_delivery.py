@@ -1,4 +1,4 @@
-"""What a delivery promises, whichever form it has: one script, or two steps."""
+"""The guarantees of a delivery in both forms: one script, or two steps."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ async def test_what_is_acknowledged_is_in_every_members_inbox(workers: list[Work
     assert done.is_new
     assert await texts(other, "alice") == await texts(other, "bob") == ["hi"]
     one.conversations._flush_marks()
-    await asyncio.sleep(0)  # the batch leaves
+    await asyncio.sleep(0)  # the batch is sent
     await one.redis.call("PING")
     assert await other.conversations.unfinished(DM) is None
 

@@ -36,12 +36,12 @@ def app(tmp_path: Path) -> Starlette:
 
 
 def requests(text: str) -> set[tuple[str, str]]:
-    """The requests that a text names in its code: `GET /v1/server`."""
+    """The requests that a text names in code, such as `GET /v1/server`."""
     return set(re.findall(r"\b(GET|POST|PUT|PATCH|DELETE) (/[^\s?`<]*)", text))
 
 
 def routes(app: Starlette) -> set[tuple[str, str]]:
-    """All that the app answers to."""
+    """All routes of the app."""
     return {(method, path) for method, path, _ in app.state.api.table.routes if path != "/web/"}
 
 
@@ -66,12 +66,12 @@ def test_the_page_has_every_reason_why_a_stream_ends_or_begins_anew() -> None:
     rows = dict(re.findall(r"<tr><td><code>(bye|reset)</code></td><td>(.*?)</td></tr>", text))
     metrics = Metrics()
     named = {name: set(re.findall(r"<code>(\w+)</code>(?::| and )", row)) for name, row in rows.items()}
-    assert named["bye"] >= set(metrics.closes) - {"gone"}  # "gone": the reader left, and heard nothing
+    assert named["bye"] >= set(metrics.closes) - {"gone"}  # "gone": the reader disconnected, and gets no event
     assert named["reset"] >= set(metrics.resets)
 
 
 def codes_of(source: str) -> set[str]:
-    """The codes that a module answers errors with.
+    """The error codes in the responses of a module.
 
     They stand behind a status (`400, "malformed"`), or are the first argument of an error of ours.
     """
@@ -100,7 +100,7 @@ def test_the_page_has_every_code_of_an_error_that_there_is_and_no_other() -> Non
     assert table is not None
     there_are = set().union(*(codes_of(path.read_text()) for path in SOURCES.rglob("*.py")))
     assert there_are > {"name_taken", "malformed", "quota_exceeded", "unavailable", "not_found", "busy"}
-    fallback = {"bad_request"}  # of a status that no error of ours has
+    fallback = {"bad_request"}  # for a status that no error of the server has
     assert set(re.findall(r"<tr><td><code>(.*?)</code></td>", table[1])) == there_are | fallback
 
 

@@ -1,4 +1,4 @@
-"""The private redis-server, with the programs of both series."""
+"""The embedded redis-server, with the programs of both series."""
 
 import asyncio
 import importlib.util
@@ -34,7 +34,7 @@ def anyio_backend() -> str:
 
 
 def only(series: str, folder: Path) -> str:
-    """A PATH on which redis-server is the one of that series."""
+    """A PATH with the redis-server of this series."""
     path = folder / f"path-{series}"
     path.mkdir(exist_ok=True)
     if not (path / "redis-server").exists():
@@ -43,7 +43,7 @@ def only(series: str, folder: Path) -> str:
 
 
 def fake_server(folder: Path, says: str, name: str = "redis-server") -> str:
-    """A PATH on which redis-server says this of its version."""
+    """A PATH with a fake redis-server that prints this version."""
     folder.mkdir(exist_ok=True)
     program = folder / name
     program.write_text(f"#!/bin/sh\necho '{says}'\n")
@@ -53,7 +53,7 @@ def fake_server(folder: Path, says: str, name: str = "redis-server") -> str:
 
 @asynccontextmanager
 async def running(folder: Path, search_path: str | None = None) -> AsyncIterator[tuple[EmbeddedRedis, Any]]:
-    """A started server and a client of it; afterwards no process is left."""
+    """A running server and a client of it; at the end no process must be left."""
     server = EmbeddedRedis(folder, search_path=search_path)
     await server.start()
     pid = server.pid

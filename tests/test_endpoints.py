@@ -1,4 +1,4 @@
-"""The HTTP API in one process: parse, call, respond. `tests/e2e` has it over sockets and workers."""
+"""The HTTP API in one process; `tests/e2e` tests it over sockets and workers."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -328,7 +328,7 @@ async def test_x_forwarded_proto_of_an_untrusted_peer_is_ignored(redis: RedisPro
         ("https://chat", HTTPS, True),
         ("http://chat", HTTPS, False),
         ("http://chat", {}, True),
-        # A front that does not say that it speaks https.
+        # A proxy that does not send X-Forwarded-Proto.
         ("https://chat", {}, True),
     ],
 )
@@ -356,5 +356,5 @@ async def test_a_404_problem_points_to_the_docs(client: httpx.AsyncClient) -> No
     assert lost.json()["detail"] == "This path does not exist; GET /docs lists all paths."
     wrong = await client.put("/v1/server")
     assert code(wrong) == (405, "method_not_allowed")
-    assert "header Allow" in wrong.json()["detail"]
+    assert "Allow header" in wrong.json()["detail"]
     assert set(wrong.headers["allow"].split(", ")) == {"GET", "HEAD"}

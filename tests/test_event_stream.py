@@ -1,4 +1,4 @@
-"""One contract for streams: after a handover, and over ASGI with sse-starlette."""
+"""The contract of streams with both adapters: after a handover, and over ASGI with sse-starlette."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ ANY_OTHER = "h11"
 
 
 class Running:
-    """A uvicorn that serves one user's stream from one worker's parts."""
+    """A uvicorn that serves one user's stream with the components of one worker."""
 
     def __init__(self, worker: Worker, http: str) -> None:
         async def endpoint(request: Request) -> Response:
@@ -71,12 +71,12 @@ class Reader:
         self.head = b""
         self.frames: list[dict[str, str]] = []
         self.ended = False
-        self._begun = b""  # a frame of which the end has not come
+        self._begun = b""  # an incomplete frame
 
     @classmethod
     async def connect(cls, port: int, cursor: str = "", version: str = "1.1") -> "Reader":
         sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that a slow reader shows
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # a small buffer, so that backpressure shows
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
         reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
@@ -86,12 +86,12 @@ class Reader:
         return found
 
     async def until(self, condition: Callable[[list[dict[str, str]]], object]) -> list[dict[str, str]]:
-        """Reads chunks until the frames fulfil the condition; the frames."""
+        """Reads chunks until the frames fulfil the condition; returns the frames."""
         async with asyncio.timeout(8):
             while not self.ended and not condition(self.frames):
                 line = await self.raw.readline()
                 if not line:
-                    break  # it broke off
+                    break  # the stream was truncated
                 size = int(line, 16)
                 self.ended = size == 0
                 chunk = (await self.raw.readexactly(size + 2))[:-2]
@@ -192,10 +192,10 @@ async def test_graceful_shutdown_sends_bye(worker: Worker, http: str) -> None:
     async with running(worker, http) as server:
         reader = await Reader.connect(server.port)
         await reader.until(named("hello"))
-        server.server.should_exit = AppStatus.should_exit = True  # what a signal does
+        server.server.should_exit = AppStatus.should_exit = True  # as a signal does
         frames = await reader.until(lambda _: False)
         assert json.loads(frames[-1]["data"]) == {"reason": "drain"}
-        # Many readers come back only from a response that breaks off. Over ASGI none can.
+        # Many clients reconnect only after a truncated response, which ASGI does not allow.
         assert reader.ended is (http == ANY_OTHER)
         reader.writer.close()
 

@@ -33,7 +33,7 @@ async def test_pipelining_requests_over_fast_path_and_asgi_are_answered_in_order
     connection.app.open.clear()
     plain = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     connection.protocol.data_received(post(b"a") + post(b"b") + plain + post(b"c"))
-    assert not connection.transport.reading  # no more than this is taken meanwhile
+    assert not connection.transport.reading  # reading is paused meanwhile
     for _ in range(5):
         await asyncio.sleep(0)
     assert connection.app.bodies == [b"a"]
@@ -105,7 +105,7 @@ async def test_keep_alive_timeout_closes_an_idle_connection() -> None:
     connection.app.open.clear()
     connection.protocol.data_received(post(b"slow"))
     connection.time.pass_by(2 * seconds)
-    assert not connection.transport.closed  # its answer is under way
+    assert not connection.transport.closed  # its response is being written
     connection.app.open.set()
     await connection.request_tasks()
     connection.time.pass_by(seconds)
@@ -264,13 +264,13 @@ async def test_pipelining_a_request_behind_a_stream_is_not_answered_into_it() ->
         await asyncio.sleep(0)
     assert connection.transport.buffer == answer
     assert answer.count(b"HTTP/1.1") == 1
-    assert type(connection.app.sink) is StreamProtocol  # the chunked one, as the head has said
+    assert type(connection.app.sink) is StreamProtocol  # chunked, as announced in the response headers
     assert connection.transport.protocol is connection.app.sink
     assert connection.app.bodies == []
 
 
 def note_parsed(connection: Connection) -> list[str]:
-    """The paths of the heads that are parsed from now on."""
+    """Records the paths of requests whose headers are parsed from now on."""
     paths: list[str] = []
     on_headers = connection.protocol.on_headers
 
@@ -313,7 +313,7 @@ async def test_a_request_that_resembles_a_known_one_is_not_taken_for_it(garbage:
         connection.connect()
         answer = await connection.request(data)
         assert b"201 Created" not in answer or b"connection: close" in answer
-    assert len(connection.heads._known) == 1 + (b"/elsewhere" in garbage)
+    assert len(connection.header_cache._known) == 1 + (b"/elsewhere" in garbage)
 
 
 async def test_pipelining_requests_behind_cached_headers_are_all_answered() -> None:
@@ -342,9 +342,9 @@ async def test_header_cache_does_not_keep_refused_requests() -> None:
 
     connection.use(endpoint)
     await connection.request(post(b"hi"))
-    assert connection.heads.find(post(b"hi")) is None
+    assert connection.header_cache.find(post(b"hi")) is None
     await connection.request(post(b"hi"))
-    assert connection.heads.find(post(b"hi")) is not None
+    assert connection.header_cache.find(post(b"hi")) is not None
 
 
 async def test_a_known_head_is_not_looked_for_where_there_is_no_room() -> None:
@@ -372,4 +372,6 @@ async def test_a_connection_ends_where_there_is_no_answer_to_be_had(caplog: pyte
     connection.use(endpoint)
     assert await connection.request(post(b"hi")) == b""
     assert connection.transport.aborted
-    assert [record.getMessage() for record in caplog.records] == ["a request could not be answered"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the API raised an exception; the connection is closed"
+    ]

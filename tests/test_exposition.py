@@ -22,11 +22,11 @@ SOURCE = ROOT / "src" / "ssechat"
 OBSERVERS = [*(ROOT / "deploy" / "prometheus").rglob("*.*"), ROOT / "tests" / "e2e" / "alerts_test.yml"]
 
 OF_PROMETHEUS = {"job", "instance", "le"}
-"""Labels that Prometheus itself gives to a series."""
+"""Labels that Prometheus adds to a series."""
 
 
 def families(metrics: Metrics) -> list[Metric]:
-    """The exposition of one worker, as a scraper parses it."""
+    """Parses the exposition of one worker as a scraper does."""
     state = {"pid": 1, **metrics.state(), **Process().usage()}
     encode, _ = exposition.choose_encoder("")
     text = encode(Exposition(metrics.snapshot(), [state])).decode()

@@ -11,7 +11,7 @@ CHANNEL = b"bob"
 
 
 class Listener:
-    """Stands for a stream: what it was told."""
+    """A fake stream that records its calls."""
 
     def __init__(self) -> None:
         self.told: list[int] = []

@@ -1,4 +1,4 @@
-"""The format of the data in a Redis: noted in an empty one, and data of another version is refused."""
+"""The format of the data in Redis: it is stored in an empty one, and data of another version are refused."""
 
 import pytest
 

@@ -16,7 +16,7 @@ PROXIES = TrustedProxies(("10.0.0.0/24", "192.0.2.7", "2001:db8:f::/48"))
 
 
 def scope(peer: str | None, *headers: tuple[str, str], scheme: str = "http") -> dict[str, Any]:
-    """What an ASGI server gives for a connection from this peer."""
+    """The ASGI scope of a request from this peer."""
     return {
         "type": "http",
         "scheme": scheme,
@@ -33,30 +33,30 @@ def scope(peer: str | None, *headers: tuple[str, str], scheme: str = "http") -> 
         (FRONT, ["2001:db8::9"], "2001:db8::9"),
         (FRONT, ["[2001:db8::9]:55123"], "2001:db8::9"),
         (FRONT, ["[2001:db8::9]"], "2001:db8::9"),
-        # Read from the right, through those that are trusted, and no further than the first stranger.
+        # Read from the right, past trusted proxies, up to the first untrusted address.
         (FRONT, ["1.1.1.1, 198.51.100.9"], "198.51.100.9"),
         (FRONT, ["198.51.100.9, 192.0.2.7, 10.0.0.44"], "198.51.100.9"),
         (FRONT, ["1.1.1.1, 198.51.100.9, 192.0.2.7"], "198.51.100.9"),
         (FRONT, ["1.1.1.1", "198.51.100.9,192.0.2.7"], "198.51.100.9"),
         (FRONT, ["10.0.0.44, 10.0.0.45"], "10.0.0.44"),
         ("2001:db8:f::1", ["198.51.100.9"], "198.51.100.9"),
-        # A peer on a socket for both kinds of address.
+        # An IPv4 peer on a dual-stack socket.
         ("::ffff:10.0.0.1", ["198.51.100.9"], "198.51.100.9"),
         ("::ffff:198.51.100.9", [], "198.51.100.9"),
-        # Nothing said, and nothing that is an address: the last that is known for sure.
+        # No header, or no valid address: the last trusted address counts.
         (FRONT, [], FRONT),
         (FRONT, [""], FRONT),
         (FRONT, ["unknown"], FRONT),
         (FRONT, ["1.1.1.1, unknown, 192.0.2.7"], "192.0.2.7"),
         (FRONT, ["<script>, \xff"], FRONT),
         (FRONT, ["198.51.100.9, " * 1000 + "[", FRONT], FRONT),
-        # A zone is whatever somebody writes; of the peer it is the kernel's word, and of no use elsewhere.
+        # A zone in a header is any text; the peer's comes from the kernel, and has no meaning elsewhere.
         (FRONT, ["fe80::1%eth0"], FRONT),
         (FRONT, ["1.1.1.1, [fe80::1%evil\x1b[2J]:5, 192.0.2.7"], "192.0.2.7"),
         (FRONT, ["fe80::1%\x85ERROR: all is lost"], FRONT),
         ("fe80::1%eth0", [], "fe80::1"),
         ("2001:db8:f::1%eth0", ["198.51.100.9"], "198.51.100.9"),
-        # A stranger's word does not count.
+        # The headers of an untrusted peer are ignored.
         ("198.51.100.9", ["1.1.1.1"], "198.51.100.9"),
         ("192.0.2.8", ["10.0.0.1"], "192.0.2.8"),
         ("testclient", ["1.1.1.1"], UNKNOWN),
@@ -77,7 +77,7 @@ def test_the_client_is_the_last_of_the_chain_that_is_no_trusted_proxy(
         (FRONT, [], "http"),
         (FRONT, ["gopher"], "http"),
         (FRONT, [""], "http"),
-        # The last one is what the proxy next to us has said.
+        # The last value is that of the nearest proxy.
         (FRONT, ["http, https"], "https"),
         (FRONT, ["https", "http"], "http"),
         ("198.51.100.9", ["https"], "http"),

@@ -9,7 +9,7 @@ from ssechat.server import garbage_collection
 
 
 class Node:
-    """Something that can be part of a circle."""
+    """An object that can be part of a reference cycle."""
 
     def __init__(self) -> None:
         self.other: Node | None = None

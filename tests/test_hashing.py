@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Slow:
-    """Work that ends when it is told to, and who had it done."""
+    """Work that ends on demand, and the groups that submitted it."""
 
     def __init__(self) -> None:
         self.may_end = threading.Semaphore(0)
@@ -39,7 +39,7 @@ async def pool() -> AsyncIterator[HashingPool]:
 
 
 async def waiting(pool: HashingPool, slow: Slow, group: str) -> "asyncio.Task[str]":
-    """Somebody who has taken a place in the line."""
+    """Submits work, and waits until it is queued."""
     task = asyncio.create_task(pool.run(group, slow.of(group)))
     await asyncio.sleep(0)
     return task
@@ -76,7 +76,7 @@ async def test_a_full_hashing_queue_drops_a_job_of_the_largest_group(
     for task in tasks[-2:]:
         with pytest.raises(TooMany):
             await task
-    with pytest.raises(TooMany):  # of nobody more than of this one
+    with pytest.raises(TooMany):  # no group has more queued work than this one
         await pool.run("flood", slow.of("flood"))
     slow.may_end.release(5)
     assert await asyncio.gather(*honest) == ["alice", "bob"]

@@ -4,7 +4,7 @@ import pytest
 from starlette.types import Scope
 
 from ssechat.http.exchange import USER
-from ssechat.server.header_cache import MAX_BYTES, MAX_HEAD, MAX_REQUEST, HeaderCache
+from ssechat.server.header_cache import MAX_BYTES, MAX_HEADERS_BYTES, MAX_REQUEST, HeaderCache
 
 FOUND: Scope = {"path": "/x"}
 OTHER: Scope = {"path": "/y"}
@@ -18,11 +18,11 @@ def post(
 
 
 def test_header_cache_hits_whatever_the_content_length() -> None:
-    heads = HeaderCache()
-    assert heads.find(post()) is None
-    heads.remember(post(), FOUND)
-    assert heads.find(post(b"")) == (FOUND, b"")
-    assert heads.find(post(b"hello\r\nContent-Length: 3\r\n\r\n")) == (FOUND, b"hello\r\nContent-Length: 3\r\n\r\n")
+    cache = HeaderCache()
+    assert cache.find(post()) is None
+    cache.remember(post(), FOUND)
+    assert cache.find(post(b"")) == (FOUND, b"")
+    assert cache.find(post(b"hello\r\nContent-Length: 3\r\n\r\n")) == (FOUND, b"hello\r\nContent-Length: 3\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -49,44 +49,44 @@ def test_header_cache_hits_whatever_the_content_length() -> None:
     ids=lambda data: repr(data[:60]),
 )
 def test_header_cache_misses_on_any_other_byte(other: bytes) -> None:
-    heads = HeaderCache()
-    heads.remember(post(), FOUND)
-    assert heads.find(other) is None
+    cache = HeaderCache()
+    cache.remember(post(), FOUND)
+    assert cache.find(other) is None
 
 
 def test_header_cache_keeps_only_whole_single_requests() -> None:
-    heads = HeaderCache()
-    for data in (post() + post(), post()[:-1], b"GET / HTTP/1.1\r\n\r\n", post(token=b"t" * MAX_HEAD)):
-        heads.remember(data, FOUND)
-        assert heads.find(data) is None
+    cache = HeaderCache()
+    for data in (post() + post(), post()[:-1], b"GET / HTTP/1.1\r\n\r\n", post(token=b"t" * MAX_HEADERS_BYTES)):
+        cache.remember(data, FOUND)
+        assert cache.find(data) is None
 
 
 def test_header_cache_takes_a_lower_case_content_length() -> None:
-    heads = HeaderCache()
-    heads.remember(post(name=b"content-length"), FOUND)
-    assert heads.find(post(b"other", name=b"content-length")) == (FOUND, b"other")
+    cache = HeaderCache()
+    cache.remember(post(name=b"content-length"), FOUND)
+    assert cache.find(post(b"other", name=b"content-length")) == (FOUND, b"other")
 
 
 def test_header_cache_is_bounded_in_bytes_and_evicts_the_least_recently_used() -> None:
-    heads = HeaderCache()
-    heads.remember(post(), FOUND)
+    cache = HeaderCache()
+    cache.remember(post(), FOUND)
     count = MAX_BYTES // 2000
     for number in range(count):
-        heads.remember(post(token=b"%2000d" % number), {"path": str(number)})
-        assert heads.find(post()) == (FOUND, b"hi")
-    assert heads.find(post(token=b"%2000d" % 0)) is None
-    assert heads.find(post(token=b"%2000d" % (count - 1))) == ({"path": str(count - 1)}, b"hi")
+        cache.remember(post(token=b"%2000d" % number), {"path": str(number)})
+        assert cache.find(post()) == (FOUND, b"hi")
+    assert cache.find(post(token=b"%2000d" % 0)) is None
+    assert cache.find(post(token=b"%2000d" % (count - 1))) == ({"path": str(count - 1)}, b"hi")
 
 
 def test_header_cache_counts_repeated_headers_once() -> None:
-    heads = HeaderCache()
+    cache = HeaderCache()
     for _ in range(MAX_BYTES // 10):
-        heads.remember(post(), FOUND)
-    heads.remember(post(token=b"u"), OTHER)
-    assert heads.find(post()) == (FOUND, b"hi")
+        cache.remember(post(), FOUND)
+    cache.remember(post(token=b"u"), OTHER)
+    assert cache.find(post()) == (FOUND, b"hi")
 
 
 def test_what_a_scope_says_of_one_request_only_is_not_kept() -> None:
-    heads = HeaderCache()
-    heads.remember(post(), {**FOUND, "client": ("1.1.1.1", 1), "server": ("2.2.2.2", 80), USER: "alice"})
-    assert heads.find(post()) == (FOUND, b"hi")
+    cache = HeaderCache()
+    cache.remember(post(), {**FOUND, "client": ("1.1.1.1", 1), "server": ("2.2.2.2", 80), USER: "alice"})
+    assert cache.find(post()) == (FOUND, b"hi")

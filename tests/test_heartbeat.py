@@ -1,4 +1,4 @@
-"""The beats by which the supervisor knows that a worker's event loop turns."""
+"""The heartbeats, by which the supervisor detects a blocked event loop."""
 
 import asyncio
 import fcntl
@@ -16,7 +16,7 @@ PIPE_BYTES = 4096
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """The supervisor's end, which does not wait, and the worker's."""
+    """A pipe: the supervisor's end, which is non-blocking, and the worker's."""
     ours, its = os.pipe()
     fcntl.fcntl(its, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     os.set_blocking(ours, False)

@@ -120,7 +120,7 @@ async def test_the_wake_up_carries_the_event_or_if_it_is_large_its_id(worker: Wo
     await worker.hub.subscriptions.add(keys.live(BOB).encode())
     await worker.say("small")
     await worker.say("x" * WAKE_UP_LIMIT)
-    await worker.hub.subscriptions.add(b"another")  # acknowledged after what was published before
+    await worker.hub.subscriptions.add(b"another")  # acknowledged after all earlier publications
     small, large = map(decode, heard)
     assert (small.kind, small.before, number_of(small.id)) == ("message", "0-0", 1)
     assert b'"text":"small"' in small.data

@@ -11,11 +11,11 @@ WEB = ROOT / "tests" / "web"
 CLIENTS = ROOT / "tests" / "clients"
 SOURCES = (ROOT / "src" / "ssechat" / "web", WEB, CLIENTS / "page.js", CLIENTS / "node" / "clients.js")
 SECONDS = 120
-"""Time for a check; each takes seconds."""
+"""Upper bound of a check, in seconds; each takes a few."""
 
 
 def run(program: str, *arguments: str | Path, cwd: Path = ROOT) -> str:
-    """What a program of the Node packages says when it finds nothing wrong."""
+    """Runs a program of the Node packages, which must succeed; returns its output."""
     path = WEB / "node_modules" / ".bin" / program
     assert path.exists(), f"{path} is missing; `bash tests/run` installs it"
     result = subprocess.run([path, *arguments], cwd=cwd, capture_output=True, text=True, timeout=SECONDS)
@@ -43,7 +43,7 @@ def test_no_line_of_javascript_is_longer_than_the_formatter_breaks_code() -> Non
 
 
 def test_javascript_s_unit_tests_pass_and_cover_the_modules_that_draw_nothing(tmp_path: Path) -> None:
-    """The modules that draw, `app.js` and most of `views/`, are tried in a browser (`e2e/browser`)."""
+    """The modules that render, `app.js` and most of `views/`, are tested in a browser (`e2e/browser`)."""
     tests = sorted(WEB.glob("*.test.js"))
     coverage: tuple[str | Path, ...] = ("--config", WEB / "c8.json", "--temp-directory", tmp_path)
     said = run("c8", *coverage, "node", "--test", "--test-reporter=spec", "--test-timeout=60000", *tests)

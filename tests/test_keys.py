@@ -1,4 +1,4 @@
-"""The names of keys: buckets, and what scripts may touch."""
+"""The names of keys: buckets, and the keys that scripts access."""
 
 import re
 from itertools import pairwise

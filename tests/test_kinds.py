@@ -58,7 +58,7 @@ async def a_reader(
 
 
 async def a_change(worker: Worker, kind: Kind, text: str) -> Action:
-    """A change of the newest message."""
+    """Returns a change of the newest message."""
     seq = await worker.conversations.newest_seq(DM)
     [message] = await worker.conversations.messages(DM, [seq])
     assert message is not None
@@ -88,7 +88,7 @@ async def test_a_made_up_kind_of_facts_is_sent_replayed_repaired_and_counted(
         assert [json.loads(data).get("word") for data in told[0]] == [word, "lacking", None]
         await until(lambda: len(shown(sink.events(), name)) == 2 and stream.live)
         assert worker.hub.metrics.events_live[name] + worker.hub.metrics.events_from_log[name] == 2
-        # A trimmed log takes nothing away.
+        # A trimmed log does not remove events of inboxes.
         await worker.redis.call("DEL", keys.of_conversation(DM).log)
         assert [json.loads(data).get("word") for data in await worker.texts("bob")] == [word, "lacking", None]
         assert event_line(name, {"word": "x"}).startswith(name)
@@ -109,7 +109,7 @@ async def test_a_made_up_kind_of_changes_is_sent_replayed_repaired_and_counted(
         await until(lambda: shown(sink.events(), name) == [changed])
         await worker.append(await a_change(worker, kind, "lacking"))
         await worker.say("next")
-        # Who was away sees the message as it stands now, and of its changes the last one only.
+        # A replay has the current version of the message, and only the last of its changes.
         replayed = [event for event in await worker.events("alice") if event.chunk]
         assert [event.kind for event in replayed] == ["message", name, "message"]
         texts = [json.loads(parse_frames(frames.unchunk(event.chunk))[0]["data"])["text"] for event in replayed]

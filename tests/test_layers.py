@@ -1,4 +1,4 @@
-"""The layers of the code: its imports go down only (pyproject.toml says which folder stands on which)."""
+"""The layers of the code: imports go down only (pyproject.toml declares the layers)."""
 
 import subprocess
 import sys

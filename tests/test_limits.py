@@ -50,7 +50,7 @@ async def test_over_a_quota_is_429_with_ratelimit_headers(
             body = {"name": name, "password": password}
             return await client.post("/v1/session", json=body, headers={"x-forwarded-for": address})
 
-        for name in ("Alice", "nobody"):  # names that are there, and names that are not
+        for name in ("Alice", "nobody"):  # existing and unknown names
             for address in ("192.0.2.1", "192.0.2.2"):
                 assert code(await sign_in(name, address, "wrong horse")) == (401, "wrong_credentials")
             refused = await sign_in(name.lower(), "192.0.2.3")

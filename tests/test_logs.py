@@ -23,12 +23,12 @@ from ssechat.texts.printable import printable
 pytestmark = pytest.mark.anyio
 
 PLANTED = "hunter2-planted"
-"""What must not be found in any log."""
+"""A secret that must not be in any log line."""
 
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Everything that is logged, down to "debug", in both formats."""
+    """All log lines, down to "debug", in both formats."""
     text = io.StringIO()
     handlers: list[logging.Handler] = []
     for formatter in (JSONFormatter(), TextFormatter()):
@@ -50,7 +50,7 @@ def log() -> Iterator[io.StringIO]:
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
-    """The JSON lines, of our own loggers and the servers'."""
+    """The JSON lines of the loggers of ssechat and the servers."""
     return [json.loads(line) for line in log.getvalue().splitlines() if line.startswith("{")]
 
 

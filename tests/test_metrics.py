@@ -73,7 +73,7 @@ async def test_a_stream_is_counted_when_it_opens_resumes_and_closes(worker: Work
     assert metrics.latency_live.sum < 5
     assert metrics.wake_ups == 1
     stream.bye("token_expired")
-    stream.lost()  # the connection ends later, and is no second end
+    stream.lost()  # the later end of the connection is not counted again
     assert metrics.streams == 0
     assert metrics.closes["token_expired"] == metrics.closes.total() == 1
     left, _ = worker.open_stream("bob", "9-9")
@@ -96,7 +96,7 @@ async def test_a_hole_is_counted_once_by_what_showed_it_and_what_fills_it_is_tim
     await until(lambda: len(sink.ids()) == 2 and stream.live)
     assert metrics.holes == {"wake_up": 1, "audit": 0}
     assert metrics.events_from_log == {**dict.fromkeys(KIND_NAMES, 0), "message": 2}
-    assert sum(metrics.latency_from_log.counts) == 1  # when the one that nobody heard of was made is not known
+    assert sum(metrics.latency_from_log.counts) == 1  # the time of the event without a wake-up is unknown
     subscriptions._on_message = lambda *_: None
     await worker.say("lost as well")
     worker.clock.time += 60

@@ -1,4 +1,4 @@
-"""The hub against its model, and hubs that are broken on purpose, to see that the model notices."""
+"""The hub against its model, and mutants of the hub that the model must detect."""
 
 from collections.abc import Callable
 from contextlib import suppress

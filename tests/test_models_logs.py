@@ -1,4 +1,4 @@
-"""The two logs against a simple model, on a real Redis: any interleaving, any death."""
+"""A model test of the conversation logs and inboxes on a real Redis: any interleaving, any crash of a worker."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
@@ -32,7 +32,7 @@ some_number = st.integers(0, 2**16)
 
 @dataclass
 class Redis7:
-    """Two workers on one Redis, for machines that are not asynchronous."""
+    """Two workers on one Redis, for synchronous state machines."""
 
     loop: asyncio.AbstractEventLoop
     workers: tuple[Worker, Worker]
@@ -61,12 +61,12 @@ def redis7() -> Iterator[Redis7]:
 
 
 async def deliver(worker: Worker, entry: Entry, members: Sequence[UserId]) -> None:
-    """The second of the two steps of a delivery."""
+    """Runs the second of the two steps of a delivery."""
     await worker.delivery._complete(entry, await worker.inbox.deliver({member: [entry] for member in members}))
 
 
 class TwoLogs(RuleBasedStateMachine):
-    """Appends, deliveries and repeats in any order, with workers that die in between.
+    """Appends, deliveries and retries in any order, with crashes of workers in between.
 
     The model is what the conversations' logs hold. An inbox must at any time show, of each conversation, the
     log's beginning: all of it up to some entry, in order, once, with an n that skips nothing.
@@ -89,7 +89,7 @@ class TwoLogs(RuleBasedStateMachine):
         return self.server.workers[pick % 2]
 
     def settle_marks(self, worker: Worker, kept: bool) -> None:
-        """A worker that dies takes the marks with it that it has not made yet."""
+        """A worker that dies loses the marks that it has not written yet."""
         marks, worker.conversations._marks = worker.conversations._marks, {}
 
         async def make() -> None:

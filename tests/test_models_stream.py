@@ -1,4 +1,4 @@
-"""A stream against a simple model, over an inbox in memory: any interleaving, any loss."""
+"""A model test of a stream over an inbox in memory: any interleaving, any loss."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 class SteppedOwner:
-    """What a stream needs of the hub; a catch-up that fails waits for the sweeper."""
+    """A fake of the hub for a stream; after a failed catch-up the stream waits for the sweep."""
 
     def __init__(self) -> None:
         self.stepped = SteppedInbox()
@@ -65,7 +65,7 @@ class SteppedOwner:
 
 
 class OneStream(RuleBasedStateMachine):
-    """Wake-ups lost, repeated, late, of another history; a reader that pauses; replies that take their time.
+    """Wake-ups that are lost, repeated, late or of another history; a reader that pauses; slow replies.
 
     Whatever happens: each event written is the one that follows the one before it, or a reset stands between.
     """
@@ -78,12 +78,12 @@ class OneStream(RuleBasedStateMachine):
         self.sink = FakeSink()
         self.checked = 0
         self.at = ""
-        """The id that the reader stands at, as its client knows it."""
+        """The last event id that the client has received."""
         self.heard = ""
-        """The last event of this history whose wake-up came when it was news."""
+        """The last event of this history whose wake-up arrived in order."""
 
     def do(self, action: Callable[[], None]) -> None:
-        """Does something on the loop, and lets everything run that it makes ready."""
+        """Runs an action on the loop, and then all callbacks that are ready."""
 
         async def doing() -> None:
             action()
@@ -121,7 +121,7 @@ class OneStream(RuleBasedStateMachine):
             try:
                 return await self.stream.begin(cursor)
             except RedisUnavailable:
-                # In life the reader is sent away, and comes again with its cursor.
+                # A real reader gets `bye`, and reconnects with its cursor.
                 self.stream.busy = True
                 seen = [event["id"] for event in self.sink.events()[1:] if "id" in event]
                 cursor = seen[-1] if seen else cursor
@@ -206,12 +206,12 @@ class OneStream(RuleBasedStateMachine):
             self.inbox.append()
 
     def lose_history(self) -> None:
-        """No reading sees two histories: Redis's end is the end of its connections."""
+        """Loses history. No reading sees two histories: a restart of Redis closes its connections."""
         self.heard = ""
         while self.inbox.readings:
             self.redis_is_lost_in_the_middle_of_a_reading()
             if self.stream.live or not self.owner.stalled:
-                break  # it has not begun, and begins again
+                break  # it has not begun, and is started again
 
     @rule()
     def redis_is_wiped(self) -> None:
@@ -234,7 +234,7 @@ class OneStream(RuleBasedStateMachine):
         for event in events[self.checked :]:
             if event.get("event") == "message":
                 entry = event["id"]
-                # A reader that asked for all stands before the first that it gets.
+                # The cursor of a reader that reads from the beginning is before its first event.
                 assert self.at in ("", self.inbox.before[entry]), f"{entry} was written after {self.at}"
                 self.at = entry
             elif "id" in event and event["event"] != "retry":

@@ -190,7 +190,7 @@ async def test_over_https_a_cookie_that_somebody_else_can_set_counts_for_nothing
         assert await who(client, line, **FRONT) == "alice"
     assert await who(client, f"{plain}={planted}", **FRONT) == 401
     assert await who(client, f"{plain}={mine}", **FRONT) == 401
-    # A front that does not say that it speaks https.
+    # A proxy that does not send X-Forwarded-Proto.
     assert await who(client, f"{plain}={planted}; {guarded}={mine}") == "alice"
 
 
@@ -217,7 +217,7 @@ async def test_signing_out_removes_the_cookie_that_was_set(client: httpx.AsyncCl
         assert len(removed) == 1
         assert "Max-Age=0" in removed[0]
         assert "Path=/" in removed[0]
-        # Without it a browser would not take a change of such a cookie.
+        # Without it a browser would reject a change of such a cookie.
         assert ("Secure" in removed[0]) is cookie.startswith("__Host-")
         assert await who(client, f"{cookie}={value}", **headers) == 401
 
@@ -249,7 +249,7 @@ async def test_cookies_on_lines_of_their_own_are_all_read(client: httpx.AsyncCli
         ({"origin": "https://chat:443", "host": "chat", **FRONT}, 201),
         ({"origin": "https://chat", "host": "chat:443", **FRONT}, 201),
         ({"origin": "http://[::1]:8000", "host": "[0:0:0::1]:8000"}, 201),
-        # A front that has put its own name for the server into Host.
+        # A proxy that has replaced Host.
         ({"origin": "https://chat.example", "host": "app:8000", "x-forwarded-host": "chat.example", **FRONT}, 201),
         ({"origin": "https://chat.example", "host": "app:8000", "x-forwarded-host": "a, chat.example", **FRONT}, 201),
         ({"origin": "https://chat.example", "host": "app:8000", "sec-fetch-site": "same-origin", **FRONT}, 201),
@@ -257,7 +257,7 @@ async def test_cookies_on_lines_of_their_own_are_all_read(client: httpx.AsyncCli
         ({"origin": "https://evil.example", "host": "app:8000", "x-forwarded-host": "chat.example", **FRONT}, 403),
         ({"origin": "http://chat.example", "host": "app:8000", "x-forwarded-host": "chat.example", **FRONT}, 403),
         ({"origin": "https://chat.example", "host": "app:8000", "x-forwarded-host": "chat.example, a", **FRONT}, 403),
-        # What a browser says of a page of another site, whoever wrote the rest.
+        # A browser's header for a page of another site, whatever the other headers are.
         ({"origin": "http://chat", "sec-fetch-site": "cross-site"}, 403),
         ({"origin": "http://chat", "sec-fetch-site": "same-site"}, 403),
         ({"origin": "https://evil.example", "sec-fetch-site": "none"}, 403),
@@ -295,7 +295,7 @@ async def test_an_allowed_origin_counts_as_browsers_write_it(redis: RedisProcess
             assert "access-control-allow-origin" not in answer.headers
 
 
-# Headers that are there twice.
+# Repeated headers.
 
 
 @pytest.mark.parametrize("name", ["authorization", "content-type", "origin", "sec-fetch-site", "idempotency-key"])
@@ -320,7 +320,7 @@ async def test_a_repeated_singleton_header_is_refused(client: httpx.AsyncClient,
 @pytest.mark.parametrize("other", ["0-0", "1-1", ""])
 async def test_two_last_event_id_headers_are_refused(client: httpx.AsyncClient, other: str) -> None:
     lines = [*minted("alice").items(), ("last-event-id", "0-0"), ("last-event-id", other)]
-    async with asyncio.timeout(5):  # a stream would go on
+    async with asyncio.timeout(5):  # a stream would not end
         assert code(await client.get("/v1/events", headers=lines)) == (400, "repeated_header")
 
 

@@ -1,4 +1,4 @@
-"""Any value of any option: an error is one sentence without a secret, never a traceback."""
+"""Any value of any option: an error must be one sentence without a secret, never a traceback."""
 
 import asyncio
 import contextlib
@@ -71,7 +71,7 @@ CLIENT_OPTIONS = ("--server", "--user", "--token", "--data", "--key-file")
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Nobody is known here."""
+    """A server that refuses all credentials."""
 
     def do_GET(self) -> None:
         self.send_response(401)
@@ -81,12 +81,12 @@ class Refusing(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture(scope="module")
 def refusing() -> Iterator[str]:
-    """The address of a server that lets nobody in."""
+    """The address of a server that refuses all credentials."""
     with HTTPServer(("127.0.0.1", 0), Refusing) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -97,7 +97,7 @@ def refusing() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`serve` serves nothing, and who would wait for a server is interrupted instead."""
+    """Replaces `serve` by a no-op, and interrupts commands that would wait for a server."""
     from ssechat.client import Client
 
     def interrupt(seconds: float) -> None:
@@ -118,7 +118,7 @@ def _nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """Run a command in this process; its exit code and what it said on stderr, which must be plain."""
+    """Runs a command in this process; returns its exit code and stderr, which must be plain text."""
     try:
         code = cli.main(list(arguments))
     except SystemExit as error:
@@ -146,7 +146,7 @@ def test_any_value_of_a_setting_is_taken_or_refused_in_a_sentence_that_names_it(
         code, err = main(capsys, "serve", f"{flag(name)}={value}")
         assert code in (0, 2)
         assert code == 0 or f"{flag(name)}" in err
-        with contextlib.suppress(ValueError):  # a variable cannot hold every value
+        with contextlib.suppress(ValueError):  # an environment variable cannot have every value
             monkeypatch.setenv(variable(name), value)
             code, err = main(capsys, "serve")
             assert code == 0 or variable(name) in err or flag(name) in err
@@ -217,7 +217,7 @@ def test_a_key_file_that_is_none_is_told(
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty").touch()
     (tmp_path / "binary").write_bytes(bytes(range(256)))
-    if path == "unreadable":  # root may read everything
+    if path == "unreadable":  # root can read any file
 
         def refuse(*_: object) -> str:
             raise PermissionError(13, "Permission denied")

@@ -34,7 +34,7 @@ CLOSED = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/
 def test_a_closed_or_full_standard_stream_is_no_traceback(tmp_path: Path, command: str, closed: str) -> None:
     (tmp_path / "jwt.key").write_text("k" * 32)
     errors = tmp_path / "errors"
-    # Python says of itself on the real standard error, where it has been given another, too.
+    # Python writes some errors to the real standard error, also if sys.stderr is replaced.
     line = f"{sys.executable} -m ssechat {COMMANDS[command]} </dev/null 2>>{errors} {closed}"
     result = subprocess.run(
         ["/bin/bash", "-c", line], capture_output=True, env=environment({"SSECHAT_DATA": str(tmp_path)}), timeout=60
@@ -64,7 +64,7 @@ def test_a_server_with_closed_standard_streams_serves(tmp_path: Path, closed: st
     try:
         until(ready, 30)
         for worker in server.workers():
-            # Its sockets are none of the three that libraries write to.
+            # No socket must get the numbers 0 to 2, to which libraries write.
             for number in range(3):
                 assert "socket" not in str(Path(f"/proc/{worker.pid}/fd/{number}").readlink())
         assert server.stop() == 0
@@ -113,7 +113,7 @@ def test_a_user_without_a_home_folder_is_served(tmp_path: Path, arguments: tuple
 
 
 def extremes(largest: bool) -> dict[str, str]:
-    """Each number at its limit, of those that a machine of any size can take."""
+    """Each numeric setting at its limit, if any machine supports it."""
     found = {}
     for name, field in Settings.model_fields.items():
         schema = Settings.model_json_schema()["properties"][name]
@@ -130,7 +130,7 @@ def test_a_server_starts_with_every_number_at_its_limit(tmp_path: Path, largest:
     chosen = extremes(largest)
     assert len(chosen) >= 10
     if not largest:
-        chosen["redis_timeout"] = "2"  # less is refused by Redis, not by us
+        chosen["redis_timeout"] = "2"  # Redis refuses a lower value
     given = [word for name, value in chosen.items() for word in (flag(name), value)]
     assert load_settings(chosen, {})
     with Server(tmp_path / "data", "--workers", "1", *given) as server:
@@ -223,7 +223,7 @@ INTERRUPTED_EARLY = (
 
 @pytest.fixture(params=["in front", "in the background"])
 def _started(request: pytest.FixtureRequest) -> Iterator[None]:
-    """As by a person, and as by a shell that runs something else in front (`nohup`, some CI runners)."""
+    """Started as from a terminal, and as in the background (`nohup`, some CI runners)."""
     before = signal.getsignal(signal.SIGINT)
     if request.param == "in the background":
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -264,7 +264,7 @@ def test_sigint_is_quiet_while_a_command_waits(arguments: tuple[str, ...], first
 
 
 def _unread(pipe: IO[str]) -> bytes:
-    """How many bytes nobody has taken yet, as the kernel writes it; nothing when there are none."""
+    """The number of unread bytes in a pipe as the kernel writes it; empty without any."""
     return fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)).strip(b"\0")
 
 

@@ -131,10 +131,10 @@ def test_where_no_other_origin_is_allowed_none_is() -> None:
         ("https://chat.example.", "chat.example", "https", True),
         ("http://[::1]:8000", "[0:0::1]:8000", "http", True),
         ("http://chat.example:8000", "chat.example:8000", "http", True),
-        # A front that does not say that it speaks https.
+        # A proxy that does not send X-Forwarded-Proto.
         ("https://chat.example", "chat.example", "http", True),
         ("https://chat.example", "chat.example:443", "http", True),
-        # A page that came over http, of a server behind https.
+        # A page loaded over http, of a server behind https.
         ("http://chat.example", "chat.example", "https", False),
         ("http://chat.example:443", "chat.example:443", "https", False),
         ("http://chat.example:8000", "chat.example", "http", False),

@@ -23,7 +23,7 @@ READ = 64 * KIB
 
 
 async def say_all(worker: Worker, sizes: list[int], conversation: str = DM) -> list[int]:
-    """A message of each size; their seqs."""
+    """Sends a message of each size; returns their seqs."""
     for number, size in enumerate(sizes):
         await worker.say(f"{number} ".ljust(size, "x"), conversation=conversation, key=f"{conversation} {number}")
     return list(range(1, len(sizes) + 1))

@@ -24,7 +24,7 @@ def request(dice: Random, number: int) -> bytes:
 
 
 async def answers(seed: int) -> tuple[int, int]:
-    """How many requests were sent, and how many answers came."""
+    """Returns the number of requests sent and of responses received."""
     dice = Random(seed)
     connection = Connection()
     protocol, transport = connection.protocol, connection.transport
@@ -41,7 +41,7 @@ async def answers(seed: int) -> tuple[int, int]:
             data = data[size:]
         elif step == "turn":
             await asyncio.sleep(0)
-            # uvloop writes when a turn ends, and only then may find that the client does not read.
+            # uvloop writes at the end of a loop iteration, and only then can notice that the client does not read.
             if len(transport.buffer) > written and not paused and dice.random() < 0.5:
                 paused = True
                 protocol.pause_writing()
@@ -72,7 +72,7 @@ async def test_pipelining_every_request_is_answered_whatever_the_packets_and_the
 
 
 class Noted:
-    """What the parser said."""
+    """Records the parser's calls."""
 
     def __init__(self) -> None:
         self.said: list[object] = []
@@ -98,7 +98,7 @@ def parsed(pieces: Iterator[bytes]) -> list[object]:
             while parser.whole:
                 parser.proceed()
                 rest = parser.feed(rest)
-    except RequestRefused:  # as what, depends on how much of it had come
+    except RequestRefused:  # the code depends on how much of it had arrived
         noted.said.append("refused")
     return noted.said
 

@@ -41,7 +41,7 @@ async def test_after_a_handover_the_request_is_freed() -> None:
     gc.disable()
     try:
         del connection.protocol
-        assert gone() is None  # without the collector's help
+        assert gone() is None  # freed by reference counting
     finally:
         gc.enable()
 
@@ -220,7 +220,7 @@ async def test_backpressure_a_stream_begins_paused_if_its_write_buffer_is_full()
 
     async def begin(request: Request) -> Response:
         def take(hand_over: StreamHandover) -> None:
-            connection.protocol.pause_writing()  # as the head's write does, where answers before it were not read
+            connection.protocol.pause_writing()  # as the response headers do if earlier responses are unread
             hand_over(cast(Any, connection.app.stream), 4096)
 
         return Response(200, stream=take)

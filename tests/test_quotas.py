@@ -1,4 +1,4 @@
-"""Quotas, counted in a real Redis. Time passes there when the times that it keeps are moved."""
+"""Quotas, counted in a real Redis. The tests advance time by changing the stored times."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ def quotas(worker: Worker) -> Quotas:
 
 
 def later(redis: RedisProcess, seconds: float) -> None:
-    """As if so much time had passed in Redis."""
+    """Advances time in Redis."""
     with redis.client() as client:
         now = client.time()
         for key in client.keys("{q:*"):
@@ -47,7 +47,7 @@ def later(redis: RedisProcess, seconds: float) -> None:
 
 
 async def guess(quotas: Quotas, address: str, name: str, error: Exception | None = None) -> str:
-    """A sign-in that fails (or ends with `error`): `wrong`, or the name of the quota that refused it."""
+    """Fails a sign-in (or ends it with `error`); returns `wrong`, or the name of the quota that refused it."""
     try:
         async with quotas.sign_in(address, name):
             raise error or Unauthorized("wrong_credentials", "")
@@ -79,7 +79,7 @@ async def test_quota_a_known_network_is_not_locked_out_by_others_guesses(quotas:
     for i in range(5):
         await guess(quotas, f"203.0.113.{i}", "alice")
     for i in range(10):
-        await guess(quotas, HOME, f"user{i}")  # somebody else behind the same address
+        await guess(quotas, HOME, f"user{i}")  # another user behind the same address
     assert await guess(quotas, OFFICE, "alice") == "sign-in-account"
     assert await guess(quotas, HOME, "bob") == "sign-in-address"
     await come_in(quotas, HOME, "alice")
@@ -119,7 +119,7 @@ async def test_quota_a_successful_sign_in_is_refunded(quotas: Quotas, worker: Wo
     for i in range(50):
         await come_in(quotas, OFFICE, f"user{i}")  # on Monday morning
     assert not await worker.redis.call("EXISTS", keys.quota("sign-in", OFFICE))
-    for _ in range(21):  # twenty for two failures; the last one might have been the third
+    for _ in range(21):  # twenty attempts for two failures; the last one might have been the third failure
         await come_in(quotas, OFFICE, "user1")
     with pytest.raises(QuotaExceeded):
         await come_in(quotas, OFFICE, "user1")
@@ -202,7 +202,7 @@ async def test_quota_keys_in_redis_are_bounded(quotas: Quotas, redis: RedisProce
         await guess(quotas, HOME, f"{i} ".ljust(128, "x"))
     with redis.client() as client:
         found = client.keys("*")
-        assert len(found) == 8 + 1  # a key for each name that was let through, and the address's
+        assert len(found) == 8 + 1  # a key per accepted name, and that of the address
         assert all(0 < client.ttl(key) <= 3600 for key in found)
         assert max(map(len, found)) < 60
 
@@ -273,7 +273,7 @@ async def test_quota_never_allows_more_than_its_limit_and_its_refill(
         later(redis, seconds)
         left = min(4.0, left + seconds / 900)
         if abs(left - round(left)) < 0.02:
-            continue  # the time that the test itself takes would decide
+            continue  # the duration of the test itself would decide
         outcome = await guess(quotas, f"203.0.113.{seconds % 256}", "alice")
         assert outcome == ("wrong" if left >= 1 else "sign-in-account")
         left -= outcome == "wrong"

@@ -1,4 +1,4 @@
-"""What the READMEs say, and what there is: links, options, limits, codes, alerts and commands."""
+"""The READMEs match the code: links, options, limits, codes, alerts and commands."""
 
 import re
 import subprocess
@@ -22,13 +22,13 @@ CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def anchors(text: str) -> set[str]:
-    """The names under which GitHub has the headings."""
+    """The anchors that GitHub gives the headings."""
     headings = re.findall(r"^#+ (.*)$", CODE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def run(*arguments: str) -> str:
-    """What a program of this repository says."""
+    """Runs a program of this repository; returns its output."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
     )

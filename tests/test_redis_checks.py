@@ -20,7 +20,7 @@ STRICT = ("--appendonly", "yes", "--appendfsync", "always")
 
 @contextmanager
 def redis(folder: Path, *options: str, series: str = "7.0") -> Iterator[str]:
-    """A Redis of its own; its URL."""
+    """Runs a Redis for one test; yields its URL."""
     path = folder / "given.sock"
     place = ("--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", "")
     command = [str(BINARIES[series]), *place, *options]

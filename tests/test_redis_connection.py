@@ -178,7 +178,7 @@ async def test_auth_uses_the_password_of_the_url(redis: RedisProcess) -> None:
 async def test_an_error_that_quotes_the_password_is_not_logged(
     redis: RedisProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """`AUTH` renamed: Redis answers with an error that has the arguments in it."""
+    """`AUTH` is renamed: Redis's error then quotes the arguments."""
     process = RedisProcess(redis.release, ("--rename-command", "AUTH", ""))
     try:
         connections = reconnecting(process.url.replace("unix://", "unix://:s3cret@"), CommandConnection, 1)

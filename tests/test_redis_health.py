@@ -107,7 +107,7 @@ async def test_other_reasons_are_told_too_and_are_over_when_they_are_over(
 
 
 def fail_to_save(client: "redis_py.Redis") -> None:
-    """A folder stands where Redis wants to put its file."""
+    """Creates a folder in the place of Redis's file."""
     place = Path(str(client.config_get("dir")["dir"])) / "dump.rdb"
     place.mkdir()
     client.config_set("save", "3600 1")
@@ -166,7 +166,7 @@ async def test_acl_revoked_channels_are_logged_once_and_retried(
         await until(lambda: stream.live)
         subscriptions = worker.hub.subscriptions
         redis.set_rights("resetchannels", "&ssechat:*")
-        if redis.release.startswith("6"):  # which lets those who have subscribed listen on
+        if redis.release.startswith("6"):  # which keeps existing subscriptions
             subscriptions.reconnect()
         await until(lambda: subscriptions.refused)
         assert not subscriptions.connected

@@ -25,7 +25,7 @@ async def opened(worker: Worker, user: str, cursor: str | None = "0-0") -> FakeS
 
 
 async def check_all_arrived(worker: Worker, sink: FakeSink, expected: list[str]) -> None:
-    """The stream that was open all the time has each message once, in order, and was told of no reset."""
+    """Checks that the open stream has each message once, in order, and no reset."""
     worker.clock.time += 31
     await worker.hub.sweep()
     await until(lambda: len(sink.texts()) >= len(expected))
@@ -136,7 +136,7 @@ async def test_a_redis_that_is_still_loading_is_waited_for(redis: RedisProcess) 
                 client.save()
             process.kill()
             await until(lambda: not worker.redis.connected)
-            # So many microseconds a key: more than a second in all, with an ear for clients every 2 MiB.
+            # Microseconds per key: more than a second in total; Redis handles clients every 2 MiB.
             process.start("--key-load-delay", "20000", ready=False)
             await until(lambda: is_loading(process))
             assert not worker.redis.connected

@@ -1,4 +1,4 @@
-"""The list of needed Redis commands, keys and channels is complete, and is tried at start."""
+"""The list of needed Redis commands, keys and channels is complete, and is checked at the start."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 SOURCES = Path(ssechat.__file__).parent
 CALLED_IN_LUA = re.compile(r"""(?:(?<!\w)redis\.p?call|optional)\(\s*'([A-Za-z]+)'|= \{'([A-Z]+)',""")
 SENDING = {"call", "send", "write", "_call", "pipeline"}
-"""Methods that send a command, or several, to Redis."""
+"""Methods that send commands to Redis."""
 
 
 def in_lua(text: str) -> set[str]:
@@ -29,7 +29,7 @@ def in_lua(text: str) -> set[str]:
 
 
 def sent_by(source: str) -> set[str]:
-    """The commands that a module sends: the first constants of what it hands to the methods that send."""
+    """The commands that a module sends: the first constant arguments of these methods."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SENDING:
@@ -95,7 +95,7 @@ def test_the_readme_of_deploy_has_the_words_that_give_exactly_what_is_needed() -
 
 
 def as_user(redis: RedisProcess, *words: str) -> str:
-    """The URL of a user with exactly what is needed, changed by these words of ACL SETUSER."""
+    """The URL of a user with exactly the needed rights, changed by these words of ACL SETUSER."""
     redis.set_rights("reset", "on", ">s3cret", *WORDS, *words)
     return redis.url.replace("unix://", "unix://chat:s3cret@")
 
@@ -124,7 +124,7 @@ async def test_a_command_that_a_user_may_not_call_is_named_with_the_words_that_a
     said = await refused(as_user(redis, f"-{command}"))
     assert f"its user may not call {command.upper()}" in said
     assert f"ACL SETUSER chat +{command} (NOPERM)" in said
-    with redis.client() as client:  # what the trials could not remove is gone soon
+    with redis.client() as client:  # data that the check could not remove expire soon
         assert all(0 < client.ttl(key) <= 60 for key in client.keys("*")) or command == "expire"
 
 
@@ -203,7 +203,7 @@ def release(request: pytest.FixtureRequest) -> str:
 
 
 async def test_what_others_publish_on_the_trials_channel_is_no_reply(redis: RedisProcess) -> None:
-    """Two servers that start at once."""
+    """Two servers start at once."""
     with redis.client() as client:
         pipe = client.pipeline(transaction=False)
         for _ in range(20_000):

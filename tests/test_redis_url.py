@@ -1,4 +1,4 @@
-"""The URL of a Redis: what can be used is taken as it was meant, and no error quotes a password."""
+"""The URL of a Redis: valid forms are parsed, and no error quotes a password."""
 
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ def test_a_url_that_is_wrong_is_refused_with_a_sentence_that_quotes_no_secret(ur
     with pytest.raises(SettingsError, match=f"--redis-url: .*{why}") as caught:
         load_settings({"redis_url": url}, {})
     error: BaseException | None = caught.value
-    while error is not None:  # nor does what a traceback would show
+    while error is not None:  # nor do chained exceptions, which a traceback would show
         assert not any(secret in str(error) for secret in SECRETS)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 

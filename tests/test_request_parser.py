@@ -12,7 +12,7 @@ Request = tuple[RequestHeaders, bytes]
 
 
 class Notes:
-    """What the parser tells."""
+    """Records the parser's calls."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -28,7 +28,7 @@ class Notes:
 
 
 def parse(*pieces: bytes) -> list[Request]:
-    """The requests in these pieces, each taken when the one before it was answered."""
+    """Parses the requests in these pieces, each after the response to the one before it."""
     notes = Notes()
     parser = RequestParser(notes)
     for piece in pieces:

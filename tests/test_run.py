@@ -1,4 +1,4 @@
-"""What `bash tests/run` understands, and the exact versions that it installs."""
+"""The options of `bash tests/run`, and the exact versions that it installs."""
 
 import re
 import shutil
@@ -14,18 +14,18 @@ from serving import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PREPARE = re.findall(r"^prepare=(\S+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)[0]
-"""The script beside the repository that makes stand-ins for images, where there is one."""
+"""The script beside the repository that makes replacements for images, if it exists."""
 
 CHECKS = ("ruff check", "ruff format", "mypy", "lint-imports")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """tests/run, with arguments for which it installs and runs nothing."""
+    """Runs tests/run with arguments for which it installs and tests nothing."""
     return subprocess.run(["bash", ROOT / "tests" / "run", *arguments], capture_output=True, text=True, timeout=20)
 
 
 def exact(path: str) -> dict[str, str]:
-    """The packages of a lock or of constraints, with their versions."""
+    """The packages of a lock or constraints file, with their versions."""
     pins = re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / path).read_text(), re.MULTILINE)
     return {canonicalize_name(name): version for name, version in pins}
 
@@ -79,7 +79,7 @@ def test_hooks_check_what_ci_checks_with_the_programs_of_the_environment() -> No
 
 @pytest.fixture
 def beside(tmp_path: Path) -> Path:
-    """A repository in which every check passes, with .ci/run, on a machine without podman; the folder it is in."""
+    """A folder with a repository in which every check passes, with .ci/run, on a machine without podman."""
     top = tmp_path / "top"
     tools = [tmp_path / "programs" / "bash", tmp_path / "programs" / "dirname"]
     for tool in tools:
@@ -96,7 +96,7 @@ def beside(tmp_path: Path) -> Path:
 
 
 def ci(beside: Path, *programs: str) -> subprocess.CompletedProcess[str]:
-    """.ci/run there, with these programs more."""
+    """Runs .ci/run there, with these additional programs."""
     for program in programs:
         (beside / "programs" / program).symlink_to("/bin/true")
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""How a run of pytest ends: with what `--fast` left out, and after Ctrl-C without a traceback."""
+"""The end of a pytest run: the tests that `--fast` skipped, and no traceback after Ctrl-C."""
 
 import signal
 import subprocess

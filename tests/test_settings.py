@@ -26,7 +26,7 @@ def test_an_empty_variable_counts_as_none() -> None:
         ({}, {"SSECHAT_SIGNUP": "maybe"}, r"^SSECHAT_SIGNUP: .*'open' or 'closed'"),
         ({}, {"SSECHAT_WORKERS": "0"}, r"^SSECHAT_WORKERS: "),
         ({"ping_seconds": "nan"}, {}, r"^--ping-seconds: "),
-        # Of less than a second Redis takes no session, and nobody could sign in.
+        # Redis accepts no expiry below a second: no user could sign in.
         ({"session_days": "0.00001"}, {}, r"^--session-days: "),
     ],
 )

@@ -1,4 +1,4 @@
-"""Races of sign-outs with requests and streams: nothing of an ended session goes on."""
+"""Races of sign-outs with requests and streams: no request or stream of an ended session continues."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ ALICE = UserId("alice")
 
 
 def after(worker: Worker, command: str, then: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has something happen once, when Redis has answered this command and before anybody has seen the answer."""
+    """Runs `then` once, after Redis has replied to this command and before the reply is used."""
     call = worker.redis.call
     waiting = [then]
 
@@ -34,7 +34,7 @@ def after(worker: Worker, command: str, then: Callable[[], Any], monkeypatch: py
 
 
 async def hears(worker: Worker, session: str | None) -> None:
-    """The word of a sign-out has come."""
+    """Delivers the notification of a sign-out."""
     worker.hub._on_message(keys.CONTROL.encode(), f"signed_out {session}".encode())
 
 
@@ -51,7 +51,7 @@ async def test_a_sign_out_that_races_with_the_tokens_first_use_on_another_worker
         await hears(other_worker, identity.session)
 
     after(other_worker, command, sign_out, monkeypatch)
-    await other_worker.auth.identify(token)  # it was asked before the sign-out, and answered
+    await other_worker.auth.identify(token)  # it was requested before the sign-out, and answered
     assert other_worker.auth.cached_identity(token) is None
     with pytest.raises(Unauthorized) as caught:
         await other_worker.auth.identify(token)
@@ -74,7 +74,7 @@ async def test_a_sign_out_drops_no_other_session_from_the_cache(worker: Worker) 
 
 
 def let_in(worker: Worker, identity: Identity, sign_outs: int) -> FakeSink:
-    """The response has started, and the connection is the stream's."""
+    """Opens a stream as after the start of the response."""
     stream, sink = Stream(worker.hub, identity, worker.inbox.source(identity.user)), FakeSink()
     stream.opened(sink, None)
     worker.hub.attach(stream, None, sign_outs)

@@ -1,4 +1,4 @@
-"""The counts of several workers, in one folder."""
+"""The metrics of several workers, in one folder."""
 
 import asyncio
 import fcntl
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 def a_worker(folder: Path, connects: int = 0) -> tuple[Snapshots, Metrics]:
-    """One that has begun; two in a process are two to the kernel's locks, too."""
+    """Starts a worker's snapshots; the kernel's locks distinguish several in one process."""
     metrics = Metrics()
     metrics.connects = connects
     worker = Snapshots(metrics, folder)
@@ -25,7 +25,7 @@ def a_worker(folder: Path, connects: int = 0) -> tuple[Snapshots, Metrics]:
 
 
 def die(worker: Snapshots) -> None:
-    """As by SIGKILL: nothing more is written, and the kernel lets go of the lock."""
+    """Simulates SIGKILL: no further write, and the kernel releases the lock."""
     os.close(worker._file)
     worker._file = -1
 
@@ -35,7 +35,7 @@ def files(folder: Path) -> list[Path]:
 
 
 async def connects(worker: Snapshots) -> tuple[int, int]:
-    """All streams opened so far, and how many workers there are."""
+    """The number of streams opened so far, and the number of workers."""
     counts, workers = await worker.read()
     return counts["connects"], len(workers)
 
@@ -46,8 +46,8 @@ async def test_each_worker_shows_what_all_of_them_have_counted(tmp_path: Path) -
     try:
         assert await connects(one) == await connects(other) == (11, 2)
         ones.connects += 5
-        assert await connects(one) == (16, 2)  # its own are fresh
-        assert await connects(other) == (16, 2)  # and what it has shown, the other one shows
+        assert await connects(one) == (16, 2)  # its own counts are current
+        assert await connects(other) == (16, 2)  # the other worker shows them after a scrape
     finally:
         one.close()
         other.close()
@@ -101,7 +101,7 @@ async def test_nobody_reads_while_counts_are_moved_and_nobody_moves_them_while_o
         with pytest.raises(TimeoutError):
             await one.read()
         fcntl.flock(folder, fcntl.LOCK_SH)
-        third, _ = a_worker(tmp_path, 100)  # starts all the same
+        third, _ = a_worker(tmp_path, 100)  # the start succeeds
         assert await connects(third) == (111, 2)
         assert len(files(tmp_path)) == 3
     finally:

@@ -13,7 +13,7 @@ from ssechat.server.sockets import QUEUES, listen, resolve, shown_address
 
 
 def accept(sockets: list[socket.socket]) -> socket.socket | None:
-    """A connection that waits for the worker of these sockets, if there is one."""
+    """Accepts a waiting connection from these sockets, if there is one."""
     ready, _, _ = select.select(sockets, [], [], 0.1)
     return ready[0].accept()[0] if ready else None
 

@@ -1,4 +1,4 @@
-"""Streams read sources: here a made-up one, with pages that skip, in one hub with inboxes."""
+"""A source other than inboxes: its pages skip replaced events, and it shares a hub with inboxes."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Ticker:
-    """A log that keeps the newest value of each key only: its pages skip what a later event replaced."""
+    """A log that keeps only the newest value of each key: its pages skip replaced events."""
 
     skips = True
 
@@ -31,7 +31,7 @@ class Ticker:
         self._tags = count(100)
 
     def put(self, key: str) -> tuple[str, str]:
-        """A new value; its event's id, and the id before it."""
+        """Appends a value; returns its event id and the id before it."""
         before, self.head_of_all = self.head_of_all, f"{number_of(self.head_of_all) + 1}-{next(self._tags)}"
         self.values[key] = self.head_of_all
         return self.head_of_all, before
@@ -89,7 +89,7 @@ async def test_one_hub_has_streams_of_several_logs_and_audits_each_with_one_ques
     another, _ = opened(worker, log, None)
     of_inbox, inbox_sink = worker.open_stream("bob")
     await until(lambda: of_feed.live and another.live and of_inbox.live)
-    worker.hub.subscriptions._on_message = lambda *_: None  # pub/sub loses everything
+    worker.hub.subscriptions._on_message = lambda *_: None  # all wake-ups are lost
     log.put("a")
     await worker.say("hi")
     worker.clock.time += 601

@@ -1,4 +1,4 @@
-"""Tokens as strangers make them: whatever is in one, it counts or it is refused, and nothing breaks."""
+"""Tokens with any content: each is accepted or refused, without another error."""
 
 import base64
 import hmac
@@ -28,13 +28,13 @@ def encoded(part: bytes) -> bytes:
 
 
 def signed(header: bytes, claims: bytes) -> str:
-    """A token with our signature, whatever is in it."""
+    """Returns a token of any content with a valid signature."""
     content = encoded(header) + b"." + encoded(claims)
     return (content + b"." + encoded(hmac.digest(SECRET.encode(), content, "sha256"))).decode()
 
 
 def judged(tokens: Tokens, token: str) -> VerifiedToken | None:
-    """What a token says, or None if it is refused as it should be."""
+    """Returns the verified token, or None if it is refused properly."""
     refusal: Unauthorized | None = None
     try:
         verified = tokens.verify(token)

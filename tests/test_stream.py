@@ -25,7 +25,7 @@ async def test_a_stream_without_last_event_id_begins_at_the_newest_event(owner: 
     await stream.begin(None)
     retry, hello = sink.events()
     assert (retry["event"], retry["data"]) == ("retry", "{}")
-    assert "id" not in retry  # it has left before Redis told the head
+    assert "id" not in retry  # it disconnected before Redis returned the newest id
     assert 1000 <= int(retry["retry"]) <= 3000
     assert (hello["event"], hello["id"]) == ("hello", "3-30")
     assert json.loads(hello["data"]) == {"user": "alice", "resumed": False, "missed": 0}
@@ -106,7 +106,7 @@ async def test_last_event_id_0_0_replays_all_stored_events(owner: FakeOwner) -> 
     await stream.begin("0-0")
     assert sink.ids() == ["3-30", "4-40", "5-50"]
     assert json.loads(sink.events()[1]["data"])["missed"] == 3
-    assert sink.events()[1]["id"] == "0-0"  # so that whoever is cut off now asks for all again
+    assert sink.events()[1]["id"] == "0-0"  # so that a client that is disconnected now reads from the beginning again
     owner.fake.append()
     publish(owner, stream)
     assert sink.ids()[-1] == "6-60"
@@ -134,7 +134,7 @@ async def test_an_invalid_last_event_id_gets_a_reset(owner: FakeOwner, cursor: s
     await stream.begin(cursor)
     hello, reset = sink.events()[1:]
     assert json.loads(hello["data"])["resumed"] is False
-    assert "id" not in hello  # the reset might be cut off, and must come again then
+    assert "id" not in hello  # the reset may be lost with the connection, and must be sent again then
     assert (reset["event"], reset["id"]) == ("reset", "5-50")
     assert json.loads(reset["data"]) == {"reason": reason, "oldest": "3-30", "newest": "5-50"}
     owner.fake.append()
@@ -159,7 +159,7 @@ async def test_an_event_after_a_data_loss_is_not_taken_for_the_next_one(owner: F
     owner.fake.append(3)
     stream, sink = a_stream(owner)
     await stream.begin(None)
-    owner.fake.entries = ["1-10", "2-20", "3-31", "4-41"]  # a failover lost 3-30, and went on
+    owner.fake.entries = ["1-10", "2-20", "3-31", "4-41"]  # a failover lost 3-30, and the log went on
     offer(stream, "4-41", "3-31")
     await owner.settle()
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
@@ -226,7 +226,7 @@ async def test_redis_away_leaves_the_stream_behind_and_open(owner: FakeOwner) ->
 async def test_a_ping_names_the_last_event_written_and_waits_for_a_replay(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     stream.ping()
-    assert sink.names() == []  # it has not said hello yet
+    assert sink.names() == []  # `hello` is not written yet
     await stream.begin(None)
     stream.ping()
     assert sink.events()[-1] == {"event": "ping", "data": '{"id":"0-77"}'}

@@ -35,7 +35,7 @@ async def test_backpressure_a_slow_reader_costs_no_memory_and_is_caught_up_when_
 
 
 class PausingSink(FakeSink):
-    """A buffer that is full after so many chunks."""
+    """A sink whose buffer is full after `limit` chunks."""
 
     def __init__(self, room: int) -> None:
         super().__init__()

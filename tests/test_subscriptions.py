@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Ear:
-    """Subscriptions, and what they have heard."""
+    """Subscriptions with their received messages."""
 
     def __init__(self, url: str, timeout: float = 2) -> None:
         self.heard: list[tuple[bytes, bytes]] = []
@@ -89,7 +89,7 @@ async def test_reconnect_resubscribes_all_channels_and_calls_back(redis: RedisPr
     await ear.subscriptions.add(b"a")
     with redis.client() as client:
         client.client_kill_filter(_type="pubsub")
-    await ear.subscriptions.add(b"a")  # another stream of the same user changes nothing about that
+    await ear.subscriptions.add(b"a")  # another stream of the same user does not change that
     await until(lambda: b"a" in ear.resubscribed)
     assert subscribers(redis, b"a") == 1
 
@@ -121,7 +121,7 @@ async def test_a_silent_subscriber_connection_reconnects(
     monkeypatch.setattr(module, "SILENCE_LIMIT", 0.2)
     monkeypatch.setattr(module, "PING_SECONDS", 100)
     await ear.subscriptions.add(b"a")
-    await until(lambda: b"a" in ear.resubscribed)  # nothing was said, so it was taken for dead
+    await until(lambda: b"a" in ear.resubscribed)  # no message arrived, so the connection counted as dead
 
 
 async def test_pings_keep_a_quiet_connection(redis: RedisProcess, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""How a worker is kept alive on its listening sockets: with processes that are not real."""
+"""A supervised worker with fake processes."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ GRACE = 7.0
 
 
 class FakeProcess:
-    """A worker process that dies, hangs and stops when the test says so."""
+    """A worker process that dies, hangs and stops on demand."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -43,7 +43,7 @@ class FakeProcess:
 
 
 class Scene:
-    """A worker's place, the processes that were started in it, and the pauses before that."""
+    """A supervised worker, its started processes, and the pauses before their starts."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -68,12 +68,12 @@ class Scene:
         self.pauses.append(seconds)
 
     async def turns(self) -> None:
-        """Lets all go on that can."""
+        """Runs all callbacks that are ready."""
         for _ in range(20):
             await self._sleep(0)
 
     async def die(self) -> None:
-        """The process that serves now ends."""
+        """Ends the current process."""
         self.started[-1].ended.set_result("SIGKILL")
         await self.turns()
 

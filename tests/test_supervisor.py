@@ -45,7 +45,7 @@ def worker_pids(server: Server) -> set[int]:
 
 
 def answers(server: Server) -> int:
-    """The id of a worker that answers on a new connection."""
+    """The process id of the worker that responds on a new connection."""
     with httpx.Client(trust_env=False, timeout=20) as client:
         return int(client.get(server.url + "/pid").text)
 
@@ -275,7 +275,7 @@ def test_rolling_restart_by_sighup_drops_no_request(tmp_path: Path) -> None:
         assert failures == []
         assert len(worker_pids(server)) == 2
         assert worker_pids(server).isdisjoint(old)
-        # The new ones are watched like the first.
+        # The new workers are watched, too.
         server.workers()[0].kill()
         until(lambda: len(worker_pids(server)) == 2)
         assert "Traceback" not in server.errors
@@ -329,7 +329,7 @@ def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
 
 
 def hanging(data: Path, *arguments: str, missed: int, how: str = "") -> Server:
-    """The stub, in workers that hang on SIGUSR1."""
+    """A server with the stub app, whose workers hang on SIGUSR1."""
     extra = {"HANGING": "stub", "MISSED_BEATS": str(missed), "STUB": how}
     return Server(data, *arguments, program=("-m", "hanging", "serve"), extra_environment=extra)
 
@@ -343,11 +343,11 @@ def test_a_worker_that_hangs_is_replaced_and_the_log_says_where_it_hung(tmp_path
         assert answers(server) != old.pid  # waits in the queue that the new worker shares
         until(lambda: not old.is_running())
         assert re.search(rf"worker {old.pid} has not answered for \d s; starting another in its place", server.errors)
-        assert f"worker {old.pid} is aborted; if it still can, it writes here where its threads are:" in server.errors
+        assert f"worker {old.pid} is aborted; the stacks of its threads, if it can still write them:" in server.errors
         if number == signal.SIGUSR1:
             assert "Fatal Python error: Aborted" in server.errors
             assert re.search(r'File ".*hanging.py", line \d+ in hang_in_the_loop', server.errors)
-        else:  # which takes no signal but one
+        else:  # a stopped process handles only SIGKILL
             assert f"worker {old.pid} does not stop; killing it" in server.errors
         assert len(worker_pids(server)) == 1
 

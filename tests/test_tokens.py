@@ -79,7 +79,7 @@ def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, 
     pem = private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     tokens = Tokens.from_settings(Settings(jwt_public_key=pem.decode()))
     assert tokens.verify(signed(private, algorithm)).identity.user == "alice"
-    # The attack that gave the rule: the public key taken for a shared secret.
+    # Algorithm confusion: the public key used as a shared secret.
     confused = "eyJhbGciOiJIUzI1NiJ9." + signed().split(".", 1)[1]  # {"alg":"HS256"}
     with pytest.raises(Unauthorized):
         tokens.verify(confused)
@@ -156,7 +156,7 @@ def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> Non
 
 
 def test_servers_that_start_at_once_in_containers_make_one_key(tmp_path: Path) -> None:
-    # Threads stand for the containers: they, too, all have one process id.
+    # Threads simulate containers: all have the same process id.
     for number in range(20):
         path = tmp_path / str(number) / "jwt.key"
         path.parent.mkdir()

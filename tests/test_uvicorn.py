@@ -1,4 +1,4 @@
-"""What uvicorn's server does with its connections, read in its source, against what ours are.
+"""Compares the uses of connections in uvicorn's source with ssechat's protocols.
 
 The protocol is ours; uvicorn runs it. Its next version may ask for more.
 """
@@ -22,12 +22,12 @@ PROTOCOL = ast.parse(inspect.getsource(inspect.getmodule(ChatProtocol) or ChatPr
 
 
 def attributes(tree: ast.AST, of: str) -> set[str]:
-    """The names of all attributes that the code asks for of what it calls so."""
+    """The names of all attributes that the code reads from this variable."""
     return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node.value) == of}
 
 
 def loops_over(collection: str) -> dict[str, set[str]]:
-    """For each loop over this attribute of the server's state: the attributes of what it is about."""
+    """For each loop over this attribute of the server's state, the attributes of the loop variable."""
     return {
         ast.unparse(node.target): attributes(node, ast.unparse(node.target))
         for node in ast.walk(SERVER)

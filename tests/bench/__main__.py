@@ -39,36 +39,36 @@ from .ways import WaysOptions, measure_ways, ways_report
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def bench() -> None:
-    """Measure the server as it is shipped, on this machine, from the repository's root.
+    """Measures the server as it is shipped, on this machine, from the repository's root.
 
     \b
-    python -m tests.bench idle                    memory per idle stream, and peers beside it
-    python -m tests.bench sends                   CPU per message, sends a second, and nchan's
+    python -m tests.bench idle                    memory per idle stream, also of peers
+    python -m tests.bench sends                   CPU per message, sends per second, also of nchan
     python -m tests.bench sends --rate 0 --connections 200 --pipelining 4 --no-peers
-    python -m tests.bench fanout                  one event to 10,000 streams, and nchan's
+    python -m tests.bench fanout                  one event to 10,000 streams, also of nchan
     python -m tests.bench capacity --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60
     python -m tests.bench storm                   all workers die with 20,000 streams open
     python -m tests.bench storm --streams 100000 --workers 8 --readers 6
-    python -m tests.bench churn                   what 100,000 connects leave in memory
-    python -m tests.bench ways                    ways of a request through one worker, in turns
-    python -m tests.bench fronts                  what nginx, HAProxy and Caddy cost in front
+    python -m tests.bench churn                   memory growth after 100,000 connects
+    python -m tests.bench ways                    CPU of a request with and without ASGI, in rounds
+    python -m tests.bench fronts                  the cost of nginx, HAProxy and Caddy
     python -m tests.bench all --json result.json  idle and sends
 
-    Each knows --help, --json FILE, and those with a time axis --plot FILE.svg.
-    Exit code 1: an acknowledged message was lost, doubled or out of order. 2: it could not be measured.
+    Each has --help and --json FILE; those with a time axis have --plot FILE.svg. Exit code 1: an acknowledged message
+    was lost, doubled or out of order. 2: the measurement failed.
     """
 
 
 idle_options = options(
     count("--clients", 2, "Client processes that hold the idle streams."),
     click.option("--peers/--no-peers", default=True, help="Measure servers of other kinds, too.  [default: yes]"),
-    count("--peer-streams", 2000, "Streams at each of those."),
+    count("--peer-streams", 2000, "Streams per server of another kind."),
 )
 sends_options = options(
     count("--readers", 1, "Client processes that hold the users' streams."),
     load_options,
     checking(Checking.EXACT),
-    seconds("--seconds", 10, "Time of the measurement, each."),
+    seconds("--seconds", 10, "Seconds of each measurement."),
     click.option(
         "--rate",
         "rates",
@@ -77,55 +77,56 @@ sends_options = options(
         default=(500, 0),
         show_default=True,
         metavar="N",
-        help="Messages a second; 0: as many as will go. May be given several times.",
+        help="Messages per second; 0: closed loop at full speed. Can be repeated.",
     ),
-    peers("nchan with Redis beside it."),
+    peers("Also measure nchan with Redis."),
 )
 
 
 @bench.command()
-@options(count("--streams", 10_000, "Idle streams, of as many users."), idle_options, workers(), json_option)
+@options(count("--streams", 10_000, "Idle streams, one per user."), idle_options, workers(), json_option)
 def idle(json_file: Path | None, streams: int, **given: Any) -> None:
     """Memory per idle stream.
 
-    The server's processes (PSS: pages shared with k processes count as 1/k), before and after the streams are
-    open; Redis apart. What the kernel keeps for their sockets is not in it.
+    Counts the server's processes (PSS: pages shared with k processes count as 1/k), before and after the streams are
+    open; Redis separately. The kernel's memory for sockets is not included.
     """
     _run(json_file, None, idle=lambda progress: _idle(streams, progress, **given))
 
 
 @bench.command()
 @options(
-    count("--streams", 2000, "Users who are online with a stream each."),
+    count("--streams", 2000, "Online users with one stream each."),
     sends_options,
     workers(),
     json_option,
     plot_option,
 )
 def sends(json_file: Path | None, plot_file: Path | None, streams: int, **given: Any) -> None:
-    """CPU per message, direct messages a second, latency, of users who write to their contacts; and of nchan.
+    """CPU per message, direct messages per second and latency, of users who write to their contacts; also of nchan.
 
-    At a rate: messages leave evenly, and latency counts from when each was due. As many as will go: a closed
-    loop, each connection sends when its last message was answered. Each message is delivered twice, to its
-    recipient's stream and to its sender's, and all of them are checked. Both servers write each message to the disk
-    before they answer. nchan delivers as often: with a channel for each user, as chats with one stream a user need
-    it ("inboxes"), and with a channel for each two, of which a stream shows one conversation only.
+    At a rate: messages are sent evenly, and latency counts from the time when each was due. At full speed: a closed
+    loop, in which each connection sends after the response to its last message. Each message is delivered twice, to the
+    stream of its recipient and of its sender, and all deliveries are checked. Both servers write each message to the
+    disk before they respond. nchan is measured with a channel per user, as a chat with one stream per user needs it
+    ("inboxes"), and with a channel per pair of users, with which a stream shows only one conversation.
     """
     _run(json_file, plot_file, sends=lambda progress: _sends(streams, progress, **given))
 
 
 @bench.command()
 @options(
-    count("--streams", 2000, "Idle streams, each over a TLS connection of its own."),
-    count("--rate", 300, "Events a second, of all streams together."),
-    seconds("--seconds", 10, "Time of the measurement of CPU, and of the silence before it."),
+    count("--streams", 2000, "Idle streams, each over its own TLS connection."),
+    count("--rate", 300, "Events per second, in total."),
+    seconds("--seconds", 10, "Seconds of the CPU measurement, and of the idle time before it."),
     workers(),
     json_option,
 )
 def fronts(json_file: Path | None, streams: int, workers: int, rate: int, seconds: float) -> None:
     """Memory per stream and CPU per event of nginx, HAProxy and Caddy, as configured in deploy/fronts.
 
-    Events are sent past the front, so what it uses is for the streams. The silence before is taken off.
+    Events are sent directly to the app, so that the proxy's CPU is for the streams only. The CPU of the idle time
+    before is subtracted.
     """
 
     def measure(progress: Progress) -> tuple[Any, str, bool, list[Panel]]:
@@ -137,15 +138,15 @@ def fronts(json_file: Path | None, streams: int, workers: int, rate: int, second
 
 @bench.command(name="all")
 @options(
-    count("--idle-streams", 10_000, "Idle streams, of as many users."),
+    count("--idle-streams", 10_000, "Idle streams, one per user."),
     idle_options,
-    count("--online", 2000, "Users who send, online with a stream each."),
+    count("--online", 2000, "Users who send, with one stream each."),
     sends_options,
     workers(),
     json_option,
 )
 def everything(json_file: Path | None, idle_streams: int, online: int, **given: Any) -> None:
-    """Idle, and sends."""
+    """Runs idle and sends."""
     idle_names = ("workers", "clients", "peers", "peer_streams")
     mine = {name: given[name] for name in idle_names}
     rest = {name: value for name, value in given.items() if name == "workers" or name not in idle_names}
@@ -159,12 +160,12 @@ def everything(json_file: Path | None, idle_streams: int, online: int, **given: 
 
 @bench.command()
 @options(
-    count("--streams", 10_000, "Users who are online with a stream each."),
-    count("--readers", 2, "Client processes that hold the streams: 20,000 each at most, or as descriptors allow."),
-    rate("--rate", 500, "Messages a second, evenly."),
+    count("--streams", 10_000, "Online users with one stream each."),
+    count("--readers", 2, "Client processes that hold the streams: at most 20,000 each, or as descriptors allow."),
+    rate("--rate", 500, "Messages per second, evenly."),
     load_options,
     checking(Checking.COUNTING),
-    seconds("--seconds", 20, "Time of the measurement."),
+    seconds("--seconds", 20, "Seconds of the measurement."),
     workers(),
     json_option,
     plot_option,
@@ -172,9 +173,9 @@ def everything(json_file: Path | None, idle_streams: int, online: int, **given: 
 def capacity(
     json_file: Path | None, plot_file: Path | None, streams: int, rate: float, workers: int, **given: Any
 ) -> None:
-    """Many streams and a steady rate of messages among them, with pings.
+    """Many streams, with pings and a steady rate of messages.
 
-    The summit: --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60.
+    The largest run: --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60.
     """
 
     def measure(progress: Progress) -> Result:
@@ -187,18 +188,18 @@ def capacity(
 @bench.command()
 @options(
     count("--streams", 10_000, "Streams of one user, all on one worker."),
-    rate("--rate", 2, "Events a second to all of them."),
+    rate("--rate", 2, "Events per second to all these streams."),
     count("--others", 100, "Other users, who write to each other meanwhile."),
-    rate("--others-rate", 50, "Their messages a second."),
+    rate("--others-rate", 50, "Messages per second of the other users."),
     count("--readers", 1, "Client processes that hold the streams."),
-    seconds("--seconds", 10, "Time of each of the two measurements, without and with the events."),
-    peers("nchan with Redis beside it."),
+    seconds("--seconds", 10, "Seconds of each of the two measurements, without and with the events."),
+    peers("Also measure nchan with Redis."),
     json_option,
 )
 def fanout(json_file: Path | None, with_peers: bool, **given: Any) -> None:
-    """One event to many streams: CPU for each, and what others notice of it; and the same of nchan.
+    """One event to many streams: CPU per stream, and the delay of other users; also of nchan.
 
-    A user writes to itself, with many devices; with nchan, a message goes to a channel with as many subscribers.
+    A user with many devices writes a note; with nchan, a message goes to a channel with as many subscribers.
     """
     asked = FanoutOptions(**given, peers=DURABLE if with_peers else ())
 
@@ -211,18 +212,18 @@ def fanout(json_file: Path | None, with_peers: bool, **given: Any) -> None:
 
 @bench.command()
 @options(
-    count("--streams", 20_000, "Streams that are open when all workers are killed."),
-    count("--readers", 2, "Client processes that hold them."),
-    rate("--rate", 100, "Messages a second before, and from when the workers are back."),
-    seconds("--quiet", 3, "Time of messages before."),
+    count("--streams", 20_000, "Open streams when all workers are killed."),
+    count("--readers", 2, "Client processes that hold the streams."),
+    rate("--rate", 100, "Messages per second before the kill, and after the restart of the workers."),
+    seconds("--quiet", 3, "Seconds of messages before the kill."),
     workers(),
     json_option,
     plot_option,
 )
 def storm(json_file: Path | None, plot_file: Path | None, **given: Any) -> None:
-    """All workers are killed; every stream comes back with its cursor, when a browser's would.
+    """A reconnect storm: all workers are killed, and every stream reconnects with its cursor, as a browser does.
 
-    The large one: --streams 100000 --workers 8 --readers 6.
+    The largest run: --streams 100000 --workers 8 --readers 6.
     """
 
     def measure(progress: Progress) -> Result:
@@ -235,18 +236,18 @@ def storm(json_file: Path | None, plot_file: Path | None, **given: Any) -> None:
 @bench.command()
 @options(
     count("--connects", 100_000, "Streams that are opened and closed."),
-    count("--users", 1000, "Whose they are, in turn."),
+    count("--users", 1000, "Users to whom the streams belong, in turn."),
     count("--held", 20_000, "Streams that stay open meanwhile."),
-    count("--clients", 2, "Client processes that hold those."),
-    seconds("--settle", 20, "Time before memory is read: subscriptions outlast their streams by 15 s."),
-    seconds("--watch", 30, "Time in which the loops are watched with the held streams only."),
+    count("--clients", 2, "Client processes that hold the open streams."),
+    seconds("--settle", 20, "Seconds before memory is read: subscriptions outlast their streams by 15 s."),
+    seconds("--watch", 30, "Seconds in which the loops are probed with the open streams only."),
     workers(),
     json_option,
 )
 def churn(json_file: Path | None, **given: Any) -> None:
-    """Streams that come and go: what is left in memory; and the longest pause of a loop that holds many.
+    """Memory growth by streams that connect and disconnect, and the longest pause of a loop with many streams.
 
-    Pauses are seen from outside: /healthz/live is asked over several connections every 5 ms.
+    Pauses are measured from outside: /healthz/live is requested over several connections every 5 ms.
     """
 
     def measure(progress: Progress) -> Result:
@@ -258,19 +259,19 @@ def churn(json_file: Path | None, **given: Any) -> None:
 
 @bench.command()
 @options(
-    count("--rounds", 7, "Turns of each way, in each of the two measurements."),
-    seconds("--seconds", 1.5, "Time of sends in each turn."),
-    count("--connections", 64, "Connections that send, kept alive."),
-    count("--streams", 3000, "Streams that come back in each turn, all at one worker."),
-    count("--readers", 1, "Client processes that hold them."),
+    count("--rounds", 7, "Rounds of each variant, in each of the two measurements."),
+    seconds("--seconds", 1.5, "Seconds of sends in each round."),
+    count("--connections", 64, "Keep-alive connections that send."),
+    count("--streams", 3000, "Streams that reconnect in each round, all to one worker."),
+    count("--readers", 1, "Client processes that hold the streams."),
     json_option,
 )
 def ways(json_file: Path | None, **given: Any) -> None:
-    """The ways on which a request can be carried through a worker, side by side, in turns.
+    """Compares the variants of request handling in a worker (ASGI, protocol, header cache), in alternating rounds.
 
-    Sends: as many direct messages as will go, each written to the disk before its answer, with no stream open.
-    Streams: all come back at once, with a cursor, as fast as the worker takes them. CPU is the worker's alone, and
-    says more than the rates do where other programs have a part of the machine.
+    Sends: direct messages at full speed, each written to the disk before its response, with no stream open. Streams:
+    all reconnect at once, with a cursor, as fast as the worker accepts them. CPU is that of the worker, and is more
+    meaningful than the rates if other programs use the machine.
     """
 
     def measure(progress: Progress) -> Result:
@@ -281,7 +282,7 @@ def ways(json_file: Path | None, **given: Any) -> None:
 
 
 Result = tuple[Any, str, bool, list[Panel]]
-"""The figures, the table, whether all was as promised, and what can be drawn."""
+"""The figures, the table, whether all guarantees held, and the panels to plot."""
 
 Measurement = Callable[[Progress], Result]
 
@@ -326,7 +327,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def main() -> None:
-    """Run; leaves with SystemExit."""
+    """Runs the command line; raises SystemExit."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
         bench.main(prog_name="python -m tests.bench", standalone_mode=False)

@@ -1,4 +1,4 @@
-"""Commands to the client processes, and what their streams received."""
+"""Commands to the client processes, and the events that their streams received."""
 
 from array import array
 from dataclasses import dataclass, field
@@ -8,62 +8,62 @@ from .dialects import Dialect
 
 
 class Checking(StrEnum):
-    """What is done with what a stream brings after its greeting."""
+    """How the events of a stream after its greeting are checked."""
 
     NOTHING = "nothing"
     EXACT = "exact"
-    """All is kept, and each message is compared with its acknowledgement at the end."""
+    """All messages are kept, and compared with their acknowledgements at the end."""
     COUNTING = "counting"
-    """Nothing is kept but each stream's last n: the next event's is one more, or it was lost, doubled or misordered."""
+    """Only each stream's last n is kept: an event whose n is not one more was lost, doubled or misordered."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """Where streams are opened, and how."""
+    """Where and how streams are opened."""
 
     address: tuple[str, int]
     dialect: Dialect
     checking: Checking
     rest: float = 0.0
-    """Seconds between looks at the sockets, once all are open."""
+    """Seconds between polls of the sockets, when all streams are open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message that came on a stream."""
+    """A message that arrived on a stream."""
 
     number: int
     """Its client_msg_id."""
     n: int
-    """The number in its event's id."""
+    """The number in the event id."""
     conversation: str
     seq: int
     at: int
-    """When it was read: nanoseconds of the monotonic clock, which all processes share."""
+    """The time of its arrival: nanoseconds of the monotonic clock, which all processes share."""
 
 
 @dataclass(slots=True)
 class Received:
-    """All that came on one user's stream."""
+    """The messages and other events of one user's stream."""
 
     user: str
     head: int
-    """The number in the id that the stream began at: the first message's is one more."""
+    """The number in the id of the greeting: that of the first message is one more."""
     messages: list[Arrival]
     others: list[str] = field(default_factory=list)
-    """Names of events that do not belong to an ordinary run, such as `reset` and `bye`."""
+    """Names of unexpected events, such as `reset` and `bye`."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the streams of one process brought, when they only count."""
+    """The counts of the streams of one process, without the messages."""
 
     came: "array[int]"
-    """Of each stream in the order of their opening, how many messages."""
+    """The number of messages per stream, in the order of opening."""
     arrivals: "array[int]"
-    """For each message when it came, and the nanoseconds since it was sent."""
+    """The time of arrival of each message, and the nanoseconds since it was sent."""
     jumps: int = 0
-    """How often the next number was more than one above the last."""
+    """The count of numbers more than one above the last."""
     doubled: int = 0
-    """How often it was not above it."""
+    """The count of numbers not above the last."""
     others: list[str] = field(default_factory=list)

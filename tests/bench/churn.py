@@ -18,7 +18,7 @@ from .streams import OPEN_SECONDS, Stream, StreamHolder, check_descriptors, open
 from .tables import KIB, MIB, shown_complaints, shown_latency, table
 
 SETTLE_SECONDS = 20.0
-"""A worker keeps the subscriptions of streams that went for 15 s, for those that come back."""
+"""Seconds: a worker keeps the subscriptions of closed streams for 15 s, for those that reconnect."""
 
 CHURN_SECONDS = 3600.0
 PROBES = 8
@@ -27,42 +27,42 @@ PROBE_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class ChurnOptions:
-    """What to measure."""
+    """Options of the measurement."""
 
     connects: int
     users: int
-    """Whose streams these are, in turn."""
+    """Users to whom the streams belong, in turn."""
     held: int
-    """Streams that stay open beside."""
+    """Streams that stay open meanwhile."""
     workers: int
     clients: int
     settle: float
     """Seconds until memory is read."""
     watch: float
-    """Seconds in which the loops are watched while nothing but the held streams is there."""
+    """Seconds in which the loops are probed with the held streams only."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChurnFigures:
-    """What came of it."""
+    """The figures."""
 
     connects: int
     held: int
     workers: int
     connects_a_second: float
     before: Memory
-    """Of all workers, in bytes: with the held streams open, and after as many connects as one twentieth."""
+    """Memory of all workers, with the held streams open and after a twentieth of the connects."""
     half: Memory
-    """After half of the connects."""
+    """Memory after half of the connects."""
     after: Memory
-    """After all of them."""
+    """Memory after all connects."""
     redis_growth: Memory
     held_pauses: Pauses
-    """How long `/healthz/live` took with the held streams only."""
+    """Durations of `/healthz/live` with the held streams only."""
     churn_pauses: Pauses
-    """The same while streams came and went."""
+    """Durations of `/healthz/live` while streams connected and disconnected."""
     held_collections: Collections
-    """Of garbage, with the held streams only."""
+    """Garbage collections with the held streams only."""
     churn_collections: Collections
     held_shares: Shares
     cpu: float
@@ -71,39 +71,39 @@ class ChurnFigures:
 
     @property
     def bytes_each(self) -> float:
-        """Bytes of memory (PSS) that each connect left, from before to after."""
+        """Memory growth (PSS) per connect, in bytes."""
         return (self.after.pss - self.before.pss) / self.connects
 
     @property
     def later_bytes_each(self) -> float:
-        """The same of the second half: what was left in the first may be used again."""
+        """Memory growth per connect in the second half: memory of the first half may be reused."""
         return (self.after.pss - self.half.pss) / (self.connects - self.connects // 2)
 
 
 class Churner(StreamHolder):
-    """Opens streams and closes each as soon as it is greeted."""
+    """Opens streams, and closes each at its greeting."""
 
     def __init__(self, control: Connection, gauges: Gauges, plan: StreamPlan) -> None:
         super().__init__(control, gauges, plan)
         self.commands |= {"churn": self._churn}
 
     def _churn(self, first: int, users: int, count: int) -> None:
-        """Open and close so many streams of these users in turn; reply when the last one was greeted."""
+        """Opens and closes `count` streams of these users in turn; replies at the greeting of the last one."""
         self.opened = 0
         self.start(first + number % users for number in range(count))
 
     def greeted(self, stream: Stream) -> None:
         stream.close()
-        # Those that are being opened are held by their handlers.
+        # Their handlers hold references to streams that are being opened.
         self.streams.clear()
         super().greeted(stream)
 
 
 def measure_churn(options: ChurnOptions, progress: Progress) -> ChurnFigures:
-    """Hold some streams, then open and close others.
+    """Holds some streams, then opens and closes others.
 
     Raises:
-        BenchError: it cannot be measured.
+        BenchError: the measurement failed.
     """
     check_descriptors(options.held + Dialect("").at_once, options.workers, options.clients)
     with Ssechat(options.workers) as server:
@@ -179,25 +179,25 @@ def measure_churn(options: ChurnOptions, progress: Progress) -> ChurnFigures:
 
 
 def churn_report(figures: ChurnFigures) -> str:
-    """One column."""
+    """The figures as a table of one column."""
     held, churned = figures.held_pauses, figures.churn_pauses
     rows = [
         ("Churn", f"{figures.connects:,} connects"),
         ("streams held beside", f"{figures.held:,}"),
         ("worker processes", str(figures.workers)),
-        ("connects and disconnects a second", f"{figures.connects_a_second:,.0f}"),
-        ("CPU for each, µs: workers and Redis", f"{figures.cpu * 1e6 / figures.connects:,.0f}"),
+        ("connects and disconnects per second", f"{figures.connects_a_second:,.0f}"),
+        ("CPU per connect, µs: workers and Redis", f"{figures.cpu * 1e6 / figures.connects:,.0f}"),
         ("memory before (PSS, all workers), MB", f"{figures.before.pss / MIB:,.1f}"),
-        ("    after half of them", f"{figures.half.pss / MIB:,.1f}"),
-        ("    after all", f"{figures.after.pss / MIB:,.1f}"),
-        ("growth for each connect, bytes", f"{figures.bytes_each:,.1f}"),
+        ("    after half of the connects", f"{figures.half.pss / MIB:,.1f}"),
+        ("    after all connects", f"{figures.after.pss / MIB:,.1f}"),
+        ("growth per connect, bytes", f"{figures.bytes_each:,.1f}"),
         ("    in the second half", f"{figures.later_bytes_each:,.1f}"),
         ("Redis's growth, KB", f"{figures.redis_growth.pss / KIB:,.0f}"),
         (f"/healthz/live with {figures.held:,} held, ms: p50 · p95 · p99", shown_latency(held.latency)),
         ("    longest", f"{held.longest:.1f} of {held.asked:,}"),
         _collections_row(figures.held_collections),
-        ("    other programs' share of the machine then", f"{figures.held_shares.others:.0%}"),
-        ("/healthz/live while streams come and go, ms", shown_latency(churned.latency)),
+        ("    other programs' share of the machine meanwhile", f"{figures.held_shares.others:.0%}"),
+        ("/healthz/live while streams connect and disconnect, ms", shown_latency(churned.latency)),
         ("    longest", f"{churned.longest:.1f} of {churned.asked:,}"),
         _collections_row(figures.churn_collections),
     ]
@@ -208,4 +208,4 @@ def churn_report(figures: ChurnFigures) -> str:
 
 
 def _collections_row(collections: Collections) -> tuple[str, str]:
-    return "    collections of garbage: all below, ms", f"{collections.longest_below:g} of {collections.count:,}"
+    return "    garbage collections: upper bound, ms", f"{collections.longest_below:g} of {collections.count:,}"

@@ -12,26 +12,26 @@ SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Collections:
-    """Collections of garbage, by the upper bound of their length in seconds: each with those that were shorter."""
+    """Cumulative counts of garbage collections, by the upper bound of their duration in seconds."""
 
     below: dict[float, float]
 
     @classmethod
     def read(cls, address: tuple[str, int]) -> "Collections":
-        """Those that there have been until now, in all workers."""
+        """Reads the counts of all workers so far."""
         with urlopen(f"http://{address[0]}:{address[1]}/metrics", timeout=SECONDS) as answer:
             return cls({float(bound): float(count) for bound, count in BUCKET.findall(answer.read().decode())})
 
     def since(self, earlier: "Collections") -> "Collections":
-        """Those that came after `earlier` was read."""
+        """The counts since `earlier` was read."""
         return Collections({bound: count - earlier.below[bound] for bound, count in self.below.items()})
 
     @property
     def count(self) -> int:
-        """All of them."""
+        """The number of collections."""
         return int(self.below[inf])
 
     @property
     def longest_below(self) -> float:
-        """Milliseconds that none of them took: the lowest bound above the longest."""
+        """An upper bound of the longest collection, in milliseconds: the lowest bucket above it."""
         return min(bound for bound, count in self.below.items() if count == self.below[inf]) * 1000

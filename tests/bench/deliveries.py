@@ -11,22 +11,22 @@ MAX_EXAMPLES = 5
 
 @dataclass(slots=True)
 class Verdict:
-    """How many deliveries were not as promised. A message has one delivery on the stream of each of the two."""
+    """Counts of wrong deliveries. Each message has one delivery on the stream of each of the two users."""
 
     lost: int = 0
-    """Acknowledged, but not on the stream."""
+    """Acknowledged messages that a stream lacks."""
     doubled: int = 0
-    """On the stream once more."""
+    """Messages that a stream has more than once."""
     misordered: int = 0
-    """Not the next one of its inbox or of its conversation, or not where the acknowledgement said."""
+    """Messages out of the order of the inbox or the conversation, or with another seq than acknowledged."""
     unexpected: int = 0
-    """Refusals, sends without an answer; streams that were reset or ended."""
+    """Refusals, sends without a response, and streams that were reset or ended."""
     examples: list[str] = field(default_factory=list)
-    """What some of these were."""
+    """Descriptions of some of these."""
 
     @property
     def good(self) -> bool:
-        """Whether there is nothing to complain of."""
+        """Whether all deliveries are right."""
         return not (self.lost or self.doubled or self.misordered or self.unexpected)
 
     def _note(self, text: str) -> None:
@@ -54,7 +54,7 @@ class Verdict:
 
 
 def judge(sends: Iterable[Send], streams: Sequence[Received]) -> Verdict:
-    """Compares what was acknowledged with what came. Every user has one stream, and was new before it."""
+    """Compares acknowledgements with arrivals. Every user has one stream, and had no messages before."""
     verdict = Verdict()
     by_number = {send.number: send for send in sends}
     seen = {stream.user: _read(stream, by_number, verdict) for stream in streams}
@@ -69,7 +69,7 @@ def judge(sends: Iterable[Send], streams: Sequence[Received]) -> Verdict:
 
 
 def _read(stream: Received, sends: dict[int, Send], verdict: Verdict) -> set[int]:
-    """Goes through a stream in its order; returns the numbers of the messages on it."""
+    """Checks the order of a stream; returns the numbers of its messages."""
     for name in stream.others:
         verdict.wonder(f"{name} on {stream.user}'s stream")
     numbers: set[int] = set()
@@ -94,7 +94,7 @@ def _read(stream: Received, sends: dict[int, Send], verdict: Verdict) -> set[int
 
 
 def compare(sent: Iterable[Count], came: Iterable[Tally]) -> Verdict:
-    """The same when only counted: each stream's n grew by one at a time, and by as many as were acknowledged."""
+    """Compares counts: each stream's n must grow in steps of one, by the number of acknowledged messages."""
     verdict = Verdict()
     by_user: dict[int, int] = {}
     for count in sent:
@@ -116,7 +116,7 @@ def compare(sent: Iterable[Count], came: Iterable[Tally]) -> Verdict:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile of sorted values; 0 when there are none."""
+    """The nearest-rank percentile of sorted values; 0 if there are none."""
     if not values:
         return 0.0
     return values[min(len(values) - 1, int(len(values) * percent / 100))]
@@ -124,7 +124,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long something took, in milliseconds."""
+    """Percentiles of durations, in milliseconds."""
 
     p50: float
     p95: float
@@ -132,14 +132,14 @@ class Latency:
 
     @classmethod
     def of(cls, nanoseconds: Iterable[int]) -> "Latency":
-        """The percentiles of some durations."""
+        """Computes the percentiles."""
         values = sorted(duration / 1e6 for duration in nanoseconds)
         return cls(*(percentile(values, percent) for percent in (50, 95, 99)))
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One second of a measurement."""
+    """The latency in one second of a measurement."""
 
     second: int
     messages: int
@@ -147,7 +147,7 @@ class Series:
 
 
 def series(arrivals: Iterable[tuple[int, int]], since: int) -> list[Series]:
-    """Second by second the latency of messages, given when each was sent and the nanoseconds that it took."""
+    """The latency of messages per second, from their times of sending and durations in nanoseconds."""
     seconds: dict[int, list[int]] = {}
     for at, took in arrivals:
         seconds.setdefault((at - since) // 1_000_000_000, []).append(took)

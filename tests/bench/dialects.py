@@ -1,4 +1,4 @@
-"""The requests that clients send, ready as bytes."""
+"""The requests of the clients, as bytes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,15 +12,15 @@ LIFETIME = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to talk to one kind of server. In a path, `{channel}` stands for a number."""
+    """The protocol of one kind of server. In a path, `{channel}` is replaced by a number."""
 
     stream_path: str
     group: int = 1
-    """How many users in turn share a channel; with ssechat, how many streams in turn are one user's."""
+    """Number of consecutive users who share a channel; with ssechat, of consecutive streams of one user."""
     greeting: bytes = b"hello"
-    """What a stream brings when it is open."""
+    """The first bytes of an open stream."""
     send_path: str = ""
-    """Where messages are posted to. `{user}` and `{other}` stand for the numbers of the two."""
+    """The path for messages. `{user}` and `{other}` are replaced by the numbers of the two users."""
     data: Path | None = None
     """The data folder of an ssechat server: its key signs the users' tokens."""
     websocket: bool = False
@@ -29,17 +29,17 @@ class Dialect:
 
     @property
     def ours(self) -> bool:
-        """Whether ssechat is spoken: events have ids, answers say where the message went."""
+        """Whether the server is ssechat: events have ids, and responses have the message's seq."""
         return self.data is not None
 
 
 def user_name(number: int) -> str:
-    """The user of a number; all names are of one length."""
+    """The name of a user by number; all names have one length."""
     return f"bench-{number:06d}"
 
 
 class Requests:
-    """Makes the requests of one dialect."""
+    """Builds the requests of one dialect."""
 
     def __init__(self, dialect: Dialect, address: tuple[str, int]) -> None:
         self._dialect = dialect
@@ -49,7 +49,7 @@ class Requests:
         )
 
     def stream(self, user: int, cursor: bytes = b"") -> bytes:
-        """Opens this user's stream, after `cursor` if there is one; the answer is to bring the greeting."""
+        """The request for a user's stream, after `cursor` if there is one."""
         channel = user // self._dialect.group
         path = self._dialect.stream_path.format(channel=channel)
         lines = f"GET {path} HTTP/1.1\r\n{self._host}{self._credential(channel)}"
@@ -65,7 +65,7 @@ class Requests:
         return f"{lines}\r\n".encode()
 
     def send_head(self, user: int, length: int) -> bytes:
-        """Line and headers of a message that this user sends; `length` bytes of body are to follow."""
+        """The request line and headers of a user's message with a body of `length` bytes."""
         path = self._dialect.send_path.format(channel=user // self._dialect.group, user=user, other=user ^ 1)
         return (
             f"POST {path} HTTP/1.1\r\n{self._host}{self._credential(user)}"
@@ -79,5 +79,5 @@ class Requests:
 
 
 def message_template(text_bytes: int) -> bytes:
-    """A direct message's JSON, to be filled with the recipient's and the message's number, its client_msg_id."""
+    """The template of a direct message's JSON, for the recipient's number and the message's (its client_msg_id)."""
     return b'{"to":"bench-%06d","text":"' + b"x" * text_bytes + b'","client_msg_id":"%020d"}'

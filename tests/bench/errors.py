@@ -2,4 +2,4 @@
 
 
 class BenchError(Exception):
-    """The measurement cannot be made, or went wrong; the text says why and what to do."""
+    """A measurement failed; the text has the reason and the remedy."""

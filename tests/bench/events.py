@@ -13,7 +13,7 @@ NUMBER = re.compile(rb'"client_msg_id":"(\d+)"')
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event, and when its last byte was read (nanoseconds of the monotonic clock)."""
+    """One event, and the time when its last byte was read (nanoseconds of the monotonic clock)."""
 
     name: str
     id: str
@@ -22,7 +22,7 @@ class Event:
 
 
 def parse(parts: Sequence[bytes], arrivals: Sequence[int]) -> Iterator[Event]:
-    """The events of one response. `parts` are the bytes as they were read, `arrivals` when each was."""
+    """Yields the events of one response. `parts` are the bytes of each read, `arrivals` the times of the reads."""
     everything = b"".join(parts)
     ends = list(accumulate(len(part) for part in parts))
     position = everything.find(b"\r\n\r\n") + 4
@@ -32,7 +32,7 @@ def parse(parts: Sequence[bytes], arrivals: Sequence[int]) -> Iterator[Event]:
         if size == 0 or end > len(everything):
             return
         arrived_at = arrivals[bisect_left(ends, end)]
-        # The server puts whole frames into a chunk.
+        # The server writes whole frames into a chunk.
         for frame in everything[line_end + 2 : end].decode().split("\n\n"):
             event = _event(frame, arrived_at)
             if event is not None:
@@ -41,7 +41,7 @@ def parse(parts: Sequence[bytes], arrivals: Sequence[int]) -> Iterator[Event]:
 
 
 def find_numbers(parts: Sequence[bytes], arrivals: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The numbers of the messages in one response of any server, and when each came."""
+    """Yields the numbers of the messages in one response of any server, with their times of arrival."""
     everything = b"".join(parts)
     ends = list(accumulate(len(part) for part in parts))
     for found in NUMBER.finditer(everything):

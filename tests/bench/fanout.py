@@ -19,49 +19,49 @@ from .streams import StreamHolder, check_descriptors, open_streams
 from .tables import ratio, shown_complaints, shown_latency, shown_verdict, table
 
 FAN_OUT = 0
-"""The user, or channel, with the many streams."""
+"""The number of the user, or channel, with the many streams."""
 
 
 @dataclass(frozen=True, slots=True)
 class FanoutOptions:
-    """What to measure."""
+    """Options of the measurement."""
 
     streams: int
-    """Of one user."""
+    """Streams of one user."""
     rate: float
-    """Events a second to all of them."""
+    """Events per second to all these streams."""
     others: int
-    """Other users, with a stream each, who write to each other meanwhile."""
+    """Other users with one stream each, who write to each other meanwhile."""
     others_rate: float
-    """Their messages a second."""
+    """Messages per second of the other users."""
     readers: int
     seconds: float
-    """Of each of two measurements: the others alone, and with the events to the many."""
+    """Seconds of each of two measurements: the others alone, and with the events to the many streams."""
     peers: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class FanoutFigures:
-    """What one server took."""
+    """The figures of one server."""
 
     server: str
     streams: int
     seconds: float
     events: int
-    """Events in the time of the measurement."""
+    """Events during the measurement."""
     delivered: int
-    """To the many streams, in that time."""
+    """Deliveries to the many streams during the measurement."""
     alone_cpu: float
     """CPU seconds of server and Redis while only the others wrote."""
     cpu: float
-    """The same with the events to the many."""
+    """CPU seconds with the events to the many streams."""
     generator_cpu: float
     to_stream: Latency
-    """From POST to each of the many streams."""
+    """Latency from POST to each of the many streams."""
     to_last: Latency
-    """From POST to the last of them."""
+    """Latency from POST to the last of the many streams."""
     others_alone: Latency
-    """From POST to stream, of the others."""
+    """Latency from POST to stream, of the others."""
     others_during: Latency
     shares: Shares
     verdict: Verdict
@@ -70,22 +70,22 @@ class FanoutFigures:
 
     @property
     def microseconds_each(self) -> float:
-        """CPU microseconds of server and Redis for each event on each stream, above what the others cost."""
+        """CPU microseconds of server and Redis per event and stream, without the cost of the others."""
         return (self.cpu - self.alone_cpu) * 1e6 / max(1, self.delivered)
 
 
 def measure_fanout(options: FanoutOptions, progress: Progress) -> tuple[list[FanoutFigures], list[str]]:
-    """ssechat, then the peers; and a sentence on each peer that is not installed.
+    """Measures ssechat, then the peers; also returns a note on each peer that is not installed.
 
     Raises:
-        BenchError: it cannot be measured.
+        BenchError: the measurement failed.
     """
     check_descriptors(options.streams + options.others, 1, 1)
     able, absent = present(options.peers)
     with Ssechat(1, "--streams-per-user", str(options.streams + 1)) as server:
         figures = [_measure(server, options, progress)]
     for name in able:
-        # A peer that fails does not spoil what was measured before.
+        # The figures so far are kept if a peer fails.
         try:
             with start_peer(name, 1) as peer:
                 figures.append(_measure(peer, options, progress))
@@ -97,7 +97,7 @@ def measure_fanout(options: FanoutOptions, progress: Progress) -> tuple[list[Fan
 def _measure(server: Subject, options: FanoutOptions, progress: Progress) -> FanoutFigures:
     many, few = server.dialect(options.streams), server.dialect()
     few = few if few.ours else server.dialect(2)
-    # The others' numbers come after: even, because a channel is shared by a pair.
+    # The others' numbers follow, from an even one: a pair shares a channel.
     first = options.streams + options.streams % 2
 
     def plan(users: int, rate: float, connections: int) -> SendPlan:
@@ -121,7 +121,7 @@ def _measure(server: Subject, options: FanoutOptions, progress: Progress) -> Fan
             options.streams,
             tick=lambda: progress.show(f"{server.name}: {crowd.gauge(streams.OPENED):,} streams open"),
         )
-        # Only now: a server closes connections on which nothing comes.
+        # Not earlier: a server closes idle connections.
         for sending in (to_crowd, to_others):
             sending.tell("connect")
             sending.gather(CONNECT_SECONDS)
@@ -180,7 +180,7 @@ def _measure(server: Subject, options: FanoutOptions, progress: Progress) -> Fan
 
 
 def _pairs(tally: Tally) -> list[tuple[int, int]]:
-    """When each message came, and the nanoseconds since it was sent."""
+    """The time of arrival of each message, and the nanoseconds since it was sent."""
     return list(zip(tally.arrivals[::2], tally.arrivals[1::2], strict=True))
 
 
@@ -198,13 +198,13 @@ def _verdict(to_crowd: Count, crowd: list[Tally], to_others: list[Count], others
 
 
 def fanout_report(figures: Sequence[FanoutFigures], absent: Sequence[str]) -> str:
-    """A column for each server, ssechat first."""
+    """A table with a column per server, ssechat first."""
     base = figures[0]
     rows = [
         ["Fan-out", *(one.server for one in figures)],
         ["streams of one user, or channel, on one worker", *(f"{one.streams:,}" for one in figures)],
         ["measured, s", *(f"{one.seconds:.1f}" for one in figures)],
-        ["events to all of them", *(f"{one.events:,}" for one in figures)],
+        ["events to all these streams", *(f"{one.events:,}" for one in figures)],
         ["deliveries", *(f"{one.delivered:,}" for one in figures)],
         ["CPU per event and stream, µs: server and Redis", *(f"{one.microseconds_each:.1f}" for one in figures)],
         ["    times ssechat's", *(ratio(one.microseconds_each, base.microseconds_each) for one in figures)],

@@ -30,15 +30,15 @@ STOP_SECONDS = 10.0
 
 
 class Front:
-    """One of the programs, in front of two app servers. As a context manager it is ended.
+    """A reverse proxy in front of two app servers. As a context manager it is closed at the end.
 
-    It can be stopped and started again, on the same port and with the same log.
+    It can be stopped and restarted, on the same port and with the same log.
     """
 
     def __init__(
         self, kind: str, folder: Path, apps: Sequence[str], *, seconds: int = 75, reload_seconds: int = 30
     ) -> None:
-        """`apps` are two addresses with ports; `folder` is its own. The times are the configuration's."""
+        """`apps` are two addresses with ports; `folder` is for this proxy. The times replace the configuration's."""
         self.kind = kind
         self.folder = folder
         folder.mkdir()
@@ -47,7 +47,7 @@ class Front:
         self.plain_port = plain
         self.url = f"https://{NAME}:{self.port}"
         self.log = folder / "log"
-        """All that it writes: its access log (stdout) and what it has to say of itself (stderr)."""
+        """Its access log (stdout) and its error log (stderr)."""
         self._admin = f"{HOST}:{admin}"
         self._environment = {
             "FRONT_ADDRESS": HOST,
@@ -59,7 +59,7 @@ class Front:
             "FRONT_SECONDS": str(seconds),
             "FRONT_RELOAD_SECONDS": str(reload_seconds),
             "FRONT_RUN": str(folder),
-            # Caddy's names for the same, and the folders that it writes to.
+            # Caddy's names of the same settings, and its folders.
             "FRONT_HOST": NAME,
             "FRONT_TLS": f"{self.certificate} {self.certificate}",
             "FRONT_ADMIN": self._admin,
@@ -89,7 +89,7 @@ class Front:
         return filled
 
     def _all(self) -> Mapping[str, str]:
-        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"  # where Debian has nginx and haproxy
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"  # Debian's folder of nginx and haproxy
         return {**os.environ, "PATH": path, **self._environment}
 
     @property
@@ -102,10 +102,10 @@ class Front:
         }[self.kind]
 
     def start(self) -> None:
-        """Begin to listen.
+        """Starts the proxy, and waits until it listens.
 
         Raises:
-            BenchError: it does not.
+            BenchError: it does not start.
         """
         program = shutil.which(self._command[0], path=self._all()["PATH"])
         if program is None:
@@ -136,7 +136,7 @@ class Front:
         self._remember()
 
     def listens(self) -> bool:
-        """Whether it takes TLS connections."""
+        """Whether it accepts TLS connections."""
         try:
             with (
                 socket.create_connection((HOST, self.port), timeout=2) as plain,
@@ -147,7 +147,8 @@ class Front:
             return False
 
     def trust(self, *protocols: str) -> ssl.SSLContext:
-        """For a client: believes this front's certificate only, and offers these protocols (ALPN, RFC 7301)."""
+        """The TLS context of a client that trusts only this proxy's certificate, and offers these protocols (ALPN, RFC
+        7301)."""
         context = ssl.create_default_context(cafile=str(self.certificate))
         if protocols:
             context.set_alpn_protocols(list(protocols))
@@ -155,7 +156,7 @@ class Front:
 
     @property
     def pids(self) -> list[int]:
-        """The process and all that it has started."""
+        """The ids of the process and its children."""
         assert self._process is not None
         return [self._process.pid, *processes.descendants(self._process.pid)]
 
@@ -164,15 +165,15 @@ class Front:
             self._family |= {pid: processes.command(pid) for pid in processes.descendants(self._process.pid)}
 
     def reload(self) -> None:
-        """Have it read its configuration again, as its manual says.
+        """Reloads the configuration, as the manual describes.
 
         Raises:
-            subprocess.CalledProcessError: it refused.
+            subprocess.CalledProcessError: the proxy refused.
         """
         assert self._process is not None
         self._remember()
         if self.kind == "nginx":
-            self._process.send_signal(signal.SIGHUP)  # what `nginx -s reload` sends
+            self._process.send_signal(signal.SIGHUP)  # as `nginx -s reload` does
         elif self.kind == "haproxy":
             self._process.send_signal(signal.SIGUSR2)
         else:
@@ -183,7 +184,7 @@ class Front:
         self._remember()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it, and whatever of it is left."""
+        """Stops the proxy, and kills its remaining processes."""
         if self._process is None:
             return
         self._remember()
@@ -200,12 +201,12 @@ class Front:
         self._process = None
 
     def close(self) -> None:
-        """End it for good."""
+        """Stops the proxy for good."""
         self.stop()
 
 
 def make_certificate(folder: Path) -> Path:
-    """A certificate for `localhost`, signed by itself, and its key, in one file."""
+    """Creates a file with a self-signed certificate for `localhost` and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
     now = datetime.now(UTC)
@@ -231,7 +232,7 @@ def make_certificate(folder: Path) -> Path:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on just now."""
+    """Ports that are free at the moment."""
     sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:

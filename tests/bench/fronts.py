@@ -1,4 +1,4 @@
-"""The cost of a reverse proxy: its memory per stream and its CPU time per event, beside the app's."""
+"""The cost of a reverse proxy: its memory per stream and its CPU time per event, compared with the app's."""
 
 import tempfile
 import time
@@ -24,36 +24,36 @@ KIB = 1024
 
 @dataclass(frozen=True, slots=True)
 class FrontsOptions:
-    """What to measure."""
+    """Options of the measurement."""
 
     streams: int
     workers: int
     rate: float
-    """Events a second, of all streams together."""
+    """Events per second, in total."""
     seconds: float
-    """Time of the measurement of CPU, and of the silence that it is compared with."""
+    """Seconds of the CPU measurement, and of the idle time that is subtracted."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrontFigures:
-    """What one front, and the app behind it, took for streams over TLS and HTTP/2, a connection each."""
+    """The figures of one proxy and its app, for streams over TLS and HTTP/2 with a connection each."""
 
     front: str
     streams: int
     opened_a_second: float
     front_memory: Memory
-    """By how much the front's processes grew, in bytes."""
+    """Memory growth of the proxy's processes, in bytes."""
     app_memory: Memory
-    """By how much the app's workers grew."""
+    """Memory growth of the app's workers."""
     events: int
-    """That came through while CPU time was measured."""
+    """Events delivered during the CPU measurement."""
     events_a_second: float
     front_cpu: float
-    """CPU seconds for these, without what the same time of silence took."""
+    """CPU seconds of the proxy for these events, without those of an equal idle time."""
     app_cpu: float
-    """The app's workers', in which the sends are as well."""
+    """CPU seconds of the app's workers, including the sends."""
     front_idle_cpu: float
-    """CPU seconds that a second of silence takes, with its pings."""
+    """CPU seconds of the proxy per idle second, with pings."""
 
     @property
     def front_bytes_each(self) -> float:
@@ -77,10 +77,10 @@ class FrontFigures:
 
 
 def measure_fronts(options: FrontsOptions, progress: Progress) -> list[FrontFigures]:
-    """Each front before an app of its own.
+    """Measures each proxy with its own app.
 
     Raises:
-        BenchError: one does not start, or loses streams or events.
+        BenchError: a proxy does not start, or loses streams or events.
     """
     processes.check_descriptors("a front", 2 * options.streams + streams.SPARE_DESCRIPTORS, "fewer streams")
     return [_measure(kind, options, progress) for kind in KINDS]
@@ -148,7 +148,7 @@ def _cpu(front: Front, app: Ssechat) -> tuple[float, float]:
 
 
 def fronts_report(figures: Sequence[FrontFigures]) -> str:
-    """A column for each front; KB are of 1,024 bytes."""
+    """A table with a column per proxy; a KB has 1,024 bytes."""
     rows = [
         ["Streams over TLS and HTTP/2, a connection each", *(one.front for one in figures)],
         ["streams", *(f"{one.streams:,}" for one in figures)],

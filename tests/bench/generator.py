@@ -1,6 +1,6 @@
-"""Client processes: each runs an epoll loop around raw sockets, and gets its commands over a pipe.
+"""Client processes: each runs an epoll loop over raw sockets, and receives commands over a pipe.
 
-A `Player` lives in a process of its own; a `Crew` is the parent's hold on some players of one kind.
+A `Player` runs in a child process; a `Crew` controls the players of one kind from the parent.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from typing import Any, Self, TypeAlias
 from .errors import BenchError
 
 Gauges: TypeAlias = "ctypes.Array[ctypes.c_longlong]"
-"""Numbers that a player writes and its parent reads at any time."""
+"""Shared numbers that a player writes and its parent reads."""
 
 GAUGES = 4
 TICK_SECONDS = 0.1
@@ -32,7 +32,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 class Player:
-    """One client process. A subclass fills `commands`: each name with what the parent asks for by it."""
+    """One client process. A subclass fills `commands`: the methods by the names of the parent's commands."""
 
     def __init__(self, control: Connection, gauges: Gauges) -> None:
         self.gauges = gauges
@@ -42,22 +42,22 @@ class Player:
         self._handlers: dict[int, Callable[[], None]] = {}
         self._playing = True
         self.patience = 1.0
-        """Seconds to wait for sockets to be ready."""
+        """Seconds to wait for ready sockets."""
         self.rest = 0.0
-        """Seconds to sleep between looks at the sockets, unless many were ready: what comes meanwhile is dealt with
-        in one go. Being woken for each event costs the client several times what the event does, and on a shared
-        machine it is the server's CPU. (`sends` shows it with `--rest 0`.)"""
+        """Seconds to sleep between polls of the sockets, unless many were ready, so that events are read in batches. A
+        wake-up for each event would cost several times the event itself, and on a shared machine it takes CPU from the
+        server. (`sends` shows this with `--rest 0`.)"""
 
     def play(self) -> None:
-        """Serve the sockets and the parent, until the parent has gone."""
+        """Serves the sockets and the parent, until the parent has ended."""
         self.watch(self._control.fileno(), READ, self._obey)
-        # Nothing here makes cycles, and what is kept grows: a collection would only look at all of it again.
+        # No object here is part of a cycle, and stored data grows: a collection would only visit it again.
         gc.disable()
         handlers, poll = self._handlers, self._epoll.poll
         while self._playing:
             ready = poll(self.patience)
             for descriptor, _ in ready:
-                # A handler may have closed a socket that is still in this list.
+                # A handler may have closed a socket that is still in the list.
                 handler = handlers.get(descriptor)
                 if handler is not None:
                     handler()
@@ -66,25 +66,25 @@ class Player:
                 time.sleep(self.rest)
 
     def turned(self) -> None:
-        """Called after each turn of the loop: does what is due, and brings the gauges up to date."""
+        """Called after each iteration of the loop: runs due work and updates the gauges."""
 
     def watch(self, descriptor: int, events: int, handler: Callable[[], None]) -> None:
-        """Call `handler` when the descriptor is ready."""
+        """Calls `handler` when the descriptor is ready."""
         self._handlers[descriptor] = handler
         self._epoll.register(descriptor, events)
 
     def change(self, descriptor: int, events: int, handler: Callable[[], None]) -> None:
-        """Watch a descriptor for something else from now on."""
+        """Changes the events and the handler of a descriptor."""
         self._handlers[descriptor] = handler
         self._epoll.modify(descriptor, events)
 
     def unwatch(self, descriptor: int) -> None:
-        """Watch a descriptor no more. To be called before it is closed."""
+        """Stops watching a descriptor. It must be called before the descriptor is closed."""
         del self._handlers[descriptor]
         self._epoll.unregister(descriptor)
 
     def reply(self, value: object) -> None:
-        """Answer the parent's last command."""
+        """Replies to the parent's last command."""
         self._control.send(value)
 
     def _obey(self) -> None:
@@ -106,20 +106,20 @@ def _play(kind: Callable[..., Player], control: Connection, gauges: Gauges, plan
     try:
         kind(control, gauges, plan).play()
     except Exception:
-        # A parent that has gone does not want to know.
+        # The parent may have ended.
         with contextlib.suppress(ConnectionError):
             control.send(_Failure(traceback.format_exc()))
 
 
 class Crew:
-    """Players of one kind. As a context manager they are ended, whatever happens."""
+    """Players of one kind. As a context manager they are ended at the end, also after an error."""
 
     def __init__(self, kind: Callable[..., Player], plans: Sequence[object]) -> None:
-        """One process for each plan: `kind(control, gauges, plan)` is made in it."""
+        """Starts one process per plan, which creates `kind(control, gauges, plan)`."""
         self._controls: list[Connection] = []
         self._processes: list[BaseProcess] = []
         self._gauges: list[Gauges] = []
-        # Inherited: Ctrl-C is the parent's to handle, in the time before `play`, too.
+        # Inherited by the children: only the parent handles Ctrl-C, also before `play`.
         interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             for plan in plans:
@@ -152,16 +152,16 @@ class Crew:
         return [process.pid for process in self._processes if process.pid is not None]
 
     def gauge(self, index: int) -> int:
-        """One gauge, summed over the players."""
+        """The sum of one gauge over the players."""
         return sum(gauges[index] for gauges in self._gauges)
 
     def tell(self, name: str, *arguments: object) -> None:
-        """Give all players the same command."""
+        """Sends the same command to all players."""
         for control in self._controls:
             self._send(control, name, arguments)
 
     def tell_each(self, name: str, arguments: Sequence[tuple[object, ...]]) -> None:
-        """Give each player the command with its own arguments."""
+        """Sends the command to each player with its own arguments."""
         for control, own in zip(self._controls, arguments, strict=True):
             self._send(control, name, own)
 
@@ -169,12 +169,13 @@ class Crew:
         try:
             control.send((name, arguments))
         except ConnectionError:
-            # It has said why before it went.
+            # It sent its traceback before it ended.
             self._receive(control)
             raise
 
     def gather(self, seconds: float, tick: Callable[[], None] = lambda: None) -> list[Any]:
-        """One reply of each player, in the order of their plans. `tick` is called ten times a second.
+        """Waits for one reply of each player; returns them in the order of the plans. `tick` is called ten times a
+        second.
 
         Raises:
             BenchError: a player failed, or `seconds` have passed.
@@ -192,10 +193,10 @@ class Crew:
         return [replies[control] for control in self._controls]
 
     def check(self) -> None:
-        """Whether all players are well.
+        """Checks that all players are running.
 
         Raises:
-            BenchError: one has failed.
+            BenchError: a player has failed.
         """
         for control in self._controls:
             if control.poll():
@@ -211,7 +212,7 @@ class Crew:
         return reply
 
     def close(self) -> None:
-        """End the processes."""
+        """Ends the processes."""
         for control in self._controls:
             control.close()
         for process in self._processes:
@@ -222,14 +223,14 @@ class Crew:
 
 
 def open_socket(address: tuple[str, int], number: int) -> socket.socket:
-    """A non-blocking socket that is connecting; `number` decides its own address in 127.0.0.0/8.
+    """Returns a non-blocking socket that is connecting; `number` determines its local address in 127.0.0.0/8.
 
-    Many addresses, because one has only some 28,000 ports towards one server.
+    Many addresses are needed: one has only some 28,000 ports towards one server.
     """
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     made.setblocking(False)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # The port is chosen when it connects: by then the kernel knows that only the pair must be unique.
+    # The port is chosen at the connect: then only the pair of addresses must be unique.
     made.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     made.bind((f"127.{1 + number // 62500 % 250}.{number // 250 % 250}.{1 + number % 250}", 0))
     made.connect_ex(address)
@@ -237,4 +238,4 @@ def open_socket(address: tuple[str, int], number: int) -> socket.socket:
 
 
 IP_BIND_ADDRESS_NO_PORT = 24
-"""ip(7); Python's socket module has no name for it."""
+"""A socket option (ip(7)) that Python's socket module does not define."""

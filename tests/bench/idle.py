@@ -1,4 +1,4 @@
-"""Memory per idle stream, beside that of other servers."""
+"""Memory per idle stream, compared with other servers."""
 
 import time
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from .server import Ssechat, Subject
 from .streams import OPEN_SECONDS, StreamHolder, check_descriptors, open_streams
 
 WARM_UP = 16
-"""Streams opened and closed before: what a server loads and keeps with the first of them is not per stream."""
+"""Streams opened and closed before the measurement: memory that the first of them allocates is not per stream."""
 
 SETTLE_SECONDS = 3.0
 
 MAX_ENDED = 0.01
-"""Of a peer's streams: those that it ends, as pushpin some, are told and not counted."""
+"""Upper bound of the share of streams that a peer may end (pushpin ends some); they are reported and not counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdleOptions:
-    """What to measure."""
+    """Options of the measurement."""
 
     streams: int
     workers: int
@@ -37,23 +37,23 @@ class IdleOptions:
 
 @dataclass(frozen=True, slots=True)
 class IdleFigures:
-    """What one server took for its idle streams."""
+    """The figures of one server."""
 
     server: str
     workers: int
     streams: int
-    """Those that were open at the end."""
+    """Streams open at the end."""
     ended: int
-    """Those that it had ended."""
+    """Streams that the server ended."""
     opened_a_second: float
     before: Memory
-    """Of all its workers, in bytes, when it had started and a few streams had come and gone."""
+    """Memory of all workers after the start and a few streams, in bytes."""
     after: Memory
-    """The same with all streams open."""
+    """Memory of all workers with all streams open."""
     redis_growth: Memory
-    """By how much its Redis grew, in bytes."""
+    """Memory growth of its Redis, in bytes."""
     complaints: list[str] = field(default_factory=list)
-    """Lines of its log that are warnings or worse."""
+    """Warnings and errors in its log."""
 
     @property
     def bytes_each(self) -> float:
@@ -72,10 +72,10 @@ class IdleFigures:
 
 
 def measure_idle(options: IdleOptions, progress: Progress) -> tuple[list[IdleFigures], list[str]]:
-    """ssechat, then the peers, one after the other; and a sentence on each peer that is not installed.
+    """Measures ssechat, then the peers; also returns a note on each peer that is not installed.
 
     Raises:
-        BenchError: a server does not start or loses streams, or the descriptors do not suffice.
+        BenchError: a server does not start or loses streams, or file descriptors are too few.
     """
     unknown = set(options.peers) - set(PEERS)
     assert not unknown, unknown
@@ -86,7 +86,7 @@ def measure_idle(options: IdleOptions, progress: Progress) -> tuple[list[IdleFig
     with Ssechat(options.workers) as server:
         figures = [_measure(server, options.streams, options.clients, progress)]
     for name in able:
-        # A peer that fails does not spoil what was measured before.
+        # The figures so far are kept if a peer fails.
         try:
             with start_peer(name, options.workers) as peer:
                 figures.append(_measure(peer, options.peer_streams, options.clients, progress))

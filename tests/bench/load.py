@@ -1,4 +1,4 @@
-"""One server under load: users who are all online send each other direct messages."""
+"""One server under load: online users send each other direct messages."""
 
 import time
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from .streams import StreamHolder, open_streams
 
 ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 120.0
-"""Tokens are signed in it, too."""
+"""Upper bound of the time for connecting, in which tokens are signed, too."""
 QUIET_SECONDS = 1.0
 COLLECT_SECONDS = 300.0
 SETTLE_SECONDS = 1.0
@@ -25,34 +25,34 @@ LATE_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is done to a server."""
+    """The load on a server."""
 
     streams: int
-    """Users who are online with a stream each."""
+    """Online users with one stream each."""
     readers: int
     """Client processes that hold the streams."""
     senders: int
     """Client processes that send."""
     connections: int
-    """Connections that send, in all."""
+    """Connections that send, in total."""
     depth: int
-    """Requests under way on each of them."""
+    """Requests in flight on each connection."""
     text_bytes: int
     warm_up: float
     """Seconds before the measurement."""
     seconds: float
     rate: float = 0.0
-    """Messages a second; 0: as many as will go, in a closed loop."""
+    """Messages per second; 0: a closed loop at full speed."""
     rest: float = 0.0
-    """Seconds between a client's looks at its sockets."""
+    """Seconds between a client's polls of its sockets."""
     contacts: int = 0
-    """How many others each user writes to; 0: to anybody."""
+    """The number of contacts of each user; 0: any user."""
     checking: Checking = Checking.EXACT
 
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """CPU seconds that each part used during the measurement."""
+    """CPU seconds of each part during the measurement."""
 
     workers: float
     redis: float
@@ -61,7 +61,7 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True)
 class LoadFigures:
-    """What came of it."""
+    """The figures."""
 
     server: str
     workers: int
@@ -69,37 +69,37 @@ class LoadFigures:
     connections: int
     depth: int
     rate: float
-    """Messages a second that were asked for; 0: as many as will go."""
+    """Requested messages per second; 0: full speed."""
     contacts: int
     checking: Checking
     opened_a_second: float
     memory_before: Memory
-    """Of all workers, in bytes, when no stream was open."""
+    """Memory of all workers without streams, in bytes."""
     memory_open: Memory
-    """The same when all were."""
+    """Memory of all workers with all streams open."""
     seconds: float
-    """How long was measured."""
+    """Duration of the measurement."""
     acknowledged: int
-    """Messages acknowledged in that time."""
+    """Messages acknowledged during the measurement."""
     delivered: int
-    """Messages that came on a stream in that time; each counts once on the sender's, once on the recipient's."""
+    """Deliveries during the measurement; each message has one to its sender and one to its recipient."""
     all_acknowledged: int
-    """Messages acknowledged in all, the warm-up's included: these are checked."""
+    """All acknowledged messages, including the warm-up; these are checked."""
     late: int
-    """Messages that were due at the end of the measurement and not yet sent."""
+    """Messages due and not sent at the end of the measurement."""
     to_answer: Latency
-    """From POST to its answer."""
+    """Latency from POST to its response."""
     to_arrival: Latency
-    """From POST to the arrival at the recipient's stream (when counting: at both streams)."""
+    """Latency from POST to the recipient's stream (when counting: to both streams)."""
     series: list[Series]
-    """The same for each second."""
+    """Latency per second."""
     cpu: Cpu
     shares: Shares
     verdict: Verdict
     saturation: str
-    """What it was that did all it could."""
+    """A sentence on what was saturated."""
     complaints: list[str] = field(default_factory=list)
-    """Lines of the server's log that are warnings or worse."""
+    """Warnings and errors in the server's log."""
 
     @property
     def acknowledged_a_second(self) -> float:
@@ -111,30 +111,30 @@ class LoadFigures:
 
     @property
     def microseconds_each(self) -> Cpu:
-        """CPU microseconds for each delivered message."""
+        """CPU microseconds of each part per delivered message."""
         each = 1e6 / max(1, self.delivered)
         return Cpu(self.cpu.workers * each, self.cpu.redis * each, self.cpu.generator * each)
 
     @property
     def server_microseconds_each(self) -> float:
-        """CPU microseconds for each delivered message: all processes of the server and its Redis together."""
+        """CPU microseconds of all processes of the server and its Redis per delivered message."""
         each = self.microseconds_each
         return each.workers + each.redis
 
     @property
     def bytes_each(self) -> float:
-        """Bytes of the workers' memory (PSS) for each stream."""
+        """Bytes of the workers' memory (PSS) per stream."""
         return (self.memory_open.pss - self.memory_before.pss) / self.streams
 
 
 def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures:
-    """Open the streams, send, and check every message.
+    """Opens the streams, sends, and checks every message.
 
     Raises:
         BenchError: streams cannot be opened, or a client or the server ended.
     """
     name = f"{server.name} at {load.rate:g} a second" if load.rate else server.name
-    # A channel of other servers is shared by the two who talk.
+    # With other servers two users share a channel.
     dialect = server.dialect()
     dialect = dialect if dialect.ours else server.dialect(2)
     reader_plan = StreamPlan(server.address, dialect, load.checking, load.rest)
@@ -151,7 +151,7 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
             tick=lambda: progress.show(f"{name}: {readers.gauge(streams.OPENED):,} of {load.streams:,} users online"),
         )
         took = time.monotonic() - began
-        # Only now: a server closes connections on which nothing comes.
+        # Not earlier: a server closes idle connections.
         sending.tell("connect")
         sending.gather(CONNECT_SECONDS)
         progress.wait(SETTLE_SECONDS, lambda left: f"{name}: settling")
@@ -237,7 +237,7 @@ def _send_plans(server: Subject, load: Load) -> list[SendPlan]:
 
 
 def wait_until_quiet(name: str, readers: Crew, sending: Crew, progress: Progress) -> None:
-    """Until every send has its answer and nothing has come on a stream for a second; bounded."""
+    """Waits until every send has its response and streams have been silent for a second; bounded."""
     deadline = time.monotonic() + ANSWER_SECONDS
     arrived, since = -1, time.monotonic()
     while time.monotonic() < deadline and time.monotonic() - since < QUIET_SECONDS:
@@ -252,15 +252,15 @@ def wait_until_quiet(name: str, readers: Crew, sending: Crew, progress: Progress
 
 @dataclass(frozen=True, slots=True)
 class _Digest:
-    """What clients brought back. Of the time of the measurement, but for `all_acknowledged` and the verdict."""
+    """The clients' results during the measurement; `all_acknowledged` and the verdict are of the whole run."""
 
     acknowledged: int
     delivered: int
     all_acknowledged: int
     answers: list[int]
-    """Nanoseconds until each answer."""
+    """Nanoseconds until each response."""
     arrivals: list[tuple[int, int]]
-    """When each message was sent, and the nanoseconds until it came."""
+    """The time of sending of each message, and the nanoseconds until its arrival."""
     verdict: Verdict
 
 

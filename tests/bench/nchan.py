@@ -1,9 +1,9 @@
 """nchan in nginx, with a Redis of its own that writes every change to the disk, as ssechat's does.
 
-Subscribers are EventSource streams; a message is published by POST, and answered when Redis has it. Two ways to use
-it for direct messages are measured: a channel for each two, for which a stream shows one conversation; and a channel
-for each user, to which all who write to the user publish, so that one stream shows all of a user's conversations,
-as ssechat's does. Debian: nginx, libnginx-mod-nchan, redis-server.
+Subscribers are EventSource streams; a POST publishes a message, and is answered when Redis has it. Two layouts for
+direct messages are measured: a channel per pair of users, with which a stream shows one conversation; and a channel per
+user, to which all senders publish, so that one stream shows all conversations of a user, as ssechat's does. Debian:
+nginx, libnginx-mod-nchan, redis-server.
 """
 
 import os
@@ -63,7 +63,7 @@ http {{
 
 
 class Nchan(Subject):
-    """nginx with nchan, and its Redis: a channel for those who talk to each other."""
+    """nginx with nchan, and its Redis, with a channel per pair of users."""
 
     def __init__(self, name: str, workers: int) -> None:
         super().__init__(name)
@@ -84,7 +84,7 @@ class Nchan(Subject):
         configuration.write_text(
             CONFIGURATION.format(
                 module=MODULE,
-                # Its workers would be an ordinary user's, and the folder is ours alone.
+                # Otherwise nginx's workers run as another user, who cannot read the folder.
                 user="user root;" if os.geteuid() == 0 else "",
                 workers=self._workers,
                 descriptors=descriptors,
@@ -111,7 +111,7 @@ class Nchan(Subject):
 
 
 class NchanInboxes(Nchan):
-    """The same with a channel for each user: a message goes to its recipient's and to its sender's."""
+    """nchan with a channel per user: a message goes to those of its recipient and of its sender."""
 
     def dialect(self, group: int = 1) -> Dialect:
         return Dialect(

@@ -16,7 +16,7 @@ FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
 def options(*given: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Several options as one decorator."""
+    """Combines several options into one decorator."""
 
     def decorate(function: Any) -> Any:
         for option in reversed(given):
@@ -27,62 +27,64 @@ def options(*given: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def count(name: str, default: int, text: str) -> Callable[[Any], Any]:
-    """An option that is a number of things, one at least."""
+    """An option with a count, at least 1."""
     return click.option(name, type=COUNT, default=default, show_default=True, metavar="N", help=text)
 
 
 def rate(name: str, default: float, text: str) -> Callable[[Any], Any]:
-    """An option that is a number a second."""
+    """An option with a rate per second."""
     kind = click.FloatRange(0, min_open=True)
     return click.option(name, type=kind, default=default, show_default=True, metavar="N", help=text)
 
 
 def seconds(name: str, default: float, text: str) -> Callable[[Any], Any]:
-    """An option that is a time."""
+    """An option with a time in seconds."""
     kind = click.FloatRange(0, 3600)
     return click.option(name, type=kind, default=default, show_default=True, metavar="SECONDS", help=text)
 
 
 def workers(default: int = usable_cores()) -> Callable[[Any], Any]:
-    """How many processes serve."""
+    """The option for the number of worker processes."""
     return count("--workers", default, "The server's worker processes.")
 
 
 def peers(text: str) -> Callable[[Any], Any]:
-    """Whether others are measured beside."""
+    """The option for measuring peers."""
     return click.option("--peers/--no-peers", "with_peers", default=True, help=f"{text}  [default: yes]")
 
 
-json_option = click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the figures, too.")
-plot_option = click.option("--plot", "plot_file", type=FILE, metavar="FILE.svg", help="Draw them over time, too.")
+json_option = click.option("--json", "json_file", type=FILE, metavar="FILE", help="Also write the figures to a file.")
+plot_option = click.option(
+    "--plot", "plot_file", type=FILE, metavar="FILE.svg", help="Also plot the figures over time."
+)
 
 load_options = options(
     count("--senders", 1, "Client processes that send."),
-    count("--connections", 64, "Connections that send; each of its users in turn."),
-    count("--pipelining", 1, "Requests under way on each of them."),
+    count("--connections", 64, "Connections that send, each for its users in turn."),
+    count("--pipelining", 1, "Requests in flight on each connection."),
     click.option(
         "--contacts",
         type=click.IntRange(0),
         default=10,
         show_default=True,
         metavar="N",
-        help="Others each user writes to, by chance; 0: anybody, so that most messages begin a conversation.",
+        help="Contacts of each user; 0: any user, so that most messages start a conversation.",
     ),
     count("--text-bytes", 80, "Length of a message's text."),
-    seconds("--warm-up", 2, "Time before the measurement."),
+    seconds("--warm-up", 2, "Seconds before the measurement."),
     click.option(
         "--rest",
         type=click.FloatRange(0, 100),
         default=1.0,
         show_default=True,
         metavar="MS",
-        help="Time between a client's looks at its sockets: events are read together, and latencies are as coarse.",
+        help="Seconds between a client's polls of its sockets: events come in batches, and latencies are coarse.",
     ),
 )
 
 
 def checking(default: Checking) -> Callable[[Any], Any]:
-    """How messages are checked."""
+    """The option for the check of messages."""
     return click.option(
         "--checking",
         type=click.Choice([Checking.EXACT.value, Checking.COUNTING.value]),
@@ -96,10 +98,10 @@ def make_load(
     streams: int, *, rate: float, readers: int, senders: int, connections: int, pipelining: int, text_bytes: int,
     warm_up: float, seconds: float, rest: float, checking: str, contacts: int,
 ) -> Load:  # fmt: skip
-    """What the options ask for.
+    """Returns the load that the options describe.
 
     Raises:
-        BenchError: they do not fit together.
+        BenchError: the options contradict each other.
     """
     if streams < 2 or streams % 2 or connections > streams or senders > connections:
         raise BenchError("streams must be an even number, with a user for each connection, and one for each sender")

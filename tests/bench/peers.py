@@ -1,4 +1,4 @@
-"""Servers of other kinds, measured beside ours in the same run."""
+"""Servers of other kinds, measured in the same run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .server import Subject, Textbook
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How to start one, and what it needs."""
+    """A kind of server: how to start it, and its requirements."""
 
     subject: type[Textbook] | type[nchan.Nchan] | type[pushpin.Pushpin]
     programs: Sequence[str] = ()
@@ -27,22 +27,22 @@ PEERS: Mapping[str, Kind] = {
 }
 
 IDLE = ("nchan", "pushpin", "sse-starlette", "websocket")
-"""Those whose idle streams are measured."""
+"""The peers whose idle streams are measured."""
 
 DURABLE = ("nchan",)
-"""Those that keep messages on a disk."""
+"""The peers that store messages on disk."""
 
 CHATS = ("nchan inboxes", "nchan")
-"""The same, as they can carry direct messages."""
+"""The peers with their layouts for direct messages."""
 
 
 def start_peer(name: str, workers: int) -> Subject:
-    """The peer of this name, to be entered as a context manager; `workers` processes where it has a choice."""
+    """Returns the peer of this name, to be entered as a context manager; `workers` applies if it is configurable."""
     return PEERS[name].subject(name, workers)
 
 
 def present(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Which of these can be started here, and a sentence on each that cannot."""
+    """Returns the peers that are installed, and a note on each that is not."""
     able, sentences = [], []
     for name in names:
         absent = missing(PEERS[name].programs)

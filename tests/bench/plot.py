@@ -1,4 +1,4 @@
-"""Figures over time as a picture: SVG 1.1, one panel under the other, that every browser shows."""
+"""Plots of figures over time as SVG 1.1, one panel under the other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def load_panels(runs: Sequence[LoadFigures]) -> list[Panel]:
 
 
 def storm_panels(figures: StormFigures) -> list[Panel]:
-    """Streams that are level over time."""
+    """The number of level streams over time."""
     so_far = [sum(figures.level[: second + 1]) for second in range(len(figures.level))]
     points = [(0.0, 0.0), *((second + 1.0, float(level)) for second, level in enumerate(so_far))]
     title = f"{figures.streams:,} streams after all workers were killed: how many have all they missed"
@@ -53,7 +53,7 @@ def storm_panels(figures: StormFigures) -> list[Panel]:
 
 
 def write_plot(path: Path, panels: Sequence[Panel]) -> None:
-    """Write the picture."""
+    """Writes the plot."""
     height = HEIGHT * len(panels)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
@@ -104,6 +104,6 @@ def _draw(panel: Panel) -> list[str]:
 
 
 def _step(end: float) -> float:
-    """A round distance of ticks, so that there are five or so up to `end`."""
+    """Returns a round distance of ticks, for about five of them up to `end`."""
     power = 10 ** floor(log10(end / 5))
     return float(next(factor * power for factor in (1, 2, 5, 10) if factor * power * 5 >= end))

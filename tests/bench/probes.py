@@ -1,5 +1,5 @@
-"""A client process that asks the server, every few milliseconds, whether it lives: its longest wait is its loop's
-longest pause, as seen from outside."""
+"""A client process that requests the liveness check every few milliseconds: its longest wait is the longest pause of
+the server's loop."""
 
 import os
 import time
@@ -18,19 +18,19 @@ FIRST_ADDRESS = 12_000_000
 
 @dataclass(frozen=True, slots=True)
 class ProbePlan:
-    """Whom to ask, and how."""
+    """The target and rate of the probes."""
 
     address: tuple[str, int]
     path: str
     connections: int
-    """Several, so that each worker is asked over some."""
+    """The number of connections: several, so that each worker has some."""
     interval: float
-    """Seconds from one request to the next on each connection, if the last was answered."""
+    """Seconds between two requests on a connection, if the last one is answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """How long answers took, in milliseconds."""
+    """Percentiles of response times, in milliseconds."""
 
     asked: int
     latency: Latency
@@ -38,12 +38,12 @@ class Pauses:
 
     @classmethod
     def of(cls, nanoseconds: "array[int]") -> "Pauses":
-        """Of some durations."""
+        """Computes the percentiles of durations."""
         return cls(len(nanoseconds), Latency.of(nanoseconds), max(nanoseconds, default=0) / 1e6)
 
 
 class Prober(Player):
-    """Asks until it is told to stop; then replies with how long each answer took."""
+    """Probes until the command `stop`; then replies with all response times."""
 
     def __init__(self, control: Connection, gauges: Gauges, plan: ProbePlan) -> None:
         super().__init__(control, gauges)
@@ -65,18 +65,18 @@ class Prober(Player):
                 probe.ask(self._request, now, self._interval)
 
     def answered(self, took: int) -> None:
-        """An answer came, after these nanoseconds."""
+        """Records a response time in nanoseconds."""
         self._took.append(took)
 
     def _start(self) -> None:
-        # New connections each time: a server closes those on which nothing comes.
+        # New connections each time: a server closes idle ones.
         address = self._plan.address
         self._probes = [_Probe(self, open_socket(address, FIRST_ADDRESS + n)) for n in range(self._plan.connections)]
         self._probing, self.patience = True, 0.001
         self._took = array("q")
 
     def _stop(self) -> None:
-        # A pause that lasts still is one, too.
+        # A pause that has not ended counts, too.
         now = time.monotonic_ns()
         self._took.extend(now - probe.asked_at for probe in self._probes if probe.asked_at)
         self._probing, self.patience = False, 1.0
@@ -105,12 +105,12 @@ class _Probe:
         self.open = True
 
     def close(self) -> None:
-        """Close the connection."""
+        """Closes the connection."""
         self._prober.unwatch(self._handle.fileno())
         self._handle.close()
 
     def ask(self, request: bytes, now: int, interval: int) -> None:
-        """Send the request."""
+        """Sends the request."""
         self._handle.send(request)
         self.asked_at, self.due = now, now + interval
 
@@ -118,7 +118,7 @@ class _Probe:
         part = self._handle.recv(4096)
         self._buffer += part
         if not part or not self._buffer.startswith(b"HTTP/1.1 200"):
-            raise BenchError(f"the server does not live: {self._buffer[:200].decode(errors='replace')}")
+            raise BenchError(f"the liveness check failed: {self._buffer[:200].decode(errors='replace')}")
         if response_end(self._buffer, 0) is None:
             return
         self._buffer = b""

@@ -1,4 +1,4 @@
-"""What Linux tells of processes: memory, CPU time, children, descriptors (proc(5))."""
+"""Data of processes from Linux: memory, CPU time, children, descriptors (proc(5))."""
 
 import os
 import resource
@@ -13,12 +13,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Memory of some processes, in bytes. What the kernel keeps for their sockets is not in it."""
+    """Memory of processes, in bytes, without the kernel's memory for their sockets."""
 
     pss: int = 0
     """Proportional set size: a page that k processes share counts as 1/k."""
     private: int = 0
-    """Pages that no other process has."""
+    """Private pages."""
 
     def __add__(self, other: "Memory") -> "Memory":
         return Memory(self.pss + other.pss, self.private + other.private)
@@ -28,10 +28,10 @@ class Memory:
 
 
 def memory(pids: Iterable[int]) -> Memory:
-    """Memory of these processes, summed.
+    """Returns the sum of the memory of processes.
 
     Raises:
-        BenchError: one has ended.
+        BenchError: a process has ended.
     """
     return sum((_memory(pid) for pid in pids), Memory())
 
@@ -45,21 +45,21 @@ def _memory(pid: int) -> Memory:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """CPU time, user and system, that these processes have used since they began. Steps of 10 ms.
+    """Returns the CPU time, user and system, of processes since their start, in steps of 10 ms.
 
     Raises:
-        BenchError: one has ended.
+        BenchError: a process has ended.
     """
     ticks = 0
     for pid in pids:
-        # The second field is a name in parentheses, which may hold anything.
+        # The second field is the name in parentheses, which may contain any characters.
         fields = _read(pid, "stat").rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / TICKS
 
 
 def machine_seconds() -> float:
-    """CPU time that all programs of this machine have used since it was started, on all cores."""
+    """Returns the CPU time of all programs on all cores since boot."""
     user, nice, system, _idle, _iowait, irq, softirq, *_ = map(
         int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
     )
@@ -74,7 +74,7 @@ def _read(pid: int, name: str) -> str:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes that this one has started, directly or not, and that still run."""
+    """Returns the running descendants of a process."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -87,7 +87,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def command(pid: int) -> str:
-    """A process's command line; empty when it has ended."""
+    """Returns the command line of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
@@ -95,17 +95,17 @@ def command(pid: int) -> str:
 
 
 def raise_descriptor_limit() -> int:
-    """Raise this process's soft limit of file descriptors, which its children inherit; returns the limit."""
+    """Raises the soft limit of file descriptors of this process and its future children; returns the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
 
 def check_descriptors(what: str, needed: int, remedy: str) -> None:
-    """Whether a process may hold as many file descriptors as it will need.
+    """Checks that a process may open as many file descriptors as it needs.
 
     Raises:
-        BenchError: it may not.
+        BenchError: the limit is too low.
     """
     limit = raise_descriptor_limit()
     if needed > limit:
@@ -116,12 +116,12 @@ def check_descriptors(what: str, needed: int, remedy: str) -> None:
 
 
 def listen_queue() -> int:
-    """Connections that may wait for a server to accept them, whatever it asks for (listen(2))."""
+    """Returns the upper bound of an accept queue (listen(2))."""
     return int(Path("/proc/sys/net/core/somaxconn").read_text("ascii"))
 
 
 def listen_overflows() -> int:
-    """How often a connection found that queue full, of all servers here, since the machine began."""
+    """Returns how often connections found an accept queue full, on this machine since boot."""
     names, values = (
         line.split() for line in Path("/proc/net/netstat").read_text("ascii").splitlines() if line.startswith("TcpExt:")
     )

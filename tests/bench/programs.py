@@ -1,4 +1,4 @@
-"""Starts processes with logs of their own, and ends them with all their children."""
+"""Starts processes with their own logs, and ends them with all their children."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ class Program:
                 stderr=log,
                 env=kept,
                 cwd=cwd,
-                # Ctrl-C is ours to handle: the server is stopped in order, after its clients.
+                # This process handles Ctrl-C: the server is stopped after its clients.
                 process_group=0,
                 preexec_fn=die_with_parent(),
             )
@@ -51,15 +51,15 @@ class Program:
 
     @property
     def family(self) -> list[int]:
-        """It and all that it started."""
+        """The ids of the process and its descendants."""
         return [self.pid, *processes.descendants(self.pid)]
 
     def of(self, word: str) -> list[int]:
-        """Those of its family whose command line has this word."""
+        """The ids of the family whose command line has this word."""
         return [pid for pid in self.family if word in processes.command(pid)]
 
     def wait_announced(self) -> tuple[str, int]:
-        """Wait for its line `ready: http://…`; returns the address.
+        """Waits for the line `ready: http://…`; returns the address.
 
         Raises:
             BenchError: it does not start.
@@ -77,7 +77,7 @@ class Program:
         return found[1].decode(), int(found[2])
 
     def wait_answering(self, address: tuple[str, int]) -> None:
-        """Wait until it accepts connections.
+        """Waits until it accepts connections.
 
         Raises:
             BenchError: it does not start.
@@ -97,11 +97,11 @@ class Program:
 
     @property
     def complaints(self) -> list[str]:
-        """What it logged as a warning or worse, so far."""
+        """The logged warnings and errors so far."""
         return [line for line in self.log.read_text(errors="replace").splitlines() if COMPLAINT.search(line)]
 
     def close(self) -> None:
-        """Stop it as an operator would, then by force."""
+        """Stops the process, by SIGTERM, then by SIGKILL."""
         family = {pid: processes.command(pid) for pid in processes.descendants(self.pid)}
         self._process.terminate()
         try:
@@ -110,7 +110,7 @@ class Program:
             self._process.kill()
             self._process.wait()
         for pid, command in family.items():
-            # Whoever outlives the parent would stay for ever.
+            # Descendants that outlive the process would never end.
             if command and processes.command(pid) == command:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -119,21 +119,21 @@ class Program:
 
 
 def new_folder() -> Path:
-    """A folder for a server's data. Not in a RAM disk: what is measured is durable."""
+    """Creates a folder for a server's data, not on a RAM disk: writes must reach a disk."""
     return Path(tempfile.mkdtemp(prefix="ssechat-bench-"))
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago, for servers that cannot choose one themselves."""
+    """Returns a free port of 127.0.0.1, for servers that cannot choose one."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 def missing(programs: Sequence[str]) -> list[str]:
-    """Those that are not installed."""
+    """The programs that are not installed."""
     return [program for program in programs if shutil.which(program, path=_path()) is None]
 
 
 def _path() -> str:
-    # Debian keeps servers where an ordinary user's PATH does not look.
+    # Debian installs servers in folders outside an ordinary user's PATH.
     return os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"

@@ -7,25 +7,25 @@ from typing import TextIO
 
 
 class Progress:
-    """One line on a terminal that is written over; nothing elsewhere."""
+    """A status line on a terminal; no output elsewhere."""
 
     def __init__(self, output: TextIO = sys.stderr) -> None:
         self._output = output
         self._shown = output.isatty()
 
     def show(self, text: str) -> None:
-        """Replace the line."""
+        """Replaces the line."""
         if self._shown:
             self._output.write(f"\r\x1b[K{text}")
             self._output.flush()
 
     def wait(self, seconds: float, text: Callable[[float], str]) -> None:
-        """Let time pass; `text` makes the line from the seconds that are left."""
+        """Waits `seconds`; `text` returns the line for the seconds that are left."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self.show(text(left))
             time.sleep(min(0.2, left))
 
     def clear(self) -> None:
-        """Leave no line behind."""
+        """Clears the line."""
         self.show("")

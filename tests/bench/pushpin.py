@@ -1,6 +1,6 @@
-"""Pushpin, whose clients all hold its built-in test resource: one channel, and nothing is kept anywhere.
+"""Pushpin, with clients of its built-in test resource: one channel, and no storage.
 
-A backend of one's own would decide the channels; its cost would be added to this. Debian: pushpin.
+A backend that chooses channels would add its own cost. Debian: pushpin.
 """
 
 import json
@@ -72,7 +72,8 @@ class Pushpin(Subject):
         self._wait_open()
 
     def _wait_open(self) -> None:
-        """Its processes find each other after the port is open; until then it answers 500."""
+        """Waits until Pushpin opens streams: its processes connect to each other after the port is open; until then it
+        responds 500."""
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             with socket.create_connection(self.address, 1) as probe:
@@ -83,11 +84,11 @@ class Pushpin(Subject):
         raise BenchError("pushpin does not open streams")
 
     def dialect(self, group: int = 1) -> Dialect:
-        # With many at once its proxy waits in vain for its handler, and answers 500.
+        # With many streams at once its proxy times out on its handler, and responds 500.
         return Dialect("/stream", greeting=b"[stream opened]", at_once=4)
 
 
 def publication(content: str) -> bytes:
-    """The body of a POST that publishes to everybody."""
+    """The body of a POST that publishes to all subscribers."""
     item = {"channel": "test", "formats": {"http-stream": {"content": f"data: {content}\n\n"}}}
     return json.dumps({"items": [item]}).encode()

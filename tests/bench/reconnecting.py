@@ -1,7 +1,6 @@
 """Client processes whose streams reconnect as a browser's do: with Last-Event-ID, after a pause.
 
-The pause is what the server's `retry:` says, as EventSource takes it; doubled with each attempt that fails, as a
-page's own watchdog does.
+The pause is the server's `retry:`, as in EventSource; it doubles with each failed attempt, as in the page.
 """
 
 import heapq
@@ -19,7 +18,7 @@ from .generator import READ, Gauges
 from .streams import ACCEPTED, Stream, StreamHolder
 
 LEVEL = 3
-"""Gauge: streams that have all that they missed."""
+"""Gauge: streams that have received all missed events."""
 
 DEFAULT_RETRY = 3.0
 LONGEST_PAUSE = 30.0
@@ -30,24 +29,24 @@ MISSED = re.compile(rb'\nevent: hello\ndata: [^\n]*"missed":(\d+)[^\n]*\n(?:id: 
 
 @dataclass(slots=True)
 class Storm:
-    """What the streams of one process went through since they were told to come back."""
+    """The reconnects of the streams of one process."""
 
     level_at: "array[int]"
-    """When each had all that it missed: nanoseconds of the monotonic clock."""
+    """The time when each stream was level: nanoseconds of the monotonic clock."""
     attempts: int = 0
     refused: int = 0
-    """Connections that were refused, or cut before the stream was open."""
+    """Connections that were refused, or lost before the stream was open."""
     sent_away: int = 0
-    """Streams that were opened and ended with `bye`, to come back later."""
+    """Streams that ended with `bye`, to reconnect later."""
     given_up: int = 0
-    """Answers other than 200: an EventSource does not come back from these."""
+    """Responses other than 200, after which EventSource does not reconnect."""
     resets: int = 0
-    """Streams whose cursor the server did not take."""
+    """Streams whose cursor the server did not accept."""
     examples: list[str] = field(default_factory=list)
 
 
 class ReconnectingHolder(StreamHolder):
-    """Holds streams that come back."""
+    """Holds streams that reconnect."""
 
     def __init__(self, control: Connection, gauges: Gauges, plan: StreamPlan) -> None:
         assert plan.checking is Checking.COUNTING
@@ -62,7 +61,7 @@ class ReconnectingHolder(StreamHolder):
         return ReconnectingStream(self, user)
 
     def pause(self, stream: "ReconnectingStream", seconds: float) -> None:
-        """Have the stream connect again in this time."""
+        """Schedules a reconnect of the stream."""
         heapq.heappush(self._pauses, (time.monotonic_ns() + int(seconds * 1e9), next(self._order), stream))
         self.patience = 0.01
 
@@ -76,7 +75,7 @@ class ReconnectingHolder(StreamHolder):
         self.gauges[LEVEL] = len(self.storm.level_at)
 
     def _brace(self) -> None:
-        """From now on streams come back."""
+        """Makes streams reconnect from now on."""
         self.coming_back = True
         self.reply(None)
 
@@ -85,7 +84,7 @@ class ReconnectingHolder(StreamHolder):
 
 
 class ReconnectingStream(Stream):
-    """One user's stream, over all its connections."""
+    """The stream of one user, over all its connections."""
 
     __slots__ = ("_failures", "_level", "_retry", "holder")
 
@@ -106,7 +105,7 @@ class ReconnectingStream(Stream):
             self._retry = int(found[1]) / 1000
 
     def come_back(self) -> None:
-        """Connect again."""
+        """Reconnects."""
         self.holder.storm.attempts += 1
         self._parts.clear()
         self._connect()
@@ -128,12 +127,12 @@ class ReconnectingStream(Stream):
         self.holder.change(self._handle.fileno(), READ, self._resumed)
 
     def _resumed(self) -> None:
-        """The answer to a request with a cursor."""
+        """Handles the response to a request with a cursor."""
         part = self._receive()
         self._parts.append(part)
         so_far = b"".join(self._parts)
         if not part:
-            # `bye` and an end are the server's way to say "later".
+            # `bye` and an end mean: reconnect later.
             self._note_retry(so_far)
             if b"\nevent: bye\n" in so_far or b"event: bye\n" in so_far:
                 self.holder.storm.sent_away += 1
@@ -157,7 +156,7 @@ class ReconnectingStream(Stream):
         if int(hello[1]) == 0 and b'"resumed":true' in hello[0]:
             self._is_level()
         self.holder.change(self._handle.fileno(), READ, self._count)
-        # One byte of the hello stays: an event's name is looked for behind a line feed.
+        # One byte of the hello stays: the search for an event's name begins at a line feed.
         self._take(so_far[hello.end() - 1 :], time.monotonic_ns())
 
     def _look(self, part: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The results: tables for people, JSON for programs."""
+"""Reports: tables as text, and JSON."""
 
 import dataclasses
 import json
@@ -19,11 +19,11 @@ from .tables import KIB, MIB, ratio, shown_complaints, shown_latency, shown_verd
 PACKAGES = ("ssechat", "uvicorn", "uvloop", "httptools", "starlette", "sse-starlette", "websockets", "hiredis")
 
 PROGRAMS = ("redis-server", "nginx", "libnginx-mod-nchan", "pushpin", "caddy", "haproxy")
-"""Debian's packages of peers, fronts and storage, whose versions are whatever it has."""
+"""Debian's packages of peers, proxies and storage; the report has their versions."""
 
 
 def idle_report(figures: Sequence[IdleFigures], absent: Sequence[str]) -> str:
-    """Memory per idle stream, a column for each server; KB are of 1,024 bytes."""
+    """A table of memory per idle stream, with a column per server; a KB has 1,024 bytes."""
     base = figures[0].bytes_each
     rows: list[tuple[str, Callable[[IdleFigures], str]]] = [
         ("Idle streams", lambda one: one.server),
@@ -45,14 +45,14 @@ def idle_report(figures: Sequence[IdleFigures], absent: Sequence[str]) -> str:
 
 
 def sends_report(figures: SendsFigures) -> str:
-    """Messages a second, latency, CPU, and the verdict: a table for each load, a column for each server."""
+    """Messages per second, latency, CPU and the verdict: a table per load, a column per server."""
     rates = list(dict.fromkeys(run.rate for run in figures.runs))
     tables = [load_table([run for run in figures.runs if run.rate == rate]) for rate in rates]
     return "\n\n".join([*tables, *figures.absent])
 
 
 def load_table(runs: Sequence[LoadFigures]) -> str:
-    """Servers under the same load, the first of them ssechat; its ratios to the others are the last rows."""
+    """A table of servers under the same load, ssechat first; the last rows have its ratios to the others."""
     base = runs[0]
     rate = f"at {base.rate:g} a second" if base.rate else "as many as will go"
     rows: list[tuple[str, Callable[[LoadFigures], str]]] = [
@@ -104,7 +104,7 @@ def load_table(runs: Sequence[LoadFigures]) -> str:
 
 
 def write_json(path: Path, results: dict[str, Any]) -> None:
-    """Figures (dataclasses, with their computed properties) and what they were measured on."""
+    """Writes figures (dataclasses, with their properties) and a description of the machine."""
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -140,6 +140,6 @@ def _programs() -> dict[str, str]:
     command = ["dpkg-query", "--show", "--showformat", "${Package} ${Version}\n", *PROGRAMS]
     try:
         lines = subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.splitlines()
-    except OSError:  # no Debian
+    except OSError:  # not Debian
         return {}
     return dict(line.split(" ", 1) for line in lines if not line.endswith(" "))

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from . import processes
 
 SATURATED = 0.85
-"""Of a core: a process above it does all it can."""
+"""The share of a core above which a process counts as saturated."""
 
 NOISY = 0.15
-"""Of the machine: other programs that have more than this spoil the figures."""
+"""The share of the machine above which other programs distort the figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """CPU seconds used until a moment."""
+    """CPU seconds of processes at a time."""
 
     at: int
     """Nanoseconds of the monotonic clock."""
@@ -24,15 +24,15 @@ class Sample:
     machine: float
 
     def of(self, pids: Iterable[int]) -> float:
-        """Of these processes together."""
+        """The sum of these processes."""
         return sum(self.cpu[pid] for pid in pids)
 
 
 def sample(pids: Sequence[int]) -> Sample:
-    """What these have used until now.
+    """Samples the CPU time of processes.
 
     Raises:
-        BenchError: one has ended.
+        BenchError: a process has ended.
     """
     cpu = {pid: processes.cpu_seconds([pid]) for pid in pids}
     return Sample(time.monotonic_ns(), cpu, processes.machine_seconds())
@@ -40,13 +40,13 @@ def sample(pids: Sequence[int]) -> Sample:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Parts of the time. Of a core, but for the last two, which are of all cores."""
+    """Shares of CPU time: of one core, the last two of all cores."""
 
     worker: float
-    """The busiest of the server's processes."""
+    """The busiest process of the server."""
     redis: float
     client: float
-    """The busiest of the load generator's processes."""
+    """The busiest process of the load generator."""
     machine: float
     """Server, Redis and generator together."""
     others: float
@@ -54,7 +54,7 @@ class Shares:
 
 
 def shares(first: Sample, last: Sample, parts: Mapping[str, Sequence[int]]) -> Shares:
-    """Of the time between two samples; `parts` are the process ids of `workers`, `redis` and `generator`."""
+    """Computes the shares between two samples; `parts` are the process ids of `workers`, `redis` and `generator`."""
     seconds = (last.at - first.at) / 1e9
     used = {pid: (last.cpu[pid] - first.cpu[pid]) / seconds for pids in parts.values() for pid in pids}
     machine = sum(used.values()) / usable_cores()
@@ -68,12 +68,12 @@ def shares(first: Sample, last: Sample, parts: Mapping[str, Sequence[int]]) -> S
 
 
 def usable_cores() -> int:
-    """CPU cores that we may run on."""
+    """The number of usable CPU cores."""
     return len(os.sched_getaffinity(0))
 
 
 def saturation(shares: Shares) -> str:
-    """A sentence on what bounded the figures."""
+    """Returns a sentence on what was saturated."""
     if shares.others >= NOISY:
         return (
             f"OTHER PROGRAMS had {shares.others:.0%} of the machine meanwhile: these figures say little, "

@@ -1,4 +1,4 @@
-"""Client processes that send direct messages over connections that stay open."""
+"""Client processes that send direct messages over keep-alive connections."""
 
 import json
 import os
@@ -17,26 +17,26 @@ from .errors import BenchError
 from .generator import READ, WRITE, Gauges, Player, open_socket
 
 ACKNOWLEDGED, REFUSED, WAITING, LATE = 0, 1, 2, 3
-"""Gauges: messages that were taken, that were refused, that have no answer yet, that are due and not yet sent."""
+"""Gauges: messages that are acknowledged, refused, in flight, and due but not sent."""
 
 TAKEN = (201, 202)
-"""Statuses of an acknowledgement; the second is nchan's when it sees no subscriber."""
+"""Statuses of an acknowledgement; the second one is nchan's without a subscriber."""
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"ength: "
-"""The end of the only header's name that is looked at, however its first letters are written."""
+"""The end of `Content-Length: `, the only header that is read; the case of its beginning does not matter."""
 MAX_READ = 65536
 FIRST_ADDRESS = 10_000_000
-"""Where the senders' own addresses begin, apart from those of streams."""
+"""The number of the senders' first local address; streams have lower ones."""
 
 MAX_USERS = 10_000
-"""Of one process: a request's head, with a token in it, is made before for each of its users."""
+"""Upper bound of the users of one process: request headers with tokens are built in advance for each user."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendPlan:
-    """What one process sends. A message's number is the time of its sending, in nanoseconds of the monotonic clock
-    that all processes share, but for what makes it unique."""
+    """The messages of one process. A message's number is the time of its sending in nanoseconds of the monotonic clock,
+    which all processes share, adjusted to be unique."""
 
     address: tuple[str, int]
     dialect: Dialect
@@ -44,49 +44,49 @@ class SendPlan:
     process: int
     processes: int
     connections: int
-    """Of this process. A connection belongs to some users, in turn; a user to one connection."""
+    """Connections of this process. A connection serves several users in turn; a user has one connection."""
     depth: int
-    """Requests that a connection has under way at a time (HTTP/1.1 pipelining, when above 1)."""
+    """Requests in flight per connection (HTTP/1.1 pipelining, if above 1)."""
     text_bytes: int
     rate: float
-    """Messages a second, evenly; 0: a closed loop, in which each answer is followed by the next message."""
+    """Messages per second, evenly; 0: a closed loop, in which each response is followed by the next message."""
     rest: float
-    """Seconds between looks at the sockets."""
+    """Seconds between polls of the sockets."""
     keep: bool
-    """Whether to keep each message and its answer, or only to count."""
+    """Whether to store each message and its response, or only to count."""
     first: int = 0
-    """The first of the users."""
+    """The number of the first user."""
     contacts: int = 0
-    """How many others each user writes to, by chance; 0: to anybody."""
+    """The number of contacts of each user; 0: any user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A message that was sent, and its answer."""
+    """A sent message and its response."""
 
     number: int
     sender: str
     recipient: str
     sent_at: int
-    """Nanoseconds of the monotonic clock. At a rate: when it was due."""
+    """The time of sending in nanoseconds of the monotonic clock; at a rate, the time when it was due."""
     answered_at: int
     status: int
-    """0 when there was no answer."""
+    """The status; 0 without a response."""
     conversation: str = ""
     seq: int = 0
-    """0 when the answer does not say it."""
+    """The seq; 0 if the response has none."""
     answer: str = ""
-    """What was said by a refusal."""
+    """The body of a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What one process has sent, when it only counts."""
+    """The counts of one process, without the messages."""
 
     expected: "array[int]"
-    """How many messages each user's stream is to bring, by the user's number."""
+    """The expected number of deliveries to each user's stream, by the user's number."""
     answers: "array[int]"
-    """For each acknowledged message when it was sent, and the nanoseconds until its answer."""
+    """The time of sending of each acknowledged message, and the nanoseconds until its response."""
     unanswered: int
     refusals: list[str]
 
@@ -111,7 +111,7 @@ class Sender(Player):
         self.refusals: list[str] = []
         self.sent = self.answered = self.refused = 0
         self.idle: deque[_Connection] = deque()
-        """Connections that have nothing under way: these take what falls due."""
+        """Connections without requests in flight: these send the messages that fall due."""
         self._last = 0
         self._interval = 0
         self._due = 0
@@ -133,17 +133,17 @@ class Sender(Player):
             self._due += len(stamps) * interval
             self.idle.popleft().send(stamps)
         self.gauges[LATE] = max(0, (now - self._due) // interval)
-        # Until the next is due, or a connection is free.
+        # Waits until the next message is due, or a connection is free.
         self.patience = max(0, self._due - now) / 1e9 if self.idle else 1.0
 
     def number(self, stamp: int) -> int:
-        """The next message's number: no other message has it, in no process."""
+        """Returns a number that is unique over all processes."""
         processes = self.plan.processes
         self._last = max(stamp // processes * processes + self.plan.process, self._last + processes)
         return self._last
 
     def recipient(self, user: int) -> int:
-        """Whom this user writes to: one of its contacts, or the other of the two."""
+        """Returns the recipient: one of the user's contacts, or the other user of the pair."""
         first, users = self.plan.first, self.plan.users
         if self.plan.dialect.ours:
             contacts = self.plan.contacts or users - 1
@@ -151,7 +151,7 @@ class Sender(Player):
         return first + (user - first ^ 1) % users
 
     def take(self, waiting: _Waiting, now: int, response: bytes) -> None:
-        """A message was answered."""
+        """Handles the response to a message."""
         self.answered += 1
         if int(response[9:12]) not in TAKEN:
             self.refused += 1
@@ -165,7 +165,7 @@ class Sender(Player):
             self.kept.append((waiting, now, response))
 
     def _connect(self) -> None:
-        """Make the requests' heads and connect; reply when all connections are open."""
+        """Builds the request headers and connects; replies when all connections are open."""
         plan = self.plan
         requests = Requests(plan.dialect, plan.address)
         length = len(self.template % (0, 0))
@@ -176,13 +176,13 @@ class Sender(Player):
             self._connections.append(_Connection(self, handle, heads))
 
     def connected(self) -> None:
-        """One more connection is open; when all are, that is the reply to `connect`."""
+        """Counts an open connection; when all are open, replies to `connect`."""
         self._connected += 1
         if self._connected == self.plan.connections:
             self.reply(None)
 
     def closed(self, connection: "_Connection") -> None:
-        """The server has ended this connection: the others go on."""
+        """Handles a connection that the server has closed; the others continue."""
         if connection in self.idle:
             self.idle.remove(connection)
         self._connected -= 1
@@ -205,7 +205,7 @@ class Sender(Player):
         self._interval, self.rest, self.patience = 0, 0.0, 1.0
 
     def _collect(self) -> None:
-        """Reply with all that was sent."""
+        """Replies with all sent messages."""
         waiting = [each for one in self._connections for each in one.waiting]
         if not self.plan.keep:
             self.reply(Count(self.expected, self.answers, len(waiting), self.refusals[:5]))
@@ -233,7 +233,7 @@ class _Connection:
         self._sender.connected()
 
     def send(self, stamps: list[int]) -> None:
-        """Send a message for each of these times, of this connection's next users, in one write."""
+        """Sends a message for each of these times, of this connection's next users, in one write."""
         sender = self._sender
         requests: list[bytes] = []
         for stamp in stamps:
@@ -244,14 +244,14 @@ class _Connection:
         sender.sent += len(stamps)
         request = b"".join(requests)
         if self._handle.send(request) != len(request):
-            raise BenchError("a connection does not take whole requests; ask for less pipelining")
+            raise BenchError("a connection does not accept whole requests; reduce --pipelining")
 
     def _readable(self) -> None:
         sender = self._sender
         part = self._handle.recv(MAX_READ)
         now = time.monotonic_ns()
         if not part:
-            # What waits stays without an answer, and is reported so.
+            # Requests in flight are reported as unanswered.
             sender.unwatch(self._handle.fileno())
             self._handle.close()
             sender.closed(self)
@@ -271,7 +271,7 @@ class _Connection:
 
 
 def response_end(buffer: bytes, at: int) -> int | None:
-    """Where the response that begins at this place ends; None when it is not complete."""
+    """Returns the end of the response that begins at this offset; None if it is incomplete."""
     head_end = buffer.find(HEAD_END, at)
     if head_end < 0:
         return None

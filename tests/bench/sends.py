@@ -1,4 +1,4 @@
-"""CPU per message, messages a second and latency: ssechat, and nchan with Redis beside it."""
+"""CPU per message, messages per second and latency: ssechat, and nchan with Redis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,18 +14,18 @@ from .streams import check_descriptors
 
 @dataclass(frozen=True, slots=True)
 class SendsFigures:
-    """What came of it: for each load each server's."""
+    """The figures of each server, per load."""
 
     runs: list[LoadFigures]
     absent: list[str]
-    """A sentence on each peer that is not installed."""
+    """Notes on peers that are not installed."""
 
 
 def measure_sends(loads: Sequence[Load], workers: int, peers: Sequence[str], progress: Progress) -> SendsFigures:
-    """Each load on ssechat, then on each peer; servers are new for each.
+    """Measures each load on ssechat, then on each peer, with new servers each time.
 
     Raises:
-        BenchError: it cannot be measured.
+        BenchError: the measurement failed.
     """
     able, absent = present(peers)
     runs = []
@@ -36,9 +36,9 @@ def measure_sends(loads: Sequence[Load], workers: int, peers: Sequence[str], pro
         for name in able:
             try:
                 with start_peer(name, workers) as peer:
-                    # What other servers bring has no numbers to count by.
+                    # Events of other servers have no numbers for counting.
                     runs.append(measure_load(peer, replace(load, checking=Checking.EXACT), progress))
             except BenchError as error:
-                # It does not spoil what was measured before.
+                # The figures so far are kept if a peer fails.
                 absent.append(f"{name}: could not be measured: {error}")
     return SendsFigures(runs, absent)

@@ -1,4 +1,4 @@
-"""The measured servers with all their processes; ssechat is one of them."""
+"""The measured servers with all their processes, ssechat among them."""
 
 import shutil
 import sys
@@ -10,19 +10,20 @@ from .programs import Program, new_folder
 
 
 class Subject(ABC):
-    """A server that runs. As a context manager it is stopped, and killed with all it started if it won't."""
+    """A running server. As a context manager it is stopped at the end, and killed with its children if it does not
+    stop."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.folder = new_folder()
-        """Its own; removed at the end."""
+        """Its folder, which is removed at the end."""
         self.address = ("", 0)
         self.programs: list[Program] = []
-        """In the order in which they were started."""
+        """Its programs, in the order of their start."""
 
     @abstractmethod
     def start(self) -> None:
-        """Start the programs and wait until the server can be used.
+        """Starts the programs, and waits until the server is usable.
 
         Raises:
             BenchError: it does not start.
@@ -30,7 +31,7 @@ class Subject(ABC):
 
     @abstractmethod
     def dialect(self, group: int = 1) -> Dialect:
-        """How to talk to it; `group` users in turn share a channel, or, with ssechat, are one user."""
+        """Returns its dialect; `group` consecutive users share a channel, or, with ssechat, are one user."""
 
     def __enter__(self) -> Self:
         try:
@@ -45,7 +46,7 @@ class Subject(ABC):
 
     @property
     def workers(self) -> list[int]:
-        """Process ids of all that serves: Redis apart."""
+        """Process ids of the server without Redis."""
         return [pid for program in self.programs for pid in program.family]
 
     @property
@@ -55,11 +56,11 @@ class Subject(ABC):
 
     @property
     def complaints(self) -> list[str]:
-        """What it logged as a warning or worse, so far."""
+        """The logged warnings and errors so far."""
         return [line for program in self.programs for line in program.complaints]
 
     def close(self) -> None:
-        """Stop it, and remove its folder."""
+        """Stops the server, and removes its folder."""
         for program in reversed(self.programs):
             program.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -69,10 +70,10 @@ class Ssechat(Subject):
     """`ssechat serve` as it is shipped, with its private Redis that writes every change to the disk."""
 
     def __init__(self, workers: int, *settings: str) -> None:
-        """`settings` are more flags, such as `--streams-per-user`, `1000`."""
+        """`settings` are additional flags, such as `--streams-per-user`, `1000`."""
         super().__init__("ssechat")
         self.data = self.folder / "data"
-        """Its data folder, in which is the key that signs tokens."""
+        """Its data folder, with the key that signs tokens."""
         self._flags = ("--port", "0", "--data", str(self.data), "--workers", str(workers), *settings)
 
     def start(self) -> None:
@@ -89,7 +90,7 @@ class Ssechat(Subject):
 
     @property
     def supervisor(self) -> int:
-        """Process id of the parent, which serves nothing itself."""
+        """Process id of the supervisor, which serves no request."""
         return self.programs[0].pid
 
     @property

@@ -1,4 +1,4 @@
-"""A reconnect storm: all workers die with many streams open, and every stream comes back with its cursor."""
+"""A reconnect storm: all workers die with many open streams, and every stream reconnects with its cursor."""
 
 import os
 import signal
@@ -26,47 +26,47 @@ STORM_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class StormOptions:
-    """What to measure."""
+    """Options of the measurement."""
 
     streams: int
     workers: int
     readers: int
     rate: float
-    """Messages a second among the users, until the workers die, and again from when they answer."""
+    """Messages per second among the users, before the kill and after the restart of the workers."""
     quiet: float
-    """Seconds of messages before the workers die."""
+    """Seconds of messages before the kill."""
 
 
 @dataclass(frozen=True, slots=True)
 class StormFigures:
-    """What came of it. Times are seconds since all workers were killed."""
+    """The figures. Times are seconds since all workers were killed."""
 
     streams: int
     workers: int
     opened_a_second: float
-    """Before the storm."""
+    """Streams opened per second before the storm."""
     first: float
-    """Until the first stream had all that it missed."""
+    """Seconds until the first stream had all missed events."""
     half: float
     p99: float
     last: float
     level: list[int]
-    """How many streams had come level in each second."""
+    """The number of streams that became level in each second."""
     attempts: int
     refused: int
     queue: int
-    """Connections that the kernel lets wait in each queue of a worker (net.core.somaxconn)."""
+    """Upper bound of the connections in each accept queue (net.core.somaxconn)."""
     overflows: int
-    """How often one more was turned away, to try again a second later, or two, four …"""
+    """The count of connections that found a queue full, and retried after 1, 2, 4 … seconds."""
     sent_away: int
     given_up: int
     resets: int
     server_cpu: float
-    """CPU seconds of supervisor and workers, their start included, until the last stream was level."""
+    """CPU seconds of supervisor and workers, including their start, until the last stream was level."""
     redis_cpu: float
     generator_cpu: float
     others: float
-    """Of all cores: the part of the time that other programs had."""
+    """The share of all cores that other programs used."""
     acknowledged: int
     """Messages, before and during the storm."""
     verdict: Verdict
@@ -75,15 +75,15 @@ class StormFigures:
 
     @property
     def good(self) -> bool:
-        """Whether every stream came back and nothing was lost, doubled or misordered."""
+        """Whether every stream reconnected and no message was lost, doubled or misordered."""
         return not (self.verdict.lost or self.verdict.doubled or self.verdict.misordered or self.given_up)
 
 
 def measure_storm(options: StormOptions, progress: Progress) -> StormFigures:
-    """Open the streams, kill all workers, and wait until every stream is level.
+    """Opens the streams, kills all workers, and waits until every stream is level.
 
     Raises:
-        BenchError: it cannot be measured, or the streams are not level in five minutes.
+        BenchError: the measurement failed, or the streams are not level in five minutes.
     """
     check_descriptors(options.streams, options.workers, options.readers)
     with Ssechat(options.workers) as server:
@@ -116,7 +116,7 @@ def measure_storm(options: StormOptions, progress: Progress) -> StormFigures:
             killed = time.monotonic_ns()
             for pid in server.workers:
                 os.kill(pid, signal.SIGKILL)
-            # Its connections wait in the listening sockets' queues, as everybody's do.
+            # The senders' connections wait in the accept queues, too.
             _send(sending)
             _wait_level(options.streams, readers, progress)
             used = [cpu_seconds(pids) - then for pids, then in zip(lasting, before, strict=True)]
@@ -183,7 +183,7 @@ def _wait_level(count: int, readers: Crew, progress: Progress) -> None:
 
 
 def storm_report(figures: StormFigures) -> str:
-    """One column."""
+    """The figures as a table of one column."""
     rows = [
         ("Reconnect storm", f"{figures.streams:,} streams"),
         ("worker processes, all killed", str(figures.workers)),

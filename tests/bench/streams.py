@@ -18,12 +18,12 @@ from .events import NUMBER, find_numbers, parse
 from .generator import READ, WRITE, Crew, Gauges, Player, open_socket
 
 OPENED, ENDED, ARRIVED = 0, 1, 2
-"""Gauges: streams that were greeted, streams that ended, messages (roughly: one that is split is missed)."""
+"""Gauges: greeted streams, ended streams, messages (an estimate: a split message is not counted)."""
 
 OPEN_SECONDS = 900.0
 SPARE_DESCRIPTORS = 200
 SKEW = 1.2
-"""How many more streams than its share a worker may get."""
+"""The factor above the mean number of streams that a worker may get."""
 
 EVENT = re.compile(rb'"client_msg_id":"(\d+)"[^\n]*\nid: ((\d+)-[^\n]*)\n')
 """A message's number, its id and its n."""
@@ -32,7 +32,7 @@ FRAME_ENDS = (b"\n\n\r\n", b"\n\n")
 """With and without chunked transfer coding."""
 ACCEPTED = (b"HTTP/1.1 200", b"HTTP/1.1 101")
 
-# RFC 6455 §5.5.2: who does not answer pings is cut off.
+# A server disconnects a WebSocket client that does not answer pings (RFC 6455 §5.5.2).
 WEBSOCKET_PING = 0x89
 WEBSOCKET_PONG = 0x8A
 
@@ -57,11 +57,11 @@ class StreamHolder(Player):
         self.gauges[ARRIVED] = self.arrived
 
     def _open(self, first: int, count: int) -> None:
-        """Open a stream for each of these users; reply when the last one was greeted."""
+        """Opens a stream for each of these users; replies at the greeting of the last one."""
         self.start(iter(range(first, first + count)))
 
     def start(self, users: Iterator[int]) -> None:
-        """Open a stream for each of these users; the last one's greeting is the reply."""
+        """Opens a stream for each of these users; replies at the greeting of the last one."""
         self._unopened = users
         for _ in range(self.plan.dialect.at_once):
             self._open_next()
@@ -75,11 +75,11 @@ class StreamHolder(Player):
             self.streams.append(self.stream(user))
 
     def stream(self, user: int) -> "Stream":
-        """A stream of this user that is being opened."""
+        """Starts opening a stream of this user."""
         return Stream(self, user)
 
     def greeted(self, stream: "Stream") -> None:
-        """This stream is open: on to the next one."""
+        """Called when a stream is open: opens the next one."""
         self.opened += 1
         self._opening -= 1
         self._open_next()
@@ -88,7 +88,7 @@ class StreamHolder(Player):
             self.reply(self.opened)
 
     def _collect(self) -> None:
-        """Reply with what came on each stream."""
+        """Replies with the events of each stream."""
         if self.plan.checking is Checking.COUNTING:
             self.tally.came = array("q", [stream.came for stream in self.streams])
             self.reply(self.tally)
@@ -96,7 +96,7 @@ class StreamHolder(Player):
             self.reply([stream.received() for stream in self.streams])
 
     def _close(self) -> None:
-        """Close all streams."""
+        """Closes all streams."""
         for stream in self.streams:
             stream.close()
         self.streams.clear()
@@ -106,7 +106,7 @@ class StreamHolder(Player):
 
 
 class Stream:
-    """One user's stream, from its connection on."""
+    """The stream of one user."""
 
     __slots__ = ("_arrivals", "_handle", "_holder", "_parts", "_user", "came", "cursor", "n")
 
@@ -144,7 +144,7 @@ class Stream:
         so_far = b"".join(self._parts)
         if not part or not so_far.startswith(ACCEPTED):
             raise BenchError(f"the server refused a stream: {so_far[:300].decode(errors='replace')}")
-        # An ssechat's greeting has the head in it, which must be complete.
+        # ssechat's greeting has the newest event id, which must be complete.
         plan = self._holder.plan
         if plan.dialect.greeting in so_far and (not plan.dialect.ours or so_far.endswith(b"\n\n\r\n")):
             self._open(so_far)
@@ -167,7 +167,7 @@ class Stream:
             self.n = _n(self.cursor.decode())
 
     def _receive(self) -> bytes:
-        """What there is to read; nothing when the server has ended it, or was killed."""
+        """Reads the socket; returns no bytes if the server has closed the connection."""
         assert self._handle is not None
         try:
             return self._handle.recv(MAX_READ)
@@ -175,7 +175,7 @@ class Stream:
             return b""
 
     def _keep(self) -> None:
-        # The hot path: one read, one look at the clock, and nothing parsed.
+        # The hot path: one read, one clock call, no parsing.
         part = self._receive()
         self._arrivals.append(time.monotonic_ns())
         self._parts.append(part)
@@ -191,12 +191,12 @@ class Stream:
             self._ended()
 
     def _take(self, part: bytes, now: int) -> None:
-        """Count what is complete in this."""
+        """Counts the complete messages."""
         if self._parts:
             part = self._parts.pop() + part
         if not part.endswith(FRAME_ENDS):
             end = part.rfind(b"\n\n") + 1
-            # The last line feed stays: an event's name is looked for behind one.
+            # The last line feed stays: the search for an event's name begins at one.
             self._parts.append(part[end:])
             part = part[:end]
         self._holder.arrived += 1
@@ -218,7 +218,7 @@ class Stream:
         self._look(part)
 
     def _look(self, part: bytes) -> None:
-        """For what does not belong to an ordinary run."""
+        """Looks for unexpected events."""
         if part.find(b"\nevent: reset\n") >= 0 or part.find(b"\nevent: bye\n") >= 0:
             self._holder.tally.others.append(part.decode(errors="replace"))
 
@@ -227,7 +227,7 @@ class Stream:
         if not part:
             self._ended()
         elif self._holder.plan.dialect.websocket and part[0] == WEBSOCKET_PING:
-            # The mask is zero, so the payload goes back as it came.
+            # The mask is zero, so the payload is sent back unchanged.
             assert self._handle is not None
             self._handle.send(bytes([WEBSOCKET_PONG, 0x80 | part[1], 0, 0, 0, 0]) + part[2 : 2 + part[1]])
 
@@ -237,14 +237,14 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Close the connection, if it is still there."""
+        """Closes the connection, if it is open."""
         if self._handle is not None:
             self._holder.unwatch(self._handle.fileno())
             self._handle.close()
             self._handle = None
 
     def received(self) -> Received:
-        """What came, parsed."""
+        """Parses the received bytes."""
         read = _read_ours if self._holder.plan.dialect.ours else _read_other
         received = read(user_name(self._user), self._parts, self._arrivals)
         if self._handle is None:
@@ -268,7 +268,7 @@ def _read_ours(user: str, parts: list[bytes], arrivals: list[int]) -> Received:
 
 
 def _read_other(user: str, parts: list[bytes], arrivals: list[int]) -> Received:
-    """Of a server that numbers nothing: each is the next one."""
+    """Parses the messages of a server without numbers: they are numbered by arrival."""
     found = enumerate(find_numbers(parts, arrivals), 1)
     return Received(user, 0, [Arrival(number, n, "", n, at) for n, (number, at) in found])
 
@@ -278,10 +278,10 @@ def _n(event_id: str) -> int:
 
 
 def check_descriptors(count: int, workers: int, clients: int) -> None:
-    """Whether clients and workers may hold this many streams.
+    """Checks that clients and workers may open as many file descriptors.
 
     Raises:
-        BenchError: they may not.
+        BenchError: a limit is too low.
     """
     here = ceil(count / clients) + SPARE_DESCRIPTORS
     processes.check_descriptors(f"{count:,} streams in {clients} client processes", here, "use more of these")
@@ -290,7 +290,7 @@ def check_descriptors(count: int, workers: int, clients: int) -> None:
 
 
 def open_streams(crew: Crew, clients: int, count: int, first: int = 0, tick: Callable[[], None] = lambda: None) -> None:
-    """Has the crew open a stream for each of `count` users, and waits until all were greeted."""
+    """Makes the crew open a stream for each of `count` users, and waits until all are greeted."""
     edges = [first + count * client // clients for client in range(clients + 1)]
     crew.tell_each("open", [(edge, end - edge) for edge, end in pairwise(edges)])
     crew.gather(OPEN_SECONDS, tick)

@@ -1,4 +1,4 @@
-"""Servers of other kinds, as their textbooks write them: `python -m tests.bench.textbooks NAME`.
+"""Servers of other kinds, as their documentation shows them: `python -m tests.bench.textbooks NAME`.
 
 Each is a small ASGI app under uvicorn (uvloop, httptools), in one process, on a free port of 127.0.0.1, and
 greets each stream with `hello`. Needs sse-starlette, and for the WebSocket the package `websockets`.
@@ -23,7 +23,7 @@ HELLO = json.dumps({"event": "hello"})
 
 
 def sse_starlette() -> Starlette:
-    """Each stream is an EventSourceResponse around a generator that waits at a queue."""
+    """Returns an app in which each stream is an EventSourceResponse over a generator that waits at a queue."""
     queues: set[asyncio.Queue[str]] = set()
 
     async def events() -> AsyncIterator[dict[str, str]]:
@@ -43,7 +43,7 @@ def sse_starlette() -> Starlette:
 
 
 def websocket() -> Starlette:
-    """Each stream is a WebSocket whose handler waits for what the client says."""
+    """Returns an app in which each stream is a WebSocket whose handler waits for the client's messages."""
     sockets: set[WebSocket] = set()
 
     async def stream(connection: WebSocket) -> None:
@@ -65,7 +65,7 @@ TEXTBOOKS: Mapping[str, Callable[[], Starlette]] = {"sse-starlette": sse_starlet
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until SIGTERM."""
+    """Serves until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.textbooks", description=__doc__)
     parser.add_argument("name", choices=TEXTBOOKS)
     app = TEXTBOOKS[parser.parse_args(arguments).name]()

@@ -1,4 +1,4 @@
-"""A client process that holds streams over TLS and HTTP/2, a connection each, and one that makes events for them."""
+"""A client process that holds streams over TLS and HTTP/2, one connection each, and sends events to them."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ from .generator import Gauges, Player
 from .streams import ARRIVED, ENDED, OPENED
 
 AT_ONCE = 64
-"""Streams that are being opened at a time: a TLS handshake is most of it."""
+"""Upper bound of the streams that are being opened at a time; TLS handshakes take most of the time."""
 
 LIFETIME = timedelta(hours=12)
 HELLO = b"event: hello\n"
@@ -32,20 +32,20 @@ MESSAGE = b"event: message\n"
 
 @dataclass(frozen=True, slots=True)
 class TlsPlan:
-    """A front, and the app behind it."""
+    """A proxy and its app."""
 
     address: tuple[str, int]
     name: str
-    """What the front's certificate is for."""
+    """The host name in the proxy's certificate."""
     certificate: Path
     data: Path
     """The app's data folder: its key signs the users' tokens."""
     app: tuple[str, int]
-    """Where events are made: past the front, so that its CPU time is that of the streams."""
+    """The app's address: events are sent directly to it, so that the proxy's CPU time is for the streams."""
 
 
 class TlsHolder(Player):
-    """A client process on asyncio: TLS over bare sockets would be a protocol of our own."""
+    """A client process on asyncio, for its TLS support."""
 
     def __init__(self, control: Connection, gauges: Gauges, plan: TlsPlan) -> None:
         super().__init__(control, gauges)
@@ -58,11 +58,11 @@ class TlsHolder(Player):
         self._failed: BaseException | None = None
 
     def play(self) -> None:
-        """Serve the parent until it has gone."""
+        """Serves the parent until it has ended."""
         asyncio.run(self._play())
 
     def authorization(self, user: int) -> str:
-        """The value of the header that says who a user is."""
+        """The value of a user's Authorization header."""
         return f"Bearer {self._tokens.mint(user_name(user), LIFETIME)}"
 
     async def _play(self) -> None:
@@ -116,7 +116,7 @@ class TlsHolder(Player):
         self._control.send(None)
 
     async def _send(self, users: int, rate: float, seconds: float) -> None:
-        """So many users write a note to themselves, at a rate, each an event on one stream; reply with how many."""
+        """Users write notes at a rate, each an event on one stream; replies with the number of notes."""
         reader, writer = await asyncio.open_connection(*self.plan.app)
         loop = asyncio.get_running_loop()
         began, number = loop.time(), 0
@@ -138,7 +138,7 @@ class TlsHolder(Player):
 
 
 def user_name(number: int) -> UserId:
-    """The user of a number."""
+    """The name of a user by number."""
     return UserId(f"bench-{number:06d}")
 
 
@@ -158,7 +158,7 @@ class _Stream(asyncio.Protocol):
         """Connects, and waits for the greeting.
 
         Raises:
-            BenchError: there is none.
+            BenchError: no greeting arrived.
         """
         plan = holder.plan
         _, stream = await asyncio.get_running_loop().create_connection(

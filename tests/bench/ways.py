@@ -1,4 +1,4 @@
-"""The ways on which a request is carried through a worker, side by side: CPU per send, sends a second, streams back."""
+"""Compares ASGI, the protocol and the header cache: CPU per send, sends per second, CPU per reconnected stream."""
 
 import sys
 import time
@@ -24,51 +24,51 @@ from .ways_server import WAYS
 USERS = 256
 WARM_UP = 0.5
 FIRST_READER = 1000
-"""The first user who only reads: there is nothing in their inboxes, of which the size would be measured."""
+"""The first user who only reads. Their inboxes are empty, so that no replay is measured."""
 
 QUIET_SECONDS = 0.3
 ALL = b"0-0"
-"""The cursor of a reader that comes back: it asks for everything that is kept."""
+"""The cursor of a reconnecting reader: it requests all stored events."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaysOptions:
-    """What to measure."""
+    """Options of the measurement."""
 
     rounds: int
-    """How often each way gets its turn, in each of the two measurements."""
+    """Rounds of each variant, in each of the two measurements."""
     seconds: float
-    """Of sends, each turn."""
+    """Seconds of sends per round."""
     connections: int
     streams: int
-    """That come back at once, each turn."""
+    """Streams that reconnect at once, per round."""
     readers: int
 
 
 @dataclass(slots=True)
 class WayFigures:
-    """What came of one way: a figure for each of its turns."""
+    """The figures of one variant, one per round."""
 
     way: str
     send_microseconds: list[float] = field(default_factory=list)
-    """Of the worker's CPU, for each acknowledged send."""
+    """CPU microseconds of the worker per acknowledged send."""
     sends_a_second: list[float] = field(default_factory=list)
     stream_microseconds: list[float] = field(default_factory=list)
-    """Of the worker's CPU, for each stream."""
+    """CPU microseconds of the worker per stream."""
     back_milliseconds: list[float] = field(default_factory=list)
-    """Until all streams were greeted."""
+    """Milliseconds until all streams were greeted."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaysReport:
-    """All ways, of one run."""
+    """The figures of all variants of one run."""
 
     options: WaysOptions
     ways: list[WayFigures]
 
 
 class OneWay(Ssechat):
-    """`ssechat serve` with one worker that carries requests in one way."""
+    """`ssechat serve` with one worker of one variant."""
 
     def __init__(self, way: str) -> None:
         super().__init__(1, "--keep-alive-seconds", "3600")
@@ -83,14 +83,14 @@ class OneWay(Ssechat):
 
 
 class ReturningHolder(StreamHolder):
-    """Holds streams that begin as those of readers that come back."""
+    """Holds streams that begin like those of reconnecting readers."""
 
     def stream(self, user: int) -> Stream:
         return ReturningStream(self, user)
 
 
 class ReturningStream(Stream):
-    """A stream of a reader that has a cursor."""
+    """A stream with a cursor."""
 
     __slots__ = ()
 
@@ -99,10 +99,10 @@ class ReturningStream(Stream):
 
 
 def measure_ways(options: WaysOptions, progress: Progress, ways: Sequence[str] = tuple(WAYS)) -> WaysReport:
-    """All ways in turn, round after round: what the machine does meanwhile, it does to all of them.
+    """Measures all variants in alternating rounds, so that other load on the machine affects all of them.
 
     Raises:
-        BenchError: it cannot be measured.
+        BenchError: the measurement failed.
     """
     check_descriptors(options.streams, 1, options.readers)
     with ExitStack() as stack:
@@ -160,7 +160,7 @@ def _come_back(server: OneWay, found: WayFigures, options: WaysOptions) -> None:
 
 
 def _wait_idle(server: OneWay) -> None:
-    """Until the worker has done away with the streams: its CPU is the next way's."""
+    """Waits until the worker has closed the streams: its CPU would count for the next variant."""
     deadline = time.monotonic() + ANSWER_SECONDS
     used = -1.0
     while time.monotonic() < deadline and (now := cpu_seconds(server.workers)) > used + 0.02:
@@ -169,10 +169,10 @@ def _wait_idle(server: OneWay) -> None:
 
 
 def ways_report(report: WaysReport) -> str:
-    """A row a way, and each figure's ratio to that of the way before."""
+    """A table with a row per variant, and the ratio of each figure to that of the row above."""
     names = ("send_microseconds", "sends_a_second", "stream_microseconds", "back_milliseconds")
     back = f"ms until {report.options.streams:,} streams are back"
-    rows = [["Ways of a request through one worker"]]
+    rows = [["Request handling in one worker"]]
     for title in ("µs CPU a send", "sends a second", "µs CPU a stream", back):
         rows[0] += [title, ""]
     before: dict[str, Any] = {}
@@ -183,5 +183,5 @@ def ways_report(report: WaysReport) -> str:
             cells += [f"{figure:,.0f}", ratio(figure, before.get(name, 0.0))]
             before[name] = figure
         rows.append([found.way, *cells])
-    text = "Medians of {} rounds, each way in turn; beside each figure its ratio to that of the row above."
+    text = "Medians of {} alternating rounds; beside each figure its ratio to that of the row above."
     return f"{table(rows)}\n{text.format(report.options.rounds)}"

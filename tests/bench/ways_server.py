@@ -1,6 +1,6 @@
-"""`ssechat serve` whose workers carry requests in one way only: `python -m tests.bench.ways_server WAY serve …`.
+"""`ssechat serve` with workers of one variant: `python -m tests.bench.ways_server WAY serve …`.
 
-The ways differ in what is taken out of the server as it is shipped, here and nowhere in it.
+The variants are the shipped server without some parts. This file removes them; the server has no switch for it.
 """
 
 import os
@@ -17,7 +17,7 @@ from ssechat.settings import Settings
 
 
 def parsed(settings: Settings) -> Any:
-    """The app on a server that parses each head anew."""
+    """The app on a server without the header cache."""
     HeaderCache.find = lambda self, data: None  # type: ignore[method-assign]
     HeaderCache.remember = lambda self, data, scope: None  # type: ignore[method-assign]
     return app.create_app(settings)
@@ -25,14 +25,14 @@ def parsed(settings: Settings) -> Any:
 
 WAYS = {
     "ASGI": ("--http", "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol"),
-    "connection": ("--app", f"{__spec__.name}:parsed"),
-    "and known heads": (),
+    "protocol": ("--app", f"{__spec__.name}:parsed"),
+    "and header cache": (),
 }
-"""What workers are started with for each: on uvicorn's connection; on ours; on ours as it is shipped."""
+"""The workers' arguments per variant: uvicorn's protocol; ssechat's without the header cache; ssechat's as shipped."""
 
 
 if __name__ == "__main__":
-    # Workers look for modules elsewhere than where this was started.
+    # Workers do not search the current folder for modules.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
     arguments = WAYS[sys.argv.pop(1)]
     supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=arguments)  # type: ignore[assignment,misc]

@@ -30,20 +30,26 @@ def _kinds(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--seed", type=int, help="What decides the faults and the people's moods; random without it.")
+@click.option("--seed", type=int, help="The seed of faults and clients; random by default.")
 @click.option("--seconds", type=click.FloatRange(1, 86400), default=30, show_default=True, help="Time under faults.")
-@click.option("--writers", type=click.IntRange(1, 200), default=6, show_default=True, help="Who writes at a time.")
-@click.option("--readers", type=click.IntRange(2, 200), default=5, show_default=True, help="People, on 2 devices each.")
+@click.option(
+    "--writers", type=click.IntRange(1, 200), default=6, show_default=True, help="Clients that send at a time."
+)
+@click.option("--readers", type=click.IntRange(2, 200), default=5, show_default=True, help="Users with 2 devices each.")
 @click.option("--workers", type=click.IntRange(2, 16), default=2, show_default=True, help="The server's workers.")
 @click.option(
     "--faults",
     "kinds",
     callback=_kinds,
     default="all",
-    help="Which, separated by commas; or all that lose no data, or none.",
+    help="Kinds of faults, separated by commas; all: those that lose no data; none.",
 )
-@click.option("--mutation", type=click.Choice(list(mutant.MUTATIONS)), help="Run a server that breaks the promise so.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what was found as JSON.")
+@click.option(
+    "--mutation",
+    type=click.Choice(list(mutant.MUTATIONS)),
+    help="Run a server with this mutation, which breaks a guarantee.",
+)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JSON.")
 def chaos(
     seed: int | None,
     seconds: float,
@@ -54,7 +60,8 @@ def chaos(
     mutation: str | None,
     report: Path | None,
 ) -> None:
-    """Break a real server while people talk, and check that nothing acknowledged is lost, doubled or reordered.
+    """Injects faults into a real server while users chat; checks that no acknowledged message is lost, doubled or
+    reordered.
 
     \b
     python -m tests.chaos --seed 7 --seconds 60
@@ -62,7 +69,7 @@ def chaos(
     python -m tests.chaos --faults snapshot           loses data by design
     python -m tests.chaos --mutation no-gap-rule      must fail
 
-    Exit code 1: the promise was broken. 2: the server did not start or stop.
+    Exit code 1: a guarantee was broken. 2: the server did not start or stop.
     """
     chosen = seed if seed is not None else random.randrange(10**6)
     options = Options(chosen, seconds, writers, readers, workers, kinds, mutation or "")

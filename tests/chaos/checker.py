@@ -2,7 +2,7 @@
 
 Each violation has a kind:
 
-    lost        acknowledged, and never delivered to a device of a member
+    lost        an acknowledged message was never delivered to a device of a member
     doubled     delivered twice to a device, or one client_msg_id that became two messages
     misordered  a conversation in another order than that of seq, or of what was acknowledged before it began
     hole        the ids of a device, or the seqs that it has of a conversation, skip a number
@@ -32,12 +32,12 @@ KINDS = (
 )  # fmt: skip
 
 LATE_SECONDS = 10.0
-"""How long a device may lack an acknowledged message while nothing is the matter."""
+"""Seconds in which an acknowledged message must reach a device without a fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One breach of the promise: what it was, and what its story is about."""
+    """One violation of a guarantee, and the message or device that it concerns."""
 
     kind: str
     text: str
@@ -47,11 +47,11 @@ class Violation:
 
 
 Key = tuple[str, str, str]
-"""What makes a send one: conversation, sender, client_msg_id."""
+"""The identity of a send: conversation, sender, client_msg_id."""
 
 
 def check(history: History, late_seconds: float = LATE_SECONDS) -> list[Violation]:
-    """All that the history breaks of the promise; nothing when it keeps it."""
+    """Returns all violations in the history."""
     sends = {_key(send): send for send in history.sends}
     safe = [send for send in history.sends if not at_risk(history, send)]
     claims = list(_claims(history))
@@ -72,7 +72,7 @@ def _key(send: Send) -> Key:
 
 
 def message_key(event: Event) -> Key:
-    """Which send a delivered message claims to be."""
+    """The key of the send of a delivered message."""
     data = event.data
     return str(data.get("conversation_id")), str(data.get("sender")), str(data.get("client_msg_id"))
 
@@ -94,7 +94,7 @@ def _answers(history: History) -> Iterator[Violation]:
 
 
 def _one_message_each(history: History, safe: list[Send]) -> Iterator[Violation]:
-    """One client_msg_id is one seq, on whatever device."""
+    """Checks that one client_msg_id has one seq on all devices."""
     seqs: dict[Key, set[int]] = {_key(send): {send.answer["seq"]} if send.answer else set() for send in safe}
     for device in history.devices:
         for event in device.messages:
@@ -106,7 +106,7 @@ def _one_message_each(history: History, safe: list[Send]) -> Iterator[Violation]
 
 
 def _acknowledged_order(safe: list[Send]) -> Iterator[Violation]:
-    """What began after something was acknowledged comes after it."""
+    """Checks that a send that began after an acknowledgement has a higher seq."""
     conversations: dict[str, list[Send]] = defaultdict(list)
     for send in safe:
         if send.answer is not None:
@@ -125,7 +125,7 @@ def _acknowledged_order(safe: list[Send]) -> Iterator[Violation]:
 
 
 def _device(device: Device, sends: dict[Key, Send], history: History) -> Iterator[Violation]:
-    """What one device shows by itself, from one reset to the next."""
+    """Checks the events of one device, from one reset to the next."""
     n = 0 if device.from_start else None
     last: dict[str, int] = {}
     seen: set[Key] = set()
@@ -161,7 +161,7 @@ def _device(device: Device, sends: dict[Key, Send], history: History) -> Iterato
 
 
 def _delivered(device: Device, owed: list[Send], got: dict[Key, float]) -> Iterator[Violation]:
-    """Acknowledged means delivered, to every device of every member."""
+    """Checks that a device has all messages that it is owed."""
     for send in owed:
         if _key(send) not in got:
             text = f"{send.client_msg_id} was acknowledged, and {device.name} never got it"
@@ -169,7 +169,7 @@ def _delivered(device: Device, owed: list[Send], got: dict[Key, float]) -> Itera
 
 
 def _claims(history: History) -> Iterator[tuple[Device, list[Send], dict[Key, float]]]:
-    """Each device, the sends that it is owed, and when it first got which message, or was excused for it."""
+    """Yields each device, the sends that it is owed, and the time when it first got each message, or was excused."""
     for device in history.devices:
         got: dict[Key, float] = {}
         for event in device.messages:
@@ -183,7 +183,7 @@ def _claims(history: History) -> Iterator[tuple[Device, list[Send], dict[Key, fl
 
 
 def _agreement(history: History, safe: set[Key]) -> Iterator[Violation]:
-    """Devices of one user have the same ids; devices of one conversation's members have the same messages."""
+    """Checks that devices of one user have the same ids, and devices of members of a conversation the same messages."""
     ids: dict[tuple[str, int], tuple[str, str]] = {}
     holders: dict[tuple[str, int], tuple[Key, str]] = {}
     for device in history.devices:
@@ -202,7 +202,7 @@ def _agreement(history: History, safe: set[Key]) -> Iterator[Violation]:
     for device in history.devices:
         have = {(message_key(event)[0], event.data["seq"]) for event in device.messages}
         if explained(history, device):
-            continue  # what it is owed is judged by claims
+            continue  # claims.py decides what it is owed
         for (conversation, seq), (key, other) in holders.items():
             if device.from_start and (conversation, seq) not in have and device.user in history.members[conversation]:
                 text = f"{other} has {key[2]} (seq {seq}), and {device.name} never got it"
@@ -211,7 +211,7 @@ def _agreement(history: History, safe: set[Key]) -> Iterator[Violation]:
 
 
 def _replays(device: Device, owed: list[Send], had: dict[Key, float]) -> Iterator[Violation]:
-    """When a replay is said to be done, all that was acknowledged before the device connected is there."""
+    """Checks that a finished replay has all messages acknowledged before the connection."""
     owed = sorted(owed, key=lambda send: send.acked or 0)
     got: set[Key] = set()
     connected, settled = 0.0, 0
@@ -234,7 +234,7 @@ def _replays(device: Device, owed: list[Send], had: dict[Key, float]) -> Iterato
 def _lateness(
     device: Device, owed: list[Send], got: dict[Key, float], history: History, limit: float
 ) -> Iterator[Violation]:
-    """A device that is connected gets what was acknowledged, unless a fault is in the way."""
+    """Checks that a connected device gets acknowledged messages in time, except during a fault."""
     troubled = [(fault.at, fault.until) for fault in history.faults] + list(_absences(device, history.ended))
     for send in owed:
         start = send.acked or 0
@@ -251,7 +251,7 @@ def _lateness(
 
 
 def _absences(device: Device, ended: float) -> Iterator[tuple[float, float]]:
-    """When the device was not connected, or did not read."""
+    """Yields the times when the device was not connected, or did not read."""
     away: float | None = float("-inf")
     for event in device.events:
         if event.name in (LOST, STUCK) and away is None:

@@ -1,15 +1,15 @@
-"""What a device may claim, and what a Redis that lost data excuses. Pure, as the checker is.
+"""The messages that a device is owed, and the excuses after a data loss of Redis. Pure functions, as in the checker.
 
-A fault that loses data says since when and until when. What was under way or acknowledged in between is at risk:
-it may be gone, or be there, or have come a second time in another place. Where it is gone a device must have been
-told by a `reset`, unless it had seen nothing of the history that was lost: then there is nothing to tell it by.
+A fault that loses data has a beginning and an end. Messages in flight or acknowledged in between are at risk: they may
+be lost, kept, or stored a second time in another place. If one is lost, the device must have got a `reset`, unless it
+had seen nothing of the lost history: then the server cannot know.
 """
 
 from .history import Device, Event, History, Send
 
 
 def owed(history: History, device: Device) -> list[Send]:
-    """The acknowledged sends that the device must have got, or be excused for."""
+    """The acknowledged sends that the device must have got, unless excused."""
     since = device.since
     if since is None:
         return []
@@ -24,7 +24,7 @@ def owed(history: History, device: Device) -> list[Send]:
 
 
 def at_risk(history: History, send: Send) -> bool:
-    """Whether a loss of data may have hit the send."""
+    """Whether a data loss may have affected the send."""
     return any(_hits(loss, send) for loss in history.losses)
 
 
@@ -34,7 +34,7 @@ def _hits(loss: tuple[float, float], send: Send) -> bool:
 
 
 def explained(history: History, device: Device) -> list[Event]:
-    """The device's resets that a loss of data explains: for each loss one, of the inbox or of a conversation."""
+    """The resets of the device that a data loss explains: one per loss, of the inbox or of a conversation."""
     found, last = [], dict[str | None, float]()
     for reset in device.resets:
         scope = reset.data.get("conversation_id")
@@ -45,7 +45,7 @@ def explained(history: History, device: Device) -> list[Event]:
 
 
 def excuse(history: History, device: Device, send: Send) -> float | None:
-    """From when on the device need not have the send; None when there is no excuse."""
+    """The time from which the device need not have the send; None without an excuse."""
     if not history.losses:
         return None
     found = (told(history, device, send), unaware(history, device, send))
@@ -53,7 +53,7 @@ def excuse(history: History, device: Device, send: Send) -> float | None:
 
 
 def told(history: History, device: Device, send: Send) -> float | None:
-    """When the device was told by an explained reset that it may lack the send."""
+    """The time of an explained reset, after which the device may lack the send."""
     for reset in explained(history, device):
         if reset.at >= send.invoked and reset.data.get("conversation_id") in (None, send.conversation):
             return reset.at
@@ -61,7 +61,7 @@ def told(history: History, device: Device, send: Send) -> float | None:
 
 
 def unaware(history: History, device: Device, send: Send) -> float | None:
-    """When the send was lost, if it is gone and the device then stood where the history that is left still has it."""
+    """The time of the loss of the send, if the cursor of the device was then within the remaining history."""
     for since, until in history.losses:
         if _hits((since, until), send):
             left = _left(history, device.user)
@@ -74,7 +74,7 @@ def unaware(history: History, device: Device, send: Send) -> float | None:
 
 
 def _left(history: History, user: str) -> list[Event]:
-    """What the user's inbox still has: what a device got that asked for all after the last loss."""
+    """The remaining events of a user's inbox: those of a device that read all after the last loss."""
     last = max(until for _, until in history.losses)
     auditors = [each for each in history.devices if each.user == user and each.from_start and each.began > last]
     return [event for each in auditors for event in each.events]

@@ -17,12 +17,12 @@ from ssechat.redis.binary import choose_binary
 
 START_SECONDS = 20.0
 LINK = "redis.sock"
-"""The socket that the server is given: a symbolic link to that of whoever is the primary."""
+"""The socket in the server's URL: a symbolic link to that of the current primary."""
 
 
 @contextlib.contextmanager
 def stopped(process: psutil.Process | subprocess.Popen[bytes]) -> Iterator[None]:
-    """A process does nothing meanwhile."""
+    """Stops a process with SIGSTOP meanwhile."""
     process.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -38,7 +38,7 @@ async def gone(process: psutil.Process) -> None:
 
 
 class Copy:
-    """The files of a Redis as they are now, to go back to."""
+    """A copy of the files of a Redis."""
 
     def __init__(self, redis: psutil.Process, folder: Path, to: Path) -> None:
         self._folder = folder
@@ -48,20 +48,20 @@ class Copy:
             shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*.sock", "*.log", "temp-*"))
 
     def restore(self) -> None:
-        """Puts them back. Redis must not run."""
+        """Restores the files. Redis must not be running."""
         for path in _persistence(self._folder):
             path.unlink()
         shutil.copytree(self._to, self._folder, dirs_exist_ok=True)
 
 
 class Tails:
-    """How long a Redis's append-only files are now: what a power cut leaves when nothing was synced since."""
+    """The current lengths of the append-only files: a power cut without a later sync leaves as much."""
 
     def __init__(self, folder: Path) -> None:
         self._lengths = {path: path.stat().st_size for path in _persistence(folder)}
 
     def restore(self) -> None:
-        """Cuts off what was appended. Redis must not run."""
+        """Truncates the files. Redis must not be running."""
         for path, length in self._lengths.items():
             if path.suffix == ".aof" and path.exists() and path.stat().st_size > length:
                 os.truncate(path, length)
@@ -72,7 +72,7 @@ def _persistence(folder: Path) -> list[Path]:
 
 
 class Pair:
-    """A primary and its replica. Replication is asynchronous, as it always is."""
+    """A primary and its replica, with asynchronous replication."""
 
     def __init__(self, folder: Path, free_port: Callable[[], int]) -> None:
         self._folder = folder
@@ -83,19 +83,19 @@ class Pair:
 
     @property
     def primary(self) -> psutil.Process | None:
-        """The process that is the primary now."""
+        """The process of the current primary."""
         process = self._processes[self._primary]
         return None if process is None else psutil.Process(process.pid)
 
     async def start(self) -> None:
-        """Starts both, and waits until the replica has all that the primary has."""
+        """Starts both, and waits until the replica is in sync."""
         await self._start(0)
         self._point()
         await self._start(1)
         await self._follow(1)
 
     async def lag(self) -> float | None:
-        """Cuts the replica off; since when it lags, for sure. None: it had not caught up."""
+        """Disconnects the replica; returns the time from which it certainly lags, or None if it was not in sync."""
         since = time.monotonic()
         offset = (await self._info(self._primary)).get("master_repl_offset", "0")
         deadline = since + START_SECONDS
@@ -107,7 +107,7 @@ class Pair:
         return since
 
     async def fail_over(self) -> float:
-        """Kills the primary; the replica takes its place, and gets a new replica. When it took the place."""
+        """Kills the primary, promotes the replica and starts a new one; returns the time of the promotion."""
         old = self._processes[self._primary]
         assert old is not None
         old.kill()
@@ -121,7 +121,7 @@ class Pair:
         return until
 
     def close(self) -> None:
-        """Ends both by force."""
+        """Kills both."""
         for process in self._processes:
             if process is not None:
                 process.kill()
@@ -149,7 +149,7 @@ class Pair:
             "repl-diskless-sync-delay": 0,
         }
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-        self._processes[number] = subprocess.Popen(  # noqa: ASYNC220 – it takes no time, and the fork must be ours
+        self._processes[number] = subprocess.Popen(  # noqa: ASYNC220 – quick, and the child must be of this process
             [choose_binary(folder).path, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -175,7 +175,7 @@ class Pair:
 
 
 async def ask(socket: Path, command: str, seconds: float = 3.0) -> bytes:
-    """A Redis's answer to an inline command, a bulk string whole and else its first line; nothing when it has none."""
+    """Returns Redis's reply to an inline command: a whole bulk string, else the first line; empty without a reply."""
     writer = None
     try:
         async with asyncio.timeout(seconds):

@@ -11,14 +11,14 @@ from .history import Event
 from .http import Connection, Lost, Place
 
 SILENCE = 12.0
-"""Seconds without a byte (the server pings more often) after which a device connects anew."""
+"""Seconds without a byte after which a device reconnects; the server pings more often."""
 
 BACK = (0.05, 1.0)
 STAYS = (0.3, 6.0)
 
 
 class Reader:
-    """One device: its history, and the task that makes it."""
+    """One device: its history, and the task that reads."""
 
     def __init__(
         self,
@@ -41,14 +41,14 @@ class Reader:
         self._task: asyncio.Task[None] | None = None
         self.greeted = asyncio.Event()
         self.got: set[str] = set()
-        """The client_msg_ids of the messages it has."""
+        """The client_msg_ids of the received messages."""
 
     def start(self) -> None:
-        """Begins to read."""
+        """Starts reading."""
         self._task = asyncio.create_task(self._read())
 
     async def stop(self) -> None:
-        """Ends for good."""
+        """Stops for good."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -58,7 +58,7 @@ class Reader:
         self._restless = False
 
     async def stop_reading(self, seconds: float) -> None:
-        """Leaves what comes where it is, with the connection open."""
+        """Stops reading for a while, with the connection open."""
         self._note(history.STUCK)
         self._reads.clear()
         try:
@@ -81,7 +81,7 @@ class Reader:
             await asyncio.sleep(self._random.uniform(*BACK))
 
     async def _connected(self) -> str:
-        """Reads until the stream ends; why it did."""
+        """Reads until the stream ends; returns the reason."""
         try:
             connection = await Connection.open(self._server, small=True)
         except Lost as error:

@@ -30,22 +30,21 @@ KINDS = (
     "oom",
     "readonly",
 )
-"""`kill -9` of a worker, of Redis, of everything; SIGHUP; SIGSTOP for a while; CLIENT KILL and PAUSE; SCRIPT FLUSH;
-a maxmemory of 1 byte; REPLICAOF somewhere where nothing is. None of these is a reason to lose anything."""
+"""`kill -9` of a worker, of Redis, of everything; SIGHUP; SIGSTOP for a while; CLIENT KILL and PAUSE; SCRIPT FLUSH; a
+maxmemory of 1 byte; REPLICAOF of an address without a server. None of these may lose a message."""
 
 LOSSY = ("snapshot", "everysec", "failover")
-"""These lose data by design. Redis comes back with its files of some time ago; or with its append-only file cut off
-where it was a moment ago, as after a power cut that came before the sync; or its replica takes its place, and had
-been cut off for some time."""
+"""Faults that lose data by design: Redis restarts with older files; or with a truncated append-only file, as after a
+power cut before the sync; or a lagging replica is promoted."""
 
 WITH_A_PAIR = ("kill-worker", "roll", "stop-worker", "cut-pubsub", "cut-normal", "flush-scripts", "stuck-reader")
-"""What can be done beside `failover`: the others are about the private Redis."""
+"""The faults that can be combined with `failover`: the others need the private Redis."""
 
 UNWRITTEN_SECONDS = 2.0
-"""For so long Redis may put off a write while a sync is under way (appendfsync everysec)."""
+"""Seconds for which Redis may delay a write during a sync (appendfsync everysec)."""
 
 GAP = 2.0
-"""Seconds between two faults, on average; those that last may overlap."""
+"""Mean seconds between two faults; faults with a duration may overlap."""
 
 SHORT, LONG = (0.2, 2.0), (4.0, 9.5)
 LONG_ONES = 0.2
@@ -56,19 +55,19 @@ ROLL_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A fault that is to come."""
+    """A planned fault."""
 
     at: float
-    """Seconds after the beginning."""
+    """Seconds after the start."""
     kind: str
     seconds: float
-    """How long it lasts, if it is of the lasting kind."""
+    """Duration in seconds, for kinds that have one."""
     pick: float
-    """Which one it hits, as a share of all."""
+    """The process that it hits, as a fraction of the list."""
 
 
 def plan(seed: int, seconds: float, kinds: Sequence[str] = KINDS) -> list[Planned]:
-    """The faults of a run. Each kind has its turn before one comes again."""
+    """Plans the faults of a run. Each kind occurs once before one is repeated."""
     dice = random.Random(f"{seed} faults")
     planned: list[Planned] = []
     at, round_ = 0.5, list[str]()
@@ -82,7 +81,7 @@ def plan(seed: int, seconds: float, kinds: Sequence[str] = KINDS) -> list[Planne
 
 
 class Injector:
-    """Does to the server what was planned, and notes when."""
+    """Injects the planned faults, and records their times."""
 
     def __init__(self, server: Server, history: History, now: Callable[[], float], readers: Sequence[Reader]) -> None:
         self._server = server
@@ -90,13 +89,13 @@ class Injector:
         self._now = now
         self._readers = readers
         self._losing = asyncio.Lock()
-        """Held by what loses data: each loss is one, with a beginning and an end."""
+        """Held by faults that lose data, so that losses do not overlap."""
         self._alive = asyncio.Lock()
-        """Held while the server is dead as a whole: nothing else can be done to it."""
+        """Held while the whole server is dead: no other fault can be injected."""
         self.skipped = 0
 
     async def inject_all(self, planned: Sequence[Planned]) -> None:
-        """Returns when the last fault is over."""
+        """Injects all faults, and waits for the end of the last one."""
         began = self._now()
         async with asyncio.TaskGroup() as faults:
             for each in planned:
@@ -104,7 +103,7 @@ class Injector:
                 faults.create_task(self.inject(each))
 
     async def inject(self, fault: Planned) -> None:
-        """One fault, until it is over."""
+        """Injects one fault, and waits for its end."""
         if fault.kind != "kill-all":
             async with self._alive:
                 pass
@@ -121,7 +120,7 @@ class Injector:
             noted.detail = detail
 
     async def _do(self, fault: Planned) -> str | None:
-        """What was done; None when there was nothing to do it to."""
+        """Injects a fault; returns its description, or None if it found no target."""
         match fault.kind:
             case "kill-worker":
                 return self._signal(self._worker(fault.pick), signal.SIGKILL)
@@ -166,7 +165,7 @@ class Injector:
                 raise ValueError(f"no such fault: {fault.kind}")
 
     async def _lose(self, fault: Planned, noted: Injected) -> str | None:
-        """What was done; `noted` has since when and until when data was lost."""
+        """Injects a data loss; returns its description. `noted` gets its beginning and end."""
         async with self._losing:
             clock = self._now() - time.monotonic()
             since: float | None
@@ -195,7 +194,7 @@ class Injector:
         return None if noted.lost is None else f"lost {noted.lost[1] - noted.lost[0]:.1f} s"
 
     async def _set_for(self, begin: str, end: str, seconds: float) -> str:
-        """One command, and some time later another that takes it back, however often it must be said."""
+        """Runs a command, and after a while another one that reverts it, retried until it succeeds."""
         done = await self._tell_redis(begin)
         await asyncio.sleep(seconds)
         with contextlib.suppress(TimeoutError):

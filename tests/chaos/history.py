@@ -7,12 +7,12 @@ CONNECT = "(connect)"
 LOST = "(lost)"
 STUCK = "(stuck)"
 READS_AGAIN = "(reads again)"
-"""What a device notes beside the events that it gets; they stand in its history under these names."""
+"""Names of entries in a device's history that are not events of the stream."""
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One request of a send, and what came of it: a status, or `lost`, or `timeout`."""
+    """One request of a send, and its outcome: a status, `lost` or `timeout`."""
 
     began: float
     ended: float
@@ -21,13 +21,13 @@ class Attempt:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the answer says that the message is there."""
+        """Whether the response acknowledges the message."""
         return self.outcome in ("200", "201")
 
 
 @dataclass(slots=True)
 class Send:
-    """A message that somebody wanted to send, with one client_msg_id for all attempts."""
+    """A message with one client_msg_id for all attempts."""
 
     conversation: str
     sender: str
@@ -38,18 +38,18 @@ class Send:
 
     @property
     def acked(self) -> float | None:
-        """When the first acknowledgement came."""
+        """The time of the first acknowledgement."""
         return min((each.ended for each in self.attempts if each.acknowledged), default=None)
 
     @property
     def answer(self) -> dict[str, Any] | None:
-        """The message as an acknowledgement gave it."""
+        """The message in the acknowledgement."""
         return next((each.answer for each in self.attempts if each.acknowledged), None)
 
 
 @dataclass(slots=True)
 class Event:
-    """Something that a device got, or that happened to it."""
+    """An event of the stream, or another entry of a device's history."""
 
     at: float
     name: str
@@ -64,52 +64,52 @@ class Event:
 
 @dataclass(slots=True)
 class Device:
-    """One device of a user and all that it got, in order, over all its connections."""
+    """One device of a user with all its events, in order, over all its connections."""
 
     user: str
     name: str
     from_start: bool = True
-    """Whether it asked for all that there is; else it began where its first `hello` said."""
+    """Whether it read from the beginning; otherwise it began at the id of its first `hello`."""
     events: list[Event] = field(default_factory=list)
 
     @property
     def since(self) -> float | None:
-        """From when on it is owed every message; None when it never got through."""
+        """The time from which it is owed every message; None if it never connected."""
         if self.from_start:
             return float("-inf")
         return next((event.at for event in self.events if event.name == "hello"), None)
 
     @property
     def messages(self) -> list[Event]:
-        """The messages that it got."""
+        """The received messages."""
         return [event for event in self.events if event.name == "message"]
 
     @property
     def resets(self) -> list[Event]:
-        """The resets that it got."""
+        """The received resets."""
         return [event for event in self.events if event.name == "reset"]
 
     @property
     def began(self) -> float:
-        """When it connected first."""
+        """The time of its first connection."""
         return self.events[0].at if self.events else float("inf")
 
 
 @dataclass(slots=True)
 class Injected:
-    """A fault that was injected, and until when it lasted."""
+    """An injected fault, and its end."""
 
     at: float
     until: float
     kind: str
     detail: str = ""
     lost: tuple[float, float] | None = None
-    """Since when, and until when, what Redis took is gone through this fault: it lost data by design."""
+    """The beginning and end of the writes that this fault lost by design."""
 
 
 @dataclass(slots=True)
 class History:
-    """Everything of one run."""
+    """The history of one run."""
 
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Conversation → its members."""
@@ -117,9 +117,9 @@ class History:
     devices: list[Device] = field(default_factory=list)
     faults: list[Injected] = field(default_factory=list)
     ended: float = 0.0
-    """When the last look was taken: what is not there by then is lost."""
+    """The end of the run: messages that have not arrived by then are lost."""
 
     @property
     def losses(self) -> list[tuple[float, float]]:
-        """Since when and until when data was lost, by each fault that lost any."""
+        """The beginning and end of each data loss."""
         return sorted(fault.lost for fault in self.faults if fault.lost is not None)

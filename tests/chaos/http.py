@@ -11,30 +11,30 @@ HOST = "127.0.0.1"
 NAME = "localhost"
 CONNECT_SECONDS = 3.0
 RECEIVE_BUFFER = 8192
-"""Bytes that the kernel, and we, keep for a device: so that one that does not read is soon felt."""
+"""Bytes of a device's receive buffers: small, so that backpressure of a slow device shows soon."""
 
 
 class Lost(Exception):
-    """The connection was refused or ended in the middle, or what came is not HTTP."""
+    """The connection was refused or ended in the middle, or the response is not HTTP."""
 
 
 class Place(Protocol):
-    """Where people go: a server, or the front of several."""
+    """The target of the clients: a server, or the proxy of several."""
 
     @property
     def seed(self) -> int:
-        """What chance begins with."""
+        """The seed of random choices."""
 
     @property
     def port(self) -> int:
-        """The port, on this machine."""
+        """The local port."""
 
     @property
     def tls(self) -> ssl.SSLContext | None:
-        """How to check who it is; None for plain HTTP."""
+        """The TLS context; None for plain HTTP."""
 
     def token(self, user: str) -> str:
-        """A token that counts there."""
+        """Mints a valid token."""
 
 
 class Connection:
@@ -49,7 +49,7 @@ class Connection:
         """Connects.
 
         Raises:
-            Lost: nobody is there.
+            Lost: the connection was refused.
         """
         client = socket.socket()
         client.setblocking(False)
@@ -66,25 +66,25 @@ class Connection:
             client.close()
             raise Lost(str(error)) from error
         except asyncio.CancelledError:
-            client.close()  # a device that leaves while it connects
+            client.close()  # cancelled during the connect
             raise
 
     def close(self) -> None:
-        """Drops it, without a word."""
+        """Closes the connection at once."""
         self._writer.transport.abort()
 
     async def post(self, path: str, token: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """The status and the JSON of the answer.
+        """Sends a POST; returns the status and JSON of the response.
 
         Raises:
-            Lost: there is none.
+            Lost: no response arrived.
         """
         content = json.dumps(body).encode()
         self._ask("POST", path, token, f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n", content)
         return await self._answer()
 
     async def get(self, path: str, token: str) -> tuple[int, dict[str, Any]]:
-        """As `post` does."""
+        """Sends a GET; see `post`."""
         self._ask("GET", path, token)
         return await self._answer()
 
@@ -103,17 +103,17 @@ class Connection:
     async def _answer(self) -> tuple[int, dict[str, Any]]:
         status, headers = await self._head()
         try:
-            # What a front answers by itself has no body.
+            # Responses of the proxy itself have no body.
             answer = json.loads(await self._reader.readexactly(int(headers["content-length"])) or b"{}")
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise Lost(str(error)) from error
         return status, answer if isinstance(answer, dict) else {"answer": answer}
 
     async def stream(self, token: str, cursor: str | None) -> AsyncGenerator[dict[str, str], None]:
-        """The events of a stream, each as its fields, until it ends in good order.
+        """Yields the events of a stream, each as its fields, until it ends complete.
 
         Raises:
-            Lost: it did not.
+            Lost: the stream was truncated.
         """
         query = "" if cursor is None else f"Last-Event-ID: {cursor}\r\n"
         self._ask("GET", "/v1/events", token, query)

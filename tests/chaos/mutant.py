@@ -1,6 +1,6 @@
 """A server that breaks a guarantee on purpose: `python -m chaos.mutant serve …`; CHAOS_MUTATION says which.
 
-The mutations are made here, from outside, in the workers of this program only: the server itself has no hook.
+The mutations patch the workers of this program from outside: the server itself has no hook.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ VARIABLE = "CHAOS_MUTATION"
 WORKER_ARGUMENTS = ("--app", "chaos.mutant:create_app")
 
 LAZINESS = 0.02
-"""Seconds after which a worker delivers that acknowledges first."""
+"""Seconds between the acknowledgement and a delayed delivery."""
 
 
 def two_steps() -> None:
-    """Breaks nothing: with the gap rule, a send in two steps is as good as one in one."""
+    """Breaks no guarantee: with the gap rule, a send in two steps equals one in one step."""
     construct = Delivery.__init__
 
     def in_two_steps(self: Delivery, *parts: Any) -> None:
@@ -42,12 +42,12 @@ def two_steps() -> None:
 
 
 def no_gap_rule() -> None:
-    """Of a send in two steps, an inbox takes whatever comes, not only what follows the last entry that it has."""
+    """With sends in two steps, an inbox accepts any entry, not only the one after its last entry."""
     rule = "last == run.before and 1 or nil"
 
     def without_rule(module: str, *names: str) -> str:
         source = load_script(module, *names)
-        assert rule in source, "logs/inbox.lua has changed: mend this mutation"
+        assert rule in source, "logs/inbox.lua has changed; adapt this mutation"
         return source.replace(rule, "1")
 
     inbox.load_script = without_rule  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ def no_gap_rule() -> None:
 
 
 def replay_before_subscribe() -> None:
-    """A stream reads its inbox and goes live, and only then listens to its channel."""
+    """A stream reads its inbox, becomes live, and subscribes to its channel only then."""
 
     async def begin(self: Hub, stream: Stream, channel: bytes, cursor: str | None) -> None:
         try:
@@ -69,7 +69,7 @@ def replay_before_subscribe() -> None:
 
 
 def ack_before_deliver() -> None:
-    """A send is answered when it is in the log; the inboxes get it a little later."""
+    """A send is acknowledged when it is in the log; the inboxes get it a little later."""
     tasks: set[asyncio.Task[None]] = set()
     finish = Delivery.finish
 
@@ -88,7 +88,7 @@ def ack_before_deliver() -> None:
 
 
 def silent_reset() -> None:
-    """A reader whose place is gone goes on from the head, and nobody tells it."""
+    """A reader with an expired cursor continues from the newest event, without a `reset`."""
 
     def go_on(self: Stream, reason: str, page: Page) -> None:
         self._stand_at(page.head)
@@ -106,7 +106,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
 
 
 def create_app(settings: Settings) -> Any:
-    """The server's own app, with the mutation made."""
+    """The server's app with the mutation applied."""
     MUTATIONS[os.environ[VARIABLE]]()
     return app.create_app(settings)
 

@@ -15,7 +15,7 @@ SHOWN = 8
 
 
 def figures(result: Result) -> dict[str, Any]:
-    """Everything that is counted, ready for JSON."""
+    """All counts, for JSON."""
     history, options = result.history, result.options
     found = Counter(violation.kind for violation in result.violations)
     outcomes = Counter(attempt.outcome for send in history.sends for attempt in send.attempts)
@@ -44,7 +44,7 @@ def figures(result: Result) -> dict[str, Any]:
 
 
 def text(result: Result) -> str:
-    """The report for a person."""
+    """The report as text."""
     shown = figures(result)
     level = shown["level_after_seconds"]
     faults = "  ".join(f"{kind} {count}" for kind, count in shown["faults"].items()) or "none"
@@ -59,7 +59,7 @@ def text(result: Result) -> str:
         "all level    " + ("never" if level is None else f"{level:.2f} s after the last fault"),
         *[f"lost data    {shown['losses_of_data']} times: {_pairs(by_design)}"] * bool(shown["losses_of_data"]),
         f"violations   {_pairs(shown['violations'])}  tracebacks {shown['tracebacks']}",
-        "The promise was kept." if shown["kept"] else "THE PROMISE WAS BROKEN.",
+        "All guarantees held." if shown["kept"] else "A GUARANTEE WAS BROKEN.",
     ]
     lines += [f"  {violation.kind}: {violation.text}" for violation in result.violations[:SHOWN]]
     story = shortest_story(result.history, result.violations)
@@ -70,7 +70,8 @@ def text(result: Result) -> str:
 
 
 def _lost_by_design(result: Result) -> dict[str, int]:
-    """Acknowledged sends that devices lack because Redis lost them, by whether the device was told (device × send)."""
+    """Counts of acknowledged sends that devices lack because of a data loss, with and without a reset (device ×
+    send)."""
     found = Counter(told=0, unseen=0)
     for device in result.history.devices:
         got = {message_key(event) for event in device.messages}
@@ -83,7 +84,7 @@ def _lost_by_design(result: Result) -> dict[str, int]:
 
 
 def _slowest(result: Result) -> str:
-    """The send that took longest, attempt by attempt."""
+    """The slowest send, attempt by attempt."""
     send = max(result.history.sends, key=lambda each: (each.acked or result.history.ended) - each.invoked, default=None)
     if send is None:
         return "–"
@@ -92,7 +93,7 @@ def _slowest(result: Result) -> str:
 
 
 def write_json(result: Result, path: Path) -> None:
-    """The figures, the violations and the story, for programs."""
+    """Writes the figures, the violations and the trace as JSON."""
     content = {
         **figures(result),
         "found": [f"{violation.kind}: {violation.text}" for violation in result.violations[:200]],

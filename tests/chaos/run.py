@@ -1,8 +1,8 @@
 """A run from start to end.
 
-First the load: everybody writes and reads while faults come. Then, when all are level again, the finale: what
-the load would heal before it is seen. Newcomers who are written to while they connect, and last words: one
-message each in conversations of their own, with every worker killed at the first acknowledgement.
+In the first phase all clients send and read while faults are injected. When all devices are level again, the second
+phase tests faults that later messages would repair: messages to new users while they connect, and one last message in
+each of some conversations, with every worker killed at the first acknowledgement.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from .server import Server
 from .writer import Writer
 
 SETTLE_SECONDS = 75.0
-"""What a quiet stream may take to find a silent loss, and then some."""
+"""Seconds in which a quiet stream must find a silent loss, with a margin."""
 
 NEWCOMERS = 4
 LAST_WORDS = 12
@@ -31,7 +31,7 @@ LAST_WORDS = 12
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run."""
+    """Options of a run."""
 
     seed: int = 1
     seconds: float = 30.0
@@ -47,20 +47,20 @@ class Options:
 
 @dataclass(slots=True)
 class Result:
-    """What came of it."""
+    """The result of a run."""
 
     options: Options
     history: History
     violations: list[Violation] = field(default_factory=list)
     tracebacks: list[str] = field(default_factory=list)
     level_after: float | None = None
-    """Seconds from the end of the last fault of the load until everybody had everything; None: never."""
+    """Seconds from the end of the last fault of the first phase until all devices were level; None: never."""
     skipped: int = 0
-    """Faults that found nothing to be done to."""
+    """Faults that found no target."""
 
 
 async def run(options: Options) -> Result:
-    """Starts a server, breaks it, and judges what people saw.
+    """Starts a server, injects faults, and checks the history.
 
     Raises:
         ServerFailed: the server does not start or stop.
@@ -80,7 +80,7 @@ async def run(options: Options) -> Result:
 
 
 class Conductor:
-    """Brings the people, the faults and the server together."""
+    """Runs the clients and the faults against the server."""
 
     def __init__(self, options: Options, server: Server) -> None:
         self._options = options
@@ -94,7 +94,7 @@ class Conductor:
         return time.monotonic() - self._began
 
     async def conduct(self) -> None:
-        """The whole run; its history is in `result`."""
+        """Runs all phases; the history is in `result`."""
         try:
             await self._load()
             for round_ in range(self._options.newcomer_rounds):
@@ -103,7 +103,7 @@ class Conductor:
             for round_ in range(self._options.last_word_rounds):
                 if not await self._last_words(round_):
                     break
-            await asyncio.sleep(0.5)  # for what comes twice
+            await asyncio.sleep(0.5)  # for duplicates that arrive late
         finally:
             self._history.ended = self._now()
             await asyncio.gather(*(reader.stop() for reader in self._readers))
@@ -133,27 +133,27 @@ class Conductor:
                 talk.cancel()
         self.result.skipped = injector.skipped
         if self._history.losses:
-            # What is left after a loss of data is what somebody gets who asks for all only now.
+            # A device that reads from the beginning now gets the data that remain after a loss.
             readers = readers + await self._join(people, restless=False, numbers=(2,))
         if await self._level(readers, self._options.settle_seconds):
             self.result.level_after = self._now() - last
 
     async def _newcomers(self, round_: int) -> bool:
-        """People whom nobody here has heard of are written to at the moment at which they connect."""
+        """Sends messages to new users at the moment when they connect."""
         people = [f"n{round_}.{number}" for number in range(NEWCOMERS)]
         readers = await self._join(people, restless=False, wait=False)
         await self._send_round(people, f"n{round_}", spread=0.004)
         return await self._level(readers, LATE_SECONDS + 2)
 
     async def _last_words(self, round_: int) -> bool:
-        """After these nothing comes that would heal what a dead worker left undone."""
+        """Sends last messages: no later message repairs the deliveries that a dead worker left undone."""
         people = [f"l{round_}.{number}" for number in range(LAST_WORDS)]
         readers = await self._join(people, restless=False)
         await self._send_round(people, f"l{round_}", spread=0.0, kill=True)
         return await self._level(readers, self._options.settle_seconds)
 
     async def _send_round(self, people: list[str], name: str, spread: float, kill: bool = False) -> None:
-        """Everybody writes to the next one, once."""
+        """Each user sends one message to the next one."""
         writers = [self._writer(user, f"{name}w{number}") for number, user in enumerate(people)]
 
         async def send(number: int) -> None:
@@ -183,7 +183,7 @@ class Conductor:
     async def _join(
         self, people: list[str], *, restless: bool, wait: bool = True, numbers: Sequence[int] = (0, 1)
     ) -> list[Reader]:
-        """Two devices for each; one of them asks for all that there is, one begins where it is."""
+        """Creates two devices per user: one reads from the beginning, one from the newest event."""
         await asyncio.gather(*(self._exist(user) for user in people))
         readers = [
             Reader(
@@ -206,7 +206,7 @@ class Conductor:
         return readers
 
     async def _exist(self, user: str) -> None:
-        """A user exists from the first request on."""
+        """Creates a user by a first request."""
         while True:
             with contextlib.suppress(Lost, TimeoutError):
                 async with asyncio.timeout(5):
@@ -223,14 +223,14 @@ class Conductor:
         return Writer(self._server, self._history, self._now, user, name)
 
     async def _finish(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
-        """Waits until everything is acknowledged; what is not by the limit never will be."""
+        """Waits until all sends are acknowledged, up to a limit."""
         _, pending = await asyncio.wait(tasks, timeout=self._options.settle_seconds)
         for task in pending:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=bool(pending))
 
     async def _level(self, readers: Sequence[Reader], seconds: float) -> bool:
-        """Waits until each of these has what it is owed; whether it came to that."""
+        """Waits until each reader has all messages that it is owed; returns whether this happened."""
         deadline = self._now() + seconds
         while self._now() < deadline:
             if all(self._has_all(reader) for reader in readers):

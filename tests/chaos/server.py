@@ -1,4 +1,4 @@
-"""The server under test: `ssechat serve` on a folder of its own, its processes, its death and its return."""
+"""The server under test: `ssechat serve` with its own folder; its processes, kills and restarts."""
 
 import asyncio
 import contextlib
@@ -31,12 +31,12 @@ class ServerFailed(Exception):
 
 
 class Server:
-    """Starts, kills and starts again, always on one port and one folder. Only ever touches what it started."""
+    """Starts, kills and restarts a server on one port and folder. It signals only processes that it started."""
 
     tls = None
 
     def __init__(self, seed: int, workers: int = 2, mutation: str = "", *, pair: bool = False) -> None:
-        """`pair`: on a primary and a replica of its own rather than on the private Redis."""
+        """With `pair` the server uses a primary and a replica instead of its private Redis."""
         self.seed = seed
         self.folder = Path(tempfile.mkdtemp(prefix="chaos-"))
         self.log = self.folder / "serve.log"
@@ -50,10 +50,10 @@ class Server:
         self._tokens: dict[str, str] = {}
 
     async def start(self) -> None:
-        """Starts it and waits until it says that it is ready.
+        """Starts the server, and waits until it is ready.
 
         Raises:
-            ServerFailed: it is not.
+            ServerFailed: it did not start.
         """
         program = ("-m", "chaos.mutant") if self._mutation else ("-m", "ssechat")
         options = {
@@ -69,7 +69,7 @@ class Server:
             options["redis-url"] = self.pair.url
         said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: ASYNC220 – it takes no time, and the fork must be ours
+            self._process = subprocess.Popen(  # noqa: ASYNC220 – quick, and the child must be of this process
                 [sys.executable, *program, "serve", *(f"--{name}={value}" for name, value in options.items())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -87,14 +87,14 @@ class Server:
         self.family()
 
     def token(self, user: str) -> str:
-        """A token as `ssechat token` makes it."""
+        """Mints a token, as `ssechat token` does."""
         if user not in self._tokens:
             key = (self.folder / "data" / "jwt.key").read_text().strip()
             self._tokens[user] = jwt.encode({"sub": user, "exp": time.time() + 86400}, key, algorithm="HS256")
         return self._tokens[user]
 
     def family(self) -> list[psutil.Process]:
-        """Every process that it has started and that still runs."""
+        """Every child process that is still running."""
         if self._process is not None and self._process.poll() is None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 for child in psutil.Process(self._process.pid).children(recursive=True):
@@ -114,7 +114,7 @@ class Server:
         return next((each for each in self.family() if command_line(each).split(" ")[0].endswith("redis-server")), None)
 
     async def ask_redis(self, command: str) -> bytes:
-        """Redis's answer; nothing when it has none."""
+        """Returns Redis's reply; empty without one."""
         return await ask(self._redis_folder / "redis.sock", command)
 
     @property
@@ -122,18 +122,18 @@ class Server:
         return self.folder / "data" / "redis" if self.pair is None else self.folder
 
     def copy_data(self) -> Copy | None:
-        """The private Redis's files as they are; None when it does not run."""
+        """Copies the files of the private Redis; None if it is not running."""
         redis = self.redis()
         return None if redis is None else Copy(redis, self._redis_folder, self.folder / "copy")
 
     def tails_of_data(self) -> Tails:
-        """How long they are."""
+        """Returns the lengths of the append-only files."""
         return Tails(self._redis_folder)
 
     async def lose_data(self, state: Copy | Tails) -> float:
-        """Kills the private Redis and has it come back with an older state of its files; when it could, at first."""
+        """Kills the private Redis, and lets it restart with older files; returns the earliest time of the restart."""
         assert self._process is not None
-        with stopped(self._process):  # or it would start Redis again before the files are there
+        with stopped(self._process):  # otherwise it would restart Redis before the files are restored
             redis = self.redis()
             if redis is not None:
                 redis.kill()
@@ -147,7 +147,7 @@ class Server:
             self._process.send_signal(signal.SIGHUP)
 
     async def kill_everything(self) -> None:
-        """Ends all its processes with no chance to do anything."""
+        """Kills all processes with SIGKILL."""
         assert self._process is not None
         family = self.family()
         self._process.kill()
@@ -160,7 +160,7 @@ class Server:
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
-        """Stops it in order.
+        """Stops the server gracefully.
 
         Raises:
             ServerFailed: it does not stop, or leaves processes behind.
@@ -175,7 +175,7 @@ class Server:
             await asyncio.sleep(0.05)
 
     def close(self, keep_folder: bool = False) -> None:
-        """Ends by force what is still there."""
+        """Kills the processes that are still running."""
         kill_processes(self.family())
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
@@ -186,17 +186,17 @@ class Server:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def complaints(self) -> list[str]:
-        """Tracebacks in its log: what a server never has to write, whatever happens to it."""
+        """The tracebacks in the log: no fault may cause one."""
         text = self.log.read_text(errors="replace")
         return [part.strip()[-2000:] for part in text.split("Traceback (most recent call last)")[1:]]
 
     def tail(self) -> str:
-        """The last lines that it wrote."""
+        """The last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
 
 def _free_port(dice: random.Random) -> int:
-    """Below the ports that clients get, one of which might else take the server's while it is dead."""
+    """Returns a port below the ephemeral ones, of which a client could take the server's while it is dead."""
     while True:
         port = dice.randrange(20_000, 32_000)
         with socket.socket() as one:

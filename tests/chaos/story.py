@@ -6,13 +6,13 @@ from .checker import Violation
 from .history import CONNECT, LOST, History
 
 NEIGHBOURS = 2
-"""Events of the device told before and after the offending one."""
+"""Events of the device shown before and after the violating one."""
 
 STATES = (CONNECT, LOST, "hello", "caught_up", "reset", "bye")
 
 
 def shortest_story(history: History, violations: list[Violation]) -> list[str]:
-    """The story of the violation that takes the fewest words; nothing without one."""
+    """The shortest trace of a violation; empty without violations."""
     stories = [[f"{violation.kind}: {violation.text}", *tell(history, violation)] for violation in violations]
     return min(stories, key=len, default=[])
 

@@ -8,16 +8,16 @@ from .history import Attempt, History, Send
 from .http import Connection, Lost, Place
 
 PATIENCE = 8.0
-"""Seconds that an attempt may take: more than the server gives Redis."""
+"""Upper bound of the seconds of an attempt: more than the server's timeout of Redis."""
 
 PAUSE = (0.0, 0.06)
 AGAIN = (0.02, 0.4)
 LENGTHS = ((0.9, 0), (0.98, 6_000), (1.0, 30_000))
-"""Most texts are short; some are too long for a wake-up, and fill a slow reader's buffer."""
+"""Lengths of texts: most are short; some are too long for a wake-up, and fill a slow reader's buffer."""
 
 
 class Writer:
-    """One connection at a time, and sometimes two."""
+    """A sender with one connection at a time, sometimes two."""
 
     def __init__(self, server: Place, history: History, now: Callable[[], float], user: str, name: str) -> None:
         self._server = server
@@ -29,18 +29,18 @@ class Writer:
         self.user = user
         self.name = name
         self.patient = False
-        """Whether it waits for each answer, and asks once at a time."""
+        """Whether it waits for each response before the next request."""
         self.on_ack: Callable[[], None] | None = None
 
     async def talk(self, others: list[str], until: asyncio.Event) -> None:
-        """Writes to the others, one message after another."""
+        """Sends messages to the others, one after another."""
         while not until.is_set():
             await self.send(self._random.choice(others))
             await asyncio.sleep(self._random.uniform(*PAUSE))
         self.close()
 
     async def send(self, to: str) -> Send:
-        """One message, acknowledged."""
+        """Sends one message until it is acknowledged."""
         self._count += 1
         dice = self._random.random()
         length = next(length for limit, length in LENGTHS if dice <= limit)
@@ -52,7 +52,7 @@ class Writer:
         self._history.sends.append(send)
         while send.acked is None:
             dice = 1.0 if self.patient else self._random.random()
-            if dice < 0.02:  # two at once, which may well be on two workers
+            if dice < 0.02:  # two attempts at once, perhaps on two workers
                 await asyncio.gather(self._once(send, PATIENCE), self._once(send, PATIENCE))
             else:
                 await self._attempt(send, self._random.uniform(0.001, 0.03) if dice < 0.05 else PATIENCE)
@@ -69,7 +69,7 @@ class Writer:
             self._connection = None
 
     async def _attempt(self, send: Send, seconds: float) -> None:
-        """On the connection that is kept; gives it up when that failed, as any client does."""
+        """Makes an attempt on the keep-alive connection, and closes it after a failure."""
         began, connection = self._now(), self._connection
         try:
             async with asyncio.timeout(seconds):

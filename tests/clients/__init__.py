@@ -1,4 +1,4 @@
-"""Clients that people use, each in the loop that its own documentation shows, while the server is disturbed.
+"""Common SSE clients, each used as its documentation shows, while the server is disturbed.
 
     python -m tests.clients
 

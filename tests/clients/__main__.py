@@ -17,7 +17,7 @@ from clients.run import CUT_AT_THE_END, KEEP_IDS_EARLY, RUNS, run
 @click.option("--run", "chosen", multiple=True, type=click.Choice(RUNS), help="Only this; may be repeated.")
 @click.option("--client", "clients", multiple=True, type=click.Choice(CLIENTS), help="Only this; may be repeated.")
 def main(messages: int, chosen: tuple[str, ...], clients: tuple[str, ...]) -> None:
-    """Disturbs the server while people's clients read, and prints what each of them lost, had twice or out of order."""
+    """Disturbs the server while common clients read; prints the messages that each lost, doubled or misordered."""
     lacking = missing()
     if lacking:
         raise click.ClickException(f"please install: {', '.join(lacking)}")

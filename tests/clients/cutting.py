@@ -11,17 +11,17 @@ from itertools import count
 MESSAGE = b"event: message\n"
 RETRY = re.compile(rb"(?<=\nretry: )\d+")
 BACK_MS = 20
-"""Milliseconds after which clients are told to come back, instead of what the server says: more cuts in less time."""
+"""Milliseconds in `retry:`, in place of the server's value: more cuts in less time."""
 
 SPREAD = 0.618034
 """Of offsets that go on by this part of an event, the next one always falls into the widest gap left."""
 
 Offsets = Callable[[bytes], Iterator[int]]
-"""At how many bytes of a chunk with a message it may be cut."""
+"""The offsets at which a chunk with a message may be cut."""
 
 
 def anywhere(chunk: bytes) -> Iterator[int]:
-    """Every offset but the one of `last_line_feed`."""
+    """Every offset except that of `last_line_feed`."""
     yield from (offset for offset in range(len(chunk)) if offset not in last_line_feed(chunk))
 
 
@@ -145,12 +145,12 @@ class CuttingProxy:
         return before == turn % 2 if which == 3 else messages > 1 + which
 
     async def _cut(self, client: str, rest: bytes, writer: asyncio.StreamWriter) -> None:
-        """Every other time by a reset."""
+        """Cuts the connection, every other time by a reset."""
         self.cuts[client] += 1
         writer.write(rest)
         await writer.drain()
         if self.cuts[client] % 2:
-            await asyncio.sleep(0.03)  # or the reset would overtake what was written
+            await asyncio.sleep(0.03)  # otherwise the reset would overtake the written bytes
             handle = writer.get_extra_info("socket")
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 

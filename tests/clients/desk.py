@@ -1,4 +1,4 @@
-"""What the clients told, and the web server that gives browsers their page and takes what they tell."""
+"""The reports of the clients, and the web server that serves the browsers' page and receives their reports."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.plans: dict[str, list[dict[str, str]]] = {}
-        """What each browser is to do, by its name."""
+        """The tasks of each browser, by its name."""
         self._got: dict[str, list[str]] = defaultdict(list)
         self._lock = threading.Lock()
         desk = self
@@ -67,7 +67,7 @@ class Desk:
         self._server.server_close()
 
     def take(self, line: str) -> None:
-        """Keeps a line: a client's name, a tab, an event's data."""
+        """Stores a line: a client's name, a tab, an event's data."""
         name, _, data = line.partition("\t")
         try:
             text = str(json.loads(data)["text"])
@@ -77,6 +77,6 @@ class Desk:
             self._got[name].append(text)
 
     def got(self, name: str) -> list[str]:
-        """The texts that this client was given, in order."""
+        """The texts that this client received, in order."""
         with self._lock:
             return list(self._got[name])

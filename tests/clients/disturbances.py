@@ -11,7 +11,7 @@ from serving import Server, kill_processes
 
 
 class Scene:
-    """A server on a port that stays, whichever process has it."""
+    """A server that can be replaced on the same port."""
 
     def __init__(self, folder: Path, origins: Sequence[str]) -> None:
         self._folder = folder
@@ -21,7 +21,7 @@ class Scene:
         self.url = self.server.url
 
     def start_again(self) -> None:
-        """A new server in place of one that is gone."""
+        """Starts a new server in place of the stopped one."""
         self.server.close()
         self.server = Server(self._folder / "data", *self._arguments, port=self.port).wait_ready()
 

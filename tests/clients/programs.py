@@ -53,7 +53,7 @@ FIREFOX_PREFERENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whose stream the clients read."""
+    """The user whose stream the clients read."""
 
     user: str
     password: str
@@ -61,14 +61,14 @@ class Reader:
 
 
 def missing() -> list[str]:
-    """The programs and packages without which not all clients can run."""
+    """The missing programs and packages that clients need."""
     needed = {"node": "node", "curl": "curl", "chromium": "chromium", "firefox-esr": "firefox-esr"}
     found = [package for program, package in needed.items() if shutil.which(program) is None]
     return found if MODULES.is_dir() else [*found, f"`npm ci` in {MODULES.parent}"]
 
 
 class Programs:
-    """The processes of these clients; as a context manager they are gone afterwards."""
+    """The processes of the clients; as a context manager they are ended at the end."""
 
     def __init__(self, folder: Path, desk: Desk, reader: Reader, servers: Mapping[str, str]) -> None:
         """`servers`: client → the address at which it finds the server."""
@@ -94,7 +94,7 @@ class Programs:
         self.close()
 
     def close(self) -> None:
-        """Ends all of them, with what they have started."""
+        """Ends all processes and their children."""
         for process in self._processes:
             os.killpg(process.pid, 9)
             process.wait()

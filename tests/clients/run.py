@@ -28,7 +28,7 @@ CUT = "cut inside events"
 CUT_AT_THE_END = "cut before the last line feed"
 CUTS: dict[str, Offsets] = {CUT: anywhere, CUT_AT_THE_END: last_line_feed}
 KEEP_IDS_EARLY = frozenset({"eventsource 2", "fetch-event-source"})
-"""They ask for what follows an event as soon as they have the line of its id, and have not given it to anybody yet."""
+"""Clients that store an event's id when its line arrives, before the event is dispatched."""
 
 RUNS = (*DISTURBANCES, CUT, CUT_AT_THE_END)
 
@@ -38,14 +38,14 @@ TEXT = "message {}: “so” – \u2028 \u2029 \x85 …"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one client made of it."""
+    """The messages of one client, compared with those sent."""
 
     lost: int
     doubled: int
     misplaced: int
-    """Messages that came before one that was sent earlier."""
+    """Messages that arrived before one that was sent earlier."""
     foreign: Sequence[str]
-    """What it was given as a message, and is none."""
+    """Texts that it dispatched as messages, and that were not sent."""
     cuts: int
 
     @property
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def judge(sent: Sequence[str], got: Iterable[str], cuts: int = 0) -> Outcome:
-    """Compares what was sent with what came. What was said before that is nobody's concern."""
+    """Compares sent and received messages. Earlier messages are ignored."""
     numbers = {text: number for number, text in enumerate(sent)}
     times: Counter[int] = Counter()
     foreign, highest, misplaced = [], -1, 0
@@ -84,7 +84,7 @@ def judge(sent: Sequence[str], got: Iterable[str], cuts: int = 0) -> Outcome:
 def run(
     name: str, folder: Path, messages: int, clients: Sequence[str] = CLIENTS, rate: float = 30.0
 ) -> dict[str, Outcome]:
-    """How each client gets through; `rate` is messages a second."""
+    """Runs all clients; returns the outcome of each. `rate`: messages per second."""
     with ExitStack() as stack:
         desk = stack.enter_context(Desk())
         # What is not to be cut goes directly, but for the browsers' own: their page comes over the same wire.
@@ -111,7 +111,7 @@ def run(
         disturbing.join()
         proxy.cutting = False  # some take a second for each time they come back
         _wait_for(lambda: all(sent[-1] in desk.got(client) for client in clients))
-        time.sleep(1)  # for what comes twice
+        time.sleep(1)  # for duplicates that arrive late
         return {client: judge(sent, desk.got(client), proxy.cuts.get(client, 0)) for client in clients}
 
 
@@ -122,7 +122,7 @@ def _sign_up(url: str, name: str, password: str) -> str:
 
 
 def _warm_up(desk: Desk, clients: Sequence[str], say: Callable[[str], object]) -> None:
-    """Until each client has had a message, and so knows where it is."""
+    """Waits until each client has received a message, and so has a last event id."""
     numbers = count()
 
     def all_read() -> bool:

@@ -1,1 +1,1 @@
-"""The stack of deploy/, run for real: `bash tests/run --stack`. It needs podman and podman-compose."""
+"""Tests of the compose stack in deploy/: `bash tests/run --stack`. It needs podman and podman-compose."""

@@ -10,7 +10,7 @@ from .stack import Stack
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The stack, up and well. Tests that change it put it back."""
+    """The running, healthy stack. Tests that change it restore it."""
     with Stack() as stack:
         up, *_ = blocks()
         paste(stack, up)

@@ -29,7 +29,7 @@ COMMAND_SECONDS = 300.0
 
 
 class StackFailed(Exception):
-    """A command of the stack went wrong; the text has what it said."""
+    """A command of the stack failed; the text has its output."""
 
 
 def run(*command: str, env: dict[str, str] | None = None, seconds: float = COMMAND_SECONDS) -> str:
@@ -50,7 +50,7 @@ def run(*command: str, env: dict[str, str] | None = None, seconds: float = COMMA
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody has."""
+    """A free port of the loopback interface."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -64,7 +64,7 @@ def image_of(name: str) -> str:
 
 
 class Stack:
-    """The stack. As a context manager it is taken away with all that it kept."""
+    """The stack. As a context manager it is removed at the end, with its volumes."""
 
     def __init__(self, **settings: str) -> None:
         """`settings` are those of deploy/.env.example, without `CHAT_`."""
@@ -101,7 +101,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """The front's address."""
+        """The proxy's URL."""
         return f"https://localhost:{self.port}"
 
     @property
@@ -115,12 +115,12 @@ class Stack:
         return run(*shlex.split(self.command), "-f", str(COMPOSE_FILE), *arguments, env=self.environment)
 
     def up(self, *arguments: str) -> None:
-        """Starts what is not there, and waits until a message can be sent."""
+        """Starts missing containers, and waits until a message can be sent."""
         self.compose("up", "-d", *arguments)
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Waits until every container says that it is well, and the front's certificate is there."""
+        """Waits until every container is healthy, and the proxy has its certificate."""
         until(lambda: all(map(self.healthy, self.containers())), READY_SECONDS)
         until(self._has_ca, READY_SECONDS)
 
@@ -142,7 +142,7 @@ class Stack:
         return True
 
     def inspect(self, name: str) -> dict[str, object]:
-        """What podman knows of a container."""
+        """The data of `podman inspect`."""
         [found] = json.loads(run("podman", "inspect", name))
         return dict(found)
 
@@ -159,12 +159,12 @@ class Stack:
         return run("podman", *arguments)
 
     def logs(self, container: str) -> str:
-        """What a container wrote, on stdout and stderr."""
+        """The output of a container on stdout and stderr."""
         done = subprocess.run(["podman", "logs", container], capture_output=True, text=True, timeout=60, check=True)
         return done.stdout + done.stderr
 
     def client(self, user: str | None = None) -> httpx.Client:
-        """Somebody who comes through the front, with a token when named."""
+        """An HTTP client through the proxy, with a token for `user`."""
         headers = {} if user is None else {"Authorization": f"Bearer {self.token(user)}"}
         return httpx.Client(base_url=self.url, verify=self.tls, headers=headers, timeout=20, trust_env=False)
 
@@ -193,7 +193,7 @@ class Stack:
         return int(state["Pid"])
 
     def remove_newest(self, service: str, count: int) -> None:
-        """Takes away the newest containers of a service."""
+        """Removes the newest containers of a service."""
         for container in self.containers(service)[-count:]:
             self.podman("stop", container)
             self.podman("rm", container)
@@ -203,7 +203,7 @@ class Stack:
         return self.execute("front", "cat", CA) != self.ca
 
     def token(self, user: str) -> str:
-        """A token as `ssechat token` makes it."""
+        """Mints a token, as `ssechat token` does."""
         if user not in self._tokens:
             self._tokens[user] = jwt.encode({"sub": user, "exp": time.time() + 86400}, self._key, algorithm="HS256")
         return self._tokens[user]
@@ -219,7 +219,7 @@ class Stack:
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """Trusts the front's own authority, and nobody else."""
+        """A TLS context that trusts only the proxy's own authority."""
         return ssl.create_default_context(cadata=self.ca)
 
     def _has_ca(self) -> bool:
@@ -228,6 +228,6 @@ class Stack:
         return False
 
     def remove(self) -> None:
-        """Takes away containers, networks, volumes and the image."""
+        """Removes containers, networks, volumes and the image."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "3")
         run("podman", "rmi", "--force", "--ignore", self.image)

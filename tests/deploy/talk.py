@@ -15,28 +15,28 @@ from chaos.writer import Writer
 
 SETTLE_SECONDS = 60.0
 ASIDE_SECONDS = 1.5
-"""How long they talk before and after."""
+"""Seconds of chat before and after the event."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it."""
+    """The result."""
 
     history: History
     level: bool
-    """Whether everybody had everything in the end."""
+    """Whether all devices were level at the end."""
 
     def violations(self, passing: Sequence[str] = ()) -> list[Violation]:
-        """What breaks the promise. A refusal with one of these statuses may pass: the client tries again."""
+        """The violations. A refusal with one of these statuses is allowed: the client retries."""
         allowed = tuple(f"was answered {status}" for status in passing)
         return [found for found in check(self.history) if not found.text.endswith(allowed or ("\0",))]
 
     def outcomes(self) -> Counter[str]:
-        """How often a request to send had which status, or none."""
+        """Counts of the statuses of sends."""
         return Counter(attempt.outcome for send in self.history.sends for attempt in send.attempts)
 
     def figures(self) -> dict[str, Any]:
-        """What is counted, for a person."""
+        """All counts."""
         sends = self.history.sends
         waits = sorted(send.acked - send.invoked for send in sends if send.acked is not None)
         found = Counter(violation.kind for violation in check(self.history))
@@ -100,7 +100,7 @@ async def talk(place: Place, event: Callable[[], object], people: int = 6, write
         async with asyncio.timeout(SETTLE_SECONDS):
             await asyncio.gather(*(reader.greeted.wait() for reader in readers))
         for talker in talkers:
-            talker.patient = True  # what is tried again here was really refused
+            talker.patient = True  # from here a retry follows a refusal
         tasks = [
             asyncio.create_task(talker.talk([user for user in users if user != talker.user], stop))
             for talker in talkers
@@ -112,7 +112,7 @@ async def talk(place: Place, event: Callable[[], object], people: int = 6, write
         async with asyncio.timeout(SETTLE_SECONDS):
             await asyncio.gather(*tasks)
         level = await _level(readers, history, now)
-        await asyncio.sleep(0.5)  # for what comes twice
+        await asyncio.sleep(0.5)  # for duplicates that arrive late
     finally:
         for task in tasks:
             task.cancel()
@@ -125,7 +125,7 @@ async def talk(place: Place, event: Callable[[], object], people: int = 6, write
 
 
 async def _exist(place: Place, user: str) -> None:
-    """A user exists from the first request on."""
+    """Creates a user by a first request."""
     connection = await Connection.open(place)
     try:
         status, answer = await connection.get("/v1/session", place.token(user))
@@ -135,7 +135,7 @@ async def _exist(place: Place, user: str) -> None:
 
 
 async def _level(readers: Sequence[Reader], history: History, now: Callable[[], float]) -> bool:
-    """Waits until everybody has what they are owed; whether it came to that."""
+    """Waits until all readers have all messages that they are owed; returns whether this happened."""
     deadline = now() + SETTLE_SECONDS
     while now() < deadline:
         if all(_has_all(reader, history) for reader in readers):

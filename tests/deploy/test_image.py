@@ -21,7 +21,7 @@ HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-
 
 
 class Container:
-    """The image, run as its Dockerfile says, with nothing but a volume."""
+    """A container of the image with its default command and a volume."""
 
     def __init__(self, stack: Stack) -> None:
         self.port = free_port()
@@ -40,7 +40,7 @@ class Container:
         return False
 
     def stop(self) -> int:
-        """Stops it as an operator would; its exit code."""
+        """Stops the container; returns its exit code."""
         run("podman", "stop", "-t", "30", self.name)
         [found] = json.loads(run("podman", "inspect", self.name))
         run("podman", "rm", self.name)
@@ -99,7 +99,7 @@ def test_alone_it_keeps_every_message_and_takes_its_leave(alone: Container) -> N
             # As process 1 it gets SIGTERM like any other, or this would take until it is killed, with code 137.
             assert alone.stop() == 0
             assert time.monotonic() - began < 15
-            with pytest.raises(http.client.IncompleteRead) as cut:  # or some clients would not come back
+            with pytest.raises(http.client.IncompleteRead) as cut:  # otherwise some clients would not reconnect
                 answer.read()
             assert re.search(rb'event: bye\nretry: \d+\ndata: {"reason":"drain"}', cut.value.partial)
         finally:

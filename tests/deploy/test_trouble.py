@@ -15,7 +15,7 @@ from .talk import Result, talk
 
 
 def judge(result: Result, passing: tuple[str, ...] = ()) -> None:
-    """Everything acknowledged, delivered once and in order, to everybody."""
+    """Checks that every acknowledged message was delivered once and in order to every device."""
     print(json.dumps(result.figures(), indent=1))
     assert result.level
     assert not result.violations(passing)

@@ -20,11 +20,11 @@ import psutil
 from serving import Server, redis_binaries
 
 SERIES = tuple(sorted(redis_binaries(), reverse=True))
-"""The Redis releases that this machine has: "7.0", "6.2"."""
+"""The installed Redis releases: "7.0", "6.2"."""
 
 HOST = "127.0.0.1"
 PATIENCE = 10.0
-"""Seconds after which something that should have happened has not."""
+"""Upper bound of a wait, in seconds."""
 
 _numbers = itertools.count(1)
 
@@ -51,28 +51,28 @@ def fresh(name: str) -> str:
 
 
 def key(server: Server) -> str:
-    """The key that signs the server's tokens."""
+    """The signing key of the server's tokens."""
     return (server.data / "jwt.key").read_text().strip()
 
 
 def mint(server: Server, user: str, seconds: float = 3600) -> str:
-    """A token for this user, as `ssechat token` makes it."""
+    """Mints a token for a user, as `ssechat token` does."""
     return jwt.encode({"sub": user, "exp": time.time() + seconds}, key(server), algorithm="HS256")
 
 
 def direct(one: str, other: str) -> str:
-    """The id of the conversation of these two."""
+    """The id of the direct conversation of two users."""
     return ":".join(("dm", *sorted((one, other))))
 
 
 def client_port(answer: httpx.Response) -> int:
-    """Our port of the connection on which this answer came."""
+    """The client's port of the connection of a response."""
     address = answer.extensions["network_stream"].get_extra_info("client_addr")
     return int(address[1])
 
 
 def worker_of(server: Server, port: int) -> psutil.Process:
-    """The worker that has accepted the connection from our `port`.
+    """The worker that has accepted the connection from the client's `port`.
 
     Raises:
         LookupError: none has.
@@ -111,7 +111,7 @@ class Person:
         self.http.close()
 
     def on(self, worker: psutil.Process) -> Self:
-        """Connects again until it is this worker that has the connection, which is then kept."""
+        """Reconnects until this worker has accepted the connection, which is kept alive."""
         for _ in range(100):
             answer = self.http.get("/healthz/live")
             if worker_of(self.server, client_port(answer)).pid == worker.pid:
@@ -121,32 +121,32 @@ class Person:
         raise AssertionError("the other worker gets all connections")
 
     def post(self, text: str, to: str, client_msg_id: str | None = None) -> httpx.Response:
-        """Sends to a user; the answer, whatever it is."""
+        """Sends a message to a user; returns the response."""
         body = {"to": to, "text": text}
         if client_msg_id is not None:
             body["client_msg_id"] = client_msg_id
         return self.http.post("/v1/messages", json=body)
 
     def say(self, text: str, to: str, client_msg_id: str | None = None) -> dict[str, Any]:
-        """Sends to a user; the message."""
+        """Sends a message to a user; returns the message."""
         answer = self.post(text, to, client_msg_id)
         assert answer.status_code == 201, answer.text
         message: dict[str, Any] = answer.json()
         return message
 
     def history(self, other: str, **query: int) -> list[dict[str, Any]]:
-        """What was said with another user."""
+        """The messages of the conversation with another user."""
         answer = self.http.get(f"/v1/conversations/{direct(self.user, other)}/messages", params=query)
         assert answer.status_code == 200, answer.text
         messages: list[dict[str, Any]] = answer.json()["messages"]
         return messages
 
     def listen(self, cursor: str | None = None, **options: Any) -> "Reader":
-        """A stream."""
+        """Opens a stream."""
         return Reader(self.server, self.token, cursor=cursor, **options)
 
     def listen_on(self, worker: psutil.Process, cursor: str | None = None) -> "Reader":
-        """A stream that this worker holds."""
+        """Opens a stream on this worker."""
         for _ in range(100):
             reader = self.listen(cursor)
             if worker_of(self.server, reader.port).pid == worker.pid:
@@ -157,7 +157,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a stream. `id` is None when it had none of its own."""
+    """One event of a stream. `id` is None if it has no id field."""
 
     name: str
     id: str | None
@@ -166,7 +166,7 @@ class Event:
 
 
 FIELDS = ("event", "retry", "data", "id")
-"""In this order."""
+"""The fields of an event, in the server's order."""
 
 
 class Frames:
@@ -177,11 +177,11 @@ class Frames:
         self._lines: list[str] = []
         self.retry: int | None = None
         self.opening: Event | None = None
-        """The event that opened the stream, which is not among those that are yielded."""
+        """The event that opened the stream; it is not among the yielded events."""
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """The events that these bytes complete."""
-        # A lone \r ends a line as well: a text that could smuggle one in would show here.
+        # A lone \r ends a line, too: a text that injects one would show here.
         *lines, self._rest = re.split(rb"\r\n|\n|\r", self._rest + data)
         for line in lines:
             if line:
@@ -236,7 +236,7 @@ class Reader:
         self.port: int = self._socket.getsockname()[1]
         self.events: list[Event] = []
         self.ended = ""
-        """"" while it is open, "clean" after a proper end, else what broke."""
+        """"" while the stream is open, "clean" after a complete response, else the error."""
         self._frames = Frames()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -278,16 +278,16 @@ class Reader:
 
     @property
     def opening(self) -> Event | None:
-        """The event that opened the stream; it is not among the others."""
+        """The event that opened the stream; it is not in `events`."""
         return self._frames.opening
 
     @property
     def cursor(self) -> str:
-        """The last id seen: what the client comes back with."""
+        """The last event id, with which the client resumes."""
         return next(event.id for event in reversed(self.events) if event.id is not None)
 
     def until(self, condition: Callable[[Self], object], seconds: float = PATIENCE) -> Self:
-        """Waits until what has come fulfils the condition.
+        """Waits until the received events fulfil the condition.
 
         Raises:
             AssertionError: it has not; the text has what came instead.
@@ -307,7 +307,7 @@ class Reader:
         return self.named(name)[0]
 
     def live(self) -> Self:
-        """Waits until it has been greeted, and is level with what it missed."""
+        """Waits until the stream has replayed all missed events."""
         hello = self.first("hello")
         if hello.data["resumed"] and hello.data["missed"]:
             self.first("caught_up")
@@ -319,19 +319,19 @@ class Reader:
         return [event.data["text"] for event in self.named("message")]
 
     def messages(self, count: int, seconds: float = PATIENCE) -> list[dict[str, Any]]:
-        """Exactly this many messages; waits for them."""
+        """Waits for exactly this many messages, and returns them."""
         self.until(lambda it: len(it.named("message")) >= count or it.ended, seconds)
         found = [event.data for event in self.named("message")]
         assert len(found) == count, (len(found), count, self.ended, self.events[-3:])
         return found
 
     def wait_end(self, seconds: float = PATIENCE) -> str:
-        """Waits until it has ended; how."""
+        """Waits until the stream has ended; returns how it ended."""
         self.until(lambda it: it.ended, seconds)
         return self.ended
 
     def close(self) -> None:
-        """Goes away, as a browser does."""
+        """Disconnects, as a browser does."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         if self._thread.ident is not None:
@@ -373,7 +373,7 @@ def exchange(server: Server, request: bytes, seconds: float = PATIENCE) -> bytes
 def request_bytes(
     method: str, target: str, *headers: str | bytes, body: bytes | None = None, version: str = "1.1"
 ) -> bytes:
-    """A request, byte for byte, that closes the connection; content-length comes by itself."""
+    """Returns the bytes of a request with `Connection: close`; Content-Length is added."""
     lines = [f"{method} {target} HTTP/{version}".encode("latin-1"), b"Host: chat.example", b"Connection: close"]
     lines += [header if isinstance(header, bytes) else header.encode("latin-1") for header in headers]
     if body is not None:
@@ -382,13 +382,13 @@ def request_bytes(
 
 
 def status(answer: bytes) -> int:
-    """The status of a raw answer; 0 when there is none."""
+    """The status of a raw response; 0 if there is none."""
     found = re.match(rb"HTTP/1\.[01] (\d{3})", answer)
     return int(found[1]) if found else 0
 
 
 def problem(answer: httpx.Response, expected: int, code: str) -> dict[str, Any]:
-    """The problem (RFC 9457) that this answer must be."""
+    """Checks that the response is a problem (RFC 9457) with this status and code, and returns it."""
     assert answer.status_code == expected, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     content: dict[str, Any] = answer.json()

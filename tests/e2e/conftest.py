@@ -31,7 +31,7 @@ def alice(server: Server) -> Iterator[Person]:
 
 @pytest.fixture
 def bob(server: Server) -> Iterator[Person]:
-    """Somebody who exists."""
+    """A user who exists."""
     with Person(server, fresh("bob")) as person:
         assert person.http.get("/v1/session").status_code == 200
         yield person
@@ -39,6 +39,6 @@ def bob(server: Server) -> Iterator[Person]:
 
 @pytest.fixture
 def browser(server: Server) -> Iterator[httpx.Client]:
-    """Somebody without a credential, who keeps cookies."""
+    """An HTTP client without a credential, which keeps cookies."""
     with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
         yield client

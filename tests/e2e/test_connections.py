@@ -24,7 +24,7 @@ def connect(server: Server) -> socket.socket:
 
 
 def all_of(connection: socket.socket) -> bytes:
-    """What comes until the server ends the connection."""
+    """Receives bytes until the server closes the connection."""
     got = b""
     with contextlib.suppress(ConnectionResetError):
         while data := connection.recv(65536):
@@ -46,13 +46,13 @@ def message(to: str, text: str) -> bytes:
 
 
 def resident(server: Server) -> int:
-    """Bytes that the workers have in memory."""
+    """The resident memory of the workers, in bytes."""
     return sum(worker.memory_info().rss for worker in server.workers())
 
 
 @pytest.fixture(autouse=True)
 def _nothing_broke(server: Server) -> Iterator[None]:
-    """Nothing that a stranger sends may show as an error of the server's."""
+    """Checks that no request has led to an error in the server's log."""
     before = len(server.errors)
     yield
     said = server.errors[before:]
@@ -75,7 +75,7 @@ def test_a_body_behind_an_offer_to_upgrade_is_no_request(
     with connect(server) as connection:
         connection.sendall(head)
         time.sleep(0.05)
-        # Were it not the body, the server would answer it as a request of its own.
+        # If it were not the body, the server would respond to it as to a request.
         connection.sendall(foreign.ljust(len(body), b"\n")[: len(body)])
         connection.shutdown(socket.SHUT_WR)
         assert statuses(all_of(connection)) == [422]
@@ -191,7 +191,7 @@ def test_a_stream_of_a_half_closed_client_goes_on(server: Server, alice: Person,
             pass
         while "hello" not in names:
             names += [event.name for event in frames.feed(stream.readline())]
-        time.sleep(1.5)  # longer than it takes to find out whether the reader has gone
+        time.sleep(1.5)  # longer than the detection of a disconnect takes
         bob.say("still there?", alice.user)
         while "message" not in names:
             names += [event.name for event in frames.feed(stream.readline())]
@@ -214,7 +214,7 @@ def test_a_head_that_is_too_large_is_431(server: Server) -> None:
 
 
 def flood(server: Server, start: bytes, more: bytes, seconds: float = 3.0) -> bytes:
-    """Sends without end, until the server has enough; what it answered."""
+    """Sends until the server closes the connection; returns the response."""
     with connect(server) as connection:
         connection.settimeout(0.5)
         connection.sendall(start)
@@ -312,7 +312,7 @@ def test_a_server_that_is_full_of_people_says_so_to_newcomers_and_streams_are_to
         contextlib.ExitStack() as open_,
     ):
         late = ""
-        for number in range(40):  # four streams each: more than there is room for
+        for number in range(40):  # four streams each: more than the limit
             token = mint(server, f"user{number}")
             for _ in range(4):
                 reader = Reader(server, token, expect=200)

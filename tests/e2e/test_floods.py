@@ -1,4 +1,4 @@
-"""A hundred connections of one address that sign in, or up, as fast as they are answered; others go on as ever."""
+"""A flood of sign-ins or sign-ups over a hundred connections from one address must not affect other clients."""
 
 import asyncio
 import json
@@ -17,13 +17,13 @@ from serving import Server, until
 
 CONNECTIONS = 100
 ATTACKER = "127.0.0.9"
-"""Not the address that everybody else has here."""
+"""The client address of the flood; all other clients have another one."""
 
 PASSWORD = "correct horse"
 
 
 class Flood:
-    """What was answered so far, and how it ends."""
+    """The responses so far, and the means to stop."""
 
     def __init__(self, server: Server, path: str, one_name: bool) -> None:
         self.answers: Counter[int] = Counter()
@@ -36,7 +36,7 @@ class Flood:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when nobody floods any more."""
+        """Stops the flood, and waits until it has ended."""
         self._stopped.set()
         self._thread.join()
 

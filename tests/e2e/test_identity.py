@@ -184,7 +184,7 @@ def test_a_token_from_the_command_line_counts(server: Server) -> None:
 
 
 def cookie_name(server: Server) -> str:
-    """What the server calls the session's cookie."""
+    """The name of the session cookie."""
     return Tokens.from_settings(Settings(data=server.data)).cookie
 
 
@@ -286,7 +286,7 @@ def test_a_ticket_opens_one_stream_and_then_no_more(server: Server, alice: Perso
 
 
 def redis_cli(server: Server, *command: str) -> Any:
-    """The private Redis's answer."""
+    """Runs a command in the private Redis; returns the reply."""
     with redis.Redis(unix_socket_path=str(server.data / "redis" / "redis.sock"), decode_responses=True) as client:
         return client.execute_command(*command)
 
@@ -323,7 +323,7 @@ def test_with_an_existing_systems_secret_only_its_tokens_count_and_everybody_can
 
     with serve(tmp_path, "--workers", "1", **options) as server:
         assert not (server.data / "jwt.key").exists()
-        # A `sid` of that system is no session of ours.
+        # A `sid` of the other system is not a session of this server.
         with Person(server, "auth0|ann", signed(sid="theirs")) as ann:
             problem(sign_up(ann.http, "newcomer"), 403, "sign_up_closed")
             body = {"name": "ann", "password": PASSWORD}
@@ -348,7 +348,7 @@ def test_with_an_existing_systems_public_key_only_what_its_private_key_signed_co
     claims = {"sub": "ann", "exp": time.time() + 60}
     token = jwt.encode(claims, secret, algorithm="ES256")
     other = jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256")
-    # The classical attack: the public key as the secret of an HMAC.
+    # Algorithm confusion: the public key as the secret of an HMAC (RFC 8725 §2.1).
     header = base64.urlsafe_b64encode(b'{"alg":"HS256"}').rstrip(b"=")
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=")
     signature = base64.urlsafe_b64encode(hmac.digest(pem, header + b"." + payload, "sha256")).rstrip(b"=")

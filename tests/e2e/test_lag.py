@@ -10,24 +10,24 @@ from e2e.api import PATIENCE, SERIES, Person, numbers, serve
 from serving import Server, until
 
 LIMIT = 64 * 1024
-"""Bytes that Redis keeps for a subscriber who does not take them, in this test. Sockets take some 200 KB more."""
+"""Bytes that Redis buffers for a subscriber in this test. Sockets buffer some 200 KB more."""
 
 LENGTH = 3_500
-"""Of a text: its wake-up carries the whole message, some 4 KB."""
+"""Characters of a text: its wake-up has the whole message, some 4 KB."""
 
 DROPPED = "overcoming of output buffer limits"
-"""What Redis writes to its log when it drops a client for lag."""
+"""A part of Redis's log line for a client that it disconnects for lag."""
 
 
 @pytest.fixture(params=SERIES)
 def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
-    # The longest audit there is: what a stream gets, it gets because the loss of the subscriptions was noticed.
+    # The longest audit interval: a stream gets events because the loss of the subscriptions was noticed.
     with serve(tmp_path, "--audit-seconds", "60", series=request.param) as running:
         yield running
 
 
 def subscribers(redis: "redis_py.Redis") -> set[str]:
-    """The ids of the connections that listen to channels."""
+    """The ids of the subscribed connections."""
     clients: list[dict[str, str]] = redis.client_list(_type="pubsub")
     return {client["id"] for client in clients}
 
@@ -51,13 +51,13 @@ def test_a_worker_that_redis_drops_for_lag_catches_all_its_streams_up(
         redis.config_set("client-output-buffer-limit", f"pubsub {LIMIT} 0 0")
         sent = [alice.say("before", bob.user)]
         until(lambda: all(len(reader.texts) == 1 for reader in readers))
-        alice.on(other)  # only now: her connection is not kept for long when it is idle
+        alice.on(other)  # not earlier: an idle connection is closed soon
         lagging.suspend()
         try:
             while subscribers(redis) == listening:
                 assert len(sent) < 2_000, "Redis does not drop the worker"
                 sent.append(alice.say(f"{len(sent)} ".ljust(LENGTH, "x"), bob.user))
-            # Nobody is told of these: the worker has no subscription, and does not know it.
+            # No stream hears of these: the worker has lost its subscriptions, and has not noticed.
             sent += [alice.say(f"unheard {number}", bob.user) for number in range(20)]
             here.messages(len(sent))
         finally:

@@ -1,4 +1,4 @@
-"""The JSON log of a real server: every line an object, and none with what a request had in it."""
+"""The JSON log of a real server: every line is an object, and none has data of a request."""
 
 import json
 import socket
@@ -20,7 +20,7 @@ def free_port() -> int:
 
 
 def a_json_server(folder: Path, *arguments: str) -> Server:
-    """One whose address is in its log, too, rather than on its standard output."""
+    """A server that logs JSON; its address is in the log, not on standard output."""
     port = free_port()
     server = serve(folder, "--log-format", "json", "--drain-seconds", "0", "--port", str(port), *arguments)
     server.url = f"http://{HOST}:{port}"
@@ -44,7 +44,7 @@ BROKEN = (
     f"GET /v1/events HTTP/1.1\r\nHost: x\r\nX: {PLANTED * 6000}\r\n\r\n".encode(),
     b"\x16\x03\x01" + PLANTED.encode() + b"\r\n\r\n",
 )
-"""What is no request, or an odd one."""
+"""Invalid and odd requests."""
 
 
 def test_every_line_of_the_log_is_an_object_and_none_has_what_a_request_had(tmp_path: Path) -> None:

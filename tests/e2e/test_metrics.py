@@ -1,4 +1,4 @@
-"""/metrics of a server of two workers: what one scrape shows is what both have done."""
+"""/metrics of a server with two workers: a scrape of either has the sum of both."""
 
 import contextlib
 import subprocess
@@ -32,7 +32,7 @@ def numbers(text: str) -> Numbers:
 
 
 def scrape(person: Person, worker: psutil.Process) -> Numbers:
-    """What this worker shows."""
+    """Scrapes the metrics from this worker."""
     answer = person.on(worker).http.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
@@ -41,7 +41,7 @@ def scrape(person: Person, worker: psutil.Process) -> Numbers:
 
 
 def wait_for_streams(person: Person, workers: Sequence[psutil.Process], count: int) -> None:
-    """Waits until so many are open: one that was tried on the wrong worker ends when a write to it fails."""
+    """Waits for the number of open streams: one that was tried on the wrong worker ends when a write to it fails."""
     clocks = [f"ssechat_worker_cpu_seconds_total{{pid={worker.pid}}}" for worker in workers]
     before = scrape(person, workers[0])
 
@@ -53,7 +53,7 @@ def wait_for_streams(person: Person, workers: Sequence[psutil.Process], count: i
 
 
 def counters(shown: Numbers) -> Numbers:
-    """What must never go down; a worker's own go with it."""
+    """The metrics that must never decrease; those of a single worker end with it."""
     kinds = ("_total{", "_bucket{", "_count{", "_sum{")
     return {key: value for key, value in shown.items() if any(kind in key for kind in kinds) and "pid=" not in key}
 

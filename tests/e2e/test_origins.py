@@ -44,7 +44,7 @@ def test_a_write_is_taken_from_pages_of_this_and_of_allowed_origins_only(
     ticket = alice.http.post("/v1/tickets", json={}, headers=sent)
     signed_out = alice.http.delete("/v1/session", headers=sent)
     if allowed:
-        # A minted token has no session that could be ended.
+        # A minted token has no session to end.
         assert (answer.status_code, ticket.status_code) == (201, 201)
         assert signed_out.status_code != 403
     else:

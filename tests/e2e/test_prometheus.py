@@ -1,4 +1,4 @@
-"""deploy/prometheus, run for real: a Prometheus scrapes a server, judges the alerts, and serves the dashboard."""
+"""deploy/prometheus with a real Prometheus: it scrapes a server, evaluates the alerts and serves the dashboard."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ def promtool(*arguments: str | Path, cwd: Path = FOLDER) -> str:
 
 
 class Prometheus:
-    """A running one, with our own configuration but for the targets and the pace."""
+    """A running Prometheus with the shipped configuration, except targets and intervals."""
 
     def __init__(self, folder: Path, targets: list[str]) -> None:
         self.url = f"http://{HOST}:{free_port()}"
@@ -54,7 +54,7 @@ class Prometheus:
     def __enter__(self) -> "Prometheus":
         until(self._is_ready, 20)
         until(lambda: self.value("sum(ssechat_sends_total)") is not None, 20)
-        until(lambda: self.alerts() == [])  # before the first scrape, nothing answers
+        until(lambda: self.alerts() == [])  # before the first scrape there is no answer
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -74,12 +74,12 @@ class Prometheus:
         return content["data"]
 
     def value(self, expression: str) -> float | None:
-        """What it says now; None for nothing."""
+        """The current value of an expression; None if it has none."""
         result = self.ask("query", query=expression)["result"]
         return float(result[0]["value"][1]) if result else None
 
     def alerts(self) -> list[str]:
-        """The names of those that fire, or soon will."""
+        """The names of the firing and pending alerts."""
         return [alert["labels"]["alertname"] for alert in self.ask("alerts")["alerts"]]
 
 
@@ -109,7 +109,7 @@ def test_each_alert_fires_when_it_should_and_is_silent_when_it_should_be(tmp_pat
 
 
 def chat(server: Server, count: int) -> None:
-    """Some people with streams on both workers, and some messages."""
+    """Opens streams on both workers, and sends messages."""
     with contextlib.ExitStack() as stack:
         alice, bob = (stack.enter_context(Person(server, name)) for name in ("alice", "bob"))
         assert bob.http.get("/v1/session").status_code == 200
@@ -149,7 +149,7 @@ def test_prometheus_sees_what_two_workers_do_and_that_redis_is_gone(server: Serv
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    """A tab, in whose console nothing may be wrong."""
+    """A browser tab; any error in its console is a failure."""
     assert CHROMIUM is not None, "there is no chromium on the PATH; `bash tests/run` installs it"
     problems: list[str] = []
     with sync_playwright() as playwright:
@@ -184,7 +184,7 @@ def test_the_dashboard_shows_numbers_and_lines_in_a_browser_light_and_dark(
         expect(tile.filter(has_text="streams open").locator("b")).to_have_text("1", timeout=15_000)
         expect(tile.filter(has_text="workers").locator("b")).to_have_text("2")
         expect(tile.filter(has_text="p99").locator("b")).to_contain_text("ms")
-        # Two scrapes are the least that a line needs.
+        # A line needs at least two scrapes.
         for name in ("Streams", "Sends", "From accepted to written", "Redis", "Requests", "CPU", "Memory"):
             chart = page.locator("#charts article").filter(has=page.get_by_role("heading", name=name, exact=True))
             expect(chart.locator("svg path").first).to_have_attribute("d", re.compile(r"L\d"), timeout=20_000)

@@ -20,7 +20,7 @@ def section(title: str) -> list[str]:
 
 
 def paste(script: str, server: Server, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs shell lines as a person would, but for the address and the place of the program."""
+    """Runs shell lines as pasted, with another address and path of the program."""
     program = f"{sys.executable} -m ssechat"
     script = script.replace("http://127.0.0.1:8000", server.url).replace(".venv/bin/ssechat", program)
     extra = {"SSECHAT_DATA": str(server.data), "SSECHAT_SERVER": server.url}
@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Path) -> None:
     first, stream = section("A third person, with curl alone")
-    # The stream has no end: it is cut after a while, as by Ctrl-C.
+    # The stream does not end: it is interrupted after a while, as by Ctrl-C.
     done = paste(first + stream.replace("curl -N", "timeout 3 curl -sN") + "\ntrue", server, tmp_path)
     assert '"user":"carol"' in done.stdout
     assert '"text":"a note to myself","client_msg_id":"note-1"' in done.stdout
@@ -52,7 +52,7 @@ def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Pat
     assert 'event: hello\ndata: {"user":"carol","resumed":true,"missed":1}\nid: 0-0\n' in done.stdout
     message = r'^event: message\ndata: {"conversation_id":"dm:carol:carol".*}\nid: 1-\d+\n\n'
     assert re.search(message, done.stdout, re.MULTILINE)
-    # What it shows is what comes, but for the numbers.
+    # The output must match the README's, except the numbers.
     [shown] = re.findall(r"^```\n(event: retry\n.*?)^```", README, re.MULTILINE | re.DOTALL)
     as_shown = re.escape(shown).replace("…", ".*")
     assert re.search(re.sub(r"\d{4,}|1\\-\d+", r"[-\\d]+", as_shown) + r"\s*\Z", done.stdout)

@@ -1,4 +1,4 @@
-"""A server of several processes whose Redis user has the documented rights, fewer, or loses some."""
+"""A server of several processes whose Redis user has the documented rights, has fewer, or loses some."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def process(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
 
 
 def documented_words() -> list[str]:
-    """What deploy/README.md gives a user."""
+    """The rights that deploy/README.md grants a user."""
     found = re.search(r"ACL SETUSER chat on >PASSWORD (.*)", (ROOT / "deploy" / "README.md").read_text())
     assert found is not None
     return found[1].split()
@@ -35,13 +35,13 @@ def set_rights(process: RedisProcess, *words: str) -> None:
 
 
 def given(process: RedisProcess, *words: str) -> str:
-    """The URL of a user with the documented rights, changed by these words."""
+    """The URL of a user with the documented rights, changed by these words of ACL SETUSER."""
     set_rights(process, "reset", "on", ">s3cret", *documented_words(), *words)
     return process.url.replace("unix://", "unix://chat:s3cret@")
 
 
 def started(folder: Path, url: str) -> Server:
-    """The URL comes from the environment, as an operator's does."""
+    """Starts a server with the URL in its environment."""
     options = ("--workers", "2", "--drain-seconds", "0", "--audit-seconds", "1")
     return Server(folder / "data", *options, extra_environment={"SSECHAT_REDIS_URL": url})
 
@@ -119,7 +119,7 @@ def test_a_right_taken_away_from_a_running_server_shows_in_readiness_and_the_log
         until(lambda: ready(alice))
         stream = stack.enter_context(bob.listen()).live()
         set_rights(process, "-publish")
-        sent = [alice.say("unheard", "bob", "1")]  # taken: the wake-up was a hint
+        sent = [alice.say("unheard", "bob", "1")]  # acknowledged: the wake-up was only a hint
         assert stream.messages(1) == sent  # found by the audit
         until(lambda: not ready(alice))
         set_rights(process, "+publish", "-hset")

@@ -1,4 +1,4 @@
-"""Workers that are replaced while people chat: because they hang, or because the operator says so."""
+"""Replacement of workers while clients chat: workers that hang, and rolling restarts."""
 
 import contextlib
 import http.client
@@ -19,7 +19,7 @@ MISSED_BEATS = 3
 
 
 def hanging(folder: Path, *arguments: str) -> Server:
-    """The chat, in workers that hang on SIGUSR1 and are found after `MISSED_BEATS`."""
+    """A server whose workers hang on SIGUSR1 and are detected after `MISSED_BEATS`."""
     extra = {**search_path(folder, SERIES[0]), "MISSED_BEATS": str(MISSED_BEATS)}
     return Server(folder / "data", *arguments, program=("-m", "hanging", "serve"), extra_environment=extra)
 
@@ -42,7 +42,7 @@ def test_streams_of_a_worker_that_hangs_come_back_on_its_replacement_and_nothing
                 alice.say(text, "bob")
             stream.messages(20)
             one.send_signal(number)
-            # The other worker goes on; what it acknowledges meanwhile reaches the reader later.
+            # The other worker continues; messages that it acknowledges meanwhile reach the reader later.
             while not stream.ended:
                 meanwhile.append(f"meanwhile {len(meanwhile)}")
                 alice.say(meanwhile[-1], "bob")
@@ -61,7 +61,7 @@ def test_streams_of_a_worker_that_hangs_come_back_on_its_replacement_and_nothing
 
 
 class Visitors:
-    """Ask on new connections, one after another, until they are told to stop."""
+    """Clients that request on new connections, one after another, until `stop`."""
 
     def __init__(self, server: Server, count: int) -> None:
         self._port = server.port
@@ -70,7 +70,7 @@ class Visitors:
         self._asking = [self._pool.submit(self._ask) for _ in range(count)]
 
     def stop(self) -> list[float]:
-        """The seconds that each of them waited for its answer; raises what went wrong."""
+        """Stops the clients; returns the seconds of each request, or raises the error of one."""
         self._done.set()
         try:
             return list(itertools.chain.from_iterable(each.result() for each in self._asking))
@@ -112,7 +112,7 @@ def test_a_rolling_restart_whose_workers_cannot_start_keeps_those_that_serve_and
         kept: Any = key.read_bytes()
         key.write_bytes(b"no key")
         server.send_signal(signal.SIGHUP)
-        until(lambda: "rolling restart given up, the workers that serve now go on" in server.errors, 20)
+        until(lambda: "rolling restart given up; the current workers continue" in server.errors, 20)
         key.write_bytes(kept)
         assert {worker.pid for worker in server.workers()} == before
         assert alice.http.get("/v1/session").status_code == 200

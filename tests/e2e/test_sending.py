@@ -1,4 +1,4 @@
-"""Sending, and reading what was sent: the HTTP contract over real connections."""
+"""Sending and reading messages: the HTTP contract over real connections."""
 
 import json
 import subprocess
@@ -48,7 +48,7 @@ def test_idempotency_a_retry_gets_the_first_message(alice: Person, bob: Person) 
     the_same = alice.http.post("/v1/messages", json=body)
     assert (the_same.status_code, the_same.json()) == (200, message)
     problem(alice.post("something else", bob.user, "one"), 422, "idempotency_conflict")
-    # It is the sender's own, and the conversation's.
+    # A client_msg_id belongs to a sender and a conversation.
     assert bob.post("hi", alice.user, "one").status_code == 201
     assert alice.post("hi", alice.user, "one").status_code == 201
     assert [each["seq"] for each in alice.history(bob.user)] == [1, 2]

@@ -72,7 +72,7 @@ def storm(server: Server, token: str, user: str) -> Iterator[bytes]:
             lines.append(authorization)
         if not header.startswith("Content-Type"):
             lines.append(JSON_BODY)
-        # A cursor that makes the stream say something at once, and a stream ends when we go.
+        # This cursor makes the stream send an event at once. A stream ends when the client disconnects.
         return request_bytes(method, target, *lines, body=body, version=version)
 
     for path in paths:
@@ -125,7 +125,7 @@ def test_no_request_however_odd_is_answered_with_a_500(server: Server, alice: Pe
     requests = list(storm(server, alice.token, alice.user))
 
     def answer(request: bytes) -> bytes:
-        # A stream goes on until we leave, and half a request waits for the rest.
+        # A stream lasts until the client disconnects, and a half request waits for the rest.
         return exchange(server, request, 0.3 if is_stream(request) else 1)
 
     with ThreadPoolExecutor(8) as pool:
@@ -138,7 +138,7 @@ def test_no_request_however_odd_is_answered_with_a_500(server: Server, alice: Pe
     assert sum(400 <= status(a) < 500 for a in answers) > 200
     for request, got in zip(requests, answers, strict=True):
         head, _, body = got.partition(b"\r\n\r\n")
-        # A refusal of a body that is still being sent can lose its own to the reset that follows.
+        # The response to a body that is still being sent can be lost to the reset that follows.
         if status(got) >= 400 and b"json" in head and body:
             assert b"application/problem+json" in head, (request[:200], got)
             content = json.loads(body)
@@ -173,7 +173,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_the_serve
         with socket.create_connection((HOST, server.port), timeout=PATIENCE) as connection:
             connection.sendall(head + b'{"to":')
     with Person(server, alice.user) as other:
-        for worker in server.workers():  # each has had its turn since
+        for worker in server.workers():  # each worker has handled requests since
             other.on(worker).http.get("/v1/session")
     with pytest.raises(TimeoutError):
         until(lambda: "Traceback" in server.errors[before:], 0.5)

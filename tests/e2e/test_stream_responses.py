@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def head_of(server: Server, *headers: str, version: str = "1.1", method: str = "GET") -> tuple[str, dict[str, str]]:
-    """Status line and headers of a stream."""
+    """Returns the status line and the headers of a stream's response."""
     with socket.create_connection((HOST, server.port), timeout=PATIENCE) as connection:
         lines = [f"{method} /v1/events HTTP/{version}", "Host: chat.example", *headers]
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -72,7 +72,7 @@ def test_backpressure_a_reader_who_pauses_gets_every_event_once_in_order(alice: 
             quick.live()
             for number in range(count):
                 alice.say(f"{number} {text}", bob.user)
-            quick.messages(count)  # one slow reader costs the others nothing
+            quick.messages(count)  # a slow reader does not delay the others
         got = bytearray()
         while f'"text":"{count - 1} '.encode() not in got[-100_000:] or not got.endswith(b"\n\n\r\n"):
             data = connection.recv(1 << 20)
@@ -136,7 +136,7 @@ def test_a_reader_with_http_1_0_gets_the_same(server: Server, alice: Person, bob
 
 
 def test_an_answer_to_http_1_0_is_not_chunked(server: Server, alice: Person) -> None:
-    # RFC 9112 §6.1: such a reader need not know what that is.
+    # HTTP/1.0 has no chunked coding (RFC 9112 §6.1).
     _, headers = head_of(server, f"Authorization: Bearer {alice.token}", version="1.0")
     assert "transfer-encoding" not in headers
 
@@ -154,7 +154,7 @@ def test_streams_of_readers_that_have_gone_are_forgotten(server: Server, bob: Pe
             stream.live()
         request = f"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bob.token}\r\n\r\n"
         connection = socket.create_connection((HOST, server.port), timeout=PATIENCE)
-        # Closed with a reset, and at once: perhaps before the stream has begun.
+        # Reset at once, perhaps before the stream has begun.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         connection.sendall(request.encode())
         connection.close()

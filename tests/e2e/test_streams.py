@@ -94,11 +94,11 @@ def test_a_stream_resumes_after_the_last_event_id_of_its_header_or_query(alice: 
         with bob.listen(ids[3], query=f"?{name}={ids[0]}") as stream:
             stream.first("caught_up")
             assert stream.texts == ["4"]
-    # Of a polyfill that adds the newest to a URL in which it has an older one already, the newest counts.
+    # A polyfill may append the newest id to a URL that has an older one: the last one counts.
     with bob.listen(query=f"?lastEventId={ids[0]}&lastEventId={ids[3]}") as stream:
         stream.first("caught_up")
         assert stream.texts == ["4"]
-    with bob.listen(ids[4]) as stream:  # level: nothing to replay, nothing to say
+    with bob.listen(ids[4]) as stream:  # level: there is nothing to replay
         stream.first("ping")
         assert [event.name for event in stream.events if event.name != "ping"] == ["hello"]
         alice.say("live", bob.user)
@@ -178,10 +178,10 @@ def test_a_last_event_id_older_than_what_is_kept_gets_a_reset_that_says_expired(
         assert reset.id == reset.data["newest"]
         sent = alice.say("later", bob.user)
         assert stream.messages(1) == [sent]
-    with bob.listen(reset.id) as stream:  # what a reset gives is where one goes on from
+    with bob.listen(reset.id) as stream:  # the stream resumes from the id of the reset
         assert stream.first("hello").data == {"user": bob.user, "resumed": True, "missed": 1}
         stream.first("caught_up")
-    with bob.listen("0-0") as stream:  # all that is there, however little that is
+    with bob.listen("0-0") as stream:  # all stored events
         stream.first("caught_up")
         kept = numbers(stream.events)
         assert len(kept) >= INBOX_LIMIT
@@ -232,7 +232,7 @@ def test_a_ticket_is_not_used_up_by_a_request_with_an_error_in_it(bob: Person) -
 
 def test_streams_per_user_is_limited(bob: Person) -> None:
     with contextlib.ExitStack() as stack:
-        for _ in range(2 * STREAMS + 1):  # as many as fit on both workers, and one
+        for _ in range(2 * STREAMS + 1):  # as many as both workers allow, and one more
             stream = stack.enter_context(bob.listen())
             stream.until(lambda it: it.events)
             if stream.named("bye"):
@@ -241,12 +241,12 @@ def test_streams_per_user_is_limited(bob: Person) -> None:
         assert stream.retry is not None
         assert 15_000 <= stream.retry <= 60_000
         stream.until(lambda it: it.ended)
-        assert stream.ended != "clean"  # whoever takes that for final would never come back
+        assert stream.ended != "clean"  # some clients would not reconnect after a complete response
     until(lambda: opens(bob))
 
 
 def opens(person: Person) -> bool:
-    """Whether the person can open a stream on both workers."""
+    """Whether the user can open a stream on both workers."""
     for worker in person.server.workers():
         try:
             with person.listen_on(worker) as stream:
@@ -266,7 +266,7 @@ def test_history_and_stream_have_no_hole_between_them(alice: Person, bob: Person
         while not sending.done() and len(readers) < 2 * STREAMS - 1:
             stream = stack.enter_context(bob.listen())
             if stream.until(lambda it: it.events).named("bye"):
-                continue  # this worker has as many as it allows
+                continue  # this worker is at its limit
             readers.append((stream, bob.history(alice.user, limit=200)))
         sent = sending.result()
         assert readers

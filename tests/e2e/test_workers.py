@@ -22,21 +22,21 @@ from serving import Server, until
 @pytest.fixture(scope="module", params=SERIES[:1])
 def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("workers")
-    # The longest audit there is: what a stream gets, it gets through Redis's channel or by its own care.
+    # The longest audit interval: a stream gets events from wake-ups, or by a repair of its own.
     options = ("--drain-seconds", "1", "--audit-seconds", "60")
     with serve(folder, *options, series=request.param) as running:
         yield running
 
 
 def kill(process: psutil.Process) -> None:
-    """As the kernel does when the memory is gone."""
+    """Kills a process as the kernel's out-of-memory killer does."""
     process.kill()
     with contextlib.suppress(psutil.NoSuchProcess):
         process.wait(PATIENCE)
 
 
 def insist(person: Person, to: str, text: str, client_msg_id: str) -> tuple[dict[str, Any], set[int]]:
-    """Sends with one client_msg_id until it is acknowledged; the message and every status on the way."""
+    """Retries with one client_msg_id until it is acknowledged; returns the message and all statuses."""
     statuses = set()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -52,7 +52,7 @@ def insist(person: Person, to: str, text: str, client_msg_id: str) -> tuple[dict
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["retry-after"]) >= 1
             assert answer.json()["code"] == "unavailable"
-        # Retry-After says more; a test needn't be so polite.
+        # shorter than Retry-After, to keep the test short
         threading.Event().wait(0.02)
     raise AssertionError(f"not acknowledged: {statuses}")
 
@@ -64,7 +64,7 @@ def test_a_message_crosses_from_one_worker_to_the_other_and_to_all_devices_of_bo
     one, other = server.workers()
     alice.on(one)
     with contextlib.ExitStack() as stack:
-        # The sender's own other devices see what was sent, too.
+        # The sender's other devices get the message, too.
         readers = [stack.enter_context(person.listen_on(worker)) for person in (alice, bob) for worker in (one, other)]
         for reader in readers:
             reader.first("hello")
@@ -89,7 +89,7 @@ def test_all_readers_see_the_messages_of_both_in_one_order_and_once(server: Serv
                 speaker.on(worker)
                 return [speaker.say(f"{person.user} {number}", to) for number in share]
 
-        # Each talks through both workers at once.
+        # Each user sends through both workers at once.
         halves = (range(each // 2), range(each // 2, each))
         with ThreadPoolExecutor(4) as pool:
             talks = [
@@ -143,7 +143,7 @@ def test_reconnect_after_the_streams_worker_is_killed_misses_nothing(
     for number in range(5):
         texts.append(f"after {number}")
         alice.say(texts[-1], bob.user)
-    with bob.listen(cursor) as stream:  # whoever is there takes it, the one that is starting included
+    with bob.listen(cursor) as stream:  # any worker may accept it, also the one that is starting
         stream.messages(5)
         assert stream.texts == texts[20:]
         assert numbers(stream.events) == list(range(21, 26))
@@ -219,9 +219,9 @@ def test_with_redis_stopped_a_new_stream_is_told_to_come_back_and_a_send_gets_50
                 answer = alice.post("meanwhile", "bob", "m")
                 assert answer.status_code == 503
                 assert int(answer.headers["retry-after"]) >= 1
-                with bob.listen() as stream:  # a status would be the end of an EventSource
+                with bob.listen() as stream:  # EventSource would not reconnect after an error status
                     assert stream.first("bye").data == {"reason": "unavailable"}
-                    assert stream.wait_end() != "clean"  # some clients would not come back from that
+                    assert stream.wait_end() != "clean"  # some clients would not reconnect after a complete response
                     assert stream.retry is not None
                 until(lambda: not ready(alice))
                 assert alice.http.get("/healthz/live").status_code == 200
@@ -277,7 +277,7 @@ def test_what_was_acknowledged_is_there_after_everything_was_killed_and_cursors_
         alice, bob = (stack.enter_context(Person(second, each.user, each.token)) for each in (alice, bob))
         everything_said = alice.history("bob", limit=200)
         assert everything_said[: len(acknowledged)] == acknowledged
-        assert len(everything_said) - len(acknowledged) <= 1  # one may have been on its way
+        assert len(everything_said) - len(acknowledged) <= 1  # one may have been in flight
         for message in acknowledged[-3:]:
             again = alice.post(message["text"], "bob", message["client_msg_id"])
             assert (again.status_code, again.json()) == (200, message)
@@ -298,13 +298,13 @@ def test_graceful_shutdown_by_sigterm_sends_bye_to_every_stream(tmp_path: Path) 
     with serve(tmp_path, "--drain-seconds", "1") as server, contextlib.ExitStack() as stack:
         people = [stack.enter_context(Person(server, f"user{number}")) for number in range(10)]
         for person in people:
-            person.http.get("/v1/session")  # connections that are kept for the next request are in no one's way
+            person.http.get("/v1/session")  # idle connections must not delay the stop
         streams: list[Reader] = [stack.enter_context(person.listen()) for person in people for _ in range(3)]
         for stream in streams:
             stream.first("hello")
         people[0].say("last words", "user1")
         began = time.monotonic()
-        assert server.stop(signal.SIGTERM) == 0  # which sees to it that no process is left
+        assert server.stop(signal.SIGTERM) == 0  # `stop` checks that no process is left
         assert time.monotonic() - began < 5
         for stream in streams:
             assert stream.first("bye").data == {"reason": "drain"}

@@ -16,18 +16,18 @@ KNOWN = frozenset(
         "www-authenticate", "x-accel-buffering", "x-content-type-options", "x-request-id",
     )
 )  # fmt: skip
-"""Names that our answers have. Any other came from whoever asked."""
+"""The header names of the server's responses. Any other name came from the request."""
 
 HEADERS_LIMIT = 16_384
 
 
 class NotHTTP(Exception):
-    """What came is no answer."""
+    """The bytes are not a response."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """One answer."""
+    """One response."""
 
     status: int
     headers: dict[str, bytes]
@@ -35,33 +35,33 @@ class Answer:
 
     @property
     def id(self) -> str:
-        """Its request's; empty where the server gave none."""
+        """The id of its request; empty if the response has none."""
         return self.headers.get("x-request-id", b"").decode("latin-1")
 
     @property
     def is_stream(self) -> bool:
-        """Whether it goes on."""
+        """Whether it is an event stream."""
         return self.status == 200 and self.headers.get("content-type", b"").startswith(b"text/event-stream")
 
 
 @dataclass(slots=True)
 class Answers:
-    """The answers on one connection."""
+    """The responses on one connection."""
 
     bodiless: frozenset[str]
-    """The ids of requests whose answers have no body (HEAD)."""
+    """The ids of requests whose responses have no body (HEAD)."""
     whole: list[Answer] = field(default_factory=list)
     stream: Answer | None = None
-    """The one that goes on; nothing follows it."""
+    """The event stream, after which no response follows."""
     _rest: bytes = b""
     _open: Answer | None = None
     _left: int = 0
 
     def feed(self, data: bytes) -> None:
-        """More bytes.
+        """Parses more bytes.
 
         Raises:
-            NotHTTP: they are none of an answer.
+            NotHTTP: the bytes are not a response.
         """
         self._rest += data
         while self._rest and (self._read_body() if self._open is not None else self._read_head()):
@@ -71,7 +71,7 @@ class Answers:
         """The connection has ended.
 
         Raises:
-            NotHTTP: in the middle of an answer.
+            NotHTTP: it ended in the middle of a response.
         """
         if self.stream is None and (self._rest or self._open is not None):
             raise NotHTTP(f"ends in the middle of an answer: {self._rest[:80]!r}")
@@ -119,7 +119,7 @@ class Answers:
 
     def _read_body(self) -> bool:
         assert self._open is not None
-        if self._left == -2:  # a stream without chunks ends with the connection
+        if self._left == -2:  # a stream without chunked coding ends with the connection
             self._open.body += self._rest
             self._rest = b""
             return False

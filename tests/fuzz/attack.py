@@ -12,35 +12,36 @@ import jwt
 from ssechat.identity.tokens import COOKIE, fingerprint
 
 FAR = 4102444800
-"""Seconds since the epoch: the end of tokens, whose bytes must be the same in each run."""
+"""The expiry of tokens, in seconds since 1970: constant, so that tokens have the same bytes in each run."""
 
 USERS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing is sent for so many seconds."""
+    """A pause before the next bytes, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """Nothing is sent until so many answers have come."""
+    """A wait for a number of responses before the next bytes."""
 
     answers: int
 
 
 def identity(number: int, part: object) -> str:
-    """The X-Request-ID of a request of this attack. Between letters, so that no mutation makes another's of it."""
+    """The X-Request-ID of a request of this attack. Letters around the number keep mutations from turning it into
+    another id."""
     return f"q{number}-{part}q"
 
 
 class End(Enum):
-    """How the client leaves."""
+    """How the client ends the connection."""
 
     HALF_CLOSE = "half-close"
-    """It will send no more, and listens."""
+    """The client closes its side, and keeps reading."""
     RESET = "reset"
     CLOSE = "close"
 
@@ -50,41 +51,42 @@ Step = bytes | Pause | Await | End
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """What is sent on one connection."""
+    """The bytes and pauses of one connection."""
 
     name: str
-    """The generator's."""
+    """The name of its generator."""
     steps: tuple[Step, ...]
     ids: tuple[str, ...] = ()
-    """The X-Request-ID of each request, in order: an answer has one of these, later than the one before."""
+    """The X-Request-ID of each request, in order: responses must have these ids, in this order."""
     number: int = 0
     allowed: frozenset[int] | None = None
-    """Statuses of the first answer, with 0 for none at all; None: any."""
+    """Allowed statuses of the first response, 0 for none; None: any."""
     due: bool = False
-    """Whether all of `ids` are whole, well-formed requests: each is answered, unless the server closes and says so."""
+    """Whether all of `ids` are complete, well-formed requests: each must get a response, unless the server announces a
+    close."""
     refusable: bool = False
-    """Whether one of them may be 400, and the connection closed with it."""
+    """Whether one of them may get 400 and a close of the connection."""
     bodiless: frozenset[str] = frozenset()
-    """Of `ids`, the HEAD requests."""
+    """The ids of the HEAD requests."""
     held: bool = False
-    """Whether it is an unfinished request that the server must end by itself, in its own time."""
+    """Whether it is an incomplete request, which the server must end by a timeout."""
 
     @property
     def requests(self) -> int:
-        """How many it counts as."""
+        """The number of its requests."""
         return max(1, len(self.ids))
 
     def sent(self) -> bytes:
-        """All its bytes."""
+        """All bytes that it sends."""
         return b"".join(step for step in self.steps if isinstance(step, bytes))
 
     def named(self, name: str) -> "Attack":
-        """The same by another name."""
+        """A copy with another name."""
         return replace(self, name=name)
 
 
 def whole(name: str, *requests: "Request") -> Attack:
-    """Requests in one packet that are HTTP, whatever else is wrong with them: each is answered."""
+    """Requests in one packet that are well-formed HTTP: each must get a response."""
     return replace(in_one(name, *requests, due=True), refusable=True)
 
 
@@ -97,10 +99,10 @@ def in_one(name: str, *requests: "Request", allowed: frozenset[int] | None = Non
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, as bytes that may be wrong in any way."""
+    """One request, as bytes that may be malformed."""
 
     id: str
-    """Empty: it is sent without one, and the server makes one."""
+    """The X-Request-ID; empty: the server assigns one."""
     method: bytes = b"GET"
     target: bytes = b"/v1/server"
     version: bytes = b"HTTP/1.1"
@@ -118,31 +120,31 @@ class Request:
 
 
 class World:
-    """What the generators know of the server: its users and their tokens, the same for the same seed."""
+    """The users and tokens that the generators use, the same for the same seed."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.key = hashlib.sha256(f"fuzz {seed}".encode()).hexdigest()
         self.cookie = f"{COOKIE}_{fingerprint(self.key)[:12]}"
-        """The name of the session's cookie: each key has one of its own."""
+        """The name of the session cookie, which depends on the signing key."""
         self.users = [f"fuzz{number}" for number in range(USERS)]
 
     @cached_property
     def tokens(self) -> list[str]:
-        """A token that counts, of each user."""
+        """A valid token of each user."""
         return [self.token(user) for user in self.users]
 
     def token(self, user: object, **claims: object) -> str:
-        """A token that is signed with the server's key."""
+        """Signs a token with the server's key."""
         return jwt.encode({"sub": user, "exp": FAR, **claims}, self.key, algorithm="HS256")
 
     def dice(self, number: int) -> Random:
-        """What decides an attack."""
+        """The random generator of an attack."""
         return Random(f"{self.seed}-{number}")
 
 
 class Maker:
-    """Makes the parts of one attack: its chance, and ids that no other attack has."""
+    """Builds the parts of one attack, with its random generator and unique ids."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
@@ -151,46 +153,46 @@ class Maker:
         self._made = 0
 
     def id(self) -> str:
-        """The next request's id."""
+        """Returns the id of the next request."""
         self._made += 1
         return identity(self.number, self._made)
 
     def never(self) -> str:
-        """The id of something that looks like a request and is the body of one."""
+        """Returns the id of a fake request in the body of another one."""
         self._made += 1
         return identity(self.number, f"never{self._made}")
 
     def user(self) -> str:
-        """Somebody."""
+        """Returns a random user."""
         return self.dice.choice(self.world.users)
 
     def bearer(self) -> bytes:
-        """The credential of somebody."""
+        """Returns the credential of a random user."""
         return b"Authorization: Bearer " + self.dice.choice(self.world.tokens).encode()
 
     def get(self, target: bytes = b"/v1/server", *lines: bytes) -> Request:
-        """A good GET."""
+        """A valid GET."""
         return Request(self.id(), target=target, lines=lines)
 
     def last(self) -> Request:
-        """A good GET after which the server closes: the sooner an attack is over, the more of them there are."""
+        """A valid GET after which the server closes the connection, so that the attack ends soon."""
         return Request(self.id(), lines=(b"Connection: close",))
 
     def post(self, target: bytes, body: bytes, *lines: bytes) -> Request:
-        """A good POST of JSON."""
+        """A valid POST of JSON."""
         length = b"Content-Length: %d" % len(body)
         return Request(self.id(), b"POST", target, lines=(b"Content-Type: application/json", *lines, length), body=body)
 
     def send(self, *lines: bytes, text: str | None = None) -> Request:
-        """A good message to somebody."""
+        """A valid message to a random user."""
         said = f"hello {self.number}" if text is None else text
         body = f'{{"to":"{self.user()}","text":"{said}"}}'.encode()
         return self.post(b"/v1/messages", body, self.bearer(), *lines)
 
     def smuggled(self) -> bytes:
-        """A request that stands in the body of another."""
+        """A request in the body of another one."""
         return bytes(Request(self.never(), target=b"/v1/session", lines=(self.bearer(),)))
 
     def pick(self, choices: Sequence[bytes]) -> bytes:
-        """One of these."""
+        """Returns a random choice."""
         return self.dice.choice(choices)

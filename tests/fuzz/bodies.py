@@ -1,4 +1,4 @@
-"""Requests that are HTTP and still wrong: bodies, fields, queries, ids."""
+"""Well-formed HTTP requests with invalid bodies, fields, queries and ids."""
 
 import json
 from collections.abc import Callable
@@ -84,22 +84,22 @@ RAW_BODIES: tuple[bytes, ...] = (
 WRITES = (b"/v1/messages", b"/v1/tickets", b"/v1/users", b"/v1/session", b"/v1/ack", b"/v1/conversations")
 
 CHEAP = (b"/v1/messages", b"/v1/tickets")
-"""Those of them that hash no password."""
+"""The paths that hash no password."""
 
 
 def raw_bodies(make: Maker) -> Attack:
-    """What is no JSON, or hardly."""
+    """Bodies that are not JSON, or odd JSON."""
     body = make.pick(RAW_BODIES)
     return whole("api.body", make.post(make.pick(WRITES), body, make.bearer()), make.last())
 
 
 def _json(value: Any) -> bytes:
-    # A lone surrogate goes as it is escaped, or as bytes that are no UTF-8.
+    # A lone surrogate is sent escaped, or as bytes that are not UTF-8.
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def fields(make: Maker) -> Attack:
-    """Bodies of the right form with wrong values, fields too many and fields that are not there."""
+    """JSON objects with wrong values, additional fields and missing fields."""
     body: dict[str, Any] = {"to": make.user(), "text": "x"}
     if make.dice.random() < 0.4:
         body = {"conversation_id": make.dice.choice(CONVERSATIONS), "text": "x"}
@@ -129,7 +129,7 @@ def fields(make: Maker) -> Attack:
 
 
 def accounts(make: Maker) -> Attack:
-    """Sign-up and sign-in with odd names and passwords, few of which come as far as the hashing."""
+    """Sign-up and sign-in with odd names and passwords, few of which get hashed."""
     target = make.pick((b"/v1/users", b"/v1/session"))
     body: dict[str, Any] = {
         "name": make.dice.choice(NAMES),
@@ -144,14 +144,14 @@ def accounts(make: Maker) -> Attack:
 
 
 def guesses(make: Maker) -> Attack:
-    """Wrong passwords, from addresses that are none."""
+    """Wrong passwords, with invalid forwarded addresses."""
     body = _json({"name": make.dice.choice(NAMES), "password": "wrong"})
     address = b"X-Forwarded-For: " + make.pick(FIELDS[b"X-Forwarded-For"])
     return whole("api.guess", make.post(b"/v1/session", body, address), make.last())
 
 
 def queries(make: Maker) -> Attack:
-    """Parameters that are odd, given twice, or unknown."""
+    """Odd, repeated or unknown parameters."""
     pairs = [
         (make.dice.choice(QUERY_NAMES), make.dice.choice(NUMBERS)) for _ in range(make.dice.choice((1, 1, 2, 3, 300)))
     ]
@@ -192,7 +192,7 @@ def paths(make: Maker) -> Attack:
 
 
 def repeats(make: Maker) -> Attack:
-    """The same key for different messages, in the body and the header."""
+    """One client_msg_id for different messages, in the body and the header."""
     key = make.dice.choice(("x", "same", "x" * 128, "", "\x7f", "ä", "a b", '"q"', "x" * 129))
     user = make.bearer()
     requests: list[Request] = []
@@ -208,7 +208,7 @@ def repeats(make: Maker) -> Attack:
 
 
 def static(make: Maker) -> Attack:
-    """The page's files, with ranges and conditions."""
+    """Static files, with ranges and conditions."""
     names = [b"Range", b"If-Range", b"If-None-Match", b"If-Modified-Since", b"Accept-Encoding"]
     lines = [name + b": " + make.pick(FIELDS[name]) for name in make.dice.sample(names, k=make.dice.randrange(1, 4))]
     request = make.get(make.pick((b"/", b"/web/index.html", b"/web/client.js", b"/web/", b"/web")), *lines)
@@ -217,7 +217,7 @@ def static(make: Maker) -> Attack:
 
 
 def metrics(make: Maker) -> Attack:
-    """What scrapers ask for."""
+    """Requests of scrapers."""
     lines = [b"Accept: " + make.pick(FIELDS[b"Accept"]), b"Accept-Encoding: " + make.pick(FIELDS[b"Accept-Encoding"])]
     query = make.pick((b"", b"?name[]=x", b"?name[]=%ff"))
     return whole("api.metrics", make.get(b"/metrics" + query, *lines), make.last())

@@ -11,30 +11,30 @@ from typing import Any
 import httpx
 
 ADDRESS = "127.0.0.2"
-"""Where it comes from: no attack comes from there."""
+"""The client address of the canary; attacks have others."""
 
 PASSWORD = "an honest password"
 EVERY_SECONDS = 0.1
 SIGNS_IN_EVERY = 10.0
 LIMIT_SECONDS = 8.0
-"""A request that takes longer has failed."""
+"""Seconds after which a request has failed."""
 
 
 @dataclass(slots=True)
 class Canary:
-    """Somebody who writes to themselves."""
+    """A user who writes notes."""
 
     port: int
     name: str = "canary"
     sent: list[str] = field(default_factory=list)
-    """Texts that were acknowledged, in order."""
+    """The acknowledged texts, in order."""
     heard: list[str] = field(default_factory=list)
-    """Texts that came on the stream."""
+    """The texts that arrived on the stream."""
     faults: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     """Seconds from each send to its event."""
     sign_ins: list[float] = field(default_factory=list)
-    """Seconds that each sign-in took."""
+    """The seconds of each sign-in."""
     _began: dict[str, float] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _ending: bool = False
@@ -45,7 +45,7 @@ class Canary:
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", transport=transport, **options)
 
     async def start(self) -> None:
-        """Signs up and begins."""
+        """Signs up and starts."""
         async with self._http(timeout=LIMIT_SECONDS) as http:
             answer = await http.post("/v1/users", json={"name": self.name, "password": PASSWORD})
             answer.raise_for_status()
@@ -59,11 +59,11 @@ class Canary:
             await ready.wait()
 
     async def rest(self) -> None:
-        """Signs in no more: a password takes 64 MiB of the server's memory for a moment."""
+        """Stops signing in: a password hash uses 64 MiB of the server's memory for a moment."""
         await self._signing_in.acquire()
 
     async def stop(self) -> None:
-        """Ends when all that was acknowledged has come, or should have."""
+        """Waits until all acknowledged messages have arrived, or the limit, and stops."""
         self._ending = True
         until = time.monotonic() + LIMIT_SECONDS
         while not set(self.sent).issubset(self.heard) and time.monotonic() < until:
@@ -71,7 +71,7 @@ class Canary:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        acknowledged = set(self.sent)  # what was not may have come all the same
+        acknowledged = set(self.sent)  # unacknowledged messages may have arrived, too
         if [text for text in self.heard if text in acknowledged] != self.sent:
             lost = [text for text in self.sent if text not in self.heard]
             self.faults.append(
@@ -141,6 +141,6 @@ class Canary:
 
 
 def percentile(values: list[float], part: float) -> float:
-    """The value below which that part of them is; 0 of none."""
+    """The percentile of values; 0 without values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0

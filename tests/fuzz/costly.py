@@ -11,13 +11,13 @@ from .target import Target
 from .wire import perform
 
 SIZE = 60_000
-"""Bytes that a head may have, nearly, and a body."""
+"""Bytes of request headers or a body, slightly below the limit."""
 
 MAX_SECONDS = 0.5
-"""Of CPU, in all workers, for one request; what they do beside is in it."""
+"""Upper bound of the CPU seconds of all workers for one request, including their other work."""
 
 MAX_ANSWERED = 128 * 1024
-"""Bytes."""
+"""Upper bound of the bytes of a response."""
 
 PATIENCE = 40.0
 
@@ -31,7 +31,7 @@ class Costly:
 
 
 def costly(world: World) -> list[Costly]:
-    """All of them."""
+    """All costly requests."""
     make = Maker(world, 0)
 
     def line(name: str, header: bytes, target: bytes = b"/v1/session") -> Costly:
@@ -103,7 +103,7 @@ def costly(world: World) -> list[Costly]:
 
 
 async def try_costly(target: Target, world: World) -> list[Fault]:
-    """Sends each alone and looks at what it cost."""
+    """Sends each request alone, and measures its cost."""
     faults = []
     for each in costly(world):
         before = target.cpu_seconds()

@@ -1,4 +1,4 @@
-"""Credentials: tokens, cookies and tickets that are damaged, forged, or signed and still wrong."""
+"""Damaged, forged, or signed but invalid tokens, cookies and tickets."""
 
 import base64
 import hashlib
@@ -45,7 +45,7 @@ SUBJECTS: tuple[Any, ...] = (
 
 
 def signed(header: Any, claims: Any, key: str) -> str:
-    """A token with whatever in it, whose signature fits (RFC 7515 §3.1)."""
+    """Returns a token of any content with a valid signature (RFC 7515 §3.1)."""
     text = f"{_part(header)}.{_part(claims)}"
     signature = hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()
     return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
@@ -66,7 +66,7 @@ def _claims(make: Maker) -> Any:
 
 
 def forged_token(make: Maker) -> bytes:
-    """A token that was damaged, that somebody else made, or that is signed with our key and still odd."""
+    """Returns a damaged token, a token of another issuer, or an odd token with the server's signature."""
     kind = make.dice.randrange(6)
     good = make.dice.choice(make.world.tokens)
     if kind == 0:
@@ -108,7 +108,7 @@ def tokens(make: Maker) -> Attack:
 
 
 def cookies(make: Maker) -> Attack:
-    """Cookies that are many, damaged, or of two kinds."""
+    """Many cookies, damaged cookies, or cookies of both kinds."""
     good = make.dice.choice(make.world.tokens).encode()
     odd = make.pick(FIELDS[b"Cookie"])
     lines = make.dice.choice(
@@ -132,7 +132,7 @@ def cookies(make: Maker) -> Attack:
 
 
 def tickets(make: Maker) -> Attack:
-    """Tickets that never were."""
+    """Tickets that were never issued."""
     ticket = make.pick(
         (b"", b"x", b"%00", b"%ff", b"a" * 5000, b"%ed%a0%80", b"*", b"a&ticket=b", b"%0d%0a", b"\xff", b"%f0%9f%98%80")
     )

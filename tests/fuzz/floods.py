@@ -11,28 +11,28 @@ from .target import Target
 from .wire import HOST
 
 BUDGET = 24 * 2**20
-"""Bytes that each flood sends at most."""
+"""Upper bound of the bytes of each flood."""
 
 MAX_GROWTH = 12 * 2**20
-"""Bytes by which a worker may grow meanwhile."""
+"""Upper bound of a worker's memory growth meanwhile, in bytes."""
 
 SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """A beginning, and what is sent behind it again and again."""
+    """A beginning, and bytes that are repeated after it."""
 
     name: str
     begin: bytes
     again: bytes
     connections: int = 1
     reads: bool = True
-    """Whether it reads what is answered."""
+    """Whether it reads responses."""
 
 
 def floods(world: World) -> list[Flood]:
-    """All of them."""
+    """All floods."""
     bearer = b"Authorization: Bearer " + world.tokens[0].encode() + b"\r\n"
     chunked = b"Host: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     get = b"GET /v1/server HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -70,7 +70,7 @@ def floods(world: World) -> list[Flood]:
 async def flood_all(
     target: Target, world: World, seconds: float, only: Callable[[str], bool] = lambda name: True
 ) -> list[Fault]:
-    """Sends each in turn and looks at the workers meanwhile."""
+    """Runs each flood in turn, and measures the workers meanwhile."""
     faults = []
     for flood in floods(world):
         if only(flood.name):
@@ -90,7 +90,7 @@ async def flood_all(
 
 
 async def _send(flood: Flood, port: int, seconds: float) -> int:
-    """Sends until the budget or the time is spent, or the server closes; how much the server took."""
+    """Sends until the budget or the time is spent, or the server closes; returns the bytes that the server accepted."""
     sent = 0
     with contextlib.suppress(OSError, TimeoutError):
         reader, writer = await asyncio.open_connection(HOST, port)

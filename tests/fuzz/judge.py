@@ -1,4 +1,4 @@
-"""Judges a response: finds faults of the server."""
+"""Checks responses for faults of the server."""
 
 import json
 import re
@@ -9,22 +9,22 @@ from .attack import Attack, identity
 from .wire import Outcome
 
 ANY_ID = re.compile(r"q-?\d+-(never)?\d+q")
-"""An id that some attack has given a request."""
+"""Matches the request ids of all attacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that the server must not do."""
+    """A violation by the server."""
 
     kind: str
-    """The same for the same fault, whatever the attack."""
+    """The kind of the fault, independent of the attack."""
     said: str
     by_bytes: bool = True
-    """Whether other bytes can show it as well: else it stands and falls with what these ones should have brought."""
+    """Whether a shortened attack can show it, too; otherwise it depends on the exact bytes."""
 
 
 def statuses(outcome: Outcome) -> list[str]:
-    """What each answer was, for counting; what came instead of one."""
+    """The status of each response, or the outcome without one, for counting."""
     found = ["stream" if answer.is_stream else str(answer.status) for answer in outcome.answers]
     if not found:
         found.append("left" if outcome.left else "closed" if outcome.closed else "nothing")
@@ -54,7 +54,7 @@ def judge(attack: Attack, outcome: Outcome) -> list[Fault]:
 
 
 def _misplaced(attack: Attack, outcome: Outcome) -> list[Fault]:
-    """Answers that are none to a request of this connection, or that stand where another's should."""
+    """Finds responses of other connections, and responses out of order."""
     ids, at = list(attack.ids), 0
     for answer in outcome.answers:
         if answer.id.startswith(identity(attack.number, "never")[:-1]):
@@ -77,7 +77,7 @@ def _misplaced(attack: Attack, outcome: Outcome) -> list[Fault]:
 
 
 def _lacking(attack: Attack, outcome: Outcome) -> list[Fault]:
-    """Requests that were whole and have no answer, though the server did not say that it closes."""
+    """Finds complete requests without a response, although the server did not announce a close."""
     if outcome.answers and outcome.answers[-1].is_stream:
         return []
     given = [answer.id for answer in outcome.answers]
@@ -96,7 +96,7 @@ def _lacking(attack: Attack, outcome: Outcome) -> list[Fault]:
 
 
 def _body(attack: Attack, answer: Answer) -> list[Fault]:
-    """A body that is not what its type says; a redirect is none of ours at all."""
+    """Finds bodies that do not match their type, and redirects, which the server never sends."""
     kind = answer.headers.get("content-type", b"").partition(b";")[0]
     if kind not in (b"application/json", b"application/problem+json") or not answer.body:
         return []

@@ -22,7 +22,7 @@ def _good(make: Maker) -> Request:
 
 
 def cut(make: Maker, data: bytes, pieces: int) -> tuple[Step, ...]:
-    """These bytes in so many packets, at random places."""
+    """Splits bytes into `pieces` packets at random offsets."""
     places = sorted(make.dice.randrange(len(data) + 1) for _ in range(pieces - 1))
     parts = [data[start:end] for start, end in zip((0, *places), (*places, len(data)), strict=True)]
     steps: list[Step] = []
@@ -32,17 +32,17 @@ def cut(make: Maker, data: bytes, pieces: int) -> tuple[Step, ...]:
 
 
 def split(make: Maker) -> Attack:
-    """Good requests in packets that end anywhere."""
+    """Valid requests in packets that end anywhere."""
     requests = [_good(make) for _ in range(make.dice.randrange(1, 5))]
     whole = in_one("packet.split", *requests, due=True)
     return replace(whole, steps=cut(make, whole.sent(), make.dice.randrange(2, 12)))
 
 
 def one_by_one(make: Maker) -> Attack:
-    """Good requests, each after the answer to the one before: the ordinary case, and known heads (heads.py)."""
+    """Valid requests, each after the response to the one before: the ordinary case, and the header cache."""
     same = make.bearer()
     requests = [make.post(b"/v1/messages", _message(make), same) for _ in range(make.dice.randrange(2, 6))]
-    if make.dice.random() < 0.5:  # heads that differ in nothing but the length: then without an id of their own
+    if make.dice.random() < 0.5:  # headers that differ only in the length: then without ids
         requests = [replace(request, id="") for request in requests]
     steps: list[Step] = []
     for number, request in enumerate(requests, 1):
@@ -51,7 +51,7 @@ def one_by_one(make: Maker) -> Attack:
 
 
 def wrong_lengths(make: Maker) -> Attack:
-    """A head that was taken before, with a length that does not fit what comes with it."""
+    """Cached headers with a length that does not match the body."""
     first = replace(make.post(b"/v1/messages", _message(make), bearer := make.bearer()), id="")
     hidden = make.smuggled()
     announced = len(hidden) + make.dice.choice((-1, 1, 5, -5, 30))
@@ -61,13 +61,13 @@ def wrong_lengths(make: Maker) -> Attack:
 
 
 def pipeline(make: Maker) -> Attack:
-    """Good requests in one packet."""
+    """Valid requests in one packet."""
     requests = [_good(make) for _ in range(make.dice.randrange(2, MAX_PIPELINED))]
     return in_one("packet.pipeline", *requests, due=True)
 
 
 def mixed_pipeline(make: Maker) -> Attack:
-    """Good requests, one that is not, and good ones again: what was asked before it is answered."""
+    """Valid requests, an invalid one, and valid ones again: those before it must get responses."""
     before = [_good(make) for _ in range(make.dice.randrange(1, 8))]
     bad = make.pick(
         (
@@ -83,7 +83,7 @@ def mixed_pipeline(make: Maker) -> Attack:
 
 
 def garbage(make: Maker) -> Attack:
-    """A message, and behind it what is no request: the message is stored, and its answer comes."""
+    """A message followed by bytes that are not a request: the message is stored and acknowledged."""
     request = make.send()
     noise = make.dice.choice(
         (b"\x00", b"\xff" * 20, b"}\r\n\r\n", b"GET", b"X" * 3000, b"\r\n\r\n\x16\x03\x01", bytes(range(256)))
@@ -95,7 +95,7 @@ def garbage(make: Maker) -> Attack:
 
 
 def behind_a_stream(make: Maker) -> Attack:
-    """Requests behind one for a stream, which has the connection for good: they are not answered."""
+    """Requests behind one for a stream, which takes over the connection: they get no response."""
     before = [_good(make) for _ in range(make.dice.randrange(3))]
     stream = make.get(b"/v1/events", make.bearer())
     requests = [*before, stream, *(_good(make) for _ in range(make.dice.randrange(1, 6)))]
@@ -107,20 +107,20 @@ def behind_a_stream(make: Maker) -> Attack:
 
 
 def half_close(make: Maker) -> Attack:
-    """A client that closes its half when it has asked: it still listens, and what came whole is answered."""
+    """A client that half-closes after its requests: complete requests must get responses."""
     whole = in_one("packet.half-close", *(_good(make) for _ in range(make.dice.randrange(1, 4))), due=True)
     return replace(whole, steps=(*whole.steps, End.HALF_CLOSE))
 
 
 def half_closed_middle(make: Maker) -> Attack:
-    """A client that closes its half in the middle of a request."""
+    """A client that half-closes in the middle of a request."""
     whole = in_one("packet.half-sent", *(_good(make) for _ in range(make.dice.randrange(1, 4))))
     data = whole.sent()
     return replace(whole, steps=(data[: make.dice.randrange(1, len(data))], End.HALF_CLOSE))
 
 
 def reset(make: Maker) -> Attack:
-    """A client that is gone in the middle."""
+    """A client that disconnects in the middle."""
     whole = in_one("packet.reset", *(_good(make) for _ in range(make.dice.randrange(1, 4))))
     data = whole.sent()
     wait = Pause(make.dice.choice((0, 0.001, 0.01)))
@@ -129,7 +129,7 @@ def reset(make: Maker) -> Attack:
 
 
 def drip(make: Maker) -> Attack:
-    """Good requests, slowly."""
+    """Valid requests, sent slowly."""
     whole = in_one("packet.drip", _good(make), due=True)
     data = whole.sent()
     steps: list[Step] = []
@@ -139,7 +139,7 @@ def drip(make: Maker) -> Attack:
 
 
 def held(make: Maker) -> Attack:
-    """What never comes to its end: the server closes, in its own time, and needs no credential to be asked for that."""
+    """Endless requests, with and without a credential: the server must close the connection by a timeout."""
     steps: tuple[Step, ...] = make.dice.choice(
         (
             (),
@@ -161,7 +161,7 @@ def _message(make: Maker) -> bytes:
 
 
 def mutated(make: Maker, attack: Attack) -> Attack:
-    """The bytes of another attack with some changed, left out, doubled or exchanged; its ids stay whole."""
+    """Another attack with some bytes changed, removed, doubled or swapped; its ids are kept."""
     steps = [bytearray(step) if isinstance(step, bytes) else step for step in attack.steps]
     ids = [one.encode() for one in attack.ids]
     for data in steps:

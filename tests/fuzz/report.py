@@ -4,11 +4,11 @@ from .canary import percentile
 from .run import Result
 
 MAX_BYTES = 3000
-"""Of an attack, that are printed."""
+"""Upper bound of the printed bytes of an attack."""
 
 
 def text(result: Result) -> str:
-    """For a person."""
+    """Returns the report."""
     rate = result.requests / result.seconds if result.seconds else 0.0
     lines = [
         f"seed {result.options.seed}: {result.requests} requests on {result.attacks} connections "

@@ -1,4 +1,4 @@
-"""One run: attacks, floods and an honest user on a real server, and what came of it."""
+"""One run: attacks, floods and an honest user on a real server, and the result."""
 
 import asyncio
 import contextlib
@@ -22,33 +22,33 @@ from .wire import Outcome, perform
 from .words import FORGED
 
 PATIENCE = 12.0
-"""Seconds within which what is whole is answered, and what can never become whole is closed."""
+"""Seconds in which complete requests must get responses, and malformed ones a close."""
 
 HELD_PATIENCE = 75.0
-"""Seconds within which the server ends what a client just holds."""
+"""Seconds in which the server must end an incomplete request."""
 
 WARM_UP = 600
-"""Attacks before the server's memory is looked at first."""
+"""Attacks before the server's memory is first measured."""
 
 MAX_GROWTH = 32 * 2**20
-"""Bytes by which a worker may be larger at the end: its caches have bounds, but they fill."""
+"""Upper bound of a worker's memory growth, in bytes: its bounded caches fill."""
 
 MAX_DESCRIPTORS = 6
-"""Files and sockets by which it may have more at the end, once all is closed."""
+"""Upper bound of additional open file descriptors at the end."""
 
 LATENCY_SECONDS = 4.0
-"""Of a hundred of the honest user's messages, 99 come within this, from the request to the event."""
+"""Upper bound of the 99th percentile of the honest user's latency, from the request to the event."""
 
 SETTLE_SECONDS = 12.0
 
 TRIES = 5
 RECENT = 200
-"""Attacks that are suspected of what the log says and names nobody for."""
+"""Attacks that are tried again for a log line without a request id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is told."""
+    """Options of a run."""
 
     seed: int
     requests: int
@@ -57,14 +57,14 @@ class Options:
     """Unfinished requests that are held until the server ends them; 0 in short runs."""
     flood_seconds: float = 8.0
     again_seconds: float = 180.0
-    """Time for trying again what was found, and for making it short."""
+    """Seconds for trying faults again, and for shortening attacks."""
     only: int | None = None
     """One attack alone, by its number."""
 
 
 @dataclass(slots=True)
 class Found:
-    """A fault, how often it came, and the shortest attack that shows it."""
+    """A fault, its count, and the shortest attack that shows it."""
 
     fault: Fault
     attack: Attack | None
@@ -74,11 +74,11 @@ class Found:
 
 @dataclass(slots=True)
 class Result:
-    """All that a run has shown."""
+    """The result of a run."""
 
     options: Options
     counts: dict[str, Counter[str]] = field(default_factory=dict)
-    """By generator: how often each status came."""
+    """Counts of statuses per generator."""
     attacks: int = 0
     requests: int = 0
     seconds: float = 0.0
@@ -88,7 +88,7 @@ class Result:
     peak: float = 0.0
 
     def add(self, fault: Fault, by: Attack | None = None) -> None:
-        """Notes a fault."""
+        """Records a fault."""
         if fault.kind in self.found:
             self.found[fault.kind].times += 1
         else:
@@ -96,12 +96,12 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no fault was found."""
         return not self.found
 
 
 class Run:
-    """Carries a run out."""
+    """Executes a run."""
 
     def __init__(self, options: Options, say: Callable[[str], None]) -> None:
         self._options = options
@@ -114,7 +114,7 @@ class Run:
         self._suspects: list[Attack] = []
 
     async def run(self) -> Result:
-        """Runs; the server is gone afterwards."""
+        """Executes the run, and stops the server at the end."""
         try:
             await self._target.start()
             if self._options.only is not None:
@@ -157,7 +157,7 @@ class Run:
         self._look_at_log()
 
     async def _meet(self) -> None:
-        """Everybody comes by once: a user exists from the first request with a token for it."""
+        """Creates all users by a first request with a token."""
         for token in self._world.tokens:
             line = f"Authorization: Bearer {token}".encode()
             request = Request("", target=b"/v1/session", lines=(line, b"Connection: close"))
@@ -215,7 +215,7 @@ class Run:
             self._result.add(Fault("honest user: waits", f"1 of 100 messages takes {slow:.1f} s and more"))
 
     async def _settle(self, before: dict[int, Usage]) -> None:
-        """Waits until the workers have let go of what was closed; what they keep is a fault."""
+        """Waits until the workers have released closed connections; leaks are faults."""
         until = time.monotonic() + SETTLE_SECONDS
         while True:
             await asyncio.sleep(0.5)
@@ -236,7 +236,7 @@ class Run:
         if more > MAX_DESCRIPTORS:
             self._result.add(Fault("descriptors", f"a worker has {more} files and sockets more than at the beginning"))
 
-    # What was found is tried again, alone, and made short.
+    # Faults are tried again alone, and their attacks shortened.
 
     async def _try_again(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -260,7 +260,7 @@ class Run:
         return None
 
     async def _shows_soon(self, kind: str, one: Attack) -> bool:
-        """The same at one of a few tries: some faults are races."""
+        """Whether one of a few tries shows the fault: some faults are races."""
         for _ in range(TRIES):
             if await self._shows(kind, one):
                 return True
@@ -271,12 +271,12 @@ class Run:
         outcome = await perform(one, self._target.port, min(PATIENCE, 3.0))
         if not kind.startswith("log: "):
             return any(fault.kind == kind for fault in judge(one, outcome))
-        await asyncio.sleep(0.03 if FORGED not in kind else 0.3)  # a password takes its time
+        await asyncio.sleep(0.03 if FORGED not in kind else 0.3)  # hashing takes time
         return any(_log_kind(said) == kind for said in self._target.complaints())
 
 
 def _log_kind(said: str) -> str:
-    """The same for the same trouble: without times, numbers and ids."""
+    """Returns the kind of a log line: its text without times, numbers and ids."""
     last = said.strip().split("\n")[-1]
     first = re.sub(r"^\S+ \S+ ssechat\[\d+\] ", "", said.split("\n")[0])
     frames = re.findall(r'File "[^"]*?(\w+/\w+\.pyx?)", line (\d+)', said)
@@ -287,5 +287,5 @@ def _log_kind(said: str) -> str:
 
 
 async def run(options: Options, say: Callable[[str], None] = lambda text: None) -> Result:
-    """Carries out a run."""
+    """Executes a run."""
     return await Run(options, say).run()

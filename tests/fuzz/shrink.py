@@ -1,4 +1,4 @@
-"""Makes an attack as short as it gets while it still shows the same fault."""
+"""Shortens an attack while it still shows the same fault."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,9 +12,9 @@ MAX_TRIES = 150
 
 
 async def shortest(attack: Attack, shows: Shows, by_bytes: bool = True) -> Attack:
-    """The shortest that was found to show it. Greedy: what can be left out is, as long as anything can.
+    """Returns the shortest attack found that shows the fault. Greedy: parts are removed as long as any can be.
 
-    `by_bytes`: whether bytes may be left out, too, rather than pauses only.
+    `by_bytes`: whether bytes may be removed, too, or only pauses.
     """
     tries = 0
     found = True
@@ -50,7 +50,7 @@ def _with(attack: Attack, index: int, step: Step) -> Attack:
 
 
 def _less(data: bytes) -> Iterator[bytes]:
-    """The same bytes without some: halves, requests, lines, runs of one byte, and single ones of what is short."""
+    """Yields shortened bytes: without halves, requests, lines, runs of one byte, and single bytes if short."""
     heads = [found.start() for found in re.finditer(rb"(?<=\n)[A-Z]{3,7} /", data)]
     for start, end in zip((0, *heads), (*heads, len(data)), strict=True):
         if end - start < len(data):

@@ -1,4 +1,4 @@
-"""Streams that open and close, with odd cursors, half closed, for old clients, with more behind them."""
+"""Requests for streams: odd cursors, half-closes, HTTP/1.0, pipelined requests behind them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ def _cursor(make: Maker) -> tuple[bytes, bytes]:
 
 
 def cursors(make: Maker) -> Attack:
-    """Cursors that are none, or of another history: a stream all the same."""
+    """Invalid cursors, or cursors of another history: the stream must open."""
     query, line = _cursor(make)
     request = make.get(b"/v1/events" + query, make.bearer(), line)
     odd = frozenset((0, 200, 400, 422, 429, 431))
@@ -45,13 +45,13 @@ def heads(make: Maker) -> Attack:
 
 
 def half_closed(make: Maker) -> Attack:
-    """A reader that closes its half: the stream begins all the same."""
+    """A reader that half-closes: the stream must open."""
     whole = in_one("stream.half-closed", make.get(b"/v1/events", make.bearer()), due=True)
     return replace(whole, steps=(*whole.steps, End.HALF_CLOSE))
 
 
 def gone(make: Maker) -> Attack:
-    """Readers that are gone before the stream has begun, or just then."""
+    """Readers that disconnect before or at the beginning of the stream."""
     whole = in_one("stream.gone", make.get(b"/v1/events", make.bearer(), _cursor(make)[1]))
     steps: tuple[Step, ...] = (
         *whole.steps,
@@ -62,7 +62,7 @@ def gone(make: Maker) -> Attack:
 
 
 def with_bodies(make: Maker) -> Attack:
-    """A GET with a body, whole or not: where it ends is where the stream's connection begins."""
+    """A GET with a body, complete or not: the stream begins after its end."""
     hidden = make.smuggled()
     length = make.dice.choice((len(hidden), len(hidden) + 10, 5, 0))
     lines = make.dice.choice(((b"Content-Length: %d" % length,), (b"Transfer-Encoding: chunked",)))
@@ -72,7 +72,7 @@ def with_bodies(make: Maker) -> Attack:
 
 
 def twice(make: Maker) -> Attack:
-    """Two streams on one connection: the first has it."""
+    """Two requests for streams on one connection: the first one takes it over."""
     return in_one("stream.twice", make.get(b"/v1/events", make.bearer()), make.get(b"/v1/events", make.bearer()))
 
 

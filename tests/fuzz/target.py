@@ -1,4 +1,4 @@
-"""The server under attack: `ssechat serve` in a folder of its own; what it logs, and what it takes."""
+"""The server under attack: `ssechat serve` with its own folder; its log and its resources."""
 
 import asyncio
 import contextlib
@@ -24,22 +24,22 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ssechat\[\d+\] (DEBUG|INFO|WARNING): [\x20-\x7e\u2018-\u2026]*\Z")
-"""A line that a server may log whatever strangers do."""
+"""Matches log lines that attacks may cause."""
 
 ITS_OWN = re.compile(r"ssechat ready: http://\S+\Z|\S* ?(Log|Data|Open|Stop|Press|Sign)[^\x00-\x1f]*\Z|\s*\Z")
-"""What it says to the person who has started it."""
+"""Matches the lines that the server prints at the start and the stop."""
 
 
 class TargetFailed(Exception):
-    """The server did not start or stop as it should."""
+    """The server did not start or stop properly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a worker takes."""
+    """The resources of a worker."""
 
     memory: float
-    """Bytes that are resident."""
+    """Resident memory in bytes."""
     descriptors: int
 
 
@@ -62,14 +62,14 @@ class Target:
         key.write_text(world.key + "\n")
 
     async def start(self) -> None:
-        """Starts it and waits until it is ready.
+        """Starts the server, and waits until it is ready.
 
         Raises:
-            TargetFailed: it is not.
+            TargetFailed: it did not start.
         """
         options = {"port": 0, "data": self.folder / "data", "workers": self._workers, "access-log": "on"}
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: ASYNC220 – it takes no time
+            self._process = subprocess.Popen(  # noqa: ASYNC220 – quick
                 [sys.executable, "-m", "ssechat", "serve", *(f"--{name}={value}" for name, value in options.items())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -89,11 +89,11 @@ class Target:
         self._read = self._log.stat().st_size
 
     def text(self) -> str:
-        """All that it logged."""
+        """The whole log."""
         return self._log.read_text(errors="replace")
 
     def complaints(self) -> list[str]:
-        """What it logged since this was asked last and should not have: errors, tracebacks, strangers' words."""
+        """Returns the unexpected log lines since the last call: errors, tracebacks, text of requests."""
         with self._log.open("rb") as log:
             log.seek(self._read)
             new = log.read()
@@ -113,7 +113,7 @@ class Target:
         return found
 
     def usage(self) -> dict[int, Usage]:
-        """What each worker takes, by its process id."""
+        """The resources of each worker, by its process id."""
         found = {}
         for process in self.workers():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -121,7 +121,7 @@ class Target:
         return found
 
     def cpu_seconds(self) -> float:
-        """CPU that all workers have used so far."""
+        """The CPU seconds of all workers so far."""
         spent = 0.0
         for process in self.workers():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -134,10 +134,10 @@ class Target:
         return [process for process in self._family if "ssechat.server.worker" in command_line(process)]
 
     async def stop(self) -> None:
-        """Stops it in order.
+        """Stops the server gracefully.
 
         Raises:
-            TargetFailed: it does not end well, or leaves processes behind.
+            TargetFailed: it fails, or leaves processes behind.
         """
         assert self._process is not None
         if len(self.workers()) != self._workers:
@@ -152,7 +152,7 @@ class Target:
             raise TargetFailed(f"the server ended with {self._process.returncode}")
 
     def close(self) -> None:
-        """Ends by force what is still there, and removes the folder."""
+        """Kills the processes that are still running, and removes the folder."""
         kill_processes(self._family)
         if self._process is not None and self._process.poll() is None:
             self._process.kill()

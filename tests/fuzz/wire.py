@@ -1,4 +1,4 @@
-"""Sends one attack to the server and listens to what comes back."""
+"""Sends one attack to the server, and receives the responses."""
 
 import asyncio
 import socket
@@ -10,32 +10,32 @@ from .answers import Answer, Answers, NotHTTP
 from .attack import Attack, Await, End, Pause
 
 HOST = "127.0.0.1"
-"""Where the server listens, and from where a proxy that it trusts would come."""
+"""The server's address, which is also that of a trusted proxy."""
 
 STRANGERS = tuple(f"127.0.1.{number}" for number in range(1, 21))
-"""From where others come: so many, for a port of each is taken for a minute after each connection."""
+"""The client addresses of attacks. Several are needed: each connection occupies a port for a minute."""
 
 CONNECT_SECONDS = 20.0
 
 QUIET_SECONDS = 0.15
-"""After so long without a byte nothing more is expected of a request that is none; then the client closes its half."""
+"""Seconds without a byte after which the client half-closes, if no response is due."""
 
 STREAM_SECONDS = 0.03
-"""For so long a stream is listened to."""
+"""Seconds for which a stream is read."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came back."""
+    """The responses, and how the connection ended."""
 
     answers: list[Answer] = field(default_factory=list)
-    """In order; a stream is the last."""
+    """The responses in order; a stream is the last one."""
     trouble: str = ""
-    """What was no answer, or why there was none."""
+    """The error of an invalid or missing response."""
     closed: bool = False
-    """Whether the server closed."""
+    """Whether the server closed the connection."""
     left: bool = False
-    """Whether the client did, without waiting."""
+    """Whether the client closed the connection without waiting."""
 
 
 class Client(asyncio.Protocol):
@@ -61,7 +61,7 @@ class Client(asyncio.Protocol):
         self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # A reset takes away what was on its way: then half an answer says nothing of the server.
+        # A reset discards bytes in flight: then a truncated response is not the server's fault.
         self._end(reset=exc is not None)
 
     def _end(self, reset: bool = False) -> None:
@@ -75,16 +75,16 @@ class Client(asyncio.Protocol):
 
     @property
     def count(self) -> int:
-        """Answers so far, a stream included."""
+        """The number of responses so far, including a stream."""
         return len(self.answers.whole) + (self.answers.stream is not None)
 
     @property
     def over(self) -> bool:
-        """Whether no other answer can come."""
+        """Whether no other response can come."""
         return self.closed or bool(self.trouble) or self.answers.stream is not None
 
     async def more(self, seconds: float) -> bool:
-        """Waits for anything to come; whether it has."""
+        """Waits for bytes; returns whether some arrived."""
         self._more.clear()
         try:
             async with asyncio.timeout(seconds):
@@ -95,7 +95,7 @@ class Client(asyncio.Protocol):
 
 
 async def perform(attack: Attack, port: int, patience: float) -> Outcome:
-    """Sends it. `patience`: seconds within which a server answers, or closes what it cannot answer."""
+    """Performs an attack. `patience`: seconds in which the server must respond or close."""
     loop = asyncio.get_running_loop()
     source = HOST if attack.number % 2 else STRANGERS[attack.number // 2 % len(STRANGERS)]
     try:
@@ -116,7 +116,7 @@ async def perform(attack: Attack, port: int, patience: float) -> Outcome:
 
 
 async def _send(attack: Attack, transport: Any, client: Client, patience: float) -> bool:
-    """Takes the steps; whether the client has left."""
+    """Sends the steps; returns whether the client has disconnected."""
     for step in attack.steps:
         if client.closed:
             return False
@@ -141,7 +141,7 @@ async def _send(attack: Attack, transport: Any, client: Client, patience: float)
 
 
 async def _listen(attack: Attack, transport: Any, client: Client, patience: float) -> str:
-    """Waits for the answers, then for the end; what kept the client waiting for ever, if anything did."""
+    """Waits for the responses and the end; returns the error of a wait without an end, if any."""
     while attack.due and not client.over and client.count < len(attack.ids):
         if not await client.more(patience):
             return f"no answer within {patience:g} s"

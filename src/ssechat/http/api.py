@@ -57,8 +57,8 @@ class Api:
         response.headers += ((HEADER, request.id.encode()),)
         method = request.method if request.method in METHODS else "other"
         self._metrics.requests[method, route, response.status] += 1
-        # That there is no room is said once, in the server's log.
-        if bug is not None or ((self._log_all or response.status >= 500) and request.has_room):
+        # The connection limits log once that the server is full.
+        if bug is not None or ((self._log_all or response.status >= 500) and not request.server_is_full):
             self._log(request.id, method, route, response.status, time.perf_counter() - began, bug)
         return response
 

@@ -1,6 +1,6 @@
-"""The ASGI adapter, for all servers but ssechat's own, also for tests.
+"""The ASGI adapter: runs the API on any other ASGI server, and in tests.
 
-sse-starlette sends the streams; that takes five tasks per stream.
+sse-starlette sends the streams; it uses five tasks per stream.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class ASGIAdapter:
 
 
 async def _carry(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    # Imported late: it replaces a method of uvicorn's server on import.
+    # Imported late: the import replaces a method of uvicorn's server.
     from sse_starlette.sse import EventSourceResponse
 
     assert response.stream is not None
@@ -54,7 +54,8 @@ async def _carry(response: Response, scope: Scope, receive: Receive, send: Send)
     [sink] = sinks
     stopping = anyio.Event()
     carried = EventSourceResponse(sink.frames(stopping), ping=0, shutdown_event=stopping, shutdown_grace_period=10)
-    # Its own has `Connection`, which HTTP/2 forbids, and browsers drop a stream that has it (RFC 9113 §8.2.2).
+    # sse-starlette's own headers include `Connection`, which HTTP/2 forbids: browsers drop such a stream (RFC 9113
+    # §8.2.2).
     carried.raw_headers = [*response.headers]
     try:
         await carried(scope, receive, send)
@@ -81,7 +82,7 @@ class QueueSink:
             self._stream.pause()
 
     def end(self, *, final: bool) -> None:
-        # The response always ends complete: over ASGI only an exception cuts it, and would be logged as an error.
+        # The response always ends complete: over ASGI only an exception truncates it, and would be logged as an error.
         self._ended = True
         self._wake.set()
 
@@ -90,11 +91,11 @@ class QueueSink:
         self.end(final=False)
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Tells the stream that the client has disconnected."""
         self._stream.lost()
 
     async def frames(self, stopping: anyio.Event) -> AsyncIterator[bytes]:
-        """Yields what was written. When the server stops, the stream drains: it sends `bye`."""
+        """Yields the chunks that were written. When the server stops, the stream drains: it sends `bye`."""
         watcher = asyncio.create_task(self._drain_when(stopping))
         try:
             while True:

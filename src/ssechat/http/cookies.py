@@ -7,7 +7,7 @@ HOST_PREFIX = "__Host-"
 cannot set it (RFC 6265bis §4.1.3.2)."""
 
 MAX_COOKIES = 16
-"""Upper bound of cookies of one name that are tried."""
+"""Upper bound of the cookies of one name that are tried."""
 
 
 class SessionCookie:
@@ -39,7 +39,7 @@ class SessionCookie:
         _add(response, self._guarded if https else self._plain, token, seconds, https)
 
     def remove(self, response: Response, *, https: bool) -> None:
-        """Deletes the cookie, also the one that may have been set before the server had https."""
+        """Deletes the cookie, including one that was set before the server had https."""
         _add(response, self._plain, '""', 0, False)
         if https:
             _add(response, self._guarded, '""', 0, True)

@@ -1,4 +1,4 @@
-"""CORS (WHATWG Fetch §3.3): which pages of other origins may read responses. The guard decides which may write."""
+"""CORS (WHATWG Fetch §3.3): the pages of which other origins may read responses. guard.py decides which may write."""
 
 import re
 
@@ -53,10 +53,11 @@ class Cors:
             wrong.append(b"method")
         asked = _given(request, b"access-control-request-headers")
         if asked is not None and PRINTABLE(asked):
-            # Whatever their libraries add (cache-control, x-requested-with, traces): a header permits nothing here.
+            # Any header that a client library adds is allowed (cache-control, x-requested-with, traces): none grants
+            # access.
             headers += ((b"access-control-allow-headers", asked),)
         if _given(request, b"access-control-request-private-network") is not None:
-            # Chromium asks so for a server in a private network.
+            # Chromium sends this for a server in a private network.
             headers += ((b"access-control-allow-private-network", b"true"),)
         if wrong:
             return Response(400, b"Disallowed CORS " + b", ".join(wrong), headers)
@@ -79,5 +80,5 @@ class Cors:
 
 
 def _given(request: Request, name: bytes) -> bytes | None:
-    """A header, the first if there are several: what a browser sends it sends once."""
+    """Returns the value of a header, the first if there are several: browsers send each of these headers once."""
     return next((value for each, value in request.scope["headers"] if each == name), None)

@@ -1,4 +1,4 @@
-"""The response that is a stream."""
+"""The response with an event stream."""
 
 from ssechat.events.source import Source
 from ssechat.http.exchange import Response, StreamHandover
@@ -23,10 +23,10 @@ def stream_response(
     refusal: str | None,
     sign_outs: int,
 ) -> Response:
-    """A source's events, from a cursor on; or, with a `refusal`, no more than the goodbye that says why.
+    """Returns a response with a source's events after a cursor, or, with a `refusal`, with a `bye` event that names it.
 
-    A refusal is not an error status: EventSource does not reconnect after one (WHATWG HTML §9.2.3). `buffer`: bytes
-    that may wait for the reader. `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked.
+    A refusal has no error status: EventSource does not reconnect after one (WHATWG HTML §9.2.3). `buffer` is the upper
+    bound of buffered bytes. `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked.
     """
 
     def start(hand_over: StreamHandover) -> None:

@@ -1,11 +1,11 @@
 """The request and response types of the endpoints, independent of ASGI and of the server's protocol.
 
-Two carriers do: the connection itself (server/protocol.py), and ASGI, on any other server (asgi.py). Which of them it
-is does not show in an endpoint: that is a function of a `Request` which returns a `Response`, and a row in the table
-of routes (routing.py). api.py has what all requests share.
+Two adapters call the endpoints: ssechat's own protocol (server/protocol.py), and on any other server ASGI (asgi.py). An
+endpoint does not depend on either: it is a function from a `Request` to a `Response`, with a row in the route table
+(routing.py). api.py has the handling that all requests share.
 
-The connection carries by itself because that takes a third off the CPU of a send; `python -m tests.bench ways`
-measures both, and the figures stand in server/protocol.py.
+The protocol does not go through ASGI because this saves a third of the CPU of a send; `python -m tests.bench ways`
+measures both, and server/protocol.py has the figures.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -22,11 +22,11 @@ from ssechat.streams.stream import Sink, Stream
 USER = "ssechat.user"
 """The key in a request's scope under which its user is stored after authentication."""
 
-SERVER_FULL = "ssechat.no_room"
-"""A key in the scope of a request that comes while the server is full: the request must be refused with 503."""
+SERVER_FULL = "ssechat.server_full"
+"""The key that marks the scope of a request on a connection over the limit: the request must be refused with 503."""
 
 Header: TypeAlias = tuple[bytes, bytes]
-"""Its name in lower case, and its value."""
+"""A header's name, in lower case, and its value."""
 
 StreamHandover: TypeAlias = Callable[[Stream, int], Sink | None]
 """Hands the connection over to a stream, with a limit of buffered bytes; returns its sink, or None if the client has
@@ -34,16 +34,16 @@ disconnected."""
 
 
 class ClientGone(Exception):
-    """The client left in the middle of its body."""
+    """The client disconnected before the end of the body."""
 
 
 class Request:
-    """A request: its head, and its body as it comes."""
+    """A request: its line and headers, and its body, which may still be arriving."""
 
     __slots__ = ("_receive", "_whole", "id", "parameters", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, whole: bytes | None = None) -> None:
-        """`scope` and `receive` as ASGI has them; `whole` is the body, if all of it has arrived."""
+        """`scope` and `receive` are ASGI's; `whole` is the body, if all of it has arrived."""
         self.scope = scope
         self._receive = receive
         self._whole = whole
@@ -60,17 +60,17 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query parameters; of a repeated one the last value."""
+        """The query parameters; a repeated one has its last value."""
         text: bytes = self.scope["query_string"]
         return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}
 
     @property
-    def has_room(self) -> bool:
-        """Whether the server has room for this request."""
-        return SERVER_FULL not in self.scope
+    def server_is_full(self) -> bool:
+        """Whether the request must be refused because the server is full."""
+        return SERVER_FULL in self.scope
 
     def header(self, name: bytes) -> str | None:
-        """As `headers.header` has it, with what it raises."""
+        """Returns the value of a header; see `headers.header`."""
         return header(self.scope, name)
 
     async def body(self, limit: int) -> bytes:
@@ -78,13 +78,14 @@ class Request:
 
         Raises:
             BadRequest: 413 `too_large`.
-            ClientGone: the client left before its end.
+            ClientGone: the client disconnected before its end.
         """
         if self._whole is not None:
             _check_size(len(self._whole), limit)
             return self._whole
         announced = (self.header(b"content-length") or "").lstrip("0")
-        _check_size(int(announced[:19]) if announced.isdecimal() else 0, limit)  # there may be thousands of digits
+        # The value may have thousands of digits.
+        _check_size(int(announced[:19]) if announced.isdecimal() else 0, limit)
         body = bytearray()
         while True:
             message = await self._receive()
@@ -99,7 +100,7 @@ class Request:
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        text = f"This is too large: a request may have {limit / 1024:g} KiB at most."
+        text = f"The body is too large: a request may have {limit / 1024:g} KiB at most."
         raise BadRequest("too_large", text, status=413)
 
 
@@ -124,5 +125,5 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def header_lines(headers: Iterable[Header]) -> bytes:
-    """Headers as they go over the wire."""
+    """Returns the headers as bytes of HTTP/1.1."""
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])

@@ -1,6 +1,6 @@
 """The X-Forwarded headers of trusted proxies: the client's address, the requested host and the scheme.
 
-They are read only where they are needed: a send with a bearer token needs none of them.
+They are parsed only on use: a send with a bearer token needs none of them.
 """
 
 import ipaddress
@@ -13,7 +13,7 @@ from ssechat.texts.networks import parse_network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 CACHED_PEERS = 4096
-"""Upper bound of cached peer addresses. Behind a proxy there are few, without one every client is a peer."""
+"""Upper bound of cached peer addresses. Behind a proxy there are few peers; without one every client is a peer."""
 
 UNKNOWN = "unknown"
 """The client address of a request over a Unix socket."""
@@ -28,13 +28,13 @@ class TrustedProxies:
     def __init__(self, networks: tuple[str, ...]) -> None:
         """
         Raises:
-            ValueError: one is neither an address nor a network.
+            ValueError: a text is neither an address nor a network.
         """
         self._networks = tuple(parse_network(text) for text in networks)
         self._known: dict[str, bool] = {}
 
     def scheme(self, scope: Scope) -> str:
-        """`https` or `http`, as the client sees it."""
+        """Returns the scheme that the client uses: `https` or `http`."""
         if header(scope, b"x-forwarded-proto") is not None and self._peer_is_trusted(scope):
             given = _values(scope, b"x-forwarded-proto")
             if given[-1] in ("http", "https"):
@@ -42,16 +42,16 @@ class TrustedProxies:
         return str(scope["scheme"])
 
     def host(self, scope: Scope) -> str | None:
-        """The host that the client requested, if a trusted proxy sends it in `X-Forwarded-Host`."""
+        """Returns the host that the client requested, if a trusted proxy sends it in `X-Forwarded-Host`."""
         if header(scope, b"x-forwarded-host") is None or not self._peer_is_trusted(scope):
             return None
         return _values(scope, b"x-forwarded-host")[-1]
 
     def client(self, scope: Scope) -> str:
-        """The client's address: the last one in `X-Forwarded-For` that is not a trusted proxy.
+        """Returns the client's address: the last one in `X-Forwarded-For` that is not a trusted proxy.
 
-        The list is read from the right, where the nearest proxy has appended its peer. What stands left of the first
-        untrusted address comes from the client.
+        The list is read from the right, where the nearest proxy has appended its peer. Addresses left of the first
+        untrusted one come from the client.
         """
         if scope.get("client") is None:
             return UNKNOWN
@@ -86,12 +86,13 @@ class TrustedProxies:
 
 
 def _peer(scope: Scope) -> Address | None:
-    """The address of the connection's peer. The kernel appends the interface to a link-local address (RFC 4007 §11)."""
+    """Returns the address of the connection's peer. The kernel appends the interface to a link-local address (RFC 4007
+    §11)."""
     return _address(scope["client"][0].partition("%")[0])
 
 
 def _address(text: str) -> Address | None:
-    """`192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` and `[2001:db8::1]:80`; None for all else.
+    """Parses `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` and `[2001:db8::1]:80`; returns None for any other text.
 
     An address with a zone is refused: the zone is any text, and has a meaning on one machine only.
     """
@@ -105,11 +106,11 @@ def _address(text: str) -> Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A socket for both kinds shows a peer of the older one as ::ffff:192.0.2.1 (RFC 4291 §2.5.5.2).
+    # A dual-stack socket shows an IPv4 peer as ::ffff:192.0.2.1 (RFC 4291 §2.5.5.2).
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
-    """The members of a header that is a list, over all its lines in order (RFC 9110 §5.3)."""
+    """Returns the members of a list header, over all its lines in order (RFC 9110 §5.3)."""
     lines = (value.decode("latin-1") for each, value in scope["headers"] if each == name)
     return [part.strip() for line in lines for part in line.split(",")]

@@ -18,12 +18,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Guard:
-    """Lets a request in."""
+    """Authenticates requests and checks writes."""
 
     def __init__(
         self, auth: Auth, cookie: SessionCookie, proxies: TrustedProxies, body_limit: int, origins: Origins
     ) -> None:
-        """`origins` are allowed to write, besides the server's own."""
+        """`origins` are allowed to write, in addition to the server's own."""
         self._auth = auth
         self._cookie = cookie
         self._proxies = proxies
@@ -33,10 +33,10 @@ class Guard:
     async def identify(self, request: Request, *, remember: bool = True) -> Identity:
         """Returns the identity of the bearer token (RFC 6750 §2.1), else of the session cookie.
 
-        `remember` as `Auth.identify` has it.
+        `remember` is that of `Auth.identify`.
 
         Raises:
-            Unauthorized: there is neither, or it does not count.
+            Unauthorized: the request has neither, or the token is not valid.
         """
         scheme, _, bearer = (request.header(b"authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and bearer:
@@ -65,12 +65,12 @@ class Guard:
         return guarded if not plain or self._proxies.scheme(request.scope) == "https" else guarded + plain
 
     async def read(self, request: Request, model: type[Model]) -> Model:
-        """The body of a write; raises as `check_write`, `Request.body` and `parse` do."""
+        """Returns the parsed body of a write; raises the errors of `check_write`, `Request.body` and `parse`."""
         self.check_write(request)
         return parse(model, await request.body(self._body_limit))
 
     def check_write(self, request: Request) -> None:
-        """Accepts only JSON, and only from allowed origins.
+        """Checks that a write is JSON and comes from an allowed origin.
 
         Raises:
             Forbidden: `forbidden_origin`.
@@ -82,14 +82,14 @@ class Guard:
             raise BadRequest("unsupported_media_type", "Send JSON: `Content-Type: application/json`.", status=415)
 
     def check_origin(self, request: Request) -> None:
-        """Lets only this server's pages, and those of allowed origins, write with a browser's cookie.
+        """Checks that a write with a browser's cookie comes from a page of this server or of an allowed origin.
 
         Raises:
             Forbidden: `forbidden_origin`.
         """
         origin, site = request.header(b"origin"), request.header(b"sec-fetch-site")
         if site == "same-origin":
-            # Only the browser sets this header, not the page (Fetch Metadata §2.3); it holds even if a proxy changed
+            # Only the browser sets this header, not the page (Fetch Metadata §2.3); it is right even if a proxy changed
             # `Host`.
             allowed = True
         elif origin is None:
@@ -100,7 +100,7 @@ class Guard:
             raise Forbidden("forbidden_origin", "Pages of this origin may not use this server.")
 
     def _is_ours(self, origin: str, request: Request) -> bool:
-        """Whether a page of this origin is this server's, by the name that the browser knows it by."""
+        """Whether the origin is this server's own, under the host name that the browser uses."""
         scheme = self._proxies.scheme(request.scope)
         if is_same_origin(origin, request.header(b"host") or "", scheme):
             return True

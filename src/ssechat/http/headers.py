@@ -13,25 +13,25 @@ KEY = "ssechat.headers"
 SINGLETON_FIELDS = frozenset(
     {b"authorization", b"content-type", b"host", b"idempotency-key", b"origin", b"sec-fetch-site", b"last-event-id"}
 )
-"""Headers that decide on access and may occur only once (singleton fields): of two that differ, a proxy could check the
-other one."""
+"""Headers that decide on access and may occur only once (singleton fields): of two different values a proxy could check
+the other one."""
 
 REPEATED = "\0 given more than once"
 """A marker in the place of a repeated header's value; no value can have a zero byte (RFC 9110 §5.5)."""
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The value of a header, the first if there are several; `name` is in lower case.
+    """Returns the value of a header, the first if there are several; `name` is in lower case.
 
     Raises:
-        BadRequest: 400 `repeated_header`, for one that may be there only once.
+        BadRequest: 400 `repeated_header`: a singleton field is given more than once.
     """
     headers: dict[bytes, str] | None = scope.get(KEY)
     if headers is None:
         headers = scope[KEY] = _by_name(scope["headers"])
     value = headers.get(name)
     if value is REPEATED:
-        raise BadRequest("repeated_header", f"The header {name.decode()} is there twice; send it once.", status=400)
+        raise BadRequest("repeated_header", f"The header {name.decode()} is repeated; send it once.", status=400)
     return value
 
 

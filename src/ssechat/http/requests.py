@@ -9,7 +9,7 @@ from ssechat.ids import UserId, user_id
 from ssechat.texts.characters import is_blank
 
 PAGE_ITEMS = 200
-"""Of a page, at most."""
+"""Upper bound of the items of a page."""
 
 PRINTABLE_ASCII = r"^[\x20-\x7e]*$"
 
@@ -32,7 +32,7 @@ def _prepared(password: SecretStr) -> SecretStr:
 
 
 LONGEST_PASSWORD = 1024
-"""Characters, as composed."""
+"""Upper bound of a password's characters, after normalisation."""
 
 MAX_PARTS = 4
 """Upper bound of the characters that one character decomposes into (UAX #15)."""
@@ -88,11 +88,11 @@ class Credentials(RequestBody):
 
 
 class EmptyBody(RequestBody):
-    """A body without content."""
+    """A body without fields."""
 
 
 class EventsQuery(BaseModel):
-    """`GET /v1/events`. A parameter that is given twice counts as it was given last."""
+    """`GET /v1/events`. A repeated parameter has its last value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

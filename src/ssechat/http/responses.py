@@ -22,10 +22,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 QUOTA_TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
-"""The problem type and its title, as draft-ietf-httpapi-ratelimit-headers has them."""
+"""The problem type and its title (draft-ietf-httpapi-ratelimit-headers)."""
 
 REFUSAL_DELAY = 1.0
-"""Seconds."""
+"""Seconds before a response that tells the client to retry: many clients that retry at once would delay all others."""
 
 NO_STORE = (b"cache-control", b"no-store")
 JSON_HEADERS = ((b"content-type", b"application/json"), NO_STORE)
@@ -38,20 +38,20 @@ LONGEST_QUOTE = 300
 
 
 def shortened(text: str) -> str:
-    """The text, or the beginning of one that is too long to be repeated."""
+    """Returns the text, shortened if it is too long to be quoted."""
     return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
 def json_response(content: Any, status: int = 200) -> Response:
-    """JSON that nobody may keep; bytes are JSON already."""
+    """Returns a JSON response that must not be cached; bytes are JSON already."""
     return Response(status, content if isinstance(content, bytes) else frames.encode(content), JSON_HEADERS)
 
 
 def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
-    """A body (JSON) or a query as its model.
+    """Parses a body (JSON) or a query into its model.
 
     Raises:
-        BadRequest: 422 `invalid_request`, with the fields at fault.
+        BadRequest: 422 `invalid_request`, with the invalid fields.
     """
     try:
         if isinstance(given, bytes):
@@ -70,7 +70,7 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
 def problem(
     request: Request, status: int, code: str, detail: str, *, retry_after: int | None = None, **members: Any
 ) -> Response:
-    """An error as application/problem+json (RFC 9457)."""
+    """Returns an error as application/problem+json (RFC 9457)."""
     headers: tuple[Header, ...] = ((b"content-type", b"application/problem+json"), NO_STORE)
     if status == 401:
         headers += ((b"www-authenticate", b"Bearer"),)
@@ -91,24 +91,21 @@ def problem(
 
 
 async def failure(request: Request, error: Exception) -> Response:
-    """The problem response for any exception of an endpoint.
-
-    Who is to come later is told so late: many who ask again at once would hold up everybody.
-    """
+    """Returns the problem response for any exception of an endpoint."""
     if isinstance(error, TooMany):
         await sleep(REFUSAL_DELAY)
     if isinstance(error, RequestError):
         return _refusal(request, error)
     if isinstance(error, RedisUnavailable):
         return _unavailable(request, error)
-    if isinstance(error, ClientGone):  # nobody reads this
+    if isinstance(error, ClientGone):  # the response is not sent
         return problem(request, 400, "client_disconnected", "The request ended before its body did.")
     # The text goes to the log, not to the client.
     return problem(request, 500, "internal_error", "Something went wrong in the server; its log says more.")
 
 
 def is_bug(error: Exception) -> bool:
-    """Whether the exception is a bug."""
+    """Whether the exception is a bug: anything but an error of the request, of Redis or of the client."""
     return not isinstance(error, RequestError | RedisUnavailable | ClientGone)
 
 
@@ -128,7 +125,7 @@ def _refusal(request: Request, error: RequestError) -> Response:
 
 
 def _unavailable(request: Request, error: RedisUnavailable) -> Response:
-    """The outcome of a write is unknown."""
+    """Returns 503. The outcome of a write is unknown."""
     if isinstance(error, RedisRefused):
         # Only the code of Redis's error is shown: its text can quote a command.
         code = error.refusal.code

@@ -17,7 +17,7 @@ ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE).search
 """An encoded slash is data; after decoding it would look like a separator (RFC 3986 §2.2)."""
 
 LONGEST = 4096
-"""Characters of a path; the longest that means something has less than half of that."""
+"""Upper bound of a path's characters; the longest valid path has less than half of that."""
 
 STREAM = "/v1/events"
 """This endpoint sends `bye` itself when the server is full: EventSource does not reconnect after an error status."""
@@ -26,7 +26,7 @@ Methods: TypeAlias = dict[str, Endpoint]
 
 
 class Route(NamedTuple):
-    """A route. A `{name}` in a path matches one segment; a slash at the end matches all paths below."""
+    """A route. A `{name}` in its path matches one segment; a slash at the end matches all paths below."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Route(NamedTuple):
 
 
 class RouteTable:
-    """All routes."""
+    """Finds the route of a request."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = list(routes)
@@ -53,10 +53,10 @@ class RouteTable:
                 self._plain[path] = methods
 
     def find(self, request: Request) -> tuple[Endpoint, str]:
-        """Returns the endpoint and the template of the route, never the requested path."""
+        """Returns the endpoint, and the path template of the route as a label for logs and metrics."""
         scope = request.scope
         path: str = scope["path"]
-        if not request.has_room and path != STREAM:
+        if request.server_is_full and path != STREAM:
             return _full, UNMATCHED
         raw_path: bytes = scope.get("raw_path") or b""
         if b"%" not in raw_path or not ENCODED_SLASH(raw_path):
@@ -74,10 +74,10 @@ class RouteTable:
 
 
 def _other(methods: Methods) -> Endpoint:
-    """What answers to a method that is none of these."""
+    """Returns the endpoint that refuses all other methods."""
 
     async def refuse(request: Request) -> Response:
-        detail = "This path does not take that method; the header Allow names those that it takes."
+        detail = "This path does not support that method; the Allow header lists the methods that it supports."
         response = problem(request, 405, "method_not_allowed", detail)
         response.headers += ((b"allow", ", ".join(methods).encode()),)
         return response
@@ -86,7 +86,7 @@ def _other(methods: Methods) -> Endpoint:
 
 
 async def _full(request: Request) -> Response:
-    return problem(request, 503, "full", "This server is full; try again later.", retry_after=5)
+    return problem(request, 503, "full", "The server is full; try again later.", retry_after=5)
 
 
 async def _too_long(request: Request) -> Response:

@@ -1,15 +1,14 @@
 -- Rate limits whose buckets refill evenly (the generic cell rate algorithm, ITU-T I.371). The key of a bucket holds the
 -- time at which the bucket is full again, in microseconds of Redis's clock; a full bucket has no key.
---
--- Arguments: the action; its three arguments, as below; then the limit (0: none) and the window (seconds) of each bucket
+-- Arguments: the action; its three arguments, see below; then the limit (0: none) and the window of each bucket, seconds
 -- `take`     Keys: buckets. Takes one attempt from each bucket, or from none if one of them is empty.
 -- `refund`   Keys: buckets. Argument: the part of an attempt that each bucket gets back.
 -- `sign_in`  Keys: the buckets of a network, of an account, and of the account on this network; the account's known
 --            networks. Arguments: the network's digest, the seconds for which a network is known.
 --            Takes from the third bucket if the network is known to the account, else from the first two.
 -- `remember` Keys: the account's known networks. Arguments: as `sign_in`, then how many networks are kept.
--- Answer:    whether the network is known (1 or 0), the index of the bucket that is empty or 0, and in how many
---            milliseconds that bucket has an attempt again
+-- Returns:   whether the network is known (1 or 0), the index of the empty bucket or 0, and the milliseconds until that
+--            bucket has an attempt again
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
 local action = ARGV[1]
@@ -20,7 +19,7 @@ end
 
 local function full_at(i, window)
   local at = tonumber(redis.call('GET', KEYS[i])) or now
-  return math.max(now, math.min(at, now + window)) -- a clock that was set back makes no wait longer
+  return math.max(now, math.min(at, now + window)) -- bounds the wait after the clock was set back
 end
 
 local function keep(i, at)

@@ -1,30 +1,27 @@
--- Appends actions to their conversations' logs, and delivers each at once to the inboxes of members.
---
--- Keys of an item: these, and then those of each member, as inbox.lua has them
+-- Appends actions to the logs of their conversations, and delivers each at once to the inboxes of the members.
+-- Keys of an item: these, then those of each member (inbox.lua)
 local CONVERSATION, LOG, MESSAGES, SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 0, 1, 2, 3, 4, 5, 6
--- SENT: the records of client_msg_ids of the item's week; before and after: of the weeks next to it.
---
--- Arguments of an item: these, and then a tag for each member
-local ID, SORT, KIND, AT, TAG, WEEK = 0, 1, 2, 3, 4, 5      -- ID: the conversation's
-local SENT_AS, DIGEST = 6, 7                                -- <sender>:<client_msg_id>, or ''; of the request, 16 bytes
-local SEQ, MADE_FROM = 8, 9                                 -- of a change: the message's seq, the SHA-1 of its JSON
-local BEGINNING, REST = 10, 11                -- of a message's JSON: up to the seq, and from behind the version
-local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- how many; '1' if these are all of them
--- SORT: 'message' (a new one), 'change' (of a message), 'fact' (REST is its data).
---
--- Answer of an item:
---   {'appended', seq, entry, entry before}    and, if not all of these members have it, the entry that each has last
---   {'repeat', message, delivered, head}      this client_msg_id was used for the same request before
---   {'conflict'}                              … for another request
---   {'changed', message}                      the message is not the one that the change was made from ('': it is gone)
---   {'week', week}                            by Redis's clock it is another week: ask again with that one's keys
+-- SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and SENT_AFTER: of the adjacent weeks.
+-- Arguments of an item: these, then a tag for each member
+local ID, SORT, KIND, AT, TAG, WEEK = 0, 1, 2, 3, 4, 5      -- ID: of the conversation
+local SENT_AS, DIGEST = 6, 7                                -- <sender>:<client_msg_id>, or ''; 16 bytes
+local SEQ, MADE_FROM = 8, 9                                 -- of a change: seq and SHA-1 of the old message's JSON
+local BEGINNING, REST = 10, 11                -- of a message's JSON: up to the seq, and after the version
+local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- their count; '1' if the list is complete
+-- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
+-- Returns for an item:
+--   {'appended', seq, entry, entry before}    and, unless all these members have it, the last entry of each inbox
+--   {'repeat', message, delivered, head}      the client_msg_id was used before, for the same request
+--   {'conflict'}                              the client_msg_id was used before, for another request
+--   {'changed', message}                      the message differs from the one that was changed ('': it is gone)
+--   {'week', week}                            Redis's clock is in another week: call again with the keys of that week
 
--- A week's record of client_msg_ids is asked for until the end of the next week.
+-- Seconds. The records of a week are read until the end of the next week.
 local REMEMBERED = 3 * 7 * 24 * 3600
 local THIS_WEEK = math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600))
 
 local function sent_before(k, a, state)
-  -- The week after has records if Redis's clock was set back.
+  -- The next week has records if Redis's clock was set back.
   for week = SENT_BEFORE, state.week > THIS_WEEK and SENT_AFTER or SENT do
     local sent = redis.call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
     if sent then
@@ -36,17 +33,17 @@ local function sent_before(k, a, state)
   end
 end
 
--- Gives the action the next place in the log; the conversation's hash gets its newest entry later, by `note`.
--- `changed`: the message that it changes, as it stands.
+-- Appends the action to the log; `note` then updates the hash of the conversation.
+-- `changed`: the current JSON of the message that the action changes.
 local function append(k, a, state, changed)
   local pos, seq = string.format('%.0f', number(state.head) + 1), ARGV[a + SEQ]
   local entry = {
     id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
     value = ARGV[a + REST], data = ARGV[a + REST],
   }
-  -- First the writes that can fail, so that nothing is half done. Without the right to HSET: that of a new message,
-  -- which nobody reads before the log leads to it, or of a changed one as it stands. Then XADD: an id that is not above
-  -- the log's last one.
+  -- The writes that can fail come first, so that no item is half done. HSET fails without the right to it; it writes a
+  -- new message, which no reader reads before the log has its entry, or a changed message with its current value. XADD
+  -- fails if its id is not above the last one of the log.
   if entry.sort ~= 'fact' then
     if entry.sort == 'message' then
       seq = string.format('%.0f', tonumber(state.seq) + 1)
@@ -66,7 +63,7 @@ local function append(k, a, state, changed)
   return entry, seq, pos
 end
 
--- Notes the newest entry, and that all members have it if they do: one write for both.
+-- Stores the newest entry, and whether all members have it, in one write.
 local function note(k, a, state, entry, seq, pos, delivered)
   local write = {'HSET', KEYS[k + CONVERSATION], 'head', entry.id}
   if entry.sort == 'message' then
@@ -76,7 +73,8 @@ local function note(k, a, state, entry, seq, pos, delivered)
     write[#write + 1], write[#write + 2] = 'delivered', pos
   end
   if ARGV[a + SENT_AS] ~= '' and state.week ~= THIS_WEEK then
-    -- The first of a week. Nothing may fail here, where the action has its place: a record that may not expire stays.
+    -- The first record of a week. The action is in the log, so nothing may fail now: without the right to EXPIRE the
+    -- record stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
     write[#write + 1], write[#write + 2] = 'week', math.max(state.week, THIS_WEEK)
     write[#write + 1], write[#write + 2] = 'type', string.match(ARGV[a + ID], '^%a+')

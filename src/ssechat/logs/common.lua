@@ -1,5 +1,6 @@
--- Commands without which a script's work is done all the same: one that Redis refuses is told to the worker, which
--- tells the log, and no item fails. Included first by the scripts that append or deliver.
+-- Functions that append.lua, deliver.lua and others share; this file is included first.
+
+-- Calls a command that may fail without failing the item. The worker gets the error, and logs it.
 local refused
 
 local function optional(...)
@@ -10,13 +11,13 @@ local function optional(...)
   return answer
 end
 
--- An item's answer; what went wrong is its error and nobody else's.
+-- Returns the result of an item, or its error, which does not affect other items.
 local function answer_of(work, ...)
   local ok, answer = pcall(work, ...)
   return ok and answer or redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
 end
 
--- The answers of a script's items, and behind them what Redis refused.
+-- Returns the results of the items, followed by the last error of an optional command, if any.
 local function with_refused(answers)
   if refused then
     answers[#answers + 1] = redis.error_reply(refused)
@@ -24,7 +25,7 @@ local function with_refused(answers)
   return answers
 end
 
--- The number in the id of an entry, `<number>-<tag>`.
+-- Returns the number in an entry id, `<number>-<tag>`.
 local function number(entry)
   return tonumber(string.match(entry, '^%d+'))
 end

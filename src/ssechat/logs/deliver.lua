@@ -1,10 +1,9 @@
--- Delivers runs of entries of conversations' logs to members' inboxes. One slot an item.
---
--- Keys of an item:      the user's, as inbox.lua has them
--- Arguments of an item: these, and then those of each entry
+-- Delivers runs of entries of conversation logs to the inboxes of members. The keys of an item share one hash slot.
+-- Keys of an item:      those of the user (inbox.lua)
+-- Arguments of an item: these, then those of each entry
 local TAG, CONVERSATION, BEFORE, ENTRIES, ARGUMENTS = 0, 1, 2, 3, 4
 local ID, AT, KIND, SORT, VALUE, DATA, ARGUMENTS_OF_ENTRY = 0, 1, 2, 3, 4, 5, 6
--- Answer of an item:    the entry that the inbox has last of this conversation
+-- Returns for an item:  the last entry of this conversation in the inbox
 
 local function deliver_item(k, a)
   local run = {conversation = ARGV[a + CONVERSATION], before = ARGV[a + BEFORE], entries = {}}
@@ -15,7 +14,7 @@ local function deliver_item(k, a)
       data = ARGV[e + DATA],
     }
   end
-  -- First what would be refused half-way to a user with rights to some of the commands: nothing must be half done.
+  -- HSET comes first: an ACL user without the right to it must fail before the item is half done.
   local head = redis.call('HGET', KEYS[k + USER], 'head')
   if head then
     redis.call('HSET', KEYS[k + USER], 'head', head)

@@ -1,22 +1,21 @@
--- Appends a run of entries of a conversation's log to a user's inbox. Included by the scripts that deliver.
+-- Appends a run of entries of a conversation log to the inbox of a user. append.lua and deliver.lua include this file.
 --
--- Only what follows the last entry that the inbox has is appended: that is the gap rule. A reset, for a log that was
--- rolled back or trimmed, is appended only if the inbox still has the last entry from which the log did not lead on.
+-- Only entries after the last one that the inbox has are appended: this is the gap rule. A reset (the log was rolled
+-- back, or trimmed beyond the inbox's last entry) is appended if the inbox still has the same last entry.
 --
--- A place, the value of a conversation in PLACES, is `<entry> <n> <seq>`: the log's entry that the inbox has last, the n
--- that it has there, and the newest message's seq.
+-- A place, the value of a conversation in PLACES, is `<entry> <n> <seq>`: the last entry of the log in the inbox, its
+-- number in the inbox, and the seq of the newest message.
 --
--- A wake-up is `<kind> <at> <id> <id of the event before it>`, a line feed, and the event's data; no data where it is
--- larger than a wake-up may be. at: milliseconds since 1970, 0 if not known.
+-- A wake-up is `<kind> <at> <id> <id of the event before it>`, a line feed, and the event's data. The data of a large
+-- event is left out. at: milliseconds since 1970, 0 if unknown.
 
--- Keys of a user, counted from the first. The user's channel is named as the first key, with '/live' behind it.
+-- Offsets of a user's keys. The channel of a user is the first key followed by '/live'.
 local USER, INBOX, PLACES, KEYS_OF_USER = 0, 1, 2, 3
 
--- `run` has: conversation, before (the entry before the first), and `entries`, each with id, at, kind, sort and value
--- (a message's or a change's seq, or a fact's data), of which the inbox's entry is made, and data, for the wake-up.
--- The inbox must have `before` or one of `entries` last.
--- INBOX_LIMIT and WAKE_UP_LIMIT are what inbox.py puts in front of the script.
--- Returns the entry that the inbox has last: the run's last one, or one that is not in the run.
+-- `run` has: conversation, before (the entry that must be the last one in the inbox, unless one of `entries` is), and
+-- entries, each with id, at, data, and the fields of the inbox's entry: kind, sort and value (the seq of a message or
+-- change, the data of a fact). inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before the script.
+-- Returns the last entry in the inbox: the last one of the run, or one that is not in the run.
 local function deliver(k, tag, run)
   local user, entries = KEYS[k + USER], run.entries
   local place = redis.call('HGET', KEYS[k + PLACES], run.conversation)
@@ -37,7 +36,7 @@ local function deliver(k, tag, run)
     local entry, before = entries[i], head
     n = n + 1
     head = string.format('%.0f-%s', n, tag)
-    -- First the write that can fail: an id that is not above the inbox's last one.
+    -- This write comes first because it can fail, if the id is not above the last one of the inbox.
     redis.call('XADD', KEYS[k + INBOX], 'MAXLEN', '~', INBOX_LIMIT, head,
       'in', run.conversation, 'kind', entry.kind, entry.sort, entry.value)
     if entry.sort == 'message' then
@@ -54,7 +53,7 @@ local function deliver(k, tag, run)
   redis.call('HSET', user, 'head', head)
   redis.call('HSET', KEYS[k + PLACES], run.conversation, string.format('%s %.0f %s', last, n, seq))
   for i = following, #entries do
-    optional('PUBLISH', user .. '/live', entries[i].wake_up)  -- a hint: the entry is there
+    optional('PUBLISH', user .. '/live', entries[i].wake_up)  -- only a hint: the entry is stored
   end
   return last
 end

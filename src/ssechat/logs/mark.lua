@@ -1,4 +1,4 @@
--- Notes up to where all members have a conversation's log. Never goes down.
+-- Stores the number of the log's entry up to which all members have the entries. The number never decreases.
 -- Key of an item: conversation. Argument of an item: pos.
 local answers = {}
 for item = 1, #KEYS do

@@ -1,4 +1,4 @@
-"""The processes of `ssechat serve`, and what the supervisor and its workers agree on."""
+"""The processes of `ssechat serve`, and the HTTP protocol of the workers."""
 
 GRACE_SECONDS = 5
 """Seconds after the drain in which a worker may finish open requests."""

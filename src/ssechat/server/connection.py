@@ -23,7 +23,7 @@ CLOSING_SECONDS = 5.0
 """Seconds that a client that is still sending has to read the last response."""
 
 CLOSING_BYTES = 1024 * 1024
-"""Bytes that such a client may send meanwhile."""
+"""Upper bound of the bytes that such a client may send meanwhile."""
 
 WRITE_BUFFER = 16384
 """Bytes of a response that may be buffered without a deadline for the client."""
@@ -35,7 +35,7 @@ STATUS_LINE = {int(status): f"HTTP/1.1 {status:d} {status.phrase}\r\n".encode() 
 class Flow:
     """Flow control of a transport, in both directions.
 
-    Reading stays paused while pipelined bytes wait.
+    Reading stays paused while pipelined bytes are buffered.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -43,15 +43,15 @@ class Flow:
         self._reads = True
         self._writable: asyncio.Event | None = None
         self.holds = False
-        """Whether something waits for its turn."""
+        """Whether pipelined bytes are buffered."""
 
     def hold(self) -> None:
-        """Reads nothing more until `release`."""
+        """Pauses reading until `release`."""
         self.holds = True
         self.pause_reading()
 
     def release(self) -> None:
-        """Reads on."""
+        """Ends a hold, and resumes reading."""
         self.holds = False
         self.resume_reading()
 
@@ -62,50 +62,50 @@ class Flow:
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Reads on, unless there is something that waits."""
+        """Resumes reading, except during a hold."""
         if not self._reads and not self.holds:
             self._reads = True
             self._transport.resume_reading()
 
     @property
     def write_paused(self) -> bool:
-        """Whether the client must read before more is written."""
+        """Whether the write buffer is full: the client must read before more is written."""
         return self._writable is not None
 
     def pause_writing(self) -> None:
-        """The transport is full."""
+        """Called when the write buffer is full."""
         if self._writable is None:
             self._writable = asyncio.Event()
 
     def resume_writing(self) -> None:
-        """The transport has room, or is gone."""
+        """Called when the write buffer has room again, or the connection is lost."""
         if self._writable is not None:
             self._writable.set()
             self._writable = None
 
     async def drain(self) -> None:
-        """Waits until there is room."""
+        """Waits until the write buffer has room."""
         if self._writable is not None:
             await self._writable.wait()
 
 
 class Connection(asyncio.Protocol):
-    """A connection with deadlines; it closes in such a way that the client can read the last response."""
+    """A connection with deadlines. It closes so that the client can read the last response."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: ConnectionLimits) -> None:
         self.loop = loop
         self._limits = limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # asyncio declares any transport here.
+        # asyncio's annotation is BaseTransport.
         self.transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self.flow = Flow(transport)
-        # Not by asking for the socket: that is an object which uvloop makes and then keeps.
+        # The addresses are not read from the socket: uvloop would create a socket object and keep it.
         self.server = _address(transport.get_extra_info("sockname"))
         self.client = _address(transport.get_extra_info("peername"))
         self._user: str | None = None
-        """The user that the limits count this connection for."""
+        """The user for whom the limits count this connection."""
         self._end_of_input = False
         self._closing = False
         """Whether the last response is written; from then on input is discarded."""
@@ -114,7 +114,7 @@ class Connection(asyncio.Protocol):
     @property
     @abstractmethod
     def default_headers(self) -> list[Header]:
-        """Headers that each response has, such as Date."""
+        """Headers of every response, such as Date."""
 
     @property
     @abstractmethod
@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
     def evict(self) -> None:
         """Closes the connection now, to make room for another one."""
 
-    # What the transport calls.
+    # Callbacks of the transport.
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
@@ -156,10 +156,10 @@ class Connection(asyncio.Protocol):
         self.flow.resume_writing()
         self.let_go()
 
-    # The part of a connection that a request uses.
+    # Interface to the request (ConnectionWriter).
 
     def write(self, data: bytes) -> None:
-        """Sends a part of an answer."""
+        """Sends a part of a response."""
         self.transport.write(data)
 
     def is_closing(self) -> bool:
@@ -167,22 +167,22 @@ class Connection(asyncio.Protocol):
         return self._closing or self.transport.is_closing()
 
     def close(self) -> None:
-        """The last answer is written."""
+        """Closes the connection after the last response is written."""
         if (self.is_receiving or self.flow.holds) and not self._end_of_input:
             self.close_when_read()
         else:
             self.end()
 
     def end(self, seconds: float = UNREAD_SECONDS) -> None:
-        """Ends the connection once what was written is taken, which may take so many seconds."""
+        """Closes the connection when the client has read the write buffer, after `seconds` at the latest."""
         self.transport.close()
         self.set_deadline(seconds)
 
     def close_when_read(self) -> None:
-        """Ends the connection so that the client reads the answer, even while it sends.
+        """Closes the connection so that a client that is still sending can read the response.
 
-        If the connection were closed at once, unread input would make the kernel reset it, and the client would lose
-        the response (RFC 9112 §9.6).
+        After an immediate close, unread input would make the kernel reset the connection, and the client would lose the
+        response (RFC 9112 §9.6).
         """
         if self.is_closing():
             return
@@ -213,7 +213,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (b"".join(lines), len(body), body))
         self.close_when_read()
 
-    # Time.
+    # Deadlines.
 
     def patience(self, seconds: float, connections: int) -> float:
         """The timeout for a silent client: `seconds`, or less while connections are scarce."""
@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
         else:
             self.end()
 
-    # Whose it is.
+    # The connection's user.
 
     def belongs_to(self, user: str | None) -> bool:
         """Records the user of a request; returns whether the connection may be kept alive.
@@ -267,7 +267,7 @@ class Connection(asyncio.Protocol):
                 self._user = user
 
     def let_go(self) -> None:
-        """Releases what the limits count for this connection."""
+        """Stops the timer, and releases this connection in the limits."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -276,7 +276,7 @@ class Connection(asyncio.Protocol):
 
 
 def _address(name: Any) -> tuple[str, int | None] | None:
-    """The socket's address in ASGI's form: host and port, or the path of a Unix socket."""
+    """Returns a socket's address in ASGI's form: host and port, or the path of a Unix socket and None."""
     if isinstance(name, tuple):
         return str(name[0]), int(name[1])
     return (name, None) if isinstance(name, str) and name else None

@@ -1,4 +1,5 @@
-"""Limits of a worker on open connections, incomplete requests and unread responses, in all and per user or address."""
+"""Limits of a worker on open connections, incomplete requests and unread responses, in total and per user or
+address."""
 
 import logging
 import os
@@ -18,7 +19,7 @@ UNFINISHED = 64 * MIB
 
 UNREAD = 64 * MIB
 UNREAD_PER_READER = 4 * MIB
-"""Upper bounds of unread response bytes: of all connections, and of one user (or one address without a user)."""
+"""Upper bounds of unread response bytes: of all connections, and of one user (without a user: of one address)."""
 
 QUIET_SECONDS = 60.0
 """Seconds after which a limit that is reached again is logged again."""
@@ -28,19 +29,19 @@ MIN_RESERVE = 32
 
 FOLDER = "/proc/self/fd"
 
-FEW = 8
-"""A user with no more connections than this is not asked to give one up."""
+MIN_KEPT = 8
+"""Upper bound of a user's connections of which none is evicted."""
 
 LOOK_AT = 64
 """Upper bound of the connections that are checked for one to evict."""
 
 
 class LimitedConnection(Protocol):
-    """A connection."""
+    """A connection, as the limits use it."""
 
     @property
     def is_answering(self) -> bool:
-        """Whether there is a request that is whole and not answered."""
+        """Whether a complete request waits for its response."""
 
     def evict(self) -> None:
         """Closes the connection now, to make room for another one."""
@@ -54,9 +55,9 @@ class ConnectionLimits:
         self.most = connections
         self.hard_limit = connections + max(4, connections // 16)
         self.max_per_user = max(8, connections // 8)
-        """Connections of one user that are kept open for a next request."""
+        """Upper bound of the connections of one user that are kept alive."""
         self._now = now
-        self._strangers: dict[LimitedConnection, None] = {}
+        self._anonymous: dict[LimitedConnection, None] = {}
         """Connections without a user, the oldest first."""
         self._unfinished: dict[LimitedConnection, int] = {}
         self._all_unfinished = 0
@@ -66,8 +67,8 @@ class ConnectionLimits:
         self._all_unread = 0
         self._open: dict[str, dict[LimitedConnection, None]] = {}
         """The connections of each user, the oldest first."""
-        self._crowds: set[str] = set()
-        """Users with more than a few."""
+        self._evictable_users: set[str] = set()
+        """Users with more than `MIN_KEPT` connections."""
         self._said: dict[str, float] = {}
 
     @classmethod
@@ -75,25 +76,25 @@ class ConnectionLimits:
         """Limits that leave this process some of its file descriptors for files, pipes and Redis."""
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
-            used = len(os.listdir(FOLDER))  # noqa: PTH208 – no path is needed of them
+            used = len(os.listdir(FOLDER))  # noqa: PTH208 – only the number of files is needed
         except OSError:
             used = 16
         return cls(max(8, (most - used - max(MIN_RESERVE, min(256, most // 8))) * 16 // 17))
 
-    # Descriptors.
+    # File descriptors.
 
     def is_scarce(self, connections: int) -> bool:
         """Whether so many connections are open that idle ones should get shorter timeouts."""
         return connections > self.most * 3 // 4
 
-    def admit(self, newcomer: LimitedConnection, connections: int) -> bool:
-        """Admits a new connection, given the number of open ones. Over the limit, a connection without a user is closed
-        for it.
+    def admit(self, new: LimitedConnection, connections: int) -> bool:
+        """Admits a new connection, given the number of open ones. Over the limit, an idle connection without a user is
+        closed for it.
 
-        If there is none, the user with the most idle connections loses one. Returns False if nothing can be closed, or
-        closing takes too long: then the new connection can only be refused.
+        If there is none, an idle connection of the user with the most connections is closed. Returns False if no
+        connection can be closed, or the hard limit is exceeded: then the new connection must be refused.
         """
-        self._strangers[newcomer] = None
+        self._anonymous[new] = None
         if connections <= self.most:
             return True
         self._say(
@@ -101,15 +102,15 @@ class ConnectionLimits:
             "the limit of %d connections is reached: closing those without a user. Raise `ulimit -n`",
             self.most,
         )
-        crowd = max((self._open[user] for user in self._crowds), key=len, default={})
-        return any(self._evict_one(group, newcomer) for group in (self._strangers, crowd)) and not self.is_overfull(
+        largest = max((self._open[user] for user in self._evictable_users), key=len, default={})
+        return any(self._evict_one(group, new) for group in (self._anonymous, largest)) and not self.is_overfull(
             connections
         )
 
-    def _evict_one(self, group: dict[LimitedConnection, None], newcomer: LimitedConnection) -> bool:
+    def _evict_one(self, group: dict[LimitedConnection, None], new: LimitedConnection) -> bool:
         for oldest in list(islice(group, LOOK_AT)):
             del group[oldest]
-            if oldest is not newcomer and not oldest.is_answering:
+            if oldest is not new and not oldest.is_answering:
                 oldest.evict()
                 return True
             group[oldest] = None  # moved to the end: busy connections must not hide idle ones
@@ -119,40 +120,40 @@ class ConnectionLimits:
         """Whether a new connection must be refused before it sends a request."""
         return connections > self.hard_limit
 
-    def is_known(self, guest: LimitedConnection) -> None:
-        """The connection has a user now, or is closed."""
-        self._strangers.pop(guest, None)
+    def is_known(self, connection: LimitedConnection) -> None:
+        """Called when a connection has got a user, or is closed."""
+        self._anonymous.pop(connection, None)
 
     def keeps_open(self, user: str) -> bool:
-        """Whether one more connection of this user may stay open."""
+        """Whether one more connection of this user may be kept alive."""
         return len(self._open.get(user, ())) < self.max_per_user
 
-    def opened(self, guest: LimitedConnection, user: str) -> None:
-        """A connection is this user's now."""
+    def opened(self, connection: LimitedConnection, user: str) -> None:
+        """Counts a connection for a user."""
         held = self._open.get(user)
         if held is None:
             held = self._open[user] = {}
-        held[guest] = None
-        if len(held) > FEW:
-            self._crowds.add(user)
+        held[connection] = None
+        if len(held) > MIN_KEPT:
+            self._evictable_users.add(user)
 
-    def closed(self, guest: LimitedConnection, user: str) -> None:
-        """A connection is this user's no more."""
+    def closed(self, connection: LimitedConnection, user: str) -> None:
+        """Counts a connection for a user no more."""
         held = self._open.get(user, {})
-        held.pop(guest, None)
-        if len(held) <= FEW:
-            self._crowds.discard(user)
+        held.pop(connection, None)
+        if len(held) <= MIN_KEPT:
+            self._evictable_users.discard(user)
         if not held:
             self._open.pop(user, None)
 
     # Bytes.
 
-    def begin(self, guest: LimitedConnection, size: int) -> None:
-        """Notes bytes of a connection's requests that are not whole, or wait for their turn.
+    def begin(self, connection: LimitedConnection, size: int) -> None:
+        """Counts bytes of a connection's incomplete or pipelined requests.
 
-        Over the limit the oldest connections are closed: an honest client completes its request in no time.
+        Over the limit, the oldest connections are closed: an honest client completes a request quickly.
         """
-        self._unfinished[guest] = self._unfinished.get(guest, 0) + size
+        self._unfinished[connection] = self._unfinished.get(connection, 0) + size
         self._all_unfinished += size
         while self._all_unfinished > UNFINISHED:
             self._say("unfinished", "incomplete requests use %d MiB: closing the oldest connections", UNFINISHED // MIB)
@@ -160,18 +161,17 @@ class ConnectionLimits:
             self.finish(oldest)
             oldest.evict()
 
-    def finish(self, guest: LimitedConnection) -> None:
-        """The connection has no such bytes any more."""
-        self._all_unfinished -= self._unfinished.pop(guest, 0)
+    def finish(self, connection: LimitedConnection) -> None:
+        """Releases the bytes that `begin` counted for a connection."""
+        self._all_unfinished -= self._unfinished.pop(connection, 0)
 
-    def note_unread(self, guest: LimitedConnection, who: str, size: int) -> None:
-        """Notes that an answer's bytes wait for their reader.
+    def note_unread(self, connection: LimitedConnection, who: str, size: int) -> None:
+        """Counts unread response bytes of a connection.
 
-        Over a limit the oldest connections are closed, of this reader or of all: an honest client reads its response in
-        no time.
+        Over a limit, the oldest connections are closed, of this reader or of all: an honest client reads quickly.
         """
-        self.read(guest)
-        self._unread[guest] = who, size
+        self.read(connection)
+        self._unread[connection] = who, size
         self._unread_by[who] += size
         self._all_unread += size
         while self._unread_by[who] > UNREAD_PER_READER:
@@ -185,13 +185,13 @@ class ConnectionLimits:
             self._say("all unread", "%d MiB of responses are unread: closing the oldest connections", UNREAD // MIB)
             self._cut(next(iter(self._unread)))
 
-    def _cut(self, guest: LimitedConnection) -> None:
-        self.read(guest)
-        guest.evict()
+    def _cut(self, connection: LimitedConnection) -> None:
+        self.read(connection)
+        connection.evict()
 
-    def read(self, guest: LimitedConnection) -> None:
-        """No answer waits on this connection any more."""
-        who, size = self._unread.pop(guest, ("", 0))
+    def read(self, connection: LimitedConnection) -> None:
+        """Releases the bytes that `note_unread` counted for a connection."""
+        who, size = self._unread.pop(connection, ("", 0))
         if size:
             _take(self._unread_by, who, size)
             self._all_unread -= size

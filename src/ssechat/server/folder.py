@@ -1,4 +1,4 @@
-"""The data folder: made when it is not there, and locked by one `ssechat serve` at a time."""
+"""The data folder: created if it does not exist, and locked by one `ssechat serve` at a time."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class DataFolder:
-    """A locked data folder. Children that inherit `lock` keep it locked, until the last of them has ended."""
+    """A locked data folder. Child processes that inherit `lock` keep it locked until the last of them has ended."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
@@ -22,12 +22,13 @@ class DataFolder:
 
     @classmethod
     async def take(cls, path: Path, patience: float) -> "DataFolder":
-        """Make the folder if it is not there, and lock it.
+        """Creates the folder if it does not exist, and locks it.
 
-        If the server that held the lock was killed, wait until its children have ended, at most `patience` seconds.
+        If the server that held the lock was killed, waits until its child processes have ended, at most `patience`
+        seconds.
 
         Raises:
-            SettingsError: not a folder, not writable, or another server has it.
+            SettingsError: the path is not a folder, is not writable, or is locked by another server.
         """
         lock = _open(path)
         try:
@@ -43,7 +44,7 @@ class DataFolder:
         return cls(path, lock)
 
     def release(self) -> None:
-        """Unlock the folder."""
+        """Unlocks the folder."""
         os.close(self.lock)
 
 
@@ -84,9 +85,9 @@ async def _lock(lock: int, path: Path, patience: float) -> None:
 
 
 def _holder(lock: int) -> int | None:
-    """The process whose id is in the lock file; None when there is none, or it is our own."""
+    """Returns the process id in the lock file; None if there is none, or it is this process's."""
     text = os.pread(lock, 32, 0).strip()
-    # In a container every `serve` may have the same id: then it says nothing.
+    # In containers every `serve` may have the same process id: then it identifies nothing.
     return int(text) if text.isdigit() and int(text) != os.getpid() else None
 
 

@@ -18,9 +18,9 @@ NEVER = 1_000_000_000
 
 
 def begin(paused: Callable[[float], None]) -> None:
-    """Configures the collector. Must be called when all modules are loaded and the app is created.
+    """Configures the collector. It must be called after all modules are loaded and the app is created.
 
-    `paused` is called after each collection with the seconds that it took.
+    `paused` is called after each collection with its duration in seconds.
     """
     began = 0.0
 

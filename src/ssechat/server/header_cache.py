@@ -1,8 +1,7 @@
-"""Heads of requests that were parsed before: who keeps a connection sends nearly the same one again and again.
+"""A cache of parsed request headers: a client sends nearly the same request line and headers each time.
 
-The heads of a client's messages differ in nothing but the length of the body. Where all other bytes are those of a
-head that the parser has taken, it would only find the same again, and so it is not asked
-(`python -m tests.bench ways` measures what that saves: a tenth to a fifth of a send's CPU, see protocol.py).
+Those of a client's messages differ only in Content-Length. If all other bytes are in the cache, the parser is skipped.
+This saves a tenth to a fifth of the CPU of a send (`python -m tests.bench ways`; server/protocol.py has the figures).
 """
 
 from collections import OrderedDict
@@ -14,17 +13,17 @@ from ssechat.http.exchange import USER
 OF_ONE_REQUEST = frozenset(("client", "server", USER))
 """Keys of a scope that depend on the request, not on its headers."""
 
-MAX_HEAD = 4096
-"""Bytes; most have a tenth of that."""
+MAX_HEADERS_BYTES = 4096
+"""Upper bound of the bytes of cached request headers; most have a tenth of that."""
 
 MAX_BYTES = 2 * 1024 * 1024
-"""Of all heads together. What was found in them takes several times as much."""
+"""Upper bound of the bytes of all cached request headers. Their parsed form takes several times as much."""
 
 MAX_REQUEST = 65536
 MAX_DIGITS = 5
 
 LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
-"""What stands before the length, as clients of HTTP/1.1 write it, and fronts that got it by HTTP/2."""
+"""The header before the body's length, as HTTP/1.1 clients write it, and as proxies forward it from HTTP/2."""
 
 
 class HeaderCache:
@@ -47,9 +46,8 @@ class HeaderCache:
         return found, data[parts[1] :]
 
     def remember(self, data: bytes, scope: Scope) -> None:
-        """Keeps what the head of this request says, if it is one that can be found again.
-
-        Those that were asked for least lately go when there are too many.
+        """Stores the scope of a request, if `find` could find it again. The least recently used entries are dropped
+        over the limit.
         """
         parts = _split(data)
         if parts is None or parts[0] in self._known:
@@ -62,8 +60,9 @@ class HeaderCache:
 
 
 def _split(data: bytes) -> tuple[bytes, int] | None:
-    """All of the head but the body's length, and where the body begins; None if there is more, or less, than it."""
-    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+    """Returns the request headers without the body's length, and the offset of the body; None unless `data` is exactly
+    one request."""
+    end = data.find(b"\r\n\r\n", 0, MAX_HEADERS_BYTES)
     if end < 0 or len(data) > MAX_REQUEST:
         return None
     for name in LENGTHS:

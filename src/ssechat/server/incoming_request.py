@@ -18,18 +18,18 @@ class ConnectionWriter(Protocol):
     flow: Flow
 
     def write(self, data: bytes) -> None:
-        """Sends something."""
+        """Sends bytes."""
 
     def is_closing(self) -> bool:
         """Whether nothing more can be written."""
 
 
 class IncomingRequest:
-    """A request that has begun."""
+    """A request whose headers have arrived."""
 
     __slots__ = (
         "_body",
-        "_line",
+        "_connection",
         "_waiter",
         "_waits_for_continue",
         "disconnected",
@@ -41,26 +41,26 @@ class IncomingRequest:
         "task",
     )
 
-    def __init__(self, line: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
+    def __init__(self, connection: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
-        """Whether the connection may be kept for a next one."""
+        """Whether the connection may be kept alive after the response."""
         self.more_body = True
-        """Whether it is not whole."""
+        """Whether a part of the body is still to come."""
         self.disconnected = False
         """Whether the client has disconnected."""
         self.packet: bytes | None = None
         """All bytes of the request if it arrived alone in one packet, for the header cache."""
         self.response_complete = False
         self.task: asyncio.Task[None] | None = None
-        """The task that answers it; kept, for asyncio.current_task costs a system call."""
-        self._line = line
+        """The task that processes the request. It is stored because asyncio.current_task costs a system call."""
+        self._connection = connection
         self._body: bytes | bytearray = b""
         self._waiter: asyncio.Future[None] | None = None
         self._waits_for_continue = expects_continue
 
     def take(self, part: bytes) -> None:
-        """Takes a part of the body."""
+        """Adds a part of the body."""
         if not self._body:
             self._body = part
         else:
@@ -68,16 +68,16 @@ class IncomingRequest:
                 self._body = bytearray(self._body)
             self._body += part
         if len(self._body) > HIGH_WATER:
-            self._line.flow.pause_reading()
+            self._connection.flow.pause_reading()
         self._wake()
 
     def end(self) -> None:
-        """It is whole."""
+        """Called when the request is complete."""
         self.more_body = False
         self._wake()
 
     def disconnect(self) -> None:
-        """The client has disconnected."""
+        """Called when the client has disconnected."""
         self.disconnected = True
         self._wake()
 
@@ -92,13 +92,13 @@ class IncomingRequest:
 
     async def receive(self) -> Message:
         """Returns the next part of the body as an ASGI message."""
-        if self._waits_for_continue and not self._line.is_closing():
+        if self._waits_for_continue and not self._connection.is_closing():
             self._waits_for_continue = False
-            self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.more_body and not self.disconnected:
-            self._line.flow.resume_reading()
+            self._connection.flow.resume_reading()
             if not self._body:
-                self._waiter = self._line.loop.create_future()
+                self._waiter = self._connection.loop.create_future()
                 await self._waiter
         if self.disconnected:
             return {"type": "http.disconnect"}

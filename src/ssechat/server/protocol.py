@@ -1,20 +1,20 @@
 """The HTTP side of a connection: parses requests one at a time, writes responses, hands connections over to streams.
 
-uvicorn's server runs it, and calls no more of it than tests/test_uvicorn.py lists. It answers by the app's `state.api`,
-an endpoint (http/exchange.py), and not over ASGI: no events in dictionaries, no layers that wrap each other, a response
-in one write. Heads that it knows it does not parse (header_cache.py). What that saves, as medians of nine turns of one
-run, with one worker on two cores that others used, too (`python -m tests.bench ways`):
+uvicorn's server creates it; tests/test_uvicorn.py lists the attributes that uvicorn uses. It calls the app's
+`state.api`, an endpoint (http/exchange.py), and does not go through ASGI: no event dictionaries, no nested middleware,
+one write per response. Cached headers are not parsed (header_cache.py). Medians of nine rounds of one run, with one
+worker on two cores that other processes used, too (`python -m tests.bench ways`):
 
                             µs of CPU a send  sends a second  µs of CPU a stream  ms until 3,000 streams are back
     ASGI                          129              3,987             363                    2,543
-    the connection                 87              3,750             320                    2,286
-    … begun at once                80              3,748             310                    2,277
-    … with known heads             67              4,025             343                    2,815
+    this protocol                  87              3,750             320                    2,286
+    … with eager tasks             80              3,748             310                    2,277
+    … with the header cache        67              4,025             343                    2,815
 
-To begin a request at once rather than in a task saved less than a tenth, and is not done.
+Eager tasks (the request begins at once, not in the next loop iteration) saved less than a tenth, and are not used.
 
-A stream that is handed over costs its transport and two small objects. The protocol, the parser, the scope and the task
-that made it are let go (`python -m tests.bench idle` prints what that saves).
+A stream after its handover costs its transport and two small objects. The protocol, the parser, the scope and the task
+of the request are freed (`python -m tests.bench idle` prints the saving).
 
 While a request is processed, pipelined requests behind it are not parsed: at most one read is buffered, then reading
 pauses.
@@ -40,23 +40,23 @@ from ssechat.streams.stream import Stream
 logger = logging.getLogger(__name__)
 
 HEADERS_SECONDS = 30.0
-"""Seconds that a new connection has for its first request, and each request for its headers."""
+"""Seconds in which the headers of a request must arrive; on a new connection, from its start."""
 
 BODY_SECONDS = 30.0
-"""Time that a request has for its body."""
+"""Seconds in which the body of a request must arrive."""
 
 LAST_SECONDS = 2.0
-"""Seconds that a stopping server waits for the rest of a request, and then for the client to read the response."""
+"""Seconds that a stopping server waits for the rest of a request, and then until the client has read the response."""
 
 LINGER_SECONDS = 0.5
 """Seconds that an idle connection stays open when the server stops: a request may be on its way."""
 
 
 class Shared(NamedTuple):
-    """What all connections of a worker have in common."""
+    """The objects that all connections of a worker share."""
 
     limits: ConnectionLimits
-    heads: HeaderCache
+    header_cache: HeaderCache
 
 
 class ChatProtocol(Connection):
@@ -73,13 +73,13 @@ class ChatProtocol(Connection):
         shared: Shared = getattr(state, "shared", None) or Shared(ConnectionLimits(10**9), HeaderCache())
         super().__init__(_loop or asyncio.get_running_loop(), shared.limits)
         self._api: Endpoint = state.api
-        self._heads = shared.heads
+        self._header_cache = shared.header_cache
         self._server_state = server_state
         self.connections: set[Any] = server_state.connections
         self.tasks: set[Any] = server_state.tasks
         self.keep_alive_seconds: float = config.timeout_keep_alive
 
-    # What the transport calls.
+    # Callbacks of the transport.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -91,7 +91,7 @@ class ChatProtocol(Connection):
         self._behind = b""
         """Bytes behind the current request (pipelined)."""
         self._patient_for = ""
-        """The part of an incomplete request that the deadline is for: "head", "body" or ""."""
+        """The part of an incomplete request that the deadline is for: "headers", "body" or ""."""
         self._stopping = False
         self._linger_timer: asyncio.TimerHandle | None = None
         count = len(self.connections)
@@ -108,11 +108,11 @@ class ChatProtocol(Connection):
         if self.flow.write_paused or self._behind or self.is_answering:
             self._hold(self._behind + data)
             return
-        known = None if self._parser.begun or self._full else self._heads.find(data)
-        if known is None:
+        cached = None if self._parser.begun or self._full else self._header_cache.find(data)
+        if cached is None:
             self._take(data)
         else:
-            self._take_known(*known)
+            self._take_cached(*cached)
 
     def eof_received(self) -> bool:
         # A half-closed client may still read (RFC 9112 §9.6): a complete request is answered.
@@ -127,10 +127,10 @@ class ChatProtocol(Connection):
             self.request.disconnect()
         super().connection_lost(exc)
 
-    # What uvicorn calls.
+    # Callbacks of uvicorn.
 
     def shutdown(self) -> None:
-        """The server stops."""
+        """Called when the server stops."""
         self._stopping = True
         if self._closing:
             self.end(LAST_SECONDS)
@@ -147,7 +147,7 @@ class ChatProtocol(Connection):
         if self._is_idle():
             self.end(LAST_SECONDS)
 
-    # Whose turn it is.
+    # State.
 
     @property
     def default_headers(self) -> list[Header]:
@@ -156,7 +156,7 @@ class ChatProtocol(Connection):
 
     @property
     def is_answering(self) -> bool:
-        """Whether there is a request that is whole and not answered."""
+        """Whether a complete request waits for its response."""
         return not (self._is_idle() or self._parser.under_way)
 
     @property
@@ -165,14 +165,14 @@ class ChatProtocol(Connection):
         return self._parser.under_way
 
     def _is_idle(self) -> bool:
-        """Whether every request of which the head came was answered."""
+        """Whether every request whose headers have arrived is answered."""
         return self.request is None or self.request.response_complete
 
     # Parsing.
 
-    def _take_known(self, head: Scope, body: bytes) -> None:
-        """Takes a whole request whose headers are cached."""
-        scope = {**head, "client": self.client, "server": self.server}
+    def _take_cached(self, cached: Scope, body: bytes) -> None:
+        """Begins a complete request whose headers are cached."""
+        scope = {**cached, "client": self.client, "server": self.server}
         request = self._begin(scope, keep_alive=not self._stopping)
         request.take(body)
         request.end()
@@ -213,10 +213,10 @@ class ChatProtocol(Connection):
         self.flow.hold()
 
     def _wait_for_more(self, size: int) -> None:
-        part = "head" if self._parser.in_headers else "body"
+        part = "headers" if self._parser.in_headers else "body"
         if part != self._patient_for:
             self._patient_for = part
-            seconds = HEADERS_SECONDS if part == "head" else BODY_SECONDS
+            seconds = HEADERS_SECONDS if part == "headers" else BODY_SECONDS
             self.set_deadline(self.patience(seconds, len(self.connections)))
         self._limits.begin(self, size)
 
@@ -226,24 +226,24 @@ class ChatProtocol(Connection):
             self.transport.abort()
         else:
             if self._parser.under_way or self._full:
-                self._refuse(RequestRefused(503, "full", "This server has no room for more just now; try again."))
+                self._refuse(RequestRefused(503, "full", "The server is full; try again later."))
             self.end(CLOSING_SECONDS)
 
     def on_too_slow(self) -> None:
-        """The request did not come in time."""
-        self._refuse(RequestRefused(408, "too_slow", "The request did not come in time."))
+        """Refuses a request that was not complete in time."""
+        self._refuse(RequestRefused(408, "too_slow", "The request was not complete in time; send it again."))
         if self._stopping:
             self.set_deadline(LAST_SECONDS)
 
     def _refuse(self, refusal: RequestRefused) -> None:
-        """Stops reading, and sends the refusal."""
+        """Drops the request and its pipelined bytes, and sends the refusal."""
         if self.request is not None:
             self.request.disconnect()
             self.request = None
         self._behind = b""
         self.refuse(refusal)
 
-    # What the parser calls.
+    # Callbacks of the parser.
 
     def on_headers(self, head: RequestHeaders) -> None:
         scope: dict[str, Any] = {
@@ -265,7 +265,7 @@ class ChatProtocol(Connection):
 
     def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False) -> IncomingRequest:
         self.request = request = IncomingRequest(self, scope, expects_continue=expects_continue, keep_alive=keep_alive)
-        # uvicorn waits for these when it stops, and cancels what takes too long.
+        # uvicorn waits for these tasks when it stops, and cancels those that take too long.
         request.task = self.loop.create_task(self._answer(request))
         self.tasks.add(request.task)
         return request
@@ -278,26 +278,26 @@ class ChatProtocol(Connection):
         if self.request is not None:
             self.request.end()
 
-    # Answering.
+    # Responses.
 
     async def _answer(self, request: IncomingRequest) -> None:
         try:
             response = await self._api(Request(request.scope, request.receive, request.whole))
             if self.flow.write_paused:
                 await self.flow.drain()
-        except Exception:  # an endpoint of ours never fails
-            logger.exception("a request could not be answered")
+        except Exception:  # the API never raises: this is a bug
+            logger.exception("the API raised an exception; the connection is closed")
             self.transport.abort()
             return
         finally:
-            self.tasks.discard(request.task)  # for less than a callback of the task would take
+            self.tasks.discard(request.task)  # cheaper than a done callback of the task
             request.task = None
         if request.packet is not None and response.status < 300:
-            # Only after a success: requests of strangers must not fill the cache.
-            self._heads.remember(request.packet, request.scope)
+            # Only after a success: unauthenticated requests must not fill the cache.
+            self._header_cache.remember(request.packet, request.scope)
         if request.disconnected or self.is_closing():
             return
-        # After a response to an incomplete request the connection closes: the rest of the body could take for ever.
+        # After a response to an incomplete request the connection closes: the rest of the body may never come.
         if request.more_body or not self.belongs_to(request.scope.get(USER)):
             request.keep_alive = False
         self._write(request, response)
@@ -306,7 +306,7 @@ class ChatProtocol(Connection):
         is_head = request.scope["method"] == "HEAD"
         lines = [STATUS_LINE[response.status], header_lines((*self.default_headers, *response.headers))]
         if response.stream is not None and not is_head:
-            if request.scope["http_version"] != "1.0":  # of which the reader knows no chunks (RFC 9112 §6.1)
+            if request.scope["http_version"] != "1.0":  # HTTP/1.0 has no chunks (RFC 9112 §6.1)
                 lines.append(b"transfer-encoding: chunked\r\n")
         elif response.length is not None:
             lines.append(b"content-length: %d\r\n" % response.length)
@@ -349,21 +349,21 @@ class ChatProtocol(Connection):
     # Streams.
 
     def hand_over(self, stream: Stream, buffer: int) -> StreamProtocol | None:
-        """Gives the connection, whose response has started, to the stream for good.
+        """Hands the connection over to the stream for good, after the response headers are written.
 
-        `buffer` is how many bytes may wait before the stream is told to pause. None: the reader has gone.
+        The stream is paused when more than `buffer` bytes are unsent. Returns None if the client has disconnected.
         """
         request = self.request
         if request is None or request.disconnected or self.is_closing():
             return None
-        self.flow.release()  # otherwise the end of the connection would not be noticed
+        self.flow.release()  # asyncio notices a lost connection only while it reads
         self.transport.set_write_buffer_limits(high=buffer)
         kind = UnchunkedStreamProtocol if request.scope["http_version"] == "1.0" else StreamProtocol
         remains = kind(self.transport, stream, self.connections)
         self.transport.set_protocol(remains)
-        if self.flow.write_paused:  # of which the transport tells nobody twice
+        if self.flow.write_paused:  # the transport does not repeat its call of pause_writing
             stream.pause()
-        if self._stopping:  # uvicorn has told this connection already, and will not tell it again
+        if self._stopping:  # uvicorn has called shutdown already, and will not repeat it
             self.loop.call_soon(remains.shutdown)
         self.let_go()
         return remains

@@ -1,8 +1,8 @@
 """Splits the bytes of a connection into requests, one at a time.
 
-httptools (llhttp) parses. It is fed in pieces that stop where a request can end, so that it never parses beyond the
-current request; the bytes behind it are returned. Requests that httptools accepts and a proxy could read differently
-are refused here (RFC 9112 §3.2, §6.1, §11.2).
+The parser is httptools (llhttp). It is fed in pieces that stop where a request can end, so that it never parses beyond
+the current request; the bytes behind it are returned. Requests that httptools accepts and a proxy could read
+differently are refused (RFC 9112 §3.2, §6.1, §11.2).
 """
 
 import re
@@ -17,10 +17,10 @@ HEADERS_LIMIT = 65536
 trailers."""
 
 MAX_HEADERS = 256
-"""Upper bound of the headers of a request: in memory a header takes ten times its bytes."""
+"""Upper bound of the number of headers of a request: in memory a header takes ten times its bytes."""
 
 FRAMING_PER_BYTE = 8
-"""Bytes of framing that each byte of a chunked body may have besides: the smallest chunk takes six."""
+"""Additional bytes of framing that are allowed per byte of a chunked body: the smallest chunk has six."""
 
 END = b"\r\n\r\n"
 """The end of request headers, and of a chunked body: httptools accepts no other line ends."""
@@ -49,9 +49,9 @@ class RequestHeaders:
 
     method: str
     target: bytes
-    """As it was sent."""
+    """The request target, as sent."""
     path: str
-    """Without percent-encoding."""
+    """The path, percent-decoded."""
     raw_path: bytes
     query: bytes
     version: str
@@ -59,22 +59,22 @@ class RequestHeaders:
     headers: list[tuple[bytes, bytes]]
     """Names in lower case."""
     length: int | None
-    """Bytes of the body; None: chunked."""
+    """Bytes of the body; None if it is chunked."""
     keep_alive: bool
     expects_continue: bool
 
 
 class Receiver(Protocol):
-    """The callbacks for a request, in this order."""
+    """The callbacks for a request, in the order of the calls."""
 
     def on_headers(self, head: RequestHeaders) -> None:
-        """The head is whole."""
+        """Called when the headers are complete."""
 
     def on_body(self, part: bytes) -> None:
-        """A part of the body."""
+        """Called with each part of the body."""
 
     def on_end(self) -> None:
-        """The request is whole."""
+        """Called when the request is complete."""
 
 
 class RequestParser:
@@ -104,19 +104,19 @@ class RequestParser:
         self.proceed()
 
     def proceed(self) -> None:
-        """Makes ready for the next request. To be called when one is whole and answered."""
+        """Prepares for the next request. It must be called after a complete request is answered."""
         self.begun = False
-        """Whether a part of a request has come."""
+        """Whether a part of a request has arrived."""
         self.in_headers = True
         self.whole = False
-        """Whether the request has come to its end: `feed` takes nothing more."""
+        """Whether the request is complete: `feed` parses nothing more."""
         self._framing = 0
         self._left = 0
         self._tail = b""
         self._line = b""
         """The part of a chunk's size line that has arrived."""
         self._in_chunk = 0
-        """Bytes of a chunk that are still to come."""
+        """Bytes of the current chunk that are still to come."""
         self._in_trailers = False
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -131,10 +131,10 @@ class RequestParser:
         return self.begun and not self.whole
 
     def feed(self, data: bytes) -> bytes:
-        """Takes data up to the end of a request; returns what is behind it.
+        """Parses data up to the end of a request; returns the bytes behind it.
 
         Raises:
-            Refused: this cannot be a request; no more may be fed.
+            RequestRefused: the bytes are not a valid request; nothing more may be fed.
         """
         at = self._feed_at_once(data)
         size = len(data)
@@ -152,7 +152,7 @@ class RequestParser:
         if not len(END) <= end <= HEADERS_LIMIT:
             return 0
         self._parse(data[:end])
-        if self.in_headers:  # these were line ends before it
+        if self.in_headers:  # the data was line ends before a request
             self._framing, self._tail = end, data[end + 1 - len(END) : end]
         elif 0 < self._left <= len(data) - end:
             at, end = end, end + self._left
@@ -174,9 +174,9 @@ class RequestParser:
         return len(data) if found < 0 else found + len(END)
 
     def _end_of_chunks(self, data: bytes, at: int) -> int:
-        """The offset of the trailers, or the end of the data.
+        """Returns the offset of the trailers, or the end of the data.
 
-        A body of line ends only, fed in pieces that stop at each, would cost a call for every four bytes.
+        Without it, a chunked body of line ends would cost a call for every four bytes: pieces stop at each blank line.
         """
         while at < len(data):
             if self._in_chunk:
@@ -204,7 +204,7 @@ class RequestParser:
         self._framing += len(piece)
         if self.in_headers and self._framing > HEADERS_LIMIT:
             raise RequestRefused(
-                431, "head_too_large", f"A request's line and headers may have {HEADERS_LIMIT // 1024} KiB."
+                431, "head_too_large", f"The request line and the headers may have {HEADERS_LIMIT // 1024} KiB at most."
             )
         self._tail = piece[1 - len(END) :] if len(piece) >= len(END) else (self._tail + piece)[1 - len(END) :]
         self._parse(piece)
@@ -223,10 +223,10 @@ class RequestParser:
             raise refusal or RequestRefused(400, "malformed", "This is not an HTTP/1.1 request.") from None
 
     def _parse_without_upgrade(self) -> None:
-        """Parses the headers again without `Upgrade`, an offer that is ignored (RFC 9110 §7.8).
+        """Parses the headers again without `Upgrade`, which is ignored (RFC 9110 §7.8).
 
-        With it httptools would treat the body as another protocol. A piece ends with the head, so there is
-        nothing behind it that could have been lost.
+        With it httptools would treat the body as another protocol. A piece ends with the headers, so no bytes
+        behind them are lost.
         """
         lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), self._target, self._parser.get_http_version().encode())]
         for name, value in self._headers:
@@ -238,11 +238,11 @@ class RequestParser:
         self._parser = HttpRequestParser(self)
         self._parse(b"\r\n".join(lines) + END)
 
-    # What httptools calls.
+    # Callbacks of httptools.
 
     def on_message_begin(self) -> None:
         if self.whole:
-            raise AssertionError("httptools got ahead of the request that is answered")
+            raise AssertionError("httptools parsed beyond the current request")
         self.begun = True
         self._target = b""
         self._headers = []
@@ -252,10 +252,12 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_headers:  # trailers are dropped (RFC 9110 §6.5.1)
-            # RFC 9110 §5.5; httptools leaves what is behind the value.
+            # RFC 9110 §5.5; httptools keeps the whitespace behind the value.
             self._headers.append((name.lower(), value.rstrip(b" \t")))
             if len(self._headers) > MAX_HEADERS:
-                self._refusal = RequestRefused(431, "head_too_large", f"A request may have {MAX_HEADERS} headers.")
+                self._refusal = RequestRefused(
+                    431, "head_too_large", f"A request may have {MAX_HEADERS} headers at most."
+                )
                 raise self._refusal
 
     def on_headers_complete(self) -> None:
@@ -284,14 +286,14 @@ class RequestParser:
 
     def on_message_complete(self) -> None:
         if self.in_headers:
-            return  # of a head that is parsed again
+            return  # the headers are being parsed again
         self.whole = True
         self._receiver.on_end()
 
     def _head(self) -> RequestHeaders:
         """
         Raises:
-            Refused: it can be read in more than one way.
+            RequestRefused: the request can be read in more than one way.
         """
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
@@ -303,7 +305,7 @@ class RequestParser:
                 continue
             if name == b"host":
                 if host is not None:
-                    raise RequestRefused(400, "invalid_host", "A request has one Host header.")
+                    raise RequestRefused(400, "invalid_host", "A request must have one Host header; send it once.")
                 host = value.strip()
             elif name == b"content-length":
                 length = int(value.strip().lstrip(b"0") or b"0")  # httptools has checked the digits
@@ -314,7 +316,7 @@ class RequestParser:
         if coding is not None:
             if version == "1.0":
                 raise RequestRefused(
-                    400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding: send a Content-Length."
+                    400, "invalid_framing", "HTTP/1.0 has no Transfer-Encoding; send a Content-Length."
                 )
             if coding.strip().lower() != b"chunked":
                 raise RequestRefused(
@@ -340,18 +342,16 @@ class RequestParser:
         )
 
     def _split_target(self, method: str) -> tuple[bytes, bytes]:
-        """The path and the query of a target (RFC 9112 §3.2). Of one in absolute form, the host is the request's."""
+        """Returns the path and the query of the target (RFC 9112 §3.2). The host of an absolute form replaces Host."""
         target = self._target
         if not target.startswith(b"/") and not (target == b"*" and method == "OPTIONS"):
             absolute = _ABSOLUTE(target)
             if absolute is None or not _HOST(absolute[1]):
-                raise RequestRefused(400, "invalid_target", "A request names a path that begins with a slash.")
+                raise RequestRefused(400, "invalid_target", "A request's path must begin with a slash.")
             self._headers = [pair for pair in self._headers if pair[0] != b"host"]
             self._headers.insert(0, (b"host", absolute[1]))
             target = absolute[2] or b"/"
         path, _, query = target.partition(b"?")
         if b"#" in target or not target.isascii():
-            raise RequestRefused(
-                400, "invalid_target", "A request's path has neither a fragment nor bytes beyond ASCII."
-            )
+            raise RequestRefused(400, "invalid_target", "A request's path must be ASCII and have no fragment.")
         return path or b"/", query

@@ -1,4 +1,4 @@
-"""The listening sockets: several per worker on one address (SO_REUSEPORT), so that the kernel spreads the
+"""The listening sockets: several per worker on one address (SO_REUSEPORT), so that the kernel distributes
 connections."""
 
 import errno
@@ -11,16 +11,16 @@ from typing import Any
 from ssechat.errors import SettingsError
 
 BACKLOG = 65_535
-"""Connections that may wait for a worker, if the kernel allows as many (net.core.somaxconn, often 4,096): after a
-restart all readers come back at once, and a client that finds the queue full tries again after ever longer pauses."""
+"""Upper bound of the connections that wait for a worker, if the kernel allows as many (net.core.somaxconn, often
+4,096). After a restart all readers reconnect at once, and a client retries a full queue after ever longer pauses."""
 
 QUEUES = 4
-"""Listening sockets of each worker. Each has a queue of its own, from which a turn of the event loop accepts one
-connection (`python -m tests.bench storm` shows how many clients found the queues full)."""
+"""Listening sockets of each worker. Each has its own queue, from which an iteration of the event loop accepts one
+connection (`python -m tests.bench storm` prints how many clients found the queues full)."""
 
 
 class ListeningSockets:
-    """The same number of sockets for each worker, made by the parent and handed down.
+    """The listening sockets, the same number for each worker. The parent creates them, and workers inherit them.
 
     The parent keeps them open: connections wait in the accept queues while a worker restarts.
     """
@@ -30,35 +30,35 @@ class ListeningSockets:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port, the port as picked when it was 0."""
+        """Host and port; for port 0, the port that the kernel chose."""
         name = self.of_workers[0][0].getsockname()
         return str(name[0]), int(name[1])
 
     def close(self) -> None:
-        """Refuse new connections, as soon as the workers have closed their copies too."""
+        """Closes the sockets: new connections are refused as soon as the workers have closed their copies, too."""
         for sockets in self.of_workers:
             for each in sockets:
                 each.close()
 
 
 def listen(host: str, port: int, workers: int, user_timeout: float = 30.0) -> ListeningSockets:
-    """Listen on one address with `QUEUES` sockets for each worker.
+    """Listens on one address with `QUEUES` sockets for each worker.
 
-    Connections whose peer acknowledges nothing for `user_timeout` seconds are cut by the kernel: without
-    that, a ping into a half-open connection "succeeds" for a quarter of an hour. Accepted sockets inherit it
-    on Linux (TCP_USER_TIMEOUT in tcp(7), RFC 5482). It cuts a reader whose window stays closed for that long,
-    too, so it must be longer than what a slow reader is allowed.
+    The kernel closes a connection whose peer acknowledges nothing for `user_timeout` seconds: without that, a ping into
+    a half-open connection "succeeds" for a quarter of an hour. Accepted sockets inherit the option on Linux
+    (TCP_USER_TIMEOUT in tcp(7), RFC 5482). It also closes the connection of a reader whose window stays closed for that
+    long, so it must be longer than the time allowed to a slow reader.
 
     Raises:
-        SettingsError: the port is taken or not allowed, or the address is not one of this machine's.
+        SettingsError: the port is taken or not permitted, or the address is not one of this machine's.
     """
     family, address = resolve(host, port)
     sockets: list[socket.socket] = []
     try:
-        # SO_REUSEPORT would quietly share a port with another server of this user: ask without it first.
+        # SO_REUSEPORT would silently share a port with another server of this user: the first bind is without it.
         with _bound(family, address, share=False) as probe:
             address = (address[0], probe.getsockname()[1], *address[2:])
-        # Only Linux spreads connections over the sockets; elsewhere the workers share one.
+        # Only Linux distributes connections over the sockets; elsewhere the workers share one.
         for _ in range(workers * QUEUES if sys.platform == "linux" else 1):
             listening = _bound(family, address, share=True)
             sockets.append(listening)
@@ -73,7 +73,7 @@ def listen(host: str, port: int, workers: int, user_timeout: float = 30.0) -> Li
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    """The one address to bind. A name with both kinds (localhost) means IPv4.
+    """Returns the address to bind. For a name with IPv4 and IPv6 addresses (localhost) it is the IPv4 one.
 
     Raises:
         SettingsError: the name cannot be resolved. An empty name and * are refused, though resolvers take them for
@@ -91,7 +91,8 @@ def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]
 
 
 def shown_address(host: str, port: int) -> str:
-    """The address to open in a browser on this machine, and whether there are others: `http://127.0.0.1:8000`.
+    """Returns the URL to open in a browser on this machine, such as `http://127.0.0.1:8000`, and whether there are
+    others.
 
     `host` is the address that a socket is bound to, not the name that was given.
     """
@@ -105,7 +106,7 @@ def shown_address(host: str, port: int) -> str:
 def _bound(family: socket.AddressFamily, address: tuple[Any, ...], *, share: bool) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Connections of an earlier run, in TIME_WAIT, must not keep us from the port.
+        # Connections of an earlier run, in TIME_WAIT, must not block the port.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if share and hasattr(socket, "SO_REUSEPORT"):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

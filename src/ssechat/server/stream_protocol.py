@@ -7,7 +7,7 @@ from ssechat.events import frames
 from ssechat.streams.stream import LAST_WORD_SECONDS, Stream
 
 PROBES = (0.005, 0.1, 1.0)
-"""Seconds after which to ping a half-closed connection: a client that is gone answers with a reset by then."""
+"""Seconds after which a half-closed connection is pinged: a client that has disconnected responds with a reset."""
 
 
 class StreamProtocol(asyncio.Protocol):
@@ -24,8 +24,8 @@ class StreamProtocol(asyncio.Protocol):
     # Callbacks of the transport. Input after the request is ignored.
 
     def eof_received(self) -> bool:
-        # The client has closed its side, or is gone. A client that is gone answers the next write with a reset, and the
-        # write after that fails.
+        # The client has closed its side, or has disconnected. After a disconnect the kernel of the client responds to
+        # the next write with a reset, and the write after that fails.
         self._stream.ping()
         for seconds in PROBES:
             asyncio.get_running_loop().call_later(seconds, self._stream.ping)
@@ -41,12 +41,12 @@ class StreamProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._stream.resume()
 
-    # What uvicorn calls when the server stops.
+    # Callback of uvicorn, when the server stops.
 
     def shutdown(self) -> None:
         self._stream.drain()
 
-    # What the stream calls.
+    # Interface to the stream (Sink).
 
     def write(self, chunk: bytes) -> None:
         self._transport.write(chunk)

@@ -1,4 +1,4 @@
-"""A worker's place among others: its listening sockets, and the process that serves them now."""
+"""A supervised worker: its listening sockets, and the process that serves them."""
 
 import asyncio
 import logging
@@ -11,17 +11,17 @@ from ssechat.server.worker_process import WorkerFailed, WorkerOptions, WorkerPro
 
 log = logging.getLogger(__name__)
 
-# A worker that has run for this long did not die of its start.
+# Seconds after which an exit of a worker counts as unrelated to its start.
 HEALTHY_SECONDS = 10.0
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 2.0  # what the kernel gives to its socket meanwhile waits in the queue
+LONGEST_PAUSE = 2.0  # connections wait in the accept queue meanwhile
 
 
 class SupervisedWorker:
-    """Keeps one worker process alive, and answering, on its listening sockets."""
+    """Keeps one worker process running and responsive on its listening sockets."""
 
     def __init__(self, options: WorkerOptions, listening_fds: Sequence[int], grace: float) -> None:
-        """`grace` is the seconds that a worker may take to stop before it is killed."""
+        """`grace`: seconds that a worker may take to stop before it is killed."""
         self._options = options
         self._listening_fds = listening_fds
         self._grace = grace
@@ -32,12 +32,12 @@ class SupervisedWorker:
         self.current: WorkerProcess | None = None
 
     async def start(self, *, checks_redis: bool = False) -> None:
-        """Start a worker, and wait until it serves.
+        """Starts a worker, and waits until it serves.
 
-        With `checks_redis` it must be able to use Redis; else it serves without, and says so to its clients.
+        With `checks_redis` the start fails if Redis cannot be used; otherwise the worker serves, and answers 503.
 
         Raises:
-            WorkerFailed: it does not start.
+            WorkerFailed: the worker does not start.
         """
         worker = await WorkerProcess.spawn(self._options, self._listening_fds, checks_redis=checks_redis)
         self._processes.append(worker)
@@ -49,7 +49,8 @@ class SupervisedWorker:
         self.current = worker
 
     async def keep(self) -> None:
-        """Start another worker each time that it dies or hangs, for ever; after a pause if that was soon."""
+        """Replaces the worker each time that it dies or hangs, for ever; after a pause if it ended soon after its
+        start."""
         backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, at_once=True)
         while True:
             worker, since = self.current, time.monotonic()
@@ -68,7 +69,7 @@ class SupervisedWorker:
                 else:
                     log.error("worker %d has not answered for %d s; starting another in its place", worker.pid, hung)
                     await self._restart(backoff)
-                    # Not waited for: the new worker is to be watched from now on.
+                    # Not awaited: the new worker must be watched from now on.
                     task = asyncio.create_task(self._retire(worker), name=f"stop-worker-{worker.pid}")
                     self._stopping.add(task)
                     task.add_done_callback(self._stopping.discard)
@@ -84,10 +85,10 @@ class SupervisedWorker:
                 return
 
     async def replace(self) -> None:
-        """Put a new worker in the place of the current one, which stops when the new one serves.
+        """Starts a new worker; when it serves, stops the current one.
 
         Raises:
-            WorkerFailed: the new one does not start, or cannot use Redis; the current one goes on.
+            WorkerFailed: the new worker does not start, or cannot use Redis; the current one continues.
         """
         async with self._changing:
             old = self.current
@@ -102,20 +103,20 @@ class SupervisedWorker:
             self._processes.remove(worker)
 
     async def stop(self) -> None:
-        """Stop whatever runs here, and wait until it is gone. Not while `keep` runs."""
+        """Stops the worker's processes, and waits until they have ended. It must not be called while `keep` runs."""
         for task in self._stopping:
             task.cancel()
         await asyncio.gather(*(worker.stop(self._grace) for worker in self._processes))
         self._processes.clear()
 
     def kill(self) -> None:
-        """End whatever runs here at once."""
+        """Kills the worker's processes at once."""
         for worker in self._processes:
             worker.kill()
 
 
 async def _first_of(*waits: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Waits for one of them; the result of each, None of those that are not done, which are cancelled."""
+    """Waits until one coroutine is done, and cancels the others. Returns the results, None for those cancelled."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""`ssechat serve`: the data folder, Redis, the sockets and the workers, from start to end."""
+"""`ssechat serve`: starts and stops the data folder, Redis, the sockets and the workers."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ from ssechat.texts.printable import one_line
 
 log = logging.getLogger(__name__)
 
-# Seconds after which the kernel cuts a connection whose peer acknowledges nothing.
+# Seconds after which the kernel closes a connection whose peer acknowledges nothing.
 USER_TIMEOUT = 30.0
 USER_TIMEOUT_MARGIN = 15.0
 
 
 class Supervisor:
-    """The parent process. It serves nothing itself: it starts, watches, replaces and stops the workers and Redis."""
+    """The parent process. It starts, watches, replaces and stops the workers and Redis; it serves no request."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Supervisor:
         say: Callable[[str], None],
         worker_arguments: Sequence[str] = (),
     ) -> None:
-        """`say` prints a line for the person who started the server."""
+        """`say` prints a line to the terminal."""
         self._settings = settings
         self._say = say
         self._worker_arguments = tuple(worker_arguments)
@@ -53,12 +53,12 @@ class Supervisor:
         self._had_terminal = os.isatty(0)
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; a second SIGINT ends at once.
+        """Serves until SIGTERM or SIGINT; a second SIGINT ends at once.
 
-        SIGHUP replaces the workers; it stops the server when it means that its terminal was closed.
+        SIGHUP replaces the workers, or stops the server if its terminal was closed.
 
         Raises:
-            SettingsError: the server cannot start as it was told to.
+            SettingsError: the server cannot start with these settings.
             WorkerFailed: the workers do not start.
         """
         self._catch_signals()
@@ -83,8 +83,8 @@ class Supervisor:
     async def _start(self) -> None:
         settings = self._settings
         self._folder = await DataFolder.take(settings.data, patience=self._grace + 2)
-        # Before Redis: a taken port is the likeliest mistake, and is known at once.
-        # The workers close a slow reader, not the kernel.
+        # The port comes before Redis: a taken port is the most likely mistake, and shows at once. The workers, not the
+        # kernel, must close slow readers.
         self._sockets = listen(
             settings.host,
             settings.port,
@@ -109,7 +109,7 @@ class Supervisor:
 
     async def _find_redis(self) -> str:
         assert self._folder is not None
-        from ssechat.redis.checks import check_format, check_redis  # redis-py takes a while to import
+        from ssechat.redis.checks import check_format, check_redis  # imported late: the import of redis-py is slow
 
         if self._settings.redis_url is not None:
             from ssechat.redis.url import shown_url
@@ -184,12 +184,12 @@ class Supervisor:
             try:
                 await worker.replace()
             except (WorkerFailed, OSError) as error:
-                log.error("rolling restart given up, the workers that serve now go on: %s", error)
+                log.error("rolling restart given up; the current workers continue: %s", error)
                 return
         log.info("rolling restart done")
 
     async def _stop(self) -> None:
-        """Ends the workers first, so that their last answers find Redis; then Redis; then the folder is free."""
+        """Stops the workers, so that their last requests can still use Redis, then Redis, and unlocks the folder."""
         tasks = [task for task in (*self._keepers, self._rolling) if task is not None]
         for task in tasks:
             task.cancel()
@@ -204,6 +204,6 @@ class Supervisor:
 
 
 def print_line(text: str) -> None:
-    """Print at once, also into a pipe; a closed one is no reason to stop."""
+    """Prints a line at once, also into a pipe; a closed pipe is ignored."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stdout, flush=True)

@@ -1,7 +1,7 @@
 """A worker process, `python -m ssechat.server.worker`; only the supervisor starts it.
 
-It gets the settings as a line of JSON on stdin, which then stays open as long as the supervisor lives; listening
-sockets; and a pipe into which it writes that it serves and then its beats (heartbeat.py), or why it cannot start.
+It reads the settings as a line of JSON from stdin, which stays open as long as the supervisor lives. It inherits
+listening sockets, and a pipe into which it writes its readiness and beats, or its error (heartbeat.py).
 """
 
 import argparse
@@ -34,23 +34,23 @@ from ssechat.telemetry.logging import configure_logging
 CANNOT_START = 2
 
 TICKS_PER_COLLECTION = 10
-"""One second, so that a collection visits what one second has brought."""
+"""A collection runs once a second (uvicorn ticks every 0.1 s), so that it visits the objects of one second."""
 
 
 class WorkerServer(uvicorn.Server):
-    """uvicorn's server, which calls back when it serves."""
+    """uvicorn's server, with a callback when it serves."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], paused: Callable[[float], None]) -> None:
-        """`ready` is called when it accepts connections.
+        """`ready` is called when the server accepts connections.
 
-        `paused` is called after each collection of garbage, with the seconds for which it stopped the loop.
+        `paused` is called after each garbage collection, with the seconds for which it stopped the event loop.
         """
         super().__init__(config)
         self._ready = ready
         self._paused = paused
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app, accept connections, and call back."""
+        """Starts the app, accepts connections, and calls `ready`."""
         await super().startup(sockets)
         if self.started:
             garbage_collection.begin(self._paused)
@@ -64,7 +64,7 @@ class WorkerServer(uvicorn.Server):
 
 
 def serve(settings: Settings, listening: list[socket.socket], started: Callable[[], None], app: str, http: str) -> None:
-    """Run the app on the sockets until SIGTERM, or until the supervisor is gone.
+    """Runs the app on the sockets until SIGTERM, or until the supervisor has ended.
 
     `started` is called in the event loop when connections are accepted.
 
@@ -82,14 +82,14 @@ def serve(settings: Settings, listening: list[socket.socket], started: Callable[
         log_config=None,
         access_log=False,
         server_header=False,
-        # Read where they are needed (http/forwarded.py), not for each request.
+        # http/forwarded.py parses the X-Forwarded headers on use, not for each request.
         proxy_headers=False,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=int(settings.drain_seconds) + GRACE_SECONDS,
-        # uvicorn calls listen() again, and would shorten the queue.
+        # uvicorn calls listen() again, and its default would shorten the queue.
         backlog=BACKLOG,
     )
-    state = getattr(application, "state", None)  # any ASGI app can be served; ours counts the pauses
+    state = getattr(application, "state", None)  # any ASGI app can be served; ssechat's own counts the pauses
     if state is not None:
         state.shared = Shared(ConnectionLimits.of_process(), HeaderCache())
     paused: Callable[[float], None] = getattr(state, "paused", lambda seconds: None)
@@ -99,17 +99,17 @@ def serve(settings: Settings, listening: list[socket.socket], started: Callable[
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The worker's life. Returns the exit code."""
+    """Runs the worker; returns the exit code."""
     options = _options(arguments)
-    # uvicorn raises the signal that stopped it once more when it is done: SIGTERM is a normal end then, and
-    # before it has begun. The supervisor handles Ctrl-C.
+    # uvicorn raises the signal that stopped it once more at its end: SIGTERM is a normal end, also before the start.
+    # The supervisor handles Ctrl-C.
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Unbuffered: a buffered stdin that a daemon thread reads cannot be closed at exit.
     with open(0, "rb", buffering=0, closefd=False) as stdin:
         settings = Settings.model_validate_json(stdin.readline())
     configure_logging(settings.log_level, settings.log_format)
-    # On SIGABRT, which the supervisor sends to a worker that hangs, too: the stacks of all threads go to the log.
+    # Writes the stacks of all threads to the log, also on SIGABRT, which the supervisor sends to a worker that hangs.
     faulthandler.enable()
     _raise_file_limit()
     report = Report(options.report_fd)
@@ -135,7 +135,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _check_redis(settings: Settings) -> None:
-    """For a worker that is to replace one that serves.
+    """Checks that a replacement worker can use Redis.
 
     Raises:
         SettingsError: Redis cannot be used.
@@ -147,7 +147,8 @@ def _check_redis(settings: Settings) -> None:
 
 
 def _follow_parent(server: uvicorn.Server, drain_seconds: float) -> None:
-    """Stop when the supervisor's end of stdin closes. In a thread, so that a stuck loop ends as well."""
+    """Stops the worker when the supervisor's end of stdin closes. A thread does this, so that a blocked loop ends,
+    too."""
     while os.read(0, 4096):
         pass
     server.should_exit = True
@@ -160,7 +161,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _raise_file_limit() -> None:
-    """Each stream is a file descriptor, and the soft limit is often 1,024."""
+    """Raises the soft limit of open files, often 1,024: each stream uses a file descriptor."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

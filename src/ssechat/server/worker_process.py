@@ -1,4 +1,4 @@
-"""One worker process, as the supervisor sees it."""
+"""A worker process, as the supervisor controls it."""
 
 import asyncio
 import contextlib
@@ -34,15 +34,15 @@ class WorkerOptions:
     """The options that all workers share."""
 
     settings: Settings
-    """As the workers get them: `redis_url` is always set."""
+    """The settings for the workers: `redis_url` is always set."""
     keep_open: tuple[int, ...] = ()
-    """File descriptors that they inherit and do not use: the data folder's lock."""
+    """File descriptors that workers inherit and do not use: the data folder's lock."""
     arguments: tuple[str, ...] = ()
-    """More arguments for `python -m ssechat.server.worker`."""
+    """Additional arguments for `python -m ssechat.server.worker`."""
 
 
 class WorkerProcess:
-    """One worker process. It is started with `spawn`."""
+    """A worker process. `spawn` starts it."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, report: "_ReportReader", pipe: asyncio.ReadTransport
@@ -55,9 +55,9 @@ class WorkerProcess:
     async def spawn(
         cls, options: WorkerOptions, listening_fds: Sequence[int], *, checks_redis: bool
     ) -> "WorkerProcess":
-        """Start the process and hand it its settings.
+        """Starts the process and sends it the settings.
 
-        `checks_redis`: it fails where Redis cannot be used, rather than serve without.
+        With `checks_redis` the worker fails if Redis cannot be used.
         """
         read_end, write_end = os.pipe()
         try:
@@ -68,10 +68,11 @@ class WorkerProcess:
                 *(("--check-redis",) if checks_redis else ()),
                 *options.arguments,
                 stdin=subprocess.PIPE,
-                # Standard output is for the address and nothing else.
+                # Standard output is reserved for the address.
                 stdout=sys.stderr,
                 pass_fds=(*listening_fds, write_end, *options.keep_open),
-                # Ctrl-C goes to the terminal's whole process group; workers are told by us.
+                # A process group of its own: Ctrl-C goes to the terminal's process group, and the supervisor stops the
+                # workers.
                 process_group=0,
             )
         except BaseException:
@@ -88,14 +89,14 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     async def ready(self, limit: float = READY_SECONDS) -> None:
-        """Wait until it serves.
+        """Waits until the worker serves.
 
         Raises:
-            WorkerFailed: it ended, or `limit` seconds have passed; then it is ended, and its stacks are in the log.
+            WorkerFailed: the worker ended, or was ended after `limit` seconds, with its stacks in the log.
         """
         try:
             async with asyncio.timeout(limit):
@@ -108,11 +109,11 @@ class WorkerProcess:
         raise WorkerFailed(self._report.text or f"a worker ended at start ({ending(code)})")
 
     async def wait(self) -> str:
-        """Wait until it has ended; how it did."""
+        """Waits until the process has ended; returns how it ended."""
         return ending(await self._process.wait())
 
     async def hangs(self) -> float:
-        """Wait until it hangs; the seconds since it was heard."""
+        """Waits until the worker hangs; returns the seconds since its last beat."""
         silence = self._report.silence
         while not silence.too_long:
             await asyncio.sleep(BEAT_SECONDS)
@@ -120,9 +121,9 @@ class WorkerProcess:
         return silence.seconds
 
     async def stop(self, grace: float) -> None:
-        """Ask it to stop, kill it if it has not within `grace` seconds, and wait until it is gone.
+        """Asks the worker to stop, kills it after `grace` seconds, and waits until it has ended.
 
-        If it hangs, it could not stop: its faulthandler writes to the log where its threads are, and it is killed.
+        A worker that hangs cannot stop: its faulthandler writes the stacks to the log, and it is killed.
         """
         self._pipe.close()
         if self._report.silence.too_long:
@@ -131,7 +132,7 @@ class WorkerProcess:
             await end_process(self._process, self._name, grace)
 
     async def _abort(self) -> None:
-        log.error("%s is aborted; if it still can, it writes here where its threads are:", self._name)
+        log.error("%s is aborted; the stacks of its threads, if it can still write them:", self._name)
         await end_process(self._process, self._name, DUMP_SECONDS, signal.SIGABRT)
 
     @property
@@ -139,22 +140,22 @@ class WorkerProcess:
         return f"worker {self.pid}"
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kills the process at once."""
         kill_process(self._process)
 
 
 class _ReportReader(asyncio.Protocol):
-    """The supervisor's end of the pipe into which a worker reports."""
+    """The supervisor's end of a worker's pipe."""
 
     def __init__(self) -> None:
         self._said = b""
         self.silence = Silence()
         self.started: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        """Whether the worker serves; False when it has ended, or is about to."""
+        """Resolves to True when the worker serves, to False when it cannot."""
 
     @property
     def text(self) -> str:
-        """Why the worker cannot start, if it said so."""
+        """The error that keeps the worker from starting, if it reported one."""
         return self._said.decode(errors="replace")
 
     def data_received(self, data: bytes) -> None:
@@ -170,6 +171,6 @@ class _ReportReader(asyncio.Protocol):
 
 
 def _python() -> Sequence[str]:
-    """The interpreter. Its `-m` would look for modules in the current folder first, which may be anyone's."""
+    """Returns the interpreter's command. Its `-m` would search the current folder first, which may be anyone's."""
     ours = Path(ssechat.__file__).parent.parent
     return (sys.executable,) if ours == Path.cwd() else (sys.executable, "-P")

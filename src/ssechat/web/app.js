@@ -1,4 +1,4 @@
-/** The page: who is signed in, which conversation is open, and the browser's own events. */
+/** The page: the signed-in user, the open conversation, and the browser's events. */
 
 import { Chat, SIGNED_IN } from "./chat.js";
 import { ChatClient, directConversationId, RequestError } from "./client.js";
@@ -17,7 +17,7 @@ const TOKEN = "ssechat:token";
 /** @typedef {Awaited<ReturnType<ChatClient["server"]>>} Server */
 
 /**
- * What a signed-in user sees.
+ * The views of a signed-in user.
  *
  * @typedef {object} Shown
  * @property {Chat} chat
@@ -36,7 +36,7 @@ class App {
   #shown = null;
   #updateTitle = coalesce(() => this.#showTitle());
 
-  /** Finds out who is signed in, and shows the user's conversations or the sign-in form. */
+  /** Asks the server for the signed-in user, and shows the user's conversations or the sign-in form. */
   async start() {
     this.#listen();
     const splash = el("p", { className: "loading", textContent: "Loading…" });
@@ -63,7 +63,7 @@ class App {
     }
   }
 
-  /** @param {Server} server @param {string} note @param {boolean} known whether somebody was signed in here before */
+  /** @param {Server} server @param {string} note @param {boolean} known whether a user was signed in here before */
   #showSignIn(server, note, known = storage.get(SIGNED_IN) !== null || note !== "") {
     const entered = (/** @type {"signUp"|"signIn"} */ method) => {
       return async (/** @type {string} */ name, /** @type {string} */ password) => {
@@ -118,7 +118,7 @@ class App {
     this.#showStatus();
   }
 
-  /** Shows the sign-in form again, whatever the reason. @param {string} note */
+  /** Shows the sign-in form again. @param {string} note */
   #leave(note) {
     if (!this.#shown || !this.#server) return;
     this.#shown.view?.close();
@@ -170,7 +170,7 @@ class App {
     }
   }
 
-  /** Shows what the address names: the list, or a conversation. */
+  /** Shows the list or the conversation that the URL names. */
   #route() {
     const shown = this.#shown;
     if (!shown) return;
@@ -228,7 +228,7 @@ class App {
     window.addEventListener("offline", () => this.#showStatus());
     window.addEventListener("focus", () => this.#shown?.view?.seen());
     document.addEventListener("visibilitychange", () => document.hidden || this.#returned());
-    // A page in the back/forward cache is frozen: it must not hold the stream for the other tabs meanwhile.
+    // A page in the back/forward cache is frozen, and must not hold the stream of all tabs meanwhile.
     window.addEventListener("pagehide", ({ persisted }) => persisted && this.#shown?.chat.client.close());
     window.addEventListener("pageshow", ({ persisted }) => persisted && this.#shown?.chat.resume());
     // Another tab signed in or out: the cookie is that user's now.
@@ -238,7 +238,7 @@ class App {
       if (newValue === null) this.#leave("You signed out in another tab.");
       else location.reload();
     });
-    // Phones that lay the keyboard over the page (iOS): only the visual viewport tells its height.
+    // On iOS the keyboard covers the page: only the visual viewport gives the height that is left.
     const viewport = window.visualViewport;
     viewport?.addEventListener("resize", () => {
       document.documentElement.style.setProperty("--height", viewport.scale === 1 ? `${viewport.height}px` : "100dvh");
@@ -246,7 +246,7 @@ class App {
     });
   }
 
-  /** The network is back, or the page has become visible. */
+  /** Called when the network is back or the page has become visible. */
   #returned() {
     this.#shown?.chat.wake();
     this.#showStatus();
@@ -272,7 +272,7 @@ class App {
   }
 }
 
-/** The conversation that the address names, if it may be one of this user's. @param {string} user */
+/** Returns the conversation that the URL names, if it may be one of this user's. @param {string} user */
 function addressed(user) {
   try {
     const id = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
@@ -282,11 +282,11 @@ function addressed(user) {
     const direct = directConversationId(a, b);
     return direct.slice(3).split(":").includes(user) ? direct : null;
   } catch {
-    return null; // not a valid address
+    return null; // not a valid URL
   }
 }
 
-/** What is shown beside the list while no conversation is open. */
+/** Returns the placeholder beside the list while no conversation is open. */
 function welcome() {
   return el(
     "main",

@@ -1,4 +1,4 @@
-/** Joins everything of one signed-in user: client, state, outbox and read marks. */
+/** Connects the parts of one signed-in user: client, state, outbox and read marks. */
 
 import { directConversationId } from "./client.js";
 import { Emitter } from "./emitter.js";
@@ -14,12 +14,12 @@ import { Sync } from "./sync.js";
 /** The storage key of the user whom the cookie signs in, for all tabs of this browser. */
 export const SIGNED_IN = "ssechat:user";
 
-/** Milliseconds after which the page loads without the stream, should that be slow to open. */
+/** Milliseconds after which the page loads without the stream, if the stream is slow to open. */
 const WITHOUT_STREAM = 1500;
 
 /**
  * Events: `change`, a conversation's id, or null when any may have changed; `status`, the stream's; `arrived`, a new
- * message from somebody else; `unauthorized`.
+ * message from another user; `unauthorized`.
  *
  * @extends {Emitter<{change: string|null, status: string, arrived: Message, unauthorized: null}>}
  */
@@ -31,7 +31,7 @@ export class Chat extends Emitter {
 
   /**
    * @param {import("./client.js").ChatClient} client
-   * @param {string} user who is signed in
+   * @param {string} user the signed-in user's id
    */
   constructor(client, user) {
     super();
@@ -59,7 +59,7 @@ export class Chat extends Emitter {
     setTimeout(() => this.#begun || this.#begin(), WITHOUT_STREAM);
   }
 
-  /** Ends everything; what is stored stays. */
+  /** Ends the stream and all work; stored data stays. */
   close() {
     this.#listeners.abort();
     this.client.close();
@@ -96,7 +96,7 @@ export class Chat extends Emitter {
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;
     if (complete && conversation.newest_seq === 0 && !conversation.thread.loaded && conversation.type === "dm") {
-      conversation.thread.applyNewest([], false); // nobody has written yet: no request is needed
+      conversation.thread.applyNewest([], false); // the conversation has no messages: no request is needed
     }
     this.#sync.openThread(id, this.unread(conversation));
   }
@@ -132,7 +132,7 @@ export class Chat extends Emitter {
   get list() {
     const pending = new Map(this.outbox.all.map((entry) => [entry.conversation_id, entry]));
     for (const id of pending.keys()) this.store.ensure(id);
-    // One that the user just opened is on top, though nothing is in it.
+    // A conversation that the user just opened is on top, even without messages.
     const order = (/** @type {{conversation: Conversation, time: string}} */ { conversation, time }) =>
       time || (conversation.id === this.openId ? "new" : "");
     return this.store.conversations
@@ -145,12 +145,12 @@ export class Chat extends Emitter {
       .sort((a, b) => (order(a) < order(b) ? 1 : order(a) > order(b) ? -1 : 0));
   }
 
-  /** How many messages of a conversation are unread. @param {Conversation} conversation */
+  /** The number of unread messages of a conversation. @param {Conversation} conversation */
   unread({ id, newest_seq }) {
     return Math.max(0, newest_seq - this.reads.upTo(id));
   }
 
-  /** How many messages are unread in all. */
+  /** The number of all unread messages. */
   get unreadTotal() {
     return this.store.conversations.reduce((sum, conversation) => sum + this.unread(conversation), 0);
   }
@@ -214,7 +214,7 @@ export class Chat extends Emitter {
   #applyMessage(message) {
     const { conversation_id: id, seq } = message;
     const unknown = !this.store.conversation(id);
-    // In a conversation further down the list than what is loaded, earlier messages are not new.
+    // In a conversation further down the list than the loaded pages, earlier messages are not new.
     if (unknown && this.store.next !== null) this.reads.mark(id, seq - 1);
     if (message.sender === this.user) {
       this.outbox.remove(message.client_msg_id);
@@ -227,7 +227,7 @@ export class Chat extends Emitter {
     return changed;
   }
 
-  /** Loads what the stream may have missed. @param {import("./shared.js").Reload} reload */
+  /** Loads the events that the stream may have missed. @param {import("./shared.js").Reload} reload */
   async #reload({ reason, conversation_id }) {
     if (!this.#begun) {
       await this.#begin();
@@ -247,7 +247,7 @@ export class Chat extends Emitter {
     if (this.openId !== null) this.openConversation(this.openId);
   }
 
-  /** Loads a thread that may have a hole anew: now if it is shown, else when it is opened. @param {string} id */
+  /** Loads a thread that may have a hole again: now if it is shown, else when it is opened. @param {string} id */
   #refreshThread(id) {
     if (id === this.openId) this.#sync.reloadThread(id);
     else this.store.dropThread(id);
@@ -266,7 +266,7 @@ export class Chat extends Emitter {
   }
 
   /**
-   * Removes from the outbox what the history shows as sent, though no answer said so.
+   * Removes messages from the outbox that the history shows as sent: their responses were lost.
    *
    * @param {Conversation} conversation
    */

@@ -1,5 +1,5 @@
 /**
- * The browser's client library. It knows nothing of the page and can be used without it:
+ * The browser's client library. It does not depend on the page and can be used without it:
  *
  *     import { ChatClient } from "/web/client.js";
  *     const chat = new ChatClient();
@@ -21,21 +21,21 @@ export { RequestError };
  * @typedef {object} Message
  * @property {string} conversation_id
  * @property {number} seq order within the conversation
- * @property {number} version of two with the same seq, the higher is the newer
+ * @property {number} version of two messages with the same seq, the one with the higher version is newer
  * @property {string} sender
- * @property {string} text absent where the message was deleted or has expired
+ * @property {string} text absent if the message was deleted or has expired
  * @property {boolean} [deleted]
  * @property {string} client_msg_id
  * @property {string} created_at RFC 3339, UTC
  */
 
-/** A `client_msg_id`, 128 random bits: the same on every retry. Works without a secure context too. */
+/** A `client_msg_id`, 128 random bits: the same on every retry. Works in an insecure context, too. */
 export function newMessageId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** A name as the server spells it: case and width do not matter. An invalid name stays invalid. @param {string} name */
+/** Returns a name in the server's canonical form (case, width). An invalid name stays invalid. @param {string} name */
 export function canonicalName(name) {
   return name.normalize("NFKC").toLowerCase();
 }
@@ -55,7 +55,7 @@ export function directConversationId(a, b) {
  * The server's HTTP interface as methods, and its stream as events.
  *
  * Events: the stream's events by their names (`message`, `reset` …; the detail is the data), if kinds.js or `kinds`
- * knows them; `status` (`connecting`, `live`, `reconnecting`, `crowded`: the user has too many streams, `closed`);
+ * has them; `status` (`connecting`, `live`, `reconnecting`, `crowded`: the user has too many streams, `closed`);
  * `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now; `unauthorized`: sign in
  * again.
  *
@@ -84,13 +84,13 @@ export class ChatClient extends Emitter {
     return this.#http.token;
   }
 
-  /** @returns {Promise<{name: string, version: string, sign_up: boolean, sign_in: boolean}>} what the server offers */
+  /** @returns {Promise<{name: string, version: string, sign_up: boolean, sign_in: boolean}>} facts about the server */
   server() {
     return this.#http.request("GET", "/v1/server");
   }
 
   /**
-   * Makes an account and signs in.
+   * Creates an account and signs in.
    *
    * @param {string} name
    * @param {string} password
@@ -109,7 +109,7 @@ export class ChatClient extends Emitter {
     return answer;
   }
 
-  /** Finds out who is signed in. @returns {Promise<{user: string}>} @throws {RequestError} 401 when nobody is */
+  /** Returns the signed-in user. @returns {Promise<{user: string}>} @throws {RequestError} 401 if there is none */
   async session() {
     const answer = await this.#http.request("GET", "/v1/session");
     this.user = answer.user;
@@ -125,7 +125,7 @@ export class ChatClient extends Emitter {
     this.user = null;
   }
 
-  /** @param {string} id @returns {Promise<{id: string}>} @throws {RequestError} 404 when there is no such user */
+  /** @param {string} id @returns {Promise<{id: string}>} @throws {RequestError} 404 if the user does not exist */
   findUser(id) {
     return this.#http.request("GET", `/v1/users/${encodeURIComponent(id)}`);
   }
@@ -154,8 +154,8 @@ export class ChatClient extends Emitter {
   }
 
   /**
-   * Sends a message to a user (`to`) or to a conversation (`conversation_id`). To repeat it after a failure, pass the
-   * same `client_msg_id`: it is then sent once, whatever happened the first time.
+   * Sends a message to a user (`to`) or to a conversation (`conversation_id`). A retry with the same
+   * `client_msg_id` is idempotent: the message is sent once.
    *
    * @param {{to?: string|undefined, conversation_id?: string, text: string, client_msg_id?: string}} message
    * @returns {Promise<Message>}
@@ -165,7 +165,7 @@ export class ChatClient extends Emitter {
     return this.#http.request("POST", "/v1/messages", { body });
   }
 
-  /** Opens the stream, one for all tabs of this browser. Needs a known user (signIn, signUp or session). */
+  /** Opens the stream, one for all tabs of this browser. Requires a known user (signIn, signUp or session). */
   open() {
     if (this.#stream) return;
     const stream = new SharedStream({
@@ -187,7 +187,7 @@ export class ChatClient extends Emitter {
     stream.open();
   }
 
-  /** Closes the stream; `open()` begins again. */
+  /** Closes the stream; `open()` opens it again. */
   close() {
     this.#stream?.close();
     this.#stream = null;

@@ -1,13 +1,13 @@
-/** Events whose details have types. */
+/** Events with typed details. */
 
 /**
- * An EventTarget of CustomEvents. Its events, by name, and what each carries as its detail:
+ * An EventTarget of CustomEvents. `Details` has the type of the detail of each event, by the event's name.
  *
  * @template {Record<string, any>} Details
  */
 export class Emitter extends EventTarget {
   /**
-   * Listens to an event: as addEventListener, with the detail alone.
+   * Listens to an event, like addEventListener; the listener gets the detail.
    *
    * @template {keyof Details & string} Type
    * @param {Type} type

@@ -8,12 +8,12 @@ const fullDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "lon
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 const LINK = /\bhttps?:\/\/(?=[\p{L}\p{N}[])[^\s<>"“”«»]+/giu;
-// The server refuses a text without any of these (texts/characters.py has the same list): it shows nothing.
+// The server refuses a text without any of these characters (the same list is in texts/characters.py): it is blank.
 const SHOWN = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]/u;
 /** @type {Record<string, string>} */
 const CLOSERS = { ")": "(", "]": "[", "}": "{" };
 
-/** Whether a text shows nothing: white space, characters without width, or none at all. @param {string} text */
+/** Whether a text is blank: empty, or only white space and characters without width. @param {string} text */
 export function showsNothing(text) {
   return !SHOWN.test(text);
 }

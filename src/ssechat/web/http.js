@@ -1,19 +1,19 @@
 /** Requests to the server: JSON in and out, and one class of error for every failure. */
 
 /**
- * Messages for a person, by the problem's code, where the server's own is written for programs.
+ * Messages for users by the problem's code, in place of the server's detail, which is written for programs.
  *
  * @type {Record<string, string>}
  */
 const MESSAGES = { unavailable: "The server has trouble with its storage just now." };
 
 /**
- * The body of an answer that is an error (RFC 9457).
+ * The body of an error response (RFC 9457).
  *
  * @typedef {{code?: string, title?: string, detail?: string, fields?: {field: string, message: string}[]}} Problem
  */
 
-/** A request that failed. `status` is 0 when there was no answer at all. */
+/** A request that failed. `status` is 0 if there was no response. */
 export class RequestError extends Error {
   /**
    * @param {number} status HTTP status, or 0
@@ -37,7 +37,7 @@ export class RequestError extends Error {
 }
 
 /**
- * What a request threw: requests throw nothing else.
+ * Returns the error of a request with its type: requests throw nothing else.
  *
  * @param {unknown} error
  */
@@ -92,8 +92,8 @@ export class Http {
    * @param {string} method
    * @param {string} path
    * @param {{query?: Query, body?: object}} options
-   * @returns {Promise<any>} the answer's JSON, or null for 204
-   * @throws {RequestError} when the answer is not 2xx, or there is none
+   * @returns {Promise<any>} the response's JSON, or null for 204
+   * @throws {RequestError} if the response is not 2xx, or there is none
    */
   async request(method, path, { query, body } = {}) {
     /** @type {Record<string, string>} */
@@ -119,14 +119,14 @@ export class Http {
     try {
       return await response.json();
     } catch {
-      throw new RequestError(0); // cut off in the middle: the outcome is as unknown as with no answer
+      throw new RequestError(0); // the body is truncated: the outcome is unknown, as without a response
     }
   }
 }
 
 /**
- * The delay before the next attempt: doubles from half a second to half a minute, and is random in its upper half, so
- * that many clients do not reconnect at the same moment.
+ * Returns the delay before the next attempt. It doubles from half a second to half a minute, with jitter in its upper
+ * half, so that clients do not reconnect at the same moment.
  *
  * @param {number} failures attempts that have failed in a row, from 1
  * @returns {number} milliseconds

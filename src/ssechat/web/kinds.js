@@ -16,20 +16,20 @@
 
 /** @typedef {ReadonlyMap<string, Kind>} Kinds */
 
-/** The message as it now stands. @type {Kind} */
+/** The current version of a message. @type {Kind} */
 const message = {
   durable: true,
   apply: (store, data) => store.putMessage(data),
   received: (chat, data) => chat.receiveMessage(data),
 };
 
-/** A change to what the list of conversations says; the list is loaded again. @type {Kind} */
+/** A change to the list of conversations; the list is loaded again. @type {Kind} */
 const listing = {
   durable: true,
   received: (chat) => chat.loadConversations(),
 };
 
-/** Every kind that the page knows, by the name of its event. @type {Kinds} */
+/** All kinds of the page, by the name of the event. @type {Kinds} */
 export const KINDS = new Map([
   ["message", message],
   ["message.updated", message],

@@ -1,5 +1,5 @@
 /**
- * Messages that are not yet known to be sent. They survive a reload, and are sent in order, however often that takes.
+ * Messages that are not yet known to be sent. They survive a reload, and are retried in order until they are sent.
  */
 
 import { newMessageId } from "./client.js";
@@ -18,16 +18,16 @@ import { Waits } from "./waits.js";
  * @property {string} text
  * @property {number} order milliseconds since 1970, and later than that of any entry before it
  * @property {"queued"|"failed"} state
- * @property {string|undefined} [reason] why the server refused it, or does not take it yet
+ * @property {string|undefined} [reason] why the server refused it, or does not accept it yet
  */
 
 /** Milliseconds that a visible tab waits for the lock to send: its holder may be frozen. */
 const PATIENCE = 5_000;
 
 /**
- * Kept in localStorage, one key a message, so that tabs see each other's. One tab at a time sends in a conversation
- * (Web Locks). Where locks are missing, or their holder is frozen, two tabs may send the same message; the server
- * answers the second as a repeat.
+ * Stored in localStorage, one key per message, so that tabs see each other's messages. One tab at a time sends in a
+ * conversation (Web Locks). Without locks, or if their holder is frozen, two tabs may send the same message: sends are
+ * idempotent.
  *
  * Events: `change`, the conversation's id; `sent`; `unauthorized`.
  *
@@ -60,7 +60,7 @@ export class Outbox extends Emitter {
     window.addEventListener("storage", this.listener);
   }
 
-  /** Begins to send what earlier pages left unsent. */
+  /** Begins to send the messages that earlier pages left unsent. */
   start() {
     for (const id of new Set([...this.#entries.values()].map((entry) => entry.conversation_id))) this.#pump(id);
   }
@@ -117,7 +117,7 @@ export class Outbox extends Emitter {
     for (const id of [...this.#entries.keys()]) this.remove(id);
   }
 
-  /** Ends the waits for a next attempt, but for those that the server asked for. */
+  /** Ends the waits for a next attempt, except those that the server asked for. */
   wake() {
     this.#waits.wake();
   }
@@ -132,11 +132,11 @@ export class Outbox extends Emitter {
     } finally {
       this.#pumping.delete(conversationId);
     }
-    if (emptied) this.#pump(conversationId); // something may have been added since the last look
+    if (emptied) this.#pump(conversationId); // a message may have been added since the last check
   }
 
   /**
-   * Does the work under a lock, or without it where its holder seems frozen.
+   * Does the work under a lock, or without it if the lock's holder seems frozen.
    *
    * @param {string} name
    * @param {() => Promise<boolean>} work
@@ -185,7 +185,7 @@ export class Outbox extends Emitter {
           this.#write({ ...entry, state: "failed", reason: error.message });
           continue;
         }
-        // The banner says once for all that the server can't be reached.
+        // The banner shows that the server can't be reached.
         const reason = error.status === 0 ? undefined : error.message;
         if (reason !== entry.reason) this.#write({ ...entry, reason });
         await this.#waits.sleep(backOff(++failures), error.retryAfter);
@@ -215,7 +215,7 @@ export class Outbox extends Emitter {
     this.#changed(entry.conversation_id);
   }
 
-  /** Follows what another tab wrote into the storage. @param {StorageEvent} event */
+  /** Applies a change that another tab made to the storage. @param {StorageEvent} event */
   #changedElsewhere({ key, newValue }) {
     if (!key?.startsWith(this.#prefix)) return;
     const id = key.slice(this.#prefix.length);
@@ -225,7 +225,7 @@ export class Outbox extends Emitter {
     this.#changed(entry.conversation_id);
     if (newValue !== null) {
       this.wake();
-      this.#pump(entry.conversation_id); // should the tab that wrote it close, this one sends it
+      this.#pump(entry.conversation_id); // if the tab that wrote it closes, this one sends it
     }
   }
 

@@ -1,10 +1,10 @@
-/** How far the user has read in each conversation, kept in localStorage and shared by all tabs. */
+/** The seq up to which the user has read each conversation, in localStorage and shared by all tabs. */
 
 import { Emitter } from "./emitter.js";
 import { storage } from "./storage.js";
 
 /**
- * Event: `change`, when another tab has read something.
+ * Event: `change`, when another tab has marked a conversation as read.
  *
  * @extends {Emitter<{change: null}>}
  */
@@ -37,7 +37,7 @@ export class ReadMarks extends Emitter {
   }
 
   /**
-   * Marks a conversation as read; a mark never goes down.
+   * Marks a conversation as read; a mark never decreases.
    *
    * @param {string} conversationId
    * @param {number} seq
@@ -52,7 +52,7 @@ export class ReadMarks extends Emitter {
   }
 
   /**
-   * Lowers a mark: the server lost history, which is shorter now.
+   * Lowers a mark after the server lost history.
    *
    * @param {string} conversationId
    * @param {number} seq
@@ -64,8 +64,8 @@ export class ReadMarks extends Emitter {
   }
 
   /**
-   * Marks conversations that have no mark yet. In a browser that is new to this user, older messages count as read, but
-   * for the last one if somebody else wrote it.
+   * Marks conversations that have no mark yet. In a browser that is new to this user, older messages count as read,
+   * except the last one if another user wrote it.
    *
    * @param {import("./store.js").Conversation[]} conversations
    * @param {string} user

@@ -1,12 +1,12 @@
 /**
  * One stream for all tabs of a browser, as HTTP/1.1 allows six connections per host, over all tabs. One tab holds the
  * stream (Web Locks) and forwards its events to the others (BroadcastChannel). When it closes, the next tab in the
- * lock's queue takes over from the last event id that it heard. Where locks are missing, each tab has its own stream.
+ * lock's queue takes over from the last event id that it received. Without locks, each tab has its own stream.
  *
- * A tab that is frozen or hangs keeps its lock. So a visible tab asks whether the holder is alive, and takes the lock
- * from one that does not answer. It must ask: a message reaches a background tab at once, while the timer of a
- * heartbeat there may run once a minute (intensive throttling). Each time that a tab takes the stream is a term, with a
- * number: what a former holder still sends when it wakes up has a lower one, and is ignored.
+ * A tab that is frozen or hangs keeps its lock. So a visible tab asks whether the holder is alive, and steals the
+ * lock from one that does not answer. It asks, because a message reaches a background tab at once, while the timer of a
+ * heartbeat there may run once a minute (intensive throttling). Each takeover of the stream begins a term with a higher
+ * number: reports of a former holder that wakes up have a lower term, and are ignored.
  */
 
 import { Emitter } from "./emitter.js";
@@ -17,7 +17,7 @@ import { position } from "./stream.js";
 /** @typedef {{reason: string, conversation_id?: string}} Reload */
 
 /**
- * What tabs send each other: a question to the holder (`who`), or the holder's report.
+ * The messages between tabs: a question to the holder (`who`), or the holder's report.
  *
  * @typedef {{kind: "who", wake?: boolean}} Question
  * @typedef {{kind: "event", event: StreamEvent} | {kind: "status", status: Status, cursor: string|null} |
@@ -25,9 +25,9 @@ import { position } from "./stream.js";
  */
 
 /**
- * Milliseconds: how long the holder may be silent before it is asked, and how long its answer may take before the
- * status is `reconnecting`; after twice as long the stream is taken over. A busy tab answers within a second or so; a
- * person begins to wonder after a few.
+ * Milliseconds after which a silent holder is asked, and milliseconds for its answer before the status is
+ * `reconnecting`; after twice as long the stream is taken over. A busy tab answers within about a second; users
+ * notice a delay of a few seconds.
  */
 const SILENCE = 1_000;
 const ANSWER_WITHIN = 1_500;
@@ -60,7 +60,7 @@ export class SharedStream extends Emitter {
   /**
    * @param {object} options
    * @param {string} options.name the same for the tabs that share (one per user)
-   * @param {(cursor: string|null) => import("./stream.js").EventStream} options.create makes the real stream
+   * @param {(cursor: string|null) => import("./stream.js").EventStream} options.create creates the stream of this tab
    */
   constructor({ name, create }) {
     super();
@@ -77,7 +77,7 @@ export class SharedStream extends Emitter {
     return this.#stream !== null;
   }
 
-  /** Joins the other tabs. Listens first, so that what is loaded afterwards has no hole. */
+  /** Joins the other tabs. It listens first, so that state loaded afterwards has no hole. */
   open() {
     if (this.#open) return;
     this.#open = true;
@@ -113,7 +113,7 @@ export class SharedStream extends Emitter {
     else this.#ask({ wake: true });
   }
 
-  /** Waits in the lock's queue; with steal, takes the lock from a frozen tab. */
+  /** Waits in the lock's queue; with `steal`, takes the lock from a frozen tab. */
   async #queue(steal = false) {
     this.#waiting?.abort();
     const waiting = new AbortController();
@@ -129,7 +129,7 @@ export class SharedStream extends Emitter {
       });
     } catch {
       if (!this.#open || waiting.signal.aborted) return;
-      this.#letGo(); // a tab that took this one for frozen has stolen the lock
+      this.#letGo(); // another tab, to which this one seemed frozen, has stolen the lock
       this.#heardAt = performance.now();
       this.#queue();
     }
@@ -139,7 +139,7 @@ export class SharedStream extends Emitter {
     if (this.#stream) return;
     const stream = this.#create(this.cursor);
     this.#stream = stream;
-    this.#term = Math.max(this.#term + 1, Date.now()); // also above those of which this tab has not heard
+    this.#term = Math.max(this.#term + 1, Date.now()); // also above terms that this tab has not seen
     stream.on("event", (event) => {
       if (this.#stream !== stream) return;
       this.#post({ kind: "event", event });
@@ -198,7 +198,7 @@ export class SharedStream extends Emitter {
     const from = performance.now();
     setTimeout(() => {
       if (!this.#open || this.#stream || this.#heardAt >= asked || this.#askedAt !== asked) return;
-      // Called late, this tab itself hung or slept: the answer may wait behind this very timer.
+      // If this call is late, this tab itself hung or slept: the answer may be queued behind this timer.
       if (document.hidden) this.#askedAt = 0;
       else if (performance.now() - from > 2 * ANSWER_WITHIN) this.#ask();
       else silent();
@@ -213,10 +213,10 @@ export class SharedStream extends Emitter {
       this.#postStatus();
       return;
     }
-    if (message.term < this.#term) return; // a former holder that does not know yet that it is one
+    if (message.term < this.#term) return; // from a former holder that has not noticed the takeover
     if (this.#stream) {
       if (message.term === this.#term) return;
-      this.#letGo(); // another tab took this one for frozen
+      this.#letGo(); // this tab seemed frozen to another one
     }
     this.#term = message.term;
     this.#heardAt = performance.now();
@@ -240,7 +240,7 @@ export class SharedStream extends Emitter {
     if (type === "hello" && !data.resumed && (before !== id || !this.#joined)) this.#reload({ reason: "fresh" });
     else if (type === "hello" && !this.#joined) this.#reload({ reason: "joined" });
     else if (type === "reset") this.#reload(data);
-    // A tab that only listens has missed an event, if the holder was further on when this one came.
+    // A listening tab has missed an event if the holder's cursor was further on when this event came.
     else if (!this.#stream && before !== null && position(after) > position(before)) this.#reload({ reason: "gap" });
   }
 

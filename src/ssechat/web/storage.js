@@ -1,5 +1,5 @@
 /**
- * localStorage that never throws: where it is blocked or full, values are kept in memory, as long as the page lives.
+ * localStorage that never throws: if it is blocked or full, values stay in memory as long as the page lives.
  */
 
 class Storage {
@@ -31,7 +31,7 @@ class Storage {
     try {
       localStorage.removeItem(key);
     } catch {
-      // nothing was there
+      // storage is blocked: there is nothing to remove
     }
   }
 
@@ -41,7 +41,7 @@ class Storage {
     try {
       for (let i = 0; i < localStorage.length; i++) keys.add(localStorage.key(i) ?? "");
     } catch {
-      // only what is in memory
+      // storage is blocked: only the keys in memory
     }
     return [...keys].filter((key) => key.startsWith(prefix));
   }

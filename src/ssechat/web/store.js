@@ -1,4 +1,4 @@
-/** The state of the user's conversations, made from REST pages and stream events alike. */
+/** The state of the user's conversations, built from REST pages and stream events. */
 
 import { Emitter } from "./emitter.js";
 import { KINDS } from "./kinds.js";
@@ -23,7 +23,7 @@ import { Thread } from "./thread.js";
  * @typedef {{id: string, newest_seq?: number, last_message?: any} & Record<string, unknown>} Listed
  */
 
-/** @typedef {{type: string, data: any}} Applied a durable event, as a journal keeps it */
+/** @typedef {{type: string, data: any}} Applied a durable event in a journal */
 
 /** Whether a message was deleted or has expired. @param {Message} message */
 export function isTombstone(message) {
@@ -70,7 +70,7 @@ export class Store extends Emitter {
   }
 
   /**
-   * The conversation with this id; an unknown one is added, as far as the id tells.
+   * Returns the conversation with this id; an unknown one is added with the data that the id has.
    *
    * @param {string} id
    * @returns {Conversation}
@@ -117,7 +117,7 @@ export class Store extends Emitter {
    * @param {Listed[]} list
    * @param {string|null} next
    * @param {Applied[]} journal
-   * @param {(conversation: Conversation) => boolean} keep whether one that the page lacks stays
+   * @param {(conversation: Conversation) => boolean} keep whether a conversation that the page lacks stays
    */
   replaceConversations(list, next, journal, keep) {
     const before = this.#conversations;
@@ -180,7 +180,7 @@ export class Store extends Emitter {
   }
 
   /**
-   * Replaces a thread by one that was loaded anew.
+   * Replaces a thread by a newly loaded one.
    *
    * @param {string} id
    * @param {Thread} thread
@@ -215,7 +215,7 @@ export class Store extends Emitter {
     if (last_message) this.#summarise({ conversation_id: rest.id, ...last_message });
   }
 
-  /** Brings a conversation's last message and newest seq up to a message. @param {Message} message */
+  /** Updates a conversation's last message and newest seq with a message. @param {Message} message */
   #summarise(message) {
     const conversation = this.ensure(message.conversation_id);
     const last = conversation.last_message;

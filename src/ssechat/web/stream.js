@@ -4,16 +4,16 @@ import { Emitter } from "./emitter.js";
 import { backOff, requestError } from "./http.js";
 import { KINDS } from "./kinds.js";
 
-/** The events of the protocol itself; those that users cause are in kinds.js. */
+/** The events of the protocol itself; the events that users cause are in kinds.js. */
 const PROTOCOL = ["hello", "caught_up", "reset", "ping", "bye"];
 
 /**
- * Milliseconds from the `bye` of a credential that ended until it is checked: by then, another tab that signed out has
- * told this one, and every worker knows of it.
+ * Milliseconds between a `bye` because of an ended credential and the check of the credential: by then another tab that
+ * signed out has told this one, and all workers have been notified.
  */
 const CREDENTIAL_CHECK = 500;
 
-/** Milliseconds before the next attempt where the user has too many streams, as the server's `retry:` says. */
+/** Milliseconds before the next attempt if the user has too many streams; the server's `retry:` is the same. */
 const CROWDED = 15_000;
 
 /** @typedef {"connecting"|"live"|"reconnecting"|"crowded"|"closed"} Status */
@@ -27,7 +27,7 @@ const CROWDED = 15_000;
  */
 
 /**
- * The number in an event id `<n>-<tag>`: of two ids, the higher number is the later.
+ * The number in an event id `<n>-<tag>`: a later event has a higher number.
  *
  * @param {string|null|undefined} id
  */
@@ -89,7 +89,7 @@ export class EventStream extends Emitter {
   /** Connects again from the cursor, now. */
   reconnect() {
     if (this.status === "closed") return;
-    if (this.status !== "crowded") this.#setStatus("reconnecting"); // there may be no room yet
+    if (this.status !== "crowded") this.#setStatus("reconnecting"); // there may still be too many streams
     this.#connect();
   }
 
@@ -145,7 +145,7 @@ export class EventStream extends Emitter {
       return;
     }
     const after = this.cursor;
-    // EventSource keeps the last id, also that of an event whose kind nobody here knows.
+    // EventSource keeps the last id, also that of an event of an unknown kind.
     if (event.lastEventId) this.cursor = event.lastEventId;
     this.emit("event", { type: event.type, id: this.cursor, after, data });
     if (event.type === "hello") {
@@ -153,10 +153,10 @@ export class EventStream extends Emitter {
       this.#setStatus("live");
     }
     if (event.type === "bye") this.#leave(data.reason);
-    if (event.type === "ping" && position(data.id) > position(this.cursor)) this.reconnect(); // an event got lost
+    if (event.type === "ping" && position(data.id) > position(this.cursor)) this.reconnect(); // an event was lost
   }
 
-  /** @param {string} reason the server's, for ending the stream */
+  /** @param {string} reason the server's reason for ending the stream */
   #leave(reason) {
     this.#saidBye = true;
     this.#setStatus(reason === "too_many" ? "crowded" : "reconnecting");
@@ -168,7 +168,7 @@ export class EventStream extends Emitter {
     if (source !== this.#source) return;
     if (!this.#saidBye) this.#setStatus("reconnecting");
     this.#saidBye = false;
-    // While it is CONNECTING, EventSource reconnects by itself after the server's `retry:`.
+    // In the state CONNECTING, EventSource reconnects by itself after the server's `retry:`.
     if (source.readyState === EventSource.CLOSED || this.#options.singleUse) this.#retry(this.#pause());
   }
 

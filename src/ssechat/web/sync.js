@@ -1,4 +1,4 @@
-/** Loads over REST what the stream does not bring, so that both join without a hole. */
+/** Loads state over REST, and joins it with the stream's events without a hole. */
 
 import { Emitter } from "./emitter.js";
 import { backOff, requestError } from "./http.js";
@@ -26,7 +26,7 @@ export class Sync extends Emitter {
   #again = false;
   /** @type {Set<Thread>} */
   #filling = new Set();
-  /** @type {Map<string, object>} by conversation: the latest reload of its thread */
+  /** @type {Map<string, object>} the latest reload of the thread, by conversation */
   #reloading = new Map();
   #waits = new Waits();
   #moreLoading = false;
@@ -34,7 +34,7 @@ export class Sync extends Emitter {
   /**
    * @param {Pick<import("./client.js").ChatClient, "conversations"|"messages">} client
    * @param {import("./store.js").Store} store
-   * @param {(conversation: import("./store.js").Conversation) => boolean} keep whether one that a reload lacks stays
+   * @param {(conversation: import("./store.js").Conversation) => boolean} keep whether one that is not listed stays
    */
   constructor(client, store, keep) {
     super();
@@ -48,12 +48,12 @@ export class Sync extends Emitter {
     this.wake();
   }
 
-  /** Ends the waits for a next attempt, but for those that the server asked for. */
+  /** Ends the waits for a next attempt, except those that the server asked for. */
   wake() {
     this.#waits.wake();
   }
 
-  /** Loads the conversations, and again if called meanwhile: the answer under way may be too old. */
+  /** Loads the conversations, and again if called meanwhile: the response under way may be too old. */
   async load() {
     this.#again = true;
     if (this.#loading) return;
@@ -83,7 +83,7 @@ export class Sync extends Emitter {
     const before = this.#store.next;
     try {
       const page = await this.#persist(() => this.#client.conversations({ limit: LARGE_PAGE / 2, before }));
-      // A reload meanwhile begins anew.
+      // After a reload the paging starts again.
       if (page && this.#store.next === before) this.#store.addConversations(page.conversations, page.next);
     } catch (error) {
       this.#store.fail(requestError(error).message);
@@ -93,7 +93,7 @@ export class Sync extends Emitter {
   }
 
   /**
-   * Loads the newest messages of a conversation, unless they are loaded; with all that are unread if they are not many.
+   * Loads the newest messages of a conversation, unless they are loaded; also all unread messages, if they are few.
    *
    * @param {string} id
    * @param {number} unread
@@ -145,7 +145,7 @@ export class Sync extends Emitter {
         this.#store.touch(id);
       }
     } catch {
-      // refused: the user cannot read the conversation any more; what is shown stays
+      // refused: the user cannot read the conversation any more; the messages shown stay
     } finally {
       this.#filling.delete(thread);
     }
@@ -154,7 +154,7 @@ export class Sync extends Emitter {
   /** Loads a thread anew, as far back as it was, and replaces the old one when it is complete. @param {string} id */
   async reloadThread(id) {
     const mark = {};
-    this.#reloading.set(id, mark); // the latest call counts
+    this.#reloading.set(id, mark); // a later call takes precedence
     const old = this.#store.ensure(id).thread;
     const fresh = new Thread();
     const journal = this.#store.journal();
@@ -169,7 +169,7 @@ export class Sync extends Emitter {
       }
       if (page && this.#reloading.get(id) === mark) this.#store.replaceThread(id, fresh, journal.events);
     } catch {
-      // refused: what is shown stays
+      // refused: the messages shown stay
     } finally {
       journal.stop();
       if (this.#reloading.get(id) === mark) this.#reloading.delete(id);
@@ -187,7 +187,7 @@ export class Sync extends Emitter {
   async #intoThread(id, thread, load) {
     try {
       await load();
-      if (!thread.loaded) thread.state = "empty"; // closed before the page came
+      if (!thread.loaded) thread.state = "empty"; // the conversation was closed before the page arrived
     } catch (thrown) {
       const error = requestError(thrown);
       if (error.code === "unknown_conversation") {
@@ -205,7 +205,7 @@ export class Sync extends Emitter {
    *
    * @template Answer
    * @param {() => Promise<Answer>} request
-   * @returns {Promise<Answer|null>} null when the answer is not wanted any more
+   * @returns {Promise<Answer|null>} null if the answer is no longer needed
    */
   async #persist(request) {
     for (let failures = 0; this.#open; ) {

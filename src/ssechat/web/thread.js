@@ -1,15 +1,15 @@
-/** The messages of one conversation that are loaded. */
+/** The loaded messages of one conversation. */
 
 /** @typedef {import("./client.js").Message} Message */
 
 /**
- * Messages by seq and version. `low` to `high` is the range without a hole. A live message beyond it is kept, and shown
- * when the hole before it is filled over REST.
+ * Messages by seq and version. The range from `low` to `high` has no hole. A live message beyond it is stored, and
+ * shown when the hole before it is filled over REST.
  */
 export class Thread {
   /** @type {Map<number, Message>} by seq */
   #messages = new Map();
-  /** @type {Message[]|null} those without a hole, sorted, until one changes */
+  /** @type {Message[]|null} the cached messages without a hole, sorted; null after a change */
   #sorted = null;
 
   constructor() {
@@ -28,7 +28,7 @@ export class Thread {
     return this.low !== null;
   }
 
-  /** Whether messages are missing before one that is kept. */
+  /** Whether messages are missing before a stored one. */
   get hasHole() {
     if (!this.loaded) return false;
     for (const seq of this.#messages.keys()) if (seq > this.high) return true;
@@ -53,7 +53,7 @@ export class Thread {
   apply(message) {
     const known = this.#messages.get(message.seq);
     if (known && known.version >= message.version) return false;
-    if (!known && this.low !== null && message.seq < this.low) return false; // its page will bring it
+    if (!known && this.low !== null && message.seq < this.low) return false; // the page with it is not loaded yet
     this.#messages.set(message.seq, message);
     this.#extend();
     return true;

@@ -1,4 +1,4 @@
-/** Waits for a next attempt, which end early when there is reason to try at once. */
+/** Waits before a next attempt. They end early if an attempt may succeed now. */
 
 export class Waits {
   /** @type {Set<() => void>} */
@@ -23,7 +23,7 @@ export class Waits {
     });
   }
 
-  /** Ends the waits, but for those that the server asked for. */
+  /** Ends the waits, except those that the server asked for. */
   wake() {
     for (const wake of [...this.#wakers]) wake();
   }

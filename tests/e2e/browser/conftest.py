@@ -1,4 +1,4 @@
-"""A real Chromium, and a server for it."""
+"""Fixtures: a real Chromium, and a server for it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +12,8 @@ from serving import Server
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for this module: Playwright's loop must be gone before other modules run theirs."""
-    # A page that has failed to connect a few times waits longer than Playwright does by itself.
+    """One browser per module: Playwright's loop must be closed before other modules run theirs."""
+    # The page's delay after a few failures is longer than Playwright's default timeout.
     expect.set_options(timeout=PATIENCE)
     assert CHROMIUM is not None, "there is no chromium on the PATH; `bash tests/run` installs it"
     with sync_playwright() as playwright:
@@ -24,14 +24,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for the tests that leave it alone."""
+    """A server for the tests that do not disturb it."""
     with Server(tmp_path_factory.mktemp("browser") / "data", "--workers", "2") as running:
         yield running
 
 
 @pytest.fixture
 def enter(browser: Browser, server: Server) -> Iterator[Enter]:
-    """Lets people in, signed up; at the end none of their consoles may have an error."""
+    """Opens browsers of new users, signed up; any error in a console is a failure at the end."""
     visitors: list[Visitor] = []
 
     def come(name: str, *, url: str = server.url, sign_up: bool = True, **options: Any) -> Visitor:

@@ -1,4 +1,4 @@
-"""Two people chat in real browsers."""
+"""Two users chat in real browsers."""
 
 import re
 
@@ -147,7 +147,7 @@ def test_a_conversation_opens_at_the_first_unread_message(enter: Enter, server: 
         expect(line.locator("+ .message .text")).to_have_text("message 10")
         expect(bob.page.get_by_role("heading", name=alice)).to_be_in_viewport(ratio=1)
         expect(bob.page.locator("#composer")).to_be_in_viewport(ratio=1)
-        expect(row(bob.page, alice).locator(".badge")).to_contain_text("70")  # not seen yet
+        expect(row(bob.page, alice).locator(".badge")).to_contain_text("70")  # not read yet
         bob.page.get_by_role("button", name="To the newest message").click()
         expect(row(bob.page, alice).locator(".badge")).to_have_count(0)
 
@@ -165,13 +165,13 @@ def test_on_a_phone_the_list_and_the_conversation_take_turns(enter: Enter, serve
     composer.fill("many\nlines\n" * 20)
     expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
     expect(page.locator("header.bar", has=page.get_by_role("heading", name=alice))).to_be_in_viewport(ratio=1)
-    page.set_viewport_size({"width": 390, "height": 400})  # the keyboard comes up
+    page.set_viewport_size({"width": 390, "height": 400})  # the keyboard opens
     expect(composer).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="Back to conversations").tap()
     expect(page.get_by_role("navigation", name="Conversations")).to_be_visible()
     expect(composer).to_be_hidden()
     row(page, alice).tap()
-    expect(composer).to_have_value("many\nlines\n" * 20)  # what was begun is still there
+    expect(composer).to_have_value("many\nlines\n" * 20)  # the draft is kept
     page.go_back()
     expect(page.get_by_role("navigation", name="Conversations")).to_be_visible()
 
@@ -185,7 +185,7 @@ def test_a_refused_message_is_kept_with_the_reason(enter: Enter) -> None:
     failure = alice.page.locator(".failure")
     expect(failure).to_contain_text("Not sent: ")
     assert texts(alice.page) == [too_long]
-    alice.say("short")  # one refused message does not hold up the next
+    alice.say("short")  # a refused message does not block the next one
     expect(alice.page.locator(".sent")).to_have_count(1)
     alice.page.reload()
     expect(failure).to_contain_text("Not sent: ")

@@ -1,4 +1,4 @@
-"""Reconnects of the page after the server or the network was gone."""
+"""Reconnects of the page after an outage of the server or the network."""
 
 import itertools
 import time
@@ -63,7 +63,7 @@ def test_an_unsent_message_survives_a_reload_and_is_sent_once(enter: Enter) -> N
         route.abort()
 
     alice.context.route("**/v1/messages", lose_the_answer)
-    for other in ("events*", "conversations*", "conversations/**"):  # nothing else tells that it has arrived
+    for other in ("events*", "conversations*", "conversations/**"):  # no other sign of its arrival
         alice.context.route(f"**/v1/{other}", lambda route: route.abort())
     alice.page.reload()
     alice.say("only once")

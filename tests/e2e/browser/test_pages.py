@@ -1,4 +1,4 @@
-"""The list of conversations, with a server whose pages are shorter than what was asked for."""
+"""The list of conversations, with a server whose pages are shorter than requested."""
 
 from playwright.sync_api import expect
 

@@ -1,4 +1,4 @@
-"""The picture in README.md: two people chat, one at a desk and one with a phone, in the light theme.
+"""The picture in README.md: two users chat, one on a desktop and one on a phone, in the light theme.
 
 `SCREENSHOT=1 bash tests/run tests/e2e/browser/test_screenshot.py` makes the file anew. Without it the test makes the
 picture, and looks whether the file has as many pixels: a file that every run changed would be in every commit.
@@ -44,7 +44,7 @@ def canvas(browser: Browser) -> Iterator[Page]:
 
 
 def picture(visitor: Visitor) -> bytes:
-    """What this person sees, without a cursor that blinks."""
+    """A screenshot of this user's page, without a blinking cursor."""
     visitor.page.locator("#composer").blur()
     return visitor.page.screenshot(animations="disabled", caret="hide")
 

@@ -44,7 +44,7 @@ def test_capitals_make_no_other_person_and_the_page_shows_the_one_name(enter: En
     alice.say("hi")
     bob.open(name)
     shows(bob.page, ["hi"])
-    # Found in the list, and under an address that somebody wrote by hand.
+    # Opened from the list, and by a URL typed by hand.
     again.find("".join(chr(ord(letter) + 0xFEE0) for letter in bob.name))
     expect(again.page.get_by_role("heading", name=bob.name, exact=True)).to_be_visible()
     again.page.goto(f"{again.url}/#/dm:{bob.name.upper()}:{alice.name}")
@@ -53,7 +53,7 @@ def test_capitals_make_no_other_person_and_the_page_shows_the_one_name(enter: En
 
 def test_a_session_that_was_ended_elsewhere_leads_back_to_the_form(enter: Enter) -> None:
     alice = enter(fresh("alice"))
-    alice.expect_errors("status of 401")  # whatever the page asks for just then
+    alice.expect_errors("status of 401")  # any request of the page may get it
     alice.page.evaluate("fetch('/v1/session', { method: 'DELETE' })")
     expect(alice.page.get_by_role("status")).to_contain_text("signed out")
     alice.fill_in()

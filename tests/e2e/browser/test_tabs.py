@@ -39,7 +39,7 @@ def test_eight_tabs_share_one_stream_and_another_takes_over(enter: Enter, server
         bob.say("from the last tab", tabs[-1])
         for tab in tabs:
             shows(tab, ["one", "two", "from the last tab"])
-        for closed in range(3):  # each time, the one that holds the stream
+        for closed in range(3):  # closes the tab that holds the stream each time
             holder = bob.streams[-1]
             tabs.remove(holder)
             holder.close()
@@ -58,7 +58,7 @@ def test_a_tab_that_hangs_does_not_keep_the_stream_from_the_others(enter: Enter,
         hang = "setTimeout(() => { const end = Date.now() + 9000; while (Date.now() < end); }, 50)"
         bob.page.evaluate(hang)
         other.wait_for_timeout(200)
-        other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # a person looks at it
+        other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # the tab becomes visible
         sender.say("two", bob.name)
         shows(other, ["one", "two"])
         assert bob.streams == [bob.page, other]
@@ -70,7 +70,7 @@ def test_a_tab_that_hangs_does_not_keep_the_stream_from_the_others(enter: Enter,
 
 
 class Stopper:
-    """Stops the process that renders a page, as the system does when it is short of memory."""
+    """Stops the renderer process of a page, as a system short of memory does."""
 
     def __init__(self) -> None:
         self._stopped: list[psutil.Process] = []
@@ -88,14 +88,14 @@ class Stopper:
         self._stopped.append(busiest)
 
     def resume(self) -> None:
-        """All go on."""
+        """Resumes all processes."""
         while self._stopped:
             self._stopped.pop().resume()
 
 
 @pytest.fixture
 def stop() -> Iterator[Stopper]:
-    """To stop pages with; they go on before they are closed."""
+    """Stops pages; they are resumed before they are closed."""
     stopper = Stopper()
     yield stopper
     stopper.resume()
@@ -221,7 +221,7 @@ def test_a_persons_other_device_sees_what_was_sent(enter: Enter) -> None:
 
 def test_signing_out_ends_all_tabs_of_the_browser(enter: Enter) -> None:
     alice = enter(fresh("alice"))
-    alice.expect_errors("status of 401")  # a tab may take the stream over before it has heard
+    alice.expect_errors("status of 401")  # a tab may take over the stream before it hears of the sign-out
     other = alice.tab()
     expect(other.get_by_role("navigation", name="Conversations")).to_be_visible()
     alice.page.get_by_role("button", name="Sign out").click()

@@ -24,7 +24,7 @@ PASSWORD = "correct horse"
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 760}, "is_mobile": True, "has_touch": True}
 NETWORK_GONE = r"net::ERR_|status of 50[23]"
 PATIENCE = 15_000
-"""Milliseconds after which something that should have happened has not."""
+"""Upper bound of a wait, in milliseconds."""
 
 _numbers = itertools.count(1)
 
@@ -35,7 +35,7 @@ def fresh(name: str) -> str:
 
 
 class Visitor:
-    """A person with a browser of their own; any error in its console is a failure."""
+    """A user with a browser of their own; any error in its console is a failure."""
 
     def __init__(self, browser: Browser, url: str, name: str, **options: Any) -> None:
         self.url = url
@@ -48,7 +48,7 @@ class Visitor:
         self.page = self.tab()
 
     def tab(self) -> Page:
-        """Another tab of this person's browser."""
+        """Opens another tab in this user's browser."""
         page = self.context.new_page()
         page.on("console", self._console)
         page.on("pageerror", lambda error: self._problems.append(str(error)))
@@ -65,18 +65,18 @@ class Visitor:
         self._expected.append(pattern)
 
     def close(self) -> None:
-        """Leaves; there must have been nothing wrong."""
+        """Closes the browser, and checks that its console had no error."""
         self.context.close()
         wrong = [text for text in self._problems if not any(re.search(known, text) for known in self._expected)]
         assert wrong == [], wrong
 
     def sign_up(self) -> None:
-        """Makes an account."""
+        """Creates an account."""
         self.fill_in("New here")
         expect(self.page.get_by_role("navigation", name="Conversations")).to_be_visible(timeout=PATIENCE)
 
     def fill_in(self, tab: str | None = None, password: str = PASSWORD) -> None:
-        """Fills in the form and presses Enter."""
+        """Fills the form and presses Enter."""
         if tab is not None:
             self.page.get_by_role("button", name=tab, exact=True).first.click()
         self.page.get_by_label("Name", exact=True).fill(self.name)
@@ -84,18 +84,18 @@ class Visitor:
         self.page.get_by_label("Password", exact=True).press("Enter")
 
     def find(self, name: str) -> None:
-        """Begins a conversation by name."""
+        """Starts a conversation by name."""
         field = self.page.get_by_role("searchbox")
         field.fill(name)
         field.press("Enter")
 
     def write_to(self, other: str) -> None:
-        """Begins a conversation with somebody who exists."""
+        """Starts a conversation with an existing user."""
         self.find(other)
         expect(self.page.get_by_role("heading", name=other, exact=True)).to_be_visible(timeout=PATIENCE)
 
     def say(self, text: str, page: Page | None = None) -> None:
-        """Writes and presses Enter."""
+        """Types a message and presses Enter."""
         composer = (page or self.page).locator("#composer")
         composer.fill(text)
         composer.press("Enter")
@@ -107,18 +107,18 @@ class Visitor:
 
 
 def row(page: Page, other: str) -> Locator:
-    """A conversation in the list."""
+    """The row of a conversation in the list."""
     return page.locator(".conversation-row", has=page.locator(".title", has_text=re.compile(f"^{re.escape(other)}$")))
 
 
 def texts(page: Page) -> list[str]:
-    """What the open conversation shows, to the letter."""
+    """The exact texts that the open conversation shows."""
     shown: list[str] = page.locator(".message .text").evaluate_all("nodes => nodes.map(node => node.textContent)")
     return shown
 
 
 def until(page: Page, condition: Callable[[], object], milliseconds: float = PATIENCE) -> None:
-    """Waits for something that the page does by itself."""
+    """Waits for a condition that the page brings about."""
     deadline = time.monotonic() + milliseconds / 1000
     while not condition():
         assert time.monotonic() < deadline, f"not so within {milliseconds} ms; shown: {texts(page)}"
@@ -131,13 +131,13 @@ def shows(page: Page, expected: Sequence[str]) -> None:
 
 
 def body_of(route: Route) -> dict[str, Any]:
-    """The JSON that a request carries."""
+    """The JSON body of a request."""
     body: dict[str, Any] = json.loads(route.request.post_data or "{}")
     return body
 
 
 def banner(page: Page) -> Locator:
-    """The line that says that the connection is gone."""
+    """The line that shows a lost connection."""
     return page.locator(".banner")
 
 

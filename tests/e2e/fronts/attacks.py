@@ -15,10 +15,10 @@ from bench.fronting import NAME, Front
 from e2e.fronts.raw import Http1, Http2
 
 BODY = "in a body"
-"""The hidden request is the body of the one around it, whoever reads it: it must never be carried out."""
+"""The hidden request is the body of the outer one for every reader: it must never be processed."""
 
 ANYWHERE = "anywhere"
-"""It may be a request of its own, on the attacker's connection."""
+"""The hidden request may be processed as a request on the attacker's connection."""
 
 WEBSOCKET = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 UPGRADES = (
@@ -46,7 +46,7 @@ QUIET = "Content-Type: application/json\r\n"
 
 @dataclass(frozen=True)
 class Attack:
-    """One, over HTTP/1.1 as packets, or over HTTP/2 as headers and the parts of a body."""
+    """An attack over HTTP/1.1 (packets) or over HTTP/2 (headers and parts of a body)."""
 
     kind: str
     where: str
@@ -56,14 +56,14 @@ class Attack:
 
 
 class Attacker:
-    """Attacks a front from several threads, from the beginning to the end of a `with`."""
+    """Attacks a proxy from several threads. As a context manager it starts and stops."""
 
     def __init__(self, front: Front, credentials: dict[str, str], token: str, threads: int = 3) -> None:
-        """`credentials` are those of a sign-in that succeeds, whose cookie somebody else is to get."""
+        """`credentials` are those of a successful sign-in; the attack aims its cookie at another client."""
         self.counts: Counter[str] = Counter()
-        """By kind."""
+        """The attacks sent, by kind."""
         self.hidden: dict[str, Attack] = {}
-        """By request id, those that are in a body."""
+        """The attacks with a request hidden in a body, by the request's id."""
         self._front = front
         self._token = token
         self._name = credentials["name"]
@@ -108,7 +108,7 @@ class Attacker:
             return
         with Http1(self._front, 2) as client:
             client.send(*attack.packets, pause=pause)
-            if chance.random() < 0.7:  # the others go away without an answer
+            if chance.random() < 0.7:  # the others disconnect before the response
                 client.answer(seconds=0.3)
 
     def _inner(self, name: str, chance: random.Random) -> bytes:
@@ -119,7 +119,7 @@ class Attacker:
         return f"GET /v1/session HTTP/1.1\r\n{head}Authorization: Bearer {self._token}\r\n\r\n".encode()
 
     def _shapes(self, chance: random.Random) -> Iterator[Callable[[str, bytes], Attack]]:
-        """Each shape, with the odds and ends left to chance."""
+        """Yields each shape, with random details."""
         yield from [self._upgrade(upgrade, chance, chunked) for upgrade in UPGRADES for chunked in (False, True)] * 2
         yield from [self._coding(chance.choice(NAMES[:1] * 3 + NAMES), coding) for coding in CODINGS]
         yield from [self._lengths(number) for number in range(4)]
@@ -148,7 +148,7 @@ class Attacker:
         return make
 
     def _coding(self, name_of_it: str, coding: str) -> Callable[[str, bytes], Attack]:
-        """What one takes for chunked, another by its length (TE.CL, CL.TE, TE.TE)."""
+        """A body that one server reads as chunked and the other by its length (TE.CL, CL.TE, TE.TE)."""
 
         def make(name: str, inner: bytes) -> Attack:
             body = b"0\r\n\r\n" + inner
@@ -163,8 +163,8 @@ class Attacker:
             lengths = (
                 f"Content-Length: 0\r\nContent-Length: {size}\r\n",
                 f"Content-Length: {size}, 0\r\n",
-                f"Content-Length: {size + 500}\r\n",  # never to come
-                "Content-Length: 2\r\n",  # and more comes
+                f"Content-Length: {size + 500}\r\n",  # these bytes never come
+                "Content-Length: 2\r\n",  # more bytes follow
             )
             body = b"{}" + inner if number == 3 else inner
             head = f"{self._line()}{lengths[number]}\r\n".encode()
@@ -173,7 +173,7 @@ class Attacker:
         return make
 
     def _early(self, chance: random.Random, number: int) -> Callable[[str, bytes], Attack]:
-        """An app may answer before it has the body."""
+        """A body behind a response: an app may respond before it has the body."""
 
         def make(name: str, inner: bytes) -> Attack:
             method, target = (("POST", "/v1/messages"), ("GET", "/v1/session"))[number % 2]

@@ -31,37 +31,37 @@ class Apps:
         self.addresses = [server.url.removeprefix("http://") for server in self.servers]
 
     def serve(self, name: str, port: int = 0) -> Server:
-        """One more server; it has to be entered."""
+        """Returns one more server, not yet started: enter it as a context manager."""
         return Server(self.folder / name, *self._arguments, port=port)
 
     @property
     def first(self) -> Server:
-        """The one whose data folder has the key."""
+        """The server whose data folder has the key."""
         return self.servers[0]
 
     def refused(self) -> Counter[str]:
-        """From which addresses they say that somebody came with a wrong password, and how often."""
+        """The logged client addresses of wrong passwords, with counts."""
         said = "".join(server.errors for server in self.servers)
         return Counter(re.findall(r"wrong name or password from (\S+)", said))
 
 
 @contextmanager
 def some_apps(folder: Path, ping_seconds: float, *arguments: str) -> Iterator[Apps]:
-    """They are gone afterwards. `arguments` are more of `serve`'s."""
+    """Starts two servers, and stops them at the end. `arguments` are added to `serve`'s."""
     with ExitStack() as stack:
         yield Apps(folder, stack, ping_seconds, *arguments)
 
 
 @pytest.fixture(scope="package")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
-    """For tests that leave them alive."""
+    """The servers for tests that do not stop them."""
     with some_apps(tmp_path_factory.mktemp("apps"), ping_seconds=0.5) as running:
         yield running
 
 
 @pytest.fixture(scope="package", params=KINDS)
 def front(apps: Apps, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Front]:
-    """Each front as it is shipped, for tests that leave it alive; streams go on for 3 s after a reload."""
+    """Each proxy with its shipped configuration, for tests that do not stop it; streams last 3 s after a reload."""
     folder = tmp_path_factory.mktemp("front") / request.param
     with Front(request.param, folder, apps.addresses, reload_seconds=3) as running:
         yield running

@@ -19,7 +19,7 @@ from e2e.api import Event, Frames, direct, fresh, mint
 from serving import Server
 
 SILENCE = 5.0
-"""Seconds without a byte after which a reader connects anew; the servers of these tests ping each second."""
+"""Seconds without a byte after which a reader reconnects; the servers of these tests ping every second."""
 
 ANSWER = 8.0
 AGAIN = (0.05, 0.3)
@@ -30,7 +30,7 @@ PATIENCE = 30.0
 def client(
     front: Front, token: str = "", *, http2: bool = True, context: ssl.SSLContext | None = None
 ) -> httpx.AsyncClient:
-    """A device: with HTTP/2 one connection, over which all of its requests go."""
+    """The HTTP client of a device; with HTTP/2 all its requests share one connection."""
     return httpx.AsyncClient(
         base_url=front.url,
         http2=http2,
@@ -43,7 +43,7 @@ def client(
 
 @dataclass
 class Device:
-    """A stream that is resumed with the last id, for ever."""
+    """A stream that reconnects with the last event id for ever."""
 
     front: Front
     token: str
@@ -53,15 +53,15 @@ class Device:
     events: list[Event] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     losses: list[str] = field(default_factory=list)
-    """Why its connections ended."""
+    """The reasons why its connections ended."""
 
     @property
     def messages(self) -> list[Event]:
-        """What it got of what was said."""
+        """The messages that it received."""
         return [event for event in self.events if event.name == "message"]
 
     async def read(self) -> None:
-        """Reads until it is cancelled."""
+        """Reads until cancelled."""
         while True:
             async with client(self.front, self.token, http2=self.http2, context=self.context) as http:
                 try:
@@ -87,7 +87,7 @@ class Device:
 
 @dataclass
 class Writer:
-    """Sends one message after another, each until it is acknowledged."""
+    """Sends one message after another; retries each until it is acknowledged."""
 
     front: Front
     user: str
@@ -97,12 +97,12 @@ class Writer:
     acknowledged: dict[str, Any] = field(default_factory=dict)
     """client_msg_id → the message."""
     attempts: Counter[str] = field(default_factory=Counter)
-    """By status, or by the kind of failure."""
+    """Counts by status, or by kind of failure."""
     slowest: float = 0.0
-    """Seconds that the slowest message took, with all its attempts."""
+    """Seconds of the slowest message, with all its attempts."""
 
     async def write(self, until: asyncio.Event) -> None:
-        """Writes until it is told to stop, and has an answer to all."""
+        """Sends until `until` is set, and waits for all acknowledgements."""
         async with client(self.front, self.token, context=self.context) as http:
             for number in itertools.count(1):
                 if until.is_set():
@@ -128,7 +128,7 @@ class Writer:
 
 
 class Crowd:
-    """Three who write to each other, each with a device on HTTP/2 and one on HTTP/1.1.
+    """Three users who write to each other, each with a device on HTTP/2 and one on HTTP/1.1.
 
     They talk from the beginning to the end of the `with`, in a thread of their own.
     """
@@ -170,7 +170,7 @@ class Crowd:
             raise self._error
 
     def hears(self, more: int = 3, seconds: float = PATIENCE) -> None:
-        """Waits until each device has got some more messages."""
+        """Waits until each device has received more messages."""
         devices = [device for own in self.devices.values() for device in own]
         wanted = [len(device.messages) + more for device in devices]
         deadline = time.monotonic() + seconds
@@ -181,7 +181,7 @@ class Crowd:
 
     @property
     def acknowledged(self) -> dict[str, Any]:
-        """client_msg_id → the message, of all of them."""
+        """client_msg_id → the message, of all writers."""
         return {name: message for writer in self.writers for name, message in writer.acknowledged.items()}
 
     def _run(self) -> None:
@@ -214,7 +214,7 @@ class Crowd:
             await asyncio.sleep(0.1)
 
     def missing(self) -> list[str]:
-        """What was acknowledged and a device that should have it has not."""
+        """The acknowledged messages that a device lacks."""
         return [
             name
             for user, own in self.devices.items()
@@ -226,7 +226,7 @@ class Crowd:
         return {name for name, message in self.acknowledged.items() if user in message["conversation_id"].split(":")}
 
     def check(self) -> None:
-        """Nothing lost, doubled or misordered, at any device. To be called at the end."""
+        """Checks at the end that no message is lost, doubled or misordered on any device."""
         assert self.missing() == []
         for user, own in self.devices.items():
             for device in own:
@@ -247,7 +247,7 @@ class Crowd:
             assert (acknowledged["seq"], acknowledged["text"]) == (message["seq"], message["text"])
 
     def report(self) -> str:
-        """What it was like."""
+        """A summary of the run."""
         attempts: Counter[str] = sum((writer.attempts for writer in self.writers), Counter())
         devices = [device for own in self.devices.values() for device in own]
         statuses: Counter[int] = sum((device.statuses for device in devices), Counter())

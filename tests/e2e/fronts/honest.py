@@ -18,18 +18,19 @@ ANSWER_SECONDS = 20.0
 
 
 class Honest:
-    """Users, each with a connection over HTTP/1.1 and one over HTTP/2. They ask from a `with`'s beginning to its end.
+    """Users, each with a connection over HTTP/1.1 and one over HTTP/2. As a context manager they start and stop.
 
     Each request has an id of its own, which the server has in its answer.
     """
 
     def __init__(self, front: Front, tokens: dict[str, str]) -> None:
-        """`tokens` by user."""
+        """`tokens` has a token for each user."""
         self.answers = 0
         self.misplaced: list[str] = []
-        """What was wrong with an answer: somebody else's, or with a cookie that nobody asked for."""
+        """The wrong responses: of another user, or with an unexpected cookie."""
         self.failed: Counter[str] = Counter()
-        """What came of requests that the server did not answer: a front's status, or how the connection ended."""
+        """The outcomes of requests without a response of the app: the proxy's status, or the error of the
+        connection."""
         self._front = front
         self._tokens = tokens
         self._context = front.trust()
@@ -61,7 +62,7 @@ class Honest:
         return name, "POST", "/v1/messages", json.dumps(body).encode()
 
     def _check(self, user: str, name: str, status: int, headers: dict[str, str], body: bytes) -> None:
-        """Whether this answers that."""
+        """Checks that the response belongs to the request."""
         if status in (502, 503, 504) and "x-request-id" not in headers:
             self.failed[f"status {status}"] += 1
             return
@@ -109,7 +110,7 @@ class Honest:
 
 
 def _whose(body: bytes) -> str | None:
-    """Whom an answer is about."""
+    """The user whom a response concerns."""
     try:
         said = json.loads(body)
     except ValueError:

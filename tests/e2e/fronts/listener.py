@@ -1,4 +1,4 @@
-"""A server in threads on a free port of this machine: what a recorder and a wire have in common."""
+"""A threaded server on a free port, the base of the recorder and others."""
 
 import socketserver
 import threading
@@ -27,7 +27,7 @@ class Listener(ABC):
 
     @abstractmethod
     def serve(self, connection: socketserver.StreamRequestHandler) -> None:
-        """What is done with a connection; it is closed afterwards."""
+        """Handles a connection; it is closed afterwards."""
 
     def __enter__(self) -> Self:
         self._thread.start()

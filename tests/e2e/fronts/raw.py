@@ -18,11 +18,11 @@ import h2.exceptions
 from bench.fronting import HOST, NAME, Front
 
 SECONDS = 10.0
-"""Within which there is an answer."""
+"""Upper bound of the wait for a response, in seconds."""
 
 
 class RawConnection:
-    """One TLS connection to a front, as a context manager."""
+    """One TLS connection to a proxy, as a context manager."""
 
     protocol = "http/1.1"
 
@@ -40,20 +40,21 @@ class RawConnection:
 
 @dataclass
 class Answer:
-    """What came back for one request."""
+    """The response to one request."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     ended: str = ""
-    """"whole", or how it was cut: the code of RST_STREAM or GOAWAY (RFC 9113 §7), or "closed"; else "" for now."""
+    """"whole", or the reason of a truncation: the code of RST_STREAM or GOAWAY (RFC 9113 §7), or "closed"; "" at
+    first."""
 
 
 class Http1(RawConnection):
-    """Bytes."""
+    """A connection over HTTP/1.1."""
 
     def send(self, *packets: bytes, pause: float = 0.03) -> None:
-        """Each packet by itself, with a pause before the next; a front that has closed is no fault."""
+        """Sends packets with a pause between them; a connection closed by the proxy is not an error."""
         with contextlib.suppress(OSError):
             for number, packet in enumerate(packets):
                 if number:
@@ -61,7 +62,7 @@ class Http1(RawConnection):
                 self.socket.sendall(packet)
 
     def answer(self, method: str = "POST", seconds: float = SECONDS) -> Answer:
-        """What comes back first, but for 100; nothing else is read after it."""
+        """Returns the first final response; later ones are not read."""
         self.socket.settimeout(seconds)
         answer = Answer()
         response = http.client.HTTPResponse(self.socket, method=method)
@@ -79,7 +80,7 @@ class Http1(RawConnection):
         return answer
 
     def received(self, seconds: float = SECONDS) -> bytes:
-        """All that comes, until the front closes or has been silent for so long."""
+        """Returns all bytes until the proxy closes, or has been silent for `seconds`."""
         self.socket.settimeout(seconds)
         got = b""
         with contextlib.suppress(OSError):
@@ -89,12 +90,12 @@ class Http1(RawConnection):
 
 
 def statuses(answers: bytes) -> list[int]:
-    """The statuses in what came back over HTTP/1.1, of answers whose bodies have no such line."""
+    """The statuses in the bytes of HTTP/1.1 responses whose bodies have no status line."""
     return [int(found) for found in re.findall(rb"^HTTP/1\.[01] (\d{3})", answers, re.MULTILINE)]
 
 
 class Http2(RawConnection):
-    """Frames, whatever the headers."""
+    """A connection over HTTP/2 that accepts any headers."""
 
     protocol = "h2"
 
@@ -109,7 +110,7 @@ class Http2(RawConnection):
         self.flush()
 
     def flush(self) -> None:
-        """Sends what the library has."""
+        """Sends the bytes that the library has buffered."""
         with contextlib.suppress(OSError):
             self.socket.sendall(self.connection.data_to_send())
 
@@ -120,7 +121,7 @@ class Http2(RawConnection):
         trailers: Sequence[tuple[str, str]] = (),
         end: bool = True,
     ) -> int:
-        """Begins a stream with exactly these headers, and sends its body; its number."""
+        """Opens a stream with exactly these headers, and sends its body; returns the stream's number."""
         number = self.connection.get_next_available_stream_id()
         self.connection.send_headers(number, list(headers), end_stream=end and not parts and not trailers)
         for place, part in enumerate(parts):
@@ -132,7 +133,7 @@ class Http2(RawConnection):
         return number
 
     def answer(self, number: int, seconds: float = SECONDS) -> Answer:
-        """What comes back on a stream, until it has ended or nothing has come for so long."""
+        """Returns the response on a stream, complete or after `seconds` of silence."""
         answer = Answer()
         self.socket.settimeout(seconds)
         while not answer.ended:

@@ -11,15 +11,15 @@ from .listener import Listener
 
 @dataclass(frozen=True)
 class Request:
-    """What came: the line, the headers with their names in small letters, and the body without its framing."""
+    """A recorded request: its line, its headers with names in lower case, and its body without framing."""
 
     line: str
     headers: list[tuple[str, str]]
     connection: int
-    """Which connection it came on, counted from 1."""
+    """The number of its connection, from 1."""
     body: bytes = b""
     trailers: list[tuple[str, str]] | None = None
-    """What stood behind the last chunk; None when there were no chunks."""
+    """The trailers of a chunked body; None if the body is not chunked."""
 
     @property
     def target(self) -> str:
@@ -27,35 +27,35 @@ class Request:
         return self.line.split()[1]
 
     def values(self, name: str) -> list[str]:
-        """All lines of a header."""
+        """All values of a header."""
         return [value for each, value in self.headers if each == name]
 
 
 class Whole(bytes):
-    """An answer from the first byte to the last, after which the connection is closed."""
+    """The bytes of a complete response, after which the connection is closed."""
 
 
 class Recorder(Listener):
-    """Notes what it is asked. It reads bodies as RFC 9112 §6.3 says, whatever else a head asks for."""
+    """Records requests. It reads bodies by RFC 9112 §6.3, whatever other headers say."""
 
     def __init__(self) -> None:
         super().__init__()
         self.requests: list[Request] = []
         self.connections = 0
         self.on_request: Callable[[Request], bytes | None] = lambda request: b""
-        """Gives the answer's body, or the `Whole` answer; None closes the connection without one."""
+        """Returns the response's body, or a `Whole` response; None closes the connection without a response."""
         self.address = f"127.0.0.1:{self.port}"
         self._reading = 0
         self._lock = threading.Lock()
 
     @property
     def at_rest(self) -> bool:
-        """Whether every request that has begun to come was noted."""
+        """Whether every request that has begun is recorded."""
         return self._reading == 0
 
     @property
     def asked(self) -> list[Request]:
-        """The requests, without the front's own questions whether we live."""
+        """The requests, without the proxy's health checks."""
         return [request for request in self.requests if request.target != "/healthz/live"]
 
     def serve(self, handler: socketserver.StreamRequestHandler) -> None:
@@ -88,14 +88,14 @@ def _read(first: bytes, file: BufferedIOBase, connection: int) -> Request:
     request = Request(line, headers, connection)
     if request.values("transfer-encoding"):
         body = b""
-        while size := int(file.readline() or b"0", 16):  # it may be given up in the middle
+        while size := int(file.readline() or b"0", 16):  # the client may disconnect in the middle
             body += file.read(size + 2)[:-2]
         return Request(line, headers, connection, body, header_lines(file))
     return Request(line, headers, connection, file.read(int((request.values("content-length") or ["0"])[0])))
 
 
 def header_lines(file: BufferedIOBase) -> list[tuple[str, str]]:
-    """Fields up to the empty line, their names in small letters."""
+    """Reads header lines up to the empty line; names in lower case."""
     found = []
     while line := file.readline().decode("latin-1").strip():
         name, _, value = line.partition(":")

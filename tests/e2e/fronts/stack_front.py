@@ -1,4 +1,4 @@
-"""deploy/Caddyfile, the front of the stack, run without containers."""
+"""Runs deploy/Caddyfile, the proxy of the stack, without containers."""
 
 import json
 import ssl
@@ -14,7 +14,7 @@ EVERY = (*KINDS, "stack")
 
 
 def make_front(kind: str, folder: Path, apps: Sequence[str], **times: int) -> Front:
-    """The front of this kind."""
+    """Returns the proxy of this kind."""
     return StackFront(folder, apps, **times) if kind == "stack" else Front(kind, folder, apps, **times)
 
 

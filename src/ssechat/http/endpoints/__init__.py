@@ -1,1 +1,1 @@
-"""The HTTP API, a file a resource: parse, call, respond."""
+"""The endpoints, one file per resource. An endpoint parses the request, calls the domain and returns a response."""

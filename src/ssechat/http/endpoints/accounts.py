@@ -66,7 +66,7 @@ class AccountsEndpoint:
         )
 
     async def sign_up(self, request: Request) -> Response:
-        """`POST /v1/users`: makes an account and signs in."""
+        """`POST /v1/users`: creates an account and signs in."""
         new = await self._guard.read(request, NewUser)
         if not self._sign_up_allowed:
             raise Forbidden("sign_up_closed", "Sign-up is closed on this server; ask its administrator for an account.")
@@ -76,7 +76,7 @@ class AccountsEndpoint:
         return await self._signed_in(request, user, 201)
 
     async def show_user(self, request: Request) -> Response:
-        """`GET /v1/users/{id}`: whether there is such a user."""
+        """`GET /v1/users/{id}`: whether the user exists."""
         await self._guard.identify(request)
         name = request.parameters["id"]
         user = user_id(name)
@@ -85,11 +85,11 @@ class AccountsEndpoint:
         return json_response({"id": user})
 
     async def show_session(self, request: Request) -> Response:
-        """`GET /v1/session`: who is signed in."""
+        """`GET /v1/session`: the user who is signed in."""
         return json_response({"user": (await self._guard.identify(request)).user})
 
     async def sign_in(self, request: Request) -> Response:
-        """`POST /v1/session`: begins a session."""
+        """`POST /v1/session`: signs in."""
         given = await self._guard.read(request, Credentials)
         if not self._sign_in_allowed:
             raise Forbidden(
@@ -101,7 +101,8 @@ class AccountsEndpoint:
             async with self._quotas.sign_in(address, given.name) as group:
                 await self._users.check_password(user, given.password.get_secret_value(), group)
         except Unauthorized:
-            # For tools that watch for password guessing. The name is left out: it may be a password in the wrong field.
+            # For tools that watch for password guessing. The name is not logged: it may be a password in the wrong
+            # field.
             logger.warning("wrong name or password from %s", address)
             raise
         return await self._signed_in(request, user, 200)

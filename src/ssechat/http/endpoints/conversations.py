@@ -1,4 +1,4 @@
-"""Reading."""
+"""Endpoints of conversations and their messages."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ from ssechat.logs.conversations import Summary
 
 
 class ConversationsEndpoint:
-    """`/v1/conversations` and what is below."""
+    """`/v1/conversations` and the paths below."""
 
     def __init__(self, guard: Guard, chat: Chat) -> None:
         self._guard = guard
@@ -36,7 +36,7 @@ class ConversationsEndpoint:
         return json_response(b'{"conversations":%b,"next":%b}' % (conversations, following))
 
     async def history(self, request: Request) -> Response:
-        """`GET`: messages before or after a seq, or the newest."""
+        """`GET`: messages before or after a seq, or the newest ones."""
         user = (await self._guard.identify(request)).user
         query = parse(HistoryQuery, request.query)
         history = await self._chat.history(user, request.parameters["id"], query.before, query.after, query.limit)

@@ -1,4 +1,4 @@
-"""Receiving."""
+"""Endpoints of event streams and their tickets."""
 
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.http.event_stream import stream_response
@@ -20,7 +20,7 @@ ANONYMOUS = Identity(UserId(""), 0)
 
 
 class EventsEndpoint:
-    """`/v1/events` and the tickets for it."""
+    """`/v1/events` and its tickets."""
 
     def __init__(self, guard: Guard, auth: Auth, quotas: Quotas, inbox: Inbox, hub: Hub, buffer: int) -> None:
         self._guard = guard
@@ -37,7 +37,7 @@ class EventsEndpoint:
         ]
 
     async def stream(self, request: Request) -> Response:
-        """`GET`: the stream; where what is in the way may pass, one that says so and ends.
+        """`GET`: the stream, or, if the obstacle is temporary, a stream that names it in a `bye` event and ends.
 
         Raises:
             BadRequest: a parameter is not valid.
@@ -52,14 +52,14 @@ class EventsEndpoint:
         try:
             identity = await self._identify(request, query.ticket)
             source = self._inbox.source(identity.user)
-            if not request.has_room or not self._hub.has_room(source):
+            if request.server_is_full or not self._hub.has_room(source):
                 refusal = FULL
         except RedisUnavailable:
             refusal = UNAVAILABLE
         return stream_response(self._hub, identity, source, cursor, self._buffer, refusal=refusal, sign_outs=sign_outs)
 
     async def issue_ticket(self, request: Request) -> Response:
-        """`POST`: issues a ticket, which an EventSource that cannot send a cookie puts into its URL."""
+        """`POST`: issues a ticket for the URL of an EventSource that cannot send a cookie."""
         identity = await self._guard.identify(request)
         await self._guard.read(request, EmptyBody)
         await self._quotas.ticket(identity.user)
@@ -69,5 +69,5 @@ class EventsEndpoint:
         if ticket is None:
             return await self._guard.identify(request, remember=False)
         if request.method == "HEAD":
-            raise Unauthorized("invalid_ticket", "A ticket is for one GET.")
+            raise Unauthorized("invalid_ticket", "A ticket is valid for GET only.")
         return await self._auth.redeem_ticket(ticket)

@@ -29,10 +29,9 @@ class HealthEndpoint:
         return json_response({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """`GET /healthz/ready`: 503 while Redis is away, or refuses commands or channels that sends and streams need
-        (watch.py tries them).
+        """`GET /healthz/ready`: 503 while Redis is away, or refuses commands or channels that sends and streams need.
 
-        `refused` has Redis's codes for what it refuses.
+        `refused` lists Redis's error codes.
         """
         writes = await self._redis_health.check()
         checks = {

@@ -1,4 +1,4 @@
-"""The limits of the server as numbers."""
+"""The endpoint of the server's limits."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ssechat.settings import Settings
 
 
 class LimitsEndpoint:
-    """`/v1/limits`. It needs no credential: some limits concern clients that are not signed in."""
+    """`/v1/limits`. No credential is needed: some limits concern clients that are not signed in."""
 
     def __init__(self, settings: Settings, quotas: Quotas) -> None:
         ours = not settings.external_identity
@@ -35,5 +35,5 @@ class LimitsEndpoint:
         return [Route("GET", "/v1/limits", self.show)]
 
     async def show(self, _: Request) -> Response:
-        """`GET`."""
+        """`GET`: the limits as numbers."""
         return json_response(self._content)

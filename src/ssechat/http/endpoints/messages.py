@@ -1,4 +1,4 @@
-"""Sending."""
+"""The endpoint for sending messages."""
 
 import secrets
 
@@ -35,7 +35,7 @@ class MessagesEndpoint:
 
 
 def _client_msg_id(message: NewMessage, header: str | None) -> str:
-    """The client_msg_id of the body or of the `Idempotency-Key` header, else a new one."""
+    """Returns the client_msg_id of the body or of the `Idempotency-Key` header, else a new one."""
     if header is None:
         return message.client_msg_id or secrets.token_hex(16)
     if message.client_msg_id not in (None, header):

@@ -1,4 +1,4 @@
-"""The metrics of all workers, for Prometheus."""
+"""The endpoint of the metrics of all workers, for Prometheus."""
 
 from prometheus_client import exposition
 
@@ -25,11 +25,11 @@ class MetricsEndpoint:
             counts, workers = await self._snapshots.read()
         except TimeoutError:
             raise TooMany(
-                "metrics_locked", "Another worker has locked the metrics; scrape again.", status=503
+                "metrics_locked", "Another worker holds the lock of the metrics; scrape again.", status=503
             ) from None
         try:
             encode, media_type = exposition.choose_encoder(request.header(b"accept") or "")
-        except (TypeError, ValueError):  # the header names a version that is no number
+        except (TypeError, ValueError):  # the Accept header has a version that is not a number
             encode, media_type = exposition.choose_encoder("")
         headers = ((b"content-type", media_type.encode("latin-1")), NO_STORE)
         return Response(200, encode(Exposition(counts, workers)), headers)

@@ -1,4 +1,4 @@
-"""The page at `/` and the browser's client library, served as they are."""
+"""The endpoints of static files: the page at `/`, the documentation and the browser's client library."""
 
 import asyncio
 from importlib import resources
@@ -19,7 +19,7 @@ SECURITY_HEADERS = (
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-    # The files have no version in their names: a browser asks each time, and mostly hears 304.
+    # File names have no version: the browser revalidates each time, and mostly gets 304.
     (b"cache-control", b"no-cache"),
 )
 
@@ -42,7 +42,7 @@ class WebEndpoint:
         return await self._serve(request, "/index.html")
 
     async def docs(self, request: Request) -> Response:
-        """`GET /docs`: the HTTP interface, for a person; it needs no JavaScript."""
+        """`GET /docs`: the documentation of the HTTP interface; it needs no JavaScript."""
         return await self._serve(request, "/docs.html")
 
     async def file(self, request: Request) -> Response:
@@ -50,9 +50,11 @@ class WebEndpoint:
         return await self._serve(request, request.scope["path"].removeprefix("/web"))
 
     async def _serve(self, request: Request, path: str) -> Response:
-        """Starlette's answer: it knows of validators, ranges and types."""
+        """Responds with a file by way of Starlette, which handles validators, ranges and media types."""
         scope = {**request.scope, "method": "GET", "path": path, "root_path": "", "extensions": {}}
-        scope["asgi"] = {"spec_version": "2.4"}  # from this version on nobody need watch for the client to leave
+        scope["asgi"] = {
+            "spec_version": "2.4"
+        }  # from this version on Starlette does not wait for the client's disconnect
         response = Response(headers=SECURITY_HEADERS)
         parts: list[bytes] = []
 
@@ -66,7 +68,7 @@ class WebEndpoint:
         try:
             await self._files(scope, _nothing, send)
         except HTTPException:
-            raise NotFound("not_found", "There is no such file.") from None
+            raise NotFound("not_found", "This file does not exist.") from None
         response.body = b"".join(parts)
         return response
 

@@ -1,8 +1,8 @@
-/** Shows that the connection is gone. */
+/** Shows the state of a lost connection. */
 
 import { announce, el, icon } from "./dom.js";
 
-/** Milliseconds: an interruption that is over by then is not shown. */
+/** Milliseconds: a shorter interruption is not shown. */
 const SHORT = 700;
 
 /** @typedef {""|"offline"|"reconnecting"|"crowded"} State */
@@ -15,7 +15,7 @@ const TEXTS = {
   crowded: "This chat is open in too many places, or the server is full. New messages do not show here for now.",
 };
 
-/** A line above everything, while there is trouble. */
+/** A line at the top of the page while the connection is interrupted. */
 export class Banner {
   #text = el("span");
   #button;

@@ -3,7 +3,7 @@
 import { showsNothing } from "../format.js";
 import { el, icon } from "./dom.js";
 
-/** A text field that grows. Enter sends, Shift+Enter begins a new line, and neither disturbs an input method. */
+/** A text field that grows. Enter sends, Shift+Enter begins a new line, and neither interferes with an input method. */
 export class Composer {
   #input;
   #button;
@@ -47,7 +47,7 @@ export class Composer {
       this.#button,
     );
     new ResizeObserver(() => this.#fit()).observe(this.node);
-    // A tap on the button must not take the focus: the phone's keyboard would go.
+    // A tap on the button must not take the focus: a phone would hide its keyboard.
     this.#button.addEventListener("pointerdown", (event) => event.preventDefault());
   }
 

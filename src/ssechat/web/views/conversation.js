@@ -24,7 +24,7 @@ export class ConversationView {
   #jump;
   /** @type {Map<string, {signature: string, node: HTMLElement}>} by the item's key */
   #nodes = new Map();
-  /** @type {number|null} the seq after which the line of the unread goes */
+  /** @type {number|null} the seq after which the line "unread" is placed */
   #unreadAfter;
   #atBottom = true;
   #placed = false;
@@ -74,13 +74,13 @@ export class ConversationView {
       el("div", { className: "viewport" }, this.#scroller, this.#jump),
       this.#composer.node,
     );
-    // A phone's keyboard and a growing text field take room: the bottom stays in view.
+    // A phone's keyboard and a growing text field reduce the height: the bottom must stay in view.
     this.#observer = new ResizeObserver(() => this.#atBottom && this.#stick());
     this.#observer.observe(this.#scroller);
     this.#render();
   }
 
-  /** Focuses the composer; on a phone, where that would bring up the keyboard, the heading. */
+  /** Focuses the composer; on a phone, where the keyboard would open, the heading. */
   focus() {
     if (matchMedia("(pointer: coarse)").matches) this.#heading.focus({ preventScroll: true });
     else this.#composer.focus();
@@ -91,7 +91,7 @@ export class ConversationView {
     announce(`${sender}: ${text}`);
   }
 
-  /** Marks the conversation as read if a person can see its end now. */
+  /** Marks the conversation as read if its end is visible now. */
   seen() {
     if (isWatched() && this.#atBottom && this.#thread.loaded) this.#chat.markRead(this.#id);
     else this.#updateJump();
@@ -158,7 +158,7 @@ export class ConversationView {
     if (this.#placed && this.#scroller.scrollTop < NEAR_TOP) this.#older();
   }
 
-  /** The first visible message and its place, in which it must be after the update. */
+  /** Returns the first visible message and its position, which an update must not change. */
   #anchor() {
     if (this.#atBottom) return null;
     const edge = this.#scroller.getBoundingClientRect().top;

@@ -1,4 +1,4 @@
-/** The list of conversations, and the field that finds or begins one. */
+/** The list of conversations, and the field for finding or starting one. */
 
 import { canonicalName, isName } from "../client.js";
 import { badge, exactTime, shortTime } from "../format.js";
@@ -9,17 +9,17 @@ import { avatar, coalesce, el, icon, logo } from "./dom.js";
 /** @typedef {import("../store.js").Conversation} Conversation */
 
 /**
- * A conversation as the list shows it.
+ * A row of the list.
  *
  * @typedef {object} Row
  * @property {string} id
  * @property {string} title
  * @property {boolean} note whether it is the user's notes
- * @property {string} prefix what stands before the text
+ * @property {string} prefix the text before the last message, such as a sender
  * @property {string} text of the last message
- * @property {boolean} failed whether that was refused
- * @property {string} when for a person
- * @property {string} time the same for a program, or empty
+ * @property {boolean} failed whether the last message was refused
+ * @property {string} when the time, formatted for users
+ * @property {string} time the time in a machine-readable format, or empty
  * @property {number} unread
  * @property {boolean} selected
  */
@@ -238,7 +238,7 @@ export class ConversationList {
   }
 
   /**
-   * What stands before the text of the last message.
+   * Returns the text before the last message.
    *
    * @param {Conversation} conversation
    * @param {import("../outbox.js").Entry|null} pending
@@ -252,7 +252,7 @@ export class ConversationList {
   }
 
   /**
-   * Makes a row, from the node of the one before if there is one, so that its button keeps the focus.
+   * Creates a row, or updates the node of the previous one, so that its button keeps the focus.
    *
    * @param {Row} row
    * @param {HTMLElement} [before]

@@ -1,4 +1,4 @@
-/** Makes elements. Users' text becomes text nodes, never markup. */
+/** Creates elements. Users' text becomes text nodes, never markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 /** @type {Record<string, string>} */
@@ -17,7 +17,7 @@ const ICONS = {
 };
 
 /**
- * Makes an element. Properties are set as properties (`className`, `textContent`, `onclick` …), those with a
+ * Creates an element. Properties are set as properties (`className`, `textContent`, `onclick` …), those with a
  * dash and `role`, `for` as attributes; null and false are left out.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
@@ -49,7 +49,7 @@ export function icon(name) {
   return svg;
 }
 
-/** The product's mark. */
+/** The logo. */
 export function logo() {
   return el("img", { className: "logo", src: new URL("../icon.svg", import.meta.url).href, alt: "" });
 }
@@ -76,13 +76,13 @@ export function announce(text) {
   setTimeout(() => line.remove(), 10_000);
 }
 
-/** Whether a person is looking at this page. */
+/** Whether the page is visible and has the focus. */
 export function isWatched() {
   return document.visibilityState === "visible" && document.hasFocus();
 }
 
 /**
- * A function that calls `draw` once, soon, however often it is called before. Hidden pages draw too, more slowly.
+ * Returns a function that schedules one call of `draw` for any number of calls. Hidden pages draw too, more slowly.
  *
  * @param {() => void} draw
  */

@@ -9,11 +9,11 @@ const GROUP_WITHIN = 5 * 60_000;
 /**
  * @typedef {object} Content
  * @property {string} key the same while the item is shown
- * @property {number} seq 0 for one still to be sent
- * @property {string} [clientMessageId] of one still to be sent
+ * @property {number} seq 0 for an unsent message
+ * @property {string} [clientMessageId] of an unsent message
  * @property {string} sender
  * @property {boolean} mine
- * @property {string|null} text null for one that was deleted
+ * @property {string|null} text null for a deleted message
  * @property {Date} date
  * @property {"sent"|"queued"|"failed"} state
  * @property {string|undefined} [reason] why it was refused, or is not sent yet
@@ -21,13 +21,13 @@ const GROUP_WITHIN = 5 * 60_000;
  */
 
 /**
- * A message's place among the others.
+ * A message with its position in a group.
  *
  * @typedef {object} Place
  * @property {"message"} kind
  * @property {string} signature changes when the item looks different
  * @property {boolean} first whether it begins a group of one sender
- * @property {boolean} last whether it ends one
+ * @property {boolean} last whether it ends the group
  * @property {boolean} named whether to show the sender
  */
 
@@ -36,14 +36,14 @@ const GROUP_WITHIN = 5 * 60_000;
 /** @typedef {MessageItem|Separator} Item */
 
 /**
- * Messages, then unsent messages, with day separators and the line above what is unread.
+ * Returns messages, then unsent messages, with day separators and the line above the unread messages.
  *
  * @param {object} options
  * @param {import("../client.js").Message[]} options.messages ascending
  * @param {import("../outbox.js").Entry[]} options.pending in order
- * @param {string} options.user who looks at it
+ * @param {string} options.user the signed-in user's id
  * @param {boolean} options.named whether others' names are shown
- * @param {number|null} options.unreadAfter the seq after which the line goes
+ * @param {number|null} options.unreadAfter the seq after which the line is placed
  * @returns {Item[]} each with a key of its own
  */
 export function itemsOf({ messages, pending, user, named, unreadAfter }) {
@@ -95,7 +95,7 @@ export function itemsOf({ messages, pending, user, named, unreadAfter }) {
   }
   for (const entry of pending) {
     const key = `own:${entry.client_msg_id}`;
-    if (keys.has(key)) continue; // the stream has brought it already
+    if (keys.has(key)) continue; // the stream has delivered it already
     add({
       key,
       clientMessageId: entry.client_msg_id,

@@ -4,7 +4,7 @@ import { clock, exactTime, splitLinks } from "../format.js";
 import { el, icon } from "./dom.js";
 
 /**
- * A text with clickable links. The text nodes joined are the text, to the letter.
+ * Returns a text with clickable links. The joined text nodes are exactly the text.
  *
  * @param {string} text
  */
@@ -22,7 +22,7 @@ export function separator({ kind, text }) {
   return el("li", { className: `separator ${kind}` }, el("span", { textContent: text }));
 }
 
-/** @typedef {{retry: () => void, edit: () => void, discard: () => void}} Actions what to do with a refused message */
+/** @typedef {{retry: () => void, edit: () => void, discard: () => void}} Actions the actions on a refused message */
 
 /** A message, or one still to be sent. @param {import("./items.js").MessageItem} item @param {Actions} actions */
 export function messageItem(item, actions) {

@@ -8,12 +8,12 @@ const MINIMUM_PASSWORD = 8;
 
 /**
  * @typedef {object} Options
- * @property {{sign_up: boolean, sign_in: boolean}} server what the server offers
+ * @property {{sign_up: boolean, sign_in: boolean}} server whether sign-up and sign-in are open
  * @property {string} note a message shown above the form, such as that the session has ended
  * @property {(name: string, password: string) => Promise<void>} signUp
  * @property {(name: string, password: string) => Promise<void>} signIn
  * @property {(token: string) => Promise<void>} useToken
- * @property {boolean} known whether somebody was signed in here before
+ * @property {boolean} known whether a user was signed in here before
  */
 
 /** @typedef {{node: HTMLElement, input: HTMLInputElement, error: HTMLElement}} Field */
@@ -190,7 +190,7 @@ export class SignInView {
   }
 
   /**
-   * Shows why the server refused: at the fields it names, else above the button.
+   * Shows the reason of a refusal: at the fields that the server names, else above the button.
    *
    * @param {import("../http.js").RequestError} problem
    * @param {[Field, ...Field[]]} fields

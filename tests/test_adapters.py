@@ -1,4 +1,4 @@
-"""The two carriers, ASGI and the connection, with the server's own endpoints: each request has one answer on both."""
+"""The two adapters, ASGI and the protocol, with the server's endpoints: both give the same response to each request."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -27,25 +27,25 @@ pytestmark = pytest.mark.anyio
 
 ORIGIN = "https://app.example"
 OF_EACH = ("x-request-id", "date", "connection")
-"""Headers that differ from request to request, or are the carrier's."""
+"""Headers that differ per request, or that the adapter sets."""
 
 
 class Both:
-    """One app, asked over ASGI and over a connection."""
+    """One app, behind both adapters."""
 
     def __init__(self, app: Any, client: httpx.AsyncClient) -> None:
         self._app = app
         self._client = client
 
     def connect(self) -> Connection:
-        """A connection to the app."""
+        """Opens a connection to the app's protocol."""
         connection = Connection()
         connection.served = self._app
         connection.connect(("127.0.0.1", 123))
         return connection
 
     async def ask(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Any:
-        """The answer: its status, its headers but those that differ in any case, its body; the same on both."""
+        """Returns the response (status, headers except `OF_EACH`, body), which must be the same with both adapters."""
         over_asgi = await self._client.request(method, path, headers=headers, content=body)
         lines = {"host": "chat", "content-length": str(len(body)), **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())

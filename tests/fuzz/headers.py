@@ -6,10 +6,10 @@ from . import words
 from .attack import Attack, Maker, Pause, Request, in_one
 
 REFUSED = frozenset((0, 400))
-"""A request that cannot be understood; 0: closed without a word."""
+"""Statuses for a malformed request; 0: closed without a response."""
 
 NOT_DONE = frozenset((0, 400, 501))
-"""A coding that the server does not do."""
+"""Statuses for an unsupported coding."""
 
 NO_SUCH = frozenset((0, 400, 404))
 
@@ -21,7 +21,7 @@ FINE = None
 
 
 def methods(make: Maker) -> Attack:
-    """Methods that nobody knows."""
+    """Unknown methods."""
     request = Request(make.id(), make.pick(words.METHODS), make.pick((*words.PATHS, b"*", b"x:1")))
     return in_one("head.method", request, make.last())
 
@@ -33,7 +33,8 @@ def targets(make: Maker) -> Attack:
 
 
 def controls(make: Maker) -> Attack:
-    """Control characters in a path, percent-encoded: a front that matches paths sees another one than we do."""
+    """Control characters in a path, percent-encoded: a proxy that matches paths may read another path than the
+    server."""
     path, control = make.pick(words.PATHS[1:]), make.pick(words.CONTROLS)
     at = make.dice.choice((len(path), len(path), 1, make.dice.randrange(1, len(path))))
     target = path[:at] + control + path[at:]
@@ -41,7 +42,7 @@ def controls(make: Maker) -> Attack:
 
 
 def raw(make: Maker) -> Attack:
-    """Bytes that stand where none should, somewhere in a good head."""
+    """Invalid bytes somewhere in valid request headers."""
     request = make.dice.choice((make.get(), make.send()))
     line = bytearray(bytes(replace(request, id="")))
     at = make.dice.randrange(line.index(b"\r\n\r\n"))
@@ -50,7 +51,7 @@ def raw(make: Maker) -> Attack:
 
 
 def versions(make: Maker) -> Attack:
-    """Versions of HTTP that there are not, or that we do not speak."""
+    """Versions of HTTP that do not exist or are not supported."""
     request = replace(make.get(make.pick(words.PATHS)), version=make.pick(words.VERSIONS))
     return in_one("head.version", request, make.last(), allowed=VERSION | {401, 405, 422})
 
@@ -62,7 +63,7 @@ def prefaces(make: Maker) -> Attack:
 
 
 def hosts(make: Maker) -> Attack:
-    """`Host` missing, twice, or no host: one that is missing or there twice is 400 (RFC 9112 §3.2)."""
+    """`Host` missing, repeated or invalid: a missing or repeated one is 400 (RFC 9112 §3.2)."""
     kind = make.dice.randrange(4)
     request = make.dice.choice((make.get(), make.send()))
     if kind == 0:
@@ -76,7 +77,7 @@ def hosts(make: Maker) -> Attack:
 
 
 def lengths(make: Maker) -> Attack:
-    """Lengths that are none, or that contradict each other; what they hide must not be taken for a request."""
+    """Invalid or contradictory lengths; hidden bytes must not be read as a request."""
     hidden = make.smuggled()
     size = len(hidden)
     right = b"Content-Length: %d" % size
@@ -113,7 +114,8 @@ def lengths(make: Maker) -> Attack:
 
 
 def codings(make: Maker) -> Attack:
-    """`Transfer-Encoding` in all its spellings, alone, twice and beside a length: never a request from a body."""
+    """`Transfer-Encoding` in all spellings, alone, repeated and with a length: a body must never be read as a
+    request."""
     hidden = b"0\r\n\r\n" + make.smuggled()
     head = Request(make.id(), b"POST", b"/v1/messages", lines=(b"Content-Type: application/json", make.bearer()))
     length = b"Content-Length: %d" % len(hidden)
@@ -128,19 +130,19 @@ def codings(make: Maker) -> Attack:
         lines = (make.pick(words.CODED), length)
     shuffled = (*lines, *head.lines) if make.dice.random() < 0.5 else (*head.lines, *lines)
     request = replace(head, lines=shuffled, body=hidden)
-    # A line that names no coding leaves a length, and with it a body that is not JSON.
+    # Without a coding the length counts, and with it a body that is not JSON.
     return in_one("head.coding", request, make.last(), allowed=NOT_DONE | ({401, 415, 422} if kind == 3 else set()))
 
 
 def chunks(make: Maker) -> Attack:
-    """Sizes of chunks, their extensions, and what stands between them."""
+    """Sizes of chunks, their extensions, and bytes between them."""
     size = make.pick(words.SIZES)
     first, newline = make.dice.choice(((b"", b"\r\n"), (b"2\r\n{}\r\n", b"\r\n"), (b"", b"\n"), (b"", b"\r")))
     body = first + size + newline + b"{}" + newline + b"0" + newline + newline + make.smuggled()
     lines = (b"Content-Type: application/json", make.bearer(), b"Transfer-Encoding: chunked")
     request = Request(make.id(), b"POST", b"/v1/tickets", lines=lines, body=body)
     allowed = {0, 201, 400, 413, 422, 429, 431}
-    # What follows a whole body is a request, and so the smuggled one may count here.
+    # The bytes after a complete body are a request, so the smuggled one may be processed here.
     hidden = body.partition(b"X-Request-ID: ")[2].partition(b"\r")[0].decode()
     last = make.last()
     return Attack(
@@ -149,7 +151,7 @@ def chunks(make: Maker) -> Attack:
 
 
 def trailers(make: Maker) -> Attack:
-    """What may stand behind the last chunk; none of it is a header."""
+    """Trailers after the last chunk; none of them counts as a header."""
     lines = (b"Content-Type: application/json", make.bearer(), b"Transfer-Encoding: chunked")
     several = b"".join(make.pick(words.TRAILERS) + b"\r\n" for _ in range(make.dice.randrange(1, 6)))
     body = b"2\r\n{}\r\n0\r\n" + several + b"\r\n"
@@ -157,7 +159,7 @@ def trailers(make: Maker) -> Attack:
 
 
 def expects(make: Maker) -> Attack:
-    """Clients that ask before they send a body, and do not wait, or never send it."""
+    """`Expect: 100-continue` from clients that do not wait, or never send the body."""
     request = make.send(b"Expect: " + make.pick(words.EXPECTS))
     kind = make.dice.randrange(3)
     if kind == 0:
@@ -170,7 +172,7 @@ def expects(make: Maker) -> Attack:
 
 
 def upgrades(make: Maker) -> Attack:
-    """Offers to speak something else: they are ignored, and the body is read (RFC 9110 §7.8)."""
+    """`Upgrade` offers: they are ignored, and the body is read (RFC 9110 §7.8)."""
     lines = make.dice.choice(words.UPGRADES)
     if make.dice.random() < 0.3:
         request = make.get(make.pick(words.PATHS), *lines, make.bearer())
@@ -181,7 +183,7 @@ def upgrades(make: Maker) -> Attack:
     else:
         request = make.post(b"/v1/messages", make.smuggled(), make.bearer(), *lines)
     if make.dice.random() < 0.5 and request.body:
-        # The body in a packet of its own: then a parser that skips bodies takes it for the next request.
+        # The body is in a separate packet: a parser that skips bodies would read it as the next request.
         head = bytes(replace(request, body=b""))
         last = make.last()
         return Attack("head.upgrade", (head, Pause(0.02), request.body, bytes(last)), (request.id, last.id))
@@ -189,34 +191,34 @@ def upgrades(make: Maker) -> Attack:
 
 
 def honest_upgrades(make: Maker) -> Attack:
-    """A good message from a client that offers another protocol, as curl and Java do: it is sent."""
+    """A valid message from a client that offers another protocol, as curl and Java do: it must be sent."""
     request = make.send(*make.dice.choice(words.UPGRADES[:5]))
     return replace(in_one("head.upgrade-good", request), allowed=frozenset((200, 201, 429)), due=True)
 
 
 def connections(make: Maker) -> Attack:
-    """`Connection`, once or twice, with all that it may say."""
+    """`Connection`, once or repeated, with all its options."""
     lines = tuple(b"Connection: " + make.pick(words.CONNECTIONS) for _ in range(make.dice.randrange(1, 3)))
     request = make.dice.choice((make.get(b"/v1/server", *lines), make.send(*lines)))
     return in_one("head.connection", request, make.last())
 
 
 def lines(make: Maker) -> Attack:
-    """Lines that are no header."""
+    """Lines that are not headers."""
     several = tuple(make.pick(words.LINES) for _ in range(make.dice.randrange(1, 3)))
     request = make.dice.choice((make.get(b"/v1/server", *several), make.send(*several)))
     return in_one("head.line", request, make.last())
 
 
 def newlines(make: Maker) -> Attack:
-    """Lines that end in something else."""
+    """Other line ends."""
     newline = make.dice.choice((b"\n", b"\r", b"\r\r\n", b"\n\r", b"\r\n\r", b"\x0b", b"\x85", b"\r\n "))
     request = replace(make.dice.choice((make.get(), make.send())), newline=newline)
     return in_one("head.newline", request, make.last())
 
 
 def fields(make: Maker) -> Attack:
-    """Odd values of headers that somebody looks at, once or twice, in requests that somebody answers."""
+    """Odd values of headers that the server reads, once or repeated, in valid requests."""
     names = make.dice.choices(list(words.FIELDS), k=make.dice.choice((1, 1, 1, 2, 3)))
     several = []
     for name in names:
@@ -237,7 +239,7 @@ def fields(make: Maker) -> Attack:
 
 
 def many(make: Maker) -> Attack:
-    """A head of very many lines; one of more than 64 KiB is 431 (RFC 6585 §5)."""
+    """Very many headers; more than 64 KiB are 431 (RFC 6585 §5)."""
     count = make.dice.choice((50, 500, 2000, 4000))
     line = make.dice.choice(
         (b"X: y", b"X:", b"X-%d: y" % count, b"Cookie: a=b", b"X-Forwarded-For: ::1", b"Last-Event-ID: 1-1")
@@ -247,7 +249,7 @@ def many(make: Maker) -> Attack:
 
 
 def long(make: Maker) -> Attack:
-    """A head of 8 to 70 KiB: 431 above 64."""
+    """Request headers of 8 to 70 KiB: 431 above 64 KiB."""
     size = make.dice.choice((8_000, 16_384, 60_000, 66_000, 70_000))
     name = make.dice.choice((b"X", b"Cookie", b"Authorization", b"Last-Event-ID", b"Origin", b"X-Forwarded-For"))
     request = make.get(b"/v1/events", name + b": " + b"a" * size)
