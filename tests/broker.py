@@ -135,6 +135,7 @@ class Inboxes:
         self.of = {user: SteppedInbox(birth=f"0-{7 + number}") for number, user in enumerate(users)}
         self.ended: set[str] = set()
         self.away = False
+        self.sign_outs = 0
         self.questions: list[Question] = []
 
     skips = False

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 
 from parts import Worker, a_worker
 from redises import RedisProcess, releases
+from ssechat.redis.rights import WORDS
 
 SLOW = (
     "clients",
@@ -134,6 +135,28 @@ def redis(shared_redis: RedisProcess) -> RedisProcess:
         client.flushall()
         client.script_flush()
     return shared_redis
+
+
+@pytest.fixture
+def user_url(redis: RedisProcess) -> Iterator[str]:
+    """The URL of a user with exactly the needed rights."""
+    redis.set_rights("reset", "on", ">s3cret", *WORDS)
+    yield redis.url.replace("unix://", "unix://chat:s3cret@")
+    with redis.client() as client:
+        client.execute_command("ACL", "DELUSER", "chat")
+
+
+@pytest.fixture(params=["maxmemory", "min-replicas-to-write"])
+def limit(request: pytest.FixtureRequest, redis: RedisProcess) -> Iterator[str]:
+    """A setting that makes Redis refuse writes with the value 1, and accept them with 0."""
+    yield str(request.param)
+    redis.configure(request.param, "0")
+
+
+@pytest.fixture
+def quick_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Redis refused is tried again soon."""
+    monkeypatch.setattr("ssechat.redis.health.PAUSE", 0.02)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class WholeHub(HubModel):
             stream = sink.stream = Stream(self.hub, Identity(user, FOR_EVER, session), self.inboxes.source(user))
             self.readers.append(Reader(user, session, stream, sink, at, kind not in ("unknown", "x")))
             stream.opened(sink, cursor)
-            self.hub.attach(stream, cursor)
+            self.hub.attach(stream, cursor, self.inboxes.sign_outs)
 
         self.do(attaching)
 

@@ -12,10 +12,12 @@ from broker import Broker, Inboxes, SteppedLoop
 from parts import parse_frames, settings
 from slow_readers import Reader
 from ssechat.events import frames
+from ssechat.events.kinds import KINDS
 from ssechat.ids import UserId, entry_number
 from ssechat.redis import keys, subscriptions
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import ALL
+from ssechat.telemetry.metrics import Metrics
 
 USERS = tuple(map(UserId, ("ann", "ben", "cyd")))
 
@@ -35,7 +37,7 @@ class HubModel(RuleBasedStateMachine):
         self.patches.setattr(subscriptions, "_PubSubConnection", self.broker.make_connection)
         self.patches.setattr(subscriptions, "reconnecting", self.broker.reconnecting)
         self.inboxes = Inboxes(USERS)
-        self.hub = Hub(self.inboxes, settings("unix:///none"), self.loop.time)  # type: ignore[arg-type]
+        self.hub = Hub(self.inboxes, settings("unix:///none"), Metrics(), KINDS, self.loop.time)  # type: ignore[arg-type]
         self.readers: list[Reader] = []
         self.due = dict.fromkeys(USERS, 0)
         self.must_end: set[str] = set()

@@ -1,5 +1,7 @@
 """The components of a worker, connected for tests as `create_app` connects them for the server."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,10 +11,12 @@ from typing import Any
 from argon2 import PasswordHasher
 
 from ssechat.chat.rules import Chat
+from ssechat.errors import RedisUnavailable
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS, Kinds
 from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
+from ssechat.identity.hashing import HashingPool
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
@@ -24,6 +28,7 @@ from ssechat.redis.client import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import Stream
+from ssechat.telemetry.metrics import Metrics
 
 SECRET = "a secret for tests, of 32 characters"
 FOR_EVER = 4e9
@@ -73,6 +78,10 @@ class FakeSink:
         """The ids of the written events of the inbox."""
         return [event["id"] for event in self.events() if event.get("event") == "message"]
 
+    def texts(self) -> list[str]:
+        """The texts of the messages written."""
+        return [json.loads(event["data"])["text"] for event in self.events() if event["event"] == "message"]
+
 
 def parse_frames(text: bytes) -> list[dict[str, str]]:
     """Parses frames into their fields. The server sends each field once, on one line."""
@@ -100,13 +109,23 @@ class Worker:
         who = Identity(UserId(user), **{"expires_at": FOR_EVER, **identity})
         stream, sink = Stream(self.hub, who, self.inbox.source(who.user)), FakeSink()
         stream.opened(sink, cursor)
-        self.hub.attach(stream, cursor)
+        self.hub.attach(stream, cursor, self.auth.sign_outs)
         return stream, sink
 
     async def say(self, text: str, sender: str = "alice", conversation: str = DM, key: str = "") -> bytes:
         """Sends a message, and returns its JSON."""
         message, _ = await self.chat.send(UserId(sender), conversation, text, key or f"key of {text}")
         return message
+
+    async def say_until_taken(self, text: str, conversation: str = DM) -> int:
+        """Retries a send with the same client_msg_id, as a client does; returns the number of refusals."""
+        for refused in range(1000):
+            try:
+                await self.say(text, conversation=conversation)
+                return refused
+            except RedisUnavailable:
+                await asyncio.sleep(0.01)
+        raise AssertionError("it was never taken")
 
     async def append(self, action: Action) -> Appended:
         """Appends an action to its conversation's log, and delivers it to no inbox."""
@@ -145,15 +164,17 @@ async def a_worker(
 ) -> AsyncIterator[Worker]:
     """Connects the components of a worker, and closes them at the end."""
     chosen = settings(redis_url, **{"redis_timeout": 2, **more})
-    redis = Redis(redis_url, chosen.redis_timeout)
+    metrics = Metrics()
+    redis = Redis(redis_url, chosen.redis_timeout, metrics)
     conversations = Conversations(redis)
     inbox = Inbox(redis, conversations, chosen.inbox_limit, kinds)
     delivery = Delivery(redis, conversations, inbox, chosen.inbox_limit, kinds, at_once=at_once)
-    users = Users(redis, all_users_exist=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    users = Users(redis, all_users_exist=True, pool=HashingPool(), hasher=hasher)
     tokens = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
     clock = FakeClock()
     auth = Auth(redis, tokens, users, timedelta(days=1), clock)
-    hub = Hub(auth, chosen, clock, kinds=kinds)
+    hub = Hub(auth, chosen, metrics, kinds, clock)
     redis.start()
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)

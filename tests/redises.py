@@ -37,6 +37,16 @@ class RedisProcess:
         # Without CLIENT SETINFO: redis-py would search the packages for its version each time.
         return redis_py.Redis.from_url(self.url, protocol=2, driver_info=None)
 
+    def configure(self, name: str, value: str) -> None:
+        """Sets a setting."""
+        with self.client() as client:
+            client.config_set(name, value)
+
+    def set_rights(self, *words: str) -> None:
+        """Gives rights to the user `chat`, or takes them, by words of ACL SETUSER."""
+        with self.client() as client:
+            client.execute_command("ACL", "SETUSER", "chat", *words)
+
     def kill(self) -> None:
         """Kills the process with SIGKILL."""
         self._process.kill()

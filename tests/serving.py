@@ -1,5 +1,6 @@
 """Runs `ssechat serve` as a process, on a free port, with a data folder of its own."""
 
+import contextlib
 import functools
 import os
 import re
@@ -9,9 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 
@@ -118,9 +118,7 @@ class Server:
         self.wait_ready()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         try:
             if self.process.poll() is None:
                 self.stop()
@@ -166,11 +164,11 @@ class Server:
         if self.process.poll() is None:
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 self._family[child.pid] = child
-        return [process for process in self._family.values() if _runs(process)]
+        return [process for process in self._family.values() if is_running(process)]
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes."""
-        return [process for process in self.family() if "ssechat.server.worker" in _command(process)]
+        return [process for process in self.family() if "ssechat.server.worker" in command_line(process)]
 
     def redis(self) -> psutil.Process:
         """The private Redis."""
@@ -203,8 +201,7 @@ class Server:
 
     def close(self) -> None:
         """Kills the processes that are still running."""
-        for process in self.family():
-            process.kill()
+        kill_processes(self.family())
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -213,15 +210,24 @@ class Server:
             self.process.stdout.close()
 
 
-def _runs(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
+    """Whether it runs: one that has ended and is not waited for does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
 
-def _command(process: psutil.Process) -> str:
+def command_line(process: psutil.Process) -> str:
+    """Its program and arguments; nothing if it has ended."""
     try:
         return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return ""
+
+
+def kill_processes(processes: Iterable[psutil.Process]) -> None:
+    """Kills them, with no chance to clean up; nothing for those that have ended."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

@@ -152,7 +152,7 @@ async def test_a_log_that_went_back_refuses_one_item_and_not_its_neighbours(work
 
 
 async def test_a_change_that_the_log_refuses_leaves_the_message_as_it_was(redis: RedisProcess) -> None:
-    kind = Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
     async with a_worker(redis.url, kinds=Kinds([*KINDS, kind])) as worker:
         for text in ("one", "two"):
             await worker.say(text)

@@ -9,6 +9,7 @@ from ssechat.errors import RedisUnavailable
 from ssechat.redis.batching import BUDGET, MAX_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
 from ssechat.redis.client import Redis
 from ssechat.redis.refusals import RedisRefused
+from ssechat.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -134,7 +135,7 @@ class SilentRedis(Redis):
     """Answers when it is told to, and as it is told."""
 
     def __init__(self) -> None:
-        super().__init__("redis://nowhere", 1)
+        super().__init__("redis://nowhere", 1, Metrics())
         self.calls: list[tuple[Any, ...]] = []
         self.answers: list[asyncio.Future[Any]] = []
 

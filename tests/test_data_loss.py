@@ -35,10 +35,6 @@ async def opened(worker: Worker, user: str, cursor: str | None = "0-0", **identi
     return sink
 
 
-def texts(sink: FakeSink) -> list[str]:
-    return [json.loads(event["data"])["text"] for event in sink.events() if event.get("event") == "message"]
-
-
 def reasons(sink: FakeSink, name: str = "reset") -> list[str]:
     return [json.loads(event["data"])["reason"] for event in sink.events() if event.get("event") == name]
 
@@ -75,12 +71,12 @@ async def test_after_an_older_snapshot_whoever_had_seen_what_is_lost_is_told_and
     unaware = await opened(worker, "bob", kept)
     assert unaware.names() == ["hello"]
     await worker.say("after")
-    await until(lambda: texts(sink)[-1] == "after")
-    await until(lambda: texts(unaware) == ["after"])
+    await until(lambda: sink.texts()[-1] == "after")
+    await until(lambda: unaware.texts() == ["after"])
     # The client_msg_id was lost, too: a retry creates a new message.
     await worker.say("lost with what came after the snapshot")
-    await until(lambda: texts(unaware) == ["after", "lost with what came after the snapshot"])
-    assert texts(await opened(worker, "bob")) == ["kept", "after", "lost with what came after the snapshot"]
+    await until(lambda: unaware.texts() == ["after", "lost with what came after the snapshot"])
+    assert (await opened(worker, "bob")).texts() == ["kept", "after", "lost with what came after the snapshot"]
 
 
 async def test_after_a_wiped_disk_whoever_had_seen_anything_is_told_and_sessions_are_over(
@@ -101,4 +97,4 @@ async def test_after_a_wiped_disk_whoever_had_seen_anything_is_told_and_sessions
     await worker.hub.sweep()
     assert reasons(signed_in, "bye") == ["signed_out"]
     await worker.say("the first of a new history")
-    await until(lambda: texts(sink) == ["lost", "the first of a new history"])
+    await until(lambda: sink.texts() == ["lost", "the first of a new history"])

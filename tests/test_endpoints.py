@@ -1,14 +1,12 @@
 """The HTTP API in one process; `tests/e2e` tests it over sockets and workers."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from app_client import client_of, code, ready_is, sign_up
 from parts import SECRET, parse_frames, settings
 from redises import RedisProcess
 from ssechat.app import create_app
@@ -18,38 +16,10 @@ from ssechat.identity.tokens import COOKIE
 pytestmark = pytest.mark.anyio
 
 
-@asynccontextmanager
-async def client_of(redis: RedisProcess, tmp_path: Path, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
-    if "jwt_secret" not in more:
-        (tmp_path / "jwt.key").write_text(SECRET)
-    app = create_app(settings(redis.url, data=tmp_path, redis_timeout=0.5, **more))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://chat") as client,
-    ):
-        yield client
-
-
 @pytest.fixture
 async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(redis, tmp_path) as client:
+    async with client_of(redis.url, tmp_path) as client:
         yield client
-
-
-async def sign_up(client: httpx.AsyncClient, name: str) -> dict[str, str]:
-    response = await client.post("/v1/users", json={"name": name, "password": "correct horse"})
-    assert response.status_code == 201
-    client.cookies.clear()
-    return {"authorization": f"Bearer {response.json()['token']}"}
-
-
-def code(response: httpx.Response) -> tuple[int, str]:
-    assert response.headers["content-type"] == "application/problem+json"
-    problem = response.json()
-    assert problem["status"] == response.status_code
-    assert set(problem) >= {"type", "title", "status", "code", "detail"}
-    return response.status_code, problem["code"]
 
 
 async def test_the_page_is_served_with_headers_that_keep_it_safe(client: httpx.AsyncClient) -> None:
@@ -72,10 +42,10 @@ async def test_unknown_paths_and_methods_are_problems_too(client: httpx.AsyncCli
 
 async def test_health_tells_whether_redis_is_there(client: httpx.AsyncClient, redis: RedisProcess) -> None:
     assert (await client.get("/healthz/live")).json() == {"status": "live"}
-    await until_ready_is(client, 200)
+    await ready_is(client, 200)
     redis.kill()
     try:
-        await until_ready_is(client, 503)
+        await ready_is(client, 503)
         assert (await client.get("/healthz/ready")).json()["status"] == "degraded"
         assert (await client.get("/healthz/live")).status_code == 200
         away = await client.post("/v1/session", json={"name": "a", "password": "b"})
@@ -85,12 +55,6 @@ async def test_health_tells_whether_redis_is_there(client: httpx.AsyncClient, re
         redis.start()
 
 
-async def until_ready_is(client: httpx.AsyncClient, status: int) -> None:
-    async with asyncio.timeout(5):
-        while (await client.get("/healthz/ready")).status_code != status:
-            await asyncio.sleep(0.01)
-
-
 async def test_with_redis_away_a_stream_ends_with_bye_instead_of_a_status(
     client: httpx.AsyncClient, redis: RedisProcess
 ) -> None:
@@ -98,7 +62,7 @@ async def test_with_redis_away_a_stream_ends_with_bye_instead_of_a_status(
     client.headers.update(alice)
     redis.kill()
     try:
-        await until_ready_is(client, 503)
+        await ready_is(client, 503)
         response = await client.get("/v1/events?ticket=any")
         assert response.status_code == 200
         opening, bye = parse_frames(response.content)
@@ -288,7 +252,7 @@ async def test_a_write_from_another_origin_is_refused(
 
 
 async def test_an_allowed_origin_may_write_and_read_the_answer(redis: RedisProcess, tmp_path: Path) -> None:
-    async with client_of(redis, tmp_path, allowed_origins=("https://app.example",)) as client:
+    async with client_of(redis.url, tmp_path, allowed_origins=("https://app.example",)) as client:
         headers = {"origin": "https://app.example", "sec-fetch-site": "cross-site"}
         response = await client.post("/v1/users", json={"name": "alice", "password": "correct horse"}, headers=headers)
         assert response.status_code == 201
@@ -298,7 +262,7 @@ async def test_an_allowed_origin_may_write_and_read_the_answer(redis: RedisProce
 
 
 async def test_sign_up_can_be_closed(redis: RedisProcess, tmp_path: Path) -> None:
-    async with client_of(redis, tmp_path, signup="closed") as client:
+    async with client_of(redis.url, tmp_path, signup="closed") as client:
         body = {"name": "alice", "password": "correct horse"}
         assert code(await client.post("/v1/users", json=body)) == (403, "sign_up_closed")
         server = (await client.get("/v1/server")).json()
@@ -306,7 +270,7 @@ async def test_sign_up_can_be_closed(redis: RedisProcess, tmp_path: Path) -> Non
 
 
 async def test_with_an_existing_systems_tokens_there_is_no_sign_in(redis: RedisProcess, tmp_path: Path) -> None:
-    async with client_of(redis, tmp_path, jwt_secret=SECRET) as client:
+    async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         body = {"name": "alice", "password": "correct horse"}
         assert code(await client.post("/v1/users", json=body)) == (403, "sign_up_closed")
         assert code(await client.post("/v1/session", json=body)) == (403, "sign_in_closed")
@@ -352,7 +316,7 @@ async def test_behind_a_proxy_with_https_the_cookie_is_secure(client: httpx.Asyn
 
 
 async def test_x_forwarded_proto_of_an_untrusted_peer_is_ignored(redis: RedisProcess, tmp_path: Path) -> None:
-    async with client_of(redis, tmp_path, trusted_proxies=("10.0.0.1",)) as client:
+    async with client_of(redis.url, tmp_path, trusted_proxies=("10.0.0.1",)) as client:
         body = {"name": "alice", "password": "correct horse"}
         answer = await client.post("/v1/users", json=body, headers=HTTPS)
         assert "secure" not in answer.headers["set-cookie"].lower()

@@ -12,7 +12,7 @@ import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
-from parts import FOR_EVER, Worker, parse_frames
+from parts import FOR_EVER, FakeSink, Worker, parse_frames
 from ssechat.http.asgi import ASGIAdapter, QueueSink
 from ssechat.http.event_stream import stream_response
 from ssechat.http.exchange import Request, Response
@@ -33,7 +33,9 @@ class Running:
         async def endpoint(request: Request) -> Response:
             cursor = request.scope["query_string"].decode() or None
             identity, source = Identity(UserId("bob"), FOR_EVER), worker.inbox.source(UserId("bob"))
-            return stream_response(worker.hub, identity, source, cursor, 8192)
+            return stream_response(
+                worker.hub, identity, source, cursor, 8192, refusal=None, sign_outs=worker.auth.sign_outs
+            )
 
         app = Starlette()
         app.middleware_stack = ASGIAdapter(endpoint, app.router)
@@ -215,3 +217,15 @@ async def test_a_stream_over_asgi_can_be_aborted(worker: Worker) -> None:
     sink.write(b"3\r\nabc\r\n")
     sink.abort()
     assert [frame async for frame in sink.frames(anyio.Event())] == []
+
+
+async def test_a_stream_that_is_refused_counts_as_one_that_began_and_ended(worker: Worker) -> None:
+    identity, sink = Identity(UserId("bob"), FOR_EVER), FakeSink()
+    response = stream_response(
+        worker.hub, identity, worker.inbox.source(UserId("bob")), None, 8192, refusal="too_many", sign_outs=0
+    )
+    assert response.stream is not None
+    response.stream(lambda stream, buffer: sink)
+    assert sink.names() == ["bye"]
+    assert worker.hub.metrics.closes["too_many"] == 1
+    assert worker.hub.metrics.streams == len(worker.hub) == 0

@@ -17,13 +17,13 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_an_empty_redis_is_given_the_format_and_keeps_it(redis: RedisProcess) -> None:
-    await check_format(redis.url)
+    await check_format(redis.url, 5)
     with redis.client() as client:
         assert client.get(keys.FORMAT) == keys.FORMAT_OF_THIS_VERSION.encode()
         client.set(keys.KEY_FINGERPRINT, "one")
         client.set(keys.of_user("bob").user, "x")
-    await check_format(redis.url)
-    await check_format(redis.url, own=True)
+    await check_format(redis.url, 5)
+    await check_format(redis.url, 5, own=True)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ async def test_data_of_another_format_is_refused_and_left_alone(
         for key, value in written.items():
             client.set(key, value)
         with pytest.raises(SettingsError, match=said):
-            await check_format(redis.url, own=own)
+            await check_format(redis.url, 5, own=own)
         assert {key.decode(): client.get(key).decode() for key in client.scan_iter()} == written
 
 
@@ -54,16 +54,16 @@ def test_the_version_is_not_that_of_the_data_that_it_refuses() -> None:
 async def test_a_shared_redis_with_keys_of_others_is_no_old_data(redis: RedisProcess) -> None:
     with redis.client() as client:
         client.set("somebody else's", "x")
-    await check_format(redis.url)
+    await check_format(redis.url, 5)
 
 
 async def test_a_redis_away_or_a_format_that_is_no_string_is_said_so(redis: RedisProcess) -> None:
     with pytest.raises(SettingsError, match="cannot be used"):
-        await check_format("redis://127.0.0.1:1")
+        await check_format("redis://127.0.0.1:1", 5)
     with redis.client() as client:
         client.hset(keys.FORMAT, "a", "b")
     with pytest.raises(SettingsError, match="WRONGTYPE"):
-        await check_format(redis.url)
+        await check_format(redis.url, 5)
 
 
 async def test_of_two_versions_that_start_at_once_the_first_one_gives_the_format(
@@ -79,4 +79,4 @@ async def test_of_two_versions_that_start_at_once_the_first_one_gives_the_format
 
     monkeypatch.setattr(CommandConnection, "send", another_starts)
     with pytest.raises(SettingsError, match="format '3'"):
-        await check_format(redis.url)
+        await check_format(redis.url, 5)

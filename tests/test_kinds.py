@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parts import ALICE, BOB, DM, Worker, a_worker, parse_frames
+from parts import ALICE, BOB, DM, FakeSink, Worker, a_worker, parse_frames
 from polling import until
 from redises import RedisProcess
 from ssechat.cli.terminal import event_line
@@ -19,11 +21,12 @@ from ssechat.ids import ConversationId, number_of
 from ssechat.logs.actions import Action, changed_message, fact
 from ssechat.logs.delivery import AT_ONCE, MessageChanged
 from ssechat.redis import keys
+from ssechat.streams.stream import Stream
 
 pytestmark = pytest.mark.anyio
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,20}", fullmatch=True).filter(
-    lambda name: name not in {*frames.OF_A_STREAM, MESSAGE.name}
+    lambda name: name not in frames.OF_A_STREAM and KINDS.get(name) is None
 )
 WORDS = st.text(max_size=40)
 ON_ONE_REDIS = settings(
@@ -40,6 +43,18 @@ class Note(EventData):
 
 def with_kind(kind: Kind) -> Kinds:
     return Kinds([*KINDS, kind])
+
+
+@asynccontextmanager
+async def a_reader(
+    redis: RedisProcess, kind: Kind, *, at_once: int = AT_ONCE
+) -> AsyncIterator[tuple[Worker, Stream, FakeSink]]:
+    """A worker that knows the kind, on an empty Redis, and a live stream of bob's."""
+    async with a_worker(redis.url, kinds=with_kind(kind), at_once=at_once) as worker:
+        await worker.redis.call("FLUSHALL")
+        stream, sink = worker.open_stream("bob", "0-0")
+        await until(lambda: stream.live)
+        yield worker, stream, sink
 
 
 async def a_change(worker: Worker, kind: Kind, text: str) -> Action:
@@ -61,10 +76,7 @@ async def test_a_made_up_kind_of_facts_is_sent_replayed_repaired_and_counted(
     redis: RedisProcess, at_once: int, name: str, word: str
 ) -> None:
     kind = Kind(name, Note, Replay.FACT)
-    async with a_worker(redis.url, kinds=with_kind(kind), at_once=at_once) as worker:
-        await worker.redis.call("FLUSHALL")
-        stream, sink = worker.open_stream("bob", "0-0")
-        await until(lambda: stream.live)
+    async with a_reader(redis, kind, at_once=at_once) as (worker, stream, sink):
         first = await worker.delivery.send(fact(kind, DM, {"word": word}), (ALICE, BOB))
         assert json.loads(first.message) == {"word": word}
         await until(lambda: shown(sink.events(), name) == [{"word": word}])
@@ -89,10 +101,7 @@ async def test_a_made_up_kind_of_changes_is_sent_replayed_repaired_and_counted(
     redis: RedisProcess, at_once: int, name: str, word: str
 ) -> None:
     kind = Kind(name, Message, Replay.CHANGED_MESSAGE)
-    async with a_worker(redis.url, kinds=with_kind(kind), at_once=at_once) as worker:
-        await worker.redis.call("FLUSHALL")
-        stream, sink = worker.open_stream("bob", "0-0")
-        await until(lambda: stream.live)
+    async with a_reader(redis, kind, at_once=at_once) as (worker, stream, sink):
         await worker.say("hi")
         done = await worker.delivery.send(await a_change(worker, kind, word), (ALICE, BOB))
         changed = json.loads(done.message)
@@ -115,9 +124,7 @@ async def test_a_made_up_ephemeral_kind_reaches_live_streams_without_an_id_and_n
     redis: RedisProcess, name: str, word: str
 ) -> None:
     kind = Kind(name, Note, None, entries=0)
-    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
-        await worker.redis.call("FLUSHALL")
-        stream, sink = worker.open_stream("bob")
+    async with a_reader(redis, kind) as (worker, stream, sink):
         behind, late = worker.open_stream("bob")
         await until(lambda: stream.live and behind.live)
         behind.pause()
@@ -135,7 +142,7 @@ async def test_a_made_up_ephemeral_kind_reaches_live_streams_without_an_id_and_n
 
 
 @pytest.mark.parametrize(
-    "kind", [MESSAGE, Kind("note", Note, Replay.FACT), Kind("edit", Message, Replay.CHANGED_MESSAGE)]
+    "kind", [MESSAGE, Kind("made_up.note", Note, Replay.FACT), Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)]
 )
 async def test_an_action_makes_as_many_entries_in_each_inbox_as_its_kind_says(redis: RedisProcess, kind: Kind) -> None:
     kinds = Kinds([MESSAGE, RESET, *{kind} - {MESSAGE}])
@@ -155,7 +162,7 @@ async def test_an_action_makes_as_many_entries_in_each_inbox_as_its_kind_says(re
 async def test_a_kind_of_a_newer_version_is_its_conversations_reset_and_repair_keeps_it(
     redis: RedisProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kind = Kind("note", Note, Replay.FACT)
+    kind = Kind("made_up.note", Note, Replay.FACT)
     async with a_worker(redis.url, kinds=with_kind(kind)) as newer, a_worker(redis.url) as older:
         await newer.redis.call("FLUSHALL")
         stream, sink = older.open_stream("bob", "0-0")
@@ -168,11 +175,11 @@ async def test_a_kind_of_a_newer_version_is_its_conversations_reset_and_repair_k
         assert json.loads((await newer.texts("bob"))[0]) == {"word": "x"}
         assert [event.kind for event in await older.events("bob")] == ["reset", "message"]
         assert older.redis.metrics.conversation_resets["unknown"] >= 1
-        assert len([line for line in caplog.messages if "'note'" in line]) == 1
+        assert len([line for line in caplog.messages if "'made_up.note'" in line]) == 1
 
 
 async def test_a_live_stream_of_an_older_version_gets_the_reset_in_its_place(redis: RedisProcess) -> None:
-    kind = Kind("note", Note, Replay.FACT)
+    kind = Kind("made_up.note", Note, Replay.FACT)
     async with a_worker(redis.url, kinds=with_kind(kind)) as newer, a_worker(redis.url) as older:
         await newer.redis.call("FLUSHALL")
         stream, sink = older.open_stream("bob")
@@ -183,7 +190,7 @@ async def test_a_live_stream_of_an_older_version_gets_the_reset_in_its_place(red
 
 
 async def test_a_change_made_from_a_message_that_has_changed_since_loses(redis: RedisProcess) -> None:
-    kind = Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         await worker.redis.call("FLUSHALL")
         await worker.say("hi")
@@ -202,10 +209,10 @@ async def test_a_change_made_from_a_message_that_has_changed_since_loses(redis: 
 
 
 async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> None:
-    with pytest.raises(LookupError, match="'note'"):
-        await worker.delivery.send(fact(Kind("note", Note, Replay.FACT), DM, {"word": "x"}), (ALICE, BOB))
-    with pytest.raises(LookupError, match="'typing'"):
-        await worker.inbox.tell([BOB], Kind("typing", Note, None), {"word": "x"})
+    with pytest.raises(LookupError, match=r"'made_up\.note'"):
+        await worker.delivery.send(fact(Kind("made_up.note", Note, Replay.FACT), DM, {"word": "x"}), (ALICE, BOB))
+    with pytest.raises(LookupError, match=r"'made_up\.typing'"):
+        await worker.inbox.tell([BOB], Kind("made_up.typing", Note, None, entries=0), {"word": "x"})
     for another in (MESSAGE._replace(entries=2), Kind("reset", Note, Replay.FACT)):  # of a name that is registered
         with pytest.raises(LookupError, match="no registered kind"):
             KINDS.check(another, durable=True)
@@ -215,15 +222,15 @@ async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> 
 
 
 async def test_an_ephemeral_kind_is_not_appended(redis: RedisProcess) -> None:
-    kind = Kind("typing", Note, None)
-    a_fact = fact(Kind("note", Note, Replay.FACT), DM, {"word": "x"})
+    kind = Kind("made_up.typing", Note, None, entries=0)
+    a_fact = fact(Kind("made_up.note", Note, Replay.FACT), DM, {"word": "x"})
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         with pytest.raises(LookupError, match="ephemeral"):
             await worker.delivery.send(a_fact._replace(kind=kind), (ALICE, BOB))
 
 
 def test_a_facts_data_is_what_its_model_says_and_bounded() -> None:
-    kind = Kind("note", Note, Replay.FACT)
+    kind = Kind("made_up.note", Note, Replay.FACT)
     assert kind.encode({"word": "x\u2028"}) == b'{"word":"x\\u2028"}'
     for wrong in ({}, {"word": 1}, {"word": "x", "more": 1}):
         with pytest.raises(ValueError, match="Note"):
@@ -270,8 +277,14 @@ async def test_what_is_no_wake_up_has_the_streams_of_its_channel_audited(worker:
     assert sink.names()[-1] == "message"
 
 
+@pytest.mark.parametrize(("replay", "entries"), [(None, 1), (Replay.FACT, 0)])
+def test_an_ephemeral_kind_makes_no_entries_and_a_durable_one_some(replay: Replay | None, entries: int) -> None:
+    with pytest.raises(ValueError, match="ephemeral or makes entries"):
+        Kinds([Kind("made_up", Note, replay, entries)])
+
+
 async def test_an_event_that_is_durable_to_another_version_only_is_not_shown_as_it_came(redis: RedisProcess) -> None:
-    fleeting, kept = Kind("note", Note, None, entries=0), Kind("note", Note, Replay.FACT)
+    fleeting, kept = Kind("made_up.note", Note, None, entries=0), Kind("made_up.note", Note, Replay.FACT)
     async with (
         a_worker(redis.url, kinds=with_kind(kept)) as newer,
         a_worker(redis.url, kinds=with_kind(fleeting)) as older,
@@ -280,25 +293,25 @@ async def test_an_event_that_is_durable_to_another_version_only_is_not_shown_as_
         (stream, sink), (other, theirs) = older.open_stream("bob"), newer.open_stream("bob")
         await until(lambda: stream.live and other.live)
         await older.inbox.tell([BOB], fleeting, {"word": "x"})
-        await until(lambda: "note" in sink.names())
+        await until(lambda: "made_up.note" in sink.names())
         await newer.delivery.send(fact(kept, DM, {"word": "y"}), (ALICE, BOB))
-        await until(lambda: sink.names()[-1] == "reset" and theirs.names()[-1] == "note")
-        assert sink.names().count("note") == theirs.names().count("note") == 1
+        await until(lambda: sink.names()[-1] == "reset" and theirs.names()[-1] == "made_up.note")
+        assert sink.names().count("made_up.note") == theirs.names().count("made_up.note") == 1
         assert "id" in theirs.events()[-1]
 
 
 def test_an_action_is_of_the_sort_that_its_kind_says() -> None:
-    kept, edit = Kind("note", Note, Replay.FACT), Kind("edit", Message, Replay.CHANGED_MESSAGE)
-    for kind in (MESSAGE, edit, Kind("typing", Note, None)):
+    kept, edit = Kind("made_up.note", Note, Replay.FACT), Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
+    for kind in (MESSAGE, edit, Kind("made_up.typing", Note, None, entries=0)):
         with pytest.raises(LookupError, match=kind.name):
             fact(kind, DM, {"word": "x"})
-    for kind in (MESSAGE, kept, Kind("typing", Note, None)):
+    for kind in (MESSAGE, kept, Kind("made_up.typing", Note, None, entries=0)):
         with pytest.raises(LookupError, match=kind.name):
             changed_message(kind, b"{}", {"conversation_id": DM, "seq": 1})
 
 
 async def test_a_change_of_an_old_message_leaves_the_newest_ones_number(redis: RedisProcess) -> None:
-    kind = Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         for text in ("one", "two", "three"):
             await worker.say(text)
@@ -310,7 +323,7 @@ async def test_a_change_of_an_old_message_leaves_the_newest_ones_number(redis: R
 
 
 async def test_only_a_later_change_of_the_same_message_stands_for_an_earlier_one(redis: RedisProcess) -> None:
-    kind, other = Kind("edit", Message, Replay.CHANGED_MESSAGE), ConversationId("dm:bob:carol")
+    kind, other = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE), ConversationId("dm:bob:carol")
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         for text in ("one", "two"):
             await worker.say(text)
@@ -328,7 +341,7 @@ async def test_only_a_later_change_of_the_same_message_stands_for_an_earlier_one
 
 
 async def test_a_kind_that_another_version_replays_in_another_way_is_a_reset(redis: RedisProcess) -> None:
-    theirs, ours = Kind("note", Message, Replay.CHANGED_MESSAGE), Kind("note", Note, Replay.FACT)
+    theirs, ours = Kind("made_up.note", Message, Replay.CHANGED_MESSAGE), Kind("made_up.note", Note, Replay.FACT)
     async with (
         a_worker(redis.url, kinds=with_kind(theirs)) as newer,
         a_worker(redis.url, kinds=with_kind(ours)) as older,
@@ -339,7 +352,7 @@ async def test_a_kind_that_another_version_replays_in_another_way_is_a_reset(red
 
 
 async def test_a_change_may_leave_nothing_of_a_message_but_its_place(redis: RedisProcess) -> None:
-    kind = Kind("edit", Message, Replay.CHANGED_MESSAGE)
+    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         message = await worker.say("hi")
         empty = changed_message(kind, message, {"conversation_id": DM, "seq": 1, "version": 1})

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app_client import client_of, code, sign_up
 from parts import SECRET
 from redises import RedisProcess
-from test_endpoints import client_of, code, sign_up
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ async def test_a_quota_refusal_is_delayed_and_delays_nobody_else(
         await now.wait()
 
     body = {"name": "nobody", "password": "wrong horse"}
-    async with client_of(redis, tmp_path, failed_sign_ins_per_account=1) as client:
+    async with client_of(redis.url, tmp_path, failed_sign_ins_per_account=1) as client:
         assert code(await client.post("/v1/session", json=body)) == (401, "wrong_credentials")
         monkeypatch.setattr("ssechat.http.responses.sleep", sleep)
         flood = [asyncio.create_task(client.post("/v1/session", json=body)) for _ in range(20)]
@@ -43,7 +43,7 @@ async def test_over_a_quota_is_429_with_ratelimit_headers(
 ) -> None:
     monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
     limits = {"failed_sign_ins_per_account": 2, "failed_sign_ins_per_address": 7, "sign_ups_per_address": 1}
-    async with client_of(redis, tmp_path, **limits) as client:
+    async with client_of(redis.url, tmp_path, **limits) as client:
         await sign_up(client, "alice")
 
         async def sign_in(name: str, address: str, password: str = "correct horse") -> httpx.Response:
@@ -73,7 +73,7 @@ async def test_behind_a_front_that_is_not_trusted_all_people_have_one_address(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
-    async with client_of(redis, tmp_path, failed_sign_ins_per_address=1, trusted_proxies=()) as client:
+    async with client_of(redis.url, tmp_path, failed_sign_ins_per_address=1, trusted_proxies=()) as client:
         answers = [
             await client.post(
                 "/v1/session",
@@ -86,7 +86,7 @@ async def test_behind_a_front_that_is_not_trusted_all_people_have_one_address(
 
 
 async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Path) -> None:
-    async with client_of(redis, tmp_path, failed_sign_ins_per_account=7, sign_ups_per_address=0) as client:
+    async with client_of(redis.url, tmp_path, failed_sign_ins_per_account=7, sign_ups_per_address=0) as client:
         told = (await client.get("/v1/limits")).json()
     quotas = {quota["name"]: (quota["limit"], quota["window_seconds"]) for quota in told.pop("quotas")}
     assert quotas == {
@@ -103,13 +103,13 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "streams_per_user_and_worker": 32,
         "ticket_seconds": 30,
     }
-    async with client_of(redis, tmp_path, jwt_secret=SECRET) as client:
+    async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()
         assert [quota["name"] for quota in told["quotas"]] == ["ticket"]
 
 
 async def test_an_answer_has_256_kib_at_most_and_says_that_there_is_more(redis: RedisProcess, tmp_path: Path) -> None:
-    async with client_of(redis, tmp_path) as client:
+    async with client_of(redis.url, tmp_path) as client:
         alice = await sign_up(client, "alice")
         for number in range(12):
             for to in ("alice", f"friend-with-a-name-of-some-length-{number}"):

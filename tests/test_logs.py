@@ -8,18 +8,15 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 
-from parts import SECRET, settings
+from app_client import client_of
 from redises import RedisProcess
-from ssechat.app import create_app
 from ssechat.telemetry.logging import JSONFormatter, TextFormatter, configure_logging
 from ssechat.texts.printable import printable
 
@@ -59,17 +56,6 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
 
 def requests(log: io.StringIO) -> list[dict[str, Any]]:
     return [line for line in lines(log) if line["logger"] == "ssechat.access"]
-
-
-@asynccontextmanager
-async def client_of(redis: RedisProcess, tmp_path: Path, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
-    (tmp_path / "jwt.key").write_text(SECRET)
-    app = create_app(settings(redis.url, data=tmp_path, redis_timeout=0.5, **more))
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat") as client,
-    ):
-        yield client
 
 
 def record(message: str, *arguments: object, name: str = "ssechat.x", **more: Any) -> logging.LogRecord:
@@ -193,7 +179,7 @@ def test_an_exception_that_ends_a_thread_is_logged(monkeypatch: pytest.MonkeyPat
 
 
 async def test_every_request_has_an_x_request_id_or_gets_one(redis: RedisProcess, tmp_path: Path) -> None:
-    async with client_of(redis, tmp_path) as client:
+    async with client_of(redis.url, tmp_path) as client:
         mine = await client.get("/v1/session", headers={"x-request-id": "Mine_1.2:3-4"})
         assert mine.headers["x-request-id"] == mine.json()["request_id"] == "Mine_1.2:3-4"
         made = [(await client.get("/healthz/live")).headers["x-request-id"] for _ in range(3)]
@@ -204,7 +190,7 @@ async def test_every_request_has_an_x_request_id_or_gets_one(redis: RedisProcess
 
 
 async def test_access_log_on_logs_every_request(redis: RedisProcess, tmp_path: Path, log: io.StringIO) -> None:
-    async with client_of(redis, tmp_path, access_log="on") as client:
+    async with client_of(redis.url, tmp_path, access_log="on") as client:
         answer = await client.get(f"/v1/users/{PLANTED}?x={PLANTED}")
         await client.request(PLANTED, "/v1/nothing")
     first, second = requests(log)
@@ -223,7 +209,7 @@ async def test_no_request_can_inject_a_log_line(redis: RedisProcess, tmp_path: P
         b"x-forwarded-for": f"fe80::1{evil}".encode("latin-1"), b"x-request-id": f"a{evil}".encode("latin-1"),
         b"user-agent": evil.encode("latin-1"), b"x-forwarded-proto": evil.encode("latin-1"),
     }  # fmt: skip
-    async with client_of(redis, tmp_path, access_log="on") as client:
+    async with client_of(redis.url, tmp_path, access_log="on") as client:
         for name in ("alice", evil, "\n\nERROR: all is lost"):
             answer = await client.post("/v1/session", json={"name": name, "password": evil}, headers=headers)
             assert answer.status_code == 401
@@ -239,7 +225,7 @@ async def test_access_log_off_logs_only_server_errors(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError(PLANTED)
 
-    async with client_of(redis, tmp_path) as client:
+    async with client_of(redis.url, tmp_path) as client:
         await client.get("/")
         await client.get("/v1/nothing")
         assert requests(log) == []
@@ -285,7 +271,7 @@ WRAPPINGS = ("%s", "%s\x00", "é%s", "\n%s\r", "{u:%s}", "<%s>", "%s" + "x" * 20
 async def test_no_log_of_any_route_has_a_path_a_query_a_token_or_a_text(
     redis: RedisProcess, tmp_path: Path, log: io.StringIO
 ) -> None:
-    async with client_of(redis, tmp_path, access_log="on", log_level="debug") as client:
+    async with client_of(redis.url, tmp_path, access_log="on", log_level="debug") as client:
         signed_up = await client.post("/v1/users", json={"name": "alice", "password": "correct horse"})
         token = signed_up.json()["token"]
         client.cookies.clear()

@@ -8,7 +8,7 @@ from parts import Worker
 from polling import until
 from redises import RedisProcess
 from ssechat.telemetry.histogram import Histogram
-from ssechat.telemetry.metrics import TIMED, Metrics, add
+from ssechat.telemetry.metrics import KIND_NAMES, TIMED, Metrics, add
 
 pytestmark = pytest.mark.anyio
 
@@ -43,12 +43,13 @@ def test_under_load_some_wake_ups_are_timed_evenly_and_all_of_them_when_it_is_ov
 
 def test_a_kind_of_event_appears_in_the_snapshot_when_it_is_first_counted() -> None:
     metrics = Metrics()
-    assert metrics.snapshot()["events_live"] == {"message": 0, "reset": 0}
-    metrics.events_live["typing"] += 1
+    none = dict.fromkeys(KIND_NAMES, 0)
+    assert metrics.snapshot()["events_live"] == none
+    metrics.events_live["made up"] += 1
     metrics.events_from_log["reset"] += 2
     total = add([metrics.snapshot(), metrics.snapshot()])
-    assert total["events_live"] == {"message": 0, "reset": 0, "typing": 2}
-    assert total["events_from_log"] == {"message": 0, "reset": 4}
+    assert total["events_live"] == {**none, "made up": 2}
+    assert total["events_from_log"] == {**none, "reset": 4}
 
 
 def test_snapshots_add_up_name_by_name() -> None:
@@ -94,7 +95,7 @@ async def test_a_hole_is_counted_once_by_what_showed_it_and_what_fills_it_is_tim
     await worker.say("shows the hole")
     await until(lambda: len(sink.ids()) == 2 and stream.live)
     assert metrics.holes == {"wake_up": 1, "audit": 0}
-    assert metrics.events_from_log == {"message": 2, "reset": 0}
+    assert metrics.events_from_log == {**dict.fromkeys(KIND_NAMES, 0), "message": 2}
     assert sum(metrics.latency_from_log.counts) == 1  # the time of the event without a wake-up is unknown
     subscriptions._on_message = lambda *_: None
     await worker.say("lost as well")

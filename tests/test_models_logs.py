@@ -1,7 +1,6 @@
 """A model test of the conversation logs and inboxes on a real Redis: any interleaving, any crash of a worker."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,6 +17,7 @@ from hypothesis.stateful import (
 
 from models import profile
 from parts import Worker, a_worker, draft
+from polling import until
 from redises import RedisProcess, releases
 from ssechat.ids import ConversationId, UserId, entry_number
 from ssechat.logs.conversations import Entry
@@ -214,12 +214,10 @@ def test_the_first_event_of_all_that_comes_while_a_page_is_read_is_not_skipped(r
     async def reading() -> list[str]:
         worker.inbox.head = head  # type: ignore[method-assign]
         stream, sink = worker.open_stream(bob, "0-0")
-        while not stream.live:
-            await asyncio.sleep(0.01)
+        await until(lambda: stream.live)
         await worker.say("second")
-        while not sink.ids() or stream.busy:
-            await asyncio.sleep(0.01)
+        await until(lambda: sink.ids() and not stream.busy)
         await asyncio.sleep(0.05)
-        return [json.loads(event["data"])["text"] for event in sink.events() if event.get("event") == "message"]
+        return sink.texts()
 
     assert redis7.run(reading()) == ["first", "second"]

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import httpx
 import pytest
 
+from app_client import client_of, code, sign_up
 from parts import SECRET
 from redises import RedisProcess
 from ssechat.http.guard import Guard
 from ssechat.identity.tokens import Tokens
-from test_endpoints import client_of, code, sign_up
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +24,7 @@ FRONT = {"x-forwarded-proto": "https"}
 
 @pytest.fixture
 async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(redis, tmp_path) as client:
+    async with client_of(redis.url, tmp_path) as client:
         yield client
 
 
@@ -158,13 +158,13 @@ async def test_two_servers_on_one_host_name_have_cookies_of_different_names(
         folder = tmp_path / key
         folder.mkdir()
         (folder / "its.key").write_text(key)
-        async with client_of(redis, folder, key_file=folder / "its.key") as other:
+        async with client_of(redis.url, folder, key_file=folder / "its.key") as other:
             return (await cookie_of(other, f"user-{key[0]}", {}))[0]
 
     (tmp_path / "again").mkdir()
     one, other = await name_with("b" * 64), await name_with("c" * 64)
     assert one != other
-    async with client_of(redis, tmp_path / "again", key_file=tmp_path / ("b" * 64) / "its.key") as same_key:
+    async with client_of(redis.url, tmp_path / "again", key_file=tmp_path / ("b" * 64) / "its.key") as same_key:
         assert (await cookie_of(same_key, "carol", {}))[0] == one
     assert "b" * 8 not in one
 
@@ -225,7 +225,7 @@ async def test_signing_out_removes_the_cookie_that_was_set(client: httpx.AsyncCl
 async def test_where_the_tokens_are_another_systems_its_pages_know_the_cookies_name(
     redis: RedisProcess, tmp_path: Path
 ) -> None:
-    async with client_of(redis, tmp_path, jwt_secret=SECRET) as client:
+    async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         token = minted("alice")["authorization"].partition(" ")[2]
         assert await who(client, f"ssechat_session={token}") == "alice"
         assert await who(client, f"__Host-ssechat_session={token}", **FRONT) == "alice"
@@ -275,7 +275,7 @@ async def test_a_page_of_this_server_may_write_however_its_origin_is_spelled(
 
 
 async def test_x_forwarded_host_of_an_untrusted_peer_is_ignored(redis: RedisProcess, tmp_path: Path) -> None:
-    async with client_of(redis, tmp_path, trusted_proxies=("10.0.0.1",)) as client:
+    async with client_of(redis.url, tmp_path, trusted_proxies=("10.0.0.1",)) as client:
         headers = {"origin": "http://chat.example", "host": "app:8000", "x-forwarded-host": "chat.example"}
         answer = await client.post("/v1/users", json={"name": "alice", "password": PASSWORD}, headers=headers)
         assert code(answer) == (403, "forbidden_origin")
@@ -283,7 +283,7 @@ async def test_x_forwarded_host_of_an_untrusted_peer_is_ignored(redis: RedisProc
 
 @pytest.mark.parametrize("given", ["https://app.example", "HTTPS://App.Example:443"])
 async def test_an_allowed_origin_counts_as_browsers_write_it(redis: RedisProcess, tmp_path: Path, given: str) -> None:
-    async with client_of(redis, tmp_path, allowed_origins=(given,)) as client:
+    async with client_of(redis.url, tmp_path, allowed_origins=(given,)) as client:
         for site in ("cross-site", "same-site"):
             headers = {"origin": "https://app.example", "sec-fetch-site": site}
             answer = await client.post("/v1/tickets", json={}, headers={**headers, **minted("alice")})

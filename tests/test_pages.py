@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parts import ALICE, BOB, DM, Worker, draft
+from polling import until
 from redises import RedisProcess
 from ssechat.events.source import START
 from ssechat.ids import UserId
@@ -143,9 +144,7 @@ async def test_an_inbox_that_lacks_large_messages_is_repaired_by_pages_that_fit(
 async def test_a_stream_replays_what_is_larger_than_a_page(worker: Worker) -> None:
     await say_all(worker, [60 * KIB] * 9)
     stream, sink = worker.open_stream("bob", "0-0")
-    async with asyncio.timeout(10):
-        while not stream.live:
-            await asyncio.sleep(0.01)
+    await until(lambda: stream.live)
     assert len(sink.ids()) == 9
     assert UserId(stream.identity.user) == BOB
 

@@ -5,15 +5,18 @@ import pytest
 
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
+from ssechat.redis import connection as connection_module
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import CommandConnection, Connection, open_connection
+from ssechat.redis.connection import CommandConnection, Connection, open_connection, reconnecting
 from ssechat.redis.refusals import RedisRefused
+from ssechat.tasks import end_task
+from ssechat.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
 
 async def connected(url: str, timeout: float = 2) -> Redis:
-    redis = Redis(url, timeout)
+    redis = Redis(url, timeout, Metrics())
     redis.start()
     assert await redis.wait_connected(5)
     return redis
@@ -153,7 +156,7 @@ async def test_bytes_that_are_not_resp_end_the_connection() -> None:
 
     server = await asyncio.start_server(talk_nonsense, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    client = Redis(f"redis://127.0.0.1:{port}", 0.5)
+    client = Redis(f"redis://127.0.0.1:{port}", 0.5, Metrics())
     client.start()
     assert not await client.wait_connected(0.3)
     await client.close()
@@ -170,3 +173,49 @@ async def test_auth_uses_the_password_of_the_url(redis: RedisProcess) -> None:
     await client.close()
     with redis.client() as other:
         other.execute_command("ACL", "DELUSER", "someone")
+
+
+async def test_an_error_that_quotes_the_password_is_not_logged(
+    redis: RedisProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`AUTH` is renamed: Redis's error then quotes the arguments."""
+    process = RedisProcess(redis.release, ("--rename-command", "AUTH", ""))
+    try:
+        connections = reconnecting(process.url.replace("unix://", "unix://:s3cret@"), CommandConnection, 1)
+
+        async def connect() -> None:
+            async for _ in connections:
+                pass
+
+        connecting = asyncio.create_task(connect())
+        await asyncio.sleep(0.3)
+        await end_task(connecting)  # a cancellation that arrives while a connection is opened can get lost
+        await connections.aclose()
+    finally:
+        process.close()
+    assert "UNKNOWN" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+async def test_a_redis_that_is_away_for_hours_is_found_when_it_is_back(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+
+    async def refuse(url: str, connection: object, timeout: float) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 5000:
+            raise RedisUnavailable("away")
+
+    async def no_time(seconds: float) -> None:
+        assert 0 < seconds <= 1
+
+    monkeypatch.setattr(connection_module, "open_connection", refuse)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "sleep", no_time)
+        connections = reconnecting(redis.url, CommandConnection, 1)
+        connection = await anext(connections)
+    assert attempts == 5000
+    connection.lost.set_result(None)
+    await connections.aclose()

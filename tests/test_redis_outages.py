@@ -1,7 +1,6 @@
 """Outages of Redis: sends fail so that they can be retried, streams stay open, and catch up afterwards."""
 
 import asyncio
-import json
 import os
 import time
 from pathlib import Path
@@ -25,27 +24,12 @@ async def opened(worker: Worker, user: str, cursor: str | None = "0-0") -> FakeS
     return sink
 
 
-async def say_until_taken(worker: Worker, text: str) -> int:
-    """Retries a send with the same client_msg_id, as a client does; returns the number of refusals."""
-    for refused in range(1000):
-        try:
-            await worker.say(text)
-            return refused
-        except RedisUnavailable:
-            await asyncio.sleep(0.01)
-    raise AssertionError("it was never taken")
-
-
-def texts(sink: FakeSink) -> list[str]:
-    return [json.loads(event["data"])["text"] for event in sink.events() if event.get("event") == "message"]
-
-
 async def check_all_arrived(worker: Worker, sink: FakeSink, expected: list[str]) -> None:
     """Checks that the open stream has each message once, in order, and no reset."""
     worker.clock.time += 31
     await worker.hub.sweep()
-    await until(lambda: len(texts(sink)) >= len(expected))
-    assert texts(sink) == expected
+    await until(lambda: len(sink.texts()) >= len(expected))
+    assert sink.texts() == expected
     assert "reset" not in sink.names()
     assert not sink.ended
 
@@ -76,7 +60,7 @@ async def test_a_send_that_redis_refuses_can_be_retried_and_streams_stay_open(
         finally:
             for command in end:
                 client.execute_command(*command)
-    await say_until_taken(worker, "during")
+    await worker.say_until_taken("during")
     await worker.say("after")
     await check_all_arrived(worker, sink, ["before", "during", "after"])
 
@@ -89,7 +73,7 @@ async def test_idempotency_a_redis_reply_cut_in_the_middle_leaves_one_message_af
         sink = await opened(worker, "bob")
         for cut in (0, 1, 5, 20, 40):
             proxy.cut_after = cut
-            await say_until_taken(worker, f"cut after {cut}")
+            await worker.say_until_taken(f"cut after {cut}")
         await worker.say("after")
         await check_all_arrived(worker, sink, ["before", *[f"cut after {cut}" for cut in (0, 1, 5, 20, 40)], "after"])
         assert await worker.conversations.newest_seq(DM) == 7
@@ -104,7 +88,7 @@ async def test_pubsub_resubscribes_after_a_half_open_connection(
     async with a_proxy(tmp_path, redis.url) as proxy, a_worker(redis.url) as worker:
         await worker.hub.subscriptions.close()
         worker.hub.subscriptions = subscriptions.Subscriptions(
-            proxy.url, 2, worker.hub._on_message, worker.hub._on_resubscribed
+            proxy.url, 2, worker.hub._on_message, worker.hub._on_resubscribed, worker.hub.metrics
         )
         worker.hub.subscriptions.start()
         sink = await opened(worker, "bob")
@@ -114,7 +98,7 @@ async def test_pubsub_resubscribes_after_a_half_open_connection(
         proxy.release()
         await until(lambda: keys.live("bob").encode() in worker.hub._unaudited)
         await worker.hub.sweep()
-        await until(lambda: texts(sink) == ["nobody hears this"])
+        await until(lambda: sink.texts() == ["nobody hears this"])
 
 
 async def test_pubsub_a_subscriber_that_redis_drops_repeatedly_catches_up(worker: Worker, redis: RedisProcess) -> None:
@@ -135,7 +119,7 @@ async def test_redis_paused_for_longer_than_the_time_out_costs_latency_and_no_me
         with redis.client() as client:
             client.execute_command("CLIENT", "PAUSE", 700)
         began = time.monotonic()
-        refused = await say_until_taken(worker, "paused")
+        refused = await worker.say_until_taken("paused")
         assert refused >= 1  # it was answered after the time-out, not after the pause
         assert time.monotonic() - began < 8
         await check_all_arrived(worker, sink, ["paused"])
@@ -156,7 +140,7 @@ async def test_a_redis_that_is_still_loading_is_waited_for(redis: RedisProcess) 
             process.start("--key-load-delay", "20000", ready=False)
             await until(lambda: is_loading(process))
             assert not worker.redis.connected
-            assert await say_until_taken(worker, "while it loads") > 10
+            assert await worker.say_until_taken("while it loads") > 10
             await until(lambda: worker.hub.subscriptions.all_heard)
             await check_all_arrived(worker, sink, ["before", "while it loads"])
     finally:

@@ -115,4 +115,4 @@ async def test_files_for_tls_that_cannot_be_used_are_named_by_their_option(tmp_p
         ("ssl_ca_certs=%00", "ssl_ca_certs cannot be read"),
     ):
         with pytest.raises(SettingsError, match=why):
-            await check_redis(f"rediss://:s3cret@127.0.0.1:1/0?{options}")
+            await check_redis(f"rediss://:s3cret@127.0.0.1:1/0?{options}", 5)

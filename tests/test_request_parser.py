@@ -89,9 +89,7 @@ def test_a_body_behind_an_offer_to_upgrade_is_the_requests_body(request_: bytes)
     for cut in range(1, len(request_)):
         requests = parse(request_[:cut], request_[cut:] + GET)
         assert [(head.path, body) for head, body in requests] == [("/p", b"hello"), ("/a b", b"")]
-        assert requests[0][0].offers_upgrade
         assert requests[0][0].keep_alive
-        assert not requests[1][0].offers_upgrade
 
 
 def test_an_offer_to_upgrade_leaves_the_other_options_of_the_connection() -> None:

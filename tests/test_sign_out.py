@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from parts import FakeSink, Worker
+from polling import until
 from ssechat.errors import Unauthorized
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
@@ -86,9 +87,7 @@ async def test_a_stream_whose_session_ends_while_it_is_opened_is_closed(worker: 
     await worker.auth.sign_out(identity)
     await hears(worker, identity.session)
     sink = let_in(worker, identity, sign_outs)
-    async with asyncio.timeout(5):
-        while not sink.ended:
-            await asyncio.sleep(0.01)
+    await until(lambda: sink.ended)
     assert [event.get("data") for event in sink.events() if event.get("event") == "bye"] == ['{"reason":"signed_out"}']
     assert "hello" not in sink.names()
     assert len(worker.hub) == 0
@@ -106,9 +105,7 @@ async def test_a_stream_that_is_let_in_by_a_ticket_ends_with_the_session_of_who_
 
     after(worker, "EXISTS", sign_out, monkeypatch)
     sink = let_in(worker, await worker.auth.redeem_ticket(ticket), sign_outs)
-    async with asyncio.timeout(5):
-        while not sink.ended:
-            await asyncio.sleep(0.01)
+    await until(lambda: sink.ended)
     assert sink.names()[-1] == "bye"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from polling import until
 from ssechat.telemetry import snapshots as module
 from ssechat.telemetry.metrics import Metrics
 from ssechat.telemetry.snapshots import Snapshots, clear
@@ -177,9 +178,7 @@ async def test_a_full_disk_is_told_once_and_serving_goes_on(
     publishing = asyncio.create_task(worker.keep_publishing())
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", full)
-        async with asyncio.timeout(5):
-            while not caplog.messages:
-                await asyncio.sleep(0.005)
+        await until(lambda: caplog.messages)
         await asyncio.sleep(0.02)
         assert await connects(worker) == (1, 1)
         assert caplog.messages == ["other workers cannot see this one's metrics: No space left on device"]

@@ -55,7 +55,7 @@ def opened(worker: Worker, log: Ticker, cursor: str | None) -> tuple[Stream, Fak
     source = Source(log, "prices", b"channel of prices")
     stream, sink = Stream(worker.hub, Identity(UserId("bob"), FOR_EVER), source), FakeSink()
     stream.opened(sink, cursor)
-    worker.hub.attach(stream, cursor)
+    worker.hub.attach(stream, cursor, worker.auth.sign_outs)
     return stream, sink
 
 

@@ -1,125 +1,26 @@
+"""One stream: what it replays, writes live and reads again, and when it says `reset`."""
+
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from parts import ALICE, FOR_EVER, FakeClock, FakeSink
+from fake_inbox import FakeOwner, a_stream, offer, publish
+from parts import ALICE, FOR_EVER, FakeSink
 from ssechat.errors import RedisUnavailable
-from ssechat.events import frames
-from ssechat.events.source import START, Event, Page, Source
-from ssechat.events.wake_ups import WakeUp
+from ssechat.events.source import Page
 from ssechat.identity.tokens import Identity
 from ssechat.ids import number_of
 from ssechat.streams.stream import Stream
-from ssechat.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
-
-
-class FakeInbox:
-    """An inbox in memory; wake-ups are sent only by `publish`."""
-
-    def __init__(self) -> None:
-        self.birth = "0-77"
-        self.entries: list[str] = []
-        self.trimmed = 0
-        self.reads = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.fails = False
-
-    skips: bool = False
-
-    async def heads(self, names: Sequence[str]) -> list[str]:
-        return [self.newest() for _ in names]
-
-    def append(self, count: int = 1) -> None:
-        for _ in range(count):
-            n = self.trimmed + len(self.entries) + 1
-            self.entries.append(f"{n}-{n * 10}")
-
-    def newest(self) -> str:
-        return self.entries[-1] if self.entries else self.birth
-
-    async def head(self, name: str) -> str:
-        await self.gate.wait()
-        return self.newest()
-
-    async def read(self, name: str, cursor: str, count: int, room: int) -> Page:
-        self.reads += 1
-        await asyncio.sleep(0)
-        if self.fails:
-            raise RedisUnavailable("away")
-        entries, head = list(self.entries), self.newest()
-        await self.gate.wait()
-        oldest = entries[0] if entries else head
-        if cursor == START:
-            after = entries
-        elif cursor in entries:
-            after = entries[entries.index(cursor) + 1 :]
-        elif cursor == self.birth and not self.trimmed:
-            after = entries
-        else:
-            return Page(False, head, oldest, ())
-        return Page(True, head, oldest, [Event(number_of(one), one, "message", chunk(one)) for one in after[:count]])
-
-
-def chunk(entry: str) -> bytes:
-    return frames.durable(entry, "message", b"{}")
-
-
-class FakeOwner:
-    """A fake of the hub for a stream."""
-
-    def __init__(self) -> None:
-        self.fake = FakeInbox()
-        self.clock = FakeClock()
-        self.tasks: list[asyncio.Task[None]] = []
-        self.gone: list[Stream] = []
-        self.metrics = Metrics()
-        self.source = Source(self.fake, "alice", b"alice")
-
-    @property
-    def now(self) -> Callable[[], float]:
-        return self.clock
-
-    def catch_up(self, stream: Stream) -> None:
-        self.tasks.append(asyncio.create_task(stream.catch_up()))
-
-    def closed(self, stream: Stream) -> None:
-        self.gone.append(stream)
-
-    def drain_delay(self) -> float:
-        return 0.0
-
-    async def settle(self) -> None:
-        while self.tasks:
-            await self.tasks.pop()
 
 
 @pytest.fixture
 def owner() -> FakeOwner:
     return FakeOwner()
-
-
-def a_stream(owner: FakeOwner) -> tuple[Stream, FakeSink]:
-    stream, sink = Stream(owner, Identity(ALICE, FOR_EVER), owner.source), FakeSink()
-    stream.opened(sink, None)
-    return stream, sink
-
-
-def publish(owner: FakeOwner, stream: Stream, entry: str | None = None) -> None:
-    newest = entry or owner.fake.newest()
-    position = owner.fake.entries.index(newest)
-    before = owner.fake.entries[position - 1] if position else owner.fake.birth
-    offer(stream, newest, before)
-
-
-def offer(stream: Stream, entry: str, before: str) -> None:
-    stream.offer(WakeUp("message", 0, entry, before, b"{}", number_of(entry)), chunk(entry), False)
 
 
 async def test_a_stream_without_last_event_id_begins_at_the_newest_event(owner: FakeOwner) -> None:
@@ -321,56 +222,6 @@ async def test_a_hole_in_the_inbox_itself_makes_a_reset(owner: FakeOwner) -> Non
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
 
 
-async def test_backpressure_a_slow_reader_costs_no_memory_and_is_caught_up_when_it_drains(owner: FakeOwner) -> None:
-    stream, sink = a_stream(owner)
-    await stream.begin(None)
-    stream.pause()
-    written = len(sink.chunks)
-    for _ in range(100):
-        owner.fake.append()
-        publish(owner, stream)
-    assert len(sink.chunks) == written
-    assert owner.fake.reads == 0
-    stream.resume()
-    await owner.settle()
-    assert sink.ids() == owner.fake.entries
-    assert stream.live
-
-
-class PausingSink(FakeSink):
-    """A sink whose buffer is full after `limit` chunks."""
-
-    def __init__(self, room: int) -> None:
-        super().__init__()
-        self.room = room
-        self.stream: Stream | None = None
-
-    def write(self, chunk: bytes) -> None:
-        super().write(chunk)
-        self.room -= 1
-        if self.room == 0 and self.stream is not None:
-            self.stream.pause()
-
-
-async def test_backpressure_during_a_replay_loses_nothing(owner: FakeOwner) -> None:
-    owner.fake.append(20)
-    sink = PausingSink(room=8)
-    stream = sink.stream = Stream(owner, Identity(ALICE, FOR_EVER), owner.source)
-    stream.opened(sink, None)
-    await stream.begin("0-77")
-    assert len(sink.ids()) == 6
-    assert not stream.live
-    sink.room = 7
-    stream.resume()
-    await owner.settle()
-    sink.room = 1000
-    stream.resume()
-    await owner.settle()
-    assert sink.ids() == owner.fake.entries
-    assert sink.names()[-1] == "caught_up"
-    assert stream.live
-
-
 async def test_redis_away_leaves_the_stream_behind_and_open(owner: FakeOwner) -> None:
     stream, sink = a_stream(owner)
     await stream.begin(None)
@@ -413,76 +264,6 @@ def test_the_first_event_repeats_a_well_formed_last_event_id(
     stream.opened(sink, cursor)
     [retry] = sink.events()
     assert retry.get("id") == comes_back
-
-
-@pytest.mark.parametrize(
-    ("reason", "final", "soonest", "latest"),
-    [
-        ("drain", False, 1000, 8000), ("unavailable", False, 1000, 8000), ("slow", False, 1000, 8000),
-        ("too_many", False, 15_000, 60_000), ("token_expired", True, 1000, 8000), ("signed_out", True, 1000, 8000),
-    ],
-)  # fmt: skip
-def test_a_stream_ends_as_a_complete_response_only_where_it_is_useless_to_come_back(
-    owner: FakeOwner, reason: str, final: bool, soonest: int, latest: int
-) -> None:
-    stream, sink = a_stream(owner)
-    stream.bye(reason)
-    assert sink.final is final
-    assert soonest <= int(sink.events()[-1]["retry"]) <= latest
-
-
-async def test_bye_has_a_reason_and_a_retry_and_ends_the_stream(owner: FakeOwner) -> None:
-    stream, sink = a_stream(owner)
-    await stream.begin(None)
-    stream.bye("signed_out")
-    bye = sink.events()[-1]
-    assert json.loads(bye["data"]) == {"reason": "signed_out"}
-    assert 1000 <= int(bye["retry"]) <= 8000
-    assert sink.ended
-    assert owner.gone == [stream]
-    owner.fake.append()
-    publish(owner, stream)
-    stream.bye("drain")
-    stream.lost()
-    assert owner.gone == [stream]
-    assert sink.names()[-1] == "bye"
-
-
-async def test_backpressure_a_stuck_reader_gets_bye_slow_and_is_aborted(
-    owner: FakeOwner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ssechat.streams.stream.LAST_WORD_SECONDS", 0.01)
-    stream, sink = a_stream(owner)
-    await stream.begin(None)
-    stream.pause()
-    stream.cut()
-    assert json.loads(sink.events()[-1]["data"]) == {"reason": "slow"}
-    assert sink.ended
-    assert not sink.aborted
-    await asyncio.sleep(0.05)
-    assert sink.aborted
-    assert owner.gone == [stream]
-
-
-async def test_a_reader_that_leaves_during_its_replay_is_written_to_no_more(owner: FakeOwner) -> None:
-    owner.fake.append(2)
-    owner.fake.gate.clear()
-    stream, sink = a_stream(owner)
-    beginning = asyncio.create_task(stream.begin("1-10"))
-    await asyncio.sleep(0)
-    stream.lost()
-    owner.fake.gate.set()
-    await beginning
-    assert sink.names() == []
-    assert not stream.live
-
-
-async def test_graceful_shutdown_of_a_stream_sends_bye_drain(owner: FakeOwner) -> None:
-    stream, sink = a_stream(owner)
-    await stream.begin(None)
-    stream.drain()
-    await asyncio.sleep(0.01)
-    assert json.loads(sink.events()[-1]["data"]) == {"reason": "drain"}
 
 
 async def test_a_hole_is_as_late_as_the_newest_event_that_was_heard_of(owner: FakeOwner) -> None:

@@ -8,6 +8,7 @@ from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.redis import subscriptions as module
 from ssechat.redis.subscriptions import Subscriptions
+from ssechat.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -19,7 +20,11 @@ class Ear:
         self.heard: list[tuple[bytes, bytes]] = []
         self.resubscribed: list[bytes] = []
         self.subscriptions = Subscriptions(
-            url, timeout, lambda channel, payload: self.heard.append((channel, payload)), self.resubscribed.append
+            url,
+            timeout,
+            lambda channel, payload: self.heard.append((channel, payload)),
+            self.resubscribed.append,
+            Metrics(),
         )
         self.subscriptions.start()
 
@@ -103,7 +108,7 @@ async def test_a_channel_wanted_while_redis_is_away_is_acknowledged_when_it_is_b
 
 
 async def test_an_acknowledgement_that_does_not_come_is_an_error() -> None:
-    subscriptions = Subscriptions("unix:///nowhere", 0.05, lambda *_: None, lambda _: None)
+    subscriptions = Subscriptions("unix:///nowhere", 0.05, lambda *_: None, lambda _: None, Metrics())
     subscriptions.start()
     with pytest.raises(RedisUnavailable):
         await subscriptions.add(b"a")

@@ -391,7 +391,7 @@ async def test_a_worker_that_hangs_while_it_starts_is_aborted(
     monkeypatch.setenv("STUB", "slow start")
     listening = listen("127.0.0.1", 0, 1)
     options = WorkerOptions(load_settings({}, {}), arguments=WORKER_ARGUMENTS)
-    worker = await WorkerProcess.spawn(options, [each.fileno() for each in listening.of_workers[0]])
+    worker = await WorkerProcess.spawn(options, [each.fileno() for each in listening.of_workers[0]], checks_redis=False)
     with pytest.raises(WorkerFailed, match="not ready within 2 seconds"):
         await worker.ready(limit=2)
     assert await worker.wait() == "SIGABRT"

@@ -61,7 +61,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
     delivery = Delivery(redis, conversations, inbox, settings.inbox_limit, kinds)
     chat = Chat(conversations, inbox, delivery, users)
-    hub = Hub(auth, settings, metrics=metrics, kinds=kinds)
+    hub = Hub(auth, settings, metrics, kinds)
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = redis_health.note_subscription

@@ -18,6 +18,7 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from ssechat import __version__
+from ssechat.backoff import Backoff
 from ssechat.errors import ChatError, SettingsError
 from ssechat.problem_details import MAX_RETRY_AFTER, problem_text, retry_after, shortened
 
@@ -102,13 +103,14 @@ class Client:
         target = {"conversation_id": to} if ":" in to else {"to": to}
         body = {**target, "text": text, "client_msg_id": client_msg_id}
         deadline = self._clock() + patience
-        failures = 0
+        backoff = _backoff()
         while True:
             outcome, retry_in = self._try_send(body, deadline)
             if isinstance(outcome, Mapping):
                 return outcome
-            pause = retry_in if retry_in is not None else self._pause(FIRST_PAUSE / 2, failures)
-            failures += 1
+            pause = self._pause(FIRST_PAUSE / 2, backoff)
+            if retry_in is not None:
+                pause = retry_in
             left = deadline - self._clock()
             if pause > left:
                 raise ClientError(
@@ -143,12 +145,13 @@ class Client:
             ClientError: the server refused the stream for good: the token is not valid, or it is not a chat server.
         """
         connection = _Connection(cursor=since)
-        failures = 0
+        backoff = _backoff()
         while True:
             retry_in, said_bye = 0.0, False
             try:
                 for event in self._stream(connection):
-                    failures, said_bye = 0, event.name == "bye"
+                    said_bye = event.name == "bye"
+                    backoff.reset()
                     yield event
                     # After the yield: a caller that stops before it has processed the event gets it again.
                     connection.cursor = event.id or connection.cursor
@@ -160,8 +163,7 @@ class Client:
                 reason = "the stream ended" if said_bye else self._unreachable(error)
             except _RetryLater as refusal:
                 reason, retry_in = str(refusal), refusal.seconds
-            pause = max(retry_in, self._pause(connection.retry, failures))
-            failures += 1
+            pause = max(retry_in, self._pause(connection.retry, backoff))
             self._note(f"{reason}; reconnecting in {pause:.1f} s …")
             self._sleep(pause)
 
@@ -196,10 +198,9 @@ class Client:
         except SSEError:
             raise ClientError(f"{self._server} is not a chat server: it sent no event stream") from None
 
-    def _pause(self, base: float, failures: int) -> float:
-        """Seconds to wait: the server's value, longer after each failure, with jitter."""
-        delay = max(base, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 10))) if failures else base
-        return delay * (1 + self._chance() / 4)
+    def _pause(self, least: float, backoff: Backoff) -> float:
+        """Seconds to wait: `least`, longer after each failure, with jitter on top."""
+        return max(least, backoff.pause()) * (1 + self._chance() / 4)
 
     def _url(self, path: str) -> str:
         return str(self._server).rstrip("/") + path
@@ -243,6 +244,11 @@ class _RetryLater(Exception):
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
         self.seconds = seconds
+
+
+def _backoff() -> Backoff:
+    """The pauses after the first failure, for which the server's value stands."""
+    return Backoff(2 * FIRST_PAUSE, LONGEST_PAUSE, at_once=True)
 
 
 def server_address(text: str) -> httpx.URL:

@@ -3,7 +3,6 @@
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from types import TracebackType
 from typing import Self
 
 from .dialects import Dialect
@@ -42,9 +41,7 @@ class Subject(ABC):
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     @property

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from . import faults, mutant
 from .report import text, write_json
 from .run import Options, run

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import psutil
+from serving import kill_processes
 
 from .checker import LATE_SECONDS, Violation, check
 from .claims import excuse, owed
@@ -177,9 +177,7 @@ class Conductor:
 
     def _kill_workers(self) -> None:
         at = self._now()
-        for process in self._server.workers():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill_processes(self._server.workers())
         self._history.faults.append(Injected(at, self._now(), "kill-on-ack", "SIGKILL to every worker"))
 
     async def _join(

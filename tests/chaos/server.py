@@ -17,11 +17,11 @@ from pathlib import Path
 import jwt
 import psutil
 
+from serving import command_line, environment, is_running, kill_processes
 from ssechat.processes import die_with_parent
 
 from .data_loss import Copy, Pair, Tails, ask, gone, stopped
 
-ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -55,8 +55,6 @@ class Server:
         Raises:
             ServerFailed: it did not start.
         """
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SSECHAT_")}
-        path = os.pathsep.join(filter(None, (str(ROOT / "src"), str(ROOT / "tests"), kept.get("PYTHONPATH"))))
         program = ("-m", "chaos.mutant") if self._mutation else ("-m", "ssechat")
         options = {
             "port": self.port,
@@ -77,7 +75,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={**kept, "PYTHONPATH": path, "CHAOS_MUTATION": self._mutation},
+                env=environment({"CHAOS_MUTATION": self._mutation}),
                 process_group=0,
                 preexec_fn=die_with_parent(),
             )
@@ -101,19 +99,19 @@ class Server:
             with contextlib.suppress(psutil.NoSuchProcess):
                 for child in psutil.Process(self._process.pid).children(recursive=True):
                     self._family.setdefault(child.pid, child)
-        self._family = {pid: process for pid, process in self._family.items() if _runs(process)}
+        self._family = {pid: process for pid, process in self._family.items() if is_running(process)}
         return list(self._family.values())
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes, the oldest first."""
-        found = [process for process in self.family() if "ssechat.server.worker" in _command(process)]
+        found = [process for process in self.family() if "ssechat.server.worker" in command_line(process)]
         return sorted(found, key=lambda process: float(process.create_time()))
 
     def redis(self) -> psutil.Process | None:
         """The private Redis, or the primary."""
         if self.pair is not None:
             return self.pair.primary
-        return next((each for each in self.family() if _command(each).split(" ")[0].endswith("redis-server")), None)
+        return next((each for each in self.family() if command_line(each).split(" ")[0].endswith("redis-server")), None)
 
     async def ask_redis(self, command: str) -> bytes:
         """Returns Redis's reply; empty without one."""
@@ -153,9 +151,7 @@ class Server:
         assert self._process is not None
         family = self.family()
         self._process.kill()
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill_processes(family)
         self._process.wait()
         deadline = time.monotonic() + STOP_SECONDS
         while self.family():
@@ -180,9 +176,7 @@ class Server:
 
     def close(self, keep_folder: bool = False) -> None:
         """Kills the processes that are still running."""
-        for process in self.family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill_processes(self.family())
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -199,20 +193,6 @@ class Server:
     def tail(self) -> str:
         """The last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return ""
 
 
 def _free_port(dice: random.Random) -> int:

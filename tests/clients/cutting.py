@@ -7,7 +7,6 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from types import TracebackType
 
 MESSAGE = b"event: message\n"
 RETRY = re.compile(rb"(?<=\nretry: )\d+")
@@ -57,9 +56,7 @@ class CuttingProxy:
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -3,12 +3,11 @@
 import signal
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from serving import Server
+from serving import Server, kill_processes
 
 
 class Scene:
@@ -51,9 +50,7 @@ def kill_all(scene: Scene) -> None:
     """`kill -9` of everything, Redis included, and a new start."""
     family = scene.server.family()
     scene.server.kill()
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    kill_processes(family)
     psutil.wait_procs(family, 10)
     time.sleep(0.5)
     scene.start_again()

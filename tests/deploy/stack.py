@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import time
 from functools import cached_property
-from types import TracebackType
 
 import httpx
 import jwt
@@ -97,9 +96,7 @@ class Stack:
     def __enter__(self) -> "Stack":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.remove()
 
     @property

@@ -57,7 +57,7 @@ class Prometheus:
         until(lambda: self.alerts() == [])  # before the first scrape there is no answer
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._process.terminate()
         self._process.wait(20)
         self._log.close()

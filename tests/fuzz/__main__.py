@@ -3,8 +3,11 @@
 import asyncio
 import random
 import sys
+from pathlib import Path
 
 import click
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from .report import text
 from .run import Options, run

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import re
 import shutil
 import signal
@@ -15,12 +14,12 @@ from pathlib import Path
 
 import psutil
 
+from serving import command_line, environment, is_running, kill_processes
 from ssechat.processes import die_with_parent
 
 from .attack import World
 from .words import FORGED
 
-ROOT = Path(__file__).parent.parent.parent
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -68,8 +67,6 @@ class Target:
         Raises:
             TargetFailed: it did not start.
         """
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SSECHAT_")}
-        path = os.pathsep.join(filter(None, (str(ROOT / "src"), kept.get("PYTHONPATH"))))
         options = {"port": 0, "data": self.folder / "data", "workers": self._workers, "access-log": "on"}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 – quick
@@ -78,7 +75,7 @@ class Target:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={**kept, "PYTHONPATH": path},
+                env=environment(),
                 process_group=0,
                 preexec_fn=die_with_parent(),
             )
@@ -134,12 +131,7 @@ class Target:
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes."""
-        found = []
-        for process in self._family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if "ssechat.server.worker" in process.cmdline():
-                    found.append(process)
-        return found
+        return [process for process in self._family if "ssechat.server.worker" in command_line(process)]
 
     async def stop(self) -> None:
         """Stops the server gracefully.
@@ -152,7 +144,7 @@ class Target:
             raise TargetFailed("a worker has died")
         self._process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        while self._process.poll() is None or any(process.is_running() for process in self._family):
+        while self._process.poll() is None or any(map(is_running, self._family)):
             if time.monotonic() > deadline:
                 raise TargetFailed(f"the server does not stop within {STOP_SECONDS:g} s")
             await asyncio.sleep(0.05)
@@ -161,9 +153,7 @@ class Target:
 
     def close(self) -> None:
         """Kills the processes that are still running, and removes the folder."""
-        for process in self._family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill_processes(self._family)
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()

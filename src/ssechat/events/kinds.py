@@ -15,7 +15,8 @@ from ssechat.events import frames
 from ssechat.events.models import ConversationReset, Message
 
 LARGEST_FACT = 512
-"""Bytes of a fact's data: every inbox that has it keeps a copy."""
+"""Bytes of a fact's data: every inbox that has it keeps a copy. The ids of a direct conversation and of a user can take
+388 of them, so the rule that makes a fact bounds what people write into it."""
 
 
 class Replay(StrEnum):
@@ -64,7 +65,7 @@ class Kinds:
     def __init__(self, kinds: Iterable[Kind]) -> None:
         """
         Raises:
-            ValueError: two kinds have one name, or a name cannot be one.
+            ValueError: two kinds have one name, a name cannot be one, or an ephemeral kind makes entries.
         """
         self._kinds: dict[str, Kind] = {}
         for kind in kinds:
@@ -72,6 +73,8 @@ class Kinds:
                 raise ValueError(f"{kind.name!r} cannot be the name of a kind of events")
             if kind.name in self._kinds:
                 raise ValueError(f"there are two kinds of events {kind.name!r}")
+            if kind.durable != (kind.entries > 0):
+                raise ValueError(f"a kind of events is ephemeral or makes entries, and {kind.name!r} is not so")
             self._kinds[kind.name] = kind
 
     def get(self, name: str) -> Kind | None:

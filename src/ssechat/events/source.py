@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ssechat.ids import entry_number
+from ssechat.ids import number_of
 
 
 class Event(NamedTuple):
@@ -28,8 +28,7 @@ class Page(NamedTuple):
     @property
     def before_oldest(self) -> str:
         """The cursor of a reader that has nothing of what is kept."""
-        n = entry_number(self.oldest) or 0
-        return f"{n - 1}-0" if self.events else self.head
+        return f"{number_of(self.oldest) - 1}-0" if self.events else self.head
 
 
 START = "-"

@@ -1,7 +1,5 @@
 """The response with an event stream."""
 
-from functools import partial
-
 from ssechat.events.source import Source
 from ssechat.http.exchange import Response, StreamHandover
 from ssechat.identity.tokens import Identity
@@ -22,35 +20,26 @@ def stream_response(
     cursor: str | None,
     buffer: int,
     *,
-    refusal: str | None = None,
-    sign_outs: int | None = None,
+    refusal: str | None,
+    sign_outs: int,
 ) -> Response:
     """Returns a response with a source's events after a cursor, or, with a `refusal`, with a `bye` event that names it.
 
     A refusal has no error status: EventSource does not reconnect after one (WHATWG HTML §9.2.3). `buffer` is the upper
     bound of buffered bytes. `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked.
     """
-    return Response(200, b"", HEADERS, partial(_open, hub, identity, source, cursor, buffer, refusal, sign_outs))
 
+    def start(hand_over: StreamHandover) -> None:
+        """Starts the stream on a connection after the response headers are sent."""
+        stream = Stream(hub, identity, source)
+        sink = hand_over(stream, buffer)
+        if sink is None:
+            return
+        stream.opened(sink, cursor)
+        if refusal is None:
+            hub.attach(stream, cursor, sign_outs)
+        else:
+            hub.metrics.connects += 1
+            stream.bye(refusal)
 
-def _open(
-    hub: Hub,
-    identity: Identity,
-    source: Source,
-    cursor: str | None,
-    buffer: int,
-    refusal: str | None,
-    sign_outs: int | None,
-    hand_over: StreamHandover,
-) -> None:
-    """Starts the stream on a connection after the response headers are sent."""
-    stream = Stream(hub, identity, source)
-    sink = hand_over(stream, buffer)
-    if sink is None:
-        return
-    stream.opened(sink, cursor)
-    if refusal is None:
-        hub.attach(stream, cursor, sign_outs)
-    else:
-        hub.metrics.connects += 1
-        stream.bye(refusal)
+    return Response(200, b"", HEADERS, start)

@@ -31,15 +31,15 @@ class Users:
         redis: Redis,
         *,
         all_users_exist: bool,
+        pool: HashingPool,
         hasher: PasswordHasher | None = None,
-        pool: HashingPool | None = None,
     ) -> None:
         self._redis = redis
         self._anyone_exists = all_users_exist
         self._cached: set[str] = set()
         self._hasher = hasher or PasswordHasher()
         self._dummy_hash = _dummy_hash(self._hasher)
-        self._pool = pool or HashingPool()
+        self._pool = pool
 
     def is_cached(self, user: str) -> bool:
         """Whether this worker has the user in its cache: the user exists, and Redis need not be asked."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ssechat.events import frames
-from ssechat.events.kinds import Replay
 from ssechat.ids import NO_ENTRY, ConversationId, number_of
 from ssechat.logs.pages import Reference, fitting
 from ssechat.redis import keys
@@ -40,11 +39,6 @@ class Entry(NamedTuple):
     """The seq of the message, or the fact's data."""
     data: bytes
     """The data of the event (JSON): the present message, or the data of the fact."""
-
-    @property
-    def of_message(self) -> bool:
-        """Whether it is about a message."""
-        return self.sort != Replay.FACT
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ssechat.errors import ChatError, Conflict
-from ssechat.events.kinds import KINDS, Kinds, Replay
+from ssechat.events.kinds import Kinds, Replay
 from ssechat.ids import ConversationId, UserId, tags
 from ssechat.logs.actions import Action
 from ssechat.logs.conversations import Conversations, Entry, lags, tombstone
@@ -84,7 +84,7 @@ class Delivery:
         conversations: Conversations,
         inbox: Inbox,
         inbox_limit: int,
-        kinds: Kinds = KINDS,
+        kinds: Kinds,
         *,
         at_once: int = AT_ONCE,
     ) -> None:

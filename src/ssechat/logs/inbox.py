@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ssechat.events import frames
-from ssechat.events.kinds import KINDS, RESET, Kind, Kinds, Replay
+from ssechat.events.kinds import RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
@@ -81,7 +81,7 @@ class Inbox:
 
     skips = False
 
-    def __init__(self, redis: Redis, conversations: Conversations, limit: int, kinds: Kinds = KINDS) -> None:
+    def __init__(self, redis: Redis, conversations: Conversations, limit: int, kinds: Kinds) -> None:
         """`limit`: events that an inbox keeps, at least."""
         self._redis = redis
         self._conversations = conversations

@@ -10,15 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis.asyncio as redis_client
-from redis.exceptions import RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeout
 
 from ssechat import __version__
 from ssechat.errors import RedisUnavailable, SettingsError
 from ssechat.redis import keys
 from ssechat.redis.binary import OLDEST
-from ssechat.redis.connection import CommandConnection, Reply, connection_options, open_connection
-from ssechat.redis.refusals import RedisRefused, parse_refusal, refused_by
+from ssechat.redis.connection import CommandConnection, Reply, open_connection
+from ssechat.redis.refusals import RedisRefused, parse_refusal
 from ssechat.redis.rights import NAMED, OF_A_START, TRIALS, Finding, missing, right, try_all
 from ssechat.redis.url import FILES, SHAPE, check_url, options_of, shown_url, user_of
 from ssechat.texts.printable import one_line
@@ -31,8 +29,6 @@ class RedisFacts:
     name: str
     """"Redis" or "Valkey"."""
     version: str
-    mode: str
-    """"standalone", "cluster" or "sentinel"."""
     appendonly: bool | None
     appendfsync: str | None
     maxmemory_policy: str | None
@@ -40,7 +36,7 @@ class RedisFacts:
     """Sentences about settings with which an acknowledged message can be lost."""
 
 
-async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
+async def check_redis(url: str, timeout: float) -> RedisFacts:
     """Connects to Redis and reads its version and durability settings.
 
     `timeout` is in seconds, for the whole check.
@@ -50,25 +46,17 @@ async def check_redis(url: str, timeout: float = 5.0) -> RedisFacts:
     """
     check_url(url)
     _check_certificates(url)
-    client = redis_client.Redis.from_url(url, **connection_options(timeout), decode_responses=True)
     where = shown_url(url)
-    try:
-        async with asyncio.timeout(timeout):
-            info, config = await _ask(client)
-    except (TimeoutError, RedisTimeout):
-        raise SettingsError(f"Redis at {where} did not answer within {timeout:g} seconds.") from None
-    except (RedisError, OSError) as error:
-        raise SettingsError(_explain(error, where)) from None
-    finally:
-        await client.aclose()
-    facts = judge(info, config, where) if info is not None else None
-    await _check_rights(url, timeout)
+    async with _asked(url, timeout) as connection:
+        info, config = await _ask(connection)
+        facts = judge(info, config, where) if info is not None else None
+        _refuse(await try_all(connection.send, user_of(url), (*TRIALS, *OF_A_START)), url)
     if facts is None:
         raise SettingsError(f"Redis at {where} cannot be used: its user may not call INFO.")
     return facts
 
 
-async def check_format(url: str, timeout: float = 5.0, *, own: bool = False) -> None:
+async def check_format(url: str, timeout: float, *, own: bool = False) -> None:
     """See to it that the data in this Redis has this version's format; an empty one is given it.
 
     `timeout` is in seconds. `own`: nobody else uses this Redis, so whatever is in it is ours.
@@ -96,7 +84,7 @@ async def check_format(url: str, timeout: float = 5.0, *, own: bool = False) -> 
     )
 
 
-async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
+async def check_key(url: str, fingerprint: str, timeout: float) -> None:
     """Checks that all servers of this Redis sign with one key. Redis stores the fingerprint of the first server's key.
 
     `timeout` is in seconds.
@@ -116,16 +104,6 @@ async def check_key(url: str, fingerprint: str, timeout: float = 5.0) -> None:
         )
 
 
-async def _check_rights(url: str, timeout: float) -> None:
-    """Tries all commands, keys and channels that the server needs.
-
-    Raises:
-        SettingsError: Redis refuses some of it.
-    """
-    async with _asked(url, timeout) as connection:
-        _refuse(await try_all(connection.send, user_of(url), (*TRIALS, *OF_A_START)), url)
-
-
 def _refuse(findings: Iterable[Finding], url: str) -> None:
     if findings:
         reasons = "; ".join(f"{finding.sentence} ({finding.code})" for finding in findings)
@@ -142,48 +120,71 @@ class _TrialConnection(CommandConnection):
 
 @asynccontextmanager
 async def _asked(url: str, timeout: float) -> AsyncIterator[CommandConnection]:
-    """A `CommandLink`, whose errors have Redis's codes (redis-py's do not).
+    """A connection of ours, whose errors have Redis's codes (redis-py's do not).
 
     Raises:
         SettingsError: Redis cannot be asked, or not within `timeout` seconds.
     """
-    connection, where = _TrialConnection(), shown_url(url)
+    connection = _TrialConnection()
     try:
         async with asyncio.timeout(timeout):
-            await open_connection(url, connection, timeout)
+            await open_connection(url, connection, 2 * timeout)  # so that it is this time that runs out
             yield connection
     except TimeoutError:
-        raise SettingsError(f"Redis at {where} did not answer within {timeout:g} seconds.") from None
+        raise SettingsError(f"Redis at {shown_url(url)} did not answer within {timeout:g} seconds.") from None
     except RedisUnavailable as error:
-        raise SettingsError(f"Redis at {where} cannot be used: {_reason(error, url)}") from None
+        raise SettingsError(_sentence(error, url)) from None
     finally:
         connection.abort()
 
 
-def _reason(error: RedisUnavailable, url: str) -> str:
+def _sentence(error: RedisUnavailable, url: str) -> str:
+    """Why Redis cannot be asked, and what to do."""
+    where = shown_url(url)
     if not isinstance(error, RedisRefused):
-        return str(error)
+        reason = re.sub(r"^Error -?\d+ (while )?connecting to [^ ]+\. ?", "", str(error))
+        return f"Redis at {where} cannot be used: {reason or 'it cannot be reached'}"
     refusal = parse_refusal(str(error), NAMED)
+    if refusal.code in ("NOAUTH", "WRONGPASS"):
+        refused = f"refuses the user or password of --redis-url ({SHAPE})"
+        return f"Redis at {where} {refused}: {refusal.advice} ({refusal.code})"
     words = right(refusal) if refusal.code == "NOPERM" else []
-    return f"{missing(words, user_of(url)) if words else refusal.advice} ({refusal.code})"
+    return (
+        f"Redis at {where} cannot be used: {missing(words, user_of(url)) if words else refusal.advice} ({refusal.code})"
+    )
 
 
-async def _ask(client: Any) -> tuple[Mapping[str, Any] | None, Mapping[str, str] | None]:
+async def _ask(connection: CommandConnection) -> tuple[Mapping[str, str] | None, Mapping[str, str] | None]:
     """Returns INFO and the settings of CONFIG; None for each that is not allowed (managed services forbid CONFIG)."""
-    try:
-        info = await client.info("everything")
-    except ResponseError:
+    info = await _if_allowed(connection, "INFO", "everything")
+    if info is None:
         return None, None
+    lines = (line.partition(":") for line in _decoded(info).splitlines())
+    shown = {name: value for name, _, value in lines}
     config: dict[str, str] = {}
+    for name in ("appendonly", "appendfsync", "maxmemory-policy"):
+        found = await _if_allowed(connection, "CONFIG", "GET", name)
+        if found is None:
+            return shown, None
+        config.update(zip(map(_decoded, found[::2]), map(_decoded, found[1::2]), strict=True))
+    return shown, config
+
+
+async def _if_allowed(connection: CommandConnection, *command: str) -> Reply:
+    """The reply; None if Redis refuses the command, or does not know it under this name."""
     try:
-        for name in ("appendonly", "appendfsync", "maxmemory-policy"):
-            config.update(await client.config_get(name))
-    except ResponseError:
-        return info, None
-    return info, config
+        return await connection.send(*command)
+    except RedisRefused as error:
+        if error.refusal.code in ("NOAUTH", "LOADING"):
+            raise
+        return None
 
 
-def judge(info: Mapping[str, Any], config: Mapping[str, str] | None, where: str) -> RedisFacts:
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def judge(info: Mapping[str, str], config: Mapping[str, str] | None, where: str) -> RedisFacts:
     """The facts, from INFO's and CONFIG GET's answers.
 
     Raises:
@@ -210,7 +211,6 @@ def judge(info: Mapping[str, Any], config: Mapping[str, str] | None, where: str)
     facts = RedisFacts(
         name=name,
         version=version,
-        mode=str(info.get("redis_mode", "standalone")),
         appendonly=appendonly,
         appendfsync=fsync,
         maxmemory_policy=policy,
@@ -219,10 +219,10 @@ def judge(info: Mapping[str, Any], config: Mapping[str, str] | None, where: str)
     return _with_warnings(facts, config_readable=config is not None)
 
 
-def _appendonly(info: Mapping[str, Any], config: Mapping[str, str]) -> bool | None:
+def _appendonly(info: Mapping[str, str], config: Mapping[str, str]) -> bool | None:
     if "appendonly" in config:
         return config["appendonly"] == "yes"
-    return bool(info["aof_enabled"]) if "aof_enabled" in info else None
+    return info["aof_enabled"] == "1" if "aof_enabled" in info else None
 
 
 def _with_warnings(facts: RedisFacts, *, config_readable: bool) -> RedisFacts:
@@ -262,17 +262,3 @@ def _check_certificates(url: str) -> None:
         except (OSError, ValueError) as error:  # ssl's errors are OSErrors
             reason = getattr(error, "reason", None) or "they are not PEM, or do not belong together"
             raise SettingsError(f"--redis-url: its certificates or keys cannot be used: {reason}") from None
-
-
-def _explain(error: Exception, where: str) -> str:
-    refused = refused_by(error)
-    if refused is not None:
-        refusal = parse_refusal(refused)
-        if refusal.code in ("NOAUTH", "WRONGPASS"):
-            return (
-                f"Redis at {where} refuses the user or password of --redis-url ({SHAPE}): "
-                f"{refusal.advice} ({refusal.code})"
-            )
-        return f"Redis at {where} cannot be used: {refusal.advice} ({refusal.code})"
-    reason = re.sub(r"^Error -?\d+ (while )?connecting to [^ ]+\. ?", "", str(error)) or type(error).__name__
-    return f"Redis at {where} cannot be used: {reason}"

@@ -17,10 +17,10 @@ LARGE_ANSWERS = 16
 class Redis:
     """A connection for commands that reconnects automatically."""
 
-    def __init__(self, url: str, timeout: float, metrics: Metrics | None = None) -> None:
+    def __init__(self, url: str, timeout: float, metrics: Metrics) -> None:
         self.url = url
         self.timeout = timeout
-        self.metrics = metrics or Metrics()
+        self.metrics = metrics
         self.on_refused: Callable[[str], None] = lambda text: None
         """Is called with the text of each error reply."""
         self.large = asyncio.Semaphore(LARGE_ANSWERS)

@@ -41,7 +41,7 @@ ALL_CHANNELS = [f"&{pattern}" for pattern in CHANNELS]
 class Troubles:
     """The present refusals of Redis; each is logged once when it begins and once when it ends."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._seen: dict[str, tuple[str, float]] = {}
 

@@ -82,13 +82,13 @@ class Subscriptions:
         timeout: float,
         on_message: Callable[[bytes, bytes], None],
         on_resubscribed: Callable[[bytes], None],
-        metrics: Metrics | None = None,
+        metrics: Metrics,
     ) -> None:
         self._url = url
         self._timeout = timeout
         self._on_message = on_message
         self._on_resubscribed = on_resubscribed
-        self._metrics = metrics or Metrics()
+        self._metrics = metrics
         self._pinged_at: float | None = None
         self._channels: dict[bytes, _State] = {keys.CONTROL.encode(): _State.WANTED}
         self._waiters: dict[bytes, asyncio.Future[None]] = {}

@@ -62,8 +62,6 @@ class RequestHeaders:
     """Bytes of the body; None if it is chunked."""
     keep_alive: bool
     expects_continue: bool
-    offers_upgrade: bool
-    """Whether the request has an `Upgrade` header, which is ignored (RFC 9110 §7.8)."""
 
 
 class Receiver(Protocol):
@@ -89,7 +87,6 @@ class RequestParser:
         "_in_trailers",
         "_left",
         "_line",
-        "_offers_upgrade",
         "_parser",
         "_receiver",
         "_refusal",
@@ -121,7 +118,6 @@ class RequestParser:
         self._in_chunk = 0
         """Bytes of the current chunk that are still to come."""
         self._in_trailers = False
-        self._offers_upgrade = False
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
 
@@ -227,9 +223,10 @@ class RequestParser:
             raise refusal or RequestRefused(400, "malformed", "This is not an HTTP/1.1 request.") from None
 
     def _parse_without_upgrade(self) -> None:
-        """Parses the headers again without `Upgrade`: with it httptools would treat the body as another protocol.
+        """Parses the headers again without `Upgrade`, which is ignored (RFC 9110 §7.8).
 
-        A piece ends with the headers, so no bytes behind them are lost.
+        With it httptools would treat the body as another protocol. A piece ends with the headers, so no bytes
+        behind them are lost.
         """
         lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), self._target, self._parser.get_http_version().encode())]
         for name, value in self._headers:
@@ -239,7 +236,6 @@ class RequestParser:
             if name != b"upgrade":
                 lines.append(b"%b: %b" % (name, value))
         self._parser = HttpRequestParser(self)
-        self._offers_upgrade = True
         self._parse(b"\r\n".join(lines) + END)
 
     # Callbacks of httptools.
@@ -343,7 +339,6 @@ class RequestParser:
             length=length,
             keep_alive=version == "1.1" and self._parser.should_keep_alive(),
             expects_continue=expects_continue,
-            offers_upgrade=self._offers_upgrade,
         )
 
     def _split_target(self, method: str) -> tuple[bytes, bytes]:

@@ -53,7 +53,7 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(
-        cls, options: WorkerOptions, listening_fds: Sequence[int], *, checks_redis: bool = False
+        cls, options: WorkerOptions, listening_fds: Sequence[int], *, checks_redis: bool
     ) -> "WorkerProcess":
         """Starts the process and sends it the settings.
 

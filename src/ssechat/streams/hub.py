@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.events import frames, wake_ups
-from ssechat.events.kinds import KINDS, Kinds
+from ssechat.events.kinds import Kinds
 from ssechat.events.source import Log, Source
 from ssechat.identity.auth import Auth
 from ssechat.ids import number_of
@@ -44,12 +44,12 @@ class Hub:
         self,
         auth: Auth,
         settings: Settings,
+        metrics: Metrics,
+        kinds: Kinds,
         now: Callable[[], float] = time.monotonic,
-        metrics: Metrics | None = None,
-        kinds: Kinds = KINDS,
     ) -> None:
         assert settings.redis_url is not None
-        self.metrics = metrics or Metrics()
+        self.metrics = metrics
         self.now = now
         self._audited_at = now()
         self._auth = auth
@@ -89,7 +89,7 @@ class Hub:
         """Whether there may be one more stream of this source here."""
         return len(self._streams.get(source.channel, ())) < self._settings.streams_per_user
 
-    def attach(self, stream: Stream, cursor: str | None, sign_outs: int | None = None) -> None:
+    def attach(self, stream: Stream, cursor: str | None, sign_outs: int) -> None:
         """Takes a stream whose response has started, and brings it level with its source.
 
         `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked: if the session has ended
@@ -99,8 +99,7 @@ class Hub:
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
         self.metrics.connects += 1
-        unsure = sign_outs is not None and sign_outs != self._auth.sign_outs
-        begin = self._begin_if_signed_in if unsure else self._begin
+        begin = self._begin if sign_outs == self._auth.sign_outs else self._begin_if_signed_in
         self._run(begin(stream, channel, cursor))
 
     async def _begin_if_signed_in(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
@@ -109,7 +108,7 @@ class Hub:
         except Unauthorized:
             stream.bye("signed_out")
         except RedisUnavailable:
-            stream.bye("unavailable")
+            stream.bye(UNAVAILABLE)
         await self._begin(stream, channel, cursor)
 
     async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:

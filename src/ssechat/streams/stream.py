@@ -15,7 +15,7 @@ from ssechat.events import frames
 from ssechat.events.source import START, Page, Source
 from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
-from ssechat.ids import entry_number, number_of
+from ssechat.ids import NO_ENTRY, entry_number, number_of
 from ssechat.telemetry.metrics import Metrics
 
 PAGE = 64
@@ -44,10 +44,8 @@ FULL = "too_many"
 FINAL = frozenset({"token_expired", "signed_out"})
 """Reasons of a `bye` after which a reconnect is pointless."""
 
-
-ALL = "0-0"
+ALL = NO_ENTRY
 """The cursor that asks for everything that is kept."""
-
 
 NOTHING_HEARD = (0, 0)
 """`Stream._heard` of a stream that is not behind."""
@@ -264,7 +262,7 @@ class Stream:
             self._go_live()
 
     async def _begin_at(self, cursor: str) -> None:
-        known = cursor == ALL or entry_number(cursor) is not None
+        known = entry_number(cursor) is not None
         start = cursor if known and cursor != ALL else START
         page = await self._read(start, PAGE if known else 1)
         if not known or not page.continuous:

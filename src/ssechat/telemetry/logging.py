@@ -61,7 +61,7 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(line, separators=(",", ":"))  # in ASCII, so that no other line separator can break a line
 
 
-def configure_logging(level: str, log_format: Literal["text", "json"] = "text") -> None:
+def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
     """Sends records of `level` and above to stderr, and the exceptions that end a thread or the process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())

@@ -8,8 +8,18 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from e2e.api import Person
-from e2e.browser.visitor import PHONE, Enter, banner, fresh, row, shows, until
+from e2e.browser.visitor import PHONE, Enter, Visitor, banner, fresh, row, shows, until
 from serving import Server
+
+
+def another_tab(bob: Visitor, sender: Person) -> Page:
+    """A second tab of bob's, once both show the sender's message "one"."""
+    sender.say("one", bob.name)
+    bob.open(sender.user)
+    other = bob.tab()
+    other.locator(".conversation-row").click()
+    shows(other, ["one"])
+    return other
 
 
 def test_eight_tabs_share_one_stream_and_another_takes_over(enter: Enter, server: Server) -> None:
@@ -43,11 +53,7 @@ def test_eight_tabs_share_one_stream_and_another_takes_over(enter: Enter, server
 def test_a_tab_that_hangs_does_not_keep_the_stream_from_the_others(enter: Enter, server: Server) -> None:
     alice, bob = fresh("alice"), enter(fresh("bob"))
     with Person(server, alice) as sender:
-        sender.say("one", bob.name)
-        bob.open(alice)
-        other = bob.tab()
-        other.locator(".conversation-row").click()
-        shows(other, ["one"])
+        other = another_tab(bob, sender)
         assert bob.streams == [bob.page]
         hang = "setTimeout(() => { const end = Date.now() + 9000; while (Date.now() < end); }, 50)"
         bob.page.evaluate(hang)
@@ -130,11 +136,7 @@ def test_a_tab_that_wakes_up_is_fenced_off_and_misses_nothing(
 ) -> None:
     alice, carol, bob = fresh("alice"), fresh("carol"), enter(fresh("bob"))
     with Person(server, alice) as sender, Person(server, carol) as third:
-        sender.say("one", bob.name)
-        bob.open(alice)
-        other = bob.tab()
-        other.locator(".conversation-row").click()
-        shows(other, ["one"])
+        other = another_tab(bob, sender)
         stop(bob.page)
         until(other, lambda: len(bob.streams) == 2)
         for number in range(5):
@@ -160,11 +162,7 @@ def test_a_tab_that_wakes_up_is_fenced_off_and_misses_nothing(
 def test_a_busy_tab_keeps_the_stream(enter: Enter, server: Server) -> None:
     alice, bob = fresh("alice"), enter(fresh("bob"))
     with Person(server, alice) as sender:
-        sender.say("one", bob.name)
-        bob.open(alice)
-        other = bob.tab()
-        other.locator(".conversation-row").click()
-        shows(other, ["one"])
+        other = another_tab(bob, sender)
         for _ in range(3):
             bob.page.evaluate("{ const end = performance.now() + 800; while (performance.now() < end); }")
         sender.say("two", bob.name)

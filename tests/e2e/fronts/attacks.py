@@ -77,7 +77,7 @@ class Attacker:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._over.set()
         for thread in self._threads:
             thread.join(30)

@@ -42,7 +42,7 @@ class Honest:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._over.set()
         self._thread.join(2 * ANSWER_SECONDS)
         assert not self._thread.is_alive()
