@@ -26,7 +26,7 @@ class FakeInbox:
         self.gate.set()
         self.fails = False
 
-    skips = False
+    skips: bool = False
 
     async def heads(self, names: Sequence[str]) -> list[str]:
         return [self.newest() for _ in names]
@@ -116,4 +116,4 @@ def publish(owner: FakeOwner, stream: Stream, entry: str | None = None) -> None:
 
 def offer(stream: Stream, entry: str, before: str) -> None:
     """A wake-up with these ids."""
-    stream.offer(number_of(entry), WakeUp("message", 0, entry, before, b"{}"), chunk(entry), False)
+    stream.offer(WakeUp("message", 0, entry, before, b"{}", number_of(entry)), chunk(entry), False)

@@ -68,6 +68,7 @@ async def test_idempotency_a_client_msg_id_reused_for_another_message_is_refused
     await worker.append(draft("hi", key="k"))
     with pytest.raises(Conflict, match="client_msg_id"):
         await worker.append(draft("something else", key="k"))
+    assert worker.redis.metrics.conflicts == 1
     assert await worker.conversations.newest_seq(DM) == 1
 
 
@@ -123,7 +124,15 @@ async def test_idempotency_survives_a_redis_whose_clock_is_a_week_behind(worker:
     await at_week(worker, 101.01)
     first = await worker.append(draft("hi", key="k"))
     await at_week(worker, 100.99)  # the promoted replica
+    await worker.append(draft("meanwhile"))
     assert (await worker.append(draft("hi", key="k"))).message == first.message
+    assert await worker.redis.call("TTL", keys.sent(DM, 100)[1]) > 0, "this week's record expires, too"
+
+
+async def test_a_conversation_tells_what_it_is(worker: Worker) -> None:
+    for conversation, kind in ((DM, b"dm"), (ConversationId("g:crowd"), b"g")):
+        await worker.append(draft("hi", conversation=conversation))
+        assert await worker.redis.call("HGET", keys.of_conversation(conversation).conversation, "type") == kind
 
 
 async def test_a_log_that_went_back_refuses_one_item_and_not_its_neighbours(worker: Worker) -> None:

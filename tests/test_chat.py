@@ -201,3 +201,10 @@ async def test_only_members_of_a_conversation_that_can_be_may_use_it(worker: Wor
     assert await worker.chat.members(ALICE, DM) == (ALICE, BOB)
     message, _ = await worker.chat.send_to(ALICE, "bob", "hi", "k")
     assert json.loads(message)["conversation_id"] == DM
+
+
+async def test_idempotency_a_repeat_of_a_message_that_is_gone_is_its_tombstone(worker: Worker) -> None:
+    await worker.say("before")
+    await worker.say("hi", key="k")
+    await worker.redis.call("HDEL", keys.of_conversation(DM).messages, "2")
+    assert json.loads(await worker.say("hi", key="k")) == {"conversation_id": DM, "seq": 2, "deleted": True}

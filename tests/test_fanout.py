@@ -90,3 +90,16 @@ async def test_fan_out_drops_the_oldest_events_of_a_full_queue() -> None:
         crowd.tell(number)
     await crowd.finish()
     assert all(len(stream.told) == QUEUE and stream.told[-1] == QUEUE + 49 for stream in crowd.streams)
+
+
+async def test_what_may_be_missed_takes_no_room_from_what_must_be_found_missing() -> None:
+    crowd = Crowd(2 * STREAMS_AT_ONCE)
+    crowd.tell(0)
+    crowd.tell(1)
+    for _ in range(3 * QUEUE):
+        crowd.fan_out.broadcast(CHANNEL, lambda stream: stream.told.append(-1), may_be_missed=True)
+    crowd.tell(2)
+    await crowd.finish()
+    for stream in crowd.streams:
+        assert [number for number in stream.told if number >= 0] == [0, 1, 2]
+        assert 0 < stream.told.count(-1) <= QUEUE // 2

@@ -1,5 +1,7 @@
 """The format of the data in Redis: it is stored in an empty one, and data of another version are refused."""
 
+import asyncio
+
 import pytest
 
 from redises import RedisProcess
@@ -7,6 +9,7 @@ from ssechat import __version__
 from ssechat.errors import SettingsError
 from ssechat.redis import keys
 from ssechat.redis.checks import check_format
+from ssechat.redis.connection import Argument, CommandConnection, Reply
 
 OLD, READS = r"was written by ssechat 0\.1", f", and ssechat {__version__} reads format '2' only: start with"
 
@@ -60,4 +63,20 @@ async def test_a_redis_away_or_a_format_that_is_no_string_is_said_so(redis: Redi
     with redis.client() as client:
         client.hset(keys.FORMAT, "a", "b")
     with pytest.raises(SettingsError, match="WRONGTYPE"):
+        await check_format(redis.url, 5)
+
+
+async def test_of_two_versions_that_start_at_once_the_first_one_gives_the_format(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = CommandConnection.send
+
+    def another_starts(self: CommandConnection, *command: Argument) -> "asyncio.Future[Reply]":
+        if command[0] == "EXISTS":
+            with redis.client() as client:
+                client.set(keys.FORMAT, "3")
+        return send(self, *command)
+
+    monkeypatch.setattr(CommandConnection, "send", another_starts)
+    with pytest.raises(SettingsError, match="format '3'"):
         await check_format(redis.url, 5)

@@ -7,9 +7,13 @@ from parts import DM, FakeSink, Worker, a_worker
 from polling import until
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
+from ssechat.events.kinds import KINDS, Kind, Kinds
+from ssechat.events.models import Message
+from ssechat.events.wake_ups import encode_ephemeral
 from ssechat.ids import UserId
 from ssechat.logs.inbox import WAKE_UP_LIMIT
 from ssechat.redis import keys
+from ssechat.streams.fanout import QUEUE, STREAMS_AT_ONCE
 
 pytestmark = pytest.mark.anyio
 
@@ -233,3 +237,26 @@ async def test_graceful_shutdown_spreads_the_byes_over_time(worker: Worker) -> N
     assert max(worker.hub.drain_delay() for _ in range(100)) > 1.5
     assert max(worker.hub.drain_delay() for _ in range(100)) <= 3
     worker.hub._count = 1
+
+
+async def test_of_many_wake_ups_only_some_are_timed(worker: Worker) -> None:
+    sink = await opened(worker, "bob")
+    worker.hub.metrics.stride = 3
+    for number in range(7):
+        await worker.say(f"m{number}")
+    await until(lambda: len(sink.ids()) == 7)
+    assert sum(worker.hub.metrics.latency_live.counts) == 2
+
+
+async def test_ephemeral_events_take_half_of_what_may_wait_for_many_streams(redis: RedisProcess) -> None:
+    kind = Kind("typing", Message, None, entries=0)
+    async with a_worker(redis.url, kinds=Kinds([*KINDS, kind])) as worker:
+        sinks = [await opened(worker, "bob") for _ in range(STREAMS_AT_ONCE + 1)]
+        channel, wake_up = keys.live("bob").encode(), encode_ephemeral("typing", 0, b"{}")
+        for _ in range(2 * QUEUE):
+            worker.hub._on_wake_up(channel, wake_up)
+        assert len(worker.hub._fan_out._queues[channel]) == QUEUE // 2
+        await worker.say("hi")
+        await until(lambda: len(sinks[-1].ids()) == 1)
+        assert sinks[-1].names()[-1] == "message"
+        assert not worker.hub.metrics.holes["wake_up"]

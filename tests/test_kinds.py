@@ -17,7 +17,7 @@ from ssechat.cli.terminal import event_line
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS, LARGEST_FACT, MESSAGE, RESET, Kind, Kinds, Replay
 from ssechat.events.models import EventData, Message
-from ssechat.ids import number_of
+from ssechat.ids import ConversationId, number_of
 from ssechat.logs.actions import Action, changed_message, fact
 from ssechat.logs.delivery import AT_ONCE, MessageChanged
 from ssechat.redis import keys
@@ -173,6 +173,7 @@ async def test_a_kind_of_a_newer_version_is_its_conversations_reset_and_repair_k
         [reset] = shown(sink.events(), "reset")
         assert reset == {"reason": "unknown", "conversation_id": DM}
         assert json.loads((await newer.texts("bob"))[0]) == {"word": "x"}
+        assert [event.kind for event in await older.events("bob")] == ["reset", "message"]
         assert older.redis.metrics.conversation_resets["unknown"] >= 1
         assert len([line for line in caplog.messages if "'made_up.note'" in line]) == 1
 
@@ -212,6 +213,9 @@ async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> 
         await worker.delivery.send(fact(Kind("made_up.note", Note, Replay.FACT), DM, {"word": "x"}), (ALICE, BOB))
     with pytest.raises(LookupError, match=r"'made_up\.typing'"):
         await worker.inbox.tell([BOB], Kind("made_up.typing", Note, None, entries=0), {"word": "x"})
+    for another in (MESSAGE._replace(entries=2), Kind("reset", Note, Replay.FACT)):  # of a name that is registered
+        with pytest.raises(LookupError, match="no registered kind"):
+            KINDS.check(another, durable=True)
     with pytest.raises(LookupError, match="kept in logs"):
         await worker.inbox.tell([BOB], MESSAGE, {})
     assert await worker.events("bob") == []
@@ -219,9 +223,10 @@ async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> 
 
 async def test_an_ephemeral_kind_is_not_appended(redis: RedisProcess) -> None:
     kind = Kind("made_up.typing", Note, None, entries=0)
+    a_fact = fact(Kind("made_up.note", Note, Replay.FACT), DM, {"word": "x"})
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         with pytest.raises(LookupError, match="ephemeral"):
-            await worker.delivery.send(fact(kind, DM, {"word": "x"}), (ALICE, BOB))
+            await worker.delivery.send(a_fact._replace(kind=kind), (ALICE, BOB))
 
 
 def test_a_facts_data_is_what_its_model_says_and_bounded() -> None:
@@ -259,9 +264,13 @@ async def test_what_is_no_wake_up_has_the_streams_of_its_channel_audited(worker:
     stream, sink = worker.open_stream("bob")
     await until(lambda: stream.live)
     channel = keys.live("bob")
-    for payload in ("", "nonsense", "message x 1-1 0-0", "message 1 1-1", "\xff"):
+    wrong = (b"", b"nonsense", b"message x 1-1 0-0", b"message 1 1-1", b"\xff", b"message 1 a-b %b\n{}")
+    for payload in (*wrong, b"message 1 1-1 2-2 3-3\n{}"):
+        payload = payload.replace(b"%b", stream.cursor.encode())
         await worker.redis.call("PUBLISH", channel, payload)
-    await until(lambda: channel.encode() in worker.hub._unaudited)
+        await until(lambda: channel.encode() in worker.hub._unaudited)
+        worker.hub._unaudited.clear()
+    worker.hub._unaudited.add(channel.encode())
     await worker.hub.sweep()
     await worker.say("hi")
     await until(lambda: number_of(stream.cursor) == 1)
@@ -272,3 +281,80 @@ async def test_what_is_no_wake_up_has_the_streams_of_its_channel_audited(worker:
 def test_an_ephemeral_kind_makes_no_entries_and_a_durable_one_some(replay: Replay | None, entries: int) -> None:
     with pytest.raises(ValueError, match="ephemeral or makes entries"):
         Kinds([Kind("made_up", Note, replay, entries)])
+
+
+async def test_an_event_that_is_durable_to_another_version_only_is_not_shown_as_it_came(redis: RedisProcess) -> None:
+    fleeting, kept = Kind("made_up.note", Note, None, entries=0), Kind("made_up.note", Note, Replay.FACT)
+    async with (
+        a_worker(redis.url, kinds=with_kind(kept)) as newer,
+        a_worker(redis.url, kinds=with_kind(fleeting)) as older,
+    ):
+        await newer.redis.call("FLUSHALL")
+        (stream, sink), (other, theirs) = older.open_stream("bob"), newer.open_stream("bob")
+        await until(lambda: stream.live and other.live)
+        await older.inbox.tell([BOB], fleeting, {"word": "x"})
+        await until(lambda: "made_up.note" in sink.names())
+        await newer.delivery.send(fact(kept, DM, {"word": "y"}), (ALICE, BOB))
+        await until(lambda: sink.names()[-1] == "reset" and theirs.names()[-1] == "made_up.note")
+        assert sink.names().count("made_up.note") == theirs.names().count("made_up.note") == 1
+        assert "id" in theirs.events()[-1]
+
+
+def test_an_action_is_of_the_sort_that_its_kind_says() -> None:
+    kept, edit = Kind("made_up.note", Note, Replay.FACT), Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
+    for kind in (MESSAGE, edit, Kind("made_up.typing", Note, None, entries=0)):
+        with pytest.raises(LookupError, match=kind.name):
+            fact(kind, DM, {"word": "x"})
+    for kind in (MESSAGE, kept, Kind("made_up.typing", Note, None, entries=0)):
+        with pytest.raises(LookupError, match=kind.name):
+            changed_message(kind, b"{}", {"conversation_id": DM, "seq": 1})
+
+
+async def test_a_change_of_an_old_message_leaves_the_newest_ones_number(redis: RedisProcess) -> None:
+    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        for text in ("one", "two", "three"):
+            await worker.say(text)
+        [message] = await worker.conversations.messages(DM, [1])
+        assert message is not None
+        await worker.delivery.send(changed_message(kind, message, {**json.loads(message), "text": "ONE"}), (ALICE, BOB))
+        assert [place.seq for place in await worker.inbox.places(BOB)] == [3]
+        assert json.loads(await worker.say("four"))["seq"] == 4
+
+
+async def test_only_a_later_change_of_the_same_message_stands_for_an_earlier_one(redis: RedisProcess) -> None:
+    kind, other = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE), ConversationId("dm:bob:carol")
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        for text in ("one", "two"):
+            await worker.say(text)
+        await worker.say("theirs", sender="carol", conversation=other)
+        for conversation, seq in ((DM, 1), (other, 1), (DM, 2), (DM, 1)):
+            [message] = await worker.conversations.messages(conversation, [seq])
+            assert message is not None
+            text = json.loads(message)["text"].upper()
+            change = changed_message(kind, message, {**json.loads(message), "text": text})
+            await worker.delivery.send(change, (BOB,))
+        replayed = [event for event in await worker.events("bob") if event.kind == kind.name]
+        assert [bool(event.chunk) for event in replayed] == [False, True, True, True]
+        shown_last = [json.loads(parse_frames(frames.unchunk(event.chunk))[0]["data"]) for event in replayed[1:]]
+        assert [message["text"] for message in shown_last] == ["THEIRS", "TWO", "ONE"]
+
+
+async def test_a_kind_that_another_version_replays_in_another_way_is_a_reset(redis: RedisProcess) -> None:
+    theirs, ours = Kind("made_up.note", Message, Replay.CHANGED_MESSAGE), Kind("made_up.note", Note, Replay.FACT)
+    async with (
+        a_worker(redis.url, kinds=with_kind(theirs)) as newer,
+        a_worker(redis.url, kinds=with_kind(ours)) as older,
+    ):
+        await newer.say("hi")
+        await newer.delivery.send(await a_change(newer, theirs, "x"), (ALICE, BOB))
+        assert [event.kind for event in await older.events("bob")] == ["message", "reset"]
+
+
+async def test_a_change_may_leave_nothing_of_a_message_but_its_place(redis: RedisProcess) -> None:
+    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
+    async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
+        message = await worker.say("hi")
+        empty = changed_message(kind, message, {"conversation_id": DM, "seq": 1, "version": 1})
+        done = await worker.delivery.send(empty, (ALICE, BOB))
+        assert json.loads(done.message) == {"conversation_id": DM, "seq": 1, "version": 2}

@@ -45,26 +45,26 @@ class ReplaysBeforeItSubscribes(Hub):
             stream.bye("unavailable")
 
 
-def ignores_holes(self: Stream, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
+def ignores_holes(self: Stream, event: WakeUp, chunk: bytes, timed: bool) -> None:
     if self.live and event.before == self.cursor:
-        self.written, self.cursor = n, event.id
+        self.written, self.cursor = event.n, event.id
         self._write(chunk)
 
 
-def skips_holes(self: Stream, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
-    if self.live and n > self.written:
-        self.written, self.cursor = n, event.id
+def skips_holes(self: Stream, event: WakeUp, chunk: bytes, timed: bool) -> None:
+    if self.live and event.n > self.written:
+        self.written, self.cursor = event.n, event.id
         self._write(chunk)
     elif not self.live:
-        self.note(n)
+        self.note(event.n)
 
 
-def doubles(self: Stream, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
-    if self.live and n >= self.written:
-        self.written, self.cursor = n, event.id
+def doubles(self: Stream, event: WakeUp, chunk: bytes, timed: bool) -> None:
+    if self.live and event.n >= self.written:
+        self.written, self.cursor = event.n, event.id
         self._write(chunk)
     else:
-        self.note(n)
+        self.note(event.n)
 
 
 def pings_whoever_is_slow(self: Stream) -> None:

@@ -62,7 +62,9 @@ def redis7() -> Iterator[Redis7]:
 
 async def deliver(worker: Worker, entry: Entry, members: Sequence[UserId]) -> None:
     """Runs the second of the two steps of a delivery."""
-    await worker.delivery._complete(entry, await worker.inbox.deliver({member: [entry] for member in members}))
+    await worker.delivery._complete(
+        entry.conversation, entry.id, await worker.inbox.deliver({member: [entry] for member in members})
+    )
 
 
 class TwoLogs(RuleBasedStateMachine):

@@ -147,8 +147,8 @@ class OneStream(RuleBasedStateMachine):
         n, before = entry_number(entry) or 0, self.inbox.before[entry]
         if n > self.stream.written and entry in self.inbox.entries:
             self.heard = entry
-        wake_up = WakeUp("message", 0, entry, before, b"{}")
-        self.do(lambda: self.stream.offer(n, wake_up, chunk(entry), False))
+        wake_up = WakeUp("message", 0, entry, before, b"{}", n)
+        self.do(lambda: self.stream.offer(wake_up, chunk(entry), False))
 
     @rule()
     def the_reader_is_slow(self) -> None:

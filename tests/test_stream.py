@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import time
+from typing import Any
 
 import pytest
 
 from fake_inbox import FakeOwner, a_stream, offer, publish
 from parts import ALICE, FOR_EVER, FakeSink
 from ssechat.errors import RedisUnavailable
+from ssechat.events.source import Page
 from ssechat.identity.tokens import Identity
+from ssechat.ids import number_of
 from ssechat.streams.stream import Stream
 
 pytestmark = pytest.mark.anyio
@@ -155,6 +159,17 @@ async def test_an_inbox_that_lost_what_was_written_makes_a_reset_not_silence(own
     assert sink.ids() == ["1-10"]
 
 
+async def test_news_of_what_was_written_already_is_no_hole(owner: FakeOwner) -> None:
+    owner.fake.append(3)
+    stream, sink = a_stream(owner)
+    await stream.begin(None)
+    for entry in ("2-20", "3-30"):
+        publish(owner, stream, entry)
+    assert stream.live
+    assert not owner.metrics.holes["wake_up"]
+    assert sink.ids() == []
+
+
 async def test_an_event_after_a_data_loss_is_not_taken_for_the_next_one(owner: FakeOwner) -> None:
     owner.fake.append(3)
     stream, sink = a_stream(owner)
@@ -249,3 +264,62 @@ def test_the_first_event_repeats_a_well_formed_last_event_id(
     stream.opened(sink, cursor)
     [retry] = sink.events()
     assert retry.get("id") == comes_back
+
+
+async def test_a_hole_is_as_late_as_the_newest_event_that_was_heard_of(owner: FakeOwner) -> None:
+    owner.fake.append(1)
+    stream, _ = a_stream(owner)
+    await stream.begin(None)
+    made = int(time.time() * 1000)
+    for count in (3, 2):  # again, in a history that went back
+        owner.fake.append(count)
+        newest = number_of(owner.fake.newest())
+        stream.note(newest, made - 1000)
+        stream.note(newest - 1, made - 100_000)  # of a worker that was slower
+        await owner.settle()
+        owner.fake.entries = ["1-10"]
+        stream.behind()
+        await owner.settle()
+        assert stream.cursor == "1-10"
+    assert sum(owner.metrics.latency_from_log.counts) == 2
+    assert 1.9 < owner.metrics.latency_from_log.sum < 60
+
+
+async def test_an_event_for_which_a_later_one_stands_moves_the_cursor_and_is_not_written(owner: FakeOwner) -> None:
+    owner.fake.append(3)
+    read = owner.fake.read
+
+    async def without_the_second(*arguments: Any) -> Page:
+        page = await read(*arguments)
+        return page._replace(events=[event._replace(chunk=b"") if event.n == 2 else event for event in page.events])
+
+    owner.fake.read = without_the_second  # type: ignore[assignment,method-assign]
+    stream, sink = a_stream(owner)
+    await stream.begin("0-77")
+    assert sink.ids() == ["1-10", "3-30"]
+    assert b"" not in sink.chunks
+    assert owner.metrics.events_from_log["message"] == 2
+    assert stream.live
+
+
+async def test_a_page_may_pass_over_numbers_only_where_its_log_says_so(owner: FakeOwner) -> None:
+    for skips in (False, True):
+        owner.fake.entries, owner.fake.skips = ["1-10", "2-20", "5-50"], skips
+        stream, sink = a_stream(owner)
+        await stream.begin("1-10")
+        assert sink.ids() == (["2-20", "5-50"] if skips else ["2-20"])
+        assert ("reset" in sink.names()) is not skips
+        assert stream.cursor == "5-50"
+
+
+async def test_what_comes_during_a_replay_is_not_counted_as_late(owner: FakeOwner) -> None:
+    owner.fake.append(3)
+    stream, sink = a_stream(owner)
+    owner.fake.gate.clear()
+    beginning = asyncio.create_task(stream.begin("1-10"))
+    await asyncio.sleep(0)
+    stream.note(3, int(time.time() * 1000) - 1000)
+    owner.fake.gate.set()
+    await beginning
+    assert sink.ids() == ["2-20", "3-30"]
+    assert sum(owner.metrics.latency_from_log.counts) == 0

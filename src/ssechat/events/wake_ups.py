@@ -9,6 +9,8 @@ with a space between them, a line feed, and the event's data (JSON on one line):
 
 from typing import NamedTuple
 
+from ssechat.ids import entry_number
+
 
 class WakeUp(NamedTuple):
     """An event that has come."""
@@ -22,6 +24,8 @@ class WakeUp(NamedTuple):
     """The id of the event before it."""
     data: bytes
     """JSON on one line; empty where it is too large to be carried."""
+    n: int = 0
+    """The number in its id; 0 for an ephemeral one."""
 
 
 def encode_ephemeral(kind: str, at: int, data: bytes) -> bytes:
@@ -36,5 +40,10 @@ def decode(payload: bytes) -> WakeUp:
     """
     first, _, data = payload.partition(b"\n")
     kind, at, *ids = first.decode().split(" ")
-    entry, before = ids or ("", "")
-    return WakeUp(kind, int(at), entry, before, data)
+    if not ids:
+        return WakeUp(kind, int(at), "", "", data)
+    entry, before = ids
+    n = entry_number(entry)
+    if n is None:
+        raise ValueError("that is no id of an entry")
+    return WakeUp(kind, int(at), entry, before, data, n)

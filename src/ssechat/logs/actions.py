@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ssechat.events import frames
-from ssechat.events.kinds import MESSAGE, Kind
+from ssechat.events.kinds import MESSAGE, Kind, Replay
 from ssechat.ids import ConversationId, UserId
 
 
@@ -30,7 +30,7 @@ class Action(NamedTuple):
     sent_as: str = ""
     """`<sender>:<client_msg_id>`, if a repeat is to be known by it."""
     digest: bytes = b""
-    """16 bytes of the request: by these a repeat is told from another request of the same `sent_as`."""
+    """16 bytes: by these a repeat is told from another request of the same `sent_as` in the same conversation."""
 
     def message(self, seq: bytes, version: bytes) -> bytes:
         """The message's JSON, as the script that appends it puts it together."""
@@ -51,12 +51,17 @@ def new_message(
         _beginning(conversation),
         b"," + frames.encode(fields)[1:],
         sent_as=f"{sender}:{client_msg_id}",
-        digest=hashlib.blake2b(f"{conversation}\n{text}".encode(), digest_size=16).digest(),
+        digest=hashlib.blake2b(text.encode(), digest_size=16).digest(),
     )
 
 
 def changed_message(kind: Kind, made_from: bytes, message: Mapping[str, Any], at: int | None = None) -> Action:
-    """A message as it shall stand from now on, made from the one that stands now (`made_from`, its JSON)."""
+    """A message as it shall stand from now on, made from the one that stands now (`made_from`, its JSON).
+
+    Raises:
+        LookupError: the kind is none of changes.
+    """
+    _check(kind, Replay.CHANGED_MESSAGE)
     fields = {name: value for name, value in message.items() if name not in ("conversation_id", "seq", "version")}
     conversation = ConversationId(message["conversation_id"])
     at = time.time_ns() // 1_000_000 if at is None else at
@@ -68,8 +73,10 @@ def fact(kind: Kind, conversation: ConversationId, data: Mapping[str, Any], at: 
     """Something that happened in a conversation, told by `data`.
 
     Raises:
+        LookupError: the kind is none of facts.
         ValueError: as Kind.encode does.
     """
+    _check(kind, Replay.FACT)
     at = time.time_ns() // 1_000_000 if at is None else at
     return Action(kind, conversation, at, b"", kind.encode(data))
 
@@ -77,6 +84,11 @@ def fact(kind: Kind, conversation: ConversationId, data: Mapping[str, Any], at: 
 def timestamp(milliseconds: int) -> str:
     """RFC 3339, UTC, to the millisecond; from milliseconds since 1970."""
     return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
+
+
+def _check(kind: Kind, replay: Replay) -> None:
+    if kind.replay is not replay:
+        raise LookupError(f"an event {kind.name!r} is no {replay}")
 
 
 def _beginning(conversation: ConversationId) -> bytes:

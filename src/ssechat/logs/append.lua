@@ -11,7 +11,7 @@ local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- their count; '1' 
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
 -- Returns for an item:
 --   {'appended', seq, entry, entry before}    and, unless all these members have it, the last entry of each inbox
---   {'repeat', message, delivered, head}      the client_msg_id was used before, for the same request
+--   {'repeat', seq, message, delivered, head} … was used before, for the same request (message nil: it is gone)
 --   {'conflict'}                              the client_msg_id was used before, for another request
 --   {'changed', message}                      the message differs from the one that was changed ('': it is gone)
 --   {'week', week}                            Redis's clock is in another week: call again with the keys of that week
@@ -28,7 +28,8 @@ local function sent_before(k, a, state)
       if string.sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
         return {'conflict'}
       end
-      return {'repeat', redis.call('HGET', KEYS[k + MESSAGES], string.sub(sent, 17)), state.delivered, state.head}
+      local seq = string.sub(sent, 17)
+      return {'repeat', seq, redis.call('HGET', KEYS[k + MESSAGES], seq), state.delivered, state.head}
     end
   end
 end
@@ -42,9 +43,11 @@ local function append(k, a, state, changed)
     value = ARGV[a + REST], data = ARGV[a + REST],
   }
   -- The writes that can fail come first, so that no item is half done. HSET fails without the right to it; it writes a
-  -- new message, which no reader reads before the log has its entry, or a changed message with its current value. XADD
-  -- fails if its id is not above the last one of the log.
-  if entry.sort ~= 'fact' then
+  -- new message, which no reader reads before the log has its entry, or a changed message or the head with its current
+  -- value. XADD fails if its id is not above the last one of the log.
+  if entry.sort == 'fact' then
+    redis.call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
+  else
     if entry.sort == 'message' then
       seq = string.format('%.0f', tonumber(state.seq) + 1)
     end
@@ -95,7 +98,8 @@ local function append_item(k, a)
   end
   local message
   if ARGV[a + SORT] == 'change' then
-    message = redis.call('HGET', KEYS[k + MESSAGES], ARGV[a + SEQ])
+    -- Above the newest seq there may be one that the log refused.
+    message = tonumber(ARGV[a + SEQ]) <= tonumber(state.seq) and redis.call('HGET', KEYS[k + MESSAGES], ARGV[a + SEQ])
     if not message or redis.sha1hex(message) ~= ARGV[a + MADE_FROM] then
       return {'changed', message or ''}
     end
@@ -114,7 +118,7 @@ local function append_item(k, a)
   end
   note(k, a, state, entry, seq, pos, complete and ARGV[a + COMPLETE] == '1')
   if trouble then
-    error(trouble)
+    error(trouble, 0)  -- as it is: Redis's code comes first
   end
   return complete and {unpack(answer, 1, 4)} or answer
 end

@@ -56,7 +56,7 @@ class Conversations:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._mark = ScriptBatch(redis, load_script(__name__, "mark.lua"))
+        self._mark = ScriptBatch(redis, load_script(__name__, "common.lua", "mark.lua"))
         self._marks: dict[ConversationId, int] = {}
 
     def mark_delivered(self, conversation: ConversationId, entry: str) -> None:
@@ -75,8 +75,8 @@ class Conversations:
     async def entries(self, conversation: ConversationId, first: str, last: str, count: int) -> list[Entry]:
         """Up to `count` entries of the log from `first` to `last`, both included if they are there.
 
-        Returns fewer if their messages do not fit on a page (pages.py), but at least two if there are two. The
-        predecessor of the first entry is known only if it is the first of the log.
+        Returns fewer if their messages do not fit on a page (pages.py), but at least two if there are two, and none
+        behind a hole. The predecessor of the first entry is known only if it is the first of the log.
         """
         log = await self._redis.call("XRANGE", keys.of_conversation(conversation).log, first, last, "COUNT", count)
         parsed = [(entry.decode(), dict(zip(fields[::2], fields[1::2], strict=True))) for entry, fields in log]
@@ -86,6 +86,8 @@ class Conversations:
         messages = iter(await fitting(self._redis, references, least=2))
         found: list[Entry] = []
         for (entry, fields), seq in zip(parsed, about, strict=True):
+            if found and number_of(entry) != number_of(found[-1].id) + 1:
+                break
             kind, at = fields.pop(b"kind").decode(), int(fields.pop(b"at"))
             [(sort, value)] = fields.items()
             if seq is None:

@@ -15,10 +15,9 @@ local function deliver_item(k, a)
     }
   end
   -- HSET comes first: an ACL user without the right to it must fail before the item is half done.
-  local head = redis.call('HGET', KEYS[k + USER], 'head')
-  if head then
-    redis.call('HSET', KEYS[k + USER], 'head', head)
-  end
+  local user = KEYS[k + USER]
+  local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
+  redis.call('HSET', user, head and 'head' or 'birth', head or birth or ARGV[a + TAG])
   return deliver(k, ARGV[a + TAG], run)
 end
 

@@ -16,7 +16,7 @@ from ssechat.errors import ChatError, Conflict
 from ssechat.events.kinds import Kinds, Replay
 from ssechat.ids import ConversationId, UserId, tags
 from ssechat.logs.actions import Action
-from ssechat.logs.conversations import Conversations, Entry, lags
+from ssechat.logs.conversations import Conversations, Entry, lags, tombstone
 from ssechat.logs.inbox import Inbox, limits
 from ssechat.logs.repair import Repair
 from ssechat.redis import keys
@@ -114,7 +114,7 @@ class Delivery:
             await self.finish(action.conversation, members)
         elif (appended.has or not at_once) and (entry := appended.entry) is not None:
             has = appended.has or await self._inbox.deliver(dict.fromkeys(members, (entry,)))
-            await self._complete(entry, has)
+            await self._complete(entry.conversation, entry.id, has)
         return Done(appended.message, bool(appended.place))
 
     async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
@@ -126,13 +126,11 @@ class Delivery:
         newest = await self._conversations.unfinished(conversation)
         if newest is None:
             return
-        # By the gap rule, delivering the newest entry delivers all before it.
-        for entry in await self._conversations.entries(conversation, newest, newest, 1):
-            await self._complete(entry, await self._inbox.deliver(dict.fromkeys(members, (entry,))))
+        await self._complete(conversation, newest, await self._inbox.newest_of(conversation, members))
 
-    async def _complete(self, entry: Entry, has: Mapping[UserId, str]) -> None:
-        await self._repair.bring_to(entry, has)
-        self._conversations.mark_delivered(entry.conversation, entry.id)
+    async def _complete(self, conversation: ConversationId, entry: str, has: Mapping[UserId, str]) -> None:
+        await self._repair.bring_to(conversation, entry, has)
+        self._conversations.mark_delivered(conversation, entry)
 
     async def append(self, action: Action, members: Sequence[UserId], *, complete: bool) -> Appended:
         """Gives the action its place in the log, and delivers it to some members at once: all, if it is `complete`.
@@ -154,7 +152,9 @@ class Delivery:
         if answer[0] == b"appended":
             return _appended(action, answer, members)
         if answer[0] == b"repeat":
-            return Appended(action, answer[1], undelivered=lags(answer[2], answer[3]))
+            _, seq, message, delivered, head = answer
+            message = tombstone(action.conversation, seq) if message is None else message
+            return Appended(action, message, undelivered=lags(delivered, head))
         if answer[0] == b"changed":
             raise MessageChanged(answer[1] or None)
         self._metrics.conflicts += 1
@@ -192,5 +192,7 @@ def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]
     _, seq, entry, _ = answer[:4]
     is_fact = action.kind.replay is Replay.FACT
     data = action.rest if is_fact else action.message(seq, entry.partition(b"-")[0])
-    has = {member: last.decode() for member, last in zip(members, answer[4:], strict=False)}
-    return Appended(action, data, answer[1:4], has)
+    place, lasts = answer[1:4], answer[4:]
+    if not lasts:
+        return Appended(action, data, place)
+    return Appended(action, data, place, {user: last.decode() for user, last in zip(members, lasts, strict=True)})

@@ -14,12 +14,12 @@ from ssechat.events import frames
 from ssechat.events.kinds import RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
-from ssechat.ids import ConversationId, UserId, new_tag, number_of
+from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry, tombstone
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.connection import Argument
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,7 @@ class Inbox:
         self._redis = redis
         self._conversations = conversations
         self._kinds = kinds
+        self._tags = tags()
         self._not_known: set[str] = set()
         """Kinds that the log has been told of."""
         self._deliver = ScriptBatch(
@@ -110,25 +111,27 @@ class Inbox:
         Raises:
             RedisUnavailable: the outcome is unknown.
         """
-        answers = await asyncio.gather(*[self._submit(user, run) for user, run in runs.items()])
+        made: dict[int, list[Argument]] = {}  # once for all who get the same run
+        waiting = []
+        for user, run in runs.items():
+            arguments = made.get(id(run)) or made.setdefault(id(run), _arguments(run))
+            waiting.append(self._deliver.submit(keys.of_user(user), (next(self._tags), *arguments), len(run)))
+        answers = await asyncio.gather(*waiting)
         return {user: answer.decode() for user, answer in zip(runs, answers, strict=True)}
 
-    async def reset(self, user: UserId, conversation: ConversationId, place: str, now: str, reason: str) -> str:
-        """Tells the user, durably, that the conversation's log does not lead on from `place`: `now` replaces it.
+    async def newest_of(self, conversation: ConversationId, users: Sequence[UserId]) -> dict[UserId, str]:
+        """The entry of the conversation that each of these inboxes has last."""
+        places = await self._redis.pipeline([("HGET", keys.of_user(user).places, conversation) for user in users])
+        return {
+            user: NO_ENTRY if place is None else Place.parse(conversation.encode(), place).entry
+            for user, place in zip(users, places, strict=True)
+        }
 
-        Returns the entry that the inbox has last: another delivery may have come first.
-        """
+    def reset(self, conversation: ConversationId, place: str, now: str, reason: str, inboxes: int) -> Entry:
+        """The reset for so many inboxes if the conversation's log does not lead on from `place`: `now` replaces it."""
         data = RESET.encode({"reason": reason, "conversation_id": conversation})
-        entry = Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
-        self._redis.metrics.conversation_resets[reason] += 1
-        return (await self.deliver({user: [entry]}))[user]
-
-    def _submit(self, user: UserId, run: Sequence[Entry]) -> "asyncio.Future[Reply]":
-        arguments: list[Argument] = [new_tag(), run[0].conversation, run[0].before, len(run)]
-        for entry in run:
-            data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b" " * (WAKE_UP_LIMIT + 1)
-            arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
-        return self._deliver.submit(keys.of_user(user), arguments, len(run))
+        self._redis.metrics.conversation_resets[reason] += inboxes
+        return Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
 
     async def tell(self, users: Sequence[UserId], kind: Kind, data: Mapping[str, Any]) -> None:
         """Tells an ephemeral event to the streams of these users that are live now.
@@ -234,6 +237,15 @@ class Inbox:
             logger.warning("events of the kind %r are of a newer version; their readers get a reset", reference.kind)
         self._redis.metrics.conversation_resets["unknown"] += 1
         return RESET.encode({"reason": "unknown", "conversation_id": reference.conversation})
+
+
+def _arguments(run: Sequence[Entry]) -> list[Argument]:
+    """As deliver.lua has them, but for the tag."""
+    arguments: list[Argument] = [run[0].conversation, run[0].before, len(run)]
+    for entry in run:
+        data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
+        arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
+    return arguments
 
 
 def _superseded(references: Sequence[_Reference]) -> set[int]:

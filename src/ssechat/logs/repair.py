@@ -30,7 +30,7 @@ class Repair:
         self._inbox = inbox
         self._turns: dict[ConversationId, _Turn] = {}
 
-    async def bring_to(self, entry: Entry, has: Mapping[UserId, str]) -> None:
+    async def bring_to(self, conversation: ConversationId, entry: str, has: Mapping[UserId, str]) -> None:
         """Delivers to the inboxes of these members all entries of the log that they lack up to this one, at least.
 
         `has`: the entry of the conversation that each inbox has last. An inbox gets a reset where the log does not
@@ -39,14 +39,14 @@ class Repair:
         Raises:
             RedisUnavailable: some may lack some yet.
         """
-        behind = {member: place for member, place in has.items() if place != entry.id}
+        behind = {member: place for member, place in has.items() if place != entry}
         if not behind:
             return
-        async with self._turn(entry.conversation) as seen:
+        async with self._turn(conversation) as seen:
             for member in list(behind):
-                if number_of(seen.get(member, NO_ENTRY)) >= number_of(entry.id):
+                if number_of(seen.get(member, NO_ENTRY)) >= number_of(entry):
                     del behind[member]
-            await self._bring_to_newest(entry.conversation, behind, seen)
+            await self._bring_to_newest(conversation, behind, seen)
 
     @asynccontextmanager
     async def _turn(self, conversation: ConversationId) -> AsyncIterator[dict[UserId, str]]:
@@ -55,6 +55,9 @@ class Repair:
         try:
             async with turn.lock:
                 yield turn.seen
+        except BaseException:
+            turn.seen.clear()  # the Redis that comes next may not have what was seen in this one
+            raise
         finally:
             turn.waiting -= 1
             if not turn.waiting:
@@ -66,26 +69,31 @@ class Repair:
         """To the log's newest entry: what others append meanwhile needs no repair of its own then."""
         while behind:
             newest = await self._conversations.newest_entry(conversation)
-            for member, place in list(behind.items()):
-                if number_of(place) < number_of(newest):
-                    continue
-                if place == newest or await self._conversations.has_entry(conversation, place):
-                    seen[member] = behind.pop(member)
-                else:  # of a history that the log has lost
-                    behind[member] = await self._inbox.reset(member, conversation, place, newest, "lost")
+            for place, members in _by_place(behind).items():
+                if place == newest or (
+                    number_of(place) > number_of(newest) and await self._conversations.has_entry(conversation, place)
+                ):
+                    seen.update((member, behind.pop(member)) for member in members)
             if not behind:
                 return
-            first = min(behind.values(), key=number_of)
-            page = await self._conversations.entries(conversation, first, newest, READ_AT_ONCE)
+            first = min(map(number_of, behind.values()))
+            page = await self._conversations.entries(conversation, str(first), newest, READ_AT_ONCE)
             runs: dict[UserId, Sequence[Entry]] = {}
-            for member, place in behind.items():
+            for place, members in _by_place(behind).items():
                 run = following(page, place)
-                if run is None:
+                if run is None or (not run and number_of(place) == first):  # the log does not lead on from there
                     reason = "expired" if page and number_of(place) < number_of(page[0].id) else "lost"
-                    behind[member] = await self._inbox.reset(member, conversation, place, newest, reason)
-                elif run:
-                    runs[member] = run
+                    run = (self._inbox.reset(conversation, place, newest, reason, len(members)),)
+                if run:
+                    runs.update(dict.fromkeys(members, run))
             behind.update(await self._inbox.deliver(runs))
+
+
+def _by_place(behind: Mapping[UserId, str]) -> dict[str, list[UserId]]:
+    members: dict[str, list[UserId]] = {}
+    for member, place in behind.items():
+        members.setdefault(place, []).append(member)
+    return members
 
 
 def following(page: Sequence[Entry], place: str) -> Sequence[Entry] | None:

@@ -90,9 +90,16 @@ class ScriptBatch:
         self._call("EVALSHA", self._digest, items)
 
     def _call(self, verb: str, script: str, items: list[_Item]) -> None:
-        keys = [key for item in items for key in item.keys]
-        arguments = [argument for item in items for argument in item.arguments]
-        call = self._redis.send(verb, script, len(keys), *keys, *arguments)
+        keys: list[str] = []
+        arguments: list[Argument] = []
+        for item in items:
+            keys += item.keys
+            arguments += item.arguments
+        try:
+            call = self._redis.send(verb, script, len(keys), *keys, *arguments)
+        except (TypeError, ValueError) as error:  # one cannot be sent: whoever waits behind must not wait for ever
+            call = asyncio.get_running_loop().create_future()
+            call.set_exception(error)
         call.add_done_callback(lambda done: self._answered(verb, items, done))
 
     def _answered(self, verb: str, items: list[_Item], call: "asyncio.Future[Reply]") -> None:
@@ -101,7 +108,7 @@ class ScriptBatch:
             # Redis was restarted, or its scripts were flushed. Nothing has run; EVAL stores the script again.
             self._call("EVAL", self._source, items)
             return
-        if error is not None and not isinstance(error, RedisRefused):
+        if isinstance(error, RedisUnavailable) and not isinstance(error, RedisRefused):
             # Redis is away: the waiting items fail now, instead of each after its timeout.
             items += self._waiting
             self._waiting.clear()

@@ -15,7 +15,7 @@ STREAMS_AT_ONCE = 100
 """Streams written to before others get their turn: some milliseconds of writing."""
 
 QUEUE = 1000
-"""Upper bound of a user's waiting events. The oldest are dropped: the streams notice the hole and read their source."""
+"""Upper bound of a user's waiting events. The oldest are dropped: the streams notice the hole by the newest."""
 
 Call = tuple[Callable[..., None], tuple[Any, ...]]
 """The function that is called with each stream, and its other arguments."""
@@ -31,11 +31,17 @@ class FanOut:
         self._run = run
         self._queues: dict[bytes, deque[Call]] = {}
 
-    def broadcast(self, channel: bytes, call: Callable[..., None], *arguments: Any) -> None:
-        """Calls `call(stream, *arguments)` for each of the channel's streams, after all that was broadcast before."""
+    def broadcast(
+        self, channel: bytes, call: Callable[..., None], *arguments: Any, may_be_missed: bool = False
+    ) -> None:
+        """Calls `call(stream, *arguments)` for each of the channel's streams, after all that was broadcast before.
+
+        What `may_be_missed` is not called where it would leave too little room for what must be found missing.
+        """
         queue = self._queues.get(channel)
         if queue is not None:
-            queue.append((call, arguments))
+            if not may_be_missed or len(queue) < QUEUE // 2:
+                queue.append((call, arguments))
             return
         streams = self._streams_of(channel)
         if len(streams) <= STREAMS_AT_ONCE:

@@ -168,17 +168,17 @@ class Hub:
         metrics = self.metrics
         metrics.wake_ups += 1
         timed = metrics.wake_ups % metrics.stride == 0
-        known = self._kinds.get(event.kind) is not None
+        kind = self._kinds.get(event.kind)
+        known = kind is not None and kind.durable is bool(event.id)
         if not event.id:
             if known:
-                self._fan_out.broadcast(channel, Stream.show, event, frames.ephemeral(event.kind, event.data), timed)
-            return
-        n = number_of(event.id)
-        if event.data and known:
+                chunk = frames.ephemeral(event.kind, event.data)
+                self._fan_out.broadcast(channel, Stream.show, event, chunk, timed, may_be_missed=True)
+        elif event.data and known:
             chunk = frames.durable(event.id, event.kind, event.data)
-            self._fan_out.broadcast(channel, Stream.offer, n, event, chunk, timed)
+            self._fan_out.broadcast(channel, Stream.offer, event, chunk, timed)
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
-            self._fan_out.broadcast(channel, Stream.note, n, event.at)
+            self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
 
     def _on_resubscribed(self, channel: bytes) -> None:
         """The subscriber connection was lost: the streams must read from their source what was published meanwhile."""

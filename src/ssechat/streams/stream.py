@@ -168,8 +168,9 @@ class Stream:
 
     # Called by the hub.
 
-    def offer(self, n: int, event: WakeUp, chunk: bytes, timed: bool) -> None:
+    def offer(self, event: WakeUp, chunk: bytes, timed: bool) -> None:
         """The newest event of the source; `timed`: count how old it is."""
+        n = event.n
         if self.live and event.before == self.cursor:
             self.written, self.cursor = n, event.id
             self._write_live(event, chunk, timed)
