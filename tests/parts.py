@@ -129,7 +129,7 @@ class Worker:
 
     async def append(self, action: Action) -> Appended:
         """Appends an action to its conversation's log, and delivers it to no inbox."""
-        return await self.delivery.append(action, (), complete=False)
+        return await self.delivery.append(action, ())
 
     async def events(self, user: str, cursor: str = START) -> list[Event]:
         """The events in the user's inbox after the cursor."""

@@ -166,25 +166,27 @@ async def test_a_change_that_the_log_refuses_leaves_the_message_as_it_was(redis:
 
 
 async def test_a_message_is_in_every_members_inbox_when_its_sender_is_answered(worker: Worker) -> None:
-    sent = await worker.delivery.append(draft("hi"), (ALICE, BOB), complete=True)
+    sent = await worker.delivery.append(draft("hi"), (ALICE, BOB))
     assert not sent.has
     assert [await worker.texts(user) for user in (ALICE, BOB)] == [[sent.message.decode()]] * 2
     assert await worker.conversations.unfinished(DM) is None
-    again = await worker.delivery.append(draft("hi"), (ALICE, BOB), complete=True)
+    again = await worker.delivery.append(draft("hi"), (ALICE, BOB))
     assert not again.undelivered
     assert [len(await worker.events(user)) for user in (ALICE, BOB)] == [1, 1]
 
 
 async def test_no_two_inboxes_share_an_id(worker: Worker) -> None:
-    sent = await worker.delivery.append(draft("hi"), (ALICE, BOB), complete=True)
+    sent = await worker.delivery.append(draft("hi"), (ALICE, BOB))
     assert sent.entry is not None
     [(_, alices, _, _)], [(_, bobs, _, _)] = [await worker.events(user) for user in (ALICE, BOB)]
     assert len({alices, bobs, sent.entry.id}) == 3
 
 
 async def test_an_inbox_that_lacks_an_older_entry_does_not_take_a_newer_one(worker: Worker) -> None:
-    first = await worker.delivery.append(draft("one"), (ALICE,), complete=False)
-    second = await worker.delivery.append(draft("two"), (ALICE, BOB), complete=True)
+    first = await worker.append(draft("one"))
+    assert first.entry is not None
+    await worker.inbox.deliver({ALICE: [first.entry]})
+    second = await worker.delivery.append(draft("two"), (ALICE, BOB))
     assert second.entry is not None
     assert second.has == {ALICE: second.entry.id, BOB: "0-0"}
     assert await worker.events("bob") == []
@@ -195,18 +197,19 @@ async def test_an_inbox_that_lacks_an_older_entry_does_not_take_a_newer_one(work
 
 
 async def test_an_entry_not_delivered_to_all_members_counts_as_unfinished(worker: Worker) -> None:
-    sent = await worker.delivery.append(draft("one"), (ALICE,), complete=False)
+    sent = await worker.append(draft("one"))
     assert sent.entry is not None
+    await worker.inbox.deliver({ALICE: [sent.entry]})
     assert await worker.conversations.unfinished(DM) == sent.entry.id
-    assert (await worker.delivery.append(draft("one"), (ALICE, BOB), complete=True)).undelivered
+    assert (await worker.delivery.append(draft("one"), (ALICE, BOB))).undelivered
 
 
 async def test_messages_of_one_batch_with_different_numbers_of_members_keep_apart(worker: Worker) -> None:
     note = ConversationId("dm:bob:bob")
     both, self_, none = await asyncio.gather(
-        worker.delivery.append(draft("to both"), (ALICE, BOB), complete=True),
-        worker.delivery.append(draft("to myself", sender="bob", conversation=note), (BOB,), complete=True),
-        worker.delivery.append(draft("to nobody yet", key="k"), (), complete=False),
+        worker.delivery.append(draft("to both"), (ALICE, BOB)),
+        worker.delivery.append(draft("to myself", sender="bob", conversation=note), (BOB,)),
+        worker.delivery.append(draft("to nobody yet", key="k"), ()),
     )
     assert [len(await worker.events(user)) for user in (ALICE, BOB)] == [1, 2]
     assert not both.has
@@ -218,13 +221,13 @@ async def test_messages_of_one_batch_with_different_numbers_of_members_keep_apar
 async def test_an_inbox_that_refuses_spoils_neither_the_log_nor_the_neighbours(worker: Worker) -> None:
     await worker.redis.call("SET", keys.of_user(BOB).inbox, "not a stream")
     broken, sound = await asyncio.gather(
-        worker.delivery.append(draft("one"), (ALICE, BOB), complete=True),
-        worker.delivery.append(draft("x", conversation="dm:alice:carol"), (ALICE, UserId("carol")), complete=True),
+        worker.delivery.append(draft("one"), (ALICE, BOB)),
+        worker.delivery.append(draft("x", conversation="dm:alice:carol"), (ALICE, UserId("carol"))),
         return_exceptions=True,
     )
     assert isinstance(broken, ScriptError)
     assert isinstance(sound, Appended)
     await worker.redis.call("DEL", keys.of_user(BOB).inbox)
-    assert (await worker.delivery.append(draft("one"), (ALICE, BOB), complete=True)).undelivered
+    assert (await worker.delivery.append(draft("one"), (ALICE, BOB))).undelivered
     await worker.delivery.finish(DM, (ALICE, BOB))
     assert len(await worker.texts("bob")) == 1

@@ -100,7 +100,7 @@ async def test_what_is_not_needed_may_be_refused(worker: Worker, redis: RedisPro
     refused: list[str] = []
     worker.redis.on_refused = refused.append
     with without(redis, command):
-        assert (await worker.delivery.send(draft("x"), (ALICE, BOB))).is_new
+        assert (await worker.delivery.send(draft("x"), (ALICE, BOB)))[1]
     assert "NOPERM" in {parse_refusal(text).code for text in refused}
     assert [len(await worker.events(user)) for user in (ALICE, BOB)] == [1, 1]
 
@@ -122,7 +122,7 @@ async def test_an_inbox_that_cannot_be_written_keeps_nothing_from_the_others(
     if what != "inbox":
         assert not await worker.redis.call("EXISTS", keys.of_user(BOB).inbox)
     await worker.redis.call("DEL", key)
-    assert not (await worker.delivery.send(draft("hi", conversation=GROUP), FOUR)).is_new
+    assert not (await worker.delivery.send(draft("hi", conversation=GROUP), FOUR))[1]
     for user in FOUR:
         assert [event.n for event in await worker.events(user)] == [1]
 
@@ -167,7 +167,7 @@ async def test_a_message_that_the_log_refused_cannot_be_changed(worker: Worker, 
         await worker.delivery.send(await an_edit(worker, "x"), (ALICE, BOB))
     assert gone.value.message is None
     await worker.say("hi")
-    assert (await worker.delivery.send(await an_edit(worker, "x"), (ALICE, BOB))).is_new
+    assert (await worker.delivery.send(await an_edit(worker, "x"), (ALICE, BOB)))[1]
 
 
 @pytest.mark.parametrize("begun", [False, True])

@@ -17,7 +17,7 @@ from ssechat.events.source import Page
 from ssechat.ids import UserId
 from ssechat.logs import inbox
 from ssechat.logs.actions import Action
-from ssechat.logs.delivery import Delivery, Done
+from ssechat.logs.delivery import Delivery
 from ssechat.redis.batching import load_script
 from ssechat.server import supervisor
 from ssechat.settings import Settings
@@ -73,16 +73,16 @@ def ack_before_deliver() -> None:
     tasks: set[asyncio.Task[None]] = set()
     finish = Delivery.finish
 
-    async def at_once(self: Delivery, action: Action, members: Sequence[UserId]) -> Done:
+    async def at_once(self: Delivery, action: Action, members: Sequence[UserId]) -> tuple[bytes, bool]:
         async def work() -> None:
             await asyncio.sleep(LAZINESS)
             await finish(self, action.conversation, members)
 
-        appended = await self.append(action, (), complete=False)
+        appended = await self.append(action, ())
         task = asyncio.get_running_loop().create_task(work())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        return Done(appended.message, appended.entry is not None)
+        return appended.message, appended.entry is not None
 
     Delivery.send = at_once  # type: ignore[method-assign]
 

@@ -89,8 +89,7 @@ class Chat:
     async def _send(
         self, sender: UserId, conversation: ConversationId, members: Sequence[UserId], text: str, client_msg_id: str
     ) -> tuple[bytes, bool]:
-        done = await self._delivery.send(new_message(conversation, sender, client_msg_id, text), members)
-        return done.message, done.is_new
+        return await self._delivery.send(new_message(conversation, sender, client_msg_id, text), members)
 
     async def list(self, user: UserId, before: int | None, limit: int) -> Listing:
         """The user's conversations, the one with the newest event first."""

@@ -2,12 +2,13 @@
 -- Keys of an item: these, then those of each member (inbox.lua)
 local CONVERSATION, LOG, MESSAGES, SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 0, 1, 2, 3, 4, 5, 6
 -- SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and SENT_AFTER: of the adjacent weeks.
--- Arguments of an item: these, then a tag for each member
-local ID, SORT, KIND, AT, TAG, WEEK = 0, 1, 2, 3, 4, 5      -- ID: of the conversation
-local SENT_AS, DIGEST = 6, 7                                -- <sender>:<client_msg_id>, or ''; 16 bytes
-local SEQ, MADE_FROM = 8, 9                                 -- of a change: seq and SHA-1 of the old message's JSON
-local BEGINNING, REST = 10, 11                -- of a message's JSON: up to the seq, and after the version
-local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- their count; '1' if the list is complete
+-- Arguments of an item: these, then a tag for each member, then those of a change. Each argument costs Redis and the
+-- worker as much as some lines of Lua, so there is none that follows from another, or from a key.
+local SORT, KIND, AT, TAG = 0, 1, 2, 3
+local SENT_AS, DIGEST = 4, 5                  -- <sender>:<client_msg_id>, or ''; 16 bytes
+local BEGINNING, REST = 6, 7                  -- of a message's JSON: up to the seq, and after the version
+local MEMBERS, ARGUMENTS = 8, 9               -- the count of all members; 0: none is delivered to at once
+local SEQ, MADE_FROM, ARGUMENTS_OF_CHANGE = 0, 1, 2         -- seq and SHA-1 of the old message's JSON
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
 -- Returns for an item:
 --   {'appended', seq, entry, entry before}    and, unless all these members have it, the last entry of each inbox
@@ -15,6 +16,11 @@ local MEMBERS, COMPLETE, ARGUMENTS = 12, 13, 14             -- their count; '1' 
 --   {'conflict'}                              the client_msg_id was used before, for another request
 --   {'changed', message}                      the message differs from the one that was changed ('': it is gone)
 --   {'week', week}                            Redis's clock is in another week: call again with the keys of that week
+
+-- The id in the key of a conversation: it stands after the hash tag.
+local function id_of(key)
+  return string.sub(key, string.find(key, '}', 1, true) + 1)
+end
 
 -- Seconds. The records of a week are read until the end of the next week.
 local REMEMBERED = 3 * 7 * 24 * 3600
@@ -35,9 +41,9 @@ local function sent_before(k, a, state)
 end
 
 -- Appends the action to the log; `note` then updates the hash of the conversation.
--- `changed`: the current JSON of the message that the action changes.
-local function append(k, a, state, changed)
-  local pos, seq = string.format('%.0f', number(state.head) + 1), ARGV[a + SEQ]
+-- Of a change: `seq` and `message`, the message's current JSON.
+local function append(k, a, state, seq, message)
+  local pos = string.format('%.0f', number(state.head) + 1)
   local entry = {
     id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
     value = ARGV[a + REST], data = ARGV[a + REST],
@@ -53,15 +59,15 @@ local function append(k, a, state, changed)
     end
     entry.value = seq
     entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]
-    redis.call('HSET', KEYS[k + MESSAGES], seq, changed or entry.data)
+    redis.call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
   end
   redis.call('XADD', KEYS[k + LOG], 'MAXLEN', '~', LOG_LIMIT, entry.id,
     'kind', entry.kind, 'at', entry.at, entry.sort, entry.value)
-  if changed then
+  if message then
     redis.call('HSET', KEYS[k + MESSAGES], seq, entry.data)
   end
   if ARGV[a + SENT_AS] ~= '' then
-    redis.call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. seq)
+    redis.call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. (seq or ''))
   end
   return entry, seq, pos
 end
@@ -80,13 +86,13 @@ local function note(k, a, state, entry, seq, pos, delivered)
     -- record stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
     write[#write + 1], write[#write + 2] = 'week', math.max(state.week, THIS_WEEK)
-    write[#write + 1], write[#write + 2] = 'type', string.match(ARGV[a + ID], '^%a+')
+    write[#write + 1], write[#write + 2] = 'type', string.match(id_of(KEYS[k + CONVERSATION]), '^%a+')
   end
   redis.call(unpack(write))
 end
 
-local function append_item(k, a)
-  if tonumber(ARGV[a + WEEK]) ~= THIS_WEEK then
+local function append_item(k, a, members)
+  if tonumber(string.match(KEYS[k + SENT], '%d+$')) ~= THIS_WEEK then
     return {'week', tostring(THIS_WEEK)}
   end
   local seq, head, delivered, week = unpack(
@@ -96,18 +102,20 @@ local function append_item(k, a)
   if before then
     return before
   end
-  local message
+  local changed, message
   if ARGV[a + SORT] == 'change' then
+    local of_change = a + ARGUMENTS + members
+    changed = ARGV[of_change + SEQ]
     -- Above the newest seq there may be one that the log refused.
-    message = tonumber(ARGV[a + SEQ]) <= tonumber(state.seq) and redis.call('HGET', KEYS[k + MESSAGES], ARGV[a + SEQ])
-    if not message or redis.sha1hex(message) ~= ARGV[a + MADE_FROM] then
+    message = tonumber(changed) <= tonumber(state.seq) and redis.call('HGET', KEYS[k + MESSAGES], changed)
+    if not message or redis.sha1hex(message) ~= ARGV[of_change + MADE_FROM] then
       return {'changed', message or ''}
     end
   end
-  local entry, seq, pos = append(k, a, state, message)
-  local run = {conversation = ARGV[a + ID], before = state.head, entries = {entry}}
-  local answer, complete, trouble = {'appended', seq, entry.id, state.head}, true, nil
-  for member = 1, tonumber(ARGV[a + MEMBERS]) do
+  local entry, seq, pos = append(k, a, state, changed, message)
+  local run = {conversation = id_of(KEYS[k + CONVERSATION]), before = state.head, entries = {entry}}
+  local answer, complete, trouble = {'appended', seq or '', entry.id, state.head}, members > 0, nil
+  for member = 1, members do
     local keys = k + KEYS_OF_CONVERSATION + (member - 1) * KEYS_OF_USER
     local ok, last = pcall(deliver, keys, ARGV[a + ARGUMENTS + member - 1], run)
     complete = complete and last == entry.id
@@ -116,7 +124,7 @@ local function append_item(k, a)
       trouble = last
     end
   end
-  note(k, a, state, entry, seq, pos, complete and ARGV[a + COMPLETE] == '1')
+  note(k, a, state, entry, seq, pos, complete)
   if trouble then
     error(trouble, 0)  -- as it is: Redis's code comes first
   end
@@ -126,8 +134,8 @@ end
 local answers, k, a = {}, 1, 1
 while k <= #KEYS do
   local members = tonumber(ARGV[a + MEMBERS])
-  answers[#answers + 1] = answer_of(append_item, k, a)
+  answers[#answers + 1] = answer_of(append_item, k, a, members)
   k = k + KEYS_OF_CONVERSATION + members * KEYS_OF_USER
-  a = a + ARGUMENTS + members
+  a = a + ARGUMENTS + members + (ARGV[a + SORT] == 'change' and ARGUMENTS_OF_CHANGE or 0)
 end
 return with_refused(answers)

@@ -5,10 +5,10 @@ Or in two steps, for audiences that are too large for one script (and where one 
 action is appended, and then delivered. By the gap rule (inbox.lua) both come to the same.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from ssechat.logs.repair import Repair
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument
+from ssechat.redis.connection import Argument, Reply
 
 WEEK = 7 * 24 * 3600
 
@@ -36,15 +36,6 @@ class MessageChanged(ChatError):
     def __init__(self, message: bytes | None) -> None:
         super().__init__("the message has been changed by somebody else")
         self.message = message
-
-
-class Done(NamedTuple):
-    """An action that has its place, and that all members have."""
-
-    message: bytes
-    """The message as it stands now, or the fact's data (JSON)."""
-    is_new: bool
-    """Not a repeat."""
 
 
 class Appended(NamedTuple):
@@ -100,8 +91,10 @@ class Delivery:
         source = load_script(__name__, "common.lua", "inbox.lua", "append.lua")
         self._append = ScriptBatch(redis, limits(inbox_limit) + source)
 
-    async def send(self, action: Action, members: Sequence[UserId]) -> Done:
+    async def send(self, action: Action, members: Sequence[UserId]) -> tuple[bytes, bool]:
         """Appends the action and delivers it to all members of its conversation; a repeat is delivered, too.
+
+        Returns the message as it stands now, or the fact's data (JSON), and whether it is new, not a repeat.
 
         Raises:
             Conflict: `idempotency_conflict`.
@@ -109,13 +102,13 @@ class Delivery:
             RedisUnavailable: the outcome is unknown.
         """
         at_once = members if len(members) <= self._at_once else ()
-        appended = await self.append(action, at_once, complete=len(at_once) == len(members))
+        appended = await self.append(action, at_once)
         if appended.undelivered:
             await self.finish(action.conversation, members)
         elif (appended.has or not at_once) and (entry := appended.entry) is not None:
             has = appended.has or await self._inbox.deliver(dict.fromkeys(members, (entry,)))
             await self._complete(entry.conversation, entry.id, has)
-        return Done(appended.message, bool(appended.place))
+        return appended.message, bool(appended.place)
 
     async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
         """Delivers what a worker that died had appended, but not delivered.
@@ -132,20 +125,14 @@ class Delivery:
         await self._repair.bring_to(conversation, entry, has)
         self._conversations.mark_delivered(conversation, entry)
 
-    async def append(self, action: Action, members: Sequence[UserId], *, complete: bool) -> Appended:
-        """Gives the action its place in the log, and delivers it to some members at once: all, if it is `complete`.
+    async def append(self, action: Action, members: Sequence[UserId]) -> Appended:
+        """Appends the action to the log, and delivers it in the same script: to all `members`, or with () to none yet.
 
         Raises as `send` does.
         """
         self._kinds.check(action.kind, durable=True)
-        of_members = [key for member in members for key in keys.of_user(member)]
         while True:
-            week = self._week
-            answer = await self._append.submit(
-                (*keys.of_conversation(action.conversation), *keys.sent(action.conversation, week), *of_members),
-                self._arguments(action, week, len(members), complete=complete),
-                max(1, len(members)),
-            )
+            answer = await self._submit(action, members)
             if answer[0] != b"week":
                 break
             self._week = int(answer[1])  # by Redis's clock, which is one for all workers
@@ -164,27 +151,28 @@ class Delivery:
             status=422,  # draft-ietf-httpapi-idempotency-key-header §2.7
         )
 
-    def _arguments(self, action: Action, week: int, members: int, *, complete: bool) -> list[Argument]:
-        """As append.lua has them."""
-        assert action.kind.replay is not None
-        return [
-            action.conversation,
-            action.kind.replay,
-            action.kind.name,
+    def _submit(self, action: Action, members: Sequence[UserId]) -> "asyncio.Future[Reply]":
+        """Queues the item of append.lua."""
+        kind = action.kind
+        assert kind.replay is not None
+        names = [*keys.of_conversation(action.conversation), *keys.sent(action.conversation, self._week)]
+        arguments: list[Argument] = [
+            kind.replay,
+            kind.name,
             action.at,
             next(self._tags),
-            week,
             action.sent_as,
             action.digest,
-            action.seq,
-            hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest() if action.made_from else b"",
             action.beginning,
             action.rest,
-            members,
-            int(complete),
-            # A tag per inbox: ids of different inboxes must differ.
-            *islice(self._tags, members),
+            len(members),
         ]
+        for member in members:
+            names += keys.of_user(member)
+            arguments.append(next(self._tags))  # a tag per inbox: ids of different inboxes must differ
+        if kind.replay is Replay.CHANGED_MESSAGE:
+            arguments += (action.seq, hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest())
+        return self._append.submit(names, arguments, len(members) or 1)
 
 
 def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]) -> Appended:
