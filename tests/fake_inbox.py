@@ -116,4 +116,4 @@ def publish(owner: FakeOwner, stream: Stream, entry: str | None = None) -> None:
 
 def offer(stream: Stream, entry: str, before: str) -> None:
     """A wake-up with these ids."""
-    stream.offer(WakeUp("message", 0, entry, before, b"{}", number_of(entry)), chunk(entry), False)
+    stream.offer(WakeUp("message", 0, entry, before, b"{}", number_of(entry)), chunk(entry))

@@ -75,7 +75,7 @@ async def test_fan_out_to_streams_that_became_few_keeps_the_order() -> None:
 
 async def test_fan_out_goes_on_after_a_stream_that_fails() -> None:
     crowd = Crowd(2 * STREAMS_AT_ONCE)
-    crowd.fan_out.broadcast(CHANNEL, lambda stream: 1 / 0)  # type: ignore[arg-type]
+    crowd.fan_out.broadcast(CHANNEL, lambda stream: bool(1 / 0))
     with pytest.raises(ZeroDivisionError):
         await crowd.finish()
     crowd.tasks.clear()
@@ -103,3 +103,13 @@ async def test_what_may_be_missed_takes_no_room_from_what_must_be_found_missing(
     for stream in crowd.streams:
         assert [number for number in stream.told if number >= 0] == [0, 1, 2]
         assert 0 < stream.told.count(-1) <= QUEUE // 2
+
+
+async def test_fan_out_counts_the_streams_that_were_written_to_a_slice_at_a_time() -> None:
+    for count, slices in ((7, [4]), (2 * STREAMS_AT_ONCE + 1, [STREAMS_AT_ONCE // 2, STREAMS_AT_ONCE // 2, 1])):
+        crowd = Crowd(count)
+        written: list[int] = []
+        chosen = {id(stream) for stream in crowd.streams[::2]}
+        crowd.fan_out.broadcast(CHANNEL, lambda stream, of: id(stream) in of, chosen, written=written.append)
+        await crowd.finish()
+        assert written == slices

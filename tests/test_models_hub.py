@@ -45,13 +45,13 @@ class ReplaysBeforeItSubscribes(Hub):
             stream.bye("unavailable")
 
 
-def ignores_holes(self: Stream, event: WakeUp, chunk: bytes, timed: bool) -> None:
+def ignores_holes(self: Stream, event: WakeUp, chunk: bytes) -> None:
     if self.live and event.before == self.cursor:
         self.written, self.cursor = event.n, event.id
         self._write(chunk)
 
 
-def skips_holes(self: Stream, event: WakeUp, chunk: bytes, timed: bool) -> None:
+def skips_holes(self: Stream, event: WakeUp, chunk: bytes) -> None:
     if self.live and event.n > self.written:
         self.written, self.cursor = event.n, event.id
         self._write(chunk)
@@ -59,7 +59,7 @@ def skips_holes(self: Stream, event: WakeUp, chunk: bytes, timed: bool) -> None:
         self.note(event.n)
 
 
-def doubles(self: Stream, event: WakeUp, chunk: bytes, timed: bool) -> None:
+def doubles(self: Stream, event: WakeUp, chunk: bytes) -> None:
     if self.live and event.n >= self.written:
         self.written, self.cursor = event.n, event.id
         self._write(chunk)

@@ -82,7 +82,7 @@ class OneStream(RuleBasedStateMachine):
         self.heard = ""
         """The last event of this history whose wake-up arrived in order."""
 
-    def do(self, action: Callable[[], None]) -> None:
+    def do(self, action: Callable[[], object]) -> None:
         """Runs an action on the loop, and then all callbacks that are ready."""
 
         async def doing() -> None:
@@ -148,7 +148,7 @@ class OneStream(RuleBasedStateMachine):
         if n > self.stream.written and entry in self.inbox.entries:
             self.heard = entry
         wake_up = WakeUp("message", 0, entry, before, b"{}", n)
-        self.do(lambda: self.stream.offer(wake_up, chunk(entry), False))
+        self.do(lambda: self.stream.offer(wake_up, chunk(entry)))
 
     @rule()
     def the_reader_is_slow(self) -> None:

@@ -21,7 +21,7 @@ KEY_FINGERPRINT = "ssechat:key"
 
 BUCKETS = 1024
 
-CACHED = 2048
+CACHED = 512
 """Conversations and users whose keys are remembered: to make them costs a send as much as to parse its body."""
 
 

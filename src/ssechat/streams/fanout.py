@@ -17,8 +17,11 @@ STREAMS_AT_ONCE = 100
 QUEUE = 1000
 """Upper bound of a user's waiting events. The oldest are dropped: the streams notice the hole by the newest."""
 
-Call = tuple[Callable[..., None], tuple[Any, ...]]
-"""The function that is called with each stream, and its other arguments."""
+Written = Callable[[int], None]
+"""Called with the number of streams for which a call returned True: once for many, as counting each costs too much."""
+
+Call = tuple[Callable[..., bool | None], tuple[Any, ...], Written | None]
+"""The function that is called with each stream, its other arguments, and where its successes are counted."""
 
 
 class FanOut:
@@ -32,7 +35,12 @@ class FanOut:
         self._queues: dict[bytes, deque[Call]] = {}
 
     def broadcast(
-        self, channel: bytes, call: Callable[..., None], *arguments: Any, may_be_missed: bool = False
+        self,
+        channel: bytes,
+        call: Callable[..., bool | None],
+        *arguments: Any,
+        written: Written | None = None,
+        may_be_missed: bool = False,
     ) -> None:
         """Calls `call(stream, *arguments)` for each of the channel's streams, after all that was broadcast before.
 
@@ -41,26 +49,35 @@ class FanOut:
         queue = self._queues.get(channel)
         if queue is not None:
             if not may_be_missed or len(queue) < QUEUE // 2:
-                queue.append((call, arguments))
+                queue.append((call, arguments, written))
             return
         streams = self._streams_of(channel)
         if len(streams) <= STREAMS_AT_ONCE:
-            for stream in tuple(streams):
-                call(stream, *arguments)
+            _call_each(tuple(streams), call, arguments, written)
             return
-        self._queues[channel] = deque([(call, arguments)], QUEUE)
+        self._queues[channel] = deque([(call, arguments, written)], QUEUE)
         self._run(self._work_off(channel))
 
     async def _work_off(self, channel: bytes) -> None:
         queue = self._queues[channel]
         try:
             while queue:
-                call, arguments = queue.popleft()
+                what = queue.popleft()
                 # A stream that is opened after this reads the event from its source.
                 streams = tuple(self._streams_of(channel))
                 for at in range(0, len(streams), STREAMS_AT_ONCE):
-                    for stream in streams[at : at + STREAMS_AT_ONCE]:
-                        call(stream, *arguments)
+                    _call_each(streams[at : at + STREAMS_AT_ONCE], *what)
                     await asyncio.sleep(0)
         finally:
             del self._queues[channel]
+
+
+def _call_each(
+    streams: Sequence[Stream], call: Callable[..., bool | None], arguments: tuple[Any, ...], written: Written | None
+) -> None:
+    count = 0
+    for stream in streams:
+        if call(stream, *arguments):
+            count += 1
+    if written is not None and count:
+        written(count)

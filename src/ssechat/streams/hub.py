@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -167,18 +168,24 @@ class Hub:
             return
         metrics = self.metrics
         metrics.wake_ups += 1
-        timed = metrics.wake_ups % metrics.stride == 0
+        written = partial(self._count_live, event, metrics.wake_ups % metrics.stride == 0)
         kind = self._kinds.get(event.kind)
         known = kind is not None and kind.durable is bool(event.id)
         if not event.id:
             if known:
                 chunk = frames.ephemeral(event.kind, event.data)
-                self._fan_out.broadcast(channel, Stream.show, event, chunk, timed, may_be_missed=True)
+                self._fan_out.broadcast(channel, Stream.show, chunk, written=written, may_be_missed=True)
         elif event.data and known:
             chunk = frames.durable(event.id, event.kind, event.data)
-            self._fan_out.broadcast(channel, Stream.offer, event, chunk, timed)
+            self._fan_out.broadcast(channel, Stream.offer, event, chunk, written=written)
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
             self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
+
+    def _count_live(self, event: wake_ups.WakeUp, timed: bool, streams: int) -> None:
+        """Counts an event that was written to so many streams just now; `timed`: and how old it is."""
+        self.metrics.events_live[event.kind] += streams
+        if timed and event.at:
+            self.metrics.latency_live.observe(time.time() - event.at / 1000, streams)
 
     def _on_resubscribed(self, channel: bytes) -> None:
         """The subscriber connection was lost: the streams must read from their source what was published meanwhile."""

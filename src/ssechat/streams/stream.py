@@ -168,27 +168,23 @@ class Stream:
 
     # Called by the hub.
 
-    def offer(self, event: WakeUp, chunk: bytes, timed: bool) -> None:
-        """The newest event of the source; `timed`: count how old it is."""
+    def offer(self, event: WakeUp, chunk: bytes) -> bool:
+        """The newest event of the source; returns whether it was written."""
         n = event.n
         if self.live and event.before == self.cursor:
             self.written, self.cursor = n, event.id
-            self._write_live(event, chunk, timed)
-        elif n > self.written or (n == self.written and event.id != self.cursor):
+            self._write(chunk)
+            return True
+        if n > self.written or (n == self.written and event.id != self.cursor):
             self._owner.metrics.holes["wake_up"] += self.live
             self.note(n, event.at)  # a hole, or another history: the source tells
+        return False
 
-    def show(self, event: WakeUp, chunk: bytes, timed: bool) -> None:
-        """An ephemeral event: a stream that is not live does not get it."""
+    def show(self, chunk: bytes) -> bool:
+        """An ephemeral event; returns whether it was written: a stream that is not live does not get it."""
         if self.live:
-            self._write_live(event, chunk, timed)
-
-    def _write_live(self, event: WakeUp, chunk: bytes, timed: bool) -> None:
-        metrics = self._owner.metrics
-        metrics.events_live[event.kind] += 1
-        self._write(chunk)
-        if timed and event.at:
-            metrics.latency_live.observe(time.time() - event.at / 1000)
+            self._write(chunk)
+        return self.live
 
     def note(self, n: int, at: int = 0) -> None:
         """The source has come to `n`, at least; that event was made `at` (milliseconds since 1970)."""
