@@ -3,6 +3,7 @@
 import gc
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from argon2 import PasswordHasher
 
 from parts import Worker, a_worker
 from redises import RedisProcess, releases
+from ssechat.logs.delivery import AT_ONCE
 from ssechat.redis.rights import WORDS
 
 SLOW = (
@@ -171,3 +173,10 @@ async def other_worker(redis: RedisProcess) -> AsyncIterator[Worker]:
     """The components of another worker on the same Redis."""
     async with a_worker(redis.url) as parts:
         yield parts
+
+
+@pytest.fixture(params=[AT_ONCE, 0], ids=["one-script", "two-steps"])
+async def workers(request: pytest.FixtureRequest, redis: RedisProcess) -> AsyncIterator[list[Worker]]:
+    """Two workers whose deliveries have the same form."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(a_worker(redis.url, at_once=request.param)) for _ in range(2)]

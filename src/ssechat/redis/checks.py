@@ -256,6 +256,7 @@ def _check_certificates(url: str) -> None:
                 reason = getattr(error, "strerror", None) or "that is no path"
                 raise SettingsError(f"--redis-url: the file of {name} cannot be read: {reason}") from None
     if urlsplit(url).scheme == "rediss":
+        # redis-py has no types for it.
         connection: Any = redis_client.ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
         try:
             connection.ssl_context.get()

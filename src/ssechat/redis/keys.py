@@ -72,7 +72,7 @@ def sent(conversation_id: str, week: int) -> tuple[str, str, str]:
 @lru_cache(CACHED)
 def of_user(user_id: str) -> UserKeys:
     """The keys of a user."""
-    key = f"{{u{bucket(user_id)}}}{user_id}"
+    key = user(user_id)
     return UserKeys(key, f"{key}/inbox", f"{key}/conversations")
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from abc import abstractmethod
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from ssechat.events import frames
 from ssechat.http.exchange import Header, header_lines
@@ -96,11 +96,10 @@ class Connection(asyncio.Protocol):
         self.loop = loop
         self._limits = limits
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # asyncio's annotation is BaseTransport.
-        self.transport = transport
-        transport.set_write_buffer_limits(high=WRITE_BUFFER)
-        self.flow = Flow(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        self.flow = Flow(self.transport)
         # The addresses are not read from the socket: uvloop would create a socket object and keep it.
         self.server = _address(transport.get_extra_info("sockname"))
         self.client = _address(transport.get_extra_info("peername"))

@@ -81,7 +81,7 @@ class ChatProtocol(Connection):
 
     # Callbacks of the transport.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.connections.add(self)
         self._scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"

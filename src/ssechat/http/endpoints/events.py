@@ -46,8 +46,7 @@ class EventsEndpoint:
         query = parse(EventsQuery, request.query)
         # The header takes precedence: EventSource reconnects with its first URL, and so with an old query parameter.
         cursor = request.header(b"last-event-id") or query.cursor
-        identity, refusal = ANONYMOUS, None
-        source = self._inbox.source(identity.user)
+        refusal = None
         sign_outs = self._auth.sign_outs
         try:
             identity = await self._identify(request, query.ticket)
@@ -55,7 +54,8 @@ class EventsEndpoint:
             if request.server_is_full or not self._hub.has_room(source):
                 refusal = FULL
         except RedisUnavailable:
-            refusal = UNAVAILABLE
+            identity, refusal = ANONYMOUS, UNAVAILABLE
+            source = self._inbox.source(identity.user)
         return stream_response(self._hub, identity, source, cursor, self._buffer, refusal=refusal, sign_outs=sign_outs)
 
     async def issue_ticket(self, request: Request) -> Response:
