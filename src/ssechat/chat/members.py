@@ -105,7 +105,7 @@ class Membership:
         return await self._decisions.from_roster(user, group, rule)
 
     async def remove(self, user: UserId, conversation: str, name: str) -> None:
-        """Removes a member; oneself: leaves. That it is no member is no error. When the last one leaves, the group ends.
+        """Removes a member; oneself: leaves. That it is no member is no error. With the last member the group ends.
 
         Raises:
             NotFound: `unknown_conversation`.

@@ -28,8 +28,8 @@ class Reaction(EventData):
 
 
 class Message(EventData):
-    """A message as it stands now. A tombstone (`deleted`) has no text; one of a message that is gone, or that its reader
-    may not read, has no sender either."""
+    """A message as it stands now. A tombstone (`deleted`) has no text; one of a message that is gone, or that its
+    reader may not read, has no sender either."""
 
     conversation_id: str
     seq: int

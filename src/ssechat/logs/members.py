@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 from ssechat.events.models import HistoryOf, Role
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, number_of
 from ssechat.logs.access import Access, Stint
+from ssechat.logs.conversations import lags
 from ssechat.redis import keys
 from ssechat.redis.client import Redis
 
@@ -91,7 +92,15 @@ class Group(NamedTuple):
             return None
         name, topic, history, version, ended, seq, head, made = ((value or b"").decode() for value in values)
         return cls(
-            conversation, name, topic, cast(HistoryOf, history), int(version or 0), bool(ended), int(seq or 0), head, made
+            conversation,
+            name,
+            topic,
+            cast(HistoryOf, history),
+            int(version or 0),
+            bool(ended),
+            int(seq or 0),
+            head,
+            made,
         )
 
 
@@ -192,9 +201,7 @@ class Members:
             )
             for conversation in conversations
         )
-        return [
-            _standing(conversation, answer) for conversation, answer in zip(conversations, answers, strict=True)
-        ]
+        return [_standing(conversation, answer) for conversation, answer in zip(conversations, answers, strict=True)]
 
     async def standing(self, user: UserId, conversation: ConversationId) -> Standing | None:
         """What a user is in a group; None if there is no such group."""
@@ -214,6 +221,16 @@ class Members:
             (answers[i], sorted(UserId(user.decode()) for user in answers[i + 1][1][::2])[:count])
             for i in range(0, len(answers), 2)
         ]
+
+    async def lag(self, conversation: ConversationId) -> bool:
+        """Whether somebody may lack entries: a member, or one who left."""
+        (delivered, head), leavers = await self._redis.pipeline(
+            [
+                ("HMGET", keys.of_conversation(conversation).conversation, "delivered", "head"),
+                ("HLEN", keys.of_group(conversation).leavers),
+            ]
+        )
+        return lags(delivered, head) or leavers > 0
 
     async def forget_leavers(self, conversation: ConversationId, leavers: dict[UserId, str]) -> None:
         """Notes that the inboxes of these have the entries with which they left."""
