@@ -19,6 +19,11 @@ class Page:
     more_before: bool = False
     more_after: bool = False
 
+    @property
+    def more(self) -> bool:
+        """Whether there are further ones on either side that was asked for."""
+        return self.more_before or self.more_after
+
 
 class History:
     """Reads the messages of conversations for those who take part in them."""

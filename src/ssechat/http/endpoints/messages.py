@@ -59,10 +59,9 @@ class MessagesEndpoint:
             after=query.after,
             around=query.around,
         )
-        sides = (page.more_before, page.more_after)
-        more = b'"has_more":%b' % _json(any(sides))
+        more = b'"has_more":%b' % _json(page.more)
         if query.around is not None:
-            more += b',"has_more_before":%b,"has_more_after":%b' % (_json(sides[0]), _json(sides[1]))
+            more += b',"has_more_before":%b,"has_more_after":%b' % (_json(page.more_before), _json(page.more_after))
         return json_response(b'{"messages":%b,%b}' % (array(page.messages), more))
 
     async def show(self, request: Request) -> Response:
