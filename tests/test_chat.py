@@ -161,7 +161,10 @@ async def test_the_list_has_the_conversation_with_the_newest_event_first(worker:
         await worker.say(f"to {other}", conversation=f"dm:alice:{other}", key=str(id(other)) + other)
         await worker.say(f"again to {other}", conversation=f"dm:alice:{other}")
     first = await worker.chat.conversations.list(ALICE, None, 2)
-    assert [one.fields["id"] for one in first.conversations] == ["dm:alice:bob", "dm:alice:dave"] or first.next is not None
+    assert [one.fields["id"] for one in first.conversations] == [
+        "dm:alice:bob",
+        "dm:alice:dave",
+    ] or first.next is not None
     second = await worker.chat.conversations.list(ALICE, first.next, 2)
     assert len({one.fields["id"] for one in (*first.conversations, *second.conversations)}) == 3
     assert second.next is None

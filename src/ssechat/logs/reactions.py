@@ -6,7 +6,6 @@ from typing import NamedTuple
 from ssechat.ids import ConversationId, UserId
 from ssechat.redis import keys
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument
 
 
 class Reaction(NamedTuple):
@@ -45,12 +44,16 @@ class Reactions:
     async def kinds(self, conversation: ConversationId, seq: int, asked: Sequence[tuple[str, int]]) -> list[OfEmoji]:
         """Of each of these emojis: how many have reacted with it, and the names of the first so many of them."""
         key = keys.reactions(conversation)
-        commands: list[Sequence[Argument]] = []
-        for emoji, names in asked:
-            first, end = f"[{seq}:{emoji}:", f"({seq}:{emoji};"  # ; follows on :
-            commands.append(("ZLEXCOUNT", key, first, end))
-            commands.append(("ZRANGEBYLEX", key, first, end, "LIMIT", 0, names))
-        answers = await self._redis.pipeline(commands)
+        # In the order of characters `;` follows on `:`.
+        ranges = [(f"[{seq}:{emoji}:", f"({seq}:{emoji};", names) for emoji, names in asked]
+        answers = await self._redis.pipeline(
+            command
+            for first, end, names in ranges
+            for command in (
+                ("ZLEXCOUNT", key, first, end),
+                ("ZRANGEBYLEX", key, first, end, "LIMIT", 0, names),
+            )
+        )
         return [
             OfEmoji(total, [_parse(field).user for field in fields])
             for total, fields in zip(answers[::2], answers[1::2], strict=True)
@@ -59,8 +62,9 @@ class Reactions:
     async def page(self, conversation: ConversationId, seq: int, after: str, limit: int) -> list[Reaction]:
         """Up to `limit` reactions to a message whose `<emoji>:<user>` follows `after`, in this order."""
         first = f"({seq}:{after}" if after else f"[{seq}:"
-        command = ("ZRANGEBYLEX", keys.reactions(conversation), first, f"({seq};", "LIMIT", 0, limit)
-        return [_parse(field) for field in await self._redis.call(*command)]
+        key = keys.reactions(conversation)
+        found = await self._redis.call("ZRANGEBYLEX", key, first, f"({seq};", "LIMIT", 0, limit)
+        return [_parse(field) for field in found]
 
 
 def _parse(field: bytes) -> Reaction:
