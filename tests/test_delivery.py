@@ -99,9 +99,10 @@ async def test_no_call_delivers_more_than_its_budget(workers: list[Worker], monk
 
     def counted(self: ScriptBatch, verb: str, script: str, items: Any) -> None:
         if len(items[0].keys) > 1:  # else it marks
-            # Of a delivery the entries, of an action the members.
-            counts = [item.arguments[3] if len(item.keys) == 3 else item.arguments[8] for item in items]
-            weights.append(sum(map(int, counts)))
+            # Of a delivery the users and the entries, of an action the members.
+            delivers = self in [worker.inbox._deliver for worker in workers]
+            counts = [item.arguments[4:6] if delivers else (item.arguments[8], 1) for item in items]
+            weights.append(sum(int(users) * int(entries) for users, entries in counts))
         call(self, verb, script, items)
 
     monkeypatch.setattr(ScriptBatch, "_call", counted)

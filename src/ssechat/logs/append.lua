@@ -1,8 +1,8 @@
 -- Appends actions to the logs of their conversations, and delivers each at once to the inboxes of the members.
 -- Keys of an item: these; of a change and of a group's action REACTIONS; of a group's action those of the group
 -- (members.lua); of a direct conversation's those of each member (inbox.lua)
-local CONVERSATION, LOG, MESSAGES, SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 0, 1, 2, 3, 4, 5, 6
--- SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and SENT_AFTER: of the adjacent weeks.
+local SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 3, 4, 5, 6
+-- CONVERSATION, LOG and MESSAGES: common.lua. SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and SENT_AFTER: of the adjacent weeks.
 -- Arguments of an item: these; of a direct conversation's a tag for each member; then those of a change; then those of a
 -- group's (members.lua). Each argument costs Redis and the worker as much as some lines of Lua, so there is none that
 -- follows from another, or from a key.
@@ -159,7 +159,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
   local run = {conversation = id_of(KEYS[k + CONVERSATION]), before = state.head, entries = {entry}}
   local complete, lasts, trouble
   if group then
-    change_group(KEYS[k + CONVERSATION], k + KEYS_OF_CONVERSATION, member_keys, group, entry, seq or state.seq)
+    change_group(k, KEYS[k + KEYS_OF_CONVERSATION], member_keys, group, entry, seq or state.seq)
     complete, trouble = deliver_to_group(member_keys, group, run, ARGV[a + TAG])
   else
     complete, lasts, trouble = deliver_to_both(member_keys, a + ARGUMENTS, members, run)

@@ -19,7 +19,7 @@ from ssechat.logs.access import Access, tombstone
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
 from ssechat.logs.members import Members
 from ssechat.redis import keys
-from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Argument, Reply
 
@@ -36,7 +36,7 @@ return heads
 """One command for many users: one command per user would need a future each."""
 
 CHUNK = 64
-"""Users of one item of deliver.lua."""
+"""Users of one item of deliver.lua, at most."""
 
 LOGS_TO_INBOX = 2
 """A conversation's log keeps so many times the entries of an inbox: an inbox that lacks some finds them there."""
@@ -127,7 +127,10 @@ class Inbox:
         Raises:
             RedisUnavailable: the outcome is unknown.
         """
-        chunks = [(run, users[first : first + CHUNK]) for run, users in runs for first in range(0, len(users), CHUNK)]
+        chunks = []
+        for run, users in runs:
+            size = max(1, min(CHUNK, BUDGET // len(run.entries)))
+            chunks += [(run, users[first : first + size]) for first in range(0, len(users), size)]
         answers = await asyncio.gather(*(self._submit(run, users) for run, users in chunks))
         return {
             user: last.decode()

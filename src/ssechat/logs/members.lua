@@ -3,7 +3,8 @@
 local MEMBERS_OF, LEFT, LEAVERS, INVITES, KEYS_OF_GROUP = 0, 1, 2, 3, 4
 -- MEMBERS_OF: user → `<role> <bucket of its keys> <entry of the join> <seq then> <entry of the leave before, or 0-0>`
 -- LEFT: user → `<entry of the leave> <seq then> <seq of the join> <own or removed> <name of the group then>`
--- LEAVERS: user → entry of the leave, until the inbox has it
+-- LEAVERS: user → `<entry of the leave> <entry of the join> <seq then> <entry of the leave before that, or 0-0>`, until
+-- the inbox has all of it
 -- Arguments of a group's action: these, then so many users, the count of changes, and four for each change
 local LIST, PRESENT = 0, 1
 -- LIST: the version of the list of members that the action was decided from; '': whichever; 'new': there is no group
@@ -63,9 +64,10 @@ local function group_of(conversation, keys, a, head)
   return group
 end
 
--- Makes the changes that come with the entry. seq: of the newest message.
-local function change_group(conversation, reactions, keys, group, entry, seq)
-  local pos, changed = string.match(entry.id, '^%d+'), false
+-- Makes the changes that come with the entry. seq: of the newest message. Every change but the use of an invitation makes
+-- a new version of the list: who decides from an old one decides anew.
+local function change_group(k, reactions, keys, group, entry, seq)
+  local conversation, changed = KEYS[k + CONVERSATION], false
   group.leavers = {}
   for i = 1, group.count do
     local change = group.changes + 4 * (i - 1)
@@ -82,10 +84,10 @@ local function change_group(conversation, reactions, keys, group, entry, seq)
       changed = true
     elseif how == 'leave' then
       local member = redis.call('HGET', KEYS[keys + MEMBERS_OF], of)
-      local bucket, joined = string.match(member, '^%S+ (%S+) %S+ (%S+)')
+      local bucket, stint, joined = string.match(member, '^%S+ (%S+) (%S+ (%S+) %S+)$')
       redis.call('HSET', KEYS[keys + LEFT], of,
         entry.id .. ' ' .. seq .. ' ' .. joined .. ' ' .. value .. ' ' .. more)
-      redis.call('HSET', KEYS[keys + LEAVERS], of, entry.id)
+      redis.call('HSET', KEYS[keys + LEAVERS], of, entry.id .. ' ' .. stint)
       redis.call('HDEL', KEYS[keys + MEMBERS_OF], of)
       group.leavers[of] = bucket
       changed = true
@@ -95,6 +97,7 @@ local function change_group(conversation, reactions, keys, group, entry, seq)
       if of == 'history' then
         group.history = value
       end
+      changed = true
     elseif how == 'invite' then
       if more == '' then
         redis.call('HDEL', KEYS[keys + INVITES], of)
@@ -106,16 +109,19 @@ local function change_group(conversation, reactions, keys, group, entry, seq)
     end
   end
   if changed then
-    redis.call('HSET', conversation, 'list', pos)
+    redis.call('HSET', conversation, 'list', string.match(entry.id, '^%d+'))
   end
   if group.expires then
-    for _, key in ipairs({conversation .. '/log', conversation .. '/messages', KEYS[reactions], KEYS[keys + MEMBERS_OF],
-        KEYS[keys + LEFT], KEYS[keys + LEAVERS], KEYS[keys + INVITES]}) do
+    for _, key in ipairs({KEYS[k + LOG], KEYS[k + MESSAGES], reactions}) do
       redis.call('EXPIRE', key, group.expires)
+    end
+    for key = keys, keys + KEYS_OF_GROUP - 1 do
+      redis.call('EXPIRE', KEYS[key], group.expires)
     end
   end
 end
 
+-- Names the keys of inboxes itself, which one Redis allows; with AT_ONCE = 0 it does not.
 -- Delivers the action to the members and to those who leave with it, if they are few enough for this call. Returns
 -- whether all have it, and an error.
 local function deliver_to_group(keys, group, run, tag)

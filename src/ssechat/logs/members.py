@@ -1,6 +1,6 @@
 """The members of a group: who is in it, who was, and which part of its log each of them has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 from ssechat.events.models import HistoryOf, Role
@@ -24,9 +24,10 @@ local state = redis.call('HMGET', KEYS[1], 'name', 'topic', 'history', 'list', '
 return {state, redis.call('HGET', KEYS[2], ARGV[1]), redis.call('HGET', KEYS[3], ARGV[1])}
 """
 
-FORGET_LEAVER = """
+FORGET_LEAVERS = """
 for i = 1, #ARGV, 2 do
-  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', KEYS[1], ARGV[i]) end
+  local leaver = redis.call('HGET', KEYS[1], ARGV[i])
+  if leaver and string.match(leaver, '^%S+') == ARGV[i + 1] then redis.call('HDEL', KEYS[1], ARGV[i]) end
 end
 return 'ok'
 """
@@ -47,6 +48,24 @@ class Member(NamedTuple):
     def parse(cls, value: bytes) -> "Member":
         role, _, entry, seq, before = value.decode().split(" ")
         return cls(cast(Role, role), entry, int(seq), before)
+
+
+class Leaver(NamedTuple):
+    """Somebody who left, and whose inbox may lack entries: a field of `leavers`, as logs/append.lua writes it."""
+
+    entry: str
+    """The log's entry with which it left."""
+    joined: str
+    """The entry with which it had joined."""
+    joined_seq: int
+    """The newest message then."""
+    before: str
+    """The entry with which it had left before that; `NO_ENTRY` if it had never been in the group."""
+
+    @classmethod
+    def parse(cls, value: bytes) -> "Leaver":
+        entry, joined, joined_seq, before = value.decode().split(" ")
+        return cls(entry, joined, int(joined_seq), before)
 
 
 class Left(NamedTuple):
@@ -126,8 +145,7 @@ class Roster(NamedTuple):
 
     group: Group
     members: dict[UserId, Member]
-    leavers: dict[UserId, str]
-    """Those who left, and whose inboxes may lack entries up to the one with which they left."""
+    leavers: dict[UserId, Leaver]
 
     def spans(self) -> dict[UserId, Span]:
         """What concerns everybody to whom something may have to be delivered."""
@@ -136,9 +154,10 @@ class Roster(NamedTuple):
             user: Span(member.entry, member.before, from_seq=member.seq if from_join else 0)
             for user, member in self.members.items()
         }
-        # One who left has its place already; what it could not read was passed, too.
-        spans |= {user: Span(last=entry) for user, entry in self.leavers.items()}
-        return spans
+        return spans | {
+            user: Span(one.joined, one.before, one.entry, one.joined_seq if from_join else 0)
+            for user, one in self.leavers.items()
+        }
 
 
 class Standing(NamedTuple):
@@ -184,7 +203,7 @@ class Members:
         return Roster(
             group,
             {UserId(u.decode()): Member.parse(v) for u, v in zip(members[::2], members[1::2], strict=True)},
-            {UserId(u.decode()): v.decode() for u, v in zip(leavers[::2], leavers[1::2], strict=True)},
+            {UserId(u.decode()): Leaver.parse(v) for u, v in zip(leavers[::2], leavers[1::2], strict=True)},
         )
 
     async def standings(self, user: UserId, conversations: Sequence[ConversationId]) -> list[Standing | None]:
@@ -232,11 +251,11 @@ class Members:
         )
         return lags(delivered, head) or leavers > 0
 
-    async def forget_leavers(self, conversation: ConversationId, leavers: dict[UserId, str]) -> None:
+    async def forget_leavers(self, conversation: ConversationId, leavers: Mapping[UserId, Leaver]) -> None:
         """Notes that the inboxes of these have the entries with which they left."""
         if leavers:
-            pairs = [value for pair in leavers.items() for value in pair]
-            await self._redis.call("EVAL", FORGET_LEAVER, 1, keys.of_group(conversation).leavers, *pairs)
+            pairs = [value for user, leaver in leavers.items() for value in (user, leaver.entry)]
+            await self._redis.call("EVAL", FORGET_LEAVERS, 1, keys.of_group(conversation).leavers, *pairs)
 
 
 def _standing(conversation: ConversationId, answer: Sequence[object]) -> Standing | None:

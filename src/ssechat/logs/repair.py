@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ssechat.events.kinds import Replay
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, number_of
+from ssechat.logs.access import version_of
 from ssechat.logs.conversations import Conversations, Entry
 from ssechat.logs.inbox import Inbox, Run
 from ssechat.logs.members import WHOLE, Members, Span
@@ -187,8 +188,15 @@ def _run(page: Sequence[Entry], one: _Behind) -> Run | None:
     if entries is None:
         return None
     if span.last:
-        entries = [entry for entry in entries if number_of(entry.id) <= number_of(span.last)]
+        entries = [_as_of(entry, number_of(span.last)) for entry in entries if not _later(entry.id, span.last)]
     return Run(entries, before, span.from_seq)
+
+
+def _as_of(entry: Entry, pos: int) -> Entry:
+    """The entry for one who left with entry number `pos`: a message that was changed later is not in the wake-up; who
+    reads the inbox gets what access.py lets it read."""
+    changed = entry.sort != Replay.FACT and version_of(entry.data) > pos
+    return entry._replace(data=b"") if changed else entry
 
 
 def following(page: Sequence[Entry], place: str, *, inclusive: bool = False) -> Sequence[Entry] | None:
