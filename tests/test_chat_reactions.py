@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from parts import ALICE, Worker
-from redises import RedisProcess
 from ssechat.chat.edits import Edit
 from ssechat.chat.groups import Draft
 from ssechat.errors import Conflict, Forbidden, RedisUnavailable, TooMany
@@ -176,21 +175,20 @@ async def test_two_workers_and_an_edit_at_the_same_time_lose_nothing(
 
 
 async def test_with_redis_away_all_who_wait_are_told_and_the_next_are_not(
-    worker: Worker, group: ConversationId, redis: RedisProcess
+    worker: Worker, group: ConversationId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await asyncio.gather(*react(worker, group, NAMES[:1]))
     waiting = react(worker, group, NAMES[1:5])
     await all_wait(worker, 4)
-    send = worker.delivery.send
 
     async def away(*_: object) -> tuple[bytes, bool]:
         raise RedisUnavailable("away")
 
-    worker.delivery.send = away  # type: ignore[method-assign]
-    await a_second_later(worker)
-    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.delivery, "send", away)
+        await a_second_later(worker)
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(answer, RedisUnavailable) for answer in answers)
-    worker.delivery.send = send  # type: ignore[method-assign]
     await a_second_later(worker)
     [message] = await asyncio.gather(*react(worker, group, NAMES[5:6]))
     assert json.loads(message)["reactions"][0]["count"] == 2
