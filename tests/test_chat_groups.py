@@ -192,6 +192,29 @@ async def test_one_who_is_removed_while_the_list_is_made_is_not_shown_the_group(
     assert [one.fields["type"] for one in listing.conversations] == ["dm"]
 
 
+async def test_the_list_of_one_who_has_left_many_groups_asks_for_few_at_a_time(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.chat.conversations.ASKED_AT_ONCE", 2)
+    monkeypatch.setattr("ssechat.chat.conversations.MOST_ASKED", 3)
+    for _ in range(2):
+        await worker.say("hi", sender="bob")
+        for _ in range(4):
+            group = await a_group(worker, "bob")
+            await worker.chat.members.remove(BOB, group, "bob")
+        kept = await a_group(worker, "bob")
+    pages, before = [], None
+    while True:
+        listing = await worker.chat.conversations.list(BOB, before, 50)
+        pages.append([one.fields["id"] for one in listing.conversations])
+        if listing.next is None:
+            break
+        before = listing.next
+    assert len(pages) == 4
+    assert sum(pages, [])[0] == kept
+    assert len(sum(pages, [])) == 3
+
+
 async def test_a_group_that_was_emptied_is_ended(worker: Worker) -> None:
     group = await a_group(worker)
     await worker.say("to myself", conversation=group)
