@@ -203,16 +203,18 @@ async def test_the_list_of_one_who_has_left_many_groups_asks_for_few_at_a_time(
             group = await a_group(worker, "bob")
             await worker.chat.members.remove(BOB, group, "bob")
         kept = await a_group(worker, "bob")
-    pages, before = [], None
+    found: list[str] = []
+    pages, before = 0, None
     while True:
         listing = await worker.chat.conversations.list(BOB, before, 50)
-        pages.append([one.fields["id"] for one in listing.conversations])
+        found += [one.fields["id"] for one in listing.conversations]
+        pages += 1
         if listing.next is None:
             break
         before = listing.next
-    assert len(pages) == 4
-    assert sum(pages, [])[0] == kept
-    assert len(sum(pages, [])) == 3
+    assert pages == 4
+    assert found[0] == kept
+    assert len(found) == 3
 
 
 async def test_a_group_that_was_emptied_is_ended(worker: Worker) -> None:
@@ -222,7 +224,7 @@ async def test_a_group_that_was_emptied_is_ended(worker: Worker) -> None:
     await worker.chat.members.remove(ALICE, group, "alice")
     await worker.chat.members.remove(ALICE, group, "alice")
     with pytest.raises(Forbidden) as refused:
-        await worker.chat.invites.join(BOB, secret)
+        await worker.chat.joins.join(BOB, secret)
     assert refused.value.code == "ended"
     [text] = (await worker.chat.history.page(ALICE, group, 50)).messages
     assert json.loads(text)["text"] == "to myself"
