@@ -262,7 +262,7 @@ def test_a_message_that_was_sent_and_cannot_be_shown_is_said_to_be_sent(server: 
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
     assert result.returncode == 1
-    assert result.stderr == "ssechat: the message was sent, but cannot be printed (No space left on device)\n"
+    assert result.stderr == "ssechat: the message was sent, but that cannot be printed (No space left on device)\n"
 
 
 def test_listen_json_since_0_0_prints_all_stored_events(server: Server) -> None:

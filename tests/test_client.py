@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from ssechat.cli.terminal import event_line, message_line
-from ssechat.client import Client, ClientError, Event, server_address
+from ssechat.client import Client, ClientError, Event
+from ssechat.client.address import server_address
 from ssechat.errors import SettingsError
 from ssechat.problem_details import MAX_RETRY_AFTER, retry_after
 from ssechat.texts.printable import printable, without_passwords
@@ -401,8 +402,8 @@ def test_no_message_can_look_like_two() -> None:
     ("event", "data", "line"),
     [
         ("message", MESSAGE, "dm:a:b #1  a: hi"),
-        ("message", {**MESSAGE, "text": None}, "dm:a:b #1  a: (deleted)"),
-        ("message.updated", MESSAGE, "dm:a:b #1  a: hi  (edited)"),
+        ("message", {**MESSAGE, "text": None}, "dm:a:b #1 (deleted)  a"),
+        ("message.updated", MESSAGE, "dm:a:b #1 (changed)  a: hi"),
         ("typing", {"user": "b"}, 'typing  {"user": "b"}'),
         ("reset", {"reason": "expired"}, "reset (expired): events of your inbox are missing here"),
         ("reset", {"reason": "lost", "conversation_id": "g:1"}, "reset (lost): events of g:1 are missing here"),
