@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scripted import Script, problem
 from ssechat.cli.terminal import event_line, message_line
 from ssechat.client import Client, ClientError, Event
 from ssechat.client.address import server_address
@@ -19,45 +20,8 @@ MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
-class Script:
-    """A server with scripted responses; exceptions are failed connections. Sleeps advance the fake clock."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
-        self.now = 0.0
-        self.pauses: list[float] = []
-        self.notes: list[str] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.now += seconds
-
-    def client(self, chance: float = 0.0) -> Client:
-        return Client(
-            "http://chat.test",
-            lambda: "token",
-            note=self.notes.append,
-            transport=httpx.MockTransport(self),
-            sleep=self.sleep,
-            clock=lambda: self.now,
-            chance=lambda: chance,
-        )
-
-
 def bodies(script: Script) -> list[dict[str, str]]:
     return [json.loads(request.content) for request in script.requests]
-
-
-def problem(status: int, code: str, detail: str, **headers: str) -> httpx.Response:
-    return httpx.Response(status, json={"code": code, "detail": detail}, headers=headers)
 
 
 def stream(text: str) -> httpx.Response:

@@ -104,8 +104,8 @@ def revoke(group: str, invite_id: str, timeout: float, as_json: bool, **account:
 def join(secret: str | None, timeout: float, as_json: bool, **account: Any) -> None:
     """Join a group with an invitation's SECRET.
 
-    A link that has the secret will do. Without SECRET, or with -, it is asked for, or read from standard input: other users of this machine can see what
-    stands on a command line.
+    A link that has the secret will do. Without SECRET, or with -, it is asked for, or read from standard input: other
+    users of this machine can see what stands on a command line.
 
     \b
     ssechat group join --user dave

@@ -5,7 +5,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from ssechat.errors import ChatError, SettingsError
-from ssechat.ids import UserId, direct_conversation, user_id
+from ssechat.ids import direct_conversation, user_id
 from ssechat.problem_details import shortened
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ class Places:
         """The id of a conversation: as `recipient`, and of a user's name the direct conversation with that user."""
         place = self.recipient(text)
         other = user_id(place)
-        if other is None:
-            return place
-        me = user_id(self._client.user())
-        return direct_conversation(me or UserId("?"), other)
+        return place if other is None else direct_conversation(self._client.user(), other)
 
     def group(self, text: str) -> str:
         """The id of a group: as it is, else that of the user's group of that name, in any case of its letters.

@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx
 
-from ssechat.client.calls import SAFE_TO_REPEAT, Calls
+from ssechat.client.calls import ANOTHER_FORM, SAFE_TO_REPEAT, Calls
+from ssechat.client.errors import ClientError
 from ssechat.client.groups import Groups
 from ssechat.client.pages import pages
 from ssechat.client.pauses import Pauses
 from ssechat.client.stream import Event, EventStream
 from ssechat.client.transport import Transport, path
+from ssechat.ids import UserId, user_id
 
 
 class Client:
@@ -56,9 +58,12 @@ class Client:
     def __exit__(self, *exception: object) -> None:
         self._transport.close()
 
-    def user(self) -> str:
+    def user(self) -> UserId:
         """The id of the user that the credential names."""
-        return str(self._calls.ask("GET", "/v1/session", patience=self._patience).get("user"))
+        named = user_id(str(self._calls.ask("GET", "/v1/session", patience=self._patience).get("user", "")))
+        if named is None:
+            raise ClientError(ANOTHER_FORM)
+        return named
 
     def conversations(self) -> Iterator[Mapping[str, Any]]:
         """Yields the user's conversations, the one with the newest event first."""
