@@ -9,8 +9,8 @@ import click
 import httpx
 import pytest
 
+from commands import main
 from scripted import problem
-from ssechat.cli import main as cli
 from ssechat.cli import stdio
 from ssechat.cli.groups import group
 from ssechat.cli.invites import lifetime
@@ -66,16 +66,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Made:
 @pytest.fixture(autouse=True)
 def _nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "is_asked", lambda: False)
-
-
-def main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Runs a command in this process; returns exit code, stdout and stderr."""
-    try:
-        code = cli.main(list(arguments))
-    except SystemExit as error:
-        code = int(error.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 AT = f"/v1/conversations/{LUNCH}"

@@ -55,6 +55,7 @@ def test_a_message_is_a_line_with_what_is_to_be_said_of_it(more: dict[str, Any],
         ("message.updated", {**MESSAGE, "edited_at": "x"}, '"Lunch" #7 (edited)  bob: hi'),
         ("message.updated", MESSAGE, '"Lunch" #7 (changed)  bob: hi'),
         ("message.deleted", {**MESSAGE, "text": None, "deleted": True}, '"Lunch" #7 (deleted)  bob'),
+        ("message", {"conversation_id": GROUP, "seq": 7, "deleted": True}, '"Lunch" #7 (deleted)'),
         (
             "member",
             {**MEMBERS, "users": [user("alice", "owner"), user("bob"), user("carol")], "name": "Lunch"},

@@ -10,6 +10,9 @@ import click
 from ssechat.errors import ChatError, SettingsError
 from ssechat.texts.printable import indented, without_passwords
 
+# Bytes; no server takes a longer text.
+MOST_INPUT = 16 << 20
+
 
 def open_closed_streams() -> None:
     """Opens the null device for each standard stream that was closed (`<&-`, `>&-`).
@@ -66,12 +69,15 @@ def read_input() -> str:
     """Reads all of standard input, without its last newline.
 
     Raises:
-        SettingsError: standard input is closed, is not UTF-8, or cannot be read.
+        SettingsError: standard input is closed, is not UTF-8, cannot be read, or has more than `MOST_INPUT` bytes.
     """
     if sys.stdin is None:
         raise SettingsError("standard input is closed: there is nothing to read")
     try:
-        return sys.stdin.buffer.read().decode().removesuffix("\n")
+        read = sys.stdin.buffer.read(MOST_INPUT + 1)
+        if len(read) > MOST_INPUT:
+            raise SettingsError(f"standard input has more than {MOST_INPUT >> 20} MiB: that is no text for a message")
+        return read.decode().removesuffix("\n")
     except UnicodeDecodeError:
         raise SettingsError("standard input is not UTF-8 text") from None
     except OSError as error:

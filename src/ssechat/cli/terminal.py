@@ -43,7 +43,7 @@ def _marks(message: Mapping[str, Any], change: str) -> list[str]:
 def event_line(event: str, data: Any, name: str | None = None) -> str:
     """An event as a line; only a message whose text has newlines takes more than one. `name` is that of its group."""
     if isinstance(data, dict):
-        if "seq" in data and "sender" in data and event.startswith("message"):
+        if "seq" in data and "conversation_id" in data and event.startswith("message"):
             return message_line(data, name, "" if event == "message" else "changed")
         if event == "reset":
             where = data.get("conversation_id", "your inbox")
