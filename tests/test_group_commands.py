@@ -1,8 +1,6 @@
 """The commands for groups and for messages that change, against a server that is made up."""
 
-import functools
 import json
-import os
 from typing import Any
 
 import click
@@ -10,57 +8,21 @@ import httpx
 import pytest
 
 from commands import main
+from made_server import AT, GROUP, LINE, LUNCH, Made
 from scripted import problem
 from ssechat.cli import stdio
 from ssechat.cli.groups import group
 from ssechat.cli.invites import lifetime
-from ssechat.client import Client
 from ssechat.errors import SettingsError
 
-LUNCH, OTHER = "g:" + "a" * 26, "g:" + "b" * 26
 SECRET = f"{LUNCH}.Zm9v-_bar"
-GROUP = {"id": LUNCH, "type": "group", "name": "Lunch", "role": "owner", "member_count": 2, "members": ["alice", "bob"]}
-DIRECT = {"id": "dm:alice:bob", "type": "dm", "name": "lunch", "members": ["alice", "bob"]}
-LINE = f'{LUNCH}  "Lunch"  (owner, 2 members)\n'
 MESSAGE = {"conversation_id": LUNCH, "seq": 7, "sender": "alice", "text": "hi"}
 INVITE = {"id": "i1", "secret": SECRET, "uses": 0, "by": "alice", "expires_at": "soon"}
 
 
-class Made:
-    """A made-up server: the answer to each method and path, and what was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, httpx.Response] = {}
-        self.asked: list[tuple[str, Any]] = []
-        self.has("GET /v1/session", {"user": "alice"})
-        self.has("GET /v1/conversations", {"conversations": [GROUP, DIRECT], "next": None})
-
-    def has(self, request_line: str, answer: Any, status: int = 200) -> None:
-        self.answers[request_line] = (
-            answer if isinstance(answer, httpx.Response) else httpx.Response(status, json=answer)
-        )
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        line = f"{request.method} {request.url.raw_path.decode().partition('?')[0]}"
-        self.asked.append((line, json.loads(request.content) if request.content else None))
-        return self.answers.get(line, problem(404, "not_found", f"no answer to {line}"))
-
-    @property
-    def changes(self) -> list[tuple[str, Any]]:
-        """What was asked but reads."""
-        return [each for each in self.asked if not each[0].startswith("GET ")]
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Made:
-    for name in list(os.environ):
-        if name.startswith("SSECHAT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("SSECHAT_TOKEN", "t")
-    made = Made()
-    client = functools.partial(Client, transport=httpx.MockTransport(made), sleep=lambda seconds: None)
-    monkeypatch.setattr("ssechat.client.Client", client)
-    return made
+    return Made.instead_of_a_real_one(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +30,6 @@ def _nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "is_asked", lambda: False)
 
 
-AT = f"/v1/conversations/{LUNCH}"
 COMMANDS: list[tuple[str, str, Any, Any, str]] = [
     # command, request, its body, the answer, what is printed
     ("group show lunch", f"GET {AT}", None, GROUP, f"{LINE}    members  alice and bob\n"),
@@ -241,72 +202,6 @@ def test_where_nobody_can_be_asked_ending_a_group_wants_yes(capsys: pytest.Captu
     assert code == 2
     assert "give --yes" in err
     assert server.asked == []
-
-
-@pytest.mark.parametrize("named", ["lunch", "LUNCH", "g:Lunch", "  ｌunch ", LUNCH])
-def test_a_group_is_found_by_its_name_in_any_case(capsys: pytest.CaptureFixture[str], server: Made, named: str) -> None:
-    server.has(f"GET {AT}", GROUP)
-    assert main(capsys, "group", "show", named)[0] == 0
-    reads = [line for line, _ in server.asked]
-    assert reads == ([] if named == LUNCH else ["GET /v1/conversations"]) + [f"GET {AT}"]
-
-
-def test_a_name_of_two_groups_is_refused_with_their_ids(capsys: pytest.CaptureFixture[str], server: Made) -> None:
-    server.has("GET /v1/conversations", {"conversations": [GROUP, {**GROUP, "id": OTHER, "name": "lunch"}]})
-    code, out, err = main(capsys, "group", "show", "Lunch")
-    assert (code, out) == (1, "")
-    assert f"2 groups of yours have the name 'Lunch': give the id of one ({LUNCH}, {OTHER})" in err
-    many = [{**GROUP, "id": f"g:{number}"} for number in range(500)]
-    server.has("GET /v1/conversations", {"conversations": many})
-    assert "g:9, …)" in main(capsys, "group", "show", "Lunch")[2]
-
-
-def test_a_name_of_no_group_is_refused(capsys: pytest.CaptureFixture[str], server: Made) -> None:
-    code, _, err = main(capsys, "send", "g:nowhere", "hi")
-    assert (code, err) == (
-        1,
-        "ssechat: no group of yours has the name 'nowhere': `ssechat group list` has those there are\n",
-    )
-    for named, told in (("dm:a:b", "and not a group"), ("", "is empty"), ("g:", "is empty")):
-        code, _, err = main(capsys, "group", "show", named)
-        assert code == 2
-        assert told in err
-    assert server.changes == []
-
-
-@pytest.mark.parametrize(
-    ("to", "target"),
-    [
-        ("bob", {"to": "bob"}),
-        ("lunch", {"to": "lunch"}),
-        ("g:lunch", {"conversation_id": LUNCH}),
-        (LUNCH, {"conversation_id": LUNCH}),
-        ("dm:alice:bob", {"conversation_id": "dm:alice:bob"}),
-        (" Lunch", {"conversation_id": LUNCH}),
-    ],
-)
-def test_a_send_goes_to_a_user_unless_a_group_is_meant(
-    capsys: pytest.CaptureFixture[str], server: Made, to: str, target: dict[str, str]
-) -> None:
-    server.has("POST /v1/messages", MESSAGE, 201)
-    more = ("--reply-to", "#3", "--mention", "bob", "--mention", "carol", "--client-msg-id", "m1")
-    assert main(capsys, "send", to, "hi", *more) == (0, f"{LUNCH} #7  alice: hi\n", "")
-    body = {**target, "text": "hi", "client_msg_id": "m1", "reply_to": 3, "mentions": ["bob", "carol"]}
-    assert server.changes == [("POST /v1/messages", body)]
-
-
-def test_where_a_group_but_no_user_has_the_name_the_error_says_how_to_write_to_it(
-    capsys: pytest.CaptureFixture[str], server: Made
-) -> None:
-    server.has("POST /v1/messages", problem(404, "unknown_user", "There is no user 'lunch'"))
-    code, _, err = main(capsys, "send", "lunch", "hi")
-    assert code == 1
-    assert "There is no user 'lunch' (404 unknown_user). For your group of that name, write g:lunch" in err
-    answers: tuple[Any, ...] = ({"conversations": []}, problem(500, "internal", "oh"))
-    for answer in answers:
-        server.has("GET /v1/conversations", answer)
-        told = "ssechat: There is no user 'lunch' (404 unknown_user)\n"
-        assert main(capsys, "send", "lunch", "hi") == (1, "", told)
 
 
 @pytest.mark.parametrize(
