@@ -110,7 +110,7 @@ async def test_an_entry_that_the_inbox_is_past_is_not_delivered_again(worker: Wo
     first = await worker.append(draft("one"))
     await worker.say("two")
     assert first.entry is not None
-    await worker.inbox.deliver({ALICE: [first.entry], BOB: [first.entry]})
+    await worker.deliver({ALICE: [first.entry], BOB: [first.entry]})
     assert await texts(worker, "bob") == ["one", "two"]
 
 

@@ -65,6 +65,8 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
     named = [
         *keys.of_conversation("x"),
         keys.sent("x", 1)[1],
+        *keys.of_group("x"),
+        keys.reactions("x"),
         *keys.of_user("x"),
         keys.user("x"),
         *(
@@ -78,7 +80,18 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
     ]
     makers = {name for name, value in vars(keys).items() if callable(value) and value.__module__ == keys.__name__}
     assert makers == {
-        *("ConversationKeys", "UserKeys", "bucket", "of_conversation", "of_user", "sent", "user"),
+        *(
+            "ConversationKeys",
+            "GroupKeys",
+            "UserKeys",
+            "bucket",
+            "of_conversation",
+            "of_group",
+            "reactions",
+            "of_user",
+            "sent",
+            "user",
+        ),
         *("quota", "places", "session", "ticket", "live"),
     }, "a new kind of key: is its pattern on the list, and is it tried?"
     for key in named:

@@ -32,6 +32,7 @@ from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox
+from ssechat.logs.members import Members
 from ssechat.redis.client import Redis
 from ssechat.redis.health import RedisHealth
 from ssechat.settings import Settings, usable_cores
@@ -53,13 +54,13 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     metrics = Metrics()
     snapshots = Snapshots(metrics, settings.metrics_folder)
     redis = Redis(settings.redis_url, settings.redis_timeout, metrics)
-    conversations = Conversations(redis)
-    inbox = Inbox(redis, conversations, settings.inbox_limit, kinds)
+    conversations, members = Conversations(redis), Members(redis)
+    inbox = Inbox(redis, conversations, members, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
     users = Users(redis, all_users_exist=settings.external_identity, pool=pool)
     tokens = Tokens.from_settings(settings)
     auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
-    delivery = Delivery(redis, conversations, inbox, settings.inbox_limit, kinds)
+    delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
     chat = Chat(conversations, inbox, delivery, users)
     hub = Hub(auth, settings, metrics, kinds)
     redis_health = RedisHealth(redis)
