@@ -62,12 +62,12 @@ def test_a_groups_life_from_the_terminal(server: Server) -> None:
     assert bob.line() == f'{group} "Late lunch"  is named "Late lunch", no topic\n'
     assert "not_allowed" in said(server, "bob", "group rename", group, "Mine", code=1)
 
-    secret = said(server, "alice", "group invite", group, "--uses", "1")
+    secret = said(server, "alice", "group invite", group, "--uses", "2")
     [invite] = [json.loads(each) for each in said(server, "alice", "group invites --json", group).splitlines()]
     assert "secret" not in invite
     assert said(server, "dave", "group join", said=secret.encode()).startswith(f'{group}  "Late lunch"  (member')
     assert bob.line() == f'{group} "Late lunch"  dave joined, 4 members\n'
-    assert "used 1 of 1 times" in said(server, "alice", "group invites", group)
+    assert "used 1 of 2 times" in said(server, "alice", "group invites", group)
     said(server, "alice", "group revoke", group, invite["id"])
     assert said(server, "alice", "group invites", group) == ""
     assert said(server, "dave", "group leave", "late lunch") == "you have left\n"
