@@ -35,6 +35,16 @@ def test_a_name_of_two_groups_is_refused_with_their_ids(capsys: pytest.CaptureFi
     assert "g:9, …)" in main(capsys, "group", "show", "Lunch")[2]
 
 
+def test_a_group_that_has_ended_gives_its_name_up(capsys: pytest.CaptureFixture[str], server: Made) -> None:
+    server.has(f"GET {AT}", GROUP)
+    ended = {**GROUP, "id": OTHER, "ended": True}
+    server.has("GET /v1/conversations", {"conversations": [ended, GROUP]})
+    assert main(capsys, "group", "show", "Lunch")[0] == 0
+    server.has("GET /v1/conversations", {"conversations": [{**GROUP, "ended": True}]})
+    assert main(capsys, "group", "show", "Lunch")[0] == 0
+    assert [line for line, _ in server.asked].count(f"GET {AT}") == 2
+
+
 def test_a_name_of_no_group_is_refused(capsys: pytest.CaptureFixture[str], server: Made) -> None:
     code, _, err = main(capsys, "send", "g:nowhere", "hi")
     assert (code, err) == (

@@ -158,6 +158,7 @@ def test_answers_are_lines() -> None:
     assert member_line({"user": "bob", "role": "admin"}) == "bob  admin"
     invite = {"id": "i1", "by": "alice", "uses": 2, "expires_at": "soon"}
     assert invite_line(invite) == "i1  by alice, used 2 times, until soon"
+    assert invite_line({**invite, "uses": 1}) == "i1  by alice, used 1 time, until soon"
     assert invite_line({**invite, "max_uses": 5}) == "i1  by alice, used 2 of 5 times, until soon"
     assert day_and_time("2026-11-22T12:20:17Z").startswith("2026-11-2")
 

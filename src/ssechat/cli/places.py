@@ -63,13 +63,14 @@ class Places:
         return found[0]
 
     def groups_named(self, name: str) -> list[str]:
-        """The ids of the user's groups that have a name."""
+        """The ids of the user's groups that have a name; those that have ended only if there is no other."""
         wanted = _folded(name)
-        return [
-            str(each.get("id"))
+        found = [
+            each
             for each in self._client.conversations()
             if each.get("type") == "group" and _folded(str(each.get("name"))) == wanted
         ]
+        return [str(each.get("id")) for each in ([each for each in found if not each.get("ended")] or found)]
 
 
 def _is_id(text: str) -> bool:

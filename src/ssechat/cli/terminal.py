@@ -131,7 +131,7 @@ def addition_line(answer: Mapping[str, Any]) -> str:
 def invite_line(invite: Mapping[str, Any]) -> str:
     """An invitation as a line, without its secret."""
     uses, most = invite.get("uses"), invite.get("max_uses")
-    used = f"used {uses} of {most} times" if most else f"used {uses} times"
+    used = f"used {uses} of {most} times" if most else f"used {uses} time{'' if uses == 1 else 's'}"
     until = day_and_time(invite.get("expires_at"))
     return one_line(f"{invite.get('id')}  by {invite.get('by')}, {used}, until {until}")
 
