@@ -116,7 +116,7 @@ class Worker:
 
     async def say(self, text: str, sender: str = "alice", conversation: str = DM, key: str = "") -> bytes:
         """Sends a message, and returns its JSON."""
-        message, _ = await self.chat.send(UserId(sender), conversation, text, key or f"key of {text}")
+        message, _ = await self.chat.messages.send(UserId(sender), conversation, text, key or f"key of {text}")
         return message
 
     async def say_until_taken(self, text: str, conversation: str = DM) -> int:
@@ -185,7 +185,7 @@ async def a_worker(
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)
     try:
-        chat = Chat(conversations, inbox, delivery, users)
+        chat = Chat.of(redis, conversations, members, inbox, delivery, users)
         yield Worker(redis, conversations, inbox, members, delivery, users, auth, chat, hub, clock)
     finally:
         await hub.close()

@@ -18,9 +18,12 @@ from ssechat.http.endpoints.accounts import AccountsEndpoint
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
 from ssechat.http.endpoints.events import EventsEndpoint
 from ssechat.http.endpoints.health import HealthEndpoint
+from ssechat.http.endpoints.invites import InvitesEndpoint
 from ssechat.http.endpoints.limits import LimitsEndpoint
+from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
+from ssechat.http.endpoints.reactions import ReactionsEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
@@ -61,7 +64,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     tokens = Tokens.from_settings(settings)
     auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
-    chat = Chat(conversations, inbox, delivery, users)
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users)
     hub = Hub(auth, settings, metrics, kinds)
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
@@ -94,6 +97,9 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *MessagesEndpoint(guard, chat).routes(),
         *EventsEndpoint(guard, auth, quotas, inbox, hub, settings.stream_buffer).routes(),
         *ConversationsEndpoint(guard, chat).routes(),
+        *MembersEndpoint(guard, chat).routes(),
+        *InvitesEndpoint(guard, chat).routes(),
+        *ReactionsEndpoint(guard, chat).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(settings, quotas).routes(),
         *HealthEndpoint(redis, redis_health, hub).routes(),

@@ -60,7 +60,7 @@ def new_message(
     `more`: its further fields; they belong to what a repeat must have the same.
     """
     if at is None:
-        at = time.time_ns() // 1_000_000
+        at = now()
     fields = {"sender": sender, "text": text, "client_msg_id": client_msg_id, "created_at": timestamp(at), **more}
     request = text.encode() if not more else text.encode() + b"\0" + to_json(more)
     return Action(
@@ -94,7 +94,7 @@ def changed_message(
     _check(kind, Replay.CHANGED_MESSAGE)
     fields = {name: value for name, value in message.items() if name not in ("conversation_id", "seq", "version")}
     conversation = ConversationId(message["conversation_id"])
-    at = time.time_ns() // 1_000_000 if at is None else at
+    at = now() if at is None else at
     rest = b"," + frames.encode(fields)[1:] if fields else b"}"
     return Action(
         kind,
@@ -124,8 +124,13 @@ def fact(
         ValueError: as Kind.encode does.
     """
     _check(kind, Replay.FACT)
-    at = time.time_ns() // 1_000_000 if at is None else at
+    at = now() if at is None else at
     return Action(kind, conversation, at, b"", kind.encode(data), guard=guard)
+
+
+def now() -> int:
+    """Milliseconds since 1970, by this machine's clock."""
+    return time.time_ns() // 1_000_000
 
 
 def timestamp(milliseconds: int) -> str:

@@ -19,6 +19,9 @@ CONTROL = "ssechat:control"
 KEY_FINGERPRINT = "ssechat:key"
 """String: the fingerprint of the signing key that the servers of this Redis share."""
 
+GROUPS = "ssechat:groups"
+"""String: a secret from which the ids of groups follow."""
+
 BUCKETS = 1024
 
 CACHED = 512
