@@ -10,9 +10,11 @@ import pytest
 from parts import ALICE, Worker
 from ssechat.chat.edits import Edit
 from ssechat.chat.groups import Draft
-from ssechat.errors import Conflict, Forbidden, RedisUnavailable, TooMany
+from ssechat.errors import Conflict, Forbidden, NotFound, RedisUnavailable, TooMany
 from ssechat.ids import ConversationId, UserId
 from ssechat.logs.reactions import Reactions
+from ssechat.logs.refused import MessageChanged
+from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio
 
@@ -227,3 +229,62 @@ async def test_the_set_of_reactions_is_what_the_message_says(
         assert kind == {"emoji": kind["emoji"], "count": len(users), "users": users[:3]}
     await worker.chat.edits.delete(ALICE, group, 1, None)
     assert await Reactions(worker.redis).page(group, 1, "", 10) == []
+
+
+@pytest.mark.parametrize("meanwhile", ["edited", "removed", "again", "deleted"])
+async def test_what_happens_between_reading_and_changing_is_taken_into_account(
+    worker: Worker, group: ConversationId, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    read = Reactions.given
+    rules = worker.chat
+
+    async def happens() -> None:
+        if meanwhile == "edited":
+            await rules.edits.edit(ALICE, group, 1, Edit("edited"), None)
+        elif meanwhile == "deleted":
+            await rules.edits.delete(ALICE, group, 1, None)
+        else:
+            await rules.members.remove(ALICE, group, NAMES[0])
+            if meanwhile == "again":
+                await rules.members.add(ALICE, group, NAMES[:1])
+
+    async def given(self: Reactions, *asked: Any) -> list[bool]:
+        monkeypatch.setattr(Reactions, "given", read)
+        found = await read(self, *asked)
+        await happens()
+        return found
+
+    await asyncio.gather(*react(worker, group, NAMES[2:3]))
+    monkeypatch.setattr(Reactions, "given", given)
+    tasks = react(worker, group, NAMES[:2])
+    await all_wait(worker, 2)
+    await a_second_later(worker)
+    one, other = await asyncio.gather(*tasks, return_exceptions=True)
+    if meanwhile == "deleted":
+        assert [getattr(answer, "code", "") for answer in (one, other)] == ["deleted", "deleted"]
+        return
+    assert isinstance(other, bytes)
+    stands = json.loads(other)
+    assert stands["text"] == ("edited" if meanwhile == "edited" else "hi")
+    if meanwhile == "removed":
+        assert getattr(one, "code", "") == "not_a_member"
+    assert stands["reactions"][0]["users"] == (NAMES[1:3] if meanwhile == "removed" else NAMES[:3])
+
+
+async def test_a_message_that_others_change_each_time_is_503(
+    worker: Worker, group: ConversationId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_late(*_: object) -> tuple[bytes, bool]:
+        raise MessageChanged(b"{}")
+
+    monkeypatch.setattr(worker.delivery, "send", too_late)
+    [refused] = await asyncio.gather(*react(worker, group, NAMES[:1]), return_exceptions=True)
+    assert isinstance(refused, TooMany)
+    assert (refused.status, refused.code) == (503, "busy")
+
+
+async def test_a_message_that_is_not_there_takes_no_reaction(worker: Worker, group: ConversationId) -> None:
+    await worker.redis.call("HDEL", keys.of_conversation(group).messages, "1")
+    for seq in (1, 2):
+        with pytest.raises(NotFound):
+            await worker.chat.reactions.put(ALICE, group, seq, "👍", wanted=True)

@@ -100,7 +100,7 @@ class Joins:
             if roster is None:
                 return Decision(_Answers(refused=[(wish, _unknown()) for wish in waiting]))
             strangers = [wish.user for wish in waiting if wish.user not in roster.members]
-            standings = await asyncio.gather(*[self._members.standing(user, group) for user in strangers])
+            standings = await self._members.standings([(user, group) for user in strangers])
             left = {user: standing.left for user, standing in zip(strangers, standings, strict=True) if standing}
             return _decide(roster, left, await self._invites.all(group), waiting)
 
