@@ -105,9 +105,11 @@ class Contents:
         log, user = self.log, got.user
         about = {"conversation": log.group.id, "device": f"{user}/0"}
         messages = {int(message["seq"]): message for message in got.messages}
-        first = stays[-1].joined if log.group.from_join else 0
-        last = stays[-1].left or log.length
-        due = {seq for seq, pos in log.at.items() if first <= pos <= last}
+        if log.group.from_join:  # the last time that is over is kept, and the present one
+            some = stays[-2:] if user in log.roles else stays[-1:]
+            due = {seq for seq, pos in log.at.items() if any(stay.has(pos) for stay in some)}
+        else:
+            due = {seq for seq, pos in log.at.items() if pos <= (stays[-1].left or log.length)}
         if messages.keys() ^ due:
             text = f"REST showed {user} other messages of {log.group.id} than are due: {sorted(messages.keys() ^ due)}"
             yield Violation("stale", text, **about)

@@ -23,6 +23,8 @@ class Imagined:
         self.roles = {KEEPER: "owner", **dict.fromkeys(members, "member")}
         self.joined = dict.fromkeys(self.roles, 1)
         self.left: dict[str, int] = {}
+        self.times: dict[str, list[tuple[int, int]]] = {user: [(1, 0)] for user in self.roles}
+        """Positions of join and leave; 0: none yet."""
         self.name = "first"
         self.messages: dict[int, dict[str, Any]] = {}
         self.reactions: dict[tuple[int, str], set[str]] = {}
@@ -72,6 +74,7 @@ class Imagined:
         self.begin(user)
         self.roles[user] = "member"
         self.joined[user] = len(self.log) + 1
+        self.times.setdefault(user, []).append((self.joined[user], 0))
         self._append("member", self._fact([user], by), list(self.roles))
         self._answer(change, "200", {})
 
@@ -80,6 +83,7 @@ class Imagined:
         audience = list(self.roles)
         del self.roles[user]
         self.left[user] = len(self.log) + 1
+        self.times[user][-1] = self.times[user][-1][0], self.left[user]
         self._append("member", {**self._fact([user], by), "left": True}, audience)
         self._answer(change, "204", {})
 
@@ -112,7 +116,8 @@ class Imagined:
     def as_told(self, user: str, message: dict[str, Any]) -> dict[str, Any]:
         """The message as it stands, as the user may read it."""
         out = user not in self.roles and message["version"] > self.left.get(user, 0)
-        unread = self.from_join and self._sent_at(int(message["seq"])) < self.joined[user]
+        sent = self._sent_at(int(message["seq"]))
+        unread = self.from_join and not any(first <= sent for first, _ in self.times[user][-2:])
         return {"conversation_id": GROUP, "seq": message["seq"], "deleted": True} if out or unread else message
 
     # What it takes
@@ -147,9 +152,13 @@ class Imagined:
     def _fetch(self, user: str) -> None:
         got = Fetched(user, GROUP, self.now + 0.4)
         if user in self.joined:
-            first = self.joined[user] if self.from_join else 0
             last = len(self.log) if user in self.roles else self.left[user]
-            some = [message for seq, message in self.messages.items() if first <= self._sent_at(seq) <= last]
+            times = self.times[user][-2 if user in self.roles else -1 :] if self.from_join else [(0, last)]
+            some = [
+                message
+                for seq, message in self.messages.items()
+                if any(first <= self._sent_at(seq) <= (until or last) for first, until in times)
+            ]
             got.messages = [self.as_told(user, message) for message in some]
             newest = max((seq for seq in self.messages if self._sent_at(seq) <= last), default=0)
             got.group, got.listed = {"newest_seq": newest, "left": True}, user in self.roles

@@ -19,7 +19,9 @@ def shortest_story(history: History, violations: list[Violation]) -> list[str]:
 
 def tell(history: History, violation: Violation) -> list[str]:
     """The events of the violation's message and device, and the faults among them."""
-    told = sorted({*_of_the_message(history, violation), *_of_the_device(history, violation)})
+    told = sorted(
+        {*_of_the_message(history, violation), *_of_the_device(history, violation), *_of_the_stays(history, violation)}
+    )
     if not told:
         return []
     first, last = told[0][0], told[-1][0]
@@ -46,11 +48,26 @@ def _of_the_message(history: History, violation: Violation) -> Iterator[tuple[fl
                 yield event.at, f"{device.name} gets {name}: id {event.id}, seq {event.data['seq']}"
 
 
+def _of_the_stays(history: History, violation: Violation) -> Iterator[tuple[float, str]]:
+    """When the device's user came to the group, and left it, as its first device saw it."""
+    user = (violation.device or "").partition("/")[0]
+    if violation.conversation not in history.groups or not user:
+        return
+    device = next((each for each in history.devices if each.user == user), None)
+    for event in device.events if device else ():
+        if event.name == "member" and event.conversation == violation.conversation:
+            how = "left" if event.data.get("left") else "in"
+            if user in (each["user"] for each in event.data["users"]):
+                yield event.at, f"{user} is {how} the group: id {event.id}, by {event.data.get('by')}"
+
+
 def _of_the_device(history: History, violation: Violation) -> Iterator[tuple[float, str]]:
     device = next((each for each in history.devices if each.name == violation.device), None)
     if device is None:
         return
     offending = [at for at, _ in _of_the_message(history, violation)]
+    if not offending and violation.conversation in history.groups:
+        return  # it is not about one moment
     first, last = min(offending, default=0.0), max(offending, default=history.ended)
     told = [event for event in device.events if event.name in (*STATES, "message")]
     before = [event for event in told if event.at < first][-NEIGHBOURS:]
