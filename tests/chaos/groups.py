@@ -67,6 +67,7 @@ class Groups:
         places, since = self.places.get(device.user, {}), device.since
         if since is None or device not in self.devices.get(device.user, ()):
             return
+        start = next((event.n or 0 for event in device.events if event.name == "hello"), 0)
         numbers: dict[int, float] = {}
         versions: dict[tuple[str, int], list[tuple[int, float]]] = defaultdict(list)
         for event in device.events:
@@ -82,10 +83,13 @@ class Groups:
             stay = log.stay(device.user, pos)
             if stay is None or (seq and not log.readable(device.user, seq, stay)):
                 continue
+            n = places[send.conversation].numbers.get(pos)
+            if not device.from_start and (n is None or n <= start):
+                continue  # what changed nothing is acknowledged with what was there before
             if isinstance(send, Change) and seq:
                 times = [at for version, at in versions[send.conversation, seq] if version >= pos]
                 yield send, min(times, default=None)
-            elif (n := places[send.conversation].numbers.get(pos)) is not None:
+            elif n is not None:
                 yield send, numbers.get(n)
 
     def check(self) -> Iterator[Violation]:
