@@ -4,6 +4,7 @@ role. Pure functions, as in the checker.
 The keeper is a member all the time and of nothing else, so an entry's number in that inbox is its position in the log.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -89,8 +90,7 @@ class Log:
 
     def window(self, since: float, until: float) -> Window:
         """Where the log's end was at some moment between these times, as far as is certain."""
-        first = next((pos for pos in range(self.length, 0, -1) if self._there[pos - 1] <= since), 0)
-        last = next((pos - 1 for pos in range(1, self.length + 1) if self._begun[pos - 1] > until), self.length)
+        first, last = bisect_right(self._there, since), bisect_right(self._begun, until)
         return Window(first, max(first, last))
 
     def surely_member(self, user: str, window: Window) -> bool:

@@ -27,11 +27,12 @@ class Placed:
     found: list[Violation] = field(default_factory=list)
 
 
-def place(user: str, inbox: Mapping[int, Entry], log: Log) -> Placed:
-    """Compares a user's inbox with the log of a group."""
+def place(user: str, has: Sequence[Entry], log: Log) -> Placed:
+    """Compares the entries of a group in a user's inbox with the group's log."""
+    if user not in log.stays and not has:
+        return Placed()
     placed = Placed(uncertain=log.uncertain(user))
     due = list(log.expected(user))
-    has = [inbox[n] for n in sorted(inbox) if inbox[n].conversation == log.group.id]
     due_at, has_at = ([at for at, each in enumerate(some) if not each.skippable] for some in (due, has))
     different = list(_different([due[at] for at in due_at], [has[at] for at in has_at], user, log))
     if different:

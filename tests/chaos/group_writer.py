@@ -10,14 +10,14 @@ from .history import Change, Group, History
 from .http import Place
 from .writer import Request, Writer
 
-PAUSE = (0.02, 0.25)
-RECENT = 12
+PAUSE = (0.0, 0.12)
+RECENT = 5
 """The newest messages of a group, which are those that are changed: so changes of one message meet."""
 
 EMOJI = ("👍", "🎉", "❤️")
 
 KEEPER = {"add": 5, "add many": 2, "remove": 3, "role": 2, "rename": 1, "send": 5, "delete": 1, "react": 1}
-PEOPLE = {"send": 9, "edit": 4, "delete": 1, "react": 4, "unreact": 2, "leave": 2, "join": 1, "add": 1, "rename": 1}
+PEOPLE = {"send": 6, "edit": 5, "delete": 1, "react": 4, "unreact": 2, "leave": 2, "join": 1, "add": 1, "rename": 1}
 PEOPLE |= {"remove": 1}
 """How often each is done."""
 

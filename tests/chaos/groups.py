@@ -51,10 +51,13 @@ class Groups:
             )
             for group in history.groups.values()
         }
-        self.places: dict[str, dict[str, Placed]] = {
-            user: {group: group_streams.place(user, inbox, log) for group, log in self.logs.items()}
-            for user, inbox in self.inboxes.items()
-        }
+        self.places: dict[str, dict[str, Placed]] = {}
+        for user, inbox in self.inboxes.items():
+            of_groups: dict[str, list[Entry]] = defaultdict(list)
+            for n in sorted(inbox):
+                of_groups[inbox[n].conversation].append(inbox[n])
+            places = {group: group_streams.place(user, of_groups[group], log) for group, log in self.logs.items()}
+            self.places[user] = places
 
     def explains(self, user: str, numbers: range) -> bool:
         """Whether changes of messages that a replay may have skipped explain that a device lacks these numbers."""
@@ -169,11 +172,15 @@ def _position(log: Log, send: Send) -> tuple[int, int]:
         return int(answer.get("version", 0)), send.seq
     if send.what == "rename":
         return log.names.get(send.text, 0), 0
-    window = log.window(send.invoked, send.acked or 0.0)
-    ends = [stay.left if send.what in ("remove", "leave") else stay.joined
-            for user in send.users for stay in log.stays.get(user, [])]  # fmt: skip
-    some = {pos for pos in ends if pos is not None and window.first < pos <= window.last}
-    return (some.pop(), 0) if len(some) == 1 and len(send.users) == 1 else (0, 0)
+    if len(send.users) != 1:
+        return 0, 0
+    window, comes = log.window(send.invoked, send.acked or 0.0), send.what in ("add", "join")
+    stays = log.stays.get(send.users[0], [])
+    ends = [stay.joined if comes else stay.left or 0 for stay in stays]
+    some = [pos for pos in ends if window.first < pos <= window.last]
+    # If there was nothing to do before that, it may have been acknowledged for that.
+    idle = any(stay.joined <= window.first and not (stay.left or log.length + 1) <= window.first for stay in stays)
+    return (some[0], 0) if len(some) == 1 and idle != comes else (0, 0)
 
 
 def _rights(log: Log, action: Send) -> Iterator[Violation]:

@@ -95,7 +95,9 @@ def _lost_by_design(result: Result) -> dict[str, int]:
 def _slowest(result: Result) -> str:
     """The slowest action, attempt by attempt."""
     actions = [*result.history.sends, *result.history.changes]
-    send = max(actions, key=lambda each: (each.acked or result.history.ended) - each.invoked, default=None)
+    ended = result.history.ended
+    done = {id(each): each.attempts[-1].ended if each.over and each.attempts else ended for each in actions}
+    send = max(actions, key=lambda each: done[id(each)] - each.invoked, default=None)
     if send is None:
         return "–"
     attempts = [f"{each.ended - each.began:.2f} s {each.outcome}" for each in send.attempts]

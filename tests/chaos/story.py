@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from .checker import Violation
-from .history import CONNECT, LOST, History
+from .history import CONNECT, LOST, Change, History
 
 NEIGHBOURS = 2
 """Events of the device shown before and after the violating one."""
@@ -35,12 +35,15 @@ def _of_the_message(history: History, violation: Violation) -> Iterator[tuple[fl
     name = violation.client_msg_id
     if name is None:
         return
-    for send in history.sends:
+    for send in (*history.sends, *history.changes):
         if send.client_msg_id == name and send.conversation == violation.conversation:
-            yield send.invoked, f"{send.sender} begins to send {name} in {send.conversation}"
+            what = "send"
+            if isinstance(send, Change):
+                what = f"{send.what} {' '.join(send.users) or send.seq or send.text},"
+            yield send.invoked, f"{send.sender} begins to {what} {name} in {send.conversation}"
             for attempt in send.attempts:
                 answer = attempt.answer or {}
-                about = f": seq {answer.get('seq')}" if attempt.acknowledged else ""
+                about = f": seq {answer['seq']}, version {answer.get('version')}" if "seq" in answer else ""
                 yield attempt.ended, f"attempt of {attempt.began:.3f} → {attempt.outcome}{about}"
     for device in history.devices:
         for event in device.messages:
