@@ -172,7 +172,7 @@ def _position(log: Log, send: Send) -> tuple[int, int]:
         return int(answer.get("version", 0)), send.seq
     if send.what == "rename":
         return log.names.get(send.text, 0), 0
-    if len(send.users) != 1:
+    if len(send.users) != 1 or send.what not in ("add", "join", "remove", "leave"):
         return 0, 0
     window, comes = log.window(send.invoked, send.acked or 0.0), send.what in ("add", "join")
     stays = log.stays.get(send.users[0], [])
