@@ -12,7 +12,7 @@ from .writer import Request, Writer
 
 PAUSE = (0.0, 0.12)
 RECENT = 5
-"""The newest messages of a group, which are those that are changed: so changes of one message meet."""
+"""The newest messages of a group, which are those that are changed."""
 
 EMOJI = ("👍", "🎉", "❤️")
 
@@ -89,8 +89,8 @@ class GroupWriter(Writer):
                 mine = [seq for seq, sender in room.said[-RECENT:] if what.endswith("react") or sender == self.user]
                 if what == "delete" and self.user == room.group.keeper:
                     mine = [seq for seq, _ in room.said[-RECENT:]]
-                if mine:
-                    await self.change(what, room, self._random.choice(mine))
+                if mine:  # often the newest, so that changes meet
+                    await self.change(what, room, self._random.choice((mine[-1], self._random.choice(mine))))
             case "leave":
                 await self.member(what, room, (self.user,))
             case "add many":
