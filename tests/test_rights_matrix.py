@@ -11,18 +11,22 @@ from redises import RedisProcess
 from rights.door import Door
 from rights.model import History
 from rights.story import Story
-from rights.table import ROWS
+from rights.table import ROWS, Row
 from rights.walk import Walk
 from ssechat.app import create_app
+from ssechat.ids import ConversationId
+from ssechat.logs.conversations import Entry
+from ssechat.logs.delivery import Delivery
 
 pytestmark = pytest.mark.anyio
 
-SHOWN = 20
+SHOWN = 12
 """Findings that a failure shows."""
 
 
 @pytest.fixture
-async def door(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[Door]:
+async def door(redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
+    monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
     (tmp_path / "jwt.key").write_text(SECRET)
     app = create_app(settings(redis.url, data=tmp_path, redis_timeout=5, sign_ups_per_address=0))
     async with app.router.lifespan_context(app):
@@ -40,8 +44,50 @@ def test_every_route_has_a_line_in_the_table(tmp_path: Path) -> None:
     assert {(row.method, template(row.path)) for row in ROWS} == routes
 
 
-@pytest.mark.parametrize("history", ["all", "from_join"])
-async def test_everybody_gets_what_is_his_and_nothing_else(door: Door, history: History) -> None:
-    walk = Walk(Story(door, history))
+@pytest.fixture(params=["all", "from_join"])
+def history(request: pytest.FixtureRequest) -> History:
+    chosen: History = request.param
+    return chosen
+
+
+async def passes(walk: Walk) -> None:
     findings = await walk.go()
     assert not findings, "\n".join([f"{len(findings)} of {walk.asked} answers:", *findings[:SHOWN]])
+
+
+async def test_everybody_gets_what_is_his_and_nothing_else(door: Door, history: History) -> None:
+    await passes(Walk(Story(door, history)))
+
+
+def of_streams(row: Row) -> bool:
+    """Whether the row is asked after deliveries in another form, which streams and histories show."""
+    return row.method == "GET" and row.path.endswith(("/messages", "/conversations"))
+
+
+@pytest.fixture
+def _in_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Delivery.__init__.__kwdefaults__, "at_once", 0)
+
+
+@pytest.mark.usefixtures("_in_two_steps")
+async def test_deliveries_in_two_steps_bring_nobody_more(door: Door, history: History) -> None:
+    await passes(Walk(Story(door, history), of_streams))
+
+
+@pytest.mark.usefixtures("_in_two_steps")
+async def test_a_repair_brings_nobody_what_was_changed_after_his_time(
+    door: Door, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = Delivery._finish_group
+    held = False
+
+    async def later(self: Delivery, conversation: ConversationId, appended: Entry | None) -> None:
+        if not held or appended is None:
+            await finish(self, conversation, appended)
+
+    def hold(late: bool) -> None:
+        nonlocal held
+        held = late
+
+    monkeypatch.setattr(Delivery, "_finish_group", later)
+    await passes(Walk(Story(door, history, hold), of_streams))

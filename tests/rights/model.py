@@ -42,7 +42,7 @@ class Stint:
         return self.joined <= moment and (self.left is None or moment <= self.left)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Marks:
     """Marks that somebody must get in an answer, and those that he may get, which include them."""
 
@@ -135,6 +135,13 @@ class Group:
         """The messages that appear to this person so, and only so."""
         return [seq for seq in self.messages if any(self.views(person, seq) == {view} for view in views)]
 
+    def may_change(self, person: str, seq: int) -> bool:
+        """Whether this is a message that this person may change, if he may change it by his role: what was read in an
+        earlier time only stays as it is."""
+        if not self.is_in(person):
+            return View.WHOLE in self.views(person, seq)
+        return self.history == "all" or seq > self.stints[person][-1].joined_seq
+
     def of_message(self, person: str, seq: int) -> Marks:
         """The marks in one message, as this person reads it."""
         views = self.views(person, seq)
@@ -148,7 +155,8 @@ class Group:
             return NONE
         until = stints[-1].left or self.moment
         [*_, marks] = [marks for moment, marks in self.names if moment <= until]
-        return Marks(marks, marks)
+        # One who left is shown the name only.
+        return Marks(marks if self.is_in(person) else frozenset(), marks)
 
     def of_messages(self, person: str) -> Marks:
         """The marks in all messages that this person may read."""
@@ -192,3 +200,12 @@ class Group:
                 if self.history == "all" or seq > stint.joined_seq:
                     found = found.union(*(told.marks for told in history if stint.has(told.moment)))
         return Marks(found, found | self.facts(person))
+
+    def repaired(self, person: str) -> Marks:
+        """As `live`, if a repair brought it all: it shows each message as it stands by then."""
+        must = frozenset[str]()
+        for seq, told in self.messages.items():
+            stints = self.stints.get(person, ())
+            if any(stint.has(told[0].moment) and stint.has(told[-1].moment) for stint in stints):
+                must |= self.of_message(person, seq).must
+        return Marks(must, self.live(person).may)

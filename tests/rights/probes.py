@@ -116,7 +116,7 @@ def _of_message(story: Story, who: str, path: str, case: str) -> Iterator[Probe]
 def _asked(story: Story, who: str, method: str, case: str) -> Sequence[int]:
     """The messages that are asked for."""
     group = story.group
-    read = group.seqs(who, View.WHOLE)
+    read = [seq for seq in group.seqs(who, View.WHOLE) if group.may_change(who, seq)]
     stand = [seq for seq in read if not story.is_deleted(seq)]
     match case:
         case "read":
@@ -124,6 +124,9 @@ def _asked(story: Story, who: str, method: str, case: str) -> Sequence[int]:
         case "not read":
             unread = group.seqs(who, View.NOT)
             return unread if method == "GET" else [*unread[:1], *unread[-1:]]
+        case "of an earlier time":
+            seen = group.seqs(who, View.WHOLE, View.STONE)
+            return [seq for seq in seen if group.is_in(who) and not group.may_change(who, seq)]
         case "nothing":
             return [NO_SEQ, group.seq + 1]
         case "one's own, to what it is":
@@ -185,7 +188,8 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             marks = group.of_name(who) | group.of_last_message(who) if group.is_in(who) else NONE
             yield Probe(row.path, marks, {"secret": story.secrets[what]})
         case "POST /v1/invites/join", _:
-            yield Probe(row.path, body={"secret": f"{group.id}.{'0' * 26}"})
+            marks = group.of_name(who) | group.of_last_message(who) if group.is_in(who) else NONE
+            yield Probe(row.path, marks, {"secret": f"{group.id}.{'0' * 26}"})
         case "POST /v1/messages", _:
             yield from _sends(story, who, row.case)
         case "GET /v1/events", _:

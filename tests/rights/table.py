@@ -50,7 +50,7 @@ POST   /v1/conversations/{id}/invites               who    no     role   made   
 GET    /v1/conversations/{id}/invites               who    no     role   yes    yes    no     no     yes
 DELETE /v1/conversations/{id}/invites/{invite}      who    no     role   done   done   no     no     -
 POST   /v1/invites/join | used up                   who    used   yes    yes    yes    used   removed ended
-POST   /v1/invites/join | unknown                   who    invite invite invite invite invite invite invite
+POST   /v1/invites/join | unknown                   who    invite yes    yes    yes    invite invite yes
 POST   /v1/messages | again                         who    -      yes    yes    yes    yes    yes    yes
 POST   /v1/messages | again, but another            who    -      again  again  again  again  again  again
 POST   /v1/messages | new                           who    no     -      -      -      no     no     ended
@@ -71,17 +71,21 @@ PATCH  {MESSAGE} | one's own, to what it is         who    -      yes    yes    
 PATCH  {MESSAGE} | another's                        who    -      role   role   role   no     no     ended
 PATCH  {MESSAGE} | one's own, deleted               who    -      gone   gone   gone   no     no     ended
 PATCH  {MESSAGE} | not read                         who    no     none   none   none   no     no     ended
+PATCH  {MESSAGE} | of an earlier time               who    -      none   none   none   -      -      ended
 PATCH  {MESSAGE} | nothing                          who    no     none   none   none   no     no     ended
 DELETE {MESSAGE} | an owner's                       who    -      role   role   -      no     no     ended
 DELETE {MESSAGE} | an admin's                       who    -      role   role   -      no     no     ended
 DELETE {MESSAGE} | one's own, deleted               who    -      yes    yes    yes    no     no     ended
 DELETE {MESSAGE} | not read                         who    no     none   none   none   no     no     ended
+DELETE {MESSAGE} | of an earlier time               who    -      none   none   none   -      -      ended
 DELETE {MESSAGE} | nothing                          who    no     none   none   none   no     no     ended
 PUT    {REACTION} | there already                   who    -      yes    yes    yes    no     no     ended
 PUT    {REACTION} | to a deleted message            who    -      gone   gone   gone   no     no     ended
+PUT    {REACTION} | of an earlier time              who    -      none   none   none   -      -      ended
 PUT    {REACTION} | not read                        who    no     none   none   none   no     no     ended
 PUT    {REACTION} | nothing                         who    no     none   none   none   no     no     ended
 DELETE {REACTION} | not there                       who    -      yes    yes    yes    no     no     ended
+DELETE {REACTION} | of an earlier time              who    -      none   none   none   -      -      ended
 DELETE {REACTION} | not read                        who    no     none   none   none   no     no     ended
 GET    {MESSAGE}/reactions | read                   who    -      yes    yes    yes    yes    yes    yes
 GET    {MESSAGE}/reactions | not read               who    no     none   none   none   none   none   none
