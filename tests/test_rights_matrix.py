@@ -8,15 +8,13 @@ import pytest
 
 from parts import SECRET, settings
 from redises import RedisProcess
-from rights.door import Door
+from rights.door import Door, door_of
+from rights.late import Hold, in_two_steps, late_deliveries
 from rights.model import History
 from rights.story import Story
 from rights.table import ROWS, Row
 from rights.walk import Walk
 from ssechat.app import create_app
-from ssechat.ids import ConversationId
-from ssechat.logs.conversations import Entry
-from ssechat.logs.delivery import Delivery
 
 pytestmark = pytest.mark.anyio
 
@@ -27,10 +25,8 @@ SHOWN = 12
 @pytest.fixture
 async def door(redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
     monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
-    (tmp_path / "jwt.key").write_text(SECRET)
-    app = create_app(settings(redis.url, data=tmp_path, redis_timeout=5, sign_ups_per_address=0))
-    async with app.router.lifespan_context(app):
-        yield Door(app)
+    async with door_of(redis.url, tmp_path) as door:
+        yield door
 
 
 def template(path: str) -> str:
@@ -65,29 +61,19 @@ def of_streams(row: Row) -> bool:
 
 
 @pytest.fixture
-def _in_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(Delivery.__init__.__kwdefaults__, "at_once", 0)
+def _two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_two_steps(monkeypatch)
 
 
-@pytest.mark.usefixtures("_in_two_steps")
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> Hold:
+    return late_deliveries(monkeypatch)
+
+
+@pytest.mark.usefixtures("_two_steps")
 async def test_deliveries_in_two_steps_bring_nobody_more(door: Door, history: History) -> None:
     await passes(Walk(Story(door, history), of_streams))
 
 
-@pytest.mark.usefixtures("_in_two_steps")
-async def test_a_repair_brings_nobody_what_was_changed_after_his_time(
-    door: Door, history: History, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finish = Delivery._finish_group
-    held = False
-
-    async def later(self: Delivery, conversation: ConversationId, appended: Entry | None) -> None:
-        if not held or appended is None:
-            await finish(self, conversation, appended)
-
-    def hold(late: bool) -> None:
-        nonlocal held
-        held = late
-
-    monkeypatch.setattr(Delivery, "_finish_group", later)
-    await passes(Walk(Story(door, history, hold), of_streams))
+async def test_a_repair_brings_nobody_what_was_changed_after_his_time(late: Hold, door: Door, history: History) -> None:
+    await passes(Walk(Story(door, history, late), of_streams))

@@ -2,10 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
+
+from parts import SECRET, settings
+from ssechat.app import create_app
 
 PATIENCE = 10.0
 """Seconds after which what should come has not come."""
@@ -132,6 +138,15 @@ class Door:
         raw = await reader.close()
         assert b"event: reset" not in raw, raw
         return raw
+
+
+@asynccontextmanager
+async def door_of(redis_url: str, folder: Path) -> AsyncIterator[Door]:
+    """An app of its own, whose data folder is `folder`."""
+    (folder / "jwt.key").write_text(SECRET)
+    app = create_app(settings(redis_url, data=folder, redis_timeout=5, sign_ups_per_address=0))
+    async with app.router.lifespan_context(app):
+        yield Door(app)
 
 
 def _scope(method: str, target: str, token: str, headers: dict[str, str]) -> Scope:

@@ -65,9 +65,10 @@ class Walk:
         """Requests so far."""
         self._rows = [row for row in ROWS if wanted(row)]
         self._chapter = ""
+        self._known: set[tuple[str, str]] = set()
 
-    async def go(self) -> list[str]:
-        """From the first chapter to the last."""
+    async def go(self, enough: Callable[[str], bool] = lambda _: False) -> list[str]:
+        """From the first chapter to the last, or to one at whose end a finding is enough; returns all findings."""
         try:
             async for chapter in self.story.chapters():
                 self._chapter = chapter
@@ -77,6 +78,8 @@ class Walk:
                 for who in PEOPLE:
                     await self._replay(who)
                     self._check_live(who)
+                if any(map(enough, self.findings)):
+                    break
         finally:
             await self.story.close()
         return sorted(self.findings + self.story.lost, key=lambda finding: "LEAK" not in finding)
@@ -84,6 +87,9 @@ class Walk:
     def _note(self, who: str, what: str, why: str) -> None:
         group = self.story.group
         standing = f"{group.standing(who)}, {group.history}"
+        if (who, what + why[:50]) in self._known:
+            return  # it was found at the end of an earlier chapter
+        self._known.add((who, what + why[:50]))
         self.findings.append(f"[{self._chapter}] {who or 'anonymous'} ({standing}): {what}: {why}")
 
     async def _ask_row(self, who: str, row: Row) -> None:
