@@ -3,6 +3,8 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -11,9 +13,9 @@ from redises import RedisProcess
 from rights.door import Door, door_of
 from rights.late import Hold, in_two_steps, late_deliveries
 from rights.model import History
-from rights.story import Story
-from rights.table import ROWS, Row
-from rights.walk import Walk
+from rights.story import MIA, OLGA, STEN, Story
+from rights.table import MESSAGE, ROWS, Row
+from rights.walk import Walk, marks_in
 from ssechat.app import create_app
 
 pytestmark = pytest.mark.anyio
@@ -77,3 +79,37 @@ async def test_deliveries_in_two_steps_bring_nobody_more(door: Door, history: Hi
 
 async def test_a_repair_brings_nobody_what_was_changed_after_his_time(late: Hold, door: Door, history: History) -> None:
     await passes(Walk(Story(door, history, late), of_streams))
+
+
+BODIES: dict[str, object] = {
+    "PATCH /v1/conversations/{id}": {"name": "x"},
+    "POST /v1/conversations/{id}/members": {"users": [MIA]},
+    "PUT /v1/conversations/{id}/members/{user}": {},
+    "POST /v1/conversations/{id}/invites": {},
+    f"PATCH {MESSAGE}": {"text": "x"},
+}
+
+
+async def test_a_direct_conversation_is_nobody_elses(door: Door) -> None:
+    story = Story(door, "all")
+    await story.sign_up()
+    story.group.id = f"dm:{MIA}:{OLGA}"
+    await story.say(MIA)
+    await story.edit(await story.say(OLGA, reply_to=1, mentions=[MIA]))
+    await story.react(MIA, 1)
+    below = [row for row in ROWS if row.path.startswith("/v1/conversations/{id}")]
+    for who, refusal in (("", (401, "unauthorized")), (STEN, (403, "not_a_member"))):
+        for method, path in dict.fromkeys((row.method, row.path) for row in below):
+            for seq in (1, 2, 3):
+                values = {"id": story.group.id, "user": MIA, "invite": "x", "seq": seq, "emoji": quote("🐀")}
+                body = BODIES.get(f"{method} {path}")
+                answer = await door.ask(method, path.format(**values), story.tokens[who], body)
+                assert (answer.status, answer.code) == refusal, (method, path)
+                assert not marks_in(answer.body), answer
+        for more in ({}, {"reply_to": 1}, {"client_msg_id": story.sent[MIA]["client_msg_id"]}):
+            new: dict[str, Any] = {"conversation_id": story.group.id, "text": "x", **more}
+            answer = await door.ask("POST", "/v1/messages", story.tokens[who], new)
+            assert (answer.status, answer.code) == refusal
+    assert not marks_in(await door.replay(story.tokens[STEN], "0-0") + bytes(story.streams[STEN].raw))
+    assert marks_in(await door.replay(story.tokens[MIA], "0-0"))
+    await story.close()

@@ -7,12 +7,6 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from ssechat.chat.conversations import Descriptions
-from ssechat.chat.history import History, _Readable
-from ssechat.chat.messages import Messages
-from ssechat.chat.participants import Participation
-from ssechat.chat.reactions import ReactionRules
-from ssechat.logs.access import Access, Reading
 
 from redises import RedisProcess
 from rights.door import Door, door_of
@@ -20,7 +14,13 @@ from rights.late import Hold, late_deliveries
 from rights.story import Story
 from rights.table import MESSAGE
 from rights.walk import Walk
+from ssechat.chat.conversations import Descriptions
+from ssechat.chat.history import History, _Readable
+from ssechat.chat.messages import Messages
+from ssechat.chat.participants import Participation
+from ssechat.chat.reactions import ReactionRules
 from ssechat.logs import repair
+from ssechat.logs.access import Access, Reading
 from ssechat.logs.conversations import Entry
 from ssechat.logs.inbox import Inbox
 from ssechat.redis.batching import load_script
@@ -153,4 +153,11 @@ async def test_what_a_repair_brings_too_much_is_found(
         return run(page, one._replace(span=one.span._replace(**{field: nothing})))
 
     monkeypatch.setattr(repair, "_run", mutant)
+    assert await finds(door, "", "LEAK", LIVE, hold=late)
+
+
+async def test_a_message_in_a_wake_up_that_was_changed_later_is_found(
+    late: Hold, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "_as_of", lambda entry, pos: entry)
     assert await finds(door, "", "LEAK", LIVE, hold=late)

@@ -15,7 +15,9 @@ Hold: TypeAlias = Callable[[bool], None]
 
 def in_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has every action appended first, and then delivered."""
-    monkeypatch.setitem(Delivery.__init__.__kwdefaults__, "at_once", 0)
+    defaults = Delivery.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "at_once", 0)
 
 
 def late_deliveries(monkeypatch: pytest.MonkeyPatch) -> Hold:

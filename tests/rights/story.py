@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from rights.door import Answer, Door, Reader
 from rights.model import Group, History, Marks
+from ssechat.logs.inbox import WAKE_UP_LIMIT
 
 OLGA, ADAM, MIA = "olga", "adam", "mia"
 """The owner, an admin and a member, who are there all the time."""
@@ -16,6 +17,9 @@ STEN, ANYBODY = "sten", ""
 """A stranger, who has an account, and somebody who has none."""
 
 PEOPLE = (OLGA, ADAM, MIA, LEA, REMO, REJO, TESS, LARS, STEN)
+
+MARK = 12
+"""Characters of a mark."""
 
 PASSWORD = "correct horse"
 EMOJI = [chr(number) for number in range(0x1F400, 0x1F43F)]
@@ -135,11 +139,13 @@ class Story:
 
     async def say(self, who: str, **more: Any) -> int:
         text, data, key = self.mark("text"), self.mark("data"), self.mark("key")
+        if more.pop("large", False):
+            text += "." * WAKE_UP_LIMIT  # then streams read it where the message is
         body = {"conversation_id": self.group.id, "text": text, "data": {"k": data}, "client_msg_id": key, **more}
         message = (await self.do(who, "POST", "/v1/messages", body, 201)).json()
         self.sent.setdefault(who, body)
         self.sent_as.setdefault(who, message["seq"])
-        self.group.tell(message, frozenset({text, data, key}))
+        self.group.tell(message, frozenset({text[:MARK], data, key}))
         await self.told()
         return int(message["seq"])
 
@@ -206,7 +212,7 @@ class Story:
     async def _chapters(self) -> AsyncIterator[str]:
         await self.make()
         quoted = await self.say(OLGA)
-        await self.say(MIA, mentions=[ADAM])
+        await self.say(MIA, mentions=[ADAM], large=True)
         early = {name: await self.say(OLGA) for name in ("edited", "deleted", "reacted", "edited late")}
         await self.edit(await self.say(ADAM))
         await self.delete(MIA, await self.say(MIA))
@@ -222,7 +228,7 @@ class Story:
             await self.say(person)
         theirs = {name: await self.say(MIA) for name in ("edited", "deleted", "reacted", "edited late", "deleted late")}
         await self.say(ADAM, reply_to=theirs["edited"], mentions=[LEA, MIA])
-        await self.say(MIA, reply_to=quoted)
+        await self.say(MIA, reply_to=quoted, large=True)
         await self.edit(early["edited"])
         await self.delete(ADAM, await self.say(REMO))
         await self.delete(OLGA, early["deleted"])
@@ -242,7 +248,7 @@ class Story:
         yield "just left"
 
         between = {name: await self.say(MIA) for name in ("quiet", "edited", "edited late")}
-        await self.say(OLGA, reply_to=theirs["reacted"], mentions=[MIA])
+        await self.say(OLGA, reply_to=theirs["reacted"], mentions=[MIA], large=True)
         await self.edit(theirs["edited"])
         await self.delete(MIA, theirs["deleted"])
         await self.edit(last["edited"])
@@ -264,7 +270,7 @@ class Story:
         await self.edit(between["edited late"])
         await self.delete(OLGA, theirs["deleted late"])
         await self.react(MIA, between["quiet"])
-        await self.say(ADAM, reply_to=theirs["reacted"], mentions=[LARS])
+        await self.say(ADAM, reply_to=theirs["reacted"], mentions=[LARS], large=True)
         await self.react(LARS, anew[0])
         await self.rename()
         yield "rejoined"
