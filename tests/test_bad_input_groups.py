@@ -105,7 +105,7 @@ async def _all_of(member: Person, group: str, redis: RedisProcess) -> object:
     """What a member reads of a group, and how many entries each log and inbox has."""
     whole = [await member.done("GET", f"{group}{rest}") for rest in ("", "/members", "/messages", "/invites")]
     with redis.client() as client:
-        streams = sorted(key for key in client.keys() if key.endswith((b"/log", b"/inbox")))
+        streams = sorted(key for key in client.scan_iter() if key.endswith((b"/log", b"/inbox")))
         return whole, [(key, client.xlen(key)) for key in streams]
 
 
@@ -128,8 +128,8 @@ async def test_an_if_match_that_matches_nothing_is_refused_for_a_message_that_on
 async def test_a_group_that_does_not_exist_is_unknown_whatever_is_asked_of_it(client: httpx.AsyncClient) -> None:
     [olga] = await people(client, "olga")
     group = f"g:{'a' * 26}"
-    for more in ({}, {"reply_to": 1}, {"mentions": ["olga"]}, {"data": {}}):
-        message = {"conversation_id": group, "text": "hi", **more}
+    for field, value in (("client_msg_id", "k"), ("reply_to", 1), ("mentions", ["olga"]), ("data", {})):
+        message: dict[str, object] = {"conversation_id": group, "text": "hi", field: value}
         assert code(await olga.ask("POST", "/messages", message)) == (404, "unknown_conversation")
     body: object
     for method, rest, body in (

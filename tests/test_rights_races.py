@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -87,7 +88,16 @@ class Scene:
         for seq in (1, 2):
             await self.do("mia", "PUT", f"{self.path}/messages/{seq}/reactions/{quote(LATER_EMOJI)}")
         await self.say("mia", LATER)
+
+    async def remove_and_rename(self) -> None:
+        """As `remove`, and the group has another name."""
+        await self.remove()
         await self.do("olga", "PATCH", self.path, {"name": LATER, "topic": LATER})
+
+    async def remove_and_add(self) -> None:
+        """As `remove`, and Lea comes back."""
+        await self.remove()
+        await self.do("olga", "PUT", f"{self.path}/members/lea")
 
     async def ask(self, method: str, target: str, body: object) -> tuple[int, bytes]:
         """What Lea asks."""
@@ -117,7 +127,15 @@ async def scene(door: Door, tokens: dict[str, str], history: str) -> Scene:
     return found
 
 
-@pytest.mark.parametrize("history", ["all", "from_join"])
+@pytest.mark.parametrize(
+    ("history", "deed"),
+    [
+        ("all", Scene.remove_and_rename),
+        ("from_join", Scene.remove_and_rename),
+        ("from_join", Scene.remove_and_add),
+    ],
+    ids=["all", "from_join", "back again"],
+)
 @pytest.mark.parametrize(
     ("method", "target", "body"),
     [
@@ -141,12 +159,17 @@ async def scene(door: Door, tokens: dict[str, str], history: str) -> Scene:
     ],
 )
 async def test_who_is_removed_meanwhile_sees_nothing_later(
-    door: Door, history: str, method: str, target: str, body: object
+    door: Door,
+    history: str,
+    deed: Callable[[Scene], Coroutine[Any, Any, None]],
+    method: str,
+    target: str,
+    body: object,
 ) -> None:
     tokens = await people(door)
     for n in itertools.count(1):
         there = await scene(door, tokens, history)
-        intruder = Intruder(n, there.remove)
+        intruder = Intruder(n, partial(deed, there))
         INTRUDER.set(intruder)
         status, raw = await there.ask(method, target, body)
         INTRUDER.set(None)
