@@ -53,8 +53,12 @@ async def passes(walk: Walk) -> None:
     assert not findings, "\n".join([f"{len(findings)} of {walk.asked} answers:", *findings[:SHOWN]])
 
 
-async def test_everybody_gets_what_is_his_and_nothing_else(door: Door, history: History) -> None:
+async def test_everybody_gets_what_is_his_and_nothing_else(
+    door: Door, history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "ssechat")
     await passes(Walk(Story(door, history)))
+    assert not marks_in(caplog.text.encode()), "logs quote nobody"
 
 
 def of_streams(row: Row) -> bool:
