@@ -1,7 +1,7 @@
 """The matrix of rights: each route, asked by everybody at every time, answers what the person may read and no more."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from redises import RedisProcess
 from rights.door import Door, door_of
 from rights.late import Hold, in_two_steps, late_deliveries
 from rights.model import History
-from rights.story import MIA, OLGA, STEN, Story
+from rights.story import MIA, OFTEN, OLGA, SELDOM, STEN, Story
 from rights.table import MESSAGE, ROWS, Row
 from rights.walk import Walk, marks_in
 from ssechat.app import create_app
@@ -81,8 +81,11 @@ async def test_deliveries_in_two_steps_bring_nobody_more(door: Door, history: Hi
     await passes(Walk(Story(door, history), of_streams))
 
 
-async def test_a_repair_brings_nobody_what_was_changed_after_his_time(late: Hold, door: Door, history: History) -> None:
-    await passes(Walk(Story(door, history, late), of_streams))
+@pytest.mark.parametrize("repaired_after", [OFTEN, SELDOM], ids=["often", "seldom"])
+async def test_a_repair_brings_nobody_what_was_not_of_his_time(
+    late: Hold, door: Door, history: History, repaired_after: Sequence[str]
+) -> None:
+    await passes(Walk(Story(door, history, late, repaired_after), of_streams))
 
 
 BODIES: dict[str, object] = {

@@ -1,7 +1,7 @@
 """A group's story, told in chapters: who comes and goes, and what is said meanwhile, all of it marked."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -22,16 +22,29 @@ MARK = 12
 """Characters of a mark."""
 
 PASSWORD = "correct horse"
+OFTEN = ("before", "during", "after", "rejoined", "parted again", "ended")
+"""The chapters in which something is said."""
+SELDOM = ("after", "ended")
+"""At their ends some have come and gone since the chapter before."""
+
 EMOJI = [chr(number) for number in range(0x1F400, 0x1F43F)]
 
 
 class Story:
     """Does what people do, and tells the model of it."""
 
-    def __init__(self, door: Door, history: History, hold: Callable[[bool], None] | None = None) -> None:
-        """`hold`, if it is given, has what is done from now on delivered late, by a repair, or at once again."""
+    def __init__(
+        self,
+        door: Door,
+        history: History,
+        hold: Callable[[bool], None] | None = None,
+        repaired_after: Container[str] = OFTEN,
+    ) -> None:
+        """`hold`, if it is given, has what is done from now on delivered late, by a repair after these chapters, or at
+        once again."""
         self.door = door
         self._hold = hold
+        self._repaired_after = repaired_after
         self.group = Group(history)
         self.tokens: dict[str, str] = {ANYBODY: ""}
         self.streams: dict[str, Reader] = {}
@@ -192,15 +205,14 @@ class Story:
     # The chapters.
 
     async def chapters(self) -> AsyncIterator[str]:
-        """Tells the story, and stops after each chapter, by its name; if it is delivered late, not after the short
-        ones."""
+        """Tells the story, and stops after each chapter, by its name; if it is delivered late, only after repairs."""
         await self.sign_up()
         if self._hold is not None:
             self._hold(True)
         async for chapter in self._chapters():
             if self._hold is None:
                 yield chapter
-            elif not chapter.startswith("just"):
+            elif chapter in self._repaired_after:
                 self._hold(False)
                 await self.do(OLGA, "GET", self.path())
                 await self._shown({person: self.live(person).must for person in self.streams})
