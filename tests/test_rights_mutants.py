@@ -1,7 +1,7 @@
 """The matrix of rights finds each server that lets one thing through."""
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from redises import RedisProcess
 from rights.door import Door, door_of
 from rights.late import Hold, late_deliveries
-from rights.story import Story
+from rights.story import OFTEN, SELDOM, Story
 from rights.table import MESSAGE
 from rights.walk import Walk
 from ssechat.chat.conversations import Descriptions
@@ -19,10 +19,12 @@ from ssechat.chat.history import History, _Readable
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participation
 from ssechat.chat.reactions import ReactionRules
+from ssechat.ids import UserId
 from ssechat.logs import repair
 from ssechat.logs.access import Access, Reading
 from ssechat.logs.conversations import Entry
 from ssechat.logs.inbox import Inbox
+from ssechat.logs.members import Roster, Span
 from ssechat.redis.batching import load_script
 
 pytestmark = pytest.mark.anyio
@@ -75,13 +77,13 @@ def let_through(monkeypatch: pytest.MonkeyPatch, caller: str, **arguments: bool)
     monkeypatch.setattr(_Readable, "__init__", wide)
 
 
-async def finds(door: Door, row: str, *signs: str, hold: Hold | None = None) -> bool:
+async def finds(door: Door, row: str, *signs: str, hold: Hold | None = None, after: Container[str] = OFTEN) -> bool:
     """Whether the matrix has a finding with these signs, when it asks for this row and opens streams."""
 
     def is_it(finding: str) -> bool:
         return all(sign in finding for sign in signs)
 
-    walk = Walk(Story(door, "from_join", hold), lambda one: f"{one.method} {one.path}" == row)
+    walk = Walk(Story(door, "from_join", hold, after), lambda one: f"{one.method} {one.path}" == row)
     return any(map(is_it, await walk.go(is_it)))
 
 
@@ -154,6 +156,27 @@ async def test_what_a_repair_brings_too_much_is_found(
 
     monkeypatch.setattr(repair, "_run", mutant)
     assert await finds(door, "", "LEAK", LIVE, hold=late)
+
+
+@pytest.mark.parametrize(
+    ("field", "signs"),
+    [("first", ("LEAK", LIVE)), ("from_seq", ("replay", "should be shown ['not at all']"))],
+    ids=["first", "from_seq"],
+)
+async def test_what_a_leaver_gets_too_much_is_found(
+    late: Hold, door: Door, monkeypatch: pytest.MonkeyPatch, field: str, signs: Sequence[str]
+) -> None:
+    spans = Roster.spans
+
+    def mutant(self: Roster) -> dict[UserId, Span]:
+        found = spans(self)
+        for user in self.leavers:
+            nothing = type(getattr(found[user], field))()
+            found[user] = found[user]._replace(**{field: nothing})
+        return found
+
+    monkeypatch.setattr(Roster, "spans", mutant)
+    assert await finds(door, "", *signs, hold=late, after=SELDOM)
 
 
 async def test_a_message_in_a_wake_up_that_was_changed_later_is_found(
