@@ -99,7 +99,7 @@ class Descriptions:
             if summary.undelivered:
                 await self._delivery.finish(summary.id, _both(summary.id))
         groups = [summary.id for summary in summaries if is_group(summary.id)]
-        standings = dict(zip(groups, await self._members.standings(user, groups), strict=True))
+        standings = dict(zip(groups, await self._members.standings([(user, group) for group in groups]), strict=True))
         samples = dict(zip(groups, await self._members.samples(groups, NAMES_SHOWN), strict=True))
         described = []
         for summary in summaries:
@@ -122,7 +122,9 @@ class Descriptions:
         for at in range(0, len(asked), ASKED_AT_ONCE):
             some = asked[at : at + ASKED_AT_ONCE]
             groups = [place.conversation for place in some if is_group(place.conversation)]
-            standings = dict(zip(groups, await self._members.standings(user, groups), strict=True))
+            standings = dict(
+                zip(groups, await self._members.standings([(user, group) for group in groups]), strict=True)
+            )
             gone = {group for group, standing in standings.items() if standing is None or standing.member is None}
             kept += [place for place in some if place.conversation not in gone]
             if len(kept) > limit:

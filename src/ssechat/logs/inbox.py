@@ -269,7 +269,7 @@ class Inbox:
         groups = list({conversation for conversation, _ in references if is_group(conversation)})
         if not groups:
             return {}
-        standings = await self._members.standings(user, groups)
+        standings = await self._members.standings([(user, group) for group in groups])
         return {
             group: None if standing is None else standing.access
             for group, standing in zip(groups, standings, strict=True)
