@@ -10,9 +10,10 @@ read from /proc (proc(5)).
     server.py peers.py    the measured servers: ssechat, and servers of other kinds:
                           nchan.py pushpin.py textbooks.py; programs.py starts and stops their processes
     generator.py          client processes: streams.py (arrivals.py: their results), senders.py,
-                          reconnecting.py for storms, probes.py for pauses of a loop
+                          reconnecting.py for storms, probes.py for pauses of a loop; connections.py carries requests
+    others.py             other people, who talk while something else is measured
     dialects.py           the requests that they send; events.py the parser of streams
     deliveries.py         checks that every acknowledged message was delivered exactly once, in order
-    processes.py          memory, CPU time, descriptors; saturation.py the saturated process
+    processes.py          memory, CPU time, descriptors; saturation.py whose CPU was used
     options.py            options of the commands; progress.py report.py tables.py plot.py output
 """

@@ -67,3 +67,8 @@ class Tally:
     doubled: int = 0
     """The count of numbers not above the last."""
     others: list[str] = field(default_factory=list)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The arrivals, each as a pair."""
+        return list(zip(self.arrivals[::2], self.arrivals[1::2], strict=True))

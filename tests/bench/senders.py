@@ -1,7 +1,6 @@
 """Client processes that send direct messages over keep-alive connections."""
 
 import json
-import os
 import random
 import time
 from array import array
@@ -9,12 +8,12 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import cycle
 from multiprocessing.connection import Connection
-from socket import SO_ERROR, SOL_SOCKET, socket
 from typing import TypeAlias
 
+from .connections import HEAD_END, HttpConnection
 from .dialects import Dialect, Requests, message_template, user_name
 from .errors import BenchError
-from .generator import READ, WRITE, Gauges, Player, open_socket
+from .generator import Gauges, Player
 
 ACKNOWLEDGED, REFUSED, WAITING, LATE = 0, 1, 2, 3
 """Gauges: messages that are acknowledged, refused, in flight, and due but not sent."""
@@ -22,10 +21,6 @@ ACKNOWLEDGED, REFUSED, WAITING, LATE = 0, 1, 2, 3
 TAKEN = (201, 202)
 """Statuses of an acknowledgement; the second one is nchan's without a subscriber."""
 
-HEAD_END = b"\r\n\r\n"
-LENGTH = b"ength: "
-"""The end of `Content-Length: `, the only header that is read; the case of its beginning does not matter."""
-MAX_READ = 65536
 FIRST_ADDRESS = 10_000_000
 """The number of the senders' first local address; streams have lower ones."""
 
@@ -89,6 +84,11 @@ class Count:
     """The time of sending of each acknowledged message, and the nanoseconds until its response."""
     unanswered: int
     refusals: list[str]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The answers, each as a pair."""
+        return list(zip(self.answers[::2], self.answers[1::2], strict=True))
 
 
 _Waiting: TypeAlias = tuple[int, int, int, int]
@@ -172,8 +172,8 @@ class Sender(Player):
         mine = range(plan.first + plan.process, plan.first + plan.users, plan.processes)[:MAX_USERS]
         for index in range(plan.connections):
             heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
-            handle = open_socket(plan.address, FIRST_ADDRESS + plan.process + index * plan.processes)
-            self._connections.append(_Connection(self, handle, heads))
+            number = FIRST_ADDRESS + plan.process + index * plan.processes
+            self._connections.append(_Connection(self, plan.address, number, heads))
 
     def connected(self) -> None:
         """Counts an open connection; when all are open, replies to `connect`."""
@@ -214,22 +214,16 @@ class Sender(Player):
         self.reply(sends + [_answered(each, 0, b"", self.plan.dialect) for each in waiting])
 
 
-class _Connection:
-    __slots__ = ("_buffer", "_handle", "_sender", "_users", "waiting")
+class _Connection(HttpConnection):
+    __slots__ = ("_sender", "_users", "waiting")
 
-    def __init__(self, sender: Sender, handle: socket, heads: list[tuple[int, bytes]]) -> None:
+    def __init__(self, sender: Sender, address: tuple[str, int], number: int, heads: list[tuple[int, bytes]]) -> None:
+        super().__init__(sender, address, number)
         self._sender = sender
-        self._handle = handle
         self._users = cycle(heads)
-        self._buffer = b""
         self.waiting: deque[_Waiting] = deque()
-        sender.watch(handle.fileno(), WRITE, self._connected)
 
-    def _connected(self) -> None:
-        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
-        if error:
-            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
-        self._sender.change(self._handle.fileno(), READ, self._readable)
+    def opened(self) -> None:
         self._sender.connected()
 
     def send(self, stamps: list[int]) -> None:
@@ -242,42 +236,21 @@ class _Connection:
             requests += (head, sender.template % (recipient, number))
             self.waiting.append((number, user, recipient, stamp))
         sender.sent += len(stamps)
-        request = b"".join(requests)
-        if self._handle.send(request) != len(request):
-            raise BenchError("a connection does not accept whole requests; reduce --pipelining")
+        self.write(b"".join(requests))
 
-    def _readable(self) -> None:
-        sender = self._sender
-        part = self._handle.recv(MAX_READ)
-        now = time.monotonic_ns()
-        if not part:
-            # Requests in flight are reported as unanswered.
-            sender.unwatch(self._handle.fileno())
-            self._handle.close()
-            sender.closed(self)
-            return
-        buffer = self._buffer + part if self._buffer else part
-        at = count = 0
-        while (end := response_end(buffer, at)) is not None:
-            sender.take(self.waiting.popleft(), now, buffer[at:end])
-            at = end
-            count += 1
-        self._buffer = buffer[at:]
-        if sender.looping:
+    def answered(self, response: bytes, now: int) -> None:
+        self._sender.take(self.waiting.popleft(), now, response)
+
+    def has_read(self, count: int, now: int) -> None:
+        if self._sender.looping:
             if count:
                 self.send([now] * count)
         elif not self.waiting:
-            sender.idle.append(self)
+            self._sender.idle.append(self)
 
-
-def response_end(buffer: bytes, at: int) -> int | None:
-    """Returns the end of the response that begins at this offset; None if it is incomplete."""
-    head_end = buffer.find(HEAD_END, at)
-    if head_end < 0:
-        return None
-    start = buffer.find(LENGTH, at, head_end) + len(LENGTH)
-    end = head_end + len(HEAD_END) + int(buffer[start : buffer.index(b"\r", start)])
-    return end if end <= len(buffer) else None
+    def ended(self) -> None:
+        # Requests in flight are reported as unanswered.
+        self._sender.closed(self)
 
 
 def _answered(waiting: _Waiting, answered_at: int, response: bytes, dialect: Dialect) -> Send:

@@ -1,6 +1,5 @@
 """Client processes that hold streams: they open them, record the events, and report when each arrived."""
 
-import os
 import re
 import time
 from array import array
@@ -8,10 +7,11 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from math import ceil
 from multiprocessing.connection import Connection
-from socket import SO_ERROR, SOL_SOCKET, socket
+from socket import socket
 
 from . import processes
 from .arrivals import Arrival, Checking, Received, StreamPlan, Tally
+from .connections import MAX_READ, check_connected
 from .dialects import Requests, user_name
 from .errors import BenchError
 from .events import NUMBER, find_numbers, parse
@@ -27,7 +27,6 @@ SKEW = 1.2
 
 EVENT = re.compile(rb'"client_msg_id":"(\d+)"[^\n]*\nid: ((\d+)-[^\n]*)\n')
 """A message's number, its id and its n."""
-MAX_READ = 65536
 FRAME_ENDS = (b"\n\n\r\n", b"\n\n")
 """With and without chunked transfer coding."""
 ACCEPTED = (b"HTTP/1.1 200", b"HTTP/1.1 101")
@@ -127,9 +126,7 @@ class Stream:
 
     def _connected(self) -> None:
         assert self._handle is not None
-        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
-        if error:
-            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
+        check_connected(self._handle)
         self._handle.send(self._request())
         self._holder.change(self._handle.fileno(), READ, self._greeting)
 
