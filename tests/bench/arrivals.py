@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from .dialects import Dialect
 
+ALL = b"0-0"
+"""The cursor of a reader that wants all stored events."""
+
 
 class Checking(StrEnum):
     """How the events of a stream after its greeting are checked."""
@@ -26,6 +29,8 @@ class StreamPlan:
     checking: Checking
     rest: float = 0.0
     """Seconds between polls of the sockets, when all streams are open."""
+    cursor: bytes = b""
+    """The last event id that streams are opened with."""
 
 
 @dataclass(frozen=True, slots=True)

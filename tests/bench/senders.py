@@ -5,13 +5,14 @@ import random
 import time
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
 from .connections import HEAD_END, HttpConnection
-from .dialects import Dialect, Requests, message_template, user_name
+from .dialects import Dialect, Requests, conversation_template, message_template, user_name
 from .errors import BenchError
 from .generator import Gauges, Player
 
@@ -53,6 +54,8 @@ class SendPlan:
     """The number of the first user."""
     contacts: int = 0
     """The number of contacts of each user; 0: any user."""
+    conversations: Sequence[str] = ()
+    """If there are any, all of one length, messages go to these: the users are divided evenly among them, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class Count:
 
 
 _Waiting: TypeAlias = tuple[int, int, int, int]
-"""Number, sender, recipient, time of sending."""
+"""Number, sender, recipient or number of the conversation, time of sending."""
 
 
 class Sender(Player):
@@ -103,10 +106,15 @@ class Sender(Player):
         self.commands = {"connect": self._connect, "start": self._start, "stop": self._stop, "collect": self._collect}
         self.plan = plan
         self.looping = False
-        self.template = message_template(plan.text_bytes)
+        make = conversation_template if plan.conversations else message_template
+        self._template = make(plan.text_bytes)
+        self._conversations = [conversation.encode() for conversation in plan.conversations]
+        self._members = plan.users // max(1, len(plan.conversations))
         self.random = random.Random(plan.process)
         self.kept: list[tuple[_Waiting, int, bytes]] = []
         self.expected = array("q", bytes(8 * plan.users if not plan.keep else 0))
+        self._taken = array("q", bytes(8 * len(plan.conversations)))
+        """Messages that are acknowledged, in each of the conversations."""
         self.answers = array("q")
         self.refusals: list[str] = []
         self.sent = self.answered = self.refused = 0
@@ -142,9 +150,15 @@ class Sender(Player):
         self._last = max(stamp // processes * processes + self.plan.process, self._last + processes)
         return self._last
 
+    def body(self, recipient: int, number: int) -> bytes:
+        """Returns the body of a message to a recipient, or to a conversation."""
+        return self._template % (self._conversations[recipient] if self._conversations else recipient, number)
+
     def recipient(self, user: int) -> int:
-        """Returns the recipient: one of the user's contacts, or the other user of the pair."""
+        """Returns the recipient: one of the user's contacts, the other user of the pair, or the user's conversation."""
         first, users = self.plan.first, self.plan.users
+        if self._conversations:
+            return (user - first) // self._members
         if self.plan.dialect.ours:
             contacts = self.plan.contacts or users - 1
             return first + (user - first + 1 + int(self.random.random() * contacts)) % users
@@ -158,8 +172,11 @@ class Sender(Player):
             self.refusals.append(response.decode(errors="replace"))
         elif not self.plan.keep:
             _, sender, recipient, sent_at = waiting
-            self.expected[sender - self.plan.first] += 1
-            self.expected[recipient - self.plan.first] += 1
+            if self._conversations:
+                self._taken[recipient] += 1
+            else:
+                self.expected[sender - self.plan.first] += 1
+                self.expected[recipient - self.plan.first] += 1
             self.answers.extend((sent_at, now - sent_at))
         if self.plan.keep:
             self.kept.append((waiting, now, response))
@@ -168,7 +185,7 @@ class Sender(Player):
         """Builds the request headers and connects; replies when all connections are open."""
         plan = self.plan
         requests = Requests(plan.dialect, plan.address)
-        length = len(self.template % (0, 0))
+        length = len(self.body(0, 0))
         mine = range(plan.first + plan.process, plan.first + plan.users, plan.processes)[:MAX_USERS]
         for index in range(plan.connections):
             heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
@@ -208,6 +225,9 @@ class Sender(Player):
         """Replies with all sent messages."""
         waiting = [each for one in self._connections for each in one.waiting]
         if not self.plan.keep:
+            for index, taken in enumerate(self._taken):
+                for member in range(index * self._members, (index + 1) * self._members):
+                    self.expected[member] = taken
             self.reply(Count(self.expected, self.answers, len(waiting), self.refusals[:5]))
             return
         sends = [_answered(*each, self.plan.dialect) for each in self.kept]
@@ -233,7 +253,7 @@ class _Connection(HttpConnection):
         for stamp in stamps:
             user, head = next(self._users)
             recipient, number = sender.recipient(user), sender.number(stamp)
-            requests += (head, sender.template % (recipient, number))
+            requests += (head, sender.body(recipient, number))
             self.waiting.append((number, user, recipient, stamp))
         sender.sent += len(stamps)
         self.write(b"".join(requests))

@@ -131,7 +131,7 @@ class Stream:
         self._holder.change(self._handle.fileno(), READ, self._greeting)
 
     def _request(self) -> bytes:
-        return self._holder.requests.stream(self._user)
+        return self._holder.requests.stream(self._user, self._holder.plan.cursor)
 
     def _greeting(self) -> None:
         assert self._handle is not None
@@ -187,8 +187,8 @@ class Stream:
         else:
             self._ended()
 
-    def _take(self, part: bytes, now: int) -> None:
-        """Counts the complete messages."""
+    def _complete(self, part: bytes) -> bytes:
+        """The events that are complete with this part of the stream; the rest waits for the next part."""
         if self._parts:
             part = self._parts.pop() + part
         if not part.endswith(FRAME_ENDS):
@@ -197,6 +197,11 @@ class Stream:
             self._parts.append(part[end:])
             part = part[:end]
         self._holder.arrived += 1
+        return part
+
+    def _take(self, part: bytes, now: int) -> None:
+        """Counts the complete messages."""
+        part = self._complete(part)
         tally = self._holder.tally
         if not self._holder.plan.dialect.ours:
             for number in NUMBER.findall(part):
