@@ -13,6 +13,7 @@ from .server import Ssechat
 from .tables import shown_end, shown_latency, shown_verdict, table
 
 JOIN = "/v1/invites/join"
+AFTERWARDS_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,12 @@ def measure_building(options: GroupsOptions, joins: bool, progress: Progress) ->
     name, members = "building", options.people
     with Ssechat(options.workers) as server, People(server, options) as people:
         people.exist()
+        people.open(name, progress)
         secret = b""
         if joins:
             group = people.ask_one("POST", CONVERSATIONS, request_for_group(range(1)))["id"]
             invite = people.ask_one("POST", f"{CONVERSATIONS}/{group}/invites", {"expires_in": 3600})
             secret = json.dumps({"secret": invite["secret"]}).encode()
-        people.open(name, progress)
         parts = people.parts()
         alone = people.leave_others_alone(name, parts, progress)
         progress.show(f"{name}: {members:,} people become members")
@@ -73,6 +74,8 @@ def measure_building(options: GroupsOptions, joins: bool, progress: Progress) ->
         else:
             request = json.dumps(request_for_group(range(members))).encode()
             answers = people.ask(range(1), "POST", CONVERSATIONS, [request])
+            # So long that others write meanwhile.
+            progress.wait(AFTERWARDS_SECONDS, lambda left: f"{name}: done")
         last = parts.sample()
         people.wait_silent(name, progress)
         verdict = people.others.finish(progress)
@@ -87,7 +90,7 @@ def measure_building(options: GroupsOptions, joins: bool, progress: Progress) ->
             workers=options.workers,
             requests=len(answers.took),
             connections=min(options.connections, len(answers.took)),
-            deliveries=sum(each_of(came, "members")) - joins,
+            deliveries=sum(each_of(came, "members")) - joins,  # without the group that its maker has made for himself
             seconds=answers.seconds,
             to_answer=Latency.of(answers.took),
             alone_cpu=parts.cpu(*alone) * (last.since(first) / alone[1].since(alone[0])),

@@ -87,7 +87,7 @@ def measure_reactions(options: GroupsOptions, progress: Progress) -> ReactionsFi
         verdict = people.others.finish(progress)
         after = people.ask_one("GET", path)
         came = people.collect(name, progress)
-        _judge(verdict, options, came, newest=2 + after["version"] - version)
+        _judge(verdict, options.reactions, came, newest=2 + after["version"] - version)
         counted = after["reactions"][0]["count"]
         listed = _listed(people, f"{path}/reactions?limit={PAGE}")
         if (counted, listed) != (options.reactions, options.reactions):
@@ -126,13 +126,13 @@ def _listed(people: People, path: str) -> int:
         page = people.ask_one("GET", f"{path}&after={quote(page['next'])}")
 
 
-def _judge(verdict: Verdict, options: GroupsOptions, came: Sequence[GroupTally], newest: int) -> None:
+def _judge(verdict: Verdict, reacted: int, came: Sequence[GroupTally], newest: int) -> None:
     """Everybody must have one message, each change of it, and all reactions at the end."""
     verdict.add(compare((), came))
     verdict.lost += sum(max(0, newest - n) for n in each_of(came, "newest"))
     verdict.doubled += sum(max(0, n - newest) for n in each_of(came, "newest"))
     for messages, reactions in zip(each_of(came, "came"), each_of(came, "reactions"), strict=True):
-        if (messages, reactions) != (1, options.reactions):
+        if (messages, reactions) != (1, reacted):
             verdict.wonder(f"a stream has {messages} messages, and {reactions} reactions")
 
 
