@@ -169,7 +169,7 @@ test("older messages and further conversations are loaded when they are asked fo
   await hello();
   chat.store.ensure(BOB).thread.applyNewest([message(5)], true);
   server.history = [message(4)];
-  await chat.older(BOB);
+  await chat.threads.older(BOB);
   assert.deepEqual(texts(chat), ["text 4", "text 5"]);
   chat.store.next = "more";
   server.groups = [{ id: "g:1" }];
@@ -177,7 +177,7 @@ test("older messages and further conversations are loaded when they are asked fo
   assert.deepEqual([chat.store.next, chat.store.conversation("g:1")?.id], [null, "g:1"]);
 });
 
-test("a message in an unknown group has the list loaded, for its name", async () => {
+test("a message in an unknown group has the group loaded, for its name", async () => {
   const { chat, server } = await page();
   await hello();
   server.groups = [{ id: "g:1", name: "Friends", type: "group", members: [] }];
@@ -213,14 +213,14 @@ test("nothing is sent once another user is signed in with the cookie", async () 
 
 test("drafts are kept until they are sent or the user signs out", async () => {
   const { chat } = await page();
-  assert.equal(chat.draft(BOB), "");
-  chat.setDraft(BOB, "hello");
-  chat.setDraft("g:1", "you");
-  chat.setDraft("g:1", "");
-  assert.deepEqual([chat.draft(BOB), chat.draft("g:1")], ["hello", ""]);
+  assert.equal(chat.drafts.get(BOB), "");
+  chat.drafts.set(BOB, "hello");
+  chat.drafts.set("g:1", "you");
+  chat.drafts.set("g:1", "");
+  assert.deepEqual([chat.drafts.get(BOB), chat.drafts.get("g:1")], ["hello", ""]);
   chat.write(BOB, "unsent");
   chat.forget();
-  assert.deepEqual([chat.draft(BOB), chat.outbox.all], ["", []]);
+  assert.deepEqual([chat.drafts.get(BOB), chat.outbox.all], ["", []]);
 });
 
 test("a page that comes back from the back/forward cache loads what it missed", async () => {

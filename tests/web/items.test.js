@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { Thread } from "../../src/ssechat/web/thread.js";
 import { itemsOf } from "../../src/ssechat/web/views/items.js";
 import { fakeBrowser, message } from "./world.js";
 
@@ -11,7 +12,15 @@ beforeEach(() => {
 
 /** @param {Partial<Parameters<typeof itemsOf>[0]>} options @returns {any[]} */
 const shown = (options) =>
-  itemsOf({ messages: [], pending: [], user: "alice", named: false, unreadAfter: null, ...options });
+  itemsOf({
+    messages: [],
+    pending: [],
+    user: "alice",
+    named: false,
+    unreadAfter: null,
+    thread: new Thread(),
+    ...options,
+  });
 
 /** @param {any[]} items */
 const outline = (items) => items.map((item) => (item.kind === "message" ? item.text : item.kind));

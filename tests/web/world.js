@@ -278,6 +278,8 @@ export function fakeServer(history = []) {
       state.history.push(sent);
       return sent;
     }
+    const group = state.groups.find(({ id }) => route === `GET /v1/conversations/${id}`);
+    if (group) return group;
     if (route.endsWith("/messages")) return { messages: state.history, has_more: false };
     const last_message = state.history.at(-1);
     const direct = last_message ? [{ id: "dm:alice:bob", newest_seq: last_message.seq, last_message }] : [];
