@@ -289,3 +289,35 @@ test("a client's methods are the server's interface", async () => {
   assert.deepEqual([client.user, server.history[0].conversation_id], [null, "g:1"]);
   assert.match(server.history[0].client_msg_id, /^[0-9a-f]{32}$/);
 });
+
+test("a client's methods for groups and for messages that change are the server's interface", async () => {
+  const server = fakeServer();
+  server.made = { id: "g:1" };
+  server.changed = message(1);
+  const client = new ChatClient();
+  const at = "/v1/conversations/g:1";
+  for (const [call, route, body] of /** @type {[() => Promise<unknown>, string, any?][]} */ ([
+    [() => client.createGroup({ name: "A", client_msg_id: "x" }), "POST /v1/conversations"],
+    [() => client.changeGroup("g:1", { topic: "t" }), `PATCH ${at}`, { topic: "t" }],
+    [() => client.endGroup("g:1"), `DELETE ${at}`],
+    [() => client.members("g:1", { limit: 5 }), `GET ${at}/members`],
+    [() => client.addMembers("g:1", ["bob"]), `POST ${at}/members`, { users: ["bob"] }],
+    [() => client.setRole("g:1", "bob|x", "admin"), `PUT ${at}/members/bob|x`, { role: "admin" }],
+    [() => client.removeMember("g:1", "bob"), `DELETE ${at}/members/bob`],
+    [() => client.createInvite("g:1", { expires_in: 60 }), `POST ${at}/invites`, { expires_in: 60 }],
+    [() => client.revokeInvite("g:1", "i"), `DELETE ${at}/invites/i`],
+    [() => client.join("g:1.s"), "POST /v1/invites/join", { secret: "g:1.s" }],
+    [() => client.message("g:1", 1), `GET ${at}/messages/1`],
+    [() => client.editMessage("g:1", 1, { data: null }), `PATCH ${at}/messages/1`, { data: null }],
+    [() => client.deleteMessage("g:1", 1), `DELETE ${at}/messages/1`],
+    [() => client.react("g:1", 1, "👍"), `PUT ${at}/messages/1/reactions/👍`],
+    [() => client.unreact("g:1", 1, "👍"), `DELETE ${at}/messages/1/reactions/👍`],
+    [() => client.reactions("g:1", 1, { user: "bob" }), `GET ${at}/messages/1/reactions`],
+  ])) {
+    await call();
+    assert.equal(server.requests.at(-1), route);
+    if (body) assert.deepEqual(server.bodies[route], body);
+  }
+  server.left = { invites: [] };
+  assert.deepEqual(await client.invites("g:1"), { invites: [] });
+});

@@ -22,7 +22,11 @@ export function history(count, pageSize = 200) {
   return {
     every,
     requests,
-    /** @param {string} _ @param {{before?: any, after?: number, around?: number, limit?: number}} query @returns {Promise<any>} */
+    /**
+     * @param {string} _
+     * @param {{before?: any, after?: number, around?: number, limit?: number}} query
+     * @returns {Promise<any>}
+     */
     async messages(_, query) {
       requests.push(query);
       const { before, after, around, limit = 50 } = query;

@@ -73,3 +73,52 @@ test("a next page that comes after a reload of the first is left out", async () 
   await loaded;
   assert.deepEqual([store.next, store.conversation("g:1")], ["anew", undefined]);
 });
+
+test("one group is loaded again when that is asked for meanwhile, with the events on top", async () => {
+  const answers = [deferred(), deferred()];
+  let asked = 0;
+  const { store, sync } = loading({ conversation: () => /** @type {any} */ (answers[asked++])?.promise });
+  const loaded = sync.refresh(GROUP);
+  sync.refresh(GROUP);
+  answers[0]?.resolve({ id: GROUP, name: "Old", topic: "x", role: "member" });
+  await settle();
+  assert.deepEqual([asked, store.ensure(GROUP).topic], [2, "x"]);
+  store.apply("conversation", { conversation_id: GROUP, name: "Newest", history: "all" });
+  answers[1]?.resolve({ id: GROUP, name: "New", role: "member" });
+  await loaded;
+  assert.deepEqual([store.ensure(GROUP).name, "topic" in store.ensure(GROUP)], ["Newest", false]);
+});
+
+test("all members are loaded, page by page, with the events on top", async () => {
+  const last = deferred();
+  const { store, sync } = loading({
+    /** @param {any} _ @returns {Promise<any>} */
+    async members(..._) {
+      const [, { after }] = /** @type {any} */ (_);
+      if (after === null) return { members: [{ user: "alice", role: "owner" }], next: "alice" };
+      return last.promise;
+    },
+  });
+  const loaded = sync.roster(GROUP);
+  await settle();
+  const event = { conversation_id: GROUP, by: "alice", member_count: 2 };
+  store.apply("member", { ...event, users: [{ user: "bob", role: "member" }], left: true });
+  last.resolve({ members: [{ user: "bob", role: "member" }], next: null });
+  await loaded;
+  assert.deepEqual(
+    store.ensure(GROUP).roster?.members,
+    [
+      { user: "bob", role: "member" },
+      { user: "alice", role: "owner" },
+    ].slice(1),
+  );
+});
+
+test("members whom the server does not tell are not known", async () => {
+  const { store, sync, attempts } = loading({ members: () => Promise.reject(new RequestError(403)) });
+  await sync.roster(GROUP);
+  assert.equal(store.ensure(GROUP).roster, undefined);
+  attempts.close();
+  await sync.roster(GROUP);
+  assert.equal(store.ensure(GROUP).roster, undefined);
+});

@@ -208,3 +208,60 @@ test("a closed sync does not repeat what fails", async () => {
   await opened;
   assert.equal(asked, 1);
 });
+
+test("the messages around an old one are loaded, then those after them, to the newest", async () => {
+  const { store, threads, thread } = loading(history(300));
+  thread.applyNewest([message(300)], true);
+  await threads.around(BOB, 100);
+  assert.deepEqual(seqs(store), range(75, 124));
+  store.apply("message", message(301)); // a hole to the newest is not filled
+  while (store.ensure(BOB).thread.hasNewer) {
+    await Promise.all([threads.newer(BOB), threads.newer(BOB)]);
+  }
+  assert.deepEqual(seqs(store), range(75, 301));
+  await threads.newer(BOB);
+});
+
+test("a thread around an old message is loaded anew from the newest", async () => {
+  const { store, threads } = loading(history(300));
+  await threads.around(BOB, 20);
+  await threads.reload(BOB);
+  assert.deepEqual([seqs(store), store.ensure(BOB).thread.hasNewer], [range(101, 300), false]);
+});
+
+test("a message around which nothing can be read leaves what is shown", async () => {
+  const { store, threads, thread } = loading({ messages: () => Promise.reject(new RequestError(404)) });
+  thread.applyNewest([message(5)], true);
+  await threads.around(BOB, 2);
+  assert.deepEqual(seqs(store), [5]);
+});
+
+test("a message that another one answers is asked for once", async () => {
+  const client = history(9);
+  /** @type {number[]} */
+  const asked = [];
+  const { threads, thread } = loading({
+    ...client,
+    async message(_, seq) {
+      asked.push(seq);
+      return { message: client.every[seq - 1], etag: null };
+    },
+  });
+  thread.applyNewest([message(9, { reply_to: 2 })], true);
+  await Promise.all([threads.quote(BOB, 2), threads.quote(BOB, 2)]);
+  await threads.quote(BOB, 9);
+  assert.deepEqual([asked, thread.quoted(2)?.text], [[2], "text 2"]);
+});
+
+test("a message that cannot be read is no quote", async () => {
+  const { threads, thread } = loading({ message: () => Promise.reject(new RequestError(404)) });
+  await threads.quote(BOB, 2);
+  assert.equal(thread.quoted(2), null);
+});
+
+test("a group that is unknown to the server says so in place of its messages", async () => {
+  const refused = new RequestError(404, { code: "unknown_conversation", detail: "No such conversation." });
+  const { store, threads } = loading({ messages: () => Promise.reject(refused) });
+  await threads.open("g:none");
+  assert.equal(store.ensure("g:none").thread.error, "No such conversation.");
+});
