@@ -51,7 +51,7 @@ export function separator({ kind, text }) {
 /** A message, or one still to be sent. @param {MessageItem} item @param {Actions} actions */
 export function messageItem(item, actions) {
   const { mine, state, first, last, named, sender, text, quote, mentions } = item;
-  const classes = ["message", mine ? "mine" : "theirs", state, first && "first", last && "last"];
+  const classes = ["message", mine ? "mine" : "theirs", state, first && "first", last && "last", text === null && "gone"];
   const said = mine ? "You: " : sender && `${sender}: `;
   const bubble = el(
     "div",

@@ -9,7 +9,7 @@ import { avatar, el, icon } from "./dom.js";
 export class PeopleField {
   #find;
   #field;
-  #chips = el("ul", { className: "chips", "aria-label": "People" });
+  #chips = el("ul", { className: "chips", "aria-label": "Chosen" });
   /** @type {Set<string>} */
   #names = new Set();
   /** @type {Set<string>} names that are being checked */

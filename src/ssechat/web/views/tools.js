@@ -31,6 +31,7 @@ export class MessageTools {
   #bar;
   /** The message that has the bar; 0 for none. */
   seq = 0;
+  #moving = false;
 
   /** @param {Options} options */
   constructor(options) {
@@ -68,11 +69,15 @@ export class MessageTools {
     }
     const focused = this.#bar.contains(document.activeElement) ? document.activeElement : null;
     this.seq = seq;
-    if (this.#bar.parentElement !== node) node.append(this.#bar);
-    if (focused instanceof HTMLElement) focused.focus({ preventScroll: true }); // moving took it
+    if (this.#bar.parentElement === node) return;
+    this.#moving = true; // moving takes the focus, which hides the bar otherwise
+    node.append(this.#bar);
+    this.#moving = false;
+    if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
   }
 
   hide() {
+    if (this.#moving) return;
     this.picker.close();
     this.#bar.remove();
     this.seq = 0;
