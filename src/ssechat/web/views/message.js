@@ -51,7 +51,14 @@ export function separator({ kind, text }) {
 /** A message, or one still to be sent. @param {MessageItem} item @param {Actions} actions */
 export function messageItem(item, actions) {
   const { mine, state, first, last, named, sender, text, quote, mentions } = item;
-  const classes = ["message", mine ? "mine" : "theirs", state, first && "first", last && "last", text === null && "gone"];
+  const classes = [
+    "message",
+    mine ? "mine" : "theirs",
+    state,
+    first && "first",
+    last && "last",
+    text === null && "gone",
+  ];
   const said = mine ? "You: " : sender && `${sender}: `;
   const bubble = el(
     "div",
@@ -75,13 +82,13 @@ export function messageItem(item, actions) {
 }
 
 /** The time, whether it was edited, and whether it is sent. @param {MessageItem} item */
-function meta({ mine, state, date, edited }) {
+function meta({ mine, text, state, date, edited }) {
   return el(
     "div",
     { className: "meta", dir: "ltr" },
     edited && el("span", { className: "edited", title: exactTime(edited), textContent: `edited ${clock(edited)} ·` }),
     el("time", { dateTime: date.toISOString(), title: exactTime(date), textContent: clock(date) }),
-    mine && stateMark(state),
+    mine && text !== null && stateMark(state),
   );
 }
 

@@ -41,8 +41,8 @@ export class MessageTools {
       el("button", { type: "button", className: "tool", title: label, "aria-label": label, onclick }, icon(name));
     this.#buttons = {
       react: button("React", "smile", () => this.picker.open(this.#buttons.react)),
-      reply: button("Reply", "reply", () => options.onReply(this.seq)),
-      edit: button("Edit", "pencil", () => options.onEdit(this.seq)),
+      reply: button("Reply", "reply", () => this.#leaveFor(options.onReply)),
+      edit: button("Edit", "pencil", () => this.#leaveFor(options.onEdit)),
       delete: button("Delete", "bin", () => options.onDelete(this.seq)),
     };
     this.#bar = el(
@@ -81,6 +81,13 @@ export class MessageTools {
     this.picker.close();
     this.#bar.remove();
     this.seq = 0;
+  }
+
+  /** Goes on in the composer. @param {(seq: number) => void} work */
+  #leaveFor(work) {
+    const { seq } = this;
+    this.hide();
+    work(seq);
   }
 
   /** Focuses the first button. */
