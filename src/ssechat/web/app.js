@@ -218,7 +218,8 @@ class App {
     const secret = takeSecret();
     if (secret === null) return;
     this.#secret = secret;
-    this.#invite();
+    if (this.#shown) this.#invite();
+    else if (this.#server) this.#showSignIn(this.#server, "");
   }
 
   /** Asks whether the user wants to join, once it is known of which groups the user is a member. */

@@ -102,7 +102,10 @@ export class MessageCursor {
   /** @param {KeyboardEvent} event @param {HTMLElement|null} node */
   #key(event, node) {
     if (!node || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Escape" && !this.#tools.picker.isOpen) this.#onLeave();
+    if (event.key === "Escape" && !this.#tools.picker.isOpen) {
+      this.#setCurrent(this.#messages.at(-1) ?? null);
+      this.#onLeave();
+    }
     if (event.target !== node) return;
     const messages = this.#messages;
     const i = messages.indexOf(node);
