@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,9 +21,10 @@ from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
 from ssechat.logs.actions import Action, new_message
-from ssechat.logs.conversations import Conversations
+from ssechat.logs.conversations import Conversations, Entry
 from ssechat.logs.delivery import AT_ONCE, Appended, Delivery
-from ssechat.logs.inbox import Inbox
+from ssechat.logs.inbox import Inbox, Run
+from ssechat.logs.members import Members
 from ssechat.redis.client import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
@@ -96,6 +97,7 @@ class Worker:
     redis: Redis
     conversations: Conversations
     inbox: Inbox
+    members: Members
     delivery: Delivery
     users: Users
     auth: Auth
@@ -114,7 +116,7 @@ class Worker:
 
     async def say(self, text: str, sender: str = "alice", conversation: str = DM, key: str = "") -> bytes:
         """Sends a message, and returns its JSON."""
-        message, _ = await self.chat.send(UserId(sender), conversation, text, key or f"key of {text}")
+        message, _ = await self.chat.messages.send(UserId(sender), conversation, text, key or f"key of {text}")
         return message
 
     async def say_until_taken(self, text: str, conversation: str = DM) -> int:
@@ -130,6 +132,10 @@ class Worker:
     async def append(self, action: Action) -> Appended:
         """Appends an action to its conversation's log, and delivers it to no inbox."""
         return await self.delivery.append(action, ())
+
+    async def deliver(self, runs: Mapping[UserId, Sequence[Entry]]) -> dict[UserId, str]:
+        """Delivers to each of these users entries that follow one another in their log."""
+        return await self.inbox.deliver([(Run(entries, entries[0].before), [user]) for user, entries in runs.items()])
 
     async def events(self, user: str, cursor: str = START) -> list[Event]:
         """The events in the user's inbox after the cursor."""
@@ -166,9 +172,9 @@ async def a_worker(
     chosen = settings(redis_url, **{"redis_timeout": 2, **more})
     metrics = Metrics()
     redis = Redis(redis_url, chosen.redis_timeout, metrics)
-    conversations = Conversations(redis)
-    inbox = Inbox(redis, conversations, chosen.inbox_limit, kinds)
-    delivery = Delivery(redis, conversations, inbox, chosen.inbox_limit, kinds, at_once=at_once)
+    conversations, members = Conversations(redis), Members(redis)
+    inbox = Inbox(redis, conversations, members, chosen.inbox_limit, kinds)
+    delivery = Delivery(redis, conversations, inbox, members, chosen.inbox_limit, kinds, at_once=at_once)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     users = Users(redis, all_users_exist=True, pool=HashingPool(), hasher=hasher)
     tokens = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
@@ -179,8 +185,8 @@ async def a_worker(
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)
     try:
-        chat = Chat(conversations, inbox, delivery, users)
-        yield Worker(redis, conversations, inbox, delivery, users, auth, chat, hub, clock)
+        chat = Chat.of(redis, conversations, members, inbox, delivery, users)
+        yield Worker(redis, conversations, inbox, members, delivery, users, auth, chat, hub, clock)
     finally:
         await hub.close()
         await redis.close()

@@ -27,8 +27,8 @@ async def test_a_note_to_oneself_comes_once(worker: Worker) -> None:
 
 
 async def test_idempotency_a_retry_delivers_nothing_twice(worker: Worker, other_worker: Worker) -> None:
-    message, is_new = await worker.chat.send(ALICE, DM, "hi", "k")
-    again, is_new_again = await other_worker.chat.send(ALICE, DM, "hi", "k")
+    message, is_new = await worker.chat.messages.send(ALICE, DM, "hi", "k")
+    again, is_new_again = await other_worker.chat.messages.send(ALICE, DM, "hi", "k")
     assert (is_new, is_new_again) == (True, False)
     assert again == message
     assert await texts(worker, "bob") == ["hi"]
@@ -36,13 +36,13 @@ async def test_idempotency_a_retry_delivers_nothing_twice(worker: Worker, other_
 
 async def test_repair_a_retry_delivers_what_a_dead_worker_had_appended(worker: Worker, other_worker: Worker) -> None:
     await worker.say("one")
-    message, is_new = await worker.chat.send(ALICE, DM, "two", "k")
+    message, is_new = await worker.chat.messages.send(ALICE, DM, "two", "k")
     assert is_new
     # The state after a worker died between append and deliver: both inboxes lack the entry.
     for user in ("alice", "bob"):
         await forget_last(worker, user)
     assert await texts(worker, "bob") == ["one"]
-    again, is_new = await other_worker.chat.send(ALICE, DM, "two", "k")
+    again, is_new = await other_worker.chat.messages.send(ALICE, DM, "two", "k")
     assert (again, is_new) == (message, False)
     assert await texts(worker, "bob") == ["one", "two"]
     assert await texts(worker, "alice") == ["one", "two"]
@@ -86,10 +86,10 @@ async def test_repair_delivers_more_than_a_page_of_undelivered_messages(worker: 
 async def test_repair_runs_when_a_conversation_is_opened_or_listed(worker: Worker) -> None:
     await worker.say("one")
     await worker.append(draft("two"))
-    await worker.chat.history(BOB, DM, None, None, 50)
+    await worker.chat.history.page(BOB, DM, 50)
     assert await texts(worker, "bob") == ["one", "two"]
     await worker.append(draft("three"))
-    await worker.chat.list(BOB, None, 50)
+    await worker.chat.conversations.list(BOB, None, 50)
     assert await texts(worker, "alice") == ["one", "two", "three"]
 
 
@@ -110,7 +110,7 @@ async def test_an_entry_that_the_inbox_is_past_is_not_delivered_again(worker: Wo
     first = await worker.append(draft("one"))
     await worker.say("two")
     assert first.entry is not None
-    await worker.inbox.deliver({ALICE: [first.entry], BOB: [first.entry]})
+    await worker.deliver({ALICE: [first.entry], BOB: [first.entry]})
     assert await texts(worker, "bob") == ["one", "two"]
 
 
@@ -160,10 +160,13 @@ async def test_the_list_has_the_conversation_with_the_newest_event_first(worker:
     for other in ("bob", "carol", "dave", "bob"):
         await worker.say(f"to {other}", conversation=f"dm:alice:{other}", key=str(id(other)) + other)
         await worker.say(f"again to {other}", conversation=f"dm:alice:{other}")
-    first = await worker.chat.list(ALICE, None, 2)
-    assert [one.id for one in first.conversations] == ["dm:alice:bob", "dm:alice:dave"] or first.next is not None
-    second = await worker.chat.list(ALICE, first.next, 2)
-    assert len({one.id for one in (*first.conversations, *second.conversations)}) == 3
+    first = await worker.chat.conversations.list(ALICE, None, 2)
+    assert [one.fields["id"] for one in first.conversations] == [
+        "dm:alice:bob",
+        "dm:alice:dave",
+    ] or first.next is not None
+    second = await worker.chat.conversations.list(ALICE, first.next, 2)
+    assert len({one.fields["id"] for one in (*first.conversations, *second.conversations)}) == 3
     assert second.next is None
 
 
@@ -172,7 +175,7 @@ async def test_history_is_paged_in_both_directions(worker: Worker) -> None:
         await worker.say(f"m{i}")
 
     async def seqs(before: int | None, after: int | None) -> tuple[list[int], bool]:
-        history = await worker.chat.history(ALICE, DM, before, after, 3)
+        history = await worker.chat.history.page(ALICE, DM, 3, before=before, after=after)
         return [json.loads(message)["seq"] for message in history.messages], history.more
 
     assert await seqs(None, None) == ([5, 6, 7], True)
@@ -188,18 +191,18 @@ async def test_history_is_paged_in_both_directions(worker: Worker) -> None:
 async def test_only_members_of_a_conversation_that_can_be_may_use_it(worker: Worker) -> None:
     worker.users._anyone_exists = False
     with pytest.raises(NotFound, match="no conversation"):
-        await worker.chat.members(ALICE, "dm:bob:alice")
+        await worker.chat.conversations.one(ALICE, "dm:bob:alice")
     with pytest.raises(Forbidden):
-        await worker.chat.members(UserId("carol"), DM)
+        await worker.chat.conversations.one(UserId("carol"), DM)
     with pytest.raises(NotFound, match="no user 'bob'"):
-        await worker.chat.members(ALICE, DM)
+        await worker.chat.conversations.one(ALICE, DM)
     with pytest.raises(NotFound, match="no user"):
-        await worker.chat.send_to(ALICE, "bob", "hi", "k")
+        await worker.chat.messages.send_to(ALICE, "bob", "hi", "k")
     with pytest.raises(NotFound, match="no user"):
-        await worker.chat.send_to(ALICE, "no:name", "hi", "k")
+        await worker.chat.messages.send_to(ALICE, "no:name", "hi", "k")
     await worker.users.create_if_missing(BOB)
-    assert await worker.chat.members(ALICE, DM) == (ALICE, BOB)
-    message, _ = await worker.chat.send_to(ALICE, "bob", "hi", "k")
+    assert (await worker.chat.conversations.one(ALICE, DM)).fields["members"] == (ALICE, BOB)
+    message, _ = await worker.chat.messages.send_to(ALICE, "bob", "hi", "k")
     assert json.loads(message)["conversation_id"] == DM
 
 

@@ -64,7 +64,7 @@ async def test_a_worker_that_dies_between_two_members_loses_nothing(workers: lis
     one, other = workers
     appended = await one.append(draft("one"))
     assert appended.entry is not None
-    await one.inbox.deliver({BOB: [appended.entry]})  # and not to alice
+    await one.deliver({BOB: [appended.entry]})  # and not to alice
     await other.delivery.send(draft("two"), BOTH)
     for user in BOTH:
         assert await texts(other, user) == ["one", "two"]
@@ -99,9 +99,10 @@ async def test_no_call_delivers_more_than_its_budget(workers: list[Worker], monk
 
     def counted(self: ScriptBatch, verb: str, script: str, items: Any) -> None:
         if len(items[0].keys) > 1:  # else it marks
-            # Of a delivery the entries, of an action the members.
-            counts = [item.arguments[3] if len(item.keys) == 3 else item.arguments[8] for item in items]
-            weights.append(sum(map(int, counts)))
+            # Of a delivery the users and the entries, of an action the members.
+            delivers = self in [worker.inbox._deliver for worker in workers]
+            counts = [item.arguments[4:6] if delivers else (item.arguments[8], 1) for item in items]
+            weights.append(sum(int(users) * int(entries) for users, entries in counts))
         call(self, verb, script, items)
 
     monkeypatch.setattr(ScriptBatch, "_call", counted)
@@ -118,10 +119,10 @@ async def test_a_run_is_taken_from_where_the_inbox_is_and_not_twice(workers: lis
     worker = workers[0]
     appended = [await worker.append(draft(f"m{number}")) for number in range(4)]
     entries = [one.entry for one in appended if one.entry is not None]
-    assert await worker.inbox.deliver({BOB: entries[:2]}) == {BOB: entries[1].id}
-    assert await worker.inbox.deliver({BOB: entries}) == {BOB: entries[3].id}
-    assert await worker.inbox.deliver({BOB: entries[1:3]}) == {BOB: entries[3].id}
-    assert await worker.inbox.deliver({ALICE: entries[1:]}) == {ALICE: "0-0"}
+    assert await worker.deliver({BOB: entries[:2]}) == {BOB: entries[1].id}
+    assert await worker.deliver({BOB: entries}) == {BOB: entries[3].id}
+    assert await worker.deliver({BOB: entries[1:3]}) == {BOB: entries[3].id}
+    assert await worker.deliver({ALICE: entries[1:]}) == {ALICE: "0-0"}
     assert await texts(worker, "bob") == ["m0", "m1", "m2", "m3"]
     [place] = await worker.inbox.places(BOB)
     assert place == (DM, entries[3].id, 4, 4)
@@ -159,7 +160,7 @@ async def test_a_live_stream_gets_a_run_without_reading_its_inbox(workers: list[
     stream, sink = worker.open_stream("bob")
     await until(lambda: stream.live)
     appended = [await worker.append(draft(f"m{number}")) for number in range(4)]
-    await worker.inbox.deliver({BOB: [one.entry for one in appended if one.entry is not None]})
+    await worker.deliver({BOB: [one.entry for one in appended if one.entry is not None]})
     await until(lambda: len(sink.ids()) == 4)
     assert worker.hub.metrics.events_live["message"] == 4
     assert not worker.hub.metrics.holes["wake_up"]
@@ -188,7 +189,7 @@ async def test_each_inbox_gets_its_own_run_under_its_own_ids(worker: Worker) -> 
     appended = [await worker.append(draft(f"m{number}")) for number in range(3)]
     entries = [one.entry for one in appended if one.entry is not None]
     carol = UserId("carol")
-    has = await worker.inbox.deliver({ALICE: entries[:1], BOB: entries[:2], carol: entries[:1]})
+    has = await worker.deliver({ALICE: entries[:1], BOB: entries[:2], carol: entries[:1]})
     assert has == {ALICE: entries[0].id, BOB: entries[1].id, carol: entries[0].id}
     ids = [event.id for user in (ALICE, BOB, carol) for event in await worker.events(user)]
     assert len({event.partition("-")[2] for event in ids}) == 3
@@ -206,7 +207,7 @@ async def test_a_large_message_is_not_sent_to_redis_again_for_each_inbox(
 
     monkeypatch.setattr(ScriptBatch, "_call", measured)
     assert appended.entry is not None
-    await worker.inbox.deliver(dict.fromkeys(BOTH, (appended.entry,)))
+    await worker.deliver(dict.fromkeys(BOTH, (appended.entry,)))
     assert sizes
     assert max(sizes) < WAKE_UP_LIMIT
     assert len((await texts(worker, "bob"))[0]) == 2 * WAKE_UP_LIMIT

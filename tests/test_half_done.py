@@ -14,7 +14,8 @@ from ssechat.events.kinds import KINDS, Kind, Kinds, Replay
 from ssechat.events.models import EventData, Message
 from ssechat.ids import ConversationId, UserId, number_of
 from ssechat.logs.actions import Action, changed_message, fact
-from ssechat.logs.delivery import AT_ONCE, MessageChanged
+from ssechat.logs.delivery import AT_ONCE
+from ssechat.logs.refused import MessageChanged
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptError
 from ssechat.redis.refusals import parse_refusal
@@ -180,9 +181,9 @@ async def test_a_delivery_without_the_right_to_note_it_leaves_the_inbox_as_it_wa
     assert entry is not None
     before = everything(redis)
     with without(redis, "hset"), pytest.raises(ScriptError):
-        await worker.inbox.deliver({BOB: [entry]})
+        await worker.deliver({BOB: [entry]})
     assert everything(redis) == before
-    await worker.inbox.deliver({BOB: [entry]})
+    await worker.deliver({BOB: [entry]})
     assert [event.n for event in await worker.events("bob")] == list(range(1, begun + 2))
 
 
@@ -190,7 +191,7 @@ async def test_an_inbox_keeps_its_birth_tag_whoever_makes_its_head(worker: Worke
     await worker.redis.call("HSET", keys.of_user(BOB).user, "birth", "7")  # its head is about to be made from it
     entry = (await worker.append(draft("x"))).entry
     assert entry is not None
-    await worker.inbox.deliver({BOB: [entry]})
+    await worker.deliver({BOB: [entry]})
     page = await worker.inbox.read(BOB, "0-7", 10, 9999)
     assert page.continuous
     assert len(page.events) == 1

@@ -19,7 +19,8 @@ from ssechat.events.kinds import KINDS, LARGEST_FACT, MESSAGE, RESET, Kind, Kind
 from ssechat.events.models import EventData, Message
 from ssechat.ids import ConversationId, number_of
 from ssechat.logs.actions import Action, changed_message, fact
-from ssechat.logs.delivery import AT_ONCE, MessageChanged
+from ssechat.logs.delivery import AT_ONCE
+from ssechat.logs.refused import MessageChanged
 from ssechat.redis import keys
 from ssechat.streams.stream import Stream
 

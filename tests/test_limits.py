@@ -102,6 +102,14 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "inbox_events": 10000,
         "streams_per_user_and_worker": 32,
         "ticket_seconds": 30,
+        "group_members": 1024,
+        "group_name_bytes": 128,
+        "group_topic_bytes": 256,
+        "invites_per_group": 50,
+        "invite_seconds": 2592000,
+        "mentions_per_message": 50,
+        "message_data_bytes": 16384,
+        "reaction_kinds_per_message": 20,
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()

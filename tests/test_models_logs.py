@@ -63,7 +63,7 @@ def redis7() -> Iterator[Redis7]:
 async def deliver(worker: Worker, entry: Entry, members: Sequence[UserId]) -> None:
     """Runs the second of the two steps of a delivery."""
     await worker.delivery._complete(
-        entry.conversation, entry.id, await worker.inbox.deliver({member: [entry] for member in members})
+        entry.conversation, entry.id, await worker.deliver({member: [entry] for member in members})
     )
 
 
@@ -146,7 +146,7 @@ class TwoLogs(RuleBasedStateMachine):
     def any_entry_is_delivered_to_any_member(self, pick: int, which: int) -> None:
         entry = self.an_entry(which)
         members = self.members[entry.conversation]
-        self.server.run(self.worker(pick).inbox.deliver({members[pick % len(members)]: [entry]}))
+        self.server.run(self.worker(pick).deliver({members[pick % len(members)]: [entry]}))
 
     @precondition(lambda self: self.sent)
     @rule(pick=some_number, which=some_number, marked=st.booleans())

@@ -53,7 +53,7 @@ async def test_walking_pages_of_history_gives_every_message_once_and_in_order(
 
     forward, after = [], start
     while True:
-        page = await worker.chat.history(ALICE, DM, None, after, limit)
+        page = await worker.chat.history.page(ALICE, DM, limit, after=after)
         fits(list(page.messages))
         forward += seqs(page.messages)
         if not page.more:
@@ -64,7 +64,7 @@ async def test_walking_pages_of_history_gives_every_message_once_and_in_order(
     backward: list[int] = []
     before = start or None
     while True:
-        page = await worker.chat.history(ALICE, DM, before, None, limit)
+        page = await worker.chat.history.page(ALICE, DM, limit, before=before)
         fits(list(page.messages))
         backward = seqs(page.messages) + backward
         if not page.more:
@@ -104,10 +104,10 @@ async def test_walking_pages_of_conversations_gives_each_once_the_newest_first(
     found: list[str] = []
     before = None
     while True:
-        page = await worker.chat.list(ALICE, before, limit)
+        page = await worker.chat.conversations.list(ALICE, before, limit)
         sizes_of_page = [len(one.last_message or b"") for one in page.conversations]
         assert len(sizes_of_page) == 1 or sum(sizes_of_page) <= PAGE_BYTES
-        found += [one.id for one in page.conversations]
+        found += [one.fields["id"] for one in page.conversations]
         if page.next is None:
             break
         before = page.next
@@ -122,7 +122,7 @@ async def test_a_page_does_not_have_redis_send_what_it_does_not_show(worker: Wor
             return int(admin.info("stats")["total_net_output_bytes"])
 
         for read in (
-            lambda: worker.chat.history(ALICE, DM, None, None, 200),
+            lambda: worker.chat.history.page(ALICE, DM, 200),
             lambda: worker.inbox.read(BOB, START, 64, READ),
         ):
             before = sent()
@@ -166,6 +166,6 @@ async def test_of_many_pages_that_are_asked_for_at_once_few_wait_in_redis(
             under_way -= is_page
 
     monkeypatch.setattr(worker.redis, "call", counted)
-    pages = await asyncio.gather(*[worker.chat.history(ALICE, DM, None, None, 10) for _ in range(100)])
+    pages = await asyncio.gather(*[worker.chat.history.page(ALICE, DM, 10) for _ in range(100)])
     assert [seqs(page.messages) for page in pages] == [[1, 2]] * 100
     assert most == LARGE_ANSWERS

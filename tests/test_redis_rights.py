@@ -64,7 +64,11 @@ def test_every_command_of_the_code_and_of_its_scripts_is_on_the_list() -> None:
 def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
     named = [
         *keys.of_conversation("x"),
+        *keys.of_group("x"),
+        keys.reactions("x"),
         keys.sent("x", 1)[1],
+        *keys.of_group("x"),
+        keys.reactions("x"),
         *keys.of_user("x"),
         keys.user("x"),
         *(
@@ -74,12 +78,13 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
             keys.places("x"),
             keys.KEY_FINGERPRINT,
             keys.FORMAT,
+            keys.GROUPS,
         ),
     ]
     makers = {name for name, value in vars(keys).items() if callable(value) and value.__module__ == keys.__name__}
     assert makers == {
         *("ConversationKeys", "UserKeys", "bucket", "of_conversation", "of_user", "sent", "user"),
-        *("quota", "places", "session", "ticket", "live"),
+        *("quota", "places", "session", "ticket", "live", "GroupKeys", "of_group", "reactions"),
     }, "a new kind of key: is its pattern on the list, and is it tried?"
     for key in named:
         assert any(key.startswith(pattern[:-1]) for pattern in KEYS), key

@@ -55,7 +55,7 @@ async def test_inboxes_at_different_places_are_repaired_from_the_same_pages(work
         entries.append(appended.entry)
     for number, user in enumerate(CROWD[:30]):
         if number:
-            await worker.inbox.deliver({user: entries[:number]})
+            await worker.deliver({user: entries[:number]})
     await worker.delivery.finish(GROUP, CROWD[:30])
     assert not sum(worker.redis.metrics.conversation_resets.values())
     for user in CROWD[:30]:
@@ -130,7 +130,7 @@ async def test_an_inbox_of_a_lost_history_is_no_reason_for_a_reset_of_another(wo
     worker = workers[0]
     entries = [(await worker.append(draft(f"m{number}"))).entry for number in range(3)]
     assert entries[1] is not None
-    place = await worker.inbox.deliver({ALICE: [entry for entry in entries[:2] if entry is not None]})
+    place = await worker.deliver({ALICE: [entry for entry in entries[:2] if entry is not None]})
     number, tag = place[ALICE].split("-")
     await worker.redis.call("HSET", keys.of_user(BOB).places, DM, f"{number}-{int(tag) + 1} 0 2")
     for members in (BOTH[::-1], BOTH):
@@ -174,7 +174,7 @@ async def test_a_hole_in_a_log_is_a_reset_and_not_passed_over(workers: list[Work
     appended = [await worker.append(draft(f"m{number}")) for number in range(5)]
     entries = [one.entry for one in appended if one.entry is not None]
     await worker.redis.call("XDEL", keys.of_conversation(DM).log, entries[2].id)
-    await worker.inbox.deliver({ALICE: entries[:2]})
+    await worker.deliver({ALICE: entries[:2]})
     await worker.delivery.finish(DM, BOTH)
     for user in BOTH:
         first, second, reset = await texts(worker, user)
@@ -217,7 +217,7 @@ async def test_an_inbox_that_stands_on_a_later_page_of_the_log_waits_for_it(
     entries = [one.entry for one in appended if one.entry is not None]
     for stand in (4, 5, 10):
         await worker.redis.call("DEL", *keys.of_user(ALICE), *keys.of_user(BOB))
-        has = await worker.inbox.deliver({BOB: entries[:stand]})
+        has = await worker.deliver({BOB: entries[:stand]})
         await worker.delivery._repair.bring_to(DM, entries[-1].id, {ALICE: "0-0", **has})
         assert await texts(worker, "alice") == await texts(worker, "bob") == [f"m{number}" for number in range(15)]
 
@@ -227,7 +227,7 @@ async def test_an_inbox_that_is_ahead_of_what_was_read_of_the_log_gets_no_reset(
 ) -> None:
     appended = [await worker.append(draft(f"m{number}")) for number in range(3)]
     entries = [one.entry for one in appended if one.entry is not None]
-    await worker.inbox.deliver({BOB: entries})  # another worker did, meanwhile
+    await worker.deliver({BOB: entries})  # another worker did, meanwhile
 
     async def a_little_ago(conversation: ConversationId) -> str:
         return entries[1].id

@@ -18,9 +18,12 @@ from ssechat.http.endpoints.accounts import AccountsEndpoint
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
 from ssechat.http.endpoints.events import EventsEndpoint
 from ssechat.http.endpoints.health import HealthEndpoint
+from ssechat.http.endpoints.invites import InvitesEndpoint
 from ssechat.http.endpoints.limits import LimitsEndpoint
+from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
+from ssechat.http.endpoints.reactions import ReactionsEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
@@ -32,6 +35,7 @@ from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox
+from ssechat.logs.members import Members
 from ssechat.redis.client import Redis
 from ssechat.redis.health import RedisHealth
 from ssechat.settings import Settings, usable_cores
@@ -53,14 +57,14 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     metrics = Metrics()
     snapshots = Snapshots(metrics, settings.metrics_folder)
     redis = Redis(settings.redis_url, settings.redis_timeout, metrics)
-    conversations = Conversations(redis)
-    inbox = Inbox(redis, conversations, settings.inbox_limit, kinds)
+    conversations, members = Conversations(redis), Members(redis)
+    inbox = Inbox(redis, conversations, members, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
     users = Users(redis, all_users_exist=settings.external_identity, pool=pool)
     tokens = Tokens.from_settings(settings)
     auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
-    delivery = Delivery(redis, conversations, inbox, settings.inbox_limit, kinds)
-    chat = Chat(conversations, inbox, delivery, users)
+    delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users)
     hub = Hub(auth, settings, metrics, kinds)
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
@@ -93,6 +97,9 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *MessagesEndpoint(guard, chat).routes(),
         *EventsEndpoint(guard, auth, quotas, inbox, hub, settings.stream_buffer).routes(),
         *ConversationsEndpoint(guard, chat).routes(),
+        *MembersEndpoint(guard, chat).routes(),
+        *InvitesEndpoint(guard, chat).routes(),
+        *ReactionsEndpoint(guard, chat).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(settings, quotas).routes(),
         *HealthEndpoint(redis, redis_health, hub).routes(),

@@ -3,7 +3,7 @@
 ChatError
 ├── SettingsError            a setting or an argument is not valid: the server does not start
 ├── RedisUnavailable         Redis did not answer: the outcome of a change is unknown
-├── MessageChanged           logs/delivery.py: a change was made from a message that has been changed meanwhile
+├── NotAppended              logs/refused.py: the log did not take an action; each sort says why
 └── RequestError             the request cannot be met; its `code` is stable and part of the API
     ├── BadRequest           400, 405, 413, 415, 422
     ├── Unauthorized         401

@@ -7,6 +7,7 @@ here.
 import re
 import secrets
 import unicodedata
+from base64 import b32encode
 from collections.abc import Iterator
 from random import Random
 from typing import NewType
@@ -19,6 +20,8 @@ LONGEST_USER = 128
 
 _USER = re.compile(r"[a-z0-9_][a-z0-9_.@|+~-]{0,127}\Z")
 _ENTRY = re.compile(r"(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,18})\Z")
+
+_GROUP = re.compile(r"g:[a-z2-7]{26}\Z")
 
 NO_ENTRY = "0-0"
 """The entry id before the first entry: the newest entry id of an empty log."""
@@ -76,3 +79,13 @@ def direct_members(conversation: str) -> tuple[UserId, UserId] | None:
     if kind != "dm" or one is None or other is None or one > other:
         return None
     return one, other
+
+
+def group_id(digest: bytes) -> ConversationId:
+    """The id of a group from 16 bytes."""
+    return ConversationId(f"g:{b32encode(digest).decode().rstrip('=').lower()}")
+
+
+def is_group(conversation: str) -> bool:
+    """Whether this is an id as groups have it."""
+    return _GROUP.match(conversation) is not None

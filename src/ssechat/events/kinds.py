@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from ssechat.events import frames
-from ssechat.events.models import ConversationReset, Message
+from ssechat.events.models import Conversation, ConversationReset, Member, Message
 
 LARGEST_FACT = 512
 """Bytes of a fact's data: every inbox that has it keeps a copy. The ids of a direct conversation and of a user can take
@@ -98,7 +98,11 @@ class Kinds:
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}\Z")
 
 MESSAGE = Kind("message", Message, Replay.NEW_MESSAGE)
+MESSAGE_UPDATED = Kind("message.updated", Message, Replay.CHANGED_MESSAGE)
+MESSAGE_DELETED = Kind("message.deleted", Message, Replay.CHANGED_MESSAGE)
+CONVERSATION = Kind("conversation", Conversation, Replay.FACT)
+MEMBER = Kind("member", Member, Replay.FACT)
 RESET = Kind("reset", ConversationReset, Replay.FACT)
 
-KINDS = Kinds((MESSAGE, RESET))
+KINDS = Kinds((MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, RESET))
 """All kinds of this version."""

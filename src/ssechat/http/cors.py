@@ -7,7 +7,7 @@ from ssechat.texts.origins import Origins
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-EXPOSED = b"ratelimit, ratelimit-policy, retry-after, x-request-id"
+EXPOSED = b"etag, ratelimit, ratelimit-policy, retry-after, x-request-id"
 """Response headers that scripts may read."""
 
 MAX_AGE = b"600"

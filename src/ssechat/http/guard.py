@@ -9,6 +9,7 @@ from ssechat.errors import BadRequest, Forbidden, Unauthorized
 from ssechat.http.cookies import SessionCookie
 from ssechat.http.exchange import USER, Request
 from ssechat.http.forwarded import TrustedProxies
+from ssechat.http.requests import IdempotencyKey
 from ssechat.http.responses import parse
 from ssechat.identity.auth import Auth
 from ssechat.identity.tokens import Identity
@@ -69,6 +70,15 @@ class Guard:
         self.check_write(request)
         return parse(model, await request.body(self._body_limit))
 
+    async def read_or_nothing(self, request: Request, model: type[Model]) -> Model:
+        """As `read`; no body is as good as an empty object."""
+        body = await request.body(self._body_limit)
+        if not body:
+            self.check_origin(request)
+            return parse(model, {})
+        self.check_write(request)
+        return parse(model, body)
+
     def check_write(self, request: Request) -> None:
         """Checks that a write is JSON and comes from an allowed origin.
 
@@ -110,3 +120,17 @@ class Guard:
 
 def _is_json(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def client_msg_id(request: Request, given: str | None) -> str | None:
+    """The client_msg_id of the body (`given`) or of the header `Idempotency-Key`; None: neither has one.
+
+    Raises:
+        BadRequest: they differ, or the header's is not valid.
+    """
+    header = request.header(b"idempotency-key")
+    if header is None:
+        return given
+    if given not in (None, header):
+        raise BadRequest("invalid_request", "Idempotency-Key and client_msg_id differ; send one of them.")
+    return parse(IdempotencyKey, {"client_msg_id": header}).client_msg_id

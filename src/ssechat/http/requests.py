@@ -1,15 +1,24 @@
 """Pydantic models of request bodies and queries. Responses have no models: most of them are stored JSON."""
 
 import unicodedata
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_core import from_json
 
+from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
+from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
+from ssechat.events import frames
+from ssechat.events.models import HistoryOf, Role
 from ssechat.ids import UserId, user_id
 from ssechat.texts.characters import is_blank
+from ssechat.texts.printable import one_line
 
 PAGE_ITEMS = 200
 """Upper bound of the items of a page."""
+
+LONGEST_INVITE = 30 * 24 * 3600
+"""Seconds for which an invitation can be used."""
 
 PRINTABLE_ASCII = r"^[\x20-\x7e]*$"
 
@@ -51,6 +60,40 @@ def _text(text: str) -> str:
     return text
 
 
+def _line(text: str, limit: int) -> str:
+    if one_line(text) != text:
+        raise ValueError("give one line, without control characters")
+    if (size := len(frames.encode(text)) - 2) > limit:  # without the quotation marks
+        raise ValueError(f"give {limit} bytes at most (in JSON, as UTF-8); this has {size}")
+    return text
+
+
+def _mentions(names: list[str]) -> list[UserId]:
+    if len(names) > MAX_MENTIONS:
+        raise ValueError(f"mention {MAX_MENTIONS} people at most")
+    return list(dict.fromkeys(map(_user_id, names)))
+
+
+def _data(data: dict[str, Any]) -> dict[str, Any]:
+    encoded = frames.encode(data)
+    try:
+        from_json(encoded, allow_inf_nan=False)
+    except ValueError:
+        raise ValueError("give finite numbers only: JSON has no others") from None
+    if len(encoded) > MAX_DATA:
+        raise ValueError(f"give {MAX_DATA / 1024:g} KiB at most, as JSON; this has {len(encoded)} bytes")
+    return data
+
+
+Text = Annotated[str, AfterValidator(_text)]
+ClientMsgId = Annotated[str, Field(min_length=1, max_length=128, pattern=PRINTABLE_ASCII)]
+Name = Annotated[str, AfterValidator(_text), AfterValidator(lambda text: _line(text, MAX_NAME))]
+Topic = Annotated[str, AfterValidator(lambda text: _line(text, MAX_TOPIC))]
+Mentions = Annotated[list[str], AfterValidator(_mentions)]
+Data = Annotated[dict[str, Any], AfterValidator(_data)]
+Seq = Annotated[int, Field(ge=1, lt=2**53)]
+
+
 class RequestBody(BaseModel):
     """Base of the request bodies: unknown fields and wrong types are errors."""
 
@@ -62,14 +105,92 @@ class NewMessage(RequestBody):
 
     to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     conversation_id: Annotated[str, Field(min_length=1, max_length=400)] | None = None
-    text: Annotated[str, AfterValidator(_text)]
-    client_msg_id: Annotated[str, Field(min_length=1, max_length=128, pattern=PRINTABLE_ASCII)] | None = None
+    text: Text
+    client_msg_id: ClientMsgId | None = None
+    reply_to: Seq | None = None
+    mentions: Mentions | None = None
+    data: Data | None = None
 
     @model_validator(mode="after")
     def _one_recipient(self) -> Self:
         if (self.to is None) == (self.conversation_id is None):
             raise ValueError("give either `to` (a user) or `conversation_id`")
         return self
+
+
+class MessageChange(RequestBody):
+    """`PATCH /v1/conversations/{id}/messages/{seq}`."""
+
+    text: Text | None = None
+    mentions: Mentions | None = None
+    data: Data | None = None
+
+    @property
+    def without_data(self) -> bool:
+        """Whether `data` is null: it shall be taken away."""
+        return self.data is None and "data" in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.text is None and self.mentions is None and self.data is None and not self.without_data:
+            raise ValueError("give at least one of `text`, `mentions` and `data`")
+        return self
+
+
+class NewGroup(RequestBody):
+    """`POST /v1/conversations`."""
+
+    name: Name
+    members: list[str] = []
+    """In any spelling; who does not exist is named in the answer."""
+    topic: Topic = ""
+    history: HistoryOf = "all"
+    client_msg_id: ClientMsgId | None = None
+
+
+class GroupChange(RequestBody):
+    """`PATCH /v1/conversations/{id}`."""
+
+    name: Name | None = None
+    topic: Topic | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.name is None and self.topic is None:
+            raise ValueError("give `name` or `topic`, or both")
+        return self
+
+
+class NewMembers(RequestBody):
+    """`POST /v1/conversations/{id}/members`."""
+
+    users: list[str]
+
+
+class MemberRole(RequestBody):
+    """`PUT /v1/conversations/{id}/members/{user}`."""
+
+    role: Role | None = None
+
+
+class NewInvite(RequestBody):
+    """`POST /v1/conversations/{id}/invites`."""
+
+    expires_in: Annotated[int, Field(ge=1, le=LONGEST_INVITE)] = 7 * 24 * 3600
+    """Seconds."""
+    max_uses: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class InviteSecret(RequestBody):
+    """`POST /v1/invites/join`."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class IdempotencyKey(RequestBody):
+    """The header `Idempotency-Key`."""
+
+    client_msg_id: ClientMsgId
 
 
 class NewUser(RequestBody):
@@ -111,14 +232,15 @@ class HistoryQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    before: Annotated[int, Field(ge=1, lt=2**53)] | None = None
+    before: Seq | None = None
     after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    around: Seq | None = None
     limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:
-        if self.before is not None and self.after is not None:
-            raise ValueError("give either `before` or `after`")
+        if (self.before, self.after, self.around).count(None) < 2:
+            raise ValueError("give one of `before`, `after` and `around`")
         return self
 
 
@@ -128,4 +250,23 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     before: Annotated[int, Field(ge=1, lt=2**53)] | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
+
+
+class MembersQuery(BaseModel):
+    """`GET /v1/conversations/{id}/members`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after: str = ""
+    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
+
+
+class ReactionsQuery(BaseModel):
+    """`GET /v1/conversations/{id}/messages/{seq}/reactions`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after: Annotated[str, Field(max_length=200)] = ""
+    user: Annotated[str, AfterValidator(_user_id)] | None = None
     limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50

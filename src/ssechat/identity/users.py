@@ -3,6 +3,7 @@
 import secrets
 import time
 from base64 import b64encode
+from collections.abc import Sequence
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -53,6 +54,17 @@ class Users:
             self._cache(user)
             return True
         return False
+
+    async def missing(self, users: Sequence[UserId]) -> list[UserId]:
+        """Those of these users who do not exist. One round trip."""
+        if self._anyone_exists:
+            return []
+        asked = [user for user in users if user not in self._cached]
+        found = await self._redis.pipeline(("HEXISTS", keys.user(user), "created_at") for user in asked)
+        for user, exists in zip(asked, found, strict=True):
+            if exists:
+                self._cache(user)
+        return [user for user, exists in zip(asked, found, strict=True) if not exists]
 
     async def create_if_missing(self, user: UserId) -> None:
         """Creates the user unless it exists: at the first request with a valid token that creates its user."""

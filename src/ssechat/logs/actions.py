@@ -2,14 +2,18 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from ssechat.events import frames
 from ssechat.events.kinds import MESSAGE, Kind, Replay
 from ssechat.ids import ConversationId, UserId
+from ssechat.logs.membership import Guard
 
 
 class Action(NamedTuple):
@@ -31,6 +35,10 @@ class Action(NamedTuple):
     """`<sender>:<client_msg_id>`, if a repeat is to be known by it."""
     digest: bytes = b""
     """16 bytes: by these a repeat is told from another request of the same `sent_as` in the same conversation."""
+    guard: Guard | None = None
+    """Of an action in a group."""
+    reactions: Sequence[tuple[str, str]] = ()
+    """Of a change of a message: `add`, `remove` and `<seq>:<emoji>:<user>`; or `clear`, `<seq>:`."""
 
     def message(self, seq: bytes, version: bytes) -> bytes:
         """The message's JSON, as the script that appends it puts it together."""
@@ -38,12 +46,23 @@ class Action(NamedTuple):
 
 
 def new_message(
-    conversation: ConversationId, sender: UserId, client_msg_id: str, text: str, at: int | None = None
+    conversation: ConversationId,
+    sender: UserId,
+    client_msg_id: str,
+    text: str,
+    at: int | None = None,
+    *,
+    more: Mapping[str, Any] = MappingProxyType({}),
+    guard: Guard | None = None,
 ) -> Action:
-    """A message that somebody sends. `at`: milliseconds since 1970; now, if it is not given."""
+    """A message that somebody sends. `at`: milliseconds since 1970; now, if it is not given.
+
+    `more`: its further fields; they belong to what a repeat must have the same.
+    """
     if at is None:
-        at = time.time_ns() // 1_000_000
-    fields = {"sender": sender, "text": text, "client_msg_id": client_msg_id, "created_at": timestamp(at)}
+        at = now()
+    fields = {"sender": sender, "text": text, "client_msg_id": client_msg_id, "created_at": timestamp(at), **more}
+    request = text.encode() if not more else text.encode() + b"\0" + to_json(more)
     return Action(
         MESSAGE,
         conversation,
@@ -51,12 +70,23 @@ def new_message(
         _beginning(conversation),
         b"," + frames.encode(fields)[1:],
         sent_as=f"{sender}:{client_msg_id}",
-        digest=hashlib.blake2b(text.encode(), digest_size=16).digest(),
+        digest=hashlib.blake2b(request, digest_size=16).digest(),
+        guard=guard,
     )
 
 
-def changed_message(kind: Kind, made_from: bytes, message: Mapping[str, Any], at: int | None = None) -> Action:
+def changed_message(
+    kind: Kind,
+    made_from: bytes,
+    message: Mapping[str, Any],
+    at: int | None = None,
+    *,
+    reactions: Sequence[tuple[str, str]] = (),
+    guard: Guard | None = None,
+) -> Action:
     """A message as it shall stand from now on, made from the one that stands now (`made_from`, its JSON).
+
+    `reactions` are as in `Action`.
 
     Raises:
         LookupError: the kind is none of changes.
@@ -64,12 +94,29 @@ def changed_message(kind: Kind, made_from: bytes, message: Mapping[str, Any], at
     _check(kind, Replay.CHANGED_MESSAGE)
     fields = {name: value for name, value in message.items() if name not in ("conversation_id", "seq", "version")}
     conversation = ConversationId(message["conversation_id"])
-    at = time.time_ns() // 1_000_000 if at is None else at
+    at = now() if at is None else at
     rest = b"," + frames.encode(fields)[1:] if fields else b"}"
-    return Action(kind, conversation, at, _beginning(conversation), rest, seq=message["seq"], made_from=made_from)
+    return Action(
+        kind,
+        conversation,
+        at,
+        _beginning(conversation),
+        rest,
+        seq=message["seq"],
+        made_from=made_from,
+        reactions=reactions,
+        guard=guard,
+    )
 
 
-def fact(kind: Kind, conversation: ConversationId, data: Mapping[str, Any], at: int | None = None) -> Action:
+def fact(
+    kind: Kind,
+    conversation: ConversationId,
+    data: Mapping[str, Any],
+    at: int | None = None,
+    *,
+    guard: Guard | None = None,
+) -> Action:
     """Something that happened in a conversation, told by `data`.
 
     Raises:
@@ -77,8 +124,13 @@ def fact(kind: Kind, conversation: ConversationId, data: Mapping[str, Any], at: 
         ValueError: as Kind.encode does.
     """
     _check(kind, Replay.FACT)
-    at = time.time_ns() // 1_000_000 if at is None else at
-    return Action(kind, conversation, at, b"", kind.encode(data))
+    at = now() if at is None else at
+    return Action(kind, conversation, at, b"", kind.encode(data), guard=guard)
+
+
+def now() -> int:
+    """Milliseconds since 1970, by this machine's clock."""
+    return time.time_ns() // 1_000_000
 
 
 def timestamp(milliseconds: int) -> str:

@@ -1,21 +1,26 @@
 -- Appends actions to the logs of their conversations, and delivers each at once to the inboxes of the members.
--- Keys of an item: these, then those of each member (inbox.lua)
-local CONVERSATION, LOG, MESSAGES, SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 0, 1, 2, 3, 4, 5, 6
--- SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and SENT_AFTER: of the adjacent weeks.
--- Arguments of an item: these, then a tag for each member, then those of a change. Each argument costs Redis and the
--- worker as much as some lines of Lua, so there is none that follows from another, or from a key.
+-- Keys of an item: these; of a change and of a group's action REACTIONS; of a group's action those of the group
+-- (members.lua); of a direct conversation's those of each member (inbox.lua)
+local SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 3, 4, 5, 6
+-- CONVERSATION, LOG and MESSAGES: common.lua. SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and SENT_AFTER: of the adjacent weeks.
+-- Arguments of an item: these; of a direct conversation's a tag for each member; then those of a change; then those of a
+-- group's (members.lua). Each argument costs Redis and the worker as much as some lines of Lua, so there is none that
+-- follows from another, or from a key.
 local SORT, KIND, AT, TAG = 0, 1, 2, 3
 local SENT_AS, DIGEST = 4, 5                  -- <sender>:<client_msg_id>, or ''; 16 bytes
 local BEGINNING, REST = 6, 7                  -- of a message's JSON: up to the seq, and after the version
-local MEMBERS, ARGUMENTS = 8, 9               -- the count of all members; 0: none is delivered to at once
-local SEQ, MADE_FROM, ARGUMENTS_OF_CHANGE = 0, 1, 2         -- seq and SHA-1 of the old message's JSON
+local MEMBERS, ARGUMENTS = 8, 9               -- the count of all members; 0: none is delivered to at once; 'group'
+local SEQ, MADE_FROM = 0, 1                   -- seq and SHA-1 of the old message's JSON
+local REACTIONS, ARGUMENTS_OF_CHANGE = 2, 3   -- the count of changed reactions; for each, how and which
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
 -- Returns for an item:
---   {'appended', seq, entry, entry before}    and, unless all these members have it, the last entry of each inbox
+--   {'appended', seq, entry, entry before}    and, unless all these members have it, the last entry of each inbox, or
+--                                             of a group 'undelivered'
 --   {'repeat', seq, message, delivered, head} … was used before, for the same request (message nil: it is gone)
 --   {'conflict'}                              the client_msg_id was used before, for another request
 --   {'changed', message}                      the message differs from the one that was changed ('': it is gone)
 --   {'week', week}                            Redis's clock is in another week: call again with the keys of that week
+--   and of a group's action what members.lua says
 
 -- The id in the key of a conversation: it stands after the hash tag.
 local function id_of(key)
@@ -86,12 +91,44 @@ local function note(k, a, state, entry, seq, pos, delivered)
     -- record stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
     write[#write + 1], write[#write + 2] = 'week', math.max(state.week, THIS_WEEK)
-    write[#write + 1], write[#write + 2] = 'type', string.match(id_of(KEYS[k + CONVERSATION]), '^%a+')
+    write[#write + 1], write[#write + 2] = 'type', ARGV[a + MEMBERS] == 'group' and 'group' or 'dm'
   end
   redis.call(unpack(write))
 end
 
-local function append_item(k, a, members)
+-- Delivers to both of a direct conversation; returns whether they have the run, their last entries, and an error.
+local function deliver_to_both(k, a, members, run)
+  local lasts, complete, trouble = {}, members > 0, nil
+  for member = 1, members do
+    local user = k + (member - 1) * KEYS_OF_USER
+    local ok, last = pcall(deliver, KEYS[user + USER], KEYS[user + INBOX], KEYS[user + PLACES],
+      ARGV[a + member - 1], run)
+    complete = complete and last == run.entries[1].id
+    lasts[member] = last
+    if not ok then
+      trouble = last
+    end
+  end
+  return complete, lasts, trouble
+end
+
+-- Changes the set of reactions: each of `add`, `remove` (member of the set), or `clear` (its beginning).
+local function react(key, a, count)
+  for i = a, a + 2 * (count - 1), 2 do
+    local how, which = ARGV[i], ARGV[i + 1]
+    if how == 'add' then
+      redis.call('ZADD', key, 0, which)
+    elseif how == 'remove' then
+      redis.call('ZREM', key, which)
+    else
+      redis.call('ZREMRANGEBYLEX', key, '[' .. which, '(' .. which .. '\255')
+    end
+  end
+end
+
+-- members: the count, or 'group'. of_change, of_group: where their arguments begin, or nil. member_keys: where the keys
+-- of the members or of the group begin.
+local function append_item(k, a, members, member_keys, of_change, of_group)
   if tonumber(string.match(KEYS[k + SENT], '%d+$')) ~= THIS_WEEK then
     return {'week', tostring(THIS_WEEK)}
   end
@@ -102,9 +139,15 @@ local function append_item(k, a, members)
   if before then
     return before
   end
+  local group
+  if of_group then
+    group = group_of(KEYS[k + CONVERSATION], member_keys, of_group, head)
+    if group.refused then
+      return group.refused
+    end
+  end
   local changed, message
-  if ARGV[a + SORT] == 'change' then
-    local of_change = a + ARGUMENTS + members
+  if of_change then
     changed = ARGV[of_change + SEQ]
     -- Above the newest seq there may be one that the log refused.
     message = tonumber(changed) <= tonumber(state.seq) and redis.call('HGET', KEYS[k + MESSAGES], changed)
@@ -114,28 +157,51 @@ local function append_item(k, a, members)
   end
   local entry, seq, pos = append(k, a, state, changed, message)
   local run = {conversation = id_of(KEYS[k + CONVERSATION]), before = state.head, entries = {entry}}
-  local answer, complete, trouble = {'appended', seq or '', entry.id, state.head}, members > 0, nil
-  for member = 1, members do
-    local keys = k + KEYS_OF_CONVERSATION + (member - 1) * KEYS_OF_USER
-    local ok, last = pcall(deliver, keys, ARGV[a + ARGUMENTS + member - 1], run)
-    complete = complete and last == entry.id
-    answer[4 + member] = last
-    if not ok then
-      trouble = last
-    end
+  local complete, lasts, trouble
+  if group then
+    change_group(k, KEYS[k + KEYS_OF_CONVERSATION], member_keys, group, entry, seq or state.seq)
+    complete, trouble = deliver_to_group(member_keys, group, run, ARGV[a + TAG])
+  else
+    complete, lasts, trouble = deliver_to_both(member_keys, a + ARGUMENTS, members, run)
+  end
+  if of_change then
+    react(KEYS[k + KEYS_OF_CONVERSATION], of_change + ARGUMENTS_OF_CHANGE, tonumber(ARGV[of_change + REACTIONS]))
   end
   note(k, a, state, entry, seq, pos, complete)
   if trouble then
     error(trouble, 0)  -- as it is: Redis's code comes first
   end
-  return complete and {unpack(answer, 1, 4)} or answer
+  if complete then
+    return {'appended', seq or '', entry.id, state.head}
+  end
+  return {'appended', seq or '', entry.id, state.head, unpack(lasts or {'undelivered'})}
 end
 
 local answers, k, a = {}, 1, 1
 while k <= #KEYS do
-  local members = tonumber(ARGV[a + MEMBERS])
-  answers[#answers + 1] = answer_of(append_item, k, a, members)
-  k = k + KEYS_OF_CONVERSATION + members * KEYS_OF_USER
-  a = a + ARGUMENTS + members + (ARGV[a + SORT] == 'change' and ARGUMENTS_OF_CHANGE or 0)
+  local members, of_change, of_group = ARGV[a + MEMBERS], nil, nil
+  local next_k, next_a = k + KEYS_OF_CONVERSATION, a + ARGUMENTS
+  local is_change = ARGV[a + SORT] == 'change'
+  if members ~= 'group' then
+    members = tonumber(members)
+    next_a = next_a + members
+  end
+  if is_change or members == 'group' then
+    next_k = next_k + 1
+  end
+  if is_change then
+    of_change = next_a
+    next_a = next_a + ARGUMENTS_OF_CHANGE + 2 * tonumber(ARGV[next_a + REACTIONS])
+  end
+  local member_keys = next_k
+  if members == 'group' then
+    of_group = next_a
+    next_k, next_a = next_k + KEYS_OF_GROUP, end_of_group(next_a)
+  else
+    next_k = next_k + members * KEYS_OF_USER
+    budget = budget - members
+  end
+  answers[#answers + 1] = answer_of(append_item, k, a, members, member_keys, of_change, of_group)
+  k, a = next_k, next_a
 end
 return with_refused(answers)

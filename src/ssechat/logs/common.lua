@@ -1,5 +1,8 @@
 -- Functions that append.lua, deliver.lua and others share; this file is included first.
 
+-- Offsets of a conversation's keys.
+local CONVERSATION, LOG, MESSAGES = 0, 1, 2
+
 -- Calls a command that may fail without failing the item. The worker gets the error, and logs it.
 local refused
 

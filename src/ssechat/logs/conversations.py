@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ssechat.events import frames
 from ssechat.ids import NO_ENTRY, ConversationId, number_of
+from ssechat.logs.access import tombstone
 from ssechat.logs.pages import Reference, fitting
 from ssechat.redis import keys
 from ssechat.redis.batching import ScriptBatch, load_script
@@ -95,7 +95,7 @@ class Conversations:
             elif (message := next(messages, NOT_FETCHED)) is NOT_FETCHED:
                 break
             else:
-                data = tombstone(conversation, seq) if message is None else message
+                data = tombstone(conversation, int(seq)) if message is None else message
             before = found[-1].id if found else NO_ENTRY if number_of(entry) == 1 else entry
             found.append(Entry(conversation, entry, before, kind, at, sort.decode(), value, data))
         return found
@@ -147,8 +147,3 @@ class Conversations:
 def lags(delivered: bytes | None, head: bytes | None) -> bool:
     """Whether a member may lack the newest entries."""
     return head is not None and int(delivered or 0) < number_of(head.decode())
-
-
-def tombstone(conversation: ConversationId, seq: bytes) -> bytes:
-    """The data of a message that is no longer stored."""
-    return frames.encode({"conversation_id": conversation, "seq": int(seq), "deleted": True})

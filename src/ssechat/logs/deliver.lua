@@ -1,11 +1,19 @@
--- Delivers runs of entries of conversation logs to the inboxes of members. The keys of an item share one hash slot.
--- Keys of an item:      those of the user (inbox.lua)
+-- Delivers runs of entries of conversation logs to the inboxes of members.
+-- Keys of an item:      those of each user (inbox.lua)
 -- Arguments of an item: these, then those of each entry
-local TAG, CONVERSATION, BEFORE, ENTRIES, ARGUMENTS = 0, 1, 2, 3, 4
+local TAG, CONVERSATION, BEFORE, FROM_SEQ, USERS, ENTRIES, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6
 local ID, AT, KIND, SORT, VALUE, DATA, ARGUMENTS_OF_ENTRY = 0, 1, 2, 3, 4, 5, 6
--- Returns for an item:  the last entry of this conversation in the inbox
+-- FROM_SEQ: changes of messages up to this seq do not concern these users
+-- Returns for an item:  the last entry of this conversation in each inbox
 
-local function deliver_item(k, a)
+local function deliver_to(user, inbox, places, tag, run, from_seq)
+  -- HSET comes first: an ACL user without the right to it must fail before the item is half done.
+  local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
+  redis.call('HSET', user, head and 'head' or 'birth', head or birth or tag)
+  return deliver(user, inbox, places, tag, run, from_seq)
+end
+
+local function deliver_item(k, a, users)
   local run = {conversation = ARGV[a + CONVERSATION], before = ARGV[a + BEFORE], entries = {}}
   for i = 1, tonumber(ARGV[a + ENTRIES]) do
     local e = a + ARGUMENTS + (i - 1) * ARGUMENTS_OF_ENTRY
@@ -14,17 +22,26 @@ local function deliver_item(k, a)
       data = ARGV[e + DATA],
     }
   end
-  -- HSET comes first: an ACL user without the right to it must fail before the item is half done.
-  local user = KEYS[k + USER]
-  local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
-  redis.call('HSET', user, head and 'head' or 'birth', head or birth or ARGV[a + TAG])
-  return deliver(k, ARGV[a + TAG], run)
+  local lasts, trouble, from_seq = {}, nil, tonumber(ARGV[a + FROM_SEQ])
+  for i = 1, users do
+    local user = k + (i - 1) * KEYS_OF_USER
+    local key = KEYS[user + USER]
+    local ok, last = pcall(deliver_to, key, KEYS[user + INBOX], KEYS[user + PLACES], tag_of(ARGV[a + TAG], key), run,
+      from_seq)
+    lasts[i] = last
+    trouble = not ok and last or trouble
+  end
+  if trouble then
+    error(trouble, 0)  -- the others have theirs: they are found done when this is repeated
+  end
+  return lasts
 end
 
 local answers, k, a = {}, 1, 1
 while k <= #KEYS do
-  answers[#answers + 1] = answer_of(deliver_item, k, a)
+  local users = tonumber(ARGV[a + USERS])
+  answers[#answers + 1] = answer_of(deliver_item, k, a, users)
   a = a + ARGUMENTS + tonumber(ARGV[a + ENTRIES]) * ARGUMENTS_OF_ENTRY
-  k = k + KEYS_OF_USER
+  k = k + users * KEYS_OF_USER
 end
 return with_refused(answers)

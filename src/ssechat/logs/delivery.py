@@ -12,15 +12,27 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ssechat.errors import ChatError, Conflict
+from ssechat.errors import Conflict
 from ssechat.events.kinds import Kinds, Replay
 from ssechat.ids import ConversationId, UserId, tags
+from ssechat.logs.access import tombstone
 from ssechat.logs.actions import Action
-from ssechat.logs.conversations import Conversations, Entry, lags, tombstone
-from ssechat.logs.inbox import Inbox, limits
+from ssechat.logs.conversations import Conversations, Entry, lags
+from ssechat.logs.inbox import Inbox, Run, limits
+from ssechat.logs.members import Members
+from ssechat.logs.membership import Guard
+from ssechat.logs.refused import (
+    Absent,
+    GroupEnded,
+    GroupExists,
+    MembersChanged,
+    MessageChanged,
+    NoSuchGroup,
+    NotAppended,
+)
 from ssechat.logs.repair import Repair
 from ssechat.redis import keys
-from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Argument, Reply
 
@@ -29,13 +41,8 @@ WEEK = 7 * 24 * 3600
 AT_ONCE = 64
 """Members that one script delivers to; more would hold up everybody else's commands in Redis."""
 
-
-class MessageChanged(ChatError):
-    """The message that a change was made from is not the one that stands now (`message`, JSON; None if it is gone)."""
-
-    def __init__(self, message: bytes | None) -> None:
-        super().__init__("the message has been changed by somebody else")
-        self.message = message
+WEIGHT_OF_A_GROUP = 16
+"""Deliveries that a call allows for in a group, whose size only the script knows; the script counts."""
 
 
 class Appended(NamedTuple):
@@ -49,7 +56,7 @@ class Appended(NamedTuple):
     has: Mapping[UserId, str] = MappingProxyType({})
     """If not all of the members have it now: the entry of the conversation that each has last."""
     undelivered: bool = False
-    """Of a repeat: some member may not have it yet."""
+    """Some member may not have it yet; who, is not known."""
 
     @property
     def entry(self) -> Entry | None:
@@ -74,6 +81,7 @@ class Delivery:
         redis: Redis,
         conversations: Conversations,
         inbox: Inbox,
+        members: Members,
         inbox_limit: int,
         kinds: Kinds,
         *,
@@ -82,40 +90,52 @@ class Delivery:
         """`at_once`: members that one script delivers to; with 0 everything is delivered in two steps."""
         self._conversations = conversations
         self._inbox = inbox
+        self._members = members
         self._kinds = kinds
         self._at_once = at_once
         self._metrics = redis.metrics
         self._tags = tags()
         self._week = int(time.time()) // WEEK
-        self._repair = Repair(conversations, inbox)
-        source = load_script(__name__, "common.lua", "inbox.lua", "append.lua")
-        self._append = ScriptBatch(redis, limits(inbox_limit) + source)
+        self._repair = Repair(conversations, inbox, members)
+        source = load_script(__name__, "common.lua", "inbox.lua", "members.lua", "append.lua")
+        self._append = ScriptBatch(
+            redis, limits(inbox_limit) + f"local AT_ONCE, BUDGET = {at_once}, {BUDGET}\n" + source
+        )
 
-    async def send(self, action: Action, members: Sequence[UserId]) -> tuple[bytes, bool]:
+    async def send(self, action: Action, members: Sequence[UserId] | None) -> tuple[bytes, bool]:
         """Appends the action and delivers it to all members of its conversation; a repeat is delivered, too.
 
+        `members`: of a direct conversation; None: it is a group, whose members are found where the data is.
         Returns the message as it stands now, or the fact's data (JSON), and whether it is new, not a repeat.
 
         Raises:
             Conflict: `idempotency_conflict`.
-            MessageChanged: the message is not the one that the change was made from.
+            NotAppended: the log did not take it (refused.py).
             RedisUnavailable: the outcome is unknown.
         """
-        at_once = members if len(members) <= self._at_once else ()
+        at_once = members if members is None or len(members) <= self._at_once else ()
         appended = await self.append(action, at_once)
-        if appended.undelivered:
+        entry = appended.entry
+        if members is None:
+            if appended.undelivered:
+                await self._finish_group(action.conversation, entry)
+        elif appended.undelivered:
             await self.finish(action.conversation, members)
-        elif (appended.has or not at_once) and (entry := appended.entry) is not None:
-            has = appended.has or await self._inbox.deliver(dict.fromkeys(members, (entry,)))
+        elif (appended.has or not at_once) and entry is not None:
+            has = appended.has or await self._inbox.deliver([(Run((entry,), entry.before), members)])
             await self._complete(entry.conversation, entry.id, has)
         return appended.message, bool(appended.place)
 
-    async def finish(self, conversation: ConversationId, members: Sequence[UserId]) -> None:
-        """Delivers what a worker that died had appended, but not delivered.
+    async def finish(self, conversation: ConversationId, members: Sequence[UserId] | None) -> None:
+        """Delivers what a worker that died had appended, but not delivered. `members` are as in `send`.
 
         Raises:
             RedisUnavailable: some of it may not be delivered yet.
         """
+        if members is None:
+            if await self._members.lag(conversation):
+                await self._finish_group(conversation, None)
+            return
         newest = await self._conversations.unfinished(conversation)
         if newest is None:
             return
@@ -125,33 +145,44 @@ class Delivery:
         await self._repair.bring_to(conversation, entry, has)
         self._conversations.mark_delivered(conversation, entry)
 
-    async def append(self, action: Action, members: Sequence[UserId]) -> Appended:
+    async def _finish_group(self, conversation: ConversationId, appended: Entry | None) -> None:
+        if appended is not None:
+            head = await self._repair.bring_group_to(conversation, appended.id, appended.before)
+        else:
+            head = await self._repair.bring_group_to(conversation, await self._conversations.newest_entry(conversation))
+        self._conversations.mark_delivered(conversation, head)
+
+    async def append(self, action: Action, members: Sequence[UserId] | None) -> Appended:
         """Appends the action to the log, and delivers it in the same script: to all `members`, or with () to none yet.
 
-        Raises as `send` does.
+        `members` and what it raises are as in `send`.
         """
         self._kinds.check(action.kind, durable=True)
         while True:
             answer = await self._submit(action, members)
-            if answer[0] != b"week":
+            if answer[0] == b"week":
+                self._week = int(answer[1])  # by Redis's clock, which is one for all workers
+            elif answer[0] == b"leaving":
+                # It joins again before its inbox has that it left.
+                await self._finish_group(action.conversation, None)
+            else:
                 break
-            self._week = int(answer[1])  # by Redis's clock, which is one for all workers
         if answer[0] == b"appended":
             return _appended(action, answer, members)
         if answer[0] == b"repeat":
             _, seq, message, delivered, head = answer
-            message = tombstone(action.conversation, seq) if message is None else message
-            return Appended(action, message, undelivered=lags(delivered, head))
-        if answer[0] == b"changed":
-            raise MessageChanged(answer[1] or None)
-        self._metrics.conflicts += 1
-        raise Conflict(
-            "idempotency_conflict",
-            "This client_msg_id was used for another message; use a new one for a new message.",
-            status=422,  # draft-ietf-httpapi-idempotency-key-header §2.7
-        )
+            message = tombstone(action.conversation, int(seq)) if message is None else message
+            return Appended(action, message, undelivered=members is None or lags(delivered, head))
+        if answer[0] == b"conflict":
+            self._metrics.conflicts += 1
+            raise Conflict(
+                "idempotency_conflict",
+                "This client_msg_id was used for another message; use a new one for a new message.",
+                status=422,  # draft-ietf-httpapi-idempotency-key-header §2.7
+            )
+        raise _refusal(answer)
 
-    def _submit(self, action: Action, members: Sequence[UserId]) -> "asyncio.Future[Reply]":
+    def _submit(self, action: Action, members: Sequence[UserId] | None) -> "asyncio.Future[Reply]":
         """Queues the item of append.lua."""
         kind = action.kind
         assert kind.replay is not None
@@ -165,17 +196,51 @@ class Delivery:
             action.digest,
             action.beginning,
             action.rest,
-            len(members),
+            "group" if members is None else len(members),
         ]
-        for member in members:
+        changes = kind.replay is Replay.CHANGED_MESSAGE
+        if changes or members is None:
+            names.append(keys.reactions(action.conversation))
+        for member in members or ():
             names += keys.of_user(member)
             arguments.append(next(self._tags))  # a tag per inbox: ids of different inboxes must differ
-        if kind.replay is Replay.CHANGED_MESSAGE:
+        if changes:
             arguments += (action.seq, hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest())
+            arguments += (len(action.reactions), *(value for reaction in action.reactions for value in reaction))
+        if members is None:
+            names += keys.of_group(action.conversation)
+            arguments += _arguments(action.guard or Guard())
+            return self._append.submit(names, arguments, WEIGHT_OF_A_GROUP)
         return self._append.submit(names, arguments, len(members) or 1)
 
 
-def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]) -> Appended:
+def _arguments(guard: Guard) -> list[Argument]:
+    """As members.lua has them."""
+    version = "new" if guard.new else "" if guard.list_version is None else guard.list_version
+    arguments: list[Argument] = [version, len(guard.present), *guard.present, len(guard.changes)]
+    for change in guard.changes:
+        arguments += change.arguments
+    return arguments
+
+
+def _refusal(answer: Sequence[bytes]) -> NotAppended:
+    why, *of = answer
+    match why:
+        case b"changed":
+            return MessageChanged(of[0] or None)
+        case b"absent":
+            return Absent([UserId(user.decode()) for user in of])
+        case b"members":
+            return MembersChanged()
+        case b"ended":
+            return GroupEnded()
+        case b"exists":
+            return GroupExists(of[0].decode())
+        case _:
+            return NoSuchGroup()
+
+
+def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId] | None) -> Appended:
     """Builds the message's JSON in the same way as the script."""
     _, seq, entry, _ = answer[:4]
     is_fact = action.kind.replay is Replay.FACT
@@ -183,4 +248,6 @@ def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]
     place, lasts = answer[1:4], answer[4:]
     if not lasts:
         return Appended(action, data, place)
+    if members is None:
+        return Appended(action, data, place, undelivered=True)
     return Appended(action, data, place, {user: last.decode() for user, last in zip(members, lasts, strict=True)})

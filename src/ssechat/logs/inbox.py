@@ -7,19 +7,21 @@ stands now, and a thousand members do not hold a thousand copies. Facts are smal
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ssechat.events import frames
 from ssechat.events.kinds import RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
-from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
-from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry, tombstone
+from ssechat.ids import NO_ENTRY, ConversationId, UserId, is_group, new_tag, number_of, tags
+from ssechat.logs.access import Access, tombstone
+from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
+from ssechat.logs.members import Members
 from ssechat.redis import keys
-from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument
+from ssechat.redis.connection import Argument, Reply
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,9 @@ return heads
 """
 """One command for many users: one command per user would need a future each."""
 
+CHUNK = 64
+"""Users of one item of deliver.lua, at most."""
+
 LOGS_TO_INBOX = 2
 """A conversation's log keeps so many times the entries of an inbox: an inbox that lacks some finds them there."""
 
@@ -41,6 +46,16 @@ def limits(inbox_limit: int) -> str:
     """The Lua constants in front of the scripts that append or deliver; they are the same for all items."""
     log_limit = LOGS_TO_INBOX * inbox_limit
     return f"local INBOX_LIMIT, LOG_LIMIT, WAKE_UP_LIMIT = '{inbox_limit}', '{log_limit}', {WAKE_UP_LIMIT}\n"
+
+
+class Run(NamedTuple):
+    """Entries of one conversation's log, one after another, for an inbox."""
+
+    entries: Sequence[Entry]
+    before: str
+    """The place that the inbox must have, unless it has one of the entries."""
+    from_seq: int = 0
+    """Changes of messages up to this seq are passed: the inbox gets none of them."""
 
 
 class Place(NamedTuple):
@@ -81,10 +96,11 @@ class Inbox:
 
     skips = False
 
-    def __init__(self, redis: Redis, conversations: Conversations, limit: int, kinds: Kinds) -> None:
+    def __init__(self, redis: Redis, conversations: Conversations, members: Members, limit: int, kinds: Kinds) -> None:
         """`limit`: events that an inbox keeps, at least."""
         self._redis = redis
         self._conversations = conversations
+        self._members = members
         self._kinds = kinds
         self._tags = tags()
         self._not_known: set[str] = set()
@@ -102,8 +118,8 @@ class Inbox:
         """The Pub/Sub channel of this user's wake-ups."""
         return keys.live(user).encode()
 
-    async def deliver(self, runs: Mapping[UserId, Sequence[Entry]]) -> dict[UserId, str]:
-        """Appends a run of one conversation's entries, one after another in its log, to each of these inboxes.
+    async def deliver(self, runs: Iterable[tuple[Run, Sequence[UserId]]]) -> dict[UserId, str]:
+        """Appends runs of a conversation's entries to the inboxes of users.
 
         Only what follows the entry that the inbox has last is appended; streams are woken. Returns for each user the
         entry that its inbox has last now: the run's last one, or one that is not in the run.
@@ -111,13 +127,28 @@ class Inbox:
         Raises:
             RedisUnavailable: the outcome is unknown.
         """
-        made: dict[int, list[Argument]] = {}  # once for all who get the same run
-        waiting = []
-        for user, run in runs.items():
-            arguments = made.get(id(run)) or made.setdefault(id(run), _arguments(run))
-            waiting.append(self._deliver.submit(keys.of_user(user), (next(self._tags), *arguments), len(run)))
-        answers = await asyncio.gather(*waiting)
-        return {user: answer.decode() for user, answer in zip(runs, answers, strict=True)}
+        chunks = []
+        for run, users in runs:
+            size = max(1, min(CHUNK, BUDGET // len(run.entries)))
+            chunks += [(run, users[first : first + size]) for first in range(0, len(users), size)]
+        answers = await asyncio.gather(*(self._submit(run, users) for run, users in chunks))
+        return {
+            user: last.decode()
+            for (_, users), lasts in zip(chunks, answers, strict=True)
+            for user, last in zip(users, lasts, strict=True)
+        }
+
+    def _submit(self, run: Run, users: Sequence[UserId]) -> "asyncio.Future[Reply]":
+        """Queues the item of deliver.lua."""
+        conversation = run.entries[0].conversation
+        arguments: list[Argument] = [
+            next(self._tags), conversation, run.before, run.from_seq or "", len(users), len(run.entries)
+        ]  # fmt: skip
+        for entry in run.entries:
+            data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
+            arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
+        names = [key for user in users for key in keys.of_user(user)]
+        return self._deliver.submit(names, arguments, len(run.entries) * len(users))
 
     async def newest_of(self, conversation: ConversationId, users: Sequence[UserId]) -> dict[UserId, str]:
         """The entry of the conversation that each of these inboxes has last."""
@@ -190,7 +221,7 @@ class Inbox:
         if not continuous:
             return Page(False, head, first, ())
         references = [_Reference.parse(*entry) for entry in entries[:count]]
-        return Page(True, head, first, await self._events(references, room))
+        return Page(True, head, first, await self._events(UserId(name), references, room))
 
     async def places(self, user: UserId) -> list[Place]:
         """The places of the user's conversations, the one with the newest event first."""
@@ -198,7 +229,7 @@ class Inbox:
         found = map(Place.parse, reply[::2], reply[1::2])
         return sorted(found, key=lambda place: -place.n)
 
-    async def _events(self, references: Sequence[_Reference], room: int) -> list[Event]:
+    async def _events(self, user: UserId, references: Sequence[_Reference], room: int) -> list[Event]:
         """The events that these entries stand for: the first of them, as many as fit."""
         kinds = [self._known(reference) for reference in references]
         superseded = _superseded(references)
@@ -207,7 +238,9 @@ class Inbox:
             for at, (reference, kind) in enumerate(zip(references, kinds, strict=True))
             if kind is not None and kind.replay is not Replay.FACT and at not in superseded
         ]
+        # The messages first: whoever is removed in between does not get what was written after that.
         messages = iter(await self._conversations.resolve(wanted, room))
+        groups = await self._groups(user, wanted)
         events = []
         for at, (reference, kind) in enumerate(zip(references, kinds, strict=True)):
             name, chunk = reference.kind, b""
@@ -220,10 +253,27 @@ class Inbox:
                 message = next(messages, NOT_FETCHED)
                 if message is NOT_FETCHED:
                     break
-                data = tombstone(reference.conversation, reference.value) if message is None else message
+                conversation, seq = reference.conversation, int(reference.value)
+                if message is not None and conversation in groups:
+                    access = groups[conversation]
+                    message = None if access is None else access.seen(conversation, seq, message)
+                data = tombstone(conversation, seq) if message is None else message
                 chunk = frames.durable(reference.id, name, frames.one_line(data))
             events.append(Event(number_of(reference.id), reference.id, name, chunk))
         return events
+
+    async def _groups(
+        self, user: UserId, references: Sequence[tuple[ConversationId, bytes]]
+    ) -> dict[ConversationId, Access | None]:
+        """What the user may read of the groups among these."""
+        groups = list({conversation for conversation, _ in references if is_group(conversation)})
+        if not groups:
+            return {}
+        standings = await self._members.standings(user, groups)
+        return {
+            group: None if standing is None else standing.access
+            for group, standing in zip(groups, standings, strict=True)
+        }
 
     def _known(self, reference: _Reference) -> Kind | None:
         kind = self._kinds.get(reference.kind)
@@ -237,15 +287,6 @@ class Inbox:
             logger.warning("events of the kind %r are of a newer version; their readers get a reset", reference.kind)
         self._redis.metrics.conversation_resets["unknown"] += 1
         return RESET.encode({"reason": "unknown", "conversation_id": reference.conversation})
-
-
-def _arguments(run: Sequence[Entry]) -> list[Argument]:
-    """As deliver.lua has them, but for the tag."""
-    arguments: list[Argument] = [run[0].conversation, run[0].before, len(run)]
-    for entry in run:
-        data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
-        arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
-    return arguments
 
 
 def _superseded(references: Sequence[_Reference]) -> set[int]:

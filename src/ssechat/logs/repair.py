@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
+from ssechat.events.kinds import Replay
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, number_of
+from ssechat.logs.access import version_of
 from ssechat.logs.conversations import Conversations, Entry
-from ssechat.logs.inbox import Inbox
+from ssechat.logs.inbox import Inbox, Run
+from ssechat.logs.members import WHOLE, Members, Span
 
 READ_AT_ONCE = 100
 """Entries of a log."""
@@ -20,18 +24,39 @@ class _Turn:
         self.waiting = 0
         self.seen: dict[UserId, str] = {}
         """The entry that each inbox had last when a repair was done with it."""
+        self.head = NO_ENTRY
+        """The entry up to which everybody in the group has what concerns them."""
+
+
+class _Behind(NamedTuple):
+    """An inbox that lacks entries."""
+
+    place: str
+    """The entry that it has last."""
+    span: Span
+
+    @property
+    def joins(self) -> bool:
+        """Whether the next entry for it is the one with which its user joined."""
+        return bool(self.span.first) and self.place == self.span.before
+
+    @property
+    def start(self) -> str:
+        """The entry from which the log must be read."""
+        return self.span.first if self.joins else self.place
 
 
 class Repair:
     """One repair per conversation and worker at a time; a caller that waited for it finds the work done."""
 
-    def __init__(self, conversations: Conversations, inbox: Inbox) -> None:
+    def __init__(self, conversations: Conversations, inbox: Inbox, members: Members) -> None:
         self._conversations = conversations
         self._inbox = inbox
+        self._members = members
         self._turns: dict[ConversationId, _Turn] = {}
 
     async def bring_to(self, conversation: ConversationId, entry: str, has: Mapping[UserId, str]) -> None:
-        """Delivers to the inboxes of these members all entries of the log that they lack up to this one, at least.
+        """Delivers to the inboxes of a direct conversation all entries that they lack up to this one, at least.
 
         `has`: the entry of the conversation that each inbox has last. An inbox gets a reset where the log does not
         lead on from there.
@@ -39,68 +64,147 @@ class Repair:
         Raises:
             RedisUnavailable: some may lack some yet.
         """
-        behind = {member: place for member, place in has.items() if place != entry}
+        behind = {member: _Behind(place, WHOLE) for member, place in has.items() if place != entry}
         if not behind:
             return
-        async with self._turn(conversation) as seen:
+        async with self._turn(conversation) as turn:
             for member in list(behind):
-                if number_of(seen.get(member, NO_ENTRY)) >= number_of(entry):
+                if number_of(turn.seen.get(member, NO_ENTRY)) >= number_of(entry):
                     del behind[member]
-            await self._bring_to_newest(conversation, behind, seen)
+            await self._bring(conversation, behind, turn.seen)
+
+    async def bring_group_to(self, conversation: ConversationId, entry: str, before: str | None = None) -> str:
+        """Delivers to all in a group, and to those who have left it, what they lack up to this entry, at least.
+
+        `before`: the entry before it, which the members' inboxes have probably; without it their places are read.
+        Returns the entry up to which everything is delivered.
+
+        Raises:
+            RedisUnavailable: some may lack some yet.
+        """
+        async with self._turn(conversation) as turn:
+            if number_of(turn.head) >= number_of(entry):
+                return turn.head
+            # What is appended after this reading has another audience, and its own delivery.
+            roster = await self._members.roster(conversation)
+            if roster is None:
+                return entry
+            spans = roster.spans()
+            asked = list(spans) if before is None else list(roster.leavers)
+            has = dict.fromkeys(spans, before or NO_ENTRY) | await self._inbox.newest_of(conversation, asked)
+            behind = {
+                # One who joins with this entry, or after it, lacks nothing before that.
+                user: _Behind(span.before if before and _later(span.first, before) else has[user], span)
+                for user, span in spans.items()
+            }
+            await self._bring(conversation, behind, {}, roster.group.head)
+            await self._members.forget_leavers(conversation, roster.leavers)
+            turn.head = roster.group.head
+            return turn.head
 
     @asynccontextmanager
-    async def _turn(self, conversation: ConversationId) -> AsyncIterator[dict[UserId, str]]:
+    async def _turn(self, conversation: ConversationId) -> AsyncIterator[_Turn]:
         turn = self._turns.setdefault(conversation, _Turn())
         turn.waiting += 1
         try:
             async with turn.lock:
-                yield turn.seen
+                yield turn
         except BaseException:
-            turn.seen.clear()  # the Redis that comes next may not have what was seen in this one
+            # The Redis that comes next may not have what was seen in this one.
+            turn.seen.clear()
+            turn.head = NO_ENTRY
             raise
         finally:
             turn.waiting -= 1
             if not turn.waiting:
                 del self._turns[conversation]
 
-    async def _bring_to_newest(
-        self, conversation: ConversationId, behind: dict[UserId, str], seen: dict[UserId, str]
+    async def _bring(
+        self,
+        conversation: ConversationId,
+        behind: dict[UserId, _Behind],
+        seen: dict[UserId, str],
+        head: str | None = None,
     ) -> None:
-        """To the log's newest entry: what others append meanwhile needs no repair of its own then."""
+        """To the head, or to the log's newest entry: what others append meanwhile needs no repair of its own then."""
         while behind:
-            newest = await self._conversations.newest_entry(conversation)
-            for place, members in _by_place(behind).items():
-                if place == newest or (
-                    number_of(place) > number_of(newest) and await self._conversations.has_entry(conversation, place)
+            newest = head or await self._conversations.newest_entry(conversation)
+            for one, members in _alike(behind).items():
+                target = one.span.last or newest
+                if one.place == target or (
+                    number_of(one.place) > number_of(target)
+                    and await self._conversations.has_entry(conversation, one.place)
                 ):
-                    seen.update((member, behind.pop(member)) for member in members)
+                    seen.update(dict.fromkeys(members, one.place))
+                    for member in members:
+                        del behind[member]
             if not behind:
                 return
-            first = min(map(number_of, behind.values()))
+            first = min(number_of(one.start) for one in behind.values())
             page = await self._conversations.entries(conversation, str(first), newest, READ_AT_ONCE)
-            runs: dict[UserId, Sequence[Entry]] = {}
-            for place, members in _by_place(behind).items():
-                run = following(page, place)
-                if run is None or (not run and number_of(place) == first):  # the log does not lead on from there
-                    reason = "expired" if page and number_of(place) < number_of(page[0].id) else "lost"
-                    run = (self._inbox.reset(conversation, place, newest, reason, len(members)),)
-                if run:
-                    runs.update(dict.fromkeys(members, run))
-            behind.update(await self._inbox.deliver(runs))
+            changed = [int(entry.value) for entry in page if entry.sort == Replay.CHANGED_MESSAGE]
+            runs: list[tuple[Run, Sequence[UserId]]] = []
+            for one, members in _alike(behind, changed).items():
+                run = _run(page, one)
+                if run is None or (not run.entries and number_of(one.start) == first):  # the log does not lead on
+                    reason = "expired" if page and number_of(one.start) < number_of(page[0].id) else "lost"
+                    now = one.span.last or newest
+                    reset = self._inbox.reset(conversation, one.place, now, reason, len(members))
+                    run = Run((reset,), one.place)
+                if run.entries:
+                    runs.append((run, members))
+            for member, place in (await self._inbox.deliver(runs)).items():
+                behind[member] = behind[member]._replace(place=place)
 
 
-def _by_place(behind: Mapping[UserId, str]) -> dict[str, list[UserId]]:
-    members: dict[str, list[UserId]] = {}
-    for member, place in behind.items():
-        members.setdefault(place, []).append(member)
-    return members
+def _later(entry: str, than: str) -> bool:
+    return number_of(entry) > number_of(than)
 
 
-def following(page: Sequence[Entry], place: str) -> Sequence[Entry] | None:
-    """The entries after an entry on a page of the log: none if it is on a later page, None if the log lacks it."""
+def _alike(behind: Mapping[UserId, _Behind], changed: Sequence[int] = ()) -> dict[_Behind, list[UserId]]:
+    """Those who lack the same. `changed`: the messages that what they lack changes."""
+    found: dict[_Behind, list[UserId]] = {}
+    for user, one in behind.items():
+        place, span = one
+        from_seq = max((seq for seq in changed if seq <= span.from_seq), default=0)
+        if one.joins or _later(span.first, place):
+            span = span._replace(from_seq=from_seq)
+        else:
+            span = Span(last=span.last, from_seq=from_seq)  # when it joined does not matter any more
+        found.setdefault(_Behind(place, span), []).append(user)
+    return found
+
+
+def _run(page: Sequence[Entry], one: _Behind) -> Run | None:
+    """The entries on a page that an inbox lacks: none if they are on a later page, None if the log lacks them."""
+    place, span = one
+    entries: Sequence[Entry] | None
+    if one.joins:
+        entries, before = following(page, span.first, inclusive=True), span.before
+    elif _later(span.first, place):
+        entries, before = None, place  # it is not known what it has had of this log
+    else:
+        entries, before = following(page, place), place
+    if entries is None:
+        return None
+    if span.last:
+        entries = [_as_of(entry, number_of(span.last)) for entry in entries if not _later(entry.id, span.last)]
+    return Run(entries, before, span.from_seq)
+
+
+def _as_of(entry: Entry, pos: int) -> Entry:
+    """The entry for one who left with entry number `pos`: a message that was changed later is not in the wake-up; who
+    reads the inbox gets what access.py lets it read."""
+    changed = entry.sort != Replay.FACT and version_of(entry.data) > pos
+    return entry._replace(data=b"") if changed else entry
+
+
+def following(page: Sequence[Entry], place: str, *, inclusive: bool = False) -> Sequence[Entry] | None:
+    """The entries after an entry on a page of the log (`inclusive`: from it on): none if it is on a later page, None if
+    the log lacks it."""
     for at, entry in enumerate(page):
         if entry.id == place:
-            return page[at + 1 :]
-    if page and page[0].before == place:
+            return page[at:] if inclusive else page[at + 1 :]
+    if page and page[0].before == place and not inclusive:
         return page
     return () if page and number_of(place) > number_of(page[-1].id) else None

@@ -19,6 +19,9 @@ CONTROL = "ssechat:control"
 KEY_FINGERPRINT = "ssechat:key"
 """String: the fingerprint of the signing key that the servers of this Redis share."""
 
+GROUPS = "ssechat:groups"
+"""String: a secret from which the ids of groups follow."""
+
 BUCKETS = 1024
 
 CACHED = 512
@@ -34,6 +37,19 @@ class ConversationKeys(NamedTuple):
     """Stream: all that happened in the conversation: kind, time, and a message's seq or a fact's data."""
     messages: str
     """Hash: seq → the message as it stands now (JSON)."""
+
+
+class GroupKeys(NamedTuple):
+    """The further keys of a group, in the order in which scripts take them. logs/members.py has the values."""
+
+    members: str
+    """Hash: user → role, and the entry and seq at which it joined."""
+    left: str
+    """Hash: user → the entry and seq at which it left last."""
+    leavers: str
+    """Hash: user → the entry with which it left, until its inbox has that."""
+    invites: str
+    """Hash: id of an invitation → who may use it, how often, and until when."""
 
 
 class UserKeys(NamedTuple):
@@ -57,6 +73,18 @@ def of_conversation(conversation_id: str) -> ConversationKeys:
     """The keys of a conversation."""
     key = f"{{c{bucket(conversation_id)}}}{conversation_id}"
     return ConversationKeys(key, f"{key}/log", f"{key}/messages")
+
+
+@lru_cache(CACHED)
+def of_group(conversation_id: str) -> GroupKeys:
+    """The further keys of a group."""
+    key = of_conversation(conversation_id).conversation
+    return GroupKeys(f"{key}/members", f"{key}/left", f"{key}/leavers", f"{key}/invites")
+
+
+def reactions(conversation_id: str) -> str:
+    """Sorted set, all scores 0: `<seq>:<emoji>:<user>`."""
+    return f"{of_conversation(conversation_id).conversation}/reactions"
 
 
 @lru_cache(CACHED)

@@ -50,7 +50,12 @@ redis.call('GET', quota)
 redis.call('ZADD', places, '1', 'tried')
 redis.call('ZSCORE', places, 'tried')
 redis.call('ZREMRANGEBYRANK', places, 0, 0)
+redis.call('ZREM', places, 'tried')
+redis.call('ZREMRANGEBYLEX', places, '[tried', '[tried')
 redis.call('DEL', places)
+redis.call('HLEN', conversation)
+redis.call('HGETALL', conversation)
+redis.call('HDEL', conversation, 'tried')
 redis.call('PUBLISH', user .. '/live', '{WORD}')
 return 'ok'
 """
@@ -69,11 +74,19 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("HMGET", USER, WORD),
     ("HEXISTS", USER, WORD),
     ("HGETALL", USER),
+    ("HLEN", CONVERSATION),
+    ("HSCAN", CONVERSATION, "0", "COUNT", "1"),
+    ("HDEL", CONVERSATION, WORD),
     ("TIME",),
     ("SET", QUOTA, WORD, "EX", SECONDS),
     ("ZADD", PLACES, "1", WORD),
     ("ZSCORE", PLACES, WORD),
     ("ZREMRANGEBYRANK", PLACES, "0", "0"),
+    ("ZMSCORE", PLACES, WORD),
+    ("ZLEXCOUNT", PLACES, "-", "+"),
+    ("ZRANGEBYLEX", PLACES, "-", "+", "LIMIT", "0", "1"),
+    ("ZREM", PLACES, WORD),
+    ("ZREMRANGEBYLEX", PLACES, "[tried", "[tried"),
     ("XADD", LOG, "MAXLEN", "~", "1", "*", WORD, "1"),
     ("EXPIRE", LOG, SECONDS),
     ("XRANGE", LOG, "-", "+", "COUNT", "1"),

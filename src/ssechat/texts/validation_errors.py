@@ -8,6 +8,8 @@ _SENTENCES = {
     "missing": "this is missing; give it",
     "extra_forbidden": "there is no field of this name; leave it out",
     "model_type": "give a JSON object",
+    "dict_type": "give a JSON object",
+    "list_type": "give a list",
     "string_type": "give a text",
     "string_too_short": "give {min_length} or more characters",
     "too_short": "give {min_length} or more characters",

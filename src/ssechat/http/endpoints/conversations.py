@@ -1,20 +1,20 @@
-"""Endpoints of conversations and their messages."""
+"""Endpoints of conversations: all of a user's, one, and the making, renaming and ending of groups."""
 
-from collections.abc import Iterable
-
+from ssechat.chat.groups import Draft
 from ssechat.chat.rules import Chat
-from ssechat.events import frames
 from ssechat.http.exchange import Request, Response
-from ssechat.http.guard import Guard
-from ssechat.http.requests import HistoryQuery, ListQuery
+from ssechat.http.guard import Guard, client_msg_id
+from ssechat.http.messages import array
+from ssechat.http.requests import GroupChange, ListQuery, NewGroup
 from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
-from ssechat.ids import direct_members
-from ssechat.logs.conversations import Summary
+
+CONVERSATIONS = "/v1/conversations"
+CONVERSATION = CONVERSATIONS + "/{id}"
 
 
 class ConversationsEndpoint:
-    """`/v1/conversations` and the paths below."""
+    """`/v1/conversations`, and each of them."""
 
     def __init__(self, guard: Guard, chat: Chat) -> None:
         self._guard = guard
@@ -22,39 +22,45 @@ class ConversationsEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/v1/conversations", self.list),
-            Route("GET", "/v1/conversations/{id}/messages", self.history),
+            Route("GET", CONVERSATIONS, self.list),
+            Route("POST", CONVERSATIONS, self.make_group),
+            Route("GET", CONVERSATION, self.show),
+            Route("PATCH", CONVERSATION, self.change_group),
+            Route("DELETE", CONVERSATION, self.end_group),
         ]
 
     async def list(self, request: Request) -> Response:
         """`GET`: the user's conversations, the one with the newest event first."""
         user = (await self._guard.identify(request)).user
         query = parse(ListQuery, request.query)
-        listing = await self._chat.list(user, query.before, query.limit)
+        listing = await self._chat.conversations.list(user, query.before, query.limit)
         following = b"null" if listing.next is None else b'"%d"' % listing.next
-        conversations = _array(map(_summary, listing.conversations))
+        conversations = array(one.json for one in listing.conversations)
         return json_response(b'{"conversations":%b,"next":%b}' % (conversations, following))
 
-    async def history(self, request: Request) -> Response:
-        """`GET`: messages before or after a seq, or the newest ones."""
+    async def show(self, request: Request) -> Response:
+        """`GET`: one conversation."""
         user = (await self._guard.identify(request)).user
-        query = parse(HistoryQuery, request.query)
-        history = await self._chat.history(user, request.parameters["id"], query.before, query.after, query.limit)
-        has_more = b"true" if history.more else b"false"
-        return json_response(b'{"messages":%b,"has_more":%b}' % (_array(history.messages), has_more))
+        return json_response((await self._chat.conversations.one(user, request.parameters["id"])).json)
 
+    async def make_group(self, request: Request) -> Response:
+        """`POST`: 201 with the new group, or 200 with the one that was made with this client_msg_id before."""
+        user = (await self._guard.identify(request)).user
+        new = await self._guard.read(request, NewGroup)
+        draft = Draft(new.name, new.topic, new.history, new.members)
+        group, is_new = await self._chat.groups.make(user, draft, client_msg_id(request, new.client_msg_id))
+        return json_response((await self._chat.conversations.one(user, group)).json, 201 if is_new else 200)
 
-def _array(items: Iterable[bytes]) -> bytes:
-    """Joins JSON values into an array; messages are stored as JSON, and need no parsing."""
-    return b"[%b]" % b",".join(items)
+    async def change_group(self, request: Request) -> Response:
+        """`PATCH`: renames a group, or sets its topic."""
+        user = (await self._guard.identify(request)).user
+        change = await self._guard.read(request, GroupChange)
+        await self._chat.groups.change(user, request.parameters["id"], change.name, change.topic)
+        return json_response((await self._chat.conversations.one(user, request.parameters["id"])).json)
 
-
-def _summary(summary: Summary) -> bytes:
-    members = direct_members(summary.id) or ()
-    head = {
-        "id": summary.id,
-        "type": summary.id.partition(":")[0],
-        "members": sorted(set(members)),
-        "newest_seq": summary.newest_seq,
-    }
-    return frames.encode(head)[:-1] + b',"last_message":%b}' % (summary.last_message or b"null")
+    async def end_group(self, request: Request) -> Response:
+        """`DELETE`: ends a group."""
+        self._guard.check_origin(request)
+        user = (await self._guard.identify(request)).user
+        await self._chat.groups.end(user, request.parameters["id"])
+        return Response(204)

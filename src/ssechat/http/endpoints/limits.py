@@ -2,12 +2,17 @@
 
 from typing import Any
 
+from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
+from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
+from ssechat.chat.reactions import MAX_KINDS
 from ssechat.http.exchange import Request, Response
-from ssechat.http.requests import PAGE_ITEMS
+from ssechat.http.requests import LONGEST_INVITE, PAGE_ITEMS
 from ssechat.http.responses import json_response
 from ssechat.http.routing import Route
 from ssechat.identity.auth import TICKET_SECONDS
 from ssechat.identity.quotas import Quotas
+from ssechat.logs.invites import MAX_INVITES
+from ssechat.logs.members import MAX_MEMBERS
 from ssechat.logs.pages import PAGE_BYTES
 from ssechat.settings import Settings
 
@@ -29,6 +34,14 @@ class LimitsEndpoint:
             "inbox_events": settings.inbox_limit,
             "streams_per_user_and_worker": settings.streams_per_user,
             "ticket_seconds": TICKET_SECONDS,
+            "group_members": MAX_MEMBERS,
+            "group_name_bytes": MAX_NAME,
+            "group_topic_bytes": MAX_TOPIC,
+            "invites_per_group": MAX_INVITES,
+            "invite_seconds": LONGEST_INVITE,
+            "mentions_per_message": MAX_MENTIONS,
+            "message_data_bytes": MAX_DATA,
+            "reaction_kinds_per_message": MAX_KINDS,
         }
 
     def routes(self) -> list[Route]:

@@ -1,0 +1,162 @@
+"""A user's conversations, as they are listed and described."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ssechat.chat.participants import Participants, Participation
+from ssechat.events import frames
+from ssechat.ids import ConversationId, UserId, direct_members, is_group
+from ssechat.logs.conversations import Conversations, Summary
+from ssechat.logs.delivery import Delivery
+from ssechat.logs.inbox import Inbox, Place
+from ssechat.logs.members import Left, Member, Members, Standing
+
+NAMES_SHOWN = 20
+"""Members of a group that its description names."""
+
+ASKED_AT_ONCE = 200
+"""Groups of which it is asked whether the user is still in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A conversation, as one of those who take part sees it."""
+
+    fields: Mapping[str, Any]
+    last_message: bytes | None
+    """The newest message that this user may read (JSON)."""
+
+    @property
+    def json(self) -> bytes:
+        """All of it."""
+        return frames.encode(self.fields)[:-1] + b',"last_message":%b}' % (self.last_message or b"null")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a user's conversations, and the cursor of the next page."""
+
+    conversations: Sequence[Description]
+    next: int | None
+
+
+class Descriptions:
+    """Describes conversations to those who take part in them."""
+
+    def __init__(
+        self,
+        participants: Participants,
+        conversations: Conversations,
+        members: Members,
+        inbox: Inbox,
+        delivery: Delivery,
+    ) -> None:
+        self._participants = participants
+        self._conversations = conversations
+        self._members = members
+        self._inbox = inbox
+        self._delivery = delivery
+
+    async def one(self, user: UserId, conversation: str) -> Description:
+        """One conversation; of a group that the user has left, what was so then.
+
+        Raises:
+            NotFound: `unknown_conversation`.
+            Forbidden: `not_a_member`.
+        """
+        entered = await self._participants.enter(user, conversation)
+        await self._delivery.finish(entered.conversation, entered.both)
+        if entered.standing is None:
+            [summary] = await self._conversations.summaries((entered.conversation,))
+            return _direct(summary)
+        return await self._group(entered, entered.standing)
+
+    async def _group(self, entered: Participation, standing: Standing) -> Description:
+        conversation, newest = entered.conversation, entered.access.newest_seq
+        newest = standing.group.seq if newest is None else newest
+        [stored] = await self._conversations.messages(conversation, (newest,)) if newest else (None,)
+        again = await self._participants.again(entered)
+        assert again.standing is not None
+        last = None if stored is None else again.access.seen(conversation, newest, stored)
+        if again.standing.member is None:
+            assert again.standing.left is not None
+            return _left(conversation, again.standing.left, newest, last)
+        [sample] = await self._members.samples((conversation,), NAMES_SHOWN)
+        return _group(again.standing, again.standing.member, sample, newest, last)
+
+    async def list(self, user: UserId, before: int | None, limit: int) -> Listing:
+        """The user's conversations, the one with the newest event first."""
+        places = await self._inbox.places(user)
+        if before is not None:
+            places = [place for place in places if place.n < before]
+        page, more = await self._still_in(user, places, limit)
+        # Messages are read before it is asked who may read them.
+        summaries = await self._conversations.summaries([place.conversation for place in page])
+        for summary in summaries:
+            if summary.undelivered:
+                await self._delivery.finish(summary.id, _both(summary.id))
+        groups = [summary.id for summary in summaries if is_group(summary.id)]
+        standings = dict(zip(groups, await self._members.standings(user, groups), strict=True))
+        samples = dict(zip(groups, await self._members.samples(groups, NAMES_SHOWN), strict=True))
+        described = []
+        for summary in summaries:
+            if summary.id not in standings:
+                described.append(_direct(summary))
+                continue
+            standing = standings[summary.id]
+            if standing is None or standing.member is None or standing.access is None:
+                continue  # removed meanwhile
+            last = summary.last_message
+            seen = None if last is None else standing.access.seen(summary.id, summary.newest_seq, last)
+            described.append(_group(standing, standing.member, samples[summary.id], summary.newest_seq, seen))
+        shown = len(summaries)  # fewer than requested if they do not fit on a page
+        return Listing(described, page[shown - 1].n if more or len(page) > shown else None)
+
+    async def _still_in(self, user: UserId, places: Sequence[Place], limit: int) -> tuple[Sequence[Place], bool]:
+        """The first places, without groups that the user is not in any more; and whether there may be more."""
+        kept: list[Place] = []
+        for at in range(0, len(places), ASKED_AT_ONCE):
+            some = places[at : at + ASKED_AT_ONCE]
+            groups = [place.conversation for place in some if is_group(place.conversation)]
+            standings = dict(zip(groups, await self._members.standings(user, groups), strict=True))
+            gone = {group for group, standing in standings.items() if standing is None or standing.member is None}
+            kept += [place for place in some if place.conversation not in gone]
+            if len(kept) > limit:
+                break
+        return kept[:limit], len(kept) > limit
+
+
+def _both(conversation: ConversationId) -> Sequence[UserId] | None:
+    """The members of a direct conversation, each once."""
+    both = direct_members(conversation)
+    return None if both is None else tuple(dict.fromkeys(both))
+
+
+def _direct(summary: Summary) -> Description:
+    fields = {"id": summary.id, "type": "dm", "members": _both(summary.id), "newest_seq": summary.newest_seq}
+    return Description(fields, summary.last_message)
+
+
+def _group(
+    standing: Standing, member: Member, sample: tuple[int, Sequence[UserId]], newest: int, last: bytes | None
+) -> Description:
+    group, (count, names) = standing.group, sample
+    fields: dict[str, Any] = {"id": group.id, "type": "group", "name": group.name}
+    if group.topic:
+        fields["topic"] = group.topic
+    fields |= {
+        "history": group.history,
+        "role": member.role,
+        "member_count": count,
+        "members": names,
+        "newest_seq": newest,
+    }
+    if group.ended:
+        fields["ended"] = True
+    return Description(fields, last)
+
+
+def _left(conversation: ConversationId, left: Left, newest: int, last: bytes | None) -> Description:
+    fields = {"id": conversation, "type": "group", "name": left.name, "left": True, "newest_seq": newest}
+    return Description(fields, last)

@@ -1,0 +1,110 @@
+"""Changes of a group that are decided from its members: one after another, and anew if somebody else was quicker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Generic, NamedTuple, TypeVar
+
+from ssechat.chat.refusals import busy, not_a_member, of_the_log, unknown_conversation
+from ssechat.events.models import Role
+from ssechat.ids import ConversationId, UserId
+from ssechat.logs.actions import Action
+from ssechat.logs.delivery import Delivery
+from ssechat.logs.members import Members, Roster
+from ssechat.logs.refused import MembersChanged, NotAppended
+
+Answer = TypeVar("Answer")
+
+TRIES = 32
+"""Decisions about one request; other workers can be quicker each time."""
+
+MAX_WAITING = 4096
+"""Requests that wait for their turn in one group."""
+
+
+class Decision(NamedTuple, Generic[Answer]):
+    """What comes of a request."""
+
+    answer: Answer
+    action: Action | None = None
+    """What is done; None: everything is already as the request wants it."""
+
+
+class _Turn:
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.waiting = 0
+
+
+class Decisions:
+    """Makes decisions in groups, one at a time in each: so that a thousand who join do not make each other try anew."""
+
+    def __init__(self, delivery: Delivery, members: Members) -> None:
+        self._delivery = delivery
+        self._members = members
+        self._turns: dict[ConversationId, _Turn] = {}
+
+    async def make(
+        self, user: UserId, conversation: ConversationId, decide: Callable[[], Awaitable[Decision[Answer]]]
+    ) -> Answer:
+        """Decides and does it, until nobody was quicker. What is to be so already is delivered to all before this
+        returns.
+
+        Raises:
+            Forbidden: `not_a_member`, or the group has `ended`.
+            NotFound: `unknown_conversation`.
+            TooMany: `busy`: others were quicker each time.
+        """
+        async with self._turn(conversation):
+            for _ in range(TRIES):
+                answer, action = await decide()
+                try:
+                    if action is None:
+                        await self._delivery.finish(conversation, None)
+                    else:
+                        await self._delivery.send(action, None)
+                except MembersChanged:
+                    continue
+                except NotAppended as error:
+                    raise of_the_log(error, conversation, user) or error from None
+                return answer
+        raise busy()
+
+    async def from_roster(
+        self, user: UserId, conversation: ConversationId, rule: Callable[[Roster], Decision[Answer]]
+    ) -> Answer:
+        """As `make`; the rule decides from the group and its members."""
+
+        async def decide() -> Decision[Answer]:
+            roster = await self._members.roster(conversation)
+            if roster is None:
+                raise unknown_conversation(conversation)
+            return rule(roster)
+
+        return await self.make(user, conversation, decide)
+
+    @asynccontextmanager
+    async def _turn(self, conversation: ConversationId) -> AsyncIterator[None]:
+        turn = self._turns.setdefault(conversation, _Turn())
+        if turn.waiting >= MAX_WAITING:
+            raise busy()
+        turn.waiting += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.waiting -= 1
+            if not turn.waiting:
+                del self._turns[conversation]
+
+
+def role_of(roster: Roster, user: UserId) -> Role:
+    """The role of a member.
+
+    Raises:
+        Forbidden: `not_a_member`.
+    """
+    member = roster.members.get(user)
+    if member is None:
+        raise not_a_member()
+    return member.role

@@ -1,0 +1,178 @@
+"""Messages: sending and reading them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+from ssechat.chat.participants import Participants
+from ssechat.chat.refusals import ended, of_the_log, unknown_users, wrong_field
+from ssechat.errors import BadRequest, Forbidden, NotFound, RequestError
+from ssechat.identity.users import Users
+from ssechat.ids import ConversationId, UserId, direct_conversation, is_group, user_id
+from ssechat.logs.actions import Action, new_message
+from ssechat.logs.delivery import Delivery
+from ssechat.logs.membership import Guard
+from ssechat.logs.refused import Absent, GroupEnded, NotAppended
+
+MAX_MENTIONS = 50
+"""People whom one message mentions."""
+
+MAX_DATA = 16 * 1024
+"""Bytes of a message's `data`, as JSON."""
+
+NOBODY = UserId("-")
+"""No user has this name."""
+
+
+class Extras(NamedTuple):
+    """What a message can have besides its text."""
+
+    reply_to: int | None = None
+    mentions: Sequence[UserId] = ()
+    data: Mapping[str, Any] | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Of the message's JSON."""
+        fields: dict[str, Any] = {}
+        if self.reply_to is not None:
+            fields["reply_to"] = self.reply_to
+        if self.mentions:
+            fields["mentions"] = self.mentions
+        if self.data is not None:
+            fields["data"] = self.data
+        return fields
+
+
+PLAIN = Extras()
+
+
+class Messages:
+    """Sends and reads messages on behalf of a user."""
+
+    def __init__(self, participants: Participants, delivery: Delivery, users: Users) -> None:
+        self._participants = participants
+        self._delivery = delivery
+        self._users = users
+
+    async def send_to(
+        self, sender: UserId, other: str, text: str, client_msg_id: str, extras: Extras = PLAIN
+    ) -> tuple[bytes, bool]:
+        """Sends a direct message; returns as `send` does.
+
+        Raises:
+            NotFound: `unknown_user`.
+            BadRequest, Conflict: as `send` does.
+        """
+        recipient = UserId(other)
+        if not self._users.is_cached(other):
+            named = user_id(other)
+            if named is None or not await self._users.exists(named):
+                raise unknown_users((other,))
+            recipient = named
+        both = (sender,) if recipient == sender else (sender, recipient)
+        return await self._send_direct(
+            sender, direct_conversation(sender, recipient), both, text, client_msg_id, extras
+        )
+
+    async def send(
+        self, sender: UserId, conversation: str, text: str, client_msg_id: str, extras: Extras = PLAIN
+    ) -> tuple[bytes, bool]:
+        """Appends a message and delivers it to all members.
+
+        Returns the message (JSON) and whether it is new; a repeat returns the present state of the first message,
+        whatever has changed since.
+
+        Raises:
+            NotFound: `unknown_conversation`.
+            Forbidden: `not_a_member`, or the group has `ended`.
+            BadRequest: who is mentioned is no member, or what it replies to is not there.
+            Conflict: `idempotency_conflict`.
+        """
+        if is_group(conversation):
+            return await self._send_to_group(sender, ConversationId(conversation), text, client_msg_id, extras)
+        entered, both = await self._participants.enter_direct(sender, conversation)
+        return await self._send_direct(sender, entered, both, text, client_msg_id, extras)
+
+    async def one(self, user: UserId, conversation: str, seq: int) -> bytes:
+        """A message (JSON), as the user sees it.
+
+        Raises:
+            NotFound: `unknown_conversation`, `unknown_message`.
+            Forbidden: `not_a_member`.
+        """
+        return await self._participants.message(await self._participants.enter(user, conversation), seq)
+
+    async def _send_direct(
+        self,
+        sender: UserId,
+        conversation: ConversationId,
+        both: Sequence[UserId],
+        text: str,
+        client_msg_id: str,
+        extras: Extras,
+    ) -> tuple[bytes, bool]:
+        if extras is PLAIN:
+            return await self._delivery.send(new_message(conversation, sender, client_msg_id, text), both)
+        action = new_message(conversation, sender, client_msg_id, text, more=extras.fields)
+        strangers = [user for user in extras.mentions if user not in both]
+        wrong = not_mentionable(strangers) if strangers else await self._wrong_reply(sender, conversation, extras)
+        if wrong is not None:
+            return await self._repeated(action, both, wrong)
+        return await self._delivery.send(action, both)
+
+    async def _send_to_group(
+        self, sender: UserId, group: ConversationId, text: str, client_msg_id: str, extras: Extras
+    ) -> tuple[bytes, bool]:
+        present = (sender,) if extras is PLAIN else tuple(dict.fromkeys((sender, *extras.mentions)))
+        guard = Guard(present=present)
+        action = new_message(group, sender, client_msg_id, text, more=extras.fields, guard=guard)
+        if (wrong := await self._wrong_reply(sender, group, extras)) is not None:
+            return await self._repeated(action, None, wrong)
+        try:
+            return await self._delivery.send(action, None)
+        except GroupEnded:
+            await self._participants.enter(sender, group)  # a stranger is told no more than before
+            raise ended() from None
+        except NotAppended as error:
+            raise mentioned_or(error, group, sender) from None
+
+    async def _wrong_reply(self, sender: UserId, conversation: ConversationId, extras: Extras) -> RequestError | None:
+        """Why the message cannot reply to what it names."""
+        if extras.reply_to is None:
+            return None
+        try:
+            message = from_json(await self.one(sender, conversation, extras.reply_to))
+        except NotFound:
+            return wrong_field("reply_to", f"there is no message {extras.reply_to} here that you may read")
+        except Forbidden as error:
+            return error
+        if "deleted" in message:
+            return wrong_field("reply_to", f"message {extras.reply_to} was deleted")
+        return None
+
+    async def _repeated(self, action: Action, both: Sequence[UserId] | None, wrong: RequestError) -> tuple[bytes, bool]:
+        """Answers a repeat, whatever has changed since; anything else is wrong."""
+        # The script knows a repeat before it asks for members: nothing but a repeat gets past one who cannot be.
+        only_a_repeat = action._replace(guard=Guard(present=(NOBODY,)))
+        try:
+            appended = await self._delivery.append(only_a_repeat, None)
+        except NotAppended:
+            raise wrong from None
+        await self._delivery.finish(action.conversation, both)
+        return appended.message, False
+
+
+def not_mentionable(users: Sequence[UserId]) -> BadRequest:
+    """The refusal to mention these: they are no members."""
+    named = ", ".join(repr(user) for user in users[:10])
+    return wrong_field("mentions", f"only members can be mentioned, and these are none: {named}")
+
+
+def mentioned_or(error: NotAppended, group: ConversationId, user: UserId) -> Exception:
+    """What the log's refusal is to a user who mentions others."""
+    refused = of_the_log(error, group, user)
+    if refused is None and isinstance(error, Absent):
+        return not_mentionable(error.users)
+    return refused or error

@@ -1,0 +1,437 @@
+"""Groups over HTTP: how they are made, renamed and ended, and who is in them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+
+from app_client import client_of, code, sign_up
+from parts import SECRET
+from people import Person, people
+from redises import RedisProcess
+from ssechat.logs.members import MAX_MEMBERS
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(redis.url, tmp_path) as client:
+        yield client
+
+
+def of_another_system(client: httpx.AsyncClient, name: str) -> Person:
+    """Somebody with a token of an existing system: there, everybody exists."""
+    token = jwt.encode({"sub": name, "exp": 2**32}, SECRET, "HS256")
+    return Person(client, name, {"authorization": f"Bearer {token}"})
+
+
+async def test_a_group_is_made_and_described_to_each_of_its_members(client: httpx.AsyncClient) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    body = {"name": "Lunch 🍜", "members": ["BOB", "bob", "alice"], "topic": "where", "history": "from_join"}
+    answer = await alice.ask("POST", "/conversations", body)
+    assert answer.status_code == 201
+    made = answer.json()
+    assert made == {
+        "id": made["id"],
+        "type": "group",
+        "name": "Lunch 🍜",
+        "topic": "where",
+        "history": "from_join",
+        "role": "owner",
+        "member_count": 2,
+        "members": ["alice", "bob"],
+        "newest_seq": 0,
+        "last_message": None,
+    }
+    assert len(made["id"]) == 28
+    seen = await bob.done("GET", f"/conversations/{made['id']}")
+    assert seen == {**made, "role": "member"}
+    assert (await bob.done("GET", "/conversations"))["conversations"] == [seen]
+
+
+async def test_a_group_that_is_made_again_with_its_client_msg_id_is_the_same_one(client: httpx.AsyncClient) -> None:
+    alice, bob, _ = await people(client, "alice", "bob", "carol")
+    body = {"name": "Lunch", "members": ["bob", "carol"], "client_msg_id": "g1"}
+    answers = await asyncio.gather(*[alice.ask("POST", "/conversations", body) for _ in range(5)])
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    where = f"/conversations/{answers[0].json()['id']}"
+    await alice.done("PATCH", where, {"name": "Dinner"})
+    reordered = {"name": "Lunch", "members": ["carol", "Bob", "carol"]}
+    again = await alice.ask("POST", "/conversations", reordered, idempotency_key="g1")
+    assert (again.status_code, again.json()["name"]) == (200, "Dinner")
+    other = await alice.ask("POST", "/conversations", {**body, "name": "Breakfast"})
+    assert code(other) == (422, "idempotency_conflict")
+    theirs = await bob.ask("POST", "/conversations", body)
+    assert theirs.status_code == 201, "another maker's client_msg_id is another one"
+    differ = await alice.ask("POST", "/conversations", body, idempotency_key="g2")
+    assert code(differ) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"name": " \t"}, "name"),
+        ({"name": "two\nlines"}, "name"),
+        ({"name": "x" * 129}, "name"),
+        ({"name": "ü" * 65}, "name"),
+        ({"topic": "x" * 257}, "topic"),
+        ({"history": "some"}, "history"),
+        ({"members": "bob"}, "members"),
+        ({"members": [1]}, "members.0"),
+        ({"client_msg_id": "ü"}, "client_msg_id"),
+    ],
+)
+async def test_a_group_that_cannot_be_names_the_field(
+    client: httpx.AsyncClient, more: dict[str, object], field: str
+) -> None:
+    [alice] = await people(client, "alice")
+    answer = await alice.ask("POST", "/conversations", {"name": "Lunch", "members": [], **more})
+    assert code(answer) == (422, "invalid_request")
+    assert [one["field"] for one in answer.json()["fields"]] == [field]
+
+
+async def test_whoever_does_not_exist_is_named(client: httpx.AsyncClient) -> None:
+    [alice, _] = await people(client, "alice", "bob")
+    answer = await alice.ask("POST", "/conversations", {"name": "Lunch", "members": ["bob", "Nobody", "no name"]})
+    assert code(answer) == (404, "unknown_user")
+    assert "'Nobody', 'no name'" in answer.json()["detail"]
+    where = await alice.make()
+    assert code(await alice.ask("POST", f"{where}/members", {"users": ["nobody"]})) == (404, "unknown_user")
+    assert code(await alice.ask("PUT", f"{where}/members/nobody", {})) == (404, "unknown_user")
+    assert (await alice.ask("DELETE", f"{where}/members/nobody")).status_code == 204
+
+
+async def test_a_group_has_1024_members_at_most(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
+        alice = of_another_system(client, "alice")
+        names = [f"user{number}" for number in range(MAX_MEMBERS)]
+        answer = await alice.ask("POST", "/conversations", {"name": "All", "members": names})
+        assert code(answer) == (403, "group_full")
+        made = await alice.done("POST", "/conversations", {"name": "All", "members": names[:-1]})
+        assert made["member_count"] == MAX_MEMBERS
+        assert len(made["members"]) == 20
+        where = f"/conversations/{made['id']}"
+        assert code(await alice.ask("POST", f"{where}/members", {"users": names})) == (403, "group_full")
+        assert code(await alice.ask("PUT", f"{where}/members/{names[-1]}")) == (403, "group_full")
+        assert await alice.done("PUT", f"{where}/members/{names[0]}") == {"user": "user0", "role": "member"}
+        found: list[str] = []
+        after: str | None = ""
+        while after is not None:
+            page = await alice.done("GET", f"{where}/members?limit=200&after={after}")
+            after = page["next"]
+            found += [member["user"] for member in page["members"]]
+        assert found == sorted(["alice", *names[:-1]])
+
+
+async def test_members_of_a_group_read_and_write_in_it_and_nobody_else(client: httpx.AsyncClient) -> None:
+    alice, bob, eve = await people(client, "alice", "bob", "eve")
+    where = await alice.make(bob)
+    assert (await bob.say(where, "hi"))["seq"] == 1
+    assert await alice.texts(where) == ["hi"]
+    group = where.removeprefix("/conversations/")
+    for method, path, body in (
+        ("GET", where, None),
+        ("GET", f"{where}/messages", None),
+        ("GET", f"{where}/messages/1", None),
+        ("PATCH", f"{where}/messages/1", {"text": "no"}),
+        ("DELETE", f"{where}/messages/1", None),
+        ("GET", f"{where}/messages/1/reactions", None),
+        ("PUT", f"{where}/messages/1/reactions/%F0%9F%91%8D", None),
+        ("GET", f"{where}/members", None),
+        ("POST", f"{where}/members", {"users": ["eve"]}),
+        ("PUT", f"{where}/members/eve", {}),
+        ("DELETE", f"{where}/members/eve", None),
+        ("DELETE", f"{where}/members/bob", None),
+        ("POST", f"{where}/invites", {}),
+        ("GET", f"{where}/invites", None),
+        ("DELETE", f"{where}/invites/1", None),
+        ("PATCH", where, {"name": "mine"}),
+        ("DELETE", where, None),
+        ("POST", "/messages", {"conversation_id": group, "text": "hi"}),
+        ("POST", "/messages", {"conversation_id": group, "text": "hi", "reply_to": 1}),
+    ):
+        assert code(await eve.ask(method, path, body)) == (403, "not_a_member"), (method, path)
+    assert (await eve.done("GET", "/conversations"))["conversations"] == []
+    assert await alice.texts(where) == ["hi"]
+    unknown = f"/conversations/g:{'a' * 26}"
+    for method, path, body in (
+        ("GET", unknown, None),
+        ("GET", f"{unknown}/messages", None),
+        ("GET", f"{unknown}/members", None),
+        ("PUT", f"{unknown}/members/eve", {}),
+        ("DELETE", f"{unknown}/members/eve", None),
+        ("POST", f"{unknown}/invites", {}),
+        ("PATCH", unknown, {"name": "mine"}),
+        ("DELETE", unknown, None),
+        ("POST", "/messages", {"conversation_id": f"g:{'a' * 26}", "text": "hi"}),
+        ("GET", "/conversations/g:short", None),
+        ("GET", f"/conversations/G:{'a' * 26}", None),
+    ):
+        assert code(await eve.ask(method, path, body)) == (404, "unknown_conversation"), (method, path)
+
+
+async def test_a_direct_conversation_is_no_group(client: httpx.AsyncClient) -> None:
+    alice, bob, eve = await people(client, "alice", "bob", "eve")
+    where = "/conversations/dm:alice:bob"
+    for method, path, body in (
+        ("PATCH", where, {"name": "us"}),
+        ("DELETE", where, None),
+        ("GET", f"{where}/members", None),
+        ("POST", f"{where}/members", {"users": ["eve"]}),
+        ("PUT", f"{where}/members/eve", {}),
+        ("DELETE", f"{where}/members/bob", None),
+        ("POST", f"{where}/invites", {}),
+        ("GET", f"{where}/invites", None),
+    ):
+        assert code(await alice.ask(method, path, body)) == (403, "not_a_group"), (method, path)
+        assert code(await eve.ask(method, path, body)) == (403, "not_a_member"), (method, path)
+    described = await bob.done("GET", where)
+    assert described == {"id": "dm:alice:bob", "type": "dm", "members": ["alice", "bob"], "newest_seq": 0,
+                         "last_message": None}  # fmt: skip
+
+
+async def test_owners_and_admins_rename_a_group_and_set_its_topic(client: httpx.AsyncClient) -> None:
+    alice, bob, carol = await people(client, "alice", "bob", "carol")
+    where = await alice.make(bob, carol)
+    await alice.done("PUT", f"{where}/members/bob", {"role": "admin"})
+    renamed = await bob.done("PATCH", where, {"name": "Dinner", "topic": "where?"})
+    assert (renamed["name"], renamed["topic"], renamed["role"]) == ("Dinner", "where?", "admin")
+    assert (await carol.done("GET", where))["name"] == "Dinner"
+    assert "topic" not in await bob.done("PATCH", where, {"topic": ""})
+    assert code(await carol.ask("PATCH", where, {"name": "Mine"})) == (403, "not_allowed")
+    assert code(await bob.ask("PATCH", where, {})) == (422, "invalid_request")
+    assert code(await bob.ask("PATCH", where, {"name": "\u2028"})) == (422, "invalid_request")
+
+
+async def test_renames_at_the_same_time_lose_nothing(client: httpx.AsyncClient) -> None:
+    [alice] = await people(client, "alice")
+    where = await alice.make()
+    for _ in range(5):
+        await asyncio.gather(
+            alice.done("PATCH", where, {"name": "New"}), alice.done("PATCH", where, {"topic": "also new"})
+        )
+        described = await alice.done("GET", where)
+        assert (described["name"], described["topic"]) == ("New", "also new")
+        await alice.done("PATCH", where, {"name": "Old", "topic": "old"})
+
+
+async def test_many_are_added_at_once_and_again_without_an_error(client: httpx.AsyncClient) -> None:
+    alice, bob, _, dave = await people(client, "alice", "bob", "carol", "dave")
+    where = await alice.make(bob)
+    added = await alice.done("POST", f"{where}/members", {"users": ["Carol", "bob", "dave", "carol"]})
+    assert added == {"added": ["carol", "dave"], "member_count": 4}
+    again = await alice.done("POST", f"{where}/members", {"users": ["carol", "dave"]})
+    assert again == {"added": [], "member_count": 4}
+    assert code(await bob.ask("POST", f"{where}/members", {"users": ["dave"]})) == (403, "not_allowed")
+    assert await alice.done("GET", f"{where}/members?limit=3") == {
+        "members": [
+            {"user": "alice", "role": "owner"},
+            {"user": "bob", "role": "member"},
+            {"user": "carol", "role": "member"},
+        ],
+        "next": "carol",
+    }
+    assert await dave.done("GET", f"{where}/members?after=carol") == {
+        "members": [{"user": "dave", "role": "member"}],
+        "next": None,
+    }
+
+
+async def test_roles_say_who_adds_removes_and_appoints_whom(client: httpx.AsyncClient) -> None:
+    alice, bob, carol, dave, eve = await people(client, "alice", "bob", "carol", "dave", "eve")
+    where = await alice.make(bob, carol, dave)
+    for name in ("bob", "carol"):
+        assert await alice.done("PUT", f"{where}/members/{name}", {"role": "admin"}) == {"user": name, "role": "admin"}
+    not_allowed = (403, "not_allowed")
+    assert code(await bob.ask("PUT", f"{where}/members/dave", {"role": "admin"})) == not_allowed
+    assert code(await bob.ask("DELETE", f"{where}/members/carol")) == not_allowed
+    assert code(await bob.ask("DELETE", f"{where}/members/alice")) == not_allowed
+    assert code(await dave.ask("DELETE", f"{where}/members/bob")) == not_allowed
+    assert code(await dave.ask("PUT", f"{where}/members/eve", {})) == not_allowed
+    assert code(await bob.ask("DELETE", where)) == not_allowed
+    assert await bob.done("PUT", f"{where}/members/Eve", {}) == {"user": "eve", "role": "member"}
+    assert await bob.done("PUT", f"{where}/members/carol", {}) == {"user": "carol", "role": "admin"}
+    assert (await bob.ask("DELETE", f"{where}/members/eve")).status_code == 204
+    assert (await bob.ask("DELETE", f"{where}/members/eve")).status_code == 204
+    assert (await dave.ask("DELETE", f"{where}/members/dave")).status_code == 204
+    assert (await dave.ask("DELETE", f"{where}/members/dave")).status_code == 204
+    assert code(await eve.ask("DELETE", f"{where}/members/bob")) == (403, "not_a_member")
+    assert (await alice.done("GET", where))["members"] == ["alice", "bob", "carol"]
+
+
+async def test_the_last_owner_stays_until_somebody_else_is_one(client: httpx.AsyncClient) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    where = await alice.make(bob)
+    assert code(await alice.ask("DELETE", f"{where}/members/alice")) == (409, "last_owner")
+    assert code(await alice.ask("PUT", f"{where}/members/alice", {"role": "member"})) == (409, "last_owner")
+    await alice.done("PUT", f"{where}/members/bob", {"role": "owner"})
+    await alice.done("PUT", f"{where}/members/alice", {"role": "member"})
+    assert code(await bob.ask("DELETE", f"{where}/members/bob")) == (409, "last_owner")
+    await alice.done("DELETE", f"{where}/members/alice")
+    assert (await bob.ask("DELETE", f"{where}/members/bob")).status_code == 204, "nobody else is there"
+    assert (await bob.ask("DELETE", f"{where}/members/bob")).status_code == 204
+    left = await bob.done("GET", where)
+    assert left["left"] is True
+
+
+async def test_one_who_left_reads_the_group_up_to_then(client: httpx.AsyncClient) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    where = await alice.make(bob)
+    for text in ("one", "two", "three"):
+        await alice.say(where, text)
+    await alice.done("PATCH", f"{where}/messages/3", {"text": "three, edited"})
+    await bob.done("DELETE", f"{where}/members/bob")
+    await alice.say(where, "four")
+    await alice.done("PATCH", f"{where}/messages/2", {"text": "secret"})
+    await alice.done("PATCH", where, {"name": "Secret"})
+    assert await bob.texts(where) == ["one", None, "three, edited"]
+    left = await bob.done("GET", where)
+    assert left == {
+        "id": where.removeprefix("/conversations/"),
+        "type": "group",
+        "name": "Lunch",
+        "left": True,
+        "newest_seq": 3,
+        "last_message": left["last_message"],
+    }
+    assert left["last_message"]["text"] == "three, edited"
+    assert (await bob.done("GET", "/conversations"))["conversations"] == []
+    assert code(await bob.ask("GET", f"{where}/messages/4")) == (404, "unknown_message")
+    assert (await bob.done("GET", f"{where}/messages/2")) == {
+        "conversation_id": left["id"],
+        "seq": 2,
+        "deleted": True,
+    }
+    group = left["id"]
+    for method, path, body in (
+        ("POST", "/messages", {"conversation_id": group, "text": "hi"}),
+        ("PATCH", f"{where}/messages/1", {"text": "hi"}),
+        ("PUT", f"{where}/messages/1/reactions/%F0%9F%91%8D", None),
+        ("GET", f"{where}/members", None),
+    ):
+        assert code(await bob.ask(method, path, body)) == (403, "not_a_member"), (method, path)
+
+
+async def test_one_who_joins_late_reads_what_history_says(client: httpx.AsyncClient) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    for history, read in (("all", ["before", "after"]), ("from_join", ["after"])):
+        where = await alice.make(history=history)
+        await alice.say(where, "before")
+        await alice.done("PUT", f"{where}/members/bob", {})
+        last = (await bob.done("GET", where))["last_message"]
+        assert (last is None) == (history == "from_join")
+        await alice.say(where, "after")
+        assert await bob.texts(where) == read
+        assert await bob.texts(where, "?after=0&limit=1") == read[:1]
+        assert await bob.texts(where, "?before=2") == read[:-1]
+        if history == "from_join":
+            unknown = (404, "unknown_message")
+            group = where.removeprefix("/conversations/")
+            assert code(await bob.ask("GET", f"{where}/messages/1")) == unknown
+            assert code(await bob.ask("GET", f"{where}/messages/1/reactions")) == unknown
+            assert code(await bob.ask("PUT", f"{where}/messages/1/reactions/%F0%9F%91%8D")) == unknown
+            assert code(await bob.ask("DELETE", f"{where}/messages/1")) == unknown
+            reply = await bob.ask("POST", "/messages", {"conversation_id": group, "text": "?", "reply_to": 1})
+            assert code(reply) == (422, "invalid_request")
+            assert reply.json()["fields"][0]["field"] == "reply_to"
+
+
+async def test_one_who_comes_back_reads_both_times(client: httpx.AsyncClient) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    where = await alice.make(history="from_join")
+    await alice.say(where, "before")
+    await alice.done("PUT", f"{where}/members/bob", {})
+    await alice.say(where, "first time")
+    await alice.done("DELETE", f"{where}/members/bob")
+    await alice.say(where, "away")
+    await alice.done("PUT", f"{where}/members/bob", {})
+    await alice.say(where, "second time")
+    assert await bob.texts(where) == ["first time", "second time"]
+    assert await bob.texts(where, "?before=4") == ["first time"]
+    assert await bob.texts(where, "?after=2") == ["second time"]
+    assert await bob.texts(where, "?around=2&limit=1") == ["first time"]
+    assert code(await bob.ask("GET", f"{where}/messages/3")) == (404, "unknown_message")
+    own = (404, "unknown_message")
+    assert code(await bob.ask("PUT", f"{where}/messages/2/reactions/%F0%9F%91%8D")) == own
+
+
+async def test_an_ended_group_is_read_and_not_written_to(client: httpx.AsyncClient, redis: RedisProcess) -> None:
+    alice, bob, eve = await people(client, "alice", "bob", "eve")
+    where = await alice.make(bob)
+    group = where.removeprefix("/conversations/")
+    await bob.say(where, "hi", client_msg_id="b1")
+    invite = await alice.done("POST", f"{where}/invites", {})
+    assert code(await bob.ask("DELETE", where)) == (403, "not_allowed")
+    for _ in range(2):
+        assert (await alice.ask("DELETE", where)).status_code == 204
+    assert (await bob.done("GET", where))["ended"] is True
+    assert (await bob.done("GET", "/conversations"))["conversations"][0]["ended"] is True
+    assert await bob.texts(where) == ["hi"]
+    repeat = await bob.ask("POST", "/messages", {"conversation_id": group, "text": "hi", "client_msg_id": "b1"})
+    assert repeat.status_code == 200
+    for method, path, body in (
+        ("POST", "/messages", {"conversation_id": group, "text": "more"}),
+        ("PATCH", f"{where}/messages/1", {"text": "more"}),
+        ("DELETE", f"{where}/messages/1", None),
+        ("PUT", f"{where}/messages/1/reactions/%F0%9F%91%8D", None),
+        ("DELETE", f"{where}/members/bob", None),
+    ):
+        assert code(await bob.ask(method, path, body)) == (403, "ended"), (method, path)
+    for method, path, body in (
+        ("PATCH", where, {"name": "x"}),
+        ("POST", f"{where}/members", {"users": ["eve"]}),
+        ("PUT", f"{where}/members/bob", {"role": "admin"}),
+        ("POST", f"{where}/invites", {}),
+    ):
+        assert code(await alice.ask(method, path, body)) == (403, "ended"), (method, path)
+    assert code(await eve.ask("POST", "/invites/join", {"secret": invite["secret"]})) == (403, "ended")
+    assert code(await eve.ask("POST", "/messages", {"conversation_id": group, "text": "hi"})) == (403, "not_a_member")
+    with redis.client() as admin:
+        ttls = {key: admin.ttl(key) for key in admin.keys("{c*") if group.encode() in key and b"/sent/" not in key}
+    assert sum(ttl > 29 * 24 * 3600 for ttl in ttls.values()) == len(ttls) - 1, "all but the group's hash"
+
+
+async def test_names_with_any_character_they_can_have_work_in_a_path(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
+        alice = of_another_system(client, "alice")
+        where = await alice.make()
+        for name, path in (
+            ("auth0|5f+7", "auth0%7C5f%2B7"),
+            ("a.b+c@example.org", "a.b+c@example.org"),
+            ("x~y", "x~Y"),
+        ):
+            assert await alice.done("PUT", f"{where}/members/{path}") == {"user": name, "role": "member"}
+            assert (await alice.ask("DELETE", f"{where}/members/{path}")).status_code == 204
+
+
+async def test_a_list_of_conversations_leaves_out_groups_that_one_has_left(client: httpx.AsyncClient) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    kept = [await alice.make(bob), await alice.make(bob, name="Second")]
+    for _ in range(3):
+        left = await alice.make(bob)
+        await bob.done("DELETE", f"{left}/members/bob")
+    await alice.done("POST", "/messages", {"to": "bob", "text": "hi"})
+    found: list[str] = []
+    query = "?limit=1"
+    while True:
+        page = await bob.done("GET", f"/conversations{query}")
+        found += [one["id"] for one in page["conversations"]]
+        if page["next"] is None:
+            break
+        query = f"?limit=1&before={page['next']}"
+    assert found == ["dm:alice:bob", *[where.removeprefix("/conversations/") for where in reversed(kept)]]
+
+
+async def test_changes_of_members_at_the_same_time_are_all_made(client: httpx.AsyncClient) -> None:
+    [alice] = await people(client, "alice")
+    names = [f"user{number}" for number in range(12)]
+    for name in names:
+        await sign_up(client, name)
+    where = await alice.make()
+    await asyncio.gather(*[alice.done("PUT", f"{where}/members/{name}", {}) for name in names])
+    assert (await alice.done("GET", where))["member_count"] == 13
