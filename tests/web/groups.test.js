@@ -223,6 +223,7 @@ test("a message is edited, deleted and reacted to, and shows the answer at once"
   await settle();
   const [first] = chat.store.ensure(GROUP).thread.messages;
   assert.ok(first);
+  server.members = members("alice", "bob");
   server.changed = { ...first, version: 2, text: "hi @bob", mentions: ["bob"] };
   await chat.changes.edit(first, "hi @bob");
   assert.deepEqual(server.bodies[`PATCH /v1/conversations/${GROUP}/messages/1`], {

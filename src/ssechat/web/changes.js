@@ -22,8 +22,10 @@ export class Changes {
   }
 
   /** Changes the text of a message, and whom it mentions. @param {Message} message @param {string} text */
-  async edit({ conversation_id: id, seq, mentions: before = [] }, text) {
-    const mentions = mentionsIn(text, [...before, ...this.#groups.mentionable(id)]);
+  async edit({ conversation_id: id, seq }, text) {
+    // A message mentions only those who are members now.
+    if (id.startsWith("g:") && text.includes("@")) await this.#groups.loadRoster(id);
+    const mentions = mentionsIn(text, this.#groups.mentionable(id));
     this.#apply(await this.#client.editMessage(id, seq, { text, mentions }));
   }
 

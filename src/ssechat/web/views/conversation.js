@@ -2,7 +2,7 @@
 
 import { isTombstone } from "../conversation.js";
 import { requestError } from "../http.js";
-import { managesGroup, moderates, whyReadOnly } from "../membership.js";
+import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
 import { Composer } from "./composer.js";
 import { ask, roundButton } from "./dialog.js";
 import { announce, avatar, coalesce, el } from "./dom.js";
@@ -50,6 +50,7 @@ export class ConversationView {
     const title = this.#title;
     this.#avatar = avatar(title, { note: this.#note, group });
     this.#details = group && roundButton("Group details", "people", () => options.onDetails(this.#panel === null));
+    if (this.#details) this.#details.setAttribute("aria-expanded", "false");
     this.update = coalesce(() => this.#render());
     this.#composer = new Composer({
       onSend: (text) => this.#send(text),
@@ -149,7 +150,8 @@ export class ConversationView {
       this.#avatar.replaceWith(renewed);
       this.#avatar = renewed;
     }
-    const people = member_count === 1 ? "1 member" : member_count ? `${member_count} members` : "";
+    const number = isIn(this.#conversation) ? member_count : 0;
+    const people = number === 1 ? "1 member" : number ? `${number} members` : "";
     this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
     this.#about.hidden = !this.#about.textContent;
     this.#renderReadOnly();
@@ -233,12 +235,13 @@ export class ConversationView {
     const message = this.#message(seq);
     if (!message) return;
     const whose = message.sender === this.#chat.user ? "" : ` of ${message.sender}`;
-    ask({
+    const dialog = ask({
       title: `Delete this message${whose}?`,
       text: "Nobody will be able to read it any more.",
       action: "Delete",
       run: () => this.#chat.changes.remove(message),
     });
+    dialog.addEventListener("close", () => this.focus());
   }
 
   /** @param {string} clientMessageId of a message that was not sent */

@@ -9,6 +9,7 @@ const EMOJIS = "👍 ❤️ 😂 🎉 😮 😢 🙏 👀 🔥 ✅ 👏 🤔 �
 export class EmojiPicker {
   #box;
   #buttons;
+  isOpen = false;
 
   /** @param {(emoji: string) => void} onChoose */
   constructor(onChoose) {
@@ -30,14 +31,13 @@ export class EmojiPicker {
         role: "dialog",
         "aria-label": "Choose a reaction",
         onkeydown: (/** @type {KeyboardEvent} */ event) => moveFocus(event, this.#buttons, COLUMNS),
+        onbeforetoggle: (/** @type {ToggleEvent} */ { newState }) => {
+          this.isOpen = newState === "open";
+        },
       },
       ...this.#buttons,
     );
     this.node = this.#box;
-  }
-
-  get isOpen() {
-    return this.#box.matches(":popover-open");
   }
 
   /** @param {HTMLElement} anchor */

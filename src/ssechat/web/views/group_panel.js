@@ -67,7 +67,8 @@ export class GroupPanel {
         className: "panel",
         "aria-label": "Group details",
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector(":popover-open")) onClose();
+          const inMenu = event.target instanceof Element && event.target.closest("[popover]");
+          if (event.key === "Escape" && !event.defaultPrevented && !inMenu) onClose();
         },
       },
       el(
@@ -123,9 +124,9 @@ export class GroupPanel {
     const way = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => void} */ onclick) =>
       el("button", { type: "button", className: "way", onclick }, icon(name), label);
     this.#ways.replaceChildren();
-    if (left || !role) return;
+    if (left || !role || ended) return;
     this.#ways.append(way("Leave group", "leave", () => this.#leave()));
-    if (role === "owner" && !ended) this.#ways.append(way("End group for all", "bin", () => this.#end()));
+    if (role === "owner") this.#ways.append(way("End group for all", "bin", () => this.#end()));
   }
 
   #addForm() {

@@ -47,9 +47,10 @@ export class MessageCursor {
     return this.#messages.find((node) => node.dataset.seq === String(seq));
   }
 
-  /** Must be called after the list has changed. */
+  /** Must be called after the list has changed: until one goes to a message, Tab leads to the newest. */
   update() {
-    if (!this.#current?.isConnected) this.#setCurrent(this.#messages.at(-1) ?? null);
+    if (this.#current?.isConnected && this.#list.contains(document.activeElement)) return;
+    this.#setCurrent(this.#messages.at(-1) ?? null);
   }
 
   /** Focuses a message. @param {HTMLElement|undefined} node */
@@ -103,8 +104,8 @@ export class MessageCursor {
   #key(event, node) {
     if (!node || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape" && !this.#tools.picker.isOpen) {
-      this.#setCurrent(this.#messages.at(-1) ?? null);
       this.#onLeave();
+      this.update();
     }
     if (event.target !== node) return;
     const messages = this.#messages;
