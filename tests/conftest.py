@@ -24,6 +24,7 @@ SLOW = (
     "test_client.py",
     "test_embedded.py",
     "test_fuzz.py",
+    "test_models_groups.py",
     "test_models_hub.py",
     "test_models_logs.py",
     "test_models_stream.py",

@@ -36,6 +36,7 @@ def _kinds(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     "--writers", type=click.IntRange(1, 200), default=6, show_default=True, help="Clients that send at a time."
 )
 @click.option("--readers", type=click.IntRange(2, 200), default=5, show_default=True, help="Users with 2 devices each.")
+@click.option("--groups", type=click.IntRange(0, 50), default=5, show_default=True, help="Groups that people come to.")
 @click.option("--workers", type=click.IntRange(2, 16), default=2, show_default=True, help="The server's workers.")
 @click.option(
     "--faults",
@@ -55,13 +56,14 @@ def chaos(
     seconds: float,
     writers: int,
     readers: int,
+    groups: int,
     workers: int,
     kinds: tuple[str, ...],
     mutation: str | None,
     report: Path | None,
 ) -> None:
     """Injects faults into a real server while users chat; checks that no acknowledged message is lost, doubled or
-    reordered.
+    reordered, and that members of groups get all of their time there and nothing else.
 
     \b
     python -m tests.chaos --seed 7 --seconds 60
@@ -72,7 +74,7 @@ def chaos(
     Exit code 1: a guarantee was broken. 2: the server did not start or stop.
     """
     chosen = seed if seed is not None else random.randrange(10**6)
-    options = Options(chosen, seconds, writers, readers, workers, kinds, mutation or "")
+    options = Options(chosen, seconds, writers, readers, workers, kinds, mutation or "", groups=groups)
     try:
         result = asyncio.run(run(options))
     except ServerFailed as error:

@@ -1,49 +1,25 @@
 """Checks a history against the guarantees. A pure function: no clock, no network, no server.
 
-Each violation has a kind:
-
-    lost        an acknowledged message was never delivered to a device of a member
-    doubled     delivered twice to a device, or one client_msg_id that became two messages
-    misordered  a conversation in another order than that of seq, or of what was acknowledged before it began
-    hole        the ids of a device, or the seqs that it has of a conversation, skip a number
-    disagree    two devices have different things under one name, or one has what the other never got
-    altered     what was delivered, or a second answer, is not what was acknowledged
-    invented    a message that nobody sent
-    reset       a reset, and Redis has lost nothing since the one before
-    replay      acknowledged before a device connected, and not there when its replay was said to be done
-    late        connected, no fault anywhere, and still longer than the limit without it
-    stuck       never acknowledged, though repeated until the end
-    refused     an answer to a send that is neither the message nor a 503
-
+violation.py has the kinds of violations; groups.py checks what is of groups.
 Where a fault loses data by design, claims.py says what that excuses.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from .claims import at_risk, excuse, explained, owed
+from .groups import Groups
 from .history import CONNECT, LOST, READS_AGAIN, STUCK, Device, Event, History, Send
+from .violation import KINDS, Violation
 
-KINDS = (
-    "lost", "doubled", "misordered", "hole", "disagree", "altered",
-    "invented", "reset", "replay", "late", "stuck", "refused",
-)  # fmt: skip
+__all__ = ["KINDS", "LATE_SECONDS", "Violation", "check", "message_key"]
+
+REFUSALS = ("not_a_member", "not_allowed", "removed", "unknown_message", "deleted")
+"""Codes that end an action in a group; groups.py checks whether the rights explain them."""
 
 LATE_SECONDS = 10.0
 """Seconds in which an acknowledged message must reach a device without a fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One violation of a guarantee, and the message or device that it concerns."""
-
-    kind: str
-    text: str
-    client_msg_id: str | None = None
-    device: str | None = None
-    conversation: str | None = None
 
 
 Key = tuple[str, str, str]
@@ -54,16 +30,18 @@ def check(history: History, late_seconds: float = LATE_SECONDS) -> list[Violatio
     """Returns all violations in the history."""
     sends = {_key(send): send for send in history.sends}
     safe = [send for send in history.sends if not at_risk(history, send)]
-    claims = list(_claims(history))
+    groups = Groups(history)
+    claims = list(_claims(history, groups))
     return [
         *_answers(history),
         *_one_message_each(history, safe),
         *_acknowledged_order(safe),
-        *(found for device in history.devices for found in _device(device, sends, history)),
+        *(found for device in history.devices for found in _device(device, sends, history, groups)),
         *(found for each in claims for found in _delivered(*each)),
         *_agreement(history, {_key(send) for send in safe}),
         *(found for device, due, got in claims for found in _replays(device, due, got)),
         *(found for each in claims for found in _lateness(*each, history, late_seconds)),
+        *groups.check(),
     ]
 
 
@@ -82,14 +60,17 @@ def _of(send: Send) -> dict[str, str]:
 
 
 def _answers(history: History) -> Iterator[Violation]:
-    for send in history.sends:
-        if send.acked is None:
+    for send in (*history.sends, *history.changes):
+        if not send.over:
             yield Violation("stuck", f"{send.client_msg_id} was never acknowledged", **_of(send))
         answers = [attempt.answer for attempt in send.attempts if attempt.acknowledged]
-        if any(answer != answers[0] for answer in answers) and not at_risk(history, send):
+        as_sent = send.conversation in history.members and not at_risk(history, send)
+        if as_sent and any(answer != answers[0] for answer in answers):
             yield Violation("altered", f"{send.client_msg_id} was answered with different messages", **_of(send))
         for attempt in send.attempts:
-            if attempt.outcome not in ("200", "201", "503", "lost", "timeout"):
+            code = (attempt.answer or {}).get("code")
+            by_right = send.conversation in history.groups and code in REFUSALS
+            if attempt.outcome not in ("200", "201", "204", "503", "lost", "timeout") and not by_right:
                 yield Violation("refused", f"{send.client_msg_id} was answered {attempt.outcome}", **_of(send))
 
 
@@ -124,8 +105,8 @@ def _acknowledged_order(safe: list[Send]) -> Iterator[Violation]:
                 earliest = send
 
 
-def _device(device: Device, sends: dict[Key, Send], history: History) -> Iterator[Violation]:
-    """Checks the events of one device, from one reset to the next."""
+def _device(device: Device, sends: dict[Key, Send], history: History, groups: Groups) -> Iterator[Violation]:
+    """Checks the events of one device, from one reset to the next: the ids of all, and the direct messages."""
     n = 0 if device.from_start else None
     last: dict[str, int] = {}
     seen: set[Key] = set()
@@ -137,15 +118,19 @@ def _device(device: Device, sends: dict[Key, Send], history: History) -> Iterato
             again = event.data.get("conversation_id")
             last = {conversation: seq for conversation, seq in last.items() if again not in (None, conversation)}
             seen = {key for key in seen if again not in (None, key[0])}
-        if event.name != "message":
+        if not event.durable:
             n = event.n if event.n is not None else n
             continue
-        key = conversation, _, name = message_key(event)
+        conversation, _, name = key = message_key(event)
         about = {"client_msg_id": name, "device": device.name, "conversation": conversation}
-        where = f"{name} (seq {event.data['seq']}, id {event.id}) on {device.name}"
-        if n is not None and event.n != n + 1:
-            yield Violation("hole" if (event.n or 0) > n else "doubled", f"{where} comes after id {n}", **about)
-        n = event.n
+        what = name if event.name == "message" else event.name
+        where = f"{what} (seq {event.data.get('seq')}, id {event.id}) on {device.name}"
+        number = event.n or 0
+        if n is not None and (number <= n or not groups.explains(device.user, range(n + 1, number))):
+            yield Violation("hole" if number > n else "doubled", f"{where} comes after id {n}", **about)
+        n = number
+        if conversation in history.groups:
+            continue
         if key in seen:
             yield Violation("doubled", f"{where} is there for the second time", **about)
         elif (before := last.get(conversation)) is not None and event.data["seq"] != before + 1:
@@ -168,7 +153,7 @@ def _delivered(device: Device, owed: list[Send], got: dict[Key, float]) -> Itera
             yield Violation("lost", text, device=device.name, **_of(send))
 
 
-def _claims(history: History) -> Iterator[tuple[Device, list[Send], dict[Key, float]]]:
+def _claims(history: History, groups: Groups) -> Iterator[tuple[Device, list[Send], dict[Key, float]]]:
     """Yields each device, the sends that it is owed, and the time when it first got each message, or was excused."""
     for device in history.devices:
         got: dict[Key, float] = {}
@@ -179,6 +164,10 @@ def _claims(history: History) -> Iterator[tuple[Device, list[Send], dict[Key, fl
             at = excuse(history, device, send)
             if at is not None:
                 got[_key(send)] = min(at, got.get(_key(send), at))
+        for send, at in groups.owed(device):
+            due.append(send)
+            if at is not None:
+                got[_key(send)] = at
         yield device, due, got
 
 
@@ -187,15 +176,17 @@ def _agreement(history: History, safe: set[Key]) -> Iterator[Violation]:
     ids: dict[tuple[str, int], tuple[str, str]] = {}
     holders: dict[tuple[str, int], tuple[Key, str]] = {}
     for device in history.devices:
-        for event in device.messages:
-            if history.losses and message_key(event) not in safe:
+        for event in device.events:
+            if not event.durable or (history.losses and message_key(event) not in safe):
                 continue
             entry, name = ids.setdefault((device.user, event.n or 0), (event.id or "", device.name))
             key = message_key(event)
-            other_key, other = holders.setdefault((key[0], event.data["seq"]), (key, device.name))
             about = {"client_msg_id": key[2], "device": device.name, "conversation": key[0]}
             if entry != event.id:
                 yield Violation("disagree", f"{device.name} has id {event.id}, {name} has {entry}", **about)
+            if key[0] in history.groups:
+                continue
+            other_key, other = holders.setdefault((key[0], event.data["seq"]), (key, device.name))
             if key != other_key:
                 text = f"seq {event.data['seq']} is {key[2]} on {device.name} and {other_key[2]} on {other}"
                 yield Violation("disagree", text, **about)
@@ -204,29 +195,30 @@ def _agreement(history: History, safe: set[Key]) -> Iterator[Violation]:
         if explained(history, device):
             continue  # claims.py decides what it is owed
         for (conversation, seq), (key, other) in holders.items():
-            if device.from_start and (conversation, seq) not in have and device.user in history.members[conversation]:
+            if (
+                device.from_start
+                and (conversation, seq) not in have
+                and device.user in history.members.get(conversation, ())
+            ):
                 text = f"{other} has {key[2]} (seq {seq}), and {device.name} never got it"
                 about = {"client_msg_id": key[2], "device": device.name, "conversation": conversation}
                 yield Violation("disagree", text, **about)
 
 
 def _replays(device: Device, owed: list[Send], had: dict[Key, float]) -> Iterator[Violation]:
-    """Checks that a finished replay has all messages acknowledged before the connection."""
+    """Checks that a finished replay has all that was acknowledged before the connection."""
     owed = sorted(owed, key=lambda send: send.acked or 0)
-    got: set[Key] = set()
     connected, settled = 0.0, 0
     for event in device.events:
         if event.name == CONNECT:
             connected = event.at
-        elif event.name == "message":
-            got.add(message_key(event))
         elif event.name == "caught_up" or (
             event.name == "hello" and event.data.get("resumed") and not event.data["missed"]
         ):
             while settled < len(owed) and (owed[settled].acked or 0) < connected:
                 send = owed[settled]
                 settled += 1
-                if _key(send) not in got and had.get(_key(send), event.at + 1) > event.at:
+                if had.get(_key(send), event.at + 1) > event.at:
                     text = f"{send.client_msg_id} was acknowledged before {device.name} connected; the replay lacks it"
                     yield Violation("replay", text, device=device.name, **_of(send))
 

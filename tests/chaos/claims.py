@@ -9,7 +9,7 @@ from .history import Device, Event, History, Send
 
 
 def owed(history: History, device: Device) -> list[Send]:
-    """The acknowledged sends that the device must have got, unless excused."""
+    """The acknowledged sends to direct conversations that the device must have got, unless excused."""
     since = device.since
     if since is None:
         return []
@@ -18,7 +18,7 @@ def owed(history: History, device: Device) -> list[Send]:
         for send in history.sends
         if send.acked is not None
         and send.invoked > since
-        and device.user in history.members[send.conversation]
+        and device.user in history.members.get(send.conversation, ())
         and not any(_hits(loss, send) and device.began > loss[1] for loss in history.losses)
     ]
 

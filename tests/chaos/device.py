@@ -41,7 +41,8 @@ class Reader:
         self._task: asyncio.Task[None] | None = None
         self.greeted = asyncio.Event()
         self.got: set[str] = set()
-        """The client_msg_ids of the received messages."""
+        """The client_msg_ids of the received messages; `joined` or `left`, conversation and user; conversation, seq and
+        version of changes."""
 
     def start(self) -> None:
         """Starts reading."""
@@ -113,6 +114,11 @@ class Reader:
             self.greeted.set()
         elif event.name == "message":
             self.got.add(event.data.get("client_msg_id", ""))
+        elif event.name == "member":
+            how = "left" if event.data.get("left") else "joined"
+            self.got.update(f"{how} {event.conversation} {each['user']}" for each in event.data["users"])
+        elif event.durable:
+            self.got.add(f"{event.conversation} {event.data.get('seq', 0)} {event.data.get('version', 0)}")
 
     def _note(self, name: str, **data: str) -> None:
         self.device.events.append(Event(self._now(), name, None, dict(data)))

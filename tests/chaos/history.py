@@ -9,10 +9,14 @@ STUCK = "(stuck)"
 READS_AGAIN = "(reads again)"
 """Names of entries in a device's history that are not events of the stream."""
 
+CHANGES = ("message.updated", "message.deleted")
+FACTS = ("member", "conversation")
+"""Names of durable events, besides `message`. A replay may skip a change that a later one of the message supersedes."""
+
 
 @dataclass(slots=True)
 class Attempt:
-    """One request of a send, and its outcome: a status, `lost` or `timeout`."""
+    """One request of an action, and its outcome: a status, `lost` or `timeout`."""
 
     began: float
     ended: float
@@ -21,8 +25,8 @@ class Attempt:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the response acknowledges the message."""
-        return self.outcome in ("200", "201")
+        """Whether the response acknowledges the action."""
+        return self.outcome in ("200", "201", "204")
 
 
 @dataclass(slots=True)
@@ -35,6 +39,8 @@ class Send:
     text: str
     invoked: float
     attempts: list[Attempt] = field(default_factory=list)
+    refused: str | None = None
+    """The code of the answer that refused it for good. An earlier attempt of unknown outcome may be done later."""
 
     @property
     def acked(self) -> float | None:
@@ -45,6 +51,24 @@ class Send:
     def answer(self) -> dict[str, Any] | None:
         """The message in the acknowledgement."""
         return next((each.answer for each in self.attempts if each.acknowledged), None)
+
+    @property
+    def over(self) -> bool:
+        """Whether it is acknowledged, or refused for good."""
+        return self.refused is not None or self.acked is not None
+
+
+@dataclass(slots=True)
+class Change(Send):
+    """A change of a group or of a message in it. `sender` does it, `client_msg_id` names it in this history only.
+
+    `text` is the new text, emoji, role or name.
+    """
+
+    what: str = ""
+    """make, add, remove, leave, join, role, rename; edit, delete, react, unreact."""
+    users: tuple[str, ...] = ()
+    seq: int = 0
 
 
 @dataclass(slots=True)
@@ -60,6 +84,16 @@ class Event:
     def n(self) -> int | None:
         """The number in the id."""
         return None if self.id is None else int(self.id.partition("-")[0])
+
+    @property
+    def durable(self) -> bool:
+        """Whether it stands for an entry of the inbox: a message, a change of one, or a fact."""
+        return self.name == "message" or self.name in CHANGES or self.name in FACTS
+
+    @property
+    def conversation(self) -> str:
+        """The id of its conversation."""
+        return str(self.data.get("conversation_id"))
 
 
 @dataclass(slots=True)
@@ -108,16 +142,51 @@ class Injected:
 
 
 @dataclass(slots=True)
+class Group:
+    """A group of the run."""
+
+    id: str
+    keeper: str
+    """Its maker and owner, who is a member of it all the time and of nothing else: so the entries of this user's inbox
+    are those of the group's log, and their numbers the log's positions."""
+    members: tuple[str, ...]
+    """Those that it was made with."""
+    name: str
+    from_join: bool = False
+    """Whether one reads nothing from before one's join."""
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What REST said to a user of a group when all was over."""
+
+    user: str
+    conversation: str
+    at: float
+    group: dict[str, Any] | None = None
+    """The group object; None: the user may not see it."""
+    listed: bool = False
+    """Whether the user's list of conversations has it."""
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    roles: dict[str, str] = field(default_factory=dict)
+    """All members with their roles; empty if the user may not ask."""
+
+
+@dataclass(slots=True)
 class History:
     """The history of one run."""
 
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Conversation → its members."""
+    """Direct conversation → its members."""
     sends: list[Send] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     faults: list[Injected] = field(default_factory=list)
     ended: float = 0.0
     """The end of the run: messages that have not arrived by then are lost."""
+    groups: dict[str, Group] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    """In groups; the messages to groups are among the sends."""
+    fetched: list[Fetched] = field(default_factory=list)
 
     @property
     def losses(self) -> list[tuple[float, float]]:

@@ -73,20 +73,25 @@ class Connection:
         """Closes the connection at once."""
         self._writer.transport.abort()
 
-    async def post(self, path: str, token: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Sends a POST; returns the status and JSON of the response.
+    async def request(
+        self, verb: str, path: str, token: str, body: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Sends a request; returns the status and JSON of the response.
 
         Raises:
             Lost: no response arrived.
         """
-        content = json.dumps(body).encode()
-        self._ask("POST", path, token, f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n", content)
+        if body is None:
+            self._ask(verb, path, token)
+        else:
+            content = json.dumps(body).encode()
+            headers = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+            self._ask(verb, path, token, headers, content)
         return await self._answer()
 
     async def get(self, path: str, token: str) -> tuple[int, dict[str, Any]]:
-        """Sends a GET; see `post`."""
-        self._ask("GET", path, token)
-        return await self._answer()
+        """Sends a GET; see `request`."""
+        return await self.request("GET", path, token)
 
     def _ask(self, verb: str, path: str, token: str, headers: str = "", content: bytes = b"") -> None:
         head = f"{verb} {path} HTTP/1.1\r\nHost: {NAME}\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
@@ -102,6 +107,8 @@ class Connection:
 
     async def _answer(self) -> tuple[int, dict[str, Any]]:
         status, headers = await self._head()
+        if status == 204:
+            return status, {}
         try:
             # Responses of the proxy itself have no body.
             answer = json.loads(await self._reader.readexactly(int(headers["content-length"])) or b"{}")

@@ -15,14 +15,14 @@ from ssechat.cli import main as cli
 from ssechat.errors import RedisUnavailable
 from ssechat.events.source import Page
 from ssechat.ids import UserId
-from ssechat.logs import inbox
 from ssechat.logs.actions import Action
 from ssechat.logs.delivery import Delivery
-from ssechat.redis.batching import load_script
 from ssechat.server import supervisor
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import Stream
+
+from . import group_mutants
 
 VARIABLE = "CHAOS_MUTATION"
 WORKER_ARGUMENTS = ("--app", "chaos.mutant:create_app")
@@ -31,27 +31,10 @@ LAZINESS = 0.02
 """Seconds between the acknowledgement and a delayed delivery."""
 
 
-def two_steps() -> None:
-    """Breaks no guarantee: with the gap rule, a send in two steps equals one in one step."""
-    construct = Delivery.__init__
-
-    def in_two_steps(self: Delivery, *parts: Any) -> None:
-        construct(self, *parts, at_once=0)
-
-    Delivery.__init__ = in_two_steps  # type: ignore[assignment,method-assign]
-
-
 def no_gap_rule() -> None:
     """With sends in two steps, an inbox accepts any entry, not only the one after its last entry."""
-    rule = "last == run.before and 1 or nil"
-
-    def without_rule(module: str, *names: str) -> str:
-        source = load_script(module, *names)
-        assert rule in source, "logs/inbox.lua has changed; adapt this mutation"
-        return source.replace(rule, "1")
-
-    inbox.load_script = without_rule  # type: ignore[attr-defined]
-    two_steps()
+    group_mutants.edit_scripts(("last == run.before and 1 or nil", "1"))
+    group_mutants.two_steps()
 
 
 def replay_before_subscribe() -> None:
@@ -73,7 +56,7 @@ def ack_before_deliver() -> None:
     tasks: set[asyncio.Task[None]] = set()
     finish = Delivery.finish
 
-    async def at_once(self: Delivery, action: Action, members: Sequence[UserId]) -> tuple[bytes, bool]:
+    async def at_once(self: Delivery, action: Action, members: Sequence[UserId] | None) -> tuple[bytes, bool]:
         async def work() -> None:
             await asyncio.sleep(LAZINESS)
             await finish(self, action.conversation, members)
@@ -97,11 +80,11 @@ def silent_reset() -> None:
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {
-    "two-steps": two_steps,
     "no-gap-rule": no_gap_rule,
     "replay-before-subscribe": replay_before_subscribe,
     "ack-before-deliver": ack_before_deliver,
     "silent-reset": silent_reset,
+    **group_mutants.MUTATIONS,
 }
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from .checker import KINDS, message_key
 from .claims import excuse, owed, told
-from .history import CONNECT, READS_AGAIN
-from .run import Result
+from .history import CHANGES, CONNECT, FACTS, READS_AGAIN
+from .result import Result
 from .story import shortest_story
 
 SHOWN = 8
@@ -18,9 +18,11 @@ def figures(result: Result) -> dict[str, Any]:
     """All counts, for JSON."""
     history, options = result.history, result.options
     found = Counter(violation.kind for violation in result.violations)
-    outcomes = Counter(attempt.outcome for send in history.sends for attempt in send.attempts)
+    actions = [*history.sends, *history.changes]
+    outcomes = Counter(attempt.outcome for action in actions for attempt in action.attempts)
     events = Counter(event.name for device in history.devices for event in device.events)
-    waits = sorted((send.acked or 0) - send.invoked for send in history.sends if send.acked is not None)
+    waits = sorted(action.acked - action.invoked for action in actions if action.acked is not None)
+    acked = sum(send.acked is not None for send in history.sends)
     return {
         "seed": options.seed,
         "seconds": options.seconds,
@@ -31,8 +33,12 @@ def figures(result: Result) -> dict[str, Any]:
         "losses_of_data": len(history.losses),
         "lost_by_design": _lost_by_design(result),
         "sends": len(history.sends),
-        "acked": len(waits),
+        "acked": acked,
+        "refused": sum(action.refused is not None for action in actions),
+        "groups": len(history.groups),
+        "changes": dict(sorted(Counter(change.what for change in history.changes).items())),
         "deliveries": events["message"],
+        "changes_delivered": sum(events[name] for name in (*CHANGES, *FACTS)),
         "connects": events[CONNECT],
         "stuck_readers": events[READS_AGAIN],
         "attempts": dict(sorted(outcomes.items())),
@@ -52,10 +58,13 @@ def text(result: Result) -> str:
     lines = [
         f"seed {shown['seed']}, {shown['seconds']:g} s" + (f", mutation {shown['mutation']}" * bool(shown["mutation"])),
         f"faults       {sum(shown['faults'].values())}: {faults}  (skipped {shown['skipped']})",
-        f"sends        {shown['sends']}, acknowledged {shown['acked']}; attempts: {_pairs(shown['attempts'])}",
+        f"sends        {shown['sends']}, acknowledged {shown['acked']}",
+        f"attempts     {_pairs(shown['attempts'])}; refused by right {shown['refused']}",
+        *[f"in groups    {shown['groups']}: {_pairs(shown['changes'])}"] * bool(shown["groups"]),
         f"to the ack   {_pairs(shown['ack_seconds'])} (seconds)",
         f"the slowest  {_slowest(result)}",
-        f"deliveries   {shown['deliveries']} over {shown['connects']} connections",
+        f"deliveries   {shown['deliveries']}, of changes and facts {shown['changes_delivered']}; "
+        f"connections {shown['connects']}",
         "all level    " + ("never" if level is None else f"{level:.2f} s after the last fault"),
         *[f"lost data    {shown['losses_of_data']} times: {_pairs(by_design)}"] * bool(shown["losses_of_data"]),
         f"violations   {_pairs(shown['violations'])}  tracebacks {shown['tracebacks']}",
@@ -84,8 +93,11 @@ def _lost_by_design(result: Result) -> dict[str, int]:
 
 
 def _slowest(result: Result) -> str:
-    """The slowest send, attempt by attempt."""
-    send = max(result.history.sends, key=lambda each: (each.acked or result.history.ended) - each.invoked, default=None)
+    """The slowest action, attempt by attempt."""
+    actions = [*result.history.sends, *result.history.changes]
+    ended = result.history.ended
+    done = {id(each): each.attempts[-1].ended if each.over and each.attempts else ended for each in actions}
+    send = max(actions, key=lambda each: done[id(each)] - each.invoked, default=None)
     if send is None:
         return "–"
     attempts = [f"{each.ended - each.began:.2f} s {each.outcome}" for each in send.attempts]

@@ -1,62 +1,35 @@
 """A run from start to end.
 
 In the first phase all clients send and read while faults are injected. When all devices are level again, the second
-phase tests faults that later messages would repair: messages to new users while they connect, and one last message in
-each of some conversations, with every worker killed at the first acknowledgement.
+phase tests faults that later messages would repair: messages to new users while they connect, and one last message or
+change in each of some conversations, with every worker killed at the first acknowledgement.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from serving import kill_processes
 
-from .checker import LATE_SECONDS, Violation, check
+from .checker import LATE_SECONDS, check
 from .claims import excuse, owed
 from .device import Reader
-from .faults import KINDS, Injector, plan
+from .faults import Injector, plan
+from .gathering import Gathering
+from .group_rounds import Due, Rounds
 from .history import History, Injected
 from .http import Connection, Lost
+from .result import Options, Result
 from .server import Server
 from .writer import Writer
 
-SETTLE_SECONDS = 75.0
-"""Seconds in which a quiet stream must find a silent loss, with a margin."""
+__all__ = ["Options", "Result", "run"]
 
 NEWCOMERS = 4
 LAST_WORDS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options of a run."""
-
-    seed: int = 1
-    seconds: float = 30.0
-    writers: int = 6
-    people: int = 5
-    workers: int = 2
-    faults: Sequence[str] = KINDS
-    mutation: str = ""
-    newcomer_rounds: int = 8
-    last_word_rounds: int = 2
-    settle_seconds: float = SETTLE_SECONDS
-
-
-@dataclass(slots=True)
-class Result:
-    """The result of a run."""
-
-    options: Options
-    history: History
-    violations: list[Violation] = field(default_factory=list)
-    tracebacks: list[str] = field(default_factory=list)
-    level_after: float | None = None
-    """Seconds from the end of the last fault of the first phase until all devices were level; None: never."""
-    skipped: int = 0
-    """Faults that found no target."""
+LATE = 0.4
+"""The share of the groups that are made under faults."""
 
 
 async def run(options: Options) -> Result:
@@ -88,6 +61,11 @@ class Conductor:
         self._began = time.monotonic()
         self._history = History()
         self._readers: list[Reader] = []
+        self._people = [f"p{number}" for number in range(options.people)]
+        self._keepers = [f"k{number}" for number in range(options.groups)]
+        self._gathering = Gathering(server, self._history, self._now, self._people)
+        self._due: Due = {}
+        """What devices must get in groups before they are level."""
         self.result = Result(options, self._history)
 
     def _now(self) -> float:
@@ -104,20 +82,23 @@ class Conductor:
                 if not await self._last_words(round_):
                     break
             await asyncio.sleep(0.5)  # for duplicates that arrive late
+            await self._gathering.fetch((*self._people, *self._keepers))
         finally:
             self._history.ended = self._now()
             await asyncio.gather(*(reader.stop() for reader in self._readers))
 
     async def _load(self) -> None:
-        options = self._options
-        people = [f"p{number}" for number in range(options.people)]
-        readers = await self._join(people, restless=True)
+        options, people = self._options, self._people
+        if self._keepers:
+            await asyncio.gather(*(self._exist(user) for user in self._gathering.crowd))
+        readers = await self._join([*people, *self._keepers], restless=True)
         stop = asyncio.Event()
         writers = [self._writer(people[number % len(people)], f"w{number}") for number in range(options.writers)]
         talks = [
             asyncio.create_task(writer.talk([each for each in people if each != writer.user], stop))
             for writer in writers
         ]
+        talks += self._gather(stop)
         injector = Injector(self._server, self._history, self._now, readers)
         try:
             faults = asyncio.create_task(injector.inject_all(plan(options.seed, options.seconds, options.faults)))
@@ -134,32 +115,52 @@ class Conductor:
         self.result.skipped = injector.skipped
         if self._history.losses:
             # A device that reads from the beginning now gets the data that remain after a loss.
-            readers = readers + await self._join(people, restless=False, numbers=(2,))
+            readers = readers + await self._join([*people, *self._keepers], restless=False, numbers=(2,))
+        await self._finish([asyncio.create_task(self._bring_to_an_end())])
         if await self._level(readers, self._options.settle_seconds):
             self.result.level_after = self._now() - last
+
+    def _gather(self, stop: asyncio.Event) -> list["asyncio.Task[None]"]:
+        """The keepers, who make their groups, some of them under faults; and people, who act in those groups."""
+        late = len(self._keepers) - int(len(self._keepers) * LATE)
+        keepers = [
+            self._gathering.keep(keeper, number, max(0, 1 + number - late) * self._options.seconds / 4, stop)
+            for number, keeper in enumerate(self._keepers)
+        ]
+        people = [
+            self._gathering.writer(user, f"{user}g").mingle(self._gathering.rooms, stop)
+            for user in self._people
+            if self._keepers
+        ]
+        return [asyncio.create_task(each) for each in (*keepers, *people)]
+
+    async def _bring_to_an_end(self) -> None:
+        """Sends a last message to each inbox, which comes after all that was acknowledged before."""
+        for room in self._gathering.rooms:
+            keeper = self._gathering.writer(room.group.keeper, f"{room.group.keeper}end")
+            self._due[room.group.keeper] = {await keeper.say(room)}
+            keeper.close()
+        for user in self._people if self._keepers else ():
+            writer = self._writer(user, f"{user}end")
+            await writer.send(user)
+            writer.close()
 
     async def _newcomers(self, round_: int) -> bool:
         """Sends messages to new users at the moment when they connect."""
         people = [f"n{round_}.{number}" for number in range(NEWCOMERS)]
+        rounds = await self._rounds(people, f"n{round_}")
+        prepared = await rounds.prepare(crowded=round_ % 2 == 1) if rounds else []
         readers = await self._join(people, restless=False, wait=False)
-        await self._send_round(people, f"n{round_}", spread=0.004)
-        return await self._level(readers, LATE_SECONDS + 2)
+        welcome = [asyncio.create_task(rounds.welcome(prepared))] if rounds else []
+        await self._send_round(people, f"n{round_}", welcome, spread=0.004)
+        return await self._level([*readers, *self._readers_of(rounds)], LATE_SECONDS + 2)
 
     async def _last_words(self, round_: int) -> bool:
         """Sends last messages: no later message repairs the deliveries that a dead worker left undone."""
         people = [f"l{round_}.{number}" for number in range(LAST_WORDS)]
         readers = await self._join(people, restless=False)
-        await self._send_round(people, f"l{round_}", spread=0.0, kill=True)
-        return await self._level(readers, self._options.settle_seconds)
-
-    async def _send_round(self, people: list[str], name: str, spread: float, kill: bool = False) -> None:
-        """Each user sends one message to the next one."""
-        writers = [self._writer(user, f"{name}w{number}") for number, user in enumerate(people)]
-
-        async def send(number: int) -> None:
-            await asyncio.sleep(spread * number)
-            await writers[number].send(people[(number + 1) % len(people)])
-
+        rounds = await self._rounds(people, f"l{round_}")
+        prepared = await rounds.prepare(crowded=round_ % 2 == 0) if rounds else []
         killed = False
 
         def kill_workers() -> None:
@@ -168,10 +169,41 @@ class Conductor:
                 killed = True
                 self._kill_workers()
 
+        last = [asyncio.create_task(rounds.last_words(prepared, kill_workers))] if rounds else []
+        await self._send_round(people, f"l{round_}", last, spread=0.0, on_ack=kill_workers)
+        return await self._level([*readers, *self._readers_of(rounds)], self._options.settle_seconds)
+
+    async def _rounds(self, people: list[str], name: str) -> Rounds | None:
+        if not self._keepers:
+            return None
+        rounds = Rounds(self._gathering, people, name)
+        self._due = rounds.due
+        await asyncio.gather(*(self._exist(user) for user in people))
+        await self._join(rounds.keepers, restless=False)
+        return rounds
+
+    def _readers_of(self, rounds: Rounds | None) -> list[Reader]:
+        return [reader for reader in self._readers if rounds and reader.device.user in rounds.keepers]
+
+    async def _send_round(
+        self,
+        people: list[str],
+        name: str,
+        beside: list["asyncio.Task[None]"],
+        spread: float,
+        on_ack: Callable[[], None] | None = None,
+    ) -> None:
+        """Each user sends one message to the next one."""
+        writers = [self._writer(user, f"{name}w{number}") for number, user in enumerate(people)]
+
+        async def send(number: int) -> None:
+            await asyncio.sleep(spread * number)
+            await writers[number].send(people[(number + 1) % len(people)])
+
         for writer in writers:
             writer.patient = True
-            writer.on_ack = kill_workers if kill else None
-        await self._finish([asyncio.create_task(send(number)) for number in range(len(people))])
+            writer.on_ack = on_ack
+        await self._finish([*beside, *(asyncio.create_task(send(number)) for number in range(len(people)))])
         for writer in writers:
             writer.close()
 
@@ -239,6 +271,8 @@ class Conductor:
         return False
 
     def _has_all(self, reader: Reader) -> bool:
+        if not self._due.get(reader.device.user, set()) <= reader.got:
+            return False
         return reader.device.since is not None and all(
             send.client_msg_id in reader.got or excuse(self._history, reader.device, send) is not None
             for send in owed(self._history, reader.device)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from .checker import Violation
-from .history import CONNECT, LOST, History
+from .history import CONNECT, LOST, Change, History
 
 NEIGHBOURS = 2
 """Events of the device shown before and after the violating one."""
@@ -19,7 +19,9 @@ def shortest_story(history: History, violations: list[Violation]) -> list[str]:
 
 def tell(history: History, violation: Violation) -> list[str]:
     """The events of the violation's message and device, and the faults among them."""
-    told = sorted({*_of_the_message(history, violation), *_of_the_device(history, violation)})
+    told = sorted(
+        {*_of_the_message(history, violation), *_of_the_device(history, violation), *_of_the_stays(history, violation)}
+    )
     if not told:
         return []
     first, last = told[0][0], told[-1][0]
@@ -33,12 +35,15 @@ def _of_the_message(history: History, violation: Violation) -> Iterator[tuple[fl
     name = violation.client_msg_id
     if name is None:
         return
-    for send in history.sends:
+    for send in (*history.sends, *history.changes):
         if send.client_msg_id == name and send.conversation == violation.conversation:
-            yield send.invoked, f"{send.sender} begins to send {name} in {send.conversation}"
+            what = "send"
+            if isinstance(send, Change):
+                what = f"{send.what} {' '.join(send.users) or send.seq or send.text},"
+            yield send.invoked, f"{send.sender} begins to {what} {name} in {send.conversation}"
             for attempt in send.attempts:
                 answer = attempt.answer or {}
-                about = f": seq {answer.get('seq')}" if attempt.acknowledged else ""
+                about = f": seq {answer['seq']}, version {answer.get('version')}" if "seq" in answer else ""
                 yield attempt.ended, f"attempt of {attempt.began:.3f} → {attempt.outcome}{about}"
     for device in history.devices:
         for event in device.messages:
@@ -46,11 +51,26 @@ def _of_the_message(history: History, violation: Violation) -> Iterator[tuple[fl
                 yield event.at, f"{device.name} gets {name}: id {event.id}, seq {event.data['seq']}"
 
 
+def _of_the_stays(history: History, violation: Violation) -> Iterator[tuple[float, str]]:
+    """When the device's user came to the group, and left it, as its first device saw it."""
+    user = (violation.device or "").partition("/")[0]
+    if violation.conversation not in history.groups or not user:
+        return
+    device = next((each for each in history.devices if each.user == user), None)
+    for event in device.events if device else ():
+        if event.name == "member" and event.conversation == violation.conversation:
+            how = "left" if event.data.get("left") else "in"
+            if user in (each["user"] for each in event.data["users"]):
+                yield event.at, f"{user} is {how} the group: id {event.id}, by {event.data.get('by')}"
+
+
 def _of_the_device(history: History, violation: Violation) -> Iterator[tuple[float, str]]:
     device = next((each for each in history.devices if each.name == violation.device), None)
     if device is None:
         return
     offending = [at for at, _ in _of_the_message(history, violation)]
+    if not offending and violation.conversation in history.groups:
+        return  # it is not about one moment
     first, last = min(offending, default=0.0), max(offending, default=history.ended)
     told = [event for event in device.events if event.name in (*STATES, "message")]
     before = [event for event in told if event.at < first][-NEIGHBOURS:]

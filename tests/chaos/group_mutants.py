@@ -1,0 +1,169 @@
+"""Servers that deliver one entry of a group too many or too few, or let somebody do what he may not (mutant.py)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ssechat.ids import ConversationId
+from ssechat.logs import delivery, inbox
+from ssechat.logs.access import Access, Reading
+from ssechat.logs.conversations import Entry
+from ssechat.logs.delivery import Delivery
+from ssechat.logs.inbox import Run
+from ssechat.logs.members import Roster, Span, Standing
+from ssechat.redis.batching import load_script
+
+LAZINESS = 0.02
+"""Seconds that a worker waits where another one may come in between."""
+
+
+def edit_scripts(*edits: tuple[str, str]) -> None:
+    """Replaces text in the scripts of delivery. Each must be in one of them."""
+    left = {old for old, _ in edits}
+
+    def edited(module: str, *names: str) -> str:
+        source = load_script(module, *names)
+        for old, new in edits:
+            if old in source:
+                left.discard(old)
+                source = source.replace(old, new)
+        return source
+
+    for module in (inbox, delivery):
+        module.load_script = edited  # type: ignore[attr-defined]
+    for names in (("inbox.lua", "deliver.lua"), ("inbox.lua", "members.lua", "append.lua")):
+        edited(delivery.__name__, *names)
+    assert not left, f"the scripts in logs/ have changed; adapt this mutation: {left}"
+
+
+def two_steps() -> None:
+    """Breaks no guarantee: with the gap rule, a send in two steps equals one in one step."""
+    construct = Delivery.__init__
+
+    def in_two_steps(self: Delivery, *parts: Any) -> None:
+        construct(self, *parts, at_once=0)
+
+    Delivery.__init__ = in_two_steps  # type: ignore[assignment,method-assign]
+
+
+def slow(before_append: float = LAZINESS, before_delivery: float = LAZINESS) -> None:
+    """Breaks no guarantee: a worker waits before it appends in a group, and before it delivers what it appended."""
+    append, finish = Delivery.append, Delivery._finish_group
+
+    async def slow_append(self: Delivery, *parts: Any) -> Any:
+        await asyncio.sleep(before_append)
+        return await append(self, *parts)
+
+    async def slow_finish(self: Delivery, *parts: Any) -> None:
+        await asyncio.sleep(before_delivery)
+        await finish(self, *parts)
+
+    Delivery.append = slow_append  # type: ignore[method-assign,assignment]
+    Delivery._finish_group = slow_finish  # type: ignore[method-assign,assignment]
+    two_steps()
+
+
+def skip_leaver() -> None:
+    """One who leaves does not get the entry of the leave."""
+    edit_scripts(
+        ("redis.call('HSET', KEYS[keys + LEAVERS], of, entry.id .. ' ' .. stint)", ""),
+        ("group.leavers[of] = bucket", ""),
+    )
+
+
+def joiner_from_zero() -> None:
+    """Delivery to a joiner begins where that inbox stands, and not with the join."""
+    edit_scripts(("joined == entry and before or nil", "nil"))
+    spans = Roster.spans
+
+    def from_zero(self: Roster) -> dict[Any, Span]:
+        return {user: span._replace(first="") for user, span in spans(self).items()}
+
+    Roster.spans = from_zero  # type: ignore[method-assign]
+
+
+def list_as_it_stands() -> None:
+    """An entry is delivered to those who are members by then, a little later."""
+    turns: Mapping[ConversationId, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def finish(self: Delivery, conversation: ConversationId, entry: Entry | None) -> None:
+        async with turns[conversation]:
+            roster = await self._members.roster(conversation)
+            if roster is None or entry is None:
+                return
+            await asyncio.sleep(LAZINESS)
+            roster = await self._members.roster(conversation) or roster
+            has = await self._inbox.newest_of(conversation, list(roster.members))
+            await self._inbox.deliver([(Run((entry,), place), [user]) for user, place in has.items()])
+            self._conversations.mark_delivered(conversation, entry.id)
+
+    Delivery._finish_group = finish  # type: ignore[method-assign,assignment]
+    two_steps()
+
+
+def forget_leave() -> None:
+    """One who comes back does not get first what was pending when he left."""
+    edit_scripts(
+        ("redis.call('HEXISTS', KEYS[keys + LEAVERS], of) == 1", "redis.call('HDEL', KEYS[keys + LEAVERS], of) == 2")
+    )
+    slow(0, 10 * LAZINESS)
+
+
+def rights_unchecked() -> None:
+    """The script does not look whether the sender is still a member."""
+    edit_scripts(("redis.call('HEXISTS', KEYS[keys + MEMBERS_OF], ARGV[user]) == 0", "false"))
+    slow()
+
+
+def stale_list() -> None:
+    """The script does not look whether the members are still those that the rule has decided from."""
+    edit_scripts(("ARGV[a + LIST] ~= (list or '0')", "false"))
+    slow()
+
+
+def deliver_passed() -> None:
+    """Changes of messages that somebody may not read are delivered."""
+    edit_scripts(("not from_seq or entry.sort ~= 'change'", "true"))
+
+
+def lost_update() -> None:
+    """A change is written though the message that it was made from stands no more."""
+    edit_scripts(("redis.sha1hex(message) ~= ARGV[of_change + MADE_FROM]", "false"))
+    slow()
+
+
+def shown_after_leave() -> None:
+    """One who has left reads messages as they stand now."""
+
+    def reading(self: Access, seq: int, version: int) -> Reading:
+        return Reading.AS_IT_STANDS if self.covers(seq) else Reading.NOT_AT_ALL
+
+    Access.reading = reading  # type: ignore[method-assign]
+
+
+def shown_from_zero() -> None:
+    """Who reads from the join on only reads what was before as well."""
+    judge = Standing.access.fget  # type: ignore[attr-defined]
+
+    def access_of(self: Standing) -> Access | None:
+        found = judge(self)
+        return found and Access(tuple(stint._replace(since=0) for stint in found.stints))
+
+    Standing.access = property(access_of)  # type: ignore[assignment,method-assign]
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    "two-steps": two_steps,
+    "slow": slow,
+    "skip-leaver": skip_leaver,
+    "joiner-from-zero": joiner_from_zero,
+    "list-as-it-stands": list_as_it_stands,
+    "forget-leave": forget_leave,
+    "rights-unchecked": rights_unchecked,
+    "stale-list": stale_list,
+    "deliver-passed": deliver_passed,
+    "lost-update": lost_update,
+    "shown-after-leave": shown_after_leave,
+    "shown-from-zero": shown_from_zero,
+}
