@@ -30,6 +30,7 @@ SLOW = (
     "test_odd_commands.py",
     "test_odd_starts.py",
     "test_run_fast.py",
+    "test_signals.py",
     "test_supervisor.py",
 )
 """The slow tests, which `--fast` skips: servers of several processes, browsers, and runs of pytest."""
