@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import Any
 
+import hiredis
 import pytest
 
 from crowd import BOTH, CROWD, GROUP, texts
@@ -18,6 +20,7 @@ from ssechat.logs.delivery import AT_ONCE, Delivery
 from ssechat.logs.inbox import WAKE_UP_LIMIT
 from ssechat.redis import keys
 from ssechat.redis.batching import BUDGET, ScriptBatch
+from ssechat.redis.packed import Packed, join
 
 pytestmark = pytest.mark.anyio
 
@@ -93,14 +96,23 @@ async def test_a_crowd_gets_everything_once_and_in_order(workers: list[Worker]) 
     assert sorted(told.pop()) == [f"m{number}" for number in range(6)]
 
 
+def unpack(parts: Iterable[Packed]) -> list[bytes]:
+    """The arguments of these parts."""
+    reader = hiredis.Reader()
+    reader.feed(b"*%d\r\n%b" % join(parts))
+    arguments: list[bytes] = reader.gets()
+    return arguments
+
+
 async def test_no_call_delivers_more_than_its_budget(workers: list[Worker], monkeypatch: pytest.MonkeyPatch) -> None:
     weights: list[int] = []
     call = ScriptBatch._call
 
     def counted(self: ScriptBatch, verb: str, script: str, items: Any) -> None:
-        if len(items[0].keys) > 1:  # else it marks
+        unpacked = [(unpack(item.keys), unpack(item.arguments)) for item in items]
+        if len(unpacked[0][0]) > 1:  # else it marks
             # Of a delivery the entries, of an action the members.
-            counts = [item.arguments[3] if len(item.keys) == 3 else item.arguments[8] for item in items]
+            counts = [arguments[3] if len(keys) == 3 else arguments[8] for keys, arguments in unpacked]
             weights.append(sum(map(int, counts)))
         call(self, verb, script, items)
 
