@@ -2,7 +2,8 @@
 
 `yes` is the success of the route, `no` a refusal to those who are not in the group, `role` one to those whose role
 does not allow it, `none` what is said of a message that is not there or that one may not read. A dash is not asked: the
-story does that, or nobody can be in that case. The last column is for members of a group that has ended.
+story does that, or nobody can be in that case. The last column is for members of a group that has ended: `same` as
+before, or `over`: who is refused is refused as before, and who is not is told that it has ended.
 """
 
 from typing import NamedTuple, get_args
@@ -38,24 +39,24 @@ GET    /v1/conversations                            who    yes    yes    yes    
 POST   /v1/conversations | again                    who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/conversations/{id}                       who    no     yes    yes    yes    yes    yes    yes
 GET    /v1/conversations/{id} | of nobody           who    conv   conv   conv   conv   conv   conv   conv
-PATCH  /v1/conversations/{id}                       who    no     role   yes    yes    no     no     ended
-DELETE /v1/conversations/{id}                       who    no     role   role   -      no     no     -
+PATCH  /v1/conversations/{id}                       who    no     role   yes    yes    no     no     over
+DELETE /v1/conversations/{id}                       who    no     role   role   -      no     no     same
 GET    /v1/conversations/{id}/members               who    no     yes    yes    yes    no     no     yes
-POST   /v1/conversations/{id}/members               who    no     role   yes    yes    no     no     ended
-POST   /v1/conversations/{id}/members | oneself     who    no     role   yes    yes    no     no     ended
-PUT    /v1/conversations/{id}/members/{user}        who    no     role   yes    yes    no     no     ended
-PUT    /v1/conversations/{id}/members/{user} | role who    no     role   role   yes    no     no     ended
-DELETE /v1/conversations/{id}/members/{user}        who    no     role   role   last   no     no     ended
-POST   /v1/conversations/{id}/invites               who    no     role   made   made   no     no     ended
-GET    /v1/conversations/{id}/invites               who    no     role   yes    yes    no     no     yes
-DELETE /v1/conversations/{id}/invites/{invite}      who    no     role   done   done   no     no     -
-POST   /v1/invites/join | used up                   who    used   yes    yes    yes    used   removed ended
+POST   /v1/conversations/{id}/members               who    no     role   yes    yes    no     no     same
+POST   /v1/conversations/{id}/members | oneself     who    no     role   yes    yes    no     no     same
+PUT    /v1/conversations/{id}/members/{user}        who    no     role   yes    yes    no     no     same
+PUT    /v1/conversations/{id}/members/{user} | role who    no     role   role   yes    no     no     same
+DELETE /v1/conversations/{id}/members/{user}        who    no     role   role   last   no     no     same
+POST   /v1/conversations/{id}/invites               who    no     role   made   made   no     no     over
+GET    /v1/conversations/{id}/invites               who    no     role   yes    yes    no     no     same
+DELETE /v1/conversations/{id}/invites/{invite}      who    no     role   done   done   no     no     same
+POST   /v1/invites/join | used up                   who    used   yes    yes    yes    used   removed same
 POST   /v1/invites/join | unknown                   who    invite yes    yes    yes    invite invite yes
 POST   /v1/messages | again                         who    -      yes    yes    yes    yes    yes    yes
 POST   /v1/messages | again, but another            who    -      again  again  again  again  again  again
 POST   /v1/messages | new                           who    no     -      -      -      no     no     ended
-POST   /v1/messages | reply to what is not read     who    no     bad    bad    bad    no     no     -
-POST   /v1/messages | reply to nothing              who    no     bad    bad    bad    no     no     -
+POST   /v1/messages | reply to what is not read     who    no     bad    bad    bad    no     no     ended
+POST   /v1/messages | reply to nothing              who    no     bad    bad    bad    no     no     ended
 GET    /v1/conversations/{id}/messages              who    no     yes    yes    yes    yes    yes    yes
 """
 
@@ -120,6 +121,15 @@ class Row(NamedTuple):
     case: str
     cells: dict[Standing, str]
     ended: str
+
+    def word(self, standing: Standing, *, ended: bool) -> str:
+        """What somebody gets; `ended`: a member of a group that has."""
+        own = self.cells[standing]
+        if not ended or self.ended == "same":
+            return own
+        if self.ended == "over":
+            return "ended" if own in ("yes", "made", "done") else own
+        return self.ended
 
     @property
     def name(self) -> str:

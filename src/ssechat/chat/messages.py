@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from ssechat.chat.participants import Participants
-from ssechat.chat.refusals import ended, of_the_log, unknown_users, wrong_field
+from ssechat.chat.refusals import ended, not_a_member, of_the_log, unknown_users, wrong_field
 from ssechat.errors import BadRequest, Forbidden, NotFound, RequestError
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId, direct_conversation, is_group, user_id
@@ -145,8 +145,9 @@ class Messages:
 
     async def _refusal(self, error: NotAppended, group: ConversationId, sender: UserId) -> Exception:
         if isinstance(error, GroupEnded):
-            await self._participants.enter(sender, group)  # a stranger is told no more than before
-            return ended()
+            # A stranger is told no more than before, nor is who has left.
+            entered = await self._participants.enter(sender, group)
+            return ended() if entered.standing is not None and entered.standing.member is not None else not_a_member()
         return mentioned_or(error, group, sender)
 
     async def _wrong_reply(self, sender: UserId, conversation: ConversationId, extras: Extras) -> RequestError | None:
