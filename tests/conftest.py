@@ -24,12 +24,14 @@ SLOW = (
     "test_client.py",
     "test_embedded.py",
     "test_fuzz.py",
+    "test_models_groups.py",
     "test_models_hub.py",
     "test_models_logs.py",
     "test_models_stream.py",
     "test_odd_commands.py",
     "test_odd_starts.py",
     "test_run_fast.py",
+    "test_signals.py",
     "test_supervisor.py",
 )
 """The slow tests, which `--fast` skips: servers of several processes, browsers, and runs of pytest."""
@@ -111,9 +113,13 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_leftovers() -> Iterator[None]:
-    """Collects garbage after each module, so that an unclosed resource fails the module that left it open."""
+    """Collects garbage after each module, so that an unclosed resource fails the module that left it open.
+
+    What the module leaves (reports, caches) is frozen: otherwise each collection visits that of all modules before.
+    """
     yield
     gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ def create_app(settings: Settings) -> Any:
     """Creates an app that answers /pid, /redis (the URL), and /slow (after 1 s). With STUB=file:PATH the start fails
     while PATH exists."""
     how = os.environ.get("STUB", "")
+    if how == "SIGTERM at the start":
+        os.kill(os.getpid(), signal.SIGTERM)
     if how == "settings":
         raise SettingsError("the stub was told to refuse its settings")
     if how == "die" or (how.startswith("file:") and Path(how[5:]).exists()):

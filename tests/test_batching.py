@@ -8,6 +8,8 @@ from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.redis.batching import BUDGET, MAX_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
 from ssechat.redis.client import Redis
+from ssechat.redis.connection import NOTHING
+from ssechat.redis.packed import Packed
 from ssechat.redis.refusals import RedisRefused
 from ssechat.telemetry.metrics import Metrics
 
@@ -139,7 +141,7 @@ class SilentRedis(Redis):
         self.calls: list[tuple[Any, ...]] = []
         self.answers: list[asyncio.Future[Any]] = []
 
-    def send(self, *command: Any) -> "asyncio.Future[Any]":
+    def send(self, *command: Any, rest: Packed = NOTHING) -> "asyncio.Future[Any]":
         self.calls.append(command)
         self.answers.append(asyncio.get_running_loop().create_future())
         return self.answers[-1]

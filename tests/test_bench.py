@@ -104,9 +104,37 @@ def test_fanout_reports_what_an_event_to_many_costs_and_what_others_notice(tmp_p
         assert one["events"] > 0
         assert one["delivered"] >= 100
         assert one["verdict"]["good"] is True, one["verdict"]
-        for name in ("to_stream", "to_last", "others_alone", "others_during"):
-            assert 0 < one[name]["p50"] <= one[name]["p99"]
+        for latency in (one["to_stream"], one["to_last"], *one["others"].values()):
+            assert 0 < latency["p50"] <= latency["p99"]
         assert one["to_stream"]["p50"] <= one["to_last"]["p99"]
+
+
+def test_groups_reports_what_a_delivery_costs_and_checks_each_of_them(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    # 70 are too many for one script: they are delivered to in two steps.
+    load = ("--people", "70", "--streams", "10", "--size", "70", "--rate", "0", "--connections", "4")
+    quick = ("--others", "4", "--others-rate", "20", "--seconds", "1", "--warm-up", "0.2")
+    done = run("groups", *load, "--reactions", "60", *quick, "--json", str(result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(result.read_text())["groups"]
+    sends, reactions, building = figures["sends"], figures["reactions"], figures["building"]
+    assert [(one["name"], one["groups"]) for one in sends] == [("direct", 35), ("groups of 70", 1)]
+    for one in sends:
+        assert 0 < one["acknowledged"] <= one["all_acknowledged"]
+        assert one["delivered"] == one["acknowledged"] * one["members"]
+        assert one["milliseconds_a_send"] == pytest.approx(one["microseconds_each"]["server"] * one["members"] / 1000)
+    # Reactions that wait for each other share an entry.
+    assert 0 < reactions["entries"] < 60
+    assert reactions["seen"] == [reactions["entries"]] * 2
+    assert 0 < reactions["to_answer"]["p50"] <= 1000 * reactions["seconds"]
+    assert [(one["way"], one["requests"]) for one in building] == [("one request", 1), ("single joins", 69)]
+    assert [one["deliveries"] for one in building] == [70, sum(range(2, 71))]
+    for one in (*sends, reactions, *building):
+        assert one["verdict"]["good"] is True, one["verdict"]
+        assert one["complaints"] == []
+        assert 0 < one["others"]["stream_alone"]["p50"] <= one["others"]["stream_alone"]["p99"]
+        assert one["cpu"]["workers"] > 0
+        assert one["saturation"] in done.stdout
 
 
 def test_capacity_reports_memory_and_latency_and_draws_it(tmp_path: Path) -> None:

@@ -2,42 +2,18 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import jwt
 import pytest
 
-from serving import Server, environment, interruptible, until
+from commands import Listening, at, main, run
+from serving import Server, environment, until
 from ssechat import __version__
-from ssechat.cli import main as cli
 from ssechat.settings import Settings, flag, variable
-
-
-def run(*arguments: str, said: bytes = b"", **extra: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a child process."""
-    result = subprocess.run(
-        [sys.executable, "-m", "ssechat", *arguments],
-        input=said,
-        capture_output=True,
-        env=environment(extra),
-        timeout=60,
-    )
-    return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
-
-
-def main(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Runs a command in this process; returns exit code, stdout and stderr."""
-    try:
-        code = cli.main(list(arguments))
-    except SystemExit as error:
-        code = int(error.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +42,7 @@ def test_help_shows_every_setting_with_its_flag_variable_and_default(capsys: pyt
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("serve", "token", "send", "listen"):
+    for command in ("serve", "token", "send", "listen", "edit", "delete", "react"):
         code, out, _ = main(capsys, command, "-h")
         assert code == 0
         assert "ssechat " + command in out.partition("\n")[2]
@@ -128,6 +104,9 @@ def test_the_variables_name_the_server_and_the_token(
 def test_standard_input_that_is_no_text_is_refused() -> None:
     result = run("send", "--token", "t", "bob", "-", said=b"\xff")
     assert (result.returncode, result.stderr) == (2, "ssechat: standard input is not UTF-8 text\n")
+    result = run("send", "--token", "t", "bob", "-", said=b"x" * ((16 << 20) + 1))
+    assert result.returncode == 2
+    assert result.stderr == "ssechat: standard input has more than 16 MiB: that is no text for a message\n"
 
 
 def test_a_broken_pipe_is_no_error(tmp_path: Path) -> None:
@@ -141,35 +120,6 @@ def test_a_broken_pipe_is_no_error(tmp_path: Path) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("cli") / "data", "--workers", "1") as running:
         yield running
-
-
-def at(server: Server) -> tuple[str, ...]:
-    return ("--server", server.url, "--data", str(server.data))
-
-
-class Listening:
-    """A running `ssechat listen`."""
-
-    def __init__(self, server: Server, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ssechat", "listen", *at(server), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-            preexec_fn=interruptible,
-        )
-
-    def line(self, stream: str = "stdout") -> str:
-        found: IO[str] | None = getattr(self.process, stream)
-        assert found is not None
-        return found.readline()
-
-    def end(self) -> tuple[int, str]:
-        """Sends SIGINT; returns the exit code and the rest of stderr."""
-        self.process.send_signal(signal.SIGINT)
-        _, err = self.process.communicate(timeout=20)
-        return self.process.returncode, err
 
 
 def test_a_token_is_signed_with_the_data_folders_key(server: Server) -> None:
@@ -262,7 +212,7 @@ def test_a_message_that_was_sent_and_cannot_be_shown_is_said_to_be_sent(server: 
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
     assert result.returncode == 1
-    assert result.stderr == "ssechat: the message was sent, but cannot be printed (No space left on device)\n"
+    assert result.stderr == "ssechat: the message was sent, but that cannot be printed (No space left on device)\n"
 
 
 def test_listen_json_since_0_0_prints_all_stored_events(server: Server) -> None:

@@ -3,60 +3,23 @@
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
 
 import httpx
 import pytest
 
-from ssechat.cli.terminal import event_line, message_line
-from ssechat.client import Client, ClientError, Event, server_address
+from scripted import Script, problem
+from ssechat.client import Client, ClientError, Event
+from ssechat.client.address import server_address
 from ssechat.errors import SettingsError
 from ssechat.problem_details import MAX_RETRY_AFTER, retry_after
-from ssechat.texts.printable import printable, without_passwords
+from ssechat.texts.printable import without_passwords
 
 MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "created_at": "no time"}
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
-class Script:
-    """A server with scripted responses; exceptions are failed connections. Sleeps advance the fake clock."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
-        self.now = 0.0
-        self.pauses: list[float] = []
-        self.notes: list[str] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.now += seconds
-
-    def client(self, chance: float = 0.0) -> Client:
-        return Client(
-            "http://chat.test",
-            lambda: "token",
-            note=self.notes.append,
-            transport=httpx.MockTransport(self),
-            sleep=self.sleep,
-            clock=lambda: self.now,
-            chance=lambda: chance,
-        )
-
-
 def bodies(script: Script) -> list[dict[str, str]]:
     return [json.loads(request.content) for request in script.requests]
-
-
-def problem(status: int, code: str, detail: str, **headers: str) -> httpx.Response:
-    return httpx.Response(status, json={"code": code, "detail": detail}, headers=headers)
 
 
 def stream(text: str) -> httpx.Response:
@@ -369,17 +332,6 @@ def test_retry_after_is_bounded() -> None:
     assert script.pauses == [MAX_RETRY_AFTER]
 
 
-def test_no_text_can_drive_the_readers_terminal() -> None:
-    evil = "\x1b[2J\r\x07\x9b31m\u202e\ud800ok\ttab\x7f\u2028"
-    assert printable(evil) == "\\x1b[2J\\r\\x07\\x9b31m\\u202e\\ud800ok\ttab\\x7f\\u2028"
-    for line in (
-        message_line({**MESSAGE, "text": evil, "sender": evil}),
-        event_line("member", {"name": evil}),
-        event_line("x\x1b", evil),
-    ):
-        assert not [character for character in line if character < " " and character != "\t"]
-
-
 def test_no_password_of_a_url_is_shown() -> None:
     for url in (
         "redis://u:hunter2@h:1/0",
@@ -391,27 +343,3 @@ def test_no_password_of_a_url_is_shown() -> None:
         assert "hunt" not in shown
         assert "@h" in shown
     assert without_passwords("http://127.0.0.1:8000 and me@here") == "http://127.0.0.1:8000 and me@here"
-
-
-def test_no_message_can_look_like_two() -> None:
-    assert message_line({**MESSAGE, "text": "hi\nb: lies"}) == "dm:a:b #1  a: hi\n    b: lies"
-
-
-@pytest.mark.parametrize(
-    ("event", "data", "line"),
-    [
-        ("message", MESSAGE, "dm:a:b #1  a: hi"),
-        ("message", {**MESSAGE, "text": None}, "dm:a:b #1  a: (deleted)"),
-        ("message.updated", MESSAGE, "dm:a:b #1  a: hi  (edited)"),
-        ("typing", {"user": "b"}, 'typing  {"user": "b"}'),
-        ("reset", {"reason": "expired"}, "reset (expired): events of your inbox are missing here"),
-        ("reset", {"reason": "lost", "conversation_id": "g:1"}, "reset (lost): events of g:1 are missing here"),
-    ],
-)
-def test_events_are_lines_for_people(event: str, data: Any, line: str) -> None:
-    assert event_line(event, data).startswith(line)
-
-
-def test_times_are_shown_in_the_readers_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert message_line({**MESSAGE, "created_at": "2026-11-22T08:20:17.619Z"})[:6].count(":") == 1
-    assert message_line({**MESSAGE, "created_at": 0})[:6].count(":") == 1

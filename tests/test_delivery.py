@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import Any
 
+import hiredis
 import pytest
 
 from crowd import BOTH, CROWD, GROUP, texts
@@ -18,6 +20,7 @@ from ssechat.logs.delivery import AT_ONCE, Delivery
 from ssechat.logs.inbox import WAKE_UP_LIMIT
 from ssechat.redis import keys
 from ssechat.redis.batching import BUDGET, ScriptBatch
+from ssechat.redis.packed import Packed, join
 
 pytestmark = pytest.mark.anyio
 
@@ -93,15 +96,24 @@ async def test_a_crowd_gets_everything_once_and_in_order(workers: list[Worker]) 
     assert sorted(told.pop()) == [f"m{number}" for number in range(6)]
 
 
+def unpack(parts: Iterable[Packed]) -> list[bytes]:
+    """The arguments of these parts."""
+    reader = hiredis.Reader()
+    reader.feed(b"*%d\r\n%b" % join(parts))
+    arguments: list[bytes] = reader.gets()
+    return arguments
+
+
 async def test_no_call_delivers_more_than_its_budget(workers: list[Worker], monkeypatch: pytest.MonkeyPatch) -> None:
     weights: list[int] = []
     call = ScriptBatch._call
 
     def counted(self: ScriptBatch, verb: str, script: str, items: Any) -> None:
-        if len(items[0].keys) > 1:  # else it marks
+        unpacked = [(unpack(item.keys), unpack(item.arguments)) for item in items]
+        if len(unpacked[0][0]) > 1:  # else it marks
             # Of a delivery the users and the entries, of an action the members.
             delivers = self in [worker.inbox._deliver for worker in workers]
-            counts = [item.arguments[4:6] if delivers else (item.arguments[8], 1) for item in items]
+            counts = [arguments[4:6] if delivers else (arguments[8], 1) for _, arguments in unpacked]
             weights.append(sum(int(users) * int(entries) for users, entries in counts))
         call(self, verb, script, items)
 
@@ -141,13 +153,13 @@ async def test_a_log_keeps_twice_what_an_inbox_keeps(redis: RedisProcess) -> Non
 async def test_at_most_so_many_members_are_in_one_script(redis: RedisProcess) -> None:
     async with a_worker(redis.url) as worker:
         submitted: list[int] = []
-        submit = worker.delivery._append.submit
+        submit = worker.delivery._append.submit_packed
 
         def noted(keys_: Any, arguments: Any, weight: int = 1) -> Any:
             submitted.append(weight)
             return submit(keys_, arguments, weight)
 
-        worker.delivery._append.submit = noted  # type: ignore[assignment,method-assign]
+        worker.delivery._append.submit_packed = noted  # type: ignore[assignment,method-assign]
         await worker.delivery.send(new_message(GROUP, ALICE, "k1", "to 64"), CROWD[:AT_ONCE])
         await worker.delivery.send(new_message(GROUP, ALICE, "k2", "to 65"), CROWD[: AT_ONCE + 1])
         assert submitted == [AT_ONCE, 1]

@@ -70,7 +70,8 @@ async def test_an_expired_invitation_says_so(client: httpx.AsyncClient, monkeypa
     alice, bob = await people(client, "alice", "bob")
     where = await alice.make()
     secret = (await alice.done("POST", f"{where}/invites", {"expires_in": 60}))["secret"]
-    monkeypatch.setattr("ssechat.chat.invites.now", lambda: 2**45)
+    for module in ("invites", "joins"):
+        monkeypatch.setattr(f"ssechat.chat.{module}.now", lambda: 2**45)
     assert code(await bob.ask("POST", "/invites/join", {"secret": secret})) == (403, "invite_expired")
     assert await alice.done("GET", f"{where}/invites") == {"invites": []}
 

@@ -296,7 +296,7 @@ async def test_idempotency_a_repeat_finishes_the_delivery(redis: RedisProcess, m
     async with a_worker(redis.url, at_once=0) as worker:
         await do(worker, made(ANN, BEN))
         action = said("hi")
-        submit = ScriptBatch.submit
+        submit = ScriptBatch.submit_packed
 
         def away(self: ScriptBatch, *arguments: Any) -> Any:
             if self is worker.inbox._deliver:
@@ -305,11 +305,11 @@ async def test_idempotency_a_repeat_finishes_the_delivery(redis: RedisProcess, m
                 return future
             return submit(self, *arguments)
 
-        monkeypatch.setattr(ScriptBatch, "submit", away)
+        monkeypatch.setattr(ScriptBatch, "submit_packed", away)
         with pytest.raises(RedisUnavailable):
             await do(worker, action)
         assert await got(worker, BEN) == ["+ann,ben"]
-        monkeypatch.setattr(ScriptBatch, "submit", submit)
+        monkeypatch.setattr(ScriptBatch, "submit_packed", submit)
         assert not (await worker.delivery.send(action, None))[1]
         assert await got(worker, BEN) == ["+ann,ben", "hi"]
 

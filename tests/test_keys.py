@@ -11,7 +11,8 @@ from redis.crc import key_slot
 
 import ssechat
 from ssechat.ids import UserId, direct_conversation, user_id
-from ssechat.redis import keys
+from ssechat.redis import keys, packed_keys
+from ssechat.redis.packed import pack
 
 SOURCES = Path(ssechat.__file__).parent
 USERS = st.from_regex(r"[a-z0-9_][a-z0-9_.@|+~-]{0,30}", fullmatch=True).map(UserId)
@@ -70,3 +71,11 @@ def test_a_script_touches_no_key_that_is_not_among_its_keys(path: Path) -> None:
             assert key.startswith("KEYS[") or key in named | PASSED_ON, f"{command} {key}"
     assert {(path.name, made) for made in re.findall(r"'(/[a-z]+)'", script)} <= DERIVED
     assert called or path.name == "common.lua"
+
+
+@given(one=USERS, other=USERS)
+def test_packed_keys_are_the_same_keys(one: UserId, other: UserId) -> None:
+    conversation = direct_conversation(one, other)
+    names = (*keys.of_conversation(conversation), *keys.sent(conversation, 2900))
+    assert packed_keys.of_conversation(conversation, 2900) == pack(names)
+    assert packed_keys.of_user(one) == pack(keys.of_user(one))

@@ -1,9 +1,7 @@
 """A model test of the conversation logs and inboxes on a real Redis: any interleaving, any crash of a worker."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import hypothesis.strategies as st
 import pytest
@@ -16,48 +14,21 @@ from hypothesis.stateful import (
 )
 
 from models import profile
-from parts import Worker, a_worker, draft
+from parts import Worker, draft
 from polling import until
-from redises import RedisProcess, releases
 from ssechat.ids import ConversationId, UserId, entry_number
 from ssechat.logs.conversations import Entry
 from ssechat.redis import keys
-
-Result = TypeVar("Result")
-
+from two_workers import TwoWorkers, two_workers
 
 PEOPLE = 3
 some_number = st.integers(0, 2**16)
 
 
-@dataclass
-class Redis7:
-    """Two workers on one Redis, for synchronous state machines."""
-
-    loop: asyncio.AbstractEventLoop
-    workers: tuple[Worker, Worker]
-    examples: int = 0
-
-    def run(self, work: Awaitable[Result]) -> Result:
-        async def wait() -> Result:
-            return await work
-
-        return self.loop.run_until_complete(wait())
-
-
 @pytest.fixture
-def redis7() -> Iterator[Redis7]:
-    process = RedisProcess(releases()[-1])
-    loop = asyncio.new_event_loop()
-    one, two = a_worker(process.url), a_worker(process.url)
-    try:
-        workers = (loop.run_until_complete(one.__aenter__()), loop.run_until_complete(two.__aenter__()))
-        yield Redis7(loop, workers)
-        for each in (one, two):
-            loop.run_until_complete(each.__aexit__(None, None, None))
-    finally:
-        loop.close()
-        process.close()
+def server() -> Iterator[TwoWorkers]:
+    with two_workers() as server:
+        yield server
 
 
 async def deliver(worker: Worker, entry: Entry, members: Sequence[UserId]) -> None:
@@ -74,7 +45,7 @@ class TwoLogs(RuleBasedStateMachine):
     log's beginning: all of it up to some entry, in order, once, with an n that skips nothing.
     """
 
-    def __init__(self, server: Redis7) -> None:
+    def __init__(self, server: TwoWorkers) -> None:
         super().__init__()
         self.server = server
         server.examples += 1
@@ -198,12 +169,12 @@ class TwoLogs(RuleBasedStateMachine):
             assert len(events) == owed, "not all have all, though everything was finished"
 
 
-def test_whatever_dies_races_or_is_repeated_every_inbox_is_the_conversations_logs(redis7: Redis7) -> None:
-    run_state_machine_as_test(lambda: TwoLogs(redis7), settings=profile(40, 30))  # type: ignore[arg-type]
+def test_whatever_dies_races_or_is_repeated_every_inbox_is_the_conversations_logs(server: TwoWorkers) -> None:
+    run_state_machine_as_test(lambda: TwoLogs(server), settings=profile(40, 30))  # type: ignore[arg-type]
 
 
-def test_the_first_event_of_all_that_comes_while_a_page_is_read_is_not_skipped(redis7: Redis7) -> None:
-    worker, bob = redis7.workers[0], UserId("bob")
+def test_the_first_event_of_all_that_comes_while_a_page_is_read_is_not_skipped(server: TwoWorkers) -> None:
+    worker, bob = server.workers[0], UserId("bob")
     real = worker.inbox.head
 
     async def head(name: str) -> str:
@@ -220,4 +191,4 @@ def test_the_first_event_of_all_that_comes_while_a_page_is_read_is_not_skipped(r
         await asyncio.sleep(0.05)
         return sink.texts()
 
-    assert redis7.run(reading()) == ["first", "second"]
+    assert server.run(reading()) == ["first", "second"]

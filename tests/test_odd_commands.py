@@ -78,7 +78,7 @@ class Refusing(BaseHTTPRequestHandler):
         self.send_header("content-length", "0")
         self.end_headers()
 
-    do_POST = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
     def log_message(self, *_: object) -> None:
         """Logs nothing."""
@@ -169,6 +169,47 @@ def test_any_value_of_send_is_told_in_a_sentence(
         assert code != 0
 
 
+GROUP = "g:" + "a" * 26
+# Each command with values that are good.
+CHANGES = {
+    "edit": {"CONVERSATION": "bob", "SEQ": "7", "TEXT": "hi"},
+    "delete": {"CONVERSATION": GROUP, "SEQ": "7"},
+    "react": {"CONVERSATION": GROUP, "SEQ": "7", "EMOJI": "👍"},
+    "group make": {"NAME": "Lunch", "MEMBER": "bob", "--topic": "x", "--history": "all", "--client-msg-id": "1"},
+    "group list": {},
+    "group show": {"GROUP": GROUP},
+    "group members": {"GROUP": "lunch"},
+    "group add": {"GROUP": GROUP, "USER": "bob"},
+    "group remove": {"GROUP": GROUP, "USER": "bob"},
+    "group role": {"GROUP": GROUP, "USER": "bob", "ROLE": "admin"},
+    "group rename": {"GROUP": GROUP, "NAME": "Dinner"},
+    "group topic": {"GROUP": GROUP, "TOPIC": "food"},
+    "group leave": {"GROUP": GROUP},
+    "group end": {"GROUP": GROUP},
+    "group invite": {"GROUP": GROUP, "--expires": "7d", "--uses": "3"},
+    "group invites": {"GROUP": GROUP},
+    "group revoke": {"GROUP": GROUP, "INVITE": "i1"},
+    "group join": {"SECRET": f"{GROUP}.abc"},
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [(command, option) for command in CHANGES for option in (*CHANGES[command], "--timeout")]
+)
+def test_any_value_of_a_command_for_groups_and_messages_is_told_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], refusing: str, command: str, option: str
+) -> None:
+    known = {"--server": refusing, "--token": "t", "--timeout": "0.5", **CHANGES[command]}
+    for value in ODD:
+        if option in ("TEXT", "SECRET") and value == "-":
+            continue  # standard input
+        given = {**known, option: value}
+        options = [f"{name}={text}" for name, text in given.items() if name.startswith("-")]
+        words = [text for name, text in given.items() if not name.startswith("-")]
+        code, _ = main(capsys, *command.split(), *options, "--", *words)
+        assert code != 0
+
+
 @pytest.mark.parametrize("option", [*CLIENT_OPTIONS, "--since"])
 def test_any_value_of_listen_is_told_in_a_sentence(
     capsys: pytest.CaptureFixture[str], refusing: str, option: str
@@ -237,5 +278,6 @@ def test_a_folder_that_is_gone_is_told(capsys: pytest.CaptureFixture[str], tmp_p
 
 
 def test_a_blank_text_is_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
-    code, err = main(capsys, "send", "--token=t", "--server=http://127.0.0.1:9", "bob", " \n\u200b")
-    assert (code, err) == (2, "ssechat: TEXT: this text is blank; write something\n")
+    for command in (("send", "bob"), ("edit", "bob", "7")):
+        code, err = main(capsys, *command, "--token=t", "--server=http://127.0.0.1:9", " \n\u200b")
+        assert (code, err) == (2, "ssechat: TEXT: this text is blank; write something\n")

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import signal
 import socket
 import subprocess
@@ -237,7 +238,9 @@ def _started(request: pytest.FixtureRequest) -> Iterator[None]:
     [
         (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "hi"), "retrying in"),
         (("listen", "--token", "t", "--server", "http://127.0.0.1:9"), "reconnecting in"),
+        (("group", "list", "--token", "t", "--server", "http://127.0.0.1:9"), "retrying in"),
         (("send", "--token", "t", "--server", "http://127.0.0.1:9", "bob", "-"), ""),
+        (("group", "join", "--token", "t", "--server", "http://127.0.0.1:9"), ""),
     ],
 )
 def test_sigint_is_quiet_while_a_command_waits(arguments: tuple[str, ...], first: str) -> None:
@@ -261,6 +264,35 @@ def test_sigint_is_quiet_while_a_command_waits(arguments: tuple[str, ...], first
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stderr.read().strip() == ""
+
+
+@pytest.mark.parametrize("end", ["interrupt", "end of input"])
+def test_a_question_for_a_secret_can_be_left_quietly(end: str) -> None:
+    ours, terminal = os.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "ssechat", "group", "join", "--token", "t", "--server", "http://127.0.0.1:9"],
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            start_new_session=True,  # without the terminal of who runs the tests
+            preexec_fn=interruptible,
+        ) as process:
+            assert process.stderr is not None
+            asked = b"The invitation's secret:"
+            assert process.stderr.read(len(asked)) == asked
+            # Only then is what is typed not shown.
+            until(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO)
+            if end == "interrupt":
+                process.send_signal(signal.SIGINT)
+            else:
+                os.write(ours, b"\x04")
+            assert process.wait(20) == 130
+            assert process.stderr.read().strip() == b""
+    finally:
+        os.close(ours)
+        os.close(terminal)
 
 
 def _unread(pipe: IO[str]) -> bytes:

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from bench.__main__ import bench
 from serving import ROOT, environment
 from ssechat.redis.refusals import ADVICE
 from ssechat.settings import Settings
@@ -55,7 +57,7 @@ def test_every_link_leads_to_a_file_and_to_a_heading_in_it(file: Path) -> None:
 def test_the_front_page_is_a_page_and_leads_to_the_others() -> None:
     lines = FRONT.splitlines()
     assert {"deploy/README.md", "tests/README.md"} < set(LINK.findall(FRONT))
-    assert len(lines) <= 150
+    assert len(lines) <= 165
     assert [line for line in lines if len(line) > 120] == []
 
 
@@ -102,7 +104,7 @@ def test_every_benchmark_is_named_and_every_one_that_is_named_is_there() -> None
     named, there = ({*re.findall(r"-m tests\.bench (\w+)", text)} for text in (TESTS, run("tests.bench", "--help")))
     assert named == there - {"all"}
     for name in sorted(named):
-        assert run("tests.bench", name, "--help")
+        assert CliRunner().invoke(bench, [name, "--help"]).exit_code == 0
 
 
 def test_every_fault_and_option_of_chaos_that_is_named_is_there() -> None:

@@ -6,6 +6,7 @@ The protocol is ours; uvicorn runs it. Its next version may ask for more.
 import ast
 import asyncio
 import inspect
+import signal
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 
 from ssechat.server.protocol import ChatProtocol
 from ssechat.server.stream_protocol import StreamProtocol
+from ssechat.server.worker import WorkerServer
 
 ROOT = Path(__file__).parent.parent
 SERVER = ast.parse(inspect.getsource(uvicorn.server))
@@ -81,3 +83,12 @@ def test_the_configuration_has_what_ours_reads_of_it() -> None:
     assert read == {"app", "timeout_keep_alive"}
     config = uvicorn.config.Config("x:y")
     assert {name for name in read if not hasattr(config, name)} == set()
+
+
+def test_the_server_serves_within_the_handling_of_signals_that_ours_replaces() -> None:
+    assert "with self.capture_signals():" in inspect.getsource(uvicorn.server.Server.serve)
+    assert list(inspect.signature(uvicorn.server.Server.capture_signals).parameters) == ["self"]
+    assert "capture_signals" in vars(WorkerServer)
+    server = uvicorn.server.Server(uvicorn.config.Config("x:y"))
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit

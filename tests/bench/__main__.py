@@ -14,10 +14,13 @@ from .churn import ChurnOptions, churn_report, measure_churn
 from .errors import BenchError
 from .fanout import FanoutOptions, fanout_report, measure_fanout
 from .fronts import FrontsOptions, fronts_report, measure_fronts
+from .group_people import GroupsOptions
+from .groups import groups_report, measure_groups
 from .idle import IdleOptions, measure_idle
 from .options import (
     checking,
     count,
+    groups_options,
     json_option,
     load_options,
     make_load,
@@ -47,6 +50,7 @@ def bench() -> None:
     python -m tests.bench sends --rate 0 --connections 200 --pipelining 4 --no-peers
     python -m tests.bench fanout                  one event to 10,000 streams, also of nchan
     python -m tests.bench capacity --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60
+    python -m tests.bench groups                  sends to groups of 2 to 1,024, reactions, joins
     python -m tests.bench storm                   all workers die with 20,000 streams open
     python -m tests.bench storm --streams 100000 --workers 8 --readers 6
     python -m tests.bench churn                   memory growth after 100,000 connects
@@ -208,6 +212,24 @@ def fanout(json_file: Path | None, with_peers: bool, **given: Any) -> None:
         return figures, fanout_report(figures, absent), figures[0].verdict.good, []
 
     _run(json_file, None, fanout=measure)
+
+
+@bench.command()
+@options(groups_options, workers(), json_option)
+def groups(json_file: Path | None, **given: Any) -> None:
+    """What groups cost: sends to groups of some sizes, many reactions to one message, and making a large group.
+
+    The same people are divided into groups of each size, and, to compare, into pairs who write directly. A message is
+    delivered to the inbox of each member, whether it holds a stream or not, before it is acknowledged. At the end those
+    without a stream read what they got, and all deliveries are checked. Other users write to each other meanwhile: what
+    they notice is shown, too.
+    """
+
+    def measure(progress: Progress) -> Result:
+        figures = measure_groups(GroupsOptions(**given), progress)
+        return figures, groups_report(figures), figures.good, []
+
+    _run(json_file, None, groups=measure)
 
 
 @bench.command()

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from .dialects import Dialect
 
+ALL = b"0-0"
+"""The cursor of a reader that wants all stored events."""
+
 
 class Checking(StrEnum):
     """How the events of a stream after its greeting are checked."""
@@ -26,6 +29,8 @@ class StreamPlan:
     checking: Checking
     rest: float = 0.0
     """Seconds between polls of the sockets, when all streams are open."""
+    cursor: bytes = b""
+    """The last event id that streams are opened with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +72,8 @@ class Tally:
     doubled: int = 0
     """The count of numbers not above the last."""
     others: list[str] = field(default_factory=list)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The arrivals, each as a pair."""
+        return list(zip(self.arrivals[::2], self.arrivals[1::2], strict=True))

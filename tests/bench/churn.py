@@ -12,7 +12,7 @@ from .generator import Crew, Gauges
 from .probes import Pauses, ProbePlan, Prober
 from .processes import Memory
 from .progress import Progress
-from .saturation import Shares, sample, shares
+from .saturation import Parts, Shares
 from .server import Ssechat
 from .streams import OPEN_SECONDS, Stream, StreamHolder, check_descriptors, open_streams
 from .tables import KIB, MIB, shown_complaints, shown_latency, table
@@ -121,15 +121,13 @@ def measure_churn(options: ChurnOptions, progress: Progress) -> ChurnFigures:
                 tick=lambda: progress.show(f"churn: {holders.gauge(streams.OPENED):,} streams open"),
             )
             progress.wait(2, lambda left: "churn: settling")
-            clients = [*holders.pids, *churner.pids, *prober.pids]
-            parts = {"workers": server.workers, "redis": server.redis, "generator": clients}
-            everybody = [pid for pids in parts.values() for pid in pids]
-            first, collected = sample(everybody), Collections.read(server.address)
+            parts = Parts.of(server, holders, churner, prober)
+            first, collected = parts.sample(), Collections.read(server.address)
             prober.tell("start")
             progress.wait(options.watch, lambda left: f"churn: watching the loops, {left:.0f} s to go")
             prober.tell("stop")
             held_pauses: Pauses = prober.gather(OPEN_SECONDS)[0]
-            held_shares = shares(first, sample(everybody), parts)
+            held_shares = parts.shares(first, parts.sample())
             held_collections = Collections.read(server.address).since(collected)
 
             def churn(connects: int) -> float:

@@ -29,6 +29,14 @@ class Verdict:
         """Whether all deliveries are right."""
         return not (self.lost or self.doubled or self.misordered or self.unexpected)
 
+    def add(self, other: "Verdict") -> None:
+        """Adds what was found elsewhere."""
+        self.lost += other.lost
+        self.doubled += other.doubled
+        self.misordered += other.misordered
+        self.unexpected += other.unexpected
+        self.examples = (self.examples + other.examples)[:MAX_EXAMPLES]
+
     def _note(self, text: str) -> None:
         if len(self.examples) < MAX_EXAMPLES:
             self.examples.append(text)

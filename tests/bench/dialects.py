@@ -72,6 +72,12 @@ class Requests:
             f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         ).encode()
 
+    def request(self, method: str, path: str, user: int, body: bytes = b"") -> bytes:
+        """A request of a user, with a body of JSON if there is one."""
+        content = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        head = f"{method} {path} HTTP/1.1\r\n{self._host}{self._credential(user)}{content}\r\n"
+        return head.encode() + body
+
     def _credential(self, user: int) -> str:
         if self._tokens is None:
             return ""
@@ -81,3 +87,8 @@ class Requests:
 def message_template(text_bytes: int) -> bytes:
     """The template of a direct message's JSON, for the recipient's number and the message's (its client_msg_id)."""
     return b'{"to":"bench-%06d","text":"' + b"x" * text_bytes + b'","client_msg_id":"%020d"}'
+
+
+def conversation_template(text_bytes: int) -> bytes:
+    """The template of the JSON of a message in a conversation, for its id and the message's number."""
+    return b'{"conversation_id":"%b","text":"' + b"x" * text_bytes + b'","client_msg_id":"%020d"}'

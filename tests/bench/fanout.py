@@ -1,22 +1,22 @@
 """Fan-out of one event to many streams of a worker: its cost, and the delay of other requests."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import senders, streams
 from .arrivals import Checking, StreamPlan, Tally
-from .deliveries import Latency, Verdict, compare
+from .deliveries import Latency, Verdict
 from .errors import BenchError
 from .generator import Crew
 from .load import COLLECT_SECONDS, CONNECT_SECONDS, SETTLE_SECONDS, wait_until_quiet
+from .others import Others, OthersFigures
 from .peers import present, start_peer
 from .progress import Progress
-from .saturation import Shares, sample, saturation, shares
+from .saturation import Cpu, Parts, Shares, saturation
 from .senders import Count, Sender, SendPlan
 from .server import Ssechat, Subject
 from .streams import StreamHolder, check_descriptors, open_streams
-from .tables import ratio, shown_complaints, shown_latency, shown_verdict, table
+from .tables import ratio, shown_end, shown_latency, shown_verdict, table
 
 FAN_OUT = 0
 """The number of the user, or channel, with the many streams."""
@@ -51,18 +51,15 @@ class FanoutFigures:
     """Events during the measurement."""
     delivered: int
     """Deliveries to the many streams during the measurement."""
-    alone_cpu: float
-    """CPU seconds of server and Redis while only the others wrote."""
-    cpu: float
-    """CPU seconds with the events to the many streams."""
-    generator_cpu: float
+    alone_cpu: Cpu
+    """While only the others wrote, in an equal time."""
+    cpu: Cpu
+    """With the events to the many streams."""
     to_stream: Latency
     """Latency from POST to each of the many streams."""
     to_last: Latency
     """Latency from POST to the last of the many streams."""
-    others_alone: Latency
-    """Latency from POST to stream, of the others."""
-    others_during: Latency
+    others: OthersFigures
     shares: Shares
     verdict: Verdict
     saturation: str
@@ -71,7 +68,7 @@ class FanoutFigures:
     @property
     def microseconds_each(self) -> float:
         """CPU microseconds of server and Redis per event and stream, without the cost of the others."""
-        return (self.cpu - self.alone_cpu) * 1e6 / max(1, self.delivered)
+        return (self.cpu - self.alone_cpu).each(self.delivered).server
 
 
 def measure_fanout(options: FanoutOptions, progress: Progress) -> tuple[list[FanoutFigures], list[str]]:
@@ -95,26 +92,17 @@ def measure_fanout(options: FanoutOptions, progress: Progress) -> tuple[list[Fan
 
 
 def _measure(server: Subject, options: FanoutOptions, progress: Progress) -> FanoutFigures:
-    many, few = server.dialect(options.streams), server.dialect()
-    few = few if few.ours else server.dialect(2)
-    # The others' numbers follow, from an even one: a pair shares a channel.
-    first = options.streams + options.streams % 2
-
-    def plan(users: int, rate: float, connections: int) -> SendPlan:
-        fan_out = users == 1
-        return SendPlan(
-            server.address, many if fan_out else few, users, process=0, processes=1, connections=connections,
-            depth=4, text_bytes=80, rate=rate, rest=0.0005, keep=False, first=FAN_OUT if fan_out else first,
-        )  # fmt: skip
-
-    counting = Checking.COUNTING
+    many = server.dialect(options.streams)
+    plan = SendPlan(
+        server.address, many, 1, process=0, processes=1, connections=1, depth=4, text_bytes=80, rate=options.rate,
+        rest=0.0005, keep=False, first=FAN_OUT,
+    )  # fmt: skip
     with (
-        Crew(StreamHolder, [StreamPlan(server.address, many, counting)] * options.readers) as crowd,
-        Crew(StreamHolder, [StreamPlan(server.address, few, counting)]) as others,
-        Crew(Sender, [plan(1, options.rate, 1)]) as to_crowd,
-        Crew(Sender, [plan(options.others, options.others_rate, min(16, options.others))]) as to_others,
+        Crew(StreamHolder, [StreamPlan(server.address, many, Checking.COUNTING)] * options.readers) as crowd,
+        Crew(Sender, [plan]) as to_crowd,
+        # The others' numbers follow, from an even one: a pair shares a channel.
+        Others(server, options.others, options.others_rate, options.streams + options.streams % 2) as others,
     ):
-        open_streams(others, 1, options.others, first=first)
         open_streams(
             crowd,
             options.readers,
@@ -122,56 +110,47 @@ def _measure(server: Subject, options: FanoutOptions, progress: Progress) -> Fan
             tick=lambda: progress.show(f"{server.name}: {crowd.gauge(streams.OPENED):,} streams open"),
         )
         # Not earlier: a server closes idle connections.
-        for sending in (to_crowd, to_others):
-            sending.tell("connect")
-            sending.gather(CONNECT_SECONDS)
+        others.open()
+        to_crowd.tell("connect")
+        to_crowd.gather(CONNECT_SECONDS)
         progress.wait(SETTLE_SECONDS, lambda left: f"{server.name}: settling")
-        clients = [*crowd.pids, *others.pids, *to_crowd.pids, *to_others.pids]
-        parts = {"workers": server.workers, "redis": server.redis, "generator": clients}
-        everybody = [pid for pids in parts.values() for pid in pids]
-        to_others.tell("start")
+        parts = Parts.of(server, crowd, to_crowd, *others.crews)
+        others.start()
         progress.wait(1, lambda left: f"{server.name}: the others alone")
-        start = sample(everybody)
+        start = parts.sample()
         progress.wait(options.seconds, lambda left: f"{server.name}: the others alone, {left:.0f} s to go")
-        middle = sample(everybody)
+        middle = parts.sample()
         to_crowd.tell("start")
-        began = time.monotonic_ns()
         progress.wait(
             options.seconds,
             lambda left: f"{server.name}: {to_crowd.gauge(senders.ACKNOWLEDGED):,} events, {left:.0f} s to go",
         )
-        end = sample(everybody)
+        end = parts.sample()
         to_crowd.tell("stop")
         wait_until_quiet(server.name, crowd, to_crowd, progress)
-        to_others.tell("stop")
-        wait_until_quiet(server.name, others, to_others, progress)
-        for crew in (crowd, others, to_crowd, to_others):
+        for crew in (crowd, to_crowd):
             crew.tell("collect")
-        crowd_tallies, other_tallies = crowd.gather(COLLECT_SECONDS), others.gather(COLLECT_SECONDS)
-        crowd_counts, other_counts = to_crowd.gather(COLLECT_SECONDS), to_others.gather(COLLECT_SECONDS)
-    verdict = _verdict(crowd_counts[0], crowd_tallies, other_counts, other_tallies)
-    on_crowd = [pair for tally in crowd_tallies for pair in _pairs(tally)]
-    measured = [(at, took) for at, took in on_crowd if began <= at - took < end.at]
+        tallies: list[Tally] = crowd.gather(COLLECT_SECONDS)
+        [count] = to_crowd.gather(COLLECT_SECONDS)
+        verdict = _verdict(count, tallies)
+        verdict.add(others.finish(progress))
+    on_crowd = [pair for tally in tallies for pair in tally.pairs]
+    measured = [(at, took) for at, took in on_crowd if middle.at <= at - took < end.at]
     last: dict[int, int] = {}
     for at, took in measured:
         last[at - took] = max(took, last.get(at - took, 0))
-    on_others = [(at - took, took) for at, took in _pairs(other_tallies[0])]
-    cpu = {name: end.of(pids) - middle.of(pids) for name, pids in parts.items()}
-    served = [*parts["workers"], *parts["redis"]]
-    used = shares(middle, end, parts)
+    used = parts.shares(middle, end)
     return FanoutFigures(
         server=server.name,
         streams=options.streams,
-        seconds=(end.at - middle.at) / 1e9,
+        seconds=end.since(middle),
         events=len(last),
         delivered=sum(middle.at <= at < end.at for at, _ in on_crowd),
-        alone_cpu=(middle.of(served) - start.of(served)) * (end.at - middle.at) / (middle.at - start.at),
-        cpu=cpu["workers"] + cpu["redis"],
-        generator_cpu=cpu["generator"],
+        alone_cpu=parts.cpu(start, middle) * (end.since(middle) / middle.since(start)),
+        cpu=parts.cpu(middle, end),
         to_stream=Latency.of(took for _, took in measured),
         to_last=Latency.of(last.values()),
-        others_alone=Latency.of(took for at, took in on_others if start.at <= at < middle.at),
-        others_during=Latency.of(took for at, took in on_others if began <= at < end.at),
+        others=others.figures((start, middle), (middle, end)),
         shares=used,
         verdict=verdict,
         saturation=saturation(used),
@@ -179,16 +158,9 @@ def _measure(server: Subject, options: FanoutOptions, progress: Progress) -> Fan
     )
 
 
-def _pairs(tally: Tally) -> list[tuple[int, int]]:
-    """The time of arrival of each message, and the nanoseconds since it was sent."""
-    return list(zip(tally.arrivals[::2], tally.arrivals[1::2], strict=True))
-
-
-def _verdict(to_crowd: Count, crowd: list[Tally], to_others: list[Count], others: list[Tally]) -> Verdict:
-    verdict = compare(to_others, others)
-    acknowledged = len(to_crowd.answers) // 2
-    verdict.unexpected += to_crowd.unanswered + len(to_crowd.refusals)
-    for tally in crowd:
+def _verdict(sent: Count, came: list[Tally]) -> Verdict:
+    verdict, acknowledged = Verdict(unexpected=sent.unanswered + len(sent.refusals)), len(sent.pairs)
+    for tally in came:
         verdict.misordered += tally.jumps
         verdict.doubled += tally.doubled + sum(max(0, came - acknowledged) for came in tally.came)
         verdict.lost += sum(max(0, acknowledged - came) for came in tally.came)
@@ -208,19 +180,15 @@ def fanout_report(figures: Sequence[FanoutFigures], absent: Sequence[str]) -> st
         ["deliveries", *(f"{one.delivered:,}" for one in figures)],
         ["CPU per event and stream, µs: server and Redis", *(f"{one.microseconds_each:.1f}" for one in figures)],
         ["    times ssechat's", *(ratio(one.microseconds_each, base.microseconds_each) for one in figures)],
-        ["    generator", *(f"{one.generator_cpu * 1e6 / max(1, one.delivered):.1f}" for one in figures)],
+        ["    generator", *(f"{one.cpu.each(one.delivered).generator:.1f}" for one in figures)],
         ["POST to each stream, ms: p50 · p95 · p99", *(shown_latency(one.to_stream) for one in figures)],
         ["POST to the last stream, ms", *(shown_latency(one.to_last) for one in figures)],
-        ["others' POST to stream, ms: alone", *(shown_latency(one.others_alone) for one in figures)],
-        ["    while the events go out", *(shown_latency(one.others_during) for one in figures)],
+        ["others' POST to stream, ms: alone", *(shown_latency(one.others.stream_alone) for one in figures)],
+        ["    while the events go out", *(shown_latency(one.others.stream_during) for one in figures)],
         ["of a core: the worker", *(f"{one.shares.worker:.0%}" for one in figures)],
         ["    Redis", *(f"{one.shares.redis:.0%}" for one in figures)],
         ["    busiest client process", *(f"{one.shares.client:.0%}" for one in figures)],
         ["lost · doubled · misordered · unexpected", *(shown_verdict(one.verdict) for one in figures)],
     ]
-    lines = [table(rows)]
-    for one in figures:
-        lines += [f"{one.server}: {one.saturation}", *one.verdict.examples]
-        if one.complaints:
-            lines.append(shown_complaints(one.server, one.complaints))
-    return "\n".join([*lines, *absent])
+    ends = [shown_end(one.server, one.saturation, one.verdict, one.complaints) for one in figures]
+    return "\n".join([table(rows), *ends, *absent])

@@ -15,11 +15,10 @@ from .processes import Memory
 from .progress import Progress
 from .server import Ssechat
 from .streams import ENDED, OPEN_SECONDS, open_streams
-from .tables import table
+from .tables import KIB, table
 from .tls_streams import TlsHolder, TlsPlan
 
 SETTLE_SECONDS = 5.0
-KIB = 1024
 
 
 @dataclass(frozen=True, slots=True)

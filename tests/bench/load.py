@@ -9,7 +9,7 @@ from .deliveries import Latency, Series, Verdict, compare, judge, series
 from .generator import Crew
 from .processes import Memory
 from .progress import Progress
-from .saturation import Sample, Shares, sample, saturation, shares
+from .saturation import Cpu, Parts, Sample, Shares, saturation
 from .senders import TAKEN, Count, Send, Sender, SendPlan
 from .server import Subject
 from .streams import StreamHolder, open_streams
@@ -48,15 +48,6 @@ class Load:
     contacts: int = 0
     """The number of contacts of each user; 0: any user."""
     checking: Checking = Checking.EXACT
-
-
-@dataclass(frozen=True, slots=True)
-class Cpu:
-    """CPU seconds of each part during the measurement."""
-
-    workers: float
-    redis: float
-    generator: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +103,12 @@ class LoadFigures:
     @property
     def microseconds_each(self) -> Cpu:
         """CPU microseconds of each part per delivered message."""
-        each = 1e6 / max(1, self.delivered)
-        return Cpu(self.cpu.workers * each, self.cpu.redis * each, self.cpu.generator * each)
+        return self.cpu.each(self.delivered)
 
     @property
     def server_microseconds_each(self) -> float:
         """CPU microseconds of all processes of the server and its Redis per delivered message."""
-        each = self.microseconds_each
-        return each.workers + each.redis
+        return self.microseconds_each.server
 
     @property
     def bytes_each(self) -> float:
@@ -156,17 +145,16 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         sending.gather(CONNECT_SECONDS)
         progress.wait(SETTLE_SECONDS, lambda left: f"{name}: settling")
         memory = processes.memory(server.workers)
-        clients = [*readers.pids, *sending.pids]
-        everybody = [*server.workers, *server.redis, *clients]
+        parts = Parts.of(server, readers, sending)
 
         def shown(left: float) -> str:
             return f"{name}: {sending.gauge(senders.ACKNOWLEDGED):,} acknowledged, {left:.0f} s to go"
 
         sending.tell("start")
         progress.wait(load.warm_up, shown)
-        first = sample(everybody)
+        first = parts.sample()
         progress.wait(load.seconds, shown)
-        last = sample(everybody)
+        last = parts.sample()
         late = sending.gauge(senders.LATE)
         sending.tell("stop")
         wait_until_quiet(name, readers, sending, progress)
@@ -175,14 +163,13 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         sent = sending.gather(COLLECT_SECONDS)
         readers.tell("collect")
         came = readers.gather(COLLECT_SECONDS)
-        parts = {"workers": server.workers, "redis": server.redis, "generator": clients}
     digest = (
         _counted(sent, came, first, last) if load.checking is Checking.COUNTING else _exact(sent, came, first, last)
     )
-    used = shares(first, last, parts)
+    used = parts.shares(first, last)
     return LoadFigures(
         server=server.name,
-        workers=len(parts["workers"]),
+        workers=len(parts.workers),
         streams=load.streams,
         connections=load.connections,
         depth=load.depth,
@@ -192,7 +179,7 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         opened_a_second=load.streams / took,
         memory_before=before,
         memory_open=memory,
-        seconds=(last.at - first.at) / 1e9,
+        seconds=last.since(first),
         acknowledged=digest.acknowledged,
         delivered=digest.delivered,
         all_acknowledged=digest.all_acknowledged,
@@ -200,7 +187,7 @@ def measure_load(server: Subject, load: Load, progress: Progress) -> LoadFigures
         to_answer=Latency.of(digest.answers),
         to_arrival=Latency.of(latency for _, latency in digest.arrivals),
         series=series(digest.arrivals, first.at),
-        cpu=Cpu(**{name: last.of(pids) - first.of(pids) for name, pids in parts.items()}),
+        cpu=parts.cpu(first, last),
         shares=used,
         verdict=digest.verdict,
         saturation=_late(load, late) + saturation(used),
@@ -285,8 +272,8 @@ def _exact(sent: list[list[Send]], came: list[list[Received]], first: Sample, la
 
 
 def _counted(sent: list[Count], came: list[Tally], first: Sample, last: Sample) -> _Digest:
-    answers = [pair for count in sent for pair in zip(count.answers[::2], count.answers[1::2], strict=True)]
-    arrivals = [pair for tally in came for pair in zip(tally.arrivals[::2], tally.arrivals[1::2], strict=True)]
+    answers = [pair for count in sent for pair in count.pairs]
+    arrivals = [pair for tally in came for pair in tally.pairs]
     return _Digest(
         acknowledged=sum(first.at <= at + took < last.at for at, took in answers),
         delivered=sum(first.at <= at < last.at for at, _ in arrivals),

@@ -82,6 +82,47 @@ load_options = options(
     ),
 )
 
+groups_options = options(
+    count("--people", 1024, "People who are in the groups: all in one, or divided evenly."),
+    count("--streams", 100, "How many of them hold a stream."),
+    click.option(
+        "--size",
+        "sizes",
+        type=click.IntRange(2),
+        multiple=True,
+        default=(2, 8, 64, 1024),
+        show_default=True,
+        metavar="N",
+        help="Members of each group that is sent to. Can be repeated.",
+    ),
+    click.option(
+        "--rate",
+        "rates",
+        type=click.FloatRange(0),
+        multiple=True,
+        default=(2000, 0),
+        show_default=True,
+        metavar="N",
+        help="Deliveries per second; 0: closed loop at full speed. Can be repeated.",
+    ),
+    count("--connections", 16, "Connections that send, and over which people join."),
+    click.option(
+        "--reactions",
+        type=click.IntRange(0),
+        default=1000,
+        show_default=True,
+        metavar="N",
+        help="How many people react to one message of a group of all people; 0: none do.",
+    ),
+    click.option("--joins/--no-joins", default=True, help="Make a group by single joins, too.  [default: yes]"),
+    count("--others", 100, "Other users, who write to each other meanwhile."),
+    rate("--others-rate", 50, "Messages per second of the other users."),
+    count("--readers", 1, "Client processes that hold the people's streams."),
+    seconds("--seconds", 10, "Seconds of each measurement of sends, and of the time before it."),
+    seconds("--warm-up", 2, "Seconds of sends before the measurement."),
+    count("--text-bytes", 80, "Length of a message's text."),
+)
+
 
 def checking(default: Checking) -> Callable[[Any], Any]:
     """The option for the check of messages."""

@@ -1,17 +1,15 @@
 """A client process that requests the liveness check every few milliseconds: its longest wait is the longest pause of
 the server's loop."""
 
-import os
 import time
 from array import array
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from socket import SO_ERROR, SOL_SOCKET, socket
 
+from .connections import HttpConnection
 from .deliveries import Latency
 from .errors import BenchError
-from .generator import READ, WRITE, Gauges, Player, open_socket
-from .senders import response_end
+from .generator import Gauges, Player
 
 FIRST_ADDRESS = 12_000_000
 
@@ -71,7 +69,7 @@ class Prober(Player):
     def _start(self) -> None:
         # New connections each time: a server closes idle ones.
         address = self._plan.address
-        self._probes = [_Probe(self, open_socket(address, FIRST_ADDRESS + n)) for n in range(self._plan.connections)]
+        self._probes = [_Probe(self, address, FIRST_ADDRESS + number) for number in range(self._plan.connections)]
         self._probing, self.patience = True, 0.001
         self._took = array("q")
 
@@ -85,42 +83,26 @@ class Prober(Player):
         self.reply(Pauses.of(self._took))
 
 
-class _Probe:
-    __slots__ = ("_buffer", "_handle", "_prober", "asked_at", "due", "open")
+class _Probe(HttpConnection):
+    __slots__ = ("_prober", "asked_at", "due", "open")
 
-    def __init__(self, prober: Prober, handle: socket) -> None:
+    def __init__(self, prober: Prober, address: tuple[str, int], number: int) -> None:
+        super().__init__(prober, address, number)
         self._prober = prober
-        self._handle = handle
-        self._buffer = b""
         self.asked_at = 0
         self.due = 0
         self.open = False
-        prober.watch(handle.fileno(), WRITE, self._connected)
 
-    def _connected(self) -> None:
-        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
-        if error:
-            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
-        self._prober.change(self._handle.fileno(), READ, self._readable)
+    def opened(self) -> None:
         self.open = True
-
-    def close(self) -> None:
-        """Closes the connection."""
-        self._prober.unwatch(self._handle.fileno())
-        self._handle.close()
 
     def ask(self, request: bytes, now: int, interval: int) -> None:
         """Sends the request."""
-        self._handle.send(request)
+        self.write(request)
         self.asked_at, self.due = now, now + interval
 
-    def _readable(self) -> None:
-        part = self._handle.recv(4096)
-        self._buffer += part
-        if not part or not self._buffer.startswith(b"HTTP/1.1 200"):
-            raise BenchError(f"the liveness check failed: {self._buffer[:200].decode(errors='replace')}")
-        if response_end(self._buffer, 0) is None:
-            return
-        self._buffer = b""
-        self._prober.answered(time.monotonic_ns() - self.asked_at)
+    def answered(self, response: bytes, now: int) -> None:
+        if not response.startswith(b"HTTP/1.1 200"):
+            raise BenchError(f"the liveness check failed: {response[:200].decode(errors='replace')}")
+        self._prober.answered(now - self.asked_at)
         self.asked_at = 0

@@ -14,7 +14,7 @@ from typing import Any
 from .idle import IdleFigures
 from .load import LoadFigures
 from .sends import SendsFigures
-from .tables import KIB, MIB, ratio, shown_complaints, shown_latency, shown_verdict, table
+from .tables import KIB, MIB, ratio, shown_complaints, shown_end, shown_latency, shown_verdict, table
 
 PACKAGES = ("ssechat", "uvicorn", "uvloop", "httptools", "starlette", "sse-starlette", "websockets", "hiredis")
 
@@ -95,11 +95,7 @@ def load_table(runs: Sequence[LoadFigures]) -> str:
             ),
         ]
     lines = [table([[label, *map(show, runs)] for label, show in rows])]
-    for run in runs:
-        lines.append(f"{run.server}: {run.saturation}")
-        lines += run.verdict.examples
-        if run.complaints:
-            lines.append(shown_complaints(run.server, run.complaints))
+    lines += [shown_end(run.server, run.saturation, run.verdict, run.complaints) for run in runs]
     return "\n".join(lines)
 
 

@@ -2,10 +2,12 @@
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import processes
+from .generator import Crew
+from .server import Subject
 
 SATURATED = 0.85
 """The share of a core above which a process counts as saturated."""
@@ -27,15 +29,9 @@ class Sample:
         """The sum of these processes."""
         return sum(self.cpu[pid] for pid in pids)
 
-
-def sample(pids: Sequence[int]) -> Sample:
-    """Samples the CPU time of processes.
-
-    Raises:
-        BenchError: a process has ended.
-    """
-    cpu = {pid: processes.cpu_seconds([pid]) for pid in pids}
-    return Sample(time.monotonic_ns(), cpu, processes.machine_seconds())
+    def since(self, earlier: "Sample") -> float:
+        """Seconds since an earlier sample."""
+        return (self.at - earlier.at) / 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +49,68 @@ class Shares:
     """All other programs."""
 
 
-def shares(first: Sample, last: Sample, parts: Mapping[str, Sequence[int]]) -> Shares:
-    """Computes the shares between two samples; `parts` are the process ids of `workers`, `redis` and `generator`."""
-    seconds = (last.at - first.at) / 1e9
-    used = {pid: (last.cpu[pid] - first.cpu[pid]) / seconds for pids in parts.values() for pid in pids}
-    machine = sum(used.values()) / usable_cores()
-    return Shares(
-        worker=max(used[pid] for pid in parts["workers"]),
-        redis=sum(used[pid] for pid in parts["redis"]),
-        client=max(used[pid] for pid in parts["generator"]),
-        machine=machine,
-        others=max(0.0, (last.machine - first.machine) / seconds / usable_cores() - machine),
-    )
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """CPU seconds of each part, or microseconds of something that it did."""
+
+    workers: float
+    redis: float
+    generator: float
+
+    @property
+    def server(self) -> float:
+        """Of all processes of the server and its Redis."""
+        return self.workers + self.redis
+
+    def __sub__(self, other: "Cpu") -> "Cpu":
+        return Cpu(self.workers - other.workers, self.redis - other.redis, self.generator - other.generator)
+
+    def __mul__(self, factor: float) -> "Cpu":
+        return Cpu(self.workers * factor, self.redis * factor, self.generator * factor)
+
+    def each(self, count: int) -> "Cpu":
+        """Microseconds of each of so many things that were done in these seconds."""
+        return self * (1e6 / max(1, count))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The process ids of what takes part in a measurement."""
+
+    workers: Sequence[int]
+    redis: Sequence[int]
+    generator: Sequence[int]
+
+    @classmethod
+    def of(cls, server: Subject, *crews: Crew) -> "Parts":
+        """The processes of a server, and of the client processes."""
+        return cls(server.workers, server.redis, [pid for crew in crews for pid in crew.pids])
+
+    def sample(self) -> Sample:
+        """Samples the CPU time of all processes.
+
+        Raises:
+            BenchError: a process has ended.
+        """
+        cpu = {pid: processes.cpu_seconds([pid]) for pid in (*self.workers, *self.redis, *self.generator)}
+        return Sample(time.monotonic_ns(), cpu, processes.machine_seconds())
+
+    def cpu(self, first: Sample, last: Sample) -> Cpu:
+        """The CPU seconds of each part between two samples."""
+        return Cpu(*(last.of(pids) - first.of(pids) for pids in (self.workers, self.redis, self.generator)))
+
+    def shares(self, first: Sample, last: Sample) -> Shares:
+        """The shares of CPU time between two samples."""
+        seconds = last.since(first)
+        used = {pid: (last.cpu[pid] - first.cpu[pid]) / seconds for pid in first.cpu}
+        machine = sum(used.values()) / usable_cores()
+        return Shares(
+            worker=max(used[pid] for pid in self.workers),
+            redis=sum(used[pid] for pid in self.redis),
+            client=max(used[pid] for pid in self.generator),
+            machine=machine,
+            others=max(0.0, (last.machine - first.machine) / seconds / usable_cores() - machine),
+        )
 
 
 def usable_cores() -> int:

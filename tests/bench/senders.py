@@ -1,20 +1,20 @@
 """Client processes that send direct messages over keep-alive connections."""
 
 import json
-import os
 import random
 import time
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from multiprocessing.connection import Connection
-from socket import SO_ERROR, SOL_SOCKET, socket
 from typing import TypeAlias
 
-from .dialects import Dialect, Requests, message_template, user_name
+from .connections import HEAD_END, HttpConnection
+from .dialects import Dialect, Requests, conversation_template, message_template, user_name
 from .errors import BenchError
-from .generator import READ, WRITE, Gauges, Player, open_socket
+from .generator import Gauges, Player
 
 ACKNOWLEDGED, REFUSED, WAITING, LATE = 0, 1, 2, 3
 """Gauges: messages that are acknowledged, refused, in flight, and due but not sent."""
@@ -22,10 +22,6 @@ ACKNOWLEDGED, REFUSED, WAITING, LATE = 0, 1, 2, 3
 TAKEN = (201, 202)
 """Statuses of an acknowledgement; the second one is nchan's without a subscriber."""
 
-HEAD_END = b"\r\n\r\n"
-LENGTH = b"ength: "
-"""The end of `Content-Length: `, the only header that is read; the case of its beginning does not matter."""
-MAX_READ = 65536
 FIRST_ADDRESS = 10_000_000
 """The number of the senders' first local address; streams have lower ones."""
 
@@ -58,6 +54,8 @@ class SendPlan:
     """The number of the first user."""
     contacts: int = 0
     """The number of contacts of each user; 0: any user."""
+    conversations: Sequence[str] = ()
+    """If there are any, all of one length, messages go to these: the users are divided evenly among them, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +88,14 @@ class Count:
     unanswered: int
     refusals: list[str]
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The answers, each as a pair."""
+        return list(zip(self.answers[::2], self.answers[1::2], strict=True))
+
 
 _Waiting: TypeAlias = tuple[int, int, int, int]
-"""Number, sender, recipient, time of sending."""
+"""Number, sender, recipient or number of the conversation, time of sending."""
 
 
 class Sender(Player):
@@ -103,10 +106,15 @@ class Sender(Player):
         self.commands = {"connect": self._connect, "start": self._start, "stop": self._stop, "collect": self._collect}
         self.plan = plan
         self.looping = False
-        self.template = message_template(plan.text_bytes)
+        make = conversation_template if plan.conversations else message_template
+        self._template = make(plan.text_bytes)
+        self._conversations = [conversation.encode() for conversation in plan.conversations]
+        self._members = plan.users // max(1, len(plan.conversations))
         self.random = random.Random(plan.process)
         self.kept: list[tuple[_Waiting, int, bytes]] = []
         self.expected = array("q", bytes(8 * plan.users if not plan.keep else 0))
+        self._taken = array("q", bytes(8 * len(plan.conversations)))
+        """Messages that are acknowledged, in each of the conversations."""
         self.answers = array("q")
         self.refusals: list[str] = []
         self.sent = self.answered = self.refused = 0
@@ -142,9 +150,15 @@ class Sender(Player):
         self._last = max(stamp // processes * processes + self.plan.process, self._last + processes)
         return self._last
 
+    def body(self, recipient: int, number: int) -> bytes:
+        """Returns the body of a message to a recipient, or to a conversation."""
+        return self._template % (self._conversations[recipient] if self._conversations else recipient, number)
+
     def recipient(self, user: int) -> int:
-        """Returns the recipient: one of the user's contacts, or the other user of the pair."""
+        """Returns the recipient: one of the user's contacts, the other user of the pair, or the user's conversation."""
         first, users = self.plan.first, self.plan.users
+        if self._conversations:
+            return (user - first) // self._members
         if self.plan.dialect.ours:
             contacts = self.plan.contacts or users - 1
             return first + (user - first + 1 + int(self.random.random() * contacts)) % users
@@ -158,8 +172,11 @@ class Sender(Player):
             self.refusals.append(response.decode(errors="replace"))
         elif not self.plan.keep:
             _, sender, recipient, sent_at = waiting
-            self.expected[sender - self.plan.first] += 1
-            self.expected[recipient - self.plan.first] += 1
+            if self._conversations:
+                self._taken[recipient] += 1
+            else:
+                self.expected[sender - self.plan.first] += 1
+                self.expected[recipient - self.plan.first] += 1
             self.answers.extend((sent_at, now - sent_at))
         if self.plan.keep:
             self.kept.append((waiting, now, response))
@@ -168,12 +185,12 @@ class Sender(Player):
         """Builds the request headers and connects; replies when all connections are open."""
         plan = self.plan
         requests = Requests(plan.dialect, plan.address)
-        length = len(self.template % (0, 0))
+        length = len(self.body(0, 0))
         mine = range(plan.first + plan.process, plan.first + plan.users, plan.processes)[:MAX_USERS]
         for index in range(plan.connections):
             heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
-            handle = open_socket(plan.address, FIRST_ADDRESS + plan.process + index * plan.processes)
-            self._connections.append(_Connection(self, handle, heads))
+            number = FIRST_ADDRESS + plan.process + index * plan.processes
+            self._connections.append(_Connection(self, plan.address, number, heads))
 
     def connected(self) -> None:
         """Counts an open connection; when all are open, replies to `connect`."""
@@ -208,28 +225,25 @@ class Sender(Player):
         """Replies with all sent messages."""
         waiting = [each for one in self._connections for each in one.waiting]
         if not self.plan.keep:
+            for index, taken in enumerate(self._taken):
+                for member in range(index * self._members, (index + 1) * self._members):
+                    self.expected[member] = taken
             self.reply(Count(self.expected, self.answers, len(waiting), self.refusals[:5]))
             return
         sends = [_answered(*each, self.plan.dialect) for each in self.kept]
         self.reply(sends + [_answered(each, 0, b"", self.plan.dialect) for each in waiting])
 
 
-class _Connection:
-    __slots__ = ("_buffer", "_handle", "_sender", "_users", "waiting")
+class _Connection(HttpConnection):
+    __slots__ = ("_sender", "_users", "waiting")
 
-    def __init__(self, sender: Sender, handle: socket, heads: list[tuple[int, bytes]]) -> None:
+    def __init__(self, sender: Sender, address: tuple[str, int], number: int, heads: list[tuple[int, bytes]]) -> None:
+        super().__init__(sender, address, number)
         self._sender = sender
-        self._handle = handle
         self._users = cycle(heads)
-        self._buffer = b""
         self.waiting: deque[_Waiting] = deque()
-        sender.watch(handle.fileno(), WRITE, self._connected)
 
-    def _connected(self) -> None:
-        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
-        if error:
-            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
-        self._sender.change(self._handle.fileno(), READ, self._readable)
+    def opened(self) -> None:
         self._sender.connected()
 
     def send(self, stamps: list[int]) -> None:
@@ -239,45 +253,24 @@ class _Connection:
         for stamp in stamps:
             user, head = next(self._users)
             recipient, number = sender.recipient(user), sender.number(stamp)
-            requests += (head, sender.template % (recipient, number))
+            requests += (head, sender.body(recipient, number))
             self.waiting.append((number, user, recipient, stamp))
         sender.sent += len(stamps)
-        request = b"".join(requests)
-        if self._handle.send(request) != len(request):
-            raise BenchError("a connection does not accept whole requests; reduce --pipelining")
+        self.write(b"".join(requests))
 
-    def _readable(self) -> None:
-        sender = self._sender
-        part = self._handle.recv(MAX_READ)
-        now = time.monotonic_ns()
-        if not part:
-            # Requests in flight are reported as unanswered.
-            sender.unwatch(self._handle.fileno())
-            self._handle.close()
-            sender.closed(self)
-            return
-        buffer = self._buffer + part if self._buffer else part
-        at = count = 0
-        while (end := response_end(buffer, at)) is not None:
-            sender.take(self.waiting.popleft(), now, buffer[at:end])
-            at = end
-            count += 1
-        self._buffer = buffer[at:]
-        if sender.looping:
+    def answered(self, response: bytes, now: int) -> None:
+        self._sender.take(self.waiting.popleft(), now, response)
+
+    def has_read(self, count: int, now: int) -> None:
+        if self._sender.looping:
             if count:
                 self.send([now] * count)
         elif not self.waiting:
-            sender.idle.append(self)
+            self._sender.idle.append(self)
 
-
-def response_end(buffer: bytes, at: int) -> int | None:
-    """Returns the end of the response that begins at this offset; None if it is incomplete."""
-    head_end = buffer.find(HEAD_END, at)
-    if head_end < 0:
-        return None
-    start = buffer.find(LENGTH, at, head_end) + len(LENGTH)
-    end = head_end + len(HEAD_END) + int(buffer[start : buffer.index(b"\r", start)])
-    return end if end <= len(buffer) else None
+    def ended(self) -> None:
+        # Requests in flight are reported as unanswered.
+        self._sender.closed(self)
 
 
 def _answered(waiting: _Waiting, answered_at: int, response: bytes, dialect: Dialect) -> Send:

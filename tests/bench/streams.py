@@ -1,6 +1,5 @@
 """Client processes that hold streams: they open them, record the events, and report when each arrived."""
 
-import os
 import re
 import time
 from array import array
@@ -8,10 +7,11 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from math import ceil
 from multiprocessing.connection import Connection
-from socket import SO_ERROR, SOL_SOCKET, socket
+from socket import socket
 
 from . import processes
 from .arrivals import Arrival, Checking, Received, StreamPlan, Tally
+from .connections import MAX_READ, check_connected
 from .dialects import Requests, user_name
 from .errors import BenchError
 from .events import NUMBER, find_numbers, parse
@@ -27,7 +27,6 @@ SKEW = 1.2
 
 EVENT = re.compile(rb'"client_msg_id":"(\d+)"[^\n]*\nid: ((\d+)-[^\n]*)\n')
 """A message's number, its id and its n."""
-MAX_READ = 65536
 FRAME_ENDS = (b"\n\n\r\n", b"\n\n")
 """With and without chunked transfer coding."""
 ACCEPTED = (b"HTTP/1.1 200", b"HTTP/1.1 101")
@@ -127,14 +126,12 @@ class Stream:
 
     def _connected(self) -> None:
         assert self._handle is not None
-        error = self._handle.getsockopt(SOL_SOCKET, SO_ERROR)
-        if error:
-            raise BenchError(f"cannot connect to the server: {os.strerror(error)}")
+        check_connected(self._handle)
         self._handle.send(self._request())
         self._holder.change(self._handle.fileno(), READ, self._greeting)
 
     def _request(self) -> bytes:
-        return self._holder.requests.stream(self._user)
+        return self._holder.requests.stream(self._user, self._holder.plan.cursor)
 
     def _greeting(self) -> None:
         assert self._handle is not None
@@ -190,8 +187,8 @@ class Stream:
         else:
             self._ended()
 
-    def _take(self, part: bytes, now: int) -> None:
-        """Counts the complete messages."""
+    def _complete(self, part: bytes) -> bytes:
+        """The events that are complete with this part of the stream; the rest waits for the next part."""
         if self._parts:
             part = self._parts.pop() + part
         if not part.endswith(FRAME_ENDS):
@@ -200,6 +197,11 @@ class Stream:
             self._parts.append(part[end:])
             part = part[:end]
         self._holder.arrived += 1
+        return part
+
+    def _take(self, part: bytes, now: int) -> None:
+        """Counts the complete messages."""
+        part = self._complete(part)
         tally = self._holder.tally
         if not self._holder.plan.dialect.ours:
             for number in NUMBER.findall(part):

@@ -36,3 +36,11 @@ def shown_latency(latency: Latency) -> str:
 def shown_complaints(server: str, lines: Sequence[str]) -> str:
     """Formats the warnings that a server logged."""
     return "\n".join([f"{server} logged {len(lines)} warnings or worse:", *(f"  {line}" for line in lines[:5])])
+
+
+def shown_end(server: str, saturation: str, verdict: Verdict, complaints: Sequence[str]) -> str:
+    """The lines below a table: what was saturated, examples of wrong deliveries, and the server's warnings."""
+    lines = [f"{server}: {saturation}", *verdict.examples]
+    if complaints:
+        lines.append(shown_complaints(server, complaints))
+    return "\n".join(lines)

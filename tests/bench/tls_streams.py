@@ -5,7 +5,6 @@ import random
 import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import h2.connection
 import h2.events
 
 from ssechat.identity.tokens import Tokens
-from ssechat.ids import UserId
 from ssechat.settings import load_settings
 
+from .dialects import LIFETIME, user_name
 from .errors import BenchError
 from .generator import Gauges, Player
 from .streams import ARRIVED, ENDED, OPENED
@@ -25,7 +24,6 @@ from .streams import ARRIVED, ENDED, OPENED
 AT_ONCE = 64
 """Upper bound of the streams that are being opened at a time; TLS handshakes take most of the time."""
 
-LIFETIME = timedelta(hours=12)
 HELLO = b"event: hello\n"
 MESSAGE = b"event: message\n"
 
@@ -135,11 +133,6 @@ class TlsHolder(Player):
         writer.close()
         await writer.wait_closed()
         self._control.send(number)
-
-
-def user_name(number: int) -> UserId:
-    """The name of a user by number."""
-    return UserId(f"bench-{number:06d}")
 
 
 class _Stream(asyncio.Protocol):

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from . import senders
-from .arrivals import Checking, StreamPlan
+from .arrivals import ALL, Checking, StreamPlan
 from .generator import Crew
 from .load import ANSWER_SECONDS, CONNECT_SECONDS
 from .processes import cpu_seconds
@@ -17,7 +17,7 @@ from .programs import Program
 from .progress import Progress
 from .senders import Sender, SendPlan
 from .server import Ssechat
-from .streams import Stream, StreamHolder, check_descriptors, open_streams
+from .streams import StreamHolder, check_descriptors, open_streams
 from .tables import ratio, table
 from .ways_server import WAYS
 
@@ -27,8 +27,6 @@ FIRST_READER = 1000
 """The first user who only reads. Their inboxes are empty, so that no replay is measured."""
 
 QUIET_SECONDS = 0.3
-ALL = b"0-0"
-"""The cursor of a reconnecting reader: it requests all stored events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +80,6 @@ class OneWay(Ssechat):
         self.address = program.wait_announced()
 
 
-class ReturningHolder(StreamHolder):
-    """Holds streams that begin like those of reconnecting readers."""
-
-    def stream(self, user: int) -> Stream:
-        return ReturningStream(self, user)
-
-
-class ReturningStream(Stream):
-    """A stream with a cursor."""
-
-    __slots__ = ()
-
-    def _request(self) -> bytes:
-        return self._holder.requests.stream(self._user, ALL)
-
-
 def measure_ways(options: WaysOptions, progress: Progress, ways: Sequence[str] = tuple(WAYS)) -> WaysReport:
     """Measures all variants in alternating rounds, so that other load on the machine affects all of them.
 
@@ -147,8 +129,9 @@ def _send(server: OneWay, crew: Crew, found: WayFigures, seconds: float) -> None
 
 
 def _come_back(server: OneWay, found: WayFigures, options: WaysOptions) -> None:
-    plan = StreamPlan(server.address, server.dialect(), Checking.NOTHING)
-    with Crew(ReturningHolder, [plan] * options.readers) as readers:
+    # They begin like the streams of readers that reconnect.
+    plan = StreamPlan(server.address, server.dialect(), Checking.NOTHING, cursor=ALL)
+    with Crew(StreamHolder, [plan] * options.readers) as readers:
         cpu, began = cpu_seconds(server.workers), time.monotonic()
         open_streams(readers, options.readers, options.streams, FIRST_READER)
         took, used = time.monotonic() - began, cpu_seconds(server.workers) - cpu

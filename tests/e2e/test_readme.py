@@ -1,5 +1,6 @@
 """The commands in the README work as pasted."""
 
+import json
 import re
 import subprocess
 import sys
@@ -62,13 +63,29 @@ def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Pat
     assert again.stdout.count('"seq":1') == done.stdout.count('"seq":1') - 1
 
 
+def test_a_group_is_made_and_written_to_with_curl_alone(server: Server, tmp_path: Path) -> None:
+    [before, _], [block] = section("A third person, with curl alone"), section("A group, with curl")
+    done = paste(before + block + "echo $G", server, tmp_path)
+    assert done.stderr == ""
+    sent, edited, liked, invite, group = done.stdout.splitlines()[-5:]
+    assert re.fullmatch("g:[a-z2-7]{26}", group)
+    assert {json.loads(each)["conversation_id"] for each in (sent, edited, liked)} == {group}
+    assert [json.loads(each)["text"] for each in (sent, edited, liked)] == ["at non?", "at noon?", "at noon?"]
+    assert [each["emoji"] for each in json.loads(liked)["reactions"]] == ["👍"]
+    assert json.loads(invite)["secret"].startswith(f"{group}.")
+    assert json.loads(invite)["max_uses"] == 1
+
+
 def test_the_terminals_commands_speak_to_each_other(server: Server, tmp_path: Path) -> None:
     [block] = section("From a terminal")
-    listen, send = [line.partition("#")[0] for line in block.splitlines()]
-    paste(f"{sys.executable} -m ssechat token --create alice | xargs -I{{}} curl -s {server.url}/v1/session "
-          "-H 'Authorization: Bearer {}'", server, tmp_path)  # fmt: skip
-    sent = paste(send, server, tmp_path)
-    assert "hi" in sent.stdout
-    assert sent.returncode == 0, sent.stderr
-    heard = paste(f"timeout 3 {listen.strip()} --since 0-0", server, tmp_path)
-    assert "hi" in heard.stdout
+    listen, *commands = [line.partition("#")[0] for line in block.splitlines()]
+    for name in ("alice", "carol"):
+        token = paste(f".venv/bin/ssechat token --create {name}", server, tmp_path).stdout.strip()
+        paste(f"curl -s http://127.0.0.1:8000/v1/session -H 'Authorization: Bearer {token}'", server, tmp_path)
+    for command in commands:
+        done = paste(command, server, tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+    heard = paste(f"timeout 3 {listen.strip()} --since 0-0", server, tmp_path).stdout
+    assert re.search(r"dm:alice:carol #1  carol: hi\n", heard)
+    assert re.search(r'g:[a-z2-7]{26} "Walk"  carol made the group, with alice, 2 members\n', heard)
+    assert re.search(r'g:[a-z2-7]{26} "Walk" #1  carol: at five\?\n', heard)

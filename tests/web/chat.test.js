@@ -169,7 +169,7 @@ test("older messages and further conversations are loaded when they are asked fo
   await hello();
   chat.store.ensure(BOB).thread.applyNewest([message(5)], true);
   server.history = [message(4)];
-  await chat.older(BOB);
+  await chat.threads.older(BOB);
   assert.deepEqual(texts(chat), ["text 4", "text 5"]);
   chat.store.next = "more";
   server.groups = [{ id: "g:1" }];
@@ -177,7 +177,7 @@ test("older messages and further conversations are loaded when they are asked fo
   assert.deepEqual([chat.store.next, chat.store.conversation("g:1")?.id], [null, "g:1"]);
 });
 
-test("a message in an unknown group has the list loaded, for its name", async () => {
+test("a message in an unknown group has the group loaded, for its name", async () => {
   const { chat, server } = await page();
   await hello();
   server.groups = [{ id: "g:1", name: "Friends", type: "group", members: [] }];
@@ -213,14 +213,14 @@ test("nothing is sent once another user is signed in with the cookie", async () 
 
 test("drafts are kept until they are sent or the user signs out", async () => {
   const { chat } = await page();
-  assert.equal(chat.draft(BOB), "");
-  chat.setDraft(BOB, "hello");
-  chat.setDraft("g:1", "you");
-  chat.setDraft("g:1", "");
-  assert.deepEqual([chat.draft(BOB), chat.draft("g:1")], ["hello", ""]);
+  assert.equal(chat.drafts.get(BOB), "");
+  chat.drafts.set(BOB, "hello");
+  chat.drafts.set("g:1", "you");
+  chat.drafts.set("g:1", "");
+  assert.deepEqual([chat.drafts.get(BOB), chat.drafts.get("g:1")], ["hello", ""]);
   chat.write(BOB, "unsent");
   chat.forget();
-  assert.deepEqual([chat.draft(BOB), chat.outbox.all], ["", []]);
+  assert.deepEqual([chat.drafts.get(BOB), chat.outbox.all], ["", []]);
 });
 
 test("a page that comes back from the back/forward cache loads what it missed", async () => {
@@ -288,4 +288,36 @@ test("a client's methods are the server's interface", async () => {
   ]);
   assert.deepEqual([client.user, server.history[0].conversation_id], [null, "g:1"]);
   assert.match(server.history[0].client_msg_id, /^[0-9a-f]{32}$/);
+});
+
+test("a client's methods for groups and for messages that change are the server's interface", async () => {
+  const server = fakeServer();
+  server.made = { id: "g:1" };
+  server.changed = message(1);
+  const client = new ChatClient();
+  const at = "/v1/conversations/g:1";
+  for (const [call, route, body] of /** @type {[() => Promise<unknown>, string, any?][]} */ ([
+    [() => client.createGroup({ name: "A", client_msg_id: "x" }), "POST /v1/conversations"],
+    [() => client.changeGroup("g:1", { topic: "t" }), `PATCH ${at}`, { topic: "t" }],
+    [() => client.endGroup("g:1"), `DELETE ${at}`],
+    [() => client.members("g:1", { limit: 5 }), `GET ${at}/members`],
+    [() => client.addMembers("g:1", ["bob"]), `POST ${at}/members`, { users: ["bob"] }],
+    [() => client.setRole("g:1", "bob|x", "admin"), `PUT ${at}/members/bob|x`, { role: "admin" }],
+    [() => client.removeMember("g:1", "bob"), `DELETE ${at}/members/bob`],
+    [() => client.createInvite("g:1", { expires_in: 60 }), `POST ${at}/invites`, { expires_in: 60 }],
+    [() => client.revokeInvite("g:1", "i"), `DELETE ${at}/invites/i`],
+    [() => client.join("g:1.s"), "POST /v1/invites/join", { secret: "g:1.s" }],
+    [() => client.message("g:1", 1), `GET ${at}/messages/1`],
+    [() => client.editMessage("g:1", 1, { data: null }), `PATCH ${at}/messages/1`, { data: null }],
+    [() => client.deleteMessage("g:1", 1), `DELETE ${at}/messages/1`],
+    [() => client.react("g:1", 1, "👍"), `PUT ${at}/messages/1/reactions/👍`],
+    [() => client.unreact("g:1", 1, "👍"), `DELETE ${at}/messages/1/reactions/👍`],
+    [() => client.reactions("g:1", 1, { user: "bob" }), `GET ${at}/messages/1/reactions`],
+  ])) {
+    await call();
+    assert.equal(server.requests.at(-1), route);
+    if (body) assert.deepEqual(server.bodies[route], body);
+  }
+  server.left = { invites: [] };
+  assert.deepEqual(await client.invites("g:1"), { invites: [] });
 });

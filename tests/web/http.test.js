@@ -134,3 +134,10 @@ test("what was kept in memory moves to the storage when that is writable again",
   browser.localStorage.setItem("key", "{");
   assert.equal(storage.json("key"), null);
 });
+
+test("a request may be for one version only, and its answer's headers count", async (t) => {
+  const fetched = answering(t, new Response('{"seq": 1}', { headers: { ETag: '"b"' } }));
+  const answer = await new Http().exchange("PATCH", "/v1/x", { body: {}, ifMatch: '"a"' });
+  assert.deepEqual([answer.body, answer.headers.get("ETag")], [{ seq: 1 }, '"b"']);
+  assert.equal(requestOf(fetched)[1].headers["If-Match"], '"a"');
+});

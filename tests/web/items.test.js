@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { Thread } from "../../src/ssechat/web/thread.js";
 import { itemsOf } from "../../src/ssechat/web/views/items.js";
 import { fakeBrowser, message } from "./world.js";
 
@@ -11,7 +12,15 @@ beforeEach(() => {
 
 /** @param {Partial<Parameters<typeof itemsOf>[0]>} options @returns {any[]} */
 const shown = (options) =>
-  itemsOf({ messages: [], pending: [], user: "alice", named: false, unreadAfter: null, ...options });
+  itemsOf({
+    messages: [],
+    pending: [],
+    user: "alice",
+    named: false,
+    unreadAfter: null,
+    thread: new Thread(),
+    ...options,
+  });
 
 /** @param {any[]} items */
 const outline = (items) => items.map((item) => (item.kind === "message" ? item.text : item.kind));
@@ -66,15 +75,56 @@ test("a deleted message has no text", () => {
   assert.equal(shown({ messages: [message(1, { deleted: true })] })[1].text, null);
 });
 
+test("an answer shows what it answers, as it stands", () => {
+  const thread = new Thread();
+  thread.applyNewest([message(1), message(2, { deleted: true, text: undefined })], false);
+  thread.applyQuote(7, null);
+  const quotes = [1, 2, 7, 8].map((reply_to) => shown({ messages: [message(9, { reply_to })], thread }).at(-1).quote);
+  assert.deepEqual(
+    quotes.map(({ seq, state, sender, text }) => [seq, state, sender, text]),
+    [
+      [1, "shown", "bob", "text 1"],
+      [2, "deleted", "bob", ""],
+      [7, "missing", "", ""],
+      [8, "loading", "", ""],
+    ],
+  );
+  const pending = [{ ...unsent("a"), reply_to: 1, mentions: ["bob"] }];
+  const item = shown({ pending, thread }).at(-1);
+  assert.deepEqual([item.quote.text, item.mentions], ["text 1", ["bob"]]);
+});
+
+test("a message has its reactions, its mentions and the time of its edit; a deleted one has none of it", () => {
+  const more = {
+    edited_at: "2026-01-01T10:00:00Z",
+    mentions: ["alice"],
+    reply_to: 1,
+    reactions: [{ emoji: "👍", count: 1, users: ["alice"] }],
+  };
+  const [, item] = shown({ messages: [message(1, more)] });
+  assert.deepEqual(item.reactions, [{ emoji: "👍", count: 1, users: ["alice"], mine: true }]);
+  assert.deepEqual([item.mentions, item.edited.toISOString()], [["alice"], "2026-01-01T10:00:00.000Z"]);
+  const [, deleted] = shown({ messages: [message(1, { ...more, deleted: true })] });
+  assert.deepEqual([deleted.reactions, deleted.mentions, deleted.edited, deleted.quote], [[], [], null, null]);
+});
+
+test("a message that one may not read any more stands where it was", () => {
+  const gone = /** @type {any} */ ({ conversation_id: "g:1", seq: 2, deleted: true });
+  const items = shown({ messages: [message(1), gone, message(3)] });
+  assert.deepEqual(outline(items), ["day", "text 1", null, "text 3"]);
+  assert.deepEqual([items[2].sender, items[2].date], ["", items[1].date]);
+});
+
 test("an item's signature changes with what it looks like", () => {
   const signature = (/** @type {any} */ options) => shown(options).at(-1).signature;
   const signatures = [
     signature({ messages: [message(1)] }),
     signature({ messages: [message(1, { version: 2 })] }),
+    signature({ messages: [message(1, { reply_to: 5 })] }),
     signature({ pending: [unsent("a")] }),
     signature({ pending: [{ ...unsent("a"), state: "failed" }] }),
     signature({ pending: [{ ...unsent("a"), reason: "Full." }] }),
   ];
-  assert.equal(new Set(signatures).size, 5);
+  assert.equal(new Set(signatures).size, 6);
   assert.equal(signature({ messages: [message(1)] }), signatures[0]);
 });

@@ -121,16 +121,3 @@ test("the events of messages replace what is known of the message by its newest 
   latestSource().event("message", message(1), "4-d");
   assert.equal(bob(chat).last_message.deleted, true);
 });
-
-test("the events of conversations and members load the list again", async () => {
-  const { server } = await live();
-  for (const [type, id] of /** @type {const} */ ([
-    ["conversation", "2-b"],
-    ["member", "3-c"],
-  ])) {
-    server.requests.length = 0;
-    latestSource().event(type, { id: "g:1" }, id);
-    await settle();
-    assert.deepEqual(server.requests, ["GET /v1/conversations"]);
-  }
-});

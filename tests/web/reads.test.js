@@ -87,3 +87,13 @@ test("closed marks follow no other tab", () => {
   markElsewhere({ [BOB]: 3 });
   assert.equal(reads.upTo(BOB), 0);
 });
+
+test("what was written before one joined a group is read once the first message comes", () => {
+  const reads = new ReadMarks("alice");
+  reads.joined("g:1");
+  assert.equal(reads.isNew("g:1"), true);
+  reads.arrived("g:1", 8);
+  reads.arrived("g:1", 20);
+  assert.deepEqual([reads.isNew("g:1"), reads.upTo("g:1")], [false, 7]);
+  reads.close();
+});

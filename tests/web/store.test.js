@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isTombstone, Store } from "../../src/ssechat/web/store.js";
+import { isTombstone } from "../../src/ssechat/web/conversation.js";
+import { Store } from "../../src/ssechat/web/store.js";
 import { Thread } from "../../src/ssechat/web/thread.js";
 import { collect, message } from "./world.js";
 

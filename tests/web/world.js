@@ -266,19 +266,37 @@ export function fakeServer(history = []) {
     history,
     /** @type {string[]} */
     requests: [],
+    /** @type {Record<string, any>} the last body of each route */
+    bodies: {},
     /** @type {any[]} other conversations to list */
     groups: [],
+    /** @type {any} the answer to what makes, changes or joins a group */
+    made: null,
+    /** @type {any} a group that the user has left */
+    left: null,
+    /** @type {any} the answer to a change of a message */
+    changed: null,
+    /** @type {any[]} of every group */
+    members: [],
+    /** @type {any[]} of every message */
+    reactions: [],
     /** @type {number|null} a status with which it answers everything */
     failing: null,
   };
   const answers = (/** @type {string} */ route, /** @type {any} */ body) => {
-    if (route === "GET /v1/session") return { user: "alice" };
+    if (route.endsWith("/v1/session") || route === "POST /v1/users") return { user: "alice" };
     if (route === "POST /v1/messages") {
       const sent = message(state.history.length + 1, { sender: "alice", ...body });
       state.history.push(sent);
       return sent;
     }
     if (route.endsWith("/messages")) return { messages: state.history, has_more: false };
+    if (route.endsWith("/members")) return { members: state.members, next: null };
+    if (route.endsWith("/reactions")) return { reactions: state.reactions, next: null };
+    if (route.includes("/messages/")) return state.changed;
+    if (!route.startsWith("GET ")) return state.made;
+    const [, one] = route.split("/v1/conversations/");
+    if (one !== undefined) return state.groups.find(({ id }) => id === one) ?? state.left;
     const last_message = state.history.at(-1);
     const direct = last_message ? [{ id: "dm:alice:bob", newest_seq: last_message.seq, last_message }] : [];
     return { conversations: [...direct, ...state.groups], next: null };
@@ -287,7 +305,10 @@ export function fakeServer(history = []) {
     const route = `${method} ${decodeURIComponent(url.split("?")[0] ?? "")}`;
     state.requests.push(route);
     if (state.failing) return new Response("{}", { status: state.failing });
-    return Response.json(answers(route, body && JSON.parse(body)));
+    if (body) state.bodies[route] = JSON.parse(body);
+    const answer = answers(route, state.bodies[route]);
+    const missing = { code: "unknown_conversation", detail: "No such conversation." };
+    return route.startsWith("GET ") && !answer ? Response.json(missing, { status: 404 }) : Response.json(answer);
   });
   return state;
 }

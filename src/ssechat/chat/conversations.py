@@ -16,7 +16,9 @@ NAMES_SHOWN = 20
 """Members of a group that its description names."""
 
 ASKED_AT_ONCE = 200
-"""Groups of which it is asked whether the user is still in them."""
+MOST_ASKED = 1000
+"""Conversations of which it is asked whether the user is still in them, in one round trip and for one page: who has
+left thousands of groups gets pages with few conversations, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,14 @@ class Descriptions:
         places = await self._inbox.places(user)
         if before is not None:
             places = [place for place in places if place.n < before]
-        page, more = await self._still_in(user, places, limit)
+        page, following = await self._still_in(user, places, limit)
         # Messages are read before it is asked who may read them.
         summaries = await self._conversations.summaries([place.conversation for place in page])
         for summary in summaries:
             if summary.undelivered:
                 await self._delivery.finish(summary.id, _both(summary.id))
         groups = [summary.id for summary in summaries if is_group(summary.id)]
-        standings = dict(zip(groups, await self._members.standings(user, groups), strict=True))
+        standings = dict(zip(groups, await self._members.standings([(user, group) for group in groups]), strict=True))
         samples = dict(zip(groups, await self._members.samples(groups, NAMES_SHOWN), strict=True))
         described = []
         for summary in summaries:
@@ -111,20 +113,23 @@ class Descriptions:
             seen = None if last is None else standing.access.seen(summary.id, summary.newest_seq, last)
             described.append(_group(standing, standing.member, samples[summary.id], summary.newest_seq, seen))
         shown = len(summaries)  # fewer than requested if they do not fit on a page
-        return Listing(described, page[shown - 1].n if more or len(page) > shown else None)
+        return Listing(described, page[shown - 1].n if shown < len(page) else following)
 
-    async def _still_in(self, user: UserId, places: Sequence[Place], limit: int) -> tuple[Sequence[Place], bool]:
-        """The first places, without groups that the user is not in any more; and whether there may be more."""
+    async def _still_in(self, user: UserId, places: Sequence[Place], limit: int) -> tuple[Sequence[Place], int | None]:
+        """The first places, without groups that the user is not in any more; and the cursor of those that follow."""
         kept: list[Place] = []
-        for at in range(0, len(places), ASKED_AT_ONCE):
-            some = places[at : at + ASKED_AT_ONCE]
+        asked = places[:MOST_ASKED]
+        for at in range(0, len(asked), ASKED_AT_ONCE):
+            some = asked[at : at + ASKED_AT_ONCE]
             groups = [place.conversation for place in some if is_group(place.conversation)]
-            standings = dict(zip(groups, await self._members.standings(user, groups), strict=True))
+            standings = dict(
+                zip(groups, await self._members.standings([(user, group) for group in groups]), strict=True)
+            )
             gone = {group for group, standing in standings.items() if standing is None or standing.member is None}
             kept += [place for place in some if place.conversation not in gone]
             if len(kept) > limit:
-                break
-        return kept[:limit], len(kept) > limit
+                return kept[:limit], kept[limit - 1].n
+        return kept, asked[-1].n if len(asked) < len(places) else None
 
 
 def _both(conversation: ConversationId) -> Sequence[UserId] | None:

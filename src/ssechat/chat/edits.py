@@ -127,6 +127,9 @@ class Edits:
             entered = await self._participants.enter(user, conversation)
             entered.must_change(seq)
             stands = await self._participants.stored(entered, seq)
+            # Once more, after it was read: who is removed meanwhile, and added again, may not read it any more.
+            entered = await self._participants.again(entered)
+            entered.must_change(seq)
             action = await decide(entered, stands)
             if action is None:
                 await self._delivery.finish(entered.conversation, entered.both)

@@ -1,26 +1,23 @@
-"""Invitations to groups: made, listed, revoked, and used."""
+"""Invitations to groups: made, listed and revoked."""
 
 import secrets
 from collections.abc import Sequence
 
-from ssechat.chat.decisions import TRIES, Decision, Decisions
-from ssechat.chat.groups import check_size, told
+from ssechat.chat.decisions import TRIES
 from ssechat.chat.participants import group_of
 from ssechat.chat.refusals import busy, ended, not_a_member, not_allowed, unknown_conversation
-from ssechat.errors import Conflict, Forbidden, NotFound
-from ssechat.ids import ConversationId, UserId, is_group
+from ssechat.errors import Conflict
+from ssechat.ids import ConversationId, UserId
 from ssechat.logs.actions import now
-from ssechat.logs.invites import MAX_INVITES, Invite, Invites, digest_of, find, new_secret
-from ssechat.logs.members import Group, Members, Standing
-from ssechat.logs.membership import Guard, Join, UseInvite
+from ssechat.logs.invites import MAX_INVITES, Invite, Invites, digest_of, new_secret
+from ssechat.logs.members import Group, Members
 from ssechat.logs.refused import GroupEnded, MembersChanged
 
 
 class Invitations:
-    """Makes, lists, revokes and uses invitations on behalf of a user."""
+    """Makes, lists and revokes invitations on behalf of a user."""
 
-    def __init__(self, decisions: Decisions, members: Members, invites: Invites) -> None:
-        self._decisions = decisions
+    def __init__(self, members: Members, invites: Invites) -> None:
         self._members = members
         self._invites = invites
 
@@ -79,40 +76,6 @@ class Invitations:
                 continue
         raise busy()
 
-    async def join(self, user: UserId, secret: str) -> ConversationId:
-        """Makes the user a member of the group that the secret is for; returns the group's id. A member uses nothing
-        up.
-
-        Raises:
-            NotFound: `unknown_invite`.
-            Forbidden: `invite_expired`, `invite_used_up`, `removed`, `group_full`, `ended`.
-        """
-        named, _, bits = secret.partition(".")
-        if not is_group(named):
-            raise _unknown()
-        group = ConversationId(named)
-
-        async def decide() -> Decision[None]:
-            # The standing first: with its version the log knows whether what was read after it is still so.
-            standing = await self._members.standing(user, group)
-            if standing is not None and standing.member is not None:
-                return Decision(None)
-            invite = find(await self._invites.all(group), bits)
-            if standing is None or invite is None:
-                raise _unknown()
-            _check(standing, invite)
-            [(count, _)] = await self._members.samples((group,), 1)
-            check_size(count + 1)
-            event = {
-                "conversation_id": group, "by": user, "member_count": count + 1, "name": standing.group.name
-            }  # fmt: skip
-            use = UseInvite(invite.id, invite.value, invite._replace(uses=invite.uses + 1).value)
-            guard = Guard(list_version=standing.group.list_version, changes=[use, Join(user)])
-            return Decision(None, told(event, [(user, "member")], guard))
-
-        await self._decisions.make(user, group, decide)
-        return group
-
     async def _admin(self, user: UserId, group: ConversationId, what: str) -> Group:
         """The group, in which the user is an owner or admin."""
         standing = await self._members.standing(user, group)
@@ -123,19 +86,3 @@ class Invitations:
         if standing.member.role == "member":
             raise not_allowed(f"Only owners and admins {what}.")
         return standing.group
-
-
-def _unknown() -> NotFound:
-    return NotFound("unknown_invite", "There is no such invitation, or it was revoked: ask for another one.")
-
-
-def _check(standing: Standing, invite: Invite) -> None:
-    """Checks that somebody who is no member may use this invitation."""
-    if standing.left is not None and standing.left.removed:
-        raise Forbidden("removed", "You were removed from this group: only its owners and admins can add you again.")
-    if standing.group.ended:
-        raise ended()
-    if invite.expires_at <= now():
-        raise Forbidden("invite_expired", "This invitation has expired: ask for another one.")
-    if invite.used_up:
-        raise Forbidden("invite_used_up", "This invitation was used as often as it may be: ask for another one.")

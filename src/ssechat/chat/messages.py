@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from ssechat.chat.participants import Participants
-from ssechat.chat.refusals import ended, of_the_log, unknown_users, wrong_field
+from ssechat.chat.refusals import ended, not_a_member, of_the_log, unknown_users, wrong_field
 from ssechat.errors import BadRequest, Forbidden, NotFound, RequestError
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId, direct_conversation, is_group, user_id
+from ssechat.logs.access import tombstone
 from ssechat.logs.actions import Action, new_message
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.membership import Guard
@@ -129,14 +130,25 @@ class Messages:
         guard = Guard(present=present)
         action = new_message(group, sender, client_msg_id, text, more=extras.fields, guard=guard)
         if (wrong := await self._wrong_reply(sender, group, extras)) is not None:
-            return await self._repeated(action, None, wrong)
-        try:
-            return await self._delivery.send(action, None)
-        except GroupEnded:
-            await self._participants.enter(sender, group)  # a stranger is told no more than before
-            raise ended() from None
-        except NotAppended as error:
-            raise mentioned_or(error, group, sender) from None
+            message, is_new = await self._repeated(action, None, wrong)
+        else:
+            try:
+                message, is_new = await self._delivery.send(action, None)
+            except NotAppended as error:
+                raise await self._refusal(error, group, sender) from None
+        if is_new:
+            return message, True
+        # Of a repeat, too, who has left sees what it may read.
+        entered = await self._participants.enter(sender, group)
+        seq: int = from_json(message)["seq"]
+        return entered.access.seen(group, seq, message) or tombstone(group, seq), False
+
+    async def _refusal(self, error: NotAppended, group: ConversationId, sender: UserId) -> Exception:
+        if isinstance(error, GroupEnded):
+            # A stranger is told no more than before, nor is who has left.
+            entered = await self._participants.enter(sender, group)
+            return ended() if entered.standing is not None and entered.standing.member is not None else not_a_member()
+        return mentioned_or(error, group, sender)
 
     async def _wrong_reply(self, sender: UserId, conversation: ConversationId, extras: Extras) -> RequestError | None:
         """Why the message cannot reply to what it names."""
@@ -155,11 +167,15 @@ class Messages:
     async def _repeated(self, action: Action, both: Sequence[UserId] | None, wrong: RequestError) -> tuple[bytes, bool]:
         """Answers a repeat, whatever has changed since; anything else is wrong."""
         # The script knows a repeat before it asks for members: nothing but a repeat gets past one who cannot be.
-        only_a_repeat = action._replace(guard=Guard(present=(NOBODY,)))
+        sender = () if action.guard is None else action.guard.present[:1]
+        only_a_repeat = action._replace(guard=Guard(present=(*sender, NOBODY)))
         try:
             appended = await self._delivery.append(only_a_repeat, None)
-        except NotAppended:
-            raise wrong from None
+        except NotAppended as error:
+            if both is not None or (isinstance(error, Absent) and error.users == [NOBODY]):
+                raise wrong from None
+            # Rights come before what the message is about.
+            raise await self._refusal(error, action.conversation, sender[0]) from None
         await self._delivery.finish(action.conversation, both)
         return appended.message, False
 

@@ -75,6 +75,18 @@ class Participants:
         direct, both = await self.enter_direct(user, conversation)
         return Participation(direct, user, both, None)
 
+    async def of_group(self, users: Sequence[UserId], group: ConversationId) -> list[Participation]:
+        """What each of these users is in a group, and be it nothing. One round trip.
+
+        Raises:
+            NotFound: `unknown_conversation`.
+        """
+        standings = await self._members.standings([(user, group) for user in users])
+        found = [standing for standing in standings if standing is not None]
+        if len(found) < len(users):
+            raise unknown_conversation(group)
+        return [Participation(group, user, None, standing) for user, standing in zip(users, found, strict=True)]
+
     async def enter_direct(self, user: UserId, conversation: str) -> tuple[ConversationId, Sequence[UserId]]:
         """The id of a direct conversation, normalised, and its members; raises as `enter` does."""
         both = direct_members(conversation)

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from ssechat.chat.decisions import TRIES
 from ssechat.chat.participants import Participants
 from ssechat.chat.refusals import busy, deleted, not_a_member, of_the_log, unknown_message
-from ssechat.errors import BadRequest, Forbidden
+from ssechat.errors import BadRequest, Forbidden, RequestError
 from ssechat.events.kinds import MESSAGE_UPDATED
 from ssechat.ids import ConversationId, UserId
 from ssechat.logs.access import Reading, version_of
@@ -149,6 +149,10 @@ class ReactionRules:
         changed = True  # it may be, if it fails
         try:
             changed = await self._grant(key, wishes)
+        except RequestError as error:
+            changed = False
+            for wish in wishes:
+                wish.refuse(error)
         except Exception as error:
             for wish in wishes:
                 wish.refuse(error)
@@ -171,6 +175,9 @@ class ReactionRules:
             if not wishes:
                 return False
             message = await self._read(key)
+            # After the message was read: who was removed meanwhile must not see what was written since.
+            await self._refuse_absent(key, wishes)
+            wishes = [wish for wish in wishes if not wish.done.done()]
             # Read after the message: if they are changed in between, so is the message, and the log refuses.
             reactions, changes, refused = await self._merged(key, from_json(message), wishes)
             for wish in refused:
@@ -196,6 +203,17 @@ class ReactionRules:
                     wish.done.set_result(message)
             return bool(changes)
         raise busy()
+
+    async def _refuse_absent(self, key: _Key, wishes: Sequence[_Wish]) -> None:
+        """Refuses those who may not change the message (any more)."""
+        if key.both is not None:
+            return
+        users = [wish.reaction.user for wish in wishes]
+        for wish, entered in zip(wishes, await self._participants.of_group(users, key.conversation), strict=True):
+            try:
+                entered.must_change(key.seq)
+            except RequestError as error:
+                wish.refuse(error)
 
     async def _read(self, key: _Key) -> bytes:
         """The message, which people can react to."""

@@ -8,6 +8,7 @@ from ssechat.chat.edits import Edits
 from ssechat.chat.groups import Groups
 from ssechat.chat.history import History
 from ssechat.chat.invites import Invitations
+from ssechat.chat.joins import Joins
 from ssechat.chat.members import Membership
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participants
@@ -35,6 +36,7 @@ class Chat:
     groups: Groups
     members: Membership
     invites: Invitations
+    joins: Joins
 
     @classmethod
     def of(
@@ -48,7 +50,7 @@ class Chat:
     ) -> "Chat":
         """The rules of a worker with these parts."""
         participants = Participants(conversations, members, users)
-        decisions = Decisions(delivery, members)
+        decisions, invites = Decisions(delivery, members), Invites(redis)
         return cls(
             Messages(participants, delivery, users),
             Edits(participants, members, delivery),
@@ -57,5 +59,6 @@ class Chat:
             Descriptions(participants, conversations, members, inbox, delivery),
             Groups(decisions, delivery, users, GroupIds(redis)),
             Membership(decisions, members, users),
-            Invitations(decisions, members, Invites(redis)),
+            Invitations(members, invites),
+            Joins(decisions, members, invites),
         )

@@ -14,6 +14,17 @@ from ssechat.errors import SettingsError
 from ssechat.settings import Settings, flag, variable
 from ssechat.texts.characters import is_utf8
 
+# Seconds: the server stores a client_msg_id for so long, and a later retry could send the message twice.
+MAX_TIMEOUT = 7 * 86_400
+
+
+class OrderedGroup(click.Group):
+    """A group whose help lists its commands in the order of their definition."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names in the order of their definition."""
+        return list(self.commands)
+
 
 class Text(click.types.StringParamType):
     """A text parameter that must be UTF-8: arguments and environment variables may hold other bytes."""
@@ -51,6 +62,22 @@ class Number(click.FloatRange):
         return number
 
 
+class Seq(click.IntRange):
+    """The number of a message, also as it is printed: `#7`."""
+
+    name = "seq"
+
+    def __init__(self) -> None:
+        super().__init__(1, 2**53 - 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Returns the number."""
+        text = str(value).removeprefix("#")
+        if not (text.isascii() and text.isdigit() and len(text) <= 15 and int(text) > 0):
+            self.fail(f"{value!r} is not the number of a message: give the one behind the #", param, ctx)
+        return int(text)
+
+
 def setting_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The click option of a setting, with its flag, help text, default and environment variable."""
     field = Settings.model_fields[name]
@@ -86,6 +113,27 @@ def setting_options(names: Iterable[str]) -> Callable[[Callable[..., Any]], Call
         return function
 
     return decorate
+
+
+def timeout_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the option how long to retry."""
+    return click.option(
+        "--timeout",
+        type=Number(0, MAX_TIMEOUT, min_open=True),
+        default=30.0,
+        metavar="SECONDS",
+        help="How long to retry while the server cannot be reached.  [default 30]",
+    )(function)
+
+
+def id_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the option that makes a command repeatable."""
+    return click.option(
+        "--client-msg-id",
+        type=Id(),
+        metavar="ID",
+        help="Idempotency key: the same command again with the same ID never does it twice.",
+    )(function)
 
 
 def client_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,8 +3,15 @@
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 
-from ssechat.errors import SettingsError
+import click
+
+from ssechat.errors import ChatError, SettingsError
+from ssechat.texts.printable import indented, without_passwords
+
+# Bytes; no server takes a longer text.
+MOST_INPUT = 16 << 20
 
 
 def open_closed_streams() -> None:
@@ -30,16 +37,47 @@ def escape_unencodable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def note(text: str) -> None:
+    """Prints a sentence for the user to standard error."""
+    click.echo(indented(without_passwords(text)), err=True)
+
+
+@contextlib.contextmanager
+def reporting(done: str) -> Iterator[None]:
+    """For the output of a command that has done something, which must not look undone: it would be done again.
+
+    Raises:
+        ChatError: the output cannot be written; it says what is `done`.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ChatError(f"{done}, but that cannot be printed ({error.strerror})") from None
+
+
+def is_asked() -> bool:
+    """Whether a person sits at standard input and can answer a question."""
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except (OSError, ValueError):
+        return False
+
+
 def read_input() -> str:
     """Reads all of standard input, without its last newline.
 
     Raises:
-        SettingsError: standard input is closed, is not UTF-8, or cannot be read.
+        SettingsError: standard input is closed, is not UTF-8, cannot be read, or has more than `MOST_INPUT` bytes.
     """
     if sys.stdin is None:
-        raise SettingsError("standard input is closed: there is no text to send")
+        raise SettingsError("standard input is closed: there is nothing to read")
     try:
-        return sys.stdin.buffer.read().decode().removesuffix("\n")
+        read = sys.stdin.buffer.read(MOST_INPUT + 1)
+        if len(read) > MOST_INPUT:
+            raise SettingsError(f"standard input has more than {MOST_INPUT >> 20} MiB: that is no text for a message")
+        return read.decode().removesuffix("\n")
     except UnicodeDecodeError:
         raise SettingsError("standard input is not UTF-8 text") from None
     except OSError as error:

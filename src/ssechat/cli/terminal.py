@@ -1,43 +1,186 @@
 """Events and messages as lines for people, safe to print on a terminal."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ssechat.texts.printable import indented
+from ssechat.texts.printable import indented, one_line
+
+# Names that a line shows of a longer list.
+MOST_NAMES = 10
 
 
-def message_line(message: Mapping[str, Any]) -> str:
-    """A message as a line: `14:03 dm:alice:bob #7  alice: hi`."""
-    place = f"{_clock(message.get('created_at'))}{message.get('conversation_id')} #{message.get('seq')}"
-    text = message.get("text")
-    text = text if isinstance(text, str) else "(deleted)"
-    sender = message.get("sender")
-    return indented(f"{place}  {sender}: {text}" if sender else f"{place}  {text}")
+def message_line(message: Mapping[str, Any], name: str | None = None, change: str = "") -> str:
+    """A message as a line: `14:03 dm:alice:bob #7  alice: hi`.
+
+    Behind the number stands in parentheses what is to be said of the message: `(edited; 👍 2)`. All that strangers
+    wrote comes after the sender, or in quotes (`name`, of a group).
+    """
+    place = f"{_clock(message.get('created_at'))}{_place(message, name)} #{message.get('seq')}"
+    sender, text = message.get("sender"), message.get("text")
+    deleted = not isinstance(text, str)
+    marks = ["deleted"] if deleted else _marks(message, change)
+    place = f"{place} ({'; '.join(marks)})" if marks else place
+    said = [str(sender)] if sender else []
+    said += [] if deleted else [str(text)]
+    return indented("  ".join([place, ": ".join(said)] if said else [place]))
 
 
-def event_line(event: str, data: Any) -> str:
-    """An event as a line; only a message whose text has newlines takes more than one."""
-    if isinstance(data, dict) and "seq" in data and "sender" in data and event.startswith("message"):
-        change = {"message.updated": "  (edited)", "message.deleted": "  (deleted)"}.get(event, "")
-        return message_line(data) + change
-    if event == "reset" and isinstance(data, dict):
-        where = data.get("conversation_id", "your inbox")
-        return indented(
-            f"reset ({data.get('reason')}): events of {where} are missing here; none is missing after this line"
-        )
+def _marks(message: Mapping[str, Any], change: str) -> list[str]:
+    marks = ["edited"] if message.get("edited_at") else [change] if change else []
+    if message.get("reply_to") is not None:
+        marks.append(f"reply to #{message['reply_to']}")
+    mentions = message.get("mentions")
+    if isinstance(mentions, list) and mentions:
+        marks.append(f"mentions {_names(mentions)}")
+    reactions = message.get("reactions")
+    shown = [each for each in (reactions if isinstance(reactions, list) else []) if isinstance(each, dict)]
+    marks += [f"{each.get('emoji')} {each.get('count')}" for each in shown]
+    return [one_line(mark) for mark in marks]
+
+
+def event_line(event: str, data: Any, name: str | None = None) -> str:
+    """An event as a line; only a message whose text has newlines takes more than one. `name` is that of its group."""
+    if isinstance(data, dict):
+        if "seq" in data and "conversation_id" in data and event.startswith("message"):
+            return message_line(data, name, "" if event == "message" else "changed")
+        if event == "reset":
+            where = data.get("conversation_id", "your inbox")
+            return indented(
+                f"reset ({data.get('reason')}): events of {where} are missing here; none is missing after this line"
+            )
+        if event == "member" and isinstance(data.get("users"), list):
+            return one_line(f"{_place(data, name)}  {_membership(data)}")
+        if event == "conversation" and isinstance(data.get("name"), str):
+            return one_line(f"{_place(data, name)}  {_description(data)}")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
+
+
+def _membership(data: Mapping[str, Any]) -> str:
+    """What a `member` event says: `alice added bob (admin) and carol, 5 members`."""
+    by = str(data.get("by"))
+    roles = {str(each.get("user")): str(each.get("role")) for each in data["users"] if isinstance(each, dict)}
+    if data.get("left"):
+        said = f"{by} left" if [*roles] == [by] else f"{by} removed {_names([*roles])}"
+    elif "name" not in data:
+        said = f"{by} made {_names([f'{user} {_with_article(role)}' for user, role in roles.items()])}"
+    else:
+        others = _names(
+            [user if role == "member" else f"{user} ({role})" for user, role in roles.items() if user != by],
+            more=data.get("more") is True,
+        )
+        if roles.get(by) == "owner":
+            said = f"{by} made the group, with {others}" if others else f"{by} made the group"
+        else:
+            said = f"{by} added {others}" if others else f"{by} joined"
+    count = data.get("member_count")
+    return f"{said}, {_members(count)}" if isinstance(count, int) else said
+
+
+def _with_article(role: str) -> str:
+    return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
+
+
+def _description(data: Mapping[str, Any]) -> str:
+    """What a `conversation` event says: the name and the topic, or that it has ended."""
+    if data.get("ended"):
+        return "has ended"
+    topic = f", topic {quoted(data['topic'])}" if data.get("topic") else ", no topic"
+    return f"is named {quoted(data['name'])}{topic}"
+
+
+def group_line(group: Mapping[str, Any]) -> str:
+    """A group as a line: its id, name, one's own role, how many members it has, and its topic."""
+    facts = [str(group[field]) for field in ("role",) if group.get(field)]
+    if isinstance(group.get("member_count"), int):
+        facts.append(_members(group["member_count"]))
+    facts += [word for field, word in (("ended", "ended"), ("left", "left")) if group.get(field)]
+    line = f"{group.get('id')}  {quoted(group.get('name'))}"
+    line += f"  ({', '.join(facts)})" if facts else ""
+    return one_line(f"{line}  {group['topic']}" if group.get("topic") else line)
+
+
+def group_lines(group: Mapping[str, Any]) -> str:
+    """All that there is to say of a group, on several lines."""
+    last, members = group.get("last_message"), group.get("members")
+    rows = [
+        ("topic", group.get("topic")),
+        ("history", {"all": "new members read all of it", "from_join": "new members read on from their joining"}.get(
+            str(group.get("history")))),
+        ("members", _names(members, more=_is_cut(group)) if isinstance(members, list) else None),
+        ("newest", message_line(last) if isinstance(last, dict) else None),
+    ]  # fmt: skip
+    return "\n".join(
+        [group_line({**group, "topic": None}), *(indented(f"    {label:8} {value}") for label, value in rows if value)]
+    )
+
+
+def member_line(member: Mapping[str, Any]) -> str:
+    """A member and their role."""
+    return one_line(f"{member.get('user')}  {member.get('role')}")
+
+
+def addition_line(answer: Mapping[str, Any]) -> str:
+    """Who was added to a group, and how many members it has."""
+    added, count = answer.get("added"), answer.get("member_count")
+    said = f"added {', '.join(map(str, added))}" if isinstance(added, list) and added else "all are members already"
+    return one_line(f"{said} ({_members(count)})" if isinstance(count, int) else said)
+
+
+def invite_line(invite: Mapping[str, Any]) -> str:
+    """An invitation as a line, without its secret."""
+    uses, most = invite.get("uses"), invite.get("max_uses")
+    used = f"used {uses} of {most} times" if most else f"used {uses} time{'' if uses == 1 else 's'}"
+    until = day_and_time(invite.get("expires_at"))
+    return one_line(f"{invite.get('id')}  by {invite.get('by')}, {used}, until {until}")
+
+
+def day_and_time(moment: Any) -> str:
+    """The local day and time of an RFC 3339 timestamp; anything else as it is."""
+    when = _moment(moment)
+    return f"{when:%Y-%m-%d %H:%M}" if when else str(moment)
+
+
+def quoted(text: Any) -> str:
+    """A stranger's text in quotes: where it ends is beyond doubt."""
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def _place(data: Mapping[str, Any], name: str | None) -> str:
+    place = one_line(str(data.get("conversation_id")))
+    return place if name is None else f"{place} {one_line(quoted(name))}"
+
+
+def _members(count: int) -> str:
+    return "1 member" if count == 1 else f"{count} members"
+
+
+def _is_cut(group: Mapping[str, Any]) -> bool:
+    count = group.get("member_count")
+    return isinstance(count, int) and count > len(group["members"])
+
+
+def _names(names: Sequence[Any], *, more: bool = False) -> str:
+    shown = [str(each) for each in names[:MOST_NAMES]]
+    if len(names) > MOST_NAMES or more:
+        return ", ".join([*shown, "…"])
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
 def _clock(created_at: Any) -> str:
     """The local time of an RFC 3339 timestamp, or of seconds since the epoch, and a space; empty for anything else."""
+    when = _moment(created_at)
+    return f"{when:%H:%M} " if when else ""
+
+
+def _moment(moment: Any) -> datetime | None:
     try:
         when = (
-            datetime.fromisoformat(created_at)
-            if isinstance(created_at, str)
-            else datetime.fromtimestamp(float(created_at)).astimezone()
+            datetime.fromisoformat(moment)
+            if isinstance(moment, str)
+            else datetime.fromtimestamp(float(moment)).astimezone()
         )
-        return f"{when.astimezone():%H:%M} "
+        return when.astimezone()
     except (TypeError, ValueError, OverflowError, OSError):
-        return ""
+        return None

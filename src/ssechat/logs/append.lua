@@ -30,6 +30,7 @@ end
 -- Seconds. The records of a week are read until the end of the next week.
 local REMEMBERED = 3 * 7 * 24 * 3600
 local THIS_WEEK = math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600))
+local OF_THIS_WEEK = '/' .. THIS_WEEK
 
 local function sent_before(k, a, state)
   -- The next week has records if Redis's clock was set back.
@@ -48,7 +49,7 @@ end
 -- Appends the action to the log; `note` then updates the hash of the conversation.
 -- Of a change: `seq` and `message`, the message's current JSON.
 local function append(k, a, state, seq, message)
-  local pos = string.format('%.0f', number(state.head) + 1)
+  local pos = number(state.head) + 1 .. ''  -- Lua writes numbers up to 10^14 as they are, faster than string.format
   local entry = {
     id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
     value = ARGV[a + REST], data = ARGV[a + REST],
@@ -60,7 +61,7 @@ local function append(k, a, state, seq, message)
     redis.call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
   else
     if entry.sort == 'message' then
-      seq = string.format('%.0f', tonumber(state.seq) + 1)
+      seq = state.seq + 1 .. ''
     end
     entry.value = seq
     entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]
@@ -79,21 +80,16 @@ end
 
 -- Stores the newest entry, and whether all members have it, in one write.
 local function note(k, a, state, entry, seq, pos, delivered)
-  local write = {'HSET', KEYS[k + CONVERSATION], 'head', entry.id}
-  if entry.sort == 'message' then
-    write[#write + 1], write[#write + 2] = 'seq', seq
-  end
-  if delivered then
-    write[#write + 1], write[#write + 2] = 'delivered', pos
-  end
+  local conversation = KEYS[k + CONVERSATION]
   if ARGV[a + SENT_AS] ~= '' and state.week ~= THIS_WEEK then
     -- The first record of a week. The action is in the log, so nothing may fail now: without the right to EXPIRE the
     -- record stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
-    write[#write + 1], write[#write + 2] = 'week', math.max(state.week, THIS_WEEK)
-    write[#write + 1], write[#write + 2] = 'type', ARGV[a + MEMBERS] == 'group' and 'group' or 'dm'
+    redis.call('HSET', conversation, 'week', math.max(state.week, THIS_WEEK),
+      'type', ARGV[a + MEMBERS] == 'group' and 'group' or 'dm')
   end
-  redis.call(unpack(write))
+  redis.call('HSET', conversation, 'head', entry.id, 'seq', entry.sort == 'message' and seq or state.seq,
+    'delivered', delivered and pos or state.delivered)
 end
 
 -- Delivers to both of a direct conversation; returns whether they have the run, their last entries, and an error.
@@ -129,7 +125,7 @@ end
 -- members: the count, or 'group'. of_change, of_group: where their arguments begin, or nil. member_keys: where the keys
 -- of the members or of the group begin.
 local function append_item(k, a, members, member_keys, of_change, of_group)
-  if tonumber(string.match(KEYS[k + SENT], '%d+$')) ~= THIS_WEEK then
+  if string.sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
     return {'week', tostring(THIS_WEEK)}
   end
   local seq, head, delivered, week = unpack(

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -31,10 +32,11 @@ from ssechat.logs.refused import (
     NotAppended,
 )
 from ssechat.logs.repair import Repair
-from ssechat.redis import keys
+from ssechat.redis import keys, packed_keys
 from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.connection import Reply
+from ssechat.redis.packed import Argument, pack
 
 WEEK = 7 * 24 * 3600
 
@@ -186,7 +188,7 @@ class Delivery:
         """Queues the item of append.lua."""
         kind = action.kind
         assert kind.replay is not None
-        names = [*keys.of_conversation(action.conversation), *keys.sent(action.conversation, self._week)]
+        names = [packed_keys.of_conversation(action.conversation, self._week)]
         arguments: list[Argument] = [
             kind.replay,
             kind.name,
@@ -200,18 +202,18 @@ class Delivery:
         ]
         changes = kind.replay is Replay.CHANGED_MESSAGE
         if changes or members is None:
-            names.append(keys.reactions(action.conversation))
-        for member in members or ():
-            names += keys.of_user(member)
-            arguments.append(next(self._tags))  # a tag per inbox: ids of different inboxes must differ
+            names.append(pack((keys.reactions(action.conversation),)))
+        if members is not None:
+            names += map(packed_keys.of_user, members)
+            arguments += islice(self._tags, len(members))  # a tag per inbox: ids of different inboxes must differ
         if changes:
             arguments += (action.seq, hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest())
             arguments += (len(action.reactions), *(value for reaction in action.reactions for value in reaction))
         if members is None:
-            names += keys.of_group(action.conversation)
+            names.append(pack(keys.of_group(action.conversation)))
             arguments += _arguments(action.guard or Guard())
-            return self._append.submit(names, arguments, WEIGHT_OF_A_GROUP)
-        return self._append.submit(names, arguments, len(members) or 1)
+        weight = WEIGHT_OF_A_GROUP if members is None else len(members) or 1
+        return self._append.submit_packed(names, (pack(arguments),), weight)
 
 
 def _arguments(guard: Guard) -> list[Argument]:

@@ -45,7 +45,7 @@ local function deliver(user, inbox, places, tag, run, from_seq)
     entry.wake_up = nil
     if not from_seq or entry.sort ~= 'change' or tonumber(entry.value) > from_seq then
       n, wakes = n + 1, true
-      head = string.format('%.0f-%s', n, tag)
+      head = n .. '-' .. tag
       -- This write comes first because it can fail, if the id is not above the last one of the inbox.
       redis.call('XADD', inbox, 'MAXLEN', '~', INBOX_LIMIT, head,
         'in', run.conversation, 'kind', entry.kind, entry.sort, entry.value)
@@ -66,7 +66,7 @@ local function deliver(user, inbox, places, tag, run, from_seq)
     return last
   end
   redis.call('HSET', user, 'head', head)
-  redis.call('HSET', places, run.conversation, string.format('%s %.0f %s', last, n, seq))
+  redis.call('HSET', places, run.conversation, last .. ' ' .. n .. ' ' .. seq)
   for i = following, #entries do
     if entries[i].wake_up then
       optional('PUBLISH', user .. '/live', entries[i].wake_up)  -- only a hint: the entry is stored

@@ -18,10 +18,11 @@ from ssechat.ids import NO_ENTRY, ConversationId, UserId, is_group, new_tag, num
 from ssechat.logs.access import Access, tombstone
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
 from ssechat.logs.members import Members
-from ssechat.redis import keys
+from ssechat.redis import keys, packed_keys
 from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.connection import Reply
+from ssechat.redis.packed import Argument, pack
 
 logger = logging.getLogger(__name__)
 
@@ -147,8 +148,8 @@ class Inbox:
         for entry in run.entries:
             data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
             arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
-        names = [key for user in users for key in keys.of_user(user)]
-        return self._deliver.submit(names, arguments, len(run.entries) * len(users))
+        names = list(map(packed_keys.of_user, users))
+        return self._deliver.submit_packed(names, (pack(arguments),), len(run.entries) * len(users))
 
     async def newest_of(self, conversation: ConversationId, users: Sequence[UserId]) -> dict[UserId, str]:
         """The entry of the conversation that each of these inboxes has last."""
@@ -269,7 +270,7 @@ class Inbox:
         groups = list({conversation for conversation, _ in references if is_group(conversation)})
         if not groups:
             return {}
-        standings = await self._members.standings(user, groups)
+        standings = await self._members.standings([(user, group) for group in groups])
         return {
             group: None if standing is None else standing.access
             for group, standing in zip(groups, standings, strict=True)

@@ -93,6 +93,7 @@ local function change_group(k, reactions, keys, group, entry, seq)
       changed = true
     elseif how == 'set' then
       redis.call('HSET', conversation, of, value)
+      changed = true  -- the next fact must be decided from it
       if of == 'history' then
         group.history = value
       end

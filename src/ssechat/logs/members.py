@@ -206,8 +206,8 @@ class Members:
             {UserId(u.decode()): Leaver.parse(v) for u, v in zip(leavers[::2], leavers[1::2], strict=True)},
         )
 
-    async def standings(self, user: UserId, conversations: Sequence[ConversationId]) -> list[Standing | None]:
-        """What a user is in each of these groups; None where there is no such group. One round trip."""
+    async def standings(self, asked: Sequence[tuple[UserId, ConversationId]]) -> list[Standing | None]:
+        """What users are in groups; None where there is no such group. One round trip."""
         answers = await self._redis.pipeline(
             (
                 "EVAL",
@@ -218,13 +218,13 @@ class Members:
                 keys.of_group(conversation).left,
                 user,
             )
-            for conversation in conversations
+            for user, conversation in asked
         )
-        return [_standing(conversation, answer) for conversation, answer in zip(conversations, answers, strict=True)]
+        return [_standing(conversation, answer) for (_, conversation), answer in zip(asked, answers, strict=True)]
 
     async def standing(self, user: UserId, conversation: ConversationId) -> Standing | None:
         """What a user is in a group; None if there is no such group."""
-        return (await self.standings(user, (conversation,)))[0]
+        return (await self.standings([(user, conversation)]))[0]
 
     async def samples(self, conversations: Sequence[ConversationId], count: int) -> list[tuple[int, list[UserId]]]:
         """How many members each of these groups has, and the names of some: of all, if they are few."""

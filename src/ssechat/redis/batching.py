@@ -5,13 +5,15 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from importlib import resources
+from itertools import chain
 from typing import NamedTuple
 
 import hiredis
 
 from ssechat.errors import RedisUnavailable
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.connection import Reply
+from ssechat.redis.packed import Argument, Packed, join, pack
 from ssechat.redis.refusals import RedisRefused
 
 MAX_ITEMS = 128
@@ -33,8 +35,8 @@ class ScriptError(RedisRefused):
 
 
 class _Item(NamedTuple):
-    keys: Sequence[str]
-    arguments: Sequence[Argument]
+    keys: Sequence[Packed]
+    arguments: Sequence[Packed]
     weight: int
     future: "asyncio.Future[Reply]"
 
@@ -63,7 +65,20 @@ class ScriptBatch:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, keys: Sequence[str], arguments: Sequence[Argument], weight: int = 1) -> "asyncio.Future[Reply]":
-        """Queues one item, of so many deliveries; the future gets its reply, or RedisUnavailable."""
+        """Queues one item, of so many deliveries; the future gets its reply, or RedisUnavailable; TypeError or
+        ValueError, if the item cannot be sent."""
+        try:
+            packed = (pack(keys),), (pack(arguments),)
+        except (TypeError, ValueError) as error:
+            future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            future.set_exception(error)
+            return future
+        return self.submit_packed(*packed, weight)
+
+    def submit_packed(
+        self, keys: Sequence[Packed], arguments: Sequence[Packed], weight: int = 1
+    ) -> "asyncio.Future[Reply]":
+        """Queues one item, as `submit` does, whose keys and arguments are packed, in one part or several."""
         loop = self._loop
         if loop is None:  # cached: get_running_loop() costs a system call
             loop = self._loop = asyncio.get_running_loop()
@@ -90,16 +105,9 @@ class ScriptBatch:
         self._call("EVALSHA", self._digest, items)
 
     def _call(self, verb: str, script: str, items: list[_Item]) -> None:
-        keys: list[str] = []
-        arguments: list[Argument] = []
-        for item in items:
-            keys += item.keys
-            arguments += item.arguments
-        try:
-            call = self._redis.send(verb, script, len(keys), *keys, *arguments)
-        except (TypeError, ValueError) as error:  # one cannot be sent: whoever waits behind must not wait for ever
-            call = asyncio.get_running_loop().create_future()
-            call.set_exception(error)
+        keys = join(chain.from_iterable(item.keys for item in items))
+        arguments = join(chain.from_iterable(item.arguments for item in items))
+        call = self._redis.send(verb, script, keys.number, rest=join((keys, arguments)))
         call.add_done_callback(lambda done: self._answered(verb, items, done))
 
     def _answered(self, verb: str, items: list[_Item], call: "asyncio.Future[Reply]") -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.connection import Argument, CommandConnection, Reply, for_the_log, log_once, reconnecting
+from ssechat.redis.connection import NOTHING, CommandConnection, Reply, for_the_log, log_once, reconnecting
+from ssechat.redis.packed import Argument, Packed
 from ssechat.redis.refusals import RedisRefused, Refusal
 from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import COMMANDS, Metrics
@@ -59,10 +60,10 @@ class Redis:
             return False
         return True
 
-    def send(self, *command: Argument) -> "asyncio.Future[Reply]":
-        """Sends a command now; the future gets its reply, or RedisUnavailable."""
+    def send(self, *command: Argument, rest: Packed = NOTHING) -> "asyncio.Future[Reply]":
+        """Sends a command now, whose last arguments may be packed; the future gets its reply, or RedisUnavailable."""
         if self._connection is not None:
-            return self._connection.send(*command)
+            return self._connection.send(*command, rest=rest)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         refused = isinstance(self._failure, RedisRefused)
         future.set_exception(

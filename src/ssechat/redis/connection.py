@@ -20,13 +20,16 @@ from redis.exceptions import RedisError
 
 from ssechat.backoff import Backoff
 from ssechat.errors import RedisUnavailable
+from ssechat.redis.packed import Argument as Argument
+from ssechat.redis.packed import Packed, pack
 from ssechat.redis.refusals import RedisRefused, refused_by
 from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-Argument = str | bytes | int
 Reply = Any
+
+NOTHING = Packed(0, b"")
 
 QUEUE_LIMIT = 100_000
 """Commands that may wait for a reply on one connection; more are refused at once."""
@@ -71,11 +74,13 @@ class Connection(asyncio.Protocol, ABC):
     def on_reply(self, reply: Reply) -> None:
         """Called for each reply or push, in order."""
 
-    def write(self, *command: Argument) -> None:
-        """Queues a command; the commands of one loop iteration leave in one write."""
+    def write(self, *command: Argument, rest: Packed = NOTHING) -> None:
+        """Queues a command, whose last arguments may be packed; the commands of one loop iteration leave in one
+        write."""
+        first = pack(command)
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing.append(hiredis.pack_command(cast(Any, command)))
+        self._outgoing += (b"*%d\r\n" % (first.number + rest.number), first.data, rest.data)
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
@@ -103,13 +108,15 @@ class CommandConnection(Connection):
         self._seconds = (metrics or Metrics()).redis_seconds
         self._pending: deque[tuple[asyncio.Future[Reply], float]] = deque()
 
-    def send(self, *command: Argument) -> "asyncio.Future[Reply]":
-        """Sends a command; the future gets its reply, or RedisUnavailable."""
+    def send(self, *command: Argument, rest: Packed = NOTHING) -> "asyncio.Future[Reply]":
+        """Sends a command, whose last arguments may be packed; the future gets its reply, or RedisUnavailable."""
         future: asyncio.Future[Reply] = self._loop.create_future()
         if self._transport is None or len(self._pending) >= QUEUE_LIMIT:
             future.set_exception(RedisUnavailable("not connected to Redis"))
             return future
-        self.write(*command)  # before the append: a command that cannot be packed must not take a place in the queue
+        self.write(
+            *command, rest=rest
+        )  # before the append: a command that cannot be packed must not take a place in the queue
         self._pending.append((future, self._loop.time()))
         return future
 

@@ -6,6 +6,7 @@ listening sockets, and a pipe into which it writes its readiness and beats, or i
 
 import argparse
 import asyncio
+import contextlib
 import faulthandler
 import os
 import resource
@@ -14,8 +15,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from types import FrameType
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -48,6 +48,15 @@ class WorkerServer(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
         self._paused = paused
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Has SIGTERM stop the server, from now on: the handler only sets a flag, so it may stay.
+
+        uvicorn's own would put the former handler back at its end, and raise the signal once more.
+        """
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the app, accepts connections, and calls `ready`."""
@@ -101,9 +110,8 @@ def serve(settings: Settings, listening: list[socket.socket], started: Callable[
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the worker; returns the exit code."""
     options = _options(arguments)
-    # uvicorn raises the signal that stopped it once more at its end: SIGTERM is a normal end, also before the start.
-    # The supervisor handles Ctrl-C.
-    signal.signal(signal.SIGTERM, _end)
+    # No signal raises an exception, which could hit any line, also while the interpreter exits: before the worker
+    # serves, SIGTERM ends it at once; later it sets a flag. The supervisor handles Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Unbuffered: a buffered stdin that a daemon thread reads cannot be closed at exit.
     with open(0, "rb", buffering=0, closefd=False) as stdin:
@@ -119,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listening = [socket.socket(fileno=fd) for fd in options.listen_fd]
         serve(settings, listening, report.begin, options.app, options.http)
     except ChatError as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the worker ends by itself
         report.fail(str(error))
         return CANNOT_START
     return 0
@@ -154,10 +163,6 @@ def _follow_parent(server: uvicorn.Server, drain_seconds: float) -> None:
     server.should_exit = True
     time.sleep(drain_seconds + KILL_SECONDS)
     os._exit(1)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 def _raise_file_limit() -> None:

@@ -1,14 +1,20 @@
 /** The page: the signed-in user, the open conversation, and the browser's events. */
 
 import { Chat, SIGNED_IN } from "./chat.js";
-import { ChatClient, directConversationId, RequestError } from "./client.js";
+import { ChatClient, RequestError } from "./client.js";
 import { badge } from "./format.js";
 import { backOff, requestError } from "./http.js";
+import { groupOfSecret } from "./ids.js";
+import { isIn } from "./membership.js";
+import { routeOf } from "./route.js";
 import { storage } from "./storage.js";
 import { Banner } from "./views/banner.js";
 import { ConversationView } from "./views/conversation.js";
 import { ConversationList } from "./views/conversation_list.js";
 import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
+import { askToJoin } from "./views/join.js";
+import { leaveConversation, openDetails, openRoute, takeSecret } from "./views/navigation.js";
+import { openNewGroup } from "./views/new_group.js";
 import { SignInView } from "./views/sign_in.js";
 
 /** The sessionStorage key of a bearer token, which lasts as long as the tab. */
@@ -34,11 +40,14 @@ class App {
   #server = null;
   /** @type {Shown|null} */
   #shown = null;
+  /** @type {string|null} the secret of an invitation that the user has not yet answered */
+  #secret = null;
   #updateTitle = coalesce(() => this.#showTitle());
 
   /** Asks the server for the signed-in user, and shows the user's conversations or the sign-in form. */
   async start() {
     this.#listen();
+    this.#takeSecret();
     const splash = el("p", { className: "loading", textContent: "Loading…" });
     this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
     const token = this.#storedToken();
@@ -65,6 +74,7 @@ class App {
 
   /** @param {Server} server @param {string} note @param {boolean} known whether a user was signed in here before */
   #showSignIn(server, note, known = storage.get(SIGNED_IN) !== null || note !== "") {
+    const invited = this.#secret && "You have opened an invitation to a group. Sign in to join it.";
     const entered = (/** @type {"signUp"|"signIn"} */ method) => {
       return async (/** @type {string} */ name, /** @type {string} */ password) => {
         const client = new ChatClient();
@@ -75,7 +85,7 @@ class App {
     };
     const view = new SignInView({
       server,
-      note,
+      note: note || invited || "",
       known,
       signUp: entered("signUp"),
       signIn: entered("signIn"),
@@ -104,7 +114,11 @@ class App {
   #enter(user) {
     if (this.#client.token === null) storage.set(SIGNED_IN, user);
     const chat = new Chat(this.#client, user);
-    const list = new ConversationList(chat, { onOpen: (id) => this.#open(id), onSignOut: () => this.#signOut() });
+    const list = new ConversationList(chat, {
+      onOpen: (id) => this.#open(id),
+      onNewGroup: () => openNewGroup(chat, (id) => this.#open(id)),
+      onSignOut: () => this.#signOut(),
+    });
     const banner = new Banner(() => chat.wake());
     const layout = el("div", { className: "layout" }, list.node);
     this.#shown = { chat, list, banner, layout, view: null };
@@ -154,33 +168,41 @@ class App {
 
   /** @param {string} id of a conversation */
   #open(id) {
-    const hash = `#/${encodeURIComponent(id)}`;
-    if (location.hash !== hash) {
-      history.pushState({ fromList: this.#shown?.chat.openId === null }, "", hash);
-    }
+    openRoute(id, this.#shown?.chat.openId === null);
     this.#route();
     this.#shown?.view?.focus();
   }
 
-  #back() {
-    if (history.state?.fromList) history.back();
-    else {
-      history.replaceState(null, "", location.pathname);
-      this.#route();
+  /** Shows the list or the conversation that the URL names. */
+  #route() {
+    this.#takeSecret();
+    const shown = this.#shown;
+    if (!shown) return;
+    const { id, details } = routeOf(location.hash, shown.chat.user);
+    if (!shown.view || id !== shown.chat.openId) this.#showConversation(shown, id);
+    shown.view?.showDetails(details);
+    const panel = shown.view?.panel ?? null;
+    shown.layout.classList.toggle("detailed", panel !== null);
+    for (const other of shown.layout.querySelectorAll(".panel")) if (other !== panel) other.remove();
+    if (panel && !panel.isConnected) {
+      shown.layout.append(panel);
+      panel.querySelector("h2")?.focus();
     }
   }
 
-  /** Shows the list or the conversation that the URL names. */
-  #route() {
-    const shown = this.#shown;
-    if (!shown) return;
+  /** @param {Shown} shown @param {string|null} id */
+  #showConversation(shown, id) {
     const { chat, list, layout } = shown;
-    const id = addressed(chat.user);
-    if (shown.view && id === chat.openId) return;
     const before = chat.openId;
     shown.view?.close();
     chat.openConversation(id);
-    shown.view = id === null ? null : new ConversationView(chat, id, { onBack: () => this.#back() });
+    const options = {
+      onBack: () => leaveConversation(() => this.#route()),
+      onDetails: (/** @type {boolean} */ wanted) => {
+        if (id !== null) openDetails(id, wanted, () => this.#route());
+      },
+    };
+    shown.view = id === null ? null : new ConversationView(chat, id, options);
     layout.replaceChildren(list.node, shown.view?.node ?? welcome());
     layout.classList.toggle("reading", id !== null);
     list.select(id);
@@ -191,11 +213,32 @@ class App {
     row?.focus();
   }
 
+  /** Takes the secret of an invitation out of the URL, where others might see it. */
+  #takeSecret() {
+    const secret = takeSecret();
+    if (secret === null) return;
+    this.#secret = secret;
+    if (this.#shown) this.#invite();
+    else if (this.#server) this.#showSignIn(this.#server, "");
+  }
+
+  /** Asks whether the user wants to join, once it is known of which groups the user is a member. */
+  #invite() {
+    const chat = this.#shown?.chat;
+    const secret = this.#secret;
+    if (!chat?.store.loaded || secret === null) return;
+    this.#secret = null;
+    const group = chat.store.conversation(groupOfSecret(secret));
+    if (group?.role && isIn(group)) this.#open(group.id);
+    else askToJoin(chat, secret, (id) => this.#open(id));
+  }
+
   /** @param {string|null} id of a conversation, or null when any may have changed */
   #changed(id) {
     const shown = this.#shown;
     if (!shown) return;
     shown.list.update();
+    this.#invite();
     if (id === null || id === shown.chat.openId) shown.view?.update();
     this.#updateTitle();
   }
@@ -204,7 +247,8 @@ class App {
   #arrived(message) {
     const shown = this.#shown;
     if (shown?.view && message.conversation_id === shown.chat.openId) shown.view.arrived(message);
-    else announce(`New message from ${message.sender}`);
+    else if (shown)
+      announce(`New message from ${message.sender}${inGroup(shown.chat.store.ensure(message.conversation_id))}`);
   }
 
   #showStatus() {
@@ -272,18 +316,9 @@ class App {
   }
 }
 
-/** Returns the conversation that the URL names, if it may be one of this user's. @param {string} user */
-function addressed(user) {
-  try {
-    const id = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
-    if (id.startsWith("g:")) return id;
-    const [a, b, more] = id.startsWith("dm:") ? id.slice(3).split(":") : [];
-    if (a === undefined || b === undefined || more !== undefined) return null;
-    const direct = directConversationId(a, b);
-    return direct.slice(3).split(":").includes(user) ? direct : null;
-  } catch {
-    return null; // not a valid URL
-  }
+/** @param {import("./conversation.js").Conversation} conversation */
+function inGroup({ type, name }) {
+  return type === "group" && name ? ` in ${name}` : "";
 }
 
 /** Returns the placeholder beside the list while no conversation is open. */

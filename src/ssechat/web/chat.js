@@ -1,15 +1,23 @@
 /** Connects the parts of one signed-in user: client, state, outbox and read marks. */
 
-import { directConversationId } from "./client.js";
+import { Attempts } from "./attempts.js";
+import { Changes } from "./changes.js";
+import { isTombstone, timeOf } from "./conversation.js";
+import { Drafts } from "./drafts.js";
 import { Emitter } from "./emitter.js";
+import { Groups } from "./groups.js";
+import { directConversationId } from "./ids.js";
+import { isIn } from "./membership.js";
+import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
 import { ReadMarks } from "./reads.js";
 import { storage } from "./storage.js";
-import { isTombstone, Store } from "./store.js";
+import { Store } from "./store.js";
 import { Sync } from "./sync.js";
+import { Threads } from "./threads.js";
 
 /** @typedef {import("./client.js").Message} Message */
-/** @typedef {import("./store.js").Conversation} Conversation */
+/** @typedef {import("./conversation.js").Conversation} Conversation */
 
 /** The storage key of the user whom the cookie signs in, for all tabs of this browser. */
 export const SIGNED_IN = "ssechat:user";
@@ -24,8 +32,8 @@ const WITHOUT_STREAM = 1500;
  * @extends {Emitter<{change: string|null, status: string, arrived: Message, unauthorized: null}>}
  */
 export class Chat extends Emitter {
+  #attempts = new Attempts();
   #sync;
-  #drafts;
   #begun = false;
   #listeners = new AbortController();
 
@@ -41,13 +49,22 @@ export class Chat extends Emitter {
     this.reads = new ReadMarks(user);
     /** @type {string|null} the conversation that is shown */
     this.openId = null;
-    this.#drafts = `ssechat:draft:${user}:`;
+    this.drafts = new Drafts(user);
     this.outbox = new Outbox({
       user,
-      send: ({ conversation_id, to, text, client_msg_id }) => client.send({ conversation_id, to, text, client_msg_id }),
+      send: ({ order, state, reason, ...message }) => client.send(message),
       allowed: () => client.token !== null || storage.get(SIGNED_IN) === user,
     });
-    this.#sync = new Sync(client, this.store, ({ id, thread }) => id === this.openId || thread.loaded);
+    this.#sync = new Sync(client, this.store, this.#attempts, (conversation) => this.#keeps(conversation));
+    this.threads = new Threads(client, this.store, this.#attempts);
+    this.groups = new Groups({
+      client,
+      store: this.store,
+      sync: this.#sync,
+      reads: this.reads,
+      refreshThread: (id) => this.#refreshThread(id),
+    });
+    this.changes = new Changes(client, this.store, this.groups);
     this.#listen();
   }
 
@@ -63,7 +80,8 @@ export class Chat extends Emitter {
   close() {
     this.#listeners.abort();
     this.client.close();
-    this.#sync.close();
+    this.#attempts.close();
+    this.groups.close();
     this.outbox.close();
     this.reads.close();
   }
@@ -72,7 +90,7 @@ export class Chat extends Emitter {
   wake() {
     this.client.wake();
     this.outbox.wake();
-    this.#sync.wake();
+    this.#attempts.wake();
   }
 
   /** Must be called after a time in the back/forward cache. */
@@ -95,10 +113,11 @@ export class Chat extends Emitter {
     if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;
+    if (conversation.type === "group" && !conversation.role && isIn(conversation)) this.#sync.refresh(id); // not listed
     if (complete && conversation.newest_seq === 0 && !conversation.thread.loaded && conversation.type === "dm") {
       conversation.thread.applyNewest([], false); // the conversation has no messages: no request is needed
     }
-    this.#sync.openThread(id, this.unread(conversation));
+    this.threads.open(id, this.unread(conversation));
   }
 
   /**
@@ -106,16 +125,19 @@ export class Chat extends Emitter {
    *
    * @param {string} conversationId
    * @param {string} text
+   * @param {number|undefined} [reply_to] the seq of the message that it answers
    */
-  write(conversationId, text) {
+  write(conversationId, text, reply_to) {
     const conversation = this.store.ensure(conversationId);
     const to = this.store.partner(conversation) ?? undefined;
-    return this.outbox.add({ conversation_id: conversationId, to, text });
-  }
-
-  /** Loads the messages before those that are loaded. @param {string} id */
-  older(id) {
-    return this.#sync.older(id);
+    const mentions = mentionsIn(text, this.groups.mentionable(conversationId));
+    return this.outbox.add({
+      conversation_id: conversationId,
+      to,
+      text,
+      reply_to,
+      mentions: mentions.length ? mentions : undefined,
+    });
   }
 
   /** Loads the next page of conversations. */
@@ -138,15 +160,20 @@ export class Chat extends Emitter {
     return this.store.conversations
       .map((conversation) => {
         const last = pending.get(conversation.id) ?? null;
-        const time = last ? new Date(last.order).toISOString() : (conversation.last_message?.created_at ?? "");
+        const time = last ? new Date(last.order).toISOString() : timeOf(conversation);
         return { conversation, pending: last, time };
       })
-      .filter(({ conversation, time }) => time || conversation.type !== "dm" || conversation.id === this.openId)
+      .filter(({ conversation, pending: last, time }) => {
+        if (last || conversation.id === this.openId) return true;
+        return conversation.type === "dm" ? time !== "" : isIn(conversation);
+      })
       .sort((a, b) => (order(a) < order(b) ? 1 : order(a) > order(b) ? -1 : 0));
   }
 
   /** The number of unread messages of a conversation. @param {Conversation} conversation */
-  unread({ id, newest_seq }) {
+  unread(conversation) {
+    const { id, newest_seq } = conversation;
+    if (!isIn(conversation) || this.reads.isNew(id)) return 0;
     return Math.max(0, newest_seq - this.reads.upTo(id));
   }
 
@@ -160,28 +187,25 @@ export class Chat extends Emitter {
     if (this.reads.mark(id, this.store.ensure(id).newest_seq)) this.emit("change", id);
   }
 
-  /** The draft of a message to a conversation. @param {string} id */
-  draft(id) {
-    return storage.get(this.#drafts + id) ?? "";
-  }
-
-  /** @param {string} id @param {string} text */
-  setDraft(id, text) {
-    if (text) storage.set(this.#drafts + id, text);
-    else storage.remove(this.#drafts + id);
-  }
-
   /** Removes unsent messages and drafts: others may use this browser after the user signs out. */
   forget() {
     this.outbox.clear();
-    for (const key of storage.keys(this.#drafts)) storage.remove(key);
+    this.drafts.clear();
   }
 
-  /** Handles a message of the stream. For kinds. @param {Message} message */
+  /** Handles a new message of the stream. For kinds. @param {Message} message */
   receiveMessage(message) {
+    this.reads.arrived(message.conversation_id, message.seq);
     const changed = this.#applyMessage(message);
     const unread = message.seq > this.reads.upTo(message.conversation_id);
     if (changed && unread && message.sender !== this.user && !isTombstone(message)) this.emit("arrived", message);
+  }
+
+  /** Handles a change of a message. For kinds. @param {Message} message */
+  receiveChange(message) {
+    if (this.store.apply("message.updated", message) && message.sender === this.user) {
+      this.outbox.remove(message.client_msg_id);
+    }
   }
 
   #listen() {
@@ -193,7 +217,7 @@ export class Chat extends Emitter {
     this.client.on("reload", (detail) => this.#reload(detail), { signal });
     this.client.on("status", (status) => this.#showStatus(status), { signal });
     this.client.on("unauthorized", () => this.emit("unauthorized", null), { signal });
-    this.#sync.on("unauthorized", () => this.emit("unauthorized", null), { signal });
+    this.#attempts.on("unauthorized", () => this.emit("unauthorized", null), { signal });
     this.outbox.on("unauthorized", () => this.emit("unauthorized", null), { signal });
     this.outbox.on("change", (id) => this.emit("change", id), { signal });
     this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
@@ -205,7 +229,7 @@ export class Chat extends Emitter {
   #showStatus(status) {
     if (status === "live") {
       this.outbox.wake();
-      this.#sync.wake();
+      this.#attempts.wake();
     }
     this.emit("status", status);
   }
@@ -222,8 +246,8 @@ export class Chat extends Emitter {
     }
     const changed = this.store.apply("message", message);
     const conversation = this.store.ensure(id);
-    if (conversation.thread.hasHole) this.#sync.fill(id);
-    if (unknown && conversation.type !== "dm") this.#sync.load(); // its name and members
+    if (conversation.thread.hasHole) this.threads.fill(id);
+    if (unknown && conversation.type !== "dm") this.#sync.refresh(id); // its name and members
     return changed;
   }
 
@@ -247,9 +271,15 @@ export class Chat extends Emitter {
     if (this.openId !== null) this.openConversation(this.openId);
   }
 
+  /** Whether a conversation that the first page lacks stays. @param {Conversation} conversation */
+  #keeps({ id, type, thread }) {
+    if (id === this.openId) return true;
+    return thread.loaded && (type === "dm" || this.store.next !== null);
+  }
+
   /** Loads a thread that may have a hole again: now if it is shown, else when it is opened. @param {string} id */
   #refreshThread(id) {
-    if (id === this.openId) this.#sync.reloadThread(id);
+    if (id === this.openId) this.threads.reload(id);
     else this.store.dropThread(id);
   }
 

@@ -9,12 +9,13 @@
  *     await chat.send({ to: "bob", text: "hi" });
  */
 
-import { Emitter } from "./emitter.js";
-import { Http, RequestError } from "./http.js";
+import { RequestError } from "./http.js";
 import { KINDS } from "./kinds.js";
+import { Rest } from "./rest.js";
 import { SharedStream } from "./shared.js";
 import { EventStream } from "./stream.js";
 
+export { canonicalName, directConversationId, isName, newMessageId } from "./ids.js";
 export { RequestError };
 
 /**
@@ -27,42 +28,50 @@ export { RequestError };
  * @property {boolean} [deleted]
  * @property {string} client_msg_id
  * @property {string} created_at RFC 3339, UTC
+ * @property {string} [edited_at] RFC 3339, UTC
+ * @property {number} [reply_to] the seq of the message that it answers
+ * @property {string[]} [mentions] members
+ * @property {Record<string, unknown>} [data] the application's own
+ * @property {Reaction[]} [reactions]
  */
 
-/** A `client_msg_id`, 128 random bits: the same on every retry. Works in an insecure context, too. */
-export function newMessageId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+/** @typedef {{emoji: string, count: number, users: string[]}} Reaction `users` are three of those who reacted so */
 
-/** Returns a name in the server's canonical form (case, width). An invalid name stays invalid. @param {string} name */
-export function canonicalName(name) {
-  return name.normalize("NFKC").toLowerCase();
-}
-
-/** Whether the server accepts this as a new user's name. @param {string} name a canonical one */
-export function isName(name) {
-  return /^[a-z0-9_][a-z0-9_.@|+~-]{0,127}$/.test(name);
-}
-
-/** The id of the direct conversation of two users, or of a user's notes. @param {string} a @param {string} b */
-export function directConversationId(a, b) {
-  // User ids are ASCII: code units are code points.
-  return `dm:${[canonicalName(a), canonicalName(b)].sort().join(":")}`;
-}
+/** @typedef {"owner"|"admin"|"member"} Role */
 
 /**
- * The server's HTTP interface as methods, and its stream as events.
- *
- * Events: the stream's events by their names (`message`, `reset` …; the detail is the data), if kinds.js or `kinds`
- * has them; `status` (`connecting`, `live`, `reconnecting`, `crowded`: the user has too many streams, `closed`);
- * `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now; `unauthorized`: sign in
- * again.
- *
- * @extends {Emitter<Record<string, any>>}
+ * @typedef {object} Group
+ * @property {string} id
+ * @property {"group"} type
+ * @property {string} name
+ * @property {string} [topic]
+ * @property {"all"|"from_join"} history what those read who join later
+ * @property {Role} role the user's own
+ * @property {number} member_count
+ * @property {string[]} members the first 20, by name
+ * @property {number} newest_seq
+ * @property {Message|null} last_message
+ * @property {boolean} [ended]
  */
-export class ChatClient extends Emitter {
-  #http;
+
+/**
+ * @typedef {object} Invite
+ * @property {string} id
+ * @property {string} expires_at RFC 3339, UTC
+ * @property {number} [max_uses] without it, any number of people may join
+ * @property {number} uses
+ * @property {string} by
+ */
+
+/**
+ * The server's HTTP interface as methods (rest.js), and its stream as events.
+ *
+ * Events: the stream's events by their names (`message`, `message.updated`, `member`, `reset` …; the detail is the
+ * data), if kinds.js or `kinds` has them; `status` (`connecting`, `live`, `reconnecting`, `crowded`: the user has too
+ * many streams, `closed`); `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now;
+ * `unauthorized`: sign in again.
+ */
+export class ChatClient extends Rest {
   /** @type {SharedStream|null} */
   #stream = null;
 
@@ -73,109 +82,21 @@ export class ChatClient extends Emitter {
    * @param {import("./kinds.js").Kinds} [options.kinds] of events to listen to, beyond the protocol's own
    */
   constructor({ base = "", token = null, kinds = KINDS } = {}) {
-    super();
+    super({ base, token });
     this.kinds = kinds;
-    this.#http = new Http({ base, token });
-    /** @type {string|null} the signed-in user's id, once it is known */
-    this.user = null;
-  }
-
-  get token() {
-    return this.#http.token;
-  }
-
-  /** @returns {Promise<{name: string, version: string, sign_up: boolean, sign_in: boolean}>} facts about the server */
-  server() {
-    return this.#http.request("GET", "/v1/server");
-  }
-
-  /**
-   * Creates an account and signs in.
-   *
-   * @param {string} name
-   * @param {string} password
-   * @returns {Promise<{token: string, user: string}>}
-   */
-  async signUp(name, password) {
-    const answer = await this.#http.request("POST", "/v1/users", { body: { name, password } });
-    this.user = answer.user;
-    return answer;
-  }
-
-  /** Signs in. @param {string} name @param {string} password @returns {Promise<{token: string, user: string}>} */
-  async signIn(name, password) {
-    const answer = await this.#http.request("POST", "/v1/session", { body: { name, password } });
-    this.user = answer.user;
-    return answer;
-  }
-
-  /** Returns the signed-in user. @returns {Promise<{user: string}>} @throws {RequestError} 401 if there is none */
-  async session() {
-    const answer = await this.#http.request("GET", "/v1/session");
-    this.user = answer.user;
-    return answer;
-  }
-
-  /**
-   * Signs out on the server, which ends the stream. `close()` must be called after the other tabs know: the next in the
-   * lock's queue then takes the stream over.
-   */
-  async signOut() {
-    await this.#http.request("DELETE", "/v1/session");
-    this.user = null;
-  }
-
-  /** @param {string} id @returns {Promise<{id: string}>} @throws {RequestError} 404 if the user does not exist */
-  findUser(id) {
-    return this.#http.request("GET", `/v1/users/${encodeURIComponent(id)}`);
-  }
-
-  /**
-   * A page of conversations, most recent first.
-   *
-   * @param {{before?: string|undefined, limit?: number|undefined}} options
-   * @returns {Promise<{conversations: import("./store.js").Listed[], next: string|null}>} `next` is the `before` of the
-   *   page after it
-   */
-  conversations({ before, limit } = {}) {
-    return this.#http.request("GET", "/v1/conversations", { query: { before, limit } });
-  }
-
-  /**
-   * A page of a conversation's messages, ascending by seq: the newest, or those before or after a seq (exclusive).
-   *
-   * @param {string} conversationId
-   * @param {{before?: number|null|undefined, after?: number|undefined, limit?: number|undefined}} options
-   * @returns {Promise<{messages: Message[], has_more: boolean}>}
-   */
-  messages(conversationId, { before, after, limit } = {}) {
-    const path = `/v1/conversations/${encodeURIComponent(conversationId)}/messages`;
-    return this.#http.request("GET", path, { query: { before, after, limit } });
-  }
-
-  /**
-   * Sends a message to a user (`to`) or to a conversation (`conversation_id`). A retry with the same
-   * `client_msg_id` is idempotent: the message is sent once.
-   *
-   * @param {{to?: string|undefined, conversation_id?: string, text: string, client_msg_id?: string}} message
-   * @returns {Promise<Message>}
-   */
-  send({ to, conversation_id, text, client_msg_id = newMessageId() }) {
-    const body = { ...(to === undefined ? { conversation_id } : { to }), text, client_msg_id };
-    return this.#http.request("POST", "/v1/messages", { body });
   }
 
   /** Opens the stream, one for all tabs of this browser. Requires a known user (signIn, signUp or session). */
   open() {
     if (this.#stream) return;
     const stream = new SharedStream({
-      name: `ssechat:stream:${this.#http.base}:${this.user}`,
+      name: `ssechat:stream:${this.base}:${this.user}`,
       create: (cursor) =>
         new EventStream({
           cursor,
           kinds: this.kinds,
           singleUse: this.token !== null,
-          url: (last) => this.#streamUrl(last),
+          url: (last) => this.streamUrl(last),
           probe: () => this.session(),
         }),
     });
@@ -206,15 +127,5 @@ export class ChatClient extends Emitter {
   /** Whether this tab holds the stream for the others. */
   get holdsStream() {
     return this.#stream?.holds ?? false;
-  }
-
-  /** @param {string|null} cursor */
-  async #streamUrl(cursor) {
-    /** @type {import("./http.js").Query} */
-    const query = { last_event_id: cursor };
-    if (this.token !== null) {
-      query.ticket = (await this.#http.request("POST", "/v1/tickets", { body: {} })).ticket;
-    }
-    return this.#http.url("/v1/events", query);
   }
 }

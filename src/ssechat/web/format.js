@@ -48,6 +48,11 @@ export function shortTime(date, now = new Date()) {
   if (ago <= 0) return clock(date);
   if (ago === 1) return "Yesterday";
   if (ago < 7) return weekday.format(date);
+  return shortDate(date, now);
+}
+
+/** A day, for what is to come: `5 Mar`, `5 March 2027`. @param {Date} date */
+export function shortDate(date, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? shortDay.format(date) : fullDay.format(date);
 }
 

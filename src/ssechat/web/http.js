@@ -64,6 +64,7 @@ async function problemOf(response) {
 }
 
 /** @typedef {Record<string, string|number|null|undefined>} Query */
+/** @typedef {{query?: Query, body?: object, ifMatch?: string|undefined}} Asked `ifMatch` is an entity tag */
 
 /** Sends requests below one base URL, with the cookie or with a bearer token. */
 export class Http {
@@ -91,13 +92,27 @@ export class Http {
    *
    * @param {string} method
    * @param {string} path
-   * @param {{query?: Query, body?: object}} options
+   * @param {Asked} options
    * @returns {Promise<any>} the response's JSON, or null for 204
    * @throws {RequestError} if the response is not 2xx, or there is none
    */
-  async request(method, path, { query, body } = {}) {
+  async request(method, path, options = {}) {
+    return (await this.exchange(method, path, options)).body;
+  }
+
+  /**
+   * Makes a request, like `request`, whose answer's headers count, too.
+   *
+   * @param {string} method
+   * @param {string} path
+   * @param {Asked} options
+   * @returns {Promise<{body: any, headers: Headers}>}
+   * @throws {RequestError}
+   */
+  async exchange(method, path, { query, body, ifMatch } = {}) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
+    if (ifMatch) headers["If-Match"] = ifMatch;
     if (this.token) headers.Authorization = `Bearer ${this.token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     let response;
@@ -115,9 +130,8 @@ export class Http {
     }
     if (!response.ok)
       throw new RequestError(response.status, await problemOf(response), retryAfterOf(response.headers));
-    if (response.status === 204) return null;
     try {
-      return await response.json();
+      return { body: response.status === 204 ? null : await response.json(), headers: response.headers };
     } catch {
       throw new RequestError(0); // the body is truncated: the outcome is unknown, as without a response
     }

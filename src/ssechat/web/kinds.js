@@ -16,24 +16,39 @@
 
 /** @typedef {ReadonlyMap<string, Kind>} Kinds */
 
-/** The current version of a message. @type {Kind} */
+/** A new message, as it stands now. @type {Kind} */
 const message = {
   durable: true,
   apply: (store, data) => store.putMessage(data),
   received: (chat, data) => chat.receiveMessage(data),
 };
 
-/** A change to the list of conversations; the list is loaded again. @type {Kind} */
-const listing = {
+/** A message that has changed, as it stands now. @type {Kind} */
+const change = {
   durable: true,
-  received: (chat) => chat.loadConversations(),
+  apply: (store, data) => store.changeMessage(data),
+  received: (chat, data) => chat.receiveChange(data),
+};
+
+/** A group's name, topic and end. @type {Kind} */
+const conversation = {
+  durable: true,
+  apply: (store, data) => store.applyFacts(data),
+  received: (chat, data) => chat.groups.receiveFacts(data),
+};
+
+/** Users who joined a group, left it, or have another role. @type {Kind} */
+const member = {
+  durable: true,
+  apply: (store, data) => store.applyMember(data),
+  received: (chat, data) => chat.groups.receiveMember(data),
 };
 
 /** All kinds of the page, by the name of the event. @type {Kinds} */
 export const KINDS = new Map([
   ["message", message],
-  ["message.updated", message],
-  ["message.deleted", message],
-  ["conversation", listing],
-  ["member", listing],
+  ["message.updated", change],
+  ["message.deleted", change],
+  ["conversation", conversation],
+  ["member", member],
 ]);

@@ -2,9 +2,9 @@
  * Messages that are not yet known to be sent. They survive a reload, and are retried in order until they are sent.
  */
 
-import { newMessageId } from "./client.js";
 import { Emitter } from "./emitter.js";
 import { backOff, requestError } from "./http.js";
+import { newMessageId } from "./ids.js";
 import { storage } from "./storage.js";
 import { Waits } from "./waits.js";
 
@@ -16,6 +16,8 @@ import { Waits } from "./waits.js";
  * @property {string} conversation_id
  * @property {string|undefined} [to] the user, for a direct message
  * @property {string} text
+ * @property {number|undefined} [reply_to] the seq of the message that it answers
+ * @property {string[]|undefined} [mentions]
  * @property {number} order milliseconds since 1970, and later than that of any entry before it
  * @property {"queued"|"failed"} state
  * @property {string|undefined} [reason] why the server refused it, or does not accept it yet
@@ -82,15 +84,20 @@ export class Outbox extends Emitter {
     return [...this.#entries.values()].sort((a, b) => a.order - b.order);
   }
 
-  /** Adds a message to send. @param {Pick<Entry, "conversation_id"|"to"|"text">} message @returns {Entry} */
-  add({ conversation_id, to, text }) {
+  /**
+   * Adds a message to send.
+   *
+   * @param {Pick<Entry, "conversation_id"|"to"|"text"|"reply_to"|"mentions">} message
+   * @returns {Entry}
+   */
+  add(message) {
     const last = this.all.at(-1);
     const order = Math.max(Date.now(), last ? last.order + 1 : 0);
     /** @type {Entry} */
-    const entry = { client_msg_id: newMessageId(), conversation_id, to, text, order, state: "queued" };
+    const entry = { client_msg_id: newMessageId(), ...message, order, state: "queued" };
     this.#entries.set(entry.client_msg_id, entry);
     this.#write(entry);
-    this.#pump(conversation_id);
+    this.#pump(entry.conversation_id);
     return entry;
   }
 

@@ -15,6 +15,8 @@ export class ReadMarks extends Emitter {
   #marks;
   /** @type {string|null} when this browser first saw the user: the newest message of then, or null */
   #since;
+  /** @type {Set<string>} groups that the user joined, and of which no message has come since */
+  #joined = new Set();
 
   /** @param {string} user */
   constructor(user) {
@@ -49,6 +51,26 @@ export class ReadMarks extends Emitter {
     this.#marks[conversationId] = Math.max(seq, this.upTo(conversationId));
     storage.setJson(this.#key, this.#marks);
     return true;
+  }
+
+  /** What was written before the user joined a group does not count as unread. @param {string} conversationId */
+  joined(conversationId) {
+    this.#joined.add(conversationId);
+  }
+
+  /** Whether nothing counts as unread, as the user has just joined. @param {string} conversationId */
+  isNew(conversationId) {
+    return this.#joined.has(conversationId);
+  }
+
+  /**
+   * Marks what was written before the first message after joining, if this is it.
+   *
+   * @param {string} conversationId
+   * @param {number} seq
+   */
+  arrived(conversationId, seq) {
+    if (this.#joined.delete(conversationId)) this.mark(conversationId, seq - 1);
   }
 
   /**

@@ -1,21 +1,14 @@
 /** The state of the user's conversations, built from REST pages and stream events. */
 
+import { newConversation, timeOf } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { KINDS } from "./kinds.js";
+import { applyFacts, applyMember } from "./membership.js";
 import { Thread } from "./thread.js";
 
 /** @typedef {import("./client.js").Message} Message */
 
-/**
- * @typedef {object} Conversation
- * @property {string} id
- * @property {"dm"|"group"} type
- * @property {string} [name] a group's
- * @property {string[]} members
- * @property {number} newest_seq
- * @property {Message|null} last_message
- * @property {Thread} thread
- */
+/** @typedef {import("./conversation.js").Conversation} Conversation */
 
 /**
  * A conversation in a REST page. Its last message may lack the conversation's id.
@@ -23,12 +16,19 @@ import { Thread } from "./thread.js";
  * @typedef {{id: string, newest_seq?: number, last_message?: any} & Record<string, unknown>} Listed
  */
 
-/** @typedef {{type: string, data: any}} Applied a durable event in a journal */
+/** What a page may leave out of a conversation: then it is not so. */
+const OPTIONAL = /** @type {const} */ ([
+  "name",
+  "topic",
+  "history",
+  "role",
+  "member_count",
+  "ended",
+  "left",
+  "unavailable",
+]);
 
-/** Whether a message was deleted or has expired. @param {Message} message */
-export function isTombstone(message) {
-  return message.deleted === true || typeof message.text !== "string";
-}
+/** @typedef {{type: string, data: any}} Applied a durable event in a journal */
 
 /**
  * Events: `change`, the conversation's id, or null when any may have changed.
@@ -60,8 +60,7 @@ export class Store extends Emitter {
 
   /** Conversations, the one with the latest message first. @returns {Conversation[]} */
   get conversations() {
-    const recency = (/** @type {Conversation} */ { last_message }) => last_message?.created_at ?? "";
-    return [...this.#conversations.values()].sort((a, b) => recency(b).localeCompare(recency(a), "en"));
+    return [...this.#conversations.values()].sort((a, b) => timeOf(b).localeCompare(timeOf(a), "en"));
   }
 
   /** @param {string} id @returns {Conversation|undefined} */
@@ -78,10 +77,7 @@ export class Store extends Emitter {
   ensure(id) {
     let conversation = this.#conversations.get(id);
     if (!conversation) {
-      const direct = id.startsWith("dm:");
-      const members = direct ? [...new Set(id.slice(3).split(":"))] : [];
-      const type = direct ? "dm" : "group";
-      conversation = { id, type, members, newest_seq: 0, last_message: null, thread: new Thread() };
+      conversation = newConversation(id);
       this.#conversations.set(id, conversation);
     }
     return conversation;
@@ -105,6 +101,7 @@ export class Store extends Emitter {
   /** Adds a page of conversations. @param {Listed[]} list @param {string|null} next */
   addConversations(list, next) {
     for (const item of list) this.#merge(item);
+    this.#dateEmpty(list);
     this.next = next;
     this.loaded = true;
     this.#changed(null);
@@ -118,23 +115,57 @@ export class Store extends Emitter {
    * @param {string|null} next
    * @param {Applied[]} journal
    * @param {(conversation: Conversation) => boolean} keep whether a conversation that the page lacks stays
+   * @returns {string[]} the groups that stay: what has become of them must be asked
    */
   replaceConversations(list, next, journal, keep) {
     const before = this.#conversations;
+    const kept = [];
     this.#conversations = new Map();
-    for (const item of list) {
-      const known = before.get(item.id);
-      if (known) this.#conversations.set(item.id, { ...known, newest_seq: 0, last_message: null });
-      this.#merge(item);
-    }
+    for (const item of list) this.#renew(item, before.get(item.id));
+    this.#dateEmpty(list);
     for (const [id, conversation] of before) {
-      if (!this.#conversations.has(id) && keep(conversation)) this.#conversations.set(id, conversation);
+      if (this.#conversations.has(id) || !keep(conversation)) continue;
+      this.#conversations.set(id, conversation);
+      if (conversation.type === "group") kept.push(id);
     }
     for (const { type, data } of journal) this.#kinds.get(type)?.apply?.(this, data);
     this.error = "";
     this.next = next;
     this.loaded = true;
     this.#changed(null);
+    return kept;
+  }
+
+  /**
+   * Replaces what is known of one conversation, but for its messages.
+   *
+   * @param {Listed} listed
+   * @param {Applied[]} journal the events that arrived meanwhile
+   */
+  replaceConversation(listed, journal) {
+    this.#renew(listed, this.#conversations.get(listed.id));
+    this.ensure(listed.id).activity ??= new Date().toISOString();
+    this.replay(listed.id, journal);
+    this.#changed(listed.id);
+  }
+
+  /** Records why the server does not show a conversation. @param {string} id @param {string} reason */
+  refuse(id, reason) {
+    this.ensure(id).unavailable = reason;
+    this.#changed(id);
+  }
+
+  /**
+   * Replaces what is known of a group's members.
+   *
+   * @param {string} id
+   * @param {import("./membership.js").Roster} roster
+   * @param {Applied[]} journal
+   */
+  replaceRoster(id, roster, journal) {
+    this.ensure(id).roster = roster;
+    this.replay(id, journal);
+    this.#changed(id);
   }
 
   /** Records why the server refused to list the conversations. @param {string} reason */
@@ -170,6 +201,38 @@ export class Store extends Emitter {
   }
 
   /**
+   * Changes a message; in a conversation that is not known, nothing. For kinds.
+   *
+   * @param {Message} message
+   * @returns {boolean} whether that changed anything
+   */
+  changeMessage(message) {
+    return this.#conversations.has(message.conversation_id) && this.putMessage(message);
+  }
+
+  /**
+   * Applies an event `member`. For kinds. One about others in a group that is not known changes nothing.
+   *
+   * @param {import("./membership.js").MemberEvent} event
+   */
+  applyMember(event) {
+    const { conversation_id: id, users, left } = event;
+    const known = this.#conversations.has(id);
+    if (!known && (left || !users.some(({ user }) => user === this.user))) return false;
+    const conversation = this.ensure(id);
+    if (!known) conversation.activity = new Date().toISOString();
+    applyMember(conversation, event, this.user);
+    return true;
+  }
+
+  /** Applies an event `conversation`. For kinds. @param {import("./membership.js").Facts} facts */
+  applyFacts(facts) {
+    const conversation = this.#conversations.get(facts.conversation_id);
+    if (conversation) applyFacts(conversation, facts);
+    return conversation !== undefined;
+  }
+
+  /**
    * Records every durable event from now on, until `stop()`: they are applied again on top of a page that is under way.
    */
   journal() {
@@ -188,10 +251,15 @@ export class Store extends Emitter {
    */
   replaceThread(id, thread, journal) {
     this.ensure(id).thread = thread;
+    this.replay(id, journal);
+    this.#changed(id);
+  }
+
+  /** Applies the events of one conversation in a journal. @param {string} id @param {Applied[]} journal */
+  replay(id, journal) {
     for (const { type, data } of journal) {
       if (data.conversation_id === id) this.#kinds.get(type)?.apply?.(this, data);
     }
-    this.#changed(id);
   }
 
   /** Removes a conversation's messages; they are loaded again when it is opened. @param {string} id */
@@ -208,11 +276,41 @@ export class Store extends Emitter {
     this.#changed(id);
   }
 
+  /**
+   * Takes over a conversation from a page, whatever is known of it.
+   *
+   * @param {Listed} listed
+   * @param {Conversation} [known]
+   */
+  #renew(listed, known) {
+    if (known) this.#conversations.set(listed.id, { ...known, newest_seq: 0, last_message: null });
+    this.#merge(listed);
+  }
+
   /** @param {Listed} listed */
   #merge({ last_message, newest_seq, ...rest }) {
-    const conversation = Object.assign(this.ensure(rest.id), rest);
+    const conversation = this.ensure(rest.id);
+    const { left } = conversation;
+    for (const field of OPTIONAL) delete conversation[field];
+    Object.assign(conversation, rest);
+    if (rest.left) conversation.left = left ?? "gone";
+    if (conversation.roster) conversation.roster.stale = true;
     conversation.newest_seq = Math.max(conversation.newest_seq, newest_seq ?? 0);
     if (last_message) this.#summarise({ conversation_id: rest.id, ...last_message });
+  }
+
+  /**
+   * Dates listed conversations without a message by what follows them in the list, whose order is by the newest event.
+   *
+   * @param {Listed[]} list
+   */
+  #dateEmpty(list) {
+    let time = "";
+    for (const { id } of list.toReversed()) {
+      const conversation = this.ensure(id);
+      if (!conversation.last_message) conversation.activity ??= time;
+      if (timeOf(conversation) > time) time = timeOf(conversation);
+    }
   }
 
   /** Updates a conversation's last message and newest seq with a message. @param {Message} message */

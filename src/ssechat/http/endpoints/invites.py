@@ -53,7 +53,7 @@ class InvitesEndpoint:
         """`POST`: joins the group that the secret is for; the secret stands in the body, where no log has it."""
         user = (await self._guard.identify(request)).user
         given = await self._guard.read(request, InviteSecret)
-        group = await self._chat.invites.join(user, given.secret)
+        group = await self._chat.joins.join(user, given.secret)
         return json_response((await self._chat.conversations.one(user, group)).json)
 
 

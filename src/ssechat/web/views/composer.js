@@ -1,23 +1,38 @@
-/** The field for writing a message. */
+/** The field for writing a message, an answer to one, or a change of one. */
 
 import { showsNothing } from "../format.js";
+import { requestError } from "../http.js";
+import { Completion } from "./completion.js";
+import { roundButton } from "./dialog.js";
 import { el, icon } from "./dom.js";
+
+/** @typedef {{kind: "edit"|"reply", title: string, excerpt: string}} Mode what a text is for, if not a new message */
+
+/**
+ * @typedef {object} Options
+ * @property {(text: string) => Promise<void>|void} onSend if it fails, the text stays and the reason is shown
+ * @property {(text: string) => void} onDraft called with every change of a text that is not an edit
+ * @property {() => void} onEnd called when an edit or an answer is over
+ * @property {() => void} onEditLast called when the last own message is to be edited
+ * @property {() => string[]} names whom one can mention
+ */
 
 /** A text field that grows. Enter sends, Shift+Enter begins a new line, and neither interferes with an input method. */
 export class Composer {
+  #options;
   #input;
   #button;
-  #onSend;
-  #onDraft;
+  #completion;
+  #mode = el("div", { className: "mode", hidden: true });
+  #error = el("p", { className: "form-error", role: "alert" });
+  /** @type {"edit"|"reply"|null} */
+  #kind = null;
+  /** The text that an edit has replaced for a time. */
+  #kept = "";
 
-  /**
-   * @param {object} options
-   * @param {(text: string) => void} options.onSend
-   * @param {(text: string) => void} options.onDraft called with every change
-   */
-  constructor({ onSend, onDraft }) {
-    this.#onSend = onSend;
-    this.#onDraft = onDraft;
+  /** @param {Options} options */
+  constructor(options) {
+    this.#options = options;
     this.#input = el("textarea", {
       id: "composer",
       rows: 1,
@@ -29,6 +44,7 @@ export class Composer {
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
       oninput: () => this.#changed(),
     });
+    this.#completion = new Completion(this.#input, options.names);
     this.#button = el(
       "button",
       { type: "submit", className: "send", title: "Send", "aria-label": "Send" },
@@ -43,6 +59,9 @@ export class Composer {
           this.#send();
         },
       },
+      this.#completion.node,
+      this.#mode,
+      this.#error,
       this.#input,
       this.#button,
     );
@@ -65,30 +84,86 @@ export class Composer {
     this.#input.focus();
   }
 
+  /** Begins an answer, or an edit of a text. @param {Mode} mode @param {string} [text] */
+  begin({ kind, title, excerpt }, text) {
+    this.end();
+    this.#kind = kind;
+    this.#mode.replaceChildren(
+      icon(kind === "edit" ? "pencil" : "reply"),
+      el("p", {}, el("strong", { textContent: title }), el("span", { dir: "auto", textContent: excerpt })),
+      roundButton("Cancel", "close", () => this.#cancel()),
+    );
+    this.#mode.hidden = false;
+    if (text !== undefined) {
+      this.#kept = this.#input.value;
+      this.#input.value = text;
+    }
+    this.#fit();
+    this.#input.focus();
+  }
+
+  /** Ends an edit or an answer; what was being written before an edit is there again. */
+  end() {
+    if (this.#kind === "edit") this.#input.value = this.#kept;
+    this.#kept = "";
+    this.#kind = null;
+    this.#mode.hidden = true;
+    this.#error.textContent = "";
+    this.#fit();
+  }
+
+  /** Shows the names that fit, if they have changed. */
+  updateNames() {
+    if (document.activeElement === this.#input) this.#completion.update();
+  }
+
   focus() {
+    this.#input.focus();
+  }
+
+  #cancel() {
+    this.end();
+    this.#options.onEnd();
     this.#input.focus();
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.isComposing || event.keyCode === 229) return; // Enter chooses a candidate of an input method
+    if (this.#completion.key(event) || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.key === "Escape" && this.#kind) this.#cancel();
+    else if (event.key === "ArrowUp" && !this.#input.value && !this.#kind) this.#options.onEditLast();
+    else if (event.key === "Enter") this.#send();
+    else return;
     event.preventDefault();
-    this.#send();
   }
 
-  #send() {
+  async #send() {
     const text = this.#input.value;
-    if (showsNothing(text)) return;
-    this.#input.value = "";
-    this.#changed();
-    this.#input.focus();
-    this.#onSend(text);
+    if (showsNothing(text) || this.#input.readOnly) return;
+    this.#error.textContent = "";
+    if (this.#kind !== "edit") {
+      this.#input.value = "";
+      this.#changed();
+      this.#input.focus();
+      this.#options.onSend(text);
+      return;
+    }
+    this.#input.readOnly = true;
+    try {
+      await this.#options.onSend(text);
+      if (this.#kind) this.#cancel();
+    } catch (thrown) {
+      this.#error.textContent = requestError(thrown).message;
+    } finally {
+      this.#input.readOnly = false;
+    }
   }
 
   #changed() {
     this.#fit();
-    this.#onDraft(this.#input.value);
+    this.#completion.update();
+    if (this.#kind !== "edit") this.#options.onDraft(this.#input.value);
   }
 
   #fit() {

@@ -1,282 +1,270 @@
-/** A conversation: its heading, its messages and the composer. */
+/** A conversation: its heading, its messages, the composer, and the details of a group. */
 
-import { badge } from "../format.js";
+import { isTombstone } from "../conversation.js";
+import { requestError } from "../http.js";
+import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
 import { Composer } from "./composer.js";
-import { announce, avatar, coalesce, el, icon, isWatched } from "./dom.js";
-import { itemsOf } from "./items.js";
-import { messageItem, separator } from "./message.js";
+import { ask, roundButton } from "./dialog.js";
+import { announce, avatar, coalesce, el } from "./dom.js";
+import { GroupPanel } from "./group_panel.js";
+import { ThreadView } from "./thread.js";
+import { toast } from "./toast.js";
 
-const NEAR_BOTTOM = 60;
-const NEAR_TOP = 600;
+/** @typedef {import("../client.js").Message} Message */
+
+/**
+ * @typedef {object} Options
+ * @property {() => void} onBack
+ * @property {(shown: boolean) => void} onDetails shows the details of a group, or hides them
+ */
 
 /** The right column; on a phone, the second page. */
 export class ConversationView {
   #chat;
   #id;
+  #options;
   #note;
-  #title;
   #composer;
+  #messages;
   #heading = el("h2", { dir: "auto", tabIndex: -1 });
-  #list = el("ol", { className: "messages" });
-  #top = el("div", { className: "top" });
-  #unread = el("span", { className: "badge", hidden: true });
-  #scroller;
-  #jump;
-  /** @type {Map<string, {signature: string, node: HTMLElement}>} by the item's key */
-  #nodes = new Map();
-  /** @type {number|null} the seq after which the line "unread" is placed */
-  #unreadAfter;
-  #atBottom = true;
-  #placed = false;
-  #observer;
+  #about = el("p", { className: "about", dir: "auto" });
+  #avatar;
+  #details;
+  #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
+  /** @type {GroupPanel|null} */
+  #panel = null;
+  /** @type {{kind: "edit"|"reply", message: Message}|null} what the composer's text is for */
+  #mode = null;
 
   /**
    * @param {import("../chat.js").Chat} chat
    * @param {string} id of the conversation
-   * @param {{onBack: () => void}} options
+   * @param {Options} options
    */
-  constructor(chat, id, { onBack }) {
+  constructor(chat, id, options) {
     this.#chat = chat;
     this.#id = id;
-    const conversation = chat.store.ensure(id);
-    this.#unreadAfter = chat.unread(conversation) > 0 ? chat.reads.upTo(id) : null;
-    this.#note = chat.store.partner(conversation) === chat.user;
-    this.#title = this.#note ? "Notes to yourself" : chat.store.title(conversation);
+    this.#options = options;
+    const group = this.#conversation.type === "group";
+    this.#note = chat.store.partner(this.#conversation) === chat.user;
+    const title = this.#title;
+    this.#avatar = avatar(title, { note: this.#note, group });
+    this.#details = group && roundButton("Group details", "people", () => options.onDetails(this.#panel === null));
+    if (this.#details) this.#details.setAttribute("aria-expanded", "false");
     this.update = coalesce(() => this.#render());
     this.#composer = new Composer({
       onSend: (text) => this.#send(text),
-      onDraft: (text) => chat.setDraft(id, text),
-    });
-    this.#composer.set({ text: chat.draft(id), label: this.#note ? "Note to yourself" : `Message to ${this.#title}` });
-    this.#scroller = el(
-      "div",
-      { className: "scroller", tabIndex: 0, role: "region", "aria-label": `Messages, ${this.#title}` },
-      this.#top,
-      this.#list,
-    );
-    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    this.#jump = el(
-      "button",
-      {
-        type: "button",
-        className: "jump",
-        hidden: true,
-        "aria-label": "To the newest message",
-        onclick: () => this.#toBottom(),
+      onDraft: (text) => chat.drafts.set(id, text),
+      onEnd: () => {
+        this.#mode = null;
       },
-      icon("down"),
-      this.#unread,
-    );
+      onEditLast: () => this.#editLast(),
+      names: () => this.#names(),
+    });
+    this.#composer.set({ text: chat.drafts.get(id), label: this.#note ? "Note to yourself" : `Message to ${title}` });
+    this.#messages = new ThreadView(chat, id, {
+      title,
+      note: this.#note,
+      empty: this.#note
+        ? "Only you can read what you write here. It is on all your devices."
+        : `Nothing here yet. Say hello to ${group ? "everybody" : title}!`,
+      tools: {
+        allowed: (seq) => this.#allowed(seq),
+        onReact: (seq, emoji) => this.#react(seq, emoji),
+        onReply: (seq) => this.#reply(seq),
+        onEdit: (seq) => this.#edit(seq),
+        onDelete: (seq) => this.#delete(seq),
+      },
+      onRewrite: (clientMessageId) => this.#rewrite(clientMessageId),
+      onLeave: () => this.focus(),
+    });
     this.node = el(
       "main",
       { className: "conversation" },
-      this.#header(onBack),
-      el("div", { className: "viewport" }, this.#scroller, this.#jump),
+      el(
+        "header",
+        { className: "bar" },
+        roundButton("Back to conversations", "back", options.onBack, "back"),
+        this.#avatar,
+        el("div", { className: "names-of" }, this.#heading, this.#about),
+        this.#details,
+      ),
+      this.#messages.node,
+      this.#readOnly,
       this.#composer.node,
     );
-    // A phone's keyboard and a growing text field reduce the height: the bottom must stay in view.
-    this.#observer = new ResizeObserver(() => this.#atBottom && this.#stick());
-    this.#observer.observe(this.#scroller);
     this.#render();
+  }
+
+  get #conversation() {
+    return this.#chat.store.ensure(this.#id);
+  }
+
+  get #title() {
+    return this.#note ? "Notes to yourself" : this.#chat.store.title(this.#conversation);
+  }
+
+  /** The details of the group beside it, while they are shown. */
+  get panel() {
+    return this.#panel?.node ?? null;
   }
 
   /** Focuses the composer; on a phone, where the keyboard would open, the heading. */
   focus() {
-    if (matchMedia("(pointer: coarse)").matches) this.#heading.focus({ preventScroll: true });
-    else this.#composer.focus();
+    if (matchMedia("(pointer: coarse)").matches || this.#composer.node.hidden) {
+      this.#heading.focus({ preventScroll: true });
+    } else {
+      this.#composer.focus();
+    }
   }
 
-  /** Announces a message of somebody else that arrived live. @param {import("../client.js").Message} message */
+  /** Shows the details of a group, or hides them. @param {boolean} shown */
+  showDetails(shown) {
+    const wanted = shown && this.#conversation.type === "group";
+    if (wanted === (this.#panel !== null)) return;
+    this.#panel = wanted ? new GroupPanel(this.#chat, this.#id, () => this.#options.onDetails(false)) : null;
+    if (this.#details) this.#details.setAttribute("aria-expanded", String(wanted));
+    if (!wanted && this.#details) this.#details.focus();
+  }
+
+  /** Announces a message of somebody else that arrived live. @param {Message} message */
   arrived({ sender, text }) {
     announce(`${sender}: ${text}`);
   }
 
   /** Marks the conversation as read if its end is visible now. */
   seen() {
-    if (isWatched() && this.#atBottom && this.#thread.loaded) this.#chat.markRead(this.#id);
-    else this.#updateJump();
+    this.#messages.seen();
   }
 
   close() {
-    this.#observer.disconnect();
-  }
-
-  get #thread() {
-    return this.#chat.store.ensure(this.#id).thread;
-  }
-
-  /** @param {() => void} onBack */
-  #header(onBack) {
-    const back = {
-      type: "button",
-      className: "round back",
-      title: "Back",
-      "aria-label": "Back to conversations",
-      onclick: onBack,
-    };
-    return el(
-      "header",
-      { className: "bar" },
-      el("button", back, icon("back")),
-      avatar(this.#title, { note: this.#note }),
-      this.#heading,
-    );
-  }
-
-  /** @param {string} text */
-  #send(text) {
-    this.#unreadAfter = null;
-    this.#atBottom = true;
-    this.#chat.write(this.#id, text);
-    this.#render();
+    this.#messages.close();
   }
 
   #render() {
-    const conversation = this.#chat.store.ensure(this.#id);
-    const thread = conversation.thread;
-    const items = itemsOf({
-      messages: thread.messages,
-      pending: this.#chat.outbox.entries(this.#id),
-      user: this.#chat.user,
-      named: conversation.type !== "dm",
-      unreadAfter: this.#unreadAfter,
+    const { type, member_count, topic } = this.#conversation;
+    const title = this.#title;
+    if (this.#heading.textContent !== title) {
+      this.#heading.textContent = title;
+      const renewed = avatar(title, { note: this.#note, group: type === "group" });
+      this.#avatar.replaceWith(renewed);
+      this.#avatar = renewed;
+    }
+    const number = isIn(this.#conversation) ? member_count : 0;
+    const people = number === 1 ? "1 member" : number ? `${number} members` : "";
+    this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
+    this.#about.hidden = !this.#about.textContent;
+    this.#renderReadOnly();
+    this.#messages.render();
+    this.#panel?.update();
+    this.#composer.updateNames();
+  }
+
+  #renderReadOnly() {
+    const reason = whyReadOnly(this.#conversation);
+    const failed = this.#conversation.thread.state === "failed";
+    if (reason && this.#composer.node.contains(document.activeElement)) this.#heading.focus({ preventScroll: true });
+    this.#composer.node.hidden = reason !== "" || failed;
+    this.#readOnly.hidden = !reason || failed; // then the error stands in place of the messages
+    if (this.#readOnly.textContent !== reason) this.#readOnly.textContent = reason;
+  }
+
+  /** @param {string} text @returns {Promise<void>|void} */
+  #send(text) {
+    const mode = this.#mode;
+    if (mode?.kind === "edit") {
+      return this.#chat.changes.edit(this.#message(mode.message.seq) ?? mode.message, text);
+    }
+    this.#mode = null;
+    this.#composer.end();
+    this.#chat.write(this.#id, text, mode?.message.seq);
+    this.#messages.toNewest();
+  }
+
+  /** The message with this seq that is not deleted. @param {number} seq */
+  #message(seq) {
+    const message = this.#conversation.thread.get(seq);
+    return message && !isTombstone(message) ? message : undefined;
+  }
+
+  /** @param {number} seq @returns {import("./tools.js").Allowed} */
+  #allowed(seq) {
+    const message = this.#message(seq);
+    const writes = message !== undefined && !whyReadOnly(this.#conversation);
+    const mine = message?.sender === this.#chat.user;
+    const { type, roster } = this.#conversation;
+    if (managesGroup(this.#conversation)) this.#chat.groups.loadRoster(this.#id); // the sender's role counts
+    const moderated = type === "group" && moderates(this.#conversation, roster?.role(message?.sender ?? ""));
+    return { react: writes, reply: writes, edit: writes && mine, delete: writes && (mine || moderated) };
+  }
+
+  /** @param {number} seq @param {string} emoji */
+  async #react(seq, emoji) {
+    const message = this.#message(seq);
+    if (message) await this.#trying(() => this.#chat.changes.toggle(message, emoji));
+  }
+
+  /** @param {number} seq */
+  #reply(seq) {
+    const message = this.#message(seq);
+    if (!message) return;
+    this.#mode = { kind: "reply", message };
+    const title = message.sender === this.#chat.user ? "Reply to yourself" : `Reply to ${message.sender}`;
+    this.#composer.begin({ kind: "reply", title, excerpt: message.text.slice(0, 200) });
+  }
+
+  /** @param {number} seq */
+  #edit(seq) {
+    const message = this.#message(seq);
+    if (!message) return;
+    this.#mode = { kind: "edit", message };
+    this.#composer.begin(
+      { kind: "edit", title: "Edit your message", excerpt: message.text.slice(0, 200) },
+      message.text,
+    );
+  }
+
+  #editLast() {
+    const own = (/** @type {Message} */ message) => message.sender === this.#chat.user && !isTombstone(message);
+    const last = this.#conversation.thread.messages.findLast(own);
+    if (last && this.#allowed(last.seq).edit) this.#edit(last.seq);
+  }
+
+  /** @param {number} seq */
+  #delete(seq) {
+    const message = this.#message(seq);
+    if (!message) return;
+    const whose = message.sender === this.#chat.user ? "" : ` of ${message.sender}`;
+    const dialog = ask({
+      title: `Delete this message${whose}?`,
+      text: "Nobody will be able to read it any more.",
+      action: "Delete",
+      run: () => this.#chat.changes.remove(message),
     });
-    this.#heading.textContent = this.#note ? this.#title : this.#chat.store.title(conversation);
-    const anchor = this.#anchor();
-    this.#renderTop(thread, items.length === 0);
-    this.#place(items);
-    if (!this.#placed && thread.loaded) {
-      this.#placed = true;
-      this.#begin();
-    } else if (this.#atBottom) {
-      this.#stick();
-    } else if (anchor?.node.isConnected) {
-      this.#scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+    dialog.addEventListener("close", () => this.focus());
+  }
+
+  /** @param {string} clientMessageId of a message that was not sent */
+  #rewrite(clientMessageId) {
+    const entry = this.#chat.outbox.entries(this.#id).find((one) => one.client_msg_id === clientMessageId);
+    if (!entry) return;
+    this.#chat.outbox.remove(clientMessageId);
+    if (entry.reply_to) this.#reply(entry.reply_to);
+    this.#composer.insert(entry.text);
+  }
+
+  /** Whom one can mention here: all members, once they are loaded. */
+  #names() {
+    if (this.#conversation.type === "group") this.#chat.groups.loadRoster(this.#id);
+    return this.#chat.groups.mentionable(this.#id).filter((name) => name !== this.#chat.user);
+  }
+
+  /** Does what may be refused, and says why it was. @param {() => Promise<unknown>} work */
+  async #trying(work) {
+    try {
+      await work();
+    } catch (thrown) {
+      toast(requestError(thrown).message);
     }
-    this.seen();
-    this.#updateJump();
-    if (this.#placed && this.#scroller.scrollTop < NEAR_TOP) this.#older();
-  }
-
-  /** Returns the first visible message and its position, which an update must not change. */
-  #anchor() {
-    if (this.#atBottom) return null;
-    const edge = this.#scroller.getBoundingClientRect().top;
-    for (const node of this.#list.children) {
-      const { top, bottom } = node.getBoundingClientRect();
-      if (bottom > edge && !node.classList.contains("separator")) return { node, top };
-    }
-    return null;
-  }
-
-  /** Updates the list, touching only what differs. @param {import("./items.js").Item[]} items */
-  #place(items) {
-    const nodes = new Map();
-    for (const item of items) {
-      const known = this.#nodes.get(item.key);
-      nodes.set(
-        item.key,
-        known?.signature === item.signature ? known : { signature: item.signature, node: this.#make(item) },
-      );
-      if (known && known !== nodes.get(item.key)) known.node.replaceWith(nodes.get(item.key).node);
-    }
-    for (const [key, { node }] of this.#nodes) if (!nodes.has(key)) node.remove();
-    let next = this.#list.firstElementChild;
-    for (const { node } of nodes.values()) {
-      if (node === next) next = node.nextElementSibling;
-      else this.#list.insertBefore(node, next);
-    }
-    this.#nodes = nodes;
-  }
-
-  /** @param {import("./items.js").Item} item */
-  #make(item) {
-    if (item.kind !== "message") return separator(item);
-    const { clientMessageId = "" } = item;
-    const node = messageItem(item, {
-      retry: () => this.#chat.outbox.retry(clientMessageId),
-      edit: () => {
-        this.#chat.outbox.remove(clientMessageId);
-        this.#composer.insert(item.text ?? "");
-      },
-      discard: () => {
-        this.#chat.outbox.remove(clientMessageId);
-        this.focus();
-      },
-    });
-    if (item.seq) node.dataset.seq = String(item.seq);
-    return node;
-  }
-
-  /** @param {import("../thread.js").Thread} thread @param {boolean} empty */
-  #renderTop(thread, empty) {
-    const state =
-      thread.state === "failed"
-        ? "failed"
-        : !thread.loaded
-          ? "loading"
-          : thread.hasOlder
-            ? "older"
-            : empty
-              ? "empty"
-              : "begin";
-    if (this.#top.dataset.state === state) return;
-    this.#top.dataset.state = state;
-    this.#top.replaceChildren();
-    if (state === "failed") {
-      this.#top.append(el("p", { role: "alert", textContent: thread.error }));
-    } else if (state === "loading" || state === "older") {
-      this.#top.append(el("p", { className: "loading", textContent: "Loading messages…" }));
-    } else if (state === "empty") {
-      const text = this.#note
-        ? "Only you can read what you write here. It is on all your devices."
-        : `Nothing here yet. Say hello to ${this.#title}!`;
-      this.#top.append(avatar(this.#title, { note: this.#note }), el("p", { textContent: text }));
-    }
-  }
-
-  /** Scrolls to the first unread message, else to the end. */
-  #begin() {
-    const line = this.#nodes.get("unread")?.node;
-    this.#stick();
-    // Not scrollIntoView: it would scroll the page around the list as well.
-    const above = line ? line.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top : 0;
-    if (above < 0) this.#scroller.scrollTop += above;
-    this.#measure();
-  }
-
-  #scrolled() {
-    this.#measure();
-    if (this.#placed && this.#scroller.scrollTop < NEAR_TOP) this.#older();
-    this.seen();
-    this.#updateJump();
-  }
-
-  #measure() {
-    const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
-    this.#atBottom = scrollTop + clientHeight > scrollHeight - NEAR_BOTTOM;
-  }
-
-  #older() {
-    if (this.#thread.hasOlder && !this.#thread.loadingOlder) this.#chat.older(this.#id);
-  }
-
-  #stick() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
-  }
-
-  #toBottom() {
-    this.#atBottom = true;
-    this.#unreadAfter = null;
-    this.#stick();
-    this.#render();
-    this.focus();
-  }
-
-  #updateJump() {
-    const unread = this.#chat.unread(this.#chat.store.ensure(this.#id));
-    this.#jump.hidden = this.#atBottom;
-    this.#unread.hidden = unread === 0;
-    this.#unread.textContent = badge(unread);
   }
 }

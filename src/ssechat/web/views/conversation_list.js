@@ -1,33 +1,22 @@
 /** The list of conversations, and the field for finding or starting one. */
 
-import { canonicalName, isName } from "../client.js";
-import { badge, exactTime, shortTime } from "../format.js";
+import { isTombstone } from "../conversation.js";
+import { shortTime } from "../format.js";
 import { requestError } from "../http.js";
-import { isTombstone } from "../store.js";
-import { avatar, coalesce, el, icon, logo } from "./dom.js";
+import { canonicalName, isName } from "../ids.js";
+import { conversationRow } from "./conversation_row.js";
+import { roundButton } from "./dialog.js";
+import { coalesce, el, icon, logo } from "./dom.js";
 
-/** @typedef {import("../store.js").Conversation} Conversation */
+/** @typedef {import("../conversation.js").Conversation} Conversation */
 
-/**
- * A row of the list.
- *
- * @typedef {object} Row
- * @property {string} id
- * @property {string} title
- * @property {boolean} note whether it is the user's notes
- * @property {string} prefix the text before the last message, such as a sender
- * @property {string} text of the last message
- * @property {boolean} failed whether the last message was refused
- * @property {string} when the time, formatted for users
- * @property {string} time the time in a machine-readable format, or empty
- * @property {number} unread
- * @property {boolean} selected
- */
+/** @typedef {import("./conversation_row.js").Row} Row */
 
 /** The left column; on a phone, the first page. */
 export class ConversationList {
   #chat;
   #onOpen;
+  #onNewGroup;
   #list = el("ul", { className: "conversations" });
   #empty = el("div", { className: "empty" });
   #error = el("p", { id: "find-error", className: "field-error", role: "alert" });
@@ -42,11 +31,12 @@ export class ConversationList {
 
   /**
    * @param {import("../chat.js").Chat} chat
-   * @param {{onOpen: (id: string) => void, onSignOut: () => void}} options
+   * @param {{onOpen: (id: string) => void, onNewGroup: () => void, onSignOut: () => void}} options
    */
-  constructor(chat, { onOpen, onSignOut }) {
+  constructor(chat, { onOpen, onNewGroup, onSignOut }) {
     this.#chat = chat;
     this.#onOpen = onOpen;
+    this.#onNewGroup = onNewGroup;
     this.update = coalesce(() => this.#render());
     this.#input = el("input", {
       id: "find",
@@ -92,28 +82,9 @@ export class ConversationList {
         { className: "bar" },
         logo(),
         el("h1", { className: "me", dir: "auto", textContent: chat.user, title: `Signed in as ${chat.user}` }),
-        el(
-          "button",
-          {
-            type: "button",
-            className: "round",
-            title: "Notes to yourself",
-            "aria-label": "Notes to yourself",
-            onclick: () => this.#openDirect(chat.user),
-          },
-          icon("note"),
-        ),
-        el(
-          "button",
-          {
-            type: "button",
-            className: "round",
-            title: "Sign out",
-            "aria-label": "Sign out",
-            onclick: onSignOut,
-          },
-          icon("leave"),
-        ),
+        roundButton("New group", "people", onNewGroup),
+        roundButton("Notes to yourself", "note", () => this.#openDirect(chat.user)),
+        roundButton("Sign out", "leave", onSignOut),
       ),
       find,
       this.#scroller,
@@ -188,7 +159,10 @@ export class ConversationList {
     for (const item of shown) {
       const { signature, ...row } = this.#describe(item);
       const known = this.#rows.get(row.id);
-      rows.set(row.id, known?.signature === signature ? known : { signature, node: this.#row(row, known?.node) });
+      rows.set(
+        row.id,
+        known?.signature === signature ? known : { signature, node: conversationRow(row, this.#onOpen, known?.node) },
+      );
     }
     this.#rows = rows;
     const nodes = [...rows.values()].map(({ node }) => node);
@@ -226,6 +200,7 @@ export class ConversationList {
       id: conversation.id,
       title: this.#title(conversation),
       note: this.#isNote(conversation),
+      people: conversation.type === "group" ? (conversation.member_count ?? 0) : 0,
       text: text.slice(0, 200).replace(/\s+/g, " "),
       prefix: this.#prefix(conversation, pending),
       failed: pending?.state === "failed",
@@ -248,48 +223,7 @@ export class ConversationList {
     if (pending?.state === "failed") return "Not sent: ";
     if (this.#isNote(conversation)) return "";
     if (pending || last?.sender === this.#chat.user) return "You: ";
-    return last && conversation.type !== "dm" ? `${last.sender}: ` : "";
-  }
-
-  /**
-   * Creates a row, or updates the node of the previous one, so that its button keeps the focus.
-   *
-   * @param {Row} row
-   * @param {HTMLElement} [before]
-   */
-  #row({ id, title, note, text, prefix, failed, when, time, unread, selected }, before) {
-    const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => this.#onOpen(id) }));
-    const button = /** @type {HTMLButtonElement} */ (node.firstElementChild);
-    button.className = ["conversation-row", selected && "selected", unread && "unread"].filter(Boolean).join(" ");
-    button.dataset.id = id;
-    if (selected) button.setAttribute("aria-current", "true");
-    else button.removeAttribute("aria-current");
-    button.replaceChildren(
-      avatar(title, { note }),
-      el(
-        "span",
-        { className: "lines" },
-        el(
-          "span",
-          { className: "line" },
-          el("span", { className: "title", dir: "auto", textContent: title }),
-          when && el("time", { dateTime: time, title: exactTime(new Date(time)), textContent: when }),
-        ),
-        el(
-          "span",
-          { className: "line" },
-          el("span", { className: `preview${failed ? " failed" : ""}` }, prefix, el("bdi", { textContent: text })),
-          unread > 0 &&
-            el(
-              "span",
-              { className: "badge" },
-              badge(unread),
-              el("span", { className: "hidden", textContent: " unread" }),
-            ),
-        ),
-      ),
-    );
-    return node;
+    return last?.sender && conversation.type !== "dm" ? `${last.sender}: ` : "";
   }
 
   /** @param {number} count @param {string} typed */
@@ -303,7 +237,8 @@ export class ConversationList {
       this.#empty.append(el("p", { className: "loading", textContent: "Loading conversations…" }));
     } else if (state === "none") {
       this.#empty.append(
-        el("p", { textContent: "No conversations yet. Type someone's name above to write to them." }),
+        el("p", { textContent: "No conversations yet. Type someone's name above to write to them, or make a group." }),
+        el("button", { type: "button", className: "quiet", textContent: "New group", onclick: this.#onNewGroup }),
         el("button", {
           type: "button",
           className: "quiet",

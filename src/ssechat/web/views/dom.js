@@ -13,6 +13,14 @@ const ICONS = {
   note: "M6 3h8l5 5v11a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zM8 12h8M8 16h5",
   pencil: "M4 20l1-4L16.500 4.500a2.100 2.100 0 0 1 3 3L8 19l-4 1z",
   search: "M20 20l-4-4M18 11a7 7 0 1 1-14 0 7 7 0 0 1 14 0z",
+  smile: "M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0zM8.500 14a4 4 0 0 0 7 0M9 9.500v.01M15 9.500v.01",
+  reply: "M10 6l-6 5 6 5M4 11h9a7 7 0 0 1 7 7",
+  bin: "M5 7h14M10 7V4.500h4V7M7 7l1 13h8l1-13M10.500 11v5M13.500 11v5",
+  people:
+    "M12.500 8a3.500 3.500 0 1 1-7 0 3.500 3.500 0 0 1 7 0zM2.500 20a6.500 6.500 0 0 1 13 0M16 5" +
+    "a3.500 3.500 0 0 1 0 6.500M18 14.500a6.500 6.500 0 0 1 3.500 5.500",
+  close: "M6 6l12 12M18 6L6 18",
+  more: "M5.500 12v.01M12 12v.01M18.500 12v.01",
   cloud: "M4 4l16 16M7 10a4.500 4.500 0 0 0 .5 9H17M11 6.500a5.500 5.500 0 0 1 6.800 4.600A4 4 0 0 1 20.500 17",
 };
 
@@ -54,8 +62,12 @@ export function logo() {
   return el("img", { className: "logo", src: new URL("../icon.svg", import.meta.url).href, alt: "" });
 }
 
-/** A coloured disc with a name's first letters; the colour follows from the name. @param {string} name */
-export function avatar(name, { note = false } = {}) {
+/**
+ * A coloured disc with a name's first letters; the colour follows from the name. A group has a square.
+ *
+ * @param {string} name
+ */
+export function avatar(name, { note = false, group = false } = {}) {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
   const words = name.match(/\p{L}+/gu) ?? [name];
@@ -63,7 +75,10 @@ export function avatar(name, { note = false } = {}) {
     .slice(0, 2)
     .map((word) => [...word].slice(0, 1))
     .join("");
-  const disc = el("span", { className: `avatar hue-${note ? 0 : hash % 8}`, "aria-hidden": "true" });
+  const disc = el("span", {
+    className: `avatar hue-${note ? 0 : hash % 8}${group ? " square" : ""}`,
+    "aria-hidden": "true",
+  });
   disc.append(note ? icon("note") : letters.toUpperCase());
   return disc;
 }

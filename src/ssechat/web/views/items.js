@@ -1,7 +1,7 @@
 /** The items of a conversation view, from top to bottom, as plain data. */
 
+import { isTombstone } from "../conversation.js";
 import { dayName, dayOf } from "../format.js";
-import { isTombstone } from "../store.js";
 
 /** Milliseconds within which messages of one sender form a group. */
 const GROUP_WITHIN = 5 * 60_000;
@@ -17,8 +17,24 @@ const GROUP_WITHIN = 5 * 60_000;
  * @property {Date} date
  * @property {"sent"|"queued"|"failed"} state
  * @property {string|undefined} [reason] why it was refused, or is not sent yet
- * @property {number} [version]
+ * @property {import("../client.js").Message} [message] as the server has it; none for an unsent message
+ * @property {Date|null} edited when its text was changed
+ * @property {string[]} mentions the users whom it mentions
+ * @property {Quote|null} quote the message that it answers
+ * @property {Reaction[]} reactions
  */
+
+/**
+ * The message that another one answers.
+ *
+ * @typedef {object} Quote
+ * @property {number} seq
+ * @property {"shown"|"deleted"|"missing"|"loading"} state
+ * @property {string} sender
+ * @property {string} text
+ */
+
+/** @typedef {import("../client.js").Reaction & {mine: boolean}} Reaction */
 
 /**
  * A message with its position in a group.
@@ -44,9 +60,10 @@ const GROUP_WITHIN = 5 * 60_000;
  * @param {string} options.user the signed-in user's id
  * @param {boolean} options.named whether others' names are shown
  * @param {number|null} options.unreadAfter the seq after which the line is placed
+ * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} options.thread knows more of the messages
  * @returns {Item[]} each with a key of its own
  */
-export function itemsOf({ messages, pending, user, named, unreadAfter }) {
+export function itemsOf({ messages, pending, user, named, unreadAfter, thread }) {
   /** @type {Item[]} */
   const items = [];
   const keys = new Set();
@@ -55,6 +72,7 @@ export function itemsOf({ messages, pending, user, named, unreadAfter }) {
   /** @type {MessageItem|null} */
   let previous = null;
   let line = unreadAfter;
+  let latest = new Date(0); // stands in for the time of what one may not read any more
 
   const add = (/** @type {Content} */ content) => {
     const today = dayOf(content.date);
@@ -82,16 +100,8 @@ export function itemsOf({ messages, pending, user, named, unreadAfter }) {
     const own = `own:${message.client_msg_id}`;
     const key = mine && message.client_msg_id && !keys.has(own) ? own : `seq:${message.seq}`;
     keys.add(key);
-    add({
-      key,
-      seq: message.seq,
-      sender: message.sender,
-      mine,
-      text: isTombstone(message) ? null : message.text,
-      date: new Date(message.created_at),
-      state: "sent",
-      version: message.version,
-    });
+    latest = message.created_at ? new Date(message.created_at) : latest;
+    add({ ...contentOf(message, thread, user), key, mine, date: latest });
   }
   for (const entry of pending) {
     const key = `own:${entry.client_msg_id}`;
@@ -106,11 +116,70 @@ export function itemsOf({ messages, pending, user, named, unreadAfter }) {
       date: new Date(entry.order),
       state: entry.state,
       reason: entry.reason,
+      edited: null,
+      mentions: entry.mentions ?? [],
+      quote: quoteOf(entry.reply_to, thread),
+      reactions: [],
     });
   }
   for (const item of items) {
     if (item.kind !== "message") continue;
-    item.signature = [item.state, item.version, item.reason, item.first, item.last, item.seq].join("|");
+    const { state, reason, first, last, seq, quote, reactions, message } = item;
+    item.signature = JSON.stringify([state, message?.version, reason, first, last, seq, quote, reactions]);
   }
   return items;
+}
+
+/**
+ * What a message shows by itself.
+ *
+ * @param {import("../client.js").Message} message
+ * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} thread
+ * @param {string} user
+ * @returns {Omit<Content, "key"|"mine"|"date">}
+ */
+function contentOf(message, thread, user) {
+  const { seq, sender = "", edited_at, mentions = [], reply_to } = message;
+  const state = "sent";
+  if (isTombstone(message)) {
+    return { message, seq, sender, text: null, state, edited: null, mentions: [], quote: null, reactions: [] };
+  }
+  const edited = edited_at ? new Date(edited_at) : null;
+  const quote = quoteOf(reply_to, thread);
+  return {
+    message,
+    seq,
+    sender,
+    text: message.text,
+    state,
+    edited,
+    mentions,
+    quote,
+    reactions: reactionsOf(message, thread, user),
+  };
+}
+
+/**
+ * @param {number|undefined} seq
+ * @param {Pick<import("../thread.js").Thread, "quoted">} thread
+ * @returns {Quote|null}
+ */
+function quoteOf(seq, thread) {
+  if (!seq) return null;
+  const quoted = thread.quoted(seq);
+  const sender = quoted?.sender ?? "";
+  if (!quoted) return { seq, state: quoted === null ? "missing" : "loading", sender, text: "" };
+  if (isTombstone(quoted)) return { seq, state: "deleted", sender, text: "" };
+  return { seq, state: "shown", sender, text: quoted.text.slice(0, 200).replace(/\s+/g, " ") };
+}
+
+/**
+ * @param {import("../client.js").Message} message
+ * @param {Pick<import("../thread.js").Thread, "reacted">} thread
+ * @param {string} user
+ * @returns {Reaction[]}
+ */
+function reactionsOf(message, thread, user) {
+  const reactions = message.reactions ?? [];
+  return reactions.map((one) => ({ ...one, mine: thread.reacted(message, one.emoji, user) ?? false }));
 }

@@ -1,20 +1,46 @@
 /** The elements of a message. */
 
 import { clock, exactTime, splitLinks } from "../format.js";
+import { splitMentions } from "../mentions.js";
 import { el, icon } from "./dom.js";
 
+/** @typedef {import("./items.js").MessageItem} MessageItem */
+
 /**
- * Returns a text with clickable links. The joined text nodes are exactly the text.
+ * What a message's own buttons do.
+ *
+ * @typedef {object} Actions
+ * @property {string} user the signed-in user
+ * @property {() => void} retry sends a refused message again
+ * @property {() => void} edit puts a refused message back into the composer
+ * @property {() => void} discard
+ * @property {(seq: number) => void} jump shows the message that this one answers
+ * @property {(emoji: string) => void} react
+ */
+
+/**
+ * Returns a text with clickable links and its mentions. The joined text nodes are exactly the text.
  *
  * @param {string} text
+ * @param {string[]} mentions
+ * @param {string} user the signed-in user
  */
-export function messageText(text) {
-  const parts = splitLinks(text).map((part) =>
+function messageText(text, mentions, user) {
+  const parts = splitLinks(text).flatMap((part) =>
     part.href === null
-      ? part.text
-      : el("a", { href: part.href, target: "_blank", rel: "noopener noreferrer", textContent: part.text }),
+      ? mentioning(part.text, mentions, user)
+      : [el("a", { href: part.href, target: "_blank", rel: "noopener noreferrer", textContent: part.text })],
   );
   return el("span", { className: "text" }, ...parts);
+}
+
+/** @param {string} text @param {string[]} mentions @param {string} user */
+function mentioning(text, mentions, user) {
+  return splitMentions(text, mentions).map((part) =>
+    part.user === null
+      ? part.text
+      : el("strong", { className: part.user === user ? "mention me" : "mention", textContent: part.text }),
+  );
 }
 
 /** A day's heading, or the line above what is unread. @param {import("./items.js").Separator} item */
@@ -22,36 +48,103 @@ export function separator({ kind, text }) {
   return el("li", { className: `separator ${kind}` }, el("span", { textContent: text }));
 }
 
-/** @typedef {{retry: () => void, edit: () => void, discard: () => void}} Actions the actions on a refused message */
-
-/** A message, or one still to be sent. @param {import("./items.js").MessageItem} item @param {Actions} actions */
+/** A message, or one still to be sent. @param {MessageItem} item @param {Actions} actions */
 export function messageItem(item, actions) {
-  const { mine, state, first, last, named, sender, text, date } = item;
-  const classes = ["message", mine ? "mine" : "theirs", state, first && "first", last && "last"];
-  const failed = state === "failed";
-  const meta = el(
-    "div",
-    { className: "meta", dir: "ltr" },
-    el("time", { dateTime: date.toISOString(), title: exactTime(date), textContent: clock(date) }),
-    mine && stateMark(state),
-  );
+  const { mine, state, first, last, named, sender, text, quote, mentions } = item;
+  const classes = [
+    "message",
+    mine ? "mine" : "theirs",
+    state,
+    first && "first",
+    last && "last",
+    text === null && "gone",
+  ];
+  const said = mine ? "You: " : sender && `${sender}: `;
   const bubble = el(
     "div",
     { className: "bubble" },
-    named && first && !mine && el("div", { className: "name", textContent: sender }),
-    el("span", { className: "hidden", textContent: mine ? "You: " : `${sender}: ` }),
+    named && first && !mine && sender && el("div", { className: "name", dir: "auto", textContent: sender }),
+    said && el("span", { className: "hidden", textContent: said }),
+    quote && quoteButton(quote, actions),
     // The direction follows from the text alone: dir=auto skips elements that have a dir of their own.
     el(
       "div",
       { className: "content", dir: "auto" },
       text === null
-        ? el("span", { className: "text deleted", textContent: "This message was deleted." })
-        : messageText(text),
-      meta,
+        ? el("span", { className: "text deleted", textContent: "This message was deleted" })
+        : messageText(text, mentions, actions.user),
+      meta(item),
     ),
   );
+  const failed = state === "failed";
   const note = failed ? failure(item.reason, actions) : state === "queued" && item.reason && waiting(item.reason);
-  return el("li", { className: classes.filter(Boolean).join(" ") }, bubble, note);
+  return el("li", { className: classes.filter(Boolean).join(" ") }, bubble, reactions(item, actions), note);
+}
+
+/** The time, whether it was edited, and whether it is sent. @param {MessageItem} item */
+function meta({ mine, text, state, date, edited }) {
+  return el(
+    "div",
+    { className: "meta", dir: "ltr" },
+    edited && el("span", { className: "edited", title: exactTime(edited), textContent: `edited ${clock(edited)} ·` }),
+    el("time", { dateTime: date.toISOString(), title: exactTime(date), textContent: clock(date) }),
+    mine && text !== null && stateMark(state),
+  );
+}
+
+/** @param {import("./items.js").Quote} quote @param {Actions} actions */
+function quoteButton({ seq, state, sender, text }, { user, jump }) {
+  const words = { shown: text, deleted: "Deleted message", missing: "A message that you cannot read", loading: "…" };
+  const who = sender === user ? "You" : sender;
+  return el(
+    "button",
+    {
+      type: "button",
+      className: `quote ${state}`,
+      tabIndex: -1,
+      disabled: state === "missing",
+      title: "Show the message that this one answers",
+      onclick: () => jump(seq),
+    },
+    el("span", { className: "hidden", textContent: "In reply to " }),
+    who && el("span", { className: "who", dir: "auto", textContent: who }),
+    el("span", { className: "excerpt", dir: "auto", textContent: words[state] }),
+  );
+}
+
+/** @param {MessageItem} item @param {Actions} actions */
+function reactions(item, { user, react }) {
+  if (!item.reactions.length) return null;
+  return el(
+    "div",
+    { className: "reactions", role: "group", "aria-label": "Reactions" },
+    ...item.reactions.map(({ emoji, count, users, mine }) => {
+      const people = reactedBy(users, count, user);
+      return el(
+        "button",
+        {
+          type: "button",
+          className: "reaction",
+          tabIndex: -1,
+          title: people,
+          "aria-pressed": String(mine),
+          "aria-label": `${emoji} ${people}`,
+          onclick: () => react(emoji),
+        },
+        el("span", { textContent: emoji }),
+        el("span", { className: "count", textContent: String(count) }),
+      );
+    }),
+  );
+}
+
+/** `alice, you and 3 others` @param {string[]} users @param {number} count @param {string} user */
+function reactedBy(users, count, user) {
+  const others = count - users.length;
+  const names = users.map((one) => (one === user ? "you" : one));
+  if (others > 0) names.push(others === 1 ? "one other" : `${others} others`);
+  const last = names.pop() ?? "";
+  return names.length ? `${names.join(", ")} and ${last}` : last;
 }
 
 /** @param {"sent"|"queued"|"failed"} state */

@@ -1,7 +1,7 @@
 /** The form to sign up, to sign in, or to paste a token. */
 
-import { canonicalName, isName } from "../client.js";
 import { requestError } from "../http.js";
+import { canonicalName, isName } from "../ids.js";
 import { el, logo } from "./dom.js";
 
 const MINIMUM_PASSWORD = 8;

@@ -1,0 +1,53 @@
+"""Who runs a command: the user's token, and the client that sends it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ssechat.cli import stdio
+from ssechat.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ssechat.client import Client
+
+# The lifetime of a token that --user mints for one connection: a leaked one is soon worthless.
+TOKEN_LIFETIME = timedelta(hours=1)
+
+
+def connect(account: dict[str, Any], timeout: float = 30.0) -> "Client":
+    """Returns a client for the options of an account, with notes on standard error. `timeout` is in seconds.
+
+    Raises:
+        click.UsageError: the options name no user, or two.
+        SettingsError: the server's address or the key cannot be used.
+    """
+    from ssechat.client import Client
+
+    server = account.pop("server")
+    return Client(server, _credential(**account), note=stdio.note, patience=timeout)
+
+
+def mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> str:
+    """Returns a token that the server's key signs."""
+    from ssechat.identity.tokens import Tokens
+
+    return Tokens.from_settings(settings).mint(user, lifetime, creates_user=create)
+
+
+def _credential(
+    *, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
+) -> Callable[[], str]:
+    """Returns a function that gives the bearer token of a request: minted for --user, else the --token."""
+    given = click.get_current_context().get_parameter_source("token")
+    if user is not None:
+        if given is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError("--user and --token both name the user: give only one of them")
+        settings = load_settings({"data": data, "key_file": key_file})
+        return lambda: mint(settings, user, TOKEN_LIFETIME, create)
+    if create:
+        raise click.UsageError("--create needs --user: it creates a user of that name")
+    if token is not None:
+        return lambda: token
+    raise click.UsageError("no user: give --user NAME on the server's own machine, or --token elsewhere")

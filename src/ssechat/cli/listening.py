@@ -1,0 +1,49 @@
+"""The command `listen`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ssechat.cli import stdio
+from ssechat.cli.account import connect
+from ssechat.cli.options import Id, client_options
+from ssechat.errors import SettingsError
+
+# Events about the stream itself, which are printed to stderr as sentences.
+STREAM_NOTES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "hello": lambda data: f"listening as {data.get('user')} …",
+    "caught_up": lambda data: "",
+    "bye": lambda data: f"the server ends this stream ({data.get('reason')})",
+}
+
+
+@click.command()
+@client_options
+@click.option("--since", type=Id(), metavar="ID", help="Start after the event with this id; 0-0 for all stored events.")
+def listen(since: str | None, as_json: bool, **account: Any) -> None:
+    """Print events as they arrive, one per line, until Ctrl-C. Reconnects automatically, and misses no event.
+
+    \b
+    ssechat listen --user bob
+    ssechat listen --user bob --json --since 0-0 | jq .data.text
+    """
+    from ssechat.cli.sightings import Sightings
+    from ssechat.cli.terminal import event_line
+
+    if since is not None and not (since.isascii() and since.isprintable()):
+        raise SettingsError("--since: this is not the id of an event")
+    with connect(account) as client:
+        sightings = Sightings(client)
+        for event in client.listen(since):
+            if event.name == "ping":
+                continue
+            if as_json:
+                click.echo(json.dumps({"event": event.name, "id": event.id or None, "data": event.data}))
+            elif event.name in STREAM_NOTES:
+                said = STREAM_NOTES[event.name](event.data if isinstance(event.data, dict) else {})
+                if said:
+                    stdio.note(said)
+            elif sightings.is_news(event):
+                click.echo(event_line(event.name, event.data, sightings.name(event)))

@@ -1,0 +1,78 @@
+"""What a listener has seen of its conversations: the groups' names, and which version of a message was printed."""
+
+from typing import TYPE_CHECKING, Any
+
+from ssechat.cli.places import GROUP
+from ssechat.errors import ChatError
+
+if TYPE_CHECKING:
+    from ssechat.client import Client, Event
+
+MOST_MESSAGES = 10_000
+MOST_NAMES = 1_000
+# Seconds that a line waits for the name of its group, once a group.
+NAME_SECONDS = 2.0
+
+
+class Sightings:
+    """The state behind the lines of `listen`. What was seen first is forgotten first."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self._names: dict[str, str | None] = {}
+        self._versions: dict[tuple[str, Any], int] = {}
+
+    def is_news(self, event: "Event") -> bool:
+        """Whether an event says something that no event before has said: a message that is read late is as it stands,
+        and the events of its changes follow."""
+        data = event.data
+        if not isinstance(data, dict):
+            return True
+        conversation = data.get("conversation_id")
+        if event.name == "reset":
+            self._forget(conversation)
+            return True
+        version = data.get("version")
+        if not event.name.startswith("message") or not isinstance(conversation, str) or type(version) is not int:
+            return True
+        message = (conversation, str(data.get("seq")))
+        if version <= self._versions.get(message, 0):
+            return False
+        _keep(self._versions, message, version, MOST_MESSAGES)
+        return True
+
+    def name(self, event: "Event") -> str | None:
+        """The name of the group that an event is of, before the event: the server is asked once for each group."""
+        data = event.data
+        group = data.get("conversation_id") if isinstance(data, dict) else None
+        if not isinstance(group, str) or GROUP.match(group) is None or event.name == "reset":
+            return None
+        told = data.get("name") if event.name in ("conversation", "member") else None
+        before = self._names.get(group)
+        if isinstance(told, str):
+            _keep(self._names, group, told, MOST_NAMES)
+            return before or told
+        if group not in self._names:
+            _keep(self._names, group, self._ask(group), MOST_NAMES)
+        return self._names[group]
+
+    def _ask(self, group: str) -> str | None:
+        try:
+            name = self._client.conversation(group, timeout=NAME_SECONDS).get("name")
+        except ChatError:
+            return None
+        return name if isinstance(name, str) else None
+
+    def _forget(self, conversation: Any) -> None:
+        """Forgets the versions of a conversation's messages, or of all: after a loss they may begin anew."""
+        if conversation is None:
+            self._versions.clear()
+        for message in [each for each in self._versions if each[0] == conversation]:
+            del self._versions[message]
+
+
+def _keep(known: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    known.pop(key, None)
+    known[key] = value
+    if len(known) > most:
+        del known[next(iter(known))]

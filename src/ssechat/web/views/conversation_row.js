@@ -1,0 +1,77 @@
+/** A row of the list of conversations. */
+
+import { badge, exactTime } from "../format.js";
+import { avatar, el, icon } from "./dom.js";
+
+/**
+ * A row of the list.
+ *
+ * @typedef {object} Row
+ * @property {string} id
+ * @property {string} title
+ * @property {boolean} note whether it is the user's notes
+ * @property {number} people the members of a group; 0 for a direct conversation
+ * @property {string} prefix the text before the last message, such as a sender
+ * @property {string} text of the last message
+ * @property {boolean} failed whether the last message was refused
+ * @property {string} when the time, formatted for users
+ * @property {string} time the time in a machine-readable format, or empty
+ * @property {number} unread
+ * @property {boolean} selected
+ */
+
+/**
+ * Creates a row, or updates the element of the previous one, so that its button keeps the focus.
+ *
+ * @param {Row} row
+ * @param {(id: string) => void} onOpen
+ * @param {HTMLElement} [before]
+ */
+export function conversationRow(row, onOpen, before) {
+  const { id, title, note, people, text, prefix, failed, when, time, unread, selected } = row;
+  const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => onOpen(id) }));
+  const button = /** @type {HTMLButtonElement} */ (node.firstElementChild);
+  button.className = ["conversation-row", selected && "selected", unread && "unread"].filter(Boolean).join(" ");
+  button.dataset.id = id;
+  if (selected) button.setAttribute("aria-current", "true");
+  else button.removeAttribute("aria-current");
+  button.replaceChildren(
+    avatar(title, { note, group: id.startsWith("g:") }),
+    el(
+      "span",
+      { className: "lines" },
+      el(
+        "span",
+        { className: "line" },
+        el("span", { className: "title", dir: "auto", textContent: title }),
+        people > 0 && memberCount(people),
+        when && el("time", { dateTime: time, title: exactTime(new Date(time)), textContent: when }),
+      ),
+      el(
+        "span",
+        { className: "line" },
+        el("span", { className: `preview${failed ? " failed" : ""}` }, prefix, el("bdi", { textContent: text })),
+        unread > 0 &&
+          el(
+            "span",
+            { className: "badge" },
+            badge(unread),
+            el("span", { className: "hidden", textContent: " unread" }),
+          ),
+      ),
+    ),
+  );
+  return node;
+}
+
+/** @param {number} people */
+function memberCount(people) {
+  const label = people === 1 ? "1 member" : `${people} members`;
+  return el(
+    "span",
+    { className: "people", title: label },
+    icon("people"),
+    el("span", { "aria-hidden": "true", textContent: String(people) }),
+    el("span", { className: "hidden", textContent: label }),
+  );
+}

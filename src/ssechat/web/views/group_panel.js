@@ -1,0 +1,204 @@
+/** The details of a group: its name, topic, members, invitations, and the ways out of it. */
+
+import { requestError } from "../http.js";
+import { managesGroup, whyReadOnly } from "../membership.js";
+import { ask, openDialog, roundButton, textField } from "./dialog.js";
+import { avatar, el, icon } from "./dom.js";
+import { Invites } from "./invites.js";
+import { MemberList } from "./member_list.js";
+import { acquaintances } from "./new_group.js";
+import { PeopleField } from "./people_field.js";
+
+/** A third column; on a narrower screen it covers the conversation. */
+export class GroupPanel {
+  #chat;
+  #id;
+  #title = el("h3", { dir: "auto" });
+  #topic = el("p", { className: "topic", dir: "auto" });
+  #facts = el("p", { className: "hint" });
+  #edit;
+  #add;
+  #people;
+  #members;
+  #invites;
+  #ways = el("div", { className: "ways" });
+  #scroller;
+  #signature = "";
+
+  /** @param {import("../chat.js").Chat} chat @param {string} id @param {() => void} onClose */
+  constructor(chat, id, onClose) {
+    this.#chat = chat;
+    this.#id = id;
+    this.#edit = el(
+      "button",
+      { type: "button", className: "quiet", onclick: () => this.#openEdit() },
+      icon("pencil"),
+      "Name and topic",
+    );
+    this.#people = new PeopleField({
+      label: "Add people",
+      id: "add-people",
+      known: acquaintances(chat),
+      find: (user) => chat.client.findUser(user),
+    });
+    this.#add = this.#addForm();
+    this.#members = new MemberList(chat, id);
+    this.#invites = new Invites(chat.client, id);
+    this.#scroller = el(
+      "div",
+      { className: "scroller" },
+      el(
+        "section",
+        { className: "group-about" },
+        avatar(this.#name, { group: true }),
+        this.#title,
+        this.#topic,
+        this.#facts,
+        this.#edit,
+      ),
+      this.#add,
+      this.#members.node,
+      this.#invites.node,
+      this.#ways,
+    );
+    this.node = el(
+      "aside",
+      {
+        className: "panel",
+        "aria-label": "Group details",
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          const inMenu = event.target instanceof Element && event.target.closest("[popover]");
+          if (event.key === "Escape" && !event.defaultPrevented && !inMenu) onClose();
+        },
+      },
+      el(
+        "header",
+        { className: "bar" },
+        el("h2", { textContent: "Group details", tabIndex: -1 }),
+        roundButton("Close the details", "close", onClose),
+      ),
+      this.#scroller,
+    );
+    this.update();
+  }
+
+  get #group() {
+    return this.#chat.store.ensure(this.#id);
+  }
+
+  get #name() {
+    return this.#chat.store.title(this.#group);
+  }
+
+  /** Focuses the heading. */
+  focus() {
+    this.node.querySelector("h2")?.focus();
+  }
+
+  /** Must be called after a change of the group. */
+  update() {
+    const group = this.#group;
+    const { name, topic, history, role, member_count, left, ended, unavailable } = group;
+    if (!left && !unavailable) this.#chat.groups.loadRoster(this.#id);
+    this.#members.update();
+    const signature = JSON.stringify([name, topic, history, role, member_count, left, ended, unavailable]);
+    if (signature === this.#signature) return;
+    this.#signature = signature;
+    const manages = managesGroup(group);
+    const title = this.#name;
+    this.#scroller.querySelector(".avatar")?.replaceWith(avatar(title, { group: true }));
+    this.#title.textContent = title;
+    this.#topic.textContent = topic ?? "";
+    this.#topic.hidden = !topic;
+    const reads = history === "from_join" ? "only what is written from then on" : "everything";
+    this.#facts.textContent = whyReadOnly(group) || `Who joins reads ${reads}.`;
+    this.#edit.hidden = !manages;
+    this.#add.hidden = !manages;
+    this.#members.node.hidden = Boolean(left ?? unavailable);
+    this.#invites.show(manages);
+    this.#renderWays();
+  }
+
+  #renderWays() {
+    const { role, left, ended } = this.#group;
+    const way = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => void} */ onclick) =>
+      el("button", { type: "button", className: "way", onclick }, icon(name), label);
+    this.#ways.replaceChildren();
+    if (left || !role || ended) return;
+    this.#ways.append(way("Leave group", "leave", () => this.#leave()));
+    if (role === "owner") this.#ways.append(way("End group for all", "bin", () => this.#end()));
+  }
+
+  #addForm() {
+    const button = el("button", { type: "submit", className: "quiet", textContent: "Add" });
+    return el(
+      "form",
+      {
+        className: "add-people",
+        onsubmit: async (/** @type {SubmitEvent} */ event) => {
+          event.preventDefault();
+          if (button.disabled) return;
+          button.disabled = true;
+          try {
+            if ((await this.#people.take()) && this.#people.names.length) {
+              await this.#chat.client.addMembers(this.#id, this.#people.names);
+              this.#people.clear();
+            }
+          } catch (thrown) {
+            this.#people.complain(requestError(thrown).message);
+          } finally {
+            button.disabled = false;
+          }
+        },
+      },
+      this.#people.node,
+      button,
+    );
+  }
+
+  #openEdit() {
+    const { name = "", topic = "" } = this.#group;
+    const nameField = textField("Name", { id: "edit-name", name: "name", maxLength: 128, value: name });
+    const topicField = textField("Topic", { id: "edit-topic", name: "topic", maxLength: 256, value: topic });
+    openDialog({
+      title: "Name and topic",
+      action: "Save",
+      content: [nameField.node, topicField.node],
+      submit: async () => {
+        const wanted = { name: nameField.input.value.trim(), topic: topicField.input.value.trim() };
+        const before = { name, topic };
+        // Only what was changed here: somebody else may be changing the other.
+        const fields = /** @type {("name"|"topic")[]} */ (["name", "topic"]).filter(
+          (one) => wanted[one] !== before[one],
+        );
+        if (fields.length)
+          await this.#chat.groups.change(this.#id, Object.fromEntries(fields.map((one) => [one, wanted[one]])));
+      },
+      explain: ({ fields }) => {
+        const [fault] = fields;
+        if (fault?.field === "name") nameField.complain(fault.message);
+        else if (fault?.field === "topic") topicField.complain(fault.message);
+        else return false;
+        return true;
+      },
+    });
+  }
+
+  #leave() {
+    ask({
+      title: `Leave “${this.#name}”?`,
+      text: "You will get nothing of it any more, and can read it only up to now.",
+      action: "Leave",
+      run: () => this.#chat.groups.leave(this.#id),
+    });
+  }
+
+  #end() {
+    ask({
+      title: `End “${this.#name}” for all?`,
+      text: "Nobody will be able to write to it any more. It stays readable for a time. This cannot be undone.",
+      action: "End group",
+      run: () => this.#chat.client.endGroup(this.#id),
+    });
+  }
+}

@@ -1,0 +1,157 @@
+/** The invitation links of a group. */
+
+import { exactTime, shortDate } from "../format.js";
+import { requestError } from "../http.js";
+import { ask } from "./dialog.js";
+import { announce, el } from "./dom.js";
+
+/** @typedef {import("../client.js").Invite} Invite */
+
+const DAY = 86_400;
+
+export class Invites {
+  #client;
+  #id;
+  #list = el("ul", { className: "invite-list" });
+  #error = el("p", { className: "form-error", role: "alert" });
+  #made = el("div", { className: "made", hidden: true });
+  #expires = select("Expires after", [
+    [String(7 * DAY), "7 days"],
+    [String(DAY), "1 day"],
+    [String(30 * DAY), "30 days"],
+  ]);
+  #uses = select("Can be used", [
+    ["", "any number of times"],
+    ["1", "once"],
+    ["10", "10 times"],
+    ["100", "100 times"],
+  ]);
+  #shown = false;
+
+  /** @param {import("../client.js").ChatClient} client @param {string} id of the group */
+  constructor(client, id) {
+    this.#client = client;
+    this.#id = id;
+    const form = el(
+      "form",
+      {
+        className: "new-invite",
+        onsubmit: (/** @type {SubmitEvent} */ event) => {
+          event.preventDefault();
+          this.#trying(() => this.#create());
+        },
+      },
+      this.#expires.node,
+      this.#uses.node,
+      el("button", { type: "submit", className: "quiet", textContent: "Create link" }),
+    );
+    this.node = el(
+      "section",
+      { className: "invites", hidden: true },
+      el("h3", { textContent: "Invitation links" }),
+      this.#list,
+      form,
+      this.#made,
+      this.#error,
+    );
+  }
+
+  /** Shows the links, or hides them from whoever may not make any. @param {boolean} shown */
+  show(shown) {
+    this.node.hidden = !shown;
+    if (shown)
+      this.#trying(() => this.#load()); // the uses of a link are told with the members
+    else this.#made.hidden = true;
+    this.#shown = shown;
+  }
+
+  async #load() {
+    const { invites } = await this.#client.invites(this.#id);
+    this.#list.replaceChildren(...invites.map((invite) => this.#row(invite)));
+  }
+
+  async #create() {
+    const max_uses = Number(this.#uses.input.value) || undefined;
+    const { secret } = await this.#client.createInvite(this.#id, {
+      expires_in: Number(this.#expires.input.value),
+      max_uses,
+    });
+    const link = `${new URL("/", location.href)}#join=${secret}`;
+    const input = el("input", {
+      type: "text",
+      readOnly: true,
+      value: link,
+      "aria-label": "Invitation link",
+      onfocus: () => input.select(),
+    });
+    const copy = el("button", { type: "button", className: "quiet", textContent: "Copy" });
+    copy.addEventListener("click", async () => {
+      input.select();
+      copy.textContent = (await copied(link)) ? "Copied" : "Press Ctrl+C";
+      announce(copy.textContent);
+    });
+    const hint = "Send it to those who shall join. It is shown only now.";
+    this.#made.replaceChildren(
+      el("div", { className: "input" }, input, copy),
+      el("p", { className: "hint", textContent: hint }),
+    );
+    this.#made.hidden = false;
+    input.focus();
+    await this.#load();
+  }
+
+  /** @param {Invite} invite */
+  #row({ id, by, expires_at, uses, max_uses }) {
+    const until = new Date(expires_at);
+    const over = until.getTime() < Date.now();
+    const used = max_uses ? `used ${uses} of ${max_uses} times` : uses === 1 ? "used once" : `used ${uses} times`;
+    const text = `${over ? "Expired" : "Until"} ${shortDate(until)}, ${used}`;
+    const revoke = () =>
+      ask({
+        title: "Revoke this link?",
+        text: "Nobody will be able to join with it any more.",
+        action: "Revoke",
+        run: async () => {
+          await this.#client.revokeInvite(this.#id, id);
+          this.#made.hidden = true;
+          await this.#load();
+        },
+      });
+    return el(
+      "li",
+      {},
+      el("p", { title: exactTime(until) }, text, el("span", { className: "hint", textContent: `by ${by}` })),
+      el("button", { type: "button", className: "link", textContent: "Revoke", onclick: revoke }),
+    );
+  }
+
+  /** @param {() => Promise<void>} work */
+  async #trying(work) {
+    this.#error.textContent = "";
+    try {
+      await work();
+    } catch (thrown) {
+      if (this.#shown || !this.node.hidden) this.#error.textContent = requestError(thrown).message;
+    }
+  }
+}
+
+/** @param {string} text @returns {Promise<boolean>} whether it is in the clipboard */
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text); // only in a secure context
+    return true;
+  } catch {
+    return document.execCommand("copy");
+  }
+}
+
+/** @param {string} label @param {[string, string][]} options */
+function select(label, options) {
+  const input = el(
+    "select",
+    { "aria-label": label },
+    ...options.map(([value, text]) => el("option", { value, textContent: text })),
+  );
+  return { node: el("label", {}, el("span", { textContent: label }), input), input };
+}

@@ -1,0 +1,123 @@
+/** The members of a group with their roles, and what one may do with them. */
+
+import { requestError } from "../http.js";
+import { managesGroup, moderates } from "../membership.js";
+import { ask } from "./dialog.js";
+import { avatar, el, icon } from "./dom.js";
+import { openMenu } from "./menu.js";
+import { toast } from "./toast.js";
+
+/** @typedef {import("../client.js").Role} Role */
+
+/** Rows that are drawn at first, and with each "Show more". */
+const STEP = 100;
+
+/** @type {Record<Role, string>} */
+const ROLES = { owner: "Owner", admin: "Admin", member: "" };
+
+export class MemberList {
+  #chat;
+  #id;
+  #heading = el("h3");
+  #list = el("ul", { className: "members" });
+  #more;
+  #shown = STEP;
+  #signature = "";
+
+  /** @param {import("../chat.js").Chat} chat @param {string} id */
+  constructor(chat, id) {
+    this.#chat = chat;
+    this.#id = id;
+    this.#more = el("button", {
+      type: "button",
+      className: "quiet",
+      textContent: "Show more",
+      onclick: () => {
+        this.#shown += STEP;
+        this.update();
+      },
+    });
+    this.node = el("section", { className: "member-list" }, this.#heading, this.#list, this.#more);
+  }
+
+  /** Must be called after a change of the group. */
+  update() {
+    const { roster, role, member_count, ended } = this.#chat.store.ensure(this.#id);
+    const members = roster?.members ?? [];
+    const signature = JSON.stringify([role, ended, member_count, this.#shown, roster ? members : null]);
+    if (signature === this.#signature) return;
+    this.#signature = signature;
+    this.#heading.textContent = member_count === 1 ? "1 member" : `${member_count ?? ""} members`;
+    this.#more.hidden = members.length <= this.#shown;
+    const focused = document.activeElement?.closest("li")?.dataset.user;
+    this.#list.replaceChildren(...members.slice(0, this.#shown).map((member) => this.#row(member)));
+    if (!roster) this.#list.append(el("li", { className: "loading", textContent: "Loading members…" }));
+    /** @type {HTMLElement|null} */
+    const again = focused ? this.#list.querySelector(`[data-user="${CSS.escape(focused)}"] button`) : null;
+    again?.focus({ preventScroll: true });
+  }
+
+  /** @param {{user: string, role: Role}} member */
+  #row({ user, role }) {
+    const items = this.#actions(user, role);
+    const label = `What to do with ${user}`;
+    const row = el(
+      "li",
+      {},
+      avatar(user),
+      el("span", { className: "name", dir: "auto", textContent: user === this.#chat.user ? `${user} (you)` : user }),
+      ROLES[role] && el("span", { className: "role", textContent: ROLES[role] }),
+    );
+    row.dataset.user = user;
+    if (!items.length) return row;
+    const button = el(
+      "button",
+      {
+        type: "button",
+        className: "round",
+        title: label,
+        "aria-label": label,
+        "aria-haspopup": "menu",
+        onclick: () => openMenu(button, items),
+      },
+      icon("more"),
+    );
+    row.append(button);
+    return row;
+  }
+
+  /** @param {string} user @param {Role} role @returns {import("./menu.js").MenuItem[]} */
+  #actions(user, role) {
+    const group = this.#chat.store.ensure(this.#id);
+    /** @type {import("./menu.js").MenuItem[]} */
+    const items = [];
+    const { client } = this.#chat;
+    const become = (/** @type {string} */ label, /** @type {Role} */ wanted) => {
+      if (role !== wanted) items.push({ label, run: () => trying(() => client.setRole(this.#id, user, wanted)) });
+    };
+    if (group.role === "owner" && managesGroup(group)) {
+      become("Make owner", "owner");
+      become("Make admin", "admin");
+      become("Make member", "member");
+    }
+    if (user === this.#chat.user || !moderates(group, role)) return items;
+    const run = () =>
+      ask({
+        title: `Remove ${user}?`,
+        text: "They will get nothing of this group any more, and come back only if they are added again.",
+        action: "Remove",
+        run: () => client.removeMember(this.#id, user),
+      });
+    items.push({ label: "Remove", danger: true, run });
+    return items;
+  }
+}
+
+/** @param {() => Promise<unknown>} work */
+async function trying(work) {
+  try {
+    await work();
+  } catch (thrown) {
+    toast(requestError(thrown).message);
+  }
+}

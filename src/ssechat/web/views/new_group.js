@@ -1,0 +1,75 @@
+/** The dialog that makes a group. */
+
+import { newMessageId } from "../ids.js";
+import { openDialog, textField } from "./dialog.js";
+import { el } from "./dom.js";
+import { PeopleField } from "./people_field.js";
+
+/** @param {import("../chat.js").Chat} chat @param {(id: string) => void} onMade called with the new group's id */
+export function openNewGroup(chat, onMade) {
+  const name = textField("Name", { id: "group-name", name: "name", maxLength: 128, placeholder: "What is it about?" });
+  const topic = textField("Topic (optional)", { id: "group-topic", name: "topic", maxLength: 256 });
+  const people = new PeopleField({
+    label: "People",
+    id: "group-people",
+    known: acquaintances(chat),
+    find: (user) => chat.client.findUser(user),
+  });
+  const history = el(
+    "fieldset",
+    { className: "choices" },
+    el("legend", { textContent: "Who joins later can read" }),
+    choice("all", "everything that was written before", true),
+    choice("from_join", "only what is written from then on", false),
+  );
+  let made = { request: "", client_msg_id: "" };
+  const dialog = openDialog({
+    title: "New group",
+    action: "Create group",
+    content: [name.node, topic.node, people.node, history],
+    submit: async () => {
+      if (!name.input.value.trim()) return complainOf(name, "Please give the group a name.");
+      if (!(await people.take())) throw new Error("");
+      const group = {
+        name: name.input.value.trim(),
+        members: people.names.filter((user) => user !== chat.user),
+        topic: topic.input.value.trim() || undefined,
+        history: /** @type {"all"|"from_join"} */ (history.querySelector("input:checked")?.getAttribute("value")),
+      };
+      // The same request, made again after its answer got lost, makes no second group.
+      const request = JSON.stringify(group);
+      if (request !== made.request) made = { request, client_msg_id: newMessageId() };
+      onMade(await chat.groups.create({ ...group, client_msg_id: made.client_msg_id }));
+    },
+    explain: ({ code, message, fields }) => {
+      const field = fields[0]?.field.split(".")[0] ?? "";
+      if (code === "unknown_user" || field === "members") people.complain(fields[0]?.message ?? message);
+      else if (field === "name") name.complain(fields[0]?.message ?? message);
+      else if (field === "topic") topic.complain(fields[0]?.message ?? message);
+      else return false;
+      return true;
+    },
+  });
+  dialog.classList.add("wide");
+  name.input.focus();
+}
+
+/** @param {{complain: (text: string) => void}} field @param {string} text @returns {never} */
+function complainOf(field, text) {
+  field.complain(text);
+  throw new Error("");
+}
+
+/** @param {string} value @param {string} text @param {boolean} checked */
+function choice(value, text, checked) {
+  return el("label", {}, el("input", { type: "radio", name: "history", value, checked }), text);
+}
+
+/** The people with whom the user has a conversation. @param {import("../chat.js").Chat} chat */
+export function acquaintances(chat) {
+  const partners = chat.store.conversations.map((conversation) => chat.store.partner(conversation));
+  return [...new Set(partners)]
+    .filter((name) => name !== null && name !== chat.user)
+    .map(String)
+    .sort();
+}

@@ -1,0 +1,127 @@
+/** A field for the names of users. */
+
+import { requestError } from "../http.js";
+import { canonicalName, isName } from "../ids.js";
+import { textField } from "./dialog.js";
+import { avatar, el, icon } from "./dom.js";
+
+/** Names that are typed one after the other, each checked on the server when Enter, a comma or a space ends it. */
+export class PeopleField {
+  #find;
+  #field;
+  #chips = el("ul", { className: "chips", "aria-label": "Chosen" });
+  /** @type {Set<string>} */
+  #names = new Set();
+  /** @type {Set<string>} names that are being checked */
+  #checking = new Set();
+
+  /**
+   * @param {object} options
+   * @param {string} options.label
+   * @param {string} options.id
+   * @param {string[]} options.known names to suggest
+   * @param {(name: string) => Promise<{id: string}>} options.find throws if there is no such user
+   */
+  constructor({ label, id, known, find }) {
+    this.#find = find;
+    this.#field = textField(label, {
+      id,
+      name: "members",
+      autocapitalize: "none",
+      spellcheck: false,
+      maxLength: 2_000,
+      placeholder: "Names, one after the other",
+      enterKeyHint: "enter",
+      oninput: () => /[\s,;]$/.test(this.#field.input.value) && this.take(),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
+    });
+    const names = el("datalist", { id: `${id}-known` }, ...known.map((value) => el("option", { value })));
+    this.#field.input.setAttribute("list", names.id);
+    this.node = el("div", { className: "people-field" }, this.#field.node, names, this.#chips);
+  }
+
+  /** The users who are chosen. */
+  get names() {
+    return [...this.#names];
+  }
+
+  /** Shows an error. @param {string} text */
+  complain(text) {
+    this.#field.complain(text);
+  }
+
+  clear() {
+    this.#names.clear();
+    this.#field.input.value = "";
+    this.#render();
+  }
+
+  /** Takes what is typed. @returns {Promise<boolean>} whether all of it are users */
+  async take() {
+    const { input } = this.#field;
+    const typed = input.value.split(/[\s,;]+/).filter(Boolean);
+    input.value = "";
+    const taken = await Promise.all(typed.map((name) => this.#add(canonicalName(name.replace(/^@/, "")))));
+    return !taken.includes(false);
+  }
+
+  /** @param {string} name */
+  async #add(name) {
+    if (this.#names.has(name) || this.#checking.has(name)) return true;
+    try {
+      if (!isName(name)) throw new Error("A name has only letters, digits and _ . @ | + ~ -.");
+      this.#checking.add(name);
+      this.#render();
+      this.#names.add((await this.#find(name)).id);
+      return true;
+    } catch (thrown) {
+      const { code, message } = requestError(thrown);
+      const { input } = this.#field;
+      input.value = [name, input.value].filter(Boolean).join(" ");
+      this.complain(code === "unknown_user" ? `There is nobody called “${name}” here.` : message);
+      return false;
+    } finally {
+      this.#checking.delete(name);
+      this.#render();
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const { value } = this.#field.input;
+    const last = this.names.at(-1);
+    if (event.key === "Enter" && value.trim() && !event.isComposing) {
+      event.preventDefault();
+      this.take();
+    } else if (event.key === "Backspace" && !value && last) {
+      this.#names.delete(last);
+      this.#render();
+    }
+  }
+
+  #render() {
+    const chip = (/** @type {string} */ name) =>
+      el(
+        "li",
+        { className: "chip" },
+        avatar(name),
+        el("span", { textContent: name }),
+        el(
+          "button",
+          {
+            type: "button",
+            title: `Leave ${name} out`,
+            "aria-label": `Leave ${name} out`,
+            onclick: () => {
+              this.#names.delete(name);
+              this.#render();
+              this.#field.input.focus();
+            },
+          },
+          icon("close"),
+        ),
+      );
+    const checking = [...this.#checking].map((name) => el("li", { className: "chip checking", textContent: name }));
+    this.#chips.replaceChildren(...this.names.map(chip), ...checking);
+  }
+}

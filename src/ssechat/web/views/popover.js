@@ -1,0 +1,32 @@
+/** Boxes above the page, which close when one clicks elsewhere or presses Escape. */
+
+/**
+ * Opens a popover beside an element, within the window.
+ *
+ * @param {HTMLElement} box an element with `popover`
+ * @param {HTMLElement} anchor
+ */
+export function openBeside(box, anchor) {
+  box.showPopover();
+  const around = anchor.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = box;
+  const left = Math.min(Math.max(8, around.left), innerWidth - width - 8);
+  const below = around.bottom + 4;
+  const top = below + height < innerHeight - 8 ? below : Math.max(8, around.top - height - 4);
+  box.style.left = `${left}px`;
+  box.style.top = `${top}px`;
+}
+
+/**
+ * Moves the focus among buttons with the arrow keys.
+ *
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement[]} buttons
+ * @param {number} columns
+ */
+export function moveFocus(event, buttons, columns = 1) {
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  if (!step || !(event.target instanceof HTMLElement)) return;
+  event.preventDefault();
+  buttons[(buttons.indexOf(event.target) + step + buttons.length) % buttons.length]?.focus();
+}

@@ -1,0 +1,99 @@
+/** The buttons on a message that is pointed at, focused or tapped: react, reply, edit, delete. */
+
+import { el, icon } from "./dom.js";
+import { EmojiPicker } from "./emoji_picker.js";
+
+/** @typedef {import("../client.js").Message} Message */
+
+/**
+ * What the user may do with a message.
+ *
+ * @typedef {object} Allowed
+ * @property {boolean} react
+ * @property {boolean} reply
+ * @property {boolean} edit
+ * @property {boolean} delete
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {(seq: number) => Allowed} allowed
+ * @property {(seq: number, emoji: string) => void} onReact
+ * @property {(seq: number) => void} onReply
+ * @property {(seq: number) => void} onEdit
+ * @property {(seq: number) => void} onDelete
+ */
+
+/** One bar for all messages; it stands in the element of the message. */
+export class MessageTools {
+  #options;
+  #buttons;
+  #bar;
+  /** The message that has the bar; 0 for none. */
+  seq = 0;
+  #moving = false;
+
+  /** @param {Options} options */
+  constructor(options) {
+    this.#options = options;
+    this.picker = new EmojiPicker((emoji) => options.onReact(this.seq, emoji));
+    const button = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => void} */ onclick) =>
+      el("button", { type: "button", className: "tool", title: label, "aria-label": label, onclick }, icon(name));
+    this.#buttons = {
+      react: button("React", "smile", () => this.picker.open(this.#buttons.react)),
+      reply: button("Reply", "reply", () => this.#leaveFor(options.onReply)),
+      edit: button("Edit", "pencil", () => this.#leaveFor(options.onEdit)),
+      delete: button("Delete", "bin", () => options.onDelete(this.seq)),
+    };
+    this.#bar = el(
+      "div",
+      { className: "tools", role: "toolbar", "aria-label": "Message" },
+      ...Object.values(this.#buttons),
+    );
+  }
+
+  /** Whether the bar or its picker is in use. */
+  get busy() {
+    return this.picker.isOpen || this.#bar.contains(document.activeElement);
+  }
+
+  /** Puts the bar on a message. @param {HTMLElement} node @param {number} seq */
+  show(node, seq) {
+    const allowed = this.#options.allowed(seq);
+    if (!Object.values(allowed).includes(true)) {
+      this.hide();
+      return;
+    }
+    for (const [name, button] of Object.entries(this.#buttons)) {
+      button.hidden = !allowed[/** @type {keyof Allowed} */ (name)];
+    }
+    const focused = this.#bar.contains(document.activeElement) ? document.activeElement : null;
+    this.seq = seq;
+    if (this.#bar.parentElement === node) return;
+    this.#moving = true; // moving takes the focus, which hides the bar otherwise
+    node.append(this.#bar);
+    this.#moving = false;
+    if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+  }
+
+  hide() {
+    if (this.#moving) return;
+    this.picker.close();
+    this.#bar.remove();
+    this.seq = 0;
+  }
+
+  /** Goes on in the composer. @param {(seq: number) => void} work */
+  #leaveFor(work) {
+    const { seq } = this;
+    this.hide();
+    work(seq);
+  }
+
+  /** Focuses the first button. */
+  focus() {
+    Object.values(this.#buttons)
+      .find((button) => !button.hidden)
+      ?.focus();
+  }
+}
