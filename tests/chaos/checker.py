@@ -126,7 +126,7 @@ def _device(device: Device, sends: dict[Key, Send], history: History, groups: Gr
         what = name if event.name == "message" else event.name
         where = f"{what} (seq {event.data.get('seq')}, id {event.id}) on {device.name}"
         number = event.n or 0
-        if n is not None and (number <= n or not groups.explains(device.user, range(n + 1, number))):
+        if n is not None and (number <= n or not groups.explains(device, range(n + 1, number))):
             yield Violation("hole" if number > n else "doubled", f"{where} comes after id {n}", **about)
         n = number
         if conversation in history.groups:
@@ -177,7 +177,9 @@ def _agreement(history: History, safe: set[Key]) -> Iterator[Violation]:
     holders: dict[tuple[str, int], tuple[Key, str]] = {}
     for device in history.devices:
         for event in device.events:
-            if not event.durable or (history.losses and message_key(event) not in safe):
+            if not event.durable:
+                continue
+            if history.losses and (event.name != "message" or message_key(event) not in safe):
                 continue
             entry, name = ids.setdefault((device.user, event.n or 0), (event.id or "", device.name))
             key = message_key(event)

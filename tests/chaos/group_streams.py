@@ -118,6 +118,26 @@ def device(each: Device, inbox: Mapping[int, Entry], places: Mapping[str, Placed
     yield from _backwards(each)
 
 
+def after_a_loss(each: Device, inbox: Mapping[int, Entry]) -> Iterator[Violation]:
+    """Whether a device that was there before a loss of data has what is left, from its last reset on."""
+    resets = [
+        at for at, event in enumerate(each.events) if event.name == "reset" and "conversation_id" not in event.data
+    ]
+    events = each.events[resets[-1] :] if resets else each.events
+    start = (events[0].n or 0) if resets else _start(each)
+    if start is None:
+        return
+    ids = {event.n or 0: event.id for event in events if event.durable}
+    for n, id_ in ids.items():
+        if (n not in inbox and n > max(inbox, default=0)) or (n in inbox and inbox[n].id != id_):
+            text = f"{each.name} has id {id_}, which is no more, and was not told"
+            yield Violation("lost", text, device=each.name)
+    for n, entry in inbox.items():
+        if n > start and n not in ids and not entry.skippable and entry.name != "reset":
+            text = f"{entry.key} of {entry.conversation} is left under {n}, and {each.name} has it not"
+            yield Violation("missed", text, device=each.name, conversation=entry.conversation)
+
+
 def _start(each: Device) -> int | None:
     """The number after which the device must have everything."""
     if each.from_start:

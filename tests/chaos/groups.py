@@ -59,9 +59,11 @@ class Groups:
             places = {group: group_streams.place(user, of_groups[group], log) for group, log in self.logs.items()}
             self.places[user] = places
 
-    def explains(self, user: str, numbers: range) -> bool:
+    def explains(self, device: Device, numbers: range) -> bool:
         """Whether changes of messages that a replay may have skipped explain that a device lacks these numbers."""
-        inbox, places = self.inboxes.get(user, {}), self.places.get(user, {})
+        if device not in self.devices.get(device.user, ()):
+            return not numbers or bool(self.history.groups)  # what was there, a loss of data may have taken away
+        inbox, places = self.inboxes[device.user], self.places[device.user]
         skipped = sum(placed.skipped for placed in places.values())
         return all(inbox[n].skippable if n in inbox else skipped > 0 for n in numbers)
 
@@ -104,8 +106,11 @@ class Groups:
             yield from wrong
             if not wrong and self.logs:
                 yield from group_streams.count(user, inbox, list(places.values()))
-            for device in self.devices[user]:
-                yield from group_streams.device(device, inbox, places)
+            for device in self.history.devices:
+                if device in self.devices[user]:
+                    yield from group_streams.device(device, inbox, places)
+                elif device.user == user and self.logs:
+                    yield from group_streams.after_a_loss(device, inbox)
         for log in self.logs.values():
             yield from log.found
             yield from self._stored(log)

@@ -30,6 +30,7 @@ class Entry:
     """A fact's data, or the message with the smallest version that a device got for it."""
     at: float = 0.0
     """When a device got it first."""
+    id: str = ""
 
     @property
     def version(self) -> int:
@@ -57,7 +58,9 @@ class Entry:
 def entry_of(event: Event) -> Entry:
     """The entry that a durable event stands for."""
     name = CHANGE if event.name in CHANGES else event.name
-    return Entry(event.n or 0, name, event.conversation, int(event.data.get("seq", 0)), event.data, event.at)
+    return Entry(
+        event.n or 0, name, event.conversation, int(event.data.get("seq", 0)), event.data, event.at, event.id or ""
+    )
 
 
 def auditors(history: History) -> list[Device]:
