@@ -152,13 +152,13 @@ async def test_a_log_keeps_twice_what_an_inbox_keeps(redis: RedisProcess) -> Non
 async def test_at_most_so_many_members_are_in_one_script(redis: RedisProcess) -> None:
     async with a_worker(redis.url) as worker:
         submitted: list[int] = []
-        submit = worker.delivery._append.submit
+        submit = worker.delivery._append.submit_packed
 
         def noted(keys_: Any, arguments: Any, weight: int = 1) -> Any:
             submitted.append(weight)
             return submit(keys_, arguments, weight)
 
-        worker.delivery._append.submit = noted  # type: ignore[assignment,method-assign]
+        worker.delivery._append.submit_packed = noted  # type: ignore[assignment,method-assign]
         await worker.delivery.send(new_message(GROUP, ALICE, "k1", "to 64"), CROWD[:AT_ONCE])
         await worker.delivery.send(new_message(GROUP, ALICE, "k2", "to 65"), CROWD[: AT_ONCE + 1])
         assert submitted == [AT_ONCE, 1]

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -19,10 +20,11 @@ from ssechat.logs.actions import Action
 from ssechat.logs.conversations import Conversations, Entry, lags, tombstone
 from ssechat.logs.inbox import Inbox, limits
 from ssechat.logs.repair import Repair
-from ssechat.redis import keys
+from ssechat.redis import packed_keys
 from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument, Reply
+from ssechat.redis.connection import Reply
+from ssechat.redis.packed import Argument, pack
 
 WEEK = 7 * 24 * 3600
 
@@ -155,7 +157,7 @@ class Delivery:
         """Queues the item of append.lua."""
         kind = action.kind
         assert kind.replay is not None
-        names = [*keys.of_conversation(action.conversation), *keys.sent(action.conversation, self._week)]
+        packed = [packed_keys.of_conversation(action.conversation, self._week), *map(packed_keys.of_user, members)]
         arguments: list[Argument] = [
             kind.replay,
             kind.name,
@@ -167,12 +169,10 @@ class Delivery:
             action.rest,
             len(members),
         ]
-        for member in members:
-            names += keys.of_user(member)
-            arguments.append(next(self._tags))  # a tag per inbox: ids of different inboxes must differ
+        arguments += islice(self._tags, len(members))  # a tag per inbox: ids of different inboxes must differ
         if kind.replay is Replay.CHANGED_MESSAGE:
             arguments += (action.seq, hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest())
-        return self._append.submit(names, arguments, len(members) or 1)
+        return self._append.submit_packed(packed, (pack(arguments),), len(members) or 1)
 
 
 def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]) -> Appended:
