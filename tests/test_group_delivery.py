@@ -31,7 +31,7 @@ CROWD = [UserId(f"u{number}") for number in range(AT_ONCE + 6)]
 numbers = count(1)
 
 
-def membership(*changes: Change, version: int | None = None, new: bool = False, left: bool = False) -> Action:
+def membership(*changes: Change, version: str | None = None, new: bool = False, left: bool = False) -> Action:
     users = [
         {"user": change.user, "role": getattr(change, "role", "member")}
         for change in changes
@@ -196,6 +196,16 @@ async def _settled(worker: Worker) -> bool:
     await worker.redis.call("PING")
     await asyncio.sleep(0)
     return await worker.members.lag(G)
+
+
+async def test_a_large_group_is_delivered_to_those_who_are_in_it_now(workers: list[Worker]) -> None:
+    one, other = workers
+    await do(one, made(*CROWD), said("one", CROWD[0]))
+    await do(other, membership(Join(BEN)), left(CROWD[1]))
+    await do(one, said("two", CROWD[0]))
+    assert await got(one, BEN) == ["+ben", "-u1", "two"]
+    assert (await got(one, CROWD[1]))[-1] == "-u1"
+    assert await got(one, CROWD[2]) == [(await got(one, CROWD[0]))[0], "one", "+ben", "-u1", "two"]
 
 
 async def test_sends_of_two_workers_to_a_large_group_have_one_order(workers: list[Worker]) -> None:

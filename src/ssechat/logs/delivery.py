@@ -149,7 +149,7 @@ class Delivery:
 
     async def _finish_group(self, conversation: ConversationId, appended: Entry | None) -> None:
         if appended is not None:
-            head = await self._repair.bring_group_to(conversation, appended.id, appended.before)
+            head = await self._repair.bring_group_to(conversation, appended.id, appended)
         else:
             head = await self._repair.bring_group_to(conversation, await self._conversations.newest_entry(conversation))
         self._conversations.mark_delivered(conversation, head)

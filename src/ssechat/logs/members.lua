@@ -7,7 +7,8 @@ local MEMBERS_OF, LEFT, LEAVERS, INVITES, KEYS_OF_GROUP = 0, 1, 2, 3, 4
 -- the inbox has all of it
 -- Arguments of a group's action: these, then so many users, the count of changes, and four for each change
 local LIST, PRESENT = 0, 1
--- LIST: the version of the list of members that the action was decided from; '': whichever; 'new': there is no group
+-- LIST: the version of the list of members (the entry that changed it last) that the action was decided from;
+--   '': whichever; 'new': there is no group
 -- PRESENT: the count of users who must be members
 -- A change: 'join', user, role, bucket · 'role', user, role, '' · 'leave', user, own or removed, name of the group ·
 --   'set', field, value, '' · 'invite', id, old value, new value ('': none) · 'expire', seconds, '', ''
@@ -48,7 +49,7 @@ local function group_of(conversation, keys, a, head)
     end
     if #absent > 1 then
       group.refused = absent
-    elseif ARGV[a + LIST] ~= '' and ARGV[a + LIST] ~= (list or '0') then
+    elseif ARGV[a + LIST] ~= '' and ARGV[a + LIST] ~= list then
       group.refused = {'members'}
     end
   end
@@ -109,7 +110,7 @@ local function change_group(k, reactions, keys, group, entry, seq)
     end
   end
   if changed then
-    redis.call('HSET', conversation, 'list', string.match(entry.id, '^%d+'))
+    redis.call('HSET', conversation, 'list', entry.id)
   end
   if group.expires then
     for _, key in ipairs({KEYS[k + LOG], KEYS[k + MESSAGES], reactions}) do
