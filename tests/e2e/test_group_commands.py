@@ -66,7 +66,7 @@ def test_a_groups_life_from_the_terminal(server: Server) -> None:
     [invite] = [json.loads(each) for each in said(server, "alice", "group invites --json", group).splitlines()]
     assert "secret" not in invite
     assert said(server, "dave", "group join", said=secret.encode()).startswith(f'{group}  "Late lunch"  (member')
-    assert bob.line() == f'{group} "Late lunch"  dave joined, 4 members\n'
+    assert bob.line() == f'{group} "Late lunch"  alice added dave, 4 members\n'
     assert "used 1 of 2 times" in said(server, "alice", "group invites", group)
     said(server, "alice", "group revoke", group, invite["id"])
     assert said(server, "alice", "group invites", group) == ""

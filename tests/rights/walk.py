@@ -20,7 +20,7 @@ MARK = re.compile(
 EXCERPT = 150
 """Bytes that a finding quotes on each side of what was found."""
 
-TELLS_OF_THE_END = {"/v1/messages", "/v1/invites/join"}
+TELLS_OF_THE_END = {"/v1/invites/join"}
 """Routes that tell those who are not in a group that it has ended."""
 
 TOMBSTONE = {"conversation_id", "seq", "version", "sender", "created_at", "deleted"}

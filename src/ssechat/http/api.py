@@ -54,8 +54,10 @@ class Api:
                 bug = error if is_bug(error) else None
             if self._cors is not None:
                 self._cors.mark(request, response)
-        response.headers += ((HEADER, request.id.encode()),)
-        method = request.method if request.method in METHODS else "other"
+        response.request_id = request.id.encode()
+        method: str = request.scope["method"]
+        if method not in METHODS:
+            method = "other"
         self._metrics.requests[method, route, response.status] += 1
         # The connection limits log once that the server is full.
         if bug is not None or ((self._log_all or response.status >= 500) and not request.server_is_full):
@@ -64,7 +66,7 @@ class Api:
 
     def _id(self, request: Request) -> str:
         given = request.header(HEADER)
-        return given if given is not None and WELL_FORMED(given) else f"{self._prefix}{next(self._numbers):x}"
+        return given if given is not None and WELL_FORMED(given) else f"{self._prefix}{next(self._numbers)}"
 
     def _log(
         self, request_id: str, method: str, route: str, status: int, seconds: float, bug: Exception | None

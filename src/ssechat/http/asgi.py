@@ -32,7 +32,7 @@ class ASGIAdapter:
         if response.stream is not None and not is_head:
             await _carry(response, scope, receive, send)
             return
-        headers = [*response.headers]
+        headers = [*response.all_headers]
         if response.length is not None:
             headers.append((b"content-length", b"%d" % response.length))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -56,7 +56,7 @@ async def _carry(response: Response, scope: Scope, receive: Receive, send: Send)
     carried = EventSourceResponse(sink.frames(stopping), ping=0, shutdown_event=stopping, shutdown_grace_period=10)
     # sse-starlette's own headers include `Connection`, which HTTP/2 forbids: browsers drop such a stream (RFC 9113
     # §8.2.2).
-    carried.raw_headers = [*response.headers]
+    carried.raw_headers = [*response.all_headers]
     try:
         await carried(scope, receive, send)
     finally:

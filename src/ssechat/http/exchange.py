@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope
 
 from ssechat.errors import BadRequest
-from ssechat.http.headers import header
+from ssechat.http.headers import REPEATED, by_name, repeated
 from ssechat.streams.stream import Sink, Stream
 
 USER = "ssechat.user"
@@ -40,11 +40,12 @@ class ClientGone(Exception):
 class Request:
     """A request: its line and headers, and its body, which may still be arriving."""
 
-    __slots__ = ("_receive", "_whole", "id", "parameters", "scope")
+    __slots__ = ("_headers", "_receive", "_whole", "id", "parameters", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, whole: bytes | None = None) -> None:
         """`scope` and `receive` are ASGI's; `whole` is the body, if all of it has arrived."""
         self.scope = scope
+        self._headers = by_name(scope)
         self._receive = receive
         self._whole = whole
         self.id = ""
@@ -71,7 +72,10 @@ class Request:
 
     def header(self, name: bytes) -> str | None:
         """Returns the value of a header; see `headers.header`."""
-        return header(self.scope, name)
+        value = self._headers.get(name)
+        if value is REPEATED:
+            raise repeated(name)
+        return value
 
     async def body(self, limit: int) -> bytes:
         """Reads the body. If its Content-Length exceeds `limit` bytes, nothing is read.
@@ -111,9 +115,16 @@ class Response:
     status: int = 200
     body: bytes = b""
     headers: tuple[Header, ...] = ()
-    """All headers but Content-Length and Connection, which the adapter or protocol adds."""
+    """All headers but X-Request-Id, Content-Length and Connection, which the adapter or protocol adds."""
     stream: Callable[[StreamHandover], None] | None = None
     """A function that is called instead of sending a body; it takes the connection over."""
+    request_id: bytes = b""
+    """The id of the request; api.py sets it."""
+
+    @property
+    def all_headers(self) -> tuple[Header, ...]:
+        """The headers, with X-Request-Id."""
+        return (*self.headers, (b"x-request-id", self.request_id)) if self.request_id else self.headers
 
     @property
     def length(self) -> int | None:

@@ -26,13 +26,23 @@ def header(scope: Scope, name: bytes) -> str | None:
     Raises:
         BadRequest: 400 `repeated_header`: a singleton field is given more than once.
     """
+    value = by_name(scope).get(name)
+    if value is REPEATED:
+        raise repeated(name)
+    return value
+
+
+def repeated(name: bytes) -> BadRequest:
+    """Returns the error for a header that is given more than once."""
+    return BadRequest("repeated_header", f"The header {name.decode()} is repeated; send it once.", status=400)
+
+
+def by_name(scope: Scope) -> dict[bytes, str]:
+    """Returns the headers by name, in lower case; the scope caches them."""
     headers: dict[bytes, str] | None = scope.get(KEY)
     if headers is None:
         headers = scope[KEY] = _by_name(scope["headers"])
-    value = headers.get(name)
-    if value is REPEATED:
-        raise BadRequest("repeated_header", f"The header {name.decode()} is repeated; send it once.", status=400)
-    return value
+    return headers
 
 
 def _by_name(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, str]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from ssechat.errors import BadRequest, QuotaExceeded, RedisUnavailable, RequestError, TooMany
 from ssechat.events import frames
-from ssechat.http.exchange import ClientGone, Header, Request, Response
+from ssechat.http.exchange import ClientGone, Header, Request, Response, header_lines
 from ssechat.redis.refusals import RedisRefused
 from ssechat.texts.validation_errors import sentence
 
@@ -29,6 +29,8 @@ REFUSAL_DELAY = 1.0
 
 NO_STORE = (b"cache-control", b"no-store")
 JSON_HEADERS = ((b"content-type", b"application/json"), NO_STORE)
+JSON_LINES = header_lines(JSON_HEADERS)
+"""`JSON_HEADERS` as bytes of HTTP/1.1: most responses have just these."""
 
 MAX_FIELDS = 20
 """Upper bound of the invalid fields that a problem names."""

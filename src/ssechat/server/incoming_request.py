@@ -41,11 +41,19 @@ class IncomingRequest:
         "task",
     )
 
-    def __init__(self, connection: ConnectionWriter, scope: Scope, *, expects_continue: bool, keep_alive: bool) -> None:
+    def __init__(
+        self,
+        connection: ConnectionWriter,
+        scope: Scope,
+        expects_continue: bool,
+        keep_alive: bool,
+        body: bytes | None = None,
+    ) -> None:
+        """`body`: all of it, if it has arrived."""
         self.scope = scope
         self.keep_alive = keep_alive
         """Whether the connection may be kept alive after the response."""
-        self.more_body = True
+        self.more_body = body is None
         """Whether a part of the body is still to come."""
         self.disconnected = False
         """Whether the client has disconnected."""
@@ -55,7 +63,7 @@ class IncomingRequest:
         self.task: asyncio.Task[None] | None = None
         """The task that processes the request. It is stored because asyncio.current_task costs a system call."""
         self._connection = connection
-        self._body: bytes | bytearray = b""
+        self._body: bytes | bytearray = body or b""
         self._waiter: asyncio.Future[None] | None = None
         self._waits_for_continue = expects_continue
 

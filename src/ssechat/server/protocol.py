@@ -29,6 +29,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from ssechat.http.exchange import SERVER_FULL, USER, Endpoint, Header, Request, Response, header_lines
+from ssechat.http.responses import JSON_HEADERS, JSON_LINES
 from ssechat.server.connection import CLOSING_SECONDS, STATUS_LINE, Connection
 from ssechat.server.connection_limits import ConnectionLimits
 from ssechat.server.header_cache import HeaderCache
@@ -173,9 +174,7 @@ class ChatProtocol(Connection):
     def _take_cached(self, cached: Scope, body: bytes) -> None:
         """Begins a complete request whose headers are cached."""
         scope = {**cached, "client": self.client, "server": self.server}
-        request = self._begin(scope, keep_alive=not self._stopping)
-        request.take(body)
-        request.end()
+        self._begin(scope, keep_alive=not self._stopping, body=body)
 
     def _take(self, data: bytes) -> None:
         is_first = not self._parser.begun
@@ -263,12 +262,11 @@ class ChatProtocol(Connection):
         keep_alive = head.keep_alive and not self._stopping and not self._full
         self._begin(scope, keep_alive, head.expects_continue)
 
-    def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False) -> IncomingRequest:
-        self.request = request = IncomingRequest(self, scope, expects_continue=expects_continue, keep_alive=keep_alive)
+    def _begin(self, scope: Scope, keep_alive: bool, expects_continue: bool = False, body: bytes | None = None) -> None:
+        self.request = request = IncomingRequest(self, scope, expects_continue, keep_alive, body)
         # uvicorn waits for these tasks when it stops, and cancels those that take too long.
         request.task = self.loop.create_task(self._answer(request))
         self.tasks.add(request.task)
-        return request
 
     def on_body(self, part: bytes) -> None:
         if self.request is not None:
@@ -304,12 +302,20 @@ class ChatProtocol(Connection):
 
     def _write(self, request: IncomingRequest, response: Response) -> None:
         is_head = request.scope["method"] == "HEAD"
-        lines = [STATUS_LINE[response.status], header_lines((*self.default_headers, *response.headers))]
+        headers = response.headers
+        # Joined, not formatted: that and the JSON lines, made once, save most of what this costs.
+        lines = [
+            STATUS_LINE[response.status],
+            header_lines(self.default_headers),
+            JSON_LINES if headers is JSON_HEADERS else header_lines(headers),
+        ]
+        if response.request_id:
+            lines += (b"x-request-id: ", response.request_id, b"\r\n")
         if response.stream is not None and not is_head:
             if request.scope["http_version"] != "1.0":  # HTTP/1.0 has no chunks (RFC 9112 §6.1)
                 lines.append(b"transfer-encoding: chunked\r\n")
-        elif response.length is not None:
-            lines.append(b"content-length: %d\r\n" % response.length)
+        elif (length := response.length) is not None:
+            lines += (b"content-length: ", str(length).encode(), b"\r\n")
         lines.append(b"\r\n" if request.keep_alive else b"connection: close\r\n\r\n")
         if response.stream is not None and not is_head:
             self.transport.write(b"".join(lines))

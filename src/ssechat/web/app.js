@@ -11,6 +11,7 @@ import { storage } from "./storage.js";
 import { Banner } from "./views/banner.js";
 import { ConversationView } from "./views/conversation.js";
 import { ConversationList } from "./views/conversation_list.js";
+import { closeDialogs } from "./views/dialog.js";
 import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
 import { askToJoin } from "./views/join.js";
 import { leaveConversation, openDetails, openRoute, takeSecret } from "./views/navigation.js";
@@ -135,6 +136,7 @@ class App {
   /** Shows the sign-in form again. @param {string} note */
   #leave(note) {
     if (!this.#shown || !this.#server) return;
+    closeDialogs();
     this.#shown.view?.close();
     this.#shown.chat.close();
     this.#shown = null;
@@ -266,7 +268,10 @@ class App {
   }
 
   #listen() {
-    window.addEventListener("popstate", () => this.#route());
+    window.addEventListener("popstate", () => {
+      closeDialogs();
+      this.#route();
+    });
     window.addEventListener("hashchange", () => this.#route());
     window.addEventListener("online", () => this.#returned());
     window.addEventListener("offline", () => this.#showStatus());

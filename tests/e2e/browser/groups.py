@@ -77,13 +77,8 @@ def details(page: Page) -> Locator:
 
 def members(page: Page) -> list[str]:
     """The members and their roles, as the details show them."""
-    lines: list[str] = (
-        details(page)
-        .locator(".members li")
-        .evaluate_all(
-            "nodes => nodes.map(node => [...node.querySelectorAll('.name, .role')].map(one => one.textContent).join(' '))"
-        )
-    )
+    each = "node => [...node.querySelectorAll('.name, .role')].map(one => one.textContent).join(' ')"
+    lines: list[str] = details(page).locator(".members li").evaluate_all(f"nodes => nodes.map({each})")
     return lines
 
 

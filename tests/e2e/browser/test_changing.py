@@ -128,6 +128,11 @@ def test_a_reaction_is_chosen_from_a_few_and_clicking_it_toggles(enter: Enter, s
         expect(reaction).to_have_text("🎉1")
         expect(reaction).to_have_attribute("aria-pressed", pressed)
         expect(reaction).to_have_attribute("title", "you" if page is bob.page else bob.name)
+    bob.say("yes")
+    message(bob.page, "yes").locator(".bubble").hover()  # the tools follow the pointer again
+    expect(message(bob.page, "yes").get_by_role("toolbar")).to_be_visible()
+    bob.page.locator("#composer").click()
+    expect(bob.page.get_by_role("toolbar")).to_have_count(0)
     alice.page.locator(".reaction").click()
     for page in (bob.page, alice.page):
         expect(page.locator(".reaction")).to_have_text("🎉2")
@@ -229,12 +234,16 @@ def test_a_member_is_mentioned_by_completion_and_sees_it(enter: Enter, server: S
     expect(bob.page.locator(".mention")).to_have_class("mention me")
     curl = Curl(server, bob.name)
     assert curl.history(group)[0]["mentions"] == [bob.name]
+    composer.press_sequentially(f"bye @{bob.name}")
+    expect(alice.page.get_by_role("option")).to_have_count(1)
+    composer.press("Enter")  # there is nothing to complete
+    shows(alice.page, [said, f"bye @{bob.name}"])
     composer.press_sequentially("@")
     expect(alice.page.get_by_role("option")).to_have_count(1)
     composer.press("Escape")
     expect(alice.page.get_by_role("option")).to_have_count(0)
     composer.press("Enter")
-    shows(alice.page, [said, "@"])
+    shows(alice.page, [said, f"bye @{bob.name}", "@"])
 
 
 def test_the_keyboard_alone_reacts_answers_edits_and_deletes(enter: Enter) -> None:

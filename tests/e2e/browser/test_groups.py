@@ -218,3 +218,13 @@ def test_a_group_of_others_is_not_shown(enter: Enter, server: Server) -> None:
     expect(bob.page.get_by_role("alert").filter(visible=True)).to_be_visible()
     expect(bob.page.locator("#composer")).to_be_hidden()
     expect(bob.page.get_by_text("Secret")).to_have_count(0)
+
+
+def test_a_dialog_closes_when_one_goes_back(enter: Enter) -> None:
+    alice = enter(fresh("alice"))
+    make_group(alice, "Backwards")
+    details(alice.page).get_by_role("button", name="Leave group").click()
+    expect(alice.page.get_by_role("dialog")).to_be_visible()
+    alice.page.go_back()
+    expect(alice.page.get_by_role("dialog")).to_have_count(0)
+    expect(alice.page.locator("#composer")).to_be_visible()

@@ -11,6 +11,7 @@ export class Completion {
   #shown = [];
   #chosen = 0;
   #start = 0;
+  #typed = "";
 
   /**
    * @param {HTMLTextAreaElement} input
@@ -38,6 +39,7 @@ export class Completion {
     }
     const before = this.#shown.join();
     this.#start = typing.start;
+    this.#typed = typing.typed;
     this.#shown = namesFor(typing.typed, this.#names());
     if (this.#shown.join() !== before) this.#chosen = 0;
     this.#render();
@@ -52,6 +54,8 @@ export class Completion {
   key(event) {
     const count = this.#shown.length;
     if (!count || event.isComposing || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return false;
+    const whole = count === 1 && this.#shown[0] === this.#typed;
+    if (event.key === "Enter" && whole) return false; // there is nothing to complete
     if (event.key === "ArrowDown") this.#chosen = (this.#chosen + 1) % count;
     else if (event.key === "ArrowUp") this.#chosen = (this.#chosen + count - 1) % count;
     else if (event.key === "Enter" || event.key === "Tab") this.#take(this.#shown[this.#chosen] ?? "");

@@ -78,6 +78,7 @@ export class ConversationView {
       onRewrite: (clientMessageId) => this.#rewrite(clientMessageId),
       onLeave: () => this.focus(),
     });
+    this.#composer.node.addEventListener("focusin", () => this.#messages.rest());
     this.node = el(
       "main",
       { className: "conversation" },

@@ -62,6 +62,11 @@ export function openDialog({ title, action, danger = false, content, submit, exp
   return dialog;
 }
 
+/** Closes what is open: the page behind it has changed. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+}
+
 /**
  * Asks before something is done.
  *

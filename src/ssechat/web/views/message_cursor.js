@@ -53,6 +53,11 @@ export class MessageCursor {
     this.#setCurrent(this.#messages.at(-1) ?? null);
   }
 
+  /** Takes the tools away, as one has gone on to something else. */
+  rest() {
+    if (!this.#tools.picker.isOpen) this.#tools.hide();
+  }
+
   /** Focuses a message. @param {HTMLElement|undefined} node */
   focus(node) {
     if (!node) return;

@@ -84,6 +84,11 @@ export class ThreadView {
     return this.#chat.store.ensure(this.#id).thread;
   }
 
+  /** Takes the tools of a message away. */
+  rest() {
+    this.#cursor.rest();
+  }
+
   /** Marks the conversation as read if its end is visible now. */
   seen() {
     const { loaded, hasNewer } = this.#thread;

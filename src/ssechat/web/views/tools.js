@@ -52,9 +52,9 @@ export class MessageTools {
     );
   }
 
-  /** Whether the bar or its picker is in use. */
+  /** Whether the bar is used with the keyboard, or its picker is open: then it does not follow the pointer. */
   get busy() {
-    return this.picker.isOpen || this.#bar.contains(document.activeElement);
+    return this.picker.isOpen || this.#bar.querySelector(":focus-visible") !== null;
   }
 
   /** Puts the bar on a message. @param {HTMLElement} node @param {number} seq */
