@@ -14,7 +14,7 @@ from people import Person, people
 from redises import RedisProcess
 from ssechat.logs.members import MAX_MEMBERS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 
 @pytest.fixture
