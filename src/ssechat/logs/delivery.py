@@ -46,6 +46,12 @@ AT_ONCE = 64
 WEIGHT_OF_A_GROUP = 16
 """Deliveries that a call allows for in a group, whose size only the script knows; the script counts."""
 
+CHANGES_OF_A_DELIVERY = 4
+"""Changes of members or reactions that hold Redis up as long as a delivery."""
+
+CLEARED = 256
+"""Changes that all reactions to a message count for that are taken away together; there can be 20,000 of them."""
+
 
 class Appended(NamedTuple):
     """An action that has its place in the log."""
@@ -213,7 +219,19 @@ class Delivery:
             names.append(pack(keys.of_group(action.conversation)))
             arguments += _arguments(action.guard or Guard())
         weight = WEIGHT_OF_A_GROUP if members is None else len(members) or 1
+        if changes or members is None:
+            weight += _changes(action) // CHANGES_OF_A_DELIVERY
         return self._append.submit_packed(names, (pack(arguments),), weight)
+
+
+def _changes(action: Action) -> int:
+    """How much the script does besides the entry and its delivery."""
+    count = len(action.reactions)
+    if action.guard is not None:
+        count += len(action.guard.changes) + len(action.guard.present)
+    if b'"reactions":' in action.made_from and any(how == "clear" for how, _ in action.reactions):
+        count += CLEARED
+    return count
 
 
 def _arguments(guard: Guard) -> list[Argument]:
