@@ -93,6 +93,17 @@ async def test_everybody_in_the_group_gets_what_is_said(workers: list[Worker]) -
         assert await got(one, user) == ["+ann,ben,cat", "hi", "there"]
 
 
+async def test_a_repeat_of_what_all_have_reads_nobodys_place(redis: RedisProcess) -> None:
+    async with a_worker(redis.url, at_once=0) as worker:
+        action = said("hi")
+        await do(worker, made(ANN, BEN), action)
+        async with asyncio.timeout(8):
+            while await worker.members.lag(G):  # until it is marked as delivered
+                await asyncio.sleep(0.005)
+        worker.inbox.newest_of = None  # type: ignore[method-assign,assignment]  # a thousand members' places
+        assert not (await worker.delivery.send(action, None))[1]
+
+
 async def test_groups_with_many_members_are_made_in_a_call_each(worker: Worker) -> None:
     joins = [Join(UserId(f"u{number}")) for number in range(1000)]
     made = [

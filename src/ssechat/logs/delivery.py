@@ -124,12 +124,13 @@ class Delivery:
         at_once = members if members is None or len(members) <= self._at_once else ()
         appended = await self.append(action, at_once)
         entry = appended.entry
-        if members is None:
+        if entry is None:
+            if appended.undelivered:
+                await self.finish(action.conversation, members)
+        elif members is None:
             if appended.undelivered:
                 await self._finish_group(action.conversation, entry)
-        elif appended.undelivered:
-            await self.finish(action.conversation, members)
-        elif (appended.has or not at_once) and entry is not None:
+        elif appended.has or not at_once:
             has = appended.has or await self._inbox.deliver([(Run((entry,), entry.before), members)])
             await self._complete(entry.conversation, entry.id, has)
         return appended.message, bool(appended.place)
