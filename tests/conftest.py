@@ -24,6 +24,7 @@ SLOW = (
     "test_client.py",
     "test_embedded.py",
     "test_fuzz.py",
+    "test_group_outages.py",
     "test_models_groups.py",
     "test_models_hub.py",
     "test_models_logs.py",

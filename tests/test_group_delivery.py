@@ -93,6 +93,32 @@ async def test_everybody_in_the_group_gets_what_is_said(workers: list[Worker]) -
         assert await got(one, user) == ["+ann,ben,cat", "hi", "there"]
 
 
+async def test_a_repeat_of_what_all_have_reads_nobodys_place(redis: RedisProcess) -> None:
+    async with a_worker(redis.url, at_once=0) as worker:
+        action = said("hi")
+        await do(worker, made(ANN, BEN), action)
+        async with asyncio.timeout(8):
+            while await worker.members.lag(G):  # until it is marked as delivered
+                await asyncio.sleep(0.005)
+        worker.inbox.newest_of = None  # type: ignore[method-assign,assignment]  # a thousand members' places
+        assert not (await worker.delivery.send(action, None))[1]
+
+
+async def test_groups_with_many_members_are_made_in_a_call_each(worker: Worker) -> None:
+    joins = [Join(UserId(f"u{number}")) for number in range(1000)]
+    made = [
+        fact(
+            MEMBER,
+            group_id(bytes([number] * 16)),
+            {"conversation_id": G, "users": [], "by": "ann", "member_count": 1000},
+            guard=Guard(new=True, changes=joins),
+        )
+        for number in range(4)
+    ]
+    await asyncio.gather(*(worker.delivery.append(action, None) for action in made))
+    assert sum(worker.redis.metrics.batch_items.counts) == 4, "together they would hold everybody else up"
+
+
 async def test_a_joiner_gets_what_is_said_from_the_join_on(workers: list[Worker]) -> None:
     await do(workers[0], made(ANN), said("before"), membership(Join(BEN)), said("after"))
     assert await got(workers[0], BEN) == ["+ben", "after"]

@@ -49,6 +49,12 @@ IN_PLACE = 4
 WEIGHT_OF_A_GROUP = 16
 """Deliveries that a call allows for in a group, whose size only the script knows; the script counts."""
 
+CHANGES_OF_A_DELIVERY = 4
+"""Changes of members or reactions that hold Redis up as long as a delivery."""
+
+CLEARED = 256
+"""Changes that all reactions to a message count for that are taken away together; there can be 20,000 of them."""
+
 
 class Appended(NamedTuple):
     """An action that has its place in the log."""
@@ -126,12 +132,13 @@ class Delivery:
             return _data(action, answer), True  # all have it
         appended = await self._answered(action, at_once, answer)
         entry = appended.entry
-        if members is None:
+        if entry is None:
+            if appended.undelivered:
+                await self.finish(action.conversation, members)
+        elif members is None:
             if appended.undelivered:
                 await self._finish_group(action.conversation, entry)
-        elif appended.undelivered:
-            await self.finish(action.conversation, members)
-        elif (appended.has or not at_once) and entry is not None:
+        elif appended.has or not at_once:
             has = appended.has or await self._inbox.deliver([(Run((entry,), entry.before), members)])
             await self._complete(entry.conversation, entry.id, has)
         return appended.message, bool(appended.place)
@@ -220,7 +227,19 @@ class Delivery:
             names.append(pack(keys.of_group(action.conversation)))
             arguments += _arguments(action.guard or Guard())
         weight = WEIGHT_OF_A_GROUP if members is None else len(members) or 1
+        if changes or members is None:
+            weight += _changes(action) // CHANGES_OF_A_DELIVERY
         return self._append.submit_packed(names, (self._packed_kinds[kind.name], pack(arguments)), weight)
+
+
+def _changes(action: Action) -> int:
+    """How much the script does besides the entry and its delivery."""
+    count = len(action.reactions)
+    if action.guard is not None:
+        count += len(action.guard.changes) + len(action.guard.present)
+    if b'"reactions":' in action.made_from and any(how == "clear" for how, _ in action.reactions):
+        count += CLEARED
+    return count
 
 
 def _arguments(guard: Guard) -> list[Argument]:

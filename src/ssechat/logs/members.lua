@@ -65,6 +65,16 @@ local function group_of(conversation, keys, a, head)
   return group
 end
 
+-- Fails, if `change_group` would, before anything is written: Redis refuses a command, or a key has another type.
+local function try_group(keys, group)
+  if group.count > 0 then
+    for key = keys, keys + KEYS_OF_GROUP - 1 do
+      redis.call('HGET', KEYS[key], '')  -- no user and no invitation has this name
+      redis.call('HDEL', KEYS[key], '')
+    end
+  end
+end
+
 -- Makes the changes that come with the entry. seq: of the newest message. Every change but the use of an invitation makes
 -- a new version of the list: who decides from an old one decides anew.
 local function change_group(k, reactions, keys, group, entry, seq)
@@ -113,11 +123,12 @@ local function change_group(k, reactions, keys, group, entry, seq)
     redis.call('HSET', conversation, 'list', entry.id)
   end
   if group.expires then
+    -- Nothing may fail now: without the right to EXPIRE the keys stay.
     for _, key in ipairs({KEYS[k + LOG], KEYS[k + MESSAGES], reactions}) do
-      redis.call('EXPIRE', key, group.expires)
+      optional('EXPIRE', key, group.expires)
     end
     for key = keys, keys + KEYS_OF_GROUP - 1 do
-      redis.call('EXPIRE', KEYS[key], group.expires)
+      optional('EXPIRE', KEYS[key], group.expires)
     end
   end
 end
