@@ -18,7 +18,7 @@ from ssechat.logs.delivery import AT_ONCE, Delivery
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Reply
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 MOST_CALLS = 80
 """Calls to Redis that no request comes near."""
