@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from parts import ALICE, BOB, Worker, a_worker, parse_frames
+from polling import until
 from redises import RedisProcess
 from ssechat.chat.edits import Edit
 from ssechat.chat.groups import Draft
@@ -260,6 +261,36 @@ async def test_a_thousand_decisions_in_one_group_leave_nothing_behind(worker: Wo
     group = await a_group(worker, "bob")
     await asyncio.gather(*[worker.chat.members.put(ALICE, group, "bob", None) for _ in range(1000)])
     assert worker.chat.members._decisions._turns == {}
+
+
+async def test_strangers_take_no_turns(worker: Worker) -> None:
+    group = await a_group(worker)
+    turns = worker.chat.groups._decisions._turns
+
+    async def try_all() -> None:
+        for attempt in (
+            worker.chat.groups.change(BOB, group, "Mine", None),
+            worker.chat.groups.end(BOB, group),
+            worker.chat.members.add(BOB, group, ["carol"]),
+            worker.chat.members.put(BOB, group, "carol", None),
+            worker.chat.members.remove(BOB, group, "alice"),
+            worker.chat.members.remove(BOB, group, "bob"),
+        ):
+            with pytest.raises(Forbidden) as refused:
+                await attempt
+            assert refused.value.code == "not_a_member"
+
+    busy = asyncio.create_task(_in_a_turn(worker, group))
+    await until(lambda: turns)
+    async with asyncio.timeout(8):
+        await try_all()
+    assert not busy.done()
+    busy.cancel()
+
+
+async def _in_a_turn(worker: Worker, group: ConversationId) -> None:
+    """Takes a turn in a group, and never ends it."""
+    await worker.chat.groups._decisions.make(ALICE, group, asyncio.Event().wait)  # type: ignore[arg-type]
 
 
 async def test_more_requests_than_can_wait_in_one_group_are_503(
