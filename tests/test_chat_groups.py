@@ -20,6 +20,7 @@ from ssechat.ids import ConversationId, UserId
 from ssechat.logs.actions import new_message
 from ssechat.logs.membership import Guard
 from ssechat.logs.refused import MembersChanged
+from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio
 
@@ -261,6 +262,24 @@ async def test_a_thousand_decisions_in_one_group_leave_nothing_behind(worker: Wo
     group = await a_group(worker, "bob")
     await asyncio.gather(*[worker.chat.members.put(ALICE, group, "bob", None) for _ in range(1000)])
     assert worker.chat.members._decisions._turns == {}
+
+
+async def test_a_group_that_was_large_names_all_its_members_while_redis_writes_its_file(
+    worker: Worker, redis: RedisProcess
+) -> None:
+    many = [f"u{number}" for number in range(1000)]
+    group = await a_group(worker, "bob", "carol", "dave", *many)
+    with redis.client() as client:
+        client.config_set("rdb-key-save-delay", 100_000)  # µs: the file is not done before the test is
+        client.bgsave()
+        try:
+            client.hdel(keys.of_group(group).members, *many)  # does not shrink its table now
+            described = await worker.chat.conversations.one(ALICE, group)
+            assert client.info("persistence")["rdb_bgsave_in_progress"]
+        finally:
+            client.config_set("rdb-key-save-delay", 0)
+            client.flushall()  # ends it
+    assert described.fields["members"] == ["alice", "bob", "carol", "dave"]
 
 
 async def test_strangers_take_no_turns(worker: Worker) -> None:
