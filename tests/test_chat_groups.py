@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from parts import ALICE, BOB, Worker, a_worker, parse_frames
+from polling import until
 from redises import RedisProcess
 from ssechat.chat.edits import Edit
 from ssechat.chat.groups import Draft
@@ -19,6 +20,7 @@ from ssechat.ids import ConversationId, UserId
 from ssechat.logs.actions import new_message
 from ssechat.logs.membership import Guard
 from ssechat.logs.refused import MembersChanged
+from ssechat.redis import keys
 
 pytestmark = pytest.mark.anyio
 
@@ -260,6 +262,54 @@ async def test_a_thousand_decisions_in_one_group_leave_nothing_behind(worker: Wo
     group = await a_group(worker, "bob")
     await asyncio.gather(*[worker.chat.members.put(ALICE, group, "bob", None) for _ in range(1000)])
     assert worker.chat.members._decisions._turns == {}
+
+
+async def test_a_group_that_was_large_names_all_its_members_while_redis_writes_its_file(
+    worker: Worker, redis: RedisProcess
+) -> None:
+    many = [f"u{number}" for number in range(1000)]
+    group = await a_group(worker, "bob", "carol", "dave", *many)
+    with redis.client() as client:
+        client.config_set("rdb-key-save-delay", 100_000)  # µs: the file is not done before the test is
+        client.bgsave()
+        try:
+            client.hdel(keys.of_group(group).members, *many)  # does not shrink its table now
+            described = await worker.chat.conversations.one(ALICE, group)
+            assert client.info("persistence")["rdb_bgsave_in_progress"]
+        finally:
+            client.config_set("rdb-key-save-delay", 0)
+            client.flushall()  # ends it
+    assert described.fields["members"] == ["alice", "bob", "carol", "dave"]
+
+
+async def test_strangers_take_no_turns(worker: Worker) -> None:
+    group = await a_group(worker)
+    turns = worker.chat.groups._decisions._turns
+
+    async def try_all() -> None:
+        for attempt in (
+            worker.chat.groups.change(BOB, group, "Mine", None),
+            worker.chat.groups.end(BOB, group),
+            worker.chat.members.add(BOB, group, ["carol"]),
+            worker.chat.members.put(BOB, group, "carol", None),
+            worker.chat.members.remove(BOB, group, "alice"),
+            worker.chat.members.remove(BOB, group, "bob"),
+        ):
+            with pytest.raises(Forbidden) as refused:
+                await attempt
+            assert refused.value.code == "not_a_member"
+
+    busy = asyncio.create_task(_in_a_turn(worker, group))
+    await until(lambda: turns)
+    async with asyncio.timeout(8):
+        await try_all()
+    assert not busy.done()
+    busy.cancel()
+
+
+async def _in_a_turn(worker: Worker, group: ConversationId) -> None:
+    """Takes a turn in a group, and never ends it."""
+    await worker.chat.groups._decisions.make(ALICE, group, asyncio.Event().wait)  # type: ignore[arg-type]
 
 
 async def test_more_requests_than_can_wait_in_one_group_are_503(

@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from parts import ALICE, BOB, Worker
 from ssechat.chat.groups import Draft
+from ssechat.chat.joins import MAX_AT_ONCE
 from ssechat.errors import Forbidden, NotFound, RedisUnavailable, TooMany
 from ssechat.ids import ConversationId, UserId
 from ssechat.logs.invites import Invites
+from ssechat.logs.members import Standing
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +47,23 @@ async def test_those_who_wait_come_in_with_one_event(worker: Worker) -> None:
     assert await uses(worker, group) == [30]
     await asyncio.gather(*[worker.chat.joins.join(name, secret) for name in NAMES])
     assert (await uses(worker, group), len(await joins_of(worker, group))) == ([30], 1)
+
+
+async def test_of_thousands_who_wait_a_thousand_are_decided_at_once(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, asked, standings = await a_group(worker), [], worker.members.standings
+
+    async def counted(users: Sequence[tuple[UserId, ConversationId]]) -> list[Standing | None]:
+        asked.append(len(users))
+        return await standings(users)
+
+    monkeypatch.setattr(worker.members, "standings", counted)
+    wishes = [worker.chat.joins.join(UserId(f"u{number}"), f"{group}.wrong") for number in range(MAX_AT_ONCE + 100)]
+    answers = await asyncio.gather(*wishes, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {NotFound}
+    assert sorted(asked) == [100, MAX_AT_ONCE]
+    assert not worker.chat.joins._waiting
 
 
 async def test_the_invitations_of_two_people_are_two_events(worker: Worker, other_worker: Worker) -> None:

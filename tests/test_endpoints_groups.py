@@ -13,6 +13,7 @@ from parts import SECRET
 from people import Person, people
 from redises import RedisProcess
 from ssechat.logs.members import MAX_MEMBERS
+from ssechat.logs.pages import PAGE_BYTES
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
@@ -111,6 +112,22 @@ async def test_redis_is_not_asked_for_more_people_than_a_group_can_have(client: 
     where, strangers = await alice.make(), [f"u{number}" for number in range(6000)]
     assert code(await alice.ask("POST", "/conversations", {"name": "All", "members": strangers})) == (403, "group_full")
     assert code(await alice.ask("POST", f"{where}/members", {"users": strangers})) == (403, "group_full")
+
+
+async def test_a_page_of_groups_with_long_names_has_256_kib_at_most(redis: RedisProcess, tmp_path: Path) -> None:
+    async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
+        alice = of_another_system(client, "alice")
+        members = [f"u{number:02}".ljust(128, "x") for number in range(20)]
+        draft = {"name": "n" * 128, "topic": "t" * 256, "members": members}
+        made = [(await alice.done("POST", "/conversations", draft))["id"] for _ in range(100)]
+        found: list[str] = []
+        before = ""
+        while before is not None:
+            answer = await alice.ask("GET", f"/conversations?limit=200{before and f'&before={before}'}")
+            assert len(answer.content) <= PAGE_BYTES
+            found += [one["id"] for one in answer.json()["conversations"]]
+            before = answer.json()["next"]
+        assert found == made[::-1]
 
 
 async def test_a_group_has_1024_members_at_most(redis: RedisProcess, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from ssechat.logs.conversations import Conversations, Summary
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox, Place
 from ssechat.logs.members import Left, Member, Members, Standing
+from ssechat.logs.pages import ENVELOPE, PAGE_BYTES
 
 NAMES_SHOWN = 20
 """Members of a group that its description names."""
@@ -101,18 +102,24 @@ class Descriptions:
         groups = [summary.id for summary in summaries if is_group(summary.id)]
         standings = dict(zip(groups, await self._members.standings([(user, group) for group in groups]), strict=True))
         samples = dict(zip(groups, await self._members.samples(groups, NAMES_SHOWN), strict=True))
-        described = []
+        described: list[Description] = []
+        room, shown = PAGE_BYTES - ENVELOPE, 0  # fewer are shown than requested if they do not fit on a page
         for summary in summaries:
             if summary.id not in standings:
-                described.append(_direct(summary))
-                continue
-            standing = standings[summary.id]
-            if standing is None or standing.member is None or standing.access is None:
-                continue  # removed meanwhile
-            last = summary.last_message
-            seen = None if last is None else standing.access.seen(summary.id, summary.newest_seq, last)
-            described.append(_group(standing, standing.member, samples[summary.id], summary.newest_seq, seen))
-        shown = len(summaries)  # fewer than requested if they do not fit on a page
+                one = _direct(summary)
+            else:
+                standing = standings[summary.id]
+                if standing is None or standing.member is None or standing.access is None:
+                    shown += 1  # removed meanwhile
+                    continue
+                last = summary.last_message
+                seen = None if last is None else standing.access.seen(summary.id, summary.newest_seq, last)
+                one = _group(standing, standing.member, samples[summary.id], summary.newest_seq, seen)
+            room -= len(one.json) + 1  # with the names of a group's members, which no reading of messages counts
+            if room < 0 and described:
+                break
+            described.append(one)
+            shown += 1
         return Listing(described, page[shown - 1].n if shown < len(page) else following)
 
     async def _still_in(self, user: UserId, places: Sequence[Place], limit: int) -> tuple[Sequence[Place], int | None]:

@@ -70,6 +70,17 @@ class Decisions:
                 return answer
         raise busy()
 
+    async def of_member(
+        self, user: UserId, conversation: ConversationId, rule: Callable[[Roster], Decision[Answer]]
+    ) -> Answer:
+        """As `from_roster`, for what only members do: nobody else takes a turn, for which they would wait."""
+        standing = await self._members.standing(user, conversation)
+        if standing is None:
+            raise unknown_conversation(conversation)
+        if standing.member is None:
+            raise not_a_member()
+        return await self.from_roster(user, conversation, rule)
+
     async def from_roster(
         self, user: UserId, conversation: ConversationId, rule: Callable[[Roster], Decision[Answer]]
     ) -> Answer:

@@ -103,7 +103,7 @@ class Groups:
             changes = [SetField("name", after.name), SetField("topic", after.topic)]
             return Decision(None, _changed(after, changes))
 
-        await self._decisions.from_roster(user, group, rule)
+        await self._decisions.of_member(user, group, rule)
 
     async def end(self, user: UserId, conversation: str) -> None:
         """Ends a group: it can be read for some time, and nothing more. That it has ended already is no error.
@@ -121,7 +121,7 @@ class Groups:
                 return Decision(None)
             return Decision(None, _changed(roster.group._replace(ended=True), ending()))
 
-        await self._decisions.from_roster(user, group, rule)
+        await self._decisions.of_member(user, group, rule)
 
 
 def ending() -> list[Change]:

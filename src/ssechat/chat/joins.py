@@ -16,6 +16,9 @@ from ssechat.logs.membership import Change, Guard, Join, UseInvite
 
 NOBODY = UserId("")
 
+MAX_AT_ONCE = 1024
+"""Requests that are decided together: to decide about thousands would hold up everybody else in the worker."""
+
 
 class _Wish(NamedTuple):
     """Somebody's request to join a group."""
@@ -79,8 +82,8 @@ class Joins:
 
     async def _let_in(self, group: ConversationId) -> None:
         """Answers all who wait for this group, many at a time, until nobody does."""
-        while wishes := self._waiting[group]:
-            self._waiting[group] = []
+        while waiting := self._waiting[group]:
+            wishes, self._waiting[group] = waiting[:MAX_AT_ONCE], waiting[MAX_AT_ONCE:]
             try:
                 later = await self._answer(group, wishes)
             except Exception as error:

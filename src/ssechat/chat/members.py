@@ -139,7 +139,10 @@ class Membership:
             event = _event(roster, user, count, left=True)
             return Decision(None, told(event, [(removed, there.role)], _guard(roster, changes)))
 
-        await self._decisions.from_roster(user, group, rule)
+        if removed == user:
+            await self._decisions.from_roster(user, group, rule)
+        else:
+            await self._decisions.of_member(user, group, rule)
 
     async def _roster(self, user: UserId, conversation: str) -> Roster:
         roster = await self._members.roster(group_of(user, conversation))

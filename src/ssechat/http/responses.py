@@ -136,5 +136,5 @@ def _unavailable(request: Request, error: RedisUnavailable) -> Response:
     else:
         logger.debug("request %s: Redis is away: %s", request.id, error)
         why = "The server cannot reach its storage."
-    detail = f"{why} Repeat the request, a message with the same client_msg_id."
+    detail = f"{why} Repeat the request, a message or a new group with the same client_msg_id."
     return problem(request, 503, "unavailable", detail, retry_after=1)
