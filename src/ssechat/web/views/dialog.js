@@ -36,7 +36,8 @@ export function openDialog({ title, action, danger = false, content, submit, exp
           dialog.close();
         } catch (thrown) {
           const problem = requestError(thrown);
-          if (!explain(problem)) error.textContent = problem.message;
+          // An Error of `submit` itself has no fields: it stands at its field already, or here.
+          if (!problem.fields || !explain(problem)) error.textContent = problem.message;
         } finally {
           button.disabled = false;
         }
