@@ -4,6 +4,7 @@ import { isTombstone } from "../conversation.js";
 import { shortTime } from "../format.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { isIn } from "../membership.js";
 import { conversationRow } from "./conversation_row.js";
 import { roundButton } from "./dialog.js";
 import { coalesce, el, icon, logo } from "./dom.js";
@@ -200,7 +201,7 @@ export class ConversationList {
       id: conversation.id,
       title: this.#title(conversation),
       note: this.#isNote(conversation),
-      people: conversation.type === "group" ? (conversation.member_count ?? 0) : 0,
+      people: conversation.type === "group" && isIn(conversation) ? (conversation.member_count ?? 0) : 0,
       text: text.slice(0, 200).replace(/\s+/g, " "),
       prefix: this.#prefix(conversation, pending),
       failed: pending?.state === "failed",
@@ -221,7 +222,7 @@ export class ConversationList {
   #prefix(conversation, pending) {
     const last = conversation.last_message;
     if (pending?.state === "failed") return "Not sent: ";
-    if (this.#isNote(conversation)) return "";
+    if (this.#isNote(conversation) || (!pending && last && isTombstone(last))) return "";
     if (pending || last?.sender === this.#chat.user) return "You: ";
     return last?.sender && conversation.type !== "dm" ? `${last.sender}: ` : "";
   }
