@@ -79,7 +79,10 @@ export function closeDialogs() {
  * @param {() => Promise<unknown>} options.run
  */
 export function ask({ title, text, action, danger = true, run }) {
-  return openDialog({ title, action, danger, content: [el("p", { textContent: text })], submit: run });
+  const dialog = openDialog({ title, action, danger, content: [el("p", { textContent: text })], submit: run });
+  // Enter does what was wanted, unless that destroys something.
+  if (!danger) /** @type {HTMLElement} */ (dialog.querySelector(".primary")).focus();
+  return dialog;
 }
 
 /**
