@@ -62,21 +62,26 @@ export function logo() {
   return el("img", { className: "logo", src: new URL("../icon.svg", import.meta.url).href, alt: "" });
 }
 
+/** The class of a name's colour. @param {string} name */
+export function hue(name) {
+  let hash = 0;
+  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
+  return `hue-${hash % 8}`;
+}
+
 /**
  * A coloured disc with a name's first letters; the colour follows from the name. A group has a square.
  *
  * @param {string} name
  */
 export function avatar(name, { note = false, group = false } = {}) {
-  let hash = 0;
-  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
   const words = name.match(/\p{L}+/gu) ?? [name];
   const letters = words
     .slice(0, 2)
     .map((word) => [...word].slice(0, 1))
     .join("");
   const disc = el("span", {
-    className: `avatar hue-${note ? 0 : hash % 8}${group ? " square" : ""}`,
+    className: `avatar ${note ? "hue-0" : hue(name)}${group ? " square" : ""}`,
     "aria-hidden": "true",
   });
   disc.append(note ? icon("note") : letters.toUpperCase());
