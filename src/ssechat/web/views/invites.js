@@ -96,8 +96,8 @@ export class Invites {
       el("p", { className: "hint", textContent: hint }),
     );
     this.#made.hidden = false;
-    input.focus();
-    await this.#load();
+    // Focused last: what the list has gained would push it out of view.
+    await this.#load().finally(() => input.focus());
   }
 
   /** @param {Invite} invite */
