@@ -24,6 +24,7 @@ SLOW = (
     "test_client.py",
     "test_embedded.py",
     "test_fuzz.py",
+    "test_group_outages.py",
     "test_models_groups.py",
     "test_models_hub.py",
     "test_models_logs.py",
@@ -95,9 +96,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs tests of Redis on each release, in a fast run on the newest one."""
+    """Runs tests of Redis on each release; in a fast run, or if they are marked so, on the newest one."""
     if "shared_redis" in metafunc.fixturenames:
-        chosen = releases()[-1:] if metafunc.config.getoption("--fast") else releases()
+        newest = metafunc.config.getoption("--fast") or metafunc.definition.get_closest_marker("newest_redis")
+        chosen = releases()[-1:] if newest else releases()
         ids = [f"redis-{release}" for release in chosen]
         metafunc.parametrize("shared_redis", chosen, ids=ids, indirect=True, scope="session")
 

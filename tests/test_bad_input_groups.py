@@ -1,5 +1,6 @@
 """A bad request in a group gets a status, a code and a sentence that says what to do, and makes no event."""
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from app_client import client_of, code
 from people import Person, people
 from redises import RedisProcess
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 
 @pytest.fixture
@@ -116,6 +117,17 @@ async def test_an_if_match_that_matches_nothing_is_refused_for_a_message_that_on
         assert code(await mia.ask(method, message, body, if_match=etag)) == (403, "not_allowed")
         assert code(await zoe.ask(method, message, body, if_match=etag)) == (403, "not_a_member")
     assert await olga.texts(group) == ["first"]
+
+
+@pytest.mark.parametrize("part", [" ", '"', '"x" ', 'W/"', '"x"y', "\t,"])
+async def test_a_long_if_match_costs_the_worker_nothing(client: httpx.AsyncClient, part: str) -> None:
+    [olga] = await people(client, "olga")
+    group = await olga.make()
+    await olga.say(group, "first")
+    etag, began = "x" + part * (60_000 // len(part)) + "x", time.process_time()
+    answer = await olga.ask("PATCH", f"{group}/messages/1", {"text": "new"}, if_match=etag)
+    assert code(answer) == (412, "changed")
+    assert time.process_time() - began < 2, "it was half a minute"
 
 
 async def test_a_group_that_does_not_exist_is_unknown_whatever_is_asked_of_it(client: httpx.AsyncClient) -> None:

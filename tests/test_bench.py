@@ -128,7 +128,10 @@ def test_groups_reports_what_a_delivery_costs_and_checks_each_of_them(tmp_path: 
     assert reactions["seen"] == [reactions["entries"]] * 2
     assert 0 < reactions["to_answer"]["p50"] <= 1000 * reactions["seconds"]
     assert [(one["way"], one["requests"]) for one in building] == [("one request", 1), ("single joins", 69)]
-    assert [one["deliveries"] for one in building] == [70, sum(range(2, 71))]
+    assert (building[0]["entries"], building[0]["deliveries"]) == (1, 70)
+    # People who join at once may share an entry.
+    assert 0 < building[1]["entries"] <= 69
+    assert 70 <= building[1]["deliveries"] <= sum(range(2, 71))
     for one in (*sends, reactions, *building):
         assert one["verdict"]["good"] is True, one["verdict"]
         assert one["complaints"] == []

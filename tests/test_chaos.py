@@ -231,19 +231,23 @@ def test_a_real_server_keeps_the_promise_under_faults() -> None:
     options = Options(
         seed=3, seconds=6, writers=4, people=3, faults=("kill-worker", "kill-redis", "cut-pubsub", "roll"),
         last_word_rounds=1,
-        newcomer_rounds=2,
+        newcomer_rounds=2, groups=3,
     )  # fmt: skip
     result = asyncio.run(run(options))
     assert result.violations == [], text(result)
     assert not result.tracebacks, text(result)
     shown = figures(result)
-    assert shown["acked"] == shown["sends"] > 50
+    assert all(action.over for action in (*result.history.sends, *result.history.changes))
+    assert shown["acked"] > 50
+    assert shown["changes_delivered"] > 50
+    assert shown["changes"]["leave"] > 1
     assert sum(shown["faults"].values()) >= 3
 
 
 @pytest.mark.parametrize("kind", LOSSY)
 def test_a_real_server_that_loses_data_by_design_says_so_to_all_who_had_seen_it(kind: str) -> None:
     options = Options(seed=10, seconds=4, writers=4, people=3, faults=(kind,), last_word_rounds=0, newcomer_rounds=0)
+    options = replace(options, groups=2)
     result = asyncio.run(run(options))
     assert result.violations == [], text(result)
     assert not result.tracebacks, text(result)
@@ -256,7 +260,7 @@ def test_a_real_server_that_loses_data_by_design_says_so_to_all_who_had_seen_it(
 def test_a_server_that_loses_data_and_does_not_say_so_is_found_out() -> None:
     options = Options(
         seed=10, seconds=4, writers=4, people=3, faults=("snapshot",), mutation="silent-reset", last_word_rounds=0,
-        newcomer_rounds=0, settle_seconds=4,
+        newcomer_rounds=0, settle_seconds=4, groups=0,
     )  # fmt: skip
     assert "lost" in {violation.kind for violation in asyncio.run(run(options)).violations}
 
@@ -264,12 +268,34 @@ def test_a_server_that_loses_data_and_does_not_say_so_is_found_out() -> None:
 def test_a_server_that_delivers_without_the_gap_rule_is_found_out() -> None:
     assert "no-gap-rule" in MUTATIONS
     options = Options(seed=1, seconds=2, writers=6, people=2, faults=(), mutation="no-gap-rule", newcomer_rounds=0)
-    result = asyncio.run(run(replace(options, last_word_rounds=0)))
+    result = asyncio.run(run(replace(options, last_word_rounds=0, groups=0)))
     assert result.violations
     assert "The shortest story" in text(result)
 
 
 def test_a_send_in_two_steps_keeps_the_promise_by_the_gap_rule() -> None:
     options = Options(seed=1, seconds=2, writers=6, people=2, faults=("kill-worker",), mutation="two-steps")
-    result = asyncio.run(run(options))
+    result = asyncio.run(run(replace(options, groups=2, newcomer_rounds=1)))
     assert not result.violations, text(result)
+
+
+@pytest.mark.parametrize(
+    ("mutation", "kinds"),
+    [
+        ("skip-leaver", {"missed", "reset"}),
+        ("joiner-from-zero", {"surplus"}),
+        ("list-as-it-stands", {"missed", "surplus"}),
+        ("forget-leave", {"missed", "reset"}),
+        ("deliver-passed", {"surplus", "leak"}),
+        ("rights-unchecked", {"trespass"}),
+    ],
+)
+def test_a_server_that_delivers_too_much_or_too_little_of_a_group_is_found_out(mutation: str, kinds: set[str]) -> None:
+    options = Options(seconds=4, writers=2, people=3, groups=4, faults=(), mutation=mutation, newcomer_rounds=0)
+    options = replace(options, last_word_rounds=0, settle_seconds=6)
+    found: set[str] = set()
+    for seed in range(1, 4):  # what happens at one time is up to the machine
+        found |= {violation.kind for violation in asyncio.run(run(replace(options, seed=seed))).violations}
+        if found & kinds:
+            return
+    raise AssertionError(f"{mutation} was not found: {found}")

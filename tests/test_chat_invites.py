@@ -79,7 +79,7 @@ async def test_a_group_that_others_change_each_time_is_503(
     async def standing(user: UserId, conversation: ConversationId) -> Standing | None:
         found = await read(user, conversation)
         assert found is not None
-        return found._replace(group=found.group._replace(list_version=0))
+        return found._replace(group=found.group._replace(list_version="0-0"))
 
     monkeypatch.setattr(worker.members, "standing", standing)
     for attempt in (worker.chat.invites.make(BOB, group, 60, None), worker.chat.invites.revoke(BOB, group, "x")):

@@ -77,6 +77,7 @@ async def test_it_syncs_every_write_and_evicts_nothing(tmp_path: Path, series: s
             "appendfsync": "always",
             "save": "",
             "maxmemory-policy": "noeviction",
+            "lazyfree-lazy-expire": "yes",
             "stream-node-max-bytes": "512",
             "port": "0",
             "aof-use-rdb-preamble": "yes",

@@ -14,7 +14,7 @@ from people import Person, people
 from redises import RedisProcess
 from ssechat.logs.members import MAX_MEMBERS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 
 @pytest.fixture
@@ -104,6 +104,13 @@ async def test_whoever_does_not_exist_is_named(client: httpx.AsyncClient) -> Non
     assert code(await alice.ask("POST", f"{where}/members", {"users": ["nobody"]})) == (404, "unknown_user")
     assert code(await alice.ask("PUT", f"{where}/members/nobody", {})) == (404, "unknown_user")
     assert (await alice.ask("DELETE", f"{where}/members/nobody")).status_code == 204
+
+
+async def test_redis_is_not_asked_for_more_people_than_a_group_can_have(client: httpx.AsyncClient) -> None:
+    [alice] = await people(client, "alice")
+    where, strangers = await alice.make(), [f"u{number}" for number in range(6000)]
+    assert code(await alice.ask("POST", "/conversations", {"name": "All", "members": strangers})) == (403, "group_full")
+    assert code(await alice.ask("POST", f"{where}/members", {"users": strangers})) == (403, "group_full")
 
 
 async def test_a_group_has_1024_members_at_most(redis: RedisProcess, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from people import people
 from redises import RedisProcess
 from ssechat.logs.invites import MAX_INVITES
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from app_client import client_of, code
 from people import Person, direct, people, reaction
 from redises import RedisProcess
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from people import Person, direct, people, reaction
 from redises import RedisProcess
 from ssechat.chat.reactions import qualified
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 
 @pytest.fixture

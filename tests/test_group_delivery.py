@@ -31,7 +31,7 @@ CROWD = [UserId(f"u{number}") for number in range(AT_ONCE + 6)]
 numbers = count(1)
 
 
-def membership(*changes: Change, version: int | None = None, new: bool = False, left: bool = False) -> Action:
+def membership(*changes: Change, version: str | None = None, new: bool = False, left: bool = False) -> Action:
     users = [
         {"user": change.user, "role": getattr(change, "role", "member")}
         for change in changes
@@ -91,6 +91,32 @@ async def test_everybody_in_the_group_gets_what_is_said(workers: list[Worker]) -
     await do(other, said("there", BEN))
     for user in (ANN, BEN, CAT):
         assert await got(one, user) == ["+ann,ben,cat", "hi", "there"]
+
+
+async def test_a_repeat_of_what_all_have_reads_nobodys_place(redis: RedisProcess) -> None:
+    async with a_worker(redis.url, at_once=0) as worker:
+        action = said("hi")
+        await do(worker, made(ANN, BEN), action)
+        async with asyncio.timeout(8):
+            while await worker.members.lag(G):  # until it is marked as delivered
+                await asyncio.sleep(0.005)
+        worker.inbox.newest_of = None  # type: ignore[method-assign,assignment]  # a thousand members' places
+        assert not (await worker.delivery.send(action, None))[1]
+
+
+async def test_groups_with_many_members_are_made_in_a_call_each(worker: Worker) -> None:
+    joins = [Join(UserId(f"u{number}")) for number in range(1000)]
+    made = [
+        fact(
+            MEMBER,
+            group_id(bytes([number] * 16)),
+            {"conversation_id": G, "users": [], "by": "ann", "member_count": 1000},
+            guard=Guard(new=True, changes=joins),
+        )
+        for number in range(4)
+    ]
+    await asyncio.gather(*(worker.delivery.append(action, None) for action in made))
+    assert sum(worker.redis.metrics.batch_items.counts) == 4, "together they would hold everybody else up"
 
 
 async def test_a_joiner_gets_what_is_said_from_the_join_on(workers: list[Worker]) -> None:
@@ -196,6 +222,16 @@ async def _settled(worker: Worker) -> bool:
     await worker.redis.call("PING")
     await asyncio.sleep(0)
     return await worker.members.lag(G)
+
+
+async def test_a_large_group_is_delivered_to_those_who_are_in_it_now(workers: list[Worker]) -> None:
+    one, other = workers
+    await do(one, made(*CROWD), said("one", CROWD[0]))
+    await do(other, membership(Join(BEN)), left(CROWD[1]))
+    await do(one, said("two", CROWD[0]))
+    assert await got(one, BEN) == ["+ben", "-u1", "two"]
+    assert (await got(one, CROWD[1]))[-1] == "-u1"
+    assert await got(one, CROWD[2]) == [(await got(one, CROWD[0]))[0], "one", "+ben", "-u1", "two"]
 
 
 async def test_sends_of_two_workers_to_a_large_group_have_one_order(workers: list[Worker]) -> None:

@@ -18,7 +18,7 @@ from rights.table import MESSAGE, ROWS, Row
 from rights.walk import Walk, marks_in
 from ssechat.app import create_app
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 SHOWN = 12
 """Findings that a failure shows."""

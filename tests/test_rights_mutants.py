@@ -27,7 +27,7 @@ from ssechat.logs.inbox import Inbox
 from ssechat.logs.members import Roster, Span
 from ssechat.redis.batching import load_script
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 LIVE = "the stream that is open"
 HISTORY = "GET /v1/conversations/{id}/messages"

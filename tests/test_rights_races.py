@@ -16,7 +16,7 @@ from redises import RedisProcess
 from rights.door import Answer, Door, door_of
 from ssechat.redis.client import Redis
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 LATER = "later"
 """In every text, name and topic that is written after the removal."""

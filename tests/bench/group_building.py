@@ -26,8 +26,10 @@ class BuildingFigures:
     workers: int
     requests: int
     connections: int
+    entries: int
+    """Entries in the log: people who join at once may share one."""
     deliveries: int
-    """To inboxes: of one entry that tells who is in the group, or of an entry a join, to all who are in it by then."""
+    """To inboxes: of each entry to all who are in the group by then."""
     seconds: float
     to_answer: Latency
     alone_cpu: Cpu
@@ -81,7 +83,7 @@ def measure_building(options: GroupsOptions, joins: bool, progress: Progress) ->
         verdict = people.others.finish(progress)
         came = people.collect(name, progress)
         verdict.add(compare((), came))
-        _judge(verdict, came, members, joins)
+        _judge(verdict, came, members)
         used = parts.shares(first, last)
         return BuildingFigures(
             way="single joins" if joins else "one request",
@@ -90,6 +92,7 @@ def measure_building(options: GroupsOptions, joins: bool, progress: Progress) ->
             workers=options.workers,
             requests=len(answers.took),
             connections=min(options.connections, len(answers.took)),
+            entries=max(each_of(came, "members")) - joins,
             deliveries=sum(each_of(came, "members")) - joins,  # without the group that its maker has made for himself
             seconds=answers.seconds,
             to_answer=Latency.of(answers.took),
@@ -103,15 +106,19 @@ def measure_building(options: GroupsOptions, joins: bool, progress: Progress) ->
         )
 
 
-def _judge(verdict: Verdict, came: list[GroupTally], members: int, joins: bool) -> None:
-    """Who joined as the nth must have been told of his own join and of all later ones; by one request, of it only."""
+def _judge(verdict: Verdict, came: list[GroupTally], members: int) -> None:
+    """Everybody must have been told of the entry with which he joined, and of each later one.
+
+    By the number of members that an entry tells, it is known: those who join with it are told of it first.
+    """
     firsts = each_of(came, "first_count")
-    expected = [members - first + 1 for first in firsts] if joins else [1] * members
-    for told, due in zip(each_of(came, "members"), expected, strict=True):
+    entries = sorted({*firsts} - {0})
+    for told, first in zip(each_of(came, "members"), firsts, strict=True):
+        due = sum(first <= entry for entry in entries)
         verdict.lost += max(0, due - told)
         verdict.doubled += max(0, told - due)
-    if sorted(firsts) != (list(range(1, members + 1)) if joins else [members] * members):
-        verdict.wonder("the numbers of members that people were told first are not those of one join after another")
+    if [sum(first <= entry for first in firsts) for entry in entries] != entries or entries[-1:] != [members]:
+        verdict.wonder("the numbers of members that people were told are not those of the people who were told them")
 
 
 def building_report(figures: list[BuildingFigures]) -> str:
@@ -123,6 +130,7 @@ def building_report(figures: list[BuildingFigures]) -> str:
         ["worker processes", *(str(one.workers) for one in figures)],
         ["requests", *(f"{one.requests:,}" for one in figures)],
         ["connections", *(f"{one.connections:,}" for one in figures)],
+        ["entries in the log", *(f"{one.entries:,}" for one in figures)],
         ["deliveries", *(f"{one.deliveries:,}" for one in figures)],
         ["first request to last answer, s", *(f"{one.seconds:.2f}" for one in figures)],
         ["POST to answer, ms: p50 · p95 · p99", *(shown_latency(one.to_answer) for one in figures)],

@@ -81,7 +81,7 @@ class GroupHolder(StreamHolder):
 
 
 class GroupStream(Stream):
-    """The stream of one person. Each n must be one above the last one, and so must each seq and each number of members.
+    """The stream of one person. Each n must be one above the last one, each seq as well; the number of members rises.
 
     Of a stream with a cursor: changes that a later one supersedes are left out, and the message has the last version.
     """
@@ -130,7 +130,7 @@ class GroupStream(Stream):
         self.n = n
         if name == b"member":
             [count] = map(int, MEMBER_COUNT.findall(data))
-            found.jumps += self.members > 0 and count != self.member_count + 1
+            found.jumps += self.members > 0 and count <= self.member_count
             self.first_count = self.first_count or count
             self.member_count = count
             self.members += 1

@@ -1,7 +1,7 @@
 """Chaos tests: inject faults into a real server under load, and check the guarantees: `python -m tests.chaos --help`.
 
-Every acknowledged message must be delivered once, in one order, to every device of every member. A run has its own
-server, private Redis and folder, all on the loopback. Linux only.
+Every acknowledged message must be delivered once, in one order, to every device of every member, and nothing to others.
+A run has its own server, private Redis and folder, all on the loopback. Linux only.
 
     run.py          a run from start to end: load under faults, then what only silence shows
     result.py       the options of a run, and its result
@@ -20,5 +20,5 @@ server, private Redis and folder, all on the loopback. Linux only.
     group_streams.py  inboxes against the logs; group_states.py what was shown against what was made
     imagined.py     a server that does everything right, to make histories for tests of the checker
     story.py        the trace of one message; report.py the report
-    mutant.py       servers that break a guarantee on purpose, to test the checker
+    mutant.py       servers that break a guarantee on purpose, to test the checker; group_mutants.py those of groups
 """

@@ -7,6 +7,9 @@ had seen nothing of the lost history: then the server cannot know.
 
 from .history import Device, Event, History, Send
 
+IN_FLIGHT = 0.5
+"""Seconds after a loss in which a device may still read what was sent before it."""
+
 
 def owed(history: History, device: Device) -> list[Send]:
     """The acknowledged sends to direct conversations that the device must have got, unless excused."""
@@ -38,7 +41,7 @@ def explained(history: History, device: Device) -> list[Event]:
     found, last = [], dict[str | None, float]()
     for reset in device.resets:
         scope = reset.data.get("conversation_id")
-        if any(last.get(scope, 0.0) < until <= reset.at for _, until in history.losses):
+        if any(last.get(scope, 0.0) < until + IN_FLIGHT and until <= reset.at for _, until in history.losses):
             found.append(reset)
         last[scope] = reset.at
     return found

@@ -27,12 +27,19 @@ class Gathering:
         self._now = now
         self._people = people
         self.rooms: list[Room] = []
+        self._writers: list[GroupWriter] = []
         self.crowd = [f"x{number}" for number in range(CROWD)]
 
     def writer(self, user: str, name: str, people: Sequence[str] | None = None) -> GroupWriter:
         """Somebody who acts in groups."""
         people = self._people if people is None else people
-        return GroupWriter(self._server, self._history, self._now, user, name, people)
+        self._writers.append(GroupWriter(self._server, self._history, self._now, user, name, people))
+        return self._writers[-1]
+
+    def close(self) -> None:
+        """Drops the connections of all who acted."""
+        for writer in self._writers:
+            writer.close()
 
     async def make(self, keeper: GroupWriter, members: Sequence[str], *, number: int, crowded: bool) -> Room | None:
         """Makes the group of this number: every other one shows what was before a join."""

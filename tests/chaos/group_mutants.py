@@ -47,16 +47,16 @@ def two_steps() -> None:
     Delivery.__init__ = in_two_steps  # type: ignore[assignment,method-assign]
 
 
-def slow(before_append: float = LAZINESS, before_delivery: float = LAZINESS) -> None:
+def slow() -> None:
     """Breaks no guarantee: a worker waits before it appends in a group, and before it delivers what it appended."""
     append, finish = Delivery.append, Delivery._finish_group
 
     async def slow_append(self: Delivery, *parts: Any) -> Any:
-        await asyncio.sleep(before_append)
+        await asyncio.sleep(LAZINESS)
         return await append(self, *parts)
 
     async def slow_finish(self: Delivery, *parts: Any) -> None:
-        await asyncio.sleep(before_delivery)
+        await asyncio.sleep(LAZINESS)
         await finish(self, *parts)
 
     Delivery.append = slow_append  # type: ignore[method-assign,assignment]
@@ -97,17 +97,21 @@ def list_as_it_stands() -> None:
             has = await self._inbox.newest_of(conversation, list(roster.members))
             await self._inbox.deliver([(Run((entry,), place), [user]) for user, place in has.items()])
             self._conversations.mark_delivered(conversation, entry.id)
+            await self._members.forget_leavers(conversation, roster.leavers)
 
     Delivery._finish_group = finish  # type: ignore[method-assign,assignment]
     two_steps()
 
 
 def forget_leave() -> None:
-    """One who comes back does not get first what was pending when he left."""
-    edit_scripts(
-        ("redis.call('HEXISTS', KEYS[keys + LEAVERS], of) == 1", "redis.call('HDEL', KEYS[keys + LEAVERS], of) == 2")
-    )
-    slow(0, 10 * LAZINESS)
+    """A leave whose delivery is pending when the next entry comes is forgotten."""
+    spans = Roster.spans
+
+    def forgetful(self: Roster) -> dict[Any, Span]:
+        return {user: span for user, span in spans(self).items() if span.last in ("", self.group.head)}
+
+    Roster.spans = forgetful  # type: ignore[method-assign]
+    slow()
 
 
 def rights_unchecked() -> None:

@@ -68,8 +68,6 @@ class Rounds:
                 due = f"left {room.group.id} {self._people[0]}"
         for user in audience:
             self.due[user].add(due)
-        one.close()
-        keeper.close()
 
     async def welcome(self, prepared: Sequence[tuple[GroupWriter, Room]]) -> None:
         """In each group: adds the last of the people, and sends a message."""
@@ -79,6 +77,5 @@ class Rounds:
             name = await keeper.say(room)
             for user in (*self._people, room.group.keeper):
                 self.due[user].add(name)
-            keeper.close()
 
         await asyncio.gather(*(work(keeper, room) for keeper, room in prepared))

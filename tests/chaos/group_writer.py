@@ -63,7 +63,6 @@ class GroupWriter(Writer):
                 [chosen] = self._random.choices(list(what), list(what.values()))
                 await self.do(chosen, room)
             await asyncio.sleep(self._random.uniform(*PAUSE))
-        self.close()
 
     async def make(self, members: Sequence[str], *, from_join: bool = False) -> Room | None:
         """Makes a group of this user, the keeper, and these members; None if that was refused."""

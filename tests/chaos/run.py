@@ -85,6 +85,7 @@ class Conductor:
             await self._gathering.fetch((*self._people, *self._keepers))
         finally:
             self._history.ended = self._now()
+            self._gathering.close()
             await asyncio.gather(*(reader.stop() for reader in self._readers))
 
     async def _load(self) -> None:
@@ -150,7 +151,6 @@ class Conductor:
         for room in self._gathering.rooms:
             keeper = self._gathering.writer(room.group.keeper, f"{room.group.keeper}end")
             self._due[room.group.keeper] = {await keeper.say(room)}
-            keeper.close()
         for user in self._people if self._keepers else ():
             writer = self._writer(user, f"{user}end")
             await writer.send(user)

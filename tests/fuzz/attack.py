@@ -10,11 +10,18 @@ from random import Random
 import jwt
 
 from ssechat.identity.tokens import COOKIE, fingerprint
+from ssechat.ids import group_id
 
 FAR = 4102444800
 """The expiry of tokens, in seconds since 1970: constant, so that tokens have the same bytes in each run."""
 
 USERS = 60
+
+FIRST_IN_GROUP = 40
+"""The number of the user who owns the group; the next one is its other member."""
+
+MADE_AS = "fuzz"
+"""The client_msg_id of the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,11 @@ class World:
         self.cookie = f"{COOKIE}_{fingerprint(self.key)[:12]}"
         """The name of the session cookie, which depends on the signing key."""
         self.users = [f"fuzz{number}" for number in range(USERS)]
+        digest = hashlib.blake2b(
+            f"{self.users[FIRST_IN_GROUP]}:{MADE_AS}".encode(), key=self.key.encode(), digest_size=16
+        ).digest()
+        self.group = str(group_id(digest))
+        """The id of a group, which is made when the server has started."""
 
     @cached_property
     def tokens(self) -> list[str]:

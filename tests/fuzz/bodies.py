@@ -93,7 +93,8 @@ def raw_bodies(make: Maker) -> Attack:
     return whole("api.body", make.post(make.pick(WRITES), body, make.bearer()), make.last())
 
 
-def _json(value: Any) -> bytes:
+def json_of(value: Any) -> bytes:
+    """JSON, and be it not valid."""
     # A lone surrogate is sent escaped, or as bytes that are not UTF-8.
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
@@ -124,7 +125,7 @@ def fields(make: Maker) -> Attack:
             body[name] = make.dice.choice(VALUES)
         else:
             body[name] = make.dice.choice(NAMES + TEXTS)
-    written = _json(body) if make.dice.random() < 0.7 else json.dumps(body).encode()
+    written = json_of(body) if make.dice.random() < 0.7 else json.dumps(body).encode()
     return whole("api.field", make.post(b"/v1/messages", written, make.bearer()), make.last())
 
 
@@ -140,12 +141,12 @@ def accounts(make: Maker) -> Attack:
     if make.dice.random() < 0.02:
         body = {"name": f"guest{make.number}", "password": "x" * 8 + make.dice.choice(TEXTS[:16])}
     lines = [b"X-Forwarded-For: " + make.pick(FIELDS[b"X-Forwarded-For"])]
-    return whole("api.account", make.post(target, _json(body), *lines), make.last())
+    return whole("api.account", make.post(target, json_of(body), *lines), make.last())
 
 
 def guesses(make: Maker) -> Attack:
     """Wrong passwords, with invalid forwarded addresses."""
-    body = _json({"name": make.dice.choice(NAMES), "password": "wrong"})
+    body = json_of({"name": make.dice.choice(NAMES), "password": "wrong"})
     address = b"X-Forwarded-For: " + make.pick(FIELDS[b"X-Forwarded-For"])
     return whole("api.guess", make.post(b"/v1/session", body, address), make.last())
 
@@ -203,7 +204,7 @@ def repeats(make: Maker) -> Attack:
             body["client_msg_id"] = key
         if make.dice.random() < 0.6:
             line.append(b"Idempotency-Key: " + key.encode())
-        requests.append(make.post(b"/v1/messages", _json(body), user, *line))
+        requests.append(make.post(b"/v1/messages", json_of(body), user, *line))
     return whole("api.idempotency", *requests, make.last())
 
 

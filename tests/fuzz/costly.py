@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from .answers import Answer
-from .attack import Maker, Request, World, whole
+from .attack import FIRST_IN_GROUP, Maker, Request, World, whole
 from .credentials import signed
 from .judge import Fault, judge
 from .target import Target
@@ -51,6 +51,8 @@ def costly(world: World) -> list[Costly]:
         size = len(pattern % 1000) + len(joined)
         return joined.join(pattern % number for number in range(1000, 1000 + SIZE // size))
 
+    one = f"/v1/conversations/{world.group}/messages/1".encode()
+    messages, owner = b"/v1/messages", b"Authorization: Bearer " + world.tokens[FIRST_IN_GROUP].encode()
     cookie = b"Cookie: " + world.cookie.encode() + b'="%b"'
     return [
         line("a cookie of escaped quotes", cookie % filled(b'\\"')),
@@ -71,6 +73,15 @@ def costly(world: World) -> list[Costly]:
         line("many ranges", b"Range: bytes=" + numbered(b"%d-", b","), b"/"),
         line("many tags", b"If-None-Match: " + filled(b'"x",'), b"/"),
         line("a long date", b"If-Modified-Since: " + filled(b"("), b"/"),
+        Costly(
+            "spaces for a tag", replace(make.get(one, b"If-Match: x" + filled(b" ") + b"x", owner), method=b"DELETE")
+        ),
+        Costly("many tags to match", replace(make.get(one, b"If-Match: " + filled(b'"x" '), owner), method=b"DELETE")),
+        body("many members", b'{"name":"x","members":[' + numbered(b'"u%d"', b",") + b"]}", b"/v1/conversations"),
+        body("many mentions", b'{"to":"fuzz1","text":"x","mentions":[' + numbered(b'"u%d"', b",") + b"]}", messages),
+        body("deep data", b'{"to":"fuzz1","text":"x","data":' + filled(b'{"a":') + b"}", messages),
+        body("wide data", b'{"to":"fuzz1","text":"x","data":{' + numbered(b'"p%d":1', b",") + b"}}", messages),
+        body("a long name of a group", b'{"name":"' + filled("\u00e4".encode()) + b'"}', b"/v1/conversations"),
         line("a long content type", b"Content-Type: " + filled(b";")),
         line("a long cursor", b"Last-Event-ID: " + filled(b"1"), b"/v1/events"),
         Costly("many folders", make.get(b"/web/" + filled(b"a/"))),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ssechat.identity.tokens import COOKIE
 
-from . import bodies, credentials, headers, packets, streams
+from . import bodies, credentials, groups, headers, packets, streams
 from .attack import Attack, Maker, Step, World
 
 Generator = Callable[[Maker], Attack]
@@ -18,7 +18,7 @@ GENERATORS: tuple[tuple[int, Generator], ...] = (
     (1, headers.long), (5, packets.split), (3, packets.one_by_one), (2, packets.wrong_lengths), (2, packets.pipeline),
     (3, packets.mixed_pipeline), (4, packets.garbage), (3, packets.behind_a_stream), (2, packets.half_close),
     (2, packets.half_closed_middle), (4, packets.reset), (1, packets.drip),
-    *bodies.ALL, *credentials.ALL, *streams.ALL,
+    *bodies.ALL, *groups.ALL, *credentials.ALL, *streams.ALL,
 )  # fmt: skip
 """The generators with their weights."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import re
 import time
 from collections import Counter, deque
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from .attack import Attack, Request, World
+from .attack import FIRST_IN_GROUP, MADE_AS, Attack, Maker, Request, World
 from .canary import Canary, percentile
 from .costly import try_costly
 from .floods import flood_all
@@ -117,6 +118,7 @@ class Run:
         """Executes the run, and stops the server at the end."""
         try:
             await self._target.start()
+            await self._make_group()
             if self._options.only is not None:
                 await self._attack(attack(self._world, self._options.only))
                 self._look_at_log()
@@ -164,6 +166,24 @@ class Run:
             outcome = await perform(Attack("", (bytes(request),)), self._target.port, PATIENCE)
             if [answer.status for answer in outcome.answers] != [200]:
                 self._result.add(Fault("honest request", f"{outcome}"))
+
+    async def _make_group(self) -> None:
+        """Makes the group that some attacks are about."""
+        owner, other = (self._world.tokens[FIRST_IN_GROUP + number].encode() for number in range(2))
+        draft = {"name": "Fuzz", "members": [self._world.users[FIRST_IN_GROUP + 1]], "client_msg_id": MADE_AS}
+        said = {"conversation_id": self._world.group, "text": "hi"}
+        make = Maker(self._world, 0)
+        for token, target, body in (
+            (other, b"/v1/tickets", {}),
+            (owner, b"/v1/conversations", draft),
+            (owner, b"/v1/messages", said),
+            (other, b"/v1/messages", said),
+        ):
+            line = (b"Authorization: Bearer " + token, b"Connection: close")
+            request = make.post(target, json.dumps(body).encode(), *line)
+            outcome = await perform(Attack("", (bytes(request),)), self._target.port, PATIENCE)
+            if [answer.status for answer in outcome.answers] != [201]:
+                self._result.add(Fault("the group", f"{outcome}"))
 
     async def _many(self, requests: int) -> None:
         until = self._result.requests + requests

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import redis.asyncio as redis_client
 
 from serving import command_line, environment, is_running, kill_processes
 from ssechat.processes import die_with_parent
+from ssechat.redis import keys
 
 from .attack import World
 from .words import FORGED
@@ -55,6 +57,7 @@ class Target:
         self._workers = workers
         self._family: list[psutil.Process] = []
         self._process: subprocess.Popen[bytes] | None = None
+        self._key = world.key
         data = self.folder / "data"
         data.mkdir(mode=0o700)
         key = data / "jwt.key"
@@ -85,6 +88,8 @@ class Target:
                 raise TargetFailed(f"the server did not start:\n{self.text()}")
             await asyncio.sleep(0.05)
         self.port = int(found[1])
+        async with redis_client.Redis(unix_socket_path=str(self.folder / "data" / "redis" / "redis.sock")) as client:
+            await client.set(keys.GROUPS, self._key)  # so that the ids of groups follow from the seed
         self._family = psutil.Process(self._process.pid).children(recursive=True)
         self._read = self._log.stat().st_size
 

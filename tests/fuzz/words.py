@@ -205,7 +205,10 @@ FIELDS: dict[bytes, tuple[bytes, ...]] = {
         b"x", b"Thu, 01 Jan 1970 00:00:00 GMT", b"Thu, 99 Jan 99999 00:00:00 GMT", b"", b"\xff", b"Thu, 01 Jan 1970",
         b"Thu, 01 Jan 0000 00:00:00 GMT", b"1 Jan 1970 00:00:00 +99999999", b"Thu, 01 Jan 1970 00:00:00 -9999",
     ),
-    b"If-Match": (b"*", b'"x"', b"", b"\xff"),
+    b"If-Match": (
+        b"*", b'"x"', b"", b"\xff", b'W/"x"', b'"', b",", b'"x", *', b'"x"y, "z"', b'"x,' * 100, b" " * 4000 + b"x",
+        b"x" + b" " * 8000 + b"x",
+    ),
     b"Sec-Fetch-Site": (b"cross-site", b"same-site", b"none", b"", b"same-origin", b"\xff", b"SAME-ORIGIN"),
     b"Access-Control-Request-Method": (b"POST", b"", b"\xff", b"x"),
     b"TE": (b"trailers", b"chunked", b""),

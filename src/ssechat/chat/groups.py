@@ -159,9 +159,11 @@ async def known_users(users: Users, names: Sequence[str]) -> list[UserId]:
 
     Raises:
         NotFound: `unknown_user`.
+        Forbidden: `group_full`: no group has so many.
     """
     named = {name: user_id(name) for name in names}
     found = list(dict.fromkeys(user for user in named.values() if user is not None))
+    check_size(len(found))  # before Redis is asked for each of ten thousand
     missing = set(await users.missing(found))
     if unknown := [name for name, user in named.items() if user is None or user in missing]:
         raise unknown_users(unknown)

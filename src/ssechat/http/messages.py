@@ -10,7 +10,8 @@ from ssechat.http.responses import json_response
 
 SEQ = re.compile(r"[1-9][0-9]{0,15}\Z").match
 
-ETAG = re.compile(r'\s*(?:W/"[^"]*"|("[^"]*"))\s*(?:,|\Z)')
+ETAG = re.compile(r'(W/)?("[^"]*")[ \t]*(?:,|\Z)')
+"""Begins with what is never repeated: a header of 60 KB of spaces would keep the worker for half a minute otherwise."""
 
 
 def seq_of(request: Request) -> int:
@@ -39,7 +40,7 @@ def if_match(request: Request) -> Callable[[bytes], bool] | None:
         return None
     if header.strip() == "*":
         return lambda message: True
-    named = {tag for tag in ETAG.findall(header) if tag}  # weak ones match nothing
+    named = {tag for weak, tag in ETAG.findall(header) if not weak}  # weak ones match nothing
     return lambda message: _etag(message) in named
 
 

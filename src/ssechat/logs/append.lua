@@ -108,6 +108,15 @@ local function deliver_to_both(k, a, members, run)
   return complete, lasts, trouble
 end
 
+-- Fails, if `react` would, before anything is written: Redis refuses a command, or the key has another type.
+local function try_to_react(key, count)
+  if count > 0 then
+    redis.call('ZADD', key, 'XX', 0, '')
+    redis.call('ZREM', key, '')
+    redis.call('ZREMRANGEBYLEX', key, '(', '(')
+  end
+end
+
 -- Changes the set of reactions: each of `add`, `remove` (member of the set), or `clear` (its beginning).
 local function react(key, a, count)
   for i = a, a + 2 * (count - 1), 2 do
@@ -151,12 +160,19 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
       return {'changed', message or ''}
     end
   end
+  if group then
+    try_group(member_keys, group)
+  end
+  if of_change then
+    try_to_react(KEYS[k + KEYS_OF_CONVERSATION], tonumber(ARGV[of_change + REACTIONS]))
+  end
   local entry, seq, pos = append(k, a, state, changed, message)
   local run = {conversation = id_of(KEYS[k + CONVERSATION]), before = state.head, entries = {entry}}
   local complete, lasts, trouble
   if group then
     change_group(k, KEYS[k + KEYS_OF_CONVERSATION], member_keys, group, entry, seq or state.seq)
-    complete, trouble = deliver_to_group(member_keys, group, run, ARGV[a + TAG])
+    local ok, all, failed = pcall(deliver_to_group, member_keys, group, run, ARGV[a + TAG])
+    complete, trouble = ok and all, not ok and all or failed
   else
     complete, lasts, trouble = deliver_to_both(member_keys, a + ARGUMENTS, members, run)
   end

@@ -6,10 +6,15 @@ local ID, AT, KIND, SORT, VALUE, DATA, ARGUMENTS_OF_ENTRY = 0, 1, 2, 3, 4, 5, 6
 -- FROM_SEQ: changes of messages up to this seq do not concern these users
 -- Returns for an item:  the last entry of this conversation in each inbox
 
+-- An ACL user without the right to HSET must fail before anything is half done; once is enough for all keys of users.
+local may_write = false
+
 local function deliver_to(user, inbox, places, tag, run, from_seq)
-  -- HSET comes first: an ACL user without the right to it must fail before the item is half done.
-  local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
-  redis.call('HSET', user, head and 'head' or 'birth', head or birth or tag)
+  if not may_write then
+    local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
+    redis.call('HSET', user, head and 'head' or 'birth', head or birth or tag)
+    may_write = true
+  end
   return deliver(user, inbox, places, tag, run, from_seq)
 end
 

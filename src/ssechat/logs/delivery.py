@@ -43,8 +43,17 @@ WEEK = 7 * 24 * 3600
 AT_ONCE = 64
 """Members that one script delivers to; more would hold up everybody else's commands in Redis."""
 
+IN_PLACE = 4
+"""Values in the answer of append.lua if all to whom it was to deliver have the entry."""
+
 WEIGHT_OF_A_GROUP = 16
 """Deliveries that a call allows for in a group, whose size only the script knows; the script counts."""
+
+CHANGES_OF_A_DELIVERY = 4
+"""Changes of members or reactions that hold Redis up as long as a delivery."""
+
+CLEARED = 256
+"""Changes that all reactions to a message count for that are taken away together; there can be 20,000 of them."""
 
 
 class Appended(NamedTuple):
@@ -97,6 +106,7 @@ class Delivery:
         self._at_once = at_once
         self._metrics = redis.metrics
         self._tags = tags()
+        self._packed_kinds = {kind.name: pack((kind.replay, kind.name)) for kind in kinds if kind.replay is not None}
         self._week = int(time.time()) // WEEK
         self._repair = Repair(conversations, inbox, members)
         source = load_script(__name__, "common.lua", "inbox.lua", "members.lua", "append.lua")
@@ -115,15 +125,20 @@ class Delivery:
             NotAppended: the log did not take it (refused.py).
             RedisUnavailable: the outcome is unknown.
         """
+        self._kinds.check(action.kind, durable=True)
         at_once = members if members is None or len(members) <= self._at_once else ()
-        appended = await self.append(action, at_once)
+        answer = await self._submit(action, at_once)
+        if at_once != () and len(answer) == IN_PLACE and answer[0] == b"appended":
+            return _data(action, answer), True  # all have it
+        appended = await self._answered(action, at_once, answer)
         entry = appended.entry
-        if members is None:
+        if entry is None:
+            if appended.undelivered:
+                await self.finish(action.conversation, members)
+        elif members is None:
             if appended.undelivered:
                 await self._finish_group(action.conversation, entry)
-        elif appended.undelivered:
-            await self.finish(action.conversation, members)
-        elif (appended.has or not at_once) and entry is not None:
+        elif appended.has or not at_once:
             has = appended.has or await self._inbox.deliver([(Run((entry,), entry.before), members)])
             await self._complete(entry.conversation, entry.id, has)
         return appended.message, bool(appended.place)
@@ -149,7 +164,7 @@ class Delivery:
 
     async def _finish_group(self, conversation: ConversationId, appended: Entry | None) -> None:
         if appended is not None:
-            head = await self._repair.bring_group_to(conversation, appended.id, appended.before)
+            head = await self._repair.bring_group_to(conversation, appended.id, appended)
         else:
             head = await self._repair.bring_group_to(conversation, await self._conversations.newest_entry(conversation))
         self._conversations.mark_delivered(conversation, head)
@@ -160,15 +175,16 @@ class Delivery:
         `members` and what it raises are as in `send`.
         """
         self._kinds.check(action.kind, durable=True)
-        while True:
-            answer = await self._submit(action, members)
+        return await self._answered(action, members, await self._submit(action, members))
+
+    async def _answered(self, action: Action, members: Sequence[UserId] | None, answer: Sequence[bytes]) -> Appended:
+        while answer[0] in (b"week", b"leaving"):
             if answer[0] == b"week":
                 self._week = int(answer[1])  # by Redis's clock, which is one for all workers
-            elif answer[0] == b"leaving":
+            else:
                 # It joins again before its inbox has that it left.
                 await self._finish_group(action.conversation, None)
-            else:
-                break
+            answer = await self._submit(action, members)
         if answer[0] == b"appended":
             return _appended(action, answer, members)
         if answer[0] == b"repeat":
@@ -190,8 +206,6 @@ class Delivery:
         assert kind.replay is not None
         names = [packed_keys.of_conversation(action.conversation, self._week)]
         arguments: list[Argument] = [
-            kind.replay,
-            kind.name,
             action.at,
             next(self._tags),
             action.sent_as,
@@ -213,7 +227,19 @@ class Delivery:
             names.append(pack(keys.of_group(action.conversation)))
             arguments += _arguments(action.guard or Guard())
         weight = WEIGHT_OF_A_GROUP if members is None else len(members) or 1
-        return self._append.submit_packed(names, (pack(arguments),), weight)
+        if changes or members is None:
+            weight += _changes(action) // CHANGES_OF_A_DELIVERY
+        return self._append.submit_packed(names, (self._packed_kinds[kind.name], pack(arguments)), weight)
+
+
+def _changes(action: Action) -> int:
+    """How much the script does besides the entry and its delivery."""
+    count = len(action.reactions)
+    if action.guard is not None:
+        count += len(action.guard.changes) + len(action.guard.present)
+    if b'"reactions":' in action.made_from and any(how == "clear" for how, _ in action.reactions):
+        count += CLEARED
+    return count
 
 
 def _arguments(guard: Guard) -> list[Argument]:
@@ -242,12 +268,15 @@ def _refusal(answer: Sequence[bytes]) -> NotAppended:
             return NoSuchGroup()
 
 
+def _data(action: Action, answer: Sequence[bytes]) -> bytes:
+    """The fact, or the message, put together in the same way as by the script."""
+    if action.kind.replay is Replay.FACT:
+        return action.rest
+    return action.message(answer[1], answer[2].partition(b"-")[0])
+
+
 def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId] | None) -> Appended:
-    """Builds the message's JSON in the same way as the script."""
-    _, seq, entry, _ = answer[:4]
-    is_fact = action.kind.replay is Replay.FACT
-    data = action.rest if is_fact else action.message(seq, entry.partition(b"-")[0])
-    place, lasts = answer[1:4], answer[4:]
+    data, place, lasts = _data(action, answer), answer[1:IN_PLACE], answer[IN_PLACE:]
     if not lasts:
         return Appended(action, data, place)
     if members is None:

@@ -76,7 +76,7 @@ class Invites:
         reply = await self._redis.call("HGETALL", keys.of_group(group).invites)
         return [Invite.parse(id, value) for id, value in zip(reply[::2], reply[1::2], strict=True)]
 
-    async def make(self, group: ConversationId, list_version: int, invite: Invite, at: int) -> bool:
+    async def make(self, group: ConversationId, list_version: str, invite: Invite, at: int) -> bool:
         """Stores an invitation; False if the group has MAX_INVITES that are usable at this time.
 
         Raises:
@@ -95,7 +95,7 @@ class Invites:
             raise MembersChanged
         return bool(answer == b"ok")
 
-    async def revoke(self, group: ConversationId, list_version: int, id: str) -> None:
+    async def revoke(self, group: ConversationId, list_version: str, id: str) -> None:
         """Forgets an invitation, if there is such a one.
 
         Raises:

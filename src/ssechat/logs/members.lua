@@ -7,7 +7,8 @@ local MEMBERS_OF, LEFT, LEAVERS, INVITES, KEYS_OF_GROUP = 0, 1, 2, 3, 4
 -- the inbox has all of it
 -- Arguments of a group's action: these, then so many users, the count of changes, and four for each change
 local LIST, PRESENT = 0, 1
--- LIST: the version of the list of members that the action was decided from; '': whichever; 'new': there is no group
+-- LIST: the version of the list of members (the entry that changed it last) that the action was decided from;
+--   '': whichever; 'new': there is no group
 -- PRESENT: the count of users who must be members
 -- A change: 'join', user, role, bucket · 'role', user, role, '' · 'leave', user, own or removed, name of the group ·
 --   'set', field, value, '' · 'invite', id, old value, new value ('': none) · 'expire', seconds, '', ''
@@ -48,7 +49,7 @@ local function group_of(conversation, keys, a, head)
     end
     if #absent > 1 then
       group.refused = absent
-    elseif ARGV[a + LIST] ~= '' and ARGV[a + LIST] ~= (list or '0') then
+    elseif ARGV[a + LIST] ~= '' and ARGV[a + LIST] ~= list then
       group.refused = {'members'}
     end
   end
@@ -62,6 +63,16 @@ local function group_of(conversation, keys, a, head)
     end
   end
   return group
+end
+
+-- Fails, if `change_group` would, before anything is written: Redis refuses a command, or a key has another type.
+local function try_group(keys, group)
+  if group.count > 0 then
+    for key = keys, keys + KEYS_OF_GROUP - 1 do
+      redis.call('HGET', KEYS[key], '')  -- no user and no invitation has this name
+      redis.call('HDEL', KEYS[key], '')
+    end
+  end
 end
 
 -- Makes the changes that come with the entry. seq: of the newest message. Every change but the use of an invitation makes
@@ -109,14 +120,15 @@ local function change_group(k, reactions, keys, group, entry, seq)
     end
   end
   if changed then
-    redis.call('HSET', conversation, 'list', string.match(entry.id, '^%d+'))
+    redis.call('HSET', conversation, 'list', entry.id)
   end
   if group.expires then
+    -- Nothing may fail now: without the right to EXPIRE the keys stay.
     for _, key in ipairs({KEYS[k + LOG], KEYS[k + MESSAGES], reactions}) do
-      redis.call('EXPIRE', key, group.expires)
+      optional('EXPIRE', key, group.expires)
     end
     for key = keys, keys + KEYS_OF_GROUP - 1 do
-      redis.call('EXPIRE', KEYS[key], group.expires)
+      optional('EXPIRE', KEYS[key], group.expires)
     end
   end
 end

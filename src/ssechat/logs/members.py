@@ -15,9 +15,14 @@ MAX_MEMBERS = 1024
 
 ROSTER = """
 local state = redis.call('HMGET', KEYS[1], 'name', 'topic', 'history', 'list', 'ended', 'seq', 'head', 'made')
-return {state, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3])}
+local known = state[4] and state[4] == ARGV[1]
+return {state, not known and redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3])}
 """
-"""One script, so that the members are those as of the head."""
+"""One script, so that the members are those as of the head. It leaves them out if the caller has this version of the
+list: to read and parse a thousand of them costs more than to deliver to them."""
+
+KEPT = 16
+"""Lists of members that are kept: 400 bytes a member."""
 
 STANDING = """
 local state = redis.call('HMGET', KEYS[1], 'name', 'topic', 'history', 'list', 'ended', 'seq', 'head', 'made')
@@ -95,8 +100,8 @@ class Group(NamedTuple):
     name: str
     topic: str
     history: HistoryOf
-    list_version: int
-    """The number of the entry that changed its members last."""
+    list_version: str
+    """The entry that changed it or its members last."""
     ended: bool
     seq: int
     """Of the newest message."""
@@ -115,7 +120,7 @@ class Group(NamedTuple):
             name,
             topic,
             cast(HistoryOf, history),
-            int(version or 0),
+            version,
             bool(ended),
             int(seq or 0),
             head,
@@ -146,6 +151,18 @@ class Roster(NamedTuple):
     group: Group
     members: dict[UserId, Member]
     leavers: dict[UserId, Leaver]
+    joined: Sequence[int]
+    """The number of the entry with which each of the members joined."""
+    newest: int
+    """The highest of these."""
+
+    def since(self, pos: int) -> tuple[Sequence[UserId], Sequence[UserId]]:
+        """The members who joined up to this entry, and those who joined later."""
+        users = [*self.members]
+        if self.newest <= pos:
+            return users, ()
+        pairs = [*zip(users, self.joined, strict=True)]
+        return [user for user, at in pairs if at <= pos], [user for user, at in pairs if at > pos]
 
     def spans(self) -> dict[UserId, Span]:
         """What concerns everybody to whom something may have to be delivered."""
@@ -185,10 +202,11 @@ class Members:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._rosters: dict[ConversationId, Roster] = {}
 
     async def roster(self, conversation: ConversationId) -> Roster | None:
         """The group and all who are in it; None if there is no such group."""
-        group_keys = keys.of_group(conversation)
+        group_keys, kept = keys.of_group(conversation), self._rosters.get(conversation)
         state, members, leavers = await self._redis.call(
             "EVAL",
             ROSTER,
@@ -196,15 +214,22 @@ class Members:
             keys.of_conversation(conversation).conversation,
             group_keys.members,
             group_keys.leavers,
+            "" if kept is None else kept.group.list_version,
         )
         group = Group.parse(conversation, state)
         if group is None:
             return None
-        return Roster(
-            group,
-            {UserId(u.decode()): Member.parse(v) for u, v in zip(members[::2], members[1::2], strict=True)},
-            {UserId(u.decode()): Leaver.parse(v) for u, v in zip(leavers[::2], leavers[1::2], strict=True)},
-        )
+        left = {UserId(u.decode()): Leaver.parse(v) for u, v in zip(leavers[::2], leavers[1::2], strict=True)}
+        if members is None and kept is not None:
+            return kept._replace(group=group, leavers=left)
+        present = {UserId(u.decode()): Member.parse(v) for u, v in zip(members[::2], members[1::2], strict=True)}
+        joined = [int(member.entry.partition("-")[0]) for member in present.values()]
+        roster = Roster(group, present, left, joined, max(joined, default=0))
+        self._rosters.pop(conversation, None)
+        if len(self._rosters) >= KEPT:
+            del self._rosters[next(iter(self._rosters))]
+        self._rosters[conversation] = roster
+        return roster
 
     async def standings(self, asked: Sequence[tuple[UserId, ConversationId]]) -> list[Standing | None]:
         """What users are in groups; None where there is no such group. One round trip."""

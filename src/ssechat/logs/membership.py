@@ -84,7 +84,7 @@ class Guard(NamedTuple):
 
     present: Sequence[UserId] = ()
     """These must be members."""
-    list_version: int | None = None
+    list_version: str | None = None
     """The version of the list of members that the action was decided from; None: whichever."""
     new: bool = False
     """There must be no such group yet."""

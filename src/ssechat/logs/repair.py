@@ -10,7 +10,7 @@ from ssechat.ids import NO_ENTRY, ConversationId, UserId, number_of
 from ssechat.logs.access import version_of
 from ssechat.logs.conversations import Conversations, Entry
 from ssechat.logs.inbox import Inbox, Run
-from ssechat.logs.members import WHOLE, Members, Span
+from ssechat.logs.members import WHOLE, Members, Roster, Span
 
 READ_AT_ONCE = 100
 """Entries of a log."""
@@ -73,10 +73,10 @@ class Repair:
                     del behind[member]
             await self._bring(conversation, behind, turn.seen)
 
-    async def bring_group_to(self, conversation: ConversationId, entry: str, before: str | None = None) -> str:
+    async def bring_group_to(self, conversation: ConversationId, entry: str, appended: Entry | None = None) -> str:
         """Delivers to all in a group, and to those who have left it, what they lack up to this entry, at least.
 
-        `before`: the entry before it, which the members' inboxes have probably; without it their places are read.
+        `appended`: this entry, if the members' inboxes have probably the one before; else their places are read.
         Returns the entry up to which everything is delivered.
 
         Raises:
@@ -89,18 +89,54 @@ class Repair:
             roster = await self._members.roster(conversation)
             if roster is None:
                 return entry
-            spans = roster.spans()
-            asked = list(spans) if before is None else list(roster.leavers)
-            has = dict.fromkeys(spans, before or NO_ENTRY) | await self._inbox.newest_of(conversation, asked)
-            behind = {
-                # One who joins with this entry, or after it, lacks nothing before that.
-                user: _Behind(span.before if before and _later(span.first, before) else has[user], span)
-                for user, span in spans.items()
-            }
+            if appended is not None and (run := await self._run_for_all(roster, appended)) is not None:
+                behind = await self._bring_run(roster, run)
+            else:
+                spans = roster.spans()
+                asked = list(spans) if appended is None else list(roster.leavers)
+                before = NO_ENTRY if appended is None else appended.before
+                has = dict.fromkeys(spans, before) | await self._inbox.newest_of(conversation, asked)
+                behind = {
+                    # One who joins with this entry, or after it, lacks nothing before that.
+                    user: _Behind(
+                        span.before if appended is not None and _later(span.first, before) else has[user], span
+                    )
+                    for user, span in spans.items()
+                }
             await self._bring(conversation, behind, {}, roster.group.head)
             await self._members.forget_leavers(conversation, roster.leavers)
             turn.head = roster.group.head
             return turn.head
+
+    async def _run_for_all(self, roster: Roster, appended: Entry) -> Run | None:
+        """The entries from this one to the head, if all members get the same of them."""
+        if roster.leavers:
+            return None
+        head, entries = roster.group.head, [appended]
+        if head != appended.id:
+            page = await self._conversations.entries(appended.conversation, appended.id, head, READ_AT_ONCE)
+            entries = [appended, *(following(page, appended.id) or ())]
+        if entries[-1].id != head:
+            return None
+        if roster.group.history == "from_join" and any(entry.sort == Replay.CHANGED_MESSAGE for entry in entries):
+            return None
+        return Run(entries, appended.before)
+
+    async def _bring_run(self, roster: Roster, run: Run) -> dict[UserId, _Behind]:
+        """Delivers the run to all who were members before it. Returns who lacks something yet.
+
+        In a large group this is what almost every send comes to, so there is no work for each member in it.
+        """
+        settled, joined = roster.since(number_of(run.before))
+        has = await self._inbox.deliver([(run, settled)])
+        last = run.entries[-1].id
+        late = {user: place for user, place in has.items() if place != last}
+        if not late and not joined:
+            return {}
+        spans = roster.spans()
+        return {user: _Behind(place, spans[user]) for user, place in late.items()} | {
+            user: _Behind(spans[user].before, spans[user]) for user in joined
+        }
 
     @asynccontextmanager
     async def _turn(self, conversation: ConversationId) -> AsyncIterator[_Turn]:

@@ -122,6 +122,9 @@ class EmbeddedRedis:
             "appendfsync": ["always"],
             "aof-use-rdb-preamble": ["yes"],
             "maxmemory-policy": ["noeviction"],
+            # A group that has ended expires with all its messages: to free a million of them holds Redis up for half a
+            # second.
+            "lazyfree-lazy-expire": ["yes"],
             # A stream of one entry costs 4.4 KB with the default of 4096, and most inboxes are short.
             "stream-node-max-bytes": ["512"],
             # With the default, a worker that is 32 MB behind, or 8 MB for a minute, is disconnected: a burst would do

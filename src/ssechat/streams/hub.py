@@ -96,7 +96,7 @@ class Hub:
         `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked: if the session has ended
         since, the stream missed the notice.
         """
-        channel = stream.source.channel
+        channel = stream.channel
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
         self.metrics.connects += 1
@@ -136,7 +136,7 @@ class Hub:
             self._stalled.add(stream)
 
     def closed(self, stream: Stream) -> None:
-        channel = stream.source.channel
+        channel = stream.channel
         streams = self._streams.get(channel, [])
         if stream in streams:
             streams.remove(stream)
@@ -244,8 +244,8 @@ class Hub:
     async def _audit_channels(self, channels: Sequence[bytes]) -> None:
         by_log: dict[Log, dict[bytes, str]] = {}
         for channel in channels:
-            source = self._streams[channel][0].source
-            by_log.setdefault(source.log, {})[channel] = source.name
+            stream = self._streams[channel][0]
+            by_log.setdefault(stream.log, {})[channel] = stream.name
         for log, names in by_log.items():
             heads = await log.heads(list(names.values()))
             for channel, head in zip(names, heads, strict=True):
