@@ -1,6 +1,7 @@
 """The commands for groups and for messages that change, against a server that is made up."""
 
 import json
+import re
 from typing import Any
 
 import click
@@ -135,13 +136,19 @@ def test_lists_are_a_line_or_an_object_each(capsys: pytest.CaptureFixture[str], 
     assert main(capsys, "group", "invites", "lunch", "--json") == (0, json.dumps(INVITE) + "\n", "")
 
 
+def test_who_is_in_no_group_is_told_so(capsys: pytest.CaptureFixture[str], server: Made) -> None:
+    server.has("GET /v1/conversations", {"conversations": [], "next": None})
+    assert main(capsys, "group", "list") == (0, "", "you are in no group\n")
+    assert main(capsys, "group", "list", "--json") == (0, "", "")
+
+
 def test_a_secret_is_printed_alone_and_what_it_is_for_on_standard_error(
     capsys: pytest.CaptureFixture[str], server: Made
 ) -> None:
     server.has(f"POST {AT}/invites", INVITE, 201)
     code, out, err = main(capsys, "group", "invite", LUNCH)
     assert (code, out) == (0, f"{SECRET}\n")
-    assert "until soon; to join: ssechat group join" in err
+    assert re.search(r"until soon; to join: ssechat group join, or open http://[^/ ]+/#join=SECRET\n$", err)
     assert SECRET not in err
 
 

@@ -39,7 +39,7 @@ def group() -> None:
 @click.option(
     "--history",
     type=click.Choice(["all", "from_join"]),
-    help="What new members may read: all of it, or what is said from their joining on.  [default all]",
+    help="What new members may read: all of it, or what is said after they join.  [default all]",
 )
 def make(
     name: str,
@@ -73,10 +73,14 @@ def list_groups(timeout: float, as_json: bool, **account: Any) -> None:
     ssechat group list --user alice
     ssechat group list --user alice --json | jq -r .id
     """
+    none = True
     with connect(account, timeout) as client:
         for each in client.conversations():
             if each.get("type") == "group":
+                none = False
                 _show(each, as_json)
+    if none and not as_json:
+        stdio.note("you are in no group")
 
 
 @group.command()

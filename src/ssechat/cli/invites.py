@@ -47,12 +47,13 @@ def invite(group: str, expires: str | None, uses: int | None, timeout: float, as
     from ssechat.texts.printable import one_line
 
     expires_in = None if expires is None else lifetime(expires)
+    page = str(account["server"]).rstrip("/")
     with connect(account, timeout) as client:
         made = client.groups.invite(Places(client).group(group), expires_in=expires_in, max_uses=uses)
     with stdio.reporting("an invitation was made"):
         click.echo(json.dumps(made) if as_json else one_line(str(made.get("secret"))))
     if not as_json:
-        stdio.note(f"{invite_line(made)}; to join: ssechat group join")
+        stdio.note(f"{invite_line(made)}; to join: ssechat group join, or open {page}/#join=SECRET")
 
 
 @click.command()

@@ -41,7 +41,7 @@ def commands() -> None:
 @commands.command()
 @setting_options(Settings.model_fields)
 def serve(**flags: str | None) -> None:
-    """Start the server, with a Redis of its own unless --redis-url is given.
+    """Start the server, with its own Redis unless --redis-url is given.
 
     \b
     ssechat serve

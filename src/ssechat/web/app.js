@@ -75,7 +75,8 @@ class App {
 
   /** @param {Server} server @param {string} note @param {boolean} known whether a user was signed in here before */
   #showSignIn(server, note, known = storage.get(SIGNED_IN) !== null || note !== "") {
-    const invited = this.#secret && "You have opened an invitation to a group. Sign in to join it.";
+    const way = server.sign_in && server.sign_up ? "Create an account or sign in" : "Sign in";
+    const invited = this.#secret && `You have opened an invitation to a group. ${way} to join it.`;
     const entered = (/** @type {"signUp"|"signIn"} */ method) => {
       return async (/** @type {string} */ name, /** @type {string} */ password) => {
         const client = new ChatClient();

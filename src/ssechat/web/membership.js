@@ -104,10 +104,11 @@ export function applyFacts(group, { name, topic, history, ended }) {
 
 /** Why the user cannot write to a conversation, or an empty string. @param {Conversation} conversation */
 export function whyReadOnly({ left, removedBy, ended, unavailable }) {
-  if (left === "removed") return `${removedBy} removed you from this group. You can read it up to then.`;
-  if (left === "left") return "You left this group. You can read it up to then.";
-  if (left) return "You are not a member of this group any more. You can read it up to when you were.";
-  if (ended) return "This group has ended. It can be read, but nobody writes to it any more.";
+  const before = "You can still read what was written before.";
+  if (left === "removed") return `${removedBy} removed you from this group. ${before}`;
+  if (left === "left") return `You left this group. ${before}`;
+  if (left) return "You are not a member of this group any more. You can still read what was written while you were.";
+  if (ended) return "This group has ended. You can still read it, but nobody can write to it any more.";
   return unavailable ?? "";
 }
 

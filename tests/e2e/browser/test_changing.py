@@ -317,6 +317,25 @@ def test_direct_messages_change_too_and_so_do_ones_notes(enter: Enter) -> None:
     shows(alice.page, ["milk and bread"])
 
 
+def test_the_tools_of_a_message_at_the_upper_edge_are_below_it(enter: Enter) -> None:
+    alice = enter(fresh("alice"), **PHONE)
+    make_group(alice, "Edge")
+    said = list(map(str, range(21)))
+    for text in said:
+        alice.say(text)
+    shows(alice.page, said)
+    first = alice.page.locator(".message").first
+    first.evaluate("node => { node.closest('.scroller').scrollTop = node.offsetTop; }")
+    box = first.locator(".bubble").bounding_box()
+    assert box is not None
+    alice.page.touchscreen.tap(box["x"] + 20, box["y"] + 20)
+    bar = alice.page.get_by_role("toolbar", name="Message")
+    expect(bar).to_be_visible()
+    tools = bar.bounding_box()
+    assert tools is not None
+    assert box["y"] < tools["y"] < box["y"] + box["height"] + 10
+
+
 def test_all_tabs_follow_changes_and_a_reset_forgets_versions(enter: Enter) -> None:
     alice, bob, _ = pair(enter)
     other = bob.tab()

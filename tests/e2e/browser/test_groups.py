@@ -133,6 +133,41 @@ def test_people_are_added_on_the_page_and_a_name_that_nobody_has_is_told(enter: 
     until(alice.page, lambda: members(alice.page) == [f"{alice.name} (you) Owner", bob.name])
 
 
+def test_a_group_is_not_made_without_a_name_or_with_nobodys_and_the_form_says_why(enter: Enter) -> None:
+    alice = enter(fresh("alice"))
+    alice.expect_errors("status of 404")
+    alice.page.get_by_role("button", name="New group").first.click()
+    form = alice.page.get_by_role("dialog")
+    alert = form.get_by_role("alert").filter(visible=True)
+    form.get_by_role("button", name="Create group").click()
+    expect(alert).to_have_text("Please give the group a name.")
+    form.get_by_label("Name", exact=True).fill("Nobody's")
+    form.get_by_label("People").fill("nobody-of-this-name")
+    form.get_by_role("button", name="Create group").click()
+    expect(alert).to_contain_text("nobody-of-this-name")
+    form.get_by_label("People").fill("")
+    form.get_by_role("button", name="Create group").click()
+    expect(alice.page.get_by_role("heading", name="Nobody's", exact=True)).to_be_visible()
+
+
+def test_a_group_that_is_called_like_somebody_does_not_stand_in_their_place(enter: Enter) -> None:
+    alice, bob, eve = enter(fresh("alice")), enter(fresh("bob")), enter(fresh("eve"))
+    alice.expect_errors("status of 404")
+    make_group(eve, bob.name, alice.name)
+    make_group(eve, "Nobody's name", alice.name)
+    make_group(eve, "nobody-s", alice.name)
+    expect(row(alice.page, "nobody-s")).to_be_visible()
+    alice.find(bob.name)
+    expect(alice.page.locator("main .about")).to_be_hidden()
+    expect(alice.page.get_by_role("heading", name=bob.name, exact=True)).to_be_visible()
+    alice.say("for you alone")
+    expect(row(bob.page, alice.name)).to_contain_text("for you alone")
+    for name in ("NOBODY'S name", "Nobody-S"):
+        alice.find(name)
+        expect(alice.page.locator("main .about")).to_have_text("2 members")
+        expect(alice.page.locator("main h2")).to_have_text(name, ignore_case=True)
+
+
 def test_the_last_owner_cannot_leave_and_the_servers_reason_is_shown(enter: Enter) -> None:
     alice, bob = enter(fresh("alice")), enter(fresh("bob"))
     alice.expect_errors("status of 409")

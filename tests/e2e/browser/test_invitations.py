@@ -15,7 +15,10 @@ def link(page: Page, **chosen: str) -> str:
     with page.expect_response(lambda answer: answer.request.method == "POST") as made:
         panel.get_by_role("button", name="Create link").click()
     url = f"{page.url.partition('#')[0]}#join={made.value.json()['secret']}"
-    expect(panel.get_by_label("Invitation link", exact=True)).to_have_value(url)
+    made_link = panel.get_by_label("Invitation link", exact=True)
+    expect(made_link).to_have_value(url)
+    expect(made_link).to_be_focused()
+    expect(made_link).to_be_in_viewport()
     return url
 
 
@@ -85,6 +88,7 @@ def test_a_link_in_an_open_page_is_taken_out_of_the_url(enter: Enter) -> None:
     url = link(alice.page)
     bob.page.get_by_role("button", name="Notes to yourself").click()
     bob.page.evaluate("hash => { location.hash = hash; }", url.partition("/#")[2])
-    confirm(bob.page, "Join")
+    expect(bob.page.get_by_role("dialog")).to_be_visible()
+    bob.page.keyboard.press("Enter")
     expect(bob.page.get_by_role("heading", name="Later", exact=True)).to_be_visible()
     assert "join" not in bob.page.url

@@ -4,6 +4,7 @@ import { isTombstone } from "../conversation.js";
 import { shortTime } from "../format.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { isIn } from "../membership.js";
 import { conversationRow } from "./conversation_row.js";
 import { roundButton } from "./dialog.js";
 import { coalesce, el, icon, logo } from "./dom.js";
@@ -82,7 +83,7 @@ export class ConversationList {
         { className: "bar" },
         logo(),
         el("h1", { className: "me", dir: "auto", textContent: chat.user, title: `Signed in as ${chat.user}` }),
-        roundButton("New group", "people", onNewGroup),
+        roundButton("New group", "new_group", onNewGroup),
         roundButton("Notes to yourself", "note", () => this.#openDirect(chat.user)),
         roundButton("Sign out", "leave", onSignOut),
       ),
@@ -113,16 +114,25 @@ export class ConversationList {
     this.#render();
   }
 
-  /** Opens the conversation with the typed title, else one with the user of that name. @param {string} typed */
+  /**
+   * Opens the conversation with the user of the typed name, else a group of that name: a group may be called like
+   * somebody, and must not stand in their place.
+   *
+   * @param {string} typed
+   */
   async #start(typed) {
     const name = canonicalName(typed);
     if (!name || this.#busy) return;
-    const known = this.#chat.list.find(
-      ({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === name,
-    );
-    if (known) {
+    const titled = this.#chat.list.filter((listed) => this.#isTitled(listed, name));
+    const open = (/** @type {Conversation} */ { id }) => {
       this.#clear();
-      this.#onOpen(known.conversation.id);
+      this.#onOpen(id);
+    };
+    const direct = titled.find(({ conversation }) => conversation.type === "dm");
+    const group = titled.find(({ conversation }) => conversation.type === "group");
+    const known = direct ?? (isName(name) ? undefined : group);
+    if (known) {
+      open(known.conversation);
       return;
     }
     if (!isName(name)) {
@@ -135,6 +145,10 @@ export class ConversationList {
       this.#openDirect(id);
     } catch (thrown) {
       const problem = requestError(thrown);
+      if (group && problem.code === "unknown_user") {
+        open(group.conversation);
+        return;
+      }
       this.#error.textContent =
         problem.code === "unknown_user"
           ? `There is nobody called “${name}” here.`
@@ -153,7 +167,7 @@ export class ConversationList {
     const all = this.#chat.list;
     const shown = all.filter(({ conversation }) => this.#title(conversation).toLowerCase().includes(wanted));
     this.#begin.hidden =
-      !typed || shown.some(({ conversation }) => canonicalName(this.#chat.store.title(conversation)) === wanted);
+      !typed || shown.some((listed) => listed.conversation.type === "dm" && this.#isTitled(listed, wanted));
     this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: wanted }));
     const rows = new Map();
     for (const item of shown) {
@@ -181,6 +195,11 @@ export class ConversationList {
     return scrollTop + clientHeight > scrollHeight - 300;
   }
 
+  /** @param {import("../chat.js").Chat["list"][number]} listed @param {string} name */
+  #isTitled({ conversation }, name) {
+    return canonicalName(this.#chat.store.title(conversation)) === name;
+  }
+
   /** @param {Conversation} conversation */
   #title(conversation) {
     return this.#isNote(conversation) ? "Notes to yourself" : this.#chat.store.title(conversation);
@@ -200,7 +219,7 @@ export class ConversationList {
       id: conversation.id,
       title: this.#title(conversation),
       note: this.#isNote(conversation),
-      people: conversation.type === "group" ? (conversation.member_count ?? 0) : 0,
+      people: conversation.type === "group" && isIn(conversation) ? (conversation.member_count ?? 0) : 0,
       text: text.slice(0, 200).replace(/\s+/g, " "),
       prefix: this.#prefix(conversation, pending),
       failed: pending?.state === "failed",
@@ -221,7 +240,7 @@ export class ConversationList {
   #prefix(conversation, pending) {
     const last = conversation.last_message;
     if (pending?.state === "failed") return "Not sent: ";
-    if (this.#isNote(conversation)) return "";
+    if (this.#isNote(conversation) || (!pending && last && isTombstone(last))) return "";
     if (pending || last?.sender === this.#chat.user) return "You: ";
     return last?.sender && conversation.type !== "dm" ? `${last.sender}: ` : "";
   }

@@ -36,7 +36,8 @@ export function openDialog({ title, action, danger = false, content, submit, exp
           dialog.close();
         } catch (thrown) {
           const problem = requestError(thrown);
-          if (!explain(problem)) error.textContent = problem.message;
+          // An Error of `submit` itself has no fields: it stands at its field already, or here.
+          if (!problem.fields || !explain(problem)) error.textContent = problem.message;
         } finally {
           button.disabled = false;
         }
@@ -78,7 +79,10 @@ export function closeDialogs() {
  * @param {() => Promise<unknown>} options.run
  */
 export function ask({ title, text, action, danger = true, run }) {
-  return openDialog({ title, action, danger, content: [el("p", { textContent: text })], submit: run });
+  const dialog = openDialog({ title, action, danger, content: [el("p", { textContent: text })], submit: run });
+  // Enter does what was wanted, unless that destroys something.
+  if (!danger) /** @type {HTMLElement} */ (dialog.querySelector(".primary")).focus();
+  return dialog;
 }
 
 /**

@@ -19,6 +19,9 @@ const ICONS = {
   people:
     "M12.500 8a3.500 3.500 0 1 1-7 0 3.500 3.500 0 0 1 7 0zM2.500 20a6.500 6.500 0 0 1 13 0M16 5" +
     "a3.500 3.500 0 0 1 0 6.500M18 14.500a6.500 6.500 0 0 1 3.500 5.500",
+  new_group:
+    "M12.500 8a3.500 3.500 0 1 1-7 0 3.500 3.500 0 0 1 7 0zM2.500 20a6.500 6.500 0 0 1 13 0" +
+    "M18.500 7.500v6M15.500 10.500h6",
   close: "M6 6l12 12M18 6L6 18",
   more: "M5.500 12v.01M12 12v.01M18.500 12v.01",
   cloud: "M4 4l16 16M7 10a4.500 4.500 0 0 0 .5 9H17M11 6.500a5.500 5.500 0 0 1 6.800 4.600A4 4 0 0 1 20.500 17",
@@ -62,21 +65,26 @@ export function logo() {
   return el("img", { className: "logo", src: new URL("../icon.svg", import.meta.url).href, alt: "" });
 }
 
+/** The class of a name's colour. @param {string} name */
+export function hue(name) {
+  let hash = 0;
+  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
+  return `hue-${hash % 8}`;
+}
+
 /**
  * A coloured disc with a name's first letters; the colour follows from the name. A group has a square.
  *
  * @param {string} name
  */
 export function avatar(name, { note = false, group = false } = {}) {
-  let hash = 0;
-  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
   const words = name.match(/\p{L}+/gu) ?? [name];
   const letters = words
     .slice(0, 2)
     .map((word) => [...word].slice(0, 1))
     .join("");
   const disc = el("span", {
-    className: `avatar hue-${note ? 0 : hash % 8}${group ? " square" : ""}`,
+    className: `avatar ${note ? "hue-0" : hue(name)}${group ? " square" : ""}`,
     "aria-hidden": "true",
   });
   disc.append(note ? icon("note") : letters.toUpperCase());

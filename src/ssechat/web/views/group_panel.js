@@ -99,7 +99,7 @@ export class GroupPanel {
   update() {
     const group = this.#group;
     const { name, topic, history, role, member_count, left, ended, unavailable } = group;
-    if (!left && !unavailable) this.#chat.groups.loadRoster(this.#id);
+    if (role && !left && !unavailable) this.#chat.groups.loadRoster(this.#id);
     this.#members.update();
     const signature = JSON.stringify([name, topic, history, role, member_count, left, ended, unavailable]);
     if (signature === this.#signature) return;
@@ -110,8 +110,8 @@ export class GroupPanel {
     this.#title.textContent = title;
     this.#topic.textContent = topic ?? "";
     this.#topic.hidden = !topic;
-    const reads = history === "from_join" ? "only what is written from then on" : "everything";
-    this.#facts.textContent = whyReadOnly(group) || `Who joins reads ${reads}.`;
+    const reads = history === "from_join" ? "only what is written after they join" : "everything";
+    this.#facts.textContent = whyReadOnly(group) || `New members can read ${reads}.`;
     this.#edit.hidden = !manages;
     this.#add.hidden = !manages;
     this.#members.node.hidden = Boolean(left ?? unavailable);
@@ -187,7 +187,7 @@ export class GroupPanel {
   #leave() {
     ask({
       title: `Leave “${this.#name}”?`,
-      text: "You will get nothing of it any more, and can read it only up to now.",
+      text: "You will get no more of its messages. You can still read what was written before.",
       action: "Leave",
       run: () => this.#chat.groups.leave(this.#id),
     });

@@ -90,14 +90,14 @@ export class Invites {
       copy.textContent = (await copied(link)) ? "Copied" : "Press Ctrl+C";
       announce(copy.textContent);
     });
-    const hint = "Send it to those who shall join. It is shown only now.";
+    const hint = "Send it to the people you want to join. It is shown only once.";
     this.#made.replaceChildren(
       el("div", { className: "input" }, input, copy),
       el("p", { className: "hint", textContent: hint }),
     );
     this.#made.hidden = false;
-    input.focus();
-    await this.#load();
+    // Focused last: what the list has gained would push it out of view.
+    await this.#load().finally(() => input.focus());
   }
 
   /** @param {Invite} invite */

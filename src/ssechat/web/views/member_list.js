@@ -104,7 +104,7 @@ export class MemberList {
     const run = () =>
       ask({
         title: `Remove ${user}?`,
-        text: "They will get nothing of this group any more, and come back only if they are added again.",
+        text: "They will get no more messages, and can come back only if an owner or admin adds them again.",
         action: "Remove",
         run: () => client.removeMember(this.#id, user),
       });

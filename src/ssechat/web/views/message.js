@@ -2,7 +2,7 @@
 
 import { clock, exactTime, splitLinks } from "../format.js";
 import { splitMentions } from "../mentions.js";
-import { el, icon } from "./dom.js";
+import { el, hue, icon } from "./dom.js";
 
 /** @typedef {import("./items.js").MessageItem} MessageItem */
 
@@ -63,7 +63,11 @@ export function messageItem(item, actions) {
   const bubble = el(
     "div",
     { className: "bubble" },
-    named && first && !mine && sender && el("div", { className: "name", dir: "auto", textContent: sender }),
+    named &&
+      first &&
+      !mine &&
+      sender &&
+      el("div", { className: `name ${hue(sender)}`, dir: "auto", textContent: sender }),
     said && el("span", { className: "hidden", textContent: said }),
     quote && quoteButton(quote, actions),
     // The direction follows from the text alone: dir=auto skips elements that have a dir of their own.
@@ -86,7 +90,7 @@ function meta({ mine, text, state, date, edited }) {
   return el(
     "div",
     { className: "meta", dir: "ltr" },
-    edited && el("span", { className: "edited", title: exactTime(edited), textContent: `edited ${clock(edited)} ·` }),
+    edited && el("span", { className: "edited", title: `Edited ${exactTime(edited)}`, textContent: "edited ·" }),
     el("time", { dateTime: date.toISOString(), title: exactTime(date), textContent: clock(date) }),
     mine && text !== null && stateMark(state),
   );

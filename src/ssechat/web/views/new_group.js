@@ -18,9 +18,9 @@ export function openNewGroup(chat, onMade) {
   const history = el(
     "fieldset",
     { className: "choices" },
-    el("legend", { textContent: "Who joins later can read" }),
-    choice("all", "everything that was written before", true),
-    choice("from_join", "only what is written from then on", false),
+    el("legend", { textContent: "New members can read" }),
+    choice("all", "everything, also what was written before", true),
+    choice("from_join", "only what is written after they join", false),
   );
   let made = { request: "", client_msg_id: "" };
   const dialog = openDialog({

@@ -122,6 +122,7 @@ export class ThreadView {
     const view = this.#scroller.getBoundingClientRect();
     this.#scroller.scrollTop += top - view.top - Math.max(0, (view.height - height) / 3);
     this.#measure();
+    this.#updateJump(); // where nothing scrolled, no event says so
     this.#cursor.focus(node);
     node.classList.add("found");
     node.addEventListener("animationend", () => node.classList.remove("found"), { once: true });

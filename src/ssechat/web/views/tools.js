@@ -24,6 +24,9 @@ import { EmojiPicker } from "./emoji_picker.js";
  * @property {(seq: number) => void} onDelete
  */
 
+/** Pixels of a message that a bar below it covers: between them there must be no gap for the pointer. */
+const OVERLAP = 6;
+
 /** One bar for all messages; it stands in the element of the message. */
 export class MessageTools {
   #options;
@@ -73,7 +76,18 @@ export class MessageTools {
     this.#moving = true; // moving takes the focus, which hides the bar otherwise
     node.append(this.#bar);
     this.#moving = false;
+    this.#place(node);
     if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+  }
+
+  /** Places the bar above the message, or below it where that is out of view. @param {HTMLElement} node */
+  #place(node) {
+    this.#bar.style.top = "";
+    const view = node.closest(".scroller")?.getBoundingClientRect();
+    const { top, bottom } = node.getBoundingClientRect();
+    const bar = this.#bar.getBoundingClientRect();
+    const fits = view && bottom > view.top && bottom + bar.height <= view.bottom;
+    if (fits && bar.top < view.top) this.#bar.style.top = `${bottom - OVERLAP - top}px`;
   }
 
   hide() {
