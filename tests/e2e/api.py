@@ -149,9 +149,11 @@ class Person:
         """Opens a stream on this worker."""
         for _ in range(100):
             reader = self.listen(cursor)
-            if worker_of(self.server, reader.port).pid == worker.pid:
-                return reader
-            reader.close()
+            with contextlib.ExitStack() as stack:
+                stack.callback(reader.close)  # also if the stream has ended, and belongs to no worker any more
+                if worker_of(self.server, reader.port).pid == worker.pid:
+                    stack.pop_all()
+                    return reader
         raise AssertionError("the other worker gets all streams")
 
 
