@@ -25,12 +25,16 @@ SLOW = (
     "test_embedded.py",
     "test_fuzz.py",
     "test_group_outages.py",
+    "test_half_done_groups.py",
     "test_models_groups.py",
     "test_models_hub.py",
     "test_models_logs.py",
     "test_models_stream.py",
     "test_odd_commands.py",
     "test_odd_starts.py",
+    "test_redis_connection.py",
+    "test_redis_health.py",
+    "test_redis_outages.py",
     "test_rights_matrix.py",
     "test_rights_mutants.py",
     "test_rights_races.py",
@@ -38,7 +42,8 @@ SLOW = (
     "test_signals.py",
     "test_supervisor.py",
 )
-"""The slow tests, which `--fast` skips: servers of several processes, browsers, and runs of pytest."""
+"""The slow tests, which `--fast` skips: servers of several processes, browsers, runs of pytest, and Redis
+servers that come and go."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
