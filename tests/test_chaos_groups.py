@@ -1,6 +1,9 @@
 """The checker's rules for groups: each member has the entries of his time, not one more and not one less."""
 
 import copy
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -335,3 +338,9 @@ def test_the_last_edit_and_the_reactions_that_were_acknowledged_stand_at_the_end
     change.seq = seq
     told.changes.append(change)
     assert "stale" in kinds(told)
+
+
+def test_every_mutation_fits_the_server_as_it_is() -> None:
+    # In a process of its own, which all of them break.
+    program = "from chaos.mutant import MUTATIONS\nfor break_it in MUTATIONS.values(): break_it()"
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, check=True, timeout=60)

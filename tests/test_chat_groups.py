@@ -261,7 +261,7 @@ async def test_a_decision_for_which_others_are_too_quick_each_time_is_503(
 async def test_a_thousand_decisions_in_one_group_leave_nothing_behind(worker: Worker) -> None:
     group = await a_group(worker, "bob")
     await asyncio.gather(*[worker.chat.members.put(ALICE, group, "bob", None) for _ in range(1000)])
-    assert worker.chat.members._decisions._turns == {}
+    assert not worker.chat.members._decisions._turns
 
 
 async def test_a_group_that_was_large_names_all_its_members_while_redis_writes_its_file(

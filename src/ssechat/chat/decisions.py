@@ -1,8 +1,6 @@
 """Changes of a group that are decided from its members: one after another, and anew if somebody else was quicker."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from ssechat.chat.refusals import busy, not_a_member, of_the_log, unknown_conversation
@@ -12,6 +10,7 @@ from ssechat.logs.actions import Action
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.members import Members, Roster
 from ssechat.logs.refused import MembersChanged, NotAppended
+from ssechat.turns import Turns
 
 Answer = TypeVar("Answer")
 
@@ -30,19 +29,13 @@ class Decision(NamedTuple, Generic[Answer]):
     """What is done; None: everything is already as the request wants it."""
 
 
-class _Turn:
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.waiting = 0
-
-
 class Decisions:
     """Makes decisions in groups, one at a time in each: so that a thousand who join do not make each other try anew."""
 
     def __init__(self, delivery: Delivery, members: Members) -> None:
         self._delivery = delivery
         self._members = members
-        self._turns: dict[ConversationId, _Turn] = {}
+        self._turns: Turns[ConversationId, None] = Turns(lambda: None)
 
     async def make(
         self, user: UserId, conversation: ConversationId, decide: Callable[[], Awaitable[Decision[Answer]]]
@@ -55,7 +48,9 @@ class Decisions:
             NotFound: `unknown_conversation`.
             TooMany: `busy`: others were quicker each time.
         """
-        async with self._turn(conversation):
+        if self._turns.callers(conversation) >= MAX_WAITING:
+            raise busy()
+        async with self._turns.of(conversation):
             for _ in range(TRIES):
                 answer, action = await decide()
                 try:
@@ -93,20 +88,6 @@ class Decisions:
             return rule(roster)
 
         return await self.make(user, conversation, decide)
-
-    @asynccontextmanager
-    async def _turn(self, conversation: ConversationId) -> AsyncIterator[None]:
-        turn = self._turns.setdefault(conversation, _Turn())
-        if turn.waiting >= MAX_WAITING:
-            raise busy()
-        turn.waiting += 1
-        try:
-            async with turn.lock:
-                yield
-        finally:
-            turn.waiting -= 1
-            if not turn.waiting:
-                del self._turns[conversation]
 
 
 def role_of(roster: Roster, user: UserId) -> Role:

@@ -17,7 +17,7 @@ MAX_INVITES = 50
 MAKE = """
 local list, ended = unpack(redis.call('HMGET', KEYS[1], 'list', 'ended'))
 if ended then return 'ended' end
-if (list or '0') ~= ARGV[1] then return 'members' end
+if list ~= ARGV[1] then return 'members' end
 for i = 5, #ARGV do redis.call('HDEL', KEYS[2], ARGV[i]) end
 if redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[2]) then return 'full' end
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
@@ -27,7 +27,7 @@ return 'ok'
 
 REVOKE = """
 local list = redis.call('HGET', KEYS[1], 'list')
-if (list or '0') ~= ARGV[1] then return 'members' end
+if list ~= ARGV[1] then return 'members' end
 redis.call('HDEL', KEYS[2], ARGV[2])
 return 'ok'
 """

@@ -13,21 +13,30 @@ from ssechat.redis.client import Redis
 MAX_MEMBERS = 1024
 """Members of a group."""
 
-ROSTER = """
+STATE = """
 local state = redis.call('HMGET', KEYS[1], 'name', 'topic', 'history', 'list', 'ended', 'seq', 'head', 'made')
+"""
+"""As `Group.parse` takes it."""
+
+ROSTER = (
+    STATE
+    + """
 local known = state[4] and state[4] == ARGV[1]
 return {state, not known and redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3])}
 """
+)
 """One script, so that the members are those as of the head. It leaves them out if the caller has this version of the
 list: to read and parse a thousand of them costs more than to deliver to them."""
 
 KEPT = 16
 """Lists of members that are kept: 400 bytes a member."""
 
-STANDING = """
-local state = redis.call('HMGET', KEYS[1], 'name', 'topic', 'history', 'list', 'ended', 'seq', 'head', 'made')
+STANDING = (
+    STATE
+    + """
 return {state, redis.call('HGET', KEYS[2], ARGV[1]), redis.call('HGET', KEYS[3], ARGV[1])}
 """
+)
 
 FORGET_LEAVERS = """
 for i = 1, #ARGV, 2 do
@@ -265,7 +274,7 @@ class Members:
         for conversation, total, (_, some) in zip(conversations, answers[::2], answers[1::2], strict=True):
             if len(some) // 2 < total <= count:
                 # A hash that had many fields stays spread wide while Redis writes its file: the scan ended early.
-                some = await self._redis.call("HGETALL", keys.of_group(conversation).members)
+                some = await self._redis.call('HGETALL', keys.of_group(conversation).members)
             found.append((total, sorted(UserId(user.decode()) for user in some[::2])[:count]))
         return found
 

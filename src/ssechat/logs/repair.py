@@ -1,6 +1,5 @@
 """Repair: inboxes that lack entries of a conversation's log get them, all of them from one reading of the log."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -11,17 +10,16 @@ from ssechat.logs.access import version_of
 from ssechat.logs.conversations import Conversations, Entry
 from ssechat.logs.inbox import Inbox, Run
 from ssechat.logs.members import WHOLE, Members, Roster, Span
+from ssechat.turns import Turns
 
 READ_AT_ONCE = 100
 """Entries of a log."""
 
 
-class _Turn:
-    """Serialises the repairs of a conversation, and shares what earlier ones found."""
+class _Done:
+    """What was found to be delivered of a conversation, for the next who repairs it."""
 
     def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.waiting = 0
         self.seen: dict[UserId, str] = {}
         """The entry that each inbox had last when a repair was done with it."""
         self.head = NO_ENTRY
@@ -53,7 +51,7 @@ class Repair:
         self._conversations = conversations
         self._inbox = inbox
         self._members = members
-        self._turns: dict[ConversationId, _Turn] = {}
+        self._turns: Turns[ConversationId, _Done] = Turns(_Done)
 
     async def bring_to(self, conversation: ConversationId, entry: str, has: Mapping[UserId, str]) -> None:
         """Delivers to the inboxes of a direct conversation all entries that they lack up to this one, at least.
@@ -67,11 +65,11 @@ class Repair:
         behind = {member: _Behind(place, WHOLE) for member, place in has.items() if place != entry}
         if not behind:
             return
-        async with self._turn(conversation) as turn:
+        async with self._turn(conversation) as done:
             for member in list(behind):
-                if number_of(turn.seen.get(member, NO_ENTRY)) >= number_of(entry):
+                if number_of(done.seen.get(member, NO_ENTRY)) >= number_of(entry):
                     del behind[member]
-            await self._bring(conversation, behind, turn.seen)
+            await self._bring(conversation, behind, done.seen)
 
     async def bring_group_to(self, conversation: ConversationId, entry: str, appended: Entry | None = None) -> str:
         """Delivers to all in a group, and to those who have left it, what they lack up to this entry, at least.
@@ -82,9 +80,9 @@ class Repair:
         Raises:
             RedisUnavailable: some may lack some yet.
         """
-        async with self._turn(conversation) as turn:
-            if number_of(turn.head) >= number_of(entry):
-                return turn.head
+        async with self._turn(conversation) as done:
+            if number_of(done.head) >= number_of(entry):
+                return done.head
             # What is appended after this reading has another audience, and its own delivery.
             roster = await self._members.roster(conversation)
             if roster is None:
@@ -105,8 +103,8 @@ class Repair:
                 }
             await self._bring(conversation, behind, {}, roster.group.head)
             await self._members.forget_leavers(conversation, roster.leavers)
-            turn.head = roster.group.head
-            return turn.head
+            done.head = roster.group.head
+            return done.head
 
     async def _run_for_all(self, roster: Roster, appended: Entry) -> Run | None:
         """The entries from this one to the head, if all members get the same of them."""
@@ -139,21 +137,15 @@ class Repair:
         }
 
     @asynccontextmanager
-    async def _turn(self, conversation: ConversationId) -> AsyncIterator[_Turn]:
-        turn = self._turns.setdefault(conversation, _Turn())
-        turn.waiting += 1
-        try:
-            async with turn.lock:
-                yield turn
-        except BaseException:
-            # The Redis that comes next may not have what was seen in this one.
-            turn.seen.clear()
-            turn.head = NO_ENTRY
-            raise
-        finally:
-            turn.waiting -= 1
-            if not turn.waiting:
-                del self._turns[conversation]
+    async def _turn(self, conversation: ConversationId) -> AsyncIterator[_Done]:
+        async with self._turns.of(conversation) as done:
+            try:
+                yield done
+            except BaseException:
+                # The Redis that comes next may not have what was seen in this one.
+                done.seen.clear()
+                done.head = NO_ENTRY
+                raise
 
     async def _bring(
         self,
