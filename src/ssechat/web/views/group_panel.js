@@ -2,8 +2,9 @@
 
 import { requestError } from "../http.js";
 import { managesGroup, whyReadOnly } from "../membership.js";
-import { ask, openDialog, roundButton, textField } from "./dialog.js";
+import { ask, openDialog, roundButton } from "./dialog.js";
 import { avatar, el, icon } from "./dom.js";
+import { textField } from "./field.js";
 import { Invites } from "./invites.js";
 import { MemberList } from "./member_list.js";
 import { acquaintances } from "./new_group.js";

@@ -1,8 +1,9 @@
 /** The dialog that makes a group. */
 
 import { newMessageId } from "../ids.js";
-import { openDialog, textField } from "./dialog.js";
+import { openDialog } from "./dialog.js";
 import { el } from "./dom.js";
+import { textField } from "./field.js";
 import { PeopleField } from "./people_field.js";
 
 /** @param {import("../chat.js").Chat} chat @param {(id: string) => void} onMade called with the new group's id */

@@ -2,8 +2,8 @@
 
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
-import { textField } from "./dialog.js";
 import { avatar, el, icon } from "./dom.js";
+import { textField } from "./field.js";
 
 /** Names that are typed one after the other, each checked on the server when Enter, a comma or a space ends it. */
 export class PeopleField {

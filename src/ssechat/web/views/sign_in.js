@@ -3,6 +3,7 @@
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
 import { el, logo } from "./dom.js";
+import { textField } from "./field.js";
 
 const MINIMUM_PASSWORD = 8;
 
@@ -16,7 +17,7 @@ const MINIMUM_PASSWORD = 8;
  * @property {boolean} known whether a user was signed in here before
  */
 
-/** @typedef {{node: HTMLElement, input: HTMLInputElement, error: HTMLElement}} Field */
+/** @typedef {import("./field.js").Field} Field */
 
 export class SignInView {
   #options;
@@ -97,16 +98,15 @@ export class SignInView {
     return this.#form([name, password], up ? "Create account" : "Sign in", async () => {
       const user = canonicalName(name.input.value.trim());
       const secret = password.input.value;
-      if (!user) return this.#complain(name, "Please give a name.");
+      if (!user) return name.complain("Please give a name.");
       if (up && !isName(user)) {
-        return this.#complain(
-          name,
+        return name.complain(
           "A name has only letters, digits and _ . @ | + ~ -, and begins with a letter, digit or _.",
         );
       }
-      if (!secret) return this.#complain(password, "Please give a password.");
+      if (!secret) return password.complain("Please give a password.");
       if (up && [...secret].length < MINIMUM_PASSWORD) {
-        return this.#complain(password, `The password needs at least ${MINIMUM_PASSWORD} characters.`);
+        return password.complain(`The password needs at least ${MINIMUM_PASSWORD} characters.`);
       }
       return (up ? this.#options.signUp : this.#options.signIn)(user, secret);
     });
@@ -122,7 +122,7 @@ export class SignInView {
     });
     return this.#form([token], "Continue", async () => {
       const value = token.input.value.trim().replace(/^Bearer\s+/i, "");
-      if (!value) return this.#complain(token, "Please paste a token.");
+      if (!value) return token.complain("Please paste a token.");
       return this.#options.useToken(value);
     });
   }
@@ -134,22 +134,8 @@ export class SignInView {
    * @returns {Field}
    */
   #field(name, label, { hint, revealable = false, ...properties }) {
-    const described = [`${name}-error`, hint && `${name}-hint`].filter(Boolean).join(" ");
-    const input = el("input", { id: name, name, type: "text", ...properties, "aria-describedby": described });
-    const error = el("p", { id: `${name}-error`, className: "field-error", role: "alert" });
-    input.addEventListener("input", () => {
-      error.textContent = "";
-      input.removeAttribute("aria-invalid");
-    });
-    const node = el(
-      "div",
-      { className: "field" },
-      el("label", { for: name, textContent: label }),
-      el("div", { className: "input" }, input, revealable && revealButton(input, label)),
-      error,
-      hint && el("p", { id: `${name}-hint`, className: "hint", textContent: hint }),
-    );
-    return { node, input, error };
+    const beside = (/** @type {HTMLInputElement} */ input) => revealable && revealButton(input, label);
+    return textField(label, { id: name, name, ...properties }, hint, beside);
   }
 
   /** @param {[Field, ...Field[]]} fields @param {string} action @param {() => Promise<void>} submit */
@@ -182,13 +168,6 @@ export class SignInView {
     );
   }
 
-  /** @param {Field} field @param {string} text */
-  #complain(field, text) {
-    field.error.textContent = text;
-    field.input.setAttribute("aria-invalid", "true");
-    field.input.focus();
-  }
-
   /**
    * Shows the reason of a refusal: at the fields that the server names, else above the button.
    *
@@ -203,9 +182,9 @@ export class SignInView {
       return shown ? [{ field: shown, message }] : [];
     });
     if (faults.length && faults.length === problem.fields.length) {
-      for (const { field, message } of faults.reverse()) this.#complain(field, message);
+      for (const { field, message } of faults.reverse()) field.complain(message);
     } else if (problem.code === "name_taken") {
-      this.#complain(fields[0], problem.message);
+      fields[0].complain(problem.message);
     } else {
       const passing = problem.status === 0 || problem.code === "unavailable";
       error.textContent = passing ? `${problem.message} Please try again in a moment.` : problem.message;
