@@ -274,7 +274,7 @@ class Members:
         for conversation, total, (_, some) in zip(conversations, answers[::2], answers[1::2], strict=True):
             if len(some) // 2 < total <= count:
                 # A hash that had many fields stays spread wide while Redis writes its file: the scan ended early.
-                some = await self._redis.call('HGETALL', keys.of_group(conversation).members)
+                some = await self._redis.call("HGETALL", keys.of_group(conversation).members)
             found.append((total, sorted(UserId(user.decode()) for user in some[::2])[:count]))
         return found
 
