@@ -25,6 +25,7 @@ from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
+from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
@@ -101,6 +102,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *MembersEndpoint(guard, chat).routes(),
         *InvitesEndpoint(guard, chat).routes(),
         *ReactionsEndpoint(guard, chat).routes(),
+        *TypingEndpoint(guard, chat).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(settings, quotas).routes(),
         *HealthEndpoint(redis, redis_health, hub).routes(),

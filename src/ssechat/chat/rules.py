@@ -13,6 +13,7 @@ from ssechat.chat.members import Membership
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participants
 from ssechat.chat.reactions import ReactionRules
+from ssechat.chat.typing import TypingRules
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
@@ -37,6 +38,7 @@ class Chat:
     members: Membership
     invites: Invitations
     joins: Joins
+    typing: TypingRules
 
     @classmethod
     def of(
@@ -61,4 +63,5 @@ class Chat:
             Membership(decisions, members, users),
             Invitations(members, invites),
             Joins(decisions, members, invites),
+            TypingRules(participants, members, inbox),
         )

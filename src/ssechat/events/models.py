@@ -78,6 +78,15 @@ class Member(EventData):
     """There are more than `users` says: the members must be read anew."""
 
 
+class Typing(EventData):
+    """Somebody writes a message."""
+
+    conversation_id: str
+    user: str
+    expires_in: int
+    """Seconds after which the user counts as not writing any more, unless the event comes again."""
+
+
 class ConversationReset(EventData):
     """Events of one conversation are missing: its messages must be read anew."""
 

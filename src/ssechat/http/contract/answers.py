@@ -14,6 +14,10 @@ class AnswerBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class Nothing(AnswerBody):
+    """An empty object."""
+
+
 class SignedIn(AnswerBody):
     """A session."""
 
@@ -195,6 +199,7 @@ class Limits(AnswerBody):
     mentions_per_message: int
     message_data_bytes: int
     reaction_kinds_per_message: int
+    typing_group_members: int
 
 
 class Live(AnswerBody):
