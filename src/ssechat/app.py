@@ -21,6 +21,7 @@ from ssechat.http.endpoints.events import EventsEndpoint
 from ssechat.http.endpoints.health import HealthEndpoint
 from ssechat.http.endpoints.invites import InvitesEndpoint
 from ssechat.http.endpoints.limits import LimitsEndpoint
+from ssechat.http.endpoints.marks import MarksEndpoint
 from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
@@ -102,6 +103,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *MembersEndpoint(guard, chat).routes(),
         *InvitesEndpoint(guard, chat).routes(),
         *ReactionsEndpoint(guard, chat).routes(),
+        *MarksEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(settings, quotas).routes(),

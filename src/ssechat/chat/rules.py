@@ -9,6 +9,7 @@ from ssechat.chat.groups import Groups
 from ssechat.chat.history import History
 from ssechat.chat.invites import Invitations
 from ssechat.chat.joins import Joins
+from ssechat.chat.marks import Marks
 from ssechat.chat.members import Membership
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participants
@@ -38,6 +39,7 @@ class Chat:
     members: Membership
     invites: Invitations
     joins: Joins
+    marks: Marks
     typing: TypingRules
 
     @classmethod
@@ -63,5 +65,6 @@ class Chat:
             Membership(decisions, members, users),
             Invitations(members, invites),
             Joins(decisions, members, invites),
+            Marks(participants, members, inbox),
             TypingRules(participants, members, inbox),
         )

@@ -202,6 +202,11 @@ OF_KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             "name": "Lunch",
         },
     ),
+    kinds.MARK.name: (
+        "You have read up to `read_up_to` on another device, or have muted the conversation, or unmuted it. Take the "
+        "higher of this mark and yours; what is unread is `newest_seq` less that.",
+        {"conversation_id": "dm:alice:bob", "read_up_to": 1, "muted": False},
+    ),
     kinds.TYPING.name: (
         "Somebody is writing. Forget it after `expires_in` seconds, or with that user's next message. It says what is "
         "so now: it has no id, and who is away never gets it.",
