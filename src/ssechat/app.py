@@ -21,10 +21,12 @@ from ssechat.http.endpoints.events import EventsEndpoint
 from ssechat.http.endpoints.health import HealthEndpoint
 from ssechat.http.endpoints.invites import InvitesEndpoint
 from ssechat.http.endpoints.limits import LimitsEndpoint
+from ssechat.http.endpoints.marks import MarksEndpoint
 from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
+from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
@@ -101,6 +103,8 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *MembersEndpoint(guard, chat).routes(),
         *InvitesEndpoint(guard, chat).routes(),
         *ReactionsEndpoint(guard, chat).routes(),
+        *MarksEndpoint(guard, chat).routes(),
+        *TypingEndpoint(guard, chat).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(settings, quotas).routes(),
         *HealthEndpoint(redis, redis_health, hub).routes(),

@@ -54,6 +54,8 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return one_line(f"{_place(data, name)}  {_membership(data)}")
         if event == "conversation" and isinstance(data.get("name"), str):
             return one_line(f"{_place(data, name)}  {_description(data)}")
+        if event == "typing":
+            return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
 
 

@@ -78,6 +78,25 @@ class Member(EventData):
     """There are more than `users` says: the members must be read anew."""
 
 
+class Mark(EventData):
+    """Up to where one has read a conversation oneself, and whether it is muted."""
+
+    conversation_id: str
+    read_up_to: int
+    """The seq of the newest message that one has read or sent; it never falls. A group is read at least up to one's
+    join."""
+    muted: bool
+
+
+class Typing(EventData):
+    """Somebody writes a message."""
+
+    conversation_id: str
+    user: str
+    expires_in: int
+    """Seconds after which the user counts as not writing any more, unless the event comes again."""
+
+
 class ConversationReset(EventData):
     """Events of one conversation are missing: its messages must be read anew."""
 

@@ -187,6 +187,19 @@ class InviteSecret(RequestBody):
     secret: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class ReadMark(RequestBody):
+    """`PUT /v1/conversations/{id}/read`."""
+
+    up_to: Annotated[int, Field(ge=0, lt=2**53)]
+    """The seq of the newest message that was read."""
+
+
+class Mute(RequestBody):
+    """`PUT /v1/conversations/{id}/mute`."""
+
+    muted: bool
+
+
 class IdempotencyKey(RequestBody):
     """The header `Idempotency-Key`."""
 

@@ -15,6 +15,7 @@ import { storage } from "./storage.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
 import { Threads } from "./threads.js";
+import { Typing } from "./typing.js";
 
 /** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
@@ -65,6 +66,7 @@ export class Chat extends Emitter {
       refreshThread: (id) => this.#refreshThread(id),
     });
     this.changes = new Changes(client, this.store, this.groups);
+    this.typing = new Typing(client);
     this.#listen();
   }
 
@@ -82,6 +84,7 @@ export class Chat extends Emitter {
     this.client.close();
     this.#attempts.close();
     this.groups.close();
+    this.typing.close();
     this.outbox.close();
     this.reads.close();
   }
@@ -130,6 +133,7 @@ export class Chat extends Emitter {
   write(conversationId, text, reply_to) {
     const conversation = this.store.ensure(conversationId);
     const to = this.store.partner(conversation) ?? undefined;
+    this.typing.sent(conversationId);
     const mentions = mentionsIn(text, this.groups.mentionable(conversationId));
     return this.outbox.add({
       conversation_id: conversationId,
@@ -196,6 +200,7 @@ export class Chat extends Emitter {
   /** Handles a new message of the stream. For kinds. @param {Message} message */
   receiveMessage(message) {
     this.reads.arrived(message.conversation_id, message.seq);
+    this.typing.forget(message.conversation_id, message.sender);
     const changed = this.#applyMessage(message);
     const unread = message.seq > this.reads.upTo(message.conversation_id);
     if (changed && unread && message.sender !== this.user && !isTombstone(message)) this.emit("arrived", message);
@@ -222,6 +227,7 @@ export class Chat extends Emitter {
     this.outbox.on("change", (id) => this.emit("change", id), { signal });
     this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
     this.store.on("change", (id) => this.#stateChanged(id), { signal });
+    this.typing.on("change", (id) => this.emit("change", id), { signal });
     this.reads.on("change", () => this.emit("change", null), { signal });
   }
 

@@ -44,6 +44,12 @@ const member = {
   received: (chat, data) => chat.groups.receiveMember(data),
 };
 
+/** Somebody is writing. @type {Kind} */
+const typing = {
+  durable: false,
+  received: (chat, data) => chat.typing.receive(data),
+};
+
 /** All kinds of the page, by the name of the event. @type {Kinds} */
 export const KINDS = new Map([
   ["message", message],
@@ -51,4 +57,5 @@ export const KINDS = new Map([
   ["message.deleted", change],
   ["conversation", conversation],
   ["member", member],
+  ["typing", typing],
 ]);

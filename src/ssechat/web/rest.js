@@ -215,6 +215,11 @@ export class Rest extends Emitter {
     return this.#http.request("POST", "/v1/conversations", { body });
   }
 
+  /** Tells the others in a conversation that the user is writing. @param {string} id @returns {Promise<object>} */
+  sayTyping(id) {
+    return this.#http.request("POST", conversationPath(id, "typing"), { body: {} });
+  }
+
   /** Renames a group, or sets its topic. @param {string} id @param {{name?: string, topic?: string}} change */
   changeGroup(id, change) {
     return this.#http.request("PATCH", conversationPath(id), { body: change });

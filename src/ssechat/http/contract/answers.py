@@ -14,6 +14,10 @@ class AnswerBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class Nothing(AnswerBody):
+    """An empty object."""
+
+
 class SignedIn(AnswerBody):
     """A session."""
 
@@ -53,7 +57,33 @@ class Ticket(AnswerBody):
     """Seconds."""
 
 
-class DirectConversation(AnswerBody):
+class Counts(AnswerBody):
+    """What one has read of a conversation, and what is left."""
+
+    read_up_to: int
+    """The seq of the newest message that one has read or sent."""
+    unread: int
+    """`newest_seq` less `read_up_to`."""
+    mentions: list[int]
+    """The seqs of the unread messages that mention one, ascending: the newest 100."""
+    muted: bool
+
+
+class Marked(Counts):
+    """One's mark in a conversation."""
+
+    conversation_id: str
+
+
+class Me(AnswerBody):
+    """Oneself, and what is unread in all conversations that are not muted."""
+
+    user: str
+    unread: int
+    mentions: int
+
+
+class DirectConversation(Counts):
     """A conversation of two people, or of one person's notes."""
 
     id: str
@@ -63,7 +93,7 @@ class DirectConversation(AnswerBody):
     last_message: Message | None
 
 
-class Group(AnswerBody):
+class Group(Counts):
     """A group, as a member sees it."""
 
     id: str
@@ -195,6 +225,7 @@ class Limits(AnswerBody):
     mentions_per_message: int
     message_data_bytes: int
     reaction_kinds_per_message: int
+    typing_group_members: int
 
 
 class Live(AnswerBody):

@@ -202,6 +202,16 @@ OF_KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             "name": "Lunch",
         },
     ),
+    kinds.MARK.name: (
+        "You have read up to `read_up_to` on another device, or have muted the conversation, or unmuted it. Take the "
+        "higher of this mark and yours; what is unread is `newest_seq` less that.",
+        {"conversation_id": "dm:alice:bob", "read_up_to": 1, "muted": False},
+    ),
+    kinds.TYPING.name: (
+        "Somebody is writing. Forget it after `expires_in` seconds, or with that user's next message. It says what is "
+        "so now: it has no id, and who is away never gets it.",
+        {"conversation_id": "dm:alice:bob", "user": "alice", "expires_in": 15},
+    ),
     kinds.RESET.name: (
         "What you missed is no longer kept. Load it with `GET`, and go on from this id. `expired`: you missed more "
         "than the server keeps. `unknown`: the server does not know your id. `lost`: the storage lost events. With a "

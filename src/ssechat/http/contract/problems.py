@@ -45,6 +45,9 @@ NOT_ALLOWED = Problem(
 )
 ENDED = Problem("ended", 403, "The group has ended: it can be read only.")
 GROUP_FULL = Problem("group_full", 403, "The group cannot have so many members.")
+TOO_MANY_MEMBERS = Problem(
+    "too_many_members", 403, "The group has too many members for this; `GET /v1/limits` says how many it may have."
+)
 REMOVED = Problem("removed", 403, "You were removed from this group: an owner or admin can add you again.")
 INVITE_EXPIRED = Problem("invite_expired", 403, "The invitation has expired. Ask for another one.")
 INVITE_USED_UP = Problem("invite_used_up", 403, "The invitation was used as often as it may be. Ask for another one.")

@@ -1,6 +1,7 @@
 /** A conversation: its heading, its messages, the composer, and the details of a group. */
 
 import { isTombstone } from "../conversation.js";
+import { whoIsWriting } from "../format.js";
 import { requestError } from "../http.js";
 import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
 import { Composer } from "./composer.js";
@@ -30,6 +31,7 @@ export class ConversationView {
   #about = el("p", { className: "about", dir: "auto" });
   #avatar;
   #details;
+  #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
   #panel = null;
@@ -54,7 +56,7 @@ export class ConversationView {
     this.update = coalesce(() => this.#render());
     this.#composer = new Composer({
       onSend: (text) => this.#send(text),
-      onDraft: (text) => chat.drafts.set(id, text),
+      onDraft: (text) => this.#drafted(text),
       onEnd: () => {
         this.#mode = null;
       },
@@ -91,6 +93,7 @@ export class ConversationView {
         this.#details,
       ),
       this.#messages.node,
+      this.#typing,
       this.#readOnly,
       this.#composer.node,
     );
@@ -156,9 +159,22 @@ export class ConversationView {
     this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
     this.#about.hidden = !this.#about.textContent;
     this.#renderReadOnly();
+    this.#renderTyping();
     this.#messages.render();
     this.#panel?.update();
     this.#composer.updateNames();
+  }
+
+  #renderTyping() {
+    const text = whoIsWriting(this.#chat.typing.who(this.#id));
+    this.#typing.hidden = text === "";
+    if (this.#typing.textContent !== text) this.#typing.textContent = text;
+  }
+
+  /** @param {string} text */
+  #drafted(text) {
+    this.#chat.drafts.set(this.#id, text);
+    if (text && !this.#note) this.#chat.typing.write(this.#id);
   }
 
   #renderReadOnly() {
