@@ -8,6 +8,7 @@ from ssechat.http.contract import parameters, problems
 from ssechat.http.contract.answers import ProblemDetails
 from ssechat.http.contract.events import EVENTS, StreamEvent
 from ssechat.http.contract.operation import EVENT_STREAM, JSON, Answer, Credential, Operation, Parameter, reason
+from ssechat.http.contract.parameters import REQUEST_ID
 from ssechat.http.contract.problems import Problem
 from ssechat.http.contract.schemas import Schemas
 
@@ -76,6 +77,7 @@ class _Document:
             "paths": paths,
             "components": {
                 "schemas": dict(sorted(schemas.items())),
+                "headers": {REQUEST_ID.name: _header(REQUEST_ID, required=True)},
                 "securitySchemes": {
                     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                     "cookie": {"type": "apiKey", "in": "cookie", "name": cookie},
@@ -117,15 +119,24 @@ class _Document:
         for status in sorted({*each.answers, *refusals}):
             answer, refused = each.answers.get(status), refusals.get(status, ())
             content: dict[str, Any] = {} if answer is None else self._content(answer)
-            headers = () if answer is None else answer.headers
+            of_answer = () if answer is None else answer.headers
+            of_refusals = _headers(status) if refused else ()
             what = [] if answer is None else [answer.what]
             if refused:
                 content[PROBLEM_JSON] = _refusals(refused)
-                headers += _headers(status, refused)
                 what += [f"`{one.code}`: {one.what}" for one in refused]
-            found[str(status)] = {"description": "\n\n".join(what) or reason(status)}
-            if headers:
-                found[str(status)]["headers"] = {one.name: _header(one) for one in headers}
+            found[str(status)] = {
+                "description": "\n\n".join(what) or reason(status),
+                "headers": {
+                    REQUEST_ID.name: {"$ref": f"#/components/headers/{REQUEST_ID.name}"},
+                    **{
+                        one.name: _header(
+                            one, required=(not answer or one in of_answer) and (not refused or one in of_refusals)
+                        )
+                        for one in (*of_answer, *of_refusals)
+                    },
+                },
+            }
             if content:
                 found[str(status)]["content"] = content
         return found
@@ -169,7 +180,7 @@ def _refusals(refused: Sequence[Problem]) -> dict[str, Any]:
     return {"schema": {"allOf": [PROBLEM, codes]}}
 
 
-def _headers(status: int, refused: Sequence[Problem]) -> tuple[Parameter, ...]:
+def _headers(status: int) -> tuple[Parameter, ...]:
     """The headers that come with errors of this status."""
     if status == 401:
         return (parameters.WWW_AUTHENTICATE,)
@@ -186,5 +197,5 @@ def _parameter(one: Parameter) -> dict[str, Any]:
     return found
 
 
-def _header(one: Parameter) -> dict[str, Any]:
-    return {"description": one.what, "schema": dict(one.schema)}
+def _header(one: Parameter, *, required: bool) -> dict[str, Any]:
+    return {"description": one.what, "required": required, "schema": dict(one.schema)}
