@@ -41,6 +41,15 @@ class Template(NamedTuple):
     """The operation's id and answers, by method."""
 
 
+class Event(NamedTuple):
+    """An event of a stream."""
+
+    fields: Validator
+    data: Validator
+    reasons: Sequence[str]
+    """Those that its data can give; "" alone: it gives none."""
+
+
 class Checker:
     """A document, compiled."""
 
@@ -70,7 +79,7 @@ class Checker:
                     answers += ((operation, status, code) for code in response.codes)
                     if set(response.content) != {PROBLEM}:
                         answers.append((operation, status, ""))
-        return promised(answers, self._events)
+        return promised(answers, [(name, reason) for name, event in self._events.items() for reason in event.reasons])
 
     def answer(self, answer: Answer, seen: Seen) -> Iterator[str]:
         """What is wrong with an answer, in sentences; what is right about it is noted in `seen`."""
@@ -117,6 +126,7 @@ class Checker:
             return
         if code and code not in response.codes:
             yield f"the code {code} is not documented"
+            return
         validator = response.content[media_type]
         if validator is not None:
             yield from _errors(validator, _json(answer.body))
@@ -135,16 +145,16 @@ class Checker:
     def event(self, fields: Mapping[str, str], seen: Seen) -> Iterator[str]:
         """What is wrong with an event of a stream, given as its fields; what is right is noted in `seen`."""
         name = fields.get("event", "message")
-        validators = self._events.get(name)
-        if validators is None:
+        event = self._events.get(name)
+        if event is None:
             yield f"there is no event {name!r}"
             return
-        of_fields, of_data = validators
         retry = fields.get("retry", "")
         typed = {**fields, "retry": int(retry)} if retry.isdigit() else fields
-        found = [*_errors(of_fields, typed), *_errors(of_data, _json(fields.get("data", "").encode()))]
+        data = _json(fields.get("data", "").encode())
+        found = [*_errors(event.fields, typed), *_errors(event.data, data)]
         if not found:
-            seen.event(name)
+            seen.event(name, data.get("reason", ""))
         for each in found:
             yield f"the event {name}: {each}"
 
@@ -189,14 +199,20 @@ def _response(response: Mapping[str, Any]) -> Response:
     )
 
 
-def _events(item: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Validator, Validator]]]:
+def _events(item: Mapping[str, Any]) -> Iterator[tuple[str, Event]]:
     for operation in item.values():
         for response in operation["responses"].values():
             described = response.get("content", {}).get(STREAM)
             for event in () if described is None else described["itemSchema"]["oneOf"]:
                 properties = event["properties"]
+                data = properties["data"]["contentSchema"]
+                reasons = {
+                    reason
+                    for branch in data.get("anyOf", [data])
+                    for reason in branch["properties"].get("reason", {}).get("enum", [""])
+                }
                 fields = Draft202012Validator({**event, "additionalProperties": False})
-                yield properties["event"]["const"], (fields, Draft202012Validator(properties["data"]["contentSchema"]))
+                yield properties["event"]["const"], Event(fields, Draft202012Validator(data), sorted(reasons))
 
 
 def _json(body: bytes) -> Any:
