@@ -1,8 +1,8 @@
 """The data of events, as pydantic models: what is checked when one is made, and what a contract says of it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class EventData(BaseModel):
@@ -18,11 +18,23 @@ HistoryOf = Literal["all", "from_join"]
 """What a new member of a group may read: everything, or what is sent after it joined."""
 
 
+Lost = Literal["expired", "unknown", "lost"]
+"""Why events are missing: they are not kept so long; the reader's last one is not known; the storage lost them."""
+
+Seq = Annotated[int, Field(json_schema_extra={"minimum": 1, "format": "int64"})]
+"""The number of a message in its conversation."""
+
+Count = Annotated[int, Field(json_schema_extra={"minimum": 0})]
+
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""RFC 3339, in UTC, with milliseconds."""
+
+
 class Reaction(EventData):
     """All reactions to a message with one emoji."""
 
     emoji: str
-    count: int
+    count: Count
     users: list[str]
     """Three of them, or fewer."""
 
@@ -32,14 +44,16 @@ class Message(EventData):
     reader may not read, has no sender either."""
 
     conversation_id: str
-    seq: int
-    version: int | None = None
+    seq: Seq
+    version: Seq | None = None
+    """Of two versions of a message the larger is the newer."""
     sender: str | None = None
     text: str | None = None
     client_msg_id: str | None = None
-    created_at: str | None = None
-    edited_at: str | None = None
-    reply_to: int | None = None
+    created_at: Timestamp | None = None
+    edited_at: Timestamp | None = None
+    reply_to: Seq | None = None
+    """The `seq` of the message that it replies to."""
     mentions: list[str] | None = None
     data: dict[str, Any] | None = None
     reactions: list[Reaction] | None = None
@@ -69,7 +83,8 @@ class Member(EventData):
     conversation_id: str
     users: list[UserRole]
     by: str
-    member_count: int
+    """Who did it, or whose invitation they used."""
+    member_count: Count
     """Of the group from now on."""
     name: str | None = None
     """The group's, if somebody joined."""
@@ -81,5 +96,5 @@ class Member(EventData):
 class ConversationReset(EventData):
     """Events of one conversation are missing: its messages must be read anew."""
 
-    reason: Literal["expired", "unknown", "lost"]
+    reason: Lost
     conversation_id: str

@@ -5,7 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ssechat.events.models import HistoryOf, Message, Role, UserRole
+from ssechat.events.models import Count, HistoryOf, Message, Role, Timestamp, UserRole
+
+Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
+"""Nothing that a log should have."""
+
+NewestSeq = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
+"""The `seq` of a conversation's newest message; 0: there is none."""
 
 
 class AnswerBody(BaseModel):
@@ -17,7 +23,7 @@ class AnswerBody(BaseModel):
 class SignedIn(AnswerBody):
     """A session."""
 
-    token: str
+    token: Secret
     """A bearer token of this session."""
     user: str
 
@@ -48,8 +54,8 @@ class Server(AnswerBody):
 class Ticket(AnswerBody):
     """A ticket for one stream."""
 
-    ticket: str
-    expires_in: int
+    ticket: Secret
+    expires_in: Count
     """Seconds."""
 
 
@@ -59,7 +65,7 @@ class DirectConversation(AnswerBody):
     id: str
     type: Literal["dm"]
     members: list[str]
-    newest_seq: int
+    newest_seq: NewestSeq
     last_message: Message | None
 
 
@@ -74,10 +80,10 @@ class Group(AnswerBody):
     """What those who join later read."""
     role: Role
     """One's own."""
-    member_count: int
+    member_count: Count
     members: list[str]
     """The first 20 names."""
-    newest_seq: int
+    newest_seq: NewestSeq
     ended: Literal[True] | None = None
     last_message: Message | None
 
@@ -89,7 +95,7 @@ class LeftGroup(AnswerBody):
     type: Literal["group"]
     name: str
     left: Literal[True]
-    newest_seq: int
+    newest_seq: NewestSeq
     last_message: Message | None
 
 
@@ -126,23 +132,24 @@ class Added(AnswerBody):
 
     added: list[str]
     """Those who were not members before."""
-    member_count: int
+    member_count: Count
 
 
 class Invite(AnswerBody):
     """An invitation, without its secret."""
 
     id: str
-    expires_at: str
-    uses: int
-    max_uses: int | None = None
+    expires_at: Timestamp
+    uses: Count
+    max_uses: Count | None = None
+    """How many can join with it; not given: any number."""
     by: str
 
 
 class InviteWithSecret(Invite):
     """A new invitation."""
 
-    secret: str
+    secret: Secret
     """Shown this once: who has it can join."""
 
 
@@ -172,29 +179,29 @@ class Quota(AnswerBody):
 
     name: str
     per: str
-    limit: int
-    window_seconds: int
+    limit: Count
+    window_seconds: Count
 
 
 class Limits(AnswerBody):
     """All limits, in numbers."""
 
     quotas: list[Quota]
-    body_bytes: int
-    page_bytes: int
-    page_items: int
-    inbox_events: int
+    body_bytes: Count
+    page_bytes: Count
+    page_items: Count
+    inbox_events: Count
     """Events that the server keeps for a reader who is away."""
-    streams_per_user_and_worker: int
-    ticket_seconds: int
-    group_members: int
-    group_name_bytes: int
-    group_topic_bytes: int
-    invites_per_group: int
-    invite_seconds: int
-    mentions_per_message: int
-    message_data_bytes: int
-    reaction_kinds_per_message: int
+    streams_per_user_and_worker: Count
+    ticket_seconds: Count
+    group_members: Count
+    group_name_bytes: Count
+    group_topic_bytes: Count
+    invites_per_group: Count
+    invite_seconds: Count
+    mentions_per_message: Count
+    message_data_bytes: Count
+    reaction_kinds_per_message: Count
 
 
 class Live(AnswerBody):
@@ -216,7 +223,7 @@ class Readiness(AnswerBody):
 
     status: Literal["ready", "degraded"]
     checks: Checks
-    streams: int
+    streams: Count
     refused: list[str] | None = None
     """Redis's error codes."""
 
