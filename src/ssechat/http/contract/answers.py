@@ -245,7 +245,7 @@ class ProblemDetails(AnswerBody):
     """Stable: programs decide by it."""
     detail: str
     """What is wrong and what to do, for people."""
-    request_id: str
-    """The line about it in the server's log has the same."""
+    request_id: str | None = None
+    """The line about it in the server's log has the same. Missing if the request could not be read."""
     fields: list[WrongField] | None = None
     violated_policies: Annotated[list[str] | None, Field(alias="violated-policies")] = None

@@ -9,6 +9,7 @@ from ssechat.http.contract.answers import ProblemDetails
 from ssechat.http.contract.events import EVENTS, StreamEvent
 from ssechat.http.contract.links import links
 from ssechat.http.contract.operation import EVENT_STREAM, JSON, Answer, Credential, Operation, Parameter, reason
+from ssechat.http.contract.parameters import REQUEST_ID
 from ssechat.http.contract.problems import Problem
 from ssechat.http.contract.schemas import Schemas, ref
 
@@ -83,6 +84,7 @@ class _Document:
             "paths": paths,
             "components": {
                 "schemas": dict(sorted(schemas.items())),
+                "headers": {REQUEST_ID.name: _header(REQUEST_ID, required=True)},
                 "securitySchemes": {
                     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                     "cookie": {"type": "apiKey", "in": "cookie", "name": cookie},
@@ -133,15 +135,24 @@ class _Document:
         for status in sorted({*each.answers, *by_status}):
             answer, refusals = each.answers.get(status), by_status.get(status, ())
             content: dict[str, Any] = {} if answer is None else self._content(answer)
-            headers = () if answer is None else answer.headers
+            of_answer = () if answer is None else answer.headers
+            of_refusals = _headers(status) if refusals else ()
             what = [] if answer is None else [answer.what]
             if refusals:
                 content[PROBLEM_JSON] = {"schema": refused.union(refusals)}
-                headers += _headers(status)
                 what += [f"`{one.code}`: {one.what}" for one in refusals]
-            found[str(status)] = {"description": "\n\n".join(what) or reason(status)}
-            if headers:
-                found[str(status)]["headers"] = {one.name: _header(one) for one in headers}
+            found[str(status)] = {
+                "description": "\n\n".join(what) or reason(status),
+                "headers": {
+                    REQUEST_ID.name: {"$ref": f"#/components/headers/{REQUEST_ID.name}"},
+                    **{
+                        one.name: _header(
+                            one, required=(not answer or one in of_answer) and (not refusals or one in of_refusals)
+                        )
+                        for one in (*of_answer, *of_refusals)
+                    },
+                },
+            }
             if content:
                 found[str(status)]["content"] = content
             if answer is not None and (onward := links(status, answer.model, self._operations)):
@@ -206,5 +217,5 @@ def _described(parameter: dict[str, Any]) -> dict[str, Any]:
     return {**parameter, **said, "schema": schema}
 
 
-def _header(one: Parameter) -> dict[str, Any]:
-    return {"description": one.what, "schema": dict(one.schema)}
+def _header(one: Parameter, *, required: bool) -> dict[str, Any]:
+    return {"description": one.what, "required": required, "schema": dict(one.schema)}

@@ -25,6 +25,7 @@ def schema(one: Problem, details: Mapping[str, Any]) -> dict[str, Any]:
     fields = found["properties"]
     fields["status"] = {"type": "integer", "const": one.status}
     fields["code"] = {**fields["code"], "const": one.code}
+    found["required"] = [*found["required"], "request_id"]  # only what could not be read has none
     for name, only in ONLY_OF.items():
         if one != only:
             del fields[name]

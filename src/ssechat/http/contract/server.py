@@ -3,9 +3,15 @@
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Limits, Live, Readiness
 from ssechat.http.contract.operation import Answer, Credential, Operation
+from ssechat.http.contract.parameters import IF_NONE_MATCH, PAGE_ETAG, RETRY_AFTER
 
 TOPIC = "The server"
 HTML = "text/html"
+
+OF_PAGES = {
+    200: Answer("The page.", media_type=HTML, headers=(PAGE_ETAG,)),
+    304: Answer("The client has it.", headers=(PAGE_ETAG,)),
+}
 
 LIMITS = Operation(
     id="show_limits",
@@ -36,7 +42,7 @@ READY = Operation(
     credential=Credential.NONE,
     answers={
         200: Answer("It can.", Readiness),
-        503: Answer("It cannot: the body says which check failed.", Readiness),
+        503: Answer("It cannot: the body says which check failed.", Readiness, headers=(RETRY_AFTER,)),
     },
 )
 
@@ -58,7 +64,8 @@ PAGE = Operation(
     topic=TOPIC,
     summary="Shows the chat in a browser",
     credential=Credential.NONE,
-    answers={200: Answer("The page.", media_type=HTML)},
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
 )
 
 DOCS = Operation(
@@ -68,7 +75,8 @@ DOCS = Operation(
     topic=TOPIC,
     summary="Shows this contract to people",
     credential=Credential.NONE,
-    answers={200: Answer("The page.", media_type=HTML)},
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
 )
 
 OPENAPI = Operation(
