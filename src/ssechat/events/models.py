@@ -34,7 +34,9 @@ class Reaction(EventData):
     """All reactions to a message with one emoji."""
 
     emoji: str
+    """The emoji."""
     count: Count
+    """How many people reacted with it."""
     users: list[str]
     """Three of them, or fewer."""
 
@@ -44,51 +46,72 @@ class Message(EventData):
     reader may not read, has no sender either."""
 
     conversation_id: str
+    """The conversation: `dm:…` or `g:…`."""
     seq: Seq
+    """Its number in the conversation, from 1 on: the order that everybody sees."""
     version: Seq | None = None
-    """Of two versions of a message the larger is the newer."""
+    """Grows with each change of it: drop one that is not newer than what you have."""
     sender: str | None = None
+    """Who sent it."""
     text: str | None = None
+    """What was written."""
     client_msg_id: str | None = None
+    """The id that its sender gave it, or the server."""
     created_at: Timestamp | None = None
+    """When it was sent (RFC 3339, UTC)."""
     edited_at: Timestamp | None = None
+    """When its text, mentions or data were changed last; missing if never."""
     reply_to: Seq | None = None
-    """The `seq` of the message that it replies to."""
+    """The `seq` of the message that it answers."""
     mentions: list[str] | None = None
+    """Users whom it is addressed to."""
     data: dict[str, Any] | None = None
+    """An object of the application's."""
     reactions: list[Reaction] | None = None
+    """Reactions, by emoji."""
     deleted: Literal[True] | None = None
+    """It was deleted: this is its tombstone."""
 
 
 class Conversation(EventData):
     """A group as it stands now."""
 
     conversation_id: str
+    """The group."""
     name: str
+    """Its name."""
     topic: str | None = None
+    """Its topic; missing if it has none."""
     history: HistoryOf
+    """What those who join later read: everything, or what is sent from then on."""
     ended: Literal[True] | None = None
+    """It has ended: it can be read only."""
 
 
 class UserRole(EventData):
     """A member of a group."""
 
     user: str
+    """The user's name."""
     role: Role
+    """What it may do."""
 
 
 class Member(EventData):
     """Somebody joined a group, left it (`left`), or has another role."""
 
     conversation_id: str
+    """The group."""
     users: list[UserRole]
+    """Who joined, left or has another role."""
     by: str
-    """Who did it, or whose invitation they used."""
+    """Who did it, or whose invitation was used."""
     member_count: Count
-    """Of the group from now on."""
+    """Members of the group from now on."""
     name: str | None = None
-    """The group's, if somebody joined."""
+    """The group's name, if somebody joined."""
     left: Literal[True] | None = None
+    """They left, or were removed."""
     more: Literal[True] | None = None
     """There are more than `users` says: the members must be read anew."""
 
@@ -97,4 +120,6 @@ class ConversationReset(EventData):
     """Events of one conversation are missing: its messages must be read anew."""
 
     reason: Lost
+    """Why."""
     conversation_id: str
+    """The conversation whose messages must be read anew."""

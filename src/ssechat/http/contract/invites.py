@@ -1,5 +1,6 @@
 """Operations of invitations to groups."""
 
+from ssechat.events import kinds
 from ssechat.http.contract import answers, problems
 from ssechat.http.contract.conversations import CONVERSATION_PATH, OF_GROUPS
 from ssechat.http.contract.operation import Answer, Operation
@@ -70,4 +71,5 @@ JOIN = Operation(
         problems.BUSY,
     ),
     example={"secret": "…"},
+    events=(kinds.MEMBER.name,),
 )

@@ -1,5 +1,6 @@
 """Operations of the members of groups."""
 
+from ssechat.events import kinds
 from ssechat.events.models import UserRole
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Added, Members
@@ -38,6 +39,7 @@ ADD = Operation(
     answers={200: Answer("They are members.", Added)},
     refusals=(*OF_CHANGES, problems.UNKNOWN_USER, problems.GROUP_FULL),
     example={"users": ["carol"]},
+    events=(kinds.MEMBER.name,),
 )
 
 PUT = Operation(
@@ -54,6 +56,7 @@ PUT = Operation(
     answers={200: Answer("The member.", UserRole)},
     refusals=(*OF_CHANGES, problems.UNKNOWN_USER, problems.GROUP_FULL, problems.LAST_OWNER),
     example={"role": "admin"},
+    events=(kinds.MEMBER.name,),
 )
 
 REMOVE = Operation(
@@ -66,4 +69,5 @@ REMOVE = Operation(
     parameters=(GROUP, USER),
     answers={204: Answer("The user is no member.")},
     refusals=(*OF_CHANGES, problems.LAST_OWNER),
+    events=(kinds.MEMBER.name,),
 )

@@ -1,5 +1,6 @@
 """Operations of messages."""
 
+from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Messages
@@ -44,6 +45,7 @@ SEND = Operation(
         problems.BUSY,
     ),
     example={"to": "bob", "text": "hi", "client_msg_id": "note-1"},
+    events=(kinds.MESSAGE.name,),
 )
 
 HISTORY = Operation(
@@ -85,6 +87,7 @@ EDIT = Operation(
     answers={200: Answer("The message as it stands.", Message, headers=(ETAG,))},
     refusals=(*OF_CHANGES, problems.DELETED),
     example={"text": "hello"},
+    events=(kinds.MESSAGE_UPDATED.name,),
 )
 
 DELETE = Operation(
@@ -98,4 +101,5 @@ DELETE = Operation(
     headers=(IF_MATCH,),
     answers={200: Answer("The tombstone.", Message, headers=(ETAG,))},
     refusals=OF_CHANGES,
+    events=(kinds.MESSAGE_DELETED.name,),
 )

@@ -26,6 +26,7 @@ IF_MATCH = Parameter(
     "If-Match",
     "ETags of the message (RFC 9110 §13.1.1): the request is met only if the message is one of them.",
 )
+IF_NONE_MATCH = Parameter("If-None-Match", "ETags of pages that the client has.")
 LAST_EVENT_ID = Parameter(
     "Last-Event-ID",
     "The id of the last event that the client has; `0-0` asks for all that the server keeps. Any other text gets a "
@@ -37,7 +38,7 @@ REQUEST_ID = Parameter(
     "X-Request-Id", "The request's own, if it sent a well-formed one; else the server's. Its log names the request so."
 )
 ETAG = Parameter("ETag", "A strong validator of this version of the message, for `If-Match`.")
-PAGE_ETAG = Parameter("ETag", "A validator of the page, for `If-None-Match`.")
+VALIDATOR = Parameter("ETag", "A validator of the page, for `If-None-Match`.")
 SET_COOKIE = Parameter("Set-Cookie", "The session's cookie: HttpOnly, SameSite=Lax, and Secure under https.")
 RETRY_AFTER = Parameter("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0})
 RATE_LIMIT_POLICY = Parameter("RateLimit-Policy", "The quotas that apply (draft-ietf-httpapi-ratelimit-headers).")

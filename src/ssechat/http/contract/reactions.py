@@ -1,5 +1,6 @@
 """Operations of reactions to messages."""
 
+from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Reactions
@@ -37,6 +38,7 @@ ADD = Operation(
     parameters=(CONVERSATION, SEQ, EMOJI),
     answers={200: Answer("The message as it stands.", Message, headers=(ETAG,))},
     refusals=(*OF_CHANGES, problems.TOO_MANY_REACTIONS),
+    events=(kinds.MESSAGE_UPDATED.name,),
 )
 
 REMOVE = Operation(
@@ -48,4 +50,5 @@ REMOVE = Operation(
     parameters=(CONVERSATION, SEQ, EMOJI),
     answers={200: Answer("The message as it stands.", Message, headers=(ETAG,))},
     refusals=OF_CHANGES,
+    events=(kinds.MESSAGE_UPDATED.name,),
 )
