@@ -1,8 +1,8 @@
 """The data of events, as pydantic models: what is checked when one is made, and what a contract says of it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class EventData(BaseModel):
@@ -18,12 +18,24 @@ HistoryOf = Literal["all", "from_join"]
 """What a new member of a group may read: everything, or what is sent after it joined."""
 
 
+Lost = Literal["expired", "unknown", "lost"]
+"""Why events are missing: they are not kept so long; the reader's last one is not known; the storage lost them."""
+
+Seq = Annotated[int, Field(json_schema_extra={"minimum": 1, "format": "int64"})]
+"""The number of a message in its conversation."""
+
+Count = Annotated[int, Field(json_schema_extra={"minimum": 0})]
+
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""RFC 3339, in UTC, with milliseconds."""
+
+
 class Reaction(EventData):
     """All reactions to a message with one emoji."""
 
     emoji: str
     """The emoji."""
-    count: int
+    count: Count
     """How many people reacted with it."""
     users: list[str]
     """Three of them, or fewer."""
@@ -35,9 +47,9 @@ class Message(EventData):
 
     conversation_id: str
     """The conversation: `dm:…` or `g:…`."""
-    seq: int
+    seq: Seq
     """Its number in the conversation, from 1 on: the order that everybody sees."""
-    version: int | None = None
+    version: Seq | None = None
     """Grows with each change of it: drop one that is not newer than what you have."""
     sender: str | None = None
     """Who sent it."""
@@ -45,11 +57,11 @@ class Message(EventData):
     """What was written."""
     client_msg_id: str | None = None
     """The id that its sender gave it, or the server."""
-    created_at: str | None = None
+    created_at: Timestamp | None = None
     """When it was sent (RFC 3339, UTC)."""
-    edited_at: str | None = None
+    edited_at: Timestamp | None = None
     """When its text, mentions or data were changed last; missing if never."""
-    reply_to: int | None = None
+    reply_to: Seq | None = None
     """The `seq` of the message that it answers."""
     mentions: list[str] | None = None
     """Users whom it is addressed to."""
@@ -94,7 +106,7 @@ class Member(EventData):
     """Who joined, left or has another role."""
     by: str
     """Who did it, or whose invitation was used."""
-    member_count: int
+    member_count: Count
     """Members of the group from now on."""
     name: str | None = None
     """The group's name, if somebody joined."""
@@ -107,7 +119,7 @@ class Member(EventData):
 class ConversationReset(EventData):
     """Events of one conversation are missing: its messages must be read anew."""
 
-    reason: Literal["expired", "unknown", "lost"]
+    reason: Lost
     """Why."""
     conversation_id: str
     """The conversation whose messages must be read anew."""

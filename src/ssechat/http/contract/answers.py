@@ -5,7 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ssechat.events.models import HistoryOf, Message, Role, UserRole
+from ssechat.events.models import Count, HistoryOf, Message, Role, Timestamp, UserRole
+
+Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
+"""Nothing that a log should have."""
+
+NewestSeq = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
+"""The `seq` of a conversation's newest message; 0: there is none."""
 
 
 class AnswerBody(BaseModel):
@@ -17,7 +23,7 @@ class AnswerBody(BaseModel):
 class SignedIn(AnswerBody):
     """A session."""
 
-    token: str
+    token: Secret
     """A bearer token of this session: `Authorization: Bearer …`."""
     user: str
     """Your name, as the server writes it."""
@@ -53,9 +59,9 @@ class Server(AnswerBody):
 class Ticket(AnswerBody):
     """A ticket for one stream."""
 
-    ticket: str
+    ticket: Secret
     """It goes into `GET /v1/events?ticket=…`, once."""
-    expires_in: int
+    expires_in: Count
     """Seconds until it is void."""
 
 
@@ -68,7 +74,7 @@ class DirectConversation(AnswerBody):
     """The sort of conversation."""
     members: list[str]
     """The two people; one for one's notes."""
-    newest_seq: int
+    newest_seq: NewestSeq
     """The `seq` of the newest message; 0 if there is none."""
     last_message: Message | None
     """The newest message."""
@@ -89,11 +95,11 @@ class Group(AnswerBody):
     """What those who join later read."""
     role: Role
     """One's own."""
-    member_count: int
+    member_count: Count
     """How many members it has."""
     members: list[str]
     """The first 20 names."""
-    newest_seq: int
+    newest_seq: NewestSeq
     """The `seq` of the newest message; 0 if there is none."""
     ended: Literal[True] | None = None
     """It has ended: it can be read only."""
@@ -112,7 +118,7 @@ class LeftGroup(AnswerBody):
     """Its name when you left."""
     left: Literal[True]
     """You have left, or were removed."""
-    newest_seq: int
+    newest_seq: NewestSeq
     """The `seq` of the newest message of then."""
     last_message: Message | None
     """The newest message of then."""
@@ -154,7 +160,7 @@ class Added(AnswerBody):
 
     added: list[str]
     """Those who were not members before."""
-    member_count: int
+    member_count: Count
     """How many members the group has now."""
 
 
@@ -163,11 +169,11 @@ class Invite(AnswerBody):
 
     id: str
     """Names it, to revoke it; it is not the secret."""
-    expires_at: str
+    expires_at: Timestamp
     """Until when it can be used (RFC 3339, UTC)."""
-    uses: int
+    uses: Count
     """How often it was used."""
-    max_uses: int | None = None
+    max_uses: Count | None = None
     """How often it can be used; missing: as often as one likes."""
     by: str
     """Who made it."""
@@ -176,7 +182,7 @@ class Invite(AnswerBody):
 class InviteWithSecret(Invite):
     """A new invitation."""
 
-    secret: str
+    secret: Secret
     """Shown this once: who has it can join."""
 
 
@@ -212,9 +218,9 @@ class Quota(AnswerBody):
     """As in `RateLimit`."""
     per: str
     """What attempts are counted by."""
-    limit: int
+    limit: Count
     """Attempts in a window."""
-    window_seconds: int
+    window_seconds: Count
     """Seconds of a window."""
 
 
@@ -223,33 +229,33 @@ class Limits(AnswerBody):
 
     quotas: list[Quota]
     """How often something may be tried."""
-    body_bytes: int
+    body_bytes: Count
     """Bytes of a request's body."""
-    page_bytes: int
+    page_bytes: Count
     """Bytes of a page of messages or conversations."""
-    page_items: int
+    page_items: Count
     """Items of a page: the largest `limit`."""
-    inbox_events: int
+    inbox_events: Count
     """Events that the server keeps for a reader who is away."""
-    streams_per_user_and_worker: int
+    streams_per_user_and_worker: Count
     """Streams that one user may have open on one worker."""
-    ticket_seconds: int
+    ticket_seconds: Count
     """Seconds for which a ticket can be used."""
-    group_members: int
+    group_members: Count
     """Members of a group."""
-    group_name_bytes: int
+    group_name_bytes: Count
     """Bytes of a group's name."""
-    group_topic_bytes: int
+    group_topic_bytes: Count
     """Bytes of a group's topic."""
-    invites_per_group: int
+    invites_per_group: Count
     """Invitations of a group that can be used."""
-    invite_seconds: int
+    invite_seconds: Count
     """Seconds for which an invitation can be used."""
-    mentions_per_message: int
+    mentions_per_message: Count
     """Users whom a message may mention."""
-    message_data_bytes: int
+    message_data_bytes: Count
     """Bytes of a message's `data`, as JSON."""
-    reaction_kinds_per_message: int
+    reaction_kinds_per_message: Count
     """Different emoji on one message."""
 
 
@@ -278,7 +284,7 @@ class Readiness(AnswerBody):
     """Whether it can serve."""
     checks: Checks
     """What it needs."""
-    streams: int
+    streams: Count
     """Open streams of this worker."""
     refused: list[str] | None = None
     """Redis's error codes, if it refuses something."""
@@ -306,8 +312,8 @@ class ProblemDetails(AnswerBody):
     """Stable: programs decide by it."""
     detail: str
     """What is wrong and what to do, for people."""
-    request_id: str
-    """The line about it in the server's log has the same."""
+    request_id: str | None = None
+    """The line about it in the server's log has the same. Missing if the request could not be read."""
     fields: list[WrongField] | None = None
     """With `invalid_request`: each field that is wrong."""
     violated_policies: Annotated[list[str] | None, Field(alias="violated-policies")] = None

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from ssechat.events import frames, kinds
 from ssechat.events.kinds import KINDS, Kind
+from ssechat.events.models import Lost
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import AnswerBody, Ticket
 from ssechat.http.contract.operation import EVENT_STREAM, Answer, Credential, Operation
@@ -68,7 +69,7 @@ class CaughtUp(AnswerBody):
 class StreamReset(AnswerBody):
     """What the client has missed is not kept."""
 
-    reason: Literal["expired", "unknown", "lost"]
+    reason: Lost
     """Why."""
     oldest: str
     """The id of the oldest event that is kept."""

@@ -91,13 +91,24 @@ class Operation:
         return self.method != "GET"
 
     @property
+    def streams(self) -> bool:
+        """Whether its answer is a stream of events."""
+        return any(answer.media_type == EVENT_STREAM for answer in self.answers.values())
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """All errors that it can answer with, by status, once the request could be read."""
         found = {*problems.OF_ALL, *self.refusals}
         if self.credential is not Credential.NONE:
-            found |= {*problems.OF_CREDENTIALS, problems.UNAVAILABLE}
+            found |= {*problems.OF_CREDENTIALS}
         if self.credential is Credential.USER_OR_TICKET:
             found |= {problems.INVALID_TICKET}
+        if self.credential is not Credential.NONE or self.writes:
+            found |= {*problems.OF_HEADERS}
+        if not self.streams:  # a stream says so itself: EventSource does not come back after a status
+            found |= {problems.FULL}
+            if self.credential is not Credential.NONE:
+                found |= {problems.UNAVAILABLE}
         if self.body is not None:
             found |= {*problems.OF_BODIES}
         if self.query is not None:

@@ -3,7 +3,7 @@
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Limits, Live, Readiness
 from ssechat.http.contract.operation import Answer, Credential, Operation, Parameter
-from ssechat.http.contract.parameters import IF_NONE_MATCH, VALIDATOR
+from ssechat.http.contract.parameters import IF_NONE_MATCH, RETRY_AFTER, VALIDATOR
 
 TOPIC = "The server"
 HTML = "text/html"
@@ -42,7 +42,7 @@ READY = Operation(
     credential=Credential.NONE,
     answers={
         200: Answer("It can.", Readiness),
-        503: Answer("It cannot: the body says which check failed.", Readiness),
+        503: Answer("It cannot: the body says which check failed.", Readiness, headers=(RETRY_AFTER,)),
     },
 )
 
@@ -64,7 +64,8 @@ PAGE = Operation(
     topic=TOPIC,
     summary="Shows the chat in a browser",
     credential=Credential.NONE,
-    answers={200: Answer("The page.", media_type=HTML)},
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
 )
 
 DOCS = Operation(

@@ -14,6 +14,10 @@ from ssechat.http.exchange import Request, Response
 from ssechat.http.page_headers import PAGE_HEADERS
 from ssechat.http.routing import Route
 
+OF_RANGES = (b"range", b"if-range")
+NOT_TAKEN = (b"content-length", b"accept-ranges")
+"""Headers of Starlette's answer that ours does not have from there."""
+
 
 class WebEndpoint:
     """`/` and `/web`."""
@@ -36,18 +40,20 @@ class WebEndpoint:
         return await self._serve(request, request.scope["path"].removeprefix("/web"))
 
     async def _serve(self, request: Request, path: str) -> Response:
-        """Responds with a file by way of Starlette, which handles validators, ranges and media types."""
+        """Responds with a file by way of Starlette, which handles validators and media types."""
         scope = {**request.scope, "method": "GET", "path": path, "root_path": "", "extensions": {}}
         scope["asgi"] = {
             "spec_version": "2.4"
         }  # from this version on Starlette does not wait for the client's disconnect
+        # Small files are sent whole: with ranges a page would have four more statuses.
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in OF_RANGES]
         response = Response(headers=PAGE_HEADERS)
         parts: list[bytes] = []
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 response.status = message["status"]
-                response.headers += tuple(pair for pair in message["headers"] if pair[0] != b"content-length")
+                response.headers += tuple(pair for pair in message["headers"] if pair[0] not in NOT_TAKEN)
             else:
                 parts.append(message.get("body", b""))
 
