@@ -20,7 +20,19 @@ CREDENTIALS: Mapping[Credential, str] = {
     "(`?ticket=…`).",
 }
 
-EVERYWHERE = frozenset({*problems.OF_ALL, *problems.OF_CREDENTIALS, problems.UNAVAILABLE, problems.FORBIDDEN_ORIGIN})
+EVERYWHERE = frozenset(
+    {
+        *problems.OF_ALL,
+        *problems.OF_CREDENTIALS,
+        *problems.OF_HEADERS,
+        *problems.OF_PATHS,
+        problems.FORBIDDEN_ORIGIN,
+        problems.FULL,
+        problems.TOO_LARGE,
+        problems.UNAVAILABLE,
+        problems.UNSUPPORTED_MEDIA_TYPE,
+    }
+)
 """Errors that are named with an operation, and explained on the page of errors only."""
 
 KNOWN_PROBLEMS = sorted(
@@ -124,11 +136,12 @@ class Articles:
         )
 
     def models(self, operations: Iterable[Operation]) -> list[Model]:
-        """The models of all that these operations answer or take."""
+        """The models of what these operations answer, and of the fields of what they take."""
         content: list[Schema] = []
         for each in operations:
             described = self._described(each)
-            content.append(described.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema", {}))
+            body = described.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema", {})
+            content.append(self._resolved(body).get("properties", {}))
             content += [described["responses"][str(status)].get("content", {}).get(JSON, {}) for status in each.answers]
         return models_of(content, self.schemas)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ssechat.http.requests import PRINTABLE_ASCII
+from ssechat.http.fields import PRINTABLE_ASCII
 
 Schema = Mapping[str, Any]
 
@@ -37,10 +37,12 @@ class Field(NamedTuple):
 
 
 class Model(NamedTuple):
-    """An object with fields."""
+    """An object with fields, or a value that has a name."""
 
     name: str
     what: str
+    type: str
+    """Of a value that is no object."""
     fields: Sequence[Field]
 
 
@@ -84,7 +86,8 @@ def models_of(schema: Any, definitions: Mapping[str, Schema]) -> list[Model]:
         name = waiting.pop(0)
         if name not in found:
             definition = definitions[name]
-            found[name] = Model(name, definition.get("description", ""), fields_of(definition))
+            kind = "" if definition.get("type") == "object" else type_of(definition)
+            found[name] = Model(name, definition.get("description", ""), kind, fields_of(definition))
             waiting += refs(definition)
     return list(found.values())
 
@@ -111,6 +114,8 @@ def type_of(schema: Schema) -> str:
         parts += _range(schema, "Length", "characters")
     if kind in ("integer", "number"):
         parts += [words.format(_number(schema[bound])) for bound, words in BOUNDS if bound in schema]
+    if schema.get("format") == "date-time":
+        parts.append("as in RFC 3339")
     if "pattern" in schema:
         parts.append(PATTERNS.get(schema["pattern"], f"pattern {schema['pattern']}"))
     return ", ".join(parts)

@@ -13,7 +13,7 @@ from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.page_headers import PAGE_HEADERS
 from ssechat.http.routing import Route
 
-HEADERS = (*PAGE_HEADERS, (b"content-type", b"text/html; charset=utf-8"))
+HTML = (b"content-type", b"text/html; charset=utf-8")
 
 PLAIN_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,255})(:[0-9]{1,5})?").fullmatch
 """A host that means nothing else in a shell or in HTML."""
@@ -55,10 +55,11 @@ class DocsEndpoint:
             made = await asyncio.to_thread(self._book.make, name)
         body = made.replace(ADDRESS.encode(), self._address(request).encode())
         tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-        headers = (*HEADERS, (b"etag", tag.encode()))
-        if tag in (request.header(b"if-none-match") or ""):
+        headers = (*PAGE_HEADERS, (b"etag", tag.encode()))
+        known = request.header(b"if-none-match") or ""
+        if tag in known or known.strip() == "*":
             return Response(304, b"", headers)
-        return Response(200, body, headers)
+        return Response(200, body, (HTML, *headers))
 
     def _address(self, request: Request) -> str:
         """The server's address as the reader has it, for commands to paste."""
