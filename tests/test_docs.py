@@ -51,9 +51,10 @@ def client_of(app: Starlette) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat")
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Starlette:
-    return app_of(tmp_path)
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Starlette:
+    """One app for all: its pages are made once."""
+    return app_of(tmp_path_factory.mktemp("docs"))
 
 
 @pytest.fixture
@@ -332,15 +333,17 @@ async def test_a_page_that_there_is_not_is_an_error_that_leads_on(client: httpx.
     assert "GET /docs lists" in answer.json()["detail"]
 
 
-async def test_no_path_of_a_page_becomes_a_label(app: Starlette, client: httpx.AsyncClient) -> None:
+async def test_no_path_of_a_page_becomes_a_label(tmp_path: Path) -> None:
+    app = app_of(tmp_path)
     counted: dict[tuple[str, str, int], int] = app.state.api._metrics.requests
-    for path in ("/docs/messages", "/docs/events/bye", "/docs/secret", "/docs/events/secret"):
-        await client.get(path)
+    async with client_of(app) as client:
+        for path in ("/docs/messages", "/docs/events/bye", "/docs/secret", "/docs/events/secret"):
+            await client.get(path)
     assert {route for _, route, _ in counted} == {"/docs/{page}", "/docs/events/{event}"}
 
 
 async def test_a_page_is_made_once_and_nobody_else_waits_for_it(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, began, made = threading.Event(), threading.Event(), []
     render = Book._render
@@ -352,12 +355,13 @@ async def test_a_page_is_made_once_and_nobody_else_waits_for_it(
         return render(book, template, name, **context)
 
     monkeypatch.setattr(Book, "_render", slowly)
-    readers = [asyncio.create_task(client.get("/docs/errors")) for _ in range(3)]
-    assert await asyncio.to_thread(began.wait, 10)
-    assert (await client.get("/v1/limits")).status_code == 200
-    assert not any(reader.done() for reader in readers)
-    now.set()
-    assert {(await reader).status_code for reader in readers} == {200}
+    async with client_of(app_of(tmp_path)) as client:
+        readers = [asyncio.create_task(client.get("/docs/errors")) for _ in range(3)]
+        assert await asyncio.to_thread(began.wait, 10)
+        assert (await client.get("/v1/limits")).status_code == 200
+        assert not any(reader.done() for reader in readers)
+        now.set()
+        assert {(await reader).status_code for reader in readers} == {200}
     assert made == ["errors"]
 
 
