@@ -42,7 +42,6 @@ SEND = Operation(
         problems.UNKNOWN_USER,
         problems.ENDED,
         problems.IDEMPOTENCY_CONFLICT,
-        problems.BUSY,
     ),
     example={"to": "bob", "text": "hi", "client_msg_id": "note-1"},
     events=(kinds.MESSAGE.name,),
