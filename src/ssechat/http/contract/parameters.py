@@ -26,7 +26,6 @@ IF_MATCH = Parameter(
     "If-Match",
     "ETags of the message (RFC 9110 §13.1.1): the request is met only if the message is one of them.",
 )
-IF_NONE_MATCH = Parameter("If-None-Match", "ETags of pages that the client has.")
 LAST_EVENT_ID = Parameter(
     "Last-Event-ID",
     "The id of the last event that the client has; `0-0` asks for all that the server keeps. Any other text gets a "

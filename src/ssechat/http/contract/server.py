@@ -122,3 +122,6 @@ OPENAPI_32 = Operation(
     credential=Credential.NONE,
     answers={200: Answer("The contract.", dict)},
 )
+
+OF_THE_CONTRACT = (DOCS, DOCS_PAGE, DOCS_EVENT, OPENAPI, OPENAPI_32)
+"""The operations that show the contract: it has all others, and these."""
