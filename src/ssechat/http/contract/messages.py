@@ -3,7 +3,7 @@
 from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Messages
+from ssechat.http.contract.answers import MessagePage
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, ETAG, IDEMPOTENCY_KEY, IF_MATCH, SEQ
 from ssechat.http.requests import HistoryQuery, MessageChange, NewMessage
@@ -57,7 +57,7 @@ HISTORY = Operation(
     "that is larger: `has_more` says whether there are more, not the number of messages.",
     parameters=(CONVERSATION,),
     query=HistoryQuery,
-    answers={200: Answer("Messages in order of seq.", Messages)},
+    answers={200: Answer("Messages in order of seq.", MessagePage)},
     refusals=OF_READING,
 )
 

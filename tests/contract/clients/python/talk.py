@@ -13,7 +13,7 @@ from chat_client.api.members import put_member
 from chat_client.api.messages import edit_message, list_messages, send_message
 from chat_client.api.reactions import react
 from chat_client.models import (
-    Conversations,
+    ConversationPage,
     Credentials,
     Data,
     DirectConversation,
@@ -22,7 +22,7 @@ from chat_client.models import (
     MemberRole,
     Message,
     MessageChange,
-    Messages,
+    MessagePage,
     NameTakenProblem,
     NewGroup,
     NewMessage,
@@ -69,14 +69,14 @@ def talk(url: str) -> dict[str, object]:
     admin = put_member.sync(group.id, "bob", client=alice, body=MemberRole(role=Role.ADMIN))
     assert admin == UserRole(user="bob", role=Role.ADMIN)
     history = list_messages.sync(group.id, client=bob, after=0, limit=10)
-    assert isinstance(history, Messages), history
+    assert isinstance(history, MessagePage), history
     assert not history.has_more
 
     first = list_conversations.sync(client=alice, limit=1)
-    assert isinstance(first, Conversations), first
+    assert isinstance(first, ConversationPage), first
     assert first.next_ is not None
     second = list_conversations.sync(client=alice, limit=1, before=first.next_)
-    assert isinstance(second, Conversations), second
+    assert isinstance(second, ConversationPage), second
     kinds = [
         " and ".join(one.members) if isinstance(one, DirectConversation) else one.name
         for one in (*first.conversations, *second.conversations)
