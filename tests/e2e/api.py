@@ -17,6 +17,7 @@ import httpx
 import jwt
 import psutil
 
+from contract.watch import watch
 from serving import Server, redis_binaries
 
 SERIES = tuple(sorted(redis_binaries(), reverse=True))
@@ -203,6 +204,7 @@ class Frames:
             assert name not in fields, lines
             fields[name] = value
         assert list(fields) == [name for name in FIELDS if name in fields], lines
+        watch().event(fields)
         retry = int(fields["retry"]) if "retry" in fields else None
         if retry is not None:
             self.retry = retry
@@ -369,6 +371,7 @@ def exchange(server: Server, request: bytes, seconds: float = PATIENCE) -> bytes
         with contextlib.suppress(ConnectionError, TimeoutError):
             while data := connection.recv(65536):
                 got += data
+        watch().exchange(request, got)
         return got
 
 

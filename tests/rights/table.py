@@ -109,6 +109,8 @@ GET    /healthz/ready                               yes    yes    yes    yes    
 GET    /metrics                                     yes    yes    yes    yes    yes    yes    yes    yes
 GET    /                                            yes    yes    yes    yes    yes    yes    yes    yes
 GET    /docs                                        yes    yes    yes    yes    yes    yes    yes    yes
+GET    /openapi.json                                yes    yes    yes    yes    yes    yes    yes    yes
+GET    /openapi-3.2.json                            yes    yes    yes    yes    yes    yes    yes    yes
 GET    /web/                                        file   file   file   file   file   file   file   file
 """
 

@@ -56,7 +56,7 @@ class Server(AnswerBody):
     """Whether `POST /v1/session` is open."""
 
 
-class Ticket(AnswerBody):
+class StreamTicket(AnswerBody):
     """A ticket for one stream."""
 
     ticket: Secret
@@ -124,7 +124,7 @@ class LeftGroup(AnswerBody):
     """The newest message of then."""
 
 
-class Conversations(AnswerBody):
+class ConversationPage(AnswerBody):
     """A page of conversations."""
 
     conversations: list[DirectConversation | Group]
@@ -133,7 +133,7 @@ class Conversations(AnswerBody):
     """For `before` of the next request; null: there are no more."""
 
 
-class Messages(AnswerBody):
+class MessagePage(AnswerBody):
     """A page of messages, in order of seq."""
 
     messages: list[Message]
@@ -146,7 +146,7 @@ class Messages(AnswerBody):
     """With `around` only."""
 
 
-class Members(AnswerBody):
+class MemberPage(AnswerBody):
     """A page of members, by name."""
 
     members: list[UserRole]
@@ -155,7 +155,7 @@ class Members(AnswerBody):
     """For `after` of the next request; null: there are no more."""
 
 
-class Added(AnswerBody):
+class AddedMembers(AnswerBody):
     """Who was added to a group."""
 
     added: list[str]
@@ -186,7 +186,7 @@ class InviteWithSecret(Invite):
     """Shown this once: who has it can join."""
 
 
-class Invites(AnswerBody):
+class InviteList(AnswerBody):
     """The invitations of a group that can be used."""
 
     invites: list[Invite]
@@ -202,7 +202,7 @@ class OneReaction(AnswerBody):
     """Who reacted."""
 
 
-class Reactions(AnswerBody):
+class ReactionPage(AnswerBody):
     """A page of reactions."""
 
     reactions: list[OneReaction]

@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Conversations, DirectConversation, Group, LeftGroup
+from ssechat.http.contract.answers import ConversationPage, DirectConversation, Group, LeftGroup
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, GROUP, IDEMPOTENCY_KEY
 from ssechat.http.requests import GroupChange, ListQuery, NewGroup
@@ -21,7 +21,7 @@ LIST = Operation(
     summary="Lists your conversations, newest event first",
     about="Without the groups that you have left. A page has 256 KiB at most: `next` says whether there are more.",
     query=ListQuery,
-    answers={200: Answer("A page of conversations.", Conversations)},
+    answers={200: Answer("A page of conversations.", ConversationPage)},
 )
 
 MAKE = Operation(
@@ -38,7 +38,7 @@ MAKE = Operation(
         201: Answer("The new group.", Group),
         200: Answer("It was made before; as it stands now.", Group | LeftGroup),
     },
-    refusals=(problems.UNKNOWN_USER, problems.GROUP_FULL, problems.IDEMPOTENCY_CONFLICT, problems.BUSY),
+    refusals=(problems.UNKNOWN_USER, problems.GROUP_FULL, problems.IDEMPOTENCY_CONFLICT),
     example={"name": "Lunch", "members": ["bob"], "client_msg_id": "lunch-1"},
     events=(kinds.MEMBER.name,),
 )

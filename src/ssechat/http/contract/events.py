@@ -8,7 +8,7 @@ from ssechat.events import frames, kinds
 from ssechat.events.kinds import KINDS, Kind
 from ssechat.events.models import Lost
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import AnswerBody, Ticket
+from ssechat.http.contract.answers import AnswerBody, StreamTicket
 from ssechat.http.contract.operation import EVENT_STREAM, Answer, Credential, Operation
 from ssechat.http.contract.parameters import LAST_EVENT_ID
 from ssechat.http.requests import EmptyBody, EventsQuery
@@ -38,7 +38,7 @@ ISSUE_TICKET = Operation(
     summary="Issues a ticket for one stream, without cookie or header",
     about="It goes into `GET /v1/events?ticket=…`, once, within 30 seconds.",
     body=EmptyBody,
-    answers={201: Answer("The ticket.", Ticket)},
+    answers={201: Answer("The ticket.", StreamTicket)},
     refusals=(problems.QUOTA_EXCEEDED,),
     example={},
 )

@@ -36,7 +36,7 @@ LIST = Operation(
     summary="Lists the invitations that can be used",
     about="Owners and admins.",
     parameters=(GROUP,),
-    answers={200: Answer("Invitations, without their secrets.", answers.Invites)},
+    answers={200: Answer("Invitations, without their secrets.", answers.InviteList)},
     refusals=OF_ADMINS,
 )
 

@@ -3,7 +3,7 @@
 from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Messages
+from ssechat.http.contract.answers import MessagePage
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, ETAG, IDEMPOTENCY_KEY, IF_MATCH, SEQ
 from ssechat.http.requests import HistoryQuery, MessageChange, NewMessage
@@ -42,7 +42,6 @@ SEND = Operation(
         problems.UNKNOWN_USER,
         problems.ENDED,
         problems.IDEMPOTENCY_CONFLICT,
-        problems.BUSY,
     ),
     example={"to": "bob", "text": "hi", "client_msg_id": "note-1"},
     events=(kinds.MESSAGE.name,),
@@ -58,7 +57,7 @@ HISTORY = Operation(
     "that is larger: `has_more` says whether there are more, not the number of messages.",
     parameters=(CONVERSATION,),
     query=HistoryQuery,
-    answers={200: Answer("Messages in order of seq.", Messages)},
+    answers={200: Answer("Messages in order of seq.", MessagePage)},
     refusals=OF_READING,
 )
 

@@ -142,6 +142,7 @@ OF_CONNECTIONS = (
     TOO_SLOW,
     HEAD_TOO_LARGE,
     UNKNOWN_TRANSFER_ENCODING,
+    FULL,
 )
 """What the server answers before it knows which operation is meant: the request cannot be read."""
 

@@ -3,7 +3,7 @@
 from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Reactions
+from ssechat.http.contract.answers import ReactionPage
 from ssechat.http.contract.messages import MESSAGE
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, EMOJI, ETAG, SEQ
@@ -24,7 +24,7 @@ LIST = Operation(
     summary="Says who has reacted how",
     parameters=(CONVERSATION, SEQ),
     query=ReactionsQuery,
-    answers={200: Answer("A page of reactions, or those of one user.", Reactions)},
+    answers={200: Answer("A page of reactions, or those of one user.", ReactionPage)},
     refusals=OF_READING,
 )
 

@@ -8,8 +8,12 @@ from ssechat.http.contract import problems
 from ssechat.http.contract.problems import Problem
 from ssechat.http.contract.schemas import ref
 
-ONLY_OF = {"fields": problems.INVALID_REQUEST, "violated-policies": problems.QUOTA_EXCEEDED}
+POLICIES = "violated-policies"
+ONLY_OF = {"fields": problems.INVALID_REQUEST, POLICIES: problems.QUOTA_EXCEEDED}
 """Fields that only one error has."""
+
+ALWAYS = ("request_id", POLICIES)
+"""Fields that these errors have always, unlike those of what could not be read."""
 
 NAMES = {one: name for name, one in vars(problems).items() if isinstance(one, Problem)}
 
@@ -25,10 +29,10 @@ def schema(one: Problem, details: Mapping[str, Any]) -> dict[str, Any]:
     fields = found["properties"]
     fields["status"] = {"type": "integer", "const": one.status}
     fields["code"] = {**fields["code"], "const": one.code}
-    found["required"] = [*found["required"], "request_id"]  # only what could not be read has none
     for name, only in ONLY_OF.items():
         if one != only:
             del fields[name]
+    found["required"] = [*found["required"], *(name for name in ALWAYS if name in fields)]
     return found
 
 
