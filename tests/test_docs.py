@@ -311,7 +311,8 @@ async def test_a_page_that_the_reader_has_is_not_sent_again(client: httpx.AsyncC
 async def test_commands_have_the_address_that_the_reader_has(client: httpx.AsyncClient) -> None:
     async def address(**headers: str) -> str:
         html = (await client.get("/docs/messages", headers={k.replace("_", "-"): v for k, v in headers.items()})).text
-        return re.findall(r"^S=(.*)$", read(html).blocks[0].text, re.MULTILINE)[0]
+        found: list[str] = re.findall(r"^S=(.*)$", read(html).blocks[0].text, re.MULTILINE)
+        return found[0]
 
     assert await address() == "http://chat"
     assert await address(host="[::1]:8000") == "http://[::1]:8000"
