@@ -3,13 +3,13 @@
 A bot that answers each message once, however often it or the server is stopped or killed::
 
     import asyncio, math, os
-    from ssechat.client import Client, Refused
+    from ssechat.client import Client, MessageEvent, Refused
 
     async def main() -> None:
         server, token = os.environ["SSECHAT_SERVER"], os.environ["SSECHAT_TOKEN"]
         async with Client(server, token, patience=math.inf) as chat:
             async for event in chat.events(since="0-0", bookmark="echo.bookmark"):
-                if event.name == "message" and event.data.text and event.data.sender != await chat.user():
+                if isinstance(event, MessageEvent) and event.data.text and event.data.sender != await chat.user():
                     try:
                         await chat.send(event.data.conversation_id, event.data.text, client_msg_id=f"echo-{event.id}")
                     except Refused as refusal:
@@ -40,6 +40,7 @@ from ssechat.client.events import (
     HelloEvent,
     MemberChange,
     MemberEvent,
+    MessageChangeEvent,
     MessageEvent,
     OtherEvent,
     Reset,
@@ -85,6 +86,7 @@ __all__ = [
     "MemberChange",
     "MemberEvent",
     "Message",
+    "MessageChangeEvent",
     "MessageEvent",
     "NotConfirmed",
     "OtherEvent",

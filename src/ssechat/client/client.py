@@ -136,7 +136,7 @@ class Client(Messages):
         ::
 
             async for event in chat.events(bookmark="bot.bookmark", since="0-0"):
-                if event.name == "message":
+                if isinstance(event, MessageEvent):
                     print(event.data.sender, event.data.text)
 
         `since` is the id of the last event that the caller has, `0-0` for all that the server keeps; by default only

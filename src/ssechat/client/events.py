@@ -83,8 +83,12 @@ class _Event(Generic[Name, Data]):
     """The data as it was sent (JSON), with fields that only a newer server knows."""
 
 
-class MessageEvent(_Event[Literal["message", "message.updated", "message.deleted"], Message]):
-    """A message is new, or has changed."""
+class MessageEvent(_Event[Literal["message"], Message]):
+    """A message is new. Who was away gets it as it stands by now: with the text of its last edit, for example."""
+
+
+class MessageChangeEvent(_Event[Literal["message.updated", "message.deleted"], Message]):
+    """A message was edited or deleted, or its reactions are others: `data` is the message as it stands now."""
 
 
 class GroupEvent(_Event[Literal["conversation"], GroupChange]):
@@ -116,14 +120,22 @@ class OtherEvent(_Event[str, Any]):
 
 
 Event: TypeAlias = (
-    MessageEvent | GroupEvent | MemberEvent | ResetEvent | HelloEvent | CaughtUpEvent | ByeEvent | OtherEvent
+    MessageEvent
+    | MessageChangeEvent
+    | GroupEvent
+    | MemberEvent
+    | ResetEvent
+    | HelloEvent
+    | CaughtUpEvent
+    | ByeEvent
+    | OtherEvent
 )
-"""Any event. After `if event.name == "message":` a type checker knows that `event.data` is a `Message`."""
+"""Any event. After `if isinstance(event, MessageEvent):` a type checker knows that `event.data` is a `Message`."""
 
 KINDS: dict[str, tuple[Any, type[Model]]] = {
     "message": (MessageEvent, Message),
-    "message.updated": (MessageEvent, Message),
-    "message.deleted": (MessageEvent, Message),
+    "message.updated": (MessageChangeEvent, Message),
+    "message.deleted": (MessageChangeEvent, Message),
     "conversation": (GroupEvent, GroupChange),
     "member": (MemberEvent, MemberChange),
     "reset": (ResetEvent, Reset),

@@ -241,7 +241,13 @@ class Limits(Model):
     inbox_events: int = 0
     """How many events are kept for who is away."""
     streams_per_user_and_worker: int = 0
+    ticket_seconds: int = 0
     group_members: int = 0
+    group_name_bytes: int = 0
+    group_topic_bytes: int = 0
+    invites_per_group: int = 0
+    invite_seconds: int = 0
+    """The longest that an invitation can be used."""
     mentions_per_message: int = 0
     message_data_bytes: int = 0
     reaction_kinds_per_message: int = 0
