@@ -46,7 +46,6 @@ def resolved(node: Any, document: Mapping[str, Any]) -> Any:
 
 
 def codes_in(schema: Any) -> Iterator[str]:
-    """The codes that the schema of an operation's error allows: the smallest enum of `code` in it."""
-    parts = schema.get("allOf", [schema])
-    enums = [part["properties"]["code"]["enum"] for part in parts if "enum" in part["properties"].get("code", {})]
-    yield from min(enums, key=len)
+    """The codes that the schema of an operation's error allows."""
+    for one in schema.get("oneOf", [schema]):
+        yield one["properties"]["code"]["const"]

@@ -77,6 +77,8 @@ class Operation:
     """Its own errors, besides those that follow from what it takes; `problems` has all."""
     example: Mapping[str, Any] | None = None
     """A body to try it with."""
+    events: tuple[str, ...] = ()
+    """The kinds of events that it makes, by name."""
 
     def __post_init__(self) -> None:
         named = tuple(re.findall(r"\{(\w+)\}", self.path))

@@ -37,7 +37,7 @@ REQUEST_ID = Parameter(
     "X-Request-Id", "The request's own, if it sent a well-formed one; else the server's. Its log names the request so."
 )
 ETAG = Parameter("ETag", "A strong validator of this version of the message, for `If-Match`.")
-PAGE_ETAG = Parameter("ETag", "A validator of the page, for `If-None-Match`.")
+VALIDATOR = Parameter("ETag", "A validator of the page, for `If-None-Match`.")
 SET_COOKIE = Parameter("Set-Cookie", "The session's cookie: HttpOnly, SameSite=Lax, and Secure under https.")
 RETRY_AFTER = Parameter("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0})
 RATE_LIMIT_POLICY = Parameter("RateLimit-Policy", "The quotas that apply (draft-ietf-httpapi-ratelimit-headers).")

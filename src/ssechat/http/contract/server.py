@@ -2,15 +2,15 @@
 
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Limits, Live, Readiness
-from ssechat.http.contract.operation import Answer, Credential, Operation
-from ssechat.http.contract.parameters import IF_NONE_MATCH, PAGE_ETAG, RETRY_AFTER
+from ssechat.http.contract.operation import Answer, Credential, Operation, Parameter
+from ssechat.http.contract.parameters import IF_NONE_MATCH, RETRY_AFTER, VALIDATOR
 
 TOPIC = "The server"
 HTML = "text/html"
 
 OF_PAGES = {
-    200: Answer("The page.", media_type=HTML, headers=(PAGE_ETAG,)),
-    304: Answer("The client has it.", headers=(PAGE_ETAG,)),
+    200: Answer("The page.", media_type=HTML, headers=(VALIDATOR,)),
+    304: Answer("The page is the one that `If-None-Match` names.", headers=(VALIDATOR,)),
 }
 
 LIMITS = Operation(
@@ -79,6 +79,30 @@ DOCS = Operation(
     answers=OF_PAGES,
 )
 
+DOCS_PAGE = Operation(
+    id="show_docs_page",
+    method="GET",
+    path="/docs/{page}",
+    topic=TOPIC,
+    summary="Shows a page of this contract to people",
+    credential=Credential.NONE,
+    parameters=(Parameter("page", "A topic, or `errors`, `limits` and so on.", example="errors"),),
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
+)
+
+DOCS_EVENT = Operation(
+    id="show_docs_of_event",
+    method="GET",
+    path="/docs/events/{event}",
+    topic=TOPIC,
+    summary="Shows what an event of the stream is, to people",
+    credential=Credential.NONE,
+    parameters=(Parameter("event", "The event's name.", example="message"),),
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
+)
+
 OPENAPI = Operation(
     id="show_openapi",
     method="GET",
@@ -98,3 +122,6 @@ OPENAPI_32 = Operation(
     credential=Credential.NONE,
     answers={200: Answer("The contract.", dict)},
 )
+
+OF_THE_CONTRACT = (DOCS, DOCS_PAGE, DOCS_EVENT, OPENAPI, OPENAPI_32)
+"""The operations that show the contract: it has all others, and these."""
