@@ -31,7 +31,6 @@ from ssechat.http.routing import RouteTable
 
 MESSAGE = {"conversation_id": "dm:alice:bob", "seq": 1, "version": 1, "sender": "alice", "text": "hi"}
 JSON = {"content-type": "application/json", "x-request-id": "r"}
-PROBLEM = {**JSON, "content-type": "application/problem+json"}
 
 
 @pytest.fixture
@@ -79,56 +78,67 @@ def test_the_example_of_a_body_is_one(operation: Any) -> None:
         pytest.fail(str(error))
 
 
-def problem(status: int, code: str, **more: Any) -> bytes:
-    fields = {"type": "about:blank", "title": "x", "status": status, "code": code, "detail": "x", "request_id": "r"}
-    return json.dumps({**fields, **more}).encode()
+def ok(target: str, body: Any, method: str = "GET", status: int = 200, **headers: str) -> Answer:
+    """An answer in JSON."""
+    given = {**JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return Answer(method, target, status, given, body if isinstance(body, bytes) else json.dumps(body).encode())
 
+
+def refused(target: str, status: int, code: str, method: str = "GET", **headers: str) -> Answer:
+    """An error."""
+    fields = {"type": "about:blank", "title": "x", "status": status, "code": code, "detail": "x", "request_id": "r"}
+    problem = {"content_type": "application/problem+json", **headers}
+    return ok(target, fields, method, status, **problem)
+
+
+SESSION, ONE, PAGE, ENDED = (
+    "/v1/session",
+    "/v1/conversations/c/messages/1",
+    "/v1/conversations/c/messages",
+    "/v1/conversations/g:x",
+)
+UNREADABLE = {"content-type": "application/problem+json"}
+TOO_LARGE = b'{"type":"about:blank","title":"x","status":431,"code":"head_too_large","detail":"x"}'
 
 AS_PROMISED = {
-    "a message": Answer("GET", "/v1/conversations/c/messages/1", 200, {**JSON, "etag": '"x"'}, json.dumps(MESSAGE).encode()),
-    "its head": Answer("HEAD", "/v1/conversations/c/messages/1", 200, {**JSON, "etag": '"x"'}, b""),
-    "no content": Answer("DELETE", "/v1/conversations/g:x", 204, {"x-request-id": "r"}, b""),
-    "a refusal": Answer("GET", "/v1/conversations/c", 403, PROBLEM, problem(403, "not_a_member")),
-    "a path of nothing": Answer("GET", "/v1/nothing", 404, PROBLEM, problem(404, "not_found")),
-    "another method": Answer("PUT", "/v1/messages", 405, {**PROBLEM, "allow": "POST"}, problem(405, "method_not_allowed")),
-    "a connection's": Answer("GET", "/v1/session", 431, {"content-type": "application/problem+json"}, problem(431, "head_too_large")),
+    "a message": ok(ONE, MESSAGE, etag='"x"'),
+    "its head": ok(ONE, b"", "HEAD", etag='"x"'),
+    "no content": Answer("DELETE", ENDED, 204, {"x-request-id": "r"}, b""),
+    "a refusal": refused("/v1/conversations/c", 403, "not_a_member"),
+    "a path of nothing": refused("/v1/nothing", 404, "not_found"),
+    "another method": refused("/v1/messages", 405, "method_not_allowed", "PUT", allow="POST"),
+    "a connection's": Answer("GET", SESSION, 431, UNREADABLE, TOO_LARGE),
     "a file": Answer("GET", "/web/page.css", 200, {"content-type": "text/css"}, b"x"),
-}  # fmt: skip
+}
 
 DEVIATIONS = {
-    "an undocumented status": (Answer("GET", "/v1/session", 202, JSON, b'{"user":"a"}'), "no status 202"),
-    "an undocumented code": (
-        Answer("GET", "/v1/conversations/c", 403, PROBLEM, problem(403, "ended")),
-        "show_conversation: the code ended is not documented",
-    ),
-    "a code that no error has": (Answer("GET", "/v1/session", 401, PROBLEM, problem(401, "odd")), "code odd"),
-    "an undocumented field": (Answer("GET", "/v1/session", 200, JSON, b'{"user":"a","x":1}'), "'x' was unexpected"),
-    "a field that is missing": (Answer("GET", "/v1/session", 200, JSON, b"{}"), "'user' is a required property"),
-    "a field of another type": (Answer("GET", "/v1/session", 200, JSON, b'{"user":1}'), "$.user: 1 is not of type"),
-    "a field in a list": (
-        Answer("GET", "/v1/conversations/c/messages", 200, JSON, json.dumps({"messages": [{**MESSAGE, "x": 1}], "has_more": False}).encode()),
-        "$.messages[0]",
-    ),
-    "a null where a field is left out": (
-        Answer("GET", "/v1/conversations/c/messages/1", 200, {**JSON, "etag": '"x"'}, json.dumps({**MESSAGE, "text": None}).encode()),
-        "$.text: None is not of type 'string'",
-    ),
-    "no JSON": (Answer("GET", "/v1/session", 200, JSON, b"{"), "is not of type 'object'"),
-    "another media type": (Answer("GET", "/v1/session", 200, {**JSON, "content-type": "text/html"}, b"x"), "media type"),
-    "a body where there is none": (Answer("DELETE", "/v1/conversations/g:x", 204, JSON, b"{}"), "has a body"),
-    "no ETag": (Answer("GET", "/v1/conversations/c/messages/1", 200, JSON, json.dumps(MESSAGE).encode()), "has no etag"),
-    "no Retry-After": (Answer("GET", "/v1/session", 503, PROBLEM, problem(503, "unavailable")), "has no retry-after"),
+    "an undocumented status": (ok(SESSION, {"user": "a"}, status=202), "no status 202"),
+    "an undocumented code": (refused("/v1/conversations/c", 403, "ended"), "show_conversation: the code ended is not"),
+    "a code that no error has": (refused(SESSION, 401, "odd", www_authenticate="Bearer"), "the code odd is not"),
+    "an undocumented field": (ok(SESSION, {"user": "a", "x": 1}), "'x' was unexpected"),
+    "a field that is missing": (ok(SESSION, {}), "'user' is a required property"),
+    "a field of another type": (ok(SESSION, {"user": 1}), "$.user: 1 is not of type"),
+    "a field in a list": (ok(PAGE, {"messages": [{**MESSAGE, "x": 1}], "has_more": False}), "$.messages[0]"),
+    "a null where a field is left out": (ok(ONE, {**MESSAGE, "text": None}, etag='"x"'), "$.text: None is not of type"),
+    "no JSON": (ok(SESSION, b"{"), "is not of type 'object'"),
+    "another media type": (ok(SESSION, b"x", content_type="text/html"), "media type"),
+    "a body where there is none": (ok(ENDED, {}, "DELETE", 204), "has a body"),
+    "no ETag": (ok(ONE, MESSAGE), "has no etag"),
+    "no Retry-After": (refused(SESSION, 503, "unavailable"), "has no retry-after"),
     "a Retry-After that is no number": (
-        Answer("GET", "/v1/session", 503, {**PROBLEM, "retry-after": "soon"}, problem(503, "unavailable")),
+        refused(SESSION, 503, "unavailable", retry_after="soon"),
         "retry-after: $: 'soon' is not of type 'integer'",
     ),
-    "no request id": (Answer("GET", "/v1/session", 200, {"content-type": "application/json"}, b'{"user":"a"}'), "has no x-request-id"),
-    "a header that is not documented": (Answer("GET", "/v1/session", 200, {**JSON, "etag": '"x"'}, b'{"user":"a"}'), "header etag"),
-    "an operation that there is not": (Answer("GET", "/v1/nothing", 200, JSON, b"{}"), "no operation is there"),
-    "a method that there is not": (Answer("PUT", "/v1/messages", 200, JSON, b"{}"), "no operation is there"),
-    "405 without Allow": (Answer("PUT", "/v1/messages", 405, PROBLEM, problem(405, "method_not_allowed")), "has no Allow"),
-    "404 where there is something": (Answer("GET", "/v1/session", 404, PROBLEM, problem(404, "not_found")), "no status 404"),
-}  # fmt: skip
+    "no request id": (
+        Answer("GET", SESSION, 200, {"content-type": "application/json"}, b'{"user":"a"}'),
+        "has no x-request-id",
+    ),
+    "a header that is not documented": (ok(SESSION, {"user": "a"}, etag='"x"'), "header etag"),
+    "an operation that there is not": (ok("/v1/nothing", {}), "no operation is there"),
+    "a method that there is not": (ok("/v1/messages", {}, "PUT"), "no operation is there"),
+    "405 without Allow": (refused("/v1/messages", 405, "method_not_allowed", "PUT"), "has no Allow"),
+    "404 where there is something": (refused(SESSION, 404, "not_found"), "no status 404"),
+}
 
 
 @pytest.mark.parametrize("answer", AS_PROMISED.values(), ids=AS_PROMISED)

@@ -1,6 +1,5 @@
 """The pages under `/docs` say what the server does: each operation, event, error and limit is there, once."""
 
-import ast
 import asyncio
 import re
 import threading
@@ -18,12 +17,11 @@ from starlette.applications import Starlette
 
 import ssechat
 from app_client import code
+from contract.codes import of_all_sources
 from html_pages import Page, read
 from parts import SECRET, parse_frames, settings
 from serving import ROOT
-from ssechat import errors
 from ssechat.app import create_app
-from ssechat.errors import RequestError
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS
 from ssechat.http.contract.events import EVENTS
@@ -36,7 +34,6 @@ from ssechat.telemetry.metrics import Metrics
 pytestmark = pytest.mark.anyio
 
 SOURCES = Path(ssechat.__file__).parent
-ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, RequestError)}
 LARGEST = 64 * 1024
 
 
@@ -186,37 +183,12 @@ async def test_the_pages_have_every_reason_why_a_stream_ends_or_begins_anew(clie
     assert named["reset"] >= set(metrics.resets)
 
 
-def codes_of(source: str) -> set[str]:
-    """The error codes in the responses of a module.
-
-    They stand behind a status (`400, "malformed"`), or are the first argument of an error of ours.
-    """
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(code)), *_]) if name in ERRORS:
-                found.add(code)
-            case ast.Call(func=ast.Attribute(attr="__init__"), args=[ast.Constant(value=str(code)), *_]):
-                found.add(code)
-        listed = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else ()
-        if isinstance(node, ast.Dict):
-            pairs = [(key, value.elts[0]) for key, value in zip(node.keys, node.values, strict=True)
-                     if isinstance(value, ast.Tuple) and value.elts]  # fmt: skip
-        else:
-            pairs = list(pairwise(listed))
-        for before, after in pairs:
-            match before, after:
-                case ast.Constant(value=int(status)), ast.Constant(value=str(code)) if 400 <= status < 600:
-                    found.add(code)
-    return {code for code in found if re.fullmatch(r"[a-z_]+", code)}
-
-
 async def test_the_page_of_errors_has_every_code_that_there_is_and_no_other(client: httpx.AsyncClient) -> None:
     html = await text_of(client, "/docs/errors")
-    there_are = set().union(*(codes_of(path.read_text()) for path in SOURCES.rglob("*.py")))
+    there_are = of_all_sources()
     assert there_are > {"name_taken", "malformed", "quota_exceeded", "unavailable", "not_found", "busy"}
-    assert set(re.findall(r"<h3><code>(\w+)</code>", html)) == there_are - {"client_disconnected"}  # nobody gets that
-    assert there_are - {"client_disconnected"} <= set(read(html).ids), "each has an anchor"
+    assert set(re.findall(r"<h3><code>(\w+)</code>", html)) == there_are
+    assert there_are <= set(read(html).ids), "each has an anchor"
     assert "unknown_user-401" in read(html).ids, "one code with two statuses"
 
 

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-FOLDER = "SSECHAT_TESTS_SEEN"
+FOLDER = "CONTRACT_SEEN"
 """The variable with the folder that processes write to what they saw; without it nothing is kept."""
 
 
