@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
+from contract.plugin import ContractPlugin
 from parts import Worker, a_worker
 from redises import RedisProcess, releases
 from ssechat.logs.delivery import AT_ONCE
@@ -22,6 +23,7 @@ SLOW = (
     "test_chaos.py",
     "test_cli.py",
     "test_client.py",
+    "test_client_public.py",
     "test_embedded.py",
     "test_fuzz.py",
     "test_group_outages.py",
@@ -74,9 +76,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Records the releases of Redis that a fast run skips; the collection adds files."""
+    """Records the releases of Redis that a fast run skips (the collection adds files); watches what servers answer."""
     older = [f"Redis {release}" for release in releases()[:-1]]
     config.stash[LEFT_OUT] = older
+    config.pluginmanager.register(ContractPlugin(), "contract")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

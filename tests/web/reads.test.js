@@ -16,7 +16,11 @@ beforeEach(() => fakeBrowser());
 /** A conversation that is read up to this seq. @param {number} seq @param {number[]} mentions */
 const readUpTo = (seq, mentions = []) => ({ ...newConversation(BOB), read_up_to: seq, mentions });
 
-/** Reads of a store with a conversation, and what the server was told. @param {(up_to: number) => Promise<any>} [answer] */
+/**
+ * Reads of a store with a conversation, and what the server was told.
+ *
+ * @param {(up_to: number) => Promise<any>} [answer]
+ */
 function reads(answer = async (up_to) => ({ conversation_id: BOB, read_up_to: up_to, muted: false })) {
   /** @type {number[]} */
   const told = [];

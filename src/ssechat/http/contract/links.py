@@ -1,0 +1,29 @@
+"""Links from an answer to the operations on what it has made (OpenAPI's Link Object)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ssechat.events.models import Message
+from ssechat.http.contract.answers import Group, InviteWithSecret
+from ssechat.http.contract.operation import Operation
+
+CREATED = 201
+
+MADE: Mapping[Any, tuple[str, Mapping[str, str]]] = {
+    Message: ("/{seq}", {"id": "$response.body#/conversation_id", "seq": "$response.body#/seq"}),
+    Group: ("/{id}", {"id": "$response.body#/id"}),
+    InviteWithSecret: ("/{invite}", {"id": "$request.path.id", "invite": "$response.body#/id"}),
+}
+"""By the model of an answer: how the paths of what it has made end, and where their parameters are."""
+
+
+def links(status: int, model: Any, operations: Iterable[Operation]) -> dict[str, Any]:
+    """The links of an answer, by the ids of the operations that they lead to."""
+    if status != CREATED or model not in MADE:
+        return {}
+    ending, parameters = MADE[model]
+    return {
+        each.id: {"operationId": each.id, "parameters": dict(parameters)}
+        for each in operations
+        if each.path.endswith(ending) and len(each.parameters) == len(parameters)
+    }
