@@ -26,6 +26,10 @@ for each in "$@"; do [ "$each" = -N ] && more=(--max-time {seconds}); done
 exec {curl} "$@" "${{more[@]}}" --dump-header "$HEADERS/$BASHPID"
 """
 
+PYTHON = """#!/usr/bin/env bash
+exec {python} "$@"
+"""
+
 SSECHAT = """#!/usr/bin/env bash
 exec {python} -m ssechat "$@"
 """
@@ -38,7 +42,7 @@ class Shell:
         programs, self.folder, self._headers = folder / "bin", folder / "home", folder / "headers"
         for each in (programs, self.folder, self._headers):
             each.mkdir(parents=True)
-        for name, text in (("curl", CURL), ("ssechat", SSECHAT)):
+        for name, text in (("curl", CURL), ("python", PYTHON), ("ssechat", SSECHAT)):
             script = programs / name
             script.write_text(text.format(curl=shutil.which("curl"), python=sys.executable, seconds=STREAM_SECONDS))
             script.chmod(0o755)

@@ -161,7 +161,7 @@ def test_the_bot_in_python_and_the_commands_talk_to_each_other(site: Server, tmp
             running.leave_running(f"python {program}")
             send, _, helped = blocks["terminal"].splitlines()
             shell.paste(send.replace(" bob ", f" {robot} "))
-            until(lambda: [message["text"] for message in alice.history(robot)] == ["hello", "You said: hello"])
+            until(lambda: [message["text"] for message in alice.history(robot)] == ["hello", "You said: hello"], 30)
             assert "make" in shell.paste(helped)
 
 
