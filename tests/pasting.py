@@ -101,7 +101,8 @@ class Shell:
         """Ends the shell, and what it has started."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
-        os.killpg(self._bash.pid, signal.SIGKILL)
-        self._bash.wait()
+        if self._bash.returncode is None:
+            os.killpg(self._bash.pid, signal.SIGKILL)
+            self._bash.wait()
         self._bash.stdin.close()
         self._bash.stdout.close()
