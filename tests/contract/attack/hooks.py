@@ -8,9 +8,9 @@ import httpx
 import schemathesis
 from schemathesis import AuthContext, Case, HookContext, Response
 from schemathesis.core.failures import AcceptedNegativeData, Failure
-from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 
-from contract.attack.allowances import acceptance_is_allowed, refusal_is_allowed
+from contract.attack.allowances import STAY, acceptance_is_allowed, refusal_is_allowed
 from contract.attack.world import NAMES, PASSWORD, TOKEN, URL
 
 ENDS_SESSIONS = "sign_out"
@@ -48,6 +48,8 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
     if isinstance(failure, RejectedPositiveData):
         problem = _problem(response)
         return not refusal_is_allowed(problem.get("code", ""), problem.get("detail", ""))
+    if isinstance(failure, UseAfterFree):
+        return failure.operation not in STAY
     if isinstance(failure, AcceptedNegativeData):
         sent = json.dumps([case.body, case.query], ensure_ascii=False, default=str)
         return not acceptance_is_allowed(_id(case), sent)
