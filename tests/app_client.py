@@ -25,7 +25,7 @@ async def client_of(redis_url: str, folder: Path, **more: Any) -> AsyncIterator[
 
 def client_to(app: ASGIApp) -> httpx.AsyncClient:
     """A client of an app that runs in this process."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://chat")
 
 

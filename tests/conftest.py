@@ -24,6 +24,7 @@ SLOW = (
     "test_chaos.py",
     "test_cli.py",
     "test_client.py",
+    "test_client_public.py",
     "test_embedded.py",
     "test_fuzz.py",
     "test_generated_clients.py",

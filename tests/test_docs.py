@@ -1,6 +1,5 @@
 """The pages under `/docs` say what the server does: each operation, event, error and limit is there, once."""
 
-import ast
 import asyncio
 import re
 import threading
@@ -18,12 +17,11 @@ from starlette.applications import Starlette
 
 import ssechat
 from app_client import code
+from contract.codes import of_all_sources
 from html_pages import Page, read
 from parts import SECRET, parse_frames, settings
 from serving import ROOT
-from ssechat import errors
 from ssechat.app import create_app
-from ssechat.errors import RequestError
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS
 from ssechat.http.contract.events import EVENTS
@@ -36,7 +34,6 @@ from ssechat.telemetry.metrics import Metrics
 pytestmark = pytest.mark.anyio
 
 SOURCES = Path(ssechat.__file__).parent
-ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, RequestError)}
 LARGEST = 64 * 1024
 
 
@@ -51,9 +48,10 @@ def client_of(app: Starlette) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat")
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Starlette:
-    return app_of(tmp_path)
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Starlette:
+    """One app for all: its pages are made once."""
+    return app_of(tmp_path_factory.mktemp("docs"))
 
 
 @pytest.fixture
@@ -185,37 +183,12 @@ async def test_the_pages_have_every_reason_why_a_stream_ends_or_begins_anew(clie
     assert named["reset"] >= set(metrics.resets)
 
 
-def codes_of(source: str) -> set[str]:
-    """The error codes in the responses of a module.
-
-    They stand behind a status (`400, "malformed"`), or are the first argument of an error of ours.
-    """
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(code)), *_]) if name in ERRORS:
-                found.add(code)
-            case ast.Call(func=ast.Attribute(attr="__init__"), args=[ast.Constant(value=str(code)), *_]):
-                found.add(code)
-        listed = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else ()
-        if isinstance(node, ast.Dict):
-            pairs = [(key, value.elts[0]) for key, value in zip(node.keys, node.values, strict=True)
-                     if isinstance(value, ast.Tuple) and value.elts]  # fmt: skip
-        else:
-            pairs = list(pairwise(listed))
-        for before, after in pairs:
-            match before, after:
-                case ast.Constant(value=int(status)), ast.Constant(value=str(code)) if 400 <= status < 600:
-                    found.add(code)
-    return {code for code in found if re.fullmatch(r"[a-z_]+", code)}
-
-
 async def test_the_page_of_errors_has_every_code_that_there_is_and_no_other(client: httpx.AsyncClient) -> None:
     html = await text_of(client, "/docs/errors")
-    there_are = set().union(*(codes_of(path.read_text()) for path in SOURCES.rglob("*.py")))
+    there_are = of_all_sources()
     assert there_are > {"name_taken", "malformed", "quota_exceeded", "unavailable", "not_found", "busy"}
-    assert set(re.findall(r"<h3><code>(\w+)</code>", html)) == there_are - {"client_disconnected"}  # nobody gets that
-    assert there_are - {"client_disconnected"} <= set(read(html).ids), "each has an anchor"
+    assert set(re.findall(r"<h3><code>(\w+)</code>", html)) == there_are
+    assert there_are <= set(read(html).ids), "each has an anchor"
     assert "unknown_user-401" in read(html).ids, "one code with two statuses"
 
 
@@ -310,7 +283,8 @@ async def test_a_page_that_the_reader_has_is_not_sent_again(client: httpx.AsyncC
 async def test_commands_have_the_address_that_the_reader_has(client: httpx.AsyncClient) -> None:
     async def address(**headers: str) -> str:
         html = (await client.get("/docs/messages", headers={k.replace("_", "-"): v for k, v in headers.items()})).text
-        return re.findall(r"^S=(.*)$", read(html).blocks[0].text, re.MULTILINE)[0]
+        found: list[str] = re.findall(r"^S=(.*)$", read(html).blocks[0].text, re.MULTILINE)
+        return found[0]
 
     assert await address() == "http://chat"
     assert await address(host="[::1]:8000") == "http://[::1]:8000"
@@ -332,15 +306,17 @@ async def test_a_page_that_there_is_not_is_an_error_that_leads_on(client: httpx.
     assert "GET /docs lists" in answer.json()["detail"]
 
 
-async def test_no_path_of_a_page_becomes_a_label(app: Starlette, client: httpx.AsyncClient) -> None:
+async def test_no_path_of_a_page_becomes_a_label(tmp_path: Path) -> None:
+    app = app_of(tmp_path)
     counted: dict[tuple[str, str, int], int] = app.state.api._metrics.requests
-    for path in ("/docs/messages", "/docs/events/bye", "/docs/secret", "/docs/events/secret"):
-        await client.get(path)
+    async with client_of(app) as client:
+        for path in ("/docs/messages", "/docs/events/bye", "/docs/secret", "/docs/events/secret"):
+            await client.get(path)
     assert {route for _, route, _ in counted} == {"/docs/{page}", "/docs/events/{event}"}
 
 
 async def test_a_page_is_made_once_and_nobody_else_waits_for_it(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, began, made = threading.Event(), threading.Event(), []
     render = Book._render
@@ -352,12 +328,13 @@ async def test_a_page_is_made_once_and_nobody_else_waits_for_it(
         return render(book, template, name, **context)
 
     monkeypatch.setattr(Book, "_render", slowly)
-    readers = [asyncio.create_task(client.get("/docs/errors")) for _ in range(3)]
-    assert await asyncio.to_thread(began.wait, 10)
-    assert (await client.get("/v1/limits")).status_code == 200
-    assert not any(reader.done() for reader in readers)
-    now.set()
-    assert {(await reader).status_code for reader in readers} == {200}
+    async with client_of(app_of(tmp_path)) as client:
+        readers = [asyncio.create_task(client.get("/docs/errors")) for _ in range(3)]
+        assert await asyncio.to_thread(began.wait, 10)
+        assert (await client.get("/v1/limits")).status_code == 200
+        assert not any(reader.done() for reader in readers)
+        now.set()
+        assert {(await reader).status_code for reader in readers} == {200}
     assert made == ["errors"]
 
 

@@ -9,11 +9,11 @@ from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
 from contract.answer import Answer
-from contract.document import codes_in, resolved
+from contract.document import by_code, resolved, values_of
 from contract.seen import Seen, promised
 
 PROBLEM = "application/problem+json"
-JSON = ("application/json", PROBLEM)
+JSON = "application/json"
 STREAM = "text/event-stream"
 FILES = "/web/"
 """The page's files, which are no part of the contract."""
@@ -25,8 +25,9 @@ class Response(NamedTuple):
     """A status that an operation can answer with."""
 
     content: Mapping[str, Validator | None]
-    """By media type; None: the body is no JSON."""
-    codes: frozenset[str]
+    """By media type; None: the body is no JSON, or an error."""
+    problems: Mapping[str, Validator]
+    """The errors that it can be, by code."""
     headers: Mapping[str, Validator]
     """By name in lower case."""
     required: frozenset[str]
@@ -39,6 +40,15 @@ class Template(NamedTuple):
     segments: Sequence[str]
     operations: Mapping[str, tuple[str, Mapping[int, Response]]]
     """The operation's id and answers, by method."""
+
+
+class Event(NamedTuple):
+    """An event of a stream."""
+
+    fields: Validator
+    data: Validator
+    reasons: Sequence[str]
+    """Those that its data can give; "" alone: it gives none."""
 
 
 class Checker:
@@ -67,10 +77,10 @@ class Checker:
         for template in self._templates:
             for operation, responses in template.operations.values():
                 for status, response in responses.items():
-                    answers += ((operation, status, code) for code in response.codes)
+                    answers += ((operation, status, code) for code in response.problems)
                     if set(response.content) != {PROBLEM}:
                         answers.append((operation, status, ""))
-        return promised(answers, self._events)
+        return promised(answers, [(name, reason) for name, event in self._events.items() for reason in event.reasons])
 
     def answer(self, answer: Answer, seen: Seen) -> Iterator[str]:
         """What is wrong with an answer, in sentences; what is right about it is noted in `seen`."""
@@ -115,9 +125,9 @@ class Checker:
             return
         if answer.method == "HEAD" or answer.body is None:
             return
-        if code and code not in response.codes:
+        validator = response.problems.get(code) if media_type == PROBLEM else response.content[media_type]
+        if media_type == PROBLEM and validator is None:
             yield f"the code {code} is not documented"
-        validator = response.content[media_type]
         if validator is not None:
             yield from _errors(validator, _json(answer.body))
 
@@ -135,16 +145,16 @@ class Checker:
     def event(self, fields: Mapping[str, str], seen: Seen) -> Iterator[str]:
         """What is wrong with an event of a stream, given as its fields; what is right is noted in `seen`."""
         name = fields.get("event", "message")
-        validators = self._events.get(name)
-        if validators is None:
+        event = self._events.get(name)
+        if event is None:
             yield f"there is no event {name!r}"
             return
-        of_fields, of_data = validators
         retry = fields.get("retry", "")
         typed = {**fields, "retry": int(retry)} if retry.isdigit() else fields
-        found = [*_errors(of_fields, typed), *_errors(of_data, _json(fields.get("data", "").encode()))]
+        data = _json(fields.get("data", "").encode())
+        found = [*_errors(event.fields, typed), *_errors(event.data, data)]
         if not found:
-            seen.event(name)
+            seen.event(name, data.get("reason", ""))
         for each in found:
             yield f"the event {name}: {each}"
 
@@ -180,23 +190,32 @@ def _response(response: Mapping[str, Any]) -> Response:
     headers = {name.lower(): header for name, header in response.get("headers", {}).items()}
     return Response(
         content={
-            media_type: Draft202012Validator(described["schema"]) if media_type in JSON else None
+            media_type: Draft202012Validator(described["schema"]) if media_type == JSON else None
             for media_type, described in content.items()
         },
-        codes=frozenset(codes_in(content[PROBLEM]["schema"])) if PROBLEM in content else frozenset(),
+        problems={
+            code: Draft202012Validator(schema)
+            for code, schema in (by_code(content[PROBLEM]["schema"]) if PROBLEM in content else {}).items()
+        },
         headers={name: Draft202012Validator(header["schema"]) for name, header in headers.items()},
         required=frozenset(name for name, header in headers.items() if header.get("required")),
     )
 
 
-def _events(item: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Validator, Validator]]]:
+def _events(item: Mapping[str, Any]) -> Iterator[tuple[str, Event]]:
     for operation in item.values():
         for response in operation["responses"].values():
             described = response.get("content", {}).get(STREAM)
             for event in () if described is None else described["itemSchema"]["oneOf"]:
                 properties = event["properties"]
+                data = properties["data"]["contentSchema"]
+                reasons = {
+                    reason
+                    for branch in data.get("anyOf", [data])
+                    for reason in values_of(branch["properties"].get("reason", {}))
+                } or {""}
                 fields = Draft202012Validator({**event, "additionalProperties": False})
-                yield properties["event"]["const"], (fields, Draft202012Validator(properties["data"]["contentSchema"]))
+                yield properties["event"]["const"], Event(fields, Draft202012Validator(data), sorted(reasons))
 
 
 def _json(body: bytes) -> Any:

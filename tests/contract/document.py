@@ -45,7 +45,13 @@ def resolved(node: Any, document: Mapping[str, Any]) -> Any:
     return {"allOf": [resolved(target, document), resolved(rest, document)]} if rest else resolved(target, document)
 
 
-def codes_in(schema: Any) -> Iterator[str]:
-    """The codes that the schema of an operation's error allows."""
-    for one in schema.get("oneOf", [schema]):
-        yield one["properties"]["code"]["const"]
+def by_code(schema: Any) -> Mapping[str, Any]:
+    """The schema of each error that the schema of an operation's errors allows, by its code."""
+    return {one["properties"]["code"]["const"]: one for one in schema.get("oneOf", [schema])}
+
+
+def values_of(schema: Any) -> Iterator[str]:
+    """The values that a schema lists, wherever in it the list stands."""
+    yield from schema.get("enum", ())
+    for part in schema.get("allOf", ()):
+        yield from values_of(part)

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-FOLDER = "SSECHAT_TESTS_SEEN"
+FOLDER = "CONTRACT_SEEN"
 """The variable with the folder that processes write to what they saw; without it nothing is kept."""
 
 
@@ -19,8 +19,9 @@ class Seen:
         """`operation` is an `operationId`; "" before one is known."""
         self.lines.add(answer_line(operation, status, code))
 
-    def event(self, name: str) -> None:
-        self.lines.add(event_line(name))
+    def event(self, name: str, reason: str = "") -> None:
+        """`reason` is the one that its data gives."""
+        self.lines.add(event_line(name, reason))
 
     def keep(self) -> None:
         """Writes it into the folder, if there is one: several processes may do so at once."""
@@ -36,9 +37,9 @@ def answer_line(operation: str, status: int, code: str = "") -> str:
     return f"{operation or '-'} {status} {code}".rstrip()
 
 
-def event_line(name: str) -> str:
-    """`event ping`."""
-    return f"event {name}"
+def event_line(name: str, reason: str = "") -> str:
+    """`event ping`, `event bye drain`."""
+    return f"event {name} {reason}".rstrip()
 
 
 def read(folder: Path) -> set[str]:
@@ -46,6 +47,6 @@ def read(folder: Path) -> set[str]:
     return {line for path in folder.glob("*.txt") for line in path.read_text().splitlines()}
 
 
-def promised(operations: Iterable[tuple[str, int, str]], events: Iterable[str]) -> set[str]:
+def promised(answers: Iterable[tuple[str, int, str]], events: Iterable[tuple[str, str]]) -> set[str]:
     """What there is to see, as lines."""
-    return {answer_line(*each) for each in operations} | {event_line(name) for name in events}
+    return {answer_line(*each) for each in answers} | {event_line(*each) for each in events}

@@ -17,6 +17,7 @@ import httpx
 import jwt
 import psutil
 
+from contract.answer import Answer
 from contract.watch import watch
 from serving import Server, redis_binaries
 
@@ -248,6 +249,8 @@ class Reader:
             self._connection.request("GET", f"/v1/events{query}", headers=sent)
             self.response = self._connection.getresponse()
             self.status = self.response.status
+            if expect == 200:
+                watch().answer(Answer.of("GET", "/v1/events", self.status, self.response.getheaders(), None))
             assert self.status == expect, (self.status, self.response.read())
             if expect == 200:
                 self._thread.start()

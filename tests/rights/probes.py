@@ -205,6 +205,8 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(row.path, body={"name": who, "password": PASSWORD})
         case "DELETE /v1/session", _:
             yield Probe(row.path, token=story.spare_tokens.get(who, ""))
+        case "GET /docs/{page}" | "GET /docs/events/{event}", _:
+            yield Probe(row.path.format(page="errors", event="message"))
         case "GET /web/", _:
             yield Probe("/web/nothing.js")
         case _:

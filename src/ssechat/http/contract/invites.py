@@ -70,6 +70,6 @@ JOIN = Operation(
         problems.ENDED,
         problems.BUSY,
     ),
-    example={"secret": "…"},
+    example={"secret": f"{GROUP.example}.…"},
     events=(kinds.MEMBER.name,),
 )

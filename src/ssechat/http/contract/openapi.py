@@ -166,7 +166,8 @@ class _Document:
                 return {EVENT_STREAM: {"itemSchema": branches}}
             return {EVENT_STREAM: {"schema": {"type": "string"}, "x-itemSchema": branches}}
         if answer.media_type != JSON:
-            return {answer.media_type: {"schema": {"type": "string"}}}
+            media_types = (answer.media_type, *answer.other_media_types)
+            return {media_type: {"schema": {"type": "string"}} for media_type in media_types}
         return {JSON: {"schema": self._schemas.answer(answer.model)}} if answer.model is not None else {}
 
     def _event(self, event: StreamEvent) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Answer:
     model: Any = None
     """The type of its body, for pydantic; None: it has none, or one that is no JSON."""
     media_type: str = JSON
+    other_media_types: tuple[str, ...] = ()
+    """Those that it has instead if the client prefers them."""
     headers: tuple[Parameter, ...] = ()
 
 

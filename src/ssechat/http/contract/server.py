@@ -53,8 +53,15 @@ METRICS = Operation(
     topic=TOPIC,
     summary="Shows numbers for Prometheus",
     credential=Credential.NONE,
-    answers={200: Answer("The metrics of all workers.", media_type="text/plain")},
-    refusals=(problems.METRICS_LOCKED,),
+    about="A server whose metrics are off has nothing under this path.",
+    answers={
+        200: Answer(
+            "The metrics of all workers.",
+            media_type="text/plain",
+            other_media_types=("application/openmetrics-text",),
+        )
+    },
+    refusals=(problems.METRICS_LOCKED, problems.NOT_FOUND),
 )
 
 PAGE = Operation(

@@ -47,7 +47,7 @@ PLACES = (
 )
 """What is said of where an error comes from, in the place of a list."""
 
-ID = "18-4549717810404159942"
+FIRST_ID, ID = "0-0", "1-4549717810404159942"
 RETRY = 2150
 """What example frames have in these fields."""
 
@@ -197,8 +197,9 @@ class Articles:
 
 def frame(event: StreamEvent) -> str:
     """An example of an event, byte for byte as a stream has it."""
-    entry = ID if event.has_id else None
-    chunk = frames.event(event.name, event.example, entry, RETRY if event.has_retry else None)
+    entry = FIRST_ID if event.name in (frames.RETRY, frames.HELLO) else ID
+    retry = RETRY if event.has_retry else None
+    chunk = frames.event(event.name, event.example, entry if event.has_id else None, retry)
     return frames.unchunk(chunk).decode()
 
 

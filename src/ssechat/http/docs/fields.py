@@ -4,9 +4,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ssechat.http.fields import PRINTABLE_ASCII
+from ssechat.http.fields import NAMED, ONE_LINE, PRINTABLE_ASCII
 
 Schema = Mapping[str, Any]
+
+NOT_BLANK = r"\S"
+
+MOST_SHOWN = 8
+"""Values of an enumeration that are listed."""
 
 REF = "#/components/schemas/"
 
@@ -18,7 +23,13 @@ BOUNDS = (
 )
 
 
-PATTERNS = {PRINTABLE_ASCII: "printable ASCII"}
+PATTERNS = {
+    NAMED["pattern"]: "of A-Z a-z 0-9 _ . @ | + ~ -, the first a letter, a digit or _",
+    NOT_BLANK: "not blank",
+    ONE_LINE: "on one line",
+    PRINTABLE_ASCII: "printable ASCII",
+    "^[1-9][0-9]{0,15}$": "digits",
+}
 """Regular expressions in words."""
 
 
@@ -54,11 +65,12 @@ def fields_of(schema: Schema) -> list[Field]:
 
 def field(name: str, schema: Schema, *, required: bool, what: str = "") -> Field:
     """One field. `what` is said of it if the schema says nothing."""
-    if "default" in schema and schema["default"] is None:
+    said = schema.get("description", what)
+    if not required and "null" not in said:  # null is only what stands for a field that is left out
         schema = _given(schema)
     default = schema.get("default")
     shown = "" if default is None or default in ("", []) else json.dumps(default)
-    return Field(name, type_of(schema), required, schema.get("description", what), shown, sorted(set(refs(schema))))
+    return Field(name, type_of(schema), required, said, shown, sorted(set(refs(schema))))
 
 
 def refs(schema: Any) -> Iterator[str]:
@@ -101,16 +113,19 @@ def type_of(schema: Schema) -> str:
             return " or ".join(dict.fromkeys(map(type_of, schema[word])))
     if "const" in schema:
         return json.dumps(schema["const"])
+    if "enum" in schema and len(schema["enum"]) > MOST_SHOWN:
+        return f"{schema['type']}, one of {len(schema['enum'])}"
     if "enum" in schema:
         return " or ".join(map(json.dumps, schema["enum"]))
     kind = schema.get("type", "any value")
     if isinstance(kind, list):
         return " or ".join(type_of({**schema, "type": one}) for one in kind)
     if kind == "array":
-        items = f"array of {type_of(schema.get('items', {}))}"
+        each = type_of(schema.get("items", {}))
+        items = f"array of {f'({each})' if ',' in each else each}"
         return ", ".join([items, *_range(schema, "Items", "items")])
     parts = [kind]
-    if kind == "string":
+    if kind == "string" and schema.get("pattern") != NOT_BLANK:
         parts += _range(schema, "Length", "characters")
     if kind in ("integer", "number"):
         parts += [words.format(_number(schema[bound])) for bound, words in BOUNDS if bound in schema]
@@ -124,7 +139,7 @@ def type_of(schema: Schema) -> str:
 def _given(schema: Schema) -> Schema:
     """The schema of a field that may be left out, for one that is not: null is only what stands for that."""
     forms = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
-    rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
     return {**forms[0], **rest} if len(forms) == 1 else {"anyOf": forms, **rest} if forms else schema
 
 
