@@ -31,7 +31,7 @@ def test_schemathesis_finds_nothing(target: Target, document: Mapping[str, Any],
     assert code == 0, report
     assert "No issues found" in report
     operations = sum(map(len, document["paths"].values()))
-    assert f"Tested: {operations}\n" in report, report
+    assert f"Tested: {operations - 1}\n" in report, report  # all but the one that the document came from
     for phase in PHASES:
         assert re.search(rf"✅ +{phase}$", report, re.MULTILINE | re.IGNORECASE), report
     assert [line for line in target.server.errors.splitlines() if "WARNING: wrong name or password" not in line] == []
