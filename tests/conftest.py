@@ -19,6 +19,7 @@ from ssechat.redis.rights import WORDS
 SLOW = (
     "clients",
     "e2e",
+    "test_attack.py",
     "test_bench.py",
     "test_chaos.py",
     "test_cli.py",
@@ -26,6 +27,7 @@ SLOW = (
     "test_client_public.py",
     "test_embedded.py",
     "test_fuzz.py",
+    "test_generated_clients.py",
     "test_group_outages.py",
     "test_half_done_groups.py",
     "test_models_groups.py",
