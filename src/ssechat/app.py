@@ -61,8 +61,11 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     inbox = Inbox(redis, conversations, members, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
     users = Users(redis, all_users_exist=settings.external_identity, pool=pool)
-    tokens = Tokens.from_settings(settings)
-    auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
+    tokens = Tokens.from_settings(settings, metrics)
+    auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookies)
+    issuer = tokens.issuer_keys
+    if issuer is not None:
+        issuer.on_withdrawn = auth.forget_withdrawn
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
     chat = Chat.of(redis, conversations, members, inbox, delivery, users)
     hub = Hub(auth, settings, metrics, kinds)
@@ -81,13 +84,18 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         redis.start()
         hub.start()
         redis_health.start()
-        # With Redis away the server starts all the same, answers 503, and is not ready.
+        # With Redis or the issuer away the server starts all the same, answers 503, and is not ready.
+        if issuer is not None:
+            issuer.start()
+            await issuer.wait_known()
         await redis.wait_connected(settings.redis_timeout)
         try:
             yield
         finally:
             await hub.close()
             await redis_health.close()
+            if issuer is not None:
+                await issuer.close()
             await redis.close()
             users.close()
             await end_task(publishing)
@@ -102,7 +110,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *ReactionsEndpoint(guard, chat).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(settings, quotas).routes(),
-        *HealthEndpoint(redis, redis_health, hub).routes(),
+        *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
         *WebEndpoint().routes(),
     ]

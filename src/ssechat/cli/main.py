@@ -14,6 +14,7 @@ from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.cli.account import mint
 from ssechat.cli.groups import group
+from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
@@ -35,6 +36,7 @@ def commands() -> None:
     ssechat send --user alice bob hi   send "hi" from alice to bob
     ssechat group make --user alice Lunch bob carol
     ssechat token alice                print a token, for curl and programs
+    ssechat key rotate                 replace the key that signs the tokens
     """
 
 
@@ -86,7 +88,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     click.echo(minted)
 
 
-for command in (send, listen, edit, delete, react, group):
+for command in (send, listen, edit, delete, react, group, key):
     commands.add_command(command)
 
 
