@@ -87,6 +87,7 @@ class Settings(BaseModel):
     )
     jwks_url: str | None = Field(
         None,
+        repr=False,
         description="Accept only an existing system's tokens, verified with the keys that it publishes here (a JWK "
         "Set, https://).",
     )

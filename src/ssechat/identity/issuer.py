@@ -5,8 +5,10 @@ One request at a time, which all who wait for it share. Nothing that strangers s
 
 import asyncio
 import logging
+import os
 import random
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -91,7 +93,9 @@ class IssuerKeys:
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=0.2)
         self._fetching: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._asked_at = self._fetched_at = float("-inf")
+        self._answers = 0
+        """Count of the requests that went well."""
+        self._renewed_at = self._fetched_at = float("-inf")
         self._due = float("-inf")
         self._trouble: str | None = None
         """Why the last request failed."""
@@ -106,18 +110,20 @@ class IssuerKeys:
 
     async def renew(self, token: str) -> bool:
         """Waits for newer keys, if there can be one for this token: the keys are not known, or none of them is named in
-        the token's head, and they were not asked for within `UNKNOWN_PAUSE`.
+        the token's head, and no token has made a request within `UNKNOWN_PAUSE`.
 
         Raises:
             IssuerUnavailable: they cannot be fetched.
         """
-        before = self._fetched_at
+        before = self._answers
         if self.known is not None and self.known.has(_head(token)[0]):
             return False
-        may_ask = self._trouble is None and self._now() - self._asked_at >= UNKNOWN_PAUSE
-        if self._is_fetching or may_ask:
+        may_ask = self._trouble is None and self._now() - self._renewed_at >= UNKNOWN_PAUSE
+        if may_ask and not self._is_fetching:
+            self._renewed_at = self._now()
+        if may_ask or self._is_fetching:
             await asyncio.wait([self._begin_fetch()])
-        if self._fetched_at > before:
+        if self._answers > before:
             return True
         if self._trouble is not None or self.known is None:
             raise IssuerUnavailable(self._due - self._now())
@@ -182,7 +188,6 @@ class IssuerKeys:
     def _begin_fetch(self) -> "asyncio.Task[None]":
         """The request that is under way, or a new one."""
         if self._fetching is None or self._fetching.done():
-            self._asked_at = self._now()
             self._fetching = asyncio.create_task(self._fetch(), name="issuer-fetch")
         return self._fetching
 
@@ -199,6 +204,7 @@ class IssuerKeys:
 
     def _take(self, keys: KeySet, fresh_seconds: float) -> None:
         before, self.known = self.known, keys
+        self._answers += 1
         self._metrics.key_fetches["ok"] += 1
         self._metrics.issuer_away = self._metrics.without_keys = 0
         self._fetched_at = self._now()
@@ -298,9 +304,11 @@ def _reason(error: Exception) -> str:
     untrusted = next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None)
     if untrusted is not None:
         return f"its certificate is not trusted: {one_line(untrusted.verify_message)}; SSL_CERT_FILE names a CA's file"
-    system = next((each.strerror for each in causes if isinstance(each, OSError) and each.strerror), None)
+    if (name := next((each for each in causes if isinstance(each, socket.gaierror)), None)) is not None:
+        return one_line(name.strerror or "its name is not known")
+    system = next((each.errno for each in causes if isinstance(each, OSError) and each.errno), None)
     if system is not None:
-        return one_line(system)
+        return os.strerror(system)
     return "it broke off" if isinstance(error, httpx.TransportError) else type(error).__name__
 
 
@@ -308,6 +316,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
         yield cause
+        if isinstance(cause, BaseExceptionGroup):  # one for each of the host's addresses
+            cause = cause.exceptions[0]
+            continue
         cause = cause.__cause__ or cause.__context__
 
 
