@@ -18,8 +18,8 @@ MAX_BYTES = 262_144
 MAX_KEYS = 100
 """Keys of a set that are read."""
 
-MAX_TRIED = 8
-"""Keys that a token is tried with if its head does not say which signed it: each trial takes up to a millisecond."""
+MAX_TRIED = 4
+"""Keys that a token is tried with if its head does not say which signed it: a trial takes up to milliseconds."""
 
 MAX_RSA_BITS = 8192
 """A larger key would hold up others for every stranger's token."""
