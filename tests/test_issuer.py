@@ -12,16 +12,15 @@ from issuers import Issuer, IssuerKey, key_set
 from parts import SECRET, FakeClock
 from ssechat.errors import IssuerUnavailable, SettingsError, Unauthorized
 from ssechat.identity import issuer as issuer_module
+from ssechat.identity import key_set_requests
 from ssechat.identity.issuer import (
     JITTER,
     LONGEST_PAUSE,
-    LONGEST_REFRESH,
-    REFRESH_SECONDS,
-    SHORTEST_REFRESH,
     STALE_SECONDS,
     UNKNOWN_PAUSE,
     IssuerKeys,
 )
+from ssechat.identity.key_set_requests import LONGEST_REFRESH, REFRESH_SECONDS, SHORTEST_REFRESH
 from ssechat.identity.tokens import Tokens
 from ssechat.telemetry.metrics import Metrics
 
@@ -79,7 +78,7 @@ async def known(issuer: Issuer) -> AsyncIterator[Known]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests give up soon."""
-    monkeypatch.setattr(issuer_module, "FETCH_SECONDS", 0.3)
+    monkeypatch.setattr(key_set_requests, "FETCH_SECONDS", 0.3)
 
 
 async def refused(known: Known, token: str) -> str:

@@ -14,8 +14,10 @@ from parts import FakeSink, Worker, settings
 from redises import RedisProcess
 from ssechat.errors import SettingsError, Unauthorized
 from ssechat.identity import issuer as issuer_module
+from ssechat.identity import key_set_requests
 from ssechat.identity.auth import REMEMBERED_SECONDS
-from ssechat.identity.issuer import LONGEST_REFRESH, IssuerKeys
+from ssechat.identity.issuer import IssuerKeys
+from ssechat.identity.key_set_requests import LONGEST_REFRESH
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.server.worker import _check_surroundings
 from ssechat.settings import Settings
@@ -95,7 +97,7 @@ async def test_without_the_issuer_the_app_starts_answers_503_and_is_not_ready_un
 async def test_a_start_does_not_wait_for_an_issuer_that_hangs(
     redis: RedisProcess, tmp_path: Path, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(issuer_module, "FETCH_SECONDS", 0.2)
+    monkeypatch.setattr(key_set_requests, "FETCH_SECONDS", 0.2)
     issuer.hangs = True
     async with asyncio.timeout(8), client_of(redis.url, tmp_path, jwks_url=issuer.url) as client:
         assert (await client.get("/healthz/live")).status_code == 200

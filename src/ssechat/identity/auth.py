@@ -119,6 +119,11 @@ class Auth:
         for key in [key for key, known in self._cache.items() if known.identity.session == session]:
             del self._cache[key]
 
+    @property
+    def keys_can_be_withdrawn(self) -> bool:
+        """Whether the keys that sign the tokens are somebody else's, who may withdraw one."""
+        return self._tokens.keys.can_be_withdrawn
+
     def key_counts(self, identity: Identity) -> bool:
         """Whether the key that signed the token has not been withdrawn, as far as is known."""
         return identity.key is None or self._tokens.keys.counts(identity.key)

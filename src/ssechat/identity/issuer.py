@@ -5,39 +5,23 @@ One request at a time, which all who wait for it share. Nothing that strangers s
 
 import asyncio
 import logging
-import os
 import random
-import re
-import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-import httpx
 import jwt
 
-from ssechat import __version__
 from ssechat.backoff import Backoff
 from ssechat.errors import IssuerUnavailable, SettingsError
-from ssechat.identity.key_sets import MAX_BYTES, SUPPORTED, KeySet, KeySetError, parse_key_set
+from ssechat.identity.key_set_requests import certificates, fetch, reason
+from ssechat.identity.key_sets import SUPPORTED, KeySet, parse_key_set
 from ssechat.identity.verification_keys import VerificationKey
 from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 from ssechat.texts.printable import one_line
 
 logger = logging.getLogger(__name__)
-
-FETCH_SECONDS = 5.0
-"""Seconds for a whole request: to connect, and to read all of the answer."""
-
-REFRESH_SECONDS = 300.0
-"""Seconds between two requests, unless the answer's `Cache-Control: max-age` says other ones."""
-
-SHORTEST_REFRESH = 60.0
-LONGEST_REFRESH = 600.0
-"""Bounds of what `max-age` can say: after at most so many seconds a withdrawn key is noticed."""
 
 JITTER = 0.1
 """The part of an interval that is left out at random: workers do not ask all at once."""
@@ -57,19 +41,11 @@ TICK_SECONDS = 1.0
 MAX_NAMED = 10
 """Keys that a line of the log names."""
 
-_MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?([0-9]{1,9})")
-
-
-class Fetched(NamedTuple):
-    """An answer."""
-
-    content: bytes
-    fresh_seconds: float
-    """Seconds after which to ask again."""
-
 
 class IssuerKeys:
     """The key set at a URL, as it was when last fetched."""
+
+    can_be_withdrawn = True
 
     def __init__(
         self,
@@ -89,7 +65,7 @@ class IssuerKeys:
         self._shown = f"{parts.scheme}://{parts.netloc}{parts.path}"  # a query may hold a secret
         self._metrics = metrics
         self._now = now
-        self._verify = _certificates() if parts.scheme == "https" else False
+        self._verify = certificates() if parts.scheme == "https" else False
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=0.2)
         self._fetching: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -193,12 +169,11 @@ class IssuerKeys:
 
     async def _fetch(self) -> None:
         try:
-            async with asyncio.timeout(FETCH_SECONDS):
-                answer = await _get(self._url, self._verify)
+            answer = await fetch(self._url, self._verify)
             # In a thread: a set of 100 keys takes a while to parse.
             keys = await asyncio.to_thread(parse_key_set, answer.content)
         except Exception as error:  # whatever it is, the keys that are known go on counting
-            self._fail(_reason(error))
+            self._fail(reason(error))
         else:
             self._take(keys, answer.fresh_seconds)
 
@@ -218,16 +193,16 @@ class IssuerKeys:
         if before is not None and before.names - keys.names and self.on_withdrawn is not None:
             self.on_withdrawn()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, why: str) -> None:
         self._metrics.key_fetches["failed"] += 1
         self._metrics.issuer_away = 1
         self._due = self._now() + self._backoff.pause()
-        if reason != self._trouble:
+        if why != self._trouble:
             outcome = "tokens are answered 503 until they can"
             if self.known is not None:
                 outcome = f"those that are known count for {STALE_SECONDS / 3600:g} h"
-            logger.error("the keys at %s cannot be fetched (%s); %s", self._shown, reason, outcome)
-        self._trouble = reason
+            logger.error("the keys at %s cannot be fetched (%s); %s", self._shown, why, outcome)
+        self._trouble = why
 
     def _log_keys(self, keys: KeySet) -> None:
         named = ", ".join(f"{_shortened(key.id)} ({key.algorithm})" for key in keys.keys[:MAX_NAMED])
@@ -247,79 +222,6 @@ def _head(token: str) -> tuple[str | None, str]:
     if not isinstance(algorithm, str) or algorithm not in SUPPORTED:
         raise jwt.InvalidAlgorithmError
     return head.get("kid"), algorithm
-
-
-async def _get(url: str, verify: ssl.SSLContext | bool) -> Fetched:
-    """Fetches a URL.
-
-    Raises:
-        KeySetError: the answer is not one with a key set.
-        httpx.HTTPError, OSError: there is none.
-    """
-    # No variable of the environment leads the request elsewhere, and no redirect does.
-    client = httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=FETCH_SECONDS)
-    headers = {
-        "Accept": "application/jwk-set+json, application/json",
-        "Accept-Encoding": "identity",  # a small answer cannot become a large one
-        "User-Agent": f"ssechat/{__version__}",
-    }
-    async with client, client.stream("GET", url, headers=headers) as response:
-        if response.is_redirect:
-            raise KeySetError(f"it answers {response.status_code}, and redirects are not followed: give the last URL")
-        if response.status_code != 200:
-            raise KeySetError(f"it answers {response.status_code}")
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise KeySetError("the answer is compressed though nobody asked for that")
-        content = bytearray()
-        async for chunk in response.aiter_raw():
-            content += chunk
-            if len(content) > MAX_BYTES:
-                raise KeySetError(f"the answer is larger than {MAX_BYTES // 1024} KiB")
-        return Fetched(bytes(content), _fresh_seconds(response.headers.get("cache-control", "")))
-
-
-def _fresh_seconds(cache_control: str) -> float:
-    found = _MAX_AGE.search(cache_control.lower())
-    if found is None:
-        return REFRESH_SECONDS
-    return min(max(float(found[1]), SHORTEST_REFRESH), LONGEST_REFRESH)
-
-
-def _certificates() -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:
-        raise SettingsError(
-            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read ({error.strerror or error})"
-        ) from None
-
-
-def _reason(error: Exception) -> str:
-    """Why a request failed, in words that quote nothing of the answer."""
-    if isinstance(error, KeySetError):
-        return str(error)
-    if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return f"it did not answer within {FETCH_SECONDS:g} s"
-    causes = list(_causes(error))
-    untrusted = next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None)
-    if untrusted is not None:
-        return f"its certificate is not trusted: {one_line(untrusted.verify_message)}; SSL_CERT_FILE names a CA's file"
-    if (name := next((each for each in causes if isinstance(each, socket.gaierror)), None)) is not None:
-        return one_line(name.strerror or "its name is not known")
-    system = next((each.errno for each in causes if isinstance(each, OSError) and each.errno), None)
-    if system is not None:
-        return os.strerror(system)
-    return "it broke off" if isinstance(error, httpx.TransportError) else type(error).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        if isinstance(cause, BaseExceptionGroup):  # one for each of the host's addresses
-            cause = cause.exceptions[0]
-            continue
-        cause = cause.__cause__ or cause.__context__
 
 
 def _shortened(key_id: str | None) -> str:

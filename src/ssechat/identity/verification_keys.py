@@ -35,6 +35,9 @@ class VerificationKey:
 class Keys(Protocol):
     """The keys of whoever signs the tokens."""
 
+    can_be_withdrawn: bool
+    """Whether a key that counts may count no more later."""
+
     def fitting(self, token: str) -> Sequence[VerificationKey]:
         """The keys that may have signed a token, the likeliest first.
 
@@ -57,6 +60,8 @@ class Keys(Protocol):
 
 class FixedKeys:
     """Keys that are known from the start on."""
+
+    can_be_withdrawn = False
 
     def __init__(self, *keys: VerificationKey) -> None:
         self._keys = keys

@@ -136,6 +136,10 @@ class Supervisor:
         settings = self._settings
         if settings.external_identity:
             Tokens.from_settings(settings)
+            claims = {"SSECHAT_JWT_ISSUER": settings.jwt_issuer, "SSECHAT_JWT_AUDIENCE": settings.jwt_audience}
+            unset = [name for name, value in claims.items() if value is None]
+            if settings.jwks_url is not None and unset:
+                log.warning("tokens count that were issued for other applications, too: set %s", " and ".join(unset))
             return
         path = key_path(settings)
         create_key_file(path)

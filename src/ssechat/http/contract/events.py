@@ -155,8 +155,9 @@ OF_A_STREAM = (
         has_id=False,
         has_retry=True,
         what="Why the server ends the stream; `retry` says in how many milliseconds to reconnect. `drain`: the server "
-        "stops or is replaced. `unavailable`: it cannot reach its storage. `too_many`: you, or the worker, have too "
-        "many streams. `slow`: you did not read for a minute. `signed_out` and `token_expired`: sign in again first.",
+        "stops or is replaced. `unavailable`: it cannot reach its storage, or the keys that verify tokens. `too_many`: "
+        "you, or the worker, have too many streams. `slow`: you did not read for a minute. `signed_out` and "
+        "`token_expired`: sign in again first.",
         example={"reason": "drain"},
     ),
 )
