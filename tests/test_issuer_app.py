@@ -94,6 +94,18 @@ async def test_without_the_issuer_the_app_starts_answers_503_and_is_not_ready_un
         assert "ssechat_key_set_missing_workers 0.0" in text
 
 
+async def test_a_cookie_that_cannot_be_checked_just_now_hides_none_that_can(
+    redis: RedisProcess, tmp_path: Path, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
+    async with client_of(redis.url, tmp_path, jwks_url=issuer.url) as client:
+        issuer.stop()
+        unknown = f"ssechat_session={NEW.sign('eve')}"
+        answer = await client.get("/v1/session", headers={"cookie": f"{unknown}; ssechat_session={OLD.sign()}"})
+        assert answer.json() == {"user": "ann"}
+        assert code(await client.get("/v1/session", headers={"cookie": unknown})) == (503, "issuer_unavailable")
+
+
 async def test_a_start_does_not_wait_for_an_issuer_that_hangs(
     redis: RedisProcess, tmp_path: Path, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import jwt
@@ -11,11 +12,12 @@ import pytest
 
 from app_client import client_of
 from redises import RedisProcess
-from ssechat.errors import SettingsError
+from ssechat.errors import SettingsError, Unauthorized
+from ssechat.http.cookies import SessionCookie
 from ssechat.identity.key_file import SigningKey, SigningKeys
 from ssechat.identity.tokens import Tokens
 from ssechat.redis import keys
-from ssechat.redis.checks import check_key
+from ssechat.redis.checks import MOVE_ON, check_key
 
 pytestmark = pytest.mark.anyio
 
@@ -105,10 +107,27 @@ async def test_a_second_sign_in_replaces_the_first_whichever_key_signed_either(s
     assert jar == {}
 
 
-def test_what_a_former_key_signed_lasts_no_longer_than_that_key(tmp_path: Path) -> None:
+def test_of_two_sessions_in_one_browser_that_of_the_key_that_signs_counts() -> None:
+    old, new = "ssechat_session_old", "ssechat_session_new"
+    line = f"a=b; __Host-{old}=1; {old}=2; __Host-{new}=3; {new}=4; {new}=; x{new}=5; {new}x=6"
+    assert SessionCookie([new, old]).read(line) == (["3", "1"], ["4", "2"])
+    assert SessionCookie([old]).read(line) == (["1"], ["2"])
+
+
+def test_what_a_former_key_signed_lasts_no_longer_than_that_key() -> None:
     forged = jwt_of(OLD, exp=time.time() + 10 * 365 * 86_400)
     identity = Tokens.of_our_own(AFTER).verify(forged).identity
     assert identity.expires_at == AFTER.former[0].until
+
+
+def test_a_former_key_counts_no_more_when_its_time_comes_while_the_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = Tokens.of_our_own(AFTER)
+    token = jwt_of(OLD, exp=time.time() + 86_400)
+    assert tokens.verify(token).identity.user == "alice"
+    moved = SimpleNamespace(time=lambda: AFTER.former[0].until)
+    monkeypatch.setattr("ssechat.identity.verification_keys.time", moved)
+    with pytest.raises(Unauthorized):
+        tokens.verify(token)
 
 
 def jwt_of(secret: str, **claims: object) -> str:
@@ -139,6 +158,17 @@ async def test_a_server_that_does_not_know_the_key_that_others_sign_with_is_refu
     for of in (BEFORE, SigningKeys(SigningKey("x" * 64))):
         with pytest.raises(SettingsError, match=r"sign with another key.*ssechat key rotate"):
             await checked(redis.url, of)
+
+
+async def test_of_two_servers_that_move_the_fingerprint_on_at_once_neither_takes_the_others_back(
+    redis: RedisProcess,
+) -> None:
+    with redis.client() as client:
+        client.set(keys.KEY_FINGERPRINT, "second")
+        assert client.eval(MOVE_ON, 1, keys.KEY_FINGERPRINT, "first", "third") == b"second"
+        assert client.get(keys.KEY_FINGERPRINT) == b"second"
+        assert client.eval(MOVE_ON, 1, keys.KEY_FINGERPRINT, "second", "third") == b"third"
+        assert client.get(keys.KEY_FINGERPRINT) == b"third"
 
 
 async def test_a_check_needs_no_right_that_servers_do_not_have(user_url: str) -> None:
