@@ -14,6 +14,7 @@ from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.cli.account import mint
 from ssechat.cli.groups import group
+from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
@@ -37,6 +38,7 @@ def commands() -> None:
     ssechat list --user alice          alice's conversations, and what is unread
     ssechat group make --user alice Lunch bob carol
     ssechat token alice                print a token, for curl and programs
+    ssechat key rotate                 replace the key that signs the tokens
     """
 
 
@@ -88,7 +90,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     click.echo(minted)
 
 
-for command in (send, list_conversations, read, mute, listen, edit, delete, react, group):
+for command in (send, list_conversations, read, mute, listen, edit, delete, react, group, key):
     commands.add_command(command)
 
 

@@ -38,6 +38,8 @@ class WhoAmI(AnswerBody):
 
     user: str
     """Your name."""
+    display_name: str | None = None
+    """What the user is called: the `name` in the user's last token."""
 
 
 class User(AnswerBody):
@@ -45,6 +47,8 @@ class User(AnswerBody):
 
     id: str
     """The name, as the server writes it."""
+    display_name: str | None = None
+    """What the user is called: the `name` in the user's last token."""
 
 
 class Server(AnswerBody):
@@ -312,6 +316,8 @@ class Checks(AnswerBody):
     """Redis takes writes."""
     subscriptions: bool
     """New events reach this worker at once."""
+    keys: bool | None = None
+    """Whether the keys that verify tokens are known; only where they are fetched."""
 
 
 class Readiness(AnswerBody):

@@ -175,8 +175,8 @@ OF_A_STREAM = (
         has_id=False,
         has_retry=True,
         says="Why the server ends the stream. `drain`: the server stops or is replaced. `unavailable`: it cannot reach "
-        "its storage. `too_many`: you, or the worker, have too many streams. `slow`: you did not read for a minute. "
-        "`signed_out` and `token_expired`: the credential has ended.",
+        "its storage, or the keys that verify tokens. `too_many`: you, or the worker, have too many streams. `slow`: "
+        "you did not read for a minute. `signed_out` and `token_expired`: the credential has ended.",
         do="Reconnect with the last id after as many milliseconds as `retry` says. After `signed_out` and "
         "`token_expired` sign in again first.",
         example={"reason": "drain"},

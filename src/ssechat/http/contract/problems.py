@@ -102,6 +102,12 @@ BUSY = Problem(
     503,
     "Too many people sign in, or change the same group or message, just now. Try again after `Retry-After`.",
 )
+ISSUER_UNAVAILABLE = Problem(
+    "issuer_unavailable",
+    503,
+    "The server cannot fetch the keys of the system that signs the tokens, so whether yours is valid is not known. Try "
+    "again after `Retry-After`.",
+)
 FULL = Problem("full", 503, "The server is full: it accepts no more connections or requests just now. Try again.")
 METRICS_LOCKED = Problem("metrics_locked", 503, "Another worker holds the lock of the metrics. Scrape again.")
 
