@@ -13,6 +13,7 @@ import click
 from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.cli.account import mint
+from ssechat.cli.doctor import doctor
 from ssechat.cli.groups import group
 from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
@@ -35,6 +36,7 @@ def commands() -> None:
     ssechat send --user alice bob hi   send "hi" from alice to bob
     ssechat group make --user alice Lunch bob carol
     ssechat token alice                print a token, for curl and programs
+    ssechat doctor https://chat.example   check a deployment from outside
     """
 
 
@@ -86,7 +88,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     click.echo(minted)
 
 
-for command in (send, listen, edit, delete, react, group):
+for command in (send, listen, edit, delete, react, group, doctor):
     commands.add_command(command)
 
 
