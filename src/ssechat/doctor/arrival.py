@@ -51,8 +51,8 @@ def _no_server(site: Site, answer: Answer) -> str:
     if answer.redirects_to:
         place = answer.redirects_to.partition("/v1/server")[0]
         return f"{site.url} redirects to {shortened(place)}: examine that address"
-    if answer.status in (502, 503, 504):
-        return f"{site.url} answers {answer.said()}: is the server running, and does the front reach it?"
+    if answer.status >= 500:
+        return f"{site.url} answers {answer.said()}: does the server run, and does the front reach it?"
     return f"{site.url} answers {answer.said()} to GET /v1/server: there is no ssechat server at this address"
 
 

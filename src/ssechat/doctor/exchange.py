@@ -122,3 +122,8 @@ def answers(data: bytes) -> list[RawAnswer]:
             break
         found.append(RawAnswer(response.status, response.version, response.msg, body, whole))
     return found
+
+
+def count_whole(data: bytes) -> int:
+    """The number of whole responses in the bytes of a connection."""
+    return sum(each.whole for each in answers(data))

@@ -16,7 +16,7 @@ from ssechat import __version__
 from ssechat.client.address import is_local
 from ssechat.doctor.answers import MOST_BYTES, Answer
 from ssechat.doctor.exchange import Wire, wire
-from ssechat.doctor.failures import NoAnswer, reason
+from ssechat.doctor.failures import NoAnswer, is_timeout, reason
 from ssechat.doctor.visitor import Visitor
 from ssechat.errors import SettingsError
 
@@ -66,6 +66,8 @@ class Site:
         self.about: Mapping[str, Any] = {}
         """The answer of `GET /v1/server`."""
         self.body_bytes = 65536
+        self.is_held_back = False
+        """Whether the answer to a stream did not begin in time: whoever else waits for one would wait in vain."""
         self.visitor: Visitor | None = None
         self.why_nobody = ""
         """Why there is no visitor."""
@@ -163,6 +165,7 @@ class Site:
             async with asyncio.timeout(self.plan.seconds):
                 response = await opening.__aenter__()
         except (httpx.HTTPError, OSError, TimeoutError) as error:
+            self.is_held_back = is_timeout(error)
             raise NoAnswer(f"no answer to GET {path} ({reason(error)})") from error
         try:
             yield response

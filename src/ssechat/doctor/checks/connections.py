@@ -10,7 +10,7 @@ import httpx
 
 from ssechat.doctor.answers import Answer
 from ssechat.doctor.check import Check
-from ssechat.doctor.exchange import answers, wire
+from ssechat.doctor.exchange import answers, count_whole, wire
 from ssechat.doctor.failures import NoAnswer
 from ssechat.doctor.findings import Advice, Finding, Line
 from ssechat.doctor.site import Site
@@ -100,7 +100,7 @@ class Redirect(Check):
                 host = site.host if port == 80 else f"{site.host}:{port}"
                 line = f"GET {site.prefix}/v1/server?x=1 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
                 await connection.send(line.encode("ascii"))
-                found = answers(await connection.read(lambda got: _whole(got) >= 1))
+                found = answers(await connection.read(lambda got: count_whole(got) >= 1))
         except NoAnswer:
             return self.ok(f"nothing listens for plain http on port {port}", port=port)
         if not found:
@@ -211,7 +211,7 @@ class KeepAlive(Check):
         async with site.wire() as connection:
             for number in range(1, self.TIMES + 1):
                 await connection.send(site.line("GET", "/v1/server"))
-                found = answers(await connection.read(lambda got, count=number: _whole(got) >= count))  # type: ignore[misc]
+                found = answers(await connection.read(lambda got, count=number: count_whole(got) >= count))  # type: ignore[misc]
                 if found and found[-1].version == 10:
                     return self.wrong("answers come as HTTP/1.0")
                 if len(found) < number or connection.closed:
@@ -219,8 +219,3 @@ class KeepAlive(Check):
                         f"the connection was closed after {max(len(found), 1)} of {self.TIMES} requests"
                     )
         return self.ok(f"{self.TIMES} requests on one connection, as HTTP/1.1")
-
-
-def _whole(got: bytes) -> int:
-    """The number of whole responses."""
-    return sum(each.whole for each in answers(got))

@@ -79,6 +79,8 @@ class Scheme(Check):
         if answer.code == "forbidden_origin":
             return self.ok("the app knows that people come over https")
         if answer.code == "invalid_request":
+            if (await write(site, STRANGER)).code == "invalid_request":
+                return self.skipped("the origin of a page does not reach the app; see cors")
             return self.wrong("the app takes https for http")
         return self.wrong(f"a page of http that writes is answered {answer.said()}")
 

@@ -20,6 +20,16 @@ LONGEST_SILENCE = 65.0
 """Seconds. A server pings after 15 to 30 s of silence; --ping-seconds can be twice its default and more."""
 
 NOT_READABLE = "there is no stream to look at; see above"
+HELD_BACK = "the answer to a stream does not begin; see buffering"
+
+
+class StreamCheck(Check):
+    """A check that opens streams."""
+
+    needs_user = True
+
+    def why_not(self, site: Site) -> str:
+        return super().why_not(site) or (HELD_BACK if site.is_held_back else "")
 
 
 class Streams(Check):
@@ -42,8 +52,18 @@ class Streams(Check):
             return self.wrong(f"without a credential, it is answered {stranger.said()}, and not 401 unauthorized")
         if site.visitor is None:
             return self.ok("a stranger gets the app's own 401 (with a user, more is looked at)")
+        try:
+            return await self._opened(site)
+        except NoAnswer:
+            if site.is_held_back:
+                return self.skipped(HELD_BACK)
+            raise
+
+    async def _opened(self, site: Site) -> Finding:
         async with open_stream(site) as stream:
             response = stream.response
+            if response.status_code == 401:
+                return self.skipped("the token does not reach the app; see authorization")
             kind = response.headers.get("content-type", "no type")
             if response.status_code != 200 or not kind.startswith("text/event-stream"):
                 answer = Answer(response.status_code, response.headers, b"", 0)
@@ -58,10 +78,9 @@ class Streams(Check):
         return self.ok("200, and an event stream")
 
 
-class Compression(Check):
+class Compression(StreamCheck):
     name = "compression"
     proves = "The stream is not compressed."
-    needs_user = True
     advice = Advice(
         "Events wait until a block is full, so they come late and in bursts.",
         "Leave text/event-stream out of what is compressed.",
@@ -99,6 +118,8 @@ class Buffering(Check):
     )
 
     async def run(self, site: Site) -> Finding:
+        if site.is_held_back:
+            return self.wrong(f"a stream was asked for, and after {site.plan.seconds:g} s its answer has not begun")
         async with open_stream(site) as stream:
             if not await stream.first_byte(AT_ONCE):
                 if stream.ended_at:
@@ -156,10 +177,9 @@ class Buffering(Check):
         return self.ok(said, milliseconds=round(1000 * worst), first_byte_milliseconds=round(1000 * first))
 
 
-class Resuming(Check):
+class Resuming(StreamCheck):
     name = "resuming"
     proves = "A stream resumes: Last-Event-ID reaches the app as a header, and as a parameter."
-    needs_user = True
     advice = Advice(
         "Whoever reconnects loses what came in between, and loads everything anew.",
         "Pass the header Last-Event-ID and the query on as they are.",
@@ -189,10 +209,9 @@ class Resuming(Check):
         return self.ok("a stream resumes with its last id")
 
 
-class Silence(Check):
+class Silence(StreamCheck):
     name = "silence"
     proves = "A silent stream stays open until its ping, which comes after 15 to 30 s."
-    needs_user = True
     is_long = True
     advice = Advice(
         "Streams break again and again while nobody writes, and each reader reconnects.",
@@ -209,7 +228,7 @@ class Silence(Check):
 
     async def run(self, site: Site) -> Finding:
         async with open_stream(site) as stream:
-            if not stream.is_readable:
+            if not stream.is_readable or not await stream.first_byte(AT_ONCE):
                 return self.skipped(NOT_READABLE)
             began = time.monotonic()
             try:
