@@ -90,9 +90,10 @@ def doctor(
             origin = canonical_origin(origin)
         except ValueError as error:
             raise SettingsError(f"--origin: {error}") from None
-    if sign_up and account["user"] is not None:
-        raise click.UsageError("--user and --sign-up both name a user: give only one of them")
     _forget_token_of_another_server(url, account)
+    for option in ("user", "token") if sign_up else ():
+        if click.get_current_context().get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option} and --sign-up both name a user: give only one of them")
     credential = Credential(None if sign_up else optional_credential(**account), sign_up)
     plan = Plan(seconds=timeout, quick=quick, origin=origin, http_port=http_port)
     shown = JsonOutput() if as_json else TextOutput()

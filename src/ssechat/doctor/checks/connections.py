@@ -129,7 +129,7 @@ class Addresses(Check):
         (
             Line("nginx", "listen [::]:443 ssl http2;", where="beside the one for IPv4"),
             Line("haproxy", "bind [::]:443 …", where="beside the one for IPv4"),
-            Line("caddy", "default_bind", remove=True, where="it listens on all addresses by itself"),
+            Line("caddy", "default_bind 0.0.0.0 [::]", where="or no default_bind: it listens on all by itself"),
         ),
     )
 

@@ -82,7 +82,8 @@ class Paths(Check):
         (
             Line("nginx", "proxy_pass http://apps;", where="with nothing behind the name, not even a slash"),
             Line("haproxy", "http-request normalize-uri percent-", remove=True),
-            Line("caddy", "rewrite, uri", remove=True),
+            Line("caddy", "rewrite", remove=True),
+            Line("caddy", "uri strip_prefix", remove=True),
         ),
     )
 
