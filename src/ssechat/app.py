@@ -15,6 +15,7 @@ from ssechat.http.asgi import ASGIAdapter
 from ssechat.http.cookies import SessionCookie
 from ssechat.http.cors import Cors
 from ssechat.http.endpoints.accounts import AccountsEndpoint
+from ssechat.http.endpoints.contract import ContractEndpoint
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
 from ssechat.http.endpoints.events import EventsEndpoint
 from ssechat.http.endpoints.health import HealthEndpoint
@@ -106,6 +107,8 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
         *WebEndpoint().routes(),
     ]
+    operations = [route.operation for route in routes if route.operation is not None]
+    routes += ContractEndpoint(operations, tokens.cookie).routes()
     app = Starlette(lifespan=lifespan)
     api = Api(routes, Cors(origins) if origins else None, metrics, log_all=settings.access_log == "on")
     # Over ASGI on any server; on ours by the connection itself (server/protocol.py).

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class EventData(BaseModel):
     """The data of an event."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 Role = Literal["owner", "admin", "member"]

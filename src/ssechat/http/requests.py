@@ -97,7 +97,7 @@ Seq = Annotated[int, Field(ge=1, lt=2**53)]
 class RequestBody(BaseModel):
     """Base of the request bodies: unknown fields and wrong types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class NewMessage(RequestBody):
@@ -215,7 +215,7 @@ class EmptyBody(RequestBody):
 class EventsQuery(BaseModel):
     """`GET /v1/events`. A repeated parameter has its last value."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     ticket: str | None = None
     last_event_id: str | None = None
@@ -230,7 +230,7 @@ class EventsQuery(BaseModel):
 class HistoryQuery(BaseModel):
     """`GET /v1/conversations/{id}/messages`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     before: Seq | None = None
     after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
@@ -247,7 +247,7 @@ class HistoryQuery(BaseModel):
 class ListQuery(BaseModel):
     """`GET /v1/conversations`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     before: Annotated[int, Field(ge=1, lt=2**53)] | None = None
     limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
@@ -256,7 +256,7 @@ class ListQuery(BaseModel):
 class MembersQuery(BaseModel):
     """`GET /v1/conversations/{id}/members`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     after: str = ""
     limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
@@ -265,7 +265,7 @@ class MembersQuery(BaseModel):
 class ReactionsQuery(BaseModel):
     """`GET /v1/conversations/{id}/messages/{seq}/reactions`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     after: Annotated[str, Field(max_length=200)] = ""
     user: Annotated[str, AfterValidator(_user_id)] | None = None

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
+from ssechat.http.contract.operation import Operation
 from ssechat.http.exchange import Endpoint, Request, Response
 from ssechat.http.responses import problem
 
@@ -31,6 +32,13 @@ class Route(NamedTuple):
     method: str
     path: str
     endpoint: Endpoint
+    operation: Operation | None = None
+    """What the contract says of it; None for files."""
+
+    @classmethod
+    def of(cls, operation: Operation, endpoint: Endpoint) -> Self:
+        """The route on which this endpoint does an operation of the contract."""
+        return cls(operation.method, operation.path, endpoint, operation)
 
 
 class RouteTable:
@@ -41,7 +49,7 @@ class RouteTable:
         self._plain: dict[str, Methods] = {}
         self._patterns: list[tuple[Callable[[str], re.Match[str] | None], str, Methods]] = []
         by_path: dict[str, Methods] = {}
-        for method, path, endpoint in self.routes:
+        for method, path, endpoint, _ in self.routes:
             by_path.setdefault(path, {})[method] = endpoint
         for path, methods in by_path.items():
             if "GET" in methods:

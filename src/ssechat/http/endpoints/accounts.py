@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from ssechat import __version__
 from ssechat.errors import Forbidden, NotFound, Unauthorized
+from ssechat.http.contract import accounts
 from ssechat.http.cookies import SessionCookie
 from ssechat.http.exchange import Request, Response
 from ssechat.http.forwarded import TrustedProxies
@@ -46,12 +47,12 @@ class AccountsEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/v1/server", self.describe_server),
-            Route("POST", "/v1/users", self.sign_up),
-            Route("GET", "/v1/users/{id}", self.show_user),
-            Route("GET", "/v1/session", self.show_session),
-            Route("POST", "/v1/session", self.sign_in),
-            Route("DELETE", "/v1/session", self.sign_out),
+            Route.of(accounts.SHOW_SERVER, self.describe_server),
+            Route.of(accounts.SIGN_UP, self.sign_up),
+            Route.of(accounts.SHOW_USER, self.show_user),
+            Route.of(accounts.SHOW_SESSION, self.show_session),
+            Route.of(accounts.SIGN_IN, self.sign_in),
+            Route.of(accounts.SIGN_OUT, self.sign_out),
         ]
 
     async def describe_server(self, _: Request) -> Response:

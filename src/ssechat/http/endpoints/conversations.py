@@ -2,15 +2,13 @@
 
 from ssechat.chat.groups import Draft
 from ssechat.chat.rules import Chat
+from ssechat.http.contract import conversations
 from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard, client_msg_id
 from ssechat.http.messages import array
 from ssechat.http.requests import GroupChange, ListQuery, NewGroup
 from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
-
-CONVERSATIONS = "/v1/conversations"
-CONVERSATION = CONVERSATIONS + "/{id}"
 
 
 class ConversationsEndpoint:
@@ -22,11 +20,11 @@ class ConversationsEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", CONVERSATIONS, self.list),
-            Route("POST", CONVERSATIONS, self.make_group),
-            Route("GET", CONVERSATION, self.show),
-            Route("PATCH", CONVERSATION, self.change_group),
-            Route("DELETE", CONVERSATION, self.end_group),
+            Route.of(conversations.LIST, self.list),
+            Route.of(conversations.MAKE, self.make_group),
+            Route.of(conversations.SHOW, self.show),
+            Route.of(conversations.CHANGE, self.change_group),
+            Route.of(conversations.END, self.end_group),
         ]
 
     async def list(self, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """Endpoints of event streams and their tickets."""
 
 from ssechat.errors import RedisUnavailable, Unauthorized
+from ssechat.http.contract import events
 from ssechat.http.event_stream import stream_response
 from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard
@@ -32,8 +33,8 @@ class EventsEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/v1/events", self.stream),
-            Route("POST", "/v1/tickets", self.issue_ticket),
+            Route.of(events.STREAM, self.stream),
+            Route.of(events.ISSUE_TICKET, self.issue_ticket),
         ]
 
     async def stream(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ssechat.http.contract import server
 from ssechat.http.exchange import Request, Response
 from ssechat.http.responses import json_response
 from ssechat.http.routing import Route
@@ -20,8 +21,8 @@ class HealthEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/healthz/live", self.live),
-            Route("GET", "/healthz/ready", self.ready),
+            Route.of(server.LIVE, self.live),
+            Route.of(server.READY, self.ready),
         ]
 
     async def live(self, _: Request) -> Response:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ssechat.chat.rules import Chat
+from ssechat.http.contract import invites
 from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard
 from ssechat.http.requests import InviteSecret, NewInvite
@@ -10,8 +11,6 @@ from ssechat.http.responses import json_response
 from ssechat.http.routing import Route
 from ssechat.logs.actions import timestamp
 from ssechat.logs.invites import Invite
-
-INVITES = "/v1/conversations/{id}/invites"
 
 
 class InvitesEndpoint:
@@ -23,10 +22,10 @@ class InvitesEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("POST", INVITES, self.make),
-            Route("GET", INVITES, self.list),
-            Route("DELETE", INVITES + "/{invite}", self.revoke),
-            Route("POST", "/v1/invites/join", self.join),
+            Route.of(invites.MAKE, self.make),
+            Route.of(invites.LIST, self.list),
+            Route.of(invites.REVOKE, self.revoke),
+            Route.of(invites.JOIN, self.join),
         ]
 
     async def make(self, request: Request) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
 from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.chat.reactions import MAX_KINDS
+from ssechat.http.contract import server
 from ssechat.http.exchange import Request, Response
 from ssechat.http.requests import LONGEST_INVITE, PAGE_ITEMS
 from ssechat.http.responses import json_response
@@ -45,7 +46,7 @@ class LimitsEndpoint:
         }
 
     def routes(self) -> list[Route]:
-        return [Route("GET", "/v1/limits", self.show)]
+        return [Route.of(server.LIMITS, self.show)]
 
     async def show(self, _: Request) -> Response:
         """`GET`: the limits as numbers."""

@@ -1,14 +1,12 @@
 """Endpoints of the members of groups."""
 
 from ssechat.chat.rules import Chat
+from ssechat.http.contract import members
 from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard
 from ssechat.http.requests import MemberRole, MembersQuery, NewMembers
 from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
-
-MEMBERS = "/v1/conversations/{id}/members"
-MEMBER = MEMBERS + "/{user}"
 
 
 class MembersEndpoint:
@@ -20,10 +18,10 @@ class MembersEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", MEMBERS, self.list),
-            Route("POST", MEMBERS, self.add),
-            Route("PUT", MEMBER, self.put),
-            Route("DELETE", MEMBER, self.remove),
+            Route.of(members.LIST, self.list),
+            Route.of(members.ADD, self.add),
+            Route.of(members.PUT, self.put),
+            Route.of(members.REMOVE, self.remove),
         ]
 
     async def list(self, request: Request) -> Response:

@@ -5,6 +5,7 @@ import secrets
 from ssechat.chat.edits import Edit
 from ssechat.chat.messages import PLAIN, Extras
 from ssechat.chat.rules import Chat
+from ssechat.http.contract import messages
 from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard, client_msg_id
 from ssechat.http.messages import array, if_match, message_response, seq_of
@@ -12,9 +13,6 @@ from ssechat.http.requests import HistoryQuery, MessageChange, NewMessage
 from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
 from ssechat.ids import UserId
-
-MESSAGES = "/v1/conversations/{id}/messages"
-MESSAGE = MESSAGES + "/{seq}"
 
 
 class MessagesEndpoint:
@@ -26,11 +24,11 @@ class MessagesEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("POST", "/v1/messages", self.send),
-            Route("GET", MESSAGES, self.history),
-            Route("GET", MESSAGE, self.show),
-            Route("PATCH", MESSAGE, self.edit),
-            Route("DELETE", MESSAGE, self.delete),
+            Route.of(messages.SEND, self.send),
+            Route.of(messages.HISTORY, self.history),
+            Route.of(messages.SHOW, self.show),
+            Route.of(messages.EDIT, self.edit),
+            Route.of(messages.DELETE, self.delete),
         ]
 
     async def send(self, request: Request) -> Response:

@@ -3,6 +3,7 @@
 from prometheus_client import exposition
 
 from ssechat.errors import TooMany
+from ssechat.http.contract import server
 from ssechat.http.exchange import Request, Response
 from ssechat.http.responses import NO_STORE
 from ssechat.http.routing import Route
@@ -17,7 +18,7 @@ class MetricsEndpoint:
         self._snapshots = snapshots
 
     def routes(self) -> list[Route]:
-        return [Route("GET", "/metrics", self.show)]
+        return [Route.of(server.METRICS, self.show)]
 
     async def show(self, request: Request) -> Response:
         """`GET /metrics`: the metrics in the format that the scraper asks for."""

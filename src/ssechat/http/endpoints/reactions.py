@@ -1,6 +1,7 @@
 """Endpoints of reactions to messages."""
 
 from ssechat.chat.rules import Chat
+from ssechat.http.contract import reactions
 from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard
 from ssechat.http.messages import message_response, seq_of
@@ -8,9 +9,6 @@ from ssechat.http.requests import ReactionsQuery
 from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
 from ssechat.ids import UserId
-
-REACTIONS = "/v1/conversations/{id}/messages/{seq}/reactions"
-REACTION = REACTIONS + "/{emoji}"
 
 
 class ReactionsEndpoint:
@@ -22,9 +20,9 @@ class ReactionsEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", REACTIONS, self.list),
-            Route("PUT", REACTION, self.add),
-            Route("DELETE", REACTION, self.remove),
+            Route.of(reactions.LIST, self.list),
+            Route.of(reactions.ADD, self.add),
+            Route.of(reactions.REMOVE, self.remove),
         ]
 
     async def list(self, request: Request) -> Response:

@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message
 
 from ssechat.errors import NotFound
+from ssechat.http.contract import server
 from ssechat.http.exchange import Request, Response
 from ssechat.http.routing import Route
 
@@ -32,8 +33,8 @@ class WebEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/", self.page),
-            Route("GET", "/docs", self.docs),
+            Route.of(server.PAGE, self.page),
+            Route.of(server.DOCS, self.docs),
             Route("GET", "/web/", self.file),
         ]
 

@@ -1,0 +1,190 @@
+"""The contract as an OpenAPI document (3.1 and 3.2)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from ssechat import __version__
+from ssechat.http.contract import parameters, problems
+from ssechat.http.contract.answers import ProblemDetails
+from ssechat.http.contract.events import EVENTS, StreamEvent
+from ssechat.http.contract.operation import EVENT_STREAM, JSON, Answer, Credential, Operation, Parameter, reason
+from ssechat.http.contract.problems import Problem
+from ssechat.http.contract.schemas import Schemas
+
+Version = Literal["3.1", "3.2"]
+
+PROBLEM_JSON = "application/problem+json"
+PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
+
+OF_CONNECTIONS = "x-connection-problems"
+"""Where the document says what is answered to requests that cannot be read; they belong to no operation."""
+
+SECURITY: Mapping[Credential, Sequence[Mapping[str, Sequence[str]]]] = {
+    Credential.NONE: (),
+    Credential.USER: ({"bearer": ()}, {"cookie": ()}),
+    Credential.USER_OR_TICKET: ({"bearer": ()}, {"cookie": ()}, {"ticket": ()}),
+}
+
+
+def document(
+    operations: Iterable[Operation],
+    version: Version,
+    *,
+    cookie: str,
+    events: Iterable[StreamEvent] = EVENTS,
+    closed: bool = False,
+) -> dict[str, Any]:
+    """The document of a server with these operations. `cookie` is the name of its session cookie; `closed` as in
+    `Schemas`."""
+    return _Document(tuple(operations), version, tuple(events), closed=closed).all(cookie)
+
+
+class _Document:
+    def __init__(
+        self, operations: Sequence[Operation], version: Version, events: Sequence[StreamEvent], *, closed: bool
+    ) -> None:
+        self._operations = operations
+        self._version = version
+        self._events = events
+        answers = [answer.model for each in operations for answer in each.answers.values() if answer.model is not None]
+        self._schemas = Schemas(
+            [each.body for each in operations if each.body is not None],
+            [*answers, *(event.data for event in events), ProblemDetails],
+            closed=closed,
+        )
+
+    def all(self, cookie: str) -> dict[str, Any]:
+        """The whole document."""
+        paths: dict[str, dict[str, Any]] = {}
+        for each in self._operations:
+            paths.setdefault(each.path, {})[each.method.lower()] = self._operation(each)
+        schemas = {str(name): dict(schema) for name, schema in self._schemas.definitions.items()}
+        codes = {one.code for one in vars(problems).values() if isinstance(one, Problem)}
+        schemas["ProblemDetails"]["properties"]["code"]["enum"] = sorted(codes)
+        schemas |= {event_schema(event): self._event(event) for event in self._events}
+        return {
+            "openapi": f"{self._version}.0",
+            "info": {
+                "title": "ssechat",
+                "version": __version__,
+                "description": "A chat server that speaks plain HTTP: Server-Sent Events to receive, POST to send. "
+                "GET /docs shows this to people.",
+                "license": {"name": "MIT", "identifier": "MIT"},
+            },
+            "servers": [{"url": "/"}],
+            "tags": [{"name": topic} for topic in dict.fromkeys(each.topic for each in self._operations)],
+            "paths": paths,
+            "components": {
+                "schemas": dict(sorted(schemas.items())),
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                    "cookie": {"type": "apiKey", "in": "cookie", "name": cookie},
+                    "ticket": {"type": "apiKey", "in": "query", "name": "ticket"},
+                },
+            },
+            OF_CONNECTIONS: [
+                {"status": one.status, "code": one.code, "description": one.what}
+                for one in (*problems.OF_CONNECTIONS, *problems.OF_PATHS)
+            ],
+        }
+
+    def _operation(self, each: Operation) -> dict[str, Any]:
+        found: dict[str, Any] = {"operationId": each.id, "summary": each.summary, "tags": [each.topic]}
+        if each.about:
+            found["description"] = each.about
+        query = self._schemas.properties(each.query) if each.query is not None else {}
+        listed = [
+            *({**_parameter(one), "in": "path", "required": True} for one in each.parameters),
+            *({"name": name, "in": "query", "schema": schema} for name, schema in query.items() if name != "ticket"),
+            *({**_parameter(one), "in": "header"} for one in each.headers),
+        ]
+        if listed:
+            found["parameters"] = listed
+        if each.body is not None:
+            content: dict[str, Any] = {"schema": self._schemas.request(each.body)}
+            if each.example is not None:
+                content["example"] = each.example
+            found["requestBody"] = {"required": not each.body_may_be_missing, "content": {JSON: content}}
+        found["responses"] = self._responses(each)
+        found["security"] = [dict(one) for one in SECURITY[each.credential]]
+        return found
+
+    def _responses(self, each: Operation) -> dict[str, Any]:
+        refusals: dict[int, list[Problem]] = {}
+        for problem in each.problems:
+            refusals.setdefault(problem.status, []).append(problem)
+        found: dict[str, dict[str, Any]] = {}
+        for status in sorted({*each.answers, *refusals}):
+            answer, refused = each.answers.get(status), refusals.get(status, ())
+            content: dict[str, Any] = {} if answer is None else self._content(answer)
+            headers = () if answer is None else answer.headers
+            what = [] if answer is None else [answer.what]
+            if refused:
+                content[PROBLEM_JSON] = _refusals(refused)
+                headers += _headers(status, refused)
+                what += [f"`{one.code}`: {one.what}" for one in refused]
+            found[str(status)] = {"description": "\n\n".join(what) or reason(status)}
+            if headers:
+                found[str(status)]["headers"] = {one.name: _header(one) for one in headers}
+            if content:
+                found[str(status)]["content"] = content
+        return found
+
+    def _content(self, answer: Answer) -> dict[str, Any]:
+        if answer.media_type == EVENT_STREAM:
+            branches = {"oneOf": [{"$ref": f"#/components/schemas/{event_schema(event)}"} for event in self._events]}
+            if self._version == "3.2":
+                return {EVENT_STREAM: {"itemSchema": branches}}
+            return {EVENT_STREAM: {"schema": {"type": "string"}, "x-itemSchema": branches}}
+        if answer.media_type != JSON:
+            return {answer.media_type: {"schema": {"type": "string"}}}
+        return {JSON: {"schema": self._schemas.answer(answer.model)}} if answer.model is not None else {}
+
+    def _event(self, event: StreamEvent) -> dict[str, Any]:
+        properties: dict[str, Any] = {
+            "event": {"const": event.name},
+            "data": {
+                "type": "string",
+                "contentMediaType": JSON,
+                "contentSchema": self._schemas.answer(event.data),
+            },
+        }
+        required = ["event", "data"]
+        if event.has_id:
+            properties["id"] = {"type": "string"}
+            required += () if event.id_may_be_missing else ("id",)
+        if event.has_retry:
+            properties["retry"] = {"type": "integer", "minimum": 0}
+            required += ("retry",)
+        return {"type": "object", "description": event.what, "properties": properties, "required": required}
+
+
+def event_schema(event: StreamEvent) -> str:
+    """The name of an event's schema: `message.updated` → `MessageUpdatedEvent`."""
+    return "".join(part.capitalize() for part in event.name.replace(".", "_").split("_")) + "Event"
+
+
+def _refusals(refused: Sequence[Problem]) -> dict[str, Any]:
+    codes = {"type": "object", "properties": {"code": {"enum": [one.code for one in refused]}}}
+    return {"schema": {"allOf": [PROBLEM, codes]}}
+
+
+def _headers(status: int, refused: Sequence[Problem]) -> tuple[Parameter, ...]:
+    """The headers that come with errors of this status."""
+    if status == 401:
+        return (parameters.WWW_AUTHENTICATE,)
+    if status == 429:
+        return (parameters.RETRY_AFTER, parameters.RATE_LIMIT_POLICY, parameters.RATE_LIMIT)
+    return (parameters.RETRY_AFTER,) if status == 503 else ()
+
+
+def _parameter(one: Parameter) -> dict[str, Any]:
+    found = {"name": one.name, "description": one.what, "schema": dict(one.schema)}
+    if one.example:
+        value: Any = int(one.example) if one.schema.get("type") == "integer" else one.example
+        found["example"] = value
+    return found
+
+
+def _header(one: Parameter) -> dict[str, Any]:
+    return {"description": one.what, "schema": dict(one.schema)}

@@ -1,0 +1,47 @@
+"""The endpoint of the contract that programs read."""
+
+from collections.abc import Iterable
+
+from ssechat.events import frames
+from ssechat.http.contract import openapi, server
+from ssechat.http.contract.openapi import Version
+from ssechat.http.contract.operation import Operation
+from ssechat.http.exchange import Request, Response
+from ssechat.http.routing import Route
+
+HEADERS = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-cache"),
+    (b"access-control-allow-origin", b"*"),  # a viewer on any page may show it: it holds no secret
+)
+
+
+class ContractEndpoint:
+    """`/openapi.json` and `/openapi-3.2.json`."""
+
+    def __init__(self, operations: Iterable[Operation], cookie: str) -> None:
+        """`operations` are those of all other endpoints; `cookie` is the name of the session cookie."""
+        self._operations = (*operations, server.OPENAPI, server.OPENAPI_32)
+        self._cookie = cookie
+        self._made: dict[Version, bytes] = {}
+
+    def routes(self) -> list[Route]:
+        return [
+            Route.of(server.OPENAPI, self.openapi),
+            Route.of(server.OPENAPI_32, self.openapi_32),
+        ]
+
+    async def openapi(self, _: Request) -> Response:
+        """`GET /openapi.json`: OpenAPI 3.1."""
+        return self._document("3.1")
+
+    async def openapi_32(self, _: Request) -> Response:
+        """`GET /openapi-3.2.json`: OpenAPI 3.2."""
+        return self._document("3.2")
+
+    def _document(self, version: Version) -> Response:
+        made = self._made.get(version)
+        if made is None:
+            made = frames.encode(openapi.document(self._operations, version, cookie=self._cookie))
+            self._made[version] = made
+        return Response(200, made, HEADERS)
