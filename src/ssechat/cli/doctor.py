@@ -70,8 +70,10 @@ def doctor(
     off, a host or a scheme that is not passed on, cookies, CORS, metrics that everybody can read, and more.
 
     It sends about 80 small requests, one after another. None changes anything without a user; with one it writes a note
-    to that user, edits and deletes it. One request has an Upgrade, and another request in its body, which asks for what
-    everybody may read: a front that lets it through would let worse through.
+    to that user, edits and deletes it. Two requests have an Upgrade, and another request in their body, which asks for
+    what everybody may read: a front that lets it through would let worse through.
+
+    Without URL, the one in SSECHAT_SERVER counts.
 
     Exit code: 0 if nothing is wrong, 1 if something is, 2 if the deployment could not be checked.
     """

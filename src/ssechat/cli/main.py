@@ -36,7 +36,7 @@ def commands() -> None:
     ssechat send --user alice bob hi   send "hi" from alice to bob
     ssechat group make --user alice Lunch bob carol
     ssechat token alice                print a token, for curl and programs
-    ssechat doctor https://chat.example   check a deployment from outside
+    ssechat doctor URL                 check from outside what stands at this address
     """
 
 

@@ -46,13 +46,13 @@ CHECKS: Sequence[Check] = (
 
 
 async def examine(site: Site) -> AsyncIterator[Check | Finding]:
-    """Yields each check before it begins, and then what it has found."""
+    """Yields each check that begins, and what each has found."""
     for check in CHECKS:
-        yield check
         why_not = check.why_not(site)
         if why_not:
             yield check.skipped(why_not)
             continue
+        yield check
         try:
             finding = await check.run(site)
         except NoAnswer as error:

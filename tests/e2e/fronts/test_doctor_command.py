@@ -85,7 +85,7 @@ def test_json_is_a_line_for_each_check_and_one_for_all(apps: Apps, tmp_path: Pat
     with broken("shows metrics", tmp_path, apps) as front:
         done = examine(front, "--json")
     *findings, summary = map(json.loads, done.stdout.splitlines())
-    assert done.returncode == 1
+    assert (done.returncode, done.stderr) == (1, "")
     assert [each["check"] for each in findings] == [check.name for check in CHECKS]
     [metrics] = [each for each in findings if each["verdict"] == "wrong"]
     assert metrics["check"] == "metrics"
