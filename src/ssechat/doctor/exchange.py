@@ -13,6 +13,10 @@ from typing import Any, cast
 from ssechat.doctor.failures import NoAnswer, reason
 
 MOST_BYTES = 1 << 20
+"""Upper bound of what is read of a connection."""
+
+NEXT_ADDRESS = 0.25
+"""Seconds after which another address of the same name is tried, too (RFC 8305 §5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,11 @@ async def wire(host: str, port: int, seconds: float, tls: ssl.SSLContext | None,
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(
-                host, port, ssl=tls, server_hostname=(name or host) if tls is not None else None
+                host,
+                port,
+                ssl=tls,
+                server_hostname=(name or host) if tls is not None else None,
+                happy_eyeballs_delay=NEXT_ADDRESS,
             )
     except (OSError, TimeoutError, ValueError) as error:
         raise NoAnswer(f"no connection to {host} port {port} ({reason(error)})") from error

@@ -103,7 +103,6 @@ FAULTS = (
         forwarded=WRONG,
     ),
     nginx("shows metrics", ("location ~* ^/metrics { return 404; }", ""), metrics=WRONG),
-    nginx("shows metrics in another spelling", ("~* ^/metrics", "= /metricsx"), metrics=WRONG),
     nginx("speaks no HTTP/2", (" ssl http2;", " ssl;"), http2=WARNING),
     nginx("decodes paths", (ALL_PATHS, ALL_PATHS[:-1] + "/;"), paths=WRONG),
     nginx("takes no large bodies", ("client_max_body_size 1m;", "client_max_body_size 8k;"), bodies=WRONG),
@@ -161,6 +160,7 @@ FAULTS = (
         ("proxy_buffer_size 4k;", 'proxy_set_header Last-Event-ID "";'),
         resuming=WRONG,
     ),
+    nginx("drops the query", ("proxy_buffer_size 4k;", 'set $args "";'), resuming=WRONG),
     nginx("answers plain http", ("return 301 https://$host$request_uri;", "return 200;"), redirect=WRONG),
     nginx("redirects to the front page", ("$host$request_uri;", "$host/;"), redirect=WARNING),
     nginx(
@@ -189,6 +189,11 @@ FAULTS = (
         host=WRONG,
     ),
     haproxy("shows metrics", (" if { path,url_dec -m reg -i ^/+metrics }", " if { path /nothing }"), metrics=WRONG),
+    haproxy(
+        "forbids one spelling of metrics",
+        (" if { path,url_dec -m reg -i ^/+metrics }", " if { path /metrics }"),
+        metrics=WRONG,
+    ),
     haproxy(
         "drops tokens",
         ("http-request del-header Forwarded\n", "http-request del-header Authorization\n"),

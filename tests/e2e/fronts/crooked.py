@@ -9,7 +9,16 @@ from typing import Literal
 
 from .listener import Listener
 
-Habit = Literal["smuggles", "tunnels", "switches", "is old", "is late", "holds all back", "encodes twice"]
+Habit = Literal[
+    "smuggles",
+    "tunnels",
+    "switches",
+    "says nothing",
+    "is old",
+    "is late",
+    "holds all back",
+    "encodes twice",
+]
 
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -46,6 +55,9 @@ class Crooked(Listener):
         upgrades = b"\r\nupgrade:" in head.lower()
         if upgrades and self._habit == "switches":
             handler.wfile.write(SWITCHING)
+            return False
+        if upgrades and self._habit == "says nothing":
+            handler.rfile.read()
             return False
         if upgrades and self._habit == "tunnels":
             self._tunnel(handler, head)

@@ -21,6 +21,7 @@ CROOKED: dict[Habit, dict[str, str]] = {
     "smuggles": {"upgrade": WRONG},
     "tunnels": {"upgrade": WRONG},
     "switches": {"upgrade": WRONG},
+    "says nothing": {"upgrade": WRONG},
     "is late": {"clock": WRONG},
     "is old": {"keep-alive": WRONG},
     "holds all back": {"buffering": WRONG},

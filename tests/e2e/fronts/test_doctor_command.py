@@ -104,7 +104,7 @@ def test_a_token_in_the_environment_is_sent_to_no_other_server(apps: Apps) -> No
     home = run("doctor", "--quick", SSECHAT_TOKEN=token, SSECHAT_SERVER=apps.first.url)
     assert home.returncode == 0
     assert "signed in as alice" in home.stdout
-    alone = run("doctor", apps.first.url, "--quick", SSECHAT_TOKEN=token)
+    alone = run("doctor", f"{apps.first.url}/", "--quick", SSECHAT_TOKEN=token)
     assert "signed in as alice" in alone.stdout
 
 

@@ -10,7 +10,7 @@ import httpx
 
 from ssechat.doctor.answers import Answer
 from ssechat.doctor.check import Check
-from ssechat.doctor.exchange import answers, count_whole, wire
+from ssechat.doctor.exchange import RawAnswer, Wire, answers, count_whole, wire
 from ssechat.doctor.failures import NoAnswer
 from ssechat.doctor.findings import Advice, Finding, Line
 from ssechat.doctor.site import Site
@@ -210,12 +210,15 @@ class KeepAlive(Check):
     async def run(self, site: Site) -> Finding:
         async with site.wire() as connection:
             for number in range(1, self.TIMES + 1):
-                await connection.send(site.line("GET", "/v1/server"))
-                found = answers(await connection.read(lambda got, count=number: count_whole(got) >= count))  # type: ignore[misc]
+                found = await self._asked(site, connection, number)
                 if found and found[-1].version == 10:
                     return self.wrong("answers come as HTTP/1.0")
                 if len(found) < number or connection.closed:
-                    return self.warning(
-                        f"the connection was closed after {max(len(found), 1)} of {self.TIMES} requests"
-                    )
+                    done = max(len(found), 1)
+                    return self.warning(f"the connection was closed after {done} of {self.TIMES} requests")
         return self.ok(f"{self.TIMES} requests on one connection, as HTTP/1.1")
+
+    async def _asked(self, site: Site, connection: Wire, number: int) -> list[RawAnswer]:
+        """All answers after another request, the last one of which is the `number`th."""
+        await connection.send(site.line("GET", "/v1/server"))
+        return answers(await connection.read(lambda got: count_whole(got) >= number))

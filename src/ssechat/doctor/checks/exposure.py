@@ -137,6 +137,8 @@ class Upgrade(Check):
             await wire.send(outer + hidden)
             await wire.read(lambda got: count_whole(got) >= 1)
             found = answers(await wire.read(lambda got: len(answers(got)) >= 2, self.PATIENCE))
+        if not found and not wire.closed:
+            return "a request is not answered at all"
         if any(answer.status == 101 for answer in found):
             return "the front switches protocols (101)"
         return "the body was taken for a request, and answered" if len(found) > 1 else ""
