@@ -84,3 +84,12 @@ def _credential(
     if token is not None:
         return token
     raise click.UsageError("no user: give --user NAME on the server's own machine, or --token elsewhere")
+
+
+def optional_credential(
+    *, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
+) -> Callable[[], str] | None:
+    """Returns a function that gives the bearer token of a request; None if the options name no user."""
+    if user is None and token is None and not create:
+        return None
+    return _credential(user=user, token=token, create=create, data=data, key_file=key_file)

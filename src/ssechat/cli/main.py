@@ -13,6 +13,7 @@ import click
 from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.cli.account import mint
+from ssechat.cli.doctor import doctor
 from ssechat.cli.groups import group
 from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
@@ -39,6 +40,7 @@ def commands() -> None:
     ssechat group make --user alice Lunch bob carol
     ssechat token alice                print a token, for curl and programs
     ssechat key rotate                 replace the key that signs the tokens
+    ssechat doctor URL                 check from outside what stands at this address
     """
 
 
@@ -90,7 +92,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     click.echo(minted)
 
 
-for command in (send, list_conversations, read, mute, listen, edit, delete, react, group, key):
+for command in (send, list_conversations, read, mute, listen, edit, delete, react, group, key, doctor):
     commands.add_command(command)
 
 
