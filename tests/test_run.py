@@ -36,7 +36,7 @@ def test_help_names_every_option(option: str) -> None:
     assert (said.returncode, said.stderr) == (0, "")
     script = (ROOT / "tests" / "run").read_text()
     options = set(re.findall(r"^  (--[a-z-]+)", script.partition('\ncase "${1:-}"')[2], re.MULTILINE))
-    assert {"--fast", "--changed", "--stack", "--install-hooks", "--help"} <= options
+    assert {"--fast", "--changed", "--stack", "--check", "--install-hooks", "--help"} <= options
     assert all(re.search(rf"^  {known}\b", said.stdout, re.MULTILINE) for known in options)
     for variable in ("PYTHON", "SSECHAT_BUILD_ARGS"):
         assert variable in said.stdout
@@ -69,12 +69,63 @@ def test_the_tests_run_with_the_versions_that_the_image_has() -> None:
 
 def test_hooks_check_what_ci_checks_with_the_programs_of_the_environment() -> None:
     hooks = (ROOT / "tests" / "pre-commit.yaml").read_text()
-    ci = (ROOT / ".ci" / "run").read_text()
+    script = (ROOT / "tests" / "run").read_text()
     for check in CHECKS:
         assert f"entry: .venv/bin/{check}" in hooks
-        assert f".venv/bin/{check}" in ci
+        assert f".venv/bin/{check}" in script
     assert "repo: local" in hooks
     assert "https://" not in hooks  # nothing has versions of its own
+
+
+def pretend(program: Path, code: int = 0) -> None:
+    """Makes a program that says how it was run, and ends with this exit code."""
+    program.parent.mkdir(parents=True, exist_ok=True)
+    said = "ran ${0##*/} $* with ${CHAT_REDIS_IMAGE:-the own images}"
+    program.write_text(f'#!/usr/bin/env bash\necho "{said}"\nexit {code}\n')
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> Path:
+    """A repository with tests/run, whose environment is made and whose checks pass."""
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "run", tmp_path / "tests" / "run")
+    for program in ("pip", "ruff", "mypy", "lint-imports"):
+        pretend(tmp_path / ".venv" / "bin" / program)
+    made_for = ""
+    for name in ("pyproject.toml", "tests/constraints.txt"):
+        (tmp_path / name).write_text(f"# {name}\n")
+        made_for += f"# {name}\n"
+    (tmp_path / ".venv" / ".made-for").write_text(made_for)
+    return tmp_path
+
+
+def check(top: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the checks of a repository."""
+    command = ["bash", str(top / "tests" / "run"), "--check", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20)
+
+
+def test_the_checks_run_all_and_no_test(checked: Path) -> None:
+    said = check(checked)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert re.findall(r"ran (.*) with", said.stdout) == [
+        "ruff check .", "ruff format --check .", "mypy ", "lint-imports --no-cache",
+    ]  # fmt: skip
+
+
+def test_a_check_that_objects_stops_no_other_and_is_named_at_the_end(checked: Path) -> None:
+    pretend(checked / ".venv" / "bin" / "ruff", code=1)
+    said = check(checked)
+    assert said.returncode == 1
+    assert said.stdout.count("ran ") == len(CHECKS)
+    assert said.stderr == ("[tests/run] FAILED: ruff check, ruff format (`.venv/bin/ruff format .` applies it)\n")
+
+
+def test_the_checks_take_no_arguments(checked: Path) -> None:
+    said = check(checked, "src")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "--check takes no arguments: it checks everything" in said.stderr
 
 
 @pytest.fixture
@@ -85,12 +136,8 @@ def beside(tmp_path: Path) -> Path:
     for tool in tools:
         tool.parent.mkdir(exist_ok=True)
         tool.symlink_to(str(shutil.which(tool.name)))
-    for name in (".ci/run", "tests/run", ".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"):
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        (top / name).write_text(
-            '#!/usr/bin/env bash\necho "ran ${0##*/} $* with ${CHAT_REDIS_IMAGE:-the own images}"\n'
-        )
-        (top / name).chmod(0o755)
+    pretend(top / "tests" / "run")
+    (top / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", top / ".ci" / "run")
     return tmp_path
 
@@ -108,9 +155,15 @@ def ci(beside: Path, *programs: str) -> subprocess.CompletedProcess[str]:
 def test_ci_without_containers_checks_all_else_and_fails_with_a_sentence(beside: Path) -> None:
     said = ci(beside)
     assert said.returncode == 1
-    assert said.stdout.count("ran ") == 1 + len(CHECKS)
-    assert "--stack" not in said.stdout
+    assert re.findall(r"ran (.*) with", said.stdout) == ["run --check", "run "]
     assert "FAILED: everything else passed, but deploy/ was not tried, for there is no podman" in said.stderr
+
+
+def test_ci_runs_no_test_of_code_that_a_check_objects_to(beside: Path) -> None:
+    pretend(beside / "top" / "tests" / "run", code=1)
+    said = ci(beside, "podman", "podman-compose", "curl")
+    assert said.returncode == 1
+    assert re.findall(r"ran (.*) with", said.stdout) == ["run --check"]
 
 
 def test_ci_needs_nothing_beside_the_repository(beside: Path) -> None:
