@@ -1,5 +1,6 @@
 """The options of `bash tests/run`, and the exact versions that it installs."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -126,6 +127,53 @@ def test_the_checks_take_no_arguments(checked: Path) -> None:
     said = check(checked, "src")
     assert (said.returncode, said.stdout) == (2, "")
     assert "--check takes no arguments: it checks everything" in said.stderr
+
+
+COVERAGE = """#!/usr/bin/env bash
+echo "coverage $*"
+case "$*" in
+  *"-m not alone") exit "$FIRST" ;;
+  *"-m alone") exit "$SECOND" ;;
+esac
+"""
+
+
+def everything(top: Path, first: int = 0, second: int = 0) -> tuple[int, list[str]]:
+    """Runs all tests of a repository, the two parts of which end with these codes; returns its own, and what ran."""
+    known = re.findall(r"^ALL=\((.*?)\)", (ROOT / "tests" / "run").read_text(), re.MULTILINE | re.DOTALL)[0]
+    for program in re.findall(r"(\S+)=", known):
+        pretend(top / "programs" / program)
+    pretend(top / ".venv" / "bin" / "python")
+    for folder in ("tests/clients/node", "tests/web"):
+        for name in ("package-lock.json", "node_modules/.made-for"):
+            (top / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / folder / name).write_text("")
+    (top / ".venv" / "bin" / "coverage").write_text(COVERAGE)
+    (top / ".venv" / "bin" / "coverage").chmod(0o755)
+    codes = {"FIRST": str(first), "SECOND": str(second)}
+    said = subprocess.run(
+        ["bash", str(top / "tests" / "run")], capture_output=True, text=True, timeout=20,
+        env={**os.environ, **codes, "PATH": f"{top / 'programs'}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    ran = [re.sub(r"-n .*(?=-m)", "… ", line) for line in re.findall(r"^coverage (.*)$", said.stdout, re.MULTILINE)]
+    return said.returncode, ran
+
+
+TESTS = ["run -m pytest … -m not alone", "run -m pytest -m alone"]
+
+
+def test_everything_is_run_side_by_side_but_for_what_must_be_alone_and_then_covered(checked: Path) -> None:
+    assert everything(checked) == (0, ["erase", *TESTS, "combine -q", "report"])
+
+
+@pytest.mark.parametrize("codes", [(1, 0), (0, 1), (1, 1)])
+def test_a_test_that_fails_keeps_no_other_from_running_and_fails_the_run(checked: Path, codes: tuple[int, int]) -> None:
+    assert everything(checked, *codes) == (1, ["erase", *TESTS])
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_an_interrupted_or_broken_run_runs_no_more(checked: Path, code: int) -> None:
+    assert everything(checked, code) == (code, ["erase", TESTS[0]])
 
 
 @pytest.fixture
