@@ -1,6 +1,6 @@
 """Who runs a command: the user's token, and the client that sends it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
