@@ -138,13 +138,16 @@ esac
 """
 
 
+NODE = re.findall(r"^  node_packages (\S+)$", (ROOT / "tests" / "run").read_text(), re.MULTILINE)
+
+
 def everything(top: Path, first: int = 0, second: int = 0) -> tuple[int, list[str]]:
     """Runs all tests of a repository, the two parts of which end with these codes; returns its own, and what ran."""
     known = re.findall(r"^ALL=\((.*?)\)", (ROOT / "tests" / "run").read_text(), re.MULTILINE | re.DOTALL)[0]
     for program in re.findall(r"(\S+)=", known):
         pretend(top / "programs" / program)
     pretend(top / ".venv" / "bin" / "python")
-    for folder in ("tests/clients/node", "tests/web"):
+    for folder in NODE:
         for name in ("package-lock.json", "node_modules/.made-for"):
             (top / folder / name).parent.mkdir(parents=True, exist_ok=True)
             (top / folder / name).write_text("")
@@ -155,7 +158,8 @@ def everything(top: Path, first: int = 0, second: int = 0) -> tuple[int, list[st
         ["bash", str(top / "tests" / "run")], capture_output=True, text=True, timeout=20,
         env={**os.environ, **codes, "PATH": f"{top / 'programs'}:{os.environ['PATH']}"},
     )  # fmt: skip
-    ran = [re.sub(r"-n .*(?=-m)", "… ", line) for line in re.findall(r"^coverage (.*)$", said.stdout, re.MULTILINE)]
+    lines = re.findall(r"^(?:coverage|ran python) (.*?)(?: with .*)?$", said.stdout, re.MULTILINE)
+    ran = [re.sub(r"-n .*(?=-m)", "… ", line) for line in lines if not line.startswith("--version")]
     return said.returncode, ran
 
 
@@ -163,7 +167,7 @@ TESTS = ["run -m pytest … -m not alone", "run -m pytest -m alone"]
 
 
 def test_everything_is_run_side_by_side_but_for_what_must_be_alone_and_then_covered(checked: Path) -> None:
-    assert everything(checked) == (0, ["erase", *TESTS, "combine -q", "report"])
+    assert everything(checked) == (0, ["erase", *TESTS, "combine -q", "report", "-m tests.contract .seen"])
 
 
 @pytest.mark.parametrize("codes", [(1, 0), (0, 1), (1, 1)])
