@@ -7,11 +7,13 @@ from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION
 from ssechat.http.requests import EmptyBody
 
+TOPIC = "Typing"
+
 START = Operation(
     id="say_typing",
     method="POST",
     path=CONVERSATION_PATH + "/typing",
-    topic="Typing",
+    topic=TOPIC,
     summary="Says that you are writing",
     about="The others get a `typing` event on the streams that they have open. Say it again every 10 seconds for as "
     "long as you write: they forget it after 15, or with your message. In groups of up to 32 members.",

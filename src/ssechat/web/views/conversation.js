@@ -6,7 +6,7 @@ import { requestError } from "../http.js";
 import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
 import { Composer } from "./composer.js";
 import { ask, roundButton } from "./dialog.js";
-import { announce, avatar, coalesce, el } from "./dom.js";
+import { announce, avatar, coalesce, el, icon } from "./dom.js";
 import { GroupPanel } from "./group_panel.js";
 import { ThreadView } from "./thread.js";
 import { toast } from "./toast.js";
@@ -30,6 +30,7 @@ export class ConversationView {
   #heading = el("h2", { dir: "auto", tabIndex: -1 });
   #about = el("p", { className: "about", dir: "auto" });
   #avatar;
+  #mute;
   #details;
   #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
@@ -51,6 +52,7 @@ export class ConversationView {
     this.#note = chat.store.partner(this.#conversation) === chat.user;
     const title = this.#title;
     this.#avatar = avatar(title, { note: this.#note, group });
+    this.#mute = roundButton("Mute", "bell", () => this.#trying(() => chat.mute(id, !this.#conversation.muted)));
     this.#details = group && roundButton("Group details", "people", () => options.onDetails(this.#panel === null));
     if (this.#details) this.#details.setAttribute("aria-expanded", "false");
     this.update = coalesce(() => this.#render());
@@ -90,6 +92,7 @@ export class ConversationView {
         roundButton("Back to conversations", "back", options.onBack, "back"),
         this.#avatar,
         el("div", { className: "names-of" }, this.#heading, this.#about),
+        this.#note ? null : this.#mute,
         this.#details,
       ),
       this.#messages.node,
@@ -158,11 +161,21 @@ export class ConversationView {
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
     this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
     this.#about.hidden = !this.#about.textContent;
+    this.#renderMute();
     this.#renderReadOnly();
     this.#renderTyping();
     this.#messages.render();
     this.#panel?.update();
     this.#composer.updateNames();
+  }
+
+  #renderMute() {
+    const label = this.#conversation.muted ? "Unmute" : "Mute";
+    this.#mute.hidden = !isIn(this.#conversation);
+    if (this.#mute.title === label) return;
+    this.#mute.title = label;
+    this.#mute.setAttribute("aria-label", label);
+    this.#mute.replaceChildren(icon(this.#conversation.muted ? "bell_off" : "bell"));
   }
 
   #renderTyping() {
