@@ -2,10 +2,10 @@
 -- Keys of an item: these; of a change and of a group's action REACTIONS; of a group's action those of the group
 -- (members.lua); of a direct conversation's those of each member (inbox.lua)
 local SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 3, 4, 5, 6
--- CONVERSATION, LOG and MESSAGES: common.lua. SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and SENT_AFTER: of the adjacent weeks.
--- Arguments of an item: these; of a direct conversation's a tag for each member; then those of a change; then those of a
--- group's (members.lua). Each argument costs Redis and the worker as much as some lines of Lua, so there is none that
--- follows from another, or from a key.
+-- CONVERSATION, LOG and MESSAGES: common.lua. SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and
+-- SENT_AFTER: of the adjacent weeks.
+-- Arguments of an item: these; then those of a change; then those of a group's (members.lua). Each argument costs Redis
+-- and the worker as much as some lines of Lua, so there is none that follows from another, or from a key.
 local SORT, KIND, AT, TAG = 0, 1, 2, 3
 local SENT_AS, DIGEST = 4, 5                  -- <sender>:<client_msg_id>, or ''; 16 bytes
 local BEGINNING, REST = 6, 7                  -- of a message's JSON: up to the seq, and after the version
@@ -15,8 +15,8 @@ local SEQ, MADE_FROM = 0, 1                   -- seq and SHA-1 of the old messag
 local REACTIONS, ARGUMENTS_OF_CHANGE = 2, 3   -- the count of changed reactions; for each, how and which
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
 -- Returns for an item:
---   {'appended', seq, entry, entry before}    and, unless all these members have it, the last entry of each inbox, or
---                                             of a group 'undelivered'
+--   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 6,000 instructions)
+--   {'appended', seq, entry, entry before}    and the last entry of each inbox, or of a group 'undelivered'
 --   {'repeat', seq, message, delivered, head} … was used before, for the same request (message nil: it is gone)
 --   {'conflict'}                              the client_msg_id was used before, for another request
 --   {'changed', message}                      the message differs from the one that was changed ('': it is gone)
@@ -25,24 +25,24 @@ local REACTIONS, ARGUMENTS_OF_CHANGE = 2, 3   -- the count of changed reactions;
 
 -- The id in the key of a conversation: it stands after the hash tag.
 local function id_of(key)
-  return string.sub(key, string.find(key, '}', 1, true) + 1)
+  return sub(key, string.find(key, '}', 1, true) + 1)
 end
 
 -- Seconds. The records of a week are read until the end of the next week.
 local REMEMBERED = 3 * 7 * 24 * 3600
-local THIS_WEEK = math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600))
+local THIS_WEEK = math.floor(tonumber(call('TIME')[1]) / (7 * 24 * 3600))
 local OF_THIS_WEEK = '/' .. THIS_WEEK
 
 local function sent_before(k, a, state)
   -- The next week has records if Redis's clock was set back.
   for week = SENT_BEFORE, state.week > THIS_WEEK and SENT_AFTER or SENT do
-    local sent = redis.call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
+    local sent = call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
     if sent then
-      if string.sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
+      if sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
         return {'conflict'}
       end
-      local seq = string.sub(sent, 17)
-      return {'repeat', seq, redis.call('HGET', KEYS[k + MESSAGES], seq), state.delivered, state.head}
+      local seq = sub(sent, 17)
+      return {'repeat', seq, call('HGET', KEYS[k + MESSAGES], seq), state.delivered, state.head}
     end
   end
 end
@@ -50,7 +50,7 @@ end
 -- Appends the action to the log; `note` then updates the hash of the conversation.
 -- Of a change: `seq` and `message`, the message's current JSON.
 local function append(k, a, state, seq, message)
-  local pos = number(state.head) + 1 .. ''  -- Lua writes numbers up to 10^14 as they are, faster than string.format
+  local pos = after(match(state.head, '^%d+'))
   local entry = {
     id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
     value = ARGV[a + REST], data = ARGV[a + REST], named = ARGV[a + NAMED] ~= '' and ARGV[a + NAMED] or nil,
@@ -59,23 +59,23 @@ local function append(k, a, state, seq, message)
   -- new message, which no reader reads before the log has its entry, or a changed message or the head with its current
   -- value. XADD fails if its id is not above the last one of the log.
   if entry.sort == 'fact' then
-    redis.call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
+    call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
   else
     if entry.sort == 'message' then
-      seq = state.seq + 1 .. ''
-      entry.by = '}' .. string.match(ARGV[a + SENT_AS], '^[^:]*')
+      seq = after(state.seq)
+      entry.by = '}' .. match(ARGV[a + SENT_AS], '^[^:]*')
     end
     entry.value = seq
     entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]
-    redis.call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
+    call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
   end
-  redis.call('XADD', KEYS[k + LOG], 'MAXLEN', '~', LOG_LIMIT, entry.id,
+  add(KEYS[k + LOG], LOG_LIMIT, pos, entry.id,
     'kind', entry.kind, 'at', entry.at, entry.sort, entry.value)
   if message then
-    redis.call('HSET', KEYS[k + MESSAGES], seq, entry.data)
+    call('HSET', KEYS[k + MESSAGES], seq, entry.data)
   end
   if ARGV[a + SENT_AS] ~= '' then
-    redis.call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. (seq or ''))
+    call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. (seq or ''))
   end
   return entry, seq, pos
 end
@@ -87,20 +87,20 @@ local function note(k, a, state, entry, seq, pos, delivered)
     -- The first record of a week. The action is in the log, so nothing may fail now: without the right to EXPIRE the
     -- record stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
-    redis.call('HSET', conversation, 'week', math.max(state.week, THIS_WEEK),
+    call('HSET', conversation, 'week', math.max(state.week, THIS_WEEK),
       'type', ARGV[a + MEMBERS] == 'group' and 'group' or 'dm')
   end
-  redis.call('HSET', conversation, 'head', entry.id, 'seq', entry.sort == 'message' and seq or state.seq,
+  call('HSET', conversation, 'head', entry.id, 'seq', entry.sort == 'message' and seq or state.seq,
     'delivered', delivered and pos or state.delivered)
 end
 
 -- Delivers to both of a direct conversation; returns whether they have the run, their last entries, and an error.
-local function deliver_to_both(k, a, members, run)
+local function deliver_to_both(k, members, run, tag)
   local lasts, complete, trouble = {}, members > 0, nil
   for member = 1, members do
     local user = k + (member - 1) * KEYS_OF_USER
     local ok, last = pcall(deliver, KEYS[user + USER], KEYS[user + INBOX], KEYS[user + PLACES],
-      ARGV[a + member - 1], run)
+      tag_of_member(tag, member - 1), run)
     complete = complete and last == run.entries[1].id
     lasts[member] = last
     if not ok then
@@ -113,9 +113,9 @@ end
 -- Fails, if `react` would, before anything is written: Redis refuses a command, or the key has another type.
 local function try_to_react(key, count)
   if count > 0 then
-    redis.call('ZADD', key, 'XX', 0, '')
-    redis.call('ZREM', key, '')
-    redis.call('ZREMRANGEBYLEX', key, '(', '(')
+    call('ZADD', key, 'XX', 0, '')
+    call('ZREM', key, '')
+    call('ZREMRANGEBYLEX', key, '(', '(')
   end
 end
 
@@ -124,11 +124,11 @@ local function react(key, a, count)
   for i = a, a + 2 * (count - 1), 2 do
     local how, which = ARGV[i], ARGV[i + 1]
     if how == 'add' then
-      redis.call('ZADD', key, 0, which)
+      call('ZADD', key, 0, which)
     elseif how == 'remove' then
-      redis.call('ZREM', key, which)
+      call('ZREM', key, which)
     else
-      redis.call('ZREMRANGEBYLEX', key, '[' .. which, '(' .. which .. '\255')
+      call('ZREMRANGEBYLEX', key, '[' .. which, '(' .. which .. '\255')
     end
   end
 end
@@ -136,11 +136,11 @@ end
 -- members: the count, or 'group'. of_change, of_group: where their arguments begin, or nil. member_keys: where the keys
 -- of the members or of the group begin.
 local function append_item(k, a, members, member_keys, of_change, of_group)
-  if string.sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
+  if sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
     return {'week', tostring(THIS_WEEK)}
   end
   local seq, head, delivered, week = unpack(
-    redis.call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week'))
+    call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week'))
   local state = {seq = seq or '0', head = head or '0-0', delivered = delivered or '0', week = tonumber(week or 0)}
   local before = ARGV[a + SENT_AS] ~= '' and sent_before(k, a, state)
   if before then
@@ -157,7 +157,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
   if of_change then
     changed = ARGV[of_change + SEQ]
     -- Above the newest seq there may be one that the log refused.
-    message = tonumber(changed) <= tonumber(state.seq) and redis.call('HGET', KEYS[k + MESSAGES], changed)
+    message = tonumber(changed) <= tonumber(state.seq) and call('HGET', KEYS[k + MESSAGES], changed)
     if not message or redis.sha1hex(message) ~= ARGV[of_change + MADE_FROM] then
       return {'changed', message or ''}
     end
@@ -176,7 +176,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
     local ok, all, failed = pcall(deliver_to_group, member_keys, group, run, ARGV[a + TAG])
     complete, trouble = ok and all, not ok and all or failed
   else
-    complete, lasts, trouble = deliver_to_both(member_keys, a + ARGUMENTS, members, run)
+    complete, lasts, trouble = deliver_to_both(member_keys, members, run, ARGV[a + TAG])
   end
   if of_change then
     react(KEYS[k + KEYS_OF_CONVERSATION], of_change + ARGUMENTS_OF_CHANGE, tonumber(ARGV[of_change + REACTIONS]))
@@ -186,7 +186,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
     error(trouble, 0)  -- as it is: Redis's code comes first
   end
   if complete then
-    return {'appended', seq or '', entry.id, state.head}
+    return (seq or '') .. ' ' .. entry.id .. ' ' .. state.head
   end
   return {'appended', seq or '', entry.id, state.head, unpack(lasts or {'undelivered'})}
 end
@@ -197,8 +197,7 @@ while k <= #KEYS do
   local next_k, next_a = k + KEYS_OF_CONVERSATION, a + ARGUMENTS
   local is_change = ARGV[a + SORT] == 'change'
   if members ~= 'group' then
-    members = tonumber(members)
-    next_a = next_a + members
+    members = members == '2' and 2 or tonumber(members)
   end
   if is_change or members == 'group' then
     next_k = next_k + 1
