@@ -15,6 +15,7 @@ from contract.seen import Seen, promised
 PROBLEM = "application/problem+json"
 JSON = "application/json"
 STREAM = "text/event-stream"
+REQUEST_ID = "x-request-id"
 FILES = "/web/"
 """The page's files, which are no part of the contract."""
 
@@ -90,7 +91,7 @@ class Checker:
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         problem = _json(answer.body) if media_type == PROBLEM and answer.body else None
         code = str(problem.get("code", "")) if isinstance(problem, dict) else ""
-        if (response is None or code not in response.problems) and self._is_of_a_connection(answer, operation, code):
+        if self._is_of_a_connection(answer, operation, code):
             seen.answer("", answer.status, code)
             yield from _errors(self._problem, problem)
             if answer.status == 405 and "allow" not in answer.headers:
@@ -113,8 +114,10 @@ class Checker:
         return ("", {}) if template is None else template.operations.get(method, ("", {}))
 
     def _is_of_a_connection(self, answer: Answer, operation: str, code: str) -> bool:
-        """Whether it is one of the errors that belong to no operation; some are only where there is none."""
-        return (answer.status, code) in self._of_connections and (not operation or answer.status not in OF_PATHS)
+        """Whether it is one of the errors that belong to no operation. Where there is one, they are those of requests
+        that could not be read, and so have no id."""
+        could_be_read = REQUEST_ID in answer.headers or answer.status in OF_PATHS
+        return (answer.status, code) in self._of_connections and not (operation and could_be_read)
 
     def _content(self, response: Response, answer: Answer, media_type: str, code: str) -> Iterator[str]:
         if not response.content:
