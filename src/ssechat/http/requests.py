@@ -58,6 +58,7 @@ class NewMessage(RequestBody):
     to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     """A user, in any spelling."""
     conversation_id: Annotated[str, Field(min_length=1, max_length=400)] | None = None
+    """One of yours, or a direct one with somebody: `dm:<a>:<b>`, the names sorted by code point."""
     text: Text
     """Not only white space."""
     client_msg_id: ClientMsgId | None = None
@@ -160,6 +161,20 @@ class InviteSecret(RequestBody):
     """What an invitation brought."""
 
     secret: Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"format": "password"})]
+    """What stands behind `/#join=` in an invitation's link."""
+
+
+class ReadMark(RequestBody):
+    """`PUT /v1/conversations/{id}/read`."""
+
+    up_to: Annotated[int, Field(ge=0, lt=2**53)]
+    """The seq of the newest message that was read."""
+
+
+class Mute(RequestBody):
+    """`PUT /v1/conversations/{id}/mute`."""
+
+    muted: bool
 
 
 class IdempotencyKey(RequestBody):
@@ -172,8 +187,9 @@ class NewUser(RequestBody):
     """An account to make."""
 
     name: UserName
-    """Nobody has it in any spelling."""
+    """How others find the user. It counts the same in upper and lower case."""
     password: Annotated[Password, Field(min_length=8)]
+    """8 to 1024 characters."""
 
 
 class Credentials(RequestBody):
@@ -182,6 +198,7 @@ class Credentials(RequestBody):
     name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(lambda text: user_id(text) or text)]
     """In any spelling."""  # an invalid name is kept as it is, and matches no account
     password: Annotated[Password, Field(min_length=1)]
+    """As it was chosen; how a keyboard composes its letters does not matter."""
 
 
 class EmptyBody(RequestBody):

@@ -48,6 +48,13 @@ ACCEPTANCES: Sequence[Acceptance] = (
 )
 
 
+STAY = {
+    "DELETE /v1/conversations/{id}": "an ended group can be read for 30 days",
+    "DELETE /v1/conversations/{id}/messages/{seq}": "a tombstone keeps the place of a message",
+}
+"""What can be read after it was deleted, as promised."""
+
+
 def refusal_is_allowed(code: str, detail: str) -> bool:
     """Whether a request that the schemas allow may be refused so."""
     return any(one.code == code and re.search(one.detail, detail) for one in REFUSALS)

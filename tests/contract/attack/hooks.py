@@ -8,9 +8,9 @@ import httpx
 import schemathesis
 from schemathesis import AuthContext, Case, HookContext, Response
 from schemathesis.core.failures import AcceptedNegativeData, Failure
-from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 
-from contract.attack.allowances import acceptance_is_allowed, refusal_is_allowed
+from contract.attack.allowances import STAY, acceptance_is_allowed, refusal_is_allowed
 from contract.attack.world import NAMES, PASSWORD, TOKEN, URL
 
 ENDS_SESSIONS = "sign_out"
@@ -20,7 +20,7 @@ ENDS_SESSIONS = "sign_out"
 class Credentials:
     """A token for every operation; for the one that ends sessions, one of a new session."""
 
-    def get(self, case: Case, context: AuthContext) -> str:
+    def get(self, case: Case[Any], context: AuthContext) -> str:
         if _id(case) != ENDS_SESSIONS:
             return os.environ[TOKEN]
         body = {"name": NAMES[0], "password": PASSWORD}
@@ -28,12 +28,12 @@ class Credentials:
         token: str = answer.json()["token"]
         return token
 
-    def set(self, case: Case, data: str, context: AuthContext) -> None:
+    def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
         case.headers["Authorization"] = f"Bearer {data}"
 
 
 @schemathesis.hook
-def map_case(context: HookContext, case: Case) -> Case:
+def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
     """A likely value can have been put beside the field that excludes it: then the request is no valid one any more."""
     if case.meta is not None and case.meta.generation.mode.is_positive and _id(case) == "send_message":
         body = case.body
@@ -43,18 +43,20 @@ def map_case(context: HookContext, case: Case) -> Case:
 
 
 @schemathesis.hook
-def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Drops what is no fault (allowances.py)."""
     if isinstance(failure, RejectedPositiveData):
         problem = _problem(response)
         return not refusal_is_allowed(problem.get("code", ""), problem.get("detail", ""))
+    if isinstance(failure, UseAfterFree):
+        return failure.operation not in STAY
     if isinstance(failure, AcceptedNegativeData):
         sent = json.dumps([case.body, case.query], ensure_ascii=False, default=str)
         return not acceptance_is_allowed(_id(case), sent)
     return True
 
 
-def _id(case: Case) -> str:
+def _id(case: Case[Any]) -> str:
     return str(case.operation.definition.raw.get("operationId", ""))
 
 

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,29 +41,43 @@ class Options:
     """Requests an operation, in the phase of random ones and in that of sequences."""
     seconds: int | None = None
     """If it is given, random requests and sequences go on until then."""
-    document: str = "/openapi-3.2.json"
-    """The one that describes events, too."""
+    only: str | None = None
+    """The id of the one operation that is attacked."""
 
 
-def attack(options: Options, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Attacks a new server; the exit code is Schemathesis', the output its report and the server's log."""
-    with Server(folder / "data", *SERVER_OPTIONS) as server:
-        world = build(server.url)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server, and what there is on it."""
+
+    server: Server
+    world: World
+
+    @classmethod
+    @contextmanager
+    def running(cls, folder: Path) -> Iterator["Target"]:
+        """A new server with two workers."""
+        with Server(folder / "data", *SERVER_OPTIONS) as server:
+            yield cls(server, build(server.url))
+
+    def attack(self, options: Options, folder: Path, document: Path | None = None) -> tuple[int, str]:
+        """Schemathesis' exit code and report. `document` is what it holds the server against, if not against its own,
+        the one in OpenAPI 3.2: that describes events, too."""
         config = folder / "schemathesis.toml"
-        config.write_text(_toml(configuration(options, world)))
+        config.write_text(_toml(configuration(options, self.world)))
+        url = self.server.url
         result = subprocess.run(
-            [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run",
-             server.url + options.document, "--no-color"],
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", "--no-color"),
+                *((str(document), "--url", url) if document is not None else (f"{url}/openapi-3.2.json",)),
+                *(("--include-operation-id", options.only) if options.only is not None else ()),
+            ],
             cwd=folder,
-            env=environment({URL: server.url, TOKEN: mint(server, NAMES[0], 86_400)}),
+            env=environment({URL: url, TOKEN: mint(self.server, NAMES[0], 86_400)}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )  # fmt: skip
-        workers = len(server.workers())
-    return subprocess.CompletedProcess(
-        result.args, result.returncode, f"{result.stdout}\n{server.errors}", str(workers)
-    )
+        )
+        return result.returncode, result.stdout
 
 
 def configuration(options: Options, world: World) -> Mapping[str, Any]:

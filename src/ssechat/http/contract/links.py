@@ -5,25 +5,27 @@ from typing import Any
 
 from ssechat.events.models import Message
 from ssechat.http.contract.answers import Group, InviteWithSecret
+from ssechat.http.contract.conversations import CONVERSATION_PATH
+from ssechat.http.contract.invites import INVITES
+from ssechat.http.contract.messages import MESSAGE
 from ssechat.http.contract.operation import Operation
 
 CREATED = 201
+INVITE = INVITES + "/{invite}"
 
 MADE: Mapping[Any, tuple[str, Mapping[str, str]]] = {
-    Message: ("/{seq}", {"id": "$response.body#/conversation_id", "seq": "$response.body#/seq"}),
-    Group: ("/{id}", {"id": "$response.body#/id"}),
-    InviteWithSecret: ("/{invite}", {"id": "$request.path.id", "invite": "$response.body#/id"}),
+    Message: (MESSAGE, {"id": "$response.body#/conversation_id", "seq": "$response.body#/seq"}),
+    Group: (CONVERSATION_PATH, {"id": "$response.body#/id"}),
+    InviteWithSecret: (INVITE, {"id": "$request.path.id", "invite": "$response.body#/id"}),
 }
-"""By the model of an answer: how the paths of what it has made end, and where their parameters are."""
+"""By the model of an answer: the path of what it has made, and where the path's parameters are."""
 
 
 def links(status: int, model: Any, operations: Iterable[Operation]) -> dict[str, Any]:
     """The links of an answer, by the ids of the operations that they lead to."""
     if status != CREATED or model not in MADE:
         return {}
-    ending, parameters = MADE[model]
+    path, parameters = MADE[model]
     return {
-        each.id: {"operationId": each.id, "parameters": dict(parameters)}
-        for each in operations
-        if each.path.endswith(ending) and len(each.parameters) == len(parameters)
+        each.id: {"operationId": each.id, "parameters": dict(parameters)} for each in operations if each.path == path
     }
