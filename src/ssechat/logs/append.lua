@@ -25,24 +25,24 @@ local REACTIONS, ARGUMENTS_OF_CHANGE = 2, 3   -- the count of changed reactions;
 
 -- The id in the key of a conversation: it stands after the hash tag.
 local function id_of(key)
-  return sub(key, string.find(key, '}', 1, true) + 1)
+  return string.sub(key, string.find(key, '}', 1, true) + 1)
 end
 
 -- Seconds. The records of a week are read until the end of the next week.
 local REMEMBERED = 3 * 7 * 24 * 3600
-local THIS_WEEK = math.floor(tonumber(call('TIME')[1]) / (7 * 24 * 3600))
+local THIS_WEEK = math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600))
 local OF_THIS_WEEK = '/' .. THIS_WEEK
 
 local function sent_before(k, a, state)
   -- The next week has records if Redis's clock was set back.
   for week = SENT_BEFORE, state.week > THIS_WEEK and SENT_AFTER or SENT do
-    local sent = call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
+    local sent = redis.call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
     if sent then
-      if sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
+      if string.sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
         return {'conflict'}
       end
-      local seq = sub(sent, 17)
-      return {'repeat', seq, call('HGET', KEYS[k + MESSAGES], seq), state.delivered, state.head}
+      local seq = string.sub(sent, 17)
+      return {'repeat', seq, redis.call('HGET', KEYS[k + MESSAGES], seq), state.delivered, state.head}
     end
   end
 end
@@ -50,7 +50,7 @@ end
 -- Appends the action to the log; `note` then updates the hash of the conversation.
 -- Of a change: `seq` and `message`, the message's current JSON.
 local function append(k, a, state, seq, message)
-  local pos = after(match(state.head, '^%d+'))
+  local pos = after(string.match(state.head, '^%d+'))
   local entry = {
     id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
     value = ARGV[a + REST], data = ARGV[a + REST], named = ARGV[a + NAMED] ~= '' and ARGV[a + NAMED] or nil,
@@ -59,23 +59,23 @@ local function append(k, a, state, seq, message)
   -- new message, which no reader reads before the log has its entry, or a changed message or the head with its current
   -- value. XADD fails if its id is not above the last one of the log.
   if entry.sort == 'fact' then
-    call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
+    redis.call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
   else
     if entry.sort == 'message' then
       seq = after(state.seq)
-      entry.by = '}' .. match(ARGV[a + SENT_AS], '^[^:]*')
+      entry.by = '}' .. string.match(ARGV[a + SENT_AS], '^[^:]*')
     end
     entry.value = seq
     entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]
-    call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
+    redis.call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
   end
   add(KEYS[k + LOG], LOG_LIMIT, pos, entry.id,
     'kind', entry.kind, 'at', entry.at, entry.sort, entry.value)
   if message then
-    call('HSET', KEYS[k + MESSAGES], seq, entry.data)
+    redis.call('HSET', KEYS[k + MESSAGES], seq, entry.data)
   end
   if ARGV[a + SENT_AS] ~= '' then
-    call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. (seq or ''))
+    redis.call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. (seq or ''))
   end
   return entry, seq, pos
 end
@@ -87,10 +87,10 @@ local function note(k, a, state, entry, seq, pos, delivered)
     -- The first record of a week. The action is in the log, so nothing may fail now: without the right to EXPIRE the
     -- record stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
-    call('HSET', conversation, 'week', math.max(state.week, THIS_WEEK),
+    redis.call('HSET', conversation, 'week', math.max(state.week, THIS_WEEK),
       'type', ARGV[a + MEMBERS] == 'group' and 'group' or 'dm')
   end
-  call('HSET', conversation, 'head', entry.id, 'seq', entry.sort == 'message' and seq or state.seq,
+  redis.call('HSET', conversation, 'head', entry.id, 'seq', entry.sort == 'message' and seq or state.seq,
     'delivered', delivered and pos or state.delivered)
 end
 
@@ -113,9 +113,9 @@ end
 -- Fails, if `react` would, before anything is written: Redis refuses a command, or the key has another type.
 local function try_to_react(key, count)
   if count > 0 then
-    call('ZADD', key, 'XX', 0, '')
-    call('ZREM', key, '')
-    call('ZREMRANGEBYLEX', key, '(', '(')
+    redis.call('ZADD', key, 'XX', 0, '')
+    redis.call('ZREM', key, '')
+    redis.call('ZREMRANGEBYLEX', key, '(', '(')
   end
 end
 
@@ -124,11 +124,11 @@ local function react(key, a, count)
   for i = a, a + 2 * (count - 1), 2 do
     local how, which = ARGV[i], ARGV[i + 1]
     if how == 'add' then
-      call('ZADD', key, 0, which)
+      redis.call('ZADD', key, 0, which)
     elseif how == 'remove' then
-      call('ZREM', key, which)
+      redis.call('ZREM', key, which)
     else
-      call('ZREMRANGEBYLEX', key, '[' .. which, '(' .. which .. '\255')
+      redis.call('ZREMRANGEBYLEX', key, '[' .. which, '(' .. which .. '\255')
     end
   end
 end
@@ -136,11 +136,11 @@ end
 -- members: the count, or 'group'. of_change, of_group: where their arguments begin, or nil. member_keys: where the keys
 -- of the members or of the group begin.
 local function append_item(k, a, members, member_keys, of_change, of_group)
-  if sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
+  if string.sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
     return {'week', tostring(THIS_WEEK)}
   end
   local seq, head, delivered, week = unpack(
-    call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week'))
+    redis.call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week'))
   local state = {seq = seq or '0', head = head or '0-0', delivered = delivered or '0', week = tonumber(week or 0)}
   local before = ARGV[a + SENT_AS] ~= '' and sent_before(k, a, state)
   if before then
@@ -157,7 +157,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
   if of_change then
     changed = ARGV[of_change + SEQ]
     -- Above the newest seq there may be one that the log refused.
-    message = tonumber(changed) <= tonumber(state.seq) and call('HGET', KEYS[k + MESSAGES], changed)
+    message = tonumber(changed) <= tonumber(state.seq) and redis.call('HGET', KEYS[k + MESSAGES], changed)
     if not message or redis.sha1hex(message) ~= ARGV[of_change + MADE_FROM] then
       return {'changed', message or ''}
     end

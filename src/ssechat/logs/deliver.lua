@@ -12,8 +12,8 @@ local may_write = false
 
 local function deliver_to(user, inbox, places, tag, run, from_seq)
   if not may_write then
-    local head, birth = unpack(call('HMGET', user, 'head', 'birth'))
-    call('HSET', user, head and 'head' or 'birth', head or birth or tag)
+    local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
+    redis.call('HSET', user, head and 'head' or 'birth', head or birth or tag)
     may_write = true
   end
   return deliver(user, inbox, places, tag, run, from_seq)

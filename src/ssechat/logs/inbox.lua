@@ -17,7 +17,7 @@ local USER, INBOX, PLACES, KEYS_OF_USER = 0, 1, 2, 3
 -- The tag for entries in the inbox of this user (its first key): ids of different inboxes must differ. 52 bits, which a
 -- number in Lua can hold.
 local function tag_of(tag, user)
-  return string.format('%.0f', tonumber(sub(redis.sha1hex(tag .. user), 1, 13), 16))
+  return string.format('%.0f', tonumber(string.sub(redis.sha1hex(tag .. user), 1, 13), 16))
 end
 
 -- The tag for entries in the inbox of one of up to 100 members: that of the action, which has 17 digits, and two for the
@@ -35,23 +35,23 @@ end
 local MOST_MENTIONS = 100
 
 local function mark_of(text)
-  local read, muted, mentions = match(text, '^ (%d+) (%d) (%S*)$')
+  local read, muted, mentions = string.match(text, '^ (%d+) (%d) (%S*)$')
   return read or '0', muted or '0', mentions or ''
 end
 
 local function without(mentions, seq)
   local first, last = string.find(mentions .. ',', ',' .. seq .. ',', 1, true)
-  return first and sub(mentions, 1, first - 1) .. sub(mentions, last) or mentions
+  return first and string.sub(mentions, 1, first - 1) .. string.sub(mentions, last) or mentions
 end
 
 -- The mark of this user after a message or a change of one. Sending raises one's own mark. A new message at or below the
 -- mark has a seq that the log had given to another one, before it was rolled back.
 local function marked(mark, entry, user)
-  local name = entry.named and match(user, '}(.*)$')
+  local name = entry.named and string.match(user, '}(.*)$')
   local named = name and string.find(entry.named, ' ' .. name .. ' ', 1, true)
-  local own = entry.by and sub(user, -#entry.by) == entry.by
+  local own = entry.by and string.sub(user, -#entry.by) == entry.by
   if own then
-    return ' ' .. entry.value .. ' ' .. (match(mark, '^ %d+ (%d)') or '0') .. ' '
+    return ' ' .. entry.value .. ' ' .. (string.match(mark, '^ %d+ (%d)') or '0') .. ' '
   end
   if mark == '' and not named then
     return mark
@@ -66,7 +66,7 @@ local function marked(mark, entry, user)
   if named and tonumber(seq) > tonumber(read) then
     mentions = mentions .. ',' .. seq
     if select(2, string.gsub(mentions, ',', '')) > MOST_MENTIONS then
-      mentions = match(mentions, '^,%d+(.*)$')
+      mentions = string.match(mentions, '^,%d+(.*)$')
     end
   end
   return ' ' .. read .. ' ' .. muted .. ' ' .. mentions
@@ -81,10 +81,10 @@ end
 -- Returns the last entry in the inbox: the last one of the run, or one that is not in the run.
 local function deliver(user, inbox, places, tag, run, from_seq)
   local entries = run.entries
-  local place = call('HGET', places, run.conversation)
+  local place = redis.call('HGET', places, run.conversation)
   local last, n_then, seq, mark = '0-0', '0', '0', ''
   if place then
-    last, n_then, seq, mark = match(place, '^(%S+) (%S+) (%S+)(.*)$')
+    last, n_then, seq, mark = string.match(place, '^(%S+) (%S+) (%S+)(.*)$')
   end
   local following = last == run.before and 1 or nil
   for i = #entries, 1, -1 do
@@ -96,8 +96,8 @@ local function deliver(user, inbox, places, tag, run, from_seq)
   if not following or following > #entries then
     return last
   end
-  local head = call('HGET', user, 'head') or '0-0'
-  local n, wakes = match(head, '^%d+'), false
+  local head = redis.call('HGET', user, 'head') or '0-0'
+  local n, wakes = string.match(head, '^%d+'), false
   for i = following, #entries do
     local entry, before = entries[i], head
     entry.wake_up = nil
@@ -122,11 +122,11 @@ local function deliver(user, inbox, places, tag, run, from_seq)
   end
   last = entries[#entries].id
   if not wakes then
-    call('HSET', places, run.conversation, last .. ' ' .. n_then .. ' ' .. seq .. mark)
+    redis.call('HSET', places, run.conversation, last .. ' ' .. n_then .. ' ' .. seq .. mark)
     return last
   end
-  call('HSET', user, 'head', head)
-  call('HSET', places, run.conversation, last .. ' ' .. n .. ' ' .. seq .. mark)
+  redis.call('HSET', user, 'head', head)
+  redis.call('HSET', places, run.conversation, last .. ' ' .. n .. ' ' .. seq .. mark)
   for i = following, #entries do
     if entries[i].wake_up then
       wake(user, entries[i].wake_up)

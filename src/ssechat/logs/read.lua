@@ -7,8 +7,8 @@ local TAG, AT, CONVERSATION, WHAT, VALUE, BEGINNING, ARGUMENTS = 0, 1, 2, 3, 4, 
 
 local function change_mark(k, a)
   local conversation, value = ARGV[a + CONVERSATION], ARGV[a + VALUE]
-  local place = call('HGET', KEYS[k + PLACES], conversation) or '0-0 0 0'
-  local entry, n_then, seq, mark = match(place, '^(%S+) (%S+) (%S+)(.*)$')
+  local place = redis.call('HGET', KEYS[k + PLACES], conversation) or '0-0 0 0'
+  local entry, n_then, seq, mark = string.match(place, '^(%S+) (%S+) (%S+)(.*)$')
   local read, muted, mentions = mark_of(mark)
   local before = read .. muted
   if ARGV[a + WHAT] == 'mute' then
@@ -28,14 +28,14 @@ local function change_mark(k, a)
   end
   if read .. muted ~= before then
     local user = KEYS[k + USER]
-    local newest = call('HGET', user, 'head') or '0-0'
+    local newest = redis.call('HGET', user, 'head') or '0-0'
     local head = number(newest) + 1 .. '-' .. ARGV[a + TAG]
     local data = ARGV[a + BEGINNING] .. read .. ',"muted":' .. (muted == '1' and 'true' or 'false') .. '}'
     -- This write comes first because it can fail, if the id is not above the last one of the inbox.
-    call('XADD', KEYS[k + INBOX], 'MAXLEN', '~', INBOX_LIMIT, head,
+    redis.call('XADD', KEYS[k + INBOX], 'MAXLEN', '~', INBOX_LIMIT, head,
       'in', conversation, 'kind', 'mark', 'fact', data)
-    call('HSET', user, 'head', head)
-    call('HSET', KEYS[k + PLACES], conversation,
+    redis.call('HSET', user, 'head', head)
+    redis.call('HSET', KEYS[k + PLACES], conversation,
       entry .. ' ' .. n_then .. ' ' .. seq .. ' ' .. read .. ' ' .. muted .. ' ' .. mentions)
     wake(user, 'mark ' .. ARGV[a + AT] .. ' ' .. head .. ' ' .. newest .. '\n' .. data)
   end
