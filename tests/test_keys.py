@@ -80,4 +80,6 @@ def test_packed_keys_are_the_same_keys(one: UserId, other: UserId) -> None:
     conversation = direct_conversation(one, other)
     names = (*keys.of_conversation(conversation), *keys.sent(conversation, 2900))
     assert packed_keys.of_conversation(conversation, 2900) == pack(names)
+    beyond = (*keys.of_conversation(conversation), *keys.sent(conversation, 9999))
+    assert packed_keys.of_conversation(conversation, 9999) == pack(beyond)
     assert packed_keys.of_user(one) == pack(keys.of_user(one))
