@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -19,8 +19,11 @@ SSE = {"content-type": "text/event-stream"}
 EVENT = "event: hello\ndata: {}\nid: 1-x\n\n"
 
 
-def client(script: Callable[[httpx.Request], httpx.Response], token: Token | None = None, **more: Any) -> Client:
-    transport = httpx.MockTransport(script)
+Handler = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+
+def client(script: Handler, token: Token | None = None, **more: Any) -> Client:
+    transport = httpx.MockTransport(script)  # type: ignore[arg-type]
     return Client("http://chat.test", token, transport=transport, pauses=Script().times(), **more)
 
 
@@ -108,11 +111,13 @@ class Door:
         self.asked: list[str] = []
         self.cookies: list[str | None] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
         line = f"{request.method} {request.url.path}"
         self.asked.append(line)
         self.cookies.append(request.headers.get("cookie"))
+        await asyncio.sleep(0)
         answer = self._answer(line, request)
+        await asyncio.sleep(0)
         if line in self.lost:
             self.lost.remove(line)
             raise httpx.ReadError("cut")
@@ -157,9 +162,19 @@ async def test_a_session_that_has_ended_is_begun_anew() -> None:
     await anext(events)
     door.ended = door.sessions
     await chat.send("b", "hi")
+    for _ in range(3):
+        door.ended = door.sessions
+        await anext(events)
+    assert door.sessions == 5
+
+
+async def test_many_requests_that_meet_the_end_of_a_session_begin_one_new_one() -> None:
+    door = Door(a="secret")
+    chat = client(door, name="a", password="secret")
+    await chat.send("b", "hi")
     door.ended = door.sessions
-    await anext(events)
-    assert door.sessions == 3
+    await asyncio.gather(*(chat.send("b", "hi") for _ in range(5)))
+    assert door.sessions == 2
 
 
 async def test_a_session_that_is_never_taken_is_not_begun_again_and_again() -> None:
