@@ -10,6 +10,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from contract.watch import watch
 from ssechat.chat.rules import Chat
 from ssechat.errors import RedisUnavailable
 from ssechat.events import frames
@@ -71,6 +72,13 @@ class FakeSink:
     def events(self) -> list[dict[str, str]]:
         """The written frames, each as its fields."""
         return parse_frames(b"".join(map(frames.unchunk, self.chunks)))
+
+    def checked(self) -> list[dict[str, str]]:
+        """As `events`, each held against the contract."""
+        found = self.events()
+        for event in found:
+            watch().event(event)
+        return found
 
     def names(self) -> list[str]:
         """The names of the written events, except the one that opens the stream."""

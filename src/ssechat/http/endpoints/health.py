@@ -59,4 +59,7 @@ class HealthEndpoint:
         refused = sorted({*self._redis_health.codes, *self._hub.subscriptions.refused, *log_in})
         if refused:
             content["refused"] = refused
-        return json_response(content, 200 if ready else 503)
+        response = json_response(content, 200 if ready else 503)
+        if not ready:
+            response.headers += ((b"retry-after", b"1"),)
+        return response
