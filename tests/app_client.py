@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
 from parts import SECRET, settings
 from ssechat.app import create_app
@@ -18,12 +19,14 @@ async def client_of(redis_url: str, folder: Path, **more: Any) -> AsyncIterator[
     if "jwt_secret" not in more:
         (folder / "jwt.key").write_text(SECRET)
     app = create_app(settings(redis_url, data=folder, redis_timeout=0.5, **more))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://chat") as client,
-    ):
+    async with app.router.lifespan_context(app), client_to(app) as client:
         yield client
+
+
+def client_to(app: ASGIApp) -> httpx.AsyncClient:
+    """A client of an app that runs in this process."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://chat")
 
 
 async def sign_up(client: httpx.AsyncClient, name: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A made-up server for the commands: it has one group and one direct conversation, and whatever a test gives it."""
 
+import asyncio
 import functools
 import json
 import os
@@ -10,6 +11,7 @@ import pytest
 
 from scripted import problem
 from ssechat.client import Client
+from ssechat.client.pauses import Pauses
 
 LUNCH = "g:" + "a" * 26
 AT = f"/v1/conversations/{LUNCH}"
@@ -50,6 +52,10 @@ class Made:
                 monkeypatch.delenv(name)
         monkeypatch.setenv("SSECHAT_TOKEN", "t")
         made = Made()
-        client = functools.partial(Client, transport=httpx.MockTransport(made), sleep=lambda seconds: None)
+        client = functools.partial(Client, transport=httpx.MockTransport(made), pauses=Pauses(sleep=_no_time))
         monkeypatch.setattr("ssechat.client.Client", client)
         return made
+
+
+async def _no_time(_: float) -> None:
+    await asyncio.sleep(0)

@@ -10,6 +10,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from contract.watch import watch
 from ssechat.chat.rules import Chat
 from ssechat.errors import RedisUnavailable
 from ssechat.events import frames
@@ -17,6 +18,7 @@ from ssechat.events.kinds import KINDS, Kinds
 from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
+from ssechat.identity.key_file import SigningKey, SigningKeys
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
@@ -70,6 +72,13 @@ class FakeSink:
     def events(self) -> list[dict[str, str]]:
         """The written frames, each as its fields."""
         return parse_frames(b"".join(map(frames.unchunk, self.chunks)))
+
+    def checked(self) -> list[dict[str, str]]:
+        """As `events`, each held against the contract."""
+        found = self.events()
+        for event in found:
+            watch().event(event)
+        return found
 
     def names(self) -> list[str]:
         """The names of the written events, except the one that opens the stream."""
@@ -177,7 +186,7 @@ async def a_worker(
     delivery = Delivery(redis, conversations, inbox, members, chosen.inbox_limit, kinds, at_once=at_once)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     users = Users(redis, all_users_exist=True, pool=HashingPool(), hasher=hasher)
-    tokens = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
+    tokens = Tokens.of_our_own(SigningKeys(SigningKey(SECRET)))
     clock = FakeClock()
     auth = Auth(redis, tokens, users, timedelta(days=1), clock)
     hub = Hub(auth, chosen, metrics, kinds, clock)

@@ -1,8 +1,15 @@
 """A server of scripted responses, and a client of it whose time the test moves."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
 import httpx
 
 from ssechat.client import Client
+from ssechat.client.pauses import Pauses
+
+Item = TypeVar("Item")
 
 
 class Script:
@@ -22,21 +29,30 @@ class Script:
             raise answer
         return answer
 
-    def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.now += seconds
+        await asyncio.sleep(0)
 
-    def client(self, chance: float = 0.0) -> Client:
+    def times(self, chance: float = 0.0) -> Pauses:
+        """Pauses that take no time."""
+        return Pauses(sleep=self.sleep, clock=lambda: self.now, chance=lambda: chance)
+
+    def client(self, chance: float = 0.0, patience: float = 30.0) -> Client:
         return Client(
             "http://chat.test",
-            lambda: "token",
+            "token",
+            patience=patience,
             note=self.notes.append,
             transport=httpx.MockTransport(self),
-            sleep=self.sleep,
-            clock=lambda: self.now,
-            chance=lambda: chance,
+            pauses=self.times(chance),
         )
 
 
 def problem(status: int, code: str, detail: str, **headers: str) -> httpx.Response:
     return httpx.Response(status, json={"code": code, "detail": detail}, headers=headers)
+
+
+async def first(count: int, items: AsyncIterator[Item]) -> list[Item]:
+    """The first items."""
+    return [await anext(items) for _ in range(count)]

@@ -11,6 +11,9 @@ import pytest
 
 from bench.fronting import NAME, make_certificate
 from ssechat.client import Client, ClientError
+from ssechat.client.pauses import Pauses
+
+pytestmark = pytest.mark.anyio
 
 MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi"}
 
@@ -55,20 +58,20 @@ def url(trusted: Path) -> Iterator[str]:
         thread.join()
 
 
-def test_the_certificates_that_the_environment_names_count_on_this_machine_too(
+async def test_the_certificates_that_the_environment_names_count_on_this_machine_too(
     url: str, trusted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-    with Client(url, lambda: "t") as client:
-        assert client.send("b", "hi") == MESSAGE
+    async with Client(url, "t") as chat:
+        assert (await chat.send("b", "hi")).raw == MESSAGE
 
 
-def test_a_certificate_that_is_not_trusted_is_told_at_once_and_with_what_to_do(url: str) -> None:
-    def no_pause(seconds: float) -> None:
+async def test_a_certificate_that_is_not_trusted_is_told_at_once_and_with_what_to_do(url: str) -> None:
+    async def no_pause(seconds: float) -> None:
         raise AssertionError("trying again is useless")
 
-    with Client(url, lambda: "t", sleep=no_pause) as client:
-        for attempt in (lambda: client.send("b", "hi"), lambda: next(client.listen())):
+    async with Client(url, "t", pauses=Pauses(sleep=no_pause)) as chat:
+        for attempt in (chat.send("b", "hi"), anext(chat.events())):
             with pytest.raises(ClientError, match=r"certificate .* is not trusted .*SSL_CERT_FILE") as caught:
-                attempt()
+                await attempt
             assert "may have been sent" not in str(caught.value)

@@ -1,59 +1,44 @@
 """The client, against scripted servers and with a fake clock."""
 
 import json
-from collections.abc import Callable, Iterator
-from itertools import islice
+import math
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from scripted import Script, problem
-from ssechat.client import Client, ClientError, Event
+from ssechat.client import Client, ClientError, Message, NotConfirmed, Refused, SettingsError
 from ssechat.client.address import server_address
-from ssechat.errors import SettingsError
+from ssechat.client.transport import LARGEST
 from ssechat.problem_details import MAX_RETRY_AFTER, retry_after
 from ssechat.texts.printable import without_passwords
 
-MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "created_at": "no time"}
-Answer = Callable[[httpx.Request], httpx.Response]
+pytestmark = pytest.mark.anyio
+
+MESSAGE = {"conversation_id": "dm:a:b", "seq": 1, "sender": "a", "text": "hi", "created_at": "2026-11-26T09:30:00Z"}
 
 
 def bodies(script: Script) -> list[dict[str, str]]:
     return [json.loads(request.content) for request in script.requests]
 
 
-def stream(text: str) -> httpx.Response:
-    return httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})
-
-
-class Breaks(httpx.SyncByteStream):
-    """A response body that fails after some bytes."""
-
-    def __init__(self, text: str, error: Exception) -> None:
-        self.text = text
-        self.error = error
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self.text.encode()
-        raise self.error
-
-
-def broken(text: str, error: Exception) -> httpx.Response:
-    return httpx.Response(200, stream=Breaks(text, error), headers={"content-type": "text/event-stream"})
-
-
-def test_a_send_names_the_user_or_the_conversation_and_who_sends() -> None:
+async def test_a_send_names_the_user_or_the_conversation_and_who_sends() -> None:
     script = Script(httpx.Response(201, json=MESSAGE))
-    client = script.client()
-    assert client.send("b", "hi") == MESSAGE
-    client.send("dm:a:b", "hi", client_msg_id="mine")
+    async with script.client() as chat:
+        sent = await chat.send("b", "hi")
+        assert (sent.conversation_id, sent.seq, sent.sender, sent.text) == ("dm:a:b", 1, "a", "hi")
+        assert sent.created_at == datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
+        assert sent.raw == MESSAGE
+        await chat.send("dm:a:b", "hi", client_msg_id="mine", data={"a": 1})
     first, second = bodies(script)
     assert first["to"] == "b"
-    assert second == {"conversation_id": "dm:a:b", "text": "hi", "client_msg_id": "mine"}
+    assert second == {"conversation_id": "dm:a:b", "text": "hi", "client_msg_id": "mine", "data": {"a": 1}}
     assert script.requests[0].headers["authorization"] == "Bearer token"
 
 
-def test_idempotency_a_send_is_retried_with_one_client_msg_id_until_it_is_confirmed() -> None:
+async def test_idempotency_a_send_is_retried_with_one_client_msg_id_until_it_is_confirmed() -> None:
     script = Script(
         httpx.ConnectError("Connection refused"),
         httpx.ReadError("reset"),
@@ -61,7 +46,7 @@ def test_idempotency_a_send_is_retried_with_one_client_msg_id_until_it_is_confir
         problem(429, "slow_down", "too fast", **{"retry-after": "3"}),
         httpx.Response(200, json=MESSAGE),
     )
-    assert script.client().send("b", "hi") == MESSAGE
+    assert (await script.client().send("b", "hi")).raw == MESSAGE
     assert len({body["client_msg_id"] for body in bodies(script)}) == 1
     assert script.pauses == [0.5, 2.0, 2.0, 3.0]
     assert script.notes[0] == (
@@ -69,33 +54,84 @@ def test_idempotency_a_send_is_retried_with_one_client_msg_id_until_it_is_confir
     )
 
 
-def test_a_send_that_is_not_confirmed_says_how_to_repeat_it_safely() -> None:
+async def test_a_send_that_is_not_confirmed_says_how_to_repeat_it_safely() -> None:
     script = Script(httpx.ConnectError("Connection refused"))
-    with pytest.raises(ClientError, match=r"not confirmed within 30 s .*--client-msg-id [0-9a-f]{32}"):
-        script.client().send("b", "hi")
+    with pytest.raises(NotConfirmed, match=r"not confirmed within 30 s .*client_msg_id='[0-9a-f]{32}'") as caught:
+        await script.client().send("b", "hi")
     assert 10 < script.now <= 30
+    assert {body["client_msg_id"] for body in bodies(script)} == {caught.value.client_msg_id}
+    assert caught.value.client_msg_id in str(caught.value)
 
 
-def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
+async def test_who_is_patient_for_ever_is_told_of_no_end() -> None:
+    failures = [httpx.ConnectError("refused")] * 500
+    script = Script(*failures, httpx.Response(201, json=MESSAGE))
+    await script.client(patience=math.inf).send("b", "hi")
+    assert script.now > 3600
+    assert script.notes[-1] == "cannot reach http://chat.test (refused); retrying in 15.0 s …"
+
+
+async def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
     script = Script(problem(429, "slow_down", "too fast", **{"retry-after": "3600"}))
-    with pytest.raises(ClientError, match="too fast"):
-        script.client().send("b", "hi")
+    with pytest.raises(NotConfirmed, match="too fast") as caught:
+        await script.client().send("b", "hi")
     assert script.pauses == []
+    assert (caught.value.code, caught.value.status, caught.value.retry_after) == ("slow_down", 429, 3600)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 500])
-def test_a_refusal_is_final_and_told_in_the_servers_words(status: int) -> None:
-    script = Script(problem(status, "some_code", "so it is"))
-    with pytest.raises(ClientError, match=rf"so it is \({status} some_code\)"):
-        script.client().send("b", "hi")
+async def test_a_refusal_is_final_and_told_in_the_servers_words(status: int) -> None:
+    script = Script(problem(status, "some_code", "so it is", **{"retry-after": "7"}))
+    with pytest.raises(Refused, match=rf"so it is \({status} some_code\)") as caught:
+        await script.client().send("b", "hi")
     assert len(script.requests) == 1
+    assert (caught.value.code, caught.value.status, caught.value.retry_after) == ("some_code", status, 7)
 
 
-def test_an_answer_that_is_no_message_is_told() -> None:
+@pytest.mark.parametrize("answer", ["<html>", "[]", "{}", '{"seq": "one"}', '{"conversation_id": 7, "seq": 1}'])
+async def test_an_answer_that_is_no_message_is_told(answer: str) -> None:
     with pytest.raises(ClientError, match="is this the address of an ssechat server"):
-        Script(httpx.Response(200, text="<html>")).client().send("b", "hi")
-    with pytest.raises(ClientError, match="the server answered 404 Not Found"):
-        Script(httpx.Response(404, text="<html>")).client().send("b", "hi")
+        await Script(httpx.Response(200, text=answer)).client().send("b", "hi")
+
+
+async def test_an_answer_without_a_problem_is_told() -> None:
+    with pytest.raises(Refused, match="the server answered 404 Not Found") as caught:
+        await Script(httpx.Response(404, text="<html>")).client().send("b", "hi")
+    assert (caught.value.code, caught.value.status) == ("", 404)
+
+
+async def test_what_a_newer_server_says_in_other_words_takes_nothing_away() -> None:
+    newer = {**MESSAGE, "seq": 8, "pinned": {"by": "a"}, "created_at": "yesterday", "reply_to": None, "mentions": "all",
+             "reactions": [{"emoji": "👍", "count": 2, "users": ["a"], "tone": 3}]}  # fmt: skip
+    message = await Script(httpx.Response(201, json=newer)).client().send("b", "hi")
+    assert (message.seq, message.text, message.created_at, message.mentions) == (8, "hi", None, ())
+    assert message.reactions[0].count == 2
+    assert message.reactions[0].raw["tone"] == 3
+    assert message.raw == newer
+
+
+async def test_a_message_is_shown_with_what_was_said_of_it() -> None:
+    script = Script(httpx.Response(201, json={"conversation_id": "dm:a:b", "seq": 1, "text": "hi", "pinned": True}))
+    message = await script.client().send("b", "hi")
+    assert repr(message) == "Message(conversation_id='dm:a:b', seq=1, text='hi', pinned=True)"
+    assert message == Message.read(message.raw)
+    assert message != Message.read({**message.raw, "pinned": False})
+    assert len({message, Message.read(message.raw)}) == 1
+
+
+async def test_an_answer_that_does_not_end_is_not_kept() -> None:
+    class Endless(httpx.AsyncByteStream):
+        sent = 0
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while self.sent < 2 * LARGEST:
+                self.sent += 1 << 20
+                yield bytes(1 << 20)
+
+    endless = Endless()
+    with pytest.raises(ClientError, match="larger than any of a chat server"):
+        await Script(httpx.Response(200, stream=endless)).client().send("b", "hi")
+    assert endless.sent <= LARGEST + (1 << 20)
 
 
 @pytest.mark.parametrize(
@@ -128,18 +164,25 @@ def test_an_answer_that_is_no_message_is_told() -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("command", ["send", "listen"])
-def test_a_refusal_is_one_plain_sentence_whoever_wrote_it(answer: httpx.Response, told: str, command: str) -> None:
-    client = Script(answer).client()
-    with pytest.raises(ClientError) as caught:
-        client.send("b", "hi") if command == "send" else next(client.listen())
+@pytest.mark.parametrize("command", ["send", "events"])
+async def test_a_refusal_is_one_plain_sentence_whoever_wrote_it(
+    answer: httpx.Response, told: str, command: str
+) -> None:
+    chat = Script(answer).client()
+    with pytest.raises(Refused) as caught:
+        await (chat.send("b", "hi") if command == "send" else anext(chat.events()))
     assert str(caught.value) == told
 
 
-def test_an_answer_in_a_broken_encoding_counts_as_none() -> None:
-    script = Script(httpx.DecodingError("not gzip"), httpx.Response(201, json=MESSAGE))
-    assert script.client().send("b", "hi") == MESSAGE
-    assert "not gzip" in script.notes[0]
+async def test_an_answer_in_a_broken_encoding_counts_as_none() -> None:
+    class NoGzip(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"no gzip"
+
+    broken = httpx.Response(201, stream=NoGzip(), headers={"content-encoding": "gzip"})
+    script = Script(broken, httpx.Response(201, json=MESSAGE))
+    assert (await script.client().send("b", "hi")).raw == MESSAGE
+    assert "incorrect header check" in script.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -152,12 +195,12 @@ def test_an_answer_in_a_broken_encoding_counts_as_none() -> None:
         ("ALL_PROXY", "http://user:hunter2@\udcff"),
     ],
 )
-def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
+async def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=rf"the proxy settings in the environment .*{name}") as caught:
-        Client("https://chat.test", lambda: "t")
+        Client("https://chat.test", "t")
     assert "hunter2" not in str(caught.value)
     for here in (
         "http://127.0.0.1:8000",
@@ -166,13 +209,14 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
         "http://chat.localhost.",
         "http://0.0.0.0",
     ):
-        Client(here, lambda: "t").__exit__()
+        await Client(here, "t").aclose()
 
 
-def test_a_failure_behind_a_proxy_says_that_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failure_behind_a_proxy_says_that_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://user:hunter2@127.0.0.1:9")
-    with Client("http://chat.test", lambda: "t") as client, pytest.raises(ClientError) as caught:
-        client.send("b", "hi", patience=0.1)
+    async with Client("http://chat.test", "t") as chat:
+        with pytest.raises(NotConfirmed) as caught:
+            await chat.send("b", "hi", patience=0.1)
     assert "(Connection refused, through the proxy that the environment names)" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
@@ -181,104 +225,7 @@ def test_a_failure_behind_a_proxy_says_that_there_is_one(monkeypatch: pytest.Mon
 def test_a_certificate_file_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", value)
     with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
-        Client("https://chat.test", lambda: "t")
-
-
-def test_reconnect_sends_the_last_event_id_that_the_caller_processed() -> None:
-    script = Script(
-        stream('retry: 2000\n\nid: 5-x\nevent: hello\ndata: {"user":"a"}\n\nid: 6-x\nevent: message\ndata: {}\n\n'),
-        broken("id: 7-x\nevent: message\ndata: {}\n\nid: 8-x\nevent: mess", httpx.ReadError("reset")),
-        broken("event: ping\ndata: {}\n\n", httpx.ReadTimeout("silence")),
-        stream("id: 8-x\nevent: message\ndata: {}\n\n"),
-    )
-    events = list(islice(script.client().listen(), 5))
-    assert [event.id for event in events] == ["5-x", "6-x", "7-x", "", "8-x"]
-    cursors = [request.headers.get("last-event-id") for request in script.requests]
-    assert cursors == [None, "6-x", "7-x", "7-x"]
-    assert script.pauses == [2.0, 2.0, 2.0]
-    assert script.notes[0] == "the stream ended; reconnecting in 2.0 s …"
-    assert script.notes[2].startswith("the stream was silent for 60 s")
-
-
-def test_the_event_that_opens_a_stream_is_for_the_client_only() -> None:
-    script = Script(
-        stream("event: retry\nretry: 2000\ndata: {}\nid: 4-x\n\nevent: hello\ndata: {}\nid: 4-x\n\n"),
-        broken("event: retry\nretry: 3000\ndata: {}\nid: 4-x\n\n", httpx.ReadError("reset")),
-        stream("event: message\ndata: {}\nid: 5-x\n\n"),
-    )
-    events = list(islice(script.client().listen(), 2))
-    assert events == [Event("hello", "4-x", {}), Event("message", "5-x", {})]
-    assert script.requests[2].headers["last-event-id"] == "4-x"
-    assert script.pauses == [2.0, 3.0]
-
-
-def test_a_bye_before_a_cut_response_is_no_failure() -> None:
-    end = httpx.RemoteProtocolError("incomplete chunked read")
-    script = Script(broken('event: bye\nretry: 1500\ndata: {"reason":"drain"}\n\n', end), stream("data: 1\n\n"))
-    list(islice(script.client().listen(), 2))
-    assert script.notes == ["the stream ended; reconnecting in 1.5 s …"]
-
-
-def test_a_cut_response_without_a_bye_is_said_in_words() -> None:
-    end = httpx.RemoteProtocolError("peer closed connection without sending complete message body")
-    script = Script(broken("retry: 1500\n\n", end), stream("data: 1\n\n"))
-    list(islice(script.client().listen(), 1))
-    assert script.notes == ["cannot reach http://chat.test (it closed the connection); reconnecting in 1.5 s …"]
-
-
-def test_events_without_an_id_do_not_change_the_last_event_id() -> None:
-    script = Script(stream("id: 1-x\nevent: message\ndata: {}\n\nevent: typing\ndata: {}\n\n"))
-    events = list(islice(script.client().listen("0-0"), 2))
-    assert events == [Event("message", "1-x", {}), Event("typing", "", {})]
-    assert script.requests[0].headers["last-event-id"] == "0-0"
-
-
-def test_reconnect_waits_as_retry_says_with_jitter_and_back_off() -> None:
-    script = Script(
-        stream("retry: 4000\n\n"),
-        httpx.ConnectError("refused"),
-        problem(503, "unavailable", "away"),
-        httpx.ConnectError("refused"),
-        problem(401, "token_expired", "the token has expired"),
-    )
-    with pytest.raises(ClientError, match=r"the token has expired \(401 token_expired\)"):
-        next(script.client(chance=1.0).listen())
-    assert script.pauses == [5.0, 5.0, 5.0, 10.0]
-
-
-def test_reconnect_after_429_waits_as_retry_after_says() -> None:
-    script = Script(problem(429, "too_many", "too many", **{"retry-after": "7"}), problem(403, "no", "no"))
-    with pytest.raises(ClientError):
-        next(script.client().listen())
-    assert script.pauses == [7.0]
-
-
-def test_a_response_that_is_not_an_event_stream_is_an_error() -> None:
-    script = Script(httpx.Response(200, text="<html>", headers={"content-type": "text/html"}))
-    with pytest.raises(ClientError, match="not a chat server"):
-        next(script.client().listen())
-
-
-def test_each_reconnect_uses_a_fresh_token() -> None:
-    tokens = iter(["one", "two"])
-    script = Script(stream(""), stream("event: message\ndata: {}\n\n"))
-    client = Client(
-        "http://chat.test",
-        lambda: next(tokens),
-        transport=httpx.MockTransport(script),
-        sleep=script.sleep,
-    )
-    next(client.listen())
-    assert [request.headers["authorization"] for request in script.requests] == ["Bearer one", "Bearer two"]
-
-
-@pytest.mark.parametrize("token", ["two words", "line\nbreak", "ü", "bad\x00"])
-def test_what_cannot_be_a_token_is_refused_before_it_is_sent(token: str) -> None:
-    script = Script(httpx.Response(200))
-    client = Client("http://chat.test", lambda: token, transport=httpx.MockTransport(script))
-    with pytest.raises(SettingsError, match="not a token"):
-        client.send("b", "hi")
-    assert script.requests == []
+        Client("https://chat.test", "t")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +245,7 @@ def test_what_cannot_be_a_token_is_refused_before_it_is_sent(token: str) -> None
     ],
 )
 def test_what_is_no_address_is_refused_without_quoting_a_password(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"^--server: ") as caught:
+    with pytest.raises(SettingsError, match=r" (is not|has no) ") as caught:
         server_address(text)
     assert "hunter2" not in str(caught.value)
 
@@ -325,11 +272,6 @@ def test_retry_after_is_bounded() -> None:
         None,
         MAX_RETRY_AFTER,
     )
-    script = Script(stream(f"retry: {'9' * 400}\n\nevent: ping\ndata: {{}}\n\n"))
-    events = script.client().listen()
-    next(events)
-    next(events)
-    assert script.pauses == [MAX_RETRY_AFTER]
 
 
 def test_no_password_of_a_url_is_shown() -> None:

@@ -36,7 +36,7 @@ async def opened(worker: Worker, user: str, cursor: str | None = "0-0", **identi
 
 
 def reasons(sink: FakeSink, name: str = "reset") -> list[str]:
-    return [json.loads(event["data"])["reason"] for event in sink.events() if event.get("event") == name]
+    return [json.loads(event["data"])["reason"] for event in sink.checked() if event.get("event") == name]
 
 
 async def back_with(worker: Worker, process: RedisProcess, change_the_files: Callable[[], object]) -> None:

@@ -99,15 +99,16 @@ def refusing() -> Iterator[str]:
 def _nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Replaces `serve` by a no-op, and interrupts commands that would wait for a server."""
     from ssechat.client import Client
+    from ssechat.client.pauses import Pauses
 
-    def interrupt(seconds: float) -> None:
+    async def interrupt(seconds: float) -> None:
         assert 0 <= seconds < 10_000
         raise KeyboardInterrupt
 
     async def no_run(_: Supervisor) -> None:
         await asyncio.sleep(0)
 
-    monkeypatch.setattr("ssechat.client.Client", functools.partial(Client, sleep=interrupt))
+    monkeypatch.setattr("ssechat.client.Client", functools.partial(Client, pauses=Pauses(sleep=interrupt)))
     monkeypatch.setattr(Supervisor, "run", no_run)
     monkeypatch.setattr("ssechat.telemetry.logging.configure_logging", lambda *_: None)
     monkeypatch.chdir(tmp_path)

@@ -1,51 +1,65 @@
 """What a listener remembers: names of groups, and versions of messages."""
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from scripted import Script, problem
+from ssechat.cli.running import Run, running
 from ssechat.cli.sightings import MOST_NAMES, Sightings
 from ssechat.client import Event
+from ssechat.client.events import parse_event
 
 GROUP = "g:" + "a" * 26
 MESSAGE = {"conversation_id": GROUP, "seq": 7, "version": 1, "sender": "bob", "text": "hi"}
 
 
+@pytest.fixture
+def run() -> Iterator[Run]:
+    with running() as run:
+        yield run
+
+
 def event(name: str, /, **data: Any) -> Event:
-    return Event(name, "1-1", {"conversation_id": GROUP, **data})
+    return of(name, "1-1", {"conversation_id": GROUP, **data})
 
 
-def test_a_message_is_printed_again_only_when_it_is_newer_than_what_was_printed() -> None:
-    sightings = Sightings(Script(httpx.Response(404)).client())
+def of(name: str, id: str, data: Any) -> Event:
+    return parse_event(name, id, json.dumps(data))
+
+
+def test_a_message_is_printed_again_only_when_it_is_newer_than_what_was_printed(run: Run) -> None:
+    sightings = Sightings(Script(httpx.Response(404)).client(), run)
     assert sightings.is_news(event("message", seq=7, version=3))
     assert not sightings.is_news(event("message.updated", seq=7, version=2)), "what was read late is as it stands"
     assert not sightings.is_news(event("message.updated", seq=7, version=3))
     assert sightings.is_news(event("message.updated", seq=7, version=4))
     assert sightings.is_news(event("message", seq=8, version=1))
     assert sightings.is_news(event("message.deleted", seq=7, version=5))
-    for other in (event("member", seq=7, version=1), event("message", seq=7), Event("message", "", "text")):
+    for other in (event("member", seq=7, version=1), event("message", seq=7), of("message", "", "text")):
         assert sightings.is_news(other)
         assert sightings.is_news(other)
 
 
-def test_after_a_reset_the_versions_of_what_it_names_are_forgotten() -> None:
-    sightings = Sightings(Script(httpx.Response(404)).client())
-    mine, direct = event("message", seq=7, version=3), Event("message", "", {**MESSAGE, "conversation_id": "dm:a:b"})
+def test_after_a_reset_the_versions_of_what_it_names_are_forgotten(run: Run) -> None:
+    sightings = Sightings(Script(httpx.Response(404)).client(), run)
+    mine, direct = event("message", seq=7, version=3), of("message", "", {**MESSAGE, "conversation_id": "dm:a:b"})
     for each in (mine, direct):
         sightings.is_news(each)
     assert sightings.is_news(event("reset", reason="lost"))
     assert sightings.is_news(mine)
     assert not sightings.is_news(direct)
-    assert sightings.is_news(Event("reset", "", {"reason": "lost"}))
+    assert sightings.is_news(of("reset", "", {"reason": "lost"}))
     assert sightings.is_news(mine)
     assert sightings.is_news(direct)
 
 
-def test_the_name_of_a_group_is_asked_for_once_and_then_told_by_events() -> None:
+def test_the_name_of_a_group_is_asked_for_once_and_then_told_by_events(run: Run) -> None:
     script = Script(httpx.Response(200, json={"id": GROUP, "name": "Lunch"}))
-    sightings = Sightings(script.client())
+    sightings = Sightings(script.client(), run)
     assert [sightings.name(event("message")) for _ in "12"] == ["Lunch", "Lunch"]
     assert sightings.name(event("conversation", name="Dinner")) == "Lunch", "the line says what it was named before"
     assert sightings.name(event("message")) == "Dinner"
@@ -53,29 +67,29 @@ def test_the_name_of_a_group_is_asked_for_once_and_then_told_by_events() -> None
     assert len(script.requests) == 1
 
 
-def test_a_name_that_an_event_tells_is_not_asked_for() -> None:
+def test_a_name_that_an_event_tells_is_not_asked_for(run: Run) -> None:
     script = Script(problem(404, "unknown_conversation", "no"))
-    sightings = Sightings(script.client())
+    sightings = Sightings(script.client(), run)
     assert sightings.name(event("member", users=[], name="Lunch")) == "Lunch"
     assert sightings.name(event("message")) == "Lunch"
-    for other in (Event("message", "", MESSAGE | {"conversation_id": "dm:a:b"}), event("reset"), Event("x", "", 7)):
+    for other in (of("message", "", MESSAGE | {"conversation_id": "dm:a:b"}), event("reset"), of("x", "", 7)):
         assert sightings.name(other) is None
     assert script.requests == []
 
 
 @pytest.mark.parametrize("answer", [problem(503, "unavailable", "away"), httpx.Response(200, json={"name": 7})])
-def test_a_line_goes_without_a_name_that_the_server_does_not_tell(answer: httpx.Response) -> None:
+def test_a_line_goes_without_a_name_that_the_server_does_not_tell(run: Run, answer: httpx.Response) -> None:
     script = Script(answer)
-    sightings = Sightings(script.client())
+    sightings = Sightings(script.client(), run)
     assert [sightings.name(event("message")) for _ in "12"] == [None, None]
     assert len(script.requests) == 1
 
 
-def test_no_more_names_are_kept_than_there_is_room_for() -> None:
-    script = Script(httpx.Response(200, json={"name": "new"}))
-    sightings = Sightings(script.client())
+def test_no_more_names_are_kept_than_there_is_room_for(run: Run) -> None:
+    script = Script(httpx.Response(200, json={"id": GROUP, "name": "new"}))
+    sightings = Sightings(script.client(), run)
     ids = [f"g:{number:026d}".translate(str.maketrans("0189", "abcd")) for number in range(2 * MOST_NAMES)]
     for each in dict.fromkeys(ids):
-        sightings.name(Event("member", "", {"conversation_id": each, "name": "told"}))
-    assert sightings.name(Event("message", "", {"conversation_id": ids[0]})) == "new"
-    assert sightings.name(Event("message", "", {"conversation_id": ids[-1]})) == "told"
+        sightings.name(of("member", "", {"conversation_id": each, "name": "told"}))
+    assert sightings.name(of("message", "", {"conversation_id": ids[0]})) == "new"
+    assert sightings.name(of("message", "", {"conversation_id": ids[-1]})) == "told"

@@ -109,7 +109,7 @@ async def test_backpressure_a_stuck_reader_gets_bye_slow_and_is_aborted(
     await stream.begin(None)
     stream.pause()
     stream.cut()
-    assert json.loads(sink.events()[-1]["data"]) == {"reason": "slow"}
+    assert json.loads(sink.checked()[-1]["data"]) == {"reason": "slow"}
     assert sink.ended
     assert not sink.aborted
     await asyncio.sleep(0.05)

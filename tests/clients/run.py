@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from serving import until
+from ssechat.cli.running import running
 from ssechat.client import Client
 
 from .cutting import CuttingProxy, Offsets, anywhere, last_line_feed
@@ -99,13 +100,15 @@ def run(
         writer = _sign_up(scene.url, "writer", secrets.token_hex(8))
         servers = {client: wires.get(client, scene.url) for client in clients}
         stack.enter_context(Programs(folder, desk, reader, servers))
-        sender = stack.enter_context(Client(scene.url, lambda: writer))
-        _warm_up(desk, clients, lambda text: sender.send(reader.user, text))
+        call = stack.enter_context(running())
+        sender = Client(scene.url, writer)
+        stack.callback(lambda: call(sender.aclose()))
+        _warm_up(desk, clients, lambda text: call(sender.send(reader.user, text)))
         proxy.cutting = name in CUTS
         sent: list[str] = []
         disturbing = _disturb(name, scene, sent, messages)
         for number in range(messages):
-            sender.send(reader.user, TEXT.format(number), patience=60)
+            call(sender.send(reader.user, TEXT.format(number), patience=60))
             sent.append(TEXT.format(number))
             time.sleep(1 / rate)
         disturbing.join()

@@ -17,6 +17,8 @@ import httpx
 import jwt
 import psutil
 
+from contract.answer import Answer
+from contract.watch import watch
 from serving import Server, redis_binaries
 
 SERIES = tuple(sorted(redis_binaries(), reverse=True))
@@ -203,6 +205,7 @@ class Frames:
             assert name not in fields, lines
             fields[name] = value
         assert list(fields) == [name for name in FIELDS if name in fields], lines
+        watch().event(fields)
         retry = int(fields["retry"]) if "retry" in fields else None
         if retry is not None:
             self.retry = retry
@@ -246,6 +249,8 @@ class Reader:
             self._connection.request("GET", f"/v1/events{query}", headers=sent)
             self.response = self._connection.getresponse()
             self.status = self.response.status
+            if expect == 200:
+                watch().answer(Answer.of("GET", "/v1/events", self.status, self.response.getheaders(), None))
             assert self.status == expect, (self.status, self.response.read())
             if expect == 200:
                 self._thread.start()
@@ -369,6 +374,7 @@ def exchange(server: Server, request: bytes, seconds: float = PATIENCE) -> bytes
         with contextlib.suppress(ConnectionError, TimeoutError):
             while data := connection.recv(65536):
                 got += data
+        watch().exchange(request, got)
         return got
 
 

@@ -8,10 +8,10 @@ HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t\x20-\x7e\x80-\xff]*)
 
 KNOWN = frozenset(
     (
-        "accept-ranges", "access-control-allow-credentials", "access-control-allow-headers",
+        "access-control-allow-credentials", "access-control-allow-headers",
         "access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers",
         "access-control-max-age", "allow", "cache-control", "connection", "content-encoding", "content-length",
-        "content-range", "content-security-policy", "content-type", "date", "etag", "last-modified", "ratelimit",
+        "content-security-policy", "content-type", "date", "etag", "last-modified", "ratelimit",
         "ratelimit-policy", "referrer-policy", "retry-after", "set-cookie", "transfer-encoding", "vary",
         "www-authenticate", "x-accel-buffering", "x-content-type-options", "x-request-id",
     )

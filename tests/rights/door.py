@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
+from contract.answer import Answer as Seen
+from contract.watch import Frames, watch
 from parts import SECRET, settings
 from ssechat.app import create_app
 
@@ -40,6 +42,7 @@ class Reader:
     def __init__(self) -> None:
         self.status = 0
         self.raw = bytearray()
+        self._frames = Frames(watch().event)
         self._closing = asyncio.Event()
         self._began = False
         self._news = asyncio.Event()
@@ -57,6 +60,7 @@ class Reader:
             self.status = message["status"]
         else:
             self.raw += message.get("body", b"")
+            self._frames.feed(message.get("body", b""))
         self._news.set()
 
     async def shows(self, *wanted: bytes) -> bool:
@@ -111,6 +115,7 @@ class Door:
 
         await self._app(_scope(method, target, token, given), receive, send)
         lines = {name.decode(): value.decode() for name, value in answer["headers"]}
+        watch().answer(Seen.of(method, target, answer["status"], lines.items(), bytes(received)))
         return Answer(answer["status"], lines, bytes(received))
 
     def open(self, token: str, cursor: str | None = None) -> Reader:

@@ -69,6 +69,12 @@ def _of_group(story: Story, who: str, path: str, case: str) -> Iterator[Probe]:
         case "DELETE /invites/{invite}", _:
             spare = story.spare_invite if group.standing(who) in ("admin", "owner") else story.invites["open"]
             yield Probe(at(f"/invites/{spare}"))
+        case "PUT /read", _:
+            yield Probe(at("/read"), body={"up_to": 1})
+        case "PUT /mute", _:
+            yield Probe(at("/mute"), body={"muted": False})
+        case "POST /typing", _:
+            yield Probe(at("/typing"), body={})
         case "GET /messages", _:
             yield from _history(story, who)
         case _:
@@ -205,6 +211,8 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(row.path, body={"name": who, "password": PASSWORD})
         case "DELETE /v1/session", _:
             yield Probe(row.path, token=story.spare_tokens.get(who, ""))
+        case "GET /docs/{page}" | "GET /docs/events/{event}", _:
+            yield Probe(row.path.format(page="errors", event="message"))
         case "GET /web/", _:
             yield Probe("/web/nothing.js")
         case _:

@@ -13,6 +13,7 @@ from rights.model import Standing
 WORDS: dict[str, tuple[int, str]] = {
     "yes": (200, ""),
     "made": (201, ""),
+    "said": (202, ""),
     "done": (204, ""),
     "who": (401, "unauthorized"),
     "no": (403, "not_a_member"),
@@ -58,6 +59,9 @@ POST   /v1/messages | new                           who    no     -      -      
 POST   /v1/messages | reply to what is not read     who    no     bad    bad    bad    no     no     ended
 POST   /v1/messages | reply to nothing              who    no     bad    bad    bad    no     no     ended
 GET    /v1/conversations/{id}/messages              who    no     yes    yes    yes    yes    yes    yes
+PUT    /v1/conversations/{id}/read                  who    no     yes    yes    yes    no     no     yes
+PUT    /v1/conversations/{id}/mute                  who    no     yes    yes    yes    no     no     yes
+POST   /v1/conversations/{id}/typing                who    no     said   said   said   no     no     over
 """
 
 MESSAGE = "/v1/conversations/{id}/messages/{seq}"
@@ -103,12 +107,17 @@ GET    /v1/users/{user}                             who    yes    yes    yes    
 GET    /v1/session                                  who    yes    yes    yes    yes    yes    yes    yes
 POST   /v1/session                                  -      yes    yes    yes    yes    yes    yes    yes
 DELETE /v1/session                                  -      done   done   done   done   done   done   done
+GET    /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes
 GET    /metrics                                     yes    yes    yes    yes    yes    yes    yes    yes
 GET    /                                            yes    yes    yes    yes    yes    yes    yes    yes
 GET    /docs                                        yes    yes    yes    yes    yes    yes    yes    yes
+GET    /docs/{page}                                 yes    yes    yes    yes    yes    yes    yes    yes
+GET    /docs/events/{event}                         yes    yes    yes    yes    yes    yes    yes    yes
+GET    /openapi.json                                yes    yes    yes    yes    yes    yes    yes    yes
+GET    /openapi-3.2.json                            yes    yes    yes    yes    yes    yes    yes    yes
 GET    /web/                                        file   file   file   file   file   file   file   file
 """
 
@@ -128,7 +137,7 @@ class Row(NamedTuple):
         if not ended or self.ended == "same":
             return own
         if self.ended == "over":
-            return "ended" if own in ("yes", "made", "done") else own
+            return "ended" if own in ("yes", "made", "said", "done") else own
         return self.ended
 
     @property

@@ -1,32 +1,64 @@
 """Who runs a command: the user's token, and the client that sends it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ssechat.cli import stdio
+from ssechat.cli.running import Run, running
+from ssechat.errors import SettingsError
 from ssechat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ssechat.client import Client
+    from ssechat.client import Client, NotConfirmed
 
 # The lifetime of a token that --user mints for one connection: a leaked one is soon worthless.
 TOKEN_LIFETIME = timedelta(hours=1)
 
 
-def connect(account: dict[str, Any], timeout: float = 30.0) -> "Client":
-    """Returns a client for the options of an account, with notes on standard error. `timeout` is in seconds.
+@contextmanager
+def connect(account: dict[str, Any], timeout: float = 30.0) -> Iterator[tuple["Client", Run]]:
+    """A client for the options of an account, with notes on standard error, and what runs its calls.
+
+    `timeout` is in seconds.
 
     Raises:
         click.UsageError: the options name no user, or two.
         SettingsError: the server's address or the key cannot be used.
     """
-    from ssechat.client import Client
+    from ssechat import client
+    from ssechat.client.address import server_address
 
     server = account.pop("server")
-    return Client(server, _credential(**account), note=stdio.note, patience=timeout)
+    credential = _credential(**account)
+    try:
+        server_address(server)
+    except SettingsError as error:
+        raise SettingsError(f"--server: {error}") from None
+    chat = client.Client(server, credential, note=stdio.note, patience=timeout)
+    with running() as run:
+        try:
+            yield chat, run
+        except client.NotConfirmed as error:
+            raise client.ClientError(f"{error.reason}. {_advice(error)}".strip()) from None
+        finally:
+            run(chat.aclose())
+
+
+def _advice(error: "NotConfirmed") -> str:
+    """What to do about a command that may have been met."""
+    from ssechat.client.errors import Doubt
+
+    return {
+        Doubt.NOTHING: "",
+        Doubt.MESSAGE: "The message may have been sent: to retry without sending it twice, add --client-msg-id {id}",
+        Doubt.GROUP: "The group may have been made: to retry without making it twice, add --client-msg-id {id}",
+        Doubt.CHANGE: "It may have been done; the same command again does no harm",
+        Doubt.INVITE: "The invitation may have been made: `ssechat group invites` lists those there are",
+    }[error.doubt].format(id=error.client_msg_id)
 
 
 def mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> str:
@@ -39,7 +71,7 @@ def mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> st
 def _credential(
     *, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
 ) -> Callable[[], str]:
-    """Returns a function that gives the bearer token of a request: minted for --user, else the --token."""
+    """Returns what gives the bearer token of a request: minted for --user, else the --token."""
     given = click.get_current_context().get_parameter_source("token")
     if user is not None:
         if given is click.core.ParameterSource.COMMANDLINE:

@@ -1,7 +1,6 @@
 """The commands of `ssechat group`."""
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +9,11 @@ from ssechat.cli import stdio
 from ssechat.cli.account import connect
 from ssechat.cli.invites import invite, invites, join, revoke
 from ssechat.cli.options import OrderedGroup, Text, client_options, id_option, timeout_option
+from ssechat.cli.running import Run
 from ssechat.errors import ChatError, SettingsError
 
 if TYPE_CHECKING:
-    from ssechat.client import Client
+    from ssechat.client import Client, Conversation
 
 
 @click.group(cls=OrderedGroup)
@@ -57,8 +57,8 @@ def make(
     ssechat group make --user alice Lunch bob carol
     ssechat group make --user alice "Project X" bob --topic "until May" --history from_join
     """
-    with connect(account, timeout) as client:
-        made = client.groups.make(name, members, topic=topic, history=history, client_msg_id=client_msg_id)
+    with connect(account, timeout) as (client, run):
+        made = run(client.groups.make(name, members, topic=topic, history=history, client_msg_id=client_msg_id))
     with stdio.reporting("the group was made"):
         _show(made, as_json)
 
@@ -74,9 +74,9 @@ def list_groups(timeout: float, as_json: bool, **account: Any) -> None:
     ssechat group list --user alice --json | jq -r .id
     """
     none = True
-    with connect(account, timeout) as client:
-        for each in client.conversations():
-            if each.get("type") == "group":
+    with connect(account, timeout) as (client, run):
+        for each in run.each(client.conversations()):
+            if each.is_group:
                 none = False
                 _show(each, as_json)
     if none and not as_json:
@@ -95,8 +95,8 @@ def show(group: str, timeout: float, as_json: bool, **account: Any) -> None:
     """
     from ssechat.cli.terminal import group_lines
 
-    with connect(account, timeout) as client:
-        found = client.groups.show(_id(client, group))
+    with connect(account, timeout) as (client, run):
+        found = run(client.groups.show(_id(client, run, group))).raw
     click.echo(json.dumps(found) if as_json else group_lines(found))
 
 
@@ -112,9 +112,9 @@ def members(group: str, timeout: float, as_json: bool, **account: Any) -> None:
     """
     from ssechat.cli.terminal import member_line
 
-    with connect(account, timeout) as client:
-        for each in client.groups.members(_id(client, group)):
-            click.echo(json.dumps(each) if as_json else member_line(each))
+    with connect(account, timeout) as (client, run):
+        for each in run.each(client.groups.members(_id(client, run, group))):
+            click.echo(json.dumps(each.raw) if as_json else member_line(each.raw))
 
 
 @group.command()
@@ -130,8 +130,8 @@ def add(group: str, users: tuple[str, ...], timeout: float, as_json: bool, **acc
     """
     from ssechat.cli.terminal import addition_line
 
-    with connect(account, timeout) as client:
-        added = client.groups.add(_id(client, group), users)
+    with connect(account, timeout) as (client, run):
+        added = run(client.groups.add(_id(client, run, group), users)).raw
     with stdio.reporting("the users were added"):
         click.echo(json.dumps(added) if as_json else addition_line(added))
 
@@ -147,10 +147,10 @@ def remove(group: str, users: tuple[str, ...], timeout: float, as_json: bool, **
     \b
     ssechat group remove --user alice lunch dave
     """
-    with connect(account, timeout) as client:
-        place = _id(client, group)
+    with connect(account, timeout) as (client, run):
+        place = _id(client, run, group)
         for user in users:
-            client.groups.remove(place, user)
+            run(client.groups.remove(place, user))
             _say(f"{user} is no member now", as_json)
 
 
@@ -170,8 +170,8 @@ def role(group: str, member: str, role: str, timeout: float, as_json: bool, **ac
     """
     from ssechat.cli.terminal import member_line
 
-    with connect(account, timeout) as client:
-        changed = client.groups.set_role(_id(client, group), member, role)
+    with connect(account, timeout) as (client, run):
+        changed = run(client.groups.set_role(_id(client, run, group), member, role)).raw
     with stdio.reporting("the role was set"):
         click.echo(json.dumps(changed) if as_json else member_line(changed))
 
@@ -187,8 +187,8 @@ def rename(group: str, name: str, timeout: float, as_json: bool, **account: Any)
     \b
     ssechat group rename --user alice lunch "Late lunch"
     """
-    with connect(account, timeout) as client:
-        changed = client.groups.change(_id(client, group), name=name)
+    with connect(account, timeout) as (client, run):
+        changed = run(client.groups.change(_id(client, run, group), name=name))
     with stdio.reporting("the group was renamed"):
         _show(changed, as_json)
 
@@ -204,8 +204,8 @@ def topic(group: str, topic: str, timeout: float, as_json: bool, **account: Any)
     \b
     ssechat group topic --user alice lunch "where we eat this week"
     """
-    with connect(account, timeout) as client:
-        changed = client.groups.change(_id(client, group), topic=topic)
+    with connect(account, timeout) as (client, run):
+        changed = run(client.groups.change(_id(client, run, group), topic=topic))
     with stdio.reporting("the topic was set"):
         _show(changed, as_json)
 
@@ -220,8 +220,8 @@ def leave(group: str, timeout: float, as_json: bool, **account: Any) -> None:
     \b
     ssechat group leave --user bob lunch
     """
-    with connect(account, timeout) as client:
-        client.groups.remove(_id(client, group), client.user())
+    with connect(account, timeout) as (client, run):
+        run(client.groups.remove(_id(client, run, group), run(client.user())))
     _say("you have left", as_json)
 
 
@@ -243,13 +243,13 @@ def end(group: str, yes: bool, timeout: float, as_json: bool, **account: Any) ->
 
     if not (yes or stdio.is_asked()):
         raise SettingsError("nobody can be asked here whether to end the group: give --yes")
-    with connect(account, timeout) as client:
-        place = _id(client, group)
+    with connect(account, timeout) as (client, run):
+        place = _id(client, run, group)
         if not yes:
-            stdio.note(group_line(client.groups.show(place)))
+            stdio.note(group_line(run(client.groups.show(place)).raw))
             if not click.confirm("End this group for all of its members?", err=True):
                 raise ChatError("the group was not ended")
-        client.groups.end(place)
+        run(client.groups.end(place))
     _say("the group has ended", as_json)
 
 
@@ -257,16 +257,16 @@ for command in (invite, invites, revoke, join):
     group.add_command(command)
 
 
-def _id(client: "Client", group: str) -> str:
+def _id(client: "Client", run: Run, group: str) -> str:
     from ssechat.cli.places import Places
 
-    return Places(client).group(group)
+    return Places(client, run).group(group)
 
 
-def _show(group: Mapping[str, Any], as_json: bool) -> None:
+def _show(group: "Conversation", as_json: bool) -> None:
     from ssechat.cli.terminal import group_line
 
-    click.echo(json.dumps(group) if as_json else group_line(group))
+    click.echo(json.dumps(group.raw) if as_json else group_line(group.raw))
 
 
 def _say(done: str, as_json: bool) -> None:

@@ -48,8 +48,9 @@ def invite(group: str, expires: str | None, uses: int | None, timeout: float, as
 
     expires_in = None if expires is None else lifetime(expires)
     page = str(account["server"]).rstrip("/")
-    with connect(account, timeout) as client:
-        made = client.groups.invite(Places(client).group(group), expires_in=expires_in, max_uses=uses)
+    with connect(account, timeout) as (client, run):
+        place = Places(client, run).group(group)
+        made = run(client.groups.invite(place, expires_in=expires_in, max_uses=uses)).raw
     with stdio.reporting("an invitation was made"):
         click.echo(json.dumps(made) if as_json else one_line(str(made.get("secret"))))
     if not as_json:
@@ -71,9 +72,9 @@ def invites(group: str, timeout: float, as_json: bool, **account: Any) -> None:
     from ssechat.cli.places import Places
     from ssechat.cli.terminal import invite_line
 
-    with connect(account, timeout) as client:
-        for each in client.groups.invites(Places(client).group(group)):
-            click.echo(json.dumps(each) if as_json else invite_line(each))
+    with connect(account, timeout) as (client, run):
+        for each in run(client.groups.invites(Places(client, run).group(group))):
+            click.echo(json.dumps(each.raw) if as_json else invite_line(each.raw))
 
 
 @click.command()
@@ -91,8 +92,8 @@ def revoke(group: str, invite_id: str, timeout: float, as_json: bool, **account:
     """
     from ssechat.cli.places import Places
 
-    with connect(account, timeout) as client:
-        client.groups.revoke(Places(client).group(group), invite_id)
+    with connect(account, timeout) as (client, run):
+        run(client.groups.revoke(Places(client, run).group(group), invite_id))
     if not as_json:
         with stdio.reporting("the invitation was revoked"):
             click.echo("nobody can join with this invitation now")
@@ -118,8 +119,8 @@ def join(secret: str | None, timeout: float, as_json: bool, **account: Any) -> N
     found = _SECRET.search(given)
     if found is None:
         raise SettingsError("SECRET: this is not the secret of an invitation; it begins with g:")
-    with connect(account, timeout) as client:
-        joined = client.groups.join(f"g:{found[1]}")
+    with connect(account, timeout) as (client, run):
+        joined = run(client.groups.join(f"g:{found[1]}")).raw
     with stdio.reporting("you have joined the group"):
         click.echo(json.dumps(joined) if as_json else group_line(joined))
 

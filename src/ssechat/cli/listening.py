@@ -34,16 +34,14 @@ def listen(since: str | None, as_json: bool, **account: Any) -> None:
 
     if since is not None and not (since.isascii() and since.isprintable()):
         raise SettingsError("--since: this is not the id of an event")
-    with connect(account) as client:
-        sightings = Sightings(client)
-        for event in client.listen(since):
-            if event.name == "ping":
-                continue
+    with connect(account) as (client, run):
+        sightings = Sightings(client, run)
+        for event in run.each(client.events(since)):
             if as_json:
-                click.echo(json.dumps({"event": event.name, "id": event.id or None, "data": event.data}))
+                click.echo(json.dumps({"event": event.name, "id": event.id or None, "data": event.raw}))
             elif event.name in STREAM_NOTES:
-                said = STREAM_NOTES[event.name](event.data if isinstance(event.data, dict) else {})
+                said = STREAM_NOTES[event.name](event.raw if isinstance(event.raw, dict) else {})
                 if said:
                     stdio.note(said)
             elif sightings.is_news(event):
-                click.echo(event_line(event.name, event.data, sightings.name(event)))
+                click.echo(event_line(event.name, event.raw, sightings.name(event)))

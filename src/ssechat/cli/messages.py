@@ -1,7 +1,6 @@
 """Commands that write: `send`, `edit`, `delete`, `react`."""
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,7 @@ from ssechat.texts.characters import is_blank
 
 if TYPE_CHECKING:
     from ssechat.cli.places import Places
+    from ssechat.client import Message
 
 
 @click.command()
@@ -46,11 +46,12 @@ def send(
     from ssechat.cli.places import Places
 
     content = _content(text)
-    with connect(account, timeout) as client:
-        places = Places(client)
+    with connect(account, timeout) as (client, run):
+        places = Places(client, run)
         try:
-            message = client.send(
-                places.recipient(to), content, client_msg_id=client_msg_id, reply_to=reply_to, mentions=mentions
+            place = places.recipient(to)
+            message = run(
+                client.send(place, content, client_msg_id=client_msg_id, reply_to=reply_to, mentions=mentions)
             )
         except ChatError as error:
             if getattr(error, "code", "") == "unknown_user" and ":" not in to and not mentions:
@@ -79,8 +80,8 @@ def edit(conversation: str, seq: int, text: str, timeout: float, as_json: bool, 
     from ssechat.cli.places import Places
 
     content = _content(text)
-    with connect(account, timeout) as client:
-        message = client.edit(Places(client).conversation(conversation), seq, content)
+    with connect(account, timeout) as (client, run):
+        message = run(client.edit(Places(client, run).conversation(conversation), seq, content))
     with stdio.reporting("the message was edited"):
         _show(message, as_json)
 
@@ -102,8 +103,8 @@ def delete(conversation: str, seq: int, timeout: float, as_json: bool, **account
     """
     from ssechat.cli.places import Places
 
-    with connect(account, timeout) as client:
-        message = client.delete(Places(client).conversation(conversation), seq)
+    with connect(account, timeout) as (client, run):
+        message = run(client.delete(Places(client, run).conversation(conversation), seq))
     with stdio.reporting("the message was deleted"):
         _show(message, as_json)
 
@@ -128,9 +129,9 @@ def react(conversation: str, seq: int, emoji: str, remove: bool, timeout: float,
 
     if emoji.isascii():
         raise SettingsError("EMOJI: this is not an emoji; give one such as 👍")
-    with connect(account, timeout) as client:
-        place = Places(client).conversation(conversation)
-        message = client.take_back(place, seq, emoji) if remove else client.react(place, seq, emoji)
+    with connect(account, timeout) as (client, run):
+        place = Places(client, run).conversation(conversation)
+        message = run(client.take_back(place, seq, emoji) if remove else client.react(place, seq, emoji))
     with stdio.reporting("the reaction was taken away" if remove else "the reaction was added"):
         _show(message, as_json)
 
@@ -142,10 +143,10 @@ def _content(text: str) -> str:
     return content
 
 
-def _show(message: Mapping[str, Any], as_json: bool) -> None:
+def _show(message: "Message", as_json: bool) -> None:
     from ssechat.cli.terminal import message_line
 
-    click.echo(json.dumps(message) if as_json else message_line(message))
+    click.echo(json.dumps(message.raw) if as_json else message_line(message.raw))
 
 
 def _suggest_group(places: "Places", name: str, error: ChatError) -> None:

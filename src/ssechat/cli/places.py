@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from ssechat.cli.running import Run
 from ssechat.errors import ChatError, SettingsError
 from ssechat.ids import direct_conversation, user_id
 from ssechat.problem_details import shortened
@@ -20,8 +21,9 @@ MOST_NAMED = 10
 class Places:
     """The conversations of the user of a client."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: "Client", run: Run) -> None:
         self._client = client
+        self._run = run
 
     def recipient(self, text: str) -> str:
         """What a text is sent to: a user's name or a conversation's id as it is, else the group of that name.
@@ -39,7 +41,7 @@ class Places:
         """The id of a conversation: as `recipient`, and of a user's name the direct conversation with that user."""
         place = self.recipient(text)
         other = user_id(place)
-        return place if other is None else direct_conversation(self._client.user(), other)
+        return place if other is None else direct_conversation(self._run(self._client.user()), other)
 
     def group(self, text: str) -> str:
         """The id of a group: as it is, else that of the user's group of that name, in any case of its letters.
@@ -67,10 +69,10 @@ class Places:
         wanted = _folded(name)
         found = [
             each
-            for each in self._client.conversations()
-            if each.get("type") == "group" and _folded(str(each.get("name"))) == wanted
+            for each in self._run.each(self._client.conversations())
+            if each.is_group and _folded(each.name) == wanted
         ]
-        return [str(each.get("id")) for each in ([each for each in found if not each.get("ended")] or found)]
+        return [each.id for each in ([each for each in found if not each.ended] or found)]
 
 
 def _is_id(text: str) -> bool:

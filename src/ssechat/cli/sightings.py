@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from ssechat.cli.places import GROUP
+from ssechat.cli.running import Run
 from ssechat.errors import ChatError
 
 if TYPE_CHECKING:
@@ -17,15 +18,16 @@ NAME_SECONDS = 2.0
 class Sightings:
     """The state behind the lines of `listen`. What was seen first is forgotten first."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: "Client", run: Run) -> None:
         self._client = client
+        self._run = run
         self._names: dict[str, str | None] = {}
         self._versions: dict[tuple[str, Any], int] = {}
 
     def is_news(self, event: "Event") -> bool:
         """Whether an event says something that no event before has said: a message that is read late is as it stands,
         and the events of its changes follow."""
-        data = event.data
+        data = event.raw
         if not isinstance(data, dict):
             return True
         conversation = data.get("conversation_id")
@@ -43,7 +45,7 @@ class Sightings:
 
     def name(self, event: "Event") -> str | None:
         """The name of the group that an event is of, before the event: the server is asked once for each group."""
-        data = event.data
+        data = event.raw
         group = data.get("conversation_id") if isinstance(data, dict) else None
         if not isinstance(group, str) or GROUP.match(group) is None or event.name == "reset":
             return None
@@ -58,10 +60,9 @@ class Sightings:
 
     def _ask(self, group: str) -> str | None:
         try:
-            name = self._client.conversation(group, timeout=NAME_SECONDS).get("name")
+            return self._run(self._client.conversation(group, timeout=NAME_SECONDS)).name or None
         except ChatError:
             return None
-        return name if isinstance(name, str) else None
 
     def _forget(self, conversation: Any) -> None:
         """Forgets the versions of a conversation's messages, or of all: after a loss they may begin anew."""

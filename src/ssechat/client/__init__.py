@@ -1,7 +1,115 @@
-"""A client of the HTTP API: does what is asked exactly once, and receives every event."""
+"""A client of ssechat for programs: asynchronous, typed; it does what is asked once, and misses no event.
+
+A bot that answers each message once, however often it or the server is stopped or killed::
+
+    import asyncio, math, os
+    from ssechat.client import Client, MessageEvent, Refused
+
+    async def main() -> None:
+        server, token = os.environ["SSECHAT_SERVER"], os.environ["SSECHAT_TOKEN"]
+        async with Client(server, token, patience=math.inf) as chat:
+            async for event in chat.events(since="0-0", bookmark="echo.bookmark"):
+                if isinstance(event, MessageEvent) and event.data.text and event.data.sender != await chat.user():
+                    try:
+                        await chat.send(event.data.conversation_id, event.data.text, client_msg_id=f"echo-{event.id}")
+                    except Refused as refusal:
+                        print(refusal)
+
+    asyncio.run(main())
+
+`bookmark` is a file that keeps the id of the last event that was handled; the next run goes on behind it. The event
+that the bot was at when it was killed comes once more: with the same `client_msg_id` the answer is not sent twice. The
+server may refuse an answer, where the bot was removed from a group, for example; `patience` is how long to retry while
+there is no server.
+
+`Client` says how to connect and to receive, `Client.send` and what follows it how to write, and `Groups`
+(`chat.groups`) has all about groups. `ssechat send`, `listen` and the other commands are made with it.
+"""
 
 from ssechat.client.client import Client
-from ssechat.client.errors import ClientError
-from ssechat.client.stream import Event
+from ssechat.client.errors import ClientError, NotConfirmed, Refused
+from ssechat.client.events import (
+    Bye,
+    ByeEvent,
+    CaughtUp,
+    CaughtUpEvent,
+    Event,
+    GroupChange,
+    GroupEvent,
+    Hello,
+    HelloEvent,
+    MarkChange,
+    MarkEvent,
+    MemberChange,
+    MemberEvent,
+    MessageChangeEvent,
+    MessageEvent,
+    OtherEvent,
+    Reset,
+    ResetEvent,
+    Typing,
+    TypingEvent,
+)
+from ssechat.client.groups import Groups
+from ssechat.client.models import (
+    Addition,
+    Conversation,
+    Invite,
+    Limits,
+    Mark,
+    Me,
+    Member,
+    Message,
+    Page,
+    Quota,
+    Reaction,
+    ReactionCount,
+    Server,
+    Ticket,
+)
+from ssechat.client.stream import EventStream
+from ssechat.errors import SettingsError
 
-__all__ = ["Client", "ClientError", "Event"]
+__all__ = [
+    "Addition",
+    "Bye",
+    "ByeEvent",
+    "CaughtUp",
+    "CaughtUpEvent",
+    "Client",
+    "ClientError",
+    "Conversation",
+    "Event",
+    "EventStream",
+    "GroupChange",
+    "GroupEvent",
+    "Groups",
+    "Hello",
+    "HelloEvent",
+    "Invite",
+    "Limits",
+    "Mark",
+    "MarkChange",
+    "MarkEvent",
+    "Me",
+    "Member",
+    "MemberChange",
+    "MemberEvent",
+    "Message",
+    "MessageChangeEvent",
+    "MessageEvent",
+    "NotConfirmed",
+    "OtherEvent",
+    "Page",
+    "Quota",
+    "Reaction",
+    "ReactionCount",
+    "Refused",
+    "Reset",
+    "ResetEvent",
+    "Server",
+    "SettingsError",
+    "Ticket",
+    "Typing",
+    "TypingEvent",
+]

@@ -21,13 +21,13 @@ def server_address(text: str) -> httpx.URL:
         host = url.raw_host.decode()
         host.encode("idna")  # as the resolver does
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise SettingsError(f"--server: this is not {example}: {_address_error(error)}") from None
+        raise SettingsError(f"this is not {example}: {_address_error(error)}") from None
     if url.userinfo:
-        raise SettingsError("--server: an address has no user name and password; give --user or --token")
+        raise SettingsError("an address has no user name and password: a token says who you are")
     if url.scheme not in ("http", "https") or not host or url.query or url.fragment or re.search(r"[\s%]", host):
-        raise SettingsError(f"--server: {shortened(repr(text))} is not {example}")
+        raise SettingsError(f"{shortened(repr(text))} is not {example}")
     if url.port is not None and not 0 < url.port < 65536:
-        raise SettingsError(f"--server: {url.port} is not a port: give one from 1 to 65535")
+        raise SettingsError(f"{url.port} is not a port: give one from 1 to 65535")
     return url
 
 

@@ -1,101 +1,146 @@
 """Requests that are repeated while the server is unavailable."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import httpx
 
-from ssechat.client.errors import ClientError
-from ssechat.client.pauses import FIRST_PAUSE, RETRY_STATUSES, Pauses
+from ssechat.client.attempts import Unavailable, attempt
+from ssechat.client.credentials import Credential
+from ssechat.client.errors import Doubt, NotConfirmed, Refused
+from ssechat.client.objects import object_of
+from ssechat.client.pauses import FIRST_PAUSE, Pauses
 from ssechat.client.transport import Transport
-from ssechat.problem_details import problem_text, retry_after
 
+# Seconds within which something of an answer must come, and all of it.
 ANSWER_SECONDS = 10.0
-ANOTHER_FORM = "the server's response has another form; is this the address of an ssechat server?"
+LONGEST_ATTEMPT = 60.0
+SHORTEST_ATTEMPT = 0.5
 
-SAFE_TO_REPEAT = "It may have been done; the same command again does no harm"
-"""The advice for a request that leaves the same state behind, however often it is met."""
-
-# Nothing of the request has left.
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+Result = TypeVar("Result")
 
 
 class Calls:
-    """Requests whose answer is an object of JSON."""
+    """Requests of one user."""
 
-    def __init__(self, transport: Transport, pauses: Pauses) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        credential: Credential,
+        pauses: Pauses,
+        note: Callable[[str], None],
+        patience: float,
+    ) -> None:
+        """`patience`: seconds for which a request is repeated. `note` is called with a sentence at each repeat."""
         self._transport = transport
+        self._credential = credential
         self._pauses = pauses
+        self._note = note
+        self._patience = patience
 
-    def ask(
+    async def ask(
         self,
         method: str,
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
-        patience: float = 30.0,
-        advice: str = "",
+        if_match: str | None = None,
+        patience: float | None = None,
+        doubt: Doubt = Doubt.NOTHING,
         repeatable: bool = True,
-    ) -> Mapping[str, Any]:
-        """Returns the answer, which is empty for 204. Retries for at most `patience` seconds.
+    ) -> httpx.Response:
+        """Returns the answer, which is a success. Retries for at most `patience` seconds.
 
-        `advice` is a sentence for who does not learn whether the request was met. One that is not `repeatable` is
-        retried only where the server has certainly not met it.
+        `doubt` is what may have been done if no answer comes; the body has the id to repeat it with, if there is one. A
+        request that is not `repeatable` is retried only where the server has certainly not met it.
 
         Raises:
-            ClientError: the server refused the request, or did not confirm it within that time.
+            Refused: the server refused the request.
+            NotConfirmed: it did not answer within that time.
+            ClientError: no retry would help: its certificate is not trusted, for example.
         """
+        headers = {} if if_match is None else {"If-Match": if_match}
+
+        async def once(token: str, left: float) -> httpx.Response:
+            return await attempt(
+                self._transport,
+                method,
+                path,
+                token=token,
+                headers=headers,
+                body=body,
+                query=query,
+                timeout=min(ANSWER_SECONDS, left),
+                within=min(LONGEST_ATTEMPT, left),
+            )
+
+        async def with_a_token(left: float) -> httpx.Response:
+            token = await self._credential.token()
+            response = await once(token, left)
+            if response.status_code == 401 and self._credential.renew(token):
+                response = await once(await self._credential.token(), left)
+            return response
+
+        again = str((body or {}).get("client_msg_id", ""))
+        response = await self.repeat(with_a_token, patience, doubt, again, repeatable=repeatable)
+        if response.status_code not in (200, 201, 204):
+            raise Refused.by(response)
+        return response
+
+    async def repeat(
+        self,
+        once: Callable[[float], Awaitable[Result]],
+        patience: float | None = None,
+        doubt: Doubt = Doubt.NOTHING,
+        again: str = "",
+        *,
+        repeatable: bool = True,
+    ) -> Result:
+        """Does something until it is done; `once` gets the seconds that are left. `again` is the id to repeat it with.
+
+        Raises:
+            NotConfirmed: it was not done within `patience` seconds.
+        """
+        patience = self._patience if patience is None else patience
         deadline = self._pauses.clock() + patience
         backoff = self._pauses.backoff()
         while True:
-            limit = max(0.1, min(ANSWER_SECONDS, deadline - self._pauses.clock()))
-            retry_in, unmet = None, False
             try:
-                response = self._transport.request(method, path, body=body, query=query, timeout=limit)
-            except httpx.RequestError as error:
-                reason, unmet = self._transport.unreachable(error), isinstance(error, NOT_SENT)
-            else:
-                if response.status_code not in RETRY_STATUSES:
-                    return _answer(response)
-                reason, retry_in, unmet = problem_text(response), retry_after(response), response.status_code == 429
-            pause = self._pauses.seconds(FIRST_PAUSE / 2, backoff)
-            if retry_in is not None:
-                pause = retry_in
-            left = deadline - self._pauses.clock()
-            if not (repeatable or unmet):
-                raise ClientError(f"not confirmed ({reason}). {advice}".strip())
-            if pause > left:
-                raise ClientError(f"not confirmed within {patience:g} s ({reason}). {advice}".strip())
-            self._pauses.note(f"{reason}; retrying in {pause:.1f} s, for another {left:.0f} s at most …")
-            self._pauses.sleep(pause)
+                return await once(max(SHORTEST_ATTEMPT, deadline - self._pauses.clock()))
+            except Unavailable as failure:
+                certain = repeatable or failure.unmet
+                pause = self._pauses.seconds(FIRST_PAUSE / 2, backoff)
+                pause = pause if failure.retry_in is None else failure.retry_in
+                left = deadline - self._pauses.clock()
+                if pause > left or not certain:
+                    within = f" within {patience:g} s" if certain else ""
+                    reason = f"not confirmed{within} ({failure.reason})"
+                    raise NotConfirmed(reason, doubt, again, **failure.problem) from None
+                still = "" if math.isinf(left) else f", for another {left:.0f} s at most"
+                self._note(f"{failure.reason}; retrying in {pause:.1f} s{still} …")
+            await self._pauses.sleep(pause)
 
-    def ask_once(self, path: str, *, timeout: float) -> Mapping[str, Any]:
+    async def once(self, path: str, *, timeout: float) -> httpx.Response:
         """Returns the answer to one `GET`, within `timeout` seconds.
 
         Raises:
             ClientError: there was none, or it was a refusal.
         """
         try:
-            return _answer(self._transport.request("GET", path, timeout=timeout))
-        except httpx.RequestError as error:
-            raise ClientError(self._transport.unreachable(error)) from None
+            token = await self._credential.token()
+            response = await attempt(self._transport, "GET", path, token=token, timeout=timeout, within=timeout)
+        except Unavailable as failure:
+            raise NotConfirmed(failure.reason, Doubt.NOTHING, **failure.problem) from None
+        if response.status_code != 200:
+            raise Refused.by(response)
+        return response
 
+    async def object(self, method: str, path: str, **how: Any) -> Mapping[str, Any]:
+        """As `ask`; returns the object that is the answer.
 
-def _answer(response: httpx.Response) -> Mapping[str, Any]:
-    """
-    Raises:
-        ClientError: the response is a refusal, or is not an object.
-    """
-    if response.status_code == 204:
-        return {}
-    if response.status_code not in (200, 201):
-        raise ClientError.refusal(response)
-    try:
-        answer = json.loads(response.content)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        raise ClientError(ANOTHER_FORM)
-    return answer
+        Raises:
+            ClientError: it is none.
+        """
+        return object_of(await self.ask(method, path, **how))

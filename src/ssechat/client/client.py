@@ -1,140 +1,217 @@
-"""A client of one user: messages, conversations, and the stream of events."""
+"""A client of one user: who it is, its conversations, and the stream of events."""
 
-import random
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+import logging
+import os
+import weakref
+from collections.abc import AsyncIterator, Callable
+from typing import Self
 
 import httpx
 
-from ssechat.client.calls import ANOTHER_FORM, SAFE_TO_REPEAT, Calls
-from ssechat.client.errors import ClientError
+from ssechat.client.bookmark import Bookmark
+from ssechat.client.calls import Calls
+from ssechat.client.credentials import Credential, Given, Password, Token
+from ssechat.client.errors import ANOTHER_FORM, ClientError, Doubt, Refused
 from ssechat.client.groups import Groups
+from ssechat.client.marks import Marks
+from ssechat.client.messages import Messages
+from ssechat.client.models import Conversation, Limits, Server, Ticket
+from ssechat.client.objects import object_of
 from ssechat.client.pages import pages
 from ssechat.client.pauses import Pauses
-from ssechat.client.stream import Event, EventStream
+from ssechat.client.stream import EventStream
 from ssechat.client.transport import Transport, path
+from ssechat.errors import SettingsError
 from ssechat.ids import UserId, user_id
 
+logger = logging.getLogger("ssechat.client")
 
-class Client:
+
+class Client(Messages, Marks):
     """A client of one user at one server.
 
-    `credential` returns a bearer token. It is called for each request, so that it may mint a fresh token. `note` is
-    called with a sentence for the user at each retry and reconnect. The other parameters are for tests.
+    ::
 
-    Whatever asks the server retries for at most `patience` seconds while the server is unavailable, and raises
-    ClientError if the server refuses, or did not confirm within that time.
+        async with Client("http://127.0.0.1:8000", token) as chat:
+            await chat.send("bob", "hi")
+            async for event in chat.events():
+                print(event)
+
+    `token` is a bearer token, or a function, asynchronous or not, that returns one: it is called for each request, so
+    it may make a fresh one; if it raises ConnectionError, TimeoutError or an error of httpx's requests, it is called
+    again like a server that cannot be reached. Instead of a token, `name` and `password` sign in when it is needed, and
+    again when the session has ended. `await Client.sign_up(…)` makes the account first.
+
+    Whatever asks the server retries for at most `patience` seconds while the server is unavailable; `math.inf` is for
+    ever. It raises `Refused` if the server says no, and `NotConfirmed` if it did not answer within that time; both are
+    `ClientError`, with a `code`, the `status` and `retry_after`. What cannot be asked at all is a `SettingsError`.
+
+    `note` is called with a sentence for a person at each retry and reconnect; by default that is logged (`INFO` of the
+    logger `ssechat.client`). `transport` and `pauses` are for tests.
+
+    Many tasks can use one client at the same time, in one event loop.
     """
 
     def __init__(
         self,
         server: str,
-        credential: Callable[[], str],
+        token: Token | None = None,
         *,
-        note: Callable[[str], None] = lambda text: None,
+        name: str | None = None,
+        password: str | None = None,
         patience: float = 30.0,
-        transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        note: Callable[[str], None] = logger.info,
+        transport: httpx.AsyncBaseTransport | None = None,
+        pauses: Pauses | None = None,
     ) -> None:
         """
         Raises:
-            SettingsError: `server` is not an http or https address, or the environment names a proxy or a certificate
-                file that cannot be used.
+            SettingsError: `server` is not an http or https address, it is not clear who signs in, or the environment
+                names a proxy or a certificate file that cannot be used.
         """
-        self._transport = Transport(server, credential, transport)
-        self._pauses = Pauses(note, sleep, clock, chance)
-        self._calls = Calls(self._transport, self._pauses)
-        self._patience = patience
-        self.groups = Groups(self._calls, patience)
+        self._credential: Credential
+        self._transport = Transport(server, transport)
+        if token is not None and name is None and password is None:
+            self._credential = Given(token)
+        elif token is None and name is not None and password is not None:
+            self._credential = Password(self._transport, name, password)
+        else:
+            raise SettingsError("give a token, or a name and a password")
+        self._pauses = pauses or Pauses()
+        self._note = note
+        super().__init__(Calls(self._transport, self._credential, self._pauses, note, patience))
+        self.groups = Groups(self._calls)
         """What can be done with groups."""
+        self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+        self._user: UserId | None = None
 
-    def __enter__(self) -> "Client":
+    @classmethod
+    async def sign_up(
+        cls,
+        server: str,
+        name: str,
+        password: str,
+        *,
+        patience: float = 30.0,
+        note: Callable[[str], None] = logger.info,
+        transport: httpx.AsyncBaseTransport | None = None,
+        pauses: Pauses | None = None,
+    ) -> Self:
+        """Makes an account and returns its client, which is signed in; it does so as well if the account is there with
+        this password.
+
+        ::
+
+            async with await Client.sign_up("http://127.0.0.1:8000", "echo", "correct horse") as chat:
+        """
+        chat = cls(
+            server, name=name, password=password, patience=patience, note=note, transport=transport, pauses=pauses
+        )
+        try:
+            if isinstance(chat._credential, Password):
+                credential = chat._credential
+                await chat._calls.repeat(lambda left: credential.sign_up())
+        except BaseException:
+            await chat.aclose()
+            raise
+        return chat
+
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._transport.close()
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
 
-    def user(self) -> UserId:
-        """The id of the user that the credential names."""
-        named = user_id(str(self._calls.ask("GET", "/v1/session", patience=self._patience).get("user", "")))
-        if named is None:
-            raise ClientError(ANOTHER_FORM)
-        return named
+    async def aclose(self) -> None:
+        """Ends all streams of events, and closes all connections."""
+        for stream in list(self._streams):
+            await stream.aclose()
+        await self._transport.close()
 
-    def conversations(self) -> Iterator[Mapping[str, Any]]:
-        """Yields the user's conversations, the one with the newest event first."""
-        return pages(self._calls, "/v1/conversations", "conversations", "before", self._patience)
+    def __repr__(self) -> str:
+        return f"<Client of {self._user or 'a user'} at {self._transport.server}>"
 
-    def conversation(self, conversation: str, *, timeout: float) -> Mapping[str, Any]:
-        """One conversation as it stands, asked for once, for at most `timeout` seconds."""
-        return self._calls.ask_once(path("v1", "conversations", conversation), timeout=timeout)
+    def events(self, since: str | None = None, *, bookmark: str | os.PathLike[str] | None = None) -> EventStream:
+        """The events of the user, each once and in order, for ever, over any number of connections.
 
-    def send(
-        self,
-        to: str,
-        text: str,
-        *,
-        client_msg_id: str | None = None,
-        reply_to: int | None = None,
-        mentions: Sequence[str] = (),
-        patience: float | None = None,
-    ) -> Mapping[str, Any]:
-        """Sends a text to a user, or to a conversation if `to` has a colon, and returns the message.
+        ::
 
-        All attempts have the same `client_msg_id`: the message is sent once, however many attempts there are.
+            async for event in chat.events(bookmark="bot.bookmark", since="0-0"):
+                if isinstance(event, MessageEvent):
+                    print(event.data.sender, event.data.text)
+
+        `since` is the id of the last event that the caller has, `0-0` for all that the server keeps; by default only
+        new events come. `bookmark` is a file that keeps the id of the last event that was handled, and is where the
+        next run goes on; `since` counts as long as it does not exist.
+
+        An event counts as handled when the next one is asked for. A program that is killed gets the event that it was
+        at once more: what it does then must be something that does no harm twice, as a `send` with a `client_msg_id`
+        made from `event.id`.
+
+        After a `reset` (`ResetEvent`), what is known must be read anew: events are missing that the server no longer
+        has. All others come without a gap. Kinds that are new come as `OtherEvent`.
+
+        Raises (while it is iterated over):
+            Refused: the server refused the stream for good: the token is not valid, for example.
+            ClientError: this is not a chat server.
         """
-        client_msg_id = client_msg_id or uuid.uuid4().hex
-        body: dict[str, Any] = {"conversation_id": to} if ":" in to else {"to": to}
-        body |= {"text": text, "client_msg_id": client_msg_id}
-        if reply_to is not None:
-            body["reply_to"] = reply_to
-        if mentions:
-            body["mentions"] = list(mentions)
-        return self._calls.ask(
-            "POST",
-            "/v1/messages",
-            body=body,
-            patience=self._patience if patience is None else patience,
-            advice=(
-                "The message may have been sent: to retry without sending it twice, add "
-                f"--client-msg-id {client_msg_id}"
-            ),
+        stream = EventStream(
+            self._transport,
+            self._credential,
+            self._pauses,
+            self._note,
+            since,
+            None if bookmark is None else Bookmark(bookmark),
         )
+        self._streams.add(stream)
+        return stream
 
-    def edit(self, conversation: str, seq: int, text: str) -> Mapping[str, Any]:
-        """Replaces the text of a message of one's own, and returns the message."""
-        return self._change("PATCH", self._message(conversation, seq), {"text": text})
+    async def user(self) -> UserId:
+        """The id of the user that the credential names. It is asked for once."""
+        if self._user is None:
+            answer = await self._calls.object("GET", "/v1/session")
+            self._user = user_id(str(answer.get("user", "")))
+        if self._user is None:
+            raise ClientError(ANOTHER_FORM)
+        return self._user
 
-    def delete(self, conversation: str, seq: int) -> Mapping[str, Any]:
-        """Deletes a message, and returns what is left of it."""
-        return self._change("DELETE", self._message(conversation, seq))
+    async def exists(self, user: str) -> bool:
+        """Whether there is a user of this name."""
+        try:
+            await self._calls.ask("GET", path("v1", "users", user))
+        except Refused as error:
+            if error.code != "unknown_user":
+                raise
+            return False
+        return True
 
-    def react(self, conversation: str, seq: int, emoji: str) -> Mapping[str, Any]:
-        """Adds a reaction to a message, and returns the message."""
-        return self._change("PUT", self._message(conversation, seq) + path("reactions", emoji), {})
+    def conversations(self) -> AsyncIterator[Conversation]:
+        """Yields the user's conversations, the one with the newest event first."""
+        return pages(self._calls, "/v1/conversations", "conversations", "before", Conversation)
 
-    def take_back(self, conversation: str, seq: int, emoji: str) -> Mapping[str, Any]:
-        """Takes one's reaction to a message away, and returns the message."""
-        return self._change("DELETE", self._message(conversation, seq) + path("reactions", emoji))
+    async def conversation(self, conversation: str, *, timeout: float | None = None) -> Conversation:
+        """One conversation as it stands. With `timeout` it is asked for once, for so many seconds."""
+        where = path("v1", "conversations", conversation)
+        if timeout is None:
+            return Conversation.read(await self._calls.object("GET", where))
+        return Conversation.read(object_of(await self._calls.once(where, timeout=timeout)))
 
-    def listen(self, since: str | None = None) -> Iterator[Event]:
-        """Yields events for ever, each once and in order, over any number of connections.
+    async def server(self) -> Server:
+        """What the server is."""
+        return Server.read(await self._calls.object("GET", "/v1/server"))
 
-        `since` is the id of the last event that the caller has, `0-0` for all stored events; by default only new
-        events are yielded.
+    async def limits(self) -> Limits:
+        """The limits of the server."""
+        return Limits.read(await self._calls.object("GET", "/v1/limits"))
 
-        Raises:
-            ClientError: the server refused the stream for good: the token is not valid, or it is not a chat server.
-        """
-        return EventStream(self._transport, self._pauses, since).events()
+    async def ticket(self) -> Ticket:
+        """A ticket for a browser, which opens a stream of this user's with it, once."""
+        return Ticket.read(await self._calls.object("POST", "/v1/tickets", body={}))
 
-    @staticmethod
-    def _message(conversation: str, seq: int) -> str:
-        return path("v1", "conversations", conversation, "messages", seq)
-
-    def _change(self, method: str, where: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        return self._calls.ask(method, where, body=body, patience=self._patience, advice=SAFE_TO_REPEAT)
+    async def sign_out(self) -> None:
+        """Ends the session that the token is of, and all of its streams."""
+        try:
+            await self._calls.ask("DELETE", "/v1/session", doubt=Doubt.CHANGE)
+        except Refused as error:
+            if error.code != "signed_out":  # by an attempt whose answer was lost
+                raise

@@ -1,23 +1,26 @@
 """Groups: their names, members and invitations, as a client asks for them."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from ssechat.client.calls import SAFE_TO_REPEAT, Calls
+from ssechat.client.calls import Calls
+from ssechat.client.errors import Doubt
+from ssechat.client.models import Addition, Conversation, Invite, Member
 from ssechat.client.pages import listed, pages
 from ssechat.client.transport import path
 
 
 class Groups:
-    """What a user can do with groups. A group is given by its id; errors are those of `Client`."""
+    """What a user can do with groups. A group is given by its id; errors are those of `Client`.
 
-    def __init__(self, calls: Calls, patience: float) -> None:
-        """`patience` is in seconds."""
+    Owners do all; admins rename, invite, add, remove and moderate members; members write and leave.
+    """
+
+    def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._patience = patience
 
-    def make(
+    async def make(
         self,
         name: str,
         members: Sequence[str] = (),
@@ -25,74 +28,87 @@ class Groups:
         topic: str | None = None,
         history: str | None = None,
         client_msg_id: str | None = None,
-    ) -> Mapping[str, Any]:
+    ) -> Conversation:
         """Makes a group, once however many attempts there are, and returns it.
 
         `history` is what new members may read: `all`, or `from_join`.
         """
-        client_msg_id = client_msg_id or uuid.uuid4().hex
-        body: dict[str, Any] = {"name": name, "members": list(members), "client_msg_id": client_msg_id}
-        body |= {field: value for field, value in (("topic", topic), ("history", history)) if value is not None}
-        advice = f"The group may have been made: to retry without making it twice, add --client-msg-id {client_msg_id}"
-        return self._calls.ask("POST", "/v1/conversations", body=body, patience=self._patience, advice=advice)
+        body: dict[str, Any] = {"name": name, "members": list(members)}
+        body["client_msg_id"] = uuid.uuid4().hex if client_msg_id is None else client_msg_id
+        body |= _given(topic=topic, history=history)
+        return await self._one("POST", "/v1/conversations", body, doubt=Doubt.GROUP)
 
-    def show(self, group: str) -> Mapping[str, Any]:
+    async def show(self, group: str) -> Conversation:
         """A group as it stands."""
-        return self._ask("GET", _group(group))
+        return await self._one("GET", _group(group), None, doubt=Doubt.NOTHING)
 
-    def change(self, group: str, *, name: str | None = None, topic: str | None = None) -> Mapping[str, Any]:
-        """Renames a group or sets its topic, and returns the group."""
-        return self._ask("PATCH", _group(group), {k: v for k, v in (("name", name), ("topic", topic)) if v is not None})
+    async def change(self, group: str, *, name: str | None = None, topic: str | None = None) -> Conversation:
+        """Renames a group or sets its topic (empty: takes it away), and returns the group."""
+        return await self._one("PATCH", _group(group), _given(name=name, topic=topic))
 
-    def end(self, group: str) -> None:
-        """Ends a group for all."""
-        self._ask("DELETE", _group(group))
+    async def end(self, group: str) -> None:
+        """Ends a group for all: nobody can write to it any more."""
+        await self._do("DELETE", _group(group))
 
-    def members(self, group: str) -> Iterator[Mapping[str, Any]]:
-        """Yields each member's `user` and `role`."""
-        return pages(self._calls, _group(group) + "/members", "members", "after", self._patience)
+    def members(self, group: str) -> AsyncIterator[Member]:
+        """Yields each member with their role, by name."""
+        return pages(self._calls, _group(group) + "/members", "members", "after", Member)
 
-    def add(self, group: str, users: Sequence[str]) -> Mapping[str, Any]:
-        """Adds users; returns who was `added`, and the `member_count`."""
-        return self._ask("POST", _group(group) + "/members", {"users": list(users)})
-
-    def set_role(self, group: str, user: str, role: str) -> Mapping[str, Any]:
-        """Makes a member an `owner`, `admin` or `member`."""
-        return self._ask("PUT", _group(group) + path("members", user), {"role": role})
-
-    def remove(self, group: str, user: str) -> None:
-        """Removes a member; oneself: leaves."""
-        self._ask("DELETE", _group(group) + path("members", user))
-
-    def invite(self, group: str, *, expires_in: int | None = None, max_uses: int | None = None) -> Mapping[str, Any]:
-        """Makes an invitation, and returns it with its `secret`. `expires_in` is in seconds."""
-        body = {k: v for k, v in (("expires_in", expires_in), ("max_uses", max_uses)) if v is not None}
-        return self._calls.ask(
-            "POST",
-            _group(group) + "/invites",
-            body=body,
-            patience=self._patience,
-            # A second attempt would make a second invitation.
-            repeatable=False,
-            advice="The invitation may have been made: `ssechat group invites` lists those there are",
+    async def add(self, group: str, users: Sequence[str]) -> Addition:
+        """Adds users; who is a member already stays one, in the role that they have."""
+        body = {"users": list(users)}
+        return Addition.read(
+            await self._calls.object("POST", _group(group) + "/members", body=body, doubt=Doubt.CHANGE)
         )
 
-    def invites(self, group: str) -> list[Mapping[str, Any]]:
-        """The invitations of a group, without their secrets."""
-        return listed(self._ask("GET", _group(group) + "/invites"), "invites")
+    async def set_role(self, group: str, user: str, role: str) -> Member:
+        """Makes a member an `owner`, `admin` or `member`; adds who is none."""
+        where = _group(group) + path("members", user)
+        return Member.read(await self._calls.object("PUT", where, body={"role": role}, doubt=Doubt.CHANGE))
 
-    def revoke(self, group: str, invite: str) -> None:
-        """Takes an invitation back."""
-        self._ask("DELETE", _group(group) + path("invites", invite))
+    async def remove(self, group: str, user: str) -> None:
+        """Removes a member; oneself: leaves."""
+        await self._do("DELETE", _group(group) + path("members", user))
 
-    def join(self, secret: str) -> Mapping[str, Any]:
+    async def invite(self, group: str, *, expires_in: int | None = None, max_uses: int | None = None) -> Invite:
+        """Makes an invitation, and returns it with its `secret`. `expires_in` is in seconds; by default a week.
+
+        It is not asked for again where it may have been made: a second attempt would make a second one.
+        """
+        made = await self._calls.object(
+            "POST",
+            _group(group) + "/invites",
+            body=_given(expires_in=expires_in, max_uses=max_uses),
+            repeatable=False,
+            doubt=Doubt.INVITE,
+        )
+        return Invite.read(made)
+
+    async def invites(self, group: str) -> list[Invite]:
+        """The invitations of a group that can be used, without their secrets."""
+        return listed(await self._calls.object("GET", _group(group) + "/invites"), "invites", Invite)
+
+    async def revoke(self, group: str, invite: str) -> None:
+        """Takes an invitation back; `invite` is its id."""
+        await self._do("DELETE", _group(group) + path("invites", invite))
+
+    async def join(self, secret: str) -> Conversation:
         """Joins the group of an invitation, and returns the group."""
-        return self._ask("POST", "/v1/invites/join", {"secret": secret})
+        return await self._one("POST", "/v1/invites/join", {"secret": secret})
 
-    def _ask(self, method: str, where: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        advice = "" if method == "GET" else SAFE_TO_REPEAT
-        return self._calls.ask(method, where, body=body, patience=self._patience, advice=advice)
+    async def _one(
+        self, method: str, where: str, body: Mapping[str, Any] | None, doubt: Doubt = Doubt.CHANGE
+    ) -> Conversation:
+        return Conversation.read(await self._calls.object(method, where, body=body, doubt=doubt))
+
+    async def _do(self, method: str, where: str) -> None:
+        await self._calls.ask(method, where, doubt=Doubt.CHANGE)
 
 
 def _group(group: str) -> str:
     return path("v1", "conversations", group)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}

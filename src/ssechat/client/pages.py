@@ -1,31 +1,37 @@
 """Lists that a server answers in pages."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from typing import TypeVar
 
-from ssechat.client.calls import ANOTHER_FORM, Calls
-from ssechat.client.errors import ClientError
+from ssechat.client.calls import Calls
+from ssechat.client.errors import ANOTHER_FORM, ClientError
+from ssechat.client.models import Model
 
 PAGE_ITEMS = 200
 
+Item = TypeVar("Item", bound=Model)
 
-def pages(calls: Calls, path: str, field: str, cursor: str, patience: float) -> Iterator[Mapping[str, Any]]:
+
+async def pages(
+    calls: Calls, path: str, field: str, cursor: str, model: type[Item], query: Mapping[str, str] | None = None
+) -> AsyncIterator[Item]:
     """Yields the items of all pages of a list: `field` has them, and `next` what the parameter `cursor` must say.
 
     Raises:
-        ClientError: the server refused, did not answer for `patience` seconds, or sent something else.
+        ClientError: the server refused, did not answer in time, or sent something else.
     """
-    query = {"limit": str(PAGE_ITEMS)}
+    asked = {"limit": str(PAGE_ITEMS), **(query or {})}
     while True:
-        page = calls.ask("GET", path, query=query, patience=patience)
-        yield from listed(page, field)
+        page = await calls.object("GET", path, query=asked)
+        for item in listed(page, field, model):
+            yield item
         following = page.get("next")
-        if not isinstance(following, str) or following in ("", query.get(cursor)):
+        if not isinstance(following, str) or following in ("", asked.get(cursor)):
             return
-        query[cursor] = following
+        asked[cursor] = following
 
 
-def listed(page: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
+def listed(page: Mapping[str, object], field: str, model: type[Item]) -> list[Item]:
     """The items in a field of an answer.
 
     Raises:
@@ -34,4 +40,4 @@ def listed(page: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
     items = page.get(field)
     if not isinstance(items, list):
         raise ClientError(ANOTHER_FORM)
-    return [item for item in items if isinstance(item, dict)]
+    return [model.read(item) for item in items if isinstance(item, dict)]

@@ -1,8 +1,10 @@
 """The pauses between attempts to reach a server."""
 
+import asyncio
+import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from ssechat.backoff import Backoff
 
@@ -14,19 +16,28 @@ RETRY_STATUSES = frozenset({429, 502, 503, 504})
 
 
 class Pauses:
-    """How long to wait, a clock, and who is told. The parameters but `note` are for tests."""
+    """How long to wait, and a clock. The parameters are for tests."""
 
     def __init__(
         self,
-        note: Callable[[str], None] = lambda text: None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.note = note
-        self.sleep = sleep
         self.clock = clock
+        self._sleep = sleep
         self._chance = chance
+
+    async def sleep(self, seconds: float, ended: asyncio.Event | None = None) -> None:
+        """Waits, but no longer than until it has `ended`."""
+        if self._sleep is not None:
+            await self._sleep(seconds)
+        elif ended is None:
+            await asyncio.sleep(seconds)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await ended.wait()
 
     @staticmethod
     def backoff() -> Backoff:

@@ -1,114 +1,174 @@
 """The stream of a user's events, over any number of connections."""
 
-import contextlib
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from typing import Self
 
-import httpx
-from httpx_sse import EventSource, SSEError
-
-from ssechat.client.errors import ClientError
+from ssechat.client.attempts import Unavailable
+from ssechat.client.bookmark import Bookmark, is_id
+from ssechat.client.connection import Connection
+from ssechat.client.credentials import Credential
+from ssechat.client.errors import Refused
+from ssechat.client.events import Event, parse_event
 from ssechat.client.pauses import FIRST_PAUSE, RETRY_STATUSES, Pauses
 from ssechat.client.transport import Transport
-from ssechat.problem_details import MAX_RETRY_AFTER, problem_text, retry_after
+from ssechat.errors import SettingsError
+from ssechat.problem_details import MAX_RETRY_AFTER
 
-CONNECT_SECONDS = 10.0
-# A server pings after 15 to 30 seconds without an event; a connection that is silent for longer is dead.
-SILENCE_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Event:
-    """One event of the stream."""
-
-    name: str
-    id: str
-    """The last event id after this event; empty for an event that has none."""
-    data: Any
-    """The parsed JSON; the text itself if it is not JSON."""
+# Events that are for the client itself.
+RETRY, PING = "retry", "ping"
 
 
 class EventStream:
-    """The events of one user, from one id on."""
+    """The events of a user, each once and in order, for as long as one asks for the next one.
 
-    def __init__(self, transport: Transport, pauses: Pauses, since: str | None) -> None:
-        self._transport = transport
-        self._pauses = pauses
-        self._cursor = since
-        self._retry = FIRST_PAUSE
+    An event counts as handled when the next one is asked for. After a reconnect, the first event is the one after the
+    last that was handled. It reconnects as often as needed; waiting for an event can be cancelled (`asyncio.timeout`),
+    and gone on with. One task at a time may wait for its events.
 
-    def events(self) -> Iterator[Event]:
-        """Yields events for ever, each once and in order.
+    Raises (while it is iterated over):
+        Refused: the server refused the stream for good: the token is not valid, for example.
+        ClientError: this is not a chat server.
+        OSError: the bookmark cannot be read or written.
+    """
 
-        Raises:
-            ClientError: the server refused the stream for good: the token is not valid, or it is not a chat server.
+    def __init__(
+        self,
+        transport: Transport,
+        credential: Credential,
+        pauses: Pauses,
+        note: Callable[[str], None],
+        since: str | None,
+        bookmark: Bookmark | None,
+    ) -> None:
         """
-        backoff = self._pauses.backoff()
-        while True:
-            retry_in, said_bye = 0.0, False
-            try:
-                for event in self._connected():
-                    said_bye = event.name == "bye"
-                    backoff.reset()
-                    yield event
-                    # After the yield: a caller that stops before it has processed the event gets it again.
-                    self._cursor = event.id or self._cursor
-                reason = "the stream ended"
-            except httpx.ReadTimeout:
-                reason = f"the stream was silent for {SILENCE_SECONDS:g} s"
-            except httpx.RequestError as error:
-                # After a `bye` that asks for a reconnect the server cuts the chunked response: no error.
-                reason = "the stream ended" if said_bye else self._transport.unreachable(error)
-            except _RetryLater as refusal:
-                reason, retry_in = str(refusal), refusal.seconds
-            pause = max(retry_in, self._pauses.seconds(self._retry, backoff))
-            self._pauses.note(f"{reason}; reconnecting in {pause:.1f} s …")
-            self._pauses.sleep(pause)
+        Raises:
+            SettingsError: `since` cannot be an id.
+        """
+        if since is not None and not is_id(since):
+            raise SettingsError("this is not the id of an event")
+        self._transport = transport
+        self._credential = credential
+        self._pauses = pauses
+        self._note = note
+        self._bookmark = bookmark
+        self._begun = False
+        self._handled = since or None
+        self._given = ""
+        """The id of the event that was returned last, which is not handled yet."""
+        self._retry = FIRST_PAUSE
+        self._backoff = pauses.backoff()
+        self._earliest = 0.0
+        """The next connection is not opened before."""
+        self._renewed = False
+        self._connection: Connection | None = None
+        self._waiting = False
+        self._closed = asyncio.Event()
 
-    def _connected(self) -> Iterator[Event]:
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        if self._cursor is not None:
-            headers["Last-Event-ID"] = self._cursor
-        timeout = httpx.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS)
-        with self._transport.stream("/v1/events", headers, timeout) as response:
-            if response.status_code != 200:
-                with contextlib.suppress(httpx.RequestError):
-                    response.read()
-                if response.status_code in RETRY_STATUSES or response.status_code >= 500:
-                    raise _RetryLater(problem_text(response), retry_after(response) or 0.0)
-                raise ClientError.refusal(response)
-            yield from self._parsed(EventSource(response))
+    @property
+    def last_id(self) -> str | None:
+        """The id of the last event that was handled; None before the first one."""
+        return self._handled
 
-    def _parsed(self, source: EventSource) -> Iterator[Event]:
-        last_id = ""
+    def __repr__(self) -> str:
+        return f"<EventStream of {self._transport.server}, after {self._handled or 'nothing'}>"
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._waiting:
+            raise RuntimeError("two tasks wait for the events of one stream: let each have its own `events()`")
+        self._waiting = True
         try:
-            for each in source.iter_sse():
-                if each.retry is not None:
-                    self._retry = max(0, min(each.retry, int(MAX_RETRY_AFTER * 1000))) / 1000
-                if each.event == "retry":
-                    continue  # the event that opens a stream has no data for the caller
-                # httpx-sse repeats the last event id on events without one (WHATWG HTML §9.2.6).
-                event_id, last_id = each.id if each.id != last_id else "", each.id
-                if each.data:
-                    yield Event(each.event, event_id, _parse_json(each.data))
-                elif event_id:
-                    self._cursor = event_id
-        except SSEError:
-            raise ClientError(f"{self._transport.server} is not a chat server: it sent no event stream") from None
+            self._settle()
+            return await self._next()
+        except BaseException:
+            await self._hang_up()
+            raise
+        finally:
+            self._waiting = False
 
+    async def aclose(self) -> None:
+        """Closes the connection, which ends the iteration. The event that was returned last is not handled by that."""
+        self._closed.set()
+        await self._hang_up()
 
-class _RetryLater(Exception):
-    """The server refused the stream for now, and asks for a retry after some seconds."""
+    async def __aenter__(self) -> Self:
+        return self
 
-    def __init__(self, reason: str, seconds: float) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
 
+    def _settle(self) -> None:
+        """Who asks for the next event has handled the one before."""
+        if not self._begun:
+            self._handled = (self._bookmark and self._bookmark.read()) or self._handled
+            self._begun = True
+        self._pass(self._given)
+        self._given = ""
 
-def _parse_json(data: str) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return data
+    def _pass(self, id: str) -> None:
+        if id:
+            self._handled = id
+            if self._bookmark is not None:
+                self._bookmark.keep(id)
+
+    async def _next(self) -> Event:
+        while not self._closed.is_set():
+            try:
+                if self._connection is None:
+                    self._connection = await self._connect()
+                event = await self._event_of(self._connection)
+                if event is not None:
+                    self._given = event.id
+                    return event
+                reason, retry_in = "the stream ended", 0.0
+            except Unavailable as failure:
+                reason, retry_in = failure.reason, failure.retry_in or 0.0
+            await self._hang_up()
+            if not self._closed.is_set():
+                pause = max(retry_in, self._pauses.seconds(self._retry, self._backoff))
+                self._note(f"{reason}; reconnecting in {pause:.1f} s …")
+                self._earliest = self._pauses.clock() + pause
+                await self._pauses.sleep(pause, self._closed)
+        raise StopAsyncIteration
+
+    async def _event_of(self, connection: Connection) -> Event | None:
+        """The next event of a connection that is for the caller; None if the connection has ended."""
+        while (said := await connection.read()) is not None:
+            if said.retry is not None:
+                self._retry = max(0, min(said.retry, int(MAX_RETRY_AFTER * 1000))) / 1000
+            if said.event == RETRY:
+                continue  # the event that opens a stream: it has no data, and the id that was sent
+            self._backoff.reset()
+            self._renewed = False
+            if not said.data:
+                self._pass(said.id)
+            elif said.event != PING:
+                return parse_event(said.event, said.id, said.data)
+        return None
+
+    async def _connect(self) -> Connection:
+        left = self._earliest - self._pauses.clock()
+        if left > 0:  # the pause was cancelled
+            await self._pauses.sleep(left, self._closed)
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if self._handled is not None:
+            headers["Last-Event-ID"] = self._handled
+        while True:
+            token = await self._credential.token()
+            connection = await Connection.open(self._transport, token, headers)
+            if isinstance(connection, Connection):
+                return connection
+            if connection.status_code == 401 and not self._renewed and self._credential.renew(token):
+                self._renewed = True
+            elif connection.status_code in RETRY_STATUSES or connection.status_code >= 500:
+                raise Unavailable.by(connection)
+            else:
+                raise Refused.by(connection)
+
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()

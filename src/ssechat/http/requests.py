@@ -1,18 +1,24 @@
-"""Pydantic models of request bodies and queries. Responses have no models: most of them are stored JSON."""
+"""Pydantic models of request bodies and queries. Those of answers are the contract's (contract/answers.py)."""
 
-import unicodedata
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_core import from_json
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
-from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
-from ssechat.events import frames
 from ssechat.events.models import HistoryOf, Role
-from ssechat.ids import UserId, user_id
-from ssechat.texts.characters import is_blank
-from ssechat.texts.printable import one_line
+from ssechat.http.fields import (
+    ClientMsgId,
+    Data,
+    Mentions,
+    Name,
+    Next,
+    Number,
+    Password,
+    Seq,
+    Text,
+    Topic,
+    UserName,
+)
+from ssechat.ids import user_id
 
 PAGE_ITEMS = 200
 """Upper bound of the items of a page."""
@@ -20,78 +26,22 @@ PAGE_ITEMS = 200
 LONGEST_INVITE = 30 * 24 * 3600
 """Seconds for which an invitation can be used."""
 
-PRINTABLE_ASCII = r"^[\x20-\x7e]*$"
+Limit = Annotated[int, Field(ge=1, le=PAGE_ITEMS)]
 
 
-def _user_id(text: str) -> UserId:
-    named = user_id(text)
-    if named is None:
-        raise ValueError("a name has 1-128 of A-Z a-z 0-9 _ . @ | + ~ - and begins with a letter, a digit or _")
-    return named
+def _given(name: str, kind: str) -> dict[str, Any]:
+    """The schema of objects in which a field is given, and not null."""
+    return {"required": [name], "properties": {name: {"type": kind}}}
 
 
-def _prepared(password: SecretStr) -> SecretStr:
-    """Normalises a password to NFC with plain spaces (RFC 8265 §4.2.1, OpaqueString), so that every keyboard enters the
-    same one."""
-    text = password.get_secret_value()
-    if text.isascii():
-        return password
-    spaced = "".join(" " if unicodedata.category(each) == "Zs" else each for each in text)
-    return SecretStr(unicodedata.normalize("NFC", spaced))
+def _one_of(*fields: dict[str, Any]) -> ConfigDict:
+    """Says in the JSON Schema what a validator of the whole model checks. In `allOf`: generators of clients read that,
+    and make one type of the model still."""
+    return ConfigDict(json_schema_extra={"allOf": [{"oneOf": list(fields)}]})
 
 
-LONGEST_PASSWORD = 1024
-"""Upper bound of a password's characters, after normalisation."""
-
-MAX_PARTS = 4
-"""Upper bound of the characters that one character decomposes into (UAX #15)."""
-
-Password = Annotated[
-    SecretStr,
-    Field(max_length=MAX_PARTS * LONGEST_PASSWORD),  # bounds the text that is normalised
-    AfterValidator(_prepared),
-    Field(max_length=LONGEST_PASSWORD),
-]
-
-
-def _text(text: str) -> str:
-    if is_blank(text):
-        raise ValueError("this text is blank; write something")
-    return text
-
-
-def _line(text: str, limit: int) -> str:
-    if one_line(text) != text:
-        raise ValueError("give one line, without control characters")
-    if (size := len(frames.encode(text)) - 2) > limit:  # without the quotation marks
-        raise ValueError(f"give {limit} bytes at most (in JSON, as UTF-8); this has {size}")
-    return text
-
-
-def _mentions(names: list[str]) -> list[UserId]:
-    if len(names) > MAX_MENTIONS:
-        raise ValueError(f"mention {MAX_MENTIONS} people at most")
-    return list(dict.fromkeys(map(_user_id, names)))
-
-
-def _data(data: dict[str, Any]) -> dict[str, Any]:
-    encoded = frames.encode(data)
-    try:
-        from_json(encoded, allow_inf_nan=False)
-    except ValueError:
-        raise ValueError("give finite numbers only: JSON has no others") from None
-    if len(encoded) > MAX_DATA:
-        raise ValueError(f"give {MAX_DATA / 1024:g} KiB at most, as JSON; this has {len(encoded)} bytes")
-    return data
-
-
-Text = Annotated[str, AfterValidator(_text)]
-ClientMsgId = Annotated[str, Field(min_length=1, max_length=128, pattern=PRINTABLE_ASCII)]
-Name = Annotated[str, AfterValidator(_text), AfterValidator(lambda text: _line(text, MAX_NAME))]
-Topic = Annotated[str, AfterValidator(lambda text: _line(text, MAX_TOPIC))]
-Mentions = Annotated[list[str], AfterValidator(_mentions)]
-Data = Annotated[dict[str, Any], AfterValidator(_data)]
-Seq = Annotated[int, Field(ge=1, lt=2**53)]
+def _any_of(*fields: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"allOf": [{"anyOf": list(fields)}]})
 
 
 class RequestBody(BaseModel):
@@ -101,15 +51,25 @@ class RequestBody(BaseModel):
 
 
 class NewMessage(RequestBody):
-    """`POST /v1/messages`."""
+    """A message to send, either `to` a user or into a conversation."""
+
+    model_config = _one_of(_given("to", "string"), _given("conversation_id", "string"))
 
     to: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """A user, in any spelling."""
     conversation_id: Annotated[str, Field(min_length=1, max_length=400)] | None = None
+    """One of yours, or a direct one with somebody: `dm:<a>:<b>`, the names sorted by code point."""
     text: Text
+    """Not only white space."""
     client_msg_id: ClientMsgId | None = None
+    """Makes a repeat of the request safe: what was sent under it is not sent again. The server makes one if you do
+    not."""
     reply_to: Seq | None = None
+    """The `seq` of a message in the same conversation."""
     mentions: Mentions | None = None
+    """Members, in any spelling."""
     data: Data | None = None
+    """Of your application; 16 KiB at most, as JSON."""
 
     @model_validator(mode="after")
     def _one_recipient(self) -> Self:
@@ -119,11 +79,16 @@ class NewMessage(RequestBody):
 
 
 class MessageChange(RequestBody):
-    """`PATCH /v1/conversations/{id}/messages/{seq}`."""
+    """What changes in a message; what is not given stays."""
+
+    model_config = _any_of(_given("text", "string"), _given("mentions", "array"), {"required": ["data"]})
 
     text: Text | None = None
+    """Not only white space."""
     mentions: Mentions | None = None
+    """Members, in any spelling; those who are mentioned instead of those before."""
     data: Data | None = None
+    """Of your application, instead of what was there; null takes it away."""
 
     @property
     def without_data(self) -> bool:
@@ -138,21 +103,29 @@ class MessageChange(RequestBody):
 
 
 class NewGroup(RequestBody):
-    """`POST /v1/conversations`."""
+    """A group to make."""
 
     name: Name
+    """One line, of 128 bytes at most in JSON."""
     members: list[str] = []
-    """In any spelling; who does not exist is named in the answer."""
+    """Besides you; in any spelling. Who does not exist is named in the answer."""
     topic: Topic = ""
+    """One line, of 256 bytes at most in JSON."""
     history: HistoryOf = "all"
+    """What those who join later read: everything, or what is sent from then on."""
     client_msg_id: ClientMsgId | None = None
+    """Makes a repeat of the request safe: the same one never makes two groups."""
 
 
 class GroupChange(RequestBody):
-    """`PATCH /v1/conversations/{id}`."""
+    """What changes in a group; what is not given stays."""
+
+    model_config = _any_of(_given("name", "string"), _given("topic", "string"))
 
     name: Name | None = None
+    """One line, of 128 bytes at most in JSON."""
     topic: Topic | None = None
+    """One line, of 256 bytes at most in JSON; `""` takes it away."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -162,29 +135,46 @@ class GroupChange(RequestBody):
 
 
 class NewMembers(RequestBody):
-    """`POST /v1/conversations/{id}/members`."""
+    """Users to add to a group."""
 
     users: list[str]
+    """In any spelling. Who does not exist is named in the answer, and then nobody is added."""
 
 
 class MemberRole(RequestBody):
-    """`PUT /v1/conversations/{id}/members/{user}`."""
+    """What a member may do."""
 
     role: Role | None = None
+    """Owners give it. Without one a new member is a `member`, and others stay what they are."""
 
 
 class NewInvite(RequestBody):
-    """`POST /v1/conversations/{id}/invites`."""
+    """An invitation to make."""
 
     expires_in: Annotated[int, Field(ge=1, le=LONGEST_INVITE)] = 7 * 24 * 3600
     """Seconds."""
     max_uses: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many can join with it; any number, if it is not given."""
 
 
 class InviteSecret(RequestBody):
-    """`POST /v1/invites/join`."""
+    """What an invitation brought."""
 
-    secret: Annotated[str, Field(min_length=1, max_length=200)]
+    secret: Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"format": "password"})]
+    """What stands behind `/#join=` in an invitation's link."""
+
+
+class ReadMark(RequestBody):
+    """`PUT /v1/conversations/{id}/read`."""
+
+    up_to: Annotated[int, Field(ge=0, lt=2**53)]
+    """The seq of the newest message that was read."""
+
+
+class Mute(RequestBody):
+    """`PUT /v1/conversations/{id}/mute`."""
+
+    muted: bool
 
 
 class IdempotencyKey(RequestBody):
@@ -194,18 +184,21 @@ class IdempotencyKey(RequestBody):
 
 
 class NewUser(RequestBody):
-    """`POST /v1/users`."""
+    """An account to make."""
 
-    name: Annotated[str, AfterValidator(_user_id)]
+    name: UserName
+    """How others find the user. It counts the same in upper and lower case."""
     password: Annotated[Password, Field(min_length=8)]
+    """8 to 1024 characters."""
 
 
 class Credentials(RequestBody):
-    """`POST /v1/session`."""
+    """Who signs in."""
 
     name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(lambda text: user_id(text) or text)]
-    """The user name; an invalid name is kept as it is, and matches no account."""
+    """In any spelling."""  # an invalid name is kept as it is, and matches no account
     password: Annotated[Password, Field(min_length=1)]
+    """As it was chosen; how a keyboard composes its letters does not matter."""
 
 
 class EmptyBody(RequestBody):
@@ -219,7 +212,9 @@ class EventsQuery(BaseModel):
 
     ticket: str | None = None
     last_event_id: str | None = None
-    lastEventId: str | None = None  # as polyfills of EventSource spell it
+    """The id of the last event that the client has, if it can send no header. `lastEventId` is the same, as polyfills
+    of `EventSource` spell it."""
+    lastEventId: str | None = None
 
     @property
     def cursor(self) -> str | None:
@@ -233,9 +228,13 @@ class HistoryQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     before: Seq | None = None
-    after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    """A `seq`: the messages right before it."""
+    after: Number | None = None
+    """A `seq`: the messages right after it; from 0 the first ones."""
     around: Seq | None = None
-    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
+    """A `seq`: the messages on both sides of it, and itself. Give one of `before`, `after` and `around` at most."""
+    limit: Limit = 50
+    """Messages at most."""
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:
@@ -249,8 +248,10 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    before: Annotated[int, Field(ge=1, lt=2**53)] | None = None
-    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
+    before: Next | None = None
+    """The `next` of the page before."""
+    limit: Limit = 50
+    """Conversations at most."""
 
 
 class MembersQuery(BaseModel):
@@ -259,7 +260,9 @@ class MembersQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     after: str = ""
-    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
+    """The `next` of the page before."""
+    limit: Limit = 50
+    """Members at most."""
 
 
 class ReactionsQuery(BaseModel):
@@ -268,5 +271,8 @@ class ReactionsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     after: Annotated[str, Field(max_length=200)] = ""
-    user: Annotated[str, AfterValidator(_user_id)] | None = None
-    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS)] = 50
+    """The `next` of the page before."""
+    user: UserName | None = None
+    """Whose reactions; everybody's, if it is not given."""
+    limit: Limit = 50
+    """Reactions at most."""

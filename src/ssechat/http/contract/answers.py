@@ -5,7 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ssechat.events.models import HistoryOf, Message, Role, UserRole
+from ssechat.events.models import Count, HistoryOf, Message, Role, Seq, Timestamp, UserRole
+
+Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
+"""Nothing that a log should have."""
+
+NewestSeq = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
+"""The `seq` of a conversation's newest message; 0: there is none."""
 
 
 class AnswerBody(BaseModel):
@@ -14,97 +20,163 @@ class AnswerBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class Nothing(AnswerBody):
+    """An empty object."""
+
+
 class SignedIn(AnswerBody):
     """A session."""
 
-    token: str
-    """A bearer token of this session."""
+    token: Secret
+    """A bearer token of this session: `Authorization: Bearer …`."""
     user: str
+    """Your name, as the server writes it."""
 
 
 class WhoAmI(AnswerBody):
     """Who the credential stands for."""
 
     user: str
+    """Your name."""
+    display_name: str | None = None
+    """What the user is called: the `name` in the user's last token."""
 
 
 class User(AnswerBody):
     """A user."""
 
     id: str
+    """The name, as the server writes it."""
+    display_name: str | None = None
+    """What the user is called: the `name` in the user's last token."""
 
 
 class Server(AnswerBody):
     """A server."""
 
     name: Literal["ssechat"]
+    """What it is."""
     version: str
+    """Its version."""
     sign_up: bool
     """Whether `POST /v1/users` is open."""
     sign_in: bool
     """Whether `POST /v1/session` is open."""
 
 
-class Ticket(AnswerBody):
+class StreamTicket(AnswerBody):
     """A ticket for one stream."""
 
-    ticket: str
-    expires_in: int
-    """Seconds."""
+    ticket: Secret
+    """It goes into `GET /v1/events?ticket=…`, once."""
+    expires_in: Count
+    """Seconds until it is void."""
 
 
-class DirectConversation(AnswerBody):
+class Counts(AnswerBody):
+    """What you have read of a conversation, and what is left."""
+
+    read_up_to: NewestSeq
+    """The `seq` of the newest message that you have read or sent; in a group at least that of when you joined."""
+    unread: Count
+    """`newest_seq` less `read_up_to`."""
+    mentions: list[Seq]
+    """The `seq`s of the unread messages that mention you, ascending: the newest 100."""
+    muted: bool
+    """Whether you have muted it."""
+
+
+class Marked(Counts):
+    """Your mark in a conversation."""
+
+    conversation_id: str
+    """The conversation."""
+
+
+class Me(AnswerBody):
+    """You, and what is unread in all conversations that are not muted."""
+
+    user: str
+    """Your name."""
+    unread: Count
+    """Unread messages."""
+    mentions: Count
+    """Unread messages that mention you."""
+
+
+class DirectConversation(Counts):
     """A conversation of two people, or of one person's notes."""
 
     id: str
+    """`dm:<a>:<b>`, the names sorted."""
     type: Literal["dm"]
+    """The sort of conversation."""
     members: list[str]
-    newest_seq: int
+    """The two people; one for one's notes."""
+    newest_seq: NewestSeq
+    """The `seq` of the newest message; 0 if there is none."""
     last_message: Message | None
+    """The newest message."""
 
 
-class Group(AnswerBody):
+class Group(Counts):
     """A group, as a member sees it."""
 
     id: str
+    """`g:…`."""
     type: Literal["group"]
+    """The sort of conversation."""
     name: str
+    """Its name."""
     topic: str | None = None
+    """Its topic; missing if it has none."""
     history: HistoryOf
     """What those who join later read."""
     role: Role
     """One's own."""
-    member_count: int
+    member_count: Count
+    """How many members it has."""
     members: list[str]
     """The first 20 names."""
-    newest_seq: int
+    newest_seq: NewestSeq
+    """The `seq` of the newest message; 0 if there is none."""
     ended: Literal[True] | None = None
+    """It has ended: it can be read only."""
     last_message: Message | None
+    """The newest message that you may read."""
 
 
 class LeftGroup(AnswerBody):
     """A group that one has left: as it was then."""
 
     id: str
+    """`g:…`."""
     type: Literal["group"]
+    """The sort of conversation."""
     name: str
+    """Its name when you left."""
     left: Literal[True]
-    newest_seq: int
+    """You have left, or were removed."""
+    newest_seq: NewestSeq
+    """The `seq` of the newest message of then."""
     last_message: Message | None
+    """The newest message of then."""
 
 
-class Conversations(AnswerBody):
+class ConversationPage(AnswerBody):
     """A page of conversations."""
 
     conversations: list[DirectConversation | Group]
+    """Newest event first."""
     next: str | None
     """For `before` of the next request; null: there are no more."""
 
 
-class Messages(AnswerBody):
+class MessagePage(AnswerBody):
     """A page of messages, in order of seq."""
 
     messages: list[Message]
+    """In order of `seq`."""
     has_more: bool
     """Whether there are more in the direction that was asked for."""
     has_more_before: bool | None = None
@@ -113,56 +185,67 @@ class Messages(AnswerBody):
     """With `around` only."""
 
 
-class Members(AnswerBody):
+class MemberPage(AnswerBody):
     """A page of members, by name."""
 
     members: list[UserRole]
+    """By name."""
     next: str | None
     """For `after` of the next request; null: there are no more."""
 
 
-class Added(AnswerBody):
+class AddedMembers(AnswerBody):
     """Who was added to a group."""
 
     added: list[str]
     """Those who were not members before."""
-    member_count: int
+    member_count: Count
+    """How many members the group has now."""
 
 
 class Invite(AnswerBody):
     """An invitation, without its secret."""
 
     id: str
-    expires_at: str
-    uses: int
-    max_uses: int | None = None
+    """Names it, to revoke it; it is not the secret."""
+    expires_at: Timestamp
+    """Until when it can be used (RFC 3339, UTC)."""
+    uses: Count
+    """How often it was used."""
+    max_uses: Count | None = None
+    """How often it can be used; missing: as often as one likes."""
     by: str
+    """Who made it."""
 
 
 class InviteWithSecret(Invite):
     """A new invitation."""
 
-    secret: str
+    secret: Secret
     """Shown this once: who has it can join."""
 
 
-class Invites(AnswerBody):
+class InviteList(AnswerBody):
     """The invitations of a group that can be used."""
 
     invites: list[Invite]
+    """Those that can be used."""
 
 
 class OneReaction(AnswerBody):
     """Somebody's reaction to a message."""
 
     emoji: str
+    """The emoji."""
     user: str
+    """Who reacted."""
 
 
-class Reactions(AnswerBody):
+class ReactionPage(AnswerBody):
     """A page of reactions."""
 
     reactions: list[OneReaction]
+    """All reactions, or those of one user."""
     next: str | None
     """For `after` of the next request; null: there are no more."""
 
@@ -171,74 +254,110 @@ class Quota(AnswerBody):
     """How often something may be done."""
 
     name: str
+    """As in `RateLimit`."""
     per: str
-    limit: int
-    window_seconds: int
+    """What attempts are counted by."""
+    limit: Count
+    """Attempts in a window."""
+    window_seconds: Count
+    """Seconds of a window."""
 
 
 class Limits(AnswerBody):
     """All limits, in numbers."""
 
     quotas: list[Quota]
-    body_bytes: int
-    page_bytes: int
-    page_items: int
-    inbox_events: int
+    """How often something may be tried."""
+    body_bytes: Count
+    """Bytes of a request's body."""
+    page_bytes: Count
+    """Bytes of a page of messages or conversations."""
+    page_items: Count
+    """Items of a page: the largest `limit`."""
+    inbox_events: Count
     """Events that the server keeps for a reader who is away."""
-    streams_per_user_and_worker: int
-    ticket_seconds: int
-    group_members: int
-    group_name_bytes: int
-    group_topic_bytes: int
-    invites_per_group: int
-    invite_seconds: int
-    mentions_per_message: int
-    message_data_bytes: int
-    reaction_kinds_per_message: int
+    streams_per_user_and_worker: Count
+    """Streams that one user may have open on one worker."""
+    ticket_seconds: Count
+    """Seconds for which a ticket can be used."""
+    group_members: Count
+    """Members of a group."""
+    group_name_bytes: Count
+    """Bytes of a group's name."""
+    group_topic_bytes: Count
+    """Bytes of a group's topic."""
+    invites_per_group: Count
+    """Invitations of a group that can be used."""
+    invite_seconds: Count
+    """Seconds for which an invitation can be used."""
+    mentions_per_message: Count
+    """Users whom a message may mention."""
+    message_data_bytes: Count
+    """Bytes of a message's `data`, as JSON."""
+    reaction_kinds_per_message: Count
+    """Different emoji on one message."""
+    typing_group_members: Count
+    """Members of a group in which it is said who is writing."""
 
 
 class Live(AnswerBody):
     """The process answers."""
 
     status: Literal["live"]
+    """It answers."""
 
 
 class Checks(AnswerBody):
     """What a server needs, and whether it has it."""
 
     redis: bool
+    """Redis answers."""
     writes: bool
+    """Redis takes writes."""
     subscriptions: bool
+    """New events reach this worker at once."""
+    keys: bool | None = None
+    """Whether the keys that verify tokens are known; only where they are fetched."""
 
 
 class Readiness(AnswerBody):
     """Whether the server can serve."""
 
     status: Literal["ready", "degraded"]
+    """Whether it can serve."""
     checks: Checks
-    streams: int
+    """What it needs."""
+    streams: Count
+    """Open streams of this worker."""
     refused: list[str] | None = None
-    """Redis's error codes."""
+    """Redis's error codes, if it refuses something."""
 
 
 class WrongField(AnswerBody):
     """A field that is wrong."""
 
     field: str
+    """Its name; empty for the body as a whole."""
     message: str
+    """What is wrong with it."""
 
 
 class ProblemDetails(AnswerBody):
     """An error (RFC 9457)."""
 
     type: str
+    """A URI of the sort of problem (RFC 9457); mostly `about:blank`."""
     title: str
+    """The status in words."""
     status: int
+    """The status."""
     code: str
     """Stable: programs decide by it."""
     detail: str
     """What is wrong and what to do, for people."""
-    request_id: str
-    """The line about it in the server's log has the same."""
+    request_id: str | None = None
+    """The line about it in the server's log has the same. Missing if the request could not be read."""
     fields: list[WrongField] | None = None
+    """With `invalid_request`: each field that is wrong."""
     violated_policies: Annotated[list[str] | None, Field(alias="violated-policies")] = None
+    """With `quota_exceeded`: the quotas that are used up."""

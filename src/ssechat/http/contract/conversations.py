@@ -1,7 +1,8 @@
 """Operations of conversations and groups."""
 
+from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Conversations, DirectConversation, Group, LeftGroup
+from ssechat.http.contract.answers import ConversationPage, DirectConversation, Group, LeftGroup
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, GROUP, IDEMPOTENCY_KEY
 from ssechat.http.requests import GroupChange, ListQuery, NewGroup
@@ -20,7 +21,7 @@ LIST = Operation(
     summary="Lists your conversations, newest event first",
     about="Without the groups that you have left. A page has 256 KiB at most: `next` says whether there are more.",
     query=ListQuery,
-    answers={200: Answer("A page of conversations.", Conversations)},
+    answers={200: Answer("A page of conversations.", ConversationPage)},
 )
 
 MAKE = Operation(
@@ -37,8 +38,9 @@ MAKE = Operation(
         201: Answer("The new group.", Group),
         200: Answer("It was made before; as it stands now.", Group | LeftGroup),
     },
-    refusals=(problems.UNKNOWN_USER, problems.GROUP_FULL, problems.IDEMPOTENCY_CONFLICT, problems.BUSY),
+    refusals=(problems.UNKNOWN_USER, problems.GROUP_FULL, problems.IDEMPOTENCY_CONFLICT),
     example={"name": "Lunch", "members": ["bob"], "client_msg_id": "lunch-1"},
+    events=(kinds.MEMBER.name,),
 )
 
 SHOW = Operation(
@@ -68,6 +70,7 @@ CHANGE = Operation(
     answers={200: Answer("The group.", Group)},
     refusals=(*OF_GROUPS, problems.NOT_ALLOWED, problems.ENDED, problems.BUSY),
     example={"name": "Lunch at noon"},
+    events=(kinds.CONVERSATION.name,),
 )
 
 END = Operation(
@@ -80,4 +83,5 @@ END = Operation(
     parameters=(GROUP,),
     answers={204: Answer("It has ended.")},
     refusals=(*OF_GROUPS, problems.NOT_ALLOWED, problems.BUSY),
+    events=(kinds.CONVERSATION.name,),
 )

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from ssechat.events import frames, kinds
 from ssechat.events.kinds import KINDS, Kind
+from ssechat.events.models import Lost
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import AnswerBody, Ticket
+from ssechat.http.contract.answers import AnswerBody, StreamTicket
 from ssechat.http.contract.operation import EVENT_STREAM, Answer, Credential, Operation
 from ssechat.http.contract.parameters import LAST_EVENT_ID
 from ssechat.http.requests import EmptyBody, EventsQuery
@@ -37,7 +38,7 @@ ISSUE_TICKET = Operation(
     summary="Issues a ticket for one stream, without cookie or header",
     about="It goes into `GET /v1/events?ticket=…`, once, within 30 seconds.",
     body=EmptyBody,
-    answers={201: Answer("The ticket.", Ticket)},
+    answers={201: Answer("The ticket.", StreamTicket)},
     refusals=(problems.QUOTA_EXCEEDED,),
     example={},
 )
@@ -51,6 +52,7 @@ class Hello(AnswerBody):
     """Who the stream is for, and where it stands."""
 
     user: str
+    """Your name."""
     resumed: bool
     """Whether it goes on after the id that the client sent."""
     missed: int
@@ -67,9 +69,12 @@ class CaughtUp(AnswerBody):
 class StreamReset(AnswerBody):
     """What the client has missed is not kept."""
 
-    reason: Literal["expired", "unknown", "lost"]
+    reason: Lost
+    """Why."""
     oldest: str
+    """The id of the oldest event that is kept."""
     newest: str
+    """The id of the newest event: the stream goes on from it."""
 
 
 class Ping(AnswerBody):
@@ -86,6 +91,7 @@ class Bye(AnswerBody):
     """Why the server ends the stream."""
 
     reason: Reason
+    """Why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +103,19 @@ class StreamEvent:
     """The type of its data, for pydantic."""
     has_id: bool
     """Whether it moves the cursor."""
-    what: str
-    """What it says and what to do, in plain text with `code`."""
+    says: str
+    """What has happened, in plain text with `code`."""
+    do: str
+    """What a client does with it, in plain text with `code`."""
     example: Mapping[str, Any]
     has_retry: bool = False
     """Whether it has a `retry` field (milliseconds)."""
     id_may_be_missing: bool = False
+
+    @property
+    def what(self) -> str:
+        """What it says and what to do."""
+        return f"{self.says} {self.do}"
 
 
 _MESSAGE = {
@@ -123,7 +136,9 @@ OF_A_STREAM = (
         has_id=True,
         id_may_be_missing=True,
         has_retry=True,
-        what="Opens the stream and tells `EventSource` how long to wait before it reconnects. Ignore it.",
+        says="Opens the stream. `retry` tells `EventSource` how many milliseconds to wait before it reconnects; the id "
+        "is the one that the client sent.",
+        do="Ignore it. A client that reconnects by itself may wait as long as it says.",
         example={},
     ),
     StreamEvent(
@@ -131,22 +146,27 @@ OF_A_STREAM = (
         Hello,
         has_id=True,
         id_may_be_missing=True,
-        what="Who you are, whether the stream resumes after your id, and how many events you missed. Its id is the "
+        says="Who you are, whether the stream resumes after your id, and how many events you missed. Its id is the "
         "newest, or the one that you came with.",
+        do="Keep the id: a client that has seen no other event resumes from it. With `resumed` false and no `reset`, "
+        "the stream begins now: load what there was before with `GET`.",
         example={"user": "bob", "resumed": True, "missed": 1},
     ),
     StreamEvent(
         frames.CAUGHT_UP,
         CaughtUp,
         has_id=False,
-        what="What you missed has been sent; what follows is live.",
+        says="What you missed has been sent; what follows is live.",
+        do="Show what has come so far, if you waited with it. A notification is due for what follows only.",
         example={"id": "1-4549717810404159942"},
     ),
     StreamEvent(
         frames.PING,
         Ping,
         has_id=False,
-        what="Comes after 15 to 30 seconds of silence. A stream that is silent for 60 is dead: reconnect.",
+        says="A sign of life: it comes after 15 to 30 seconds of silence.",
+        do="Note the time. A stream that is silent for 60 seconds is dead: reconnect. If its `id` is not the one that "
+        "you have, you lack events: reconnect with yours.",
         example={"id": "1-4549717810404159942"},
     ),
     StreamEvent(
@@ -154,18 +174,26 @@ OF_A_STREAM = (
         Bye,
         has_id=False,
         has_retry=True,
-        what="Why the server ends the stream; `retry` says in how many milliseconds to reconnect. `drain`: the server "
-        "stops or is replaced. `unavailable`: it cannot reach its storage. `too_many`: you, or the worker, have too "
-        "many streams. `slow`: you did not read for a minute. `signed_out` and `token_expired`: sign in again first.",
+        says="Why the server ends the stream. `drain`: the server stops or is replaced. `unavailable`: it cannot reach "
+        "its storage, or the keys that verify tokens. `too_many`: you, or the worker, have too many streams. `slow`: "
+        "you did not read for a minute. `signed_out` and `token_expired`: the credential has ended.",
+        do="Reconnect with the last id after as many milliseconds as `retry` says. After `signed_out` and "
+        "`token_expired` sign in again first.",
         example={"reason": "drain"},
     ),
 )
 
-OF_KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    kinds.MESSAGE.name: ("A message. After a while away: as it stands by now.", _MESSAGE),
+OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    kinds.MESSAGE.name: (
+        "A message was sent, by anybody in one of your conversations, yourself included. After a while away it comes "
+        "as it stands by now.",
+        "Add it at its `seq`. One whose `conversation_id` and `seq` you have already is the same message: keep the one "
+        "with the higher `version`.",
+        _MESSAGE,
+    ),
     kinds.MESSAGE_UPDATED.name: (
-        "A message was edited, or its reactions are others: the message as it stands now. Drop it if its `version` is "
-        "not newer than what you have.",
+        "A message was edited, or its reactions are others: the message as it stands now.",
+        "Put it in the place of the one with this `seq`. Drop it if its `version` is not newer than what you have.",
         {
             **_MESSAGE,
             "version": 2,
@@ -176,6 +204,7 @@ OF_KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     kinds.MESSAGE_DELETED.name: (
         "A message was deleted: its tombstone.",
+        "Show that there was a message, and forget its text and data. It keeps its place in the order.",
         {
             "conversation_id": "dm:alice:bob",
             "seq": 1,
@@ -187,13 +216,15 @@ OF_KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     kinds.CONVERSATION.name: (
         "A group was renamed, has another topic, or has ended: the group as it stands now.",
+        "Show the group's new name and topic. With `ended` nothing can be written to it any more.",
         {"conversation_id": _GROUP, "name": "Lunch at noon", "history": "all"},
     ),
     kinds.MEMBER.name: (
-        "These joined, or have another role; with `name`, the group's, if they joined. `by` is who did it, or whose "
-        "invitation they used. If you joined, load the group: what was changed while you were not in it makes no "
-        "event. With `left` they left, or were removed by another; if it is you, nothing more comes of this group. "
-        "With `more` they were too many for one event: read the members anew.",
+        "These joined, or have another role; with `name`, the group's, if they joined. With `left` they left, or were "
+        "removed by another. `by` is who did it, or whose invitation they used. With `more` they were too many for one "
+        "event.",
+        "If you joined, load the group: what was changed while you were not in it makes no event. If it is you who "
+        "`left`, nothing more comes of this group. With `more` read the members anew.",
         {
             "conversation_id": _GROUP,
             "users": [{"user": "bob", "role": "member"}],
@@ -202,20 +233,34 @@ OF_KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             "name": "Lunch",
         },
     ),
+    kinds.MARK.name: (
+        "You have read up to `read_up_to` on some device of yours, or have muted the conversation, or unmuted it.",
+        "Take the higher of this mark and yours: a mark never falls. What is unread is `newest_seq` less the mark; do "
+        "not count it up. A message of your own raises the mark to its `seq` without this event.",
+        {"conversation_id": "dm:alice:bob", "read_up_to": 1, "muted": False},
+    ),
+    kinds.TYPING.name: (
+        "Somebody else is writing in a conversation of yours. It says what is so now: it has no id, and a client that "
+        "is away never gets it.",
+        "Show it for `expires_in` seconds, or until that user's next message comes.",
+        {"conversation_id": "dm:alice:bob", "user": "alice", "expires_in": 15},
+    ),
     kinds.RESET.name: (
-        "What you missed is no longer kept. Load it with `GET`, and go on from this id. `expired`: you missed more "
-        "than the server keeps. `unknown`: the server does not know your id. `lost`: the storage lost events. With a "
-        "`conversation_id`, it is about that conversation only.",
+        "What you missed is no longer kept. `expired`: you missed more than the server keeps. `unknown`: the server "
+        "does not know your id. `lost`: the storage lost events. With a `conversation_id`, it is about that "
+        "conversation only.",
+        "Forget the versions of messages that you have, load the conversations and their messages with `GET`, and go "
+        "on from this id: the stream continues with what comes after it.",
         {"reason": "expired", "oldest": "120-7301882716512094432", "newest": "10119-4549717810404159942"},
     ),
 }
-"""What the kinds of events say, and an example of each."""
+"""What the kinds of events say, what to do with them, and an example of each."""
 
 
 def _of_kind(kind: Kind) -> StreamEvent:
-    what, example = OF_KINDS[kind.name]
+    says, do, example = OF_KINDS[kind.name]
     data: Any = StreamReset | kind.model if kind.name == frames.RESET else kind.model
-    return StreamEvent(kind.name, data, kind.durable, what, example)
+    return StreamEvent(kind.name, data, kind.durable, says, do, example)
 
 
 EVENTS = (*OF_A_STREAM[:2], *map(_of_kind, KINDS), *OF_A_STREAM[2:])

@@ -1,5 +1,6 @@
 """Operations of invitations to groups."""
 
+from ssechat.events import kinds
 from ssechat.http.contract import answers, problems
 from ssechat.http.contract.conversations import CONVERSATION_PATH, OF_GROUPS
 from ssechat.http.contract.operation import Answer, Operation
@@ -35,7 +36,7 @@ LIST = Operation(
     summary="Lists the invitations that can be used",
     about="Owners and admins.",
     parameters=(GROUP,),
-    answers={200: Answer("Invitations, without their secrets.", answers.Invites)},
+    answers={200: Answer("Invitations, without their secrets.", answers.InviteList)},
     refusals=OF_ADMINS,
 )
 
@@ -69,5 +70,6 @@ JOIN = Operation(
         problems.ENDED,
         problems.BUSY,
     ),
-    example={"secret": "…"},
+    example={"secret": f"{GROUP.example}.…"},
+    events=(kinds.MEMBER.name,),
 )

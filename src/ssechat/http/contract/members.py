@@ -1,8 +1,9 @@
 """Operations of the members of groups."""
 
+from ssechat.events import kinds
 from ssechat.events.models import UserRole
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Added, Members
+from ssechat.http.contract.answers import AddedMembers, MemberPage
 from ssechat.http.contract.conversations import CONVERSATION_PATH, OF_GROUPS
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import GROUP, USER
@@ -22,7 +23,7 @@ LIST = Operation(
     summary="Lists the members of a group, by name",
     parameters=(GROUP,),
     query=MembersQuery,
-    answers={200: Answer("A page of members.", Members)},
+    answers={200: Answer("A page of members.", MemberPage)},
     refusals=OF_GROUPS,
 )
 
@@ -35,9 +36,10 @@ ADD = Operation(
     about="Owners and admins. All at once: one entry of the log, and one event.",
     parameters=(GROUP,),
     body=NewMembers,
-    answers={200: Answer("They are members.", Added)},
+    answers={200: Answer("They are members.", AddedMembers)},
     refusals=(*OF_CHANGES, problems.UNKNOWN_USER, problems.GROUP_FULL),
     example={"users": ["carol"]},
+    events=(kinds.MEMBER.name,),
 )
 
 PUT = Operation(
@@ -54,6 +56,7 @@ PUT = Operation(
     answers={200: Answer("The member.", UserRole)},
     refusals=(*OF_CHANGES, problems.UNKNOWN_USER, problems.GROUP_FULL, problems.LAST_OWNER),
     example={"role": "admin"},
+    events=(kinds.MEMBER.name,),
 )
 
 REMOVE = Operation(
@@ -66,4 +69,5 @@ REMOVE = Operation(
     parameters=(GROUP, USER),
     answers={204: Answer("The user is no member.")},
     refusals=(*OF_CHANGES, problems.LAST_OWNER),
+    events=(kinds.MEMBER.name,),
 )

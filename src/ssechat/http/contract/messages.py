@@ -1,8 +1,9 @@
 """Operations of messages."""
 
+from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Messages
+from ssechat.http.contract.answers import MessagePage
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, ETAG, IDEMPOTENCY_KEY, IF_MATCH, SEQ
 from ssechat.http.requests import HistoryQuery, MessageChange, NewMessage
@@ -41,9 +42,9 @@ SEND = Operation(
         problems.UNKNOWN_USER,
         problems.ENDED,
         problems.IDEMPOTENCY_CONFLICT,
-        problems.BUSY,
     ),
     example={"to": "bob", "text": "hi", "client_msg_id": "note-1"},
+    events=(kinds.MESSAGE.name,),
 )
 
 HISTORY = Operation(
@@ -56,7 +57,7 @@ HISTORY = Operation(
     "that is larger: `has_more` says whether there are more, not the number of messages.",
     parameters=(CONVERSATION,),
     query=HistoryQuery,
-    answers={200: Answer("Messages in order of seq.", Messages)},
+    answers={200: Answer("Messages in order of seq.", MessagePage)},
     refusals=OF_READING,
 )
 
@@ -85,6 +86,7 @@ EDIT = Operation(
     answers={200: Answer("The message as it stands.", Message, headers=(ETAG,))},
     refusals=(*OF_CHANGES, problems.DELETED),
     example={"text": "hello"},
+    events=(kinds.MESSAGE_UPDATED.name,),
 )
 
 DELETE = Operation(
@@ -98,4 +100,5 @@ DELETE = Operation(
     headers=(IF_MATCH,),
     answers={200: Answer("The tombstone.", Message, headers=(ETAG,))},
     refusals=OF_CHANGES,
+    events=(kinds.MESSAGE_DELETED.name,),
 )

@@ -4,17 +4,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from ssechat import __version__
-from ssechat.http.contract import parameters, problems
+from ssechat.http.contract import parameters, problems, refused
 from ssechat.http.contract.answers import ProblemDetails
 from ssechat.http.contract.events import EVENTS, StreamEvent
+from ssechat.http.contract.links import links
 from ssechat.http.contract.operation import EVENT_STREAM, JSON, Answer, Credential, Operation, Parameter, reason
+from ssechat.http.contract.parameters import REQUEST_ID
 from ssechat.http.contract.problems import Problem
-from ssechat.http.contract.schemas import Schemas
+from ssechat.http.contract.schemas import Schemas, ref
 
 Version = Literal["3.1", "3.2"]
 
 PROBLEM_JSON = "application/problem+json"
-PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
+
+NOT_FOR_GENERATORS = {"ticket", "lastEventId"}
+"""Query parameters that the document does not list: a security scheme, and one whose name in clients that are made from
+it would be another's."""
 
 OF_CONNECTIONS = "x-connection-problems"
 """Where the document says what is answered to requests that cannot be read; they belong to no operation."""
@@ -58,9 +63,12 @@ class _Document:
         paths: dict[str, dict[str, Any]] = {}
         for each in self._operations:
             paths.setdefault(each.path, {})[each.method.lower()] = self._operation(each)
-        schemas = {str(name): dict(schema) for name, schema in self._schemas.definitions.items()}
+        schemas = dict(self._schemas.definitions)
+        details = schemas["ProblemDetails"]
+        told = {one for each in self._operations for one in each.problems}
+        schemas |= {refused.schema_name(one): refused.schema(one, details) for one in told}
         codes = {one.code for one in vars(problems).values() if isinstance(one, Problem)}
-        schemas["ProblemDetails"]["properties"]["code"]["enum"] = sorted(codes)
+        details["properties"]["code"]["enum"] = sorted(codes)
         schemas |= {event_schema(event): self._event(event) for event in self._events}
         return {
             "openapi": f"{self._version}.0",
@@ -76,6 +84,7 @@ class _Document:
             "paths": paths,
             "components": {
                 "schemas": dict(sorted(schemas.items())),
+                "headers": {REQUEST_ID.name: _header(REQUEST_ID, required=True)},
                 "securitySchemes": {
                     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                     "cookie": {"type": "apiKey", "in": "cookie", "name": cookie},
@@ -92,10 +101,10 @@ class _Document:
         found: dict[str, Any] = {"operationId": each.id, "summary": each.summary, "tags": [each.topic]}
         if each.about:
             found["description"] = each.about
-        query = self._schemas.properties(each.query) if each.query is not None else {}
+        query = self._query(each)
         listed = [
             *({**_parameter(one), "in": "path", "required": True} for one in each.parameters),
-            *({"name": name, "in": "query", "schema": schema} for name, schema in query.items() if name != "ticket"),
+            *query,
             *({**_parameter(one), "in": "header"} for one in each.headers),
         ]
         if listed:
@@ -109,35 +118,56 @@ class _Document:
         found["security"] = [dict(one) for one in SECURITY[each.credential]]
         return found
 
+    def _query(self, each: Operation) -> list[dict[str, Any]]:
+        if each.query is None:
+            return []
+        return [
+            _described({"name": name, "in": "query", "schema": schema})
+            for name, schema in self._schemas.properties(each.query).items()
+            if name not in NOT_FOR_GENERATORS
+        ]
+
     def _responses(self, each: Operation) -> dict[str, Any]:
-        refusals: dict[int, list[Problem]] = {}
+        by_status: dict[int, list[Problem]] = {}
         for problem in each.problems:
-            refusals.setdefault(problem.status, []).append(problem)
+            by_status.setdefault(problem.status, []).append(problem)
         found: dict[str, dict[str, Any]] = {}
-        for status in sorted({*each.answers, *refusals}):
-            answer, refused = each.answers.get(status), refusals.get(status, ())
+        for status in sorted({*each.answers, *by_status}):
+            answer, refusals = each.answers.get(status), by_status.get(status, ())
             content: dict[str, Any] = {} if answer is None else self._content(answer)
-            headers = () if answer is None else answer.headers
+            of_answer = () if answer is None else answer.headers
+            of_refusals = _headers(status) if refusals else ()
             what = [] if answer is None else [answer.what]
-            if refused:
-                content[PROBLEM_JSON] = _refusals(refused)
-                headers += _headers(status, refused)
-                what += [f"`{one.code}`: {one.what}" for one in refused]
-            found[str(status)] = {"description": "\n\n".join(what) or reason(status)}
-            if headers:
-                found[str(status)]["headers"] = {one.name: _header(one) for one in headers}
+            if refusals:
+                content[PROBLEM_JSON] = {"schema": refused.union(refusals)}
+                what += [f"`{one.code}`: {one.what}" for one in refusals]
+            found[str(status)] = {
+                "description": "\n\n".join(what) or reason(status),
+                "headers": {
+                    REQUEST_ID.name: {"$ref": f"#/components/headers/{REQUEST_ID.name}"},
+                    **{
+                        one.name: _header(
+                            one, required=(not answer or one in of_answer) and (not refusals or one in of_refusals)
+                        )
+                        for one in (*of_answer, *of_refusals)
+                    },
+                },
+            }
             if content:
                 found[str(status)]["content"] = content
+            if answer is not None and (onward := links(status, answer.model, self._operations)):
+                found[str(status)]["links"] = onward
         return found
 
     def _content(self, answer: Answer) -> dict[str, Any]:
         if answer.media_type == EVENT_STREAM:
-            branches = {"oneOf": [{"$ref": f"#/components/schemas/{event_schema(event)}"} for event in self._events]}
+            branches = {"oneOf": [ref(event_schema(event)) for event in self._events]}
             if self._version == "3.2":
                 return {EVENT_STREAM: {"itemSchema": branches}}
             return {EVENT_STREAM: {"schema": {"type": "string"}, "x-itemSchema": branches}}
         if answer.media_type != JSON:
-            return {answer.media_type: {"schema": {"type": "string"}}}
+            media_types = (answer.media_type, *answer.other_media_types)
+            return {media_type: {"schema": {"type": "string"}} for media_type in media_types}
         return {JSON: {"schema": self._schemas.answer(answer.model)}} if answer.model is not None else {}
 
     def _event(self, event: StreamEvent) -> dict[str, Any]:
@@ -164,12 +194,7 @@ def event_schema(event: StreamEvent) -> str:
     return "".join(part.capitalize() for part in event.name.replace(".", "_").split("_")) + "Event"
 
 
-def _refusals(refused: Sequence[Problem]) -> dict[str, Any]:
-    codes = {"type": "object", "properties": {"code": {"enum": [one.code for one in refused]}}}
-    return {"schema": {"allOf": [PROBLEM, codes]}}
-
-
-def _headers(status: int, refused: Sequence[Problem]) -> tuple[Parameter, ...]:
+def _headers(status: int) -> tuple[Parameter, ...]:
     """The headers that come with errors of this status."""
     if status == 401:
         return (parameters.WWW_AUTHENTICATE,)
@@ -186,5 +211,12 @@ def _parameter(one: Parameter) -> dict[str, Any]:
     return found
 
 
-def _header(one: Parameter) -> dict[str, Any]:
-    return {"description": one.what, "schema": dict(one.schema)}
+def _described(parameter: dict[str, Any]) -> dict[str, Any]:
+    """The parameter with its description where people look for it."""
+    schema = dict(parameter["schema"])
+    said = {key: schema.pop(key) for key in ("description",) if key in schema}
+    return {**parameter, **said, "schema": schema}
+
+
+def _header(one: Parameter, *, required: bool) -> dict[str, Any]:
+    return {"description": one.what, "required": required, "schema": dict(one.schema)}

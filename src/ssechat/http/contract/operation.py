@@ -46,6 +46,8 @@ class Answer:
     model: Any = None
     """The type of its body, for pydantic; None: it has none, or one that is no JSON."""
     media_type: str = JSON
+    other_media_types: tuple[str, ...] = ()
+    """Those that it has instead if the client prefers them."""
     headers: tuple[Parameter, ...] = ()
 
 
@@ -77,6 +79,8 @@ class Operation:
     """Its own errors, besides those that follow from what it takes; `problems` has all."""
     example: Mapping[str, Any] | None = None
     """A body to try it with."""
+    events: tuple[str, ...] = ()
+    """The kinds of events that it makes, by name."""
 
     def __post_init__(self) -> None:
         named = tuple(re.findall(r"\{(\w+)\}", self.path))
@@ -89,13 +93,24 @@ class Operation:
         return self.method != "GET"
 
     @property
+    def streams(self) -> bool:
+        """Whether its answer is a stream of events."""
+        return any(answer.media_type == EVENT_STREAM for answer in self.answers.values())
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """All errors that it can answer with, by status, once the request could be read."""
         found = {*problems.OF_ALL, *self.refusals}
         if self.credential is not Credential.NONE:
-            found |= {*problems.OF_CREDENTIALS, problems.UNAVAILABLE}
+            found |= {*problems.OF_CREDENTIALS}
         if self.credential is Credential.USER_OR_TICKET:
             found |= {problems.INVALID_TICKET}
+        if self.credential is not Credential.NONE or self.writes:
+            found |= {*problems.OF_HEADERS}
+        if not self.streams:  # a stream says so itself: EventSource does not come back after a status
+            found |= {problems.FULL}
+            if self.credential is not Credential.NONE:
+                found |= {problems.UNAVAILABLE, problems.ISSUER_UNAVAILABLE}
         if self.body is not None:
             found |= {*problems.OF_BODIES}
         if self.query is not None:

@@ -45,6 +45,9 @@ NOT_ALLOWED = Problem(
 )
 ENDED = Problem("ended", 403, "The group has ended: it can be read only.")
 GROUP_FULL = Problem("group_full", 403, "The group cannot have so many members.")
+TOO_MANY_MEMBERS = Problem(
+    "too_many_members", 403, "The group has too many members for this; `GET /v1/limits` says how many it may have."
+)
 REMOVED = Problem("removed", 403, "You were removed from this group: an owner or admin can add you again.")
 INVITE_EXPIRED = Problem("invite_expired", 403, "The invitation has expired. Ask for another one.")
 INVITE_USED_UP = Problem("invite_used_up", 403, "The invitation was used as often as it may be. Ask for another one.")
@@ -99,11 +102,16 @@ BUSY = Problem(
     503,
     "Too many people sign in, or change the same group or message, just now. Try again after `Retry-After`.",
 )
+ISSUER_UNAVAILABLE = Problem(
+    "issuer_unavailable",
+    503,
+    "The server cannot fetch the keys of the system that signs the tokens, so whether yours is valid is not known. Try "
+    "again after `Retry-After`.",
+)
 FULL = Problem("full", 503, "The server is full: it accepts no more connections or requests just now. Try again.")
 METRICS_LOCKED = Problem("metrics_locked", 503, "Another worker holds the lock of the metrics. Scrape again.")
 
 TOO_SLOW = Problem("too_slow", 408, "The request was not complete in time. Send it again.")
-CLIENT_DISCONNECTED = Problem("client_disconnected", 400, "The request ended before its body did.")
 REPEATED_HEADER = Problem("repeated_header", 400, "A header that must not be repeated is repeated. Send it once.")
 HEAD_TOO_LARGE = Problem("head_too_large", 431, "The request has too many headers, or too many bytes of them.")
 PATH_TOO_LONG = Problem("path_too_long", 414, "The path is too long.")
@@ -126,7 +134,10 @@ OF_CREDENTIALS = (UNAUTHORIZED, TOKEN_EXPIRED, INVALID_TOKEN, SIGNED_OUT, TOKEN_
 OF_BODIES = (TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST)
 """What any operation that takes a body can answer."""
 
-OF_ALL = (REPEATED_HEADER, CLIENT_DISCONNECTED, INTERNAL_ERROR, FULL)
+OF_HEADERS = (REPEATED_HEADER,)
+"""What any operation can answer that looks at headers which may stand there only once."""
+
+OF_ALL = (INTERNAL_ERROR,)
 """What any operation can answer."""
 
 OF_CONNECTIONS = (
@@ -140,6 +151,7 @@ OF_CONNECTIONS = (
     TOO_SLOW,
     HEAD_TOO_LARGE,
     UNKNOWN_TRANSFER_ENCODING,
+    FULL,
 )
 """What the server answers before it knows which operation is meant: the request cannot be read."""
 

@@ -1,8 +1,9 @@
 """Operations of reactions to messages."""
 
+from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Reactions
+from ssechat.http.contract.answers import ReactionPage
 from ssechat.http.contract.messages import MESSAGE
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, EMOJI, ETAG, SEQ
@@ -23,7 +24,7 @@ LIST = Operation(
     summary="Says who has reacted how",
     parameters=(CONVERSATION, SEQ),
     query=ReactionsQuery,
-    answers={200: Answer("A page of reactions, or those of one user.", Reactions)},
+    answers={200: Answer("A page of reactions, or those of one user.", ReactionPage)},
     refusals=OF_READING,
 )
 
@@ -37,6 +38,7 @@ ADD = Operation(
     parameters=(CONVERSATION, SEQ, EMOJI),
     answers={200: Answer("The message as it stands.", Message, headers=(ETAG,))},
     refusals=(*OF_CHANGES, problems.TOO_MANY_REACTIONS),
+    events=(kinds.MESSAGE_UPDATED.name,),
 )
 
 REMOVE = Operation(
@@ -48,4 +50,5 @@ REMOVE = Operation(
     parameters=(CONVERSATION, SEQ, EMOJI),
     answers={200: Answer("The message as it stands.", Message, headers=(ETAG,))},
     refusals=OF_CHANGES,
+    events=(kinds.MESSAGE_UPDATED.name,),
 )

@@ -2,10 +2,16 @@
 
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Limits, Live, Readiness
-from ssechat.http.contract.operation import Answer, Credential, Operation
+from ssechat.http.contract.operation import Answer, Credential, Operation, Parameter
+from ssechat.http.contract.parameters import IF_NONE_MATCH, RETRY_AFTER, VALIDATOR
 
 TOPIC = "The server"
 HTML = "text/html"
+
+OF_PAGES = {
+    200: Answer("The page.", media_type=HTML, headers=(VALIDATOR,)),
+    304: Answer("The page is the one that `If-None-Match` names.", headers=(VALIDATOR,)),
+}
 
 LIMITS = Operation(
     id="show_limits",
@@ -36,7 +42,7 @@ READY = Operation(
     credential=Credential.NONE,
     answers={
         200: Answer("It can.", Readiness),
-        503: Answer("It cannot: the body says which check failed.", Readiness),
+        503: Answer("It cannot: the body says which check failed.", Readiness, headers=(RETRY_AFTER,)),
     },
 )
 
@@ -47,8 +53,15 @@ METRICS = Operation(
     topic=TOPIC,
     summary="Shows numbers for Prometheus",
     credential=Credential.NONE,
-    answers={200: Answer("The metrics of all workers.", media_type="text/plain")},
-    refusals=(problems.METRICS_LOCKED,),
+    about="A server whose metrics are off has nothing under this path.",
+    answers={
+        200: Answer(
+            "The metrics of all workers.",
+            media_type="text/plain",
+            other_media_types=("application/openmetrics-text",),
+        )
+    },
+    refusals=(problems.METRICS_LOCKED, problems.NOT_FOUND),
 )
 
 PAGE = Operation(
@@ -58,7 +71,8 @@ PAGE = Operation(
     topic=TOPIC,
     summary="Shows the chat in a browser",
     credential=Credential.NONE,
-    answers={200: Answer("The page.", media_type=HTML)},
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
 )
 
 DOCS = Operation(
@@ -68,7 +82,32 @@ DOCS = Operation(
     topic=TOPIC,
     summary="Shows this contract to people",
     credential=Credential.NONE,
-    answers={200: Answer("The page.", media_type=HTML)},
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
+)
+
+DOCS_PAGE = Operation(
+    id="show_docs_page",
+    method="GET",
+    path="/docs/{page}",
+    topic=TOPIC,
+    summary="Shows a page of this contract to people",
+    credential=Credential.NONE,
+    parameters=(Parameter("page", "A topic, or `errors`, `limits` and so on.", example="errors"),),
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
+)
+
+DOCS_EVENT = Operation(
+    id="show_docs_of_event",
+    method="GET",
+    path="/docs/events/{event}",
+    topic=TOPIC,
+    summary="Shows what an event of the stream is, to people",
+    credential=Credential.NONE,
+    parameters=(Parameter("event", "The event's name.", example="message"),),
+    headers=(IF_NONE_MATCH,),
+    answers=OF_PAGES,
 )
 
 OPENAPI = Operation(
@@ -90,3 +129,6 @@ OPENAPI_32 = Operation(
     credential=Credential.NONE,
     answers={200: Answer("The contract.", dict)},
 )
+
+OF_THE_CONTRACT = (DOCS, DOCS_PAGE, DOCS_EVENT, OPENAPI, OPENAPI_32)
+"""The operations that show the contract: it has all others, and these."""

@@ -20,8 +20,8 @@ class ContractEndpoint:
     """`/openapi.json` and `/openapi-3.2.json`."""
 
     def __init__(self, operations: Iterable[Operation], cookie: str) -> None:
-        """`operations` are those of all other endpoints; `cookie` is the name of the session cookie."""
-        self._operations = (*operations, server.OPENAPI, server.OPENAPI_32)
+        """`operations` are all that the server has; `cookie` is the name of the session cookie."""
+        self._operations = tuple(operations)
         self._cookie = cookie
         self._made: dict[Version, bytes] = {}
 

@@ -25,9 +25,8 @@ class MetricsEndpoint:
         try:
             counts, workers = await self._snapshots.read()
         except TimeoutError:
-            raise TooMany(
-                "metrics_locked", "Another worker holds the lock of the metrics; scrape again.", status=503
-            ) from None
+            text = "Another worker holds the lock of the metrics; scrape again."
+            raise TooMany("metrics_locked", text, status=503, retry_after=1) from None
         try:
             encode, media_type = exposition.choose_encoder(request.header(b"accept") or "")
         except (TypeError, ValueError):  # the Accept header has a version that is not a number

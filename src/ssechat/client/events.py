@@ -1,0 +1,191 @@
+"""The events of a user's stream, typed by their kinds.
+
+To add a kind: a model of its data, a class of its events, and an entry in `KINDS`.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from pydantic import ValidationError
+
+from ssechat.client.models import Member, Message, Model
+
+Name = TypeVar("Name", bound=str, covariant=True)
+Data = TypeVar("Data", covariant=True)
+
+
+class GroupChange(Model):
+    """A group's name and topic as they are from now on, or that it has ended."""
+
+    conversation_id: str
+    name: str = ""
+    topic: str = ""
+    history: str = ""
+    ended: bool = False
+
+
+class MemberChange(Model):
+    """Somebody joined a group, left it (`left`), or has another role."""
+
+    conversation_id: str
+    users: tuple[Member, ...] = ()
+    by: str = ""
+    member_count: int = 0
+    """From now on."""
+    name: str = ""
+    """The group's, if somebody joined."""
+    left: bool = False
+    more: bool = False
+    """There are more than `users` says: the members must be read anew."""
+
+
+class MarkChange(Model):
+    """One has read up to `read_up_to` on some device, or has muted or unmuted the conversation."""
+
+    conversation_id: str
+    read_up_to: int = 0
+    muted: bool = False
+
+
+class Typing(Model):
+    """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
+
+    conversation_id: str
+    user: str
+    expires_in: int = 15
+
+
+class Reset(Model):
+    """Events are missing: what is known of the conversation, or without one of all, must be read anew."""
+
+    reason: str
+    """`expired`: one was away for too long; `unknown`: the last id is none of this server's; `lost`: it lost events."""
+    conversation_id: str = ""
+    oldest: str = ""
+    newest: str = ""
+
+
+class Hello(Model):
+    """A stream has begun."""
+
+    user: str
+    """Whose stream it is."""
+    resumed: bool = False
+    missed: int = 0
+    """How many events follow before those that are new."""
+
+
+class CaughtUp(Model):
+    """All that was missed has been sent; what follows is new."""
+
+    id: str = ""
+
+
+class Bye(Model):
+    """The server ends a stream. The client opens the next one by itself where that has a point."""
+
+    reason: str
+    """`drain`, `unavailable`, `slow`, `too_many`, `token_expired`, `signed_out` …"""
+
+
+@dataclass(frozen=True)
+class _Event(Generic[Name, Data]):
+    name: Name
+    id: str
+    """What to resume after; empty for an event that has none, because it is not kept."""
+    data: Data
+    raw: Any = field(default=None, repr=False, compare=False)
+    """The data as it was sent (JSON), with fields that only a newer server knows."""
+
+
+class MessageEvent(_Event[Literal["message"], Message]):
+    """A message is new. Who was away gets it as it stands by now: with the text of its last edit, for example."""
+
+
+class MessageChangeEvent(_Event[Literal["message.updated", "message.deleted"], Message]):
+    """A message was edited or deleted, or its reactions are others: `data` is the message as it stands now."""
+
+
+class GroupEvent(_Event[Literal["conversation"], GroupChange]):
+    """A group has another name or topic, or has ended."""
+
+
+class MemberEvent(_Event[Literal["member"], MemberChange]):
+    """Who is in a group has changed."""
+
+
+class MarkEvent(_Event[Literal["mark"], MarkChange]):
+    """One's mark in a conversation has changed."""
+
+
+class TypingEvent(_Event[Literal["typing"], Typing]):
+    """Somebody is writing."""
+
+
+class ResetEvent(_Event[Literal["reset"], Reset]):
+    """Events are missing."""
+
+
+class HelloEvent(_Event[Literal["hello"], Hello]):
+    """A stream has begun: the first one, or after a reconnect."""
+
+
+class CaughtUpEvent(_Event[Literal["caught_up"], CaughtUp]):
+    """All that was missed has been sent."""
+
+
+class ByeEvent(_Event[Literal["bye"], Bye]):
+    """The server ends a stream."""
+
+
+class OtherEvent(_Event[str, Any]):
+    """An event of a kind that only a newer server knows, or with data in another form: `data` is the JSON."""
+
+
+Event: TypeAlias = (
+    MessageEvent
+    | MessageChangeEvent
+    | GroupEvent
+    | MemberEvent
+    | MarkEvent
+    | TypingEvent
+    | ResetEvent
+    | HelloEvent
+    | CaughtUpEvent
+    | ByeEvent
+    | OtherEvent
+)
+"""Any event. After `if isinstance(event, MessageEvent):` a type checker knows that `event.data` is a `Message`."""
+
+KINDS: dict[str, tuple[Any, type[Model]]] = {
+    "message": (MessageEvent, Message),
+    "message.updated": (MessageChangeEvent, Message),
+    "message.deleted": (MessageChangeEvent, Message),
+    "conversation": (GroupEvent, GroupChange),
+    "member": (MemberEvent, MemberChange),
+    "mark": (MarkEvent, MarkChange),
+    "typing": (TypingEvent, Typing),
+    "reset": (ResetEvent, Reset),
+    "hello": (HelloEvent, Hello),
+    "caught_up": (CaughtUpEvent, CaughtUp),
+    "bye": (ByeEvent, Bye),
+}
+"""The class of the events of a kind, and the model of their data."""
+
+
+def parse_event(name: str, id: str, data: str) -> Event:
+    """The event of a name, a last event id and data. Data that is no JSON is passed on as text."""
+    try:
+        raw = json.loads(data)
+    except (ValueError, RecursionError):
+        raw = data
+    known = KINDS.get(name)
+    if known is not None:
+        kind, model = known
+        try:
+            event: Event = kind(name, id, model.model_validate(raw), raw)
+        except (ValidationError, RecursionError):
+            return OtherEvent(name, id, raw, raw)
+        return event
+    return OtherEvent(name, id, raw, raw)

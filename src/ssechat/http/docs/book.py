@@ -1,0 +1,193 @@
+"""All pages of documentation of one server, made when they are first asked for."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ssechat import __version__
+from ssechat.http.contract import openapi
+from ssechat.http.contract.answers import ProblemDetails, WrongField
+from ssechat.http.contract.events import EVENTS
+from ssechat.http.contract.operation import Operation
+from ssechat.http.docs.articles import Articles, anchor, frame, pretty
+from ssechat.http.docs.curls import ADDRESS, Entry, setup
+from ssechat.http.docs.fields import fields_of, models_of
+from ssechat.http.docs.markup import marker, path, plain, typed
+from ssechat.http.docs.topics import Topic, topics_of
+from ssechat.settings import Settings
+
+
+class Page(NamedTuple):
+    """A page that is not about a topic: a template and a title."""
+
+    name: str
+    title: str
+    about: str
+
+
+PAGES = (
+    Page("first-steps", "First steps", "From nothing to a bot that answers, with curl."),
+    Page("guarantees", "What is promised", "Delivery, order, resuming, and repeating a request."),
+    Page("clients", "Clients", "In Python, in a browser, from a terminal, and made from the contract."),
+    Page("errors", "Errors", "Every code, and what to do."),
+    Page("limits", "Limits", "What this server bounds, in numbers."),
+)
+
+EXAMPLE = ProblemDetails(
+    type="about:blank",
+    title="Unprocessable Content",
+    status=422,
+    code="invalid_request",
+    detail="text: this text is blank; write something",
+    request_id="6f0c2a9be1d4-1207",
+    fields=[WrongField(field="text", message="this text is blank; write something")],
+)
+"""An error as it comes."""
+
+INDEX = ""
+"""The name of the page at `/docs`."""
+
+
+class Book:
+    """The pages by name: `""` for `/docs`, `errors`, `messages`, `events/message` and so on.
+
+    They are made in a thread, once for each worker and page: it takes tens of milliseconds.
+    """
+
+    def __init__(
+        self, operations: Sequence[Operation], settings: Settings, limits: Mapping[str, Any], cookie: str
+    ) -> None:
+        """`operations` are all that the server has; `cookie` is the name of its session cookie."""
+        self._operations = operations
+        self._settings = settings
+        self._limits = limits
+        self._cookie = cookie
+        self._making = threading.Lock()
+        self._made: dict[str, bytes] = {}
+        topics = topics_of(operations)
+        self._contents: dict[str, Callable[[], str]] = {INDEX: lambda: self._render("index", INDEX)}
+        for page in PAGES:
+            self._contents[page.name] = self._prose(page)
+        for topic in topics:
+            if topic.name in self._contents:
+                raise ValueError(f"two pages have the name {topic.name!r}")
+            self._contents[topic.name] = self._topic(topic)
+        for at in range(len(EVENTS)):
+            self._contents[f"events/{EVENTS[at].name}"] = self._event(at)
+        self._topics = topics
+        self._home = {each.id: f"{topic.path}#{each.id}" for topic in topics for each in topic.operations}
+
+    def has(self, name: str) -> bool:
+        """Whether there is a page of this name."""
+        return name in self._contents
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all pages."""
+        return list(self._contents)
+
+    def made(self, name: str) -> bytes | None:
+        """A page that was made before."""
+        return self._made.get(name)
+
+    def make(self, name: str) -> bytes:
+        """A page that there is, made if need be. For a thread."""
+        with self._making:
+            if name not in self._made:
+                self._made[name] = self._contents[name]().encode()
+            return self._made[name]
+
+    @cached_property
+    def _articles(self) -> Articles:
+        return Articles(self._operations, openapi.document(self._operations, "3.1", cookie=self._cookie))
+
+    @cached_property
+    def _environment(self) -> Environment:
+        environment = Environment(
+            loader=PackageLoader("ssechat.http.docs"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        requests = {f"{each.method} {each.path}": self._home[each.id] for each in self._operations}
+        environment.filters |= {
+            "anchor": anchor,
+            "marked": marker(requests),
+            "number": "{:,}".format,
+            "path": path,
+            "seconds": "{:g}".format,
+            "text": plain,
+            "typed": typed,
+        }
+        environment.globals |= {
+            "address": ADDRESS,
+            "entry": self._entry,
+            "Entry": Entry,
+            "events": EVENTS,
+            "frame": frame,
+            "home": self._home,
+            "limits": self._limits,
+            "pages": PAGES,
+            "settings": self._settings,
+            "setup": lambda operations: setup(operations, self._entry),
+            "topics": self._topics,
+            "version": __version__,
+        }
+        return environment
+
+    @property
+    def _entry(self) -> Entry:
+        if self._settings.external_identity:
+            return Entry.TOKENS
+        return Entry.OPEN if self._settings.signup == "open" else Entry.CLOSED
+
+    def _render(self, template: str, name: str, **context: Any) -> str:
+        path = f"/docs/{name}" if name else "/docs"
+        return self._environment.get_template(f"{template}.html").render(path=path, **context)
+
+    def _prose(self, page: Page) -> Callable[[], str]:
+        def render() -> str:
+            more = {"errors": self._errors, "limits": self._bounds}.get(page.name, dict)()
+            return self._render(page.name, page.name, title=page.title, about=page.about, **more)
+
+        return render
+
+    def _errors(self) -> Mapping[str, Any]:
+        schemas = self._articles.schemas
+        return {
+            "articles": self._articles.problems(),
+            "fields": fields_of(schemas["ProblemDetails"]),
+            "models": models_of(schemas["ProblemDetails"], schemas),
+            "example": pretty(EXAMPLE.model_dump(exclude_none=True, by_alias=True)),
+        }
+
+    def _bounds(self) -> Mapping[str, Any]:
+        return {"fields": fields_of(self._articles.schemas["Limits"])}
+
+    def _topic(self, topic: Topic) -> Callable[[], str]:
+        def render() -> str:
+            return self._render(
+                "events" if topic.name == "events" else "topic",
+                topic.name,
+                topic=topic,
+                articles=[self._articles.operation(each) for each in topic.operations],
+                models=self._articles.models(topic.operations),
+            )
+
+        return render
+
+    def _event(self, at: int) -> Callable[[], str]:
+        event = EVENTS[at]
+        before = EVENTS[at - 1] if at else None
+        after = EVENTS[at + 1] if at + 1 < len(EVENTS) else None
+
+        def render() -> str:
+            article = self._articles.event(event)
+            return self._render("event", f"events/{event.name}", article=article, before=before, after=after)
+
+        return render

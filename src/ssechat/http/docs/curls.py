@@ -1,0 +1,165 @@
+"""Commands that try an operation, made from the contract's examples: each runs as pasted into a shell.
+
+The people and things of the examples (`bob`, `dm:alice:bob`) are variables of the shell, which a few lines on top of
+each page set: so the commands fit any server, and can be pasted again and again.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from ssechat.http.contract import accounts, conversations, events, invites, members, messages, parameters, reactions
+from ssechat.http.contract.operation import EVENT_STREAM, Credential, Operation
+
+ADDRESS = "https://address.invalid"
+"""Stands for the server's address in what is rendered once for all readers."""
+
+WIDTH = 88
+"""Characters of a line of a command, about."""
+
+STAND_INS: Mapping[str, str] = {
+    "alice": "$ME",
+    "bob": "$YOU",
+    "carol": "$THEM",
+    "dave": "$NEW",
+    "correct horse": "$PASSWORD",
+    parameters.CONVERSATION.example: "dm:$ME:$YOU",
+    parameters.GROUP.example: "$G",
+    parameters.INVITE.example: "$INVITE",
+    f"{parameters.GROUP.example}.…": "$SECRET",
+}
+"""What a command has in the place of a value of an example."""
+
+
+class Entry(Enum):
+    """How people get into a server."""
+
+    OPEN = "open"
+    """They sign up."""
+    CLOSED = "closed"
+    """They sign in."""
+    TOKENS = "tokens"
+    """They bring a token of another system."""
+
+
+class Curl(NamedTuple):
+    """A command, and the status of its answer."""
+
+    lines: str
+    status: int
+    ends: bool
+    """Whether it ends by itself: a stream does not."""
+
+
+SHELL = f"""S={ADDRESS}
+JSON='Content-Type: application/json'"""
+
+FIELD = """field() { grep -o "\\"$1\\":[^,}]*" | head -1 | cut -d: -f2- | tr -d '"'; }"""
+"""A function of the shell that takes a field out of an answer."""
+
+PEOPLE: Mapping[Entry, str] = {
+    Entry.OPEN: """ME=ada-$RANDOM$RANDOM YOU=bob-$RANDOM$RANDOM PASSWORD=pass-word-$RANDOM$RANDOM
+enter() { curl -s "$S/v1/users" -H "$JSON" -d '{"name":"'$1'","password":"'$PASSWORD'"}' | field token; }
+TOKEN=$(enter $ME) YOURS=$(enter $YOU)""",
+    Entry.CLOSED: """ME=ada YOU=bob PASSWORD='the password of both'
+enter() { curl -s "$S/v1/session" -H "$JSON" -d '{"name":"'$1'","password":"'$PASSWORD'"}' | field token; }
+TOKEN=$(enter $ME) YOURS=$(enter $YOU)""",
+    Entry.TOKENS: """ME=ada YOU=bob
+TOKEN='a token for ada'
+YOURS='a token for bob'""",
+}
+
+AUTH = 'AUTH="Authorization: Bearer $TOKEN"'
+WRITE = '-H "$AUTH" -H "$JSON" -d'
+MESSAGE = f"""SEQ=$(curl -s "$S/v1/messages" {WRITE} '{{"to":"'$YOU'","text":"good morning"}}' | field seq)"""
+GROUP = """G=$(curl -s "$S/v1/conversations" %s '{"name":"Walk","members":[%s]}' | field id)"""
+GROUP_OF_TWO = GROUP % (WRITE, """"'$YOU'\"""")
+GROUP_OF_ONE = GROUP % (WRITE, "")
+INVITE = 'INVITE=$(curl -s -X POST "$S/v1/conversations/$G/invites" -H "$AUTH" | field id)'
+NEW = "NEW=dave-$RANDOM$RANDOM"
+THEM: Mapping[Entry, str] = {
+    Entry.OPEN: "THEM=cleo-$RANDOM$RANDOM; enter $THEM > /dev/null",
+    Entry.CLOSED: "THEM=cleo",
+    Entry.TOKENS: "THEM=cleo",
+}
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    accounts.TOPIC: (NEW,),
+    conversations.TOPIC: (MESSAGE, GROUP_OF_TWO),
+    members.TOPIC: (GROUP_OF_TWO,),
+    invites.TOPIC: (GROUP_OF_ONE, INVITE),
+    messages.TOPIC: (MESSAGE,),
+    reactions.TOPIC: (MESSAGE,),
+}
+"""What the commands of a topic need, besides two people."""
+
+BEFORE: Mapping[str, str] = {
+    accounts.SIGN_OUT.id: 'LAPTOP=$(curl -s "$S/v1/session" -H "$JSON" '
+    """-d '{"name":"'$ME'","password":"'$PASSWORD'"}' | field token)""",
+    invites.JOIN.id: 'SECRET=$(curl -s -X POST "$S/v1/conversations/$G/invites" -H "$AUTH" | field secret)',
+}
+"""A command that makes what one operation uses up."""
+
+CALLERS: Mapping[str, str] = {accounts.SIGN_OUT.id: "$LAPTOP", invites.JOIN.id: "$YOURS"}
+"""The tokens of operations that another session tries."""
+
+QUERIES: Mapping[str, str] = {
+    events.STREAM.id: "last_event_id=0-0",
+    messages.HISTORY.id: "limit=20",
+    conversations.LIST.id: "limit=20",
+}
+
+
+def setup(operations: Iterable[Operation], entry: Entry) -> str:
+    """The lines that the commands of these operations need, once in a shell."""
+    listed = list(operations)
+    if all(each.credential is Credential.NONE and each.body is None for each in listed):
+        return SHELL.splitlines()[0]
+    lines = [SHELL, FIELD, PEOPLE[entry], AUTH]
+    for topic in dict.fromkeys(each.topic for each in listed):
+        lines += NEEDS.get(topic, ())
+        if topic == members.TOPIC:
+            lines.append(THEM[entry])
+    return "\n".join(lines)
+
+
+def curl(operation: Operation) -> Curl:
+    """The command that tries an operation."""
+    ends = all(answer.media_type != EVENT_STREAM for answer in operation.answers.values())
+    parts = ["curl -isw '\\n'" if ends else "curl -N"]
+    if operation.method != ("GET" if operation.example is None else "POST"):
+        parts[0] += f" -X {operation.method}"
+    parts.append(f'"$S{_path(operation)}"')
+    if operation.credential is not Credential.NONE:
+        caller = CALLERS.get(operation.id)
+        parts.append('-H "$AUTH"' if caller is None else f'-H "Authorization: Bearer {caller}"')
+    if operation.example is not None:
+        parts += ['-H "$JSON"', f"-d '{_body(operation.example)}'"]
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) < WIDTH:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(f"  {part}")
+    before = BEFORE.get(operation.id)
+    command = " \\\n".join(lines)
+    return Curl(command if before is None else f"{before}\n{command}", next(iter(operation.answers)), ends)
+
+
+def _path(operation: Operation) -> str:
+    path = operation.path
+    for one in operation.parameters:
+        value = "$SEQ" if one is parameters.SEQ else STAND_INS.get(one.example) or quote(one.example, safe="")
+        path = path.replace(f"{{{one.name}}}", value)
+    query = QUERIES.get(operation.id)
+    return path if query is None else f"{path}?{query}"
+
+
+def _body(example: Any) -> str:
+    """JSON between single quotation marks, which are closed around a variable."""
+    text = json.dumps(example, ensure_ascii=False, separators=(",", ":")).replace("'", "'\\''")
+    for value, variable in STAND_INS.items():
+        text = text.replace(f'"{value}"', f"\"'{variable}'\"")
+    return text

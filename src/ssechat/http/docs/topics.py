@@ -1,0 +1,94 @@
+"""The topics of the operations, and the pages that they stand on."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ssechat.http.contract import (
+    accounts,
+    conversations,
+    events,
+    invites,
+    marks,
+    members,
+    messages,
+    reactions,
+    server,
+    typing,
+)
+from ssechat.http.contract.operation import Operation
+
+PAGES: Mapping[str, tuple[str, str]] = {
+    accounts.TOPIC: (
+        "accounts",
+        "People, and the sessions in which they are signed in. A session's token goes into the header `Authorization: "
+        "Bearer …`; browsers use its cookie instead. The cookie's name follows from the server's key, so that two "
+        "servers on one host do not sign each other's people out; over https it begins with `__Host-`, and no other "
+        "host can set it. A person has one name, in lower case: `Bob`, `BOB` and `Ｂｏｂ` are `bob`, wherever they are "
+        "written.",
+    ),
+    messages.TOPIC: (
+        "messages",
+        "A message has a place in its conversation, its `seq`, which never changes, and a `version`, which grows with "
+        "each change. What is already as a request wants it is a success, and makes no event. Who has left a group, or "
+        "was removed, reads what was sent before that; what was changed since is a tombstone.",
+    ),
+    events.TOPIC: (
+        "events",
+        "One stream has everything that concerns you, in all conversations.",
+    ),
+    conversations.TOPIC: (
+        "conversations",
+        "A direct conversation exists as soon as one of the two writes; its id is `dm:<a>:<b>`, the names sorted by "
+        "code point, one name twice for notes to oneself. A group is made, and its id begins with `g:`.",
+    ),
+    members.TOPIC: (
+        "members",
+        "Who is in a group. Owners may do everything; admins rename the group, invite, add and remove members, and "
+        "delete what members wrote; members write, react and leave.",
+    ),
+    invites.TOPIC: (
+        "invitations",
+        "Who has the secret of an invitation can join the group: once, a number of times, or until a time.",
+    ),
+    marks.TOPIC: (
+        "unread",
+        "One mark a conversation says up to where you have read it, on all your devices. What is unread is counted "
+        "nowhere: it is the newest `seq` less the mark, so it cannot drift. What was written before you joined a group "
+        "is not unread, and a mention counts as long as its message has it.",
+    ),
+    typing.TOPIC: (
+        "typing",
+        "Who is writing just now. It is told to those who have a stream open, and stored nowhere.",
+    ),
+    reactions.TOPIC: ("reactions", "One emoji of one person to one message; one person can react with several."),
+    server.TOPIC: ("server", "What the server says of itself. Nothing here needs a credential."),
+}
+"""The name of each topic's page, and what it begins with. A topic that is not here has a page all the same."""
+
+
+class Topic(NamedTuple):
+    """A page of operations."""
+
+    title: str
+    name: str
+    """As in its path: `/docs/messages`."""
+    about: str
+    operations: Sequence[Operation]
+
+    @property
+    def path(self) -> str:
+        return f"/docs/{self.name}"
+
+
+def topics_of(operations: Iterable[Operation]) -> list[Topic]:
+    """The operations by topic: first those in `PAGES`, in that order."""
+    by_title: dict[str, list[Operation]] = {title: [] for title in PAGES}
+    for each in operations:
+        by_title.setdefault(each.topic, []).append(each)
+    found = []
+    for title, listed in by_title.items():
+        name, about = PAGES.get(title, (re.sub(r"[^a-z0-9]+", "-", title.lower()), ""))
+        if listed:
+            found.append(Topic(title, name, about, listed))
+    return found

@@ -1,0 +1,123 @@
+"""The types of fields of requests: what they accept, and what the contract says of it.
+
+A schema says as much as it can. What it cannot say (bytes of JSON, texts that are blank in Unicode's sense, names in
+other forms of their letters) stands in a description; tests/contract/allowances.py lists it.
+"""
+
+import unicodedata
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
+from pydantic_core import from_json
+
+from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
+from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
+from ssechat.events import frames
+from ssechat.ids import LONGEST_USER, UserId, user_id
+from ssechat.texts.characters import is_blank
+from ssechat.texts.printable import one_line
+
+PRINTABLE_ASCII = r"^[\x20-\x7e]*$"
+
+LONGEST_PASSWORD = 1024
+"""Upper bound of a password's characters, after normalisation."""
+
+MAX_PARTS = 4
+"""Upper bound of the characters that one character decomposes into (UAX #15)."""
+
+TOO_LARGE = 2**53
+"""The first whole number that not every JSON parser keeps (RFC 8259 §6)."""
+
+
+def _user_id(text: str) -> UserId:
+    named = user_id(text)
+    if named is None:
+        raise ValueError("a name has 1-128 of A-Z a-z 0-9 _ . @ | + ~ - and begins with a letter, a digit or _")
+    return named
+
+
+def _prepared(password: SecretStr) -> SecretStr:
+    """Normalises a password to NFC with plain spaces (RFC 8265 §4.2.1, OpaqueString), so that every keyboard enters the
+    same one."""
+    text = password.get_secret_value()
+    if text.isascii():
+        return password
+    spaced = "".join(" " if unicodedata.category(each) == "Zs" else each for each in text)
+    return SecretStr(unicodedata.normalize("NFC", spaced))
+
+
+def _text(text: str) -> str:
+    if is_blank(text):
+        raise ValueError("this text is blank; write something")
+    return text
+
+
+def _line(text: str, limit: int) -> str:
+    if one_line(text) != text:
+        raise ValueError("give one line, without control characters")
+    if (size := len(frames.encode(text)) - 2) > limit:  # without the quotation marks
+        raise ValueError(f"give {limit} bytes at most (in JSON, as UTF-8); this has {size}")
+    return text
+
+
+def _mentions(names: list[str]) -> list[UserId]:
+    if len(names) > MAX_MENTIONS:
+        raise ValueError(f"mention {MAX_MENTIONS} people at most")
+    return list(dict.fromkeys(map(_user_id, names)))
+
+
+def _data(data: dict[str, Any]) -> dict[str, Any]:
+    encoded = frames.encode(data)
+    try:
+        from_json(encoded, allow_inf_nan=False)
+    except ValueError:
+        raise ValueError("give finite numbers only: JSON has no others") from None
+    if len(encoded) > MAX_DATA:
+        raise ValueError(f"give {MAX_DATA / 1024:g} KiB at most, as JSON; this has {len(encoded)} bytes")
+    return data
+
+
+def _shown(**keywords: Any) -> Any:
+    """Says in the JSON Schema what a validator checks."""
+    return Field(json_schema_extra=keywords)
+
+
+ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+NAMED = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": LONGEST_USER,
+    "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.@|+~-]*$",
+}
+"""A user's name. Other forms of the same letters (Unicode's NFKC) are accepted, too."""
+
+UserName = Annotated[str, AfterValidator(_user_id), _shown(**NAMED)]
+Password = Annotated[
+    SecretStr,
+    Field(max_length=MAX_PARTS * LONGEST_PASSWORD),  # bounds the text that is normalised
+    AfterValidator(_prepared),
+    Field(max_length=LONGEST_PASSWORD),
+]
+Text = Annotated[str, AfterValidator(_text), _shown(minLength=1, pattern=r"\S")]
+ClientMsgId = Annotated[str, Field(min_length=1, max_length=128, pattern=PRINTABLE_ASCII)]
+Name = Annotated[
+    str,
+    AfterValidator(_text),
+    AfterValidator(lambda text: _line(text, MAX_NAME)),
+    _shown(minLength=1, maxLength=MAX_NAME, pattern=ONE_LINE),
+]
+Topic = Annotated[
+    str,
+    AfterValidator(lambda text: _line(text, MAX_TOPIC)),
+    _shown(maxLength=MAX_TOPIC, pattern=ONE_LINE),
+]
+Mentions = Annotated[list[str], AfterValidator(_mentions), _shown(maxItems=MAX_MENTIONS, items=NAMED)]
+Data = Annotated[dict[str, Any], AfterValidator(_data)]
+Seq = Annotated[int, Field(ge=1, lt=TOO_LARGE), _shown(format="int64")]
+Number = Annotated[int, Field(ge=0, lt=TOO_LARGE), _shown(format="int64")]
+Next = Annotated[
+    int,
+    Field(ge=1, lt=TOO_LARGE),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,15}$"}),  # as `next` has it
+]
+"""Where a page begins, as the page before has it in `next`."""

@@ -1,0 +1,43 @@
+"""The limits of a server, in numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
+from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
+from ssechat.chat.reactions import MAX_KINDS
+from ssechat.chat.typing import MAX_MEMBERS as MAX_TYPING
+from ssechat.http.requests import LONGEST_INVITE, PAGE_ITEMS
+from ssechat.identity.auth import TICKET_SECONDS
+from ssechat.identity.quotas import Quotas
+from ssechat.logs.invites import MAX_INVITES
+from ssechat.logs.members import MAX_MEMBERS
+from ssechat.logs.pages import PAGE_BYTES
+from ssechat.settings import Settings
+
+
+def limits(settings: Settings, quotas: Quotas) -> Mapping[str, Any]:
+    """What `GET /v1/limits` answers: the quotas, and each limit by its name."""
+    ours = not settings.external_identity
+    return {
+        "quotas": [
+            {"name": quota.name, "per": quota.per, "limit": quota.limit, "window_seconds": quota.seconds}
+            for quota in quotas.all
+            if ours or quota.per == "user"
+        ],
+        "body_bytes": settings.body_limit,
+        "page_bytes": PAGE_BYTES,
+        "page_items": PAGE_ITEMS,
+        "inbox_events": settings.inbox_limit,
+        "streams_per_user_and_worker": settings.streams_per_user,
+        "ticket_seconds": TICKET_SECONDS,
+        "group_members": MAX_MEMBERS,
+        "group_name_bytes": MAX_NAME,
+        "group_topic_bytes": MAX_TOPIC,
+        "invites_per_group": MAX_INVITES,
+        "invite_seconds": LONGEST_INVITE,
+        "mentions_per_message": MAX_MENTIONS,
+        "message_data_bytes": MAX_DATA,
+        "reaction_kinds_per_message": MAX_KINDS,
+        "typing_group_members": MAX_TYPING,
+    }

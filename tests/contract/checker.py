@@ -1,0 +1,232 @@
+"""Validates answers and events against the OpenAPI document, and never against the models that it is made of."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
+
+from contract.answer import Answer
+from contract.document import by_code, resolved, values_of
+from contract.seen import Seen, promised
+
+PROBLEM = "application/problem+json"
+JSON = "application/json"
+STREAM = "text/event-stream"
+FILES = "/web/"
+"""The page's files, which are no part of the contract."""
+
+WITHOUT_A_BODY = (204, 304)
+
+
+class Response(NamedTuple):
+    """A status that an operation can answer with."""
+
+    content: Mapping[str, Validator | None]
+    """By media type; None: the body is no JSON, or an error."""
+    problems: Mapping[str, Validator]
+    """The errors that it can be, by code."""
+    headers: Mapping[str, Validator]
+    """By name in lower case."""
+    required: frozenset[str]
+    """Headers that are always there."""
+
+
+class Template(NamedTuple):
+    """A path of the document."""
+
+    segments: Sequence[str]
+    operations: Mapping[str, tuple[str, Mapping[int, Response]]]
+    """The operation's id and answers, by method."""
+
+
+class Event(NamedTuple):
+    """An event of a stream."""
+
+    fields: Validator
+    data: Validator
+    reasons: Sequence[str]
+    """Those that its data can give; "" alone: it gives none."""
+
+
+class Checker:
+    """A document, compiled."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        """`document` is one in OpenAPI 3.2."""
+        self._templates = [_template(path, resolved(item, document)) for path, item in document["paths"].items()]
+        self._problem = Draft202012Validator(resolved({"$ref": "#/components/schemas/ProblemDetails"}, document))
+        self._of_connections = {(each["status"], each["code"]) for each in document["x-connection-problems"]}
+        self._headers = {
+            name
+            for template in self._templates
+            for _, responses in template.operations.values()
+            for response in responses.values()
+            for name in response.headers
+        }
+        self._events = {
+            name: event for item in document["paths"].values() for name, event in _events(resolved(item, document))
+        }
+
+    @property
+    def promised(self) -> set[str]:
+        """All that there is to see."""
+        answers: list[tuple[str, int, str]] = [("", *each) for each in self._of_connections]
+        for template in self._templates:
+            for operation, responses in template.operations.values():
+                for status, response in responses.items():
+                    answers += ((operation, status, code) for code in response.problems)
+                    if set(response.content) != {PROBLEM}:
+                        answers.append((operation, status, ""))
+        return promised(answers, [(name, reason) for name, event in self._events.items() for reason in event.reasons])
+
+    def answer(self, answer: Answer, seen: Seen) -> Iterator[str]:
+        """What is wrong with an answer, in sentences; what is right about it is noted in `seen`."""
+        method = "GET" if answer.method == "HEAD" else answer.method
+        template = self._find(answer.target)
+        operation, responses = ("", {}) if template is None else template.operations.get(method, ("", {}))
+        media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        code = ""
+        if media_type == PROBLEM and answer.body and answer.method != "HEAD":
+            problem = _json(answer.body)
+            code = str(problem.get("code")) if isinstance(problem, dict) else ""
+            if (answer.status, code) in self._of_connections and (
+                not operation or answer.status not in (404, 405, 414)
+            ):
+                seen.answer("", answer.status, code)
+                yield from _errors(self._problem, problem)
+                if answer.status == 405 and "allow" not in answer.headers:
+                    yield "it has no Allow"
+                return
+        if not operation:
+            if not answer.target.startswith(FILES) and not (answer.method == "HEAD" and answer.status >= 400):
+                yield f"no operation is there, and {code or media_type or 'this'} is no error of a connection or a path"
+            return
+        response = responses.get(answer.status)
+        if response is None:
+            yield f"{operation} has no status {answer.status}"
+            return
+        found = list(self._content(response, answer, media_type, code))
+        found += self._of_headers(response, answer)
+        if not found:
+            seen.answer(operation, answer.status, code)
+        for each in found:
+            yield f"{operation}: {each}"
+
+    def _content(self, response: Response, answer: Answer, media_type: str, code: str) -> Iterator[str]:
+        if not response.content:
+            if answer.body or media_type:
+                yield f"it has a body ({media_type}), and shall have none"
+            return
+        if media_type not in response.content:
+            yield f"its media type is {media_type or 'not given'}, and not {' or '.join(response.content)}"
+            return
+        if answer.method == "HEAD" or answer.body is None:
+            return
+        validator = response.problems.get(code) if media_type == PROBLEM else response.content[media_type]
+        if media_type == PROBLEM and validator is None:
+            yield f"the code {code} is not documented"
+        if validator is not None:
+            yield from _errors(validator, _json(answer.body))
+
+    def _of_headers(self, response: Response, answer: Answer) -> Iterator[str]:
+        for name in sorted(response.required - answer.headers.keys()):
+            yield f"it has no {name}"
+        for name in sorted(self._headers & answer.headers.keys()):
+            if name not in response.headers:
+                yield f"its header {name} is not documented"
+            else:
+                text = answer.headers[name]
+                value = int(text) if text.isascii() and text.isdigit() else text
+                yield from (f"{name}: {error}" for error in _errors(response.headers[name], value))
+
+    def event(self, fields: Mapping[str, str], seen: Seen) -> Iterator[str]:
+        """What is wrong with an event of a stream, given as its fields; what is right is noted in `seen`."""
+        name = fields.get("event", "message")
+        event = self._events.get(name)
+        if event is None:
+            yield f"there is no event {name!r}"
+            return
+        retry = fields.get("retry", "")
+        typed = {**fields, "retry": int(retry)} if retry.isdigit() else fields
+        data = _json(fields.get("data", "").encode())
+        found = [*_errors(event.fields, typed), *_errors(event.data, data)]
+        if not found:
+            seen.event(name, data.get("reason", ""))
+        for each in found:
+            yield f"the event {name}: {each}"
+
+    def _find(self, target: str) -> Template | None:
+        segments = [unquote(segment) for segment in target.split("/")]
+        raw = target.split("/")
+        fitting = [
+            template
+            for template in self._templates
+            if len(template.segments) == len(segments)
+            and all(
+                (sent if wanted.startswith("{") else wanted == given)
+                for wanted, given, sent in zip(template.segments, segments, raw, strict=True)
+            )
+        ]
+        return min(fitting, key=lambda each: sum(part.startswith("{") for part in each.segments), default=None)
+
+
+def _template(path: str, item: Mapping[str, Any]) -> Template:
+    operations = {
+        method.upper(): (
+            operation["operationId"],
+            {int(status): _response(response) for status, response in operation["responses"].items()},
+        )
+        for method, operation in item.items()
+        if method in ("get", "put", "post", "delete", "patch")
+    }
+    return Template(path.split("/"), operations)
+
+
+def _response(response: Mapping[str, Any]) -> Response:
+    content = response.get("content", {})
+    headers = {name.lower(): header for name, header in response.get("headers", {}).items()}
+    return Response(
+        content={
+            media_type: Draft202012Validator(described["schema"]) if media_type == JSON else None
+            for media_type, described in content.items()
+        },
+        problems={
+            code: Draft202012Validator(schema)
+            for code, schema in (by_code(content[PROBLEM]["schema"]) if PROBLEM in content else {}).items()
+        },
+        headers={name: Draft202012Validator(header["schema"]) for name, header in headers.items()},
+        required=frozenset(name for name, header in headers.items() if header.get("required")),
+    )
+
+
+def _events(item: Mapping[str, Any]) -> Iterator[tuple[str, Event]]:
+    for operation in item.values():
+        for response in operation["responses"].values():
+            described = response.get("content", {}).get(STREAM)
+            for event in () if described is None else described["itemSchema"]["oneOf"]:
+                properties = event["properties"]
+                data = properties["data"]["contentSchema"]
+                reasons = {
+                    reason
+                    for branch in data.get("anyOf", [data])
+                    for reason in values_of(branch["properties"].get("reason", {}))
+                } or {""}
+                fields = Draft202012Validator({**event, "additionalProperties": False})
+                yield properties["event"]["const"], Event(fields, Draft202012Validator(data), sorted(reasons))
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
+def _errors(validator: Validator, value: Any) -> Iterator[str]:
+    for error in validator.iter_errors(value):
+        # Of a choice, what is wrong with the nearest one.
+        deepest = max(error.context or (), key=lambda each: len(each.path), default=error)
+        yield f"{deepest.json_path}: {deepest.message}"[:500]
