@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck, settings
 
 from contract.plugin import ContractPlugin
 from parts import Worker, a_worker
@@ -60,17 +63,21 @@ STACK = Path(__file__).parent / "deploy"
 
 
 LEFT_OUT = pytest.StashKey[list[str]]()
-"""The descriptions of the tests that `--fast` skipped."""
+"""The descriptions of the tests that `--fast` skipped. With several processes the first collects them, and tells the
+one that prints."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Makes Ctrl-C end the run after the current test: an interrupted event loop prints a page of tracebacks.
 
-    A second Ctrl-C interrupts at once.
+    A second Ctrl-C interrupts at once. With several processes a terminal sends it to all of them, and each ends after
+    its own test.
     """
 
     def stop(*_: object) -> None:
         session.shouldstop = "interrupted"
+        if (distributing := session.config.pluginmanager.get_plugin("dsession")) is not None:
+            distributing.shouldstop = "interrupted"
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's `&` sets it to ignored
@@ -78,7 +85,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Records the releases of Redis that a fast run skips (the collection adds files); watches what servers answer."""
+    """Sets what all examples of hypothesis have in common, records the releases of Redis that a fast run skips (the
+    collection adds files), and watches what servers answer."""
+    # Neither a busy machine nor the first text of a fresh copy, for which hypothesis reads Unicode, is a fault.
+    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
     older = [f"Redis {release}" for release in releases()[:-1]]
     config.stash[LEFT_OUT] = older
     config.pluginmanager.register(ContractPlugin(), "contract")
@@ -94,9 +105,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes what another process collected (pytest-xdist): this one collects nothing."""
+    if left_out := getattr(node, "workeroutput", {}).get("left_out"):
+        node.config.stash[LEFT_OUT] = left_out
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Prints the skipped tests of a fast run at the end."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash[LEFT_OUT]
     yield
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if session.config.getoption("--fast") and terminal is not None:
@@ -112,6 +132,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = releases()[-1:] if newest else releases()
         ids = [f"redis-{release}" for release in chosen]
         metafunc.parametrize("shared_redis", chosen, ids=ids, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the slow files first if files run side by side: the quick ones then keep all processes busy to the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: set(SLOW).isdisjoint(item.path.parts))
 
 
 def pytest_collection_finish() -> None:
@@ -135,6 +161,20 @@ def _no_leftovers() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients_are_cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Makes httpx trust one of the public authorities: to read all of them takes 20 ms of CPU a client.
+
+    No test speaks to a server that one of them vouches for.
+    """
+    end = "-----END CERTIFICATE-----\n"
+    one = tmp_path_factory.mktemp("authorities") / "one.pem"
+    one.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(one))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from ssechat.events.kinds import KINDS, Kinds
 from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
+from ssechat.identity.key_file import SigningKey, SigningKeys
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
@@ -185,7 +186,7 @@ async def a_worker(
     delivery = Delivery(redis, conversations, inbox, members, chosen.inbox_limit, kinds, at_once=at_once)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     users = Users(redis, all_users_exist=True, pool=HashingPool(), hasher=hasher)
-    tokens = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
+    tokens = Tokens.of_our_own(SigningKeys(SigningKey(SECRET)))
     clock = FakeClock()
     auth = Auth(redis, tokens, users, timedelta(days=1), clock)
     hub = Hub(auth, chosen, metrics, kinds, clock)

@@ -26,6 +26,10 @@ for each in "$@"; do [ "$each" = -N ] && more=(--max-time {seconds}); done
 exec {curl} "$@" "${{more[@]}}" --dump-header "$HEADERS/$BASHPID"
 """
 
+PYTHON = """#!/usr/bin/env bash
+exec {python} "$@"
+"""
+
 SSECHAT = """#!/usr/bin/env bash
 exec {python} -m ssechat "$@"
 """
@@ -38,7 +42,7 @@ class Shell:
         programs, self.folder, self._headers = folder / "bin", folder / "home", folder / "headers"
         for each in (programs, self.folder, self._headers):
             each.mkdir(parents=True)
-        for name, text in (("curl", CURL), ("ssechat", SSECHAT)):
+        for name, text in (("curl", CURL), ("python", PYTHON), ("ssechat", SSECHAT)):
             script = programs / name
             script.write_text(text.format(curl=shutil.which("curl"), python=sys.executable, seconds=STREAM_SECONDS))
             script.chmod(0o755)
@@ -97,7 +101,8 @@ class Shell:
         """Ends the shell, and what it has started."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
-        os.killpg(self._bash.pid, signal.SIGKILL)
-        self._bash.wait()
+        if self._bash.returncode is None:
+            os.killpg(self._bash.pid, signal.SIGKILL)
+            self._bash.wait()
         self._bash.stdin.close()
         self._bash.stdout.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import redis as redis_py
 
 from serving import redis_binaries, until
+from ssechat.processes import die_with_parent
 
 
 class RedisProcess:
@@ -28,6 +29,8 @@ class RedisProcess:
             [self._program, "--port", "0", "--unixsocket", self.folder / "s", "--save", "", *self._options, *options],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C ends the tests, which still need it for the one under way
+            preexec_fn=die_with_parent(),
         )
         if ready:
             until(self._answers)

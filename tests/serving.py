@@ -87,7 +87,7 @@ class Server:
         """Starts the server; `wait_ready` waits for it.
 
         `arguments` are added to `serve`'s. `terminal` is its stdin. `before_start` runs in its process before the
-        start.
+        start; it leads a session of its own.
         """
         self.data = data
         self.url = ""
@@ -105,6 +105,7 @@ class Server:
                 [sys.executable, *program, "--port", str(port), "--data", str(data), *arguments],
                 stdin=terminal,
                 preexec_fn=before_exec,
+                start_new_session=True,  # Ctrl-C ends the tests, which still need it for the one under way
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=data.parent,

@@ -185,7 +185,7 @@ async def test_a_token_that_makes_nobody_counts_once_its_user_exists(worker: Wor
 
 
 async def test_with_another_systems_key_every_token_makes_its_user(worker: Worker) -> None:
-    theirs = Tokens(SECRET, "HS256", sign_with=SECRET)
+    theirs = Tokens.with_secret(SECRET)
     auth = Auth(worker.redis, theirs, worker.users, timedelta(days=1))
     token = jwt.encode({"sub": "Auth0|5F7C", "exp": time.time() + 60, "create": False}, SECRET, "HS256")
     assert (await auth.identify(token)).user == "auth0|5f7c"

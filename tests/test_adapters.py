@@ -19,6 +19,7 @@ from ssechat.http.api import Api
 from ssechat.http.cors import EXPOSED, METHODS, Cors
 from ssechat.http.exchange import SERVER_FULL, Request, Response
 from ssechat.http.routing import Route
+from ssechat.identity.key_file import SigningKey, SigningKeys
 from ssechat.identity.tokens import Tokens
 from ssechat.telemetry.metrics import Metrics
 from ssechat.texts.origins import Origins
@@ -85,7 +86,7 @@ async def both(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[Both]:
 
 
 def bearer(user: str) -> dict[str, str]:
-    token = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True).mint(user, timedelta(hours=1))
+    token = Tokens.of_our_own(SigningKeys(SigningKey(SECRET))).mint(user, timedelta(hours=1))
     return {"authorization": f"Bearer {token}"}
 
 

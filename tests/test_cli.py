@@ -42,7 +42,7 @@ def test_help_shows_every_setting_with_its_flag_variable_and_default(capsys: pyt
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("serve", "token", "send", "listen", "edit", "delete", "react"):
+    for command in ("serve", "token", "send", "listen", "edit", "delete", "react", "doctor"):
         code, out, _ = main(capsys, command, "-h")
         assert code == 0
         assert "ssechat " + command in out.partition("\n")[2]

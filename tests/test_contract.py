@@ -155,7 +155,7 @@ def test_an_answer_that_the_contract_does_not_have_is_found(answer: Answer, says
 
 
 EVENT_DEVIATIONS = {
-    "a name that there is not": ({"event": "typing", "data": "{}"}, "there is no event 'typing'"),
+    "a name that there is not": ({"event": "made_up", "data": "{}"}, "there is no event 'made_up'"),
     "a field of data": ({"event": "ping", "data": '{"id":"1-2","x":1}'}, "the event ping: $: Additional properties"),
     "no field of data": ({"event": "ping", "data": "{}"}, "'id' is a required property"),
     "an id that it shall not have": ({"event": "ping", "data": '{"id":"1-2"}', "id": "1-2"}, "'id' was unexpected"),

@@ -139,6 +139,7 @@ async def test_a_message_is_sent_and_read(client: httpx.AsyncClient) -> None:
         "type": "dm",
         "members": ["alice", "bob"],
         "newest_seq": 1,
+        **{"read_up_to": 0, "unread": 1, "mentions": [], "muted": False},
         "last_message": message,
     }
     assert (await client.get("/v1/users/bob", headers=alice)).json() == {"id": "bob"}

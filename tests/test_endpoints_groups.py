@@ -18,6 +18,9 @@ from ssechat.logs.pages import PAGE_BYTES
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 
+COUNTS = {"read_up_to": 0, "unread": 0, "mentions": [], "muted": False}
+
+
 @pytest.fixture
 async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(redis.url, tmp_path) as client:
@@ -46,6 +49,7 @@ async def test_a_group_is_made_and_described_to_each_of_its_members(client: http
         "member_count": 2,
         "members": ["alice", "bob"],
         "newest_seq": 0,
+        **COUNTS,
         "last_message": None,
     }
     assert len(made["id"]) == 28
@@ -169,7 +173,7 @@ async def test_a_direct_conversation_is_no_group(client: httpx.AsyncClient) -> N
         assert code(await eve.ask(method, path, body)) == (403, "not_a_member"), (method, path)
     described = await bob.done("GET", where)
     assert described == {"id": "dm:alice:bob", "type": "dm", "members": ["alice", "bob"], "newest_seq": 0,
-                         "last_message": None}  # fmt: skip
+                         **COUNTS, "last_message": None}  # fmt: skip
 
 
 async def test_owners_and_admins_rename_a_group_and_set_its_topic(client: httpx.AsyncClient) -> None:

@@ -14,6 +14,7 @@ from app_client import client_of, code, sign_up
 from parts import SECRET
 from redises import RedisProcess
 from ssechat.http.guard import Guard
+from ssechat.identity.key_file import SigningKey, SigningKeys
 from ssechat.identity.tokens import Tokens
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +30,7 @@ async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.Asy
 
 
 def minted(user: str, **more: Any) -> dict[str, str]:
-    token = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True).mint(user, timedelta(hours=1), **more)
+    token = Tokens.of_our_own(SigningKeys(SigningKey(SECRET))).mint(user, timedelta(hours=1), **more)
     return {"authorization": f"Bearer {token}"}
 
 

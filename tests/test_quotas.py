@@ -261,7 +261,7 @@ async def test_quota_with_redis_away_no_sign_in_passes_uncounted(quotas: Quotas,
         await guess(quotas, HOME, "alice")
 
 
-@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(pauses=st.lists(st.integers(0, 2500), max_size=25))
 async def test_quota_never_allows_more_than_its_limit_and_its_refill(
     worker: Worker, redis: RedisProcess, pauses: list[int]

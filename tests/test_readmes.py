@@ -40,7 +40,7 @@ def run(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def help_texts() -> str:
-    return "".join(run("ssechat", command, "--help") for command in ("serve", "token", "send", "listen"))
+    return "".join(run("ssechat", command, "--help") for command in ("serve", "token", "send", "listen", "doctor"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,5 +1,6 @@
 """The options of `bash tests/run`, and the exact versions that it installs."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -36,7 +37,7 @@ def test_help_names_every_option(option: str) -> None:
     assert (said.returncode, said.stderr) == (0, "")
     script = (ROOT / "tests" / "run").read_text()
     options = set(re.findall(r"^  (--[a-z-]+)", script.partition('\ncase "${1:-}"')[2], re.MULTILINE))
-    assert {"--fast", "--changed", "--stack", "--install-hooks", "--help"} <= options
+    assert {"--fast", "--changed", "--stack", "--check", "--install-hooks", "--help"} <= options
     assert all(re.search(rf"^  {known}\b", said.stdout, re.MULTILINE) for known in options)
     for variable in ("PYTHON", "SSECHAT_BUILD_ARGS"):
         assert variable in said.stdout
@@ -69,12 +70,114 @@ def test_the_tests_run_with_the_versions_that_the_image_has() -> None:
 
 def test_hooks_check_what_ci_checks_with_the_programs_of_the_environment() -> None:
     hooks = (ROOT / "tests" / "pre-commit.yaml").read_text()
-    ci = (ROOT / ".ci" / "run").read_text()
+    script = (ROOT / "tests" / "run").read_text()
     for check in CHECKS:
         assert f"entry: .venv/bin/{check}" in hooks
-        assert f".venv/bin/{check}" in ci
+        assert f".venv/bin/{check}" in script
     assert "repo: local" in hooks
     assert "https://" not in hooks  # nothing has versions of its own
+
+
+def pretend(program: Path, code: int = 0) -> None:
+    """Makes a program that says how it was run, and ends with this exit code."""
+    program.parent.mkdir(parents=True, exist_ok=True)
+    said = "ran ${0##*/} $* with ${CHAT_REDIS_IMAGE:-the own images}"
+    program.write_text(f'#!/usr/bin/env bash\necho "{said}"\nexit {code}\n')
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> Path:
+    """A repository with tests/run, whose environment is made and whose checks pass."""
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "run", tmp_path / "tests" / "run")
+    for program in ("pip", "ruff", "mypy", "lint-imports"):
+        pretend(tmp_path / ".venv" / "bin" / program)
+    made_for = ""
+    for name in ("pyproject.toml", "tests/constraints.txt"):
+        (tmp_path / name).write_text(f"# {name}\n")
+        made_for += f"# {name}\n"
+    (tmp_path / ".venv" / ".made-for").write_text(made_for)
+    return tmp_path
+
+
+def check(top: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the checks of a repository."""
+    command = ["bash", str(top / "tests" / "run"), "--check", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20)
+
+
+def test_the_checks_run_all_and_no_test(checked: Path) -> None:
+    said = check(checked)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert re.findall(r"ran (.*) with", said.stdout) == [
+        "ruff check .", "ruff format --check .", "mypy ", "lint-imports --no-cache",
+    ]  # fmt: skip
+
+
+def test_a_check_that_objects_stops_no_other_and_is_named_at_the_end(checked: Path) -> None:
+    pretend(checked / ".venv" / "bin" / "ruff", code=1)
+    said = check(checked)
+    assert said.returncode == 1
+    assert said.stdout.count("ran ") == len(CHECKS)
+    assert said.stderr == ("[tests/run] FAILED: ruff check, ruff format (`.venv/bin/ruff format .` applies it)\n")
+
+
+def test_the_checks_take_no_arguments(checked: Path) -> None:
+    said = check(checked, "src")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "--check takes no arguments: it checks everything" in said.stderr
+
+
+COVERAGE = """#!/usr/bin/env bash
+echo "coverage $*"
+case "$*" in
+  *"-m not alone") exit "$FIRST" ;;
+  *"-m alone") exit "$SECOND" ;;
+esac
+"""
+
+
+NODE = re.findall(r"^  node_packages (\S+)$", (ROOT / "tests" / "run").read_text(), re.MULTILINE)
+
+
+def everything(top: Path, first: int = 0, second: int = 0) -> tuple[int, list[str]]:
+    """Runs all tests of a repository, the two parts of which end with these codes; returns its own, and what ran."""
+    known = re.findall(r"^ALL=\((.*?)\)", (ROOT / "tests" / "run").read_text(), re.MULTILINE | re.DOTALL)[0]
+    for program in re.findall(r"(\S+)=", known):
+        pretend(top / "programs" / program)
+    pretend(top / ".venv" / "bin" / "python")
+    for folder in NODE:
+        for name in ("package-lock.json", "node_modules/.made-for"):
+            (top / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / folder / name).write_text("")
+    (top / ".venv" / "bin" / "coverage").write_text(COVERAGE)
+    (top / ".venv" / "bin" / "coverage").chmod(0o755)
+    codes = {"FIRST": str(first), "SECOND": str(second)}
+    said = subprocess.run(
+        ["bash", str(top / "tests" / "run")], capture_output=True, text=True, timeout=20,
+        env={**os.environ, **codes, "PATH": f"{top / 'programs'}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    lines = re.findall(r"^(?:coverage|ran python) (.*?)(?: with .*)?$", said.stdout, re.MULTILINE)
+    ran = [re.sub(r"-n .*(?=-m)", "… ", line) for line in lines if not line.startswith("--version")]
+    return said.returncode, ran
+
+
+TESTS = ["run -m pytest … -m not alone", "run -m pytest -m alone"]
+
+
+def test_everything_is_run_side_by_side_but_for_what_must_be_alone_and_then_covered(checked: Path) -> None:
+    assert everything(checked) == (0, ["erase", *TESTS, "combine -q", "report", "-m tests.contract .seen"])
+
+
+@pytest.mark.parametrize("codes", [(1, 0), (0, 1), (1, 1)])
+def test_a_test_that_fails_keeps_no_other_from_running_and_fails_the_run(checked: Path, codes: tuple[int, int]) -> None:
+    assert everything(checked, *codes) == (1, ["erase", *TESTS])
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_an_interrupted_or_broken_run_runs_no_more(checked: Path, code: int) -> None:
+    assert everything(checked, code) == (code, ["erase", TESTS[0]])
 
 
 @pytest.fixture
@@ -85,12 +188,8 @@ def beside(tmp_path: Path) -> Path:
     for tool in tools:
         tool.parent.mkdir(exist_ok=True)
         tool.symlink_to(str(shutil.which(tool.name)))
-    for name in (".ci/run", "tests/run", ".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/lint-imports"):
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        (top / name).write_text(
-            '#!/usr/bin/env bash\necho "ran ${0##*/} $* with ${CHAT_REDIS_IMAGE:-the own images}"\n'
-        )
-        (top / name).chmod(0o755)
+    pretend(top / "tests" / "run")
+    (top / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", top / ".ci" / "run")
     return tmp_path
 
@@ -108,9 +207,15 @@ def ci(beside: Path, *programs: str) -> subprocess.CompletedProcess[str]:
 def test_ci_without_containers_checks_all_else_and_fails_with_a_sentence(beside: Path) -> None:
     said = ci(beside)
     assert said.returncode == 1
-    assert said.stdout.count("ran ") == 1 + len(CHECKS)
-    assert "--stack" not in said.stdout
+    assert re.findall(r"ran (.*) with", said.stdout) == ["run --check", "run "]
     assert "FAILED: everything else passed, but deploy/ was not tried, for there is no podman" in said.stderr
+
+
+def test_ci_runs_no_test_of_code_that_a_check_objects_to(beside: Path) -> None:
+    pretend(beside / "top" / "tests" / "run", code=1)
+    said = ci(beside, "podman", "podman-compose", "curl")
+    assert said.returncode == 1
+    assert re.findall(r"ran (.*) with", said.stdout) == ["run --check"]
 
 
 def test_ci_needs_nothing_beside_the_repository(beside: Path) -> None:

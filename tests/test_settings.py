@@ -86,3 +86,50 @@ def test_settings_survive_the_way_to_a_worker(tmp_path: Path) -> None:
     settings = load_settings({"data": str(tmp_path), "allowed_origins": "https://a.test", "port": "0"}, {})
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
     assert "\n" not in settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://id.example/certs",
+        "https://id.example:8443/realms/chat/protocol/openid-connect/certs?x=1",
+        "http://localhost:8080/certs",
+        "http://127.0.0.1/certs",
+        "http://[::1]:8080/certs",
+        "http://id.localhost/certs",
+    ],
+)
+def test_keys_are_fetched_over_https_or_from_this_machine(url: str) -> None:
+    assert load_settings({}, {"SSECHAT_JWKS_URL": url}).jwks_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("http://id.example/certs", "--jwks-http on"),
+        ("http://127.0.0.1.example/certs", "--jwks-http on"),
+        ("http://10.0.0.1/certs", "--jwks-http on"),
+        ("ftp://id.example/certs", "not a URL such as https://"),
+        ("file:///etc/certs", "not a URL such as https://"),
+        ("id.example/certs", "not a URL such as https://"),
+        ("https://", "not a URL such as https://"),
+        ("https://id.example:99999/", "not a URL such as https://"),
+        ("https://id.example:0/", "not a URL such as https://"),
+        ("https://[::1/", "not a URL such as https://"),
+        ("https://id.example/a b", "not a URL such as https://"),
+        ("https://id.example/\n", "not a URL such as https://"),
+        ("https://id.example/" + "x" * 3000, "not a URL such as https://"),
+        ("https://user:pass@id.example/certs", "user name and the password"),
+        ("https://id.example/certs#keys", "leave the #"),
+    ],
+)
+def test_a_url_that_keys_cannot_be_fetched_from_safely_is_refused(url: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"^SSECHAT_JWKS_URL: .*{text}") as caught:
+        load_settings({}, {"SSECHAT_JWKS_URL": url})
+    assert "pass@" not in str(caught.value)
+
+
+def test_keys_over_http_from_elsewhere_are_for_who_says_so() -> None:
+    chosen = load_settings({"jwks_http": "on"}, {"SSECHAT_JWKS_URL": "http://keycloak:8080/certs"})
+    assert chosen.jwks_url == "http://keycloak:8080/certs"
+    assert chosen.external_identity

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from parts import SECRET
 from ssechat.errors import Unauthorized
+from ssechat.identity.key_file import SigningKey, SigningKeys
 from ssechat.identity.tokens import MAX_EXPIRY, Tokens, VerifiedToken
 from ssechat.ids import user_id
 
-OURS = Tokens(SECRET, "HS256", sign_with=SECRET, ours=True)
-THEIRS = Tokens(SECRET, "HS256", audience="chat", issuer="us")
+OURS = Tokens.of_our_own(SigningKeys(SigningKey(SECRET)))
+THEIRS = Tokens.with_secret(SECRET, audience="chat", issuer="us")
 
 HEADER = b'{"alg":"HS256"}'
 DEEP = b"[" * 100_000
@@ -44,7 +45,7 @@ def judged(tokens: Tokens, token: str) -> VerifiedToken | None:
         assert refusal.code in ("invalid_token", "token_expired")
         assert refusal.detail
         return None
-    identity, _ = verified
+    identity, *_ = verified
     assert identity.user == user_id(identity.user)
     assert isinstance(identity.expires_at, float)
     assert time.time() - 10 < identity.expires_at <= MAX_EXPIRY
@@ -164,7 +165,7 @@ def test_what_is_no_token_at_all_is_refused(token: str) -> None:
 
 
 @pytest.mark.parametrize("issued", [0, 4e9, -1, 1e300, "soon", None, [], "x" * 100])
-@pytest.mark.parametrize("tokens", [OURS, Tokens(SECRET, "HS256")])
+@pytest.mark.parametrize("tokens", [OURS, Tokens.with_secret(SECRET)])
 def test_when_a_token_was_issued_refuses_nobody(tokens: Tokens, issued: object) -> None:
     assert judged(tokens, signed(HEADER, claims(iat=issued))) is not None
 

@@ -142,7 +142,6 @@ def test_sighup_of_a_closed_terminal_stops_the_server(tmp_path: Path) -> None:
     ours, its = os.openpty()
 
     def own_terminal() -> None:
-        os.setsid()
         fcntl.ioctl(its, termios.TIOCSCTTY, 0)
 
     with Server(tmp_path / "data", "--workers", "1", program=STUB, terminal=its, before_start=own_terminal) as server:

@@ -6,11 +6,13 @@ import pytest
 
 from ssechat.cli.terminal import (
     addition_line,
+    conversation_line,
     day_and_time,
     event_line,
     group_line,
     group_lines,
     invite_line,
+    mark_line,
     member_line,
     message_line,
 )
@@ -184,7 +186,10 @@ def test_no_message_can_look_like_two() -> None:
         ("message", DIRECT, "dm:a:b #1  a: hi"),
         ("message", {**DIRECT, "text": None}, "dm:a:b #1 (deleted)  a"),
         ("message.updated", DIRECT, "dm:a:b #1 (changed)  a: hi"),
-        ("typing", {"user": "b"}, 'typing  {"user": "b"}'),
+        ("typing", {"conversation_id": "dm:a:b", "user": "b", "expires_in": 15}, "dm:a:b  b is writing …"),
+        ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": False}, "dm:a:b  read up to #7"),
+        ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": True}, "dm:a:b  read up to #7  (muted)"),
+        ("made_up", {"user": "b"}, 'made_up  {"user": "b"}'),
         ("reset", {"reason": "expired"}, "reset (expired): events of your inbox are missing here"),
         ("reset", {"reason": "lost", "conversation_id": "g:1"}, "reset (lost): events of g:1 are missing here"),
     ],
@@ -196,3 +201,26 @@ def test_events_are_lines_for_people(event: str, data: Any, line: str) -> None:
 def test_times_are_shown_in_the_readers_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert message_line({**DIRECT, "created_at": "2026-11-22T08:20:17.619Z"})[:6].count(":") == 1
     assert message_line({**DIRECT, "created_at": 0})[:6].count(":") == 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"unread": 0, "mentions": [], "muted": False}, ""),
+        ({"unread": 3, "mentions": [7], "muted": False}, "  (3 unread, 1 mentions you)"),
+        ({"unread": 3, "mentions": [7, 8], "muted": True}, "  (3 unread, 2 mention you; muted)"),
+        ({"unread": 0, "mentions": [], "muted": True}, "  (muted)"),
+    ],
+)
+def test_a_conversation_is_listed_with_what_is_unread(counts: dict[str, Any], said: str) -> None:
+    line = conversation_line(
+        {"id": "g:1", "name": "Lunch", **counts, "last_message": {"sender": "a", "text": "hi\nho"}}
+    )
+    assert line == f'g:1 "Lunch"{said}  a: hi ho'
+    assert conversation_line({"id": "dm:a:b", **counts, "last_message": None}) == f"dm:a:b{said}"
+
+
+def test_a_mark_says_what_is_left() -> None:
+    mark = {"conversation_id": "dm:a:b", "read_up_to": 7, "unread": 0, "mentions": [], "muted": False}
+    assert mark_line(mark) == "dm:a:b  read up to #7  (nothing is unread)"
+    assert mark_line({**mark, "unread": 2}) == "dm:a:b  read up to #7  (2 unread)"

@@ -24,10 +24,12 @@ from ssechat.http.endpoints.events import EventsEndpoint
 from ssechat.http.endpoints.health import HealthEndpoint
 from ssechat.http.endpoints.invites import InvitesEndpoint
 from ssechat.http.endpoints.limits import LimitsEndpoint
+from ssechat.http.endpoints.marks import MarksEndpoint
 from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
+from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
@@ -66,8 +68,11 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     inbox = Inbox(redis, conversations, members, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
     users = Users(redis, all_users_exist=settings.external_identity, pool=pool)
-    tokens = Tokens.from_settings(settings)
-    auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookie)
+    tokens = Tokens.from_settings(settings, metrics)
+    auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookies)
+    issuer = tokens.issuer_keys
+    if issuer is not None:
+        issuer.on_withdrawn = auth.forget_withdrawn
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
     chat = Chat.of(redis, conversations, members, inbox, delivery, users)
     hub = Hub(auth, settings, metrics, kinds)
@@ -87,13 +92,18 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         redis.start()
         hub.start()
         redis_health.start()
-        # With Redis away the server starts all the same, answers 503, and is not ready.
+        # With Redis or the issuer away the server starts all the same, answers 503, and is not ready.
+        if issuer is not None:
+            issuer.start()
+            await issuer.wait_known()
         await redis.wait_connected(settings.redis_timeout)
         try:
             yield
         finally:
             await hub.close()
             await redis_health.close()
+            if issuer is not None:
+                await issuer.close()
             await redis.close()
             users.close()
             await end_task(publishing)
@@ -106,16 +116,18 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *MembersEndpoint(guard, chat).routes(),
         *InvitesEndpoint(guard, chat).routes(),
         *ReactionsEndpoint(guard, chat).routes(),
+        *MarksEndpoint(guard, chat).routes(),
+        *TypingEndpoint(guard, chat).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(bounds).routes(),
-        *HealthEndpoint(redis, redis_health, hub).routes(),
+        *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
         *WebEndpoint().routes(),
     ]
     operations = [*(route.operation for route in routes if route.operation is not None), *server.OF_THE_CONTRACT]
-    book = Book(operations, settings, bounds, tokens.cookie)
+    book = Book(operations, settings, bounds, tokens.cookies[0])
     routes += DocsEndpoint(book, proxies, f"http://{settings.host}:{settings.port}").routes()
-    routes += ContractEndpoint(operations, tokens.cookie).routes()
+    routes += ContractEndpoint(operations, tokens.cookies[0]).routes()
     app = Starlette(lifespan=lifespan)
     api = Api(routes, Cors(origins) if origins else None, metrics, log_all=settings.access_log == "on")
     # Over ASGI on any server; on ours by the connection itself (server/protocol.py).

@@ -11,9 +11,11 @@ ChatError
     ├── NotFound             404
     ├── Conflict             409; 422 if an idempotency key is reused for another request
     └── TooMany              429, 503: the same request can succeed later
-        └── QuotaExceeded    429, with the quota and the seconds until it has an attempt again
+        ├── QuotaExceeded    429, with the quota and the seconds until it has an attempt again
+        └── IssuerUnavailable  503: nobody can say now whether a token is valid
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,3 +99,17 @@ class QuotaExceeded(TooMany):
         super().__init__("quota_exceeded", f"{refusal}; try again in {wait}.", retry_after=seconds)
         self.quota = quota
         self.policies = policies
+
+
+class IssuerUnavailable(TooMany):
+    """The keys that verify a token cannot be fetched: whether it is valid is not known."""
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds` until they are asked for again."""
+        super().__init__(
+            "issuer_unavailable",
+            "The server cannot fetch the keys of the system that signs the tokens, so it cannot check this one; repeat "
+            "the request.",
+            status=503,
+            retry_after=max(1, math.ceil(seconds)),
+        )

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ssechat.errors import SettingsError
 from ssechat.redis.url import check_url
 from ssechat.texts.characters import is_utf8
+from ssechat.texts.key_set_urls import check_key_set_url
 from ssechat.texts.networks import parse_network
 from ssechat.texts.origins import canonical_origin
 from ssechat.texts.validation_errors import sentence
@@ -79,8 +80,22 @@ class Settings(BaseModel):
     jwt_public_key: str | None = Field(
         None, description="Accept only an existing system's tokens, verified with this PEM public key."
     )
+    jwks_http: Literal["on", "off"] = Field(
+        "off",
+        description="Whether --jwks-url may be http:// to another machine: who can change what is sent there can then "
+        "sign in as anybody.",
+    )
+    jwks_url: str | None = Field(
+        None,
+        repr=False,
+        description="Accept only an existing system's tokens, verified with the keys that it publishes here (a JWK "
+        "Set, https://).",
+    )
     jwt_audience: str | None = Field(None, description="The `aud` claim that such a token must have.")
     jwt_issuer: str | None = Field(None, description="The `iss` claim that such a token must have.")
+    jwt_user_claim: Annotated[str, Field(min_length=1, max_length=256)] = Field(
+        "sub", description="The claim of such a token that is the user's id, for example preferred_username."
+    )
     allowed_origins: tuple[str, ...] = Field(
         (), description="Other origins whose pages may use this server, separated by commas."
     )
@@ -190,6 +205,13 @@ class Settings(BaseModel):
             )
         return secret
 
+    @field_validator("jwks_url")
+    @classmethod
+    def _safe_url(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None:
+            check_key_set_url(url, plain_allowed=info.data.get("jwks_http") == "on")
+        return url
+
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -206,7 +228,7 @@ class Settings(BaseModel):
     @property
     def external_identity(self) -> bool:
         """Whether an existing system signs all tokens: then the server has no accounts and no key of its own."""
-        return self.jwt_secret is not None or self.jwt_public_key is not None
+        return any(key is not None for key in (self.jwt_secret, self.jwt_public_key, self.jwks_url))
 
 
 def flag(field: str) -> str:

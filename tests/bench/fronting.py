@@ -205,19 +205,21 @@ class Front:
         self.stop()
 
 
-def make_certificate(folder: Path) -> Path:
-    """Creates a file with a self-signed certificate for `localhost` and its key."""
+def make_certificate(
+    folder: Path, *, left: timedelta = timedelta(days=2), life: timedelta = timedelta(days=2, hours=1)
+) -> Path:
+    """Creates a file with a self-signed certificate for `localhost` and its key; so much is left of its life."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-    now = datetime.now(UTC)
+    ends = datetime.now(UTC) + left
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=2))
+        .not_valid_before(ends - life)
+        .not_valid_after(ends)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

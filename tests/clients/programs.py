@@ -14,7 +14,7 @@ from serving import environment
 from .desk import HERE, MODULES, Desk
 
 NODE = ("eventsource 2", "eventsource 4", "eventsource-client")
-PYTHON = ("httpx-sse", "sseclient-py", "aiohttp-sse-client")
+PYTHON = ("ssechat.client", "httpx-sse", "sseclient-py", "aiohttp-sse-client")
 BROWSERS = ("Chromium", "Firefox")
 IN_BROWSERS = {
     "Chromium": ("Chromium", "EventSource"),

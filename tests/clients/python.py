@@ -1,6 +1,7 @@
 """The clients for Python, each as its documentation shows it: `python -m clients.python NAME URL TOKEN`."""
 
 import asyncio
+import json
 import sys
 import time
 from datetime import timedelta
@@ -11,6 +12,8 @@ import requests
 from aiohttp_sse_client.client import EventSource
 from httpx_sse import connect_sse
 from sseclient import SSEClient
+
+from ssechat.client import Client, MessageEvent
 
 CONNECT_SECONDS, SILENCE_SECONDS = 10, 45
 
@@ -72,6 +75,14 @@ async def aiohttp_sse_client(name: str, url: str, token: str) -> None:
         await asyncio.sleep(1)
 
 
+async def ssechat_client(name: str, url: str, token: str) -> None:
+    """Our own: it comes back by itself."""
+    async with Client(url.removesuffix("/v1/events"), token) as chat:
+        async for event in chat.events():
+            if isinstance(event, MessageEvent):
+                _tell(name, json.dumps(event.raw))
+
+
 def _headers(token: str, last: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", **({"Last-Event-ID": last} if last else {})}
 
@@ -82,7 +93,9 @@ def _tell(name: str, data: str) -> None:
 
 def main(name: str, url: str, token: str) -> None:
     """Runs the client of this name for ever."""
-    if name == "aiohttp-sse-client":
+    if name == "ssechat.client":
+        asyncio.run(ssechat_client(name, url, token))
+    elif name == "aiohttp-sse-client":
         asyncio.run(aiohttp_sse_client(name, url, token))
     else:
         {"httpx-sse": httpx_sse, "sseclient-py": sseclient_py}[name](name, url, token)

@@ -232,6 +232,7 @@ def flood(server: Server, start: bytes, more: bytes, seconds: float = 3.0) -> by
         return got
 
 
+@pytest.mark.alone("it floods a server for seconds, and measures how long another waits meanwhile")
 @pytest.mark.parametrize(
     ("start", "more", "status"),
     [

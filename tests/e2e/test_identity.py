@@ -185,7 +185,7 @@ def test_a_token_from_the_command_line_counts(server: Server) -> None:
 
 def cookie_name(server: Server) -> str:
     """The name of the session cookie."""
-    return Tokens.from_settings(Settings(data=server.data)).cookie
+    return Tokens.from_settings(Settings(data=server.data)).cookies[0]
 
 
 def test_two_servers_on_one_host_do_not_sign_each_others_users_out(server: Server, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """The commands in the README work as pasted."""
 
+import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import ROOT, Server, environment
+from serving import ROOT, Server, environment, interruptible, until
 
 README = (ROOT / "README.md").read_text()
 
@@ -20,19 +23,39 @@ def section(title: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def paste(script: str, server: Server, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs shell lines as pasted, with another address and path of the program."""
+def pasted(script: str, server: Server) -> tuple[list[str], dict[str, str]]:
+    """The command and the environment of shell lines as pasted, with another address and path of the program."""
     program = f"{sys.executable} -m ssechat"
     script = script.replace("http://127.0.0.1:8000", server.url).replace(".venv/bin/ssechat", program)
     extra = {"SSECHAT_DATA": str(server.data), "SSECHAT_SERVER": server.url}
-    return subprocess.run(
-        ["bash", "-c", f"set -o pipefail\n{script}"],
-        cwd=folder,
-        env=environment(extra),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return ["bash", "-c", f"set -o pipefail\n{script}"], environment(extra)
+
+
+def paste(script: str, server: Server, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs shell lines to their end."""
+    command, its = pasted(script, server)
+    return subprocess.run(command, cwd=folder, env=its, capture_output=True, text=True, timeout=60)
+
+
+def paste_until(last: str, script: str, server: Server, folder: Path) -> tuple[str, str]:
+    """Runs shell lines that do not end until the regular expression is found, and interrupts them as Ctrl-C does.
+
+    Returns the output, also if it is not found, and the errors.
+    """
+    command, its = pasted(script, server)
+    out, errors = folder / "stdout", folder / "stderr"
+    with out.open("wb") as stdout, errors.open("wb") as stderr:
+        running = subprocess.Popen(
+            command, cwd=folder, env=its, stdout=stdout, stderr=stderr, start_new_session=True,
+            preexec_fn=interruptible,
+        )  # fmt: skip
+        try:
+            with contextlib.suppress(TimeoutError):
+                until(lambda: re.search(last, out.read_text()), 30)
+        finally:
+            os.killpg(running.pid, signal.SIGINT)
+            running.wait(20)
+    return out.read_text(), errors.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +67,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Path) -> None:
     first, stream = section("A third person, with curl alone")
-    # The stream does not end: it is interrupted after a while, as by Ctrl-C.
-    done = paste(first + stream.replace("curl -N", "timeout 3 curl -sN") + "\ntrue", server, tmp_path)
-    assert '"user":"carol"' in done.stdout
-    assert '"text":"a note to myself","client_msg_id":"note-1"' in done.stdout
-    assert '"has_more":false' in done.stdout
-    assert re.search(r"event: retry\nretry: \d+\ndata: {}\nid: 0-0\n\nevent: hello\n", done.stdout, re.MULTILINE)
-    assert 'event: hello\ndata: {"user":"carol","resumed":true,"missed":1}\nid: 0-0\n' in done.stdout
+    told, errors = paste_until(
+        r"event: caught_up\n.*\n\n", first + stream.replace("curl -N", "curl -sN"), server, tmp_path
+    )
+    assert '"user":"carol"' in told
+    assert '"text":"a note to myself","client_msg_id":"note-1"' in told
+    assert '"has_more":false' in told
+    assert re.search(r"event: retry\nretry: \d+\ndata: {}\nid: 0-0\n\nevent: hello\n", told, re.MULTILINE)
+    assert 'event: hello\ndata: {"user":"carol","resumed":true,"missed":1}\nid: 0-0\n' in told
     message = r'^event: message\ndata: {"conversation_id":"dm:carol:carol".*}\nid: 1-\d+\n\n'
-    assert re.search(message, done.stdout, re.MULTILINE)
+    assert re.search(message, told, re.MULTILINE)
     # The output must match the README's, except the numbers.
     [shown] = re.findall(r"^```\n(event: retry\n.*?)^```", README, re.MULTILINE | re.DOTALL)
     as_shown = re.escape(shown).replace("…", ".*")
-    assert re.search(re.sub(r"\d{4,}|1\\-\d+", r"[-\\d]+", as_shown) + r"\s*\Z", done.stdout)
-    assert done.stderr == ""
+    assert re.search(re.sub(r"\d{4,}|1\\-\d+", r"[-\\d]+", as_shown) + r"\s*\Z", told)
+    assert errors == ""
     again = paste(first, server, tmp_path)
     assert '"code":"name_taken"' in again.stdout
-    assert again.stdout.count('"seq":1') == done.stdout.count('"seq":1') - 1
+    assert again.stdout.count('"seq":1') == told.count('"seq":1') - 1
 
 
 def test_a_group_is_made_and_written_to_with_curl_alone(server: Server, tmp_path: Path) -> None:
@@ -85,7 +109,7 @@ def test_the_terminals_commands_speak_to_each_other(server: Server, tmp_path: Pa
     for command in commands:
         done = paste(command, server, tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
-    heard = paste(f"timeout 3 {listen.strip()} --since 0-0", server, tmp_path).stdout
+    heard, _ = paste_until(r"#1  carol: at five\?\n", f"exec {listen.strip()} --since 0-0", server, tmp_path)
     assert re.search(r"dm:alice:carol #1  carol: hi\n", heard)
     assert re.search(r'g:[a-z2-7]{26} "Walk"  carol made the group, with alice, 2 members\n', heard)
     assert re.search(r'g:[a-z2-7]{26} "Walk" #1  carol: at five\?\n', heard)

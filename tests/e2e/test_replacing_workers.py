@@ -90,6 +90,7 @@ class Visitors:
         return waited
 
 
+@pytest.mark.alone("it measures how long the slowest of many requests waits")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_during_a_rolling_restart_no_new_connection_is_refused_or_waits(tmp_path: Path, workers: str) -> None:
     with serve(tmp_path, "--workers", workers, "--drain-seconds", "0") as server:

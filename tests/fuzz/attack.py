@@ -9,7 +9,8 @@ from random import Random
 
 import jwt
 
-from ssechat.identity.tokens import COOKIE, fingerprint
+from ssechat.identity.key_file import fingerprint
+from ssechat.identity.tokens import COOKIE
 from ssechat.ids import group_id
 
 FAR = 4102444800

@@ -69,6 +69,8 @@ def _of_group(story: Story, who: str, path: str, case: str) -> Iterator[Probe]:
         case "DELETE /invites/{invite}", _:
             spare = story.spare_invite if group.standing(who) in ("admin", "owner") else story.invites["open"]
             yield Probe(at(f"/invites/{spare}"))
+        case "POST /typing", _:
+            yield Probe(at("/typing"), body={})
         case "GET /messages", _:
             yield from _history(story, who)
         case _:

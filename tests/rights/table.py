@@ -13,6 +13,7 @@ from rights.model import Standing
 WORDS: dict[str, tuple[int, str]] = {
     "yes": (200, ""),
     "made": (201, ""),
+    "said": (202, ""),
     "done": (204, ""),
     "who": (401, "unauthorized"),
     "no": (403, "not_a_member"),
@@ -58,6 +59,7 @@ POST   /v1/messages | new                           who    no     -      -      
 POST   /v1/messages | reply to what is not read     who    no     bad    bad    bad    no     no     ended
 POST   /v1/messages | reply to nothing              who    no     bad    bad    bad    no     no     ended
 GET    /v1/conversations/{id}/messages              who    no     yes    yes    yes    yes    yes    yes
+POST   /v1/conversations/{id}/typing                who    no     said   said   said   no     no     over
 """
 
 MESSAGE = "/v1/conversations/{id}/messages/{seq}"
@@ -132,7 +134,7 @@ class Row(NamedTuple):
         if not ended or self.ended == "same":
             return own
         if self.ended == "over":
-            return "ended" if own in ("yes", "made", "done") else own
+            return "ended" if own in ("yes", "made", "said", "done") else own
         return self.ended
 
     @property

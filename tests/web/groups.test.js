@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { Chat, SIGNED_IN } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
 import { whyReadOnly } from "../../src/ssechat/web/membership.js";
-import { collect, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
+import { collect, fakeBrowser, fakeServer, latestSource, message, settle } from "./world.js";
 
 const GROUP = "g:friends";
 
@@ -84,7 +84,7 @@ test("a group that is made is in the list, and shown once when its event comes, 
 
 test("who is added sees the group at once, and what is said from then on is unread", async () => {
   const { chat, server, arrived } = await live([]);
-  server.groups = [friends({ newest_seq: 7, last_message: said(7) })];
+  server.groups = [friends({ newest_seq: 7, last_message: said(7), read_up_to: 7 })];
   await happens("member", { users: members("alice"), by: "bob", member_count: 3, name: "Friends" });
   assert.deepEqual([shown(chat), chat.unreadTotal], [["Friends"], 0]);
   assert.deepEqual(server.requests, [`GET /v1/conversations/${GROUP}`]);
@@ -92,12 +92,24 @@ test("who is added sees the group at once, and what is said from then on is unre
   assert.deepEqual([chat.unreadTotal, arrived.length], [1, 1]);
 });
 
-test("what was said before one joined stays read, though nobody says more", async () => {
-  const { chat, server } = await live([]);
-  server.groups = [friends({ newest_seq: 7, last_message: said(7) })];
+test("what was said in a group before one came back stays read, and a mark of before does not count", async () => {
+  const { chat, server } = await live([friends({ newest_seq: 5, last_message: said(5), read_up_to: 2 })]);
+  assert.equal(chat.unreadTotal, 3);
+  await happens("member", { users: members("alice"), by: "bob", left: true, member_count: 2 });
+  assert.equal(chat.unreadTotal, 0);
+  server.groups = [friends({ newest_seq: 7, last_message: said(7), read_up_to: 7 })];
   await happens("member", { users: members("alice"), by: "bob", member_count: 3, name: "Friends" });
-  await pass(2_000);
-  assert.deepEqual([chat.reads.upTo(GROUP), chat.unreadTotal], [7, 0]);
+  assert.deepEqual([chat.store.ensure(GROUP).read_up_to, chat.unreadTotal], [7, 0]);
+});
+
+test("a muted conversation is in no sum, and its messages are no news", async () => {
+  const { chat, arrived } = await live([friends({ newest_seq: 7, last_message: said(7), read_up_to: 7 })]);
+  await happens("mark", { read_up_to: 7, muted: true });
+  await happens("message", said(8, { mentions: ["alice"] }));
+  const group = chat.store.ensure(GROUP);
+  assert.deepEqual([chat.unread(group), chat.unreadTotal, chat.mentioned(group), arrived.length], [1, 0, true, 0]);
+  await happens("mark", { read_up_to: 8, muted: false });
+  assert.deepEqual([chat.unread(group), chat.mentioned(group)], [0, false]);
 });
 
 test("a change of an old message is no news, and counts nothing as unread", async () => {

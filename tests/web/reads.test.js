@@ -1,99 +1,83 @@
-/** How far the user has read. */
+/** What the user has read: what the server is told, and what follows from a mark. */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { ReadMarks } from "../../src/ssechat/web/reads.js";
+import { Attempts } from "../../src/ssechat/web/attempts.js";
+import { newConversation } from "../../src/ssechat/web/conversation.js";
+import { applyMark, noteMessage, raiseMark } from "../../src/ssechat/web/marks.js";
+import { Reads } from "../../src/ssechat/web/reads.js";
 import { Store } from "../../src/ssechat/web/store.js";
-import { collect, fakeBrowser, message } from "./world.js";
+import { fakeBrowser, message, pass, settle } from "./world.js";
 
 const BOB = "dm:alice:bob";
-const KEY = "ssechat:read:alice";
 
-/** @type {ReturnType<typeof fakeBrowser>} */
-let browser;
+beforeEach(() => fakeBrowser());
 
-beforeEach(() => {
-  browser = fakeBrowser();
-});
+/** A conversation that is read up to this seq. @param {number} seq @param {number[]} mentions */
+const readUpTo = (seq, mentions = []) => ({ ...newConversation(BOB), read_up_to: seq, mentions });
 
-/** Conversations with these messages. @param {any[]} messages */
-function conversations(...messages) {
+/**
+ * Reads of a store with a conversation, and what the server was told.
+ *
+ * @param {(up_to: number) => Promise<any>} [answer]
+ */
+function reads(answer = async (up_to) => ({ conversation_id: BOB, read_up_to: up_to, muted: false })) {
+  /** @type {number[]} */
+  const told = [];
+  const client = {
+    markRead(/** @type {string} */ _, /** @type {number} */ up_to) {
+      told.push(up_to);
+      return answer(up_to);
+    },
+  };
   const store = new Store("alice");
-  for (const one of messages) store.apply("message", one);
-  return store.conversations;
+  store.ensure(BOB).read_up_to = 0;
+  return { store, told, reads: new Reads(/** @type {any} */ (client), store, new Attempts()) };
 }
 
-/** Another tab marks. @param {Record<string, number>} marks */
-function markElsewhere(marks) {
-  browser.localStorage.setItem(KEY, JSON.stringify(marks));
-  browser.window.dispatchEvent(Object.assign(new Event("storage"), { key: KEY }));
-}
-
-test("a mark never goes down, and survives a reload", () => {
-  const reads = new ReadMarks("alice");
-  assert.equal(reads.upTo(BOB), 0);
-  assert.equal(reads.mark(BOB, 5), true);
-  assert.equal(reads.mark(BOB, 5), false);
-  assert.equal(reads.mark(BOB, 3), false);
-  assert.equal(new ReadMarks("alice").upTo(BOB), 5);
-  assert.equal(new ReadMarks("carol").upTo(BOB), 0);
+test("the server is told at once, and of what follows once a second", async () => {
+  const { store, told, reads: mine } = reads();
+  for (const seq of [1, 2, 5, 4]) {
+    mine.mark(BOB, seq);
+    await settle();
+  }
+  assert.deepEqual([told, mine.pending(BOB)], [[1], 5]);
+  await pass(1_000);
+  assert.deepEqual([told, mine.pending(BOB), store.ensure(BOB).read_up_to], [[1, 5], 0, 5]);
+  mine.close();
 });
 
-test("tabs share marks, and the higher one counts", () => {
-  const reads = new ReadMarks("alice");
-  const changes = collect(reads, "change");
-  reads.mark(BOB, 5);
-  markElsewhere({ [BOB]: 3, "g:1": 9 });
-  assert.deepEqual([reads.upTo(BOB), reads.upTo("g:1"), changes.length], [5, 9, 1]);
-  browser.localStorage.setItem(KEY, JSON.stringify({ [BOB]: 8 })); // the event is still under way
-  reads.mark(BOB, 6);
-  assert.equal(reads.upTo(BOB), 8);
-  browser.window.dispatchEvent(Object.assign(new Event("storage"), { key: "another" }));
-  assert.equal(changes.length, 1);
+test("a refusal is the end of it, and a loss of history makes it forget", async () => {
+  const { told, reads: mine } = reads(() => Promise.reject(Object.assign(new Error("not a member"), { status: 403 })));
+  mine.mark(BOB, 1);
+  await settle();
+  await pass(5_000);
+  assert.deepEqual([told.length > 0, mine.pending(BOB)], [true, told.length > 1 ? 1 : 0]);
+  mine.mark(BOB, 9);
+  mine.forget();
+  assert.equal(mine.pending(BOB), 0);
+  mine.close();
 });
 
-test("a mark is lowered where the server lost history", () => {
-  const reads = new ReadMarks("alice");
-  reads.mark(BOB, 5);
-  reads.lower(BOB, 9);
-  assert.equal(reads.upTo(BOB), 5);
-  reads.lower(BOB, 2);
-  assert.equal(new ReadMarks("alice").upTo(BOB), 2);
+test("a mark rises only, and takes the mentions with it that it passes", () => {
+  const conversation = readUpTo(2, [3, 5]);
+  assert.equal(applyMark(conversation, { conversation_id: BOB, read_up_to: 4, muted: false }), true);
+  assert.deepEqual([conversation.read_up_to, conversation.mentions], [4, [5]]);
+  assert.equal(raiseMark(conversation, 3), false);
+  assert.equal(applyMark(conversation, { conversation_id: BOB, read_up_to: 1, muted: true }), true);
+  assert.deepEqual([conversation.read_up_to, conversation.muted], [4, true]);
+  assert.equal(applyMark(conversation, { conversation_id: BOB, read_up_to: 1, muted: true }), false);
+  assert.equal(raiseMark(newConversation(BOB), 3), false, "it is not known yet");
 });
 
-test("in a browser that is new to the user, older messages are read, but for the last one of somebody else", () => {
-  const reads = new ReadMarks("alice");
-  reads.begin(conversations(message(7), message(4, { conversation_id: "g:1", sender: "alice" })), "alice");
-  assert.deepEqual([reads.upTo(BOB), reads.upTo("g:1")], [6, 4]);
-});
-
-test("what begins later is unread, after a reload too", () => {
-  new ReadMarks("alice").begin(conversations(message(7)), "alice");
-  const reads = new ReadMarks("alice");
-  reads.begin(conversations(message(7), message(9, { conversation_id: "g:1" })), "alice");
-  assert.deepEqual([reads.upTo(BOB), reads.upTo("g:1")], [6, 0]);
-});
-
-test("the first conversation of a user who has none yet is unread", () => {
-  const reads = new ReadMarks("alice");
-  reads.begin([], "alice");
-  reads.begin(conversations(message(1)), "alice");
-  assert.equal(reads.upTo(BOB), 0);
-});
-
-test("closed marks follow no other tab", () => {
-  const reads = new ReadMarks("alice");
-  reads.close();
-  markElsewhere({ [BOB]: 3 });
-  assert.equal(reads.upTo(BOB), 0);
-});
-
-test("what was written before one joined a group is read once the first message comes", () => {
-  const reads = new ReadMarks("alice");
-  reads.joined("g:1");
-  assert.equal(reads.isNew("g:1"), true);
-  reads.arrived("g:1", 8);
-  reads.arrived("g:1", 20);
-  assert.deepEqual([reads.isNew("g:1"), reads.upTo("g:1")], [false, 7]);
-  reads.close();
+test("a mention counts while its message has it, and one's own message raises the mark", () => {
+  const conversation = readUpTo(1);
+  noteMessage(conversation, message(3, { mentions: ["alice"] }), "alice");
+  noteMessage(conversation, message(2, { mentions: ["alice"] }), "alice");
+  noteMessage(conversation, message(1, { mentions: ["alice"] }), "alice");
+  assert.deepEqual(conversation.mentions, [2, 3]);
+  noteMessage(conversation, message(2, { deleted: true }), "alice");
+  assert.deepEqual(conversation.mentions, [3]);
+  noteMessage(conversation, message(4, { sender: "alice" }), "alice");
+  assert.deepEqual([conversation.read_up_to, conversation.mentions], [4, []]);
 });

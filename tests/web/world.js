@@ -270,6 +270,8 @@ export function fakeServer(history = []) {
     bodies: {},
     /** @type {any[]} other conversations to list */
     groups: [],
+    /** The user's mark in the conversation of `history`. */
+    read_up_to: 0,
     /** @type {any} the answer to what makes, changes or joins a group */
     made: null,
     /** @type {any} a group that the user has left */
@@ -283,6 +285,19 @@ export function fakeServer(history = []) {
     /** @type {number|null} a status with which it answers everything */
     failing: null,
   };
+  const read = (/** @type {string} */ route, /** @type {{up_to: number}} */ { up_to }) => {
+    state.read_up_to = Math.max(state.read_up_to, up_to);
+    const conversation_id = route.slice("PUT /v1/conversations/".length, -"/read".length);
+    return { conversation_id, read_up_to: up_to, unread: 0, mentions: [], muted: false };
+  };
+  const conversations = (/** @type {string} */ route) => {
+    const [, one] = route.split("/v1/conversations/");
+    if (one !== undefined) return state.groups.find(({ id }) => id === one) ?? state.left;
+    const last_message = state.history.at(-1);
+    const counts = { read_up_to: state.read_up_to, mentions: [], muted: false };
+    const direct = last_message ? [{ id: "dm:alice:bob", newest_seq: last_message.seq, last_message, ...counts }] : [];
+    return { conversations: [...direct, ...state.groups], next: null };
+  };
   const answers = (/** @type {string} */ route, /** @type {any} */ body) => {
     if (route.endsWith("/v1/session") || route === "POST /v1/users") return { user: "alice" };
     if (route === "POST /v1/messages") {
@@ -291,15 +306,11 @@ export function fakeServer(history = []) {
       return sent;
     }
     if (route.endsWith("/messages")) return { messages: state.history, has_more: false };
-    if (route.endsWith("/members")) return { members: state.members, next: null };
-    if (route.endsWith("/reactions")) return { reactions: state.reactions, next: null };
+    const [listed = ""] = /(?<=\/)(members|reactions)$/.exec(route) ?? [];
+    if (listed === "members" || listed === "reactions") return { [listed]: state[listed], next: null };
     if (route.includes("/messages/")) return state.changed;
-    if (!route.startsWith("GET ")) return state.made;
-    const [, one] = route.split("/v1/conversations/");
-    if (one !== undefined) return state.groups.find(({ id }) => id === one) ?? state.left;
-    const last_message = state.history.at(-1);
-    const direct = last_message ? [{ id: "dm:alice:bob", newest_seq: last_message.seq, last_message }] : [];
-    return { conversations: [...direct, ...state.groups], next: null };
+    if (route.endsWith("/read")) return read(route, body);
+    return route.startsWith("GET ") ? conversations(route) : state.made;
   };
   mock.method(globalThis, "fetch", async (/** @type {string} */ url, /** @type {any} */ { method, body }) => {
     const route = `${method} ${decodeURIComponent(url.split("?")[0] ?? "")}`;

@@ -10,6 +10,7 @@ from ssechat.ids import ConversationId, UserId, direct_members, is_group
 from ssechat.logs.conversations import Conversations, Summary
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox, Place
+from ssechat.logs.marks import Mark
 from ssechat.logs.members import Left, Member, Members, Standing
 from ssechat.logs.pages import ENVELOPE, PAGE_BYTES
 
@@ -70,12 +71,13 @@ class Descriptions:
         """
         entered = await self._participants.enter(user, conversation)
         await self._delivery.finish(entered.conversation, entered.both)
+        place = await self._inbox.place(user, entered.conversation)
         if entered.standing is None:
             [summary] = await self._conversations.summaries((entered.conversation,))
-            return _direct(summary)
-        return await self._group(entered, entered.standing)
+            return _direct(summary, place.mark)
+        return await self._group(entered, entered.standing, place.mark)
 
-    async def _group(self, entered: Participation, standing: Standing) -> Description:
+    async def _group(self, entered: Participation, standing: Standing, mark: Mark) -> Description:
         conversation, newest = entered.conversation, entered.access.newest_seq
         newest = standing.group.seq if newest is None else newest
         [stored] = await self._conversations.messages(conversation, (newest,)) if newest else (None,)
@@ -86,7 +88,7 @@ class Descriptions:
             assert again.standing.left is not None
             return _left(conversation, again.standing.left, newest, last)
         [sample] = await self._members.samples((conversation,), NAMES_SHOWN)
-        return _group(again.standing, again.standing.member, sample, newest, last)
+        return _group(again.standing, again.standing.member, sample, newest, last, mark)
 
     async def list(self, user: UserId, before: int | None, limit: int) -> Listing:
         """The user's conversations, the one with the newest event first."""
@@ -94,6 +96,7 @@ class Descriptions:
         if before is not None:
             places = [place for place in places if place.n < before]
         page, following = await self._still_in(user, places, limit)
+        marks = {place.conversation: place.mark for place in page}
         # Messages are read before it is asked who may read them.
         summaries = await self._conversations.summaries([place.conversation for place in page])
         for summary in summaries:
@@ -106,7 +109,7 @@ class Descriptions:
         room, shown = PAGE_BYTES - ENVELOPE, 0  # fewer are shown than requested if they do not fit on a page
         for summary in summaries:
             if summary.id not in standings:
-                one = _direct(summary)
+                one = _direct(summary, marks[summary.id])
             else:
                 standing = standings[summary.id]
                 if standing is None or standing.member is None or standing.access is None:
@@ -114,7 +117,8 @@ class Descriptions:
                     continue
                 last = summary.last_message
                 seen = None if last is None else standing.access.seen(summary.id, summary.newest_seq, last)
-                one = _group(standing, standing.member, samples[summary.id], summary.newest_seq, seen)
+                mark = marks[summary.id]
+                one = _group(standing, standing.member, samples[summary.id], summary.newest_seq, seen, mark)
             room -= len(one.json) + 1  # with the names of a group's members, which no reading of messages counts
             if room < 0 and described:
                 break
@@ -145,13 +149,28 @@ def _both(conversation: ConversationId) -> Sequence[UserId] | None:
     return None if both is None else tuple(dict.fromkeys(both))
 
 
-def _direct(summary: Summary) -> Description:
+def counts(mark: Mark, newest: int) -> dict[str, Any]:
+    """What follows from a mark."""
+    return {
+        "read_up_to": mark.read_up_to,
+        "unread": mark.unread(newest),
+        "mentions": mark.mentions,
+        "muted": mark.muted,
+    }
+
+
+def _direct(summary: Summary, mark: Mark) -> Description:
     fields = {"id": summary.id, "type": "dm", "members": _both(summary.id), "newest_seq": summary.newest_seq}
-    return Description(fields, summary.last_message)
+    return Description(fields | counts(mark, summary.newest_seq), summary.last_message)
 
 
 def _group(
-    standing: Standing, member: Member, sample: tuple[int, Sequence[UserId]], newest: int, last: bytes | None
+    standing: Standing,
+    member: Member,
+    sample: tuple[int, Sequence[UserId]],
+    newest: int,
+    last: bytes | None,
+    mark: Mark,
 ) -> Description:
     group, (count, names) = standing.group, sample
     fields: dict[str, Any] = {"id": group.id, "type": "group", "name": group.name}
@@ -166,7 +185,7 @@ def _group(
     }
     if group.ended:
         fields["ended"] = True
-    return Description(fields, last)
+    return Description(fields | counts(mark.since(member.seq), newest), last)
 
 
 def _left(conversation: ConversationId, left: Left, newest: int, last: bytes | None) -> Description:

@@ -33,6 +33,10 @@ def ended() -> Forbidden:
     return Forbidden("ended", "This group has ended: it can be read, and nothing in it can be changed.")
 
 
+def too_large_for(what: str, most: int) -> Forbidden:
+    return Forbidden("too_many_members", f"In groups of more than {most} members {what}.")
+
+
 def deleted(seq: int) -> Conflict:
     return Conflict("deleted", f"Message {seq} was deleted; nothing can be done with it any more.")
 

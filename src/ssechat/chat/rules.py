@@ -9,10 +9,12 @@ from ssechat.chat.groups import Groups
 from ssechat.chat.history import History
 from ssechat.chat.invites import Invitations
 from ssechat.chat.joins import Joins
+from ssechat.chat.marks import Marks
 from ssechat.chat.members import Membership
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participants
 from ssechat.chat.reactions import ReactionRules
+from ssechat.chat.typing import TypingRules
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
@@ -37,6 +39,8 @@ class Chat:
     members: Membership
     invites: Invitations
     joins: Joins
+    marks: Marks
+    typing: TypingRules
 
     @classmethod
     def of(
@@ -61,4 +65,6 @@ class Chat:
             Membership(decisions, members, users),
             Invitations(members, invites),
             Joins(decisions, members, invites),
+            Marks(participants, members, inbox),
+            TypingRules(participants, members, inbox),
         )

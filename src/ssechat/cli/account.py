@@ -1,6 +1,6 @@
 """Who runs a command: the user's token, and the client that sends it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ from ssechat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from ssechat.client import Client, NotConfirmed
-    from ssechat.client.credentials import Token
 
 # The lifetime of a token that --user mints for one connection: a leaked one is soon worthless.
 TOKEN_LIFETIME = timedelta(hours=1)
@@ -71,7 +70,7 @@ def mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> st
 
 def _credential(
     *, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
-) -> "Token":
+) -> Callable[[], str]:
     """Returns what gives the bearer token of a request: minted for --user, else the --token."""
     given = click.get_current_context().get_parameter_source("token")
     if user is not None:
@@ -82,5 +81,14 @@ def _credential(
     if create:
         raise click.UsageError("--create needs --user: it creates a user of that name")
     if token is not None:
-        return token
+        return lambda: token
     raise click.UsageError("no user: give --user NAME on the server's own machine, or --token elsewhere")
+
+
+def optional_credential(
+    *, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
+) -> Callable[[], str] | None:
+    """Returns a function that gives the bearer token of a request; None if the options name no user."""
+    if user is None and token is None and not create:
+        return None
+    return _credential(user=user, token=token, create=create, data=data, key_file=key_file)

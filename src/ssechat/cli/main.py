@@ -13,10 +13,13 @@ import click
 from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.cli.account import mint
+from ssechat.cli.doctor import doctor
 from ssechat.cli.groups import group
+from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
+from ssechat.cli.unread import list_conversations, mute, read
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import MIN_SESSION_DAYS, Settings, load_settings
 
@@ -33,8 +36,11 @@ def commands() -> None:
     ssechat serve                      start it; then open http://127.0.0.1:8000
     ssechat listen --user bob          print bob's events as they arrive
     ssechat send --user alice bob hi   send "hi" from alice to bob
+    ssechat list --user alice          alice's conversations, and what is unread
     ssechat group make --user alice Lunch bob carol
     ssechat token alice                print a token, for curl and programs
+    ssechat key rotate                 replace the key that signs the tokens
+    ssechat doctor URL                 check from outside what stands at this address
     """
 
 
@@ -86,7 +92,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     click.echo(minted)
 
 
-for command in (send, listen, edit, delete, react, group):
+for command in (send, list_conversations, read, mute, listen, edit, delete, react, group, key, doctor):
     commands.add_command(command)
 
 

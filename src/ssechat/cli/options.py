@@ -138,15 +138,19 @@ def id_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def client_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that the client commands share."""
+    return click.option(
+        "--server",
+        type=Text(),
+        envvar="SSECHAT_SERVER",
+        default="http://127.0.0.1:8000",
+        metavar="URL",
+        help="The server's address.  [env SSECHAT_SERVER; default http://127.0.0.1:8000]",
+    )(account_options(function))
+
+
+def account_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say who asks, and how the answer is printed."""
     options = (
-        click.option(
-            "--server",
-            type=Text(),
-            envvar="SSECHAT_SERVER",
-            default="http://127.0.0.1:8000",
-            metavar="URL",
-            help="The server's address.  [env SSECHAT_SERVER; default http://127.0.0.1:8000]",
-        ),
         click.option(
             "--user",
             type=Text(),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ssechat.problem_details import shortened
 from ssechat.texts.printable import indented, one_line
 
 # Names that a line shows of a longer list.
@@ -54,6 +55,10 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return one_line(f"{_place(data, name)}  {_membership(data)}")
         if event == "conversation" and isinstance(data.get("name"), str):
             return one_line(f"{_place(data, name)}  {_description(data)}")
+        if event == "mark":
+            return mark_line(data, name)
+        if event == "typing":
+            return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
 
 
@@ -88,6 +93,35 @@ def _description(data: Mapping[str, Any]) -> str:
         return "has ended"
     topic = f", topic {quoted(data['topic'])}" if data.get("topic") else ", no topic"
     return f"is named {quoted(data['name'])}{topic}"
+
+
+def conversation_line(conversation: Mapping[str, Any]) -> str:
+    """A conversation in a list: its id and name, what is unread, and its newest message."""
+    name, last = conversation.get("name"), conversation.get("last_message")
+    line = one_line(f"{_place({'conversation_id': conversation.get('id')}, name)}{_unread(conversation)}")
+    if not isinstance(last, dict):
+        return line
+    text = last.get("text")
+    said = f"{last.get('sender')}: {text}" if isinstance(text, str) else "deleted"
+    return one_line(f"{line}  {_clock(last.get('created_at'))}{shortened(said)}")
+
+
+def mark_line(mark: Mapping[str, Any], name: str | None = None) -> str:
+    """Up to where one has read a conversation, and what is left."""
+    read, newest = mark.get("read_up_to"), mark.get("unread")
+    left = "" if newest is None else _unread(mark) or "  (nothing is unread)"
+    muted = "  (muted)" if newest is None and mark.get("muted") else ""
+    return one_line(f"{_place(mark, name)}  read up to #{read}{left}{muted}")
+
+
+def _unread(counts: Mapping[str, Any]) -> str:
+    """What is unread, in parentheses: `  (3 unread, 1 mentions you; muted)`."""
+    unread, mentions = counts.get("unread"), counts.get("mentions")
+    said = [f"{unread} unread"] if isinstance(unread, int) and unread else []
+    if isinstance(mentions, list) and mentions:
+        said.append("1 mentions you" if len(mentions) == 1 else f"{len(mentions)} mention you")
+    words = [*([", ".join(said)] if said else []), *(["muted"] if counts.get("muted") else [])]
+    return f"  ({'; '.join(words)})" if words else ""
 
 
 def group_line(group: Mapping[str, Any]) -> str:

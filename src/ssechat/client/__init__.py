@@ -38,6 +38,8 @@ from ssechat.client.events import (
     GroupEvent,
     Hello,
     HelloEvent,
+    MarkChange,
+    MarkEvent,
     MemberChange,
     MemberEvent,
     MessageChangeEvent,
@@ -45,6 +47,8 @@ from ssechat.client.events import (
     OtherEvent,
     Reset,
     ResetEvent,
+    Typing,
+    TypingEvent,
 )
 from ssechat.client.groups import Groups
 from ssechat.client.models import (
@@ -52,6 +56,8 @@ from ssechat.client.models import (
     Conversation,
     Invite,
     Limits,
+    Mark,
+    Me,
     Member,
     Message,
     Page,
@@ -82,6 +88,10 @@ __all__ = [
     "HelloEvent",
     "Invite",
     "Limits",
+    "Mark",
+    "MarkChange",
+    "MarkEvent",
+    "Me",
     "Member",
     "MemberChange",
     "MemberEvent",
@@ -100,4 +110,6 @@ __all__ = [
     "Server",
     "SettingsError",
     "Ticket",
+    "Typing",
+    "TypingEvent",
 ]

@@ -13,6 +13,7 @@ from ssechat.client.calls import Calls
 from ssechat.client.credentials import Credential, Given, Password, Token
 from ssechat.client.errors import ANOTHER_FORM, ClientError, Doubt, Refused
 from ssechat.client.groups import Groups
+from ssechat.client.marks import Marks
 from ssechat.client.messages import Messages
 from ssechat.client.models import Conversation, Limits, Server, Ticket
 from ssechat.client.objects import object_of
@@ -26,7 +27,7 @@ from ssechat.ids import UserId, user_id
 logger = logging.getLogger("ssechat.client")
 
 
-class Client(Messages):
+class Client(Messages, Marks):
     """A client of one user at one server.
 
     ::

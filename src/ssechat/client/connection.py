@@ -19,16 +19,40 @@ SILENCE_SECONDS = 60.0
 TIMEOUT = httpx.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS)
 
 
+class _Text:
+    """What is read of a response, as httpx-sse reads it: its headers and its text as it comes.
+
+    It does not know the connection: one that nobody has any more is closed at once, and not when garbage is collected.
+    """
+
+    def __init__(self, response: httpx.Response, server: httpx.URL) -> None:
+        self.headers = response.headers
+        self.unread = 0
+        """Characters that came since the last event."""
+        self._response = response
+        self._server = server
+
+    async def aiter_text(self) -> AsyncIterator[str]:
+        """
+        Raises:
+            ClientError: an event is larger than any of a chat server.
+        """
+        async for text in self._response.aiter_text():
+            self.unread += len(text)
+            if self.unread > LARGEST:
+                raise ClientError(f"{self._server} sent an event that is larger than any of a chat server")
+            yield text
+
+
 class Connection:
     """An open response, and the events in it."""
 
     def __init__(self, transport: Transport, response: httpx.Response) -> None:
         self._transport = transport
         self._response = response
-        # It needs the headers and the text of the response.
-        self._events = EventSource(cast(httpx.Response, self)).aiter_sse()
+        self._text = _Text(response, transport.server)
+        self._events = EventSource(cast(httpx.Response, self._text)).aiter_sse()
         self._last_id = ""
-        self._unread = 0
         self._said_bye = False
 
     @classmethod
@@ -70,26 +94,13 @@ class Connection:
             # After a `bye` that asks for a reconnect the server cuts the chunked response: no error.
             reason = "the stream ended" if self._said_bye else _reason(self._transport, error)
             raise Unavailable(reason, unmet=True) from None
-        self._unread = 0
+        self._text.unread = 0
         if event is None:
             return None
         self._said_bye = event.event == "bye"
         # httpx-sse repeats the last event id on events without one (WHATWG HTML §9.2.6).
         own, self._last_id = event.id if event.id != self._last_id else "", event.id
         return ServerSentEvent(event.event, event.data, own, event.retry)
-
-    @property
-    def headers(self) -> httpx.Headers:
-        """Of the response."""
-        return self._response.headers
-
-    async def aiter_text(self) -> AsyncIterator[str]:
-        """The text of the response as it comes."""
-        async for text in self._response.aiter_text():
-            self._unread += len(text)
-            if self._unread > LARGEST:
-                raise ClientError(f"{self._transport.server} sent an event that is larger than any of a chat server")
-            yield text
 
     async def close(self) -> None:
         """Closes the connection."""

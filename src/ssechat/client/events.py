@@ -40,6 +40,22 @@ class MemberChange(Model):
     """There are more than `users` says: the members must be read anew."""
 
 
+class MarkChange(Model):
+    """One has read up to `read_up_to` on some device, or has muted or unmuted the conversation."""
+
+    conversation_id: str
+    read_up_to: int = 0
+    muted: bool = False
+
+
+class Typing(Model):
+    """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
+
+    conversation_id: str
+    user: str
+    expires_in: int = 15
+
+
 class Reset(Model):
     """Events are missing: what is known of the conversation, or without one of all, must be read anew."""
 
@@ -99,6 +115,14 @@ class MemberEvent(_Event[Literal["member"], MemberChange]):
     """Who is in a group has changed."""
 
 
+class MarkEvent(_Event[Literal["mark"], MarkChange]):
+    """One's mark in a conversation has changed."""
+
+
+class TypingEvent(_Event[Literal["typing"], Typing]):
+    """Somebody is writing."""
+
+
 class ResetEvent(_Event[Literal["reset"], Reset]):
     """Events are missing."""
 
@@ -124,6 +148,8 @@ Event: TypeAlias = (
     | MessageChangeEvent
     | GroupEvent
     | MemberEvent
+    | MarkEvent
+    | TypingEvent
     | ResetEvent
     | HelloEvent
     | CaughtUpEvent
@@ -138,6 +164,8 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "message.deleted": (MessageChangeEvent, Message),
     "conversation": (GroupEvent, GroupChange),
     "member": (MemberEvent, MemberChange),
+    "mark": (MarkEvent, MarkChange),
+    "typing": (TypingEvent, Typing),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),
     "caught_up": (CaughtUpEvent, CaughtUp),

@@ -145,6 +145,27 @@ class Page(Model):
     """Of a page around a message."""
 
 
+class Mark(Model):
+    """Up to where one has read a conversation, and what is left of it."""
+
+    conversation_id: str
+    read_up_to: int = 0
+    """The seq of the newest message that one has read or sent."""
+    unread: int = 0
+    mentions: tuple[int, ...] = ()
+    """The seqs of the unread messages that mention one."""
+    muted: bool = False
+
+
+class Me(Model):
+    """The user, and what is unread in all conversations that are not muted."""
+
+    user: str
+    unread: int = 0
+    mentions: int = 0
+    """Unread messages that mention the user."""
+
+
 class Conversation(Model):
     """A direct conversation, or a group."""
 
@@ -163,6 +184,12 @@ class Conversation(Model):
     """Of a group the first 20; `chat.groups.members` has all."""
     newest_seq: int = 0
     last_message: Message | None = None
+    read_up_to: int = 0
+    """The seq of the newest message that one has read or sent."""
+    unread: int = 0
+    mentions: tuple[int, ...] = ()
+    """The seqs of the unread messages that mention one."""
+    muted: bool = False
     ended: bool = False
     """Nobody can write to it any more."""
     left: bool = False
@@ -251,3 +278,4 @@ class Limits(Model):
     mentions_per_message: int = 0
     message_data_bytes: int = 0
     reaction_kinds_per_message: int = 0
+    typing_group_members: int = 0

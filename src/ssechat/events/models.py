@@ -116,6 +116,28 @@ class Member(EventData):
     """There are more than `users` says: the members must be read anew."""
 
 
+class Mark(EventData):
+    """Up to where you have read a conversation, and whether it is muted."""
+
+    conversation_id: str
+    """The conversation."""
+    read_up_to: Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
+    """The `seq` of the newest message that you have read or sent; 0: none. It never falls."""
+    muted: bool
+    """Whether you have muted it."""
+
+
+class Typing(EventData):
+    """Somebody writes a message."""
+
+    conversation_id: str
+    """The conversation."""
+    user: str
+    """Who is writing."""
+    expires_in: Count
+    """Seconds after which the user counts as not writing any more, unless the event comes again."""
+
+
 class ConversationReset(EventData):
     """Events of one conversation are missing: its messages must be read anew."""
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from ssechat.errors import BadRequest, Forbidden, Unauthorized
+from ssechat.errors import BadRequest, Forbidden, IssuerUnavailable, Unauthorized
 from ssechat.http.cookies import SessionCookie
 from ssechat.http.exchange import USER, Request
 from ssechat.http.forwarded import TrustedProxies
@@ -38,6 +38,7 @@ class Guard:
 
         Raises:
             Unauthorized: the request has neither, or the token is not valid.
+            IssuerUnavailable: whether it is valid is not known.
         """
         scheme, _, bearer = (request.header(b"authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and bearer:
@@ -50,11 +51,11 @@ class Guard:
         return identity
 
     async def _identify_cookie(self, request: Request, remember: bool) -> Identity:
-        refused: Unauthorized | None = None
+        refused: Unauthorized | IssuerUnavailable | None = None
         for token in self._cookie_tokens(request):
             try:
                 return self._auth.cached_identity(token) or await self._auth.identify(token, remember=remember)
-            except Unauthorized as error:
+            except (Unauthorized, IssuerUnavailable) as error:
                 refused = error  # a stale cookie, or one that an attacker set, must not hide a valid one
         raise refused or Unauthorized("unauthorized", "Sign in, or send a token: `Authorization: Bearer …`.")
 

@@ -164,6 +164,19 @@ class InviteSecret(RequestBody):
     """What stands behind `/#join=` in an invitation's link."""
 
 
+class ReadMark(RequestBody):
+    """`PUT /v1/conversations/{id}/read`."""
+
+    up_to: Annotated[int, Field(ge=0, lt=2**53)]
+    """The seq of the newest message that was read."""
+
+
+class Mute(RequestBody):
+    """`PUT /v1/conversations/{id}/mute`."""
+
+    muted: bool
+
+
 class IdempotencyKey(RequestBody):
     """The header `Idempotency-Key`."""
 

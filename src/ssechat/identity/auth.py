@@ -66,20 +66,23 @@ class Auth:
 
         Raises:
             Unauthorized: the token is not valid or has expired, its session has ended, or its user does not exist.
+            IssuerUnavailable: the keys of the token's issuer cannot be fetched.
             RedisUnavailable: Redis cannot be asked about the session or the user.
         """
         known = self.cached_identity(token)
         if known is not None:
             return known
         sign_outs, now = self.sign_outs, self._now()
-        identity, creates_user = self._tokens.verify(token)
+        identity, creates_user, display_name = await self._tokens.check(token)
         lifetime = identity.expires_at - time.time()
         await self.check_session(identity.session)
         if creates_user:
             await self._users.create_if_missing(identity.user)
         elif not await self._users.exists(identity.user):
             raise Unauthorized("unknown_user", f"There is no user {identity.user!r}: sign up, or use --create.")
-        if remember and sign_outs == self.sign_outs:
+        if display_name is not None:
+            await self._users.note_claimed_name(identity.user, display_name)
+        if remember and sign_outs == self.sign_outs and self.key_counts(identity):
             if len(self._cache) >= MAX_CACHED_TOKENS:
                 self._cache.clear()
             cached_for = REMEMBERED_SECONDS if identity.session is None else TRUSTED_SECONDS
@@ -116,6 +119,20 @@ class Auth:
         for key in [key for key, known in self._cache.items() if known.identity.session == session]:
             del self._cache[key]
 
+    @property
+    def keys_can_be_withdrawn(self) -> bool:
+        """Whether the keys that sign the tokens are somebody else's, who may withdraw one."""
+        return self._tokens.keys.can_be_withdrawn
+
+    def key_counts(self, identity: Identity) -> bool:
+        """Whether the key that signed the token has not been withdrawn, as far as is known."""
+        return identity.key is None or self._tokens.keys.counts(identity.key)
+
+    def forget_withdrawn(self) -> None:
+        """Drops from the cache what withdrawn keys have signed."""
+        for key in [key for key, known in self._cache.items() if not self.key_counts(known.identity)]:
+            del self._cache[key]
+
     async def ended_sessions(self, sessions: list[str]) -> set[str]:
         """Returns those of the given sessions that have ended."""
         found = await self._redis.pipeline(("EXISTS", keys.session(session)) for session in sessions)
@@ -124,7 +141,8 @@ class Auth:
     async def issue_ticket(self, identity: Identity) -> str:
         """Returns a secret for the URL of one stream: valid once, within `TICKET_SECONDS`."""
         ticket = secrets.token_urlsafe(24)
-        record = json.dumps([identity.user, identity.expires_at, identity.session])
+        key = () if identity.key is None else (identity.key,)
+        record = json.dumps([identity.user, identity.expires_at, identity.session, *key])
         await self._redis.call("SET", _ticket_key(ticket), record, "EX", TICKET_SECONDS)
         return ticket
 
@@ -132,14 +150,17 @@ class Auth:
         """Returns the identity that a ticket stands for, and uses the ticket up.
 
         Raises:
-            Unauthorized: the ticket was used, has expired or never existed, or its session has ended.
+            Unauthorized: the ticket was used, has expired or never existed, or its session has ended, or the key of the
+                token that it was issued for has been withdrawn.
         """
         record = await self._redis.call("GETDEL", _ticket_key(ticket))
         if record is None:
             raise Unauthorized("invalid_ticket", "The ticket was used or has expired; get a new one.")
-        user, expires_at, session = json.loads(record)
-        await self.check_session(session)
-        return Identity(UserId(user), expires_at, session)
+        identity = Identity(*json.loads(record))
+        await self.check_session(identity.session)
+        if not self.key_counts(identity):
+            raise Unauthorized("invalid_ticket", "The token that this ticket was issued for is not valid any more.")
+        return identity
 
     async def check_session(self, session: str | None) -> None:
         """Returns if the session has not ended, or if there is none.

@@ -17,6 +17,12 @@ from ssechat.redis.client import Redis
 MAX_CACHED_USERS = 100_000
 """Names of existing users in a worker's cache."""
 
+MAX_CACHED_NAMES = 20_000
+"""Users whose display name, by their last token, is in a worker's cache."""
+
+CLAIMED_NAME = "claimed_name"
+"""The field of an account with the display name by the user's last token."""
+
 SIGN_UP = """
 if redis.call('HEXISTS', KEYS[1], 'created_at') == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'created_at', ARGV[1], 'password', ARGV[2])
@@ -38,6 +44,7 @@ class Users:
         self._redis = redis
         self._anyone_exists = all_users_exist
         self._cached: set[str] = set()
+        self._claimed: dict[str, str] = {}
         self._hasher = hasher or PasswordHasher()
         self._dummy_hash = _dummy_hash(self._hasher)
         self._pool = pool
@@ -72,6 +79,21 @@ class Users:
             return
         await self._redis.call("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
         self._cache(user)
+
+    async def note_claimed_name(self, user: UserId, name: str) -> None:
+        """Stores the display name by a user's token, if it is another one than before."""
+        if self._claimed.get(user) == name:
+            return
+        if await self._redis.call("HGET", keys.user(user), CLAIMED_NAME) != name.encode():
+            await self._redis.call("HSET", keys.user(user), CLAIMED_NAME, name)
+        if len(self._claimed) >= MAX_CACHED_NAMES:
+            self._claimed.clear()
+        self._claimed[user] = name
+
+    async def display_name(self, user: UserId) -> str | None:
+        """What the user is called; None if nobody has said so."""
+        stored = await self._redis.call("HGET", keys.user(user), CLAIMED_NAME)
+        return stored.decode() if stored else None
 
     async def sign_up(self, user: UserId, password: str, group: str = "") -> None:
         """Creates an account; its hash is queued in `group` (hashing.py).

@@ -37,6 +37,8 @@ class Action(NamedTuple):
     """16 bytes: by these a repeat is told from another request of the same `sent_as` in the same conversation."""
     guard: Guard | None = None
     """Of an action in a group."""
+    named: Sequence[str] = ()
+    """Whom the message mentions."""
     reactions: Sequence[tuple[str, str]] = ()
     """Of a change of a message: `add`, `remove` and `<seq>:<emoji>:<user>`; or `clear`, `<seq>:`."""
 
@@ -72,6 +74,7 @@ def new_message(
         sent_as=f"{sender}:{client_msg_id}",
         digest=hashlib.blake2b(request, digest_size=16).digest(),
         guard=guard,
+        named=more.get("mentions", ()),
     )
 
 
@@ -106,6 +109,7 @@ def changed_message(
         made_from=made_from,
         reactions=reactions,
         guard=guard,
+        named=message.get("mentions", ()),
     )
 
 

@@ -9,7 +9,8 @@ local SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 3, 4, 5, 6
 local SORT, KIND, AT, TAG = 0, 1, 2, 3
 local SENT_AS, DIGEST = 4, 5                  -- <sender>:<client_msg_id>, or ''; 16 bytes
 local BEGINNING, REST = 6, 7                  -- of a message's JSON: up to the seq, and after the version
-local MEMBERS, ARGUMENTS = 8, 9               -- the count of all members; 0: none is delivered to at once; 'group'
+local NAMED = 8                               -- whom the message mentions, each between spaces, or ''
+local MEMBERS, ARGUMENTS = 9, 10              -- the count of all members; 0: none is delivered to at once; 'group'
 local SEQ, MADE_FROM = 0, 1                   -- seq and SHA-1 of the old message's JSON
 local REACTIONS, ARGUMENTS_OF_CHANGE = 2, 3   -- the count of changed reactions; for each, how and which
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
@@ -52,7 +53,7 @@ local function append(k, a, state, seq, message)
   local pos = number(state.head) + 1 .. ''  -- Lua writes numbers up to 10^14 as they are, faster than string.format
   local entry = {
     id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
-    value = ARGV[a + REST], data = ARGV[a + REST],
+    value = ARGV[a + REST], data = ARGV[a + REST], named = ARGV[a + NAMED] ~= '' and ARGV[a + NAMED] or nil,
   }
   -- The writes that can fail come first, so that no item is half done. HSET fails without the right to it; it writes a
   -- new message, which no reader reads before the log has its entry, or a changed message or the head with its current
@@ -62,6 +63,7 @@ local function append(k, a, state, seq, message)
   else
     if entry.sort == 'message' then
       seq = state.seq + 1 .. ''
+      entry.by = '}' .. string.match(ARGV[a + SENT_AS], '^[^:]*')
     end
     entry.value = seq
     entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]

@@ -2,7 +2,8 @@
 -- Keys of an item:      those of each user (inbox.lua)
 -- Arguments of an item: these, then those of each entry
 local TAG, CONVERSATION, BEFORE, FROM_SEQ, USERS, ENTRIES, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6
-local ID, AT, KIND, SORT, VALUE, DATA, ARGUMENTS_OF_ENTRY = 0, 1, 2, 3, 4, 5, 6
+local ID, AT, KIND, SORT, VALUE, DATA = 0, 1, 2, 3, 4, 5
+local BY, NAMED, ARGUMENTS_OF_ENTRY = 6, 7, 8  -- who sent the message, whom it mentions, each between spaces; or ''
 -- FROM_SEQ: changes of messages up to this seq do not concern these users
 -- Returns for an item:  the last entry of this conversation in each inbox
 
@@ -24,7 +25,8 @@ local function deliver_item(k, a, users)
     local e = a + ARGUMENTS + (i - 1) * ARGUMENTS_OF_ENTRY
     run.entries[i] = {
       id = ARGV[e + ID], at = ARGV[e + AT], kind = ARGV[e + KIND], sort = ARGV[e + SORT], value = ARGV[e + VALUE],
-      data = ARGV[e + DATA],
+      data = ARGV[e + DATA], by = ARGV[e + BY] ~= '' and '}' .. ARGV[e + BY] or nil,
+      named = ARGV[e + NAMED] ~= '' and ARGV[e + NAMED] or nil,
     }
   end
   local lasts, trouble, from_seq = {}, nil, tonumber(ARGV[a + FROM_SEQ])

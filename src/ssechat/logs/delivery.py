@@ -19,7 +19,7 @@ from ssechat.ids import ConversationId, UserId, tags
 from ssechat.logs.access import tombstone
 from ssechat.logs.actions import Action
 from ssechat.logs.conversations import Conversations, Entry, lags
-from ssechat.logs.inbox import Inbox, Run, limits
+from ssechat.logs.inbox import Inbox, Run, limits, named_in
 from ssechat.logs.members import Members
 from ssechat.logs.membership import Guard
 from ssechat.logs.refused import (
@@ -212,6 +212,7 @@ class Delivery:
             action.digest,
             action.beginning,
             action.rest,
+            named_in(action.named),
             "group" if members is None else len(members),
         ]
         changes = kind.replay is Replay.CHANGED_MESSAGE

@@ -4,7 +4,9 @@
 -- back, or trimmed beyond the inbox's last entry) is appended if the inbox still has the same last entry.
 --
 -- A place, the value of a conversation in PLACES, is `<entry> <n> <seq>`: the last entry of the log in the inbox, its
--- number in the inbox, and the seq of the newest message.
+-- number in the inbox, and the seq of the newest message; and then, if there is one, the mark, ` <read> <muted>
+-- <mentions>`: the seq up to which the user has read, 1 if the conversation is muted, and for each message above `read`
+-- that mentions the user a comma and its seq.
 --
 -- A wake-up is `<kind> <at> <id> <id of the event before it>`, a line feed, and the event's data. The data of a large
 -- event is left out. at: milliseconds since 1970, 0 if unknown.
@@ -18,16 +20,65 @@ local function tag_of(tag, user)
   return string.format('%.0f', tonumber(string.sub(redis.sha1hex(tag .. user), 1, 13), 16))
 end
 
+-- Publishes a wake-up. It is only a hint: the entry is stored.
+local function wake(user, text)
+  optional('PUBLISH', user .. '/live', text)
+end
+
+-- Messages above the mark that are counted as mentions, at most; the newest are kept.
+local MOST_MENTIONS = 100
+
+local function mark_of(text)
+  local read, muted, mentions = string.match(text, '^ (%d+) (%d) (%S*)$')
+  return read or '0', muted or '0', mentions or ''
+end
+
+local function without(mentions, seq)
+  local first, last = string.find(mentions .. ',', ',' .. seq .. ',', 1, true)
+  return first and string.sub(mentions, 1, first - 1) .. string.sub(mentions, last) or mentions
+end
+
+-- The mark of this user after a message or a change of one. Sending raises one's own mark. A new message at or below the
+-- mark has a seq that the log had given to another one, before it was rolled back.
+local function marked(mark, entry, user)
+  local name = entry.named and string.match(user, '}(.*)$')
+  local named = name and string.find(entry.named, ' ' .. name .. ' ', 1, true)
+  local own = entry.by and string.sub(user, -#entry.by) == entry.by
+  if mark == '' and not named and not own then
+    return mark
+  end
+  local read, muted, mentions = mark_of(mark)
+  local seq = entry.value
+  if entry.sort == 'change' then
+    mentions = without(mentions, seq)
+  elseif own then
+    return ' ' .. seq .. ' ' .. muted .. ' '
+  elseif tonumber(seq) <= tonumber(read) then
+    read, mentions = tonumber(seq) - 1 .. '', ''
+  end
+  if named and not own and tonumber(seq) > tonumber(read) then
+    mentions = mentions .. ',' .. seq
+    if select(2, string.gsub(mentions, ',', '')) > MOST_MENTIONS then
+      mentions = string.match(mentions, '^,%d+(.*)$')
+    end
+  end
+  return ' ' .. read .. ' ' .. muted .. ' ' .. mentions
+end
+
 -- user, inbox, places: the user's keys.
 -- `run` has: conversation, before (the entry that must be the last one in the inbox, unless one of `entries` is), and
 -- entries, each with id, at, data, and the fields of the inbox's entry: kind, sort and value (the seq of a message or
--- change, the data of a fact). inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before the script.
+-- change, the data of a fact); of a message `by`, a brace and who sent it, and `named`, whom it mentions, each between
+-- spaces. inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before the script.
 -- from_seq: changes of messages up to this seq are passed: the place moves on, and the inbox gets nothing.
 -- Returns the last entry in the inbox: the last one of the run, or one that is not in the run.
 local function deliver(user, inbox, places, tag, run, from_seq)
   local entries = run.entries
   local place = redis.call('HGET', places, run.conversation)
-  local last, seq = place and string.match(place, '^%S+') or '0-0', nil
+  local last, n_then, seq, mark = '0-0', '0', '0', ''
+  if place then
+    last, n_then, seq, mark = string.match(place, '^(%S+) (%S+) (%S+)(.*)$')
+  end
   local following = last == run.before and 1 or nil
   for i = #entries, 1, -1 do
     if entries[i].id == last then
@@ -52,6 +103,9 @@ local function deliver(user, inbox, places, tag, run, from_seq)
       if entry.sort == 'message' then
         seq = entry.value
       end
+      if entry.sort ~= 'fact' then
+        mark = marked(mark, entry, user)
+      end
       if #entry.data <= WAKE_UP_LIMIT then
         entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before .. '\n' .. entry.data
       else
@@ -60,16 +114,15 @@ local function deliver(user, inbox, places, tag, run, from_seq)
     end
   end
   last = entries[#entries].id
-  seq = seq or place and string.match(place, '%d+$') or '0'
   if not wakes then
-    redis.call('HSET', places, run.conversation, last .. ' ' .. (place and string.match(place, ' (%d+) ') or '0') .. ' ' .. seq)
+    redis.call('HSET', places, run.conversation, last .. ' ' .. n_then .. ' ' .. seq .. mark)
     return last
   end
   redis.call('HSET', user, 'head', head)
-  redis.call('HSET', places, run.conversation, last .. ' ' .. n .. ' ' .. seq)
+  redis.call('HSET', places, run.conversation, last .. ' ' .. n .. ' ' .. seq .. mark)
   for i = following, #entries do
     if entries[i].wake_up then
-      optional('PUBLISH', user .. '/live', entries[i].wake_up)  -- only a hint: the entry is stored
+      wake(user, entries[i].wake_up)
     end
   end
   return last

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from ssechat.events import frames
 from ssechat.events.kinds import RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
@@ -17,6 +19,7 @@ from ssechat.events.wake_ups import encode_ephemeral
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, is_group, new_tag, number_of, tags
 from ssechat.logs.access import Access, tombstone
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
+from ssechat.logs.marks import NO_MARK, Mark
 from ssechat.logs.members import Members
 from ssechat.redis import keys, packed_keys
 from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
@@ -69,12 +72,15 @@ class Place(NamedTuple):
     """The number of the inbox's entry of it."""
     seq: int
     """The seq of the newest message that was delivered."""
+    mark: Mark = NO_MARK
 
     @classmethod
     def parse(cls, conversation: bytes, value: bytes) -> "Place":
         """A field of the user's `conversations`, as logs/inbox.lua writes it."""
-        entry, n, seq = value.decode().split(" ")
-        return cls(ConversationId(conversation.decode()), entry, int(n), int(seq))
+        entry, n, seq, *mark = value.decode().split(" ")
+        return cls(
+            ConversationId(conversation.decode()), entry, int(n), int(seq), Mark.parse(mark) if mark else NO_MARK
+        )
 
 
 class _Reference(NamedTuple):
@@ -109,6 +115,7 @@ class Inbox:
         self._deliver = ScriptBatch(
             redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "deliver.lua")
         )
+        self._marks = ScriptBatch(redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "read.lua"))
 
     def source(self, user: UserId) -> Source:
         """The source of this user's streams."""
@@ -147,7 +154,7 @@ class Inbox:
         ]  # fmt: skip
         for entry in run.entries:
             data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
-            arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data)
+            arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data, *_people(entry))
         names = list(map(packed_keys.of_user, users))
         return self._deliver.submit_packed(names, (pack(arguments),), len(run.entries) * len(users))
 
@@ -224,6 +231,30 @@ class Inbox:
         references = [_Reference.parse(*entry) for entry in entries[:count]]
         return Page(True, head, first, await self._events(UserId(name), references, room))
 
+    async def read_up_to(self, user: UserId, conversation: ConversationId, seq: int) -> Place:
+        """Raises the user's mark to this seq, or to the newest message if that is lower. Returns the place then.
+
+        Raises:
+            RedisUnavailable: the outcome is unknown.
+        """
+        return await self._change_mark(user, conversation, "read", seq)
+
+    async def mute(self, user: UserId, conversation: ConversationId, *, muted: bool) -> Place:
+        """As `read_up_to`: sets whether the conversation is muted."""
+        return await self._change_mark(user, conversation, "mute", int(muted))
+
+    async def _change_mark(self, user: UserId, conversation: ConversationId, what: str, value: int) -> Place:
+        beginning = b'{"conversation_id":"%b","read_up_to":' % conversation.encode()
+        arguments = (next(self._tags), time.time_ns() // 1_000_000, conversation, what, value, beginning)
+        answer = await self._marks.submit_packed((packed_keys.of_user(user),), (pack(arguments),))
+        read, muted, mentions, seq = (each.decode() for each in answer)
+        return Place(conversation, NO_ENTRY, 0, int(seq), Mark.parse((read, muted, mentions)))
+
+    async def place(self, user: UserId, conversation: ConversationId) -> Place:
+        """The user's place in the conversation; of one that has never reached the inbox, the beginning."""
+        value = await self._redis.call("HGET", keys.of_user(user).places, conversation)
+        return Place(conversation, NO_ENTRY, 0, 0) if value is None else Place.parse(conversation.encode(), value)
+
     async def places(self, user: UserId) -> list[Place]:
         """The places of the user's conversations, the one with the newest event first."""
         reply = await self._redis.call("HGETALL", keys.of_user(user).places)
@@ -288,6 +319,20 @@ class Inbox:
             logger.warning("events of the kind %r are of a newer version; their readers get a reset", reference.kind)
         self._redis.metrics.conversation_resets["unknown"] += 1
         return RESET.encode({"reason": "unknown", "conversation_id": reference.conversation})
+
+
+def named_in(users: Sequence[str]) -> str:
+    """Those whom a message mentions, as logs/inbox.lua takes them."""
+    return f" {' '.join(users)} " if users else ""
+
+
+def _people(entry: Entry) -> tuple[str, str]:
+    """Who sent the entry's message, and whom it mentions."""
+    if entry.sort == Replay.FACT or not entry.data:
+        return "", ""
+    message = from_json(entry.data)
+    by = message.get("sender", "") if entry.sort == Replay.NEW_MESSAGE else ""
+    return by, named_in(message.get("mentions", ()))
 
 
 def _superseded(references: Sequence[_Reference]) -> set[int]:

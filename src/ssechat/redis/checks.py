@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,14 @@ from ssechat.redis.refusals import RedisRefused, parse_refusal
 from ssechat.redis.rights import NAMED, OF_A_START, TRIALS, Finding, missing, right, try_all
 from ssechat.redis.url import FILES, SHAPE, check_url, options_of, shown_url, user_of
 from ssechat.texts.printable import one_line
+
+MOVE_ON = """
+local known = redis.call('GET', KEYS[1])
+if known ~= ARGV[1] then return known end
+redis.call('SET', KEYS[1], ARGV[2])
+return ARGV[2]
+"""
+"""Replaces the fingerprint ARGV[1] by ARGV[2], unless somebody else has replaced it; returns what stands then."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +92,13 @@ async def check_format(url: str, timeout: float, *, own: bool = False) -> None:
     )
 
 
-async def check_key(url: str, fingerprint: str, timeout: float) -> None:
-    """Checks that all servers of this Redis sign with one key. Redis stores the fingerprint of the first server's key.
+async def check_key(
+    url: str, fingerprint: str, timeout: float, *, upcoming: Collection[str] = (), former: Collection[str] = ()
+) -> None:
+    """Checks that all servers of this Redis know the key that each signs with. Redis stores the fingerprint of the key.
 
-    `timeout` is in seconds.
+    A server that signs with the next key after the stored one moves it on: the stored one is among its `former`. One
+    that does not sign with the stored one yet has it among the `upcoming`. `timeout` is in seconds.
 
     Raises:
         SettingsError: another key is in use, or Redis cannot be asked.
@@ -96,11 +107,14 @@ async def check_key(url: str, fingerprint: str, timeout: float) -> None:
     async with _asked(url, timeout) as connection:
         trials = (("SET", name, fingerprint, "NX"), ("GET", name))
         _refuse(await try_all(connection.send, user_of(url), trials), url)
-        known = await connection.send("GET", name)
-    if known != fingerprint.encode():
+        known = _decoded(await connection.send("GET", name) or b"")
+        if known in former:
+            known = _decoded(await connection.send("EVAL", MOVE_ON, 1, name, known, fingerprint) or b"")
+    if known != fingerprint and known not in upcoming:
         raise SettingsError(
             f"the servers of the Redis at {shown_url(url)} sign with another key than this one: "
-            "give each of them the same key file with --key-file (or the data folder's jwt.key)"
+            "give each of them the same key file with --key-file (or the data folder's jwt.key); "
+            "`ssechat key rotate` says how to replace it"
         )
 
 

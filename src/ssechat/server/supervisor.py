@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ssechat import __version__
-from ssechat.identity.tokens import create_key_file, fingerprint, key_path, read_key_file
+from ssechat.errors import SettingsError
+from ssechat.identity.key_file import create_key_file, key_path, read_key_file
+from ssechat.identity.tokens import Tokens
 from ssechat.redis.embedded import EmbeddedRedis
 from ssechat.server import KILL_SECONDS
 from ssechat.server.folder import DataFolder
@@ -92,8 +94,7 @@ class Supervisor:
             user_timeout=max(USER_TIMEOUT, settings.slow_seconds + USER_TIMEOUT_MARGIN),
         )
         redis_url = await self._find_redis()
-        if not settings.external_identity:
-            await self._find_key()
+        await self._check_identity()
         counts = settings.metrics_folder or settings.data / "metrics"
         clear(counts)
         options = WorkerOptions(
@@ -126,14 +127,33 @@ class Supervisor:
         self._redis_shown = f"{self._redis.release}, private, in the data folder"
         return self._redis.url
 
-    async def _find_key(self) -> None:
-        path = key_path(self._settings)
+    async def _check_identity(self) -> None:
+        """Checks that tokens can be verified, and that all servers of a Redis sign with one key.
+
+        Raises:
+            SettingsError: a setting or the key file cannot be used, or the servers have another key.
+        """
+        settings = self._settings
+        if settings.external_identity:
+            Tokens.from_settings(settings)
+            claims = {"SSECHAT_JWT_ISSUER": settings.jwt_issuer, "SSECHAT_JWT_AUDIENCE": settings.jwt_audience}
+            unset = [name for name, value in claims.items() if value is None]
+            if settings.jwks_url is not None and unset:
+                log.warning("tokens count that were issued for other applications, too: set %s", " and ".join(unset))
+            return
+        path = key_path(settings)
         create_key_file(path)
-        key = read_key_file(path)
-        if self._settings.redis_url is not None:
+        keys = read_key_file(path)
+        if settings.redis_url is not None:
             from ssechat.redis.checks import check_key
 
-            await check_key(self._settings.redis_url, fingerprint(key), self._settings.redis_timeout)
+            await check_key(
+                settings.redis_url,
+                keys.signing.fingerprint,
+                upcoming=[key.fingerprint for key in keys.upcoming],
+                former=[key.fingerprint for key in keys.former],
+                timeout=settings.redis_timeout,
+            )
 
     async def _start_workers(self) -> None:
         starts = [asyncio.create_task(worker.start()) for worker in self._workers]
@@ -180,12 +200,13 @@ class Supervisor:
 
     async def _replace_workers(self) -> None:
         log.info("rolling restart: replacing %d workers, one by one", len(self._workers))
-        for worker in self._workers:
-            try:
+        try:
+            await self._check_identity()
+            for worker in self._workers:
                 await worker.replace()
-            except (WorkerFailed, OSError) as error:
-                log.error("rolling restart given up; the current workers continue: %s", error)
-                return
+        except (SettingsError, WorkerFailed, OSError) as error:
+            log.error("rolling restart given up; the current workers continue: %s", error)
+            return
         log.info("rolling restart done")
 
     async def _stop(self) -> None:

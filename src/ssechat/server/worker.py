@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(options.report_fd)
     try:
         if options.check_redis:
-            _check_redis(settings)
+            asyncio.run(_check_surroundings(settings))
         listening = [socket.socket(fileno=fd) for fd in options.listen_fd]
         serve(settings, listening, report.begin, options.app, options.http)
     except ChatError as error:
@@ -143,16 +143,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _check_redis(settings: Settings) -> None:
-    """Checks that a replacement worker can use Redis.
+async def _check_surroundings(settings: Settings) -> None:
+    """Checks that a replacement worker can use Redis, and can fetch the keys of the tokens' issuer.
 
     Raises:
-        SettingsError: Redis cannot be used.
+        SettingsError: one of them cannot be used.
     """
+    from ssechat.identity.tokens import Tokens
     from ssechat.redis.checks import check_redis
 
     assert settings.redis_url is not None
-    asyncio.run(check_redis(settings.redis_url, settings.redis_timeout))
+    await check_redis(settings.redis_url, settings.redis_timeout)
+    if settings.jwks_url is not None and (issuer := Tokens.from_settings(settings).issuer_keys) is not None:
+        await issuer.check()
 
 
 def _follow_parent(server: uvicorn.Server, drain_seconds: float) -> None:

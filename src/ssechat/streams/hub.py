@@ -219,6 +219,7 @@ class Hub:
         if self.now() - self._audited_at >= self._settings.audit_seconds:
             self._unaudited.update(self._streams)
             await self._audit_sessions()
+            await self._audit_keys()
             self._audited_at = self.now()
         await self._audit()
 
@@ -260,6 +261,16 @@ class Hub:
         sessions = {stream.identity.session for stream in self._all() if stream.identity.session is not None}
         for some in _slices(iter(sessions)):
             self._end_sessions(await self._auth.ended_sessions(some))
+
+    async def _audit_keys(self) -> None:
+        """Ends the streams of tokens whose key has been withdrawn."""
+        if not self._auth.keys_can_be_withdrawn:
+            return
+        for some in _slices(self._all()):
+            for stream in some:
+                if not self._auth.key_counts(stream.identity):
+                    stream.bye("token_expired")
+            await asyncio.sleep(0)
 
     def _end_sessions(self, sessions: set[str]) -> None:
         for session in sessions:

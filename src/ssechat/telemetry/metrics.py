@@ -126,6 +126,20 @@ class Metrics:
     """Without the replies to commands that only ask for a right."""
     redis_refuses: int = gauge("ssechat_redis_refused_workers", "Workers to which Redis refuses what they need.")
     """1 while Redis refuses something that this worker needs, as last tried."""
+    key_fetches: Counter[str] = counter(
+        "ssechat_key_set_fetches",
+        "Requests for the keys at --jwks-url, by how that ended.",
+        "outcome",
+        zeros=("ok", "failed"),
+    )
+    issuer_away: int = gauge(
+        "ssechat_key_set_unavailable_workers", "Workers whose last request for the keys at --jwks-url failed."
+    )
+    """1 while this worker's last request failed."""
+    without_keys: int = gauge(
+        "ssechat_key_set_missing_workers", "Workers that have no keys from --jwks-url, and answer tokens with 503."
+    )
+    """1 while this worker has none."""
     gc_pauses: Histogram = histogram(
         "ssechat_gc_pause_seconds", "For how long a collection of garbage stopped a loop.", PAUSES
     )

@@ -1,4 +1,4 @@
-/** Connects the parts of one signed-in user: client, state, outbox and read marks. */
+/** Connects the parts of one signed-in user: client, state and outbox. */
 
 import { Attempts } from "./attempts.js";
 import { Changes } from "./changes.js";
@@ -10,11 +10,12 @@ import { directConversationId } from "./ids.js";
 import { isIn } from "./membership.js";
 import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
-import { ReadMarks } from "./reads.js";
+import { Reads } from "./reads.js";
 import { storage } from "./storage.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
 import { Threads } from "./threads.js";
+import { Typing } from "./typing.js";
 
 /** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
@@ -33,6 +34,7 @@ const WITHOUT_STREAM = 1500;
  */
 export class Chat extends Emitter {
   #attempts = new Attempts();
+  #reads;
   #sync;
   #begun = false;
   #listeners = new AbortController();
@@ -46,7 +48,6 @@ export class Chat extends Emitter {
     this.client = client;
     this.user = user;
     this.store = new Store(user, client.kinds);
-    this.reads = new ReadMarks(user);
     /** @type {string|null} the conversation that is shown */
     this.openId = null;
     this.drafts = new Drafts(user);
@@ -55,16 +56,17 @@ export class Chat extends Emitter {
       send: ({ order, state, reason, ...message }) => client.send(message),
       allowed: () => client.token !== null || storage.get(SIGNED_IN) === user,
     });
+    this.#reads = new Reads(client, this.store, this.#attempts);
     this.#sync = new Sync(client, this.store, this.#attempts, (conversation) => this.#keeps(conversation));
     this.threads = new Threads(client, this.store, this.#attempts);
     this.groups = new Groups({
       client,
       store: this.store,
       sync: this.#sync,
-      reads: this.reads,
       refreshThread: (id) => this.#refreshThread(id),
     });
     this.changes = new Changes(client, this.store, this.groups);
+    this.typing = new Typing(client);
     this.#listen();
   }
 
@@ -81,9 +83,9 @@ export class Chat extends Emitter {
     this.#listeners.abort();
     this.client.close();
     this.#attempts.close();
-    this.groups.close();
+    this.typing.close();
     this.outbox.close();
-    this.reads.close();
+    this.#reads.close();
   }
 
   /** Must be called when the network is back or the page becomes visible. */
@@ -130,6 +132,7 @@ export class Chat extends Emitter {
   write(conversationId, text, reply_to) {
     const conversation = this.store.ensure(conversationId);
     const to = this.store.partner(conversation) ?? undefined;
+    this.typing.sent(conversationId);
     const mentions = mentionsIn(text, this.groups.mentionable(conversationId));
     return this.outbox.add({
       conversation_id: conversationId,
@@ -172,19 +175,37 @@ export class Chat extends Emitter {
 
   /** The number of unread messages of a conversation. @param {Conversation} conversation */
   unread(conversation) {
-    const { id, newest_seq } = conversation;
-    if (!isIn(conversation) || this.reads.isNew(id)) return 0;
-    return Math.max(0, newest_seq - this.reads.upTo(id));
+    if (!isIn(conversation)) return 0;
+    return Math.max(0, conversation.newest_seq - this.readUpTo(conversation));
   }
 
-  /** The number of all unread messages. */
+  /** The seq up to which the user has read. @param {Conversation} conversation */
+  readUpTo({ id, read_up_to, newest_seq }) {
+    return Math.max(read_up_to ?? newest_seq, this.#reads.pending(id));
+  }
+
+  /** Whether an unread message mentions the user. @param {Conversation} conversation */
+  mentioned(conversation) {
+    return isIn(conversation) && conversation.mentions.some((seq) => seq > this.readUpTo(conversation));
+  }
+
+  /** The number of unread messages in all conversations that are not muted. */
   get unreadTotal() {
-    return this.store.conversations.reduce((sum, conversation) => sum + this.unread(conversation), 0);
+    const loud = this.store.conversations.filter(({ muted }) => !muted);
+    return loud.reduce((sum, conversation) => sum + this.unread(conversation), 0);
   }
 
   /** Marks a conversation as read. @param {string} id */
   markRead(id) {
-    if (this.reads.mark(id, this.store.ensure(id).newest_seq)) this.emit("change", id);
+    const conversation = this.store.ensure(id);
+    if (this.unread(conversation) === 0) return;
+    this.#reads.mark(id, conversation.newest_seq);
+    this.emit("change", id);
+  }
+
+  /** Mutes a conversation, or unmutes it. @param {string} id @param {boolean} muted */
+  async mute(id, muted) {
+    this.store.apply("mark", await this.client.mute(id, muted));
   }
 
   /** Removes unsent messages and drafts: others may use this browser after the user signs out. */
@@ -195,9 +216,10 @@ export class Chat extends Emitter {
 
   /** Handles a new message of the stream. For kinds. @param {Message} message */
   receiveMessage(message) {
-    this.reads.arrived(message.conversation_id, message.seq);
+    this.typing.forget(message.conversation_id, message.sender);
     const changed = this.#applyMessage(message);
-    const unread = message.seq > this.reads.upTo(message.conversation_id);
+    const conversation = this.store.ensure(message.conversation_id);
+    const unread = !conversation.muted && message.seq > (conversation.read_up_to ?? 0);
     if (changed && unread && message.sender !== this.user && !isTombstone(message)) this.emit("arrived", message);
   }
 
@@ -222,7 +244,7 @@ export class Chat extends Emitter {
     this.outbox.on("change", (id) => this.emit("change", id), { signal });
     this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
     this.store.on("change", (id) => this.#stateChanged(id), { signal });
-    this.reads.on("change", () => this.emit("change", null), { signal });
+    this.typing.on("change", (id) => this.emit("change", id), { signal });
   }
 
   /** @param {string} status the stream's */
@@ -236,23 +258,19 @@ export class Chat extends Emitter {
 
   /** Applies a message, live or just sent, to the state around it. @param {Message} message */
   #applyMessage(message) {
-    const { conversation_id: id, seq } = message;
+    const { conversation_id: id } = message;
     const unknown = !this.store.conversation(id);
-    // In a conversation further down the list than the loaded pages, earlier messages are not new.
-    if (unknown && this.store.next !== null) this.reads.mark(id, seq - 1);
-    if (message.sender === this.user) {
-      this.outbox.remove(message.client_msg_id);
-      this.reads.mark(id, seq);
-    }
+    if (message.sender === this.user) this.outbox.remove(message.client_msg_id);
     const changed = this.store.apply("message", message);
     const conversation = this.store.ensure(id);
     if (conversation.thread.hasHole) this.threads.fill(id);
-    if (unknown && conversation.type !== "dm") this.#sync.refresh(id); // its name and members
+    if (unknown || conversation.read_up_to === null) this.#sync.refresh(id); // its name, members, and what is unread
     return changed;
   }
 
   /** Loads the events that the stream may have missed. @param {import("./shared.js").Reload} reload */
   async #reload({ reason, conversation_id }) {
+    if (reason === "lost") this.#reads.forget();
     if (!this.#begun) {
       await this.#begin();
     } else if (conversation_id) {
@@ -262,7 +280,6 @@ export class Chat extends Emitter {
       for (const { id, thread } of this.store.conversations) if (thread.state !== "empty") this.#refreshThread(id);
       await this.#sync.load();
     }
-    if (reason === "lost") for (const { id, newest_seq } of this.store.conversations) this.reads.lower(id, newest_seq);
   }
 
   async #begin() {
@@ -285,11 +302,8 @@ export class Chat extends Emitter {
 
   /** @param {string|null} id */
   #stateChanged(id) {
-    if (this.store.loaded) this.reads.begin(this.store.conversations, this.user);
     const one = id === null ? undefined : this.store.conversation(id);
     for (const conversation of id === null ? this.store.conversations : one ? [one] : []) {
-      const last = conversation.last_message;
-      if (last?.sender === this.user) this.reads.mark(conversation.id, last.seq);
       this.#confirm(conversation);
     }
     this.emit("change", id);

@@ -22,6 +22,9 @@ import { Thread } from "./thread.js";
  * @property {string[]} members of a large group, some
  * @property {number} newest_seq
  * @property {Message|null} last_message
+ * @property {number|null} read_up_to the seq up to which the user has read; null while that is not known
+ * @property {number[]} mentions the seqs of unread messages that mention the user
+ * @property {boolean} muted
  * @property {Thread} thread
  */
 
@@ -29,7 +32,17 @@ import { Thread } from "./thread.js";
 export function newConversation(id) {
   const direct = id.startsWith("dm:");
   const members = direct ? [...new Set(id.slice(3).split(":"))] : [];
-  return { id, type: direct ? "dm" : "group", members, newest_seq: 0, last_message: null, thread: new Thread() };
+  return {
+    id,
+    type: direct ? "dm" : "group",
+    members,
+    newest_seq: 0,
+    last_message: null,
+    read_up_to: null,
+    mentions: [],
+    muted: false,
+    thread: new Thread(),
+  };
 }
 
 /** The time by which a conversation is listed, or an empty string. @param {Conversation} conversation */

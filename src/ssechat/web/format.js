@@ -100,3 +100,11 @@ function parse(link) {
     return null;
   }
 }
+
+/** Who is writing, as a sentence; empty if nobody is. @param {string[]} users */
+export function whoIsWriting(users) {
+  if (users.length === 0) return "";
+  if (users.length === 1) return `${users[0]} is writing …`;
+  if (users.length <= 3) return `${users.slice(0, -1).join(", ")} and ${users.at(-1)} are writing …`;
+  return "Several people are writing …";
+}

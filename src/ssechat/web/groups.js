@@ -4,9 +4,6 @@ import { isIn } from "./membership.js";
 
 /** @typedef {import("./client.js").Role} Role */
 
-/** Milliseconds in which the messages arrive that were on their way when the user joined. */
-const ON_THEIR_WAY = 2_000;
-
 /**
  * Names, topics, members and roles change by the stream's events only, so that what is shown is in their order; the
  * answer to a request is taken over only where it is more than an event says.
@@ -15,29 +12,20 @@ export class Groups {
   #client;
   #store;
   #sync;
-  #reads;
   #refreshThread;
-  /** @type {Set<ReturnType<typeof setTimeout>>} */
-  #timers = new Set();
 
   /**
    * @param {object} parts
    * @param {import("./client.js").ChatClient} parts.client
    * @param {import("./store.js").Store} parts.store
    * @param {import("./sync.js").Sync} parts.sync
-   * @param {import("./reads.js").ReadMarks} parts.reads
    * @param {(id: string) => void} parts.refreshThread loads the messages of a conversation anew
    */
-  constructor({ client, store, sync, reads, refreshThread }) {
+  constructor({ client, store, sync, refreshThread }) {
     this.#client = client;
     this.#store = store;
     this.#sync = sync;
-    this.#reads = reads;
     this.#refreshThread = refreshThread;
-  }
-
-  close() {
-    for (const timer of this.#timers) clearTimeout(timer);
   }
 
   /** Makes a group. @param {Parameters<import("./client.js").ChatClient["createGroup"]>[0]} group @returns its id */
@@ -89,14 +77,9 @@ export class Groups {
   }
 
   /** The user has joined, or was added: what can be read there has changed. @param {string} id */
-  async #joined(id) {
-    this.#reads.joined(id);
+  #joined(id) {
+    this.#store.ensure(id).read_up_to = null;
     this.#refreshThread(id);
-    await this.#sync.refresh(id);
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      this.#reads.arrived(id, this.#store.ensure(id).newest_seq + 1);
-    }, ON_THEIR_WAY);
-    this.#timers.add(timer);
+    this.#sync.refresh(id);
   }
 }

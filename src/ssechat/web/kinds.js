@@ -44,6 +44,18 @@ const member = {
   received: (chat, data) => chat.groups.receiveMember(data),
 };
 
+/** What the user has read or muted, on any device. @type {Kind} */
+const mark = {
+  durable: true,
+  apply: (store, data) => store.applyMark(data),
+};
+
+/** Somebody is writing. @type {Kind} */
+const typing = {
+  durable: false,
+  received: (chat, data) => chat.typing.receive(data),
+};
+
 /** All kinds of the page, by the name of the event. @type {Kinds} */
 export const KINDS = new Map([
   ["message", message],
@@ -51,4 +63,6 @@ export const KINDS = new Map([
   ["message.deleted", change],
   ["conversation", conversation],
   ["member", member],
+  ["mark", mark],
+  ["typing", typing],
 ]);

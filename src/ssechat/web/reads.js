@@ -1,120 +1,69 @@
-/** The seq up to which the user has read each conversation, in localStorage and shared by all tabs. */
+/** Tells the server up to where the user has read. */
 
-import { Emitter } from "./emitter.js";
-import { storage } from "./storage.js";
+/** Milliseconds between two requests about one conversation, at least. */
+const PAUSE = 1_000;
 
-/**
- * Event: `change`, when another tab has marked a conversation as read.
- *
- * @extends {Emitter<{change: null}>}
- */
-export class ReadMarks extends Emitter {
-  #key;
-  #sinceKey;
-  /** @type {Record<string, number>} the seq read up to, by conversation */
-  #marks;
-  /** @type {string|null} when this browser first saw the user: the newest message of then, or null */
-  #since;
-  /** @type {Set<string>} groups that the user joined, and of which no message has come since */
-  #joined = new Set();
-
-  /** @param {string} user */
-  constructor(user) {
-    super();
-    this.#key = `ssechat:read:${user}`;
-    this.#sinceKey = `ssechat:since:${user}`;
-    this.#marks = storage.json(this.#key) ?? {};
-    this.#since = storage.get(this.#sinceKey);
-    this.listener = (/** @type {StorageEvent} */ event) => {
-      if (event.key !== this.#key) return;
-      this.#merge();
-      this.emit("change", null);
-    };
-    window.addEventListener("storage", this.listener);
-  }
-
-  /** The seq up to which a conversation is read. @param {string} conversationId */
-  upTo(conversationId) {
-    return this.#marks[conversationId] ?? 0;
-  }
+/** What the user has read and the server may not know yet. */
+export class Reads {
+  #client;
+  #store;
+  #attempts;
+  /** @type {Map<string, number>} the seq read up to, by conversation */
+  #pending = new Map();
+  /** @type {Set<string>} conversations about which a request is under way, or was a moment ago */
+  #resting = new Set();
+  /** @type {Set<ReturnType<typeof setTimeout>>} */
+  #timers = new Set();
 
   /**
-   * Marks a conversation as read; a mark never decreases.
-   *
-   * @param {string} conversationId
-   * @param {number} seq
-   * @returns {boolean} whether that changed anything
+   * @param {import("./rest.js").Rest} client
+   * @param {import("./store.js").Store} store
+   * @param {import("./attempts.js").Attempts} attempts
    */
-  mark(conversationId, seq) {
-    if (seq <= this.upTo(conversationId)) return false;
-    this.#merge();
-    this.#marks[conversationId] = Math.max(seq, this.upTo(conversationId));
-    storage.setJson(this.#key, this.#marks);
-    return true;
+  constructor(client, store, attempts) {
+    this.#client = client;
+    this.#store = store;
+    this.#attempts = attempts;
   }
 
-  /** What was written before the user joined a group does not count as unread. @param {string} conversationId */
-  joined(conversationId) {
-    this.#joined.add(conversationId);
+  /** The seq up to which the user has read here, whatever the server knows. @param {string} id */
+  pending(id) {
+    return this.#pending.get(id) ?? 0;
   }
 
-  /** Whether nothing counts as unread, as the user has just joined. @param {string} conversationId */
-  isNew(conversationId) {
-    return this.#joined.has(conversationId);
+  /** Marks a conversation as read; tells the server soon. @param {string} id @param {number} seq */
+  mark(id, seq) {
+    if (seq <= this.pending(id)) return;
+    this.#pending.set(id, seq);
+    this.#tell(id);
   }
 
-  /**
-   * Marks what was written before the first message after joining, if this is it.
-   *
-   * @param {string} conversationId
-   * @param {number} seq
-   */
-  arrived(conversationId, seq) {
-    if (this.#joined.delete(conversationId)) this.mark(conversationId, seq - 1);
+  /** Forgets what the server does not know yet: it has lost history. */
+  forget() {
+    this.#pending.clear();
   }
 
-  /**
-   * Lowers a mark after the server lost history.
-   *
-   * @param {string} conversationId
-   * @param {number} seq
-   */
-  lower(conversationId, seq) {
-    if (this.upTo(conversationId) <= seq) return;
-    this.#marks[conversationId] = seq;
-    storage.setJson(this.#key, this.#marks);
-  }
-
-  /**
-   * Marks conversations that have no mark yet. In a browser that is new to this user, older messages count as read,
-   * except the last one if another user wrote it.
-   *
-   * @param {import("./store.js").Conversation[]} conversations
-   * @param {string} user
-   */
-  begin(conversations, user) {
-    if (this.#since === null) {
-      const times = conversations.map(({ last_message }) => last_message?.created_at ?? "");
-      this.#since = times.sort().at(-1) ?? "";
-      storage.set(this.#sinceKey, this.#since);
-    }
-    const since = this.#since;
-    for (const { id, newest_seq, last_message } of conversations) {
-      if (id in this.#marks || !last_message || last_message.created_at > since) continue;
-      this.mark(id, last_message.sender === user ? newest_seq : newest_seq - 1);
-    }
-  }
-
-  /** Stops listening. */
   close() {
-    window.removeEventListener("storage", this.listener);
+    for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  #merge() {
-    /** @type {Record<string, number>} */
-    const stored = storage.json(this.#key) ?? {};
-    for (const [id, seq] of Object.entries(stored)) {
-      this.#marks[id] = Math.max(seq, this.#marks[id] ?? 0);
+  /** @param {string} id */
+  async #tell(id) {
+    const seq = this.#pending.get(id);
+    if (seq === undefined || this.#resting.has(id)) return;
+    this.#resting.add(id);
+    try {
+      const mark = await this.#attempts.persist(() => this.#client.markRead(id, seq));
+      if (mark) this.#store.apply("mark", mark);
+    } catch {
+      // refused: the user is not in the group any more
     }
+    if (this.#pending.get(id) === seq) this.#pending.delete(id);
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#resting.delete(id);
+      this.#tell(id);
+    }, PAUSE);
+    this.#timers.add(timer);
   }
 }

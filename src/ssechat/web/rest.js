@@ -215,6 +215,33 @@ export class Rest extends Emitter {
     return this.#http.request("POST", "/v1/conversations", { body });
   }
 
+  /** Tells the others in a conversation that the user is writing. @param {string} id @returns {Promise<object>} */
+  sayTyping(id) {
+    return this.#http.request("POST", conversationPath(id, "typing"), { body: {} });
+  }
+
+  /**
+   * Marks messages as read, up to a seq.
+   *
+   * @param {string} id
+   * @param {number} up_to
+   * @returns {Promise<import("./marks.js").Mark & {unread: number, mentions: number[]}>}
+   */
+  markRead(id, up_to) {
+    return this.#http.request("PUT", conversationPath(id, "read"), { body: { up_to } });
+  }
+
+  /**
+   * Mutes a conversation, or unmutes it.
+   *
+   * @param {string} id
+   * @param {boolean} muted
+   * @returns {Promise<import("./marks.js").Mark & {unread: number, mentions: number[]}>}
+   */
+  mute(id, muted) {
+    return this.#http.request("PUT", conversationPath(id, "mute"), { body: { muted } });
+  }
+
   /** Renames a group, or sets its topic. @param {string} id @param {{name?: string, topic?: string}} change */
   changeGroup(id, change) {
     return this.#http.request("PATCH", conversationPath(id), { body: change });

@@ -3,12 +3,14 @@
 import { newConversation, timeOf } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { KINDS } from "./kinds.js";
+import { applyMark, noteMessage } from "./marks.js";
 import { applyFacts, applyMember } from "./membership.js";
 import { Thread } from "./thread.js";
 
 /** @typedef {import("./client.js").Message} Message */
 
 /** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./marks.js").Mark} Mark */
 
 /**
  * A conversation in a REST page. Its last message may lack the conversation's id.
@@ -197,7 +199,9 @@ export class Store extends Emitter {
    * @returns {boolean} whether that changed anything
    */
   putMessage(message) {
-    return this.#summarise(message).thread.apply(message);
+    const conversation = this.#summarise(message);
+    noteMessage(conversation, message, this.user);
+    return conversation.thread.apply(message);
   }
 
   /**
@@ -223,6 +227,12 @@ export class Store extends Emitter {
     if (!known) conversation.activity = new Date().toISOString();
     applyMember(conversation, event, this.user);
     return true;
+  }
+
+  /** Applies an event `mark`; of a conversation that is not known it changes nothing. For kinds. @param {Mark} mark */
+  applyMark(mark) {
+    const conversation = this.#conversations.get(mark.conversation_id);
+    return conversation !== undefined && applyMark(conversation, mark);
   }
 
   /** Applies an event `conversation`. For kinds. @param {import("./membership.js").Facts} facts */
@@ -288,7 +298,7 @@ export class Store extends Emitter {
   }
 
   /** @param {Listed} listed */
-  #merge({ last_message, newest_seq, ...rest }) {
+  #merge({ last_message, newest_seq, unread, ...rest }) {
     const conversation = this.ensure(rest.id);
     const { left } = conversation;
     for (const field of OPTIONAL) delete conversation[field];

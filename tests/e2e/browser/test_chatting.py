@@ -29,6 +29,22 @@ def test_two_people_sign_up_and_chat(enter: Enter) -> None:
     shows(bob.page, ["hi", "are you there?", "yes"])
 
 
+def test_who_is_writing_is_shown_until_the_message_is_there(enter: Enter) -> None:
+    alice, bob = enter(fresh("alice")), enter(fresh("bob"))
+    alice.write_to(bob.name)
+    alice.say("hi")
+    bob.open(alice.name)
+    line = bob.page.locator(".typing")
+    expect(line).to_be_hidden()
+    alice.page.locator("#composer").press_sequentially("how are")
+    expect(line).to_have_text(f"{alice.name} is writing …")
+    expect(alice.page.locator(".typing")).to_be_hidden()
+    alice.page.locator("#composer").press_sequentially(" you?")
+    alice.page.keyboard.press("Enter")
+    shows(bob.page, ["hi", "how are you?"])
+    expect(line).to_be_hidden()
+
+
 def test_text_arrives_to_the_letter(enter: Enter) -> None:
     written = [
         "data: x\n\nevent: message\nid: 1-1\ndata: {}\n\n: comment",

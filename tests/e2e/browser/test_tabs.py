@@ -101,6 +101,7 @@ def stop() -> Iterator[Stopper]:
     stopper.resume()
 
 
+@pytest.mark.alone("it measures how soon, and finds the process of a page by its CPU")
 def test_a_stopped_tab_is_noticed_within_five_seconds_and_replaced_with_nothing_lost_or_doubled(
     enter: Enter, server: Server, stop: Stopper
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ssechat.events.models import Count, HistoryOf, Message, Role, Timestamp, UserRole
+from ssechat.events.models import Count, HistoryOf, Message, Role, Seq, Timestamp, UserRole
 
 Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
 """Nothing that a log should have."""
@@ -18,6 +18,10 @@ class AnswerBody(BaseModel):
     """Base of the answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Nothing(AnswerBody):
+    """An empty object."""
 
 
 class SignedIn(AnswerBody):
@@ -34,6 +38,8 @@ class WhoAmI(AnswerBody):
 
     user: str
     """Your name."""
+    display_name: str | None = None
+    """What the user is called: the `name` in the user's last token."""
 
 
 class User(AnswerBody):
@@ -41,6 +47,8 @@ class User(AnswerBody):
 
     id: str
     """The name, as the server writes it."""
+    display_name: str | None = None
+    """What the user is called: the `name` in the user's last token."""
 
 
 class Server(AnswerBody):
@@ -65,7 +73,38 @@ class StreamTicket(AnswerBody):
     """Seconds until it is void."""
 
 
-class DirectConversation(AnswerBody):
+class Counts(AnswerBody):
+    """What you have read of a conversation, and what is left."""
+
+    read_up_to: NewestSeq
+    """The `seq` of the newest message that you have read or sent; in a group at least that of when you joined."""
+    unread: Count
+    """`newest_seq` less `read_up_to`."""
+    mentions: list[Seq]
+    """The `seq`s of the unread messages that mention you, ascending: the newest 100."""
+    muted: bool
+    """Whether you have muted it."""
+
+
+class Marked(Counts):
+    """Your mark in a conversation."""
+
+    conversation_id: str
+    """The conversation."""
+
+
+class Me(AnswerBody):
+    """You, and what is unread in all conversations that are not muted."""
+
+    user: str
+    """Your name."""
+    unread: Count
+    """Unread messages."""
+    mentions: Count
+    """Unread messages that mention you."""
+
+
+class DirectConversation(Counts):
     """A conversation of two people, or of one person's notes."""
 
     id: str
@@ -80,7 +119,7 @@ class DirectConversation(AnswerBody):
     """The newest message."""
 
 
-class Group(AnswerBody):
+class Group(Counts):
     """A group, as a member sees it."""
 
     id: str
@@ -257,6 +296,8 @@ class Limits(AnswerBody):
     """Bytes of a message's `data`, as JSON."""
     reaction_kinds_per_message: Count
     """Different emoji on one message."""
+    typing_group_members: Count
+    """Members of a group in which it is said who is writing."""
 
 
 class Live(AnswerBody):
@@ -275,6 +316,8 @@ class Checks(AnswerBody):
     """Redis takes writes."""
     subscriptions: bool
     """New events reach this worker at once."""
+    keys: bool | None = None
+    """Whether the keys that verify tokens are known; only where they are fetched."""
 
 
 class Readiness(AnswerBody):

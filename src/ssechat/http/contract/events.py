@@ -175,8 +175,8 @@ OF_A_STREAM = (
         has_id=False,
         has_retry=True,
         says="Why the server ends the stream. `drain`: the server stops or is replaced. `unavailable`: it cannot reach "
-        "its storage. `too_many`: you, or the worker, have too many streams. `slow`: you did not read for a minute. "
-        "`signed_out` and `token_expired`: the credential has ended.",
+        "its storage, or the keys that verify tokens. `too_many`: you, or the worker, have too many streams. `slow`: "
+        "you did not read for a minute. `signed_out` and `token_expired`: the credential has ended.",
         do="Reconnect with the last id after as many milliseconds as `retry` says. After `signed_out` and "
         "`token_expired` sign in again first.",
         example={"reason": "drain"},
@@ -232,6 +232,18 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
             "member_count": 2,
             "name": "Lunch",
         },
+    ),
+    kinds.MARK.name: (
+        "You have read up to `read_up_to` on some device of yours, or have muted the conversation, or unmuted it.",
+        "Take the higher of this mark and yours: a mark never falls. What is unread is `newest_seq` less the mark; do "
+        "not count it up. A message of your own raises the mark to its `seq` without this event.",
+        {"conversation_id": "dm:alice:bob", "read_up_to": 1, "muted": False},
+    ),
+    kinds.TYPING.name: (
+        "Somebody else is writing in a conversation of yours. It says what is so now: it has no id, and a client that "
+        "is away never gets it.",
+        "Show it for `expires_in` seconds, or until that user's next message comes.",
+        {"conversation_id": "dm:alice:bob", "user": "alice", "expires_in": 15},
     ),
     kinds.RESET.name: (
         "What you missed is no longer kept. `expired`: you missed more than the server keeps. `unknown`: the server "

@@ -110,7 +110,7 @@ class Operation:
         if not self.streams:  # a stream says so itself: EventSource does not come back after a status
             found |= {problems.FULL}
             if self.credential is not Credential.NONE:
-                found |= {problems.UNAVAILABLE}
+                found |= {problems.UNAVAILABLE, problems.ISSUER_UNAVAILABLE}
         if self.body is not None:
             found |= {*problems.OF_BODIES}
         if self.query is not None:

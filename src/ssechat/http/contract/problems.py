@@ -45,6 +45,9 @@ NOT_ALLOWED = Problem(
 )
 ENDED = Problem("ended", 403, "The group has ended: it can be read only.")
 GROUP_FULL = Problem("group_full", 403, "The group cannot have so many members.")
+TOO_MANY_MEMBERS = Problem(
+    "too_many_members", 403, "The group has too many members for this; `GET /v1/limits` says how many it may have."
+)
 REMOVED = Problem("removed", 403, "You were removed from this group: an owner or admin can add you again.")
 INVITE_EXPIRED = Problem("invite_expired", 403, "The invitation has expired. Ask for another one.")
 INVITE_USED_UP = Problem("invite_used_up", 403, "The invitation was used as often as it may be. Ask for another one.")
@@ -98,6 +101,12 @@ BUSY = Problem(
     "busy",
     503,
     "Too many people sign in, or change the same group or message, just now. Try again after `Retry-After`.",
+)
+ISSUER_UNAVAILABLE = Problem(
+    "issuer_unavailable",
+    503,
+    "The server cannot fetch the keys of the system that signs the tokens, so whether yours is valid is not known. Try "
+    "again after `Retry-After`.",
 )
 FULL = Problem("full", 503, "The server is full: it accepts no more connections or requests just now. Try again.")
 METRICS_LOCKED = Problem("metrics_locked", 503, "Another worker holds the lock of the metrics. Scrape again.")

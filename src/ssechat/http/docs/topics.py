@@ -4,7 +4,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ssechat.http.contract import accounts, conversations, events, invites, members, messages, reactions, server
+from ssechat.http.contract import (
+    accounts,
+    conversations,
+    events,
+    invites,
+    marks,
+    members,
+    messages,
+    reactions,
+    server,
+    typing,
+)
 from ssechat.http.contract.operation import Operation
 
 PAGES: Mapping[str, tuple[str, str]] = {
@@ -39,6 +50,16 @@ PAGES: Mapping[str, tuple[str, str]] = {
     invites.TOPIC: (
         "invitations",
         "Who has the secret of an invitation can join the group: once, a number of times, or until a time.",
+    ),
+    marks.TOPIC: (
+        "unread",
+        "One mark a conversation says up to where you have read it, on all your devices. What is unread is counted "
+        "nowhere: it is the newest `seq` less the mark, so it cannot drift. What was written before you joined a group "
+        "is not unread, and a mention counts as long as its message has it.",
+    ),
+    typing.TOPIC: (
+        "typing",
+        "Who is writing just now. It is told to those who have a stream open, and stored nowhere.",
     ),
     reactions.TOPIC: ("reactions", "One emoji of one person to one message; one person can react with several."),
     server.TOPIC: ("server", "What the server says of itself. Nothing here needs a credential."),

@@ -1,10 +1,11 @@
 """Endpoints of accounts: sign-up, sign-in, sign-out."""
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from ssechat import __version__
-from ssechat.errors import Forbidden, NotFound, Unauthorized
+from ssechat.errors import Forbidden, NotFound, RedisUnavailable, Unauthorized
 from ssechat.http.contract import accounts
 from ssechat.http.cookies import SessionCookie
 from ssechat.http.exchange import Request, Response
@@ -77,17 +78,21 @@ class AccountsEndpoint:
         return await self._signed_in(request, user, 201)
 
     async def show_user(self, request: Request) -> Response:
-        """`GET /v1/users/{id}`: whether the user exists."""
+        """`GET /v1/users/{id}`: whether the user exists, and what it is called."""
         await self._guard.identify(request)
         name = request.parameters["id"]
         user = user_id(name)
         if user is None or not await self._users.exists(user):
             raise NotFound("unknown_user", f"There is no user {name!r}.")
-        return json_response({"id": user})
+        return json_response({"id": user, **_named(await self._users.display_name(user))})
 
     async def show_session(self, request: Request) -> Response:
         """`GET /v1/session`: the user who is signed in."""
-        return json_response({"user": (await self._guard.identify(request)).user})
+        user = (await self._guard.identify(request)).user
+        name = None
+        with suppress(RedisUnavailable):  # who is signed in is known all the same
+            name = await self._users.display_name(user)
+        return json_response({"user": user, **_named(name)})
 
     async def sign_in(self, request: Request) -> Response:
         """`POST /v1/session`: signs in."""
@@ -122,3 +127,7 @@ class AccountsEndpoint:
         https = self._proxies.scheme(request.scope) == "https"
         self._cookie.put(response, token, int(self._session_lifetime.total_seconds()), https=https)
         return response
+
+
+def _named(display_name: str | None) -> dict[str, str]:
+    return {} if display_name is None else {"display_name": display_name}

@@ -1,6 +1,6 @@
 """Endpoints of event streams and their tickets."""
 
-from ssechat.errors import RedisUnavailable, Unauthorized
+from ssechat.errors import IssuerUnavailable, RedisUnavailable, Unauthorized
 from ssechat.http.contract import events
 from ssechat.http.event_stream import stream_response
 from ssechat.http.exchange import Request, Response
@@ -54,7 +54,7 @@ class EventsEndpoint:
             source = self._inbox.source(identity.user)
             if request.server_is_full or not self._hub.has_room(source):
                 refusal = FULL
-        except RedisUnavailable:
+        except (RedisUnavailable, IssuerUnavailable):
             identity, refusal = ANONYMOUS, UNAVAILABLE
             source = self._inbox.source(identity.user)
         return stream_response(self._hub, identity, source, cursor, self._buffer, refusal=refusal, sign_outs=sign_outs)

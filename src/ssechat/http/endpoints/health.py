@@ -1,5 +1,6 @@
 """Health checks: liveness and readiness."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ssechat.http.contract import server
@@ -14,7 +15,11 @@ from ssechat.streams.hub import Hub
 class HealthEndpoint:
     """`/healthz/live` and `/healthz/ready`."""
 
-    def __init__(self, redis: Redis, redis_health: RedisHealth, hub: Hub) -> None:
+    def __init__(
+        self, redis: Redis, redis_health: RedisHealth, hub: Hub, has_keys: Callable[[], bool] | None = None
+    ) -> None:
+        """`has_keys` says whether the keys that verify tokens are known, where they have to be fetched."""
+        self._has_keys = has_keys
         self._redis = redis
         self._redis_health = redis_health
         self._hub = hub
@@ -30,7 +35,8 @@ class HealthEndpoint:
         return json_response({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """`GET /healthz/ready`: 503 while Redis is away, or refuses commands or channels that sends and streams need.
+        """`GET /healthz/ready`: 503 while Redis is away, or refuses commands or channels that sends and streams
+        need, or while the keys of the tokens' issuer are not known.
 
         `refused` lists Redis's error codes.
         """
@@ -40,6 +46,8 @@ class HealthEndpoint:
             "writes": writes,
             "subscriptions": self._hub.subscriptions.connected,
         }
+        if self._has_keys is not None:
+            checks["keys"] = self._has_keys()
         ready = all(checks.values())
         content: dict[str, Any] = {
             "status": "ready" if ready else "degraded",

@@ -1,11 +1,12 @@
 /** A conversation: its heading, its messages, the composer, and the details of a group. */
 
 import { isTombstone } from "../conversation.js";
+import { whoIsWriting } from "../format.js";
 import { requestError } from "../http.js";
 import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
 import { Composer } from "./composer.js";
 import { ask, roundButton } from "./dialog.js";
-import { announce, avatar, coalesce, el } from "./dom.js";
+import { announce, avatar, coalesce, el, icon } from "./dom.js";
 import { GroupPanel } from "./group_panel.js";
 import { ThreadView } from "./thread.js";
 import { toast } from "./toast.js";
@@ -29,7 +30,9 @@ export class ConversationView {
   #heading = el("h2", { dir: "auto", tabIndex: -1 });
   #about = el("p", { className: "about", dir: "auto" });
   #avatar;
+  #mute;
   #details;
+  #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
   #panel = null;
@@ -49,12 +52,13 @@ export class ConversationView {
     this.#note = chat.store.partner(this.#conversation) === chat.user;
     const title = this.#title;
     this.#avatar = avatar(title, { note: this.#note, group });
+    this.#mute = roundButton("Mute", "bell", () => this.#trying(() => chat.mute(id, !this.#conversation.muted)));
     this.#details = group && roundButton("Group details", "people", () => options.onDetails(this.#panel === null));
     if (this.#details) this.#details.setAttribute("aria-expanded", "false");
     this.update = coalesce(() => this.#render());
     this.#composer = new Composer({
       onSend: (text) => this.#send(text),
-      onDraft: (text) => chat.drafts.set(id, text),
+      onDraft: (text) => this.#drafted(text),
       onEnd: () => {
         this.#mode = null;
       },
@@ -88,9 +92,11 @@ export class ConversationView {
         roundButton("Back to conversations", "back", options.onBack, "back"),
         this.#avatar,
         el("div", { className: "names-of" }, this.#heading, this.#about),
+        this.#note ? null : this.#mute,
         this.#details,
       ),
       this.#messages.node,
+      this.#typing,
       this.#readOnly,
       this.#composer.node,
     );
@@ -155,10 +161,33 @@ export class ConversationView {
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
     this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
     this.#about.hidden = !this.#about.textContent;
+    this.#renderMute();
     this.#renderReadOnly();
+    this.#renderTyping();
     this.#messages.render();
     this.#panel?.update();
     this.#composer.updateNames();
+  }
+
+  #renderMute() {
+    const label = this.#conversation.muted ? "Unmute" : "Mute";
+    this.#mute.hidden = !isIn(this.#conversation);
+    if (this.#mute.title === label) return;
+    this.#mute.title = label;
+    this.#mute.setAttribute("aria-label", label);
+    this.#mute.replaceChildren(icon(this.#conversation.muted ? "bell_off" : "bell"));
+  }
+
+  #renderTyping() {
+    const text = whoIsWriting(this.#chat.typing.who(this.#id));
+    this.#typing.hidden = text === "";
+    if (this.#typing.textContent !== text) this.#typing.textContent = text;
+  }
+
+  /** @param {string} text */
+  #drafted(text) {
+    this.#chat.drafts.set(this.#id, text);
+    if (text && !this.#note) this.#chat.typing.write(this.#id);
   }
 
   #renderReadOnly() {

@@ -226,6 +226,8 @@ export class ConversationList {
       when: time ? shortTime(new Date(time)) : "",
       time,
       unread: this.#chat.unread(conversation),
+      mentioned: this.#chat.mentioned(conversation),
+      muted: conversation.muted,
       selected: conversation.id === this.#selected,
     };
     return { ...row, signature: JSON.stringify(row) };

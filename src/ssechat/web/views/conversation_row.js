@@ -17,6 +17,8 @@ import { avatar, el, icon } from "./dom.js";
  * @property {string} when the time, formatted for users
  * @property {string} time the time in a machine-readable format, or empty
  * @property {number} unread
+ * @property {boolean} mentioned whether an unread message mentions the user
+ * @property {boolean} muted
  * @property {boolean} selected
  */
 
@@ -28,7 +30,7 @@ import { avatar, el, icon } from "./dom.js";
  * @param {HTMLElement} [before]
  */
 export function conversationRow(row, onOpen, before) {
-  const { id, title, note, people, text, prefix, failed, when, time, unread, selected } = row;
+  const { id, title, note, people, text, prefix, failed, when, time, unread, mentioned, muted, selected } = row;
   const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => onOpen(id) }));
   const button = /** @type {HTMLButtonElement} */ (node.firstElementChild);
   button.className = ["conversation-row", selected && "selected", unread && "unread"].filter(Boolean).join(" ");
@@ -51,17 +53,20 @@ export function conversationRow(row, onOpen, before) {
         "span",
         { className: "line" },
         el("span", { className: `preview${failed ? " failed" : ""}` }, prefix, el("bdi", { textContent: text })),
+        muted && el("span", { className: "muted", title: "Muted" }, icon("bell_off"), hidden("Muted")),
+        mentioned &&
+          el("span", { className: "badge mentioned", title: "You were mentioned" }, "@", hidden(" mentioned")),
         unread > 0 &&
-          el(
-            "span",
-            { className: "badge" },
-            badge(unread),
-            el("span", { className: "hidden", textContent: " unread" }),
-          ),
+          el("span", { className: muted ? "badge quiet-badge" : "badge" }, badge(unread), hidden(" unread")),
       ),
     ),
   );
   return node;
+}
+
+/** @param {string} textContent */
+function hidden(textContent) {
+  return el("span", { className: "hidden", textContent });
 }
 
 /** @param {number} people */

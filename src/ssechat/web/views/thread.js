@@ -46,7 +46,7 @@ export class ThreadView {
     this.#chat = chat;
     this.#id = id;
     this.#options = options;
-    this.#unreadAfter = chat.unread(chat.store.ensure(id)) > 0 ? chat.reads.upTo(id) : null;
+    this.#unreadAfter = chat.unread(chat.store.ensure(id)) > 0 ? chat.readUpTo(chat.store.ensure(id)) : null;
     this.#cursor = new MessageCursor(this.#list, options.tools, options.onLeave);
     this.#scroller = el(
       "div",

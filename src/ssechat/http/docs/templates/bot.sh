@@ -1,6 +1,12 @@
-answers() {
-  jq -c --arg me "$ME" 'select(.sender != $me and .text != null) |
+me=$(curl -s "$S/v1/session" -H "$AUTH" | jq -r .user)
+answer() {
+  jq -c --arg me "$me" 'select(.sender != $me and .text != null) |
     {conversation_id, text: "You said: \(.text)", client_msg_id: "answer-\(.seq)"}'
+}
+send() {
+  until case $(curl -so /dev/null -w '%{http_code}' --retry 9 "$S/v1/messages" -H "$AUTH" -H "$JSON" -d "$1") in
+    000 | 429 | 5??) false ;;
+  esac; do sleep 2; done
 }
 while :; do
   curl -sN --speed-limit 1 --speed-time 60 "$S/v1/events" -H "$AUTH" \
@@ -12,10 +18,10 @@ while :; do
         id:) id=$value ;;
         '')
           if [ "$event" = message ]; then
-            printf '%s\n' "$data" | answers |
-              curl -sw '\n' --retry 9 "$S/v1/messages" -H "$AUTH" -H "$JSON" -d @-
+            body=$(printf '%s\n' "$data" | answer)
+            [ -z "$body" ] || send "$body"
           fi
-          if [ -n "$id" ]; then echo "$id" > last-id; fi
+          [ -z "$id" ] || echo "$id" > last-id
           event='' data='' id='' ;;
       esac
     done

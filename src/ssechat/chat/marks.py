@@ -1,0 +1,88 @@
+"""What a user has read, what is unread, and what is muted."""
+
+from typing import NamedTuple
+
+from ssechat.chat.participants import Participants
+from ssechat.chat.refusals import not_a_member
+from ssechat.ids import ConversationId, UserId, is_group
+from ssechat.logs.inbox import Inbox, Place
+from ssechat.logs.marks import Mark
+from ssechat.logs.members import Members
+
+ASKED_AT_ONCE = 200
+"""Groups of which it is asked in one round trip when the user joined."""
+
+
+class Marked(NamedTuple):
+    """A mark, and what was newest then."""
+
+    conversation: ConversationId
+    mark: Mark
+    newest: int
+
+
+class Sums(NamedTuple):
+    """What is unread in all of a user's conversations that are not muted."""
+
+    unread: int
+    mentions: int
+
+
+class Marks:
+    """Changes a user's marks, and sums up what is unread."""
+
+    def __init__(self, participants: Participants, members: Members, inbox: Inbox) -> None:
+        self._participants = participants
+        self._members = members
+        self._inbox = inbox
+
+    async def read(self, user: UserId, conversation: str, up_to: int) -> Marked:
+        """Marks the messages up to this seq as read. A mark rises only, and up to the newest message.
+
+        Raises:
+            NotFound: `unknown_conversation`.
+            Forbidden: `not_a_member`.
+        """
+        entered, joined = await self._enter(user, conversation)
+        return _marked(await self._inbox.read_up_to(user, entered, up_to), joined)
+
+    async def mute(self, user: UserId, conversation: str, *, muted: bool) -> Marked:
+        """Mutes a conversation, or unmutes it; raises as `read` does."""
+        entered, joined = await self._enter(user, conversation)
+        return _marked(await self._inbox.mute(user, entered, muted=muted), joined)
+
+    async def sums(self, user: UserId) -> Sums:
+        """What is unread everywhere; in groups that the user has left nothing is."""
+        places = [
+            place for place in await self._inbox.places(user) if not place.mark.muted and place.mark.unread(place.seq)
+        ]
+        unread = mentions = 0
+        for at in range(0, len(places), ASKED_AT_ONCE):
+            some = places[at : at + ASKED_AT_ONCE]
+            groups = [place.conversation for place in some if is_group(place.conversation)]
+            standings = await self._members.standings([(user, group) for group in groups])
+            joined = {
+                group: standing.member.seq
+                for group, standing in zip(groups, standings, strict=True)
+                if standing is not None and standing.member is not None
+            }
+            for place in some:
+                if is_group(place.conversation) and place.conversation not in joined:
+                    continue
+                mark = place.mark.since(joined.get(place.conversation, 0))
+                unread += mark.unread(place.seq)
+                mentions += len(mark.mentions)
+        return Sums(unread, mentions)
+
+    async def _enter(self, user: UserId, conversation: str) -> tuple[ConversationId, int]:
+        """The conversation, and the newest message when the user joined it."""
+        entered = await self._participants.enter(user, conversation)
+        if entered.standing is None:
+            return entered.conversation, 0
+        if entered.standing.member is None:
+            raise not_a_member()
+        return entered.conversation, entered.standing.member.seq
+
+
+def _marked(place: Place, joined: int) -> Marked:
+    return Marked(place.conversation, place.mark.since(joined), place.seq)

@@ -1,0 +1,44 @@
+"""Says in a conversation who is writing. Nothing of it is stored."""
+
+from ssechat.chat.participants import Participants
+from ssechat.chat.refusals import ended, not_a_member, too_large_for
+from ssechat.events.kinds import TYPING
+from ssechat.ids import UserId
+from ssechat.logs.inbox import Inbox
+from ssechat.logs.members import Members
+
+MAX_MEMBERS = 32
+"""Members of a group in which it is said: each is told."""
+
+EXPIRES_IN = 15
+"""Seconds for which one who writes counts as writing."""
+
+
+class TypingRules:
+    """Tells the others in a conversation that a user is writing."""
+
+    def __init__(self, participants: Participants, members: Members, inbox: Inbox) -> None:
+        self._participants = participants
+        self._members = members
+        self._inbox = inbox
+
+    async def start(self, user: UserId, conversation: str) -> None:
+        """Tells the streams of the others, of all their devices; those who are away are never told.
+
+        Raises:
+            NotFound: `unknown_conversation`.
+            Forbidden: `not_a_member`, `ended`, `too_many_members`.
+        """
+        entered = await self._participants.enter(user, conversation)
+        if entered.standing is not None:
+            if entered.standing.member is None:
+                raise not_a_member()
+            if entered.standing.group.ended:
+                raise ended()
+        everybody = entered.both
+        if everybody is None:
+            [(count, everybody)] = await self._members.samples((entered.conversation,), MAX_MEMBERS)
+            if count > MAX_MEMBERS:
+                raise too_large_for("it is not said who is writing", MAX_MEMBERS)
+        data = {"conversation_id": entered.conversation, "user": user, "expires_in": EXPIRES_IN}
+        await self._inbox.tell([one for one in everybody if one != user], TYPING, data)

@@ -1,0 +1,88 @@
+"""Commands about what is unread: `list`, `read`, `mute`."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ssechat.cli import stdio
+from ssechat.cli.account import connect
+from ssechat.cli.options import Seq, Text, client_options, timeout_option
+
+if TYPE_CHECKING:
+    from ssechat.client import Mark
+
+
+@click.command("list")
+@client_options
+@timeout_option
+@click.option("--unread", "unread_only", is_flag=True, help="Only those in which something is unread.")
+def list_conversations(unread_only: bool, timeout: float, as_json: bool, **account: Any) -> None:
+    """Print your conversations, the one with the newest event first, and what is unread.
+
+    \b
+    ssechat list --user alice
+    ssechat list --user alice --unread --json | jq -r .id
+    """
+    from ssechat.cli.terminal import conversation_line
+
+    none = True
+    with connect(account, timeout) as (client, run):
+        for each in run.each(client.conversations()):
+            if each.unread or not unread_only:
+                none = False
+                click.echo(json.dumps(each.raw) if as_json else conversation_line(each.raw))
+    if none and not as_json:
+        stdio.note("Nothing is unread." if unread_only else "You have no conversations yet: ssechat send begins one.")
+
+
+@click.command()
+@click.argument("conversation", type=Text())
+@click.argument("seq", type=Seq(), required=False)
+@client_options
+@timeout_option
+def read(conversation: str, seq: int | None, timeout: float, as_json: bool, **account: Any) -> None:
+    """Mark the messages of CONVERSATION as read: up to SEQ, or all.
+
+    CONVERSATION is the other user's name, a group as g:NAME, or an id. It holds for all your devices.
+
+    \b
+    ssechat read --user alice bob
+    ssechat read --user alice g:lunch 12
+    """
+    from ssechat.cli.places import Places
+
+    with connect(account, timeout) as (client, run):
+        place = Places(client, run).conversation(conversation)
+        newest = run(client.conversation(place)).newest_seq if seq is None else seq
+        mark = run(client.mark_read(place, newest))
+    with stdio.reporting("the messages were marked as read"):
+        _show(mark, as_json)
+
+
+@click.command()
+@click.argument("conversation", type=Text())
+@client_options
+@timeout_option
+@click.option("--off", is_flag=True, help="Unmute it instead.")
+def mute(conversation: str, off: bool, timeout: float, as_json: bool, **account: Any) -> None:
+    """Mute CONVERSATION: its messages come, and no client makes a noise of them.
+
+    CONVERSATION is the other user's name, a group as g:NAME, or an id.
+
+    \b
+    ssechat mute --user alice g:lunch
+    ssechat mute --user alice g:lunch --off
+    """
+    from ssechat.cli.places import Places
+
+    with connect(account, timeout) as (client, run):
+        mark = run(client.mute(Places(client, run).conversation(conversation), muted=not off))
+    with stdio.reporting("the conversation was unmuted" if off else "the conversation was muted"):
+        _show(mark, as_json)
+
+
+def _show(mark: "Mark", as_json: bool) -> None:
+    from ssechat.cli.terminal import mark_line
+
+    click.echo(json.dumps(mark.raw) if as_json else mark_line(mark.raw))

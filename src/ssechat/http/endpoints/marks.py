@@ -1,0 +1,48 @@
+"""Endpoints of what a user has read."""
+
+from ssechat.chat.conversations import counts
+from ssechat.chat.marks import Marked
+from ssechat.chat.rules import Chat
+from ssechat.http.contract import marks
+from ssechat.http.exchange import Request, Response
+from ssechat.http.guard import Guard
+from ssechat.http.requests import Mute, ReadMark
+from ssechat.http.responses import json_response
+from ssechat.http.routing import Route
+
+
+class MarksEndpoint:
+    """`/v1/conversations/{id}/read` and `/mute`, and `/v1/me`."""
+
+    def __init__(self, guard: Guard, chat: Chat) -> None:
+        self._guard = guard
+        self._chat = chat
+
+    def routes(self) -> list[Route]:
+        return [
+            Route.of(marks.READ, self.read),
+            Route.of(marks.MUTE, self.mute),
+            Route.of(marks.ME, self.show_me),
+        ]
+
+    async def read(self, request: Request) -> Response:
+        """`PUT …/read`: marks messages as read."""
+        user = (await self._guard.identify(request)).user
+        given = await self._guard.read(request, ReadMark)
+        return _response(await self._chat.marks.read(user, request.parameters["id"], given.up_to))
+
+    async def mute(self, request: Request) -> Response:
+        """`PUT …/mute`: mutes the conversation, or unmutes it."""
+        user = (await self._guard.identify(request)).user
+        given = await self._guard.read(request, Mute)
+        return _response(await self._chat.marks.mute(user, request.parameters["id"], muted=given.muted))
+
+    async def show_me(self, request: Request) -> Response:
+        """`GET /v1/me`: the user, and what is unread."""
+        user = (await self._guard.identify(request)).user
+        sums = await self._chat.marks.sums(user)
+        return json_response({"user": user, "unread": sums.unread, "mentions": sums.mentions})
+
+
+def _response(marked: Marked) -> Response:
+    return json_response({"conversation_id": marked.conversation, **counts(marked.mark, marked.newest)})

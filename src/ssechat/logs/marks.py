@@ -1,0 +1,37 @@
+"""Marks: up to where a user has read a conversation, and whether it is muted.
+
+A mark stands in the user's place in the conversation (inbox.lua), so whatever is counted follows from one value: what
+is unread is what was sent since the mark.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Mark(NamedTuple):
+    """A user's mark in a conversation."""
+
+    read_up_to: int
+    """The seq of the newest message that the user has read or sent; 0: none."""
+    muted: bool
+    mentions: Sequence[int]
+    """The seqs of messages above the mark that mention the user, ascending: the newest 100."""
+
+    @classmethod
+    def parse(cls, values: Sequence[str]) -> "Mark":
+        """The end of a place, as logs/inbox.lua writes it."""
+        read, muted, mentions = values
+        return cls(int(read), muted == "1", sorted(map(int, mentions.split(",")[1:])))
+
+    def since(self, joined: int) -> "Mark":
+        """The mark of who joined when `joined` was the newest message: older ones are not new to him."""
+        if joined <= self.read_up_to:
+            return self
+        return Mark(joined, self.muted, [seq for seq in self.mentions if seq > joined])
+
+    def unread(self, newest: int) -> int:
+        """How many messages are unread, up to the newest one."""
+        return max(0, newest - self.read_up_to)
+
+
+NO_MARK = Mark(0, False, ())

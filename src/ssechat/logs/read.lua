@@ -1,0 +1,50 @@
+-- Changes the marks of users. Each change is an event in the user's inbox, for the user's other devices.
+-- Keys of an item:      those of the user (inbox.lua)
+-- Arguments of an item: these
+local TAG, AT, CONVERSATION, WHAT, VALUE, BEGINNING, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6
+-- WHAT: 'read' (VALUE is a seq) or 'mute' (1 or 0). BEGINNING: of the event's data (JSON), up to the seq.
+-- Returns for an item: {read, muted, mentions, seq of the newest message}
+
+local function change_mark(k, a)
+  local conversation, value = ARGV[a + CONVERSATION], ARGV[a + VALUE]
+  local place = redis.call('HGET', KEYS[k + PLACES], conversation) or '0-0 0 0'
+  local entry, n_then, seq, mark = string.match(place, '^(%S+) (%S+) (%S+)(.*)$')
+  local read, muted, mentions = mark_of(mark)
+  local before = read .. muted
+  if ARGV[a + WHAT] == 'mute' then
+    muted = value
+  else
+    local up_to = math.min(tonumber(value), tonumber(seq))
+    if up_to > tonumber(read) then
+      read = up_to .. ''
+      local kept = {}
+      for one in string.gmatch(mentions, '%d+') do
+        if tonumber(one) > up_to then
+          kept[#kept + 1] = ',' .. one
+        end
+      end
+      mentions = table.concat(kept)
+    end
+  end
+  if read .. muted ~= before then
+    local user = KEYS[k + USER]
+    local newest = redis.call('HGET', user, 'head') or '0-0'
+    local head = number(newest) + 1 .. '-' .. ARGV[a + TAG]
+    local data = ARGV[a + BEGINNING] .. read .. ',"muted":' .. (muted == '1' and 'true' or 'false') .. '}'
+    -- This write comes first because it can fail, if the id is not above the last one of the inbox.
+    redis.call('XADD', KEYS[k + INBOX], 'MAXLEN', '~', INBOX_LIMIT, head,
+      'in', conversation, 'kind', 'mark', 'fact', data)
+    redis.call('HSET', user, 'head', head)
+    redis.call('HSET', KEYS[k + PLACES], conversation,
+      entry .. ' ' .. n_then .. ' ' .. seq .. ' ' .. read .. ' ' .. muted .. ' ' .. mentions)
+    wake(user, 'mark ' .. ARGV[a + AT] .. ' ' .. head .. ' ' .. newest .. '\n' .. data)
+  end
+  return {read, muted, mentions, seq}
+end
+
+local answers, a = {}, 1
+for k = 1, #KEYS, KEYS_OF_USER do
+  answers[#answers + 1] = answer_of(change_mark, k, a)
+  a = a + ARGUMENTS
+end
+return with_refused(answers)

@@ -1,0 +1,337 @@
+"""What a client knows after its events is what a fresh client is told, after every action, on every device.
+
+Devices come and go at any point; each takes up again at the event that it had last.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from parts import FakeSink, Worker
+from polling import until
+from redises import RedisProcess
+from ssechat.chat.edits import Edit
+from ssechat.chat.groups import Draft
+from ssechat.chat.messages import Extras
+from ssechat.errors import RequestError
+from ssechat.ids import ConversationId, UserId
+from ssechat.streams.stream import Stream
+
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
+
+USERS = [UserId(name) for name in ("alice", "bob", "carol")]
+ACTIONS = 60
+STORIES = 12
+
+Fields = dict[str, Any]
+Handle = Callable[["Device", Fields], Any]
+
+
+@dataclass(eq=False)
+class Device:
+    """A client as /docs tells one to be: it fetches its conversations once, and then lives on events."""
+
+    user: UserId
+    handle: Mapping[str, Handle]
+    conversations: dict[str, Fields] = field(default_factory=dict)
+    versions: dict[tuple[str, int], int] = field(default_factory=dict)
+    must_fetch: set[str] = field(default_factory=set)
+    """Conversations that it must ask for: it has joined them, or is told to reload them."""
+    cursor: str | None = None
+    stream: Stream | None = None
+    sink: FakeSink | None = None
+    handled: int = 0
+
+    def take_events(self) -> None:
+        """Applies what has come on the stream since the last time."""
+        assert self.sink is not None
+        events = self.sink.events()
+        for event in events[self.handled :]:
+            name, data = event["event"], json.loads(event["data"])
+            if name in self.handle:
+                self.handle[name](self, data)
+            self.cursor = event.get("id", self.cursor)
+        self.handled = len(events)
+
+    def fetched(self, conversation: Fields) -> None:
+        """Takes over a conversation as the server describes it."""
+        self.must_fetch.discard(conversation["id"])
+        if conversation.get("left"):
+            self.conversations.pop(conversation["id"], None)
+            return
+        self.conversations[conversation["id"]] = conversation
+        if (last := conversation["last_message"]) is not None:
+            self.versions[conversation["id"], last["seq"]] = last.get("version", 0)
+
+    def on_message(self, message: Fields) -> None:
+        """`message`, `message.updated`, `message.deleted`."""
+        id, seq, version = message["conversation_id"], message["seq"], message.get("version", 0)
+        conversation = self.conversations.get(id)
+        if conversation is None:
+            self.must_fetch.add(id)
+            return
+        if version <= self.versions.get((id, seq), -1):
+            return
+        self.versions[id, seq] = version
+        new = seq > conversation["newest_seq"]
+        conversation["newest_seq"] = max(seq, conversation["newest_seq"])
+        last = conversation["last_message"]
+        if last is None or seq >= last["seq"]:
+            conversation["last_message"] = message
+        if new and message.get("sender") == self.user:
+            self.raise_mark(conversation, seq)
+        mentions = set(conversation["mentions"]) - {seq}
+        if self.user in message.get("mentions", ()) and seq > conversation["read_up_to"]:
+            mentions |= {seq}
+        conversation["mentions"] = sorted(mentions)
+        self.count(conversation)
+
+    def on_mark(self, mark: Fields) -> None:
+        conversation = self.conversations.get(mark["conversation_id"])
+        if conversation is None:
+            self.must_fetch.add(mark["conversation_id"])
+            return
+        conversation["muted"] = mark["muted"]
+        self.raise_mark(conversation, mark["read_up_to"])
+
+    def raise_mark(self, conversation: Fields, seq: int) -> None:
+        conversation["read_up_to"] = max(seq, conversation["read_up_to"])
+        conversation["mentions"] = [one for one in conversation["mentions"] if one > conversation["read_up_to"]]
+        self.count(conversation)
+
+    def count(self, conversation: Fields) -> None:
+        conversation["unread"] = max(0, conversation["newest_seq"] - conversation["read_up_to"])
+
+    def on_conversation(self, facts: Fields) -> None:
+        conversation = self.conversations.get(facts["conversation_id"])
+        if conversation is not None:
+            conversation.pop("topic", None)
+            conversation |= {name: facts[name] for name in ("name", "topic", "history", "ended") if name in facts}
+
+    def on_member(self, member: Fields) -> None:
+        id, users = member["conversation_id"], {one["user"]: one["role"] for one in member["users"]}
+        conversation = self.conversations.get(id)
+        if self.user in users:
+            if member.get("left"):
+                self.conversations.pop(id, None)
+                self.must_fetch.discard(id)
+                return
+            if "name" in member:
+                self.must_fetch.add(id)
+        if conversation is None:
+            return
+        conversation["member_count"] = member["member_count"]
+        names = set(conversation["members"])
+        conversation["members"] = sorted(names - set(users) if member.get("left") else names | set(users))
+        conversation["role"] = (
+            conversation["role"] if member.get("left") else users.get(self.user, conversation["role"])
+        )
+
+    def on_reset(self, reset: Fields) -> None:
+        self.must_fetch |= {reset["conversation_id"]} if "conversation_id" in reset else {"all"}
+
+
+HANDLE: Mapping[str, Handle] = {
+    "message": Device.on_message,
+    "message.updated": Device.on_message,
+    "message.deleted": Device.on_message,
+    "mark": Device.on_mark,
+    "conversation": Device.on_conversation,
+    "member": Device.on_member,
+    "reset": Device.on_reset,
+}
+
+
+async def level(stream: Stream | None, head: str) -> None:
+    """Waits until the stream has written all that the inbox has."""
+    assert stream is not None
+    await until(lambda: stream.live and stream.cursor == head)
+
+
+class Story:
+    """People who act at random, and their devices."""
+
+    def __init__(self, workers: Sequence[Worker], seed: int, handle: Mapping[str, Handle] = HANDLE) -> None:
+        self.workers = workers
+        self.chance = random.Random(seed)
+        self.devices = [Device(user, handle) for user in USERS for _ in range(2)]
+        self.conversations: list[str] = ["dm:alice:bob", "dm:bob:carol", "dm:bob:bob"]
+        self.done: list[str] = []
+        self.counter = 0
+
+    async def begin(self) -> None:
+        for history in ("all", "from_join"):
+            draft = Draft(f"group {history}", "", history, USERS[:2])
+            group, _ = await self.workers[0].chat.groups.make(USERS[0], draft, None)
+            self.conversations.append(group)
+        for device in self.devices:
+            await self.connect(device)
+
+    async def connect(self, device: Device) -> None:
+        """Opens a stream; a device that begins fetches once the stream is live, another resumes."""
+        worker = self.chance.choice(self.workers)
+        fresh = device.cursor is None
+        device.stream, device.sink = worker.open_stream(device.user, device.cursor)
+        device.handled = 0
+        stream = device.stream
+        await until(lambda: stream.live)
+        if fresh:
+            device.must_fetch.add("all")
+
+    def disconnect(self, device: Device) -> None:
+        assert device.stream is not None
+        if self.chance.random() < 0.5:  # else what was on its way is lost with the connection
+            device.take_events()
+        device.stream.bye("drain")
+        device.stream = device.sink = None
+
+    async def settle(self, device: Device) -> None:
+        """Until the device has fetched what it must, and has all events: also those from before what it fetched."""
+        while True:
+            if "all" in device.must_fetch:
+                device.must_fetch.clear()
+                device.conversations.clear()
+                device.versions.clear()
+                for conversation in await self.listed(device.user):
+                    device.fetched(conversation)
+            for id in list(device.must_fetch):
+                described = await self.chance.choice(self.workers).chat.conversations.one(device.user, id)
+                device.fetched(json.loads(described.json))
+            await level(device.stream, await self.workers[0].inbox.head(device.user))
+            device.take_events()
+            if not device.must_fetch:
+                return
+
+    async def listed(self, user: UserId) -> list[Fields]:
+        listing = await self.chance.choice(self.workers).chat.conversations.list(user, None, 50)
+        return [json.loads(one.json) for one in listing.conversations]
+
+    async def check(self) -> None:
+        """Compares each device that is connected with a fresh fetch."""
+        for device in self.devices:
+            if device.stream is None:
+                continue
+            await self.settle(device)
+            fresh = {one["id"]: one for one in await self.listed(device.user)}
+            assert device.conversations == fresh, f"{device.user} after {self.done}"
+            sums = await self.chance.choice(self.workers).chat.marks.sums(device.user)
+            loud = [one for one in fresh.values() if not one["muted"]]
+            assert sums == (sum(one["unread"] for one in loud), sum(len(one["mentions"]) for one in loud))
+
+    async def act(self) -> None:
+        """One action of the API, by anybody, which may be refused."""
+        chance, user = self.chance, self.chance.choice(USERS)
+        chat, id = chance.choice(self.workers).chat, ConversationId(chance.choice(self.conversations))
+        newest = await self.workers[0].conversations.newest_seq(id)
+        seq, self.counter = max(1, newest - chance.randint(0, 3)), self.counter + 1
+        other, named = chance.choice(USERS), tuple(one for one in USERS if chance.random() < 0.5)
+        actions: dict[str, Callable[[], Any]] = {
+            "send": lambda: chat.messages.send(
+                user, id, f"m{self.counter}", f"k{self.counter}", Extras(None, named, None)
+            ),
+            "edit": lambda: chat.edits.edit(user, id, seq, Edit(f"e{self.counter}", named, None, False), None),
+            "delete": lambda: chat.edits.delete(user, id, seq, None),
+            "react": lambda: chat.reactions.put(user, id, seq, "👍", wanted=chance.random() < 0.7),
+            "read": lambda: chat.marks.read(user, id, seq),
+            "mute": lambda: chat.marks.mute(user, id, muted=chance.random() < 0.5),
+            "add": lambda: chat.members.put(user, id, other, None),
+            "role": lambda: chat.members.put(user, id, other, chance.choice(["owner", "admin", "member"])),
+            "remove": lambda: chat.members.remove(user, id, other),
+            "leave": lambda: chat.members.remove(user, id, user),
+            "rename": lambda: chat.groups.change(user, id, f"name {self.counter}", chance.choice(["", "topic"])),
+        }
+        weights = {"send": 6, "read": 2, "delete": 2}
+        name = chance.choices(list(actions), [weights.get(one, 1) for one in actions])[0]
+        try:
+            await actions[name]()
+            self.done.append(f"{user} {name} {id} {seq} {other}")
+        except RequestError as refused:
+            self.done.append(f"{user} {name} {id}: {refused.code}")
+
+    async def run(self) -> None:
+        await self.begin()
+        for step in range(ACTIONS):
+            if self.chance.random() < 0.2:
+                await asyncio.gather(self.act(), self.act(), self.act())
+            else:
+                await self.act()
+            if self.chance.random() < 0.15:
+                device = self.chance.choice(self.devices)
+                if device.stream is None:
+                    await self.connect(device)
+                else:
+                    self.disconnect(device)
+            if self.chance.random() < 0.3:
+                self.chance.choice(self.devices).must_fetch.add("all")  # it is reloaded: events from before it follow
+            if step % 3 == 0:
+                await self.check()
+        for device in self.devices:
+            if device.stream is None:
+                await self.connect(device)
+        await self.check()
+
+
+@pytest.fixture
+async def both(worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
+    monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
+    return [worker, other_worker]
+
+
+@pytest.mark.parametrize("seed", range(STORIES))
+async def test_every_device_agrees_with_a_fresh_fetch_after_every_action(both: list[Worker], seed: int) -> None:
+    await Story(both, seed).run()
+
+
+def _counts_up(device: Device, message: Fields) -> None:
+    before = device.conversations.get(message["conversation_id"], {}).get("unread", 0)
+    device.on_message(message)
+    conversation = device.conversations.get(message["conversation_id"])
+    if conversation is not None and message.get("sender") != device.user:
+        conversation["unread"] = before + 1
+
+
+def _mark_may_fall(device: Device, mark: Fields) -> None:
+    device.on_mark(mark)
+    conversation = device.conversations.get(mark["conversation_id"])
+    if conversation is not None:
+        conversation["read_up_to"] = mark["read_up_to"]
+        device.count(conversation)
+
+
+def _keeps_mentions(device: Device, message: Fields) -> None:
+    conversation = device.conversations.get(message["conversation_id"], {})
+    before = set(conversation.get("mentions", ()))
+    device.on_message(message)
+    if conversation:
+        conversation["mentions"] = sorted(before | set(conversation["mentions"]))
+
+
+MUTANTS: Mapping[str, Mapping[str, Handle]] = {
+    "unread is counted up": {"message": _counts_up},
+    "a mark falls": {"mark": _mark_may_fall},
+    "mentions stay when their message is deleted": {"message.deleted": _keeps_mentions},
+    "marks of other devices are ignored": {"mark": lambda device, mark: None},
+    "one's own messages are unread": {
+        "message": lambda device, message: device.on_message({**message, "sender": None})
+    },
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+async def test_a_client_that_counts_by_itself_is_found(both: list[Worker], redis: RedisProcess, mutant: str) -> None:
+    for seed in range(STORIES):
+        story = Story(both, seed, {**HANDLE, **MUTANTS[mutant]})
+        try:
+            await story.run()
+        except AssertionError:
+            return
+        for device in story.devices:
+            story.disconnect(device)
+        with redis.client() as client:
+            client.flushall()
+    raise AssertionError("it was not found")

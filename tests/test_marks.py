@@ -1,0 +1,178 @@
+"""What is read, unread and muted follows from one mark, which is the same on all devices."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app_client import client_of, code
+from parts import ALICE, BOB, DM, Worker, parse_frames
+from people import direct, people
+from polling import until
+from redises import RedisProcess
+from ssechat.chat.edits import Edit
+from ssechat.chat.messages import Extras
+from ssechat.events import frames
+from ssechat.ids import UserId
+from ssechat.logs.marks import Mark
+from ssechat.redis import keys
+
+pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
+
+
+@pytest.fixture
+async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(redis.url, tmp_path) as client:
+        yield client
+
+
+def counts(found: dict[str, Any]) -> tuple[int, int, list[int], bool]:
+    return found["read_up_to"], found["unread"], found["mentions"], found["muted"]
+
+
+async def test_unread_is_what_was_sent_since_the_mark_which_rises_only(client: httpx.AsyncClient) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    where = direct(alice, bob)
+    for number in range(5):
+        await alice.say(where, f"m{number}")
+    assert counts(await bob.done("GET", where)) == (0, 5, [], False)
+    assert counts(await alice.done("GET", where)) == (5, 0, [], False), "one has read what one has sent"
+    read = await bob.done("PUT", f"{where}/read", {"up_to": 3})
+    assert read == {"conversation_id": "dm:alice:bob", "read_up_to": 3, "unread": 2, "mentions": [], "muted": False}
+    assert counts(await bob.done("PUT", f"{where}/read", {"up_to": 2})) == (3, 2, [], False)
+    assert counts(await bob.done("PUT", f"{where}/read", {"up_to": 2**53 - 1})) == (5, 0, [], False), "no further"
+    await alice.say(where, "m5")
+    [listed] = (await bob.done("GET", "/conversations"))["conversations"]
+    assert counts(listed) == (5, 1, [], False)
+    await bob.say(where, "yes")
+    assert counts(await bob.done("GET", where)) == (7, 0, [], False)
+    assert counts(await alice.done("GET", where)) == (6, 1, [], False)
+
+
+async def test_a_mark_is_for_who_takes_part(client: httpx.AsyncClient) -> None:
+    alice, bob, eve = await people(client, "alice", "bob", "eve")
+    where = await alice.make(bob)
+    for path in (where, direct(alice, bob)):
+        for what, body in (("read", {"up_to": 1}), ("mute", {"muted": True})):
+            assert code(await eve.ask("PUT", f"{path}/{what}", body)) == (403, "not_a_member")
+    nobodys = f"/conversations/g:{'a' * 26}"
+    assert code(await eve.ask("PUT", f"{nobodys}/read", {"up_to": 1})) == (404, "unknown_conversation")
+    await bob.done("DELETE", f"{where}/members/bob")
+    assert code(await bob.ask("PUT", f"{where}/mute", {"muted": True})) == (403, "not_a_member")
+    for up_to in (-1, 2**53, "1", 1.5, None):
+        assert code(await alice.ask("PUT", f"{where}/read", {"up_to": up_to})) == (422, "invalid_request")
+    assert code(await alice.ask("PUT", f"{where}/mute", {"muted": 1})) == (422, "invalid_request")
+
+
+async def test_me_sums_up_what_is_not_muted_and_nothing_of_groups_that_one_has_left(client: httpx.AsyncClient) -> None:
+    alice, bob, carol = await people(client, "alice", "bob", "carol")
+    group, other = await alice.make(bob), await alice.make(bob)
+    for where in (direct(alice, bob), group, other):
+        await alice.say(where, "hi", mentions=["bob"])
+        await alice.say(where, "ho")
+    assert await bob.done("GET", "/me") == {"user": "bob", "unread": 6, "mentions": 3}
+    await bob.done("PUT", f"{other}/mute", {"muted": True})
+    assert await bob.done("GET", "/me") == {"user": "bob", "unread": 4, "mentions": 2}
+    await bob.done("DELETE", f"{group}/members/bob")
+    assert await bob.done("GET", "/me") == {"user": "bob", "unread": 2, "mentions": 1}
+    assert await carol.done("GET", "/me") == {"user": "carol", "unread": 0, "mentions": 0}
+
+
+async def test_what_was_written_before_one_joined_is_not_unread(client: httpx.AsyncClient) -> None:
+    alice, bob, carol = await people(client, "alice", "bob", "carol")
+    where = await alice.make(bob, carol)
+    await alice.say(where, "one", mentions=["bob"])
+    assert counts(await bob.done("GET", where)) == (0, 1, [1], False)
+    await bob.done("DELETE", f"{where}/members/bob")
+    await alice.say(where, "two")
+    await alice.done("PUT", f"{where}/members/bob", {})
+    assert counts(await bob.done("GET", where)) == (2, 0, [], False)
+    await alice.say(where, "three", mentions=["bob"])
+    assert counts(await bob.done("GET", where)) == (2, 1, [3], False)
+    assert await bob.done("GET", "/me") == {"user": "bob", "unread": 1, "mentions": 1}
+
+
+async def test_mentions_come_and_go_with_what_the_messages_say(client: httpx.AsyncClient) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    for where in (await alice.make(bob), direct(alice, bob)):
+        for number in range(4):
+            await alice.say(where, f"m{number}", mentions=["bob"] if number != 1 else [])
+        assert (await bob.done("GET", where))["mentions"] == [1, 3, 4]
+        await alice.done("DELETE", f"{where}/messages/3")
+        assert (await bob.done("GET", where))["mentions"] == [1, 4]
+        await alice.done("PATCH", f"{where}/messages/2", {"mentions": ["bob"]})
+        await alice.done("PATCH", f"{where}/messages/4", {"mentions": []})
+        assert (await bob.done("GET", where))["mentions"] == [1, 2]
+        assert (await alice.done("GET", where))["mentions"] == []
+        await bob.done("PUT", f"{where}/read", {"up_to": 1})
+        await alice.done("PATCH", f"{where}/messages/1", {"text": "again"})
+        assert (await bob.done("GET", where))["mentions"] == [2]
+
+
+async def test_other_devices_are_told_live_and_when_they_resume(worker: Worker, other_worker: Worker) -> None:
+    await worker.say("hi")
+    stream, sink = other_worker.open_stream("bob")
+    await until(lambda: stream.live)
+    cursor = stream.cursor
+    await worker.chat.marks.read(BOB, DM, 1)
+    await worker.chat.marks.read(BOB, DM, 1)
+    await worker.chat.marks.mute(BOB, DM, muted=True)
+    await worker.chat.marks.mute(BOB, DM, muted=True)
+    wanted = [
+        {"conversation_id": DM, "read_up_to": 1, "muted": False},
+        {"conversation_id": DM, "read_up_to": 1, "muted": True},
+    ]
+    await until(lambda: sink.names().count("mark") == 2)
+    assert [json.loads(event["data"]) for event in sink.events() if event["event"] == "mark"] == wanted
+    replayed = await worker.events("bob", cursor)
+    assert [(event.kind, json.loads(parse_frames(frames.unchunk(event.chunk))[0]["data"])) for event in replayed] == [
+        ("mark", data) for data in wanted
+    ]
+    assert [event.kind for event in await worker.events("alice")] == ["message"], "nobody else is told"
+
+
+async def test_a_mark_moves_no_conversation_up_in_the_list(worker: Worker) -> None:
+    await worker.say("hi", "bob")
+    await worker.chat.messages.send_to(UserId("bob"), "carol", "ho", "k")
+    await worker.chat.marks.read(BOB, DM, 1)
+    await worker.chat.marks.mute(BOB, DM, muted=True)
+    listing = await worker.chat.conversations.list(BOB, None, 10)
+    assert [one.fields["id"] for one in listing.conversations] == ["dm:bob:carol", DM]
+
+
+async def test_the_newest_hundred_mentions_are_kept(worker: Worker) -> None:
+    for number in range(103):
+        await worker.chat.messages.send(ALICE, DM, "hi", f"k{number}", Extras(None, (BOB,), None))
+    place = await worker.inbox.place(BOB, DM)
+    assert place.mark == Mark(0, False, list(range(4, 104)))
+
+
+async def test_messages_whose_seqs_were_given_before_a_rollback_are_unread(worker: Worker) -> None:
+    for number in range(3):
+        await worker.chat.messages.send(ALICE, DM, f"m{number}", f"k{number}", Extras(None, (BOB,), None))
+    await worker.chat.marks.read(BOB, DM, 3)
+    # The conversation's slot has lost its newest two messages, and the user's has not.
+    conversation = keys.of_conversation(DM)
+    log = await worker.redis.call("XRANGE", conversation.log, "-", "+")
+    await worker.redis.call("DEL", conversation.log)
+    await worker.redis.call("XADD", conversation.log, log[0][0], *log[0][1])
+    await worker.redis.call("HSET", conversation.conversation, "head", log[0][0], "seq", "1", "delivered", "1")
+    await worker.say("in the place of a lost one: bob's inbox gets a reset")
+    await worker.say("after it")
+    [conversation_now] = (await worker.chat.conversations.list(BOB, None, 1)).conversations
+    assert conversation_now.fields["newest_seq"] == 3
+    assert conversation_now.fields["unread"] == 1
+    assert conversation_now.fields["mentions"] == []
+
+
+async def test_a_mark_survives_the_delivery_of_a_run_and_a_change_that_is_passed(workers: list[Worker]) -> None:
+    worker = workers[0]
+    await worker.say("one")
+    await worker.chat.marks.mute(BOB, DM, muted=True)
+    await worker.chat.marks.read(BOB, DM, 1)
+    await worker.say("two", "bob")
+    await worker.chat.edits.edit(ALICE, DM, 1, Edit("one!", None, None, False), None)
+    assert (await worker.inbox.place(BOB, DM)).mark == Mark(2, True, [])
