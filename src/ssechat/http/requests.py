@@ -175,6 +175,7 @@ class Mute(RequestBody):
     """`PUT /v1/conversations/{id}/mute`."""
 
     muted: bool
+    """Whether it shall be muted."""
 
 
 class IdempotencyKey(RequestBody):
