@@ -15,10 +15,12 @@ from contract.seen import Seen, promised
 PROBLEM = "application/problem+json"
 JSON = "application/json"
 STREAM = "text/event-stream"
+REQUEST_ID = "x-request-id"
 FILES = "/web/"
 """The page's files, which are no part of the contract."""
 
-WITHOUT_A_BODY = (204, 304)
+OF_PATHS = (404, 405, 414)
+"""Statuses of paths and methods that no operation has."""
 
 
 class Response(NamedTuple):
@@ -84,36 +86,38 @@ class Checker:
 
     def answer(self, answer: Answer, seen: Seen) -> Iterator[str]:
         """What is wrong with an answer, in sentences; what is right about it is noted in `seen`."""
-        method = "GET" if answer.method == "HEAD" else answer.method
-        template = self._find(answer.target)
-        operation, responses = ("", {}) if template is None else template.operations.get(method, ("", {}))
+        operation, responses = self._operation(answer)
+        response = responses.get(answer.status)
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        code = ""
-        if media_type == PROBLEM and answer.body and answer.method != "HEAD":
-            problem = _json(answer.body)
-            code = str(problem.get("code")) if isinstance(problem, dict) else ""
-            if (answer.status, code) in self._of_connections and (
-                not operation or answer.status not in (404, 405, 414)
-            ):
-                seen.answer("", answer.status, code)
-                yield from _errors(self._problem, problem)
-                if answer.status == 405 and "allow" not in answer.headers:
-                    yield "it has no Allow"
-                return
-        if not operation:
+        problem = _json(answer.body) if media_type == PROBLEM and answer.body else None
+        code = str(problem.get("code", "")) if isinstance(problem, dict) else ""
+        if self._is_of_a_connection(answer, operation, code):
+            seen.answer("", answer.status, code)
+            yield from _errors(self._problem, problem)
+            if answer.status == 405 and "allow" not in answer.headers:
+                yield "it has no Allow"
+        elif not operation:
             if not answer.target.startswith(FILES) and not (answer.method == "HEAD" and answer.status >= 400):
                 yield f"no operation is there, and {code or media_type or 'this'} is no error of a connection or a path"
-            return
-        response = responses.get(answer.status)
-        if response is None:
+        elif response is None:
             yield f"{operation} has no status {answer.status}"
-            return
-        found = list(self._content(response, answer, media_type, code))
-        found += self._of_headers(response, answer)
-        if not found:
-            seen.answer(operation, answer.status, code)
-        for each in found:
-            yield f"{operation}: {each}"
+        else:
+            found = [*self._content(response, answer, media_type, code), *self._of_headers(response, answer)]
+            if not found:
+                seen.answer(operation, answer.status, code)
+            yield from (f"{operation}: {each}" for each in found)
+
+    def _operation(self, answer: Answer) -> tuple[str, Mapping[int, Response]]:
+        """The id and answers of the operation that was asked for; "" if there is none."""
+        template = self._find(answer.target)
+        method = "GET" if answer.method == "HEAD" else answer.method
+        return ("", {}) if template is None else template.operations.get(method, ("", {}))
+
+    def _is_of_a_connection(self, answer: Answer, operation: str, code: str) -> bool:
+        """Whether it is one of the errors that belong to no operation. Where there is one, they are those of requests
+        that could not be read, and so have no id."""
+        could_be_read = REQUEST_ID in answer.headers or answer.status in OF_PATHS
+        return (answer.status, code) in self._of_connections and not (operation and could_be_read)
 
     def _content(self, response: Response, answer: Answer, media_type: str, code: str) -> Iterator[str]:
         if not response.content:

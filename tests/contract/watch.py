@@ -7,12 +7,11 @@ from typing import Any
 import httpx
 
 from contract.answer import Answer
-from contract.checker import STREAM, Checker
+from contract.checker import REQUEST_ID, STREAM, Checker
 from contract.document import closed
 from contract.seen import Seen
 from ssechat.http.api import Api
 
-REQUEST_ID = "x-request-id"
 LARGEST = 4 * 2**20
 """Bytes of a body that is looked at."""
 
