@@ -85,6 +85,10 @@ CALLS: dict[str, list[Call]] = {
     "list_reactions": [lambda c: every(c.reactions(GROUP, 7)), lambda c: every(c.reactions(GROUP, 7, user="bob"))],
     "react": [lambda c: c.react(GROUP, 7, "👍")],
     "take_reaction_back": [lambda c: c.take_back(GROUP, 7, "👍")],
+    "mark_read": [lambda c: c.mark_read(GROUP, 7)],
+    "mute": [lambda c: c.mute(GROUP), lambda c: c.mute(GROUP, muted=False)],
+    "show_me": [lambda c: c.me()],
+    "say_typing": [lambda c: c.say_typing(GROUP)],
     "stream_events": [lambda c: anext(c.events()), lambda c: anext(c.events("0-0"))],
 }
 BY_THEIR_OWN = {"sign_in", "sign_up"}
@@ -133,22 +137,24 @@ def test_each_event_of_the_contract_has_a_type_with_all_of_its_fields(event: Str
     assert fields <= set(type(said.data).model_fields)
 
 
-PAGES = {"Conversations", "Members", "Invites", "Reactions", "SignedIn", "WhoAmI", "User"}
+PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "User", "Nothing"}
 """Answers whose items or fields are what the client returns."""
 
 OF_THE_CLIENT: dict[str, type[Model]] = {
     "DirectConversation": models.Conversation,
     "Group": models.Conversation,
     "LeftGroup": models.Conversation,
-    "Messages": models.Page,
+    "MessagePage": models.Page,
     "Message": models.Message,
-    "Added": models.Addition,
+    "AddedMembers": models.Addition,
     "Invite": models.Invite,
     "InviteWithSecret": models.Invite,
     "OneReaction": models.Reaction,
     "UserRole": models.Member,
     "Server": models.Server,
-    "Ticket": models.Ticket,
+    "StreamTicket": models.Ticket,
+    "Marked": models.Mark,
+    "Me": models.Me,
     "Limits": models.Limits,
     "Quota": models.Quota,
 }

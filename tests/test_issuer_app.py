@@ -123,7 +123,7 @@ async def test_the_session_is_known_though_redis_cannot_say_what_its_user_is_cal
         token = bearer(OLD.sign(name="Ann"))
         assert (await client.get("/v1/session", headers=token)).json() == {"user": "ann", "display_name": "Ann"}
         with redis.client() as other:
-            other.execute_command("CLIENT", "PAUSE", "3000", "ALL")
+            other.execute_command("CLIENT", "PAUSE", "800", "ALL")
             try:
                 assert (await client.get("/v1/session", headers=token)).json() == {"user": "ann"}
             finally:

@@ -93,6 +93,8 @@ BODIES: dict[str, object] = {
     "POST /v1/conversations/{id}/members": {"users": [MIA]},
     "PUT /v1/conversations/{id}/members/{user}": {},
     "POST /v1/conversations/{id}/invites": {},
+    "PUT /v1/conversations/{id}/read": {"up_to": 1},
+    "PUT /v1/conversations/{id}/mute": {"muted": True},
     f"PATCH {MESSAGE}": {"text": "x"},
 }
 

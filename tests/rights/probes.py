@@ -69,6 +69,10 @@ def _of_group(story: Story, who: str, path: str, case: str) -> Iterator[Probe]:
         case "DELETE /invites/{invite}", _:
             spare = story.spare_invite if group.standing(who) in ("admin", "owner") else story.invites["open"]
             yield Probe(at(f"/invites/{spare}"))
+        case "PUT /read", _:
+            yield Probe(at("/read"), body={"up_to": 1})
+        case "PUT /mute", _:
+            yield Probe(at("/mute"), body={"muted": False})
         case "POST /typing", _:
             yield Probe(at("/typing"), body={})
         case "GET /messages", _:

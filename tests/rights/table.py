@@ -59,6 +59,8 @@ POST   /v1/messages | new                           who    no     -      -      
 POST   /v1/messages | reply to what is not read     who    no     bad    bad    bad    no     no     ended
 POST   /v1/messages | reply to nothing              who    no     bad    bad    bad    no     no     ended
 GET    /v1/conversations/{id}/messages              who    no     yes    yes    yes    yes    yes    yes
+PUT    /v1/conversations/{id}/read                  who    no     yes    yes    yes    no     no     yes
+PUT    /v1/conversations/{id}/mute                  who    no     yes    yes    yes    no     no     yes
 POST   /v1/conversations/{id}/typing                who    no     said   said   said   no     no     over
 """
 
@@ -105,6 +107,7 @@ GET    /v1/users/{user}                             who    yes    yes    yes    
 GET    /v1/session                                  who    yes    yes    yes    yes    yes    yes    yes
 POST   /v1/session                                  -      yes    yes    yes    yes    yes    yes    yes
 DELETE /v1/session                                  -      done   done   done   done   done   done   done
+GET    /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes
