@@ -1,6 +1,6 @@
 """Operations of what one has read."""
 
-from ssechat.events.kinds import MARK
+from ssechat.events import kinds
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Marked, Me
 from ssechat.http.contract.conversations import CONVERSATION_PATH
@@ -19,11 +19,11 @@ READ = Operation(
     about="All up to `up_to`, or to the newest one if that is lower. A mark rises only; sending raises it, too. Your "
     "other devices get a `mark` event. What is unread follows from the mark: `newest_seq` less `read_up_to`.",
     parameters=(CONVERSATION,),
-    events=(MARK.name,),
     body=ReadMark,
     answers={200: Answer("The mark as it stands.", Marked)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER),
     example={"up_to": 1},
+    events=(kinds.MARK.name,),
 )
 
 MUTE = Operation(
@@ -35,11 +35,11 @@ MUTE = Operation(
     about="Its messages come as before. They are not in the sums of `GET /v1/me`, and a client makes no noise of them. "
     "Your other devices get a `mark` event.",
     parameters=(CONVERSATION,),
-    events=(MARK.name,),
     body=Mute,
     answers={200: Answer("The mark as it stands.", Marked)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER),
     example={"muted": True},
+    events=(kinds.MARK.name,),
 )
 
 ME = Operation(

@@ -1,6 +1,6 @@
 """The operation of “is writing”."""
 
-from ssechat.events.kinds import TYPING
+from ssechat.events import kinds
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Nothing
 from ssechat.http.contract.conversations import CONVERSATION_PATH
@@ -19,10 +19,10 @@ START = Operation(
     about="The others get a `typing` event on the streams that they have open. Say it again every 10 seconds for as "
     "long as you write: they forget it after 15, or with your message. In groups of up to 32 members.",
     parameters=(CONVERSATION,),
-    events=(TYPING.name,),
     body=EmptyBody,
     body_may_be_missing=True,
     answers={202: Answer("Those who have a stream are told.", Nothing)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER, problems.ENDED, problems.TOO_MANY_MEMBERS),
     example={},
+    events=(kinds.TYPING.name,),
 )
