@@ -3,11 +3,13 @@ away as a test tells it."""
 
 import base64
 import json
+import ssl
 import threading
 import time
 from collections.abc import Mapping
 from copy import copy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 import jwt
@@ -65,10 +67,19 @@ def unpadded(number: bytes) -> str:
     return base64.urlsafe_b64encode(number).rstrip(b"=").decode()
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Ignores handshakes that fail, and clients that leave."""
+
+    def handle_error(self, *_: object) -> None:
+        """Logs nothing."""
+
+
 class Issuer:
     """An HTTP server with a key set at `url`. What it answers can be changed at any time."""
 
-    def __init__(self, *keys: IssuerKey) -> None:
+    def __init__(self, *keys: IssuerKey, certificate: Path | None = None) -> None:
+        """With a `certificate` (PEM, with its key) it is at https://localhost."""
+        self._certificate = certificate
         self.body = key_set(*keys)
         self.status = 200
         self.headers: dict[str, str] = {"Content-Type": "application/json"}
@@ -95,6 +106,8 @@ class Issuer:
     @property
     def url(self) -> str:
         """Where the key set is."""
+        if self._certificate is not None:
+            return f"https://localhost:{self._address[1]}/certs"
         return f"http://127.0.0.1:{self._address[1]}/certs"
 
     def __enter__(self) -> Self:
@@ -109,7 +122,11 @@ class Issuer:
 
     def start(self) -> None:
         """Comes (back) at its address."""
-        self._server = ThreadingHTTPServer(self._address, self._handler)
+        self._server = _Quiet(self._address, self._handler)
+        if self._certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(self._certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = True
         self._address = ("127.0.0.1", self._server.server_port)
         self._going_on.clear()

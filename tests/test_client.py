@@ -1,5 +1,7 @@
 """The client, against scripted servers and with a fake clock."""
 
+import asyncio
+import gzip
 import json
 import math
 from collections.abc import AsyncIterator
@@ -69,6 +71,48 @@ async def test_who_is_patient_for_ever_is_told_of_no_end() -> None:
     await script.client(patience=math.inf).send("b", "hi")
     assert script.now > 3600
     assert script.notes[-1] == "cannot reach http://chat.test (refused); retrying in 15.0 s …"
+
+
+async def test_an_attempt_is_not_waited_for_longer_than_there_is_patience() -> None:
+    script = Script(httpx.Response(201, json=MESSAGE))
+    await script.client().send("b", "hi")
+    await script.client(patience=2).send("b", "hi")
+    assert [request.extensions["timeout"]["read"] for request in script.requests] == [10, 2]
+
+
+async def test_an_answer_that_trickles_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Trickle(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b" "
+                await asyncio.sleep(0.01)
+
+    monkeypatch.setattr("ssechat.client.calls.LONGEST_ATTEMPT", 0.05)
+    script = Script(httpx.Response(201, stream=Trickle()), httpx.Response(201, json=MESSAGE))
+    assert (await script.client().send("b", "hi")).raw == MESSAGE
+    assert script.notes[0].startswith("cannot reach http://chat.test (it did not respond in time); retrying")
+
+
+class Zipped(httpx.AsyncByteStream):
+    """A message in gzip."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield gzip.compress(json.dumps(MESSAGE).encode())
+
+
+async def test_an_answer_that_a_front_has_compressed_is_read() -> None:
+    script = Script(httpx.Response(201, stream=Zipped(), headers={"content-encoding": "gzip"}))
+    assert (await script.client().send("b", "hi")).raw == MESSAGE
+
+
+async def test_of_several_addresses_that_cannot_be_reached_the_first_ones_reason_is_told() -> None:
+    failed = httpx.ConnectError("all attempts failed")
+    failed.__cause__ = ExceptionGroup(
+        "several", [ConnectionRefusedError(111, "Connection refused"), OSError(113, "no")]
+    )
+    script = Script(failed, httpx.Response(201, json=MESSAGE))
+    await script.client().send("b", "hi")
+    assert script.notes[0].startswith("cannot reach http://chat.test (Connection refused); retrying")
 
 
 async def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:

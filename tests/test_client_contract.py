@@ -6,6 +6,7 @@ import re
 import types
 import typing
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import product
 from typing import Any
 
 import httpx
@@ -101,8 +102,8 @@ async def test_the_client_asks_for_each_operation_as_the_contract_has_it(id: str
     operation = operations()[id]
     stream = httpx.Response(200, text="event: x\ndata: 1\n\n", headers={"content-type": "text/event-stream"})
     pattern = re.sub(r"\{\w+\}", "[^/]+", operation.path)
-    for call in CALLS[id]:
-        script = Script(stream if id == "stream_events" else httpx.Response(200, json=ANSWER))
+    for call, status in product(CALLS[id], operation.answers):
+        script = Script(stream if id == "stream_events" else httpx.Response(status, json=ANSWER))
         await call(script.client())
         [request] = script.requests
         assert request.method == operation.method

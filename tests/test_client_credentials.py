@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -10,7 +10,8 @@ import pytest
 
 from scripted import Script, problem
 from ssechat.client import Client, ClientError, NotConfirmed, Refused, SettingsError
-from ssechat.client.credentials import Token
+from ssechat.client.credentials import Password, Token
+from ssechat.client.transport import Transport
 
 pytestmark = pytest.mark.anyio
 
@@ -19,8 +20,11 @@ SSE = {"content-type": "text/event-stream"}
 EVENT = "event: hello\ndata: {}\nid: 1-x\n\n"
 
 
-def client(script: Callable[[httpx.Request], httpx.Response], token: Token | None = None, **more: Any) -> Client:
-    transport = httpx.MockTransport(script)
+Handler = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+
+def client(script: Handler, token: Token | None = None, **more: Any) -> Client:
+    transport = httpx.MockTransport(script)  # type: ignore[arg-type]
     return Client("http://chat.test", token, transport=transport, pauses=Script().times(), **more)
 
 
@@ -105,20 +109,25 @@ class Door:
         self.sessions = 0
         self.ended = 0
         self.lost: set[str] = set()
+        self.closed = False
         self.asked: list[str] = []
         self.cookies: list[str | None] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
         line = f"{request.method} {request.url.path}"
         self.asked.append(line)
         self.cookies.append(request.headers.get("cookie"))
+        await asyncio.sleep(0)
         answer = self._answer(line, request)
+        await asyncio.sleep(0)
         if line in self.lost:
             self.lost.remove(line)
             raise httpx.ReadError("cut")
         return answer
 
     def _answer(self, line: str, request: httpx.Request) -> httpx.Response:
+        if line == "POST /v1/users" and self.closed:
+            return problem(403, "sign_up_closed", "closed")
         if line == "POST /v1/users":
             body = json.loads(request.content)
             if body["name"] in self.accounts:
@@ -157,9 +166,19 @@ async def test_a_session_that_has_ended_is_begun_anew() -> None:
     await anext(events)
     door.ended = door.sessions
     await chat.send("b", "hi")
+    for _ in range(3):
+        door.ended = door.sessions
+        await anext(events)
+    assert door.sessions == 5
+
+
+async def test_many_requests_that_meet_the_end_of_a_session_begin_one_new_one() -> None:
+    door = Door(a="secret")
+    chat = client(door, name="a", password="secret")
+    await chat.send("b", "hi")
     door.ended = door.sessions
-    await anext(events)
-    assert door.sessions == 3
+    await asyncio.gather(*(chat.send("b", "hi") for _ in range(5)))
+    assert door.sessions == 2
 
 
 async def test_a_session_that_is_never_taken_is_not_begun_again_and_again() -> None:
@@ -170,6 +189,24 @@ async def test_a_session_that_is_never_taken_is_not_begun_again_and_again() -> N
         with pytest.raises(Refused, match="This session has ended"):
             await call
     assert door.sessions <= 4
+
+
+async def test_the_end_of_an_older_session_does_not_end_the_newer_one() -> None:
+    transport = Transport("http://chat.test", httpx.MockTransport(Door(a="secret")))
+    password = Password(transport, "a", "secret")
+    older = await password.token()
+    assert password.renew(older)
+    newer = await password.token()
+    assert password.renew(older)
+    assert await password.token() == newer
+
+
+async def test_a_sign_up_that_is_closed_is_told() -> None:
+    door = Door()
+    door.closed = True
+    with pytest.raises(Refused) as caught:
+        await signed_up(door)
+    assert caught.value.code == "sign_up_closed"
 
 
 async def test_a_wrong_password_is_told_and_not_tried_again() -> None:
@@ -216,7 +253,7 @@ async def test_a_name_that_somebody_else_has_is_not_signed_up() -> None:
 
 
 async def test_a_sign_up_that_is_refused_or_not_confirmed_closes_what_it_opened() -> None:
-    class Transport(httpx.AsyncBaseTransport):
+    class Closing(httpx.AsyncBaseTransport):
         closed = False
 
         def __init__(self, answer: Callable[[], httpx.Response]) -> None:
@@ -233,7 +270,7 @@ async def test_a_sign_up_that_is_refused_or_not_confirmed_closes_what_it_opened(
         (lambda: problem(503, "unavailable", "away"), NotConfirmed),
         (lambda: httpx.Response(200, json={"token": 7}), ClientError),
     ):
-        transport = Transport(answer)
+        transport = Closing(answer)
         with pytest.raises(error):
             await Client.sign_up("http://chat.test", "a", "secret", transport=transport, pauses=Script().times())
         assert transport.closed

@@ -118,6 +118,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What a strict type checker says of programs, by file."""
     folder = tmp_path_factory.mktemp("typing")
     files = {"good": GOOD, "wrong": WRONG, **{f"bot{n}": each for n, each in enumerate(programs().values())}}
+    files["pasted"] = (ROOT / "src/ssechat/http/docs/templates/bot.py").read_text()
     for name, program in files.items():
         (folder / f"{name}.py").write_text(program.lstrip())
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "."]

@@ -83,6 +83,7 @@ async def test_reconnect_sends_the_last_event_id_that_the_caller_handled() -> No
     assert script.pauses == [2.0, 2.0, 2.0]
     assert script.notes[0] == "the stream ended; reconnecting in 2.0 s …"
     assert script.notes[2].startswith("the stream was silent for 60 s")
+    assert {request.extensions["timeout"]["read"] for request in script.requests} == {60}
 
 
 async def test_an_event_is_handled_when_the_next_one_is_asked_for() -> None:

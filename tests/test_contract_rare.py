@@ -157,3 +157,18 @@ async def test_a_reaction_is_taken_back_only_from_a_message_that_one_may_react_t
 async def test_a_direct_conversation_has_no_invitation_to_revoke(client: httpx.AsyncClient) -> None:
     alice, _ = await people(client, "alice", "bob")
     assert code(await alice.ask("DELETE", "/conversations/dm:alice:bob/invites/1")) == (403, "not_a_group")
+
+
+async def test_marks_and_typing_are_refused_where_they_cannot_be(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga, mia = await people(client, "olga", "mia")
+    path, nothing = await olga.make(mia), f"/conversations/g:{'a' * 26}"
+    for where, body, method in (
+        ("mute", {"muted": True}, "PUT"),
+        ("read", {"up_to": 1}, "PUT"),
+        ("typing", {}, "POST"),
+    ):
+        assert code(await olga.ask(method, f"{nothing}/{where}", body)) == (404, "unknown_conversation")
+    monkeypatch.setattr("ssechat.chat.typing.MAX_MEMBERS", 1)
+    assert code(await olga.ask("POST", f"{path}/typing", {})) == (403, "too_many_members")

@@ -13,8 +13,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from app_client import client_to, code, sign_up
+from app_client import client_of, client_to, code, sign_up
 from contract.document import operations
+from issuers import Issuer, IssuerKey
 from parts import SECRET, settings
 from redises import RedisProcess
 from ssechat.app import create_app
@@ -148,6 +149,22 @@ async def test_without_redis_all_is_unavailable_that_needs_it(tmp_path: Path) ->
             else:
                 assert operation.credential is Credential.NONE
                 assert answer.status_code == 200 or operation.id == "check_ready", operation.id
+
+
+async def test_without_the_keys_of_the_issuer_all_is_unavailable_that_needs_a_user(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
+    key = IssuerKey("one")
+    with Issuer(key) as issuer:
+        issuer.stop()
+        async with client_of(redis.url, tmp_path, jwks_url=issuer.url) as client:
+            for operation in SIGNED:
+                answer = await ask(client, operation, {"authorization": f"Bearer {key.sign()}"})
+                if operation.streams:
+                    assert (answer.status_code, _names(answer)) == (200, ["retry", "bye"])
+                else:
+                    assert code(answer) == _is(problems.ISSUER_UNAVAILABLE), operation.id
 
 
 async def test_a_write_of_a_page_of_another_origin_is_refused(client: httpx.AsyncClient) -> None:

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import jwt
 import pytest
 
+from bench.fronting import NAME, make_certificate
 from issuers import Issuer, IssuerKey, key_set
 from parts import SECRET, FakeClock
 from ssechat.errors import IssuerUnavailable, SettingsError, Unauthorized
@@ -410,3 +412,16 @@ async def test_what_keeps_from_connecting_is_said_in_the_systems_words(host: str
     finally:
         await keys.close()
     assert reason in str(caught.value).partition("fetched: ")[2]
+
+
+async def test_an_issuer_is_believed_only_over_a_trusted_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = make_certificate(tmp_path)
+    with Issuer(OLD, certificate=certificate) as issuer:
+        assert issuer.url.startswith(f"https://{NAME}:")
+        with pytest.raises(SettingsError, match=r"its certificate is not trusted: .*SSL_CERT_FILE"):
+            await IssuerKeys(issuer.url, Metrics()).check()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        await IssuerKeys(issuer.url, Metrics()).check()
+        assert issuer.requests == 1

@@ -126,7 +126,7 @@ async def test_other_devices_are_told_live_and_when_they_resume(worker: Worker, 
         {"conversation_id": DM, "read_up_to": 1, "muted": True},
     ]
     await until(lambda: sink.names().count("mark") == 2)
-    assert [json.loads(event["data"]) for event in sink.events() if event["event"] == "mark"] == wanted
+    assert [json.loads(event["data"]) for event in sink.checked() if event["event"] == "mark"] == wanted
     replayed = await worker.events("bob", cursor)
     assert [(event.kind, json.loads(parse_frames(frames.unchunk(event.chunk))[0]["data"])) for event in replayed] == [
         ("mark", data) for data in wanted

@@ -101,7 +101,9 @@ class Tap:
             self._show(b"".join(self._body) if self._size <= LARGEST else None)
 
     def _show(self, body: bytes | None) -> None:
-        headers, target = self._response.headers, self._request.url.raw_path.decode("latin-1")
+        headers = self._response.headers
+        sent: bytes = self._request.extensions.get("target", self._request.url.raw_path)
+        target = sent.decode("latin-1")
         if "content-encoding" in headers:
             body = None
         self._seer.answer(Answer.of(self._request.method, target, self._response.status_code, headers.items(), body))

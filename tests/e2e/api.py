@@ -87,6 +87,22 @@ def worker_of(server: Server, port: int) -> psutil.Process:
     raise LookupError(f"no worker has a connection from port {port}")
 
 
+class OneAtATime(httpx.Client):
+    """A client with one connection, which threads use in turns.
+
+    Without turns httpcore can take the connection for one that the server closed, because an answer to another thread
+    is there, and close it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(limits=httpx.Limits(max_connections=1), **options)
+        self._turn = threading.Lock()
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        with self._turn:
+            return super().send(request, **options)
+
+
 class Person:
     """A user with a connection of their own."""
 
@@ -97,13 +113,12 @@ class Person:
         self.http = self._connection()
 
     def _connection(self) -> httpx.Client:
-        return httpx.Client(
+        return OneAtATime(
             base_url=self.server.url,
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=20,
             trust_env=False,
             verify=False,
-            limits=httpx.Limits(max_connections=1),
         )
 
     def __enter__(self) -> Self:

@@ -74,7 +74,7 @@ def doctor(
     try:
         address = server_address(url)
     except SettingsError as error:
-        raise SettingsError(str(error).replace("--server:", "URL:", 1)) from None
+        raise SettingsError(f"URL: {error}") from None
     if origin is not None:
         try:
             origin = canonical_origin(origin)

@@ -85,7 +85,7 @@ class Calls:
 
         again = str((body or {}).get("client_msg_id", ""))
         response = await self.repeat(with_a_token, patience, doubt, again, repeatable=repeatable)
-        if response.status_code not in (200, 201, 204):
+        if not response.is_success:
             raise Refused.by(response)
         return response
 

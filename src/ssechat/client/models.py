@@ -53,13 +53,12 @@ class Model(BaseModel):
     def _keep(cls, said: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(said, dict):
             return read(said)
-        fields = {name: value for name, value in said.items() if value is not None}
         try:
-            model = read(fields)
+            model = read(said)
         except ValidationError as error:
             # An answer that has what is needed is not thrown away for the rest of it.
             strange = {each["loc"][0] for each in error.errors(include_url=False) if each["loc"]}
-            model = read({name: value for name, value in fields.items() if name not in strange})
+            model = read({name: value for name, value in said.items() if name not in strange})
         model._raw = said
         return model
 

@@ -165,16 +165,17 @@ class InviteSecret(RequestBody):
 
 
 class ReadMark(RequestBody):
-    """`PUT /v1/conversations/{id}/read`."""
+    """How far you have read."""
 
-    up_to: Annotated[int, Field(ge=0, lt=2**53)]
-    """The seq of the newest message that was read."""
+    up_to: Number
+    """The `seq` of the newest message that was read."""
 
 
 class Mute(RequestBody):
-    """`PUT /v1/conversations/{id}/mute`."""
+    """Whether you want to be told of a conversation's new messages."""
 
     muted: bool
+    """Whether the conversation is muted."""
 
 
 class IdempotencyKey(RequestBody):

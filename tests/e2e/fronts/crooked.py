@@ -122,7 +122,7 @@ class Crooked(Listener):
             thread = threading.Thread(target=back, daemon=True)
             thread.start()
             with contextlib.suppress(OSError):
-                while part := handler.connection.recv(65536):
+                while part := handler.rfile.read1(65536):
                     app.sendall(part)
             with contextlib.suppress(OSError):
                 app.shutdown(socket.SHUT_RDWR)

@@ -72,6 +72,7 @@ async def test_nothing_is_wrong_with_a_server_without_a_front(apps: Apps) -> Non
     assert skipped == {"certificate", "https", "redirect", "addresses", "http2", "scheme", "forwarded"}
 
 
+@pytest.mark.made_up  # such a front changes answers
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_a_fault_of_a_front_is_noticed_and_nothing_else(
     fault: Fault, apps: Apps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -81,6 +82,7 @@ async def test_a_fault_of_a_front_is_noticed_and_nothing_else(
     assert complaints(found) == fault.noticed, {name: found[name].said for name in complaints(found)}
 
 
+@pytest.mark.made_up  # such a front changes answers
 @pytest.mark.parametrize("fault", IMPATIENT, ids=str)
 async def test_a_time_out_shorter_than_a_ping_is_noticed(
     fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -95,6 +97,7 @@ async def test_a_time_out_shorter_than_a_ping_is_noticed(
     assert complaints(found) == fault.noticed, {name: found[name].said for name in complaints(found)}
 
 
+@pytest.mark.made_up  # such a front changes answers
 @pytest.mark.parametrize("habit", CROOKED)
 async def test_a_bad_habit_of_a_front_is_noticed_and_nothing_else(habit: Habit, apps: Apps) -> None:
     token = mint(apps.first, fresh("alice"))

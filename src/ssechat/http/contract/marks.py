@@ -1,5 +1,6 @@
 """Operations of what one has read."""
 
+from ssechat.events import kinds
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Marked, Me
 from ssechat.http.contract.conversations import CONVERSATION_PATH
@@ -22,6 +23,7 @@ READ = Operation(
     answers={200: Answer("The mark as it stands.", Marked)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER),
     example={"up_to": 1},
+    events=(kinds.MARK.name,),
 )
 
 MUTE = Operation(
@@ -37,6 +39,7 @@ MUTE = Operation(
     answers={200: Answer("The mark as it stands.", Marked)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER),
     example={"muted": True},
+    events=(kinds.MARK.name,),
 )
 
 ME = Operation(

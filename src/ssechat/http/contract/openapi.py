@@ -17,6 +17,9 @@ Version = Literal["3.1", "3.2"]
 
 PROBLEM_JSON = "application/problem+json"
 
+ANY_EVENT = "StreamEvent"
+"""The name of the schema that is one of the events'."""
+
 NOT_FOR_GENERATORS = {"ticket", "lastEventId"}
 """Query parameters that the document does not list: a security scheme, and one whose name in clients that are made from
 it would be another's."""
@@ -70,6 +73,7 @@ class _Document:
         codes = {one.code for one in vars(problems).values() if isinstance(one, Problem)}
         details["properties"]["code"]["enum"] = sorted(codes)
         schemas |= {event_schema(event): self._event(event) for event in self._events}
+        schemas[ANY_EVENT] = self._any_event()
         return {
             "openapi": f"{self._version}.0",
             "info": {
@@ -161,14 +165,21 @@ class _Document:
 
     def _content(self, answer: Answer) -> dict[str, Any]:
         if answer.media_type == EVENT_STREAM:
-            branches = {"oneOf": [ref(event_schema(event)) for event in self._events]}
             if self._version == "3.2":
-                return {EVENT_STREAM: {"itemSchema": branches}}
-            return {EVENT_STREAM: {"schema": {"type": "string"}, "x-itemSchema": branches}}
+                return {EVENT_STREAM: {"itemSchema": ref(ANY_EVENT)}}
+            return {EVENT_STREAM: {"schema": {"type": "string"}, "x-itemSchema": ref(ANY_EVENT)}}
         if answer.media_type != JSON:
             media_types = (answer.media_type, *answer.other_media_types)
             return {media_type: {"schema": {"type": "string"}} for media_type in media_types}
         return {JSON: {"schema": self._schemas.answer(answer.model)}} if answer.model is not None else {}
+
+    def _any_event(self) -> dict[str, Any]:
+        mapping = {event.name: ref(event_schema(event))["$ref"] for event in self._events}
+        return {
+            "description": "An event of a stream. Its `data` is JSON.",
+            "oneOf": [{"$ref": target} for target in mapping.values()],
+            "discriminator": {"propertyName": "event", "mapping": mapping},
+        }
 
     def _event(self, event: StreamEvent) -> dict[str, Any]:
         properties: dict[str, Any] = {

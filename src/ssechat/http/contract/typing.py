@@ -1,5 +1,6 @@
 """The operation of “is writing”."""
 
+from ssechat.events import kinds
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import Nothing
 from ssechat.http.contract.conversations import CONVERSATION_PATH
@@ -23,4 +24,5 @@ START = Operation(
     answers={202: Answer("Those who have a stream are told.", Nothing)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER, problems.ENDED, problems.TOO_MANY_MEMBERS),
     example={},
+    events=(kinds.TYPING.name,),
 )

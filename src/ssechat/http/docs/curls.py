@@ -10,7 +10,18 @@ from enum import Enum
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from ssechat.http.contract import accounts, conversations, events, invites, members, messages, parameters, reactions
+from ssechat.http.contract import (
+    accounts,
+    conversations,
+    events,
+    invites,
+    marks,
+    members,
+    messages,
+    parameters,
+    reactions,
+    typing,
+)
 from ssechat.http.contract.operation import EVENT_STREAM, Credential, Operation
 
 ADDRESS = "https://address.invalid"
@@ -74,6 +85,10 @@ YOURS='a token for bob'""",
 AUTH = 'AUTH="Authorization: Bearer $TOKEN"'
 WRITE = '-H "$AUTH" -H "$JSON" -d'
 MESSAGE = f"""SEQ=$(curl -s "$S/v1/messages" {WRITE} '{{"to":"'$YOU'","text":"good morning"}}' | field seq)"""
+TO_ME = (
+    """curl -s "$S/v1/messages" -H "Authorization: Bearer $YOURS" -H "$JSON" """
+    """-d '{"to":"'$ME'","text":"good morning"}' > /dev/null"""
+)
 GROUP = """G=$(curl -s "$S/v1/conversations" %s '{"name":"Walk","members":[%s]}' | field id)"""
 GROUP_OF_TWO = GROUP % (WRITE, """"'$YOU'\"""")
 GROUP_OF_ONE = GROUP % (WRITE, "")
@@ -92,6 +107,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     invites.TOPIC: (GROUP_OF_ONE, INVITE),
     messages.TOPIC: (MESSAGE,),
     reactions.TOPIC: (MESSAGE,),
+    marks.TOPIC: (TO_ME,),
+    typing.TOPIC: (MESSAGE,),
 }
 """What the commands of a topic need, besides two people."""
 

@@ -53,11 +53,15 @@ export function conversationRow(row, onOpen, before) {
         "span",
         { className: "line" },
         el("span", { className: `preview${failed ? " failed" : ""}` }, prefix, el("bdi", { textContent: text })),
-        muted && el("span", { className: "muted", title: "Muted" }, icon("bell_off"), hidden("Muted")),
-        mentioned &&
-          el("span", { className: "badge mentioned", title: "You were mentioned" }, "@", hidden(" mentioned")),
-        unread > 0 &&
-          el("span", { className: muted ? "badge quiet-badge" : "badge" }, badge(unread), hidden(" unread")),
+        el(
+          "span",
+          { className: "badges" },
+          muted && el("span", { className: "muted", title: "Muted" }, icon("bell_off"), hidden("Muted")),
+          mentioned &&
+            el("span", { className: "badge mentioned", title: "You were mentioned" }, "@", hidden(" mentioned")),
+          unread > 0 &&
+            el("span", { className: muted ? "badge quiet-badge" : "badge" }, badge(unread), hidden(" unread")),
+        ),
       ),
     ),
   );

@@ -103,8 +103,8 @@ for await (const bytes of stream.data) {
 }
 for (const frame of received.split("\n\n")) {
   const lines = new Map(frame.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
-  const name = lines.get("event") as components["schemas"]["MessageEvent"]["event"] | undefined;
-  if (name === "message") events.push(JSON.parse(lines.get("data") ?? "") as Message);
+  const event = Object.fromEntries(lines) as unknown as components["schemas"]["StreamEvent"];
+  if (event.event === "message") events.push(JSON.parse(event.data) as Message);
 }
 
 console.log(
