@@ -44,7 +44,8 @@ def event(name: str, data: Mapping[str, Any], entry: str | None = None, retry: i
 
 def durable(entry: str, name: str, data: bytes) -> bytes:
     """A chunk with one event of an inbox; `data` is JSON on one line."""
-    return chunk(b"event: %b\ndata: %b\nid: %b\n\n" % (name.encode(), data, entry.encode()))
+    size = len("event: \ndata: \nid: \n\n") + len(name) + len(data) + len(entry)
+    return b"%x\r\nevent: %b\ndata: %b\nid: %b\n\n\r\n" % (size, name.encode(), data, entry.encode())
 
 
 def ephemeral(name: str, data: bytes) -> bytes:

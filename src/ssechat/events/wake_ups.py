@@ -42,5 +42,5 @@ def decode(payload: bytes) -> WakeUp:
         kind, at = values
         return WakeUp(kind, int(at), "", "", data)
     kind, at, entry, before = values
-    # No pattern as in ids.py: this is done for each event and worker, and costs a fifth less so.
-    return WakeUp(kind, int(at), entry, before, data, int(entry[: entry.index("-")]))
+    # This is done for each event and worker: a pattern as in ids.py, or a call of the class, would cost a fifth more.
+    return WakeUp._make((kind, int(at), entry, before, data, int(entry[: entry.index("-")])))
