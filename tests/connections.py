@@ -11,7 +11,6 @@ from uvicorn.server import ServerState
 from ssechat.errors import BadRequest
 from ssechat.http.exchange import USER, ClientGone, Endpoint, Request, Response, StreamHandover
 from ssechat.server.connection_limits import ConnectionLimits
-from ssechat.server.header_cache import HeaderCache
 from ssechat.server.protocol import ChatProtocol, Shared
 from ssechat.server.stream_protocol import StreamProtocol
 
@@ -182,10 +181,9 @@ class Connection:
 
     def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.app = App()
-        self.header_cache = HeaderCache()
-        self.served: Any = SimpleNamespace(
-            state=SimpleNamespace(api=self.app, shared=Shared(limits or ConnectionLimits(10**9), self.header_cache))
-        )
+        shared = Shared.of(limits or ConnectionLimits(10**9))
+        self.header_cache = shared.header_cache
+        self.served: Any = SimpleNamespace(state=SimpleNamespace(api=self.app, shared=shared))
         self.state = ServerState()
         self.time = FakeTime()
         self.connect()

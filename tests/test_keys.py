@@ -52,7 +52,7 @@ def test_no_id_has_the_characters_that_keys_are_made_with(name: str) -> None:
     assert user_id(name) is None
 
 
-PASSED_ON = {"key", "user", "inbox", "places", "conversation", "reactions"}
+PASSED_ON = {"key", "user", "inbox", "places", "conversation", "reactions", "stream"}
 """Names of keys that a function of a script gets from its caller."""
 
 DERIVED = {("inbox.lua", "/live"), ("members.lua", "/inbox"), ("members.lua", "/conversations")}
@@ -69,8 +69,10 @@ def test_a_script_touches_no_key_that_is_not_among_its_keys(path: Path) -> None:
     for command, key in called:
         if command not in ("TIME", "PUBLISH"):
             assert key.startswith("KEYS[") or key in named | PASSED_ON, f"{command} {key}"
+    for key in re.findall(r"(?<!function )(?<!\w)add\(([^,]+),", script):  # common.lua
+        assert key.startswith("KEYS[") or key in named | PASSED_ON, f"add {key}"
     assert {(path.name, made) for made in re.findall(r"'(/[a-z]+)'", script)} <= DERIVED
-    assert called or path.name == "common.lua"
+    assert called
 
 
 @given(one=USERS, other=USERS)
@@ -78,4 +80,6 @@ def test_packed_keys_are_the_same_keys(one: UserId, other: UserId) -> None:
     conversation = direct_conversation(one, other)
     names = (*keys.of_conversation(conversation), *keys.sent(conversation, 2900))
     assert packed_keys.of_conversation(conversation, 2900) == pack(names)
+    beyond = (*keys.of_conversation(conversation), *keys.sent(conversation, 9999))
+    assert packed_keys.of_conversation(conversation, 9999) == pack(beyond)
     assert packed_keys.of_user(one) == pack(keys.of_user(one))

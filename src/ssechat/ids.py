@@ -33,10 +33,10 @@ def new_tag() -> str:
 
 
 def tags() -> Iterator[str]:
-    """Yields tags without a system call for each. They need not be secret, only unique."""
+    """Yields tags of 17 digits without a system call for each. They need not be secret, only unique."""
     bits = Random(secrets.randbits(256)).getrandbits
     while True:
-        yield str(bits(63))
+        yield str(bits(55) | 1 << 55)
 
 
 def entry_number(entry: str) -> int | None:

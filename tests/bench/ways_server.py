@@ -18,7 +18,7 @@ from ssechat.settings import Settings
 
 def parsed(settings: Settings) -> Any:
     """The app on a server without the header cache."""
-    HeaderCache.find = lambda self, data: None  # type: ignore[method-assign]
+    HeaderCache.find = lambda self, data, last=None: None  # type: ignore[method-assign]
     HeaderCache.remember = lambda self, data, scope: None  # type: ignore[method-assign]
     return app.create_app(settings)
 

@@ -6,7 +6,7 @@ from asyncio import sleep
 from collections.abc import Mapping
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -57,7 +57,8 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
     """
     try:
         if isinstance(given, bytes):
-            return model.model_validate_json(given)
+            # What `model_validate_json` calls; that looks at arguments that nobody gives, for 5,000 instructions.
+            return cast(Model, model.__pydantic_validator__.validate_json(given))
         return model.model_validate(given)
     except ValidationError as error:
         fields = [

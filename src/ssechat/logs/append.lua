@@ -2,10 +2,10 @@
 -- Keys of an item: these; of a change and of a group's action REACTIONS; of a group's action those of the group
 -- (members.lua); of a direct conversation's those of each member (inbox.lua)
 local SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 3, 4, 5, 6
--- CONVERSATION, LOG and MESSAGES: common.lua. SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and SENT_AFTER: of the adjacent weeks.
--- Arguments of an item: these; of a direct conversation's a tag for each member; then those of a change; then those of a
--- group's (members.lua). Each argument costs Redis and the worker as much as some lines of Lua, so there is none that
--- follows from another, or from a key.
+-- CONVERSATION, LOG and MESSAGES: common.lua. SENT: the records of client_msg_ids of the item's week; SENT_BEFORE and
+-- SENT_AFTER: of the adjacent weeks.
+-- Arguments of an item: these; then those of a change; then those of a group's (members.lua). Each argument costs Redis
+-- and the worker as much as some lines of Lua, so there is none that follows from another, or from a key.
 local SORT, KIND, AT, TAG = 0, 1, 2, 3
 local SENT_AS, DIGEST = 4, 5                  -- <sender>:<client_msg_id>, or ''; 16 bytes
 local BEGINNING, REST = 6, 7                  -- of a message's JSON: up to the seq, and after the version
@@ -15,8 +15,8 @@ local SEQ, MADE_FROM = 0, 1                   -- seq and SHA-1 of the old messag
 local REACTIONS, ARGUMENTS_OF_CHANGE = 2, 3   -- the count of changed reactions; for each, how and which
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
 -- Returns for an item:
---   {'appended', seq, entry, entry before}    and, unless all these members have it, the last entry of each inbox, or
---                                             of a group 'undelivered'
+--   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 6,000 instructions)
+--   {'appended', seq, entry, entry before}    and the last entry of each inbox, or of a group 'undelivered'
 --   {'repeat', seq, message, delivered, head} … was used before, for the same request (message nil: it is gone)
 --   {'conflict'}                              the client_msg_id was used before, for another request
 --   {'changed', message}                      the message differs from the one that was changed ('': it is gone)
@@ -50,7 +50,7 @@ end
 -- Appends the action to the log; `note` then updates the hash of the conversation.
 -- Of a change: `seq` and `message`, the message's current JSON.
 local function append(k, a, state, seq, message)
-  local pos = number(state.head) + 1 .. ''  -- Lua writes numbers up to 10^14 as they are, faster than string.format
+  local pos = after(string.match(state.head, '^%d+'))
   local entry = {
     id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
     value = ARGV[a + REST], data = ARGV[a + REST], named = ARGV[a + NAMED] ~= '' and ARGV[a + NAMED] or nil,
@@ -62,14 +62,14 @@ local function append(k, a, state, seq, message)
     redis.call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
   else
     if entry.sort == 'message' then
-      seq = state.seq + 1 .. ''
+      seq = after(state.seq)
       entry.by = '}' .. string.match(ARGV[a + SENT_AS], '^[^:]*')
     end
     entry.value = seq
     entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]
     redis.call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
   end
-  redis.call('XADD', KEYS[k + LOG], 'MAXLEN', '~', LOG_LIMIT, entry.id,
+  add(KEYS[k + LOG], LOG_LIMIT, pos, entry.id,
     'kind', entry.kind, 'at', entry.at, entry.sort, entry.value)
   if message then
     redis.call('HSET', KEYS[k + MESSAGES], seq, entry.data)
@@ -95,12 +95,12 @@ local function note(k, a, state, entry, seq, pos, delivered)
 end
 
 -- Delivers to both of a direct conversation; returns whether they have the run, their last entries, and an error.
-local function deliver_to_both(k, a, members, run)
+local function deliver_to_both(k, members, run, tag)
   local lasts, complete, trouble = {}, members > 0, nil
   for member = 1, members do
     local user = k + (member - 1) * KEYS_OF_USER
     local ok, last = pcall(deliver, KEYS[user + USER], KEYS[user + INBOX], KEYS[user + PLACES],
-      ARGV[a + member - 1], run)
+      tag_of_member(tag, member - 1), run)
     complete = complete and last == run.entries[1].id
     lasts[member] = last
     if not ok then
@@ -176,7 +176,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
     local ok, all, failed = pcall(deliver_to_group, member_keys, group, run, ARGV[a + TAG])
     complete, trouble = ok and all, not ok and all or failed
   else
-    complete, lasts, trouble = deliver_to_both(member_keys, a + ARGUMENTS, members, run)
+    complete, lasts, trouble = deliver_to_both(member_keys, members, run, ARGV[a + TAG])
   end
   if of_change then
     react(KEYS[k + KEYS_OF_CONVERSATION], of_change + ARGUMENTS_OF_CHANGE, tonumber(ARGV[of_change + REACTIONS]))
@@ -186,7 +186,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
     error(trouble, 0)  -- as it is: Redis's code comes first
   end
   if complete then
-    return {'appended', seq or '', entry.id, state.head}
+    return (seq or '') .. ' ' .. entry.id .. ' ' .. state.head
   end
   return {'appended', seq or '', entry.id, state.head, unpack(lasts or {'undelivered'})}
 end
@@ -197,8 +197,7 @@ while k <= #KEYS do
   local next_k, next_a = k + KEYS_OF_CONVERSATION, a + ARGUMENTS
   local is_change = ARGV[a + SORT] == 'change'
   if members ~= 'group' then
-    members = tonumber(members)
-    next_a = next_a + members
+    members = members == '2' and 2 or tonumber(members)
   end
   if is_change or members == 'group' then
     next_k = next_k + 1

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -44,7 +43,7 @@ AT_ONCE = 64
 """Members that one script delivers to; more would hold up everybody else's commands in Redis."""
 
 IN_PLACE = 4
-"""Values in the answer of append.lua if all to whom it was to deliver have the entry."""
+"""Values in the answer of append.lua before the last entries of the inboxes."""
 
 WEIGHT_OF_A_GROUP = 16
 """Deliveries that a call allows for in a group, whose size only the script knows; the script counts."""
@@ -128,8 +127,9 @@ class Delivery:
         self._kinds.check(action.kind, durable=True)
         at_once = members if members is None or len(members) <= self._at_once else ()
         answer = await self._submit(action, at_once)
-        if at_once != () and len(answer) == IN_PLACE and answer[0] == b"appended":
-            return _data(action, answer), True  # all have it
+        if type(answer) is bytes:
+            seq, in_log, _ = answer.split(b" ")
+            return _data(action, seq, in_log), True  # all have it
         appended = await self._answered(action, at_once, answer)
         entry = appended.entry
         if entry is None:
@@ -177,14 +177,19 @@ class Delivery:
         self._kinds.check(action.kind, durable=True)
         return await self._answered(action, members, await self._submit(action, members))
 
-    async def _answered(self, action: Action, members: Sequence[UserId] | None, answer: Sequence[bytes]) -> Appended:
-        while answer[0] in (b"week", b"leaving"):
+    async def _answered(
+        self, action: Action, members: Sequence[UserId] | None, answer: bytes | Sequence[bytes]
+    ) -> Appended:
+        while not isinstance(answer, bytes) and answer[0] in (b"week", b"leaving"):
             if answer[0] == b"week":
                 self._week = int(answer[1])  # by Redis's clock, which is one for all workers
             else:
                 # It joins again before its inbox has that it left.
                 await self._finish_group(action.conversation, None)
             answer = await self._submit(action, members)
+        if isinstance(answer, bytes):
+            place = answer.split(b" ")
+            return Appended(action, _data(action, place[0], place[1]), place)
         if answer[0] == b"appended":
             return _appended(action, answer, members)
         if answer[0] == b"repeat":
@@ -220,7 +225,6 @@ class Delivery:
             names.append(pack((keys.reactions(action.conversation),)))
         if members is not None:
             names += map(packed_keys.of_user, members)
-            arguments += islice(self._tags, len(members))  # a tag per inbox: ids of different inboxes must differ
         if changes:
             arguments += (action.seq, hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest())
             arguments += (len(action.reactions), *(value for reaction in action.reactions for value in reaction))
@@ -269,17 +273,16 @@ def _refusal(answer: Sequence[bytes]) -> NotAppended:
             return NoSuchGroup()
 
 
-def _data(action: Action, answer: Sequence[bytes]) -> bytes:
+def _data(action: Action, seq: bytes, entry: bytes) -> bytes:
     """The fact, or the message, put together in the same way as by the script."""
     if action.kind.replay is Replay.FACT:
         return action.rest
-    return action.message(answer[1], answer[2].partition(b"-")[0])
+    return action.message(seq, entry.partition(b"-")[0])
 
 
 def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId] | None) -> Appended:
-    data, place, lasts = _data(action, answer), answer[1:IN_PLACE], answer[IN_PLACE:]
-    if not lasts:
-        return Appended(action, data, place)
+    place, lasts = answer[1:IN_PLACE], answer[IN_PLACE:]
+    data = _data(action, place[0], place[1])
     if members is None:
         return Appended(action, data, place, undelivered=True)
     return Appended(action, data, place, {user: last.decode() for user, last in zip(members, lasts, strict=True)})

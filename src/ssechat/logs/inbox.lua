@@ -20,6 +20,12 @@ local function tag_of(tag, user)
   return string.format('%.0f', tonumber(string.sub(redis.sha1hex(tag .. user), 1, 13), 16))
 end
 
+-- The tag for entries in the inbox of one of up to 100 members: that of the action, which has 17 digits, and two for the
+-- member.
+local function tag_of_member(tag, member)
+  return tag .. string.char(48 + math.floor(member / 10), 48 + member % 10)
+end
+
 -- Publishes a wake-up. It is only a hint: the entry is stored.
 local function wake(user, text)
   optional('PUBLISH', user .. '/live', text)
@@ -44,19 +50,20 @@ local function marked(mark, entry, user)
   local name = entry.named and string.match(user, '}(.*)$')
   local named = name and string.find(entry.named, ' ' .. name .. ' ', 1, true)
   local own = entry.by and string.sub(user, -#entry.by) == entry.by
-  if mark == '' and not named and not own then
+  if own then
+    return ' ' .. entry.value .. ' ' .. (string.match(mark, '^ %d+ (%d)') or '0') .. ' '
+  end
+  if mark == '' and not named then
     return mark
   end
   local read, muted, mentions = mark_of(mark)
   local seq = entry.value
   if entry.sort == 'change' then
     mentions = without(mentions, seq)
-  elseif own then
-    return ' ' .. seq .. ' ' .. muted .. ' '
   elseif tonumber(seq) <= tonumber(read) then
     read, mentions = tonumber(seq) - 1 .. '', ''
   end
-  if named and not own and tonumber(seq) > tonumber(read) then
+  if named and tonumber(seq) > tonumber(read) then
     mentions = mentions .. ',' .. seq
     if select(2, string.gsub(mentions, ',', '')) > MOST_MENTIONS then
       mentions = string.match(mentions, '^,%d+(.*)$')
@@ -90,15 +97,15 @@ local function deliver(user, inbox, places, tag, run, from_seq)
     return last
   end
   local head = redis.call('HGET', user, 'head') or '0-0'
-  local n, wakes = number(head), false
+  local n, wakes = string.match(head, '^%d+'), false
   for i = following, #entries do
     local entry, before = entries[i], head
     entry.wake_up = nil
     if not from_seq or entry.sort ~= 'change' or tonumber(entry.value) > from_seq then
-      n, wakes = n + 1, true
+      n, wakes = after(n), true
       head = n .. '-' .. tag
       -- This write comes first because it can fail, if the id is not above the last one of the inbox.
-      redis.call('XADD', inbox, 'MAXLEN', '~', INBOX_LIMIT, head,
+      add(inbox, INBOX_LIMIT, n, head,
         'in', run.conversation, 'kind', entry.kind, entry.sort, entry.value)
       if entry.sort == 'message' then
         seq = entry.value

@@ -32,6 +32,20 @@ WRITE_BUFFER = 16384
 STATUS_LINE = {int(status): f"HTTP/1.1 {status:d} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
+class DefaultLines:
+    """The default headers as bytes of HTTP/1.1, made once for all responses between two changes of Date."""
+
+    def __init__(self) -> None:
+        self._headers: list[Header] = []
+        self._lines = b""
+
+    def of(self, headers: list[Header]) -> bytes:
+        """The lines of these headers. uvicorn makes a new list whenever they change."""
+        if headers is not self._headers:
+            self._headers, self._lines = headers, header_lines(headers)
+        return self._lines
+
+
 class Flow:
     """Flow control of a transport, in both directions.
 

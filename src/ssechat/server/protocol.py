@@ -22,7 +22,8 @@ pauses.
 
 import asyncio
 import logging
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
+from weakref import ref
 
 from starlette.types import Scope
 from uvicorn.config import Config
@@ -30,9 +31,9 @@ from uvicorn.server import ServerState
 
 from ssechat.http.exchange import SERVER_FULL, USER, Endpoint, Header, Request, Response, header_lines
 from ssechat.http.responses import JSON_HEADERS, JSON_LINES
-from ssechat.server.connection import CLOSING_SECONDS, STATUS_LINE, Connection
+from ssechat.server.connection import CLOSING_SECONDS, STATUS_LINE, Connection, DefaultLines
 from ssechat.server.connection_limits import ConnectionLimits
-from ssechat.server.header_cache import HeaderCache
+from ssechat.server.header_cache import CachedHeaders, HeaderCache
 from ssechat.server.incoming_request import IncomingRequest
 from ssechat.server.request_parser import RequestHeaders, RequestParser, RequestRefused
 from ssechat.server.stream_protocol import StreamProtocol, UnchunkedStreamProtocol
@@ -58,6 +59,12 @@ class Shared(NamedTuple):
 
     limits: ConnectionLimits
     header_cache: HeaderCache
+    default_lines: DefaultLines
+
+    @classmethod
+    def of(cls, limits: ConnectionLimits) -> Self:
+        """For connections with these limits."""
+        return cls(limits, HeaderCache(), DefaultLines())
 
 
 class ChatProtocol(Connection):
@@ -71,10 +78,11 @@ class ChatProtocol(Connection):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         state = cast(Any, config.app).state
-        shared: Shared = getattr(state, "shared", None) or Shared(ConnectionLimits(10**9), HeaderCache())
+        shared: Shared = getattr(state, "shared", None) or Shared.of(ConnectionLimits(10**9))
         super().__init__(_loop or asyncio.get_running_loop(), shared.limits)
         self._api: Endpoint = state.api
         self._header_cache = shared.header_cache
+        self._default_lines = shared.default_lines
         self._server_state = server_state
         self.connections: set[Any] = server_state.connections
         self.tasks: set[Any] = server_state.tasks
@@ -89,6 +97,8 @@ class ChatProtocol(Connection):
         self.request: IncomingRequest | None = None
         """The request that is being processed, or whose response is not read yet."""
         self._parser = RequestParser(self)
+        self._last_headers: ref[CachedHeaders] | None = None
+        """The headers of the last request, if they were cached: a reference that does not keep them in memory."""
         self._behind = b""
         """Bytes behind the current request (pipelined)."""
         self._patient_for = ""
@@ -109,7 +119,9 @@ class ChatProtocol(Connection):
         if self.flow.write_paused or self._behind or self.is_answering:
             self._hold(self._behind + data)
             return
-        cached = None if self._parser.begun or self._full else self._header_cache.find(data)
+        cached = None
+        if not self._parser.begun and not self._full:
+            cached = self._header_cache.find(data, self._last_headers)
         if cached is None:
             self._take(data)
         else:
@@ -171,9 +183,10 @@ class ChatProtocol(Connection):
 
     # Parsing.
 
-    def _take_cached(self, cached: Scope, body: bytes) -> None:
+    def _take_cached(self, cached: CachedHeaders, body: bytes) -> None:
         """Begins a complete request whose headers are cached."""
-        scope = {**cached, "client": self.client, "server": self.server}
+        self._last_headers = cached.ref
+        scope = {**cached.scope, "client": self.client, "server": self.server}
         self._begin(scope, keep_alive=not self._stopping, body=body)
 
     def _take(self, data: bytes) -> None:
@@ -306,7 +319,7 @@ class ChatProtocol(Connection):
         # Joined, not formatted: that and the JSON lines, made once, save most of what this costs.
         lines = [
             STATUS_LINE[response.status],
-            header_lines(self.default_headers),
+            self._default_lines.of(self._server_state.default_headers),
             JSON_LINES if headers is JSON_HEADERS else header_lines(headers),
         ]
         if response.request_id:

@@ -24,7 +24,6 @@ from uvicorn.importer import import_from_string
 from ssechat.errors import ChatError
 from ssechat.server import GRACE_SECONDS, KILL_SECONDS, garbage_collection
 from ssechat.server.connection_limits import ConnectionLimits
-from ssechat.server.header_cache import HeaderCache
 from ssechat.server.heartbeat import Report
 from ssechat.server.protocol import Shared
 from ssechat.server.sockets import BACKLOG
@@ -100,7 +99,7 @@ def serve(settings: Settings, listening: list[socket.socket], started: Callable[
     )
     state = getattr(application, "state", None)  # any ASGI app can be served; ssechat's own counts the pauses
     if state is not None:
-        state.shared = Shared(ConnectionLimits.of_process(), HeaderCache())
+        state.shared = Shared.of(ConnectionLimits.of_process())
     paused: Callable[[float], None] = getattr(state, "paused", lambda seconds: None)
     server = WorkerServer(config, started, paused=paused)
     threading.Thread(target=_follow_parent, args=(server, settings.drain_seconds), daemon=True).start()
