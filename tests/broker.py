@@ -136,6 +136,7 @@ class Inboxes:
         self.ended: set[str] = set()
         self.away = False
         self.sign_outs = 0
+        self.keys_can_be_withdrawn = False
         self.questions: list[Question] = []
 
     skips = False

@@ -249,10 +249,10 @@ async def test_of_many_wake_ups_only_some_are_timed(worker: Worker) -> None:
 
 
 async def test_ephemeral_events_take_half_of_what_may_wait_for_many_streams(redis: RedisProcess) -> None:
-    kind = Kind("waving", Message, None, entries=0)
+    kind = Kind("made_up", Message, None, entries=0)
     async with a_worker(redis.url, kinds=Kinds([*KINDS, kind])) as worker:
         sinks = [await opened(worker, "bob") for _ in range(STREAMS_AT_ONCE + 1)]
-        channel, wake_up = keys.live("bob").encode(), encode_ephemeral("waving", 0, b"{}")
+        channel, wake_up = keys.live("bob").encode(), encode_ephemeral("made_up", 0, b"{}")
         for _ in range(2 * QUEUE):
             worker.hub._on_wake_up(channel, wake_up)
         assert len(worker.hub._fan_out._queues[channel]) == QUEUE // 2

@@ -102,6 +102,15 @@ test("what was said in a group before one came back stays read, and a mark of be
   assert.deepEqual([chat.store.ensure(GROUP).read_up_to, chat.unreadTotal], [7, 0]);
 });
 
+test("muting tells the server, and holds at once", async () => {
+  const { chat, server } = await live([friends({ newest_seq: 7, last_message: said(7), read_up_to: 5 })]);
+  server.made = { conversation_id: GROUP, read_up_to: 5, muted: true };
+  assert.equal(chat.unreadTotal, 2);
+  await chat.mute(GROUP, true);
+  assert.deepEqual([chat.unreadTotal, chat.unread(chat.store.ensure(GROUP))], [0, 2]);
+  assert.deepEqual(server.bodies[`PUT /v1/conversations/${GROUP}/mute`], { muted: true });
+});
+
 test("a muted conversation is in no sum, and its messages are no news", async () => {
   const { chat, arrived } = await live([friends({ newest_seq: 7, last_message: said(7), read_up_to: 7 })]);
   await happens("mark", { read_up_to: 7, muted: true });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Attempts } from "../../src/ssechat/web/attempts.js";
 import { newConversation } from "../../src/ssechat/web/conversation.js";
+import { RequestError } from "../../src/ssechat/web/http.js";
 import { applyMark, noteMessage, raiseMark } from "../../src/ssechat/web/marks.js";
 import { Reads } from "../../src/ssechat/web/reads.js";
 import { Store } from "../../src/ssechat/web/store.js";
@@ -48,14 +49,25 @@ test("the server is told at once, and of what follows once a second", async () =
 });
 
 test("a refusal is the end of it, and a loss of history makes it forget", async () => {
-  const { told, reads: mine } = reads(() => Promise.reject(Object.assign(new Error("not a member"), { status: 403 })));
+  const { told, reads: mine } = reads(() => Promise.reject(new RequestError(403, { code: "not_a_member" })));
   mine.mark(BOB, 1);
   await settle();
   await pass(5_000);
-  assert.deepEqual([told.length > 0, mine.pending(BOB)], [true, told.length > 1 ? 1 : 0]);
+  assert.deepEqual([told, mine.pending(BOB)], [[1], 0]);
   mine.mark(BOB, 9);
   mine.forget();
   assert.equal(mine.pending(BOB), 0);
+  mine.close();
+});
+
+test("nothing is told of a group that the user has left", async () => {
+  const { store, told, reads: mine } = reads();
+  mine.mark(BOB, 1);
+  await settle();
+  mine.mark(BOB, 2);
+  store.ensure(BOB).left = "removed";
+  await pass(1_000);
+  assert.deepEqual([told, mine.pending(BOB)], [[1], 0]);
   mine.close();
 });
 

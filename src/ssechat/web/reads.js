@@ -1,5 +1,7 @@
 /** Tells the server up to where the user has read. */
 
+import { isIn } from "./membership.js";
+
 /** Milliseconds between two requests about one conversation, at least. */
 const PAUSE = 1_000;
 
@@ -51,6 +53,10 @@ export class Reads {
   async #tell(id) {
     const seq = this.#pending.get(id);
     if (seq === undefined || this.#resting.has(id)) return;
+    if (!isIn(this.#store.ensure(id))) {
+      this.#pending.delete(id);
+      return;
+    }
     this.#resting.add(id);
     try {
       const mark = await this.#attempts.persist(() => this.#client.markRead(id, seq));
