@@ -42,5 +42,6 @@ def decode(payload: bytes) -> WakeUp:
         kind, at = values
         return WakeUp(kind, int(at), "", "", data)
     kind, at, entry, before = values
-    # This is done for each event and worker: a pattern as in ids.py, or a call of the class, would cost a fifth more.
+    # This is done for each event and worker: a pattern as in ids.py would cost a fifth more, and a call of the class
+    # some hundreds of instructions.
     return WakeUp._make((kind, int(at), entry, before, data, int(entry[: entry.index("-")])))

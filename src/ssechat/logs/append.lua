@@ -15,7 +15,7 @@ local SEQ, MADE_FROM = 0, 1                   -- seq and SHA-1 of the old messag
 local REACTIONS, ARGUMENTS_OF_CHANGE = 2, 3   -- the count of changed reactions; for each, how and which
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
 -- Returns for an item:
---   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 6,000 instructions)
+--   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 3,500 instructions)
 --   {'appended', seq, entry, entry before}    and the last entry of each inbox, or of a group 'undelivered'
 --   {'repeat', seq, message, delivered, head} … was used before, for the same request (message nil: it is gone)
 --   {'conflict'}                              the client_msg_id was used before, for another request
