@@ -1,5 +1,6 @@
 """What is read, unread and muted follows from one mark, which is the same on all devices."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -281,6 +282,28 @@ async def test_names_that_are_parts_of_others_or_patterns_are_told_apart(worker:
     last = len(names) + 1
     for name in names:
         assert (await worker.inbox.place(name, group)).mark.read_up_to == (last if name == "a.b" else 0)
+
+
+async def test_others_get_their_turn_while_thousands_of_places_are_parsed(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = [part for n in range(10_000) for part in (b"dm:bob:u%d" % n, b"%d-1 %d 1 1 0 " % (n + 1, n + 1))]
+    turns = 0
+
+    async def answered(*_: object) -> list[bytes]:
+        return reply
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(worker.redis, "call", answered)
+    other = asyncio.create_task(others())
+    assert await worker.chat.marks.sums(BOB) == (0, 0)
+    other.cancel()
+    assert turns >= 20
 
 
 async def _lose_all_but_one(worker: Worker) -> None:

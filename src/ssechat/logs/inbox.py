@@ -42,6 +42,9 @@ return heads
 CHUNK = 64
 """Users of one item of deliver.lua, at most."""
 
+PARSED_AT_ONCE = 500
+"""Places that are parsed before others get their turn: some milliseconds."""
+
 LOGS_TO_INBOX = 2
 """A conversation's log keeps so many times the entries of an inbox: an inbox that lacks some finds them there."""
 
@@ -265,7 +268,11 @@ class Inbox:
     async def places(self, user: UserId) -> list[Place]:
         """The places of the user's conversations, the one with the newest event first."""
         reply = await self._redis.call("HGETALL", keys.of_user(user).places)
-        found = map(Place.parse, reply[::2], reply[1::2])
+        found: list[Place] = []
+        for at in range(0, len(reply), 2 * PARSED_AT_ONCE):
+            some = reply[at : at + 2 * PARSED_AT_ONCE]
+            found += map(Place.parse, some[::2], some[1::2])
+            await asyncio.sleep(0)
         return sorted(found, key=lambda place: -place.n)
 
     async def _events(self, user: UserId, references: Sequence[_Reference], room: int) -> list[Event]:
