@@ -24,6 +24,7 @@ from serving import ROOT
 from ssechat.app import create_app
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS
+from ssechat.http.contract import openapi
 from ssechat.http.contract.events import EVENTS
 from ssechat.http.contract.operation import Operation
 from ssechat.http.docs.book import Book
@@ -336,6 +337,29 @@ async def test_a_page_is_made_once_and_nobody_else_waits_for_it(
         now.set()
         assert {(await reader).status_code for reader in readers} == {200}
     assert made == ["errors"]
+
+
+async def test_the_document_for_programs_is_made_once_and_nobody_else_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, began, made = threading.Event(), threading.Event(), []
+    document = openapi.document
+
+    def slowly(operations: Any, version: Any, *, cookie: str) -> dict[str, Any]:
+        made.append(version)
+        began.set()
+        assert now.wait(10)
+        return document(operations, version, cookie=cookie)
+
+    async with client_of(app_of(tmp_path)) as client:
+        monkeypatch.setattr(openapi, "document", slowly)
+        readers = [asyncio.create_task(client.get("/openapi.json")) for _ in range(3)]
+        assert await asyncio.to_thread(began.wait, 10)
+        assert (await client.get("/v1/limits")).status_code == 200
+        assert not any(reader.done() for reader in readers)
+        now.set()
+        assert {(await reader).status_code for reader in readers} == {200}
+    assert made == ["3.1"]
 
 
 @pytest.mark.parametrize(

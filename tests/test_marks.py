@@ -1,5 +1,6 @@
 """What is read, unread and muted follows from one mark, which is the same on all devices."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,9 +15,12 @@ from people import direct, people
 from polling import until
 from redises import RedisProcess
 from ssechat.chat.edits import Edit
+from ssechat.chat.groups import Draft
 from ssechat.chat.messages import Extras
+from ssechat.errors import RedisUnavailable
 from ssechat.events import frames
 from ssechat.ids import UserId
+from ssechat.logs.actions import new_message
 from ssechat.logs.marks import Mark
 from ssechat.redis import keys
 
@@ -154,12 +158,7 @@ async def test_messages_whose_seqs_were_given_before_a_rollback_are_unread(worke
     for number in range(3):
         await worker.chat.messages.send(ALICE, DM, f"m{number}", f"k{number}", Extras(None, (BOB,), None))
     await worker.chat.marks.read(BOB, DM, 3)
-    # The conversation's slot has lost its newest two messages, and the user's has not.
-    conversation = keys.of_conversation(DM)
-    log = await worker.redis.call("XRANGE", conversation.log, "-", "+")
-    await worker.redis.call("DEL", conversation.log)
-    await worker.redis.call("XADD", conversation.log, log[0][0], *log[0][1])
-    await worker.redis.call("HSET", conversation.conversation, "head", log[0][0], "seq", "1", "delivered", "1")
+    await _lose_all_but_one(worker)
     await worker.say("in the place of a lost one: bob's inbox gets a reset")
     await worker.say("after it")
     [conversation_now] = (await worker.chat.conversations.list(BOB, None, 1)).conversations
@@ -176,3 +175,141 @@ async def test_a_mark_survives_the_delivery_of_a_run_and_a_change_that_is_passed
     await worker.say("two", "bob")
     await worker.chat.edits.edit(ALICE, DM, 1, Edit("one!", None, None, False), None)
     assert (await worker.inbox.place(BOB, DM)).mark == Mark(2, True, [])
+
+
+async def test_a_conversation_muted_before_its_first_message_is_on_a_page_of_the_list(
+    client: httpx.AsyncClient,
+) -> None:
+    alice, *others = await people(client, "alice", "bob", "carol", "dave")
+    for other in others:
+        await alice.done("PUT", f"{direct(alice, other)}/mute", {"muted": True})
+    found, query = [], "?limit=1"
+    while query:
+        page = await alice.done("GET", f"/conversations{query}")
+        found += [one["id"] for one in page["conversations"]]
+        query = f"?limit=1&before={page['next']}" if page["next"] else ""
+    assert found == ["dm:alice:dave", "dm:alice:carol", "dm:alice:bob"]
+
+
+async def test_what_a_reset_stands_for_can_be_read(worker: Worker) -> None:
+    for number in range(3):
+        await worker.say(f"m{number}")
+    # Bob's inbox is lost, and the log keeps too little to make it anew.
+    user, inbox, places = keys.of_user(BOB)
+    await worker.redis.call("DEL", user)
+    await worker.redis.call("DEL", inbox)
+    await worker.redis.call("DEL", places)
+    log = keys.of_conversation(DM).log
+    for entry, _ in (await worker.redis.call("XRANGE", log, "-", "+"))[:2]:
+        await worker.redis.call("XDEL", log, entry)
+    await worker.say("m3")
+    assert [event.kind for event in await worker.events("bob")] == ["reset"]
+    assert await worker.chat.marks.sums(BOB) == (4, 0)
+    marked = await worker.chat.marks.read(BOB, DM, 4)
+    assert (marked.mark.read_up_to, marked.newest) == (4, 4)
+    described = await worker.chat.conversations.one(BOB, DM)
+    assert described.fields["unread"] == 0
+    assert await worker.chat.marks.sums(BOB) == (0, 0)
+
+
+async def test_mentions_in_messages_that_were_lost_are_gone(worker: Worker) -> None:
+    for number in range(4):
+        await worker.chat.messages.send(ALICE, DM, f"m{number}", f"k{number}", Extras(None, (BOB,), None))
+    await _lose_all_but_one(worker)
+    await worker.say("in the place of a lost one: bob's inbox gets a reset")
+    assert (await worker.chat.marks.read(BOB, DM, 4)).mark.read_up_to == 2, "up to the newest message"
+    await worker.say("after it")
+    assert (await worker.inbox.place(BOB, DM)).mark.mentions == []
+
+
+async def test_a_mark_says_the_same_as_an_event_as_when_it_is_fetched(
+    client: httpx.AsyncClient, worker: Worker
+) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    where = await alice.make()
+    for number in range(3):
+        await alice.say(where, f"m{number}")
+    await alice.done("PUT", f"{where}/members/bob", {})
+    muted = await bob.done("PUT", f"{where}/mute", {"muted": True})
+    assert counts(muted) == (3, 0, [], True)
+    *_, event = await worker.texts("bob")
+    assert json.loads(event) == {name: muted[name] for name in ("conversation_id", "read_up_to", "muted")}
+
+
+async def test_a_mark_is_not_half_changed_where_redis_refuses_a_command(worker: Worker, redis: RedisProcess) -> None:
+    await worker.say("hi")
+    with redis.client() as client:
+        before = {key: client.dump(key) for key in client.scan_iter()}
+        client.execute_command("ACL", "SETUSER", "default", "-hset")
+        try:
+            with pytest.raises(RedisUnavailable):
+                await worker.chat.marks.read(BOB, DM, 1)
+        finally:
+            client.execute_command("ACL", "SETUSER", "default", "+hset")
+        assert {key: client.dump(key) for key in client.scan_iter()} == before
+    assert (await worker.chat.marks.read(BOB, DM, 1)).mark.read_up_to == 1
+    assert [event.kind for event in await worker.events("bob")] == ["message", "mark"]
+
+
+async def test_an_edit_that_mentions_takes_no_newer_mention_away(worker: Worker) -> None:
+    await worker.say("one")
+    for number in range(100):
+        await worker.chat.messages.send(ALICE, DM, "hi", f"k{number}", Extras(None, (BOB,), None))
+    await worker.chat.edits.edit(ALICE, DM, 1, Edit("one", (BOB,), None, False), None)
+    await worker.chat.edits.edit(ALICE, DM, 2, Edit("two", (BOB,), None, False), None)
+    await worker.chat.messages.send(ALICE, DM, "hi", "the last", Extras(None, (BOB,), None))
+    assert (await worker.inbox.place(BOB, DM)).mark.mentions == list(range(3, 103))
+
+
+async def test_ones_own_message_is_read_however_it_reaches_ones_inbox(worker: Worker) -> None:
+    await worker.say("one")
+    for key in ("k1", "k2", "k3"):
+        await worker.append(new_message(DM, BOB, key, "mine"))
+    await worker.chat.edits.delete(BOB, DM, 4, None)
+    place = await worker.inbox.place(BOB, DM)
+    assert (place.seq, place.mark.read_up_to) == (4, 4)
+
+
+async def test_names_that_are_parts_of_others_or_patterns_are_told_apart(worker: Worker) -> None:
+    names = [UserId(name) for name in ("b", "ab", "a.b", "axb", "a-b", "ab-", "a|b", "a+b", "aab", "a~b", "b@b")]
+    group, _ = await worker.chat.groups.make(ALICE, Draft("Lunch", "", "all", names), None)
+    for number, name in enumerate(names, 1):
+        await worker.chat.messages.send(ALICE, group, "hi", f"k{number}", Extras(None, (name,), None))
+    for number, name in enumerate(names, 1):
+        mark = (await worker.inbox.place(name, group)).mark
+        assert (name, mark.read_up_to, mark.mentions) == (name, 0, [number])
+    await worker.chat.messages.send(UserId("a.b"), group, "mine", "k", Extras(None, (), None))
+    last = len(names) + 1
+    for name in names:
+        assert (await worker.inbox.place(name, group)).mark.read_up_to == (last if name == "a.b" else 0)
+
+
+async def test_others_get_their_turn_while_thousands_of_places_are_parsed(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = [part for n in range(10_000) for part in (b"dm:bob:u%d" % n, b"%d-1 %d 1 1 0 " % (n + 1, n + 1))]
+    turns = 0
+
+    async def answered(*_: object) -> list[bytes]:
+        return reply
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(worker.redis, "call", answered)
+    other = asyncio.create_task(others())
+    assert await worker.chat.marks.sums(BOB) == (0, 0)
+    other.cancel()
+    assert turns >= 20
+
+
+async def _lose_all_but_one(worker: Worker) -> None:
+    """The conversation's slot loses all messages but the first, and the users' slots lose nothing."""
+    conversation = keys.of_conversation(DM)
+    log = await worker.redis.call("XRANGE", conversation.log, "-", "+")
+    await worker.redis.call("DEL", conversation.log)
+    await worker.redis.call("XADD", conversation.log, log[0][0], *log[0][1])
+    await worker.redis.call("HSET", conversation.conversation, "head", log[0][0], "seq", "1", "delivered", "1")

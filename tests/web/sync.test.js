@@ -74,6 +74,31 @@ test("a next page that comes after a reload of the first is left out", async () 
   assert.deepEqual([store.next, store.conversation("g:1")], ["anew", undefined]);
 });
 
+test("what is read and muted while a next page is loaded counts", async () => {
+  const answer = deferred();
+  const { store, sync } = loading({ conversations: () => /** @type {any} */ (answer.promise) });
+  store.next = "more";
+  const loaded = sync.moreConversations();
+  store.apply("mark", { conversation_id: "g:1", read_up_to: 4, muted: true });
+  store.apply("message", message(5, { sender: store.user }));
+  const before = { read_up_to: 3, mentions: [4], muted: false };
+  answer.resolve({
+    conversations: [
+      { id: "g:1", newest_seq: 4, ...before },
+      { id: BOB, newest_seq: 4, ...before },
+    ],
+    next: null,
+  });
+  await loaded;
+  for (const [id, read_up_to, muted] of [
+    ["g:1", 4, true],
+    [BOB, 5, false],
+  ]) {
+    const found = store.ensure(/** @type {string} */ (id));
+    assert.deepEqual([found.read_up_to, found.mentions, found.muted], [read_up_to, [], muted]);
+  }
+});
+
 test("one group is loaded again when that is asked for meanwhile, with the events on top", async () => {
   const answers = [deferred(), deferred()];
   let asked = 0;

@@ -44,12 +44,12 @@ class Marks:
             Forbidden: `not_a_member`.
         """
         entered, joined = await self._enter(user, conversation)
-        return _marked(await self._inbox.read_up_to(user, entered, up_to), joined)
+        return _marked(await self._inbox.read_up_to(user, entered, up_to, joined))
 
     async def mute(self, user: UserId, conversation: str, *, muted: bool) -> Marked:
         """Mutes a conversation, or unmutes it; raises as `read` does."""
         entered, joined = await self._enter(user, conversation)
-        return _marked(await self._inbox.mute(user, entered, muted=muted), joined)
+        return _marked(await self._inbox.mute(user, entered, joined, muted=muted))
 
     async def sums(self, user: UserId) -> Sums:
         """What is unread everywhere; in groups that the user has left nothing is."""
@@ -84,5 +84,5 @@ class Marks:
         return entered.conversation, entered.standing.member.seq
 
 
-def _marked(place: Place, joined: int) -> Marked:
-    return Marked(place.conversation, place.mark.since(joined), place.seq)
+def _marked(place: Place) -> Marked:
+    return Marked(place.conversation, place.mark, place.seq)

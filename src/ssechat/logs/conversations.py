@@ -109,6 +109,11 @@ class Conversations:
         head = await self._redis.call("HGET", keys.of_conversation(conversation).conversation, "head")
         return NO_ENTRY if head is None else str(head.decode())
 
+    async def newest(self, conversation: ConversationId) -> tuple[str, int]:
+        """The id of the log's newest entry, and the seq of the newest message as of then."""
+        head, seq = await self._redis.call("HMGET", keys.of_conversation(conversation).conversation, "head", "seq")
+        return (NO_ENTRY if head is None else str(head.decode())), int(seq or 0)
+
     async def unfinished(self, conversation: ConversationId) -> str | None:
         """Returns the newest entry if a member may lack it."""
         key = keys.of_conversation(conversation).conversation

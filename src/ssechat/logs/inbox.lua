@@ -31,6 +31,17 @@ local function wake(user, text)
   optional('PUBLISH', user .. '/live', text)
 end
 
+-- Fails before anything is half done, if the ACL user has no right to HSET; once is enough for all keys of users.
+local may_write = false
+
+local function try_to_write(user, tag)
+  if not may_write then
+    local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
+    redis.call('HSET', user, head and 'head' or 'birth', head or birth or tag)
+    may_write = true
+  end
+end
+
 -- Messages above the mark that are counted as mentions, at most; the newest are kept.
 local MOST_MENTIONS = 100
 
@@ -44,8 +55,27 @@ local function without(mentions, seq)
   return first and string.sub(mentions, 1, first - 1) .. string.sub(mentions, last) or mentions
 end
 
--- The mark of this user after a message or a change of one. Sending raises one's own mark. A new message at or below the
--- mark has a seq that the log had given to another one, before it was rolled back.
+-- The mentions in messages above the one and up to the other seq.
+local function between(mentions, above, up_to)
+  local kept = {}
+  for one in string.gmatch(mentions, '%d+') do
+    if tonumber(one) > above and tonumber(one) <= up_to then
+      kept[#kept + 1] = ',' .. one
+    end
+  end
+  return table.concat(kept)
+end
+
+-- The mark after a reset. After a rollback the newest message may be below it, or below one that mentioned the user.
+local function marked_up_to(mark, newest)
+  if mark == '' then
+    return mark
+  end
+  local read, muted, mentions = mark_of(mark)
+  return ' ' .. math.min(tonumber(read), newest) .. ' ' .. muted .. ' ' .. between(mentions, 0, newest)
+end
+
+-- The mark of this user after a message or a change of one. Sending raises one's own mark.
 local function marked(mark, entry, user)
   local name = entry.named and string.match(user, '}(.*)$')
   local named = name and string.find(entry.named, ' ' .. name .. ' ', 1, true)
@@ -60,13 +90,15 @@ local function marked(mark, entry, user)
   local seq = entry.value
   if entry.sort == 'change' then
     mentions = without(mentions, seq)
-  elseif tonumber(seq) <= tonumber(read) then
-    read, mentions = tonumber(seq) - 1 .. '', ''
   end
   if named and tonumber(seq) > tonumber(read) then
     mentions = mentions .. ',' .. seq
     if select(2, string.gsub(mentions, ',', '')) > MOST_MENTIONS then
-      mentions = string.match(mentions, '^,%d+(.*)$')
+      local oldest = math.huge
+      for one in string.gmatch(mentions, '%d+') do
+        oldest = math.min(oldest, tonumber(one))
+      end
+      mentions = between(mentions, oldest, math.huge)
     end
   end
   return ' ' .. read .. ' ' .. muted .. ' ' .. mentions
@@ -76,7 +108,7 @@ end
 -- `run` has: conversation, before (the entry that must be the last one in the inbox, unless one of `entries` is), and
 -- entries, each with id, at, data, and the fields of the inbox's entry: kind, sort and value (the seq of a message or
 -- change, the data of a fact); of a message `by`, a brace and who sent it, and `named`, whom it mentions, each between
--- spaces. inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before the script.
+-- spaces; and of a reset newest, the seq of the newest message. inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before the script.
 -- from_seq: changes of messages up to this seq are passed: the place moves on, and the inbox gets nothing.
 -- Returns the last entry in the inbox: the last one of the run, or one that is not in the run.
 local function deliver(user, inbox, places, tag, run, from_seq)
@@ -121,6 +153,9 @@ local function deliver(user, inbox, places, tag, run, from_seq)
     end
   end
   last = entries[#entries].id
+  if run.newest then
+    seq, mark = run.newest, marked_up_to(mark, tonumber(run.newest))
+  end
   if not wakes then
     redis.call('HSET', places, run.conversation, last .. ' ' .. n_then .. ' ' .. seq .. mark)
     return last

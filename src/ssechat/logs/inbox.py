@@ -42,6 +42,9 @@ return heads
 CHUNK = 64
 """Users of one item of deliver.lua, at most."""
 
+PARSED_AT_ONCE = 500
+"""Places that are parsed before others get their turn: some milliseconds."""
+
 LOGS_TO_INBOX = 2
 """A conversation's log keeps so many times the entries of an inbox: an inbox that lacks some finds them there."""
 
@@ -60,6 +63,8 @@ class Run(NamedTuple):
     """The place that the inbox must have, unless it has one of the entries."""
     from_seq: int = 0
     """Changes of messages up to this seq are passed: the inbox gets none of them."""
+    newest: int | None = None
+    """Of a reset: the seq of the newest message, as of the entry that the reset stands for."""
 
 
 class Place(NamedTuple):
@@ -150,7 +155,8 @@ class Inbox:
         """Queues the item of deliver.lua."""
         conversation = run.entries[0].conversation
         arguments: list[Argument] = [
-            next(self._tags), conversation, run.before, run.from_seq or "", len(users), len(run.entries)
+            next(self._tags), conversation, run.before, run.from_seq or "", len(users), len(run.entries),
+            "" if run.newest is None else run.newest,
         ]  # fmt: skip
         for entry in run.entries:
             data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
@@ -231,21 +237,25 @@ class Inbox:
         references = [_Reference.parse(*entry) for entry in entries[:count]]
         return Page(True, head, first, await self._events(UserId(name), references, room))
 
-    async def read_up_to(self, user: UserId, conversation: ConversationId, seq: int) -> Place:
+    async def read_up_to(self, user: UserId, conversation: ConversationId, seq: int, joined: int) -> Place:
         """Raises the user's mark to this seq, or to the newest message if that is lower. Returns the place then.
+
+        `joined`: the newest message when the user joined: older ones are not new to it.
 
         Raises:
             RedisUnavailable: the outcome is unknown.
         """
-        return await self._change_mark(user, conversation, "read", seq)
+        return await self._change_mark(user, conversation, joined, "read", seq)
 
-    async def mute(self, user: UserId, conversation: ConversationId, *, muted: bool) -> Place:
+    async def mute(self, user: UserId, conversation: ConversationId, joined: int, *, muted: bool) -> Place:
         """As `read_up_to`: sets whether the conversation is muted."""
-        return await self._change_mark(user, conversation, "mute", int(muted))
+        return await self._change_mark(user, conversation, joined, "mute", int(muted))
 
-    async def _change_mark(self, user: UserId, conversation: ConversationId, what: str, value: int) -> Place:
+    async def _change_mark(
+        self, user: UserId, conversation: ConversationId, joined: int, what: str, value: int
+    ) -> Place:
         beginning = b'{"conversation_id":"%b","read_up_to":' % conversation.encode()
-        arguments = (next(self._tags), time.time_ns() // 1_000_000, conversation, what, value, beginning)
+        arguments = (next(self._tags), time.time_ns() // 1_000_000, conversation, joined, what, value, beginning)
         answer = await self._marks.submit_packed((packed_keys.of_user(user),), (pack(arguments),))
         read, muted, mentions, seq = (each.decode() for each in answer)
         return Place(conversation, NO_ENTRY, 0, int(seq), Mark.parse((read, muted, mentions)))
@@ -258,7 +268,11 @@ class Inbox:
     async def places(self, user: UserId) -> list[Place]:
         """The places of the user's conversations, the one with the newest event first."""
         reply = await self._redis.call("HGETALL", keys.of_user(user).places)
-        found = map(Place.parse, reply[::2], reply[1::2])
+        found: list[Place] = []
+        for at in range(0, len(reply), 2 * PARSED_AT_ONCE):
+            some = reply[at : at + 2 * PARSED_AT_ONCE]
+            found += map(Place.parse, some[::2], some[1::2])
+            await asyncio.sleep(0)
         return sorted(found, key=lambda place: -place.n)
 
     async def _events(self, user: UserId, references: Sequence[_Reference], room: int) -> list[Event]:

@@ -1,36 +1,38 @@
 -- Changes the marks of users. Each change is an event in the user's inbox, for the user's other devices.
 -- Keys of an item:      those of the user (inbox.lua)
 -- Arguments of an item: these
-local TAG, AT, CONVERSATION, WHAT, VALUE, BEGINNING, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6
--- WHAT: 'read' (VALUE is a seq) or 'mute' (1 or 0). BEGINNING: of the event's data (JSON), up to the seq.
+local TAG, AT, CONVERSATION, JOINED, WHAT, VALUE, BEGINNING, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6, 7
+-- JOINED: the newest message when the user joined: up to there nothing is unread. WHAT: 'read' (VALUE is a seq) or 'mute'
+-- (1 or 0). BEGINNING: of the event's data (JSON), up to the seq.
 -- Returns for an item: {read, muted, mentions, seq of the newest message}
 
 local function change_mark(k, a)
   local conversation, value = ARGV[a + CONVERSATION], ARGV[a + VALUE]
-  local place = redis.call('HGET', KEYS[k + PLACES], conversation) or '0-0 0 0'
-  local entry, n_then, seq, mark = string.match(place, '^(%S+) (%S+) (%S+)(.*)$')
+  local place = redis.call('HGET', KEYS[k + PLACES], conversation)
+  local entry, n_then, seq, mark = string.match(place or '0-0 0 0', '^(%S+) (%S+) (%S+)(.*)$')
   local read, muted, mentions = mark_of(mark)
+  local function raise(up_to)
+    if up_to > tonumber(read) then
+      read, mentions = up_to .. '', between(mentions, up_to, math.huge)
+    end
+  end
+  raise(tonumber(ARGV[a + JOINED]))
   local before = read .. muted
   if ARGV[a + WHAT] == 'mute' then
     muted = value
   else
-    local up_to = math.min(tonumber(value), tonumber(seq))
-    if up_to > tonumber(read) then
-      read = up_to .. ''
-      local kept = {}
-      for one in string.gmatch(mentions, '%d+') do
-        if tonumber(one) > up_to then
-          kept[#kept + 1] = ',' .. one
-        end
-      end
-      mentions = table.concat(kept)
-    end
+    raise(math.min(tonumber(value), tonumber(seq)))
   end
   if read .. muted ~= before then
     local user = KEYS[k + USER]
     local newest = redis.call('HGET', user, 'head') or '0-0'
-    local head = number(newest) + 1 .. '-' .. ARGV[a + TAG]
+    local n = number(newest) + 1
+    local head = n .. '-' .. ARGV[a + TAG]
     local data = ARGV[a + BEGINNING] .. read .. ',"muted":' .. (muted == '1' and 'true' or 'false') .. '}'
+    try_to_write(user, ARGV[a + TAG])
+    if not place then
+      n_then = n  -- it is listed from now on, so it needs a number of its own
+    end
     -- This write comes first because it can fail, if the id is not above the last one of the inbox.
     redis.call('XADD', KEYS[k + INBOX], 'MAXLEN', '~', INBOX_LIMIT, head,
       'in', conversation, 'kind', 'mark', 'fact', data)

@@ -101,7 +101,7 @@ class Repair:
                     )
                     for user, span in spans.items()
                 }
-            await self._bring(conversation, behind, {}, roster.group.head)
+            await self._bring(conversation, behind, {}, (roster.group.head, roster.group.seq))
             await self._members.forget_leavers(conversation, roster.leavers)
             done.head = roster.group.head
             return done.head
@@ -152,11 +152,14 @@ class Repair:
         conversation: ConversationId,
         behind: dict[UserId, _Behind],
         seen: dict[UserId, str],
-        head: str | None = None,
+        head: tuple[str, int] | None = None,
     ) -> None:
-        """To the head, or to the log's newest entry: what others append meanwhile needs no repair of its own then."""
+        """To the head, or to the log's newest entry: what others append meanwhile needs no repair of its own then.
+
+        `head`: the entry, and the seq of the newest message as of it.
+        """
         while behind:
-            newest = head or await self._conversations.newest_entry(conversation)
+            newest = head[0] if head else await self._conversations.newest_entry(conversation)
             for one, members in _alike(behind).items():
                 target = one.span.last or newest
                 if one.place == target or (
@@ -176,9 +179,9 @@ class Repair:
                 run = _run(page, one)
                 if run is None or (not run.entries and number_of(one.start) == first):  # the log does not lead on
                     reason = "expired" if page and number_of(one.start) < number_of(page[0].id) else "lost"
-                    now = one.span.last or newest
-                    reset = self._inbox.reset(conversation, one.place, now, reason, len(members))
-                    run = Run((reset,), one.place)
+                    now, seq = head or await self._conversations.newest(conversation)
+                    reset = self._inbox.reset(conversation, one.place, one.span.last or now, reason, len(members))
+                    run = Run((reset,), one.place, newest=seq)
                 if run.entries:
                     runs.append((run, members))
             for member, place in (await self._inbox.deliver(runs)).items():

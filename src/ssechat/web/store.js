@@ -100,9 +100,18 @@ export class Store extends Emitter {
     return conversation.name || this.partner(conversation) || "Group";
   }
 
-  /** Adds a page of conversations. @param {Listed[]} list @param {string|null} next */
-  addConversations(list, next) {
-    for (const item of list) this.#merge(item);
+  /**
+   * Adds a page of conversations.
+   *
+   * @param {Listed[]} list
+   * @param {string|null} next
+   * @param {Applied[]} [journal] the events that arrived while the page was under way
+   */
+  addConversations(list, next, journal = []) {
+    for (const item of list) {
+      this.#merge(item);
+      this.replay(item.id, journal);
+    }
     this.#dateEmpty(list);
     this.next = next;
     this.loaded = true;

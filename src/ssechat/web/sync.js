@@ -67,13 +67,17 @@ export class Sync {
     if (!this.#store.next || this.#moreLoading) return;
     this.#moreLoading = true;
     const before = this.#store.next;
+    const journal = this.#store.journal();
     try {
       const page = await this.#attempts.persist(() => this.#client.conversations({ limit: PAGE, before }));
       // After a reload the paging starts again.
-      if (page && this.#store.next === before) this.#store.addConversations(page.conversations, page.next);
+      if (page && this.#store.next === before) {
+        this.#store.addConversations(page.conversations, page.next, journal.events);
+      }
     } catch (error) {
       this.#store.fail(requestError(error).message);
     } finally {
+      journal.stop();
       this.#moreLoading = false;
     }
   }

@@ -1,5 +1,7 @@
 """The endpoint of the contract that programs read."""
 
+import asyncio
+import threading
 from collections.abc import Iterable
 
 from ssechat.events import frames
@@ -23,6 +25,7 @@ class ContractEndpoint:
         """`operations` are all that the server has; `cookie` is the name of the session cookie."""
         self._operations = tuple(operations)
         self._cookie = cookie
+        self._making = threading.Lock()
         self._made: dict[Version, bytes] = {}
 
     def routes(self) -> list[Route]:
@@ -33,15 +36,21 @@ class ContractEndpoint:
 
     async def openapi(self, _: Request) -> Response:
         """`GET /openapi.json`: OpenAPI 3.1."""
-        return self._document("3.1")
+        return await self._document("3.1")
 
     async def openapi_32(self, _: Request) -> Response:
         """`GET /openapi-3.2.json`: OpenAPI 3.2."""
-        return self._document("3.2")
+        return await self._document("3.2")
 
-    def _document(self, version: Version) -> Response:
+    async def _document(self, version: Version) -> Response:
         made = self._made.get(version)
         if made is None:
-            made = frames.encode(openapi.document(self._operations, version, cookie=self._cookie))
-            self._made[version] = made
+            made = await asyncio.to_thread(self._make, version)  # it takes longer than others should wait
         return Response(200, made, HEADERS)
+
+    def _make(self, version: Version) -> bytes:
+        with self._making:
+            if version not in self._made:
+                document = openapi.document(self._operations, version, cookie=self._cookie)
+                self._made[version] = frames.encode(document)
+            return self._made[version]
