@@ -72,7 +72,7 @@ def test_a_script_touches_no_key_that_is_not_among_its_keys(path: Path) -> None:
     for key in re.findall(r"(?<!function )(?<!\w)add\(([^,]+),", script):  # common.lua
         assert key.startswith("KEYS[") or key in named | PASSED_ON, f"add {key}"
     assert {(path.name, made) for made in re.findall(r"'(/[a-z]+)'", script)} <= DERIVED
-    assert called
+    assert called or path.name == "deliver.lua"  # which calls what inbox.lua has
 
 
 @given(one=USERS, other=USERS)
