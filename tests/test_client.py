@@ -57,12 +57,18 @@ async def test_idempotency_a_send_is_retried_with_one_client_msg_id_until_it_is_
 
 
 async def test_a_send_that_is_not_confirmed_says_how_to_repeat_it_safely() -> None:
-    script = Script(httpx.ConnectError("Connection refused"))
+    script = Script(httpx.ReadError("Connection reset"))
     with pytest.raises(NotConfirmed, match=r"not confirmed within 30 s .*client_msg_id='[0-9a-f]{32}'") as caught:
         await script.client().send("b", "hi")
     assert 10 < script.now <= 30
     assert {body["client_msg_id"] for body in bodies(script)} == {caught.value.client_msg_id}
     assert caught.value.client_msg_id in str(caught.value)
+
+
+async def test_what_no_server_can_have_met_was_certainly_not_sent() -> None:
+    with pytest.raises(NotConfirmed) as caught:
+        await Script(httpx.ConnectError("Connection refused")).client().send("b", "hi")
+    assert str(caught.value) == "not confirmed within 30 s (cannot reach http://chat.test (Connection refused))."
 
 
 async def test_who_is_patient_for_ever_is_told_of_no_end() -> None:

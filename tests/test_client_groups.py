@@ -94,7 +94,7 @@ async def test_idempotency_a_group_is_made_with_one_client_msg_id_until_it_is_co
 
 
 async def test_a_group_that_is_not_confirmed_says_how_to_repeat_it_safely() -> None:
-    script = Script(httpx.ConnectError("Connection refused"))
+    script = Script(httpx.ReadError("Connection reset"))
     with pytest.raises(NotConfirmed, match=r"may have been made: .*client_msg_id='mine'"):
         await script.client().groups.make("Lunch", client_msg_id="mine")
     assert asked(script)[0][2] == {"name": "Lunch", "members": [], "client_msg_id": "mine"}

@@ -33,12 +33,13 @@ def connect(account: dict[str, Any], timeout: float = 30.0) -> Iterator[tuple["C
     from ssechat.client.address import server_address
 
     server = account.pop("server")
+    named = click.get_current_context().get_parameter_source("server") is not click.core.ParameterSource.DEFAULT
     credential = _credential(**account)
     try:
         server_address(server)
     except SettingsError as error:
         raise SettingsError(f"--server: {error}") from None
-    chat = client.Client(server, credential, note=stdio.note, patience=timeout)
+    chat = client.Client(server, credential, note=stdio.note if named else _Notes(), patience=timeout)
     with running() as run:
         try:
             yield chat, run
@@ -46,6 +47,19 @@ def connect(account: dict[str, Any], timeout: float = 30.0) -> Iterator[tuple["C
             raise client.ClientError(f"{error.reason}. {_advice(error)}".strip()) from None
         finally:
             run(chat.aclose())
+
+
+class _Notes:
+    """Prints notes, and below the first one what to do if the server is not where it is by default."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def __call__(self, text: str) -> None:
+        stdio.note(text)
+        if not self._said and text.startswith("cannot reach"):
+            self._said = True
+            stdio.note("If the server is at another address, give it with --server, or in SSECHAT_SERVER.")
 
 
 def _advice(error: "NotConfirmed") -> str:

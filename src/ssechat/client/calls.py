@@ -106,18 +106,20 @@ class Calls:
         patience = self._patience if patience is None else patience
         deadline = self._pauses.clock() + patience
         backoff = self._pauses.backoff()
+        met = False
         while True:
             try:
                 return await once(max(SHORTEST_ATTEMPT, deadline - self._pauses.clock()))
             except Unavailable as failure:
                 certain = repeatable or failure.unmet
+                met = met or not failure.unmet
                 pause = self._pauses.seconds(FIRST_PAUSE / 2, backoff)
                 pause = pause if failure.retry_in is None else failure.retry_in
                 left = deadline - self._pauses.clock()
                 if pause > left or not certain:
                     within = f" within {patience:g} s" if certain else ""
                     reason = f"not confirmed{within} ({failure.reason})"
-                    raise NotConfirmed(reason, doubt, again, **failure.problem) from None
+                    raise NotConfirmed(reason, doubt if met else Doubt.NOTHING, again, **failure.problem) from None
                 still = "" if math.isinf(left) else f", for another {left:.0f} s at most"
                 self._note(f"{failure.reason}; retrying in {pause:.1f} s{still} …")
             await self._pauses.sleep(pause)

@@ -250,7 +250,7 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     before: Next | None = None
-    """The `next` of the page before."""
+    """The `next` of the previous answer."""
     limit: Limit = 50
     """Conversations at most."""
 
@@ -261,7 +261,7 @@ class MembersQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     after: str = ""
-    """The `next` of the page before."""
+    """The `next` of the previous answer."""
     limit: Limit = 50
     """Members at most."""
 
@@ -272,7 +272,7 @@ class ReactionsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     after: Annotated[str, Field(max_length=200)] = ""
-    """The `next` of the page before."""
+    """The `next` of the previous answer."""
     user: UserName | None = None
     """Whose reactions; everybody's, if it is not given."""
     limit: Limit = 50

@@ -28,9 +28,9 @@ SEND = Operation(
     path="/v1/messages",
     topic=TOPIC,
     summary="Sends a message",
-    about="`to` is a user; or `conversation_id` is a conversation. The same `client_msg_id` is never sent twice: a "
-    "repeat is answered with the message as it stands, for at least seven days. `reply_to` is the `seq` of a message, "
-    "`mentions` are names of members, `data` is any object of your application's.",
+    about="`to` is a user; or `conversation_id` is a conversation. The same `client_msg_id` is sent once to a "
+    "conversation: a repeat is answered with the message as it stands, for at least seven days. `reply_to` is the "
+    "`seq` of a message, `mentions` are names of members, `data` is any object of your application's.",
     headers=(IDEMPOTENCY_KEY,),
     body=NewMessage,
     answers={
