@@ -86,6 +86,8 @@ class Checker:
 
     def answer(self, answer: Answer, seen: Seen) -> Iterator[str]:
         """What is wrong with an answer, in sentences; what is right about it is noted in `seen`."""
+        if self._is_bare_refusal(answer):
+            return
         operation, responses = self._operation(answer)
         response = responses.get(answer.status)
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -118,6 +120,11 @@ class Checker:
         that could not be read, and so have no id."""
         could_be_read = REQUEST_ID in answer.headers or answer.status in OF_PATHS
         return (answer.status, code) in self._of_connections and not (operation and could_be_read)
+
+    def _is_bare_refusal(self, answer: Answer) -> bool:
+        """Whether a HEAD could not be read: the answer has neither a request id nor a body that would say the code."""
+        statuses = {status for status, _ in self._of_connections}
+        return answer.method == "HEAD" and REQUEST_ID not in answer.headers and answer.status in statuses
 
     def _content(self, response: Response, answer: Answer, media_type: str, code: str) -> Iterator[str]:
         if not response.content:

@@ -105,6 +105,7 @@ class Careless(Front):
         return own
 
 
+@pytest.mark.made_up  # by a gullible app
 def test_request_smuggling_a_swapped_response_would_be_noticed(tmp_path: Path) -> None:
     people = {name: name for name in ("ann", "ben", "cleo")}
     with (
