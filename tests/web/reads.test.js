@@ -60,6 +60,20 @@ test("a refusal is the end of it, and a loss of history makes it forget", async 
   mine.close();
 });
 
+test("what an earlier page had no time to tell is told by the next one", async () => {
+  const first = reads();
+  first.reads.mark(BOB, 1);
+  await settle();
+  first.reads.mark(BOB, 3);
+  first.reads.close();
+  const second = reads();
+  assert.equal(second.reads.pending(BOB), 3);
+  second.reads.start();
+  await settle();
+  assert.deepEqual([first.told, second.told, second.reads.pending(BOB), reads().reads.pending(BOB)], [[1], [3], 0, 0]);
+  second.reads.close();
+});
+
 test("nothing is told of a group that the user has left", async () => {
   const { store, told, reads: mine } = reads();
   mine.mark(BOB, 1);

@@ -212,6 +212,7 @@ export class Chat extends Emitter {
   forget() {
     this.outbox.clear();
     this.drafts.clear();
+    this.#reads.forget();
   }
 
   /** Handles a new message of the stream. For kinds. @param {Message} message */
@@ -285,6 +286,7 @@ export class Chat extends Emitter {
   async #begin() {
     this.#begun = true;
     await this.#sync.load();
+    this.#reads.start();
     if (this.openId !== null) this.openConversation(this.openId);
   }
 

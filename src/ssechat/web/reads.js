@@ -1,17 +1,19 @@
 /** Tells the server up to where the user has read. */
 
 import { isIn } from "./membership.js";
+import { storage } from "./storage.js";
 
 /** Milliseconds between two requests about one conversation, at least. */
 const PAUSE = 1_000;
 
-/** What the user has read and the server may not know yet. */
+/** What the user has read and the server may not know yet; a reload keeps it. */
 export class Reads {
   #client;
   #store;
   #attempts;
+  #key;
   /** @type {Map<string, number>} the seq read up to, by conversation */
-  #pending = new Map();
+  #pending;
   /** @type {Set<string>} conversations about which a request is under way, or was a moment ago */
   #resting = new Set();
   /** @type {Set<ReturnType<typeof setTimeout>>} */
@@ -26,6 +28,13 @@ export class Reads {
     this.#client = client;
     this.#store = store;
     this.#attempts = attempts;
+    this.#key = `ssechat:reading:${store.user}`;
+    this.#pending = new Map(Object.entries(storage.json(this.#key) ?? {}));
+  }
+
+  /** Tells the server what an earlier page had no time to tell. */
+  start() {
+    for (const id of this.#pending.keys()) this.#tell(id);
   }
 
   /** The seq up to which the user has read here, whatever the server knows. @param {string} id */
@@ -37,16 +46,29 @@ export class Reads {
   mark(id, seq) {
     if (seq <= this.pending(id)) return;
     this.#pending.set(id, seq);
+    this.#keep();
     this.#tell(id);
   }
 
   /** Forgets what the server does not know yet: it has lost history. */
   forget() {
     this.#pending.clear();
+    this.#keep();
   }
 
   close() {
     for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  #keep() {
+    if (this.#pending.size > 0) storage.setJson(this.#key, Object.fromEntries(this.#pending));
+    else storage.remove(this.#key);
+  }
+
+  /** @param {string} id */
+  #told(id) {
+    this.#pending.delete(id);
+    this.#keep();
   }
 
   /** @param {string} id */
@@ -54,7 +76,7 @@ export class Reads {
     const seq = this.#pending.get(id);
     if (seq === undefined || this.#resting.has(id)) return;
     if (!isIn(this.#store.ensure(id))) {
-      this.#pending.delete(id);
+      this.#told(id);
       return;
     }
     this.#resting.add(id);
@@ -64,7 +86,7 @@ export class Reads {
     } catch {
       // refused: the user is not in the group any more
     }
-    if (this.#pending.get(id) === seq) this.#pending.delete(id);
+    if (this.#pending.get(id) === seq) this.#told(id);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.#resting.delete(id);

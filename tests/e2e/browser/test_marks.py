@@ -3,7 +3,7 @@
 from playwright.sync_api import Locator, Page, expect
 
 from e2e.browser.groups import Curl, make_group
-from e2e.browser.visitor import PHONE, Enter, fresh, row
+from e2e.browser.visitor import PHONE, Enter, fresh, row, shows
 from serving import Server
 
 
@@ -45,6 +45,8 @@ def test_a_mention_shows_until_it_is_read_or_deleted(enter: Enter, server: Serve
     group = make_group(alice, "Hike", bob.name)
     bob.open("Hike")
     bob.say(f"@{alice.name} are you coming?")
+    shows(alice.page, [f"@{alice.name} are you coming?"])
+    expect(badge(alice.page, "Hike")).to_have_count(0)
     alice.page.get_by_role("button", name="Notes to yourself").click()
     mark = row(alice.page, "Hike").locator(".badge.mentioned")
     bob.say(f"@{alice.name}?")
