@@ -6,7 +6,7 @@ from typing import Any
 
 from ssechat.chat.participants import Participants, Participation
 from ssechat.events import frames
-from ssechat.ids import ConversationId, UserId, direct_members, is_group
+from ssechat.ids import ConversationId, UserId, direct_members
 from ssechat.logs.conversations import Conversations, Summary
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox, Place
@@ -102,9 +102,8 @@ class Descriptions:
         for summary in summaries:
             if summary.undelivered:
                 await self._delivery.finish(summary.id, _both(summary.id))
-        groups = [summary.id for summary in summaries if is_group(summary.id)]
-        standings = dict(zip(groups, await self._members.standings([(user, group) for group in groups]), strict=True))
-        samples = dict(zip(groups, await self._members.samples(groups, NAMES_SHOWN), strict=True))
+        standings = await self._members.groups_of(user, [summary.id for summary in summaries])
+        samples = dict(zip(standings, await self._members.samples([*standings], NAMES_SHOWN), strict=True))
         described: list[Description] = []
         room, shown = PAGE_BYTES - ENVELOPE, 0  # fewer are shown than requested if they do not fit on a page
         for summary in summaries:
@@ -132,10 +131,7 @@ class Descriptions:
         asked = places[:MOST_ASKED]
         for at in range(0, len(asked), ASKED_AT_ONCE):
             some = asked[at : at + ASKED_AT_ONCE]
-            groups = [place.conversation for place in some if is_group(place.conversation)]
-            standings = dict(
-                zip(groups, await self._members.standings([(user, group) for group in groups]), strict=True)
-            )
+            standings = await self._members.groups_of(user, [place.conversation for place in some])
             gone = {group for group, standing in standings.items() if standing is None or standing.member is None}
             kept += [place for place in some if place.conversation not in gone]
             if len(kept) > limit:
@@ -149,19 +145,9 @@ def _both(conversation: ConversationId) -> Sequence[UserId] | None:
     return None if both is None else tuple(dict.fromkeys(both))
 
 
-def counts(mark: Mark, newest: int) -> dict[str, Any]:
-    """What follows from a mark."""
-    return {
-        "read_up_to": mark.read_up_to,
-        "unread": mark.unread(newest),
-        "mentions": mark.mentions,
-        "muted": mark.muted,
-    }
-
-
 def _direct(summary: Summary, mark: Mark) -> Description:
     fields = {"id": summary.id, "type": "dm", "members": _both(summary.id), "newest_seq": summary.newest_seq}
-    return Description(fields | counts(mark, summary.newest_seq), summary.last_message)
+    return Description(fields | mark.counts(summary.newest_seq), summary.last_message)
 
 
 def _group(
@@ -185,7 +171,7 @@ def _group(
     }
     if group.ended:
         fields["ended"] = True
-    return Description(fields | counts(mark.since(member.seq), newest), last)
+    return Description(fields | mark.since(member.seq).counts(newest), last)
 
 
 def _left(conversation: ConversationId, left: Left, newest: int, last: bytes | None) -> Description:

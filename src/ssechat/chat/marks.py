@@ -5,20 +5,12 @@ from typing import NamedTuple
 from ssechat.chat.participants import Participants
 from ssechat.chat.refusals import not_a_member
 from ssechat.ids import ConversationId, UserId, is_group
-from ssechat.logs.inbox import Inbox, Place
-from ssechat.logs.marks import Mark
+from ssechat.logs.inbox import Inbox
+from ssechat.logs.marks import Marked
 from ssechat.logs.members import Members
 
 ASKED_AT_ONCE = 200
 """Groups of which it is asked in one round trip when the user joined."""
-
-
-class Marked(NamedTuple):
-    """A mark, and what was newest then."""
-
-    conversation: ConversationId
-    mark: Mark
-    newest: int
 
 
 class Sums(NamedTuple):
@@ -44,12 +36,12 @@ class Marks:
             Forbidden: `not_a_member`.
         """
         entered, joined = await self._enter(user, conversation)
-        return _marked(await self._inbox.read_up_to(user, entered, up_to, joined))
+        return await self._inbox.read_up_to(user, entered, up_to, joined)
 
     async def mute(self, user: UserId, conversation: str, *, muted: bool) -> Marked:
         """Mutes a conversation, or unmutes it; raises as `read` does."""
         entered, joined = await self._enter(user, conversation)
-        return _marked(await self._inbox.mute(user, entered, joined, muted=muted))
+        return await self._inbox.mute(user, entered, joined, muted=muted)
 
     async def sums(self, user: UserId) -> Sums:
         """What is unread everywhere; in groups that the user has left nothing is."""
@@ -59,17 +51,13 @@ class Marks:
         unread = mentions = 0
         for at in range(0, len(places), ASKED_AT_ONCE):
             some = places[at : at + ASKED_AT_ONCE]
-            groups = [place.conversation for place in some if is_group(place.conversation)]
-            standings = await self._members.standings([(user, group) for group in groups])
-            joined = {
-                group: standing.member.seq
-                for group, standing in zip(groups, standings, strict=True)
-                if standing is not None and standing.member is not None
-            }
+            standings = await self._members.groups_of(user, [place.conversation for place in some])
             for place in some:
-                if is_group(place.conversation) and place.conversation not in joined:
-                    continue
-                mark = place.mark.since(joined.get(place.conversation, 0))
+                mark, standing = place.mark, standings.get(place.conversation)
+                if is_group(place.conversation):
+                    if standing is None or standing.member is None:
+                        continue
+                    mark = mark.since(standing.member.seq)
                 unread += mark.unread(place.seq)
                 mentions += len(mark.mentions)
         return Sums(unread, mentions)
@@ -82,7 +70,3 @@ class Marks:
         if entered.standing.member is None:
             raise not_a_member()
         return entered.conversation, entered.standing.member.seq
-
-
-def _marked(place: Place) -> Marked:
-    return Marked(place.conversation, place.mark, place.seq)

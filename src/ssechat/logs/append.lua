@@ -197,7 +197,7 @@ while k <= #KEYS do
   local next_k, next_a = k + KEYS_OF_CONVERSATION, a + ARGUMENTS
   local is_change = ARGV[a + SORT] == 'change'
   if members ~= 'group' then
-    members = members == '2' and 2 or tonumber(members)
+    members = tonumber(members)
   end
   if is_change or members == 'group' then
     next_k = next_k + 1

@@ -56,7 +56,7 @@ class Conversations:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._mark = ScriptBatch(redis, load_script(__name__, "common.lua", "mark.lua"))
+        self._mark = ScriptBatch(redis, load_script(__name__, "common.lua", "delivered.lua"))
         self._marks: dict[ConversationId, int] = {}
 
     def mark_delivered(self, conversation: ConversationId, entry: str) -> None:

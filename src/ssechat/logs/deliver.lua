@@ -4,7 +4,8 @@
 local TAG, CONVERSATION, BEFORE, FROM_SEQ, USERS, ENTRIES, NEWEST, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6, 7
 local ID, AT, KIND, SORT, VALUE, DATA = 0, 1, 2, 3, 4, 5
 local BY, NAMED, ARGUMENTS_OF_ENTRY = 6, 7, 8  -- who sent the message, whom it mentions, each between spaces; or ''
--- FROM_SEQ: changes of messages up to this seq do not concern these users. NEWEST: of a reset, the seq of the newest message, or ''
+-- FROM_SEQ: changes of messages up to this seq do not concern these users. NEWEST: of a reset, the seq of the newest
+-- message, or ''
 -- Returns for an item:  the last entry of this conversation in each inbox
 
 local function deliver_to(user, inbox, places, tag, run, from_seq)

@@ -108,7 +108,8 @@ end
 -- `run` has: conversation, before (the entry that must be the last one in the inbox, unless one of `entries` is), and
 -- entries, each with id, at, data, and the fields of the inbox's entry: kind, sort and value (the seq of a message or
 -- change, the data of a fact); of a message `by`, a brace and who sent it, and `named`, whom it mentions, each between
--- spaces; and of a reset newest, the seq of the newest message. inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before the script.
+-- spaces; and of a reset `newest`, the seq of the newest message. inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before
+-- the script.
 -- from_seq: changes of messages up to this seq are passed: the place moves on, and the inbox gets nothing.
 -- Returns the last entry in the inbox: the last one of the run, or one that is not in the run.
 local function deliver(user, inbox, places, tag, run, from_seq)

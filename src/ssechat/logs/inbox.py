@@ -16,16 +16,16 @@ from ssechat.events import frames
 from ssechat.events.kinds import RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
-from ssechat.ids import NO_ENTRY, ConversationId, UserId, is_group, new_tag, number_of, tags
+from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
 from ssechat.logs.access import Access, tombstone
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
-from ssechat.logs.marks import NO_MARK, Mark
+from ssechat.logs.marks import NO_MARK, Mark, Marked
 from ssechat.logs.members import Members
 from ssechat.redis import keys, packed_keys
 from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Reply
-from ssechat.redis.packed import Argument, pack
+from ssechat.redis.packed import Argument, Packed, pack
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class Inbox:
         self._deliver = ScriptBatch(
             redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "deliver.lua")
         )
-        self._marks = ScriptBatch(redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "read.lua"))
+        self._marks = ScriptBatch(redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "marks.lua"))
 
     def source(self, user: UserId) -> Source:
         """The source of this user's streams."""
@@ -142,27 +142,24 @@ class Inbox:
         """
         chunks = []
         for run, users in runs:
-            size = max(1, min(CHUNK, BUDGET // len(run.entries)))
-            chunks += [(run, users[first : first + size]) for first in range(0, len(users), size)]
-        answers = await asyncio.gather(*(self._submit(run, users) for run, users in chunks))
+            entries, size = _packed(run), max(1, min(CHUNK, BUDGET // len(run.entries)))
+            chunks += [(run, entries, users[first : first + size]) for first in range(0, len(users), size)]
+        answers = await asyncio.gather(*(self._submit(*chunk) for chunk in chunks))
         return {
             user: last.decode()
-            for (_, users), lasts in zip(chunks, answers, strict=True)
+            for (_, _, users), lasts in zip(chunks, answers, strict=True)
             for user, last in zip(users, lasts, strict=True)
         }
 
-    def _submit(self, run: Run, users: Sequence[UserId]) -> "asyncio.Future[Reply]":
-        """Queues the item of deliver.lua."""
+    def _submit(self, run: Run, entries: Packed, users: Sequence[UserId]) -> "asyncio.Future[Reply]":
+        """Queues the item of deliver.lua. `entries`: those of the run."""
         conversation = run.entries[0].conversation
         arguments: list[Argument] = [
             next(self._tags), conversation, run.before, run.from_seq or "", len(users), len(run.entries),
             "" if run.newest is None else run.newest,
         ]  # fmt: skip
-        for entry in run.entries:
-            data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
-            arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data, *_people(entry))
         names = list(map(packed_keys.of_user, users))
-        return self._deliver.submit_packed(names, (pack(arguments),), len(run.entries) * len(users))
+        return self._deliver.submit_packed(names, (pack(arguments), entries), len(run.entries) * len(users))
 
     async def newest_of(self, conversation: ConversationId, users: Sequence[UserId]) -> dict[UserId, str]:
         """The entry of the conversation that each of these inboxes has last."""
@@ -237,8 +234,8 @@ class Inbox:
         references = [_Reference.parse(*entry) for entry in entries[:count]]
         return Page(True, head, first, await self._events(UserId(name), references, room))
 
-    async def read_up_to(self, user: UserId, conversation: ConversationId, seq: int, joined: int) -> Place:
-        """Raises the user's mark to this seq, or to the newest message if that is lower. Returns the place then.
+    async def read_up_to(self, user: UserId, conversation: ConversationId, seq: int, joined: int) -> Marked:
+        """Raises the user's mark to this seq, or to the newest message if that is lower.
 
         `joined`: the newest message when the user joined: older ones are not new to it.
 
@@ -247,18 +244,18 @@ class Inbox:
         """
         return await self._change_mark(user, conversation, joined, "read", seq)
 
-    async def mute(self, user: UserId, conversation: ConversationId, joined: int, *, muted: bool) -> Place:
+    async def mute(self, user: UserId, conversation: ConversationId, joined: int, *, muted: bool) -> Marked:
         """As `read_up_to`: sets whether the conversation is muted."""
         return await self._change_mark(user, conversation, joined, "mute", int(muted))
 
     async def _change_mark(
         self, user: UserId, conversation: ConversationId, joined: int, what: str, value: int
-    ) -> Place:
+    ) -> Marked:
         beginning = b'{"conversation_id":"%b","read_up_to":' % conversation.encode()
         arguments = (next(self._tags), time.time_ns() // 1_000_000, conversation, joined, what, value, beginning)
         answer = await self._marks.submit_packed((packed_keys.of_user(user),), (pack(arguments),))
         read, muted, mentions, seq = (each.decode() for each in answer)
-        return Place(conversation, NO_ENTRY, 0, int(seq), Mark.parse((read, muted, mentions)))
+        return Marked(conversation, Mark.parse((read, muted, mentions)), int(seq))
 
     async def place(self, user: UserId, conversation: ConversationId) -> Place:
         """The user's place in the conversation; of one that has never reached the inbox, the beginning."""
@@ -312,14 +309,8 @@ class Inbox:
         self, user: UserId, references: Sequence[tuple[ConversationId, bytes]]
     ) -> dict[ConversationId, Access | None]:
         """What the user may read of the groups among these."""
-        groups = list({conversation for conversation, _ in references if is_group(conversation)})
-        if not groups:
-            return {}
-        standings = await self._members.standings([(user, group) for group in groups])
-        return {
-            group: None if standing is None else standing.access
-            for group, standing in zip(groups, standings, strict=True)
-        }
+        standings = await self._members.groups_of(user, [conversation for conversation, _ in references])
+        return {group: None if standing is None else standing.access for group, standing in standings.items()}
 
     def _known(self, reference: _Reference) -> Kind | None:
         kind = self._kinds.get(reference.kind)
@@ -338,6 +329,15 @@ class Inbox:
 def named_in(users: Sequence[str]) -> str:
     """Those whom a message mentions, as logs/inbox.lua takes them."""
     return f" {' '.join(users)} " if users else ""
+
+
+def _packed(run: Run) -> Packed:
+    """The run's entries, as deliver.lua takes them: the same for all inboxes."""
+    arguments: list[Argument] = []
+    for entry in run.entries:
+        data = entry.data if len(entry.data) <= WAKE_UP_LIMIT else b""  # it is for the wake-up only
+        arguments += (entry.id, entry.at, entry.kind, entry.sort, entry.value, data, *_people(entry))
+    return pack(arguments)
 
 
 def _people(entry: Entry) -> tuple[str, str]:

@@ -5,7 +5,9 @@ is unread is what was sent since the mark.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ssechat.ids import ConversationId
 
 
 class Mark(NamedTuple):
@@ -32,6 +34,24 @@ class Mark(NamedTuple):
     def unread(self, newest: int) -> int:
         """How many messages are unread, up to the newest one."""
         return max(0, newest - self.read_up_to)
+
+    def counts(self, newest: int) -> dict[str, Any]:
+        """What the user is told of the mark, and of what is left up to the newest message."""
+        return {
+            "read_up_to": self.read_up_to,
+            "unread": self.unread(newest),
+            "mentions": self.mentions,
+            "muted": self.muted,
+        }
+
+
+class Marked(NamedTuple):
+    """A mark in a conversation, and what was newest then."""
+
+    conversation: ConversationId
+    mark: Mark
+    newest: int
+    """The seq of the newest message."""
 
 
 NO_MARK = Mark(0, False, ())

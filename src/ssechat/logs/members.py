@@ -1,10 +1,10 @@
 """The members of a group: who is in it, who was, and which part of its log each of them has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from ssechat.events.models import HistoryOf, Role
-from ssechat.ids import NO_ENTRY, ConversationId, UserId, number_of
+from ssechat.ids import NO_ENTRY, ConversationId, UserId, is_group, number_of
 from ssechat.logs.access import Access, Stint
 from ssechat.logs.conversations import lags
 from ssechat.redis import keys
@@ -239,6 +239,14 @@ class Members:
             del self._rosters[next(iter(self._rosters))]
         self._rosters[conversation] = roster
         return roster
+
+    async def groups_of(
+        self, user: UserId, conversations: Iterable[ConversationId]
+    ) -> dict[ConversationId, Standing | None]:
+        """What the user is in each of the groups among these; None where there is no such group. One round trip."""
+        groups = list({conversation for conversation in conversations if is_group(conversation)})
+        found = await self.standings([(user, group) for group in groups]) if groups else ()
+        return dict(zip(groups, found, strict=True))
 
     async def standings(self, asked: Sequence[tuple[UserId, ConversationId]]) -> list[Standing | None]:
         """What users are in groups; None where there is no such group. One round trip."""

@@ -170,7 +170,7 @@ class Hub:
         metrics.wake_ups += 1
         written = partial(self._count_live, event, metrics.wake_ups % metrics.stride == 0)
         kind = self._kinds.get(event.kind)
-        known = kind is not None and (kind.replay is not None) is (event.id != "")
+        known = kind is not None and kind.durable is bool(event.id)
         if not event.id:
             if known:
                 chunk = frames.ephemeral(event.kind, event.data)

@@ -1,7 +1,5 @@
 """Endpoints of what a user has read."""
 
-from ssechat.chat.conversations import counts
-from ssechat.chat.marks import Marked
 from ssechat.chat.rules import Chat
 from ssechat.http.contract import marks
 from ssechat.http.exchange import Request, Response
@@ -9,6 +7,7 @@ from ssechat.http.guard import Guard
 from ssechat.http.requests import Mute, ReadMark
 from ssechat.http.responses import json_response
 from ssechat.http.routing import Route
+from ssechat.logs.marks import Marked
 
 
 class MarksEndpoint:
@@ -45,4 +44,4 @@ class MarksEndpoint:
 
 
 def _response(marked: Marked) -> Response:
-    return json_response({"conversation_id": marked.conversation, **counts(marked.mark, marked.newest)})
+    return json_response({"conversation_id": marked.conversation, **marked.mark.counts(marked.newest)})

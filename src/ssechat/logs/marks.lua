@@ -26,7 +26,7 @@ local function change_mark(k, a)
   if read .. muted ~= before then
     local user = KEYS[k + USER]
     local newest = redis.call('HGET', user, 'head') or '0-0'
-    local n = number(newest) + 1
+    local n = after(string.match(newest, '^%d+'))
     local head = n .. '-' .. ARGV[a + TAG]
     local data = ARGV[a + BEGINNING] .. read .. ',"muted":' .. (muted == '1' and 'true' or 'false') .. '}'
     try_to_write(user, ARGV[a + TAG])
@@ -34,7 +34,7 @@ local function change_mark(k, a)
       n_then = n  -- it is listed from now on, so it needs a number of its own
     end
     -- This write comes first because it can fail, if the id is not above the last one of the inbox.
-    redis.call('XADD', KEYS[k + INBOX], 'MAXLEN', '~', INBOX_LIMIT, head,
+    add(KEYS[k + INBOX], INBOX_LIMIT, n, head,
       'in', conversation, 'kind', 'mark', 'fact', data)
     redis.call('HSET', user, 'head', head)
     redis.call('HSET', KEYS[k + PLACES], conversation,
