@@ -82,7 +82,9 @@ def _shown(**keywords: Any) -> Any:
     return Field(json_schema_extra=keywords)
 
 
+NOT_BLANK = r"\S"
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+WHOLE_NUMBER = "^[1-9][0-9]{0,15}$"
 NAMED = {
     "type": "string",
     "minLength": 1,
@@ -98,7 +100,7 @@ Password = Annotated[
     AfterValidator(_prepared),
     Field(max_length=LONGEST_PASSWORD),
 ]
-Text = Annotated[str, AfterValidator(_text), _shown(minLength=1, pattern=r"\S")]
+Text = Annotated[str, AfterValidator(_text), _shown(minLength=1, pattern=NOT_BLANK)]
 ClientMsgId = Annotated[str, Field(min_length=1, max_length=128, pattern=PRINTABLE_ASCII)]
 Name = Annotated[
     str,
@@ -118,6 +120,6 @@ Number = Annotated[int, Field(ge=0, lt=TOO_LARGE), _shown(format="int64")]
 Next = Annotated[
     int,
     Field(ge=1, lt=TOO_LARGE),
-    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,15}$"}),  # as `next` has it
+    WithJsonSchema({"type": "string", "pattern": WHOLE_NUMBER}),  # as `next` has it
 ]
 """Where a page begins, as the page before has it in `next`."""

@@ -206,10 +206,14 @@ class EmptyBody(RequestBody):
     """A body without fields."""
 
 
-class EventsQuery(BaseModel):
-    """`GET /v1/events`. A repeated parameter has its last value."""
+class RequestQuery(BaseModel):
+    """Base of the queries: unknown parameters are errors; numbers are text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class EventsQuery(RequestQuery):
+    """`GET /v1/events`. A repeated parameter has its last value."""
 
     ticket: str | None = None
     last_event_id: str | None = None
@@ -223,10 +227,8 @@ class EventsQuery(BaseModel):
         return self.last_event_id or self.lastEventId or None
 
 
-class HistoryQuery(BaseModel):
+class HistoryQuery(RequestQuery):
     """`GET /v1/conversations/{id}/messages`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     before: Seq | None = None
     """A `seq`: the messages right before it."""
@@ -244,10 +246,8 @@ class HistoryQuery(BaseModel):
         return self
 
 
-class ListQuery(BaseModel):
+class ListQuery(RequestQuery):
     """`GET /v1/conversations`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     before: Next | None = None
     """The `next` of the previous answer."""
@@ -255,10 +255,8 @@ class ListQuery(BaseModel):
     """Conversations at most."""
 
 
-class MembersQuery(BaseModel):
+class MembersQuery(RequestQuery):
     """`GET /v1/conversations/{id}/members`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     after: str = ""
     """The `next` of the previous answer."""
@@ -266,10 +264,8 @@ class MembersQuery(BaseModel):
     """Members at most."""
 
 
-class ReactionsQuery(BaseModel):
+class ReactionsQuery(RequestQuery):
     """`GET /v1/conversations/{id}/messages/{seq}/reactions`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     after: Annotated[str, Field(max_length=200)] = ""
     """The `next` of the previous answer."""

@@ -69,8 +69,6 @@ class IssuerKeys:
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=0.2)
         self._fetching: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._answers = 0
-        """Count of the requests that went well."""
         self._renewed_at = self._fetched_at = float("-inf")
         self._due = float("-inf")
         self._trouble: str | None = None
@@ -91,15 +89,15 @@ class IssuerKeys:
         Raises:
             IssuerUnavailable: they cannot be fetched.
         """
-        before = self._answers
-        if self.known is not None and self.known.has(_head(token)[0]):
+        before = self.known
+        if before is not None and before.has(_head(token)[0]):
             return False
         may_ask = self._trouble is None and self._now() - self._renewed_at >= UNKNOWN_PAUSE
         if may_ask and not self._is_fetching:
             self._renewed_at = self._now()
         if may_ask or self._is_fetching:
             await asyncio.wait([self._begin_fetch()])
-        if self._answers > before:
+        if self.known is not None and self.known is not before:
             return True
         if self._trouble is not None or self.known is None:
             raise IssuerUnavailable(self._due - self._now())
@@ -179,7 +177,6 @@ class IssuerKeys:
 
     def _take(self, keys: KeySet, fresh_seconds: float) -> None:
         before, self.known = self.known, keys
-        self._answers += 1
         self._metrics.key_fetches["ok"] += 1
         self._metrics.issuer_away = self._metrics.without_keys = 0
         self._fetched_at = self._now()

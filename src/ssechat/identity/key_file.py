@@ -143,11 +143,11 @@ def write_key_file(path: Path, keys: SigningKeys) -> None:
     """
     try:
         target = path.resolve(strict=True)  # a link stays one
-        mode, owner = target.stat().st_mode & 0o777, target.stat()
+        before = target.stat()
         with _written(target, keys.text) as temporary:
-            if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
-                os.chown(temporary, owner.st_uid, owner.st_gid)  # else the server could not read it any more
-            temporary.chmod(mode)
+            if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+                os.chown(temporary, before.st_uid, before.st_gid)  # else the server could not read it any more
+            temporary.chmod(before.st_mode & 0o777)
             temporary.replace(target)
         _sync(target.parent)
     except OSError as error:

@@ -126,8 +126,8 @@ class Connection(asyncio.Protocol):
 
     @property
     @abstractmethod
-    def default_headers(self) -> list[Header]:
-        """Headers of every response, such as Date."""
+    def default_lines(self) -> bytes:
+        """The headers of every response, such as Date, as bytes of HTTP/1.1."""
 
     @property
     @abstractmethod
@@ -219,7 +219,7 @@ class Connection(asyncio.Protocol):
         logger.debug("a request was refused: %d %s", refusal.status, refusal.code)
         problem = {"type": "about:blank", "title": HTTPStatus(refusal.status).phrase, "status": refusal.status}
         body = frames.encode({**problem, "code": refusal.code, "detail": refusal.detail})
-        lines = [STATUS_LINE[refusal.status], header_lines(self.default_headers)]
+        lines = [STATUS_LINE[refusal.status], self.default_lines]
         lines.append(b"content-type: application/problem+json\r\ncache-control: no-store\r\nconnection: close\r\n")
         if refusal.status == 503:
             lines.append(b"retry-after: 5\r\n")

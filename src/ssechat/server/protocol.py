@@ -29,7 +29,7 @@ from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ssechat.http.exchange import SERVER_FULL, USER, Endpoint, Header, Request, Response, header_lines
+from ssechat.http.exchange import SERVER_FULL, USER, Endpoint, Request, Response, header_lines
 from ssechat.http.responses import JSON_HEADERS, JSON_LINES
 from ssechat.server.connection import CLOSING_SECONDS, STATUS_LINE, Connection, DefaultLines
 from ssechat.server.connection_limits import ConnectionLimits
@@ -163,9 +163,9 @@ class ChatProtocol(Connection):
     # State.
 
     @property
-    def default_headers(self) -> list[Header]:
-        """Headers of each response; uvicorn updates Date once a second."""
-        return self._server_state.default_headers
+    def default_lines(self) -> bytes:
+        """The headers of each response as bytes of HTTP/1.1; uvicorn updates Date once a second."""
+        return self._default_lines.of(self._server_state.default_headers)
 
     @property
     def is_answering(self) -> bool:
@@ -319,7 +319,7 @@ class ChatProtocol(Connection):
         # Joined, not formatted: that and the JSON lines, made once, save most of what this costs.
         lines = [
             STATUS_LINE[response.status],
-            self._default_lines.of(self._server_state.default_headers),
+            self.default_lines,
             JSON_LINES if headers is JSON_HEADERS else header_lines(headers),
         ]
         if response.request_id:

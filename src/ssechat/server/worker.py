@@ -153,7 +153,8 @@ async def _check_surroundings(settings: Settings) -> None:
 
     assert settings.redis_url is not None
     await check_redis(settings.redis_url, settings.redis_timeout)
-    if settings.jwks_url is not None and (issuer := Tokens.from_settings(settings).issuer_keys) is not None:
+    issuer = Tokens.from_settings(settings).issuer_keys
+    if issuer is not None:
         await issuer.check()
 
 

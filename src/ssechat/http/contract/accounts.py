@@ -1,6 +1,6 @@
 """Operations of accounts and sessions."""
 
-from ssechat.http.contract import problems
+from ssechat.http.contract import problems, server
 from ssechat.http.contract.answers import Server, SignedIn, User, WhoAmI
 from ssechat.http.contract.operation import Answer, Credential, Operation
 from ssechat.http.contract.parameters import SET_COOKIE, USER_ID
@@ -83,7 +83,7 @@ SHOW_SERVER = Operation(
     id="show_server",
     method="GET",
     path="/v1/server",
-    topic="The server",
+    topic=server.TOPIC,
     summary="Says the server's version, and how people sign up and in",
     credential=Credential.NONE,
     answers={200: Answer("The server.", Server)},

@@ -6,17 +6,16 @@ from typing import Any
 from ssechat.events.models import Message
 from ssechat.http.contract.answers import Group, InviteWithSecret
 from ssechat.http.contract.conversations import CONVERSATION_PATH
-from ssechat.http.contract.invites import INVITES
+from ssechat.http.contract.invites import REVOKE
 from ssechat.http.contract.messages import MESSAGE
 from ssechat.http.contract.operation import Operation
 
 CREATED = 201
-INVITE = INVITES + "/{invite}"
 
 MADE: Mapping[Any, tuple[str, Mapping[str, str]]] = {
     Message: (MESSAGE, {"id": "$response.body#/conversation_id", "seq": "$response.body#/seq"}),
     Group: (CONVERSATION_PATH, {"id": "$response.body#/id"}),
-    InviteWithSecret: (INVITE, {"id": "$request.path.id", "invite": "$response.body#/id"}),
+    InviteWithSecret: (REVOKE.path, {"id": "$request.path.id", "invite": "$response.body#/id"}),
 }
 """By the model of an answer: the path of what it has made, and where the path's parameters are."""
 

@@ -4,12 +4,13 @@ from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers import MessagePage
+from ssechat.http.contract.conversations import CONVERSATION_PATH
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, ETAG, IDEMPOTENCY_KEY, IF_MATCH, SEQ
 from ssechat.http.requests import HistoryQuery, MessageChange, NewMessage
 
 TOPIC = "Messages"
-MESSAGES = "/v1/conversations/{id}/messages"
+MESSAGES = CONVERSATION_PATH + "/messages"
 MESSAGE = MESSAGES + "/{seq}"
 
 OF_READING = (problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER)

@@ -70,7 +70,7 @@ class _Document:
         details = schemas["ProblemDetails"]
         told = {one for each in self._operations for one in each.problems}
         schemas |= {refused.schema_name(one): refused.schema(one, details) for one in told}
-        codes = {one.code for one in vars(problems).values() if isinstance(one, Problem)}
+        codes = {one.code for one in refused.NAMES}
         details["properties"]["code"]["enum"] = sorted(codes)
         schemas |= {event_schema(event): self._event(event) for event in self._events}
         schemas[ANY_EVENT] = self._any_event()
@@ -105,10 +105,9 @@ class _Document:
         found: dict[str, Any] = {"operationId": each.id, "summary": each.summary, "tags": [each.topic]}
         if each.about:
             found["description"] = each.about
-        query = self._query(each)
         listed = [
             *({**_parameter(one), "in": "path", "required": True} for one in each.parameters),
-            *query,
+            *self._query(each),
             *({**_parameter(one), "in": "header"} for one in each.headers),
         ]
         if listed:

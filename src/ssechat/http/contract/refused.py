@@ -16,6 +16,7 @@ ALWAYS = ("request_id", POLICIES)
 """Fields that these errors have always, unlike those of what could not be read."""
 
 NAMES = {one: name for name, one in vars(problems).items() if isinstance(one, Problem)}
+"""All errors, with their names in problems.py."""
 
 
 def schema_name(one: Problem) -> str:

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from ssechat.events.models import HistoryOf, Lost, Role
 
-REF = "#/components/schemas/{model}"
+REF = "#/components/schemas/"
 
 SHARED: Mapping[str, Mapping[str, Any]] = {
     "Role": {"enum": [*get_args(Role)], "type": "string"},
@@ -42,7 +42,8 @@ class Schemas:
             *(("serialization", one) for one in dict.fromkeys(answers)),
         ]
         inputs = [(at, mode, TypeAdapter(one).core_schema) for at, (mode, one) in enumerate(wanted)]
-        found, definitions = GenerateJsonSchema(by_alias=True, ref_template=REF).generate_definitions(inputs)
+        generator = GenerateJsonSchema(by_alias=True, ref_template=REF + "{model}")
+        found, definitions = generator.generate_definitions(inputs)
         self._found = {key: found[at, key[0]] for at, key in enumerate(wanted)}
         names = [*(schema.get("title") for schema in definitions.values()), *SHARED]
         if len(set(names)) < len(names):
@@ -73,7 +74,7 @@ class Schemas:
 
 def ref(name: str) -> dict[str, Any]:
     """A reference to a schema of the document."""
-    return {"$ref": REF.format(model=name)}
+    return {"$ref": REF + name}
 
 
 def _as_received(schema: dict[str, Any]) -> None:

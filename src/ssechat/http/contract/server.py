@@ -6,12 +6,25 @@ from ssechat.http.contract.operation import Answer, Credential, Operation, Param
 from ssechat.http.contract.parameters import IF_NONE_MATCH, RETRY_AFTER, VALIDATOR
 
 TOPIC = "The server"
-HTML = "text/html"
 
-OF_PAGES = {
-    200: Answer("The page.", media_type=HTML, headers=(VALIDATOR,)),
-    304: Answer("The page is the one that `If-None-Match` names.", headers=(VALIDATOR,)),
-}
+
+def _page(id: str, path: str, summary: str, *parameters: Parameter) -> Operation:
+    """A page for people, which a browser need not load again while it stays the same."""
+    return Operation(
+        id=id,
+        method="GET",
+        path=path,
+        topic=TOPIC,
+        summary=summary,
+        credential=Credential.NONE,
+        parameters=parameters,
+        headers=(IF_NONE_MATCH,),
+        answers={
+            200: Answer("The page.", media_type="text/html", headers=(VALIDATOR,)),
+            304: Answer("The page is the one that `If-None-Match` names.", headers=(VALIDATOR,)),
+        },
+    )
+
 
 LIMITS = Operation(
     id="show_limits",
@@ -64,50 +77,22 @@ METRICS = Operation(
     refusals=(problems.METRICS_LOCKED, problems.NOT_FOUND),
 )
 
-PAGE = Operation(
-    id="show_page",
-    method="GET",
-    path="/",
-    topic=TOPIC,
-    summary="Shows the chat in a browser",
-    credential=Credential.NONE,
-    headers=(IF_NONE_MATCH,),
-    answers=OF_PAGES,
+PAGE = _page("show_page", "/", "Shows the chat in a browser")
+
+DOCS = _page("show_docs", "/docs", "Shows this contract to people")
+
+DOCS_PAGE = _page(
+    "show_docs_page",
+    "/docs/{page}",
+    "Shows a page of this contract to people",
+    Parameter("page", "A topic, or `errors`, `limits` and so on.", example="errors"),
 )
 
-DOCS = Operation(
-    id="show_docs",
-    method="GET",
-    path="/docs",
-    topic=TOPIC,
-    summary="Shows this contract to people",
-    credential=Credential.NONE,
-    headers=(IF_NONE_MATCH,),
-    answers=OF_PAGES,
-)
-
-DOCS_PAGE = Operation(
-    id="show_docs_page",
-    method="GET",
-    path="/docs/{page}",
-    topic=TOPIC,
-    summary="Shows a page of this contract to people",
-    credential=Credential.NONE,
-    parameters=(Parameter("page", "A topic, or `errors`, `limits` and so on.", example="errors"),),
-    headers=(IF_NONE_MATCH,),
-    answers=OF_PAGES,
-)
-
-DOCS_EVENT = Operation(
-    id="show_docs_of_event",
-    method="GET",
-    path="/docs/events/{event}",
-    topic=TOPIC,
-    summary="Shows what an event of the stream is, to people",
-    credential=Credential.NONE,
-    parameters=(Parameter("event", "The event's name.", example="message"),),
-    headers=(IF_NONE_MATCH,),
-    answers=OF_PAGES,
+DOCS_EVENT = _page(
+    "show_docs_of_event",
+    "/docs/events/{event}",
+    "Shows what an event of the stream is, to people",
+    Parameter("event", "The event's name.", example="message"),
 )
 
 OPENAPI = Operation(

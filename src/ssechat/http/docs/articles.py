@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ssechat.events import frames
-from ssechat.http.contract import problems
+from ssechat.http.contract import problems, refused
 from ssechat.http.contract.events import StreamEvent
 from ssechat.http.contract.openapi import event_schema
 from ssechat.http.contract.operation import EVENT_STREAM, JSON, Credential, Operation, reason
@@ -35,9 +35,7 @@ EVERYWHERE = frozenset(
 )
 """Errors that are named with an operation, and explained on the page of errors only."""
 
-KNOWN_PROBLEMS = sorted(
-    (one for one in vars(problems).values() if isinstance(one, Problem)), key=lambda each: (each.status, each.code)
-)
+KNOWN_PROBLEMS = sorted(refused.NAMES, key=lambda each: (each.status, each.code))
 
 PLACES = (
     (problems.OF_CONNECTIONS, "Any request, before the server knows which operation is meant."),

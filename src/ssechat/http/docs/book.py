@@ -1,6 +1,5 @@
 """All pages of documentation of one server, made when they are first asked for."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from ssechat.http.docs.curls import ADDRESS, Entry, setup
 from ssechat.http.docs.fields import fields_of, models_of
 from ssechat.http.docs.markup import marker, path, plain, typed
 from ssechat.http.docs.topics import Topic, topics_of
+from ssechat.http.made_once import MadeOnce
 from ssechat.settings import Settings
 
 
@@ -65,8 +65,7 @@ class Book:
         self._settings = settings
         self._limits = limits
         self._cookie = cookie
-        self._making = threading.Lock()
-        self._made: dict[str, bytes] = {}
+        self._pages = MadeOnce(self._make)
         topics = topics_of(operations)
         self._contents: dict[str, Callable[[], str]] = {INDEX: lambda: self._render("index", INDEX)}
         for page in PAGES:
@@ -89,16 +88,12 @@ class Book:
         """The names of all pages."""
         return list(self._contents)
 
-    def made(self, name: str) -> bytes | None:
-        """A page that was made before."""
-        return self._made.get(name)
+    async def page(self, name: str) -> bytes:
+        """A page that there is."""
+        return await self._pages.get(name)
 
-    def make(self, name: str) -> bytes:
-        """A page that there is, made if need be. For a thread."""
-        with self._making:
-            if name not in self._made:
-                self._made[name] = self._contents[name]().encode()
-            return self._made[name]
+    def _make(self, name: str) -> bytes:
+        return self._contents[name]().encode()
 
     @cached_property
     def _articles(self) -> Articles:

@@ -22,7 +22,7 @@ from ssechat.http.contract import (
     reactions,
     typing,
 )
-from ssechat.http.contract.operation import EVENT_STREAM, Credential, Operation
+from ssechat.http.contract.operation import Credential, Operation
 
 ADDRESS = "https://address.invalid"
 """Stands for the server's address in what is rendered once for all readers."""
@@ -144,7 +144,7 @@ def setup(operations: Iterable[Operation], entry: Entry) -> str:
 
 def curl(operation: Operation) -> Curl:
     """The command that tries an operation."""
-    ends = all(answer.media_type != EVENT_STREAM for answer in operation.answers.values())
+    ends = not operation.streams
     parts = ["curl -isw '\\n'" if ends else "curl -N"]
     if operation.method != ("GET" if operation.example is None else "POST"):
         parts[0] += f" -X {operation.method}"

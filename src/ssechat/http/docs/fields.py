@@ -4,16 +4,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ssechat.http.fields import NAMED, ONE_LINE, PRINTABLE_ASCII
+from ssechat.http.contract.schemas import REF
+from ssechat.http.fields import NAMED, NOT_BLANK, ONE_LINE, PRINTABLE_ASCII, WHOLE_NUMBER
 
 Schema = Mapping[str, Any]
 
-NOT_BLANK = r"\S"
-
 MOST_SHOWN = 8
 """Values of an enumeration that are listed."""
-
-REF = "#/components/schemas/"
 
 BOUNDS = (
     ("minimum", "from {}"),
@@ -28,7 +25,7 @@ PATTERNS = {
     NOT_BLANK: "not blank",
     ONE_LINE: "on one line",
     PRINTABLE_ASCII: "printable ASCII",
-    "^[1-9][0-9]{0,15}$": "digits",
+    WHOLE_NUMBER: "digits",
 }
 """Regular expressions in words."""
 

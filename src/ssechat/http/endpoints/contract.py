@@ -1,7 +1,5 @@
 """The endpoint of the contract that programs read."""
 
-import asyncio
-import threading
 from collections.abc import Iterable
 
 from ssechat.events import frames
@@ -9,6 +7,7 @@ from ssechat.http.contract import openapi, server
 from ssechat.http.contract.openapi import Version
 from ssechat.http.contract.operation import Operation
 from ssechat.http.exchange import Request, Response
+from ssechat.http.made_once import MadeOnce
 from ssechat.http.routing import Route
 
 HEADERS = (
@@ -25,8 +24,7 @@ class ContractEndpoint:
         """`operations` are all that the server has; `cookie` is the name of the session cookie."""
         self._operations = tuple(operations)
         self._cookie = cookie
-        self._making = threading.Lock()
-        self._made: dict[Version, bytes] = {}
+        self._documents = MadeOnce(self._make)
 
     def routes(self) -> list[Route]:
         return [
@@ -43,14 +41,7 @@ class ContractEndpoint:
         return await self._document("3.2")
 
     async def _document(self, version: Version) -> Response:
-        made = self._made.get(version)
-        if made is None:
-            made = await asyncio.to_thread(self._make, version)  # it takes longer than others should wait
-        return Response(200, made, HEADERS)
+        return Response(200, await self._documents.get(version), HEADERS)
 
     def _make(self, version: Version) -> bytes:
-        with self._making:
-            if version not in self._made:
-                document = openapi.document(self._operations, version, cookie=self._cookie)
-                self._made[version] = frames.encode(document)
-            return self._made[version]
+        return frames.encode(openapi.document(self._operations, version, cookie=self._cookie))

@@ -1,6 +1,5 @@
 """The endpoint of the documentation: `/docs`."""
 
-import asyncio
 import re
 from hashlib import blake2b
 
@@ -50,10 +49,8 @@ class DocsEndpoint:
     async def _serve(self, request: Request, name: str) -> Response:
         if not self._book.has(name):
             raise NotFound("not_found", "There is no such page; GET /docs lists all pages.")
-        made = self._book.made(name)
-        if made is None:
-            made = await asyncio.to_thread(self._book.make, name)
-        body = made.replace(ADDRESS.encode(), self._address(request).encode())
+        page = await self._book.page(name)
+        body = page.replace(ADDRESS.encode(), self._address(request).encode())
         tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
         headers = (*PAGE_HEADERS, (b"etag", tag.encode()))
         known = request.header(b"if-none-match") or ""
