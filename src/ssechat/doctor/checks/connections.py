@@ -32,8 +32,7 @@ class Certificate(Check):
     advice = Advice(
         "Browsers show a warning instead of the page, and programs do not connect.",
         "Give the front a certificate for this name, with its whole chain, and have it renewed in time. If an "
-        "authority "
-        "of your own signed it, name that authority's file in SSL_CERT_FILE.",
+        "authority of your own signed it, name that authority's file in SSL_CERT_FILE.",
         (
             Line("nginx", "ssl_certificate …;", where="the full chain; nginx reads it at `nginx -s reload` only"),
             Line("haproxy", "ssl crt …", where="one file: certificate, chain, key; read at a reload only"),
