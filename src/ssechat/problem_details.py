@@ -44,10 +44,18 @@ def problem_text(response: httpx.Response) -> str:
 def problem_of(response: httpx.Response) -> dict[str, Any]:
     """The problem (RFC 9457) in a response; empty if it has none."""
     try:
-        problem = json.loads(response.content)
-    except (ValueError, RecursionError, httpx.ResponseNotRead):
+        return json_object(response.content) or {}
+    except httpx.ResponseNotRead:
         return {}
-    return problem if isinstance(problem, dict) else {}
+
+
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """The object that a text is in JSON; None if it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _fields(problem: Mapping[str, Any]) -> list[str]:
