@@ -237,3 +237,18 @@ def test_what_cannot_be_asked_is_a_sentence_and_exit_code_2(
     assert (code, out) == (2, "")
     assert err.startswith(f"ssechat: {said}")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SSL_CERT_FILE", "/nowhere/ca.crt"), ("ALL_PROXY", "socks5://user:hunter2@proxy.test")]
+)
+@pytest.mark.parametrize("url", ["http://doctor.invalid", "https://doctor.invalid"])
+def test_what_the_environment_names_and_cannot_be_used_is_a_sentence_and_exit_code_2(
+    url: str, name: str, value: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    code, out, err = main(capsys, "doctor", url)
+    assert (code, out) == (2, "")
+    assert name in err
+    assert "hunter2" not in err
+    assert err.count("\n") == 1

@@ -27,11 +27,8 @@ def problem_text(response: httpx.Response) -> str:
     status = shortened(f"{response.status_code} {response.reason_phrase}")
     if response.has_redirect_location:
         return f"the server answered {status}: use {shortened(response.headers['location'])} instead"
-    try:
-        problem = json.loads(response.content)
-    except (ValueError, RecursionError, httpx.ResponseNotRead):
-        problem = None
-    if not isinstance(problem, dict) or not (problem.get("detail") or problem.get("title")):
+    problem = problem_of(response)
+    if not (problem.get("detail") or problem.get("title")):
         return f"the server answered {status}{_plain_text(response)}"
     text = shortened(str(problem.get("detail") or problem.get("title")))
     for field in _fields(problem):
@@ -42,6 +39,23 @@ def problem_text(response: httpx.Response) -> str:
         if "code" in problem
         else f"{text} ({status})"
     )
+
+
+def problem_of(response: httpx.Response) -> dict[str, Any]:
+    """The problem (RFC 9457) in a response; empty if it has none."""
+    try:
+        return json_object(response.content) or {}
+    except httpx.ResponseNotRead:
+        return {}
+
+
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """The object that a text is in JSON; None if it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _fields(problem: Mapping[str, Any]) -> list[str]:

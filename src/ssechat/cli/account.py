@@ -34,7 +34,9 @@ def connect(account: dict[str, Any], timeout: float = 30.0) -> Iterator[tuple["C
 
     server = account.pop("server")
     named = click.get_current_context().get_parameter_source("server") is not click.core.ParameterSource.DEFAULT
-    credential = _credential(**account)
+    credential = optional_credential(**account)
+    if credential is None:
+        raise click.UsageError("no user: give --user NAME on the server's own machine, or --token elsewhere")
     try:
         server_address(server)
     except SettingsError as error:
@@ -82,10 +84,10 @@ def mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> st
     return Tokens.from_settings(settings).mint(user, lifetime, creates_user=create)
 
 
-def _credential(
+def optional_credential(
     *, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
-) -> Callable[[], str]:
-    """Returns what gives the bearer token of a request: minted for --user, else the --token."""
+) -> Callable[[], str] | None:
+    """Returns what gives the bearer token of a request: minted for --user, else the --token; None without either."""
     given = click.get_current_context().get_parameter_source("token")
     if user is not None:
         if given is click.core.ParameterSource.COMMANDLINE:
@@ -94,15 +96,4 @@ def _credential(
         return lambda: mint(settings, user, TOKEN_LIFETIME, create)
     if create:
         raise click.UsageError("--create needs --user: it creates a user of that name")
-    if token is not None:
-        return lambda: token
-    raise click.UsageError("no user: give --user NAME on the server's own machine, or --token elsewhere")
-
-
-def optional_credential(
-    *, user: str | None, token: str | None, create: bool, data: str | None, key_file: str | None
-) -> Callable[[], str] | None:
-    """Returns a function that gives the bearer token of a request; None if the options name no user."""
-    if user is None and token is None and not create:
-        return None
-    return _credential(user=user, token=token, create=create, data=data, key_file=key_file)
+    return None if token is None else lambda: token

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -44,3 +45,8 @@ def is_local(host: str) -> bool:
         name = host.rstrip(".")
         return name == "localhost" or name.endswith(".localhost")  # RFC 6761 §6.3
     return address.is_loopback or address.is_unspecified
+
+
+def is_proxied(url: httpx.URL) -> bool:
+    """Whether a proxy of the environment lies between: it is not for servers on this machine."""
+    return not is_local(url.host) and url.scheme in getproxies() and not proxy_bypass(url.host)

@@ -1,24 +1,16 @@
 """One attempt at a request."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 import httpx
 
-from ssechat.client.errors import problem_of
+from ssechat.client.errors import Facts, facts_of
 from ssechat.client.pauses import RETRY_STATUSES
 from ssechat.client.transport import Transport
-from ssechat.problem_details import problem_text, retry_after
+from ssechat.problem_details import problem_text
 
 # Nothing of the request has left.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-
-
-class Problem(TypedDict):
-    """What a response says of a failure, as errors have it."""
-
-    code: str
-    status: int
-    retry_after: float | None
 
 
 class Unavailable(Exception):
@@ -29,13 +21,9 @@ class Unavailable(Exception):
         super().__init__(reason)
         self.reason = reason
         self.unmet = unmet
-        self.retry_in = None if response is None else retry_after(response)
+        self.facts: Facts = {} if response is None else facts_of(response)
+        self.retry_in = self.facts.get("retry_after")
         """Seconds after which the server asked to be tried again."""
-        self.problem: Problem = {
-            "code": "" if response is None else str(problem_of(response).get("code", "")),
-            "status": 0 if response is None else response.status_code,
-            "retry_after": self.retry_in,
-        }
 
     @classmethod
     def by(cls, response: httpx.Response) -> "Unavailable":

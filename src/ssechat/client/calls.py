@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -62,29 +63,26 @@ class Calls:
             ClientError: no retry would help: its certificate is not trusted, for example.
         """
         headers = {} if if_match is None else {"If-Match": if_match}
-
-        async def once(token: str, left: float) -> httpx.Response:
-            return await attempt(
-                self._transport,
-                method,
-                path,
-                token=token,
-                headers=headers,
-                body=body,
-                query=query,
-                timeout=min(ANSWER_SECONDS, left),
-                within=min(LONGEST_ATTEMPT, left),
-            )
-
-        async def with_a_token(left: float) -> httpx.Response:
-            token = await self._credential.token()
-            response = await once(token, left)
-            if response.status_code == 401 and self._credential.renew(token):
-                response = await once(await self._credential.token(), left)
-            return response
-
+        once = partial(self._attempt, method, path, headers=headers, body=body, query=query)
         again = str((body or {}).get("client_msg_id", ""))
-        response = await self.repeat(with_a_token, patience, doubt, again, repeatable=repeatable)
+        return await self.repeat(once, patience, doubt, again, repeatable=repeatable)
+
+    async def _attempt(self, method: str, path: str, left: float, **how: Any) -> httpx.Response:
+        """Asks once, for at most `left` seconds; where a session has ended, once more in a new one.
+
+        Raises:
+            Unavailable: there was no answer, or one that asks for a retry.
+            Refused: the server refused the request.
+        """
+
+        async def with_token(token: str) -> httpx.Response:
+            limits = {"timeout": min(ANSWER_SECONDS, left), "within": min(LONGEST_ATTEMPT, left)}
+            return await attempt(self._transport, method, path, token=token, **limits, **how)
+
+        token = await self._credential.token()
+        response = await with_token(token)
+        if response.status_code == 401 and self._credential.renew(token):
+            response = await with_token(await self._credential.token())
         if not response.is_success:
             raise Refused.by(response)
         return response
@@ -119,7 +117,7 @@ class Calls:
                 if pause > left or not certain:
                     within = f" within {patience:g} s" if certain else ""
                     reason = f"not confirmed{within} ({failure.reason})"
-                    raise NotConfirmed(reason, doubt if met else Doubt.NOTHING, again, **failure.problem) from None
+                    raise NotConfirmed(reason, doubt if met else Doubt.NOTHING, again, **failure.facts) from None
                 still = "" if math.isinf(left) else f", for another {left:.0f} s at most"
                 self._note(f"{failure.reason}; retrying in {pause:.1f} s{still} …")
             await self._pauses.sleep(pause)
@@ -131,13 +129,9 @@ class Calls:
             ClientError: there was none, or it was a refusal.
         """
         try:
-            token = await self._credential.token()
-            response = await attempt(self._transport, "GET", path, token=token, timeout=timeout, within=timeout)
+            return await self._attempt("GET", path, timeout)
         except Unavailable as failure:
-            raise NotConfirmed(failure.reason, Doubt.NOTHING, **failure.problem) from None
-        if response.status_code != 200:
-            raise Refused.by(response)
-        return response
+            raise NotConfirmed(failure.reason, Doubt.NOTHING, **failure.facts) from None
 
     async def object(self, method: str, path: str, **how: Any) -> Mapping[str, Any]:
         """As `ask`; returns the object that is the answer.

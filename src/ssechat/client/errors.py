@@ -7,16 +7,32 @@ ChatError
     └── NotConfirmed     it is not known whether the request was met
 """
 
-import json
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 import httpx
 
 from ssechat.errors import ChatError
-from ssechat.problem_details import problem_text, retry_after
+from ssechat.problem_details import problem_of, problem_text, retry_after
 
 ANOTHER_FORM = "the server's response has another form; is this the address of an ssechat server?"
+
+
+class Facts(TypedDict, total=False):
+    """What a response says of a failure, as errors have it; empty if there was none."""
+
+    code: str
+    status: int
+    retry_after: float | None
+
+
+def facts_of(response: httpx.Response) -> Facts:
+    """What a response says of a failure."""
+    return {
+        "code": str(problem_of(response).get("code", "")),
+        "status": response.status_code,
+        "retry_after": retry_after(response),
+    }
 
 
 class ClientError(ChatError):
@@ -38,12 +54,7 @@ class Refused(ClientError):
     @classmethod
     def by(cls, response: httpx.Response) -> "Refused":
         """The error for a response that is a refusal."""
-        return cls(
-            problem_text(response),
-            code=str(problem_of(response).get("code", "")),
-            status=response.status_code,
-            retry_after=retry_after(response),
-        )
+        return cls(problem_text(response), **facts_of(response))
 
 
 class Doubt(StrEnum):
@@ -79,12 +90,3 @@ class NotConfirmed(ClientError):
         self.doubt = doubt
         self.client_msg_id = client_msg_id
         """What to repeat a send or the making of a group with; empty for other requests."""
-
-
-def problem_of(response: httpx.Response) -> dict[str, Any]:
-    """The problem (RFC 9457) in a response; empty if it has none."""
-    try:
-        problem = json.loads(response.content)
-    except (ValueError, RecursionError, httpx.ResponseNotRead):
-        return {}
-    return problem if isinstance(problem, dict) else {}

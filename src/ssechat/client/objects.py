@@ -1,12 +1,12 @@
 """Answers that are objects of JSON."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from ssechat.client.errors import ANOTHER_FORM, ClientError
+from ssechat.problem_details import json_object
 
 
 def object_of(response: httpx.Response) -> Mapping[str, Any]:
@@ -15,10 +15,7 @@ def object_of(response: httpx.Response) -> Mapping[str, Any]:
     Raises:
         ClientError: it is none.
     """
-    try:
-        found = json.loads(response.content)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = json_object(response.content)
+    if found is None:
         raise ClientError(ANOTHER_FORM)
     return found

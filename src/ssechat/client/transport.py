@@ -1,23 +1,21 @@
 """The way to a server: addresses of resources, proxies, certificates, and the sentence for what fails on it."""
 
 import asyncio
-import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from ssechat import __version__
-from ssechat.client.address import is_local, server_address
+from ssechat.client.address import is_local, is_proxied, server_address
 from ssechat.client.errors import ClientError
 from ssechat.errors import SettingsError
+from ssechat.outward import causes, certificates, reading_environment
 from ssechat.problem_details import shortened
 
-PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 # Characters of one part of a path. All ids are shorter; a server would refuse the request without a word.
 LONGEST_SEGMENT = 1024
 # Headers that say how a body was sent, and not what it is.
@@ -38,7 +36,7 @@ class Transport:
         self.server = server_address(server)
         # HTTP_PROXY is not for servers on this machine.
         is_remote = not is_local(self.server.host)
-        self._uses_proxy = is_remote and self.server.scheme in getproxies() and not proxy_bypass(self.server.host)
+        self._uses_proxy = is_proxied(self.server)
         self._http = _http(transport, through_proxy=is_remote, secure=self.server.scheme == "https")
 
     async def close(self) -> None:
@@ -70,7 +68,7 @@ class Transport:
             self._url(path),
             json=body,
             params=query,
-            headers={**(headers or {}), **_authorization(token)},
+            headers={**(headers or {}), **({} if token is None else authorization(token))},
             timeout=timeout,
         )
         try:
@@ -111,7 +109,7 @@ class Transport:
             httpx.RequestError: there was no response.
         """
         request = self._http.build_request(
-            "GET", self._url(path), headers={**_authorization(token), **headers}, timeout=timeout
+            "GET", self._url(path), headers={**authorization(token), **headers}, timeout=timeout
         )
         return await self._http.send(request, stream=True)
 
@@ -124,8 +122,7 @@ class Transport:
         Raises:
             ClientError: a retry is pointless: the server's certificate is not trusted.
         """
-        causes = list(_causes(error))
-        untrusted = next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None)
+        untrusted = next((each for each in causes(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
         if untrusted is not None:
             raise ClientError(
                 f"the certificate of {self.server} is not trusted ({shortened(untrusted.verify_message)}): if a CA of "
@@ -148,16 +145,19 @@ def path(*segments: str | int) -> str:
     return "".join(f"/{quote(str(segment), safe=':@+~')}" for segment in segments)
 
 
-def _authorization(token: str | None) -> dict[str, str]:
-    if token is None:
-        return {}
+def authorization(token: str) -> dict[str, str]:
+    """The header that has a bearer token.
+
+    Raises:
+        SettingsError: this cannot be a token.
+    """
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise SettingsError("this is not a token: it has characters that tokens cannot have")
     return {"Authorization": f"Bearer {token}"}
 
 
 def _http(transport: httpx.AsyncBaseTransport | None, *, through_proxy: bool, secure: bool) -> httpx.AsyncClient:
-    try:
+    with reading_environment():
         return httpx.AsyncClient(
             transport=transport,
             headers={"User-Agent": f"ssechat/{__version__}"},
@@ -166,48 +166,21 @@ def _http(transport: httpx.AsyncBaseTransport | None, *, through_proxy: bool, se
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             verify=_trusted(through_proxy=through_proxy, secure=secure),
         )
-    except OSError as error:
-        raise SettingsError(
-            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read ({error.strerror or error})"
-        ) from None
-    except (ValueError, ImportError, httpx.InvalidURL):
-        # httpx's message is left out: it can quote the password of a proxy.
-        names = [name for name in PROXY_VARIABLES if os.environ.get(name) or os.environ.get(name.lower())]
-        raise SettingsError(
-            f"the proxy settings in the environment cannot be used ({', '.join(names)}): "
-            "give a proxy as http://host:port, or unset them"
-        ) from None
 
 
 def _trusted(*, through_proxy: bool, secure: bool) -> ssl.SSLContext | bool:
     """The certificates that are trusted. SSL_CERT_FILE counts for servers on this machine, too."""
     if secure:
-        return httpx.create_ssl_context()
+        return certificates()
     # To read all certificates takes longer than all else that is done before a request; without TLS none is needed.
     return True if through_proxy else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _system_error(error: httpx.RequestError) -> str:
     """The operating system's error message if there is one, without its number; else httpx's, or one for it."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return shortened(cause.strerror)
     if isinstance(error, httpx.RemoteProtocolError) and "peer closed connection" in str(error):
         return "it closed the connection"
     return shortened(str(error)) or type(error).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and its chain of causes, and of a failure with several ones each."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        cause = waiting.pop(0)
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        if isinstance(cause, BaseExceptionGroup):
-            waiting += cause.exceptions
-        following = cause.__cause__ or cause.__context__
-        if following is not None:
-            waiting.append(following)

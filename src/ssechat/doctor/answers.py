@@ -1,12 +1,11 @@
 """An answer of a deployment, and whether it is the app's own."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from ssechat.problem_details import shortened
+from ssechat.problem_details import json_object, shortened
 
 MOST_BYTES = 1 << 20
 """Upper bound of a body that is read."""
@@ -25,11 +24,7 @@ class Answer:
     @property
     def json(self) -> dict[str, Any]:
         """The object in the body; empty if there is none."""
-        try:
-            content = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return content if isinstance(content, dict) else {}
+        return json_object(self.body) or {}
 
     @property
     def code(self) -> str:

@@ -2,15 +2,14 @@
 
 import secrets
 import ssl
-from collections.abc import Sequence
 
+from ssechat.client.transport import authorization
 from ssechat.doctor.answers import Answer
-from ssechat.doctor.exchange import answers
+from ssechat.doctor.exchange import answers, count_whole
 from ssechat.doctor.failures import CannotExamine, NoAnswer, reason
 from ssechat.doctor.findings import FRONTS
 from ssechat.doctor.site import Site
 from ssechat.doctor.visitor import Credential, Visitor
-from ssechat.errors import SettingsError
 from ssechat.problem_details import shortened
 
 NOBODY = "it needs a user: --user NAME on the server's own machine, --token, or --sign-up for an account of its own"
@@ -32,19 +31,16 @@ async def arrive(site: Site, credential: Credential) -> None:
         if site.is_https and not site.is_proxied:
             await _try_certificate(site)
         answer = await site.ask("GET", "/v1/server")
-    except NoAnswer as error:
-        raise CannotExamine(f"cannot reach {site.url}: {error}") from None
-    if answer.status != 200 or answer.json.get("name") != "ssechat":
-        raise CannotExamine(_no_server(site, answer))
-    site.about = answer.json
-    await _find_front(site, answer)
-    try:
+        if answer.status != 200 or answer.json.get("name") != "ssechat":
+            raise CannotExamine(_no_server(site, answer))
+        site.about = answer.json
+        await _find_front(site, answer)
         limit = (await site.ask("GET", "/v1/limits")).json.get("body_bytes")
+        if isinstance(limit, int) and limit > 0:
+            site.body_bytes = min(limit, MOST_BODY)
+        await _find_visitor(site, credential)
     except NoAnswer as error:
         raise CannotExamine(f"cannot reach {site.url}: {error}") from None
-    if isinstance(limit, int) and limit > 0:
-        site.body_bytes = min(limit, MOST_BODY)
-    await _find_visitor(site, credential)
 
 
 def _no_server(site: Site, answer: Answer) -> str:
@@ -78,7 +74,7 @@ async def _find_front(site: Site, answer: Answer) -> None:
     try:
         async with site.wire() as wire:
             await wire.send(site.line("GET", "/v1/server", BAD_REQUEST))
-            refused = answers(await wire.read(lambda got: bool(answers(got)) and answers(got)[-1].whole, seconds=2))
+            refused = answers(await wire.read(lambda got: count_whole(got) >= 1, seconds=2))
     except NoAnswer:
         return
     if refused:
@@ -103,13 +99,7 @@ async def _find_visitor(site: Site, credential: Credential) -> None:
     elif credential.token is None:
         site.why_nobody = NOBODY
     else:
-        token = credential.token()
-        if not token.isascii() or not token.isprintable() or " " in token or not token:
-            raise SettingsError("this is not a token: it has characters that tokens cannot have")
-        try:
-            answer = await site.ask("GET", "/v1/session", headers={"Authorization": f"Bearer {token}"})
-        except NoAnswer as error:
-            raise CannotExamine(f"cannot reach {site.url}: {error}") from None
+        answer = await site.ask("GET", "/v1/session", headers=authorization(credential.token()))
         user = answer.json.get("user")
         if answer.status == 200 and isinstance(user, str):
             site.visitor = Visitor(user, credential.token)
@@ -127,5 +117,4 @@ async def _sign_up(site: Site) -> Visitor:
     if answer.status != 201 or not isinstance(token, str):
         why = shortened(str(answer.json.get("detail") or answer.said()))
         raise CannotExamine(f"--sign-up: no account was made ({why}); give --user or --token instead")
-    cookies: Sequence[str] = answer.headers.get_list("set-cookie")
-    return Visitor(name, lambda: token, tuple(cookies))
+    return Visitor(name, lambda: token, answer.headers.get_list("set-cookie"))

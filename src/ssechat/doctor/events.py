@@ -1,7 +1,6 @@
 """An open stream of events, as it comes."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ import httpx
 
 from ssechat.doctor.failures import reason
 from ssechat.doctor.site import Site
+from ssechat.problem_details import json_object
 
 MOST_BYTES = 4 << 20
 """Upper bound of what is read of a stream."""
@@ -85,13 +85,8 @@ class OpenStream:
             fields[name] = value.removeprefix(" ")
         if "id" in fields:
             self.last_id = fields["id"]
-        try:
-            data = json.loads(fields.get("data", ""))
-        except (ValueError, RecursionError):
-            data = None
-        self._events.put_nowait(
-            Event(fields.get("event", "message"), data if isinstance(data, dict) else {}, self.last_byte_at)
-        )
+        data = json_object(fields.get("data", "")) or {}
+        self._events.put_nowait(Event(fields.get("event", "message"), data, self.last_byte_at))
 
     async def first_byte(self, seconds: float) -> bool:
         """Waits for the first byte of the body; returns whether it came."""

@@ -76,8 +76,8 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(host: str, port: int, seconds: float, tls: ssl.SSLContext | None, name: str = "") -> AsyncIterator[Wire]:
-    """A connection to a host, over TLS if there is a context. `name` is the one in the certificate.
+async def wire(host: str, port: int, seconds: float, tls: ssl.SSLContext | None) -> AsyncIterator[Wire]:
+    """A connection to a host, over TLS if there is a context.
 
     Raises:
         NoAnswer: it cannot be opened; its cause is the error.
@@ -88,7 +88,7 @@ async def wire(host: str, port: int, seconds: float, tls: ssl.SSLContext | None,
                 host,
                 port,
                 ssl=tls,
-                server_hostname=(name or host) if tls is not None else None,
+                server_hostname=host if tls is not None else None,
                 happy_eyeballs_delay=NEXT_ADDRESS,
             )
     except (OSError, TimeoutError, ValueError) as error:

@@ -3,10 +3,10 @@
 import os
 import re
 import ssl
-from collections.abc import Iterator
 
 import httpx
 
+from ssechat.outward import causes
 from ssechat.problem_details import shortened
 
 
@@ -20,10 +20,9 @@ class CannotExamine(Exception):
 
 def reason(error: BaseException) -> str:
     """Says why a connection or a request failed."""
-    causes = list(_causes(error))
     if is_timeout(error):
         return "it took too long"
-    for cause in causes:
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate is not trusted: {shortened(cause.verify_message)}"
         if isinstance(cause, ssl.SSLError):
@@ -32,7 +31,7 @@ def reason(error: BaseException) -> str:
             return os.strerror(number)
         if isinstance(cause, OSError) and cause.strerror:
             return shortened(cause.strerror)
-    if any(isinstance(cause, EOFError | httpx.RemoteProtocolError) for cause in causes):
+    if any(isinstance(cause, EOFError | httpx.RemoteProtocolError) for cause in causes(error)):
         return "the connection was closed, or what came is not HTTP"
     return shortened(str(error)) or type(error).__name__
 
@@ -45,15 +44,4 @@ def _number(error: OSError) -> int:
 
 def is_timeout(error: BaseException) -> bool:
     """Whether time was up. (The kernel's time-out for connections counts, too.)"""
-    return any(isinstance(cause, TimeoutError | httpx.TimeoutException) for cause in _causes(error))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and its chain of causes."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-            continue
-        cause = cause.__cause__ or cause.__context__
+    return any(isinstance(cause, TimeoutError | httpx.TimeoutException) for cause in causes(error))

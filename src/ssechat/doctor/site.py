@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from ssechat import __version__
-from ssechat.client.address import is_local
+from ssechat.client.address import is_local, is_proxied
+from ssechat.client.transport import authorization
 from ssechat.doctor.answers import MOST_BYTES, Answer
 from ssechat.doctor.exchange import Wire, wire
 from ssechat.doctor.failures import NoAnswer, is_timeout, reason
 from ssechat.doctor.visitor import Visitor
-from ssechat.errors import SettingsError
+from ssechat.outward import certificates, reading_environment
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -55,7 +55,7 @@ class Site:
         self.port: int = url.port or DEFAULT_PORTS[url.scheme]
         self.is_https = url.scheme == "https"
         self.is_local = is_local(url.host)
-        self.is_proxied = not self.is_local and url.scheme in getproxies() and not proxy_bypass(url.host)
+        self.is_proxied = is_proxied(url)
         """Whether a proxy of the environment lies between: then no connection leads to the site itself."""
         self.distrust = ""
         """Why the certificate is not trusted; empty if it is."""
@@ -99,12 +99,7 @@ class Site:
         Raises:
             SettingsError: the certificates that the environment names cannot be read.
         """
-        try:
-            context = httpx.create_ssl_context()
-        except OSError as error:
-            raise SettingsError(
-                f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read ({error.strerror or error})"
-            ) from None
+        context = certificates()
         if self.distrust:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -113,17 +108,13 @@ class Site:
         return context
 
     def _client(self) -> httpx.AsyncClient:
-        try:
+        with reading_environment():
             return httpx.AsyncClient(
                 verify=self.tls() if self.is_https else True,
                 trust_env=not self.is_local,
                 timeout=None,  # noqa: S113 – each request has a deadline for the whole of it
                 headers={"User-Agent": f"ssechat-doctor/{__version__}", "Accept": "*/*"},
             )
-        except (ValueError, ImportError, httpx.InvalidURL):
-            raise SettingsError(
-                "the proxy settings in the environment cannot be used: give a proxy as http://host:port, or unset them"
-            ) from None
 
     async def ask(
         self,
@@ -186,7 +177,7 @@ class Site:
         if json is not None or content is not None:
             sent.setdefault("Content-Type", "application/json")
         if user and self.visitor is not None:
-            sent["Authorization"] = f"Bearer {self.visitor.token()}"
+            sent |= authorization(self.visitor.token())
         target = (self.prefix + path).encode("ascii")
         # As it is: httpx would resolve `..`, for example. (A proxy needs the whole URL.)
         exactly = {} if self.is_proxied else {"target": target}
@@ -200,7 +191,7 @@ class Site:
             NoAnswer: it cannot be opened; its cause is the error.
         """
         tls = self.tls(*(protocols or ("http/1.1",))) if self.is_https else None
-        return wire(self.host.strip("[]"), self.port, self.plan.seconds, tls)
+        return wire(self.host, self.port, self.plan.seconds, tls)
 
     def line(self, method: str, path: str, *headers: str) -> bytes:
         """The line and the headers of a request, for a raw connection."""

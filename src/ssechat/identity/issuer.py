@@ -14,9 +14,10 @@ import jwt
 
 from ssechat.backoff import Backoff
 from ssechat.errors import IssuerUnavailable, SettingsError
-from ssechat.identity.key_set_requests import certificates, fetch, reason
+from ssechat.identity.key_set_requests import fetch, reason
 from ssechat.identity.key_sets import SUPPORTED, KeySet, parse_key_set
 from ssechat.identity.verification_keys import VerificationKey
+from ssechat.outward import certificates
 from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 from ssechat.texts.printable import one_line

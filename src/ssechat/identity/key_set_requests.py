@@ -5,14 +5,13 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import httpx
 
 from ssechat import __version__
-from ssechat.errors import SettingsError
 from ssechat.identity.key_sets import MAX_BYTES, KeySetError
+from ssechat.outward import causes
 from ssechat.texts.printable import one_line
 
 FETCH_SECONDS = 5.0
@@ -77,43 +76,19 @@ def _fresh_seconds(cache_control: str) -> float:
     return min(max(float(found[1]), SHORTEST_REFRESH), LONGEST_REFRESH)
 
 
-def certificates() -> ssl.SSLContext:
-    """The certificates that the issuer's is checked with.
-
-    Raises:
-        SettingsError: those that the environment names cannot be read.
-    """
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:
-        raise SettingsError(
-            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read ({error.strerror or error})"
-        ) from None
-
-
 def reason(error: Exception) -> str:
     """Why a request failed, in words that quote nothing of the answer."""
     if isinstance(error, KeySetError):
         return str(error)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"it did not answer within {FETCH_SECONDS:g} s"
-    causes = list(_causes(error))
-    untrusted = next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None)
+    behind = list(causes(error))
+    untrusted = next((each for each in behind if isinstance(each, ssl.SSLCertVerificationError)), None)
     if untrusted is not None:
         return f"its certificate is not trusted: {one_line(untrusted.verify_message)}; SSL_CERT_FILE names a CA's file"
-    if (name := next((each for each in causes if isinstance(each, socket.gaierror)), None)) is not None:
+    if (name := next((each for each in behind if isinstance(each, socket.gaierror)), None)) is not None:
         return one_line(name.strerror or "its name is not known")
-    system = next((each.errno for each in causes if isinstance(each, OSError) and each.errno), None)
+    system = next((each.errno for each in behind if isinstance(each, OSError) and each.errno), None)
     if system is not None:
         return os.strerror(system)
     return "it broke off" if isinstance(error, httpx.TransportError) else type(error).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        if isinstance(cause, BaseExceptionGroup):  # one for each of the host's addresses
-            cause = cause.exceptions[0]
-            continue
-        cause = cause.__cause__ or cause.__context__

@@ -1,6 +1,7 @@
 """`ssechat doctor`: what is wrong beside a front's configuration, and what lies on the way."""
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from e2e.fronts.crooked import Crooked
 from e2e.fronts.examining import ORIGIN, SIGN_UP, a_site, complaints, examined, through, trusting
 from redises import RedisProcess, releases
 from serving import Server
-from ssechat.doctor.checks.connections import Addresses, Http2
+from ssechat.doctor.checks.connections import Addresses, Http2, Redirect
 from ssechat.doctor.checks.exposure import Upgrade
 from ssechat.doctor.site import Plan, Site
 from ssechat.doctor.visitor import Credential
@@ -182,6 +183,24 @@ async def test_an_address_of_ipv6_is_examined_as_well(tmp_path: Path) -> None:
     with Server(tmp_path / "data", "--workers", "1", "--host", "::1") as server:
         async with a_site(f"http://[::1]:{server.port}", SIGN_UP, origin=None) as site:
             assert complaints(await examined(site)) == {}
+
+
+async def test_plain_http_is_asked_for_at_an_address_of_ipv6_in_brackets() -> None:
+    if not socket.has_ipv6 or not _has_loopback_of_ipv6():
+        pytest.skip("this machine has no IPv6")
+    hosts = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hosts.append(re.findall(rb"\r\nHost: ([^\r]*)", await reader.readuntil(b"\r\n\r\n")))
+        writer.write(b"HTTP/1.1 301 Moved\r\nLocation: https://[::1]:9/v1/server?x=1\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "::1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        site = Site(httpx.URL("https://[::1]:9"), Plan(http_port=port))
+        finding = await Redirect().run(site)
+        await site.close()
+    assert (finding.verdict, hosts) == ("ok", [[b"[::1]:%d" % port]])
 
 
 def _has_loopback_of_ipv6() -> bool:

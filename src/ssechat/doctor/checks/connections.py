@@ -32,8 +32,7 @@ class Certificate(Check):
     advice = Advice(
         "Browsers show a warning instead of the page, and programs do not connect.",
         "Give the front a certificate for this name, with its whole chain, and have it renewed in time. If an "
-        "authority "
-        "of your own signed it, name that authority's file in SSL_CERT_FILE.",
+        "authority of your own signed it, name that authority's file in SSL_CERT_FILE.",
         (
             Line("nginx", "ssl_certificate …;", where="the full chain; nginx reads it at `nginx -s reload` only"),
             Line("haproxy", "ssl crt …", where="one file: certificate, chain, key; read at a reload only"),
@@ -96,8 +95,8 @@ class Redirect(Check):
         if port is None:
             return self.skipped(f"the address has port {site.port}; give --http-port for the one of plain http")
         try:
-            async with wire(site.host.strip("[]"), port, site.plan.seconds, None) as connection:
-                host = site.host if port == 80 else f"{site.host}:{port}"
+            async with wire(site.host, port, site.plan.seconds, None) as connection:
+                host = site.url.copy_with(scheme="http", port=port).netloc.decode("ascii")
                 line = f"GET {site.prefix}/v1/server?x=1 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
                 await connection.send(line.encode("ascii"))
                 found = answers(await connection.read(lambda got: count_whole(got) >= 1))
@@ -138,9 +137,7 @@ class Addresses(Check):
             return self.skipped("this machine")
         try:
             async with asyncio.timeout(site.plan.seconds):
-                found = await asyncio.get_running_loop().getaddrinfo(
-                    site.host.strip("[]"), site.port, type=socket.SOCK_STREAM
-                )
+                found = await asyncio.get_running_loop().getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError) as error:
             raise NoAnswer(f"the name cannot be resolved ({error})") from error
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))[:MOST_ADDRESSES]

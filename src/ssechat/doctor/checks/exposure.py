@@ -26,9 +26,8 @@ class Metrics(Check):
     proves = "No spelling of /metrics can be read from outside."
     advice = Advice(
         "Everybody can read how many people are there, how much they write, and how busy the server is.",
-        "Answer every spelling of /metrics with 404 in the front; Prometheus asks the server itself. `--metrics "
-        "off` turns "
-        "it off.",
+        "Answer every spelling of /metrics with 404 in the front; Prometheus asks the server itself. `--metrics off` "
+        "turns it off.",
         NO_METRICS,
     )
 
@@ -89,9 +88,8 @@ class Upgrade(Check):
     proves = "The body of a request with an Upgrade is never taken for another request, and opens no tunnel."
     needs_direct = True
     advice = Advice(
-        "Whoever sends an Upgrade gets past the front (request smuggling): its rules do not count, and answers "
-        "can go to "
-        "the wrong person.",
+        "Whoever sends an Upgrade gets past the front (request smuggling): its rules do not count, and answers can go "
+        "to the wrong person.",
         "Do not pass Upgrade, Connection and HTTP2-Settings on, and do no WebSocket or h2c on this host: ssechat uses "
         "none.",
         (

@@ -147,12 +147,10 @@ class Cors(Check):
     name = "cors"
     proves = "Pages of other sites can neither read nor write, but those that are allowed."
     advice = Advice(
-        "A page of any site can read and write in the name of whoever visits it; or, where headers come twice, a "
-        "page that "
-        "is allowed cannot.",
-        "Leave CORS to the app (--allowed-origins): let the front neither add nor remove Access-Control headers "
-        "or Origin, "
-        "and have it pass OPTIONS on.",
+        "A page of any site can read and write in the name of whoever visits it; or, where headers come twice, a page "
+        "that is allowed cannot.",
+        "Leave CORS to the app (--allowed-origins): let the front neither add nor remove Access-Control headers or "
+        "Origin, and have it pass OPTIONS on.",
         (
             Line("nginx", "add_header Access-Control-", remove=True),
             Line("haproxy", "http-response set-header Access-Control-", remove=True),

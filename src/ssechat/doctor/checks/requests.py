@@ -111,9 +111,8 @@ class Bodies(Check):
     proves = "Bodies up to the server's limit reach the app, also those in chunks."
     advice = Advice(
         "Long messages are refused, by a page that clients do not understand.",
-        "Allow bodies larger than the server's --body-limit (64 KiB), and chunked ones: the app refuses what is "
-        "too large "
-        "with an answer that says so.",
+        "Allow bodies larger than the server's --body-limit (64 KiB), and chunked ones: the app refuses what is too "
+        "large with an answer that says so.",
         (
             Line("nginx", "client_max_body_size 1m;"),
             Line("haproxy", "http-request deny … if { req.body_size gt … }", remove=True),
