@@ -87,8 +87,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Sets what all examples of hypothesis have in common, records the releases of Redis that a fast run skips (the
     collection adds files), and watches what servers answer."""
-    # Neither a busy machine nor the first text of a fresh copy, for which hypothesis reads Unicode, is a fault.
-    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    # Neither a busy machine nor the first text of a fresh copy, for which hypothesis reads Unicode, is a fault; an
+    # example that takes longer than any pause of such a machine is one.
+    settings.register_profile("tests", deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("tests")
     older = [f"Redis {release}" for release in releases()[:-1]]
     config.stash[LEFT_OUT] = older

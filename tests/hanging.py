@@ -37,5 +37,6 @@ ARGUMENTS = ("--app", "hanging:create_app")
 if __name__ == "__main__":
     heartbeat.MISSED_BEATS = int(os.environ["MISSED_BEATS"])
     of_stub = stub.WORKER_ARGUMENTS[2:] if os.environ.get("HANGING") == "stub" else ()
+    # To mypy a class is no variable.
     supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=(*ARGUMENTS, *of_stub))  # type: ignore[assignment,misc]
     sys.exit(cli.main())

@@ -37,6 +37,7 @@ class HubModel(RuleBasedStateMachine):
         self.patches.setattr(subscriptions, "_PubSubConnection", self.broker.make_connection)
         self.patches.setattr(subscriptions, "reconnecting", self.broker.reconnecting)
         self.inboxes = Inboxes(USERS)
+        # The inboxes stand in for `Auth`, too: they know which sessions have ended.
         self.hub = Hub(self.inboxes, settings("unix:///none"), Metrics(), KINDS, self.loop.time)  # type: ignore[arg-type]
         self.readers: list[Reader] = []
         self.due = dict.fromkeys(USERS, 0)

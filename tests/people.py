@@ -20,8 +20,8 @@ class Person:
     async def ask(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
         """Sends a request below `/v1`. Headers: `if_match="…"` is `If-Match`."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
-        given = {} if body is None else {"json": body}
-        return await self.client.request(method, f"/v1{path}", headers={**self.headers, **more}, **given)  # type: ignore[arg-type]
+        given: dict[str, Any] = {} if body is None else {"json": body}
+        return await self.client.request(method, f"/v1{path}", headers={**self.headers, **more}, **given)
 
     async def done(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         """As `ask`, for a request that succeeds; returns what is in the answer's body."""

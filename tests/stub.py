@@ -53,5 +53,6 @@ WORKER_ARGUMENTS = ("--app", "stub:create_app", "--http", "uvicorn.protocols.htt
 
 
 if __name__ == "__main__":
+    # To mypy a class is no variable.
     supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=WORKER_ARGUMENTS)  # type: ignore[assignment,misc]
     sys.exit(cli.main())

@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 USERS = [UserId(name) for name in ("alice", "bob", "carol")]
 ACTIONS = 60
 STORIES = 12
+UNKNOWN = "77-77"
+"""A cursor that no inbox has."""
 
 Fields = dict[str, Any]
 Handle = Callable[["Device", Fields], Any]
@@ -173,9 +175,14 @@ class Story:
             await self.connect(device)
 
     async def connect(self, device: Device) -> None:
-        """Opens a stream; a device that begins fetches once the stream is live, another resumes."""
+        """Opens a stream; a device that begins fetches once the stream is live, another resumes.
+
+        Now and then what it missed is gone: its cursor is none of its inbox, and a reset tells it so.
+        """
         worker = self.chance.choice(self.workers)
         fresh = device.cursor is None
+        if not fresh and self.chance.random() < 0.2:
+            device.cursor = UNKNOWN
         device.stream, device.sink = worker.open_stream(device.user, device.cursor)
         device.handled = 0
         stream = device.stream
@@ -316,6 +323,7 @@ MUTANTS: Mapping[str, Mapping[str, Handle]] = {
     "a mark falls": {"mark": _mark_may_fall},
     "mentions stay when their message is deleted": {"message.deleted": _keeps_mentions},
     "marks of other devices are ignored": {"mark": lambda device, mark: None},
+    "resets are ignored": {"reset": lambda device, reset: None},
     "one's own messages are unread": {
         "message": lambda device, message: device.on_message({**message, "sender": None})
     },

@@ -19,6 +19,7 @@ from serving import ROOT, environment, interruptible, until
 
 BENCH = (sys.executable, "-m", "tests.bench")
 SECONDS = 300.0
+"""Upper bound of a run. Alone each takes less than a minute; other tests may run at the same time."""
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

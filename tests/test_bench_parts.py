@@ -20,7 +20,9 @@ from bench.saturation import Shares, saturation
 from bench.senders import Count, Send
 
 
-def test_a_stream_that_was_cut_comes_back_after_the_pause_that_the_server_asked_for() -> None:
+def test_a_stream_that_was_cut_comes_back_after_the_pause_that_the_server_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     gauges: Gauges = (ctypes.c_longlong * GAUGES)()
     ours, theirs = Pipe()
     with socket.create_server(("127.0.0.1", 0)) as server, ours, theirs:
@@ -28,7 +30,7 @@ def test_a_stream_that_was_cut_comes_back_after_the_pause_that_the_server_asked_
         holder = ReconnectingHolder(theirs, gauges, plan)
         holder.coming_back = True
         pauses: list[float] = []
-        holder.pause = lambda stream, seconds: pauses.append(seconds)  # type: ignore[method-assign]
+        monkeypatch.setattr(holder, "pause", lambda stream, seconds: pauses.append(seconds))
         stream = ReconnectingStream(holder, 0)
         for said in (b"retry: 200\n\n", b"", b""):
             connection, _ = server.accept()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import httpx
@@ -20,11 +20,11 @@ SSE = {"content-type": "text/event-stream"}
 EVENT = "event: hello\ndata: {}\nid: 1-x\n\n"
 
 
-Handler = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+Handler = Callable[[httpx.Request], httpx.Response] | Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 
 def client(script: Handler, token: Token | None = None, **more: Any) -> Client:
-    transport = httpx.MockTransport(script)  # type: ignore[arg-type]
+    transport = httpx.MockTransport(script)
     return Client("http://chat.test", token, transport=transport, pauses=Script().times(), **more)
 
 
@@ -88,6 +88,7 @@ async def test_what_cannot_be_a_token_is_refused_before_it_is_sent(token: str) -
         with pytest.raises(SettingsError, match="not a token"):
             await client(script, given).send("b", "hi")
     with pytest.raises(SettingsError, match="returned NoneType"):
+        # As a program without types may.
         await client(script, lambda: None).send("b", "hi")  # type: ignore[arg-type]
     assert script.requests == []
 
@@ -96,9 +97,9 @@ async def test_what_cannot_be_a_token_is_refused_before_it_is_sent(token: str) -
     "given",
     [{}, {"name": "a"}, {"password": "p"}, {"token": "t", "name": "a"}, {"token": "t", "name": "a", "password": "p"}],
 )
-async def test_who_signs_in_must_be_clear(given: dict[str, str]) -> None:
+async def test_who_signs_in_must_be_clear(given: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="give a token, or a name and a password"):
-        Client("http://chat.test", **given)  # type: ignore[arg-type]
+        Client("http://chat.test", **given)
 
 
 class Door:

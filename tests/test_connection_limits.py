@@ -89,6 +89,7 @@ async def test_over_the_connection_limit_a_request_gets_503_full() -> None:
     assert connection.app.full == [True]
     assert b"connection: close" in answer
     assert connection.transport.closed
+    # To mypy the set, which is uvicorn's, has uvicorn's protocols only.
     assert first in connection.state.connections  # type: ignore[comparison-overlap]
 
 

@@ -80,8 +80,8 @@ async def ask(
     query: str = "",
 ) -> httpx.Response:
     """Sends what the operation takes."""
-    given = {} if operation.body is None else {"json": dict(operation.example or {})}
-    return await client.request(operation.method, path_of(operation, last) + query, headers=headers, **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {} if operation.body is None else {"json": dict(operation.example or {})}
+    return await client.request(operation.method, path_of(operation, last) + query, headers=headers, **given)
 
 
 async def test_who_has_no_valid_credential_is_refused(client: httpx.AsyncClient) -> None:

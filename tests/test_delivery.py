@@ -150,7 +150,7 @@ async def test_a_log_keeps_twice_what_an_inbox_keeps(redis: RedisProcess) -> Non
         assert json.loads((await worker.texts("bob"))[0])["reason"] == "expired"
 
 
-async def test_at_most_so_many_members_are_in_one_script(redis: RedisProcess) -> None:
+async def test_at_most_so_many_members_are_in_one_script(redis: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     async with a_worker(redis.url) as worker:
         submitted: list[int] = []
         submit = worker.delivery._append.submit_packed
@@ -159,7 +159,7 @@ async def test_at_most_so_many_members_are_in_one_script(redis: RedisProcess) ->
             submitted.append(weight)
             return submit(keys_, arguments, weight)
 
-        worker.delivery._append.submit_packed = noted  # type: ignore[assignment,method-assign]
+        monkeypatch.setattr(worker.delivery._append, "submit_packed", noted)
         await worker.delivery.send(new_message(GROUP, ALICE, "k1", "to 64"), CROWD[:AT_ONCE])
         await worker.delivery.send(new_message(GROUP, ALICE, "k2", "to 65"), CROWD[: AT_ONCE + 1])
         assert submitted == [AT_ONCE, 1]

@@ -91,9 +91,10 @@ async def test_a_message_that_cannot_be_names_the_field(
     await alice.say(path, "one")
     await alice.say(path, "two")
     await alice.done("DELETE", f"{path}/messages/2")
-    body = {"conversation_id": path.removeprefix("/conversations/"), "text": "hi", **more}
+    id = path.removeprefix("/conversations/")
+    body = {"conversation_id": id, "text": "hi", **more}
     if field == "data" and more["data"] == {"x": float("inf")}:
-        content = b'{"conversation_id":"%b","text":"hi","data":{"x":1e999}}' % body["conversation_id"].encode()  # type: ignore[attr-defined]
+        content = b'{"conversation_id":"%b","text":"hi","data":{"x":1e999}}' % id.encode()
         headers = {**bob.headers, "content-type": "application/json"}
         answer = await bob.client.post("/v1/messages", content=content, headers=headers)
     else:

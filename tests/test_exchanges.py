@@ -269,7 +269,7 @@ async def test_pipelining_a_request_behind_a_stream_is_not_answered_into_it() ->
     assert connection.app.bodies == []
 
 
-def note_parsed(connection: Connection) -> list[str]:
+def note_parsed(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records the paths of requests whose headers are parsed from now on."""
     paths: list[str] = []
     on_headers = connection.protocol.on_headers
@@ -278,13 +278,13 @@ def note_parsed(connection: Connection) -> list[str]:
         paths.append(head.path)
         on_headers(head)
 
-    connection.protocol.on_headers = parsed  # type: ignore[method-assign]
+    monkeypatch.setattr(connection.protocol, "on_headers", parsed)
     return paths
 
 
-async def test_header_cache_known_headers_are_not_parsed_again() -> None:
+async def test_header_cache_known_headers_are_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = Connection()
-    paths = note_parsed(connection)
+    paths = note_parsed(connection, monkeypatch)
     for body in (b"one", b"the second"):
         assert (await connection.request(post(body, b"X-A: b"))).endswith(b" " + body)
     assert paths == ["/post"]

@@ -23,6 +23,7 @@ class Crowd:
     def __init__(self, count: int) -> None:
         self.streams = [Listener() for _ in range(count)]
         self.tasks: list[asyncio.Task[None]] = []
+        # Of a stream it is given what it uses.
         self.fan_out = FanOut(lambda _: self.streams, self._run)  # type: ignore[arg-type, return-value]
 
     def _run(self, work: Any) -> None:

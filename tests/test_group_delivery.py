@@ -93,14 +93,16 @@ async def test_everybody_in_the_group_gets_what_is_said(workers: list[Worker]) -
         assert await got(one, user) == ["+ann,ben,cat", "hi", "there"]
 
 
-async def test_a_repeat_of_what_all_have_reads_nobodys_place(redis: RedisProcess) -> None:
+async def test_a_repeat_of_what_all_have_reads_nobodys_place(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with a_worker(redis.url, at_once=0) as worker:
         action = said("hi")
         await do(worker, made(ANN, BEN), action)
         async with asyncio.timeout(8):
             while await worker.members.lag(G):  # until it is marked as delivered
                 await asyncio.sleep(0.005)
-        worker.inbox.newest_of = None  # type: ignore[method-assign,assignment]  # a thousand members' places
+        monkeypatch.setattr(worker.inbox, "newest_of", None)  # a thousand members' places
         assert not (await worker.delivery.send(action, None))[1]
 
 
@@ -157,7 +159,9 @@ async def test_what_a_worker_that_died_left_is_delivered_to_everybody_for_their_
     assert await got(other, DAN) == ["+dan", "two", "-ben", "three", "-dan"]
     await other.delivery.finish(G, None)  # once more changes nothing
     assert len(await got(other, DAN)) == 5
-    assert not (await other.members.roster(G)).leavers  # type: ignore[union-attr]
+    roster = await other.members.roster(G)
+    assert roster is not None
+    assert not roster.leavers
 
 
 async def test_one_who_joins_again_has_first_the_last_leave(redis: RedisProcess) -> None:
@@ -243,7 +247,9 @@ async def test_sends_of_two_workers_to_a_large_group_have_one_order(workers: lis
         assert await got(workers[0], user) == first
 
 
-async def test_a_call_delivers_no_more_than_its_budget_at_once(redis: RedisProcess) -> None:
+async def test_a_call_delivers_no_more_than_its_budget_at_once(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with a_worker(redis.url) as worker:
         groups = [group_id(bytes([number]) * 16) for number in range(8)]
         for group in groups:
@@ -257,7 +263,7 @@ async def test_a_call_delivers_no_more_than_its_budget_at_once(redis: RedisProce
             future.add_done_callback(lambda done: answers.append(done.result()))
             return future
 
-        worker.delivery._submit = noted  # type: ignore[method-assign]
+        monkeypatch.setattr(worker.delivery, "_submit", noted)
         sends = [said("hi", CROWD[0])._replace(conversation=group) for group in groups]
         await asyncio.gather(*(worker.delivery.send(send, None) for send in sends))
         at_once = [answer for answer in answers if isinstance(answer, bytes)]
@@ -284,7 +290,9 @@ async def test_a_leaver_whose_place_is_not_in_the_log_gets_a_reset_and_no_more(w
     await worker.redis.call("HSET", keys.of_user(BEN).places, G, "2-777 2 1")
     await do(worker, left(BEN), said("two"))
     assert (await got(worker, BEN))[-1] == "lost"
-    assert not (await worker.members.roster(G)).leavers  # type: ignore[union-attr]
+    roster = await worker.members.roster(G)
+    assert roster is not None
+    assert not roster.leavers
 
 
 async def test_a_group_is_made_once(workers: list[Worker]) -> None:

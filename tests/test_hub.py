@@ -185,7 +185,7 @@ async def test_streams_stay_open_while_redis_is_away_and_get_all_when_it_is_back
     with redis.client() as client:
         stored = client.dump(keys.of_user("bob").inbox)
         assert stored
-    worker.redis._connection.abort()  # type: ignore[union-attr]
+    worker.redis.reconnect()
     stream.behind()
     await until(lambda: not stream.busy)
     assert worker.hub._stalled == {stream}
@@ -200,7 +200,7 @@ async def test_streams_stay_open_while_redis_is_away_and_get_all_when_it_is_back
 async def test_an_audit_that_redis_does_not_answer_is_made_later(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
     worker.clock.time += 31
-    worker.redis._connection.abort()  # type: ignore[union-attr]
+    worker.redis.reconnect()
     with pytest.raises(RedisUnavailable):
         await worker.hub.sweep()
     await until(lambda: not worker.redis.connected)
@@ -224,7 +224,7 @@ async def test_the_sweeper_sweeps_by_itself_and_outlives_redis(worker: Worker, m
     worker.clock.time += 16
     await until(lambda: "ping" in sink.names())
     worker.clock.time += 31
-    worker.redis._connection.abort()  # type: ignore[union-attr]
+    worker.redis.reconnect()
     await until(lambda: sink.names().count("ping") == 2)
     worker.clock.time += 16
     await until(lambda: sink.names().count("ping") == 3)

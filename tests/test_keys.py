@@ -1,6 +1,7 @@
 """The names of keys: buckets, and the keys that scripts access."""
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,8 +19,8 @@ SOURCES = Path(ssechat.__file__).parent
 USERS = st.from_regex(r"[a-z0-9_][a-z0-9_.@|+~-]{0,30}", fullmatch=True).map(UserId)
 
 
-def slots(names: object) -> set[int]:
-    return {key_slot(name.encode()) for name in names}  # type: ignore[attr-defined]
+def slots(names: Iterable[str]) -> set[int]:
+    return {key_slot(name.encode()) for name in names}
 
 
 @given(one=USERS, other=USERS)

@@ -83,13 +83,10 @@ def dying(worker: Worker, lifetime: int | None) -> Iterator[None]:
             raise Died
         await forget(conversation, leavers)
 
-    worker.inbox.deliver = deliver_some  # type: ignore[method-assign]
-    worker.members.forget_leavers = forget_none  # type: ignore[method-assign]
-    try:
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(worker.inbox, "deliver", deliver_some)
+        patches.setattr(worker.members, "forget_leavers", forget_none)
         yield
-    finally:
-        worker.inbox.deliver = deliver  # type: ignore[method-assign]
-        worker.members.forget_leavers = forget  # type: ignore[method-assign]
 
 
 class OneGroup(RuleBasedStateMachine):
@@ -375,6 +372,7 @@ FORMS = {"one script": (AT_ONCE, AT_ONCE), "two steps": (0, 0), "both": (AT_ONCE
 @pytest.mark.parametrize("form", FORMS)
 def test_whoever_comes_goes_or_dies_each_inbox_has_its_users_times_in_the_group(form: str) -> None:
     with two_workers(FORMS[form]) as server:
+        # Its type asks for a class, and it only calls it.
         run_state_machine_as_test(lambda: OneGroup(server), settings=profile(40, 30))  # type: ignore[arg-type]
 
 
@@ -413,4 +411,5 @@ def test_the_model_finds_a_delivery_that_is_broken_on_purpose(name: str, monkeyp
     monkeypatch.setattr(Roster, "spans", MUTANTS[name])
     quick = settings(profile(300, 30), report_multiple_bugs=False, phases=(Phase.generate,))
     with two_workers(FORMS["both"]) as server, pytest.raises(AssertionError):
+        # Its type asks for a class, and it only calls it.
         run_state_machine_as_test(lambda: OneGroup(server), settings=quick)  # type: ignore[arg-type]

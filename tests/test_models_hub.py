@@ -1,6 +1,6 @@
 """The hub against its model, and mutants of the hub that the model must detect."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
@@ -104,10 +104,10 @@ async def finds_nothing(self: Hub) -> None:
     self._unaudited.clear()
 
 
-def leaves_though_it_is_wanted_again(real: Callable[..., object]) -> Callable[..., object]:
+def leaves_though_it_is_wanted_again(real: Callable[..., Awaitable[None]]) -> Callable[..., object]:
     async def add(self: Subscriptions, channel: bytes) -> None:
         leaves_at = self._leaving.get(channel)
-        await real(self, channel)  # type: ignore[misc]
+        await real(self, channel)
         if leaves_at is not None:
             self._leaving[channel] = leaves_at
 

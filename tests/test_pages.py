@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,8 +30,8 @@ async def say_all(worker: Worker, sizes: list[int], conversation: str = DM) -> l
     return list(range(1, len(sizes) + 1))
 
 
-def seqs(messages: object) -> list[int]:
-    return [json.loads(message)["seq"] for message in messages]  # type: ignore[attr-defined]
+def seqs(messages: Iterable[str | bytes]) -> list[int]:
+    return [json.loads(message)["seq"] for message in messages]
 
 
 SIZES = st.lists(st.sampled_from([1, 100, 20 * KIB, 60 * KIB, 100 * KIB, 262_000, 300 * KIB]), min_size=1, max_size=14)

@@ -37,6 +37,7 @@ async def test_after_a_handover_the_request_is_freed() -> None:
     await connection.request(GET)
     gone = weakref.ref(connection.protocol)
     [left] = list(connection.state.connections)
+    # To mypy the set, which is uvicorn's, has uvicorn's protocols only.
     assert left is connection.app.sink  # type: ignore[comparison-overlap]
     gc.disable()
     try:
@@ -173,6 +174,7 @@ async def test_keep_alive_ordinary_requests_keep_their_connection() -> None:
     for count in (1, 2):
         assert (await connection.request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")).count(b"plain") == count
     assert not connection.transport.closed
+    # As above.
     assert list(connection.state.connections) == [connection.protocol]  # type: ignore[comparison-overlap]
 
 

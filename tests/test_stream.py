@@ -192,9 +192,11 @@ async def test_the_number_that_was_written_with_another_tag_is_another_history(o
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
 
 
-async def test_entries_gone_from_the_end_of_an_inbox_make_a_reset_and_no_endless_loop(owner: FakeOwner) -> None:
+async def test_entries_gone_from_the_end_of_an_inbox_make_a_reset_and_no_endless_loop(
+    owner: FakeOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     owner.fake.append(5)
-    owner.fake.newest = lambda: "9-90"  # type: ignore[method-assign]
+    monkeypatch.setattr(owner.fake, "newest", lambda: "9-90")
     stream, sink = a_stream(owner)
     await stream.begin("5-50")
     assert json.loads(sink.events()[-1]["data"])["reason"] == "lost"
@@ -285,7 +287,9 @@ async def test_a_hole_is_as_late_as_the_newest_event_that_was_heard_of(owner: Fa
     assert 1.9 < owner.metrics.latency_from_log.sum < 60
 
 
-async def test_an_event_for_which_a_later_one_stands_moves_the_cursor_and_is_not_written(owner: FakeOwner) -> None:
+async def test_an_event_for_which_a_later_one_stands_moves_the_cursor_and_is_not_written(
+    owner: FakeOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     owner.fake.append(3)
     read = owner.fake.read
 
@@ -293,7 +297,7 @@ async def test_an_event_for_which_a_later_one_stands_moves_the_cursor_and_is_not
         page = await read(*arguments)
         return page._replace(events=[event._replace(chunk=b"") if event.n == 2 else event for event in page.events])
 
-    owner.fake.read = without_the_second  # type: ignore[assignment,method-assign]
+    monkeypatch.setattr(owner.fake, "read", without_the_second)
     stream, sink = a_stream(owner)
     await stream.begin("0-77")
     assert sink.ids() == ["1-10", "3-30"]

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -21,9 +22,9 @@ HOUR = timedelta(hours=1)
 OURS = Tokens.of_our_own(SigningKeys(SigningKey(SECRET)))
 
 
-def signed(key: object = SECRET, algorithm: str = "HS256", **claims: object) -> str:
+def signed(key: Any = SECRET, algorithm: str = "HS256", **claims: object) -> str:
     full = {"sub": "alice", "exp": int(time.time()) + 3600, **claims}
-    return jwt.encode({name: value for name, value in full.items() if value is not None}, key, algorithm)  # type: ignore[arg-type]
+    return jwt.encode({name: value for name, value in full.items() if value is not None}, key, algorithm)
 
 
 def test_a_minted_token_stands_for_its_user() -> None:
@@ -40,7 +41,7 @@ def test_a_minted_token_stands_for_its_user() -> None:
         (signed(sub=None), "invalid_token", "MissingRequiredClaim"),
         (signed(sub="no name"), "invalid_token", "not a user id"),
         (signed(key="another secret of 32 characters!"), "invalid_token", "signed with another key"),
-        (jwt.encode({"sub": "alice", "exp": int(time.time()) + 60}, None, "none"), "invalid_token", ""),  # type: ignore[arg-type]
+        (jwt.encode({"sub": "alice", "exp": int(time.time()) + 60}, "", "none"), "invalid_token", ""),
         (signed(key=SECRET * 2, algorithm="HS512"), "invalid_token", "InvalidAlgorithm"),
         ("garbage", "invalid_token", "it cannot be read"),
         ("é.é.é", "invalid_token", "it cannot be read"),

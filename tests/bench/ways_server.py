@@ -1,6 +1,7 @@
 """`ssechat serve` with workers of one variant: `python -m tests.bench.ways_server WAY serve …`.
 
-The variants are the shipped server without some parts. This file removes them; the server has no switch for it.
+The variants are the shipped server without some parts. This file removes them; the server has no switch for it. It
+assigns to methods and to a class, which mypy forbids: that is what is silenced here.
 """
 
 import os

@@ -1,6 +1,7 @@
 """A server that breaks a guarantee on purpose: `python -m chaos.mutant serve …`; CHAOS_MUTATION says which.
 
-The mutations patch the workers of this program from outside: the server itself has no hook.
+The mutations patch the workers of this program from outside: the server itself has no hook. They assign to methods,
+which mypy forbids: that is what is silenced here.
 """
 
 import asyncio
@@ -95,5 +96,6 @@ def create_app(settings: Settings) -> Any:
 
 
 if __name__ == "__main__":
+    # To mypy a class is no variable.
     supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=WORKER_ARGUMENTS)  # type: ignore[assignment,misc]
     sys.exit(cli.main())

@@ -6,10 +6,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from contract.checker import Checker  # noqa: E402
-from contract.document import closed  # noqa: E402
-from contract.seen import read  # noqa: E402
-from contract.unseen import UNSEEN  # noqa: E402
+from contract.checker import Checker  # noqa: E402 – the path comes first
+from contract.document import closed  # noqa: E402 – the path comes first
+from contract.seen import read  # noqa: E402 – the path comes first
+from contract.unseen import UNSEEN  # noqa: E402 – the path comes first
 
 
 def main(folder: Path) -> int:

@@ -2,9 +2,9 @@
 
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
 
 import httpx
+import pytest
 
 from contract.answer import Answer
 from contract.checker import REQUEST_ID, STREAM, Checker
@@ -170,10 +170,8 @@ def install(seer: Watch) -> Callable[[], None]:
         tap(seer, request, response, self.app)
         return response
 
-    def use(one: Any, other: Any, of_app: Any) -> None:
-        httpx.HTTPTransport.handle_request = one  # type: ignore[method-assign]
-        httpx.AsyncHTTPTransport.handle_async_request = other  # type: ignore[method-assign]
-        httpx.ASGITransport.handle_async_request = of_app  # type: ignore[method-assign]
-
-    use(handle_request, handle_async_request, handle_app_request)
-    return lambda: use(handle, handle_async, handle_app)
+    patches = pytest.MonkeyPatch()
+    patches.setattr(httpx.HTTPTransport, "handle_request", handle_request)
+    patches.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async_request)
+    patches.setattr(httpx.ASGITransport, "handle_async_request", handle_app_request)
+    return patches.undo

@@ -103,8 +103,8 @@ def test_a_server_starts_without_its_issuer_and_serves_when_it_is_there(tmp_path
             assert int(answer.headers["retry-after"]) >= 1
             assert ann.http.get("/healthz/ready").json()["checks"]["keys"] is False
             issuer.start()
-            for worker in server.workers():
-                until(lambda worker=worker: ann.on(worker).http.get("/healthz/ready").status_code == 200, 40)  # type: ignore[misc]
+            workers = server.workers()
+            until(lambda: all(ann.on(one).http.get("/healthz/ready").status_code == 200 for one in workers), 40)
             assert on_each_worker(server, ann, key.sign("ann")) == [200, 200]
 
 

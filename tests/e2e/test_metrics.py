@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -123,7 +124,11 @@ def test_when_a_worker_is_killed_no_counter_goes_down_and_the_next_ones_add_up(s
         for number in range(7):
             alice.say(f"m{number}", "alice")
         created = "ssechat_sends_total{outcome=created}"
-        until(lambda: scrape(carol, other)[created] == 7)
+
+        def counted(on: psutil.Process, count: int) -> bool:
+            return scrape(carol, on)[created] == count
+
+        until(lambda: counted(other, 7))
         victim = one
         for deaths in range(1, 4):
             before = scrape(carol, other)
@@ -135,7 +140,7 @@ def test_when_a_worker_is_killed_no_counter_goes_down_and_the_next_ones_add_up(s
             [victim] = [worker for worker in server.workers() if worker.pid != other.pid]
             alice.on(victim).say(f"after {deaths}", "alice")
             for worker in (victim, other):
-                until(lambda worker=worker, deaths=deaths: scrape(carol, worker)[created] == 7 + deaths)  # type: ignore[misc]
+                until(partial(counted, worker, 7 + deaths))
             now = scrape(carol, other)
             assert {key: (now[key], value) for key, value in counters(after).items() if now[key] < value} == {}
         assert len(list((server.data / "metrics").iterdir())) == 2, "what the dead left was taken over"
@@ -177,8 +182,8 @@ def test_no_label_has_a_path_a_query_a_token_or_a_name_and_metrics_can_be_off(tm
         for target in ("/v1/users/planted", "/v1/planted?x=planted", "/web/planted.js", "/v1/events?ticket=planted"):
             client.get(target, headers={"authorization": "Bearer planted"})
         client.request("PLANTED", "/planted")
-        for label in ('route="/v1/users/{id}"', 'method="GET",route="unmatched",status="404"'):
-            until(lambda label=label: label in client.get("/metrics").text)  # type: ignore[misc]
+        labels = ('route="/v1/users/{id}"', 'method="GET",route="unmatched",status="404"')
+        until(lambda: all(label in client.get("/metrics").text for label in labels))
         assert "planted" not in client.get("/metrics").text.lower()
         server.stop()
     with Server(tmp_path / "data", "--workers", "1", "--metrics", "off") as server:

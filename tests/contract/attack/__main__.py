@@ -10,7 +10,7 @@ import click
 ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from contract.attack.run import Options, Target  # noqa: E402
+from contract.attack.run import Options, Target  # noqa: E402 – the path comes first
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

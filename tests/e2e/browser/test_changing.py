@@ -192,8 +192,12 @@ def test_an_answer_quotes_its_original_as_it_stands_and_leads_to_it(enter: Enter
     assert "said meanwhile" not in texts(alice.page)
     scroller = alice.page.locator(".viewport .scroller")
     known = 0
+
+    def more() -> bool:
+        return len(texts(alice.page)) > known
+
     while len(texts(alice.page)) < 124:
-        until(alice.page, lambda known=known: len(texts(alice.page)) > known)  # type: ignore[misc]
+        until(alice.page, more)
         known = len(texts(alice.page))
         scroller.evaluate("node => { node.scrollTop = node.scrollHeight; }")
     assert texts(alice.page)[1:3] == ["the answer", "later 0"]

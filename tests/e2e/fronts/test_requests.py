@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -43,12 +44,12 @@ def recorded(
         yield front, recorder
 
 
-def passed(recorded: tuple[Front, Recorder], method: str, target: str, **options: object) -> Request:
+def passed(recorded: tuple[Front, Recorder], method: str, target: str, **options: Any) -> Request:
     """How a request arrives."""
     front, recorder = recorded
     with session(front) as http:
         before = len(recorder.asked)
-        assert http.request(method, target, **options).status_code == 200  # type: ignore[arg-type]
+        assert http.request(method, target, **options).status_code == 200
     [request] = recorder.asked[before:]
     return request
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -43,13 +43,13 @@ async def stream(http: httpx.AsyncClient, cursor: str | None = None) -> AsyncIte
         assert "content-encoding" not in answer.headers
         frames = Frames()
 
-        async def events() -> AsyncIterator[Event]:
+        async def events() -> AsyncGenerator[Event, None]:
             async for part in answer.aiter_raw():
                 for event in frames.feed(part):
                     yield event
 
         generator = events()
-        async with aclosing(generator):  # type: ignore[type-var]
+        async with aclosing(generator):
             yield generator
 
 
