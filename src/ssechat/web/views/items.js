@@ -2,6 +2,7 @@
 
 import { isTombstone } from "../conversation.js";
 import { dayName, dayOf } from "../format.js";
+import { indexOf } from "./window.js";
 
 /** Milliseconds within which messages of one sender form a group. */
 const GROUP_WITHIN = 5 * 60_000;
@@ -56,14 +57,15 @@ const GROUP_WITHIN = 5 * 60_000;
  *
  * @param {object} options
  * @param {import("../client.js").Message[]} options.messages ascending
+ * @param {import("../client.js").Message} [options.before] the message before the first one, which is not shown
  * @param {import("../outbox.js").Entry[]} options.pending in order
  * @param {string} options.user the signed-in user's id
  * @param {boolean} options.named whether others' names are shown
- * @param {number|null} options.unreadAfter the seq after which the line is placed
+ * @param {number|null} options.unreadFrom the seq of the message above which the line is placed
  * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} options.thread knows more of the messages
  * @returns {Item[]} each with a key of its own
  */
-export function itemsOf({ messages, pending, user, named, unreadAfter, thread }) {
+export function itemsOf({ messages, before, pending, user, named, unreadFrom, thread }) {
   /** @type {Item[]} */
   const items = [];
   const keys = new Set();
@@ -71,7 +73,6 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
   let day = null;
   /** @type {MessageItem|null} */
   let previous = null;
-  let line = unreadAfter;
   let latest = new Date(0); // stands in for the time of what one may not read any more
 
   const add = (/** @type {Content} */ content) => {
@@ -82,8 +83,7 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
       const name = dayName(content.date);
       items.push({ kind: "day", key: `day:${today}`, text: name, signature: name });
     }
-    if (line !== null && !content.mine && content.seq > line) {
-      line = null;
+    if (content.seq && content.seq === unreadFrom) {
       previous = null;
       items.push({ kind: "unread", key: "unread", text: "New messages", signature: "" });
     }
@@ -94,7 +94,7 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
     items.push(previous);
   };
 
-  for (const message of messages) {
+  for (const message of before ? [before, ...messages] : messages) {
     const mine = message.sender === user;
     // The user's own message has the same key before and after it is sent, so it stays where it is on the screen.
     const own = `own:${message.client_msg_id}`;
@@ -103,6 +103,8 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
     latest = message.created_at ? new Date(message.created_at) : latest;
     add({ ...contentOf(message, thread, user), key, mine, date: latest });
   }
+  // The message before the first one decides what stands above that, and goes with its own day.
+  if (before) items.splice(0, items.findIndex((item) => item.kind === "message") + 1);
   for (const entry of pending) {
     const key = `own:${entry.client_msg_id}`;
     if (keys.has(key)) continue; // the stream has delivered it already
@@ -128,6 +130,22 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
     item.signature = JSON.stringify([state, message?.version, reason, first, last, seq, quote, reactions]);
   }
   return items;
+}
+
+/**
+ * The seq of the first unread message of somebody else.
+ *
+ * @param {import("../client.js").Message[]} messages ascending
+ * @param {number|null} readUpTo null if all is read
+ * @param {string} user
+ */
+export function firstUnread(messages, readUpTo, user) {
+  if (readUpTo === null) return null;
+  for (let i = indexOf(messages, readUpTo + 1); i < messages.length; i++) {
+    const { sender, seq } = messages[i] ?? {};
+    if (seq && sender !== user) return seq;
+  }
+  return null;
 }
 
 /**
