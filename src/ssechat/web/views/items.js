@@ -2,6 +2,7 @@
 
 import { isTombstone } from "../conversation.js";
 import { dayName, dayOf } from "../format.js";
+import { shownText } from "../markdown.js";
 import { indexOf } from "./window.js";
 
 /** Milliseconds within which messages of one sender form a group. */
@@ -141,11 +142,7 @@ export function itemsOf({ messages, before, pending, user, named, unreadFrom, th
  */
 export function firstUnread(messages, readUpTo, user) {
   if (readUpTo === null) return null;
-  for (let i = indexOf(messages, readUpTo + 1); i < messages.length; i++) {
-    const { sender, seq } = messages[i] ?? {};
-    if (seq && sender !== user) return seq;
-  }
-  return null;
+  return messages.slice(indexOf(messages, readUpTo + 1)).find(({ sender }) => sender !== user)?.seq ?? null;
 }
 
 /**
@@ -188,7 +185,7 @@ function quoteOf(seq, thread) {
   const sender = quoted?.sender ?? "";
   if (!quoted) return { seq, state: quoted === null ? "missing" : "loading", sender, text: "" };
   if (isTombstone(quoted)) return { seq, state: "deleted", sender, text: "" };
-  return { seq, state: "shown", sender, text: quoted.text.slice(0, 200).replace(/\s+/g, " ") };
+  return { seq, state: "shown", sender, text: shownText(quoted.text.slice(0, 200)).replace(/\s+/g, " ") };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The messages of a conversation, the place where they are scrolled to, and the tools on each. */
 
 import { badge } from "../format.js";
+import { copyTexts } from "./copying.js";
 import { el, icon, isWatched } from "./dom.js";
 import { firstUnread, itemsOf } from "./items.js";
 import { messageItem, separator } from "./message.js";
@@ -39,6 +40,8 @@ export class ThreadView {
   /** @type {Map<string, {signature: string, node: HTMLElement}>} by the item's key */
   #nodes = new Map();
   #window = new MessageWindow();
+  /** @type {Set<string>} the keys of long messages that are shown whole */
+  #unfolded = new Set();
   /** @type {number|null} the seq after which the line "unread" is placed */
   #unreadAfter;
   #atBottom = true;
@@ -66,6 +69,7 @@ export class ThreadView {
       this.#top.node,
       this.#list,
     );
+    copyTexts(this.#list);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#jump = el(
       "button",
@@ -257,6 +261,7 @@ export class ThreadView {
         onLeave();
       },
       jump: (quoted) => this.jumpTo(quoted),
+      unfolded: this.#unfolded,
       react: (emoji) => tools.allowed(seq).react && tools.onReact(seq, emoji),
     });
     if (!seq) return node;

@@ -64,8 +64,8 @@ export class MessageWindow {
 
   /** @param {Message[]} messages @param {number} from @param {number} to */
   #set(messages, from, to) {
-    this.#first = messages[from]?.seq ?? 0;
-    this.#last = to >= messages.length ? Number.POSITIVE_INFINITY : (messages[to - 1]?.seq ?? 0);
+    this.#first = seqAt(messages, from);
+    this.#last = to >= messages.length ? Number.POSITIVE_INFINITY : seqAt(messages, to - 1);
   }
 }
 
@@ -75,8 +75,13 @@ export function indexOf(messages, seq) {
   let high = messages.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((messages[middle]?.seq ?? 0) < seq) low = middle + 1;
+    if (seqAt(messages, middle) < seq) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+/** @param {Message[]} messages @param {number} i */
+function seqAt(messages, i) {
+  return /** @type {Message} */ (messages[i]).seq;
 }
