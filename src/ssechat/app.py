@@ -126,7 +126,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     ]
     operations = [*(route.operation for route in routes if route.operation is not None), *server.OF_THE_CONTRACT]
     book = Book(operations, settings, bounds, tokens.cookies[0])
-    routes += DocsEndpoint(book, proxies, f"http://{settings.host}:{settings.port}").routes()
+    routes += DocsEndpoint(book, proxies, settings.address).routes()
     routes += ContractEndpoint(operations, tokens.cookies[0]).routes()
     app = Starlette(lifespan=lifespan)
     api = Api(routes, Cors(origins) if origins else None, metrics, log_all=settings.access_log == "on")

@@ -230,6 +230,11 @@ class Settings(BaseModel):
         """Whether an existing system signs all tokens: then the server has no accounts and no key of its own."""
         return any(key is not None for key in (self.jwt_secret, self.jwt_public_key, self.jwks_url))
 
+    @property
+    def address(self) -> str:
+        """The server's URL by host and port; one of IPv6 stands in brackets (RFC 3986 §3.2.2)."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
 
 def flag(field: str) -> str:
     """The flag of a setting on the command line: `redis_url` → `--redis-url`."""
