@@ -26,7 +26,15 @@ from ssechat.http.contract.operation import Operation
 GROUP = "g:" + "a" * 26
 ANSWER = {
     **{"id": GROUP, "conversation_id": GROUP, "seq": 7, "user": "bob", "token": "t", "ticket": "t", "expires_in": 30},
-    **{"name": "ssechat", "members": [], "messages": [], "conversations": [], "reactions": [], "invites": []},
+    **{
+        "name": "ssechat",
+        "members": [],
+        "messages": [],
+        "conversations": [],
+        "reactions": [],
+        "invites": [],
+        "sessions": [],
+    },
 }
 
 
@@ -53,6 +61,9 @@ CALLS: dict[str, list[Call]] = {
         lambda c: c.change_profile(display_name="Bob", avatar_url=None),
         lambda c: c.change_profile(receipts=False),
     ],
+    "change_password": [lambda c: c.change_password("correct horse", "battery staple")],
+    "list_sessions": [lambda c: c.sessions()],
+    "end_session": [lambda c: c.end_session("s")],
     "show_session": [lambda c: c.user()],
     "sign_out": [lambda c: c.sign_out()],
     "show_server": [lambda c: c.server()],
@@ -142,7 +153,7 @@ def test_each_event_of_the_contract_has_a_type_with_all_of_its_fields(event: Str
     assert fields <= set(type(said.data).model_fields)
 
 
-PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "Nothing"}
+PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "Nothing", "SessionList"}
 """Answers whose items or fields are what the client returns."""
 
 OF_THE_CLIENT: dict[str, type[Model]] = {
@@ -157,6 +168,7 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "OneReaction": models.Reaction,
     "UserRole": models.Member,
     "Server": models.Server,
+    "Session": models.Session,
     "StreamTicket": models.Ticket,
     "Marked": models.Mark,
     "Me": models.Me,

@@ -30,6 +30,7 @@ from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.people import PeopleEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
+from ssechat.http.endpoints.sessions import SessionsEndpoint
 from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
@@ -39,6 +40,7 @@ from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
 from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
+from ssechat.identity.sessions import Sessions
 from ssechat.identity.tokens import Tokens
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
@@ -71,7 +73,8 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     pool = HashingPool(usable_cores() // settings.workers)
     users = Users(redis, all_users_exist=settings.external_identity, pool=pool)
     tokens = Tokens.from_settings(settings, metrics)
-    auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookies)
+    sessions = Sessions(redis, timedelta(days=settings.session_days))
+    auth, cookie = Auth(redis, tokens, users, sessions), SessionCookie(tokens.cookies)
     issuer = tokens.issuer_keys
     if issuer is not None:
         issuer.on_withdrawn = auth.forget_withdrawn
@@ -122,6 +125,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *TypingEndpoint(guard, chat).routes(),
         *PeopleEndpoint(guard, chat, users).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
+        *SessionsEndpoint(guard, auth, users, sessions, quotas, proxies, settings).routes(),
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),

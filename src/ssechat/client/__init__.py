@@ -68,6 +68,7 @@ from ssechat.client.models import (
     Reaction,
     ReactionCount,
     Server,
+    Session,
     Ticket,
     User,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "Reset",
     "ResetEvent",
     "Server",
+    "Session",
     "SettingsError",
     "Ticket",
     "Typing",

@@ -256,6 +256,19 @@ class Ticket(Model):
     """Seconds."""
 
 
+class Session(Model):
+    """A browser or a program in which the user is signed in."""
+
+    id: str
+    created_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    """To the hour."""
+    expires_at: datetime | None = None
+    user_agent: str = ""
+    current: bool = False
+    """It is the one of this client."""
+
+
 class Server(Model):
     """A server, as it says itself what it is."""
 
@@ -287,6 +300,7 @@ class Limits(Model):
     inbox_events: int = 0
     """How many events are kept for who is away."""
     streams_per_user_and_worker: int = 0
+    sessions_per_user: int = 0
     ticket_seconds: int = 0
     group_members: int = 0
     group_name_bytes: int = 0

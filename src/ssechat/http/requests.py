@@ -233,6 +233,15 @@ class Credentials(RequestBody):
     """As it was chosen; how a keyboard composes its letters does not matter."""
 
 
+class PasswordChange(RequestBody):
+    """Another password."""
+
+    old: Annotated[Password, Field(min_length=1)]
+    """The one until now."""
+    new: Annotated[Password, Field(min_length=8)]
+    """8 to 1024 characters."""
+
+
 class EmptyBody(RequestBody):
     """A body without fields."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from ssechat.errors import Conflict, Unauthorized
+from ssechat.errors import Conflict, Forbidden, Unauthorized
 from ssechat.identity.hashing import HashingPool
 from ssechat.ids import UserId
 from ssechat.redis import keys
@@ -27,6 +27,20 @@ SIGN_UP = """
 if redis.call('HEXISTS', KEYS[1], 'created_at') == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'created_at', ARGV[1], 'password', ARGV[2])
 return 1
+"""
+
+
+CHANGE_PASSWORD = """
+if redis.call('HGET', KEYS[1], 'password') ~= ARGV[1] then return nil end
+redis.call('HSET', KEYS[1], 'password', ARGV[2])
+local all, ended = redis.call('HGETALL', KEYS[2]), {}
+for i = 1, #all, 2 do
+  if all[i] ~= ARGV[3] then
+    redis.call('HDEL', KEYS[2], all[i])
+    ended[#ended + 1] = all[i]
+  end
+end
+return ended
 """
 
 
@@ -110,8 +124,8 @@ class Users:
             raise Conflict("name_taken", f"The name {user!r} is taken: sign in if it is yours, or choose another one.")
         self._cache(user)
 
-    async def check_password(self, user: UserId, password: str, group: str = "") -> None:
-        """Returns if the password is this user's; the hash is queued in `group` (hashing.py).
+    async def check_password(self, user: UserId, password: str, group: str = "") -> str:
+        """Returns the stored hash if the password is this user's; its own is queued in `group` (hashing.py).
 
         Raises:
             Unauthorized: `wrong_credentials`, after the same time whether or not the user exists.
@@ -121,6 +135,33 @@ class Users:
         matches = await self._pool.run(group, lambda: self._verify(hashed, password))
         if not stored or not matches:
             raise Unauthorized("wrong_credentials", "The name or the password is wrong.")
+        return hashed
+
+    async def change_password(
+        self, user: UserId, old: str, new: str, group: str = "", keep: str | None = None
+    ) -> list[str]:
+        """Changes the password, and ends the user's sessions but `keep`; returns those that it has ended.
+
+        Raises:
+            Forbidden: `wrong_password`, or `no_password`: the user came to exist by a token.
+            Conflict: `password_changed`: somebody else has just changed it.
+        """
+        stored = await self._redis.call("HGET", keys.user(user), "password")
+        if not stored:
+            raise Forbidden("no_password", "This account has no password: it was made by a token.")
+        hashed = stored.decode()
+        if not await self._pool.run(group, lambda: self._verify(hashed, old)):
+            raise Forbidden("wrong_password", "The old password is wrong.")
+        changed = await self._hash(new, group)
+        # One script does both: no session that the old password began is left.
+        ended = await self._redis.call(
+            "EVAL", CHANGE_PASSWORD, 2, keys.user(user), keys.sessions(user), hashed, changed, keep or ""
+        )
+        if ended is None:
+            raise Conflict(
+                "password_changed", "The password was changed elsewhere in this moment; this change was not made."
+            )
+        return [each.decode() for each in ended]
 
     def close(self) -> None:
         """Shuts the hashing threads down."""

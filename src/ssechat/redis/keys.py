@@ -114,9 +114,9 @@ def live(user_id: str) -> str:
     return f"{user(user_id)}/live"
 
 
-def session(session_id: str) -> str:
-    """String with a TTL: the user who is signed in."""
-    return f"{{s:{session_id}}}"
+def sessions(user_id: str) -> str:
+    """Hash with a TTL: the sessions in which a user is signed in, by id (identity/sessions.py)."""
+    return f"{user(user_id)}/sessions"
 
 
 def quota(kind: str, of: str) -> str:

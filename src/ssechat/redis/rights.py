@@ -12,7 +12,7 @@ from ssechat.redis import keys
 from ssechat.redis.connection import Argument, Reply
 from ssechat.redis.refusals import RedisRefused, Refusal, parse_refusal
 
-KEYS = ("{c*", "{p:*", "{q:*", "{s:*", "{t:*", "{u*", "ssechat:*")
+KEYS = ("{c*", "{p:*", "{q:*", "{t:*", "{u*", "ssechat:*")
 """Patterns of all keys in keys.py."""
 
 CHANNELS = ("{u*", "ssechat:*")
@@ -73,6 +73,7 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("HGET", USER, WORD),
     ("HMGET", USER, WORD),
     ("HEXISTS", USER, WORD),
+    ("EXISTS", CONVERSATION),
     ("HGETALL", USER),
     ("HLEN", CONVERSATION),
     ("HSCAN", CONVERSATION, "0", "COUNT", "1"),
@@ -92,14 +93,12 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("XRANGE", LOG, "-", "+", "COUNT", "1"),
     ("GET", keys.KEY_FINGERPRINT),
     ("GET", keys.FORMAT),
-    ("SET", keys.session(NOBODY), WORD, "EX", SECONDS),
-    ("EXISTS", keys.session(NOBODY)),
     ("SET", keys.ticket(NOBODY), WORD, "EX", SECONDS),
     ("GETDEL", keys.ticket(NOBODY)),
     ("PUBLISH", keys.live(NOBODY), WORD),
     ("PUBLISH", keys.CONTROL, WORD),
     # One by one: of several, Redis does not say which it refuses.
-    *(("DEL", key) for key in (*OF_SCRIPT, LOG, keys.session(NOBODY))),
+    *(("DEL", key) for key in (*OF_SCRIPT, LOG)),
 )
 """The trials on the connection for commands."""
 

@@ -54,6 +54,31 @@ class User(AnswerBody):
     """A picture of the user, on any host. Whoever loads it shows that host its address."""
 
 
+class Session(AnswerBody):
+    """A session of yours: a browser or a program in which you are signed in."""
+
+    id: str
+    """Names it, to end it; it is no credential."""
+    created_at: Timestamp
+    """When you signed in (RFC 3339, UTC)."""
+    last_seen_at: Timestamp
+    """When it was used last, to the hour."""
+    expires_at: Timestamp
+    """When it ends by itself."""
+    user_agent: str
+    """What the browser or program calls itself, shortened; empty if it did not say. The server does not keep where it
+    was."""
+    current: Literal[True] | None = None
+    """It is the one that asks."""
+
+
+class SessionList(AnswerBody):
+    """Your sessions."""
+
+    sessions: list[Session]
+    """The newest first."""
+
+
 class Server(AnswerBody):
     """A server."""
 
@@ -294,6 +319,8 @@ class Limits(AnswerBody):
     """Events that the server keeps for a reader who is away."""
     streams_per_user_and_worker: Count
     """Streams that one user may have open on one worker."""
+    sessions_per_user: Count
+    """Sessions of a user; with one more, the one that was not seen for the longest ends."""
     ticket_seconds: Count
     """Seconds for which a ticket can be used."""
     group_members: Count

@@ -98,13 +98,13 @@ class AccountsEndpoint:
         address = self._proxies.client(request.scope)
         try:
             async with self._quotas.sign_in(address, given.name) as group:
-                await self._users.check_password(user, given.password.get_secret_value(), group)
+                checked = await self._users.check_password(user, given.password.get_secret_value(), group)
         except Unauthorized:
             # For tools that watch for password guessing. The name is not logged: it may be a password in the wrong
             # field.
             logger.warning("wrong name or password from %s", address)
             raise
-        return await self._signed_in(request, user, 200)
+        return await self._signed_in(request, user, 200, checked)
 
     async def sign_out(self, request: Request) -> Response:
         """`DELETE /v1/session`: ends the session and its streams."""
@@ -114,8 +114,8 @@ class AccountsEndpoint:
         self._cookie.remove(response, https=self._proxies.scheme(request.scope) == "https")
         return response
 
-    async def _signed_in(self, request: Request, user: UserId, status: int) -> Response:
-        token = await self._auth.sign_in(user)
+    async def _signed_in(self, request: Request, user: UserId, status: int, checked: str = "") -> Response:
+        token = await self._auth.sign_in(user, request.header(b"user-agent") or "", checked)
         response = json_response({"token": token, "user": user}, status)
         https = self._proxies.scheme(request.scope) == "https"
         self._cookie.put(response, token, int(self._session_lifetime.total_seconds()), https=https)
