@@ -196,6 +196,7 @@ async def a_worker(
     assert await redis.wait_connected(5)
     try:
         chat = Chat.of(redis, conversations, members, inbox, delivery, users)
+        users.on_claimed = chat.profiles.note_claimed_name
         yield Worker(redis, conversations, inbox, members, delivery, users, auth, chat, hub, clock)
     finally:
         await hub.close()

@@ -34,6 +34,7 @@ ANSWER = {
         "reactions": [],
         "invites": [],
         "sessions": [],
+        "users": [],
     },
 }
 
@@ -57,6 +58,7 @@ async def every(items: Any) -> None:
 Call = Callable[[Client], Awaitable[object]]
 CALLS: dict[str, list[Call]] = {
     "show_user": [lambda c: c.exists("bob"), lambda c: c.show_user("bob")],
+    "list_users": [lambda c: c.find_users("bob"), lambda c: c.show_users(["alice", "bob"])],
     "change_me": [
         lambda c: c.change_profile(display_name="Bob", avatar_url=None),
         lambda c: c.change_profile(receipts=False),
@@ -153,7 +155,17 @@ def test_each_event_of_the_contract_has_a_type_with_all_of_its_fields(event: Str
     assert fields <= set(type(said.data).model_fields)
 
 
-PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "Nothing", "SessionList"}
+PAGES = {
+    "ConversationPage",
+    "MemberPage",
+    "InviteList",
+    "ReactionPage",
+    "SignedIn",
+    "WhoAmI",
+    "Nothing",
+    "SessionList",
+    "UserList",
+}
 """Answers whose items or fields are what the client returns."""
 
 OF_THE_CLIENT: dict[str, type[Model]] = {

@@ -205,6 +205,8 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(row.path, body={})
         case "POST /v1/users", _:
             yield Probe(row.path, body={"name": who or MIA, "password": PASSWORD})
+        case "GET /v1/users", _:
+            yield Probe(f"/v1/users?ids={MIA},{OLGA},nobody")
         case "GET /v1/users/{user}", _:
             yield Probe(f"/v1/users/{MIA}")
         case "PATCH /v1/me", _:

@@ -104,6 +104,7 @@ GET    /v1/events                                   who    yes    yes    yes    
 POST   /v1/tickets                                  who    made   made   made   made   made   made   made
 GET    /v1/server                                   yes    yes    yes    yes    yes    yes    yes    yes
 POST   /v1/users                                    taken  taken  taken  taken  taken  taken  taken  taken
+GET    /v1/users                                    who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/users/{user}                             who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/session                                  who    yes    yes    yes    yes    yes    yes    yes
 POST   /v1/session                                  -      yes    yes    yes    yes    yes    yes    yes

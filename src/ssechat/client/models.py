@@ -278,6 +278,10 @@ class Server(Model):
     """Whether anybody can sign up."""
     sign_in: bool = False
     """Whether it has passwords; otherwise the tokens of another system count."""
+    directory: bool = False
+    """Whether users are found by the first letters of their names."""
+    avatars: bool = False
+    """Whether the server's page shows pictures of people."""
 
 
 class Quota(Model):

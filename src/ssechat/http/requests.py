@@ -18,7 +18,9 @@ from ssechat.http.fields import (
     Seq,
     Text,
     Topic,
+    UserIds,
     UserName,
+    UserPrefix,
 )
 from ssechat.ids import user_id
 
@@ -283,6 +285,21 @@ class HistoryQuery(RequestQuery):
     def _one_direction(self) -> Self:
         if (self.before, self.after, self.around).count(None) < 2:
             raise ValueError("give one of `before`, `after` and `around`")
+        return self
+
+
+class UsersQuery(RequestQuery):
+    """`GET /v1/users`."""
+
+    prefix: UserPrefix | None = None
+    """The first letters of a name, three at least, in any spelling: up to ten users whose names begin so."""
+    ids: UserIds | None = None
+    """Up to 100 names, separated by commas, in any spelling: those of them who exist. Give `ids` or `prefix`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.prefix is None) == (self.ids is None):
+            raise ValueError("give either `ids` (names, separated by commas) or `prefix` (three letters or more)")
         return self
 
 

@@ -3,12 +3,13 @@
 import secrets
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from ssechat.errors import Conflict, Forbidden, Unauthorized
+from ssechat.identity.directory import Directory
 from ssechat.identity.hashing import HashingPool
 from ssechat.ids import UserId
 from ssechat.redis import keys
@@ -53,10 +54,14 @@ class Users:
         *,
         all_users_exist: bool,
         pool: HashingPool,
+        directory: Directory | None = None,
         hasher: PasswordHasher | None = None,
     ) -> None:
         self._redis = redis
         self._anyone_exists = all_users_exist
+        self._directory = directory
+        self.on_claimed: Callable[[UserId, str], Awaitable[object]] = self._store_claimed_name
+        """Stores the display name by a user's token, and tells the user's devices."""
         self._cached: set[str] = set()
         self._claimed: dict[str, str] = {}
         self._hasher = hasher or PasswordHasher()
@@ -91,7 +96,11 @@ class Users:
         """Creates the user unless it exists: at the first request with a valid token that creates its user."""
         if user in self._cached:
             return
-        await self._redis.call("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
+        created = ("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
+        if self._directory is None:
+            await self._redis.call(*created)
+        else:
+            await self._redis.pipeline([created, self._directory.adding(user)])
         self._cache(user)
 
     async def note_claimed_name(self, user: UserId, name: str) -> None:
@@ -99,10 +108,13 @@ class Users:
         if self._claimed.get(user) == name:
             return
         if await self._redis.call("HGET", keys.user(user), CLAIMED_NAME) != name.encode():
-            await self._redis.call("HSET", keys.user(user), CLAIMED_NAME, name)
+            await self.on_claimed(user, name)
         if len(self._claimed) >= MAX_CACHED_NAMES:
             self._claimed.clear()
         self._claimed[user] = name
+
+    async def _store_claimed_name(self, user: UserId, name: str) -> None:
+        await self._redis.call("HSET", keys.user(user), CLAIMED_NAME, name)
 
     async def sign_up(self, user: UserId, password: str, group: str = "") -> None:
         """Creates an account; its hash is queued in `group` (hashing.py).
@@ -112,13 +124,9 @@ class Users:
         """
         hashed = await self._hash(password, group)
         # One script sets both: a user with `created_at` and no password could never sign in.
-        created = await self._redis.call(
-            "EVAL",
-            SIGN_UP,
-            1,
-            keys.user(user),
-            int(time.time() * 1000),
-            hashed,
+        script = ("EVAL", SIGN_UP, 1, keys.user(user), int(time.time() * 1000), hashed)
+        created, *_ = await self._redis.pipeline(
+            [script] if self._directory is None else [script, self._directory.adding(user)]
         )
         if not created:
             raise Conflict("name_taken", f"The name {user!r} is taken: sign in if it is yours, or choose another one.")

@@ -109,6 +109,11 @@ def user(user_id: str) -> str:
     return f"{{u{bucket(user_id)}}}{user_id}"
 
 
+def directory(beginning: str) -> str:
+    """Sorted set, all scores 0: the users whose names begin with these characters."""
+    return f"{{d:{beginning}}}"
+
+
 def live(user_id: str) -> str:
     """Channel: wake-ups for the streams of one user."""
     return f"{user(user_id)}/live"

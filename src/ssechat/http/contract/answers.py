@@ -90,6 +90,10 @@ class Server(AnswerBody):
     """Whether `POST /v1/users` is open."""
     sign_in: bool
     """Whether `POST /v1/session` is open."""
+    directory: bool
+    """Whether users are found by the first letters of their names: `GET /v1/users?prefix=`."""
+    avatars: bool
+    """Whether the server's page shows pictures of people."""
 
 
 class StreamTicket(AnswerBody):
@@ -119,6 +123,15 @@ class Marked(Counts):
 
     conversation_id: str
     """The conversation."""
+
+
+class UserList(AnswerBody):
+    """Some users."""
+
+    users: list[User]
+    """Those who were asked for and exist; or those whose names begin so, by name."""
+    has_more: bool | None = None
+    """With `prefix` only: whether there are others whose names begin so."""
 
 
 class Profile(AnswerBody):

@@ -38,6 +38,9 @@ SIGN_UP_CLOSED = Problem("sign_up_closed", 403, "The server takes no sign-ups.")
 WRONG_PASSWORD = Problem("wrong_password", 403, "The old password is wrong.")
 NO_PASSWORD = Problem("no_password", 403, "The account has no password: it was made by a token.")
 SIGN_IN_CLOSED = Problem("sign_in_closed", 403, "The server takes the tokens of another system only.")
+DIRECTORY_OFF = Problem(
+    "directory_off", 403, "The server has no directory: ask people for their names. `ids` works all the same."
+)
 NOT_A_MEMBER = Problem("not_a_member", 403, "You are not a member of this conversation.")
 NOT_A_GROUP = Problem(
     "not_a_group", 403, "This is a direct conversation, which has no name and always the same members."

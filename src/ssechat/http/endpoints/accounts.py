@@ -45,6 +45,7 @@ class AccountsEndpoint:
         self._profiles = profiles
         self._quotas = quotas
         self._proxies = proxies
+        self._directory, self._avatars = settings.directory == "on", settings.avatars == "on"
         self._sign_in_allowed = not settings.external_identity
         self._sign_up_allowed = self._sign_in_allowed and settings.signup == "open"
         self._session_lifetime = timedelta(days=settings.session_days)
@@ -66,6 +67,8 @@ class AccountsEndpoint:
                 "version": __version__,
                 "sign_up": self._sign_up_allowed,
                 "sign_in": self._sign_in_allowed,
+                "directory": self._directory,
+                "avatars": self._avatars,
             }
         )
 
