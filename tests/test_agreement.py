@@ -19,6 +19,7 @@ from ssechat.chat.edits import Edit
 from ssechat.chat.groups import Draft
 from ssechat.chat.messages import Extras
 from ssechat.errors import RequestError
+from ssechat.identity.profiles import Profile
 from ssechat.ids import ConversationId, UserId
 from ssechat.streams.stream import Stream
 
@@ -29,6 +30,8 @@ ACTIONS = 60
 STORIES = 12
 UNKNOWN = "77-77"
 """A cursor that no inbox has."""
+
+PROFILE = ("display_name", "avatar_url", "receipts")
 
 Fields = dict[str, Any]
 Handle = Callable[["Device", Fields], Any]
@@ -44,6 +47,8 @@ class Device:
     versions: dict[tuple[str, int], int] = field(default_factory=dict)
     must_fetch: set[str] = field(default_factory=set)
     """Conversations that it must ask for: it has joined them, or is told to reload them."""
+    profile: Profile | None = None
+    """One's own; None if it must be fetched."""
     cursor: str | None = None
     stream: Stream | None = None
     sink: FakeSink | None = None
@@ -109,6 +114,10 @@ class Device:
     def count(self, conversation: Fields) -> None:
         conversation["unread"] = max(0, conversation["newest_seq"] - conversation["read_up_to"])
 
+    def on_profile(self, change: Fields) -> None:
+        if self.profile is not None and change["version"] > self.profile.version:
+            self.profile = None
+
     def on_conversation(self, facts: Fields) -> None:
         conversation = self.conversations.get(facts["conversation_id"])
         if conversation is not None:
@@ -143,6 +152,7 @@ HANDLE: Mapping[str, Handle] = {
     "message.updated": Device.on_message,
     "message.deleted": Device.on_message,
     "mark": Device.on_mark,
+    "profile": Device.on_profile,
     "conversation": Device.on_conversation,
     "member": Device.on_member,
     "reset": Device.on_reset,
@@ -204,14 +214,17 @@ class Story:
                 device.must_fetch.clear()
                 device.conversations.clear()
                 device.versions.clear()
+                device.profile = None
                 for conversation in await self.listed(device.user):
                     device.fetched(conversation)
             for id in list(device.must_fetch):
                 described = await self.chance.choice(self.workers).chat.conversations.one(device.user, id)
                 device.fetched(json.loads(described.json))
+            if device.profile is None:
+                device.profile = await self.chance.choice(self.workers).chat.profiles.of(device.user)
             await level(device.stream, await self.workers[0].inbox.head(device.user))
             device.take_events()
-            if not device.must_fetch:
+            if not device.must_fetch and device.profile is not None:
                 return
 
     async def listed(self, user: UserId) -> list[Fields]:
@@ -226,6 +239,7 @@ class Story:
             await self.settle(device)
             fresh = {one["id"]: one for one in await self.listed(device.user)}
             assert device.conversations == fresh, f"{device.user} after {self.done}"
+            assert device.profile == await self.workers[0].chat.profiles.of(device.user), f"after {self.done}"
             sums = await self.chance.choice(self.workers).chat.marks.sums(device.user)
             loud = [one for one in fresh.values() if not one["muted"]]
             assert sums == (sum(one["unread"] for one in loud), sum(len(one["mentions"]) for one in loud))
@@ -246,6 +260,8 @@ class Story:
             "react": lambda: chat.reactions.put(user, id, seq, "👍", wanted=chance.random() < 0.7),
             "read": lambda: chat.marks.read(user, id, seq),
             "mute": lambda: chat.marks.mute(user, id, muted=chance.random() < 0.5),
+            "profile": lambda: chat.profiles.change(user, {chance.choice(PROFILE): chance.choice(["", "0", "x"])}),
+            "claim": lambda: chat.profiles.note_claimed_name(user, f"name {self.counter}"),
             "add": lambda: chat.members.put(user, id, other, None),
             "role": lambda: chat.members.put(user, id, other, chance.choice(["owner", "admin", "member"])),
             "remove": lambda: chat.members.remove(user, id, other),
@@ -323,6 +339,7 @@ MUTANTS: Mapping[str, Mapping[str, Handle]] = {
     "a mark falls": {"mark": _mark_may_fall},
     "mentions stay when their message is deleted": {"message.deleted": _keeps_mentions},
     "marks of other devices are ignored": {"mark": lambda device, mark: None},
+    "changes of the profile are ignored": {"profile": lambda device, change: None},
     "resets are ignored": {"reset": lambda device, reset: None},
     "one's own messages are unread": {
         "message": lambda device, message: device.on_message({**message, "sender": None})

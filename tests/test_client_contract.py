@@ -26,7 +26,16 @@ from ssechat.http.contract.operation import Operation
 GROUP = "g:" + "a" * 26
 ANSWER = {
     **{"id": GROUP, "conversation_id": GROUP, "seq": 7, "user": "bob", "token": "t", "ticket": "t", "expires_in": 30},
-    **{"name": "ssechat", "members": [], "messages": [], "conversations": [], "reactions": [], "invites": []},
+    **{
+        "name": "ssechat",
+        "members": [],
+        "messages": [],
+        "conversations": [],
+        "reactions": [],
+        "invites": [],
+        "sessions": [],
+        "users": [],
+    },
 }
 
 
@@ -48,7 +57,15 @@ async def every(items: Any) -> None:
 
 Call = Callable[[Client], Awaitable[object]]
 CALLS: dict[str, list[Call]] = {
-    "show_user": [lambda c: c.exists("bob")],
+    "show_user": [lambda c: c.exists("bob"), lambda c: c.show_user("bob")],
+    "list_users": [lambda c: c.find_users("bob"), lambda c: c.show_users(["alice", "bob"])],
+    "change_me": [
+        lambda c: c.change_profile(display_name="Bob", avatar_url=None),
+        lambda c: c.change_profile(receipts=False),
+    ],
+    "change_password": [lambda c: c.change_password("correct horse", "battery staple")],
+    "list_sessions": [lambda c: c.sessions()],
+    "end_session": [lambda c: c.end_session("s")],
     "show_session": [lambda c: c.user()],
     "sign_out": [lambda c: c.sign_out()],
     "show_server": [lambda c: c.server()],
@@ -138,7 +155,17 @@ def test_each_event_of_the_contract_has_a_type_with_all_of_its_fields(event: Str
     assert fields <= set(type(said.data).model_fields)
 
 
-PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "User", "Nothing"}
+PAGES = {
+    "ConversationPage",
+    "MemberPage",
+    "InviteList",
+    "ReactionPage",
+    "SignedIn",
+    "WhoAmI",
+    "Nothing",
+    "SessionList",
+    "UserList",
+}
 """Answers whose items or fields are what the client returns."""
 
 OF_THE_CLIENT: dict[str, type[Model]] = {
@@ -153,9 +180,12 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "OneReaction": models.Reaction,
     "UserRole": models.Member,
     "Server": models.Server,
+    "Session": models.Session,
     "StreamTicket": models.Ticket,
     "Marked": models.Mark,
     "Me": models.Me,
+    "Profile": models.Profile,
+    "User": models.User,
     "Limits": models.Limits,
     "Quota": models.Quota,
 }

@@ -101,6 +101,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "page_items": 200,
         "inbox_events": 10000,
         "streams_per_user_and_worker": 32,
+        "sessions_per_user": 100,
         "ticket_seconds": 30,
         "group_members": 1024,
         "group_name_bytes": 128,

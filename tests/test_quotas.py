@@ -192,7 +192,7 @@ async def test_quota_0_is_no_limit(worker: Worker, redis: RedisProcess) -> None:
     quotas = make(worker, **none)
     for _ in range(300):
         assert await guess(quotas, HOME, "alice") == "wrong"
-    assert [quota.name for quota in quotas.all] == ["ticket"]
+    assert [quota.name for quota in quotas.all] == ["ticket", "profiles"]
     with redis.client() as client:
         assert client.keys("*") == []
 

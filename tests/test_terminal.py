@@ -189,6 +189,7 @@ def test_no_message_can_look_like_two() -> None:
         ("typing", {"conversation_id": "dm:a:b", "user": "b", "expires_in": 15}, "dm:a:b  b is writing …"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": False}, "dm:a:b  read up to #7"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": True}, "dm:a:b  read up to #7  (muted)"),
+        ("profile", {"version": 3}, "your profile was changed"),
         ("made_up", {"user": "b"}, 'made_up  {"user": "b"}'),
         ("reset", {"reason": "expired"}, "reset (expired): events of your inbox are missing here"),
         ("reset", {"reason": "lost", "conversation_id": "g:1"}, "reset (lost): events of g:1 are missing here"),

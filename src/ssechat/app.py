@@ -28,15 +28,20 @@ from ssechat.http.endpoints.marks import MarksEndpoint
 from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
+from ssechat.http.endpoints.people import PeopleEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
+from ssechat.http.endpoints.sessions import SessionsEndpoint
 from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
 from ssechat.http.limits import limits
 from ssechat.identity.auth import Auth
+from ssechat.identity.directory import Directory
 from ssechat.identity.hashing import HashingPool
+from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
+from ssechat.identity.sessions import Sessions
 from ssechat.identity.tokens import Tokens
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
@@ -67,14 +72,17 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     conversations, members = Conversations(redis), Members(redis)
     inbox = Inbox(redis, conversations, members, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
-    users = Users(redis, all_users_exist=settings.external_identity, pool=pool)
+    directory = Directory(redis) if settings.directory == "on" else None
+    users = Users(redis, all_users_exist=settings.external_identity, pool=pool, directory=directory)
     tokens = Tokens.from_settings(settings, metrics)
-    auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookies)
+    sessions = Sessions(redis, timedelta(days=settings.session_days))
+    auth, cookie = Auth(redis, tokens, users, sessions), SessionCookie(tokens.cookies)
     issuer = tokens.issuer_keys
     if issuer is not None:
         issuer.on_withdrawn = auth.forget_withdrawn
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
     chat = Chat.of(redis, conversations, members, inbox, delivery, users)
+    users.on_claimed = chat.profiles.note_claimed_name
     hub = Hub(auth, settings, metrics, kinds)
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
@@ -118,11 +126,13 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *ReactionsEndpoint(guard, chat).routes(),
         *MarksEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
-        *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
+        *PeopleEndpoint(guard, chat, users, directory, quotas).routes(),
+        *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
+        *SessionsEndpoint(guard, auth, users, sessions, quotas, proxies, settings).routes(),
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
-        *WebEndpoint().routes(),
+        *WebEndpoint(pictures=settings.avatars == "on").routes(),
     ]
     operations = [*(route.operation for route in routes if route.operation is not None), *server.OF_THE_CONTRACT]
     book = Book(operations, settings, bounds, tokens.cookies[0])

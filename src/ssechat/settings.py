@@ -72,6 +72,14 @@ class Settings(BaseModel):
         description="File with the key that signs the server's tokens; by default jwt.key in the data folder.",
     )
     signup: Literal["open", "closed"] = Field("open", description="Whether anybody may create an account.")
+    directory: Literal["on", "off"] = Field(
+        "off", description="Whether users find each other by the first letters of their names."
+    )
+    avatars: Literal["on", "off"] = Field(
+        "off",
+        description="Whether the page shows the pictures of people, from whatever host they name: that host learns the "
+        "addresses of those who look at them.",
+    )
     jwt_secret: str | None = Field(
         None,
         repr=False,

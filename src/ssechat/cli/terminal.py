@@ -57,6 +57,8 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return one_line(f"{_place(data, name)}  {_description(data)}")
         if event == "mark":
             return mark_line(data, name)
+        if event == "profile":
+            return "your profile was changed"
         if event == "typing":
             return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
@@ -112,6 +114,30 @@ def mark_line(mark: Mapping[str, Any], name: str | None = None) -> str:
     left = "" if newest is None else _unread(mark) or "  (nothing is unread)"
     muted = "  (muted)" if newest is None and mark.get("muted") else ""
     return one_line(f"{_place(mark, name)}  read up to #{read}{left}{muted}")
+
+
+def user_line(user: Mapping[str, Any]) -> str:
+    """A user: the id, and what it is called."""
+    called = user.get("display_name")
+    return one_line(str(user.get("id"))) + (f"  {one_line(quoted(called))}" if called else "")
+
+
+def profile_line(profile: Mapping[str, Any]) -> str:
+    """One's own profile."""
+    picture = profile.get("avatar_url")
+    parts = [user_line({**profile, "id": profile.get("user")}), *([one_line(str(picture))] if picture else [])]
+    return "  ".join(
+        [*parts, *(["(others do not see what you have read)"] if profile.get("receipts") is False else [])]
+    )
+
+
+def session_line(session: Mapping[str, Any]) -> str:
+    """A session: its id, since when there is one, when it was seen, and in what."""
+    begun, seen = _moment(session.get("created_at")), _moment(session.get("last_seen_at"))
+    times = [f"since {begun:%Y-%m-%d %H:%M}" if begun else "", f"seen {seen:%Y-%m-%d %H:%M}" if seen else ""]
+    agent = str(session.get("user_agent") or "unknown")
+    own = "(this one)" if session.get("current") else ""
+    return one_line("  ".join(filter(None, [str(session.get("id")), *times, agent, own])))
 
 
 def _unread(counts: Mapping[str, Any]) -> str:

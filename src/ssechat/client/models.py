@@ -156,10 +156,30 @@ class Mark(Model):
     muted: bool = False
 
 
-class Me(Model):
-    """The user, and what is unread in all conversations that are not muted."""
+class User(Model):
+    """Somebody, as everybody may know it."""
+
+    id: str
+    display_name: str = ""
+    """What the user is called. It is not unique: show the id beside it."""
+    avatar_url: str = ""
+
+
+class Profile(Model):
+    """The profile of the user."""
 
     user: str
+    display_name: str = ""
+    avatar_url: str = ""
+    receipts: bool = True
+    """Whether others may see what the user has read."""
+    version: int = 0
+    """Grows with each change."""
+
+
+class Me(Profile):
+    """The user, and what is unread in all conversations that are not muted."""
+
     unread: int = 0
     mentions: int = 0
     """Unread messages that mention the user."""
@@ -236,6 +256,19 @@ class Ticket(Model):
     """Seconds."""
 
 
+class Session(Model):
+    """A browser or a program in which the user is signed in."""
+
+    id: str
+    created_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    """To the hour."""
+    expires_at: datetime | None = None
+    user_agent: str = ""
+    current: bool = False
+    """It is the one of this client."""
+
+
 class Server(Model):
     """A server, as it says itself what it is."""
 
@@ -245,6 +278,10 @@ class Server(Model):
     """Whether anybody can sign up."""
     sign_in: bool = False
     """Whether it has passwords; otherwise the tokens of another system count."""
+    directory: bool = False
+    """Whether users are found by the first letters of their names."""
+    avatars: bool = False
+    """Whether the server's page shows pictures of people."""
 
 
 class Quota(Model):
@@ -267,6 +304,7 @@ class Limits(Model):
     inbox_events: int = 0
     """How many events are kept for who is away."""
     streams_per_user_and_worker: int = 0
+    sessions_per_user: int = 0
     ticket_seconds: int = 0
     group_members: int = 0
     group_name_bytes: int = 0

@@ -10,6 +10,7 @@ from ssechat.chat.typing import MAX_MEMBERS as MAX_TYPING
 from ssechat.http.requests import LONGEST_INVITE, PAGE_ITEMS
 from ssechat.identity.auth import TICKET_SECONDS
 from ssechat.identity.quotas import Quotas
+from ssechat.identity.sessions import MAX_SESSIONS
 from ssechat.logs.invites import MAX_INVITES
 from ssechat.logs.members import MAX_MEMBERS
 from ssechat.logs.pages import PAGE_BYTES
@@ -30,6 +31,7 @@ def limits(settings: Settings, quotas: Quotas) -> Mapping[str, Any]:
         "page_items": PAGE_ITEMS,
         "inbox_events": settings.inbox_limit,
         "streams_per_user_and_worker": settings.streams_per_user,
+        "sessions_per_user": MAX_SESSIONS,
         "ticket_seconds": TICKET_SECONDS,
         "group_members": MAX_MEMBERS,
         "group_name_bytes": MAX_NAME,

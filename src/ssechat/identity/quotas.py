@@ -1,4 +1,4 @@
-"""Quotas on sign-ups, failed sign-ins and tickets, by client network and account; all servers of one Redis share them.
+"""Quotas on sign-ups, failed sign-ins, tickets and searches, by network, account and user, of all servers of a Redis.
 
 A sign-in is counted before its password is checked, and refunded if it succeeds: parallel attempts cannot get past the
 limit. An attacker cannot lock a user out of a network that the user has signed in from before: on a known network only
@@ -81,11 +81,16 @@ class Quotas:
             "sign-in-known", failures, HOUR, "account and address that it is known at", refusal
         )
         self._tickets = Quota("ticket", 120, 60, "user", "Too many tickets")
+        self._searches = Quota(
+            "directory", 60 if settings.directory == "on" else 0, 60, "user", "Too many searches for people"
+        )
+        self._profiles = Quota("profiles", 120, 60, "user", "Too many lists of people")
 
     @property
     def all(self) -> Sequence[Quota]:
         """Every quota that has a limit."""
-        each = (self._sign_ups, self._by_address, self._by_account, self._by_known_network, self._tickets)
+        of_sign_ins = (self._sign_ups, self._by_address, self._by_account, self._by_known_network)
+        each = (*of_sign_ins, self._tickets, self._searches, self._profiles)
         return [quota for quota in each if quota.limit]
 
     @asynccontextmanager
@@ -134,7 +139,18 @@ class Quotas:
         Raises:
             QuotaExceeded: this user has no tickets left.
         """
-        bucket = Bucket(self._tickets, keys.quota("ticket", user))
+        await self._take_one(self._tickets, user)
+
+    async def search(self, user: UserId) -> None:
+        """Counts a search in the directory; raises as `ticket` does."""
+        await self._take_one(self._searches, user)
+
+    async def profiles(self, user: UserId) -> None:
+        """Counts a request for the profiles of many; raises as `ticket` does."""
+        await self._take_one(self._profiles, user)
+
+    async def _take_one(self, quota: Quota, user: UserId) -> None:
+        bucket = Bucket(quota, keys.quota(quota.name, user))
         await self._take("take", [bucket.key], (), [bucket], user)
 
     @asynccontextmanager

@@ -109,14 +109,19 @@ def user(user_id: str) -> str:
     return f"{{u{bucket(user_id)}}}{user_id}"
 
 
+def directory(beginning: str) -> str:
+    """Sorted set, all scores 0: the users whose names begin with these characters."""
+    return f"{{d:{beginning}}}"
+
+
 def live(user_id: str) -> str:
     """Channel: wake-ups for the streams of one user."""
     return f"{user(user_id)}/live"
 
 
-def session(session_id: str) -> str:
-    """String with a TTL: the user who is signed in."""
-    return f"{{s:{session_id}}}"
+def sessions(user_id: str) -> str:
+    """Hash with a TTL: the sessions in which a user is signed in, by id (identity/sessions.py)."""
+    return f"{user(user_id)}/sessions"
 
 
 def quota(kind: str, of: str) -> str:

@@ -105,7 +105,7 @@ class Hub:
 
     async def _begin_if_signed_in(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
         try:
-            await self._auth.check_session(stream.identity.session)
+            await self._auth.check_session(stream.identity)
         except Unauthorized:
             stream.bye("signed_out")
         except RedisUnavailable:
@@ -155,9 +155,9 @@ class Hub:
         if channel in self._streams:
             self._on_wake_up(channel, payload)
         elif channel == keys.CONTROL.encode():
-            word, _, session = payload.decode().partition(" ")
+            word, *sessions = payload.decode().split(" ")
             if word == "signed_out":
-                self._end_sessions({session})
+                self._end_sessions({*sessions})
 
     def _on_wake_up(self, channel: bytes, payload: bytes) -> None:
         try:
@@ -258,8 +258,8 @@ class Hub:
                         stream.behind()
 
     async def _audit_sessions(self) -> None:
-        sessions = {stream.identity.session for stream in self._all() if stream.identity.session is not None}
-        for some in _slices(iter(sessions)):
+        sessions = {stream.identity.session: stream.identity for stream in self._all()}
+        for some in _slices(iter(sessions.values())):
             self._end_sessions(await self._auth.ended_sessions(some))
 
     async def _audit_keys(self) -> None:

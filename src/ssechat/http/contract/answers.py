@@ -39,7 +39,7 @@ class WhoAmI(AnswerBody):
     user: str
     """Your name."""
     display_name: str | None = None
-    """What the user is called: the `name` in the user's last token."""
+    """What the user is called: the name that it chose, else the `name` in its last token."""
 
 
 class User(AnswerBody):
@@ -48,7 +48,35 @@ class User(AnswerBody):
     id: str
     """The name, as the server writes it."""
     display_name: str | None = None
-    """What the user is called: the `name` in the user's last token."""
+    """What the user is called: the name that it chose, else the `name` in its last token. It is not unique: show the id
+    beside it."""
+    avatar_url: str | None = None
+    """A picture of the user, on any host. Whoever loads it shows that host its address."""
+
+
+class Session(AnswerBody):
+    """A session of yours: a browser or a program in which you are signed in."""
+
+    id: str
+    """Names it, to end it; it is no credential."""
+    created_at: Timestamp
+    """When you signed in (RFC 3339, UTC)."""
+    last_seen_at: Timestamp
+    """When it was used last, to the hour."""
+    expires_at: Timestamp
+    """When it ends by itself."""
+    user_agent: str
+    """What the browser or program calls itself, shortened; empty if it did not say. The server does not keep where it
+    was."""
+    current: Literal[True] | None = None
+    """It is the one that asks."""
+
+
+class SessionList(AnswerBody):
+    """Your sessions."""
+
+    sessions: list[Session]
+    """The newest first."""
 
 
 class Server(AnswerBody):
@@ -62,6 +90,10 @@ class Server(AnswerBody):
     """Whether `POST /v1/users` is open."""
     sign_in: bool
     """Whether `POST /v1/session` is open."""
+    directory: bool
+    """Whether users are found by the first letters of their names: `GET /v1/users?prefix=`."""
+    avatars: bool
+    """Whether the server's page shows pictures of people."""
 
 
 class StreamTicket(AnswerBody):
@@ -93,11 +125,33 @@ class Marked(Counts):
     """The conversation."""
 
 
-class Me(AnswerBody):
-    """You, and what is unread in all conversations that are not muted."""
+class UserList(AnswerBody):
+    """Some users."""
+
+    users: list[User]
+    """Those who were asked for and exist; or those whose names begin so, by name."""
+    has_more: bool | None = None
+    """With `prefix` only: whether there are others whose names begin so."""
+
+
+class Profile(AnswerBody):
+    """Your profile."""
 
     user: str
     """Your name."""
+    display_name: str | None = None
+    """What you are called: the name that you chose, else the `name` in your last token."""
+    avatar_url: str | None = None
+    """A picture of you."""
+    receipts: bool
+    """Whether others may see what you have read."""
+    version: Count
+    """Grows with each change, which an event `profile` tells of."""
+
+
+class Me(Profile):
+    """You, and what is unread in all conversations that are not muted."""
+
     unread: Count
     """Unread messages."""
     mentions: Count
@@ -278,6 +332,8 @@ class Limits(AnswerBody):
     """Events that the server keeps for a reader who is away."""
     streams_per_user_and_worker: Count
     """Streams that one user may have open on one worker."""
+    sessions_per_user: Count
+    """Sessions of a user; with one more, the one that was not seen for the longest ends."""
     ticket_seconds: Count
     """Seconds for which a ticket can be used."""
     group_members: Count

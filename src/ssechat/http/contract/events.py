@@ -239,6 +239,11 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "not count it up. A message of your own raises the mark to its `seq` without this event.",
         {"conversation_id": "dm:alice:bob", "read_up_to": 1, "muted": False},
     ),
+    kinds.PROFILE.name: (
+        "Your profile has changed, on another device perhaps.",
+        "Unless `version` is that of the profile that you have, or lower, fetch `GET /v1/me`.",
+        {"version": 2},
+    ),
     kinds.TYPING.name: (
         "Somebody else is writing in a conversation of yours. It says what is so now: it has no id, and a client that "
         "is away never gets it.",
@@ -249,8 +254,8 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "What you missed is no longer kept. `expired`: you missed more than the server keeps. `unknown`: the server "
         "does not know your id. `lost`: the storage lost events. With a `conversation_id`, it is about that "
         "conversation only.",
-        "Forget the versions of messages that you have, load the conversations and their messages with `GET`, and go "
-        "on from this id: the stream continues with what comes after it.",
+        "Forget the versions of messages that you have, load the conversations and their messages with `GET`, and "
+        "your profile (`GET /v1/me`), and go on from this id: the stream continues with what comes after it.",
         {"reason": "expired", "oldest": "120-7301882716512094432", "newest": "10119-4549717810404159942"},
     ),
 }

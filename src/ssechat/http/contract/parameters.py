@@ -17,6 +17,10 @@ INVITE = Parameter(
     "invite", "The id of an invitation, not its secret.", {"type": "string", "minLength": 1}, "9f86d081884c7d65"
 )
 
+SESSION = Parameter(
+    "id", "The id of a session of yours.", {"type": "string", "minLength": 1}, "9f86d081884c7d659a2feaa0c55ad015"
+)
+
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "The same as `client_msg_id` in the body. If both are there, they must be equal.",
