@@ -27,6 +27,7 @@ GROUP = "g:" + "a" * 26
 ANSWER = {
     **{"id": GROUP, "conversation_id": GROUP, "seq": 7, "user": "bob", "token": "t", "ticket": "t", "expires_in": 30},
     **{"name": "ssechat", "members": [], "messages": [], "conversations": [], "reactions": [], "invites": []},
+    "blocks": [],
 }
 
 
@@ -90,6 +91,9 @@ CALLS: dict[str, list[Call]] = {
     "mute": [lambda c: c.mute(GROUP), lambda c: c.mute(GROUP, muted=False)],
     "show_me": [lambda c: c.me()],
     "say_typing": [lambda c: c.say_typing(GROUP)],
+    "list_blocks": [lambda c: every(c.blocks())],
+    "block_user": [lambda c: c.block("bob")],
+    "unblock_user": [lambda c: c.unblock("bob")],
     "stream_events": [lambda c: anext(c.events()), lambda c: anext(c.events("0-0"))],
 }
 BY_THEIR_OWN = {"sign_in", "sign_up"}
@@ -138,7 +142,17 @@ def test_each_event_of_the_contract_has_a_type_with_all_of_its_fields(event: Str
     assert fields <= set(type(said.data).model_fields)
 
 
-PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "User", "Nothing"}
+PAGES = {
+    "ConversationPage",
+    "MemberPage",
+    "InviteList",
+    "ReactionPage",
+    "BlockPage",
+    "SignedIn",
+    "WhoAmI",
+    "User",
+    "Nothing",
+}
 """Answers whose items or fields are what the client returns."""
 
 OF_THE_CLIENT: dict[str, type[Model]] = {
@@ -151,6 +165,7 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "Invite": models.Invite,
     "InviteWithSecret": models.Invite,
     "OneReaction": models.Reaction,
+    "Blocked": models.Blocked,
     "UserRole": models.Member,
     "Server": models.Server,
     "StreamTicket": models.Ticket,

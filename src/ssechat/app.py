@@ -17,6 +17,7 @@ from ssechat.http.cookies import SessionCookie
 from ssechat.http.cors import Cors
 from ssechat.http.docs.book import Book
 from ssechat.http.endpoints.accounts import AccountsEndpoint
+from ssechat.http.endpoints.blocks import BlocksEndpoint
 from ssechat.http.endpoints.contract import ContractEndpoint
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
 from ssechat.http.endpoints.docs import DocsEndpoint
@@ -118,6 +119,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *ReactionsEndpoint(guard, chat).routes(),
         *MarksEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
+        *BlocksEndpoint(guard, chat).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),

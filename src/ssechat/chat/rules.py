@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ssechat.chat.blocks import BlockRules
 from ssechat.chat.conversations import Descriptions
 from ssechat.chat.decisions import Decisions
 from ssechat.chat.edits import Edits
@@ -16,6 +17,7 @@ from ssechat.chat.participants import Participants
 from ssechat.chat.reactions import ReactionRules
 from ssechat.chat.typing import TypingRules
 from ssechat.identity.users import Users
+from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.group_ids import GroupIds
@@ -41,6 +43,7 @@ class Chat:
     joins: Joins
     marks: Marks
     typing: TypingRules
+    blocks: BlockRules
 
     @classmethod
     def of(
@@ -55,16 +58,18 @@ class Chat:
         """The rules of a worker with these parts."""
         participants = Participants(conversations, members, users)
         decisions, invites = Decisions(delivery, members), Invites(redis)
+        blocks = Blocks(redis, inbox.limit)
         return cls(
             Messages(participants, delivery, users),
             Edits(participants, members, delivery),
             ReactionRules(participants, conversations, Reactions(redis), delivery),
             History(participants, conversations, delivery),
-            Descriptions(participants, conversations, members, inbox, delivery),
-            Groups(decisions, delivery, users, GroupIds(redis)),
-            Membership(decisions, members, users),
+            Descriptions(participants, conversations, members, inbox, delivery, blocks),
+            Groups(decisions, delivery, users, GroupIds(redis), members, blocks),
+            Membership(decisions, members, users, blocks),
             Invitations(members, invites),
             Joins(decisions, members, invites),
             Marks(participants, members, inbox),
-            TypingRules(participants, members, inbox),
+            TypingRules(participants, members, inbox, blocks),
+            BlockRules(blocks, users),
         )

@@ -57,6 +57,8 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return one_line(f"{_place(data, name)}  {_description(data)}")
         if event == "mark":
             return mark_line(data, name)
+        if event == "block":
+            return one_line(f"{_place(data, name)}  {block_line(data)}")
         if event == "typing":
             return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
@@ -114,13 +116,18 @@ def mark_line(mark: Mapping[str, Any], name: str | None = None) -> str:
     return one_line(f"{_place(mark, name)}  read up to #{read}{left}{muted}")
 
 
+def block_line(block: Mapping[str, Any]) -> str:
+    """Whom one has blocked, or unblocked."""
+    return one_line(f"you have {'blocked' if block.get('blocked') else 'unblocked'} {block.get('user')}")
+
+
 def _unread(counts: Mapping[str, Any]) -> str:
     """What is unread, in parentheses: `  (3 unread, 1 mentions you; muted)`."""
     unread, mentions = counts.get("unread"), counts.get("mentions")
     said = [f"{unread} unread"] if isinstance(unread, int) and unread else []
     if isinstance(mentions, list) and mentions:
         said.append("1 mentions you" if len(mentions) == 1 else f"{len(mentions)} mention you")
-    words = [*([", ".join(said)] if said else []), *(["muted"] if counts.get("muted") else [])]
+    words = [*([", ".join(said)] if said else []), *(word for word in ("muted", "blocked") if counts.get(word))]
     return f"  ({'; '.join(words)})" if words else ""
 
 

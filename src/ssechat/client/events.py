@@ -48,6 +48,16 @@ class MarkChange(Model):
     muted: bool = False
 
 
+class BlockChange(Model):
+    """One has blocked somebody on some device, or taken that back."""
+
+    conversation_id: str
+    """The direct conversation of the two."""
+    user: str
+    blocked: bool = False
+    """From now on."""
+
+
 class Typing(Model):
     """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
 
@@ -119,6 +129,10 @@ class MarkEvent(_Event[Literal["mark"], MarkChange]):
     """One's mark in a conversation has changed."""
 
 
+class BlockEvent(_Event[Literal["block"], BlockChange]):
+    """One has blocked somebody, or taken that back."""
+
+
 class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
 
@@ -149,6 +163,7 @@ Event: TypeAlias = (
     | GroupEvent
     | MemberEvent
     | MarkEvent
+    | BlockEvent
     | TypingEvent
     | ResetEvent
     | HelloEvent
@@ -165,6 +180,7 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "conversation": (GroupEvent, GroupChange),
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),
+    "block": (BlockEvent, BlockChange),
     "typing": (TypingEvent, Typing),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),

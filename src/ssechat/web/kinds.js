@@ -50,6 +50,12 @@ const mark = {
   apply: (store, data) => store.applyMark(data),
 };
 
+/** Whom the user blocks, said on any device. @type {Kind} */
+const block = {
+  durable: true,
+  apply: (store, data) => store.applyBlock(data),
+};
+
 /** Somebody is writing. @type {Kind} */
 const typing = {
   durable: false,
@@ -64,5 +70,6 @@ export const KINDS = new Map([
   ["conversation", conversation],
   ["member", member],
   ["mark", mark],
+  ["block", block],
   ["typing", typing],
 ]);
