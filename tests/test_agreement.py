@@ -45,6 +45,7 @@ class Device:
     handle: Mapping[str, Handle]
     conversations: dict[str, Fields] = field(default_factory=dict)
     versions: dict[tuple[str, int], int] = field(default_factory=dict)
+    blocks: set[str] = field(default_factory=set)
     must_fetch: set[str] = field(default_factory=set)
     """Conversations that it must ask for: it has joined them, or is told to reload them."""
     profile: Profile | None = None
@@ -106,6 +107,17 @@ class Device:
         conversation["muted"] = mark["muted"]
         self.raise_mark(conversation, mark["read_up_to"])
 
+    def on_block(self, block: Fields) -> None:
+        """The conversation may be one that is not listed: nobody may have written in it."""
+        conversation = self.conversations.get(block["conversation_id"], {})
+        if block["blocked"]:
+            self.blocks.add(block["user"])
+            if conversation:
+                conversation["blocked"] = True
+        else:
+            self.blocks.discard(block["user"])
+            conversation.pop("blocked", None)
+
     def raise_mark(self, conversation: Fields, seq: int) -> None:
         conversation["read_up_to"] = max(seq, conversation["read_up_to"])
         conversation["mentions"] = [one for one in conversation["mentions"] if one > conversation["read_up_to"]]
@@ -153,6 +165,7 @@ HANDLE: Mapping[str, Handle] = {
     "message.deleted": Device.on_message,
     "mark": Device.on_mark,
     "profile": Device.on_profile,
+    "block": Device.on_block,
     "conversation": Device.on_conversation,
     "member": Device.on_member,
     "reset": Device.on_reset,
@@ -217,6 +230,7 @@ class Story:
                 device.profile = None
                 for conversation in await self.listed(device.user):
                     device.fetched(conversation)
+                device.blocks = await self.blocked_by(device.user)
             for id in list(device.must_fetch):
                 described = await self.chance.choice(self.workers).chat.conversations.one(device.user, id)
                 device.fetched(json.loads(described.json))
@@ -231,6 +245,9 @@ class Story:
         listing = await self.chance.choice(self.workers).chat.conversations.list(user, None, 50)
         return [json.loads(one.json) for one in listing.conversations]
 
+    async def blocked_by(self, user: UserId) -> set[str]:
+        return set((await self.chance.choice(self.workers).chat.blocks.page(user, "", 50)).users)
+
     async def check(self) -> None:
         """Compares each device that is connected with a fresh fetch."""
         for device in self.devices:
@@ -240,6 +257,7 @@ class Story:
             fresh = {one["id"]: one for one in await self.listed(device.user)}
             assert device.conversations == fresh, f"{device.user} after {self.done}"
             assert device.profile == await self.workers[0].chat.profiles.of(device.user), f"after {self.done}"
+            assert device.blocks == await self.blocked_by(device.user), f"{device.user} after {self.done}"
             sums = await self.chance.choice(self.workers).chat.marks.sums(device.user)
             loud = [one for one in fresh.values() if not one["muted"]]
             assert sums == (sum(one["unread"] for one in loud), sum(len(one["mentions"]) for one in loud))
@@ -267,8 +285,10 @@ class Story:
             "remove": lambda: chat.members.remove(user, id, other),
             "leave": lambda: chat.members.remove(user, id, user),
             "rename": lambda: chat.groups.change(user, id, f"name {self.counter}", chance.choice(["", "topic"])),
+            "block": lambda: chat.blocks.block(user, other),
+            "unblock": lambda: chat.blocks.unblock(user, other),
         }
-        weights = {"send": 6, "read": 2, "delete": 2}
+        weights = {"send": 6, "read": 2, "delete": 2, "unblock": 3}
         name = chance.choices(list(actions), [weights.get(one, 1) for one in actions])[0]
         try:
             await actions[name]()
@@ -340,6 +360,8 @@ MUTANTS: Mapping[str, Mapping[str, Handle]] = {
     "mentions stay when their message is deleted": {"message.deleted": _keeps_mentions},
     "marks of other devices are ignored": {"mark": lambda device, mark: None},
     "changes of the profile are ignored": {"profile": lambda device, change: None},
+    "blocks of other devices are ignored": {"block": lambda device, block: None},
+    "who was blocked stays so": {"block": lambda device, block: device.on_block({**block, "blocked": True})},
     "resets are ignored": {"reset": lambda device, reset: None},
     "one's own messages are unread": {
         "message": lambda device, message: device.on_message({**message, "sender": None})

@@ -35,6 +35,7 @@ ANSWER = {
         "invites": [],
         "sessions": [],
         "users": [],
+        "blocks": [],
     },
 }
 
@@ -107,6 +108,9 @@ CALLS: dict[str, list[Call]] = {
     "mute": [lambda c: c.mute(GROUP), lambda c: c.mute(GROUP, muted=False)],
     "show_me": [lambda c: c.me()],
     "say_typing": [lambda c: c.say_typing(GROUP)],
+    "list_blocks": [lambda c: every(c.blocks())],
+    "block_user": [lambda c: c.block("bob")],
+    "unblock_user": [lambda c: c.unblock("bob")],
     "stream_events": [lambda c: anext(c.events()), lambda c: anext(c.events("0-0"))],
 }
 BY_THEIR_OWN = {"sign_in", "sign_up"}
@@ -165,6 +169,7 @@ PAGES = {
     "Nothing",
     "SessionList",
     "UserList",
+    "BlockPage",
 }
 """Answers whose items or fields are what the client returns."""
 
@@ -178,6 +183,7 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "Invite": models.Invite,
     "InviteWithSecret": models.Invite,
     "OneReaction": models.Reaction,
+    "Blocked": models.Blocked,
     "UserRole": models.Member,
     "Server": models.Server,
     "Session": models.Session,

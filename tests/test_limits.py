@@ -112,6 +112,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "message_data_bytes": 16384,
         "reaction_kinds_per_message": 20,
         "typing_group_members": 32,
+        "blocks_per_user": 10000,
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()

@@ -71,6 +71,8 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
         keys.reactions("x"),
         *keys.of_user("x"),
         keys.user("x"),
+        keys.blocks("x"),
+        keys.conversation("x"),
         *(
             keys.sessions("x"),
             keys.ticket("x"),
@@ -86,6 +88,7 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
     assert makers == {
         *("ConversationKeys", "UserKeys", "bucket", "of_conversation", "of_user", "sent", "user"),
         *("quota", "places", "directory", "sessions", "ticket", "live", "GroupKeys", "of_group", "reactions"),
+        *("blocks", "conversation"),
     }, "a new kind of key: is its pattern on the list, and is it tried?"
     for key in named:
         assert any(key.startswith(pattern[:-1]) for pattern in KEYS), key

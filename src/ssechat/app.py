@@ -17,6 +17,7 @@ from ssechat.http.cookies import SessionCookie
 from ssechat.http.cors import Cors
 from ssechat.http.docs.book import Book
 from ssechat.http.endpoints.accounts import AccountsEndpoint
+from ssechat.http.endpoints.blocks import BlocksEndpoint
 from ssechat.http.endpoints.contract import ContractEndpoint
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
 from ssechat.http.endpoints.docs import DocsEndpoint
@@ -129,6 +130,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *PeopleEndpoint(guard, chat, users, directory, quotas).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
         *SessionsEndpoint(guard, auth, users, sessions, quotas, proxies, settings).routes(),
+        *BlocksEndpoint(guard, chat).routes(),
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),

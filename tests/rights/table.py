@@ -114,6 +114,11 @@ PATCH  /v1/me                                       who    yes    yes    yes    
 PUT    /v1/me/password                              who    bad    bad    bad    bad    bad    bad    bad
 GET    /v1/me/sessions                              who    yes    yes    yes    yes    yes    yes    yes
 DELETE /v1/me/sessions/{id}                         who    sess   sess   sess   sess   sess   sess   sess
+GET    /v1/blocks                                   who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/blocks/{user}                            who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/blocks/{user} | oneself                  -      bad    bad    bad    bad    bad    bad    bad
+PUT    /v1/blocks/{user} | nobody                   who    user   user   user   user   user   user   user
+DELETE /v1/blocks/{user}                            who    done   done   done   done   done   done   done
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes

@@ -67,7 +67,7 @@ class Edits:
 
         Raises:
             NotFound: `unknown_conversation`, `unknown_message`.
-            Forbidden: `not_a_member`, `ended`; `not_allowed`: it is somebody else's.
+            Forbidden: `not_a_member`, `ended`, `blocked`; `not_allowed`: it is somebody else's.
             Conflict: `deleted`; `changed` (412): it is not the expected one, nor what it shall be.
             BadRequest: who is mentioned is no member.
         """
@@ -111,7 +111,9 @@ class Edits:
             _check(expected, stands)
             tombstone = {name: message[name] for name in ("conversation_id", "seq", "version", "sender", "created_at")}
             tombstone["deleted"] = True
-            return changed_message(MESSAGE_DELETED, stands, tombstone, reactions=[("clear", f"{seq}:")], guard=guard)
+            return changed_message(
+                MESSAGE_DELETED, stands, tombstone, reactions=[("clear", f"{seq}:")], guard=guard, across_blocks=True
+            )
 
         return await self._change(user, conversation, seq, decide)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ssechat.chat.blocks import BlockRules
 from ssechat.chat.conversations import Descriptions
 from ssechat.chat.decisions import Decisions
 from ssechat.chat.edits import Edits
@@ -18,6 +19,7 @@ from ssechat.chat.reactions import ReactionRules
 from ssechat.chat.typing import TypingRules
 from ssechat.identity.profiles import Profiles
 from ssechat.identity.users import Users
+from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.group_ids import GroupIds
@@ -44,6 +46,7 @@ class Chat:
     marks: Marks
     typing: TypingRules
     profiles: ProfileRules
+    blocks: BlockRules
 
     @classmethod
     def of(
@@ -58,17 +61,19 @@ class Chat:
         """The rules of a worker with these parts."""
         participants = Participants(conversations, members, users)
         decisions, invites = Decisions(delivery, members), Invites(redis)
+        blocks = Blocks(redis, inbox.limit)
         return cls(
             Messages(participants, delivery, users),
             Edits(participants, members, delivery),
             ReactionRules(participants, conversations, Reactions(redis), delivery),
             History(participants, conversations, delivery),
-            Descriptions(participants, conversations, members, inbox, delivery),
-            Groups(decisions, delivery, users, GroupIds(redis)),
-            Membership(decisions, members, users),
+            Descriptions(participants, conversations, members, inbox, delivery, blocks),
+            Groups(decisions, delivery, users, GroupIds(redis), members, blocks),
+            Membership(decisions, members, users, blocks),
             Invitations(members, invites),
             Joins(decisions, members, invites),
             Marks(participants, members, inbox),
-            TypingRules(participants, members, inbox),
+            TypingRules(participants, members, inbox, blocks),
             ProfileRules(Profiles(redis), inbox.accounts),
+            BlockRules(blocks, users),
         )

@@ -13,6 +13,7 @@ import click
 from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.cli.account import mint
+from ssechat.cli.blocks import block, blocks, unblock
 from ssechat.cli.doctor import doctor
 from ssechat.cli.groups import group
 from ssechat.cli.keys import key
@@ -95,7 +96,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
 
 for command in (
     *(send, list_conversations, read, mute, listen, edit, delete, react, group),
-    *(profile, users, password, sessions, key, doctor),
+    *(block, unblock, blocks, profile, users, password, sessions, key, doctor),
 ):
     commands.add_command(command)
 

@@ -59,6 +59,8 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return mark_line(data, name)
         if event == "profile":
             return "your profile was changed"
+        if event == "block":
+            return one_line(f"{_place(data, name)}  {block_line(data)}")
         if event == "typing":
             return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
@@ -140,13 +142,18 @@ def session_line(session: Mapping[str, Any]) -> str:
     return one_line("  ".join(filter(None, [str(session.get("id")), *times, agent, own])))
 
 
+def block_line(block: Mapping[str, Any]) -> str:
+    """Whom one has blocked, or unblocked."""
+    return one_line(f"you have {'blocked' if block.get('blocked') else 'unblocked'} {block.get('user')}")
+
+
 def _unread(counts: Mapping[str, Any]) -> str:
     """What is unread, in parentheses: `  (3 unread, 1 mentions you; muted)`."""
     unread, mentions = counts.get("unread"), counts.get("mentions")
     said = [f"{unread} unread"] if isinstance(unread, int) and unread else []
     if isinstance(mentions, list) and mentions:
         said.append("1 mentions you" if len(mentions) == 1 else f"{len(mentions)} mention you")
-    words = [*([", ".join(said)] if said else []), *(["muted"] if counts.get("muted") else [])]
+    words = [*([", ".join(said)] if said else []), *(word for word in ("muted", "blocked") if counts.get(word))]
     return f"  ({'; '.join(words)})" if words else ""
 
 

@@ -29,6 +29,8 @@ there is no server.
 from ssechat.client.client import Client
 from ssechat.client.errors import ClientError, NotConfirmed, Refused
 from ssechat.client.events import (
+    BlockChange,
+    BlockEvent,
     Bye,
     ByeEvent,
     CaughtUp,
@@ -55,6 +57,7 @@ from ssechat.client.events import (
 from ssechat.client.groups import Groups
 from ssechat.client.models import (
     Addition,
+    Blocked,
     Conversation,
     Invite,
     Limits,
@@ -77,6 +80,9 @@ from ssechat.errors import SettingsError
 
 __all__ = [
     "Addition",
+    "BlockChange",
+    "BlockEvent",
+    "Blocked",
     "Bye",
     "ByeEvent",
     "CaughtUp",

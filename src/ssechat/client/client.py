@@ -8,6 +8,7 @@ from typing import Self
 
 import httpx
 
+from ssechat.client.blocks import Blocks
 from ssechat.client.bookmark import Bookmark
 from ssechat.client.calls import Calls
 from ssechat.client.credentials import Credential, Given, Password, Token
@@ -29,7 +30,7 @@ from ssechat.ids import UserId, user_id
 logger = logging.getLogger("ssechat.client")
 
 
-class Client(Messages, Marks, People, Sessions):
+class Client(Messages, Marks, Blocks, People, Sessions):
     """A client of one user at one server.
 
     ::

@@ -55,6 +55,16 @@ class ProfileChange(Model):
     """Grows with each change."""
 
 
+class BlockChange(Model):
+    """One has blocked somebody on some device, or taken that back."""
+
+    conversation_id: str
+    """The direct conversation of the two."""
+    user: str
+    blocked: bool = False
+    """From now on."""
+
+
 class Typing(Model):
     """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
 
@@ -130,6 +140,10 @@ class ProfileEvent(_Event[Literal["profile"], ProfileChange]):
     """One's profile has changed."""
 
 
+class BlockEvent(_Event[Literal["block"], BlockChange]):
+    """One has blocked somebody, or taken that back."""
+
+
 class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
 
@@ -161,6 +175,7 @@ Event: TypeAlias = (
     | MemberEvent
     | MarkEvent
     | ProfileEvent
+    | BlockEvent
     | TypingEvent
     | ResetEvent
     | HelloEvent
@@ -178,6 +193,7 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),
     "profile": (ProfileEvent, ProfileChange),
+    "block": (BlockEvent, BlockChange),
     "typing": (TypingEvent, Typing),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),

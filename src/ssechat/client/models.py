@@ -211,6 +211,8 @@ class Conversation(Model):
     muted: bool = False
     ended: bool = False
     """Nobody can write to it any more."""
+    blocked: bool = False
+    """One has blocked the other of the two: neither can write to it."""
     left: bool = False
     """One is not in it any more."""
 
@@ -218,6 +220,12 @@ class Conversation(Model):
     def is_group(self) -> bool:
         """Whether it is a group."""
         return self.type == "group"
+
+
+class Blocked(Model):
+    """Somebody whom one has blocked."""
+
+    user: str
 
 
 class Member(Model):
@@ -316,3 +324,4 @@ class Limits(Model):
     message_data_bytes: int = 0
     reaction_kinds_per_message: int = 0
     typing_group_members: int = 0
+    blocks_per_user: int = 0

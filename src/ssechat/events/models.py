@@ -134,6 +134,17 @@ class ProfileChange(EventData):
     """That of the profile, in `GET /v1/me`: it grows with each change."""
 
 
+class Block(EventData):
+    """You have blocked somebody, or taken that back."""
+
+    conversation_id: str
+    """The direct conversation of the two of you; there may be no message in it."""
+    user: str
+    """Whom."""
+    blocked: bool
+    """Whether you block the user from now on."""
+
+
 class Typing(EventData):
     """Somebody writes a message."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ssechat.chat.blocks import MAX_BLOCKS
 from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
 from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.chat.reactions import MAX_KINDS
@@ -42,4 +43,5 @@ def limits(settings: Settings, quotas: Quotas) -> Mapping[str, Any]:
         "message_data_bytes": MAX_DATA,
         "reaction_kinds_per_message": MAX_KINDS,
         "typing_group_members": MAX_TYPING,
+        "blocks_per_user": MAX_BLOCKS,
     }

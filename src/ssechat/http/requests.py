@@ -321,6 +321,15 @@ class MembersQuery(RequestQuery):
     """Members at most."""
 
 
+class BlocksQuery(RequestQuery):
+    """`GET /v1/blocks`."""
+
+    after: Annotated[str, Field(max_length=128)] = ""
+    """The `next` of the previous answer."""
+    limit: Limit = 50
+    """Users at most."""
+
+
 class ReactionsQuery(RequestQuery):
     """`GET /v1/conversations/{id}/messages/{seq}/reactions`."""
 

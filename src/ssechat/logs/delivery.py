@@ -23,6 +23,7 @@ from ssechat.logs.members import Members
 from ssechat.logs.membership import Guard
 from ssechat.logs.refused import (
     Absent,
+    Blocked,
     GroupEnded,
     GroupExists,
     MembersChanged,
@@ -227,7 +228,8 @@ class Delivery:
             names += map(packed_keys.of_user, members)
         if changes:
             arguments += (action.seq, hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest())
-            arguments += (len(action.reactions), *(value for reaction in action.reactions for value in reaction))
+            arguments += (int(action.across_blocks), len(action.reactions))
+            arguments += [value for reaction in action.reactions for value in reaction]
         if members is None:
             names.append(pack(keys.of_group(action.conversation)))
             arguments += _arguments(action.guard or Guard())
@@ -263,6 +265,8 @@ def _refusal(answer: Sequence[bytes]) -> NotAppended:
             return MessageChanged(of[0] or None)
         case b"absent":
             return Absent([UserId(user.decode()) for user in of])
+        case b"blocked":
+            return Blocked([UserId(user) for user in of[0].decode().split(" ")])
         case b"members":
             return MembersChanged()
         case b"ended":

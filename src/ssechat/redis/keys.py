@@ -32,7 +32,8 @@ class ConversationKeys(NamedTuple):
     """All keys of a conversation but the records of client_msg_ids, in the order in which scripts take them."""
 
     conversation: str
-    """Hash: type, `head`, newest `seq`, `delivered`, and the newest `week` in which a client_msg_id was recorded."""
+    """Hash: type, `head`, newest `seq`, `delivered`, and the newest `week` in which a client_msg_id was recorded; of a
+    direct conversation `blocks`, who of the two has blocked the other."""
     log: str
     """Stream: all that happened in the conversation: kind, time, and a message's seq or a fact's data."""
     messages: str
@@ -71,8 +72,13 @@ def bucket(of: str) -> int:
 @lru_cache(CACHED)
 def of_conversation(conversation_id: str) -> ConversationKeys:
     """The keys of a conversation."""
-    key = f"{{c{bucket(conversation_id)}}}{conversation_id}"
+    key = conversation(conversation_id)
     return ConversationKeys(key, f"{key}/log", f"{key}/messages")
+
+
+def conversation(conversation_id: str) -> str:
+    """The first of a conversation's keys."""
+    return f"{{c{bucket(conversation_id)}}}{conversation_id}"
 
 
 @lru_cache(CACHED)
@@ -112,6 +118,11 @@ def user(user_id: str) -> str:
 def directory(beginning: str) -> str:
     """Sorted set, all scores 0: the users whose names begin with these characters."""
     return f"{{d:{beginning}}}"
+
+
+def blocks(user_id: str) -> str:
+    """Sorted set, all scores 0: whom the user has blocked."""
+    return f"{user(user_id)}/blocks"
 
 
 def live(user_id: str) -> str:

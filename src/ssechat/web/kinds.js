@@ -56,6 +56,12 @@ const profile = {
   apply: () => false,
 };
 
+/** Whom the user blocks, said on any device. @type {Kind} */
+const block = {
+  durable: true,
+  apply: (store, data) => store.applyBlock(data),
+};
+
 /** Somebody is writing. @type {Kind} */
 const typing = {
   durable: false,
@@ -71,5 +77,6 @@ export const KINDS = new Map([
   ["member", member],
   ["mark", mark],
   ["profile", profile],
+  ["block", block],
   ["typing", typing],
 ]);

@@ -169,6 +169,8 @@ class DirectConversation(Counts):
     """The two people; one for one's notes."""
     newest_seq: NewestSeq
     """The `seq` of the newest message; 0 if there is none."""
+    blocked: Literal[True] | None = None
+    """You have blocked the other one: neither of you can write here. Who is blocked is not told."""
     last_message: Message | None
     """The newest message."""
 
@@ -286,6 +288,22 @@ class InviteList(AnswerBody):
     """Those that can be used."""
 
 
+class Blocked(AnswerBody):
+    """A user whom you have blocked."""
+
+    user: str
+    """The user's name."""
+
+
+class BlockPage(AnswerBody):
+    """A page of those whom you have blocked."""
+
+    blocks: list[Blocked]
+    """By name."""
+    next: str | None
+    """For `after` of the next request; null: there are no more."""
+
+
 class OneReaction(AnswerBody):
     """Somebody's reaction to a message."""
 
@@ -354,6 +372,8 @@ class Limits(AnswerBody):
     """Different emoji on one message."""
     typing_group_members: Count
     """Members of a group in which it is said who is writing."""
+    blocks_per_user: Count
+    """People whom one user blocks."""
 
 
 class Live(AnswerBody):

@@ -244,6 +244,12 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "Unless `version` is that of the profile that you have, or lower, fetch `GET /v1/me`.",
         {"version": 2},
     ),
+    kinds.BLOCK.name: (
+        "You have blocked somebody on some device of yours, or taken that back. Who is blocked gets no event.",
+        "With `blocked`, let nothing be written in the direct conversation, and offer to unblock instead. The "
+        "conversation may be none that you list: nobody may have written in it.",
+        {"conversation_id": "dm:alice:bob", "user": "bob", "blocked": True},
+    ),
     kinds.TYPING.name: (
         "Somebody else is writing in a conversation of yours. It says what is so now: it has no id, and a client that "
         "is away never gets it.",

@@ -48,6 +48,17 @@ NOT_A_GROUP = Problem(
 NOT_ALLOWED = Problem(
     "not_allowed", 403, "Your role in the group does not allow it, or the message is somebody else's."
 )
+BLOCKED = Problem(
+    "blocked",
+    403,
+    "You have blocked the user, or cannot write to each other; or you cannot add these users to a group. `detail` says "
+    "which, and whom.",
+)
+TOO_MANY_BLOCKS = Problem(
+    "too_many_blocks",
+    403,
+    "You have blocked as many people as you may; `GET /v1/limits` says how many. Unblock one.",
+)
 ENDED = Problem("ended", 403, "The group has ended: it can be read only.")
 GROUP_FULL = Problem("group_full", 403, "The group cannot have so many members.")
 TOO_MANY_MEMBERS = Problem(

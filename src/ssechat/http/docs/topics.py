@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ssechat.http.contract import (
     accounts,
+    blocks,
     conversations,
     events,
     invites,
@@ -66,6 +67,12 @@ PAGES: Mapping[str, tuple[str, str]] = {
     typing.TOPIC: (
         "typing",
         "Who is writing just now. It is told to those who have a stream open, and stored nowhere.",
+    ),
+    blocks.TOPIC: (
+        "blocks",
+        "Who shall not write to you, nor be written to by you, directly. What was written stays, and both can read it; "
+        "groups are as before. It counts both ways and is known to who blocks only: the other one reads that you "
+        "cannot write to each other.",
     ),
     reactions.TOPIC: ("reactions", "One emoji of one person to one message; one person can react with several."),
     server.TOPIC: ("server", "What the server says of itself. Nothing here needs a credential."),
