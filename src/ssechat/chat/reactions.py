@@ -278,7 +278,7 @@ class ReactionRules:
         present = tuple(dict.fromkeys(wish.reaction.user for wish in wishes))
         guard = Guard(present=present) if key.both is None else None
         action = changed_message(MESSAGE_UPDATED, message, fields, reactions=changes, guard=guard)
-        return (await self._delivery.send(action, key.both))[0]
+        return (await self._delivery.send(action, key.both, by=present))[0]
 
 
 def _first(kind: OfEmoji, asked: Sequence[Reaction], after: Mapping[Reaction, bool]) -> list[UserId]:

@@ -66,5 +66,5 @@ class Chat:
             Invitations(members, invites),
             Joins(decisions, members, invites),
             Marks(participants, members, inbox),
-            TypingRules(participants, members, inbox),
+            TypingRules(participants, members, inbox, delivery.charge),
         )

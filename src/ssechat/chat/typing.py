@@ -1,5 +1,7 @@
 """Says in a conversation who is writing. Nothing of it is stored."""
 
+from collections.abc import Callable, Sequence
+
 from ssechat.chat.participants import Participants
 from ssechat.chat.refusals import ended, not_a_member, too_large_for
 from ssechat.events.kinds import TYPING
@@ -17,10 +19,18 @@ EXPIRES_IN = 15
 class TypingRules:
     """Tells the others in a conversation that a user is writing."""
 
-    def __init__(self, participants: Participants, members: Members, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        participants: Participants,
+        members: Members,
+        inbox: Inbox,
+        charge: Callable[[Sequence[UserId], int], None],
+    ) -> None:
+        """`charge` counts what a user has reached (identity/leases.py)."""
         self._participants = participants
         self._members = members
         self._inbox = inbox
+        self._charge = charge
 
     async def start(self, user: UserId, conversation: str) -> None:
         """Tells the streams of the others, of all their devices; those who are away are never told.
@@ -41,4 +51,6 @@ class TypingRules:
             if count > MAX_MEMBERS:
                 raise too_large_for("it is not said who is writing", MAX_MEMBERS)
         data = {"conversation_id": entered.conversation, "user": user, "expires_in": EXPIRES_IN}
-        await self._inbox.tell([one for one in everybody if one != user], TYPING, data)
+        others = [one for one in everybody if one != user]
+        self._charge((user,), len(others))
+        await self._inbox.tell(others, TYPING, data)
