@@ -40,6 +40,7 @@ from ssechat.http.limits import limits
 from ssechat.identity.auth import Auth
 from ssechat.identity.directory import Directory
 from ssechat.identity.hashing import HashingPool
+from ssechat.identity.leases import Leases
 from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.sessions import Sessions
@@ -81,7 +82,8 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     issuer = tokens.issuer_keys
     if issuer is not None:
         issuer.on_withdrawn = auth.forget_withdrawn
-    delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
+    leases = Leases(redis, settings)
+    delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds, charge=leases.charge)
     chat = Chat.of(redis, conversations, members, inbox, delivery, users)
     users.on_claimed = chat.profiles.note_claimed_name
     hub = Hub(auth, settings, metrics, kinds)
@@ -91,8 +93,8 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     proxies = TrustedProxies(settings.trusted_proxies)
     origins = Origins(settings.allowed_origins)
     quotas = Quotas(redis, settings)
-    bounds = limits(settings, quotas)
-    guard = Guard(auth, cookie, proxies, settings.body_limit, origins)
+    bounds = limits(settings, quotas, leases)
+    guard = Guard(auth, cookie, proxies, settings.body_limit, origins, leases)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -138,7 +138,7 @@ class Edits:
                 # What is answered was read before; who is removed meanwhile does not see it.
                 return await self._participants.message(entered, seq)
             try:
-                return (await self._delivery.send(action, entered.both))[0]
+                return (await self._delivery.send(action, entered.both, by=(user,)))[0]
             except (MessageChanged, MembersChanged):
                 continue
             except NotAppended as error:

@@ -117,13 +117,14 @@ class Messages:
     ) -> tuple[bytes, bool]:
         try:
             if extras is PLAIN:
-                return await self._delivery.send(new_message(conversation, sender, client_msg_id, text), both)
+                action = new_message(conversation, sender, client_msg_id, text)
+                return await self._delivery.send(action, both, by=(sender,))
             action = new_message(conversation, sender, client_msg_id, text, more=extras.fields)
             strangers = [user for user in extras.mentions if user not in both]
             wrong = not_mentionable(strangers) if strangers else await self._wrong_reply(sender, conversation, extras)
             if wrong is not None:
                 return await self._repeated(action, both, wrong)
-            return await self._delivery.send(action, both)
+            return await self._delivery.send(action, both, by=(sender,))
         except Blocked as error:
             raise blocked(conversation, error.by, sender) from None
 
@@ -137,7 +138,7 @@ class Messages:
             message, is_new = await self._repeated(action, None, wrong)
         else:
             try:
-                message, is_new = await self._delivery.send(action, None)
+                message, is_new = await self._delivery.send(action, None, by=(sender,))
             except NotAppended as error:
                 raise await self._refusal(error, group, sender) from None
         if is_new:

@@ -73,7 +73,7 @@ class Chat:
             Invitations(members, invites),
             Joins(decisions, members, invites),
             Marks(participants, members, inbox),
-            TypingRules(participants, members, inbox, blocks),
+            TypingRules(participants, members, inbox, blocks, delivery.charge),
             ProfileRules(Profiles(redis), inbox.accounts),
             BlockRules(blocks, users),
         )

@@ -19,6 +19,7 @@ from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.fanout import FanOut
+from ssechat.streams.openings import Openings
 from ssechat.streams.stream import UNAVAILABLE, Stream
 from ssechat.streams.sweep import Sweep
 from ssechat.telemetry.metrics import Metrics
@@ -33,6 +34,10 @@ READERS = 256
 SWEEP_SECONDS = 1.0
 AT_ONCE = 100
 """Streams looked at before others get their turn: that many pings hold them up for milliseconds."""
+
+OPENINGS_A_MINUTE = 4
+"""How often each stream that a user may have open may be opened anew in a minute: who reconnects all the time costs
+everybody else, as each opening reads the source."""
 
 STREAMS_PER_DRAIN_SECOND = 1000
 """Streams that are told goodbye in a second, if the time to drain allows."""
@@ -59,6 +64,7 @@ class Hub:
         self._streams: dict[bytes, list[Stream]] = {}
         self._count = 0
         self._sweep = Sweep(self._all, self.metrics)
+        self._openings = Openings(settings.streams_per_user * OPENINGS_A_MINUTE, now)
         self._stalled: set[Stream] = set()
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,8 +93,9 @@ class Hub:
         await self.subscriptions.close()
 
     def has_room(self, source: Source) -> bool:
-        """Whether there may be one more stream of this source here."""
-        return len(self._streams.get(source.channel, ())) < self._settings.streams_per_user
+        """Whether there may be one more stream of this source here, and one was not opened too often lately."""
+        full = len(self._streams.get(source.channel, ())) >= self._settings.streams_per_user
+        return not full and self._openings.admit(source.channel)
 
     def attach(self, stream: Stream, cursor: str | None, sign_outs: int) -> None:
         """Takes a stream whose response has started, and brings it level with its source.

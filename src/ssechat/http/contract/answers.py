@@ -330,7 +330,7 @@ class Quota(AnswerBody):
     per: str
     """What attempts are counted by."""
     limit: Count
-    """Attempts in a window."""
+    """Attempts in a window; of `deliveries`: inboxes that your changes reach."""
     window_seconds: Count
     """Seconds of a window."""
 
@@ -348,6 +348,8 @@ class Limits(AnswerBody):
     """Items of a page: the largest `limit`."""
     inbox_events: Count
     """Events that the server keeps for a reader who is away."""
+    requests_per_user_and_worker: Count
+    """Requests of one user that a worker works on at a time: further ones wait for their turn."""
     streams_per_user_and_worker: Count
     """Streams that one user may have open on one worker."""
     sessions_per_user: Count

@@ -40,6 +40,7 @@ ISSUE_TICKET = Operation(
     body=EmptyBody,
     answers={201: Answer("The ticket.", StreamTicket)},
     refusals=(problems.QUOTA_EXCEEDED,),
+    always=True,
     example={},
 )
 

@@ -104,8 +104,8 @@ UNSUPPORTED_MEDIA_TYPE = Problem("unsupported_media_type", 415, "Send `Content-T
 QUOTA_EXCEEDED = Problem(
     "quota_exceeded",
     429,
-    "Too many attempts. `Retry-After` says in how many seconds to try again, `RateLimit-Policy` and `RateLimit` which "
-    "quota it was.",
+    "Too many attempts, or a user's changes reach too many inboxes. `Retry-After` says in how many seconds to send the "
+    "same request again, `RateLimit-Policy` and `RateLimit` which quota it was.",
 )
 
 INTERNAL_ERROR = Problem(
