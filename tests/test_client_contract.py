@@ -93,6 +93,7 @@ CALLS: dict[str, list[Call]] = {
     "mark_read": [lambda c: c.mark_read(GROUP, 7)],
     "mute": [lambda c: c.mute(GROUP), lambda c: c.mute(GROUP, muted=False)],
     "show_me": [lambda c: c.me()],
+    "acknowledge": [lambda c: c.ack("7-7")],
     "say_typing": [lambda c: c.say_typing(GROUP)],
     "stream_events": [lambda c: anext(c.events()), lambda c: anext(c.events("0-0"))],
 }

@@ -30,6 +30,7 @@ from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.people import PeopleEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
+from ssechat.http.endpoints.receipts import ReceiptsEndpoint
 from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
@@ -76,7 +77,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     if issuer is not None:
         issuer.on_withdrawn = auth.forget_withdrawn
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
-    chat = Chat.of(redis, conversations, members, inbox, delivery, users)
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users, receipts=settings.receipts == "on")
     hub = Hub(auth, settings, metrics, kinds)
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
@@ -102,6 +103,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         try:
             yield
         finally:
+            await chat.receipts.close()
             await hub.close()
             await redis_health.close()
             if issuer is not None:
@@ -119,6 +121,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *InvitesEndpoint(guard, chat).routes(),
         *ReactionsEndpoint(guard, chat).routes(),
         *MarksEndpoint(guard, chat).routes(),
+        *ReceiptsEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
         *PeopleEndpoint(guard, chat, users).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),

@@ -117,6 +117,9 @@ class Settings(BaseModel):
         description="Sign-ins to an account that may fail within an hour: from each address that it has signed in from "
         "before, and from all other addresses together; 0 for no limit.",
     )
+    receipts: Literal["on", "off"] = Field(
+        "on", description="Whether people see up to where others have read a conversation, and have it on a device."
+    )
     session_days: Annotated[float, Field(ge=MIN_SESSION_DAYS, le=3650)] = Field(
         30, description="Days that a sign-in lasts."
     )

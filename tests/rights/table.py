@@ -26,6 +26,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "conv": (404, "unknown_conversation"),
     "user": (404, "unknown_user"),
     "invite": (404, "unknown_invite"),
+    "event": (404, "unknown_event"),
     "file": (404, "not_found"),
     "taken": (409, "name_taken"),
     "gone": (409, "deleted"),
@@ -109,6 +110,7 @@ POST   /v1/session                                  -      yes    yes    yes    
 DELETE /v1/session                                  -      done   done   done   done   done   done   done
 GET    /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
 PATCH  /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
+POST   /v1/ack                                      who    event  event  event  event  event  event  event
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes

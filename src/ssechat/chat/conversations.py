@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ssechat.chat.participants import Participants, Participation
+from ssechat.chat.receipts import ReceiptRules
 from ssechat.events import frames
 from ssechat.ids import ConversationId, UserId, direct_members
 from ssechat.logs.conversations import Conversations, Summary
@@ -31,6 +32,10 @@ class Description:
     last_message: bytes | None
     """The newest message that this user may read (JSON)."""
 
+    def having(self, **fields: Any) -> "Description":
+        """With more fields."""
+        return Description({**self.fields, **fields}, self.last_message)
+
     @property
     def json(self) -> bytes:
         """All of it."""
@@ -55,12 +60,14 @@ class Descriptions:
         members: Members,
         inbox: Inbox,
         delivery: Delivery,
+        receipts: ReceiptRules,
     ) -> None:
         self._participants = participants
         self._conversations = conversations
         self._members = members
         self._inbox = inbox
         self._delivery = delivery
+        self._receipts = receipts
 
     async def one(self, user: UserId, conversation: str) -> Description:
         """One conversation; of a group that the user has left, what was so then.
@@ -74,8 +81,11 @@ class Descriptions:
         place = await self._inbox.place(user, entered.conversation)
         if entered.standing is None:
             [summary] = await self._conversations.summaries((entered.conversation,))
-            return _direct(summary, place.mark)
-        return await self._group(entered, entered.standing, place.mark)
+            one = _direct(summary, place.mark)
+        else:
+            one = await self._group(entered, entered.standing, place.mark)
+        receipts = await self._receipts.shown(entered)
+        return one if receipts is None else one.having(receipts=[receipt.fields for receipt in receipts])
 
     async def _group(self, entered: Participation, standing: Standing, mark: Mark) -> Description:
         conversation, newest = entered.conversation, entered.access.newest_seq

@@ -59,6 +59,8 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return mark_line(data, name)
         if event == "profile":
             return "your profile was changed"
+        if event == "receipt":
+            return one_line(f"{_place(data, name)}  {_progress(data)}")
         if event == "typing":
             return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
@@ -114,6 +116,22 @@ def mark_line(mark: Mapping[str, Any], name: str | None = None) -> str:
     left = "" if newest is None else _unread(mark) or "  (nothing is unread)"
     muted = "  (muted)" if newest is None and mark.get("muted") else ""
     return one_line(f"{_place(mark, name)}  read up to #{read}{left}{muted}")
+
+
+def receipt_line(receipt: Mapping[str, Any]) -> str:
+    """Up to where somebody has read a conversation, and has it: `bob  read up to #7, delivered up to #9`."""
+    read, delivered = receipt.get("read_up_to"), receipt.get("delivered_up_to")
+    more = f", delivered up to #{delivered}" if delivered != read else ""
+    said = f"read up to #{read}{more}" if read else f"delivered up to #{delivered}" if delivered else "nothing yet"
+    return one_line(f"{receipt.get('user')}  {said}")
+
+
+def _progress(data: Mapping[str, Any]) -> str:
+    """What a `receipt` says: `read by bob up to #7`; of who has more than was read, what was delivered."""
+    user, read, delivered = data.get("user"), data.get("read_up_to"), data.get("delivered_up_to")
+    if delivered == read:
+        return f"read by {user} up to #{read}"
+    return f"delivered to {user} up to #{delivered}" + (f", read up to #{read}" if read else "")
 
 
 def _unread(counts: Mapping[str, Any]) -> str:

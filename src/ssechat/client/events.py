@@ -55,6 +55,17 @@ class ProfileChange(Model):
     """Grows with each change."""
 
 
+class ReceiptChange(Model):
+    """Somebody else has read a conversation further, or has more of it on a device."""
+
+    conversation_id: str
+    user: str
+    read_up_to: int = 0
+    """The seq of the newest message that the user has read or sent."""
+    delivered_up_to: int = 0
+    """The seq of the newest message that a device of the user has."""
+
+
 class Typing(Model):
     """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
 
@@ -130,6 +141,11 @@ class ProfileEvent(_Event[Literal["profile"], ProfileChange]):
     """One's profile has changed."""
 
 
+class ReceiptEvent(_Event[Literal["receipt"], ReceiptChange]):
+    """Somebody else has read a conversation further, or has more of it. It is told to who is there, and not kept: who
+    was away asks for `chat.conversation(…).receipts`."""
+
+
 class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
 
@@ -161,6 +177,7 @@ Event: TypeAlias = (
     | MemberEvent
     | MarkEvent
     | ProfileEvent
+    | ReceiptEvent
     | TypingEvent
     | ResetEvent
     | HelloEvent
@@ -178,6 +195,7 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),
     "profile": (ProfileEvent, ProfileChange),
+    "receipt": (ReceiptEvent, ReceiptChange),
     "typing": (TypingEvent, Typing),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),
