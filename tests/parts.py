@@ -194,11 +194,12 @@ async def a_worker(
     redis.start()
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users, receipts=chosen.receipts == "on")
     try:
-        chat = Chat.of(redis, conversations, members, inbox, delivery, users)
         users.on_claimed = chat.profiles.note_claimed_name
         yield Worker(redis, conversations, inbox, members, delivery, users, auth, chat, hub, clock)
     finally:
+        await chat.receipts.close()
         await hub.close()
         await redis.close()
         users.close()

@@ -107,6 +107,7 @@ CALLS: dict[str, list[Call]] = {
     "mark_read": [lambda c: c.mark_read(GROUP, 7)],
     "mute": [lambda c: c.mute(GROUP), lambda c: c.mute(GROUP, muted=False)],
     "show_me": [lambda c: c.me()],
+    "acknowledge": [lambda c: c.ack("7-7")],
     "say_typing": [lambda c: c.say_typing(GROUP)],
     "list_blocks": [lambda c: every(c.blocks())],
     "block_user": [lambda c: c.block("bob")],

@@ -113,6 +113,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "mentions_per_message": 50,
         "message_data_bytes": 16384,
         "reaction_kinds_per_message": 20,
+        "receipts_group_members": 32,
         "typing_group_members": 32,
         "blocks_per_user": 10000,
     }

@@ -31,6 +31,7 @@ from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.people import PeopleEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
+from ssechat.http.endpoints.receipts import ReceiptsEndpoint
 from ssechat.http.endpoints.sessions import SessionsEndpoint
 from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
@@ -84,7 +85,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         issuer.on_withdrawn = auth.forget_withdrawn
     leases = Leases(redis, settings)
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds, charge=leases.charge)
-    chat = Chat.of(redis, conversations, members, inbox, delivery, users)
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users, receipts=settings.receipts == "on")
     users.on_claimed = chat.profiles.note_claimed_name
     hub = Hub(auth, settings, metrics, kinds)
     redis_health = RedisHealth(redis)
@@ -111,6 +112,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         try:
             yield
         finally:
+            await chat.receipts.close()
             await hub.close()
             await redis_health.close()
             if issuer is not None:
@@ -128,6 +130,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *InvitesEndpoint(guard, chat).routes(),
         *ReactionsEndpoint(guard, chat).routes(),
         *MarksEndpoint(guard, chat).routes(),
+        *ReceiptsEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
         *PeopleEndpoint(guard, chat, users, directory, quotas).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),

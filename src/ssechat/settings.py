@@ -130,6 +130,9 @@ class Settings(BaseModel):
         description="Deliveries that a user may cause within a minute: a message counts as many as it reaches inboxes, "
         "any other change at least one; 0 for no limit.",
     )
+    receipts: Literal["on", "off"] = Field(
+        "on", description="Whether people see up to where others have read a conversation, and have it on a device."
+    )
     session_days: Annotated[float, Field(ge=MIN_SESSION_DAYS, le=3650)] = Field(
         30, description="Days that a sign-in lasts."
     )

@@ -27,6 +27,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "conv": (404, "unknown_conversation"),
     "user": (404, "unknown_user"),
     "invite": (404, "unknown_invite"),
+    "event": (404, "unknown_event"),
     "file": (404, "not_found"),
     "taken": (409, "name_taken"),
     "gone": (409, "deleted"),
@@ -119,6 +120,7 @@ PUT    /v1/blocks/{user}                            who    yes    yes    yes    
 PUT    /v1/blocks/{user} | oneself                  -      bad    bad    bad    bad    bad    bad    bad
 PUT    /v1/blocks/{user} | nobody                   who    user   user   user   user   user   user   user
 DELETE /v1/blocks/{user}                            who    done   done   done   done   done   done   done
+POST   /v1/ack                                      who    event  event  event  event  event  event  event
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes

@@ -61,6 +61,8 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return "your profile was changed"
         if event == "block":
             return one_line(f"{_place(data, name)}  {block_line(data)}")
+        if event == "receipt":
+            return one_line(f"{_place(data, name)}  {_progress(data)}")
         if event == "typing":
             return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
@@ -145,6 +147,22 @@ def session_line(session: Mapping[str, Any]) -> str:
 def block_line(block: Mapping[str, Any]) -> str:
     """Whom one has blocked, or unblocked."""
     return one_line(f"you have {'blocked' if block.get('blocked') else 'unblocked'} {block.get('user')}")
+
+
+def receipt_line(receipt: Mapping[str, Any]) -> str:
+    """Up to where somebody has read a conversation, and has it: `bob  read up to #7, delivered up to #9`."""
+    read, delivered = receipt.get("read_up_to"), receipt.get("delivered_up_to")
+    more = f", delivered up to #{delivered}" if delivered != read else ""
+    said = f"read up to #{read}{more}" if read else f"delivered up to #{delivered}" if delivered else "nothing yet"
+    return one_line(f"{receipt.get('user')}  {said}")
+
+
+def _progress(data: Mapping[str, Any]) -> str:
+    """What a `receipt` says: `read by bob up to #7`; of who has more than was read, what was delivered."""
+    user, read, delivered = data.get("user"), data.get("read_up_to"), data.get("delivered_up_to")
+    if delivered == read:
+        return f"read by {user} up to #{read}"
+    return f"delivered to {user} up to #{delivered}" + (f", read up to #{read}" if read else "")
 
 
 def _unread(counts: Mapping[str, Any]) -> str:

@@ -65,6 +65,17 @@ class BlockChange(Model):
     """From now on."""
 
 
+class ReceiptChange(Model):
+    """Somebody else has read a conversation further, or has more of it on a device."""
+
+    conversation_id: str
+    user: str
+    read_up_to: int = 0
+    """The seq of the newest message that the user has read or sent."""
+    delivered_up_to: int = 0
+    """The seq of the newest message that a device of the user has."""
+
+
 class Typing(Model):
     """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
 
@@ -144,6 +155,11 @@ class BlockEvent(_Event[Literal["block"], BlockChange]):
     """One has blocked somebody, or taken that back."""
 
 
+class ReceiptEvent(_Event[Literal["receipt"], ReceiptChange]):
+    """Somebody else has read a conversation further, or has more of it. It is told to who is there, and not kept: who
+    was away asks for `chat.conversation(…).receipts`."""
+
+
 class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
 
@@ -176,6 +192,7 @@ Event: TypeAlias = (
     | MarkEvent
     | ProfileEvent
     | BlockEvent
+    | ReceiptEvent
     | TypingEvent
     | ResetEvent
     | HelloEvent
@@ -194,6 +211,7 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "mark": (MarkEvent, MarkChange),
     "profile": (ProfileEvent, ProfileChange),
     "block": (BlockEvent, BlockChange),
+    "receipt": (ReceiptEvent, ReceiptChange),
     "typing": (TypingEvent, Typing),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),

@@ -185,6 +185,18 @@ class Me(Profile):
     """Unread messages that mention the user."""
 
 
+class Receipt(Model):
+    """Up to where one of the others has read a conversation, and has it on a device."""
+
+    user: str
+    since: int = 0
+    """The seq of the newest message when the user joined: the receipt is about those after it."""
+    read_up_to: int = 0
+    """The seq of the newest message that the user has read or sent."""
+    delivered_up_to: int = 0
+    """The seq of the newest message that a device of the user has."""
+
+
 class Conversation(Model):
     """A direct conversation, or a group."""
 
@@ -209,6 +221,8 @@ class Conversation(Model):
     mentions: tuple[int, ...] = ()
     """The seqs of the unread messages that mention one."""
     muted: bool = False
+    receipts: tuple[Receipt, ...] | None = None
+    """Of the others, if one conversation was asked for; None: none are shown."""
     ended: bool = False
     """Nobody can write to it any more."""
     blocked: bool = False
@@ -323,5 +337,6 @@ class Limits(Model):
     mentions_per_message: int = 0
     message_data_bytes: int = 0
     reaction_kinds_per_message: int = 0
+    receipts_group_members: int = 0
     typing_group_members: int = 0
     blocks_per_user: int = 0

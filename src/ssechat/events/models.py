@@ -145,6 +145,23 @@ class Block(EventData):
     """Whether you block the user from now on."""
 
 
+UpTo = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
+"""The `seq` of a message; 0: none."""
+
+
+class Receipt(EventData):
+    """Somebody else has read a conversation further, or has more of it on a device."""
+
+    conversation_id: str
+    """The conversation."""
+    user: str
+    """Who."""
+    read_up_to: UpTo
+    """The `seq` of the newest message that the user has read or sent. It never falls."""
+    delivered_up_to: UpTo
+    """The `seq` of the newest message that a device of the user has; at least `read_up_to`."""
+
+
 class Typing(EventData):
     """Somebody writes a message."""
 

@@ -7,6 +7,7 @@ from ssechat.chat.blocks import MAX_BLOCKS
 from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
 from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.chat.reactions import MAX_KINDS
+from ssechat.chat.receipts import MAX_MEMBERS as MAX_RECEIPTS
 from ssechat.chat.typing import MAX_MEMBERS as MAX_TYPING
 from ssechat.http.requests import LONGEST_INVITE, PAGE_ITEMS
 from ssechat.identity.auth import TICKET_SECONDS
@@ -44,6 +45,7 @@ def limits(settings: Settings, quotas: Quotas, leases: Leases) -> Mapping[str, A
         "mentions_per_message": MAX_MENTIONS,
         "message_data_bytes": MAX_DATA,
         "reaction_kinds_per_message": MAX_KINDS,
+        "receipts_group_members": MAX_RECEIPTS,
         "typing_group_members": MAX_TYPING,
         "blocks_per_user": MAX_BLOCKS,
     }

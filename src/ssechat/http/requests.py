@@ -175,6 +175,13 @@ class ReadMark(RequestBody):
     """The `seq` of the newest message that was read."""
 
 
+class Ack(RequestBody):
+    """What a device has."""
+
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    """The id of an event of your stream: the device has it, and all before it."""
+
+
 class Mute(RequestBody):
     """Whether you want to be told of a conversation's new messages."""
 

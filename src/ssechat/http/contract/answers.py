@@ -158,6 +158,19 @@ class Me(Profile):
     """Unread messages that mention you."""
 
 
+class ShownReceipt(AnswerBody):
+    """Up to where one of the others has read a conversation, and has it on a device."""
+
+    user: str
+    """Who."""
+    since: Seq | None = None
+    """The `seq` of the newest message when the user joined: the receipt is about those after it. Missing: about all."""
+    read_up_to: NewestSeq
+    """The `seq` of the newest message that the user has read or sent."""
+    delivered_up_to: NewestSeq
+    """The `seq` of the newest message that a device of the user has."""
+
+
 class DirectConversation(Counts):
     """A conversation of two people, or of one person's notes."""
 
@@ -171,6 +184,8 @@ class DirectConversation(Counts):
     """The `seq` of the newest message; 0 if there is none."""
     blocked: Literal[True] | None = None
     """You have blocked the other one: neither of you can write here. Who is blocked is not told."""
+    receipts: list[ShownReceipt] | None = None
+    """Of the other one; only where one conversation is asked for. Missing where none are shown."""
     last_message: Message | None
     """The newest message."""
 
@@ -198,6 +213,8 @@ class Group(Counts):
     """The `seq` of the newest message; 0 if there is none."""
     ended: Literal[True] | None = None
     """It has ended: it can be read only."""
+    receipts: list[ShownReceipt] | None = None
+    """Of the others, by name; only where one group is asked for. Missing where none are shown."""
     last_message: Message | None
     """The newest message that you may read."""
 
@@ -372,6 +389,8 @@ class Limits(AnswerBody):
     """Bytes of a message's `data`, as JSON."""
     reaction_kinds_per_message: Count
     """Different emoji on one message."""
+    receipts_group_members: Count
+    """Members of a group in which receipts are shown."""
     typing_group_members: Count
     """Members of a group in which it is said who is writing."""
     blocks_per_user: Count

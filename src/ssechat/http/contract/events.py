@@ -251,6 +251,16 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "conversation may be none that you list: nobody may have written in it.",
         {"conversation_id": "dm:alice:bob", "user": "bob", "blocked": True},
     ),
+    kinds.RECEIPT.name: (
+        "Somebody else has read a conversation of yours further, or has more of it on a device. It says what is so "
+        "now: it has no id, and a client that is away never gets it. It comes at most once a second for each "
+        "conversation.",
+        "Take the higher of what it says and of what you have in the conversation's `receipts`; if the user is not "
+        "there, load the conversation. A message raises its sender's receipt to its `seq` without this event. After "
+        "each `hello`, load the conversation that is shown, and so when somebody joins: `receipts` has what you "
+        "missed. Never acknowledge it: it has nothing to acknowledge.",
+        {"conversation_id": "dm:alice:bob", "user": "alice", "read_up_to": 1, "delivered_up_to": 2},
+    ),
     kinds.TYPING.name: (
         "Somebody else is writing in a conversation of yours. It says what is so now: it has no id, and a client that "
         "is away never gets it.",

@@ -80,6 +80,9 @@ NO_SESSION = Problem(
 UNKNOWN_SESSION = Problem("unknown_session", 404, "You have no such session, or it has ended.")
 UNKNOWN_CONVERSATION = Problem("unknown_conversation", 404, "There is no such conversation.")
 UNKNOWN_MESSAGE = Problem("unknown_message", 404, "There is no such message, or you may not read or change it.")
+UNKNOWN_EVENT = Problem(
+    "unknown_event", 404, "Your inbox has no event with this id, or does not keep it any more. Send a newer one."
+)
 UNKNOWN_INVITE = Problem("unknown_invite", 404, "There is no such invitation, or it was revoked.")
 NOT_FOUND = Problem("not_found", 404, "There is nothing under this path.")
 

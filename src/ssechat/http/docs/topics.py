@@ -15,6 +15,7 @@ from ssechat.http.contract import (
     messages,
     people,
     reactions,
+    receipts,
     server,
     typing,
 )
@@ -63,6 +64,14 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "One mark a conversation says up to where you have read it, on all your devices. What is unread is counted "
         "nowhere: it is the newest `seq` less the mark, so it cannot drift. What was written before you joined a group "
         "is not unread, and a mention counts as long as its message has it.",
+    ),
+    receipts.TOPIC: (
+        "receipts",
+        "Up to where the others have read a conversation, and have it on a device. They are shown in `receipts` of "
+        "`GET /v1/conversations/{id}`, and told by events `receipt`, in conversations of up to 32 members. A receipt "
+        "is the mark that its user sees, so it cannot drift from it. Who switches receipts off (`PATCH /v1/me`) "
+        "gives none and gets none; switched on again, they say what is so by then. There are none across a block. "
+        "Who was not yet in a group when a message was written is not asked for: `since` says so.",
     ),
     typing.TOPIC: (
         "typing",
