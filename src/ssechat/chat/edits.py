@@ -13,7 +13,8 @@ from ssechat.errors import Conflict
 from ssechat.events import frames
 from ssechat.events.kinds import MESSAGE_DELETED, MESSAGE_UPDATED
 from ssechat.ids import UserId
-from ssechat.logs.actions import Action, changed_message, now, timestamp
+from ssechat.logs.actions import Action, changed_message, now
+from ssechat.texts.timestamps import timestamp
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.members import Members
 from ssechat.logs.membership import Guard

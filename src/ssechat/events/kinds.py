@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from ssechat.events import frames
-from ssechat.events.models import Conversation, ConversationReset, Mark, Member, Message, Typing
+from ssechat.events.models import Conversation, ConversationReset, Mark, Member, Message, Presence, Typing
 
 LARGEST_FACT = 512
 """Bytes of a fact's data: every inbox that has it keeps a copy. The ids of a direct conversation and of a user can take
@@ -104,7 +104,8 @@ CONVERSATION = Kind("conversation", Conversation, Replay.FACT)
 MEMBER = Kind("member", Member, Replay.FACT)
 MARK = Kind("mark", Mark, Replay.FACT)
 TYPING = Kind("typing", Typing, replay=None, entries=0)
+PRESENCE = Kind("presence", Presence, replay=None, entries=0)
 RESET = Kind("reset", ConversationReset, Replay.FACT)
 
-KINDS = Kinds((MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, TYPING, RESET))
+KINDS = Kinds((MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, TYPING, PRESENCE, RESET))
 """All kinds of this version."""

@@ -57,7 +57,7 @@ class UserKeys(NamedTuple):
     """The keys that a delivery to a user writes, in the order in which scripts take them."""
 
     user: str
-    """Hash: account and inbox `head`."""
+    """Hash: account, inbox `head`, and whether and when the user is seen (identity/sightings.py)."""
     inbox: str
     """Stream: the user's events: which conversation's, kind, and a message's seq or a fact's data."""
     places: str
@@ -123,6 +123,16 @@ def blocks(user_id: str) -> str:
 def live(user_id: str) -> str:
     """Channel: wake-ups for the streams of one user."""
     return f"{user(user_id)}/live"
+
+
+def user_of(channel: bytes) -> str:
+    """Whose channel this is."""
+    return channel[channel.index(b"}") + 1 : -len(b"/live")].decode()
+
+
+def watch_lists(user_id: str) -> str:
+    """Hash with a TTL: device → whom it watches (identity/watch_lists.py)."""
+    return f"{user(user_id)}/watch"
 
 
 def session(session_id: str) -> str:
