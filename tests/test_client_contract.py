@@ -48,7 +48,11 @@ async def every(items: Any) -> None:
 
 Call = Callable[[Client], Awaitable[object]]
 CALLS: dict[str, list[Call]] = {
-    "show_user": [lambda c: c.exists("bob")],
+    "show_user": [lambda c: c.exists("bob"), lambda c: c.show_user("bob")],
+    "change_me": [
+        lambda c: c.change_profile(display_name="Bob", avatar_url=None),
+        lambda c: c.change_profile(receipts=False),
+    ],
     "show_session": [lambda c: c.user()],
     "sign_out": [lambda c: c.sign_out()],
     "show_server": [lambda c: c.server()],
@@ -138,7 +142,7 @@ def test_each_event_of_the_contract_has_a_type_with_all_of_its_fields(event: Str
     assert fields <= set(type(said.data).model_fields)
 
 
-PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "User", "Nothing"}
+PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "Nothing"}
 """Answers whose items or fields are what the client returns."""
 
 OF_THE_CLIENT: dict[str, type[Model]] = {
@@ -156,6 +160,8 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "StreamTicket": models.Ticket,
     "Marked": models.Mark,
     "Me": models.Me,
+    "Profile": models.Profile,
+    "User": models.User,
     "Limits": models.Limits,
     "Quota": models.Quota,
 }

@@ -28,6 +28,7 @@ from ssechat.http.endpoints.marks import MarksEndpoint
 from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
+from ssechat.http.endpoints.people import PeopleEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
 from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
@@ -36,6 +37,7 @@ from ssechat.http.guard import Guard
 from ssechat.http.limits import limits
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
+from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.tokens import Tokens
 from ssechat.identity.users import Users
@@ -118,7 +120,8 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *ReactionsEndpoint(guard, chat).routes(),
         *MarksEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
-        *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
+        *PeopleEndpoint(guard, chat, users).routes(),
+        *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),

@@ -207,6 +207,8 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(row.path, body={"name": who or MIA, "password": PASSWORD})
         case "GET /v1/users/{user}", _:
             yield Probe(f"/v1/users/{MIA}")
+        case "PATCH /v1/me", _:
+            yield Probe(row.path, body={"display_name": who or STEN})
         case "POST /v1/session", _:
             yield Probe(row.path, body={"name": who, "password": PASSWORD})
         case "DELETE /v1/session", _:

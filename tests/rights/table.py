@@ -108,6 +108,7 @@ GET    /v1/session                                  who    yes    yes    yes    
 POST   /v1/session                                  -      yes    yes    yes    yes    yes    yes    yes
 DELETE /v1/session                                  -      done   done   done   done   done   done   done
 GET    /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
+PATCH  /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes

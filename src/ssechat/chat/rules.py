@@ -13,8 +13,10 @@ from ssechat.chat.marks import Marks
 from ssechat.chat.members import Membership
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participants
+from ssechat.chat.profiles import ProfileRules
 from ssechat.chat.reactions import ReactionRules
 from ssechat.chat.typing import TypingRules
+from ssechat.identity.profiles import Profiles
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
@@ -41,6 +43,7 @@ class Chat:
     joins: Joins
     marks: Marks
     typing: TypingRules
+    profiles: ProfileRules
 
     @classmethod
     def of(
@@ -67,4 +70,5 @@ class Chat:
             Joins(decisions, members, invites),
             Marks(participants, members, inbox),
             TypingRules(participants, members, inbox),
+            ProfileRules(Profiles(redis), inbox.accounts),
         )

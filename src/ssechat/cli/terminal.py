@@ -57,6 +57,8 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return one_line(f"{_place(data, name)}  {_description(data)}")
         if event == "mark":
             return mark_line(data, name)
+        if event == "profile":
+            return "your profile was changed"
         if event == "typing":
             return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")

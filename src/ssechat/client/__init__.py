@@ -45,6 +45,8 @@ from ssechat.client.events import (
     MessageChangeEvent,
     MessageEvent,
     OtherEvent,
+    ProfileChange,
+    ProfileEvent,
     Reset,
     ResetEvent,
     Typing,
@@ -61,11 +63,13 @@ from ssechat.client.models import (
     Member,
     Message,
     Page,
+    Profile,
     Quota,
     Reaction,
     ReactionCount,
     Server,
     Ticket,
+    User,
 )
 from ssechat.client.stream import EventStream
 from ssechat.errors import SettingsError
@@ -101,6 +105,9 @@ __all__ = [
     "NotConfirmed",
     "OtherEvent",
     "Page",
+    "Profile",
+    "ProfileChange",
+    "ProfileEvent",
     "Quota",
     "Reaction",
     "ReactionCount",
@@ -112,4 +119,5 @@ __all__ = [
     "Ticket",
     "Typing",
     "TypingEvent",
+    "User",
 ]

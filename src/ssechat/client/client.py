@@ -19,6 +19,7 @@ from ssechat.client.models import Conversation, Limits, Server, Ticket
 from ssechat.client.objects import object_of
 from ssechat.client.pages import pages
 from ssechat.client.pauses import Pauses
+from ssechat.client.people import People
 from ssechat.client.stream import EventStream
 from ssechat.client.transport import Transport, path
 from ssechat.errors import SettingsError
@@ -27,7 +28,7 @@ from ssechat.ids import UserId, user_id
 logger = logging.getLogger("ssechat.client")
 
 
-class Client(Messages, Marks):
+class Client(Messages, Marks, People):
     """A client of one user at one server.
 
     ::

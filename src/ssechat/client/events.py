@@ -48,6 +48,13 @@ class MarkChange(Model):
     muted: bool = False
 
 
+class ProfileChange(Model):
+    """One's profile has changed, on some device: `chat.me()` has it as it stands."""
+
+    version: int = 0
+    """Grows with each change."""
+
+
 class Typing(Model):
     """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
 
@@ -119,6 +126,10 @@ class MarkEvent(_Event[Literal["mark"], MarkChange]):
     """One's mark in a conversation has changed."""
 
 
+class ProfileEvent(_Event[Literal["profile"], ProfileChange]):
+    """One's profile has changed."""
+
+
 class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
 
@@ -149,6 +160,7 @@ Event: TypeAlias = (
     | GroupEvent
     | MemberEvent
     | MarkEvent
+    | ProfileEvent
     | TypingEvent
     | ResetEvent
     | HelloEvent
@@ -165,6 +177,7 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "conversation": (GroupEvent, GroupChange),
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),
+    "profile": (ProfileEvent, ProfileChange),
     "typing": (TypingEvent, Typing),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),

@@ -2,7 +2,7 @@
 
 from ssechat.client.calls import Calls
 from ssechat.client.errors import Doubt
-from ssechat.client.models import Mark, Me
+from ssechat.client.models import Mark
 from ssechat.client.transport import path
 
 
@@ -18,10 +18,6 @@ class Marks:
     async def mute(self, conversation: str, *, muted: bool = True) -> Mark:
         """Mutes a conversation, or unmutes it, and returns the mark."""
         return await self._put_mark(conversation, "mute", muted=muted)
-
-    async def me(self) -> Me:
-        """The user, and what is unread in all conversations that are not muted."""
-        return Me.read(await self._calls.object("GET", "/v1/me"))
 
     async def say_typing(self, conversation: str) -> None:
         """Says that the user is writing. It is forgotten after 15 seconds, or with the message."""

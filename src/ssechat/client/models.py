@@ -156,10 +156,30 @@ class Mark(Model):
     muted: bool = False
 
 
-class Me(Model):
-    """The user, and what is unread in all conversations that are not muted."""
+class User(Model):
+    """Somebody, as everybody may know it."""
+
+    id: str
+    display_name: str = ""
+    """What the user is called. It is not unique: show the id beside it."""
+    avatar_url: str = ""
+
+
+class Profile(Model):
+    """The profile of the user."""
 
     user: str
+    display_name: str = ""
+    avatar_url: str = ""
+    receipts: bool = True
+    """Whether others may see what the user has read."""
+    version: int = 0
+    """Grows with each change."""
+
+
+class Me(Profile):
+    """The user, and what is unread in all conversations that are not muted."""
+
     unread: int = 0
     mentions: int = 0
     """Unread messages that mention the user."""

@@ -127,6 +127,13 @@ class Mark(EventData):
     """Whether you have muted it."""
 
 
+class ProfileChange(EventData):
+    """Your profile has changed."""
+
+    version: Seq
+    """That of the profile, in `GET /v1/me`: it grows with each change."""
+
+
 class Typing(EventData):
     """Somebody writes a message."""
 

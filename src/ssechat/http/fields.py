@@ -13,8 +13,11 @@ from pydantic_core import from_json
 from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
 from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.events import frames
+from ssechat.identity.display_names import MAX_CHOSEN, chosen_name
 from ssechat.ids import LONGEST_USER, UserId, user_id
 from ssechat.texts.characters import is_blank
+from ssechat.texts.image_urls import MAX_LENGTH as MAX_AVATAR_URL
+from ssechat.texts.image_urls import check_image_url
 from ssechat.texts.printable import one_line
 
 PRINTABLE_ASCII = r"^[\x20-\x7e]*$"
@@ -77,6 +80,11 @@ def _data(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def _avatar_url(url: str) -> str:
+    check_image_url(url)
+    return url
+
+
 def _shown(**keywords: Any) -> Any:
     """Says in the JSON Schema what a validator checks."""
     return Field(json_schema_extra=keywords)
@@ -84,6 +92,7 @@ def _shown(**keywords: Any) -> Any:
 
 NOT_BLANK = r"\S"
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+HTTPS = "^https://[^@#]+$"
 WHOLE_NUMBER = "^[1-9][0-9]{0,15}$"
 NAMED = {
     "type": "string",
@@ -113,6 +122,8 @@ Topic = Annotated[
     AfterValidator(lambda text: _line(text, MAX_TOPIC)),
     _shown(maxLength=MAX_TOPIC, pattern=ONE_LINE),
 ]
+DisplayName = Annotated[str, AfterValidator(chosen_name), _shown(minLength=1, maxLength=MAX_CHOSEN, pattern=ONE_LINE)]
+AvatarUrl = Annotated[str, AfterValidator(_avatar_url), _shown(format="uri", maxLength=MAX_AVATAR_URL, pattern=HTTPS)]
 Mentions = Annotated[list[str], AfterValidator(_mentions), _shown(maxItems=MAX_MENTIONS, items=NAMED)]
 Data = Annotated[dict[str, Any], AfterValidator(_data)]
 Seq = Annotated[int, Field(ge=1, lt=TOO_LARGE), _shown(format="int64")]

@@ -6,8 +6,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from ssechat.events.models import HistoryOf, Role
 from ssechat.http.fields import (
+    AvatarUrl,
     ClientMsgId,
     Data,
+    DisplayName,
     Mentions,
     Name,
     Next,
@@ -176,6 +178,35 @@ class Mute(RequestBody):
 
     muted: bool
     """Whether the conversation is muted."""
+
+
+class ProfileFields(RequestBody):
+    """What changes in your profile; what is not given stays, and null takes it away."""
+
+    model_config = _any_of({"required": ["display_name"]}, {"required": ["avatar_url"]}, {"required": ["receipts"]})
+
+    display_name: DisplayName | None = None
+    """What you are called, in any script: one line of 64 characters at most."""
+    avatar_url: AvatarUrl | None = None
+    """A picture of you: a URL that begins with `https://`, without a password or a fragment."""
+    receipts: bool | None = None
+    """Whether others may see what you have read; null is as good as true."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields that were given, as they are stored; an empty value takes one away."""
+        stored = {
+            "display_name": self.display_name or "",
+            "avatar_url": self.avatar_url or "",
+            "receipts": "0" if self.receipts is False else "",
+        }
+        return {name: stored[name] for name in stored if name in self.model_fields_set}
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("give at least one of `display_name`, `avatar_url` and `receipts`")
+        return self
 
 
 class IdempotencyKey(RequestBody):

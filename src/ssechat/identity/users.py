@@ -90,11 +90,6 @@ class Users:
             self._claimed.clear()
         self._claimed[user] = name
 
-    async def display_name(self, user: UserId) -> str | None:
-        """What the user is called; None if nobody has said so."""
-        stored = await self._redis.call("HGET", keys.user(user), CLAIMED_NAME)
-        return stored.decode() if stored else None
-
     async def sign_up(self, user: UserId, password: str, group: str = "") -> None:
         """Creates an account; its hash is queued in `group` (hashing.py).
 

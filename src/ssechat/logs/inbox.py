@@ -18,6 +18,7 @@ from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
 from ssechat.logs.access import Access, tombstone
+from ssechat.logs.account_log import AccountLog
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
 from ssechat.logs.marks import NO_MARK, Mark, Marked
 from ssechat.logs.members import Members
@@ -117,6 +118,7 @@ class Inbox:
         self._tags = tags()
         self._not_known: set[str] = set()
         """Kinds that the log has been told of."""
+        self.accounts = AccountLog(redis, limits(limit))
         self._deliver = ScriptBatch(
             redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "deliver.lua")
         )

@@ -50,6 +50,12 @@ const mark = {
   apply: (store, data) => store.applyMark(data),
 };
 
+/** The user's profile has changed, on any device. @type {Kind} */
+const profile = {
+  durable: true,
+  apply: () => false,
+};
+
 /** Somebody is writing. @type {Kind} */
 const typing = {
   durable: false,
@@ -64,5 +70,6 @@ export const KINDS = new Map([
   ["conversation", conversation],
   ["member", member],
   ["mark", mark],
+  ["profile", profile],
   ["typing", typing],
 ]);

@@ -39,7 +39,7 @@ class WhoAmI(AnswerBody):
     user: str
     """Your name."""
     display_name: str | None = None
-    """What the user is called: the `name` in the user's last token."""
+    """What the user is called: the name that it chose, else the `name` in its last token."""
 
 
 class User(AnswerBody):
@@ -48,7 +48,10 @@ class User(AnswerBody):
     id: str
     """The name, as the server writes it."""
     display_name: str | None = None
-    """What the user is called: the `name` in the user's last token."""
+    """What the user is called: the name that it chose, else the `name` in its last token. It is not unique: show the id
+    beside it."""
+    avatar_url: str | None = None
+    """A picture of the user, on any host. Whoever loads it shows that host its address."""
 
 
 class Server(AnswerBody):
@@ -93,11 +96,24 @@ class Marked(Counts):
     """The conversation."""
 
 
-class Me(AnswerBody):
-    """You, and what is unread in all conversations that are not muted."""
+class Profile(AnswerBody):
+    """Your profile."""
 
     user: str
     """Your name."""
+    display_name: str | None = None
+    """What you are called: the name that you chose, else the `name` in your last token."""
+    avatar_url: str | None = None
+    """A picture of you."""
+    receipts: bool
+    """Whether others may see what you have read."""
+    version: Count
+    """Grows with each change, which an event `profile` tells of."""
+
+
+class Me(Profile):
+    """You, and what is unread in all conversations that are not muted."""
+
     unread: Count
     """Unread messages."""
     mentions: Count

@@ -239,6 +239,11 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "not count it up. A message of your own raises the mark to its `seq` without this event.",
         {"conversation_id": "dm:alice:bob", "read_up_to": 1, "muted": False},
     ),
+    kinds.PROFILE.name: (
+        "Your profile has changed, on another device perhaps.",
+        "Unless `version` is that of the profile that you have, or lower, fetch `GET /v1/me`.",
+        {"version": 2},
+    ),
     kinds.TYPING.name: (
         "Somebody else is writing in a conversation of yours. It says what is so now: it has no id, and a client that "
         "is away never gets it.",

@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Marked, Me
+from ssechat.http.contract.answers import Marked
 from ssechat.http.contract.conversations import CONVERSATION_PATH
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION
@@ -40,13 +40,4 @@ MUTE = Operation(
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER),
     example={"muted": True},
     events=(kinds.MARK.name,),
-)
-
-ME = Operation(
-    id="show_me",
-    method="GET",
-    path="/v1/me",
-    topic=TOPIC,
-    summary="Says who you are, and what is unread in all",
-    answers={200: Answer("The sums over the conversations that are not muted.", Me)},
 )

@@ -12,6 +12,7 @@ from ssechat.http.contract import (
     marks,
     members,
     messages,
+    people,
     reactions,
     server,
     typing,
@@ -26,6 +27,11 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "servers on one host do not sign each other's people out; over https it begins with `__Host-`, and no other "
         "host can set it. A person has one name, in lower case: `Bob`, `BOB` and `Ｂｏｂ` are `bob`, wherever they are "
         "written.",
+    ),
+    people.TOPIC: (
+        "profiles",
+        "What people are called and look like. A display name is in any script, and two people may have the same one: "
+        "show the id beside it.",
     ),
     messages.TOPIC: (
         "messages",

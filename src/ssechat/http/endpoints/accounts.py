@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from ssechat import __version__
-from ssechat.errors import Forbidden, NotFound, RedisUnavailable, Unauthorized
+from ssechat.errors import Forbidden, RedisUnavailable, Unauthorized
 from ssechat.http.contract import accounts
 from ssechat.http.cookies import SessionCookie
 from ssechat.http.exchange import Request, Response
@@ -15,9 +15,10 @@ from ssechat.http.requests import Credentials, NewUser
 from ssechat.http.responses import json_response
 from ssechat.http.routing import Route
 from ssechat.identity.auth import Auth
+from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.users import Users
-from ssechat.ids import UserId, user_id
+from ssechat.ids import UserId
 from ssechat.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class AccountsEndpoint:
         auth: Auth,
         cookie: SessionCookie,
         users: Users,
+        profiles: Profiles,
         quotas: Quotas,
         proxies: TrustedProxies,
         settings: Settings,
@@ -40,6 +42,7 @@ class AccountsEndpoint:
         self._auth = auth
         self._cookie = cookie
         self._users = users
+        self._profiles = profiles
         self._quotas = quotas
         self._proxies = proxies
         self._sign_in_allowed = not settings.external_identity
@@ -50,7 +53,6 @@ class AccountsEndpoint:
         return [
             Route.of(accounts.SHOW_SERVER, self.describe_server),
             Route.of(accounts.SIGN_UP, self.sign_up),
-            Route.of(accounts.SHOW_USER, self.show_user),
             Route.of(accounts.SHOW_SESSION, self.show_session),
             Route.of(accounts.SIGN_IN, self.sign_in),
             Route.of(accounts.SIGN_OUT, self.sign_out),
@@ -77,21 +79,12 @@ class AccountsEndpoint:
             await self._users.sign_up(user, new.password.get_secret_value(), group)
         return await self._signed_in(request, user, 201)
 
-    async def show_user(self, request: Request) -> Response:
-        """`GET /v1/users/{id}`: whether the user exists, and what it is called."""
-        await self._guard.identify(request)
-        name = request.parameters["id"]
-        user = user_id(name)
-        if user is None or not await self._users.exists(user):
-            raise NotFound("unknown_user", f"There is no user {name!r}.")
-        return json_response({"id": user, **_named(await self._users.display_name(user))})
-
     async def show_session(self, request: Request) -> Response:
         """`GET /v1/session`: the user who is signed in."""
         user = (await self._guard.identify(request)).user
         name = None
         with suppress(RedisUnavailable):  # who is signed in is known all the same
-            name = await self._users.display_name(user)
+            name = (await self._profiles.of(user)).display_name
         return json_response({"user": user, **_named(name)})
 
     async def sign_in(self, request: Request) -> Response:

@@ -1,0 +1,57 @@
+"""Endpoints of profiles."""
+
+from typing import Any
+
+from ssechat.chat.rules import Chat
+from ssechat.errors import NotFound
+from ssechat.http.contract import people
+from ssechat.http.exchange import Request, Response
+from ssechat.http.guard import Guard
+from ssechat.http.requests import ProfileFields
+from ssechat.http.responses import json_response
+from ssechat.http.routing import Route
+from ssechat.identity.profiles import Profile
+from ssechat.identity.users import Users
+from ssechat.ids import UserId, user_id
+
+
+class PeopleEndpoint:
+    """`/v1/me` and `/v1/users/{id}`."""
+
+    def __init__(self, guard: Guard, chat: Chat, users: Users) -> None:
+        self._guard = guard
+        self._chat = chat
+        self._users = users
+
+    def routes(self) -> list[Route]:
+        return [
+            Route.of(people.ME, self.show_me),
+            Route.of(people.CHANGE_ME, self.change_me),
+            Route.of(people.SHOW_USER, self.show_user),
+        ]
+
+    async def show_me(self, request: Request) -> Response:
+        """`GET /v1/me`: the user, and what is unread."""
+        user = (await self._guard.identify(request)).user
+        profile = await self._chat.profiles.of(user)
+        sums = await self._chat.marks.sums(user)
+        return json_response({**_own(user, profile), "unread": sums.unread, "mentions": sums.mentions})
+
+    async def change_me(self, request: Request) -> Response:
+        """`PATCH /v1/me`: changes the user's profile."""
+        user = (await self._guard.identify(request)).user
+        given = await self._guard.read(request, ProfileFields)
+        return json_response(_own(user, await self._chat.profiles.change(user, given.fields)))
+
+    async def show_user(self, request: Request) -> Response:
+        """`GET /v1/users/{id}`: whether the user exists, and what it is called."""
+        await self._guard.identify(request)
+        name = request.parameters["id"]
+        user = user_id(name)
+        if user is None or not await self._users.exists(user):
+            raise NotFound("unknown_user", f"There is no user {name!r}.")
+        return json_response({"id": user, **(await self._chat.profiles.of(user)).shown})
+
+
+def _own(user: UserId, profile: Profile) -> dict[str, Any]:
+    return {"user": user, **profile.shown, "receipts": profile.receipts, "version": profile.version}
