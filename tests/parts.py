@@ -19,6 +19,7 @@ from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
 from ssechat.identity.key_file import SigningKey, SigningKeys
+from ssechat.identity.sightings import Sightings
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
@@ -30,6 +31,7 @@ from ssechat.logs.members import Members
 from ssechat.redis.client import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
+from ssechat.streams.presence import Presence
 from ssechat.streams.stream import Stream
 from ssechat.telemetry.metrics import Metrics
 
@@ -195,6 +197,9 @@ async def a_worker(
     assert await redis.wait_connected(5)
     try:
         chat = Chat.of(redis, conversations, members, inbox, delivery, users)
+        presence = Presence(hub, Sightings(redis), chat.presence.watched, metrics, clock)
+        hub.presence, chat.presence.known = presence, presence.known
+        hub.subscriptions.on_left = presence.left
         yield Worker(redis, conversations, inbox, members, delivery, users, auth, chat, hub, clock)
     finally:
         await hub.close()

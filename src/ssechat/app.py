@@ -29,6 +29,7 @@ from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.people import PeopleEndpoint
+from ssechat.http.endpoints.presence import PresenceEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
 from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
@@ -39,6 +40,7 @@ from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
 from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
+from ssechat.identity.sightings import Sightings
 from ssechat.identity.tokens import Tokens
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
@@ -49,6 +51,7 @@ from ssechat.redis.client import Redis
 from ssechat.redis.health import RedisHealth
 from ssechat.settings import Settings, usable_cores
 from ssechat.streams.hub import Hub
+from ssechat.streams.presence import Presence
 from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 from ssechat.telemetry.snapshots import Snapshots
@@ -78,6 +81,8 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
     chat = Chat.of(redis, conversations, members, inbox, delivery, users)
     hub = Hub(auth, settings, metrics, kinds)
+    hub.presence = Presence(hub, Sightings(redis), chat.presence.watched, metrics, hub.now)
+    chat.presence.known = hub.presence.known
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = redis_health.note_subscription
@@ -120,6 +125,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *ReactionsEndpoint(guard, chat).routes(),
         *MarksEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
+        *PresenceEndpoint(guard, chat).routes(),
         *PeopleEndpoint(guard, chat, users).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
         *LimitsEndpoint(bounds).routes(),

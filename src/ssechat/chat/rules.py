@@ -13,11 +13,15 @@ from ssechat.chat.marks import Marks
 from ssechat.chat.members import Membership
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participants
+from ssechat.chat.presence import PresenceRules
 from ssechat.chat.profiles import ProfileRules
 from ssechat.chat.reactions import ReactionRules
 from ssechat.chat.typing import TypingRules
 from ssechat.identity.profiles import Profiles
+from ssechat.identity.sightings import Sightings
 from ssechat.identity.users import Users
+from ssechat.identity.watch_lists import WatchLists
+from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.group_ids import GroupIds
@@ -44,6 +48,7 @@ class Chat:
     marks: Marks
     typing: TypingRules
     profiles: ProfileRules
+    presence: PresenceRules
 
     @classmethod
     def of(
@@ -58,6 +63,7 @@ class Chat:
         """The rules of a worker with these parts."""
         participants = Participants(conversations, members, users)
         decisions, invites = Decisions(delivery, members), Invites(redis)
+        blocks = Blocks(redis, inbox.limit)
         return cls(
             Messages(participants, delivery, users),
             Edits(participants, members, delivery),
@@ -71,4 +77,13 @@ class Chat:
             Marks(participants, members, inbox),
             TypingRules(participants, members, inbox),
             ProfileRules(Profiles(redis), inbox.accounts),
+            PresenceRules(
+                participants,
+                conversations,
+                members,
+                blocks,
+                Sightings(redis),
+                WatchLists(redis),
+                inbox.accounts,
+            ),
         )

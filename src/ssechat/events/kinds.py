@@ -117,7 +117,5 @@ TYPING = Kind("typing", Typing, replay=None, entries=0)
 PRESENCE = Kind("presence", Presence, replay=None, entries=0)
 RESET = Kind("reset", ConversationReset, Replay.FACT)
 
-KINDS = Kinds(
-    (MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, PROFILE, TYPING, PRESENCE, RESET)
-)
+KINDS = Kinds((MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, PROFILE, TYPING, PRESENCE, RESET))
 """All kinds of this version."""

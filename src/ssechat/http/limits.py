@@ -10,6 +10,7 @@ from ssechat.chat.typing import MAX_MEMBERS as MAX_TYPING
 from ssechat.http.requests import LONGEST_INVITE, PAGE_ITEMS
 from ssechat.identity.auth import TICKET_SECONDS
 from ssechat.identity.quotas import Quotas
+from ssechat.identity.watch_lists import MAX_LISTS, MAX_NAMES
 from ssechat.logs.invites import MAX_INVITES
 from ssechat.logs.members import MAX_MEMBERS
 from ssechat.logs.pages import PAGE_BYTES
@@ -40,4 +41,6 @@ def limits(settings: Settings, quotas: Quotas) -> Mapping[str, Any]:
         "message_data_bytes": MAX_DATA,
         "reaction_kinds_per_message": MAX_KINDS,
         "typing_group_members": MAX_TYPING,
+        "watched_users": MAX_NAMES,
+        "watch_lists": MAX_LISTS,
     }

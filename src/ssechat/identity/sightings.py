@@ -1,13 +1,13 @@
 """Who is there: who has a stream on some worker, who does not want to be seen, and when somebody was seen last.
 
-Nobody tells that somebody has come or gone: a worker that has a stream of a user is subscribed to the user's channel, so
-Redis knows who is there, and forgets it when a worker dies.
+Nobody tells that somebody has come or gone: a worker that has a stream of a user is subscribed to the user's channel.
+So Redis knows who is there, and forgets it when a worker dies.
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ssechat.identity.profiles import VISIBLE
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.client import Redis
@@ -17,9 +17,6 @@ ASKED_AT_ONCE = 500
 
 AGAIN = 60_000
 """Milliseconds by which a time at which somebody was seen must be later than the last one to be stored."""
-
-VISIBLE = "visible"
-"""The field of a user's hash that is `0` for one who does not want to be seen."""
 
 LAST_SEEN = "last_seen"
 """The field with when the user was seen last, in milliseconds since 1970: while it was visible."""
@@ -39,16 +36,6 @@ end
 return found
 """
 """KEYS: users. ARGV: by how much a time must be later to be stored, and of each user when it was seen, or -1."""
-
-HIDE = f"""
-if ARGV[1] == '1' then
-  redis.call('HDEL', KEYS[1], '{VISIBLE}')
-elseif redis.call('HGET', KEYS[1], '{VISIBLE}') ~= '0' then
-  redis.call('HSET', KEYS[1], '{VISIBLE}', '0')
-  if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], '{LAST_SEEN}', ARGV[2]) end
-end
-return 'ok'
-"""
 
 HIDDEN = "hidden"
 """The first word of what is published on the control channel when somebody becomes visible or invisible; the user
@@ -104,12 +91,6 @@ class Sightings:
             ]
         return found
 
-    async def set_visible(self, user: UserId, *, visible: bool) -> None:
-        """Makes the user visible, or invisible: then it was seen last just now, if it is there.
-
-        All workers are told.
-        """
-        [there] = await self.connected([keys.live(user).encode()])
-        at = time.time_ns() // 1_000_000 if there else ""
-        await self._redis.call("EVAL", HIDE, 1, keys.user(user), int(visible), at)
+    async def announce(self, user: UserId) -> None:
+        """Tells all workers that somebody has become visible or invisible."""
         await self._redis.call("PUBLISH", keys.CONTROL, f"{HIDDEN} {user}")

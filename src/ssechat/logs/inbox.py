@@ -111,6 +111,7 @@ class Inbox:
 
     def __init__(self, redis: Redis, conversations: Conversations, members: Members, limit: int, kinds: Kinds) -> None:
         """`limit`: events that an inbox keeps, at least."""
+        self.limit = limit
         self._redis = redis
         self._conversations = conversations
         self._members = members

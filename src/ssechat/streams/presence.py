@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from ssechat.errors import RedisUnavailable
-from ssechat.events.kinds import MEMBER, MESSAGE, PRESENCE
+from ssechat.events.kinds import CONVERSATION, MEMBER, MESSAGE, PRESENCE
 from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.sightings import AGAIN, ASKED_AT_ONCE, Sightings
 from ssechat.identity.watch_lists import Watched
@@ -142,7 +142,7 @@ class Presence:
         watch = self._people.watch_of(channel)
         if watch is None:
             return
-        if event.kind == MEMBER.name or (
+        if event.kind in (MEMBER.name, CONVERSATION.name) or (
             event.kind == MESSAGE.name and watch.denied and event.data.startswith(DIRECT_MESSAGE)
         ):
             self._to_load[channel] = watch.user

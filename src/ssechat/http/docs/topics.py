@@ -13,6 +13,7 @@ from ssechat.http.contract import (
     members,
     messages,
     people,
+    presence,
     reactions,
     server,
     typing,
@@ -66,6 +67,11 @@ PAGES: Mapping[str, tuple[str, str]] = {
     typing.TOPIC: (
         "typing",
         "Who is writing just now. It is told to those who have a stream open, and stored nowhere.",
+    ),
+    presence.TOPIC: (
+        "presence",
+        "Who is there. Nobody is told unasked: a client says whom it shows just now, and hears of these. Who is there "
+        "has a stream open, on any device.",
     ),
     reactions.TOPIC: ("reactions", "One emoji of one person to one message; one person can react with several."),
     server.TOPIC: ("server", "What the server says of itself. Nothing here needs a credential."),
