@@ -62,6 +62,8 @@ GET    /v1/conversations/{id}/messages              who    no     yes    yes    
 PUT    /v1/conversations/{id}/read                  who    no     yes    yes    yes    no     no     yes
 PUT    /v1/conversations/{id}/mute                  who    no     yes    yes    yes    no     no     yes
 POST   /v1/conversations/{id}/typing                who    no     said   said   said   no     no     over
+PUT    /v1/presence | in the group                  who    no     yes    yes    yes    no     no     over
+PUT    /v1/presence | in a group of nobody          who    conv   conv   conv   conv   conv   conv   conv
 """
 
 MESSAGE = "/v1/conversations/{id}/messages/{seq}"
@@ -109,6 +111,7 @@ POST   /v1/session                                  -      yes    yes    yes    
 DELETE /v1/session                                  -      done   done   done   done   done   done   done
 GET    /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
 PATCH  /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/presence                                 who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes

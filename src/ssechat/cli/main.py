@@ -19,6 +19,7 @@ from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
+from ssechat.cli.presence import presence
 from ssechat.cli.unread import list_conversations, mute, read
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import MIN_SESSION_DAYS, Settings, load_settings
@@ -92,7 +93,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     click.echo(minted)
 
 
-for command in (send, list_conversations, read, mute, listen, edit, delete, react, group, key, doctor):
+for command in (send, list_conversations, read, mute, listen, presence, edit, delete, react, group, key, doctor):
     commands.add_command(command)
 
 
