@@ -52,10 +52,10 @@ def presence(
     """
     from ssechat.cli.places import Places
 
-    if not users and visible is None:
-        raise click.UsageError("whom? Name USERS; or give --visible or --invisible")
     if not users and (watch or group is not None):
         raise click.UsageError("--watch and --in need USERS")
+    if not users and visible is None:
+        raise click.UsageError("whom? Name USERS; or give --visible or --invisible")
     with connect(account, timeout) as (client, run):
         if visible is not None:
             run(client.set_visible(visible))
