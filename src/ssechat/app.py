@@ -30,6 +30,7 @@ from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
 from ssechat.http.endpoints.people import PeopleEndpoint
+from ssechat.http.endpoints.presence import PresenceEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
 from ssechat.http.endpoints.receipts import ReceiptsEndpoint
 from ssechat.http.endpoints.sessions import SessionsEndpoint
@@ -45,6 +46,7 @@ from ssechat.identity.leases import Leases
 from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.sessions import Sessions
+from ssechat.identity.sightings import Sightings
 from ssechat.identity.tokens import Tokens
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
@@ -55,6 +57,7 @@ from ssechat.redis.client import Redis
 from ssechat.redis.health import RedisHealth
 from ssechat.settings import Settings, usable_cores
 from ssechat.streams.hub import Hub
+from ssechat.streams.presence import Presence
 from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 from ssechat.telemetry.snapshots import Snapshots
@@ -88,6 +91,8 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     chat = Chat.of(redis, conversations, members, inbox, delivery, users, receipts=settings.receipts == "on")
     users.on_claimed = chat.profiles.note_claimed_name
     hub = Hub(auth, settings, metrics, kinds)
+    hub.presence = Presence(hub, Sightings(redis), chat.presence.watched, metrics, hub.now)
+    chat.presence.known = hub.presence.known
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = redis_health.note_subscription
@@ -132,6 +137,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *MarksEndpoint(guard, chat).routes(),
         *ReceiptsEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
+        *PresenceEndpoint(guard, chat).routes(),
         *PeopleEndpoint(guard, chat, users, directory, quotas).routes(),
         *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
         *SessionsEndpoint(guard, auth, users, sessions, quotas, proxies, settings).routes(),

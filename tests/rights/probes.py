@@ -209,6 +209,12 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(f"/v1/users?ids={MIA},{OLGA},nobody")
         case "GET /v1/users/{user}", _:
             yield Probe(f"/v1/users/{MIA}")
+        case "PUT /v1/presence", "in the group":
+            yield Probe(row.path, body={"watch": [MIA, OLGA], "in": group.id})
+        case "PUT /v1/presence", "in a group of nobody":
+            yield Probe(row.path, body={"watch": [MIA], "in": f"g:{'a' * 26}"})
+        case "PUT /v1/presence", _:
+            yield Probe(row.path, body={"watch": [MIA, STEN], "device": "beside"})
         case "PATCH /v1/me", _:
             yield Probe(row.path, body={"display_name": who or STEN})
         case "PUT /v1/me/password", _:

@@ -14,12 +14,15 @@ from ssechat.chat.marks import Marks
 from ssechat.chat.members import Membership
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participants
+from ssechat.chat.presence import PresenceRules
 from ssechat.chat.profiles import ProfileRules
 from ssechat.chat.reactions import ReactionRules
 from ssechat.chat.receipts import ReceiptRules
 from ssechat.chat.typing import TypingRules
 from ssechat.identity.profiles import Profiles
+from ssechat.identity.sightings import Sightings
 from ssechat.identity.users import Users
+from ssechat.identity.watch_lists import WatchLists
 from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
@@ -50,6 +53,7 @@ class Chat:
     receipts: ReceiptRules
     profiles: ProfileRules
     blocks: BlockRules
+    presence: PresenceRules
 
     @classmethod
     def of(
@@ -83,4 +87,7 @@ class Chat:
             shown,
             ProfileRules(Profiles(redis), inbox.accounts),
             BlockRules(blocks, users),
+            PresenceRules(
+                participants, conversations, members, blocks, Sightings(redis), WatchLists(redis), inbox.accounts
+            ),
         )

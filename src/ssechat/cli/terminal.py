@@ -63,6 +63,8 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return one_line(f"{_place(data, name)}  {block_line(data)}")
         if event == "receipt":
             return one_line(f"{_place(data, name)}  {_progress(data)}")
+        if event == "presence" and isinstance(data.get("users"), list):
+            return "\n".join(presence_line(one) for one in data["users"] if isinstance(one, dict))
         if event == "typing":
             return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
@@ -173,6 +175,14 @@ def _unread(counts: Mapping[str, Any]) -> str:
         said.append("1 mentions you" if len(mentions) == 1 else f"{len(mentions)} mention you")
     words = [*([", ".join(said)] if said else []), *(word for word in ("muted", "blocked") if counts.get(word))]
     return f"  ({'; '.join(words)})" if words else ""
+
+
+def presence_line(person: Mapping[str, Any]) -> str:
+    """Whether somebody is there: `bob is offline, last seen 2026-11-26 14:03`."""
+    if person.get("online") is True:
+        return one_line(f"{person.get('user')} is online")
+    seen = f", last seen {day_and_time(person['last_seen'])}" if person.get("last_seen") else ""
+    return one_line(f"{person.get('user')} is offline{seen}")
 
 
 def group_line(group: Mapping[str, Any]) -> str:

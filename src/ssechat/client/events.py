@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
-from ssechat.client.models import Member, Message, Model
+from ssechat.client.models import Member, Message, Model, Person
 
 Name = TypeVar("Name", bound=str, covariant=True)
 Data = TypeVar("Data", covariant=True)
@@ -82,6 +82,12 @@ class Typing(Model):
     conversation_id: str
     user: str
     expires_in: int = 15
+
+
+class Presence(Model):
+    """Of some whom one watches, whether they are there. What is known of the others stands."""
+
+    users: tuple[Person, ...] = ()
 
 
 class Reset(Model):
@@ -164,6 +170,10 @@ class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
 
 
+class PresenceEvent(_Event[Literal["presence"], Presence]):
+    """Somebody whom one watches has come or gone (`chat.watch`)."""
+
+
 class ResetEvent(_Event[Literal["reset"], Reset]):
     """Events are missing."""
 
@@ -194,6 +204,7 @@ Event: TypeAlias = (
     | BlockEvent
     | ReceiptEvent
     | TypingEvent
+    | PresenceEvent
     | ResetEvent
     | HelloEvent
     | CaughtUpEvent
@@ -213,6 +224,7 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "block": (BlockEvent, BlockChange),
     "receipt": (ReceiptEvent, ReceiptChange),
     "typing": (TypingEvent, Typing),
+    "presence": (PresenceEvent, Presence),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),
     "caught_up": (CaughtUpEvent, CaughtUp),

@@ -163,6 +163,26 @@ class User(Model):
     display_name: str = ""
     """What the user is called. It is not unique: show the id beside it."""
     avatar_url: str = ""
+    online: bool = False
+    """Whether it has a stream open, as far as one may know."""
+    last_seen: datetime | None = None
+
+
+class Person(Model):
+    """Whether somebody is there, as far as one may know."""
+
+    user: str
+    online: bool = False
+    last_seen: datetime | None = None
+    """When it had a stream last; None while it is online, if one may not know, or if it never had one."""
+
+
+class PresenceNow(Model):
+    """Whether those whom one watches are there now."""
+
+    users: tuple[Person, ...] = ()
+    visible: bool = True
+    """Whether others may see whether one is there."""
 
 
 class Profile(Model):
@@ -173,6 +193,8 @@ class Profile(Model):
     avatar_url: str = ""
     receipts: bool = True
     """Whether others may see what the user has read."""
+    visible: bool = True
+    """Whether others may see whether the user is there."""
     version: int = 0
     """Grows with each change."""
 
@@ -340,3 +362,5 @@ class Limits(Model):
     receipts_group_members: int = 0
     typing_group_members: int = 0
     blocks_per_user: int = 0
+    watched_users: int = 0
+    watch_lists: int = 0

@@ -19,6 +19,7 @@ from ssechat.events.models import (
     Mark,
     Member,
     Message,
+    Presence,
     ProfileChange,
     Receipt,
     Typing,
@@ -117,9 +118,13 @@ PROFILE = Kind("profile", ProfileChange, Replay.FACT)
 BLOCK = Kind("block", Block, Replay.FACT)
 RECEIPT = Kind("receipt", Receipt, replay=None, entries=0)
 TYPING = Kind("typing", Typing, replay=None, entries=0)
+PRESENCE = Kind("presence", Presence, replay=None, entries=0)
 RESET = Kind("reset", ConversationReset, Replay.FACT)
 
 KINDS = Kinds(
-    (MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, PROFILE, BLOCK, RECEIPT, TYPING, RESET)
+    (
+        *(MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, PROFILE, BLOCK, RESET),
+        *(RECEIPT, TYPING, PRESENCE),
+    )
 )
 """All kinds of this version."""

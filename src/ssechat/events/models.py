@@ -173,6 +173,25 @@ class Typing(EventData):
     """Seconds after which the user counts as not writing any more, unless the event comes again."""
 
 
+class Person(EventData):
+    """Whether somebody is there."""
+
+    user: str
+    """The user's name."""
+    online: bool
+    """Whether the user has a stream open, as far as you may know."""
+    last_seen: Timestamp | None = None
+    """When it had one last, to about half a minute; missing while it is online, if you may not know, or if it never
+    had one."""
+
+
+class Presence(EventData):
+    """Of some whom you watch, whether they are there."""
+
+    users: list[Person]
+    """Those of whom something is to be said; what was said of others stands."""
+
+
 class ConversationReset(EventData):
     """Events of one conversation are missing: its messages must be read anew."""
 

@@ -14,6 +14,7 @@ from ssechat.identity.auth import TICKET_SECONDS
 from ssechat.identity.leases import AT_ONCE, Leases
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.sessions import MAX_SESSIONS
+from ssechat.identity.watch_lists import MAX_LISTS, MAX_NAMES
 from ssechat.logs.invites import MAX_INVITES
 from ssechat.logs.members import MAX_MEMBERS
 from ssechat.logs.pages import PAGE_BYTES
@@ -48,4 +49,6 @@ def limits(settings: Settings, quotas: Quotas, leases: Leases) -> Mapping[str, A
         "receipts_group_members": MAX_RECEIPTS,
         "typing_group_members": MAX_TYPING,
         "blocks_per_user": MAX_BLOCKS,
+        "watched_users": MAX_NAMES,
+        "watch_lists": MAX_LISTS,
     }

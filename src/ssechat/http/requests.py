@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from ssechat.events.models import HistoryOf, Role
 from ssechat.http.fields import (
+    PRINTABLE_ASCII,
     AvatarUrl,
     ClientMsgId,
     Data,
@@ -21,6 +22,7 @@ from ssechat.http.fields import (
     UserIds,
     UserName,
     UserPrefix,
+    Watch,
 )
 from ssechat.ids import user_id
 
@@ -215,6 +217,25 @@ class ProfileFields(RequestBody):
     def _something(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("give at least one of `display_name`, `avatar_url` and `receipts`")
+        return self
+
+
+class PresenceFields(RequestBody):
+    """Whom you watch, and whether you are seen. What is not given stays."""
+
+    watch: Watch | None = None
+    """Users, in any spelling: those whom you show just now. They replace those of the list before; `[]` ends it."""
+    in_: Annotated[str | None, Field(alias="in", max_length=400)] = None
+    """A group that you share with them. Without it you learn of those with whom you share a direct conversation."""
+    device: Annotated[str, Field(max_length=64, pattern=PRINTABLE_ASCII)] = ""
+    """Whose list it is: each device or tab that gives itself a name has a list of its own."""
+    visible: bool | None = None
+    """Whether others may see whether you are there."""
+
+    @model_validator(mode="after")
+    def _watches_in(self) -> Self:
+        if self.in_ is not None and self.watch is None:
+            raise ValueError("give `watch`, too: `in` says where you know them from")
         return self
 
 

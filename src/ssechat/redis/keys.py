@@ -57,7 +57,7 @@ class UserKeys(NamedTuple):
     """The keys that a delivery to a user writes, in the order in which scripts take them."""
 
     user: str
-    """Hash: account and inbox `head`."""
+    """Hash: account, inbox `head`, and whether and when the user is seen (identity/sightings.py)."""
     inbox: str
     """Stream: the user's events: which conversation's, kind, and a message's seq or a fact's data."""
     places: str
@@ -133,6 +133,16 @@ def live(user_id: str) -> str:
 def sessions(user_id: str) -> str:
     """Hash with a TTL: the sessions in which a user is signed in, by id (identity/sessions.py)."""
     return f"{user(user_id)}/sessions"
+
+
+def user_of(channel: bytes) -> str:
+    """Whose channel this is."""
+    return channel[channel.index(b"}") + 1 : -len(b"/live")].decode()
+
+
+def watch_lists(user_id: str) -> str:
+    """Hash with a TTL: device → whom it watches (identity/watch_lists.py)."""
+    return f"{user(user_id)}/watch"
 
 
 def quota(kind: str, of: str) -> str:

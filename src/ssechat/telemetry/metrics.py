@@ -96,6 +96,9 @@ class Metrics:
     latency_from_log: Histogram = series(DELIVERY_LATENCY, "log")
     """Only streams that were open when the message was sent: they had a hole, or their reader is slow."""
     wake_ups: int = counter("ssechat_wake_ups", "Wake-ups heard from Redis on users' channels.")
+    watched: int = gauge("ssechat_presence_watched", "People who are watched by users with streams on a worker.")
+    presence_asked: int = counter("ssechat_presence_asked", "Names of which Redis was asked whether they are there.")
+    presence_told: int = counter("ssechat_presence_told", "Times that a user was told whether somebody is there.")
     slow_readers: int = gauge("ssechat_slow_readers", "Streams whose reader takes less than it is sent.")
     streams_behind: int = gauge("ssechat_streams_behind", "Streams that are not level with their inbox.")
     requests: Counter[tuple[str, str, int]] = counter(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ssechat.events.models import Count, HistoryOf, Message, Role, Seq, Timestamp, UserRole
+from ssechat.events.models import Count, HistoryOf, Message, Person, Role, Seq, Timestamp, UserRole
 
 Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
 """Nothing that a log should have."""
@@ -52,6 +52,11 @@ class User(AnswerBody):
     beside it."""
     avatar_url: str | None = None
     """A picture of the user, on any host. Whoever loads it shows that host its address."""
+    online: bool
+    """Whether it has a stream open, if you share a direct conversation; otherwise, or if it is invisible, false."""
+    last_seen: Timestamp | None = None
+    """When it had one last, to about half a minute; missing while it is online, if you may not know, or if it never
+    had one."""
 
 
 class Session(AnswerBody):
@@ -145,6 +150,8 @@ class Profile(AnswerBody):
     """A picture of you."""
     receipts: bool
     """Whether others may see what you have read."""
+    visible: bool
+    """Whether others may see whether you are there: `PUT /v1/presence` sets it."""
     version: Count
     """Grows with each change, which an event `profile` tells of."""
 
@@ -169,6 +176,15 @@ class ShownReceipt(AnswerBody):
     """The `seq` of the newest message that the user has read or sent."""
     delivered_up_to: NewestSeq
     """The `seq` of the newest message that a device of the user has."""
+
+
+class PresenceNow(AnswerBody):
+    """Whether those whom you named are there now."""
+
+    users: list[Person]
+    """Each of those in `watch`, in that order."""
+    visible: bool
+    """Whether others may see whether you are there."""
 
 
 class DirectConversation(Counts):
@@ -395,6 +411,10 @@ class Limits(AnswerBody):
     """Members of a group in which it is said who is writing."""
     blocks_per_user: Count
     """People whom one user blocks."""
+    watched_users: Count
+    """Users in one list of `PUT /v1/presence`."""
+    watch_lists: Count
+    """Such lists of one user: one more takes the place of the oldest."""
 
 
 class Live(AnswerBody):

@@ -267,6 +267,12 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "Show it for `expires_in` seconds, or until that user's next message comes.",
         {"conversation_id": "dm:alice:bob", "user": "alice", "expires_in": 15},
     ),
+    kinds.PRESENCE.name: (
+        "Of some whom you watch (`PUT /v1/presence`), whether they are there: what has changed, and all of it on a new "
+        "stream. It says what is so now, and has no id. Who is offline has a `last_seen`, if you may know.",
+        "Take it for what is so of these users; what you know of others stands. Forget it when you watch them no more.",
+        {"users": [{"user": "bob", "online": False, "last_seen": "2026-11-26T09:30:00.000Z"}]},
+    ),
     kinds.RESET.name: (
         "What you missed is no longer kept. `expired`: you missed more than the server keeps. `unknown`: the server "
         "does not know your id. `lost`: the storage lost events. With a `conversation_id`, it is about that "

@@ -14,6 +14,7 @@ from ssechat.http.contract import (
     members,
     messages,
     people,
+    presence,
     reactions,
     receipts,
     server,
@@ -82,6 +83,11 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "Who shall not write to you, nor be written to by you, directly. What was written stays, and both can read it; "
         "groups are as before. It counts both ways and is known to who blocks only: the other one reads that you "
         "cannot write to each other.",
+    ),
+    presence.TOPIC: (
+        "presence",
+        "Who is there. Nobody is told unasked: a client says whom it shows just now, and hears of these. Who is there "
+        "has a stream open, on any device.",
     ),
     reactions.TOPIC: ("reactions", "One emoji of one person to one message; one person can react with several."),
     server.TOPIC: ("server", "What the server says of itself. Nothing here needs a credential."),
