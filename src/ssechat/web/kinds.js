@@ -53,7 +53,7 @@ const mark = {
 /** The user's profile has changed, on any device. @type {Kind} */
 const profile = {
   durable: true,
-  apply: () => false,
+  received: (chat, data) => chat.people.receive(data),
 };
 
 /** Somebody is writing. @type {Kind} */
