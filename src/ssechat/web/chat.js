@@ -3,6 +3,7 @@
 import { Attempts } from "./attempts.js";
 import { Changes } from "./changes.js";
 import { isTombstone, timeOf } from "./conversation.js";
+import { Directory } from "./directory.js";
 import { Drafts } from "./drafts.js";
 import { Emitter } from "./emitter.js";
 import { Groups } from "./groups.js";
@@ -10,6 +11,7 @@ import { directConversationId } from "./ids.js";
 import { isIn } from "./membership.js";
 import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
 import { Reads } from "./reads.js";
 import { storage } from "./storage.js";
 import { Store } from "./store.js";
@@ -42,9 +44,11 @@ export class Chat extends Emitter {
   /**
    * @param {import("./client.js").ChatClient} client
    * @param {string} user the signed-in user's id
+   * @param {Partial<import("./account_rest.js").Facts>} server what the server may do
    */
-  constructor(client, user) {
+  constructor(client, user, server = {}) {
     super();
+    this.server = server;
     this.client = client;
     this.user = user;
     this.store = new Store(user, client.kinds);
@@ -67,6 +71,8 @@ export class Chat extends Emitter {
     });
     this.changes = new Changes(client, this.store, this.groups);
     this.typing = new Typing(client);
+    this.people = new People(client, user, server);
+    this.directory = new Directory(client, server.directory ?? false);
     this.#listen();
   }
 
@@ -84,6 +90,7 @@ export class Chat extends Emitter {
     this.client.close();
     this.#attempts.close();
     this.typing.close();
+    this.people.close();
     this.outbox.close();
     this.#reads.close();
   }
@@ -246,6 +253,7 @@ export class Chat extends Emitter {
     this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
     this.store.on("change", (id) => this.#stateChanged(id), { signal });
     this.typing.on("change", (id) => this.emit("change", id), { signal });
+    this.people.on("change", () => this.emit("change", null), { signal });
   }
 
   /** @param {string} status the stream's */
@@ -272,6 +280,7 @@ export class Chat extends Emitter {
   /** Loads the events that the stream may have missed. @param {import("./shared.js").Reload} reload */
   async #reload({ reason, conversation_id }) {
     if (reason === "lost") this.#reads.forget();
+    if (!conversation_id && this.#begun) this.people.refresh({ lost: reason === "lost" });
     if (!this.#begun) {
       await this.#begin();
     } else if (conversation_id) {
@@ -285,6 +294,7 @@ export class Chat extends Emitter {
 
   async #begin() {
     this.#begun = true;
+    this.people.refresh();
     await this.#sync.load();
     this.#reads.start();
     if (this.openId !== null) this.openConversation(this.openId);

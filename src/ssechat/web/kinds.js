@@ -53,7 +53,7 @@ const mark = {
 /** The user's profile has changed, on any device. @type {Kind} */
 const profile = {
   durable: true,
-  apply: () => false,
+  received: (chat, data) => chat.people.receive(data),
 };
 
 /** Whom the user blocks, said on any device. @type {Kind} */

@@ -136,7 +136,7 @@ export class ConversationView {
 
   /** Announces a message of somebody else that arrived live. @param {Message} message */
   arrived({ sender, text }) {
-    announce(`${sender}: ${text}`);
+    announce(`${this.#chat.people.name(sender)}: ${text}`);
   }
 
   /** Marks the conversation as read if its end is visible now. */
@@ -151,15 +151,20 @@ export class ConversationView {
   #render() {
     const { type, member_count, topic } = this.#conversation;
     const title = this.#title;
-    if (this.#heading.textContent !== title) {
-      this.#heading.textContent = title;
-      const renewed = avatar(title, { note: this.#note, group: type === "group" });
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    const called = partner === null ? "" : this.#chat.people.called(partner);
+    const picture = partner === null ? "" : this.#chat.people.picture(partner);
+    const shown = JSON.stringify([title, called, picture]);
+    if (this.#heading.dataset.shown !== shown) {
+      this.#heading.dataset.shown = shown;
+      this.#heading.textContent = called || title;
+      const renewed = avatar(title, { note: this.#note, group: type === "group", called, picture });
       this.#avatar.replaceWith(renewed);
       this.#avatar = renewed;
     }
     const number = isIn(this.#conversation) ? member_count : 0;
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
-    this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
+    this.#about.textContent = [called && title, people, topic].filter(Boolean).join(" · ");
     this.#about.hidden = !this.#about.textContent;
     this.#renderMute();
     this.#renderReadOnly();

@@ -78,9 +78,11 @@ export function hue(name) {
  * A coloured disc with a name's first letters; the colour follows from the name. A group has a square.
  *
  * @param {string} name
+ * @param {{note?: boolean, group?: boolean, called?: string, picture?: string}} options `called` is whose letters are
+ *   shown instead, `picture` the URL of what covers them once it is loaded
  */
-export function avatar(name, { note = false, group = false } = {}) {
-  const words = name.match(/\p{L}+/gu) ?? [name];
+export function avatar(name, { note = false, group = false, called = "", picture = "" } = {}) {
+  const words = (called || name).match(/\p{L}+/gu) ?? [called || name];
   const letters = words
     .slice(0, 2)
     .map((word) => [...word].slice(0, 1))
@@ -90,7 +92,17 @@ export function avatar(name, { note = false, group = false } = {}) {
     "aria-hidden": "true",
   });
   disc.append(note ? icon("note") : letters.toUpperCase());
+  if (picture) disc.append(photo(picture));
   return disc;
+}
+
+/** A picture of somebody; what is behind it shows where it cannot be loaded. @param {string} src */
+function photo(src) {
+  // Its host is a stranger's: it learns no page, and nothing before the picture is in view.
+  const image = el("img", { alt: "", loading: "lazy", decoding: "async", referrerPolicy: "no-referrer" });
+  image.addEventListener("error", () => image.remove());
+  image.src = src;
+  return image;
 }
 
 /** Has a screen reader say a text, after what it is saying now. @param {string} text */

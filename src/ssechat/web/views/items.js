@@ -45,6 +45,7 @@ const GROUP_WITHIN = 5 * 60_000;
  * @property {boolean} first whether it begins a group of one sender
  * @property {boolean} last whether it ends the group
  * @property {boolean} named whether to show the sender
+ * @property {string} called the name that the sender has chosen; empty if there is none, or it is not shown
  */
 
 /** @typedef {Content & Place} MessageItem */
@@ -59,11 +60,12 @@ const GROUP_WITHIN = 5 * 60_000;
  * @param {import("../outbox.js").Entry[]} options.pending in order
  * @param {string} options.user the signed-in user's id
  * @param {boolean} options.named whether others' names are shown
+ * @param {(user: string) => string} [options.called] the name that somebody has chosen; empty if there is none
  * @param {number|null} options.unreadAfter the seq after which the line is placed
  * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} options.thread knows more of the messages
  * @returns {Item[]} each with a key of its own
  */
-export function itemsOf({ messages, pending, user, named, unreadAfter, thread }) {
+export function itemsOf({ messages, pending, user, named, called = () => "", unreadAfter, thread }) {
   /** @type {Item[]} */
   const items = [];
   const keys = new Set();
@@ -90,7 +92,8 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
     const apart = previous ? content.date.getTime() - previous.date.getTime() : Number.POSITIVE_INFINITY;
     const joined = previous?.sender === content.sender && apart < GROUP_WITHIN;
     if (previous && joined) previous.last = false;
-    previous = { ...content, kind: "message", first: !joined, last: true, named, signature: "" };
+    previous = { ...content, kind: "message", first: !joined, last: true, named, called: "", signature: "" };
+    if (named && !content.mine && content.sender) previous.called = called(content.sender);
     items.push(previous);
   };
 
@@ -125,7 +128,7 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
   for (const item of items) {
     if (item.kind !== "message") continue;
     const { state, reason, first, last, seq, quote, reactions, message } = item;
-    item.signature = JSON.stringify([state, message?.version, reason, first, last, seq, quote, reactions]);
+    item.signature = JSON.stringify([state, message?.version, reason, first, last, seq, quote, reactions, item.called]);
   }
   return items;
 }

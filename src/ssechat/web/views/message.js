@@ -50,7 +50,7 @@ export function separator({ kind, text }) {
 
 /** A message, or one still to be sent. @param {MessageItem} item @param {Actions} actions */
 export function messageItem(item, actions) {
-  const { mine, state, first, last, named, sender, text, quote, mentions } = item;
+  const { mine, state, first, last, named, sender, called, text, quote, mentions } = item;
   const classes = [
     "message",
     mine ? "mine" : "theirs",
@@ -59,7 +59,7 @@ export function messageItem(item, actions) {
     last && "last",
     text === null && "gone",
   ];
-  const said = mine ? "You: " : sender && `${sender}: `;
+  const said = mine ? "You: " : sender && `${called || sender}: `;
   const bubble = el(
     "div",
     { className: "bubble" },
@@ -67,7 +67,12 @@ export function messageItem(item, actions) {
       first &&
       !mine &&
       sender &&
-      el("div", { className: `name ${hue(sender)}`, dir: "auto", textContent: sender }),
+      el(
+        "div",
+        { className: `name ${hue(sender)}`, dir: "auto" },
+        called || sender,
+        called && el("span", { className: "handle", dir: "ltr", textContent: sender }),
+      ),
     said && el("span", { className: "hidden", textContent: said }),
     quote && quoteButton(quote, actions),
     // The direction follows from the text alone: dir=auto skips elements that have a dir of their own.

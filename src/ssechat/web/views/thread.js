@@ -137,6 +137,7 @@ export class ThreadView {
       pending: thread.hasNewer ? [] : this.#chat.outbox.entries(this.#id),
       user: this.#chat.user,
       named: conversation.type !== "dm",
+      called: (user) => this.#chat.people.called(user),
       unreadAfter: this.#unreadAfter,
       thread,
     });
