@@ -54,6 +54,7 @@ const mark = {
 const block = {
   durable: true,
   apply: (store, data) => store.applyBlock(data),
+  received: (chat, data) => chat.blocks.receive(data),
 };
 
 /** Somebody is writing. @type {Kind} */

@@ -1,5 +1,6 @@
 /** The server's HTTP interface as methods. */
 
+import { BlockRequests } from "./block_requests.js";
 import { Emitter } from "./emitter.js";
 import { Http } from "./http.js";
 import { newMessageId } from "./ids.js";
@@ -26,6 +27,8 @@ export class Rest extends Emitter {
   constructor({ base = "", token = null } = {}) {
     super();
     this.#http = new Http({ base, token });
+    /** Whom the user blocks. */
+    this.blocks = new BlockRequests(this.#http);
     /** @type {string|null} the signed-in user's id, once it is known */
     this.user = null;
   }

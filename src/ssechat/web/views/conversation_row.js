@@ -19,6 +19,7 @@ import { avatar, el, icon } from "./dom.js";
  * @property {number} unread
  * @property {boolean} mentioned whether an unread message mentions the user
  * @property {boolean} muted
+ * @property {boolean} blocked whether the user blocks the other one
  * @property {boolean} selected
  */
 
@@ -30,7 +31,8 @@ import { avatar, el, icon } from "./dom.js";
  * @param {HTMLElement} [before]
  */
 export function conversationRow(row, onOpen, before) {
-  const { id, title, note, people, text, prefix, failed, when, time, unread, mentioned, muted, selected } = row;
+  const { id, title, note, people, text, prefix, failed, when, time, unread, mentioned, muted, blocked, selected } =
+    row;
   const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => onOpen(id) }));
   const button = /** @type {HTMLButtonElement} */ (node.firstElementChild);
   button.className = ["conversation-row", selected && "selected", unread && "unread"].filter(Boolean).join(" ");
@@ -56,6 +58,7 @@ export function conversationRow(row, onOpen, before) {
         el(
           "span",
           { className: "badges" },
+          blocked && el("span", { className: "muted", title: "Blocked" }, icon("block"), hidden("Blocked")),
           muted && el("span", { className: "muted", title: "Muted" }, icon("bell_off"), hidden("Muted")),
           mentioned &&
             el("span", { className: "badge mentioned", title: "You were mentioned" }, "@", hidden(" mentioned")),
