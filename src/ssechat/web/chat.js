@@ -1,6 +1,7 @@
 /** Connects the parts of one signed-in user: client, state and outbox. */
 
 import { Attempts } from "./attempts.js";
+import { Blocks } from "./blocks.js";
 import { Changes } from "./changes.js";
 import { isTombstone, timeOf } from "./conversation.js";
 import { Directory } from "./directory.js";
@@ -69,6 +70,7 @@ export class Chat extends Emitter {
       sync: this.#sync,
       refreshThread: (id) => this.#refreshThread(id),
     });
+    this.blocks = new Blocks(client, this.store, this.#sync);
     this.changes = new Changes(client, this.store, this.groups);
     this.typing = new Typing(client);
     this.people = new People(client, user, server);
@@ -122,7 +124,8 @@ export class Chat extends Emitter {
     if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;
-    if (conversation.type === "group" && !conversation.role && isIn(conversation)) this.#sync.refresh(id); // not listed
+    const listed = conversation.type === "group" ? conversation.role : conversation.read_up_to !== null;
+    if (!listed && isIn(conversation)) this.#sync.refresh(id);
     if (complete && conversation.newest_seq === 0 && !conversation.thread.loaded && conversation.type === "dm") {
       conversation.thread.applyNewest([], false); // the conversation has no messages: no request is needed
     }

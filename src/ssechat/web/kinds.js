@@ -60,6 +60,7 @@ const profile = {
 const block = {
   durable: true,
   apply: (store, data) => store.applyBlock(data),
+  received: (chat, data) => chat.blocks.receive(data),
 };
 
 /** Somebody is writing. @type {Kind} */

@@ -1,6 +1,7 @@
 /** The server's HTTP interface as methods. */
 
 import { AccountRest } from "./account_rest.js";
+import { BlockRequests } from "./block_requests.js";
 import { newMessageId } from "./ids.js";
 
 /** @typedef {import("./client.js").Message} Message */
@@ -13,6 +14,9 @@ import { newMessageId } from "./ids.js";
  * server's name for it. What changes something can be repeated: it is done once.
  */
 export class Rest extends AccountRest {
+  /** Whom the user blocks. */
+  blocks = new BlockRequests(this.http);
+
   /**
    * A page of conversations, most recent first.
    *

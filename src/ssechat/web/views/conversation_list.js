@@ -256,6 +256,7 @@ export class ConversationList {
       unread: this.#chat.unread(conversation),
       mentioned: this.#chat.mentioned(conversation),
       muted: conversation.muted,
+      blocked: conversation.blocked ?? false,
       selected: conversation.id === this.#selected,
     };
     return { ...row, signature: JSON.stringify(row) };

@@ -21,6 +21,7 @@ import { avatar, el, icon } from "./dom.js";
  * @property {number} unread
  * @property {boolean} mentioned whether an unread message mentions the user
  * @property {boolean} muted
+ * @property {boolean} blocked whether the user blocks the other one
  * @property {boolean} selected
  */
 
@@ -47,6 +48,7 @@ export function conversationRow(row, onOpen, before) {
     unread,
     mentioned,
     muted,
+    blocked,
     selected,
   } = row;
   const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => onOpen(id) }));
@@ -75,6 +77,7 @@ export function conversationRow(row, onOpen, before) {
         el(
           "span",
           { className: "badges" },
+          blocked && el("span", { className: "muted", title: "Blocked" }, icon("block"), hidden("Blocked")),
           muted && el("span", { className: "muted", title: "Muted" }, icon("bell_off"), hidden("Muted")),
           mentioned &&
             el("span", { className: "badge mentioned", title: "You were mentioned" }, "@", hidden(" mentioned")),
