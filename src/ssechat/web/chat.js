@@ -11,6 +11,7 @@ import { isIn } from "./membership.js";
 import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
 import { Reads } from "./reads.js";
+import { Receipts } from "./receipts.js";
 import { storage } from "./storage.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
@@ -67,6 +68,7 @@ export class Chat extends Emitter {
     });
     this.changes = new Changes(client, this.store, this.groups);
     this.typing = new Typing(client);
+    this.receipts = new Receipts(client, this.store, this.#attempts);
     this.#listen();
   }
 
@@ -84,6 +86,7 @@ export class Chat extends Emitter {
     this.client.close();
     this.#attempts.close();
     this.typing.close();
+    this.receipts.close();
     this.outbox.close();
     this.#reads.close();
   }
@@ -112,6 +115,7 @@ export class Chat extends Emitter {
   /** Shows a conversation: loads it and keeps it loaded. @param {string|null} id */
   openConversation(id) {
     this.openId = id;
+    this.receipts.show(id);
     if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;

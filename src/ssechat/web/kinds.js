@@ -56,6 +56,12 @@ const profile = {
   apply: () => false,
 };
 
+/** Somebody else has read further, or has more of a conversation. @type {Kind} */
+const receipt = {
+  durable: false,
+  received: (chat, data) => chat.receipts.receive(data),
+};
+
 /** Somebody is writing. @type {Kind} */
 const typing = {
   durable: false,
@@ -71,5 +77,6 @@ export const KINDS = new Map([
   ["member", member],
   ["mark", mark],
   ["profile", profile],
+  ["receipt", receipt],
   ["typing", typing],
 ]);

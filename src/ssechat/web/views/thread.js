@@ -139,6 +139,7 @@ export class ThreadView {
       named: conversation.type !== "dm",
       unreadAfter: this.#unreadAfter,
       thread,
+      receipts: conversation.receipts ?? null,
     });
     const anchor = this.#anchor();
     this.#renderTop(thread, items.length === 0);
