@@ -44,7 +44,7 @@ class ReceiptRules:
         self._profiles = profiles
         self._blocks = blocks
         self._on = on
-        self._telling: Coalescing[ConversationId] = Coalescing(
+        self.telling: Coalescing[ConversationId] = Coalescing(
             self._tell, pause=PAUSE, at_once=AT_ONCE, most_keys=MAX_CONVERSATIONS, most_changed=MAX_MEMBERS
         )
 
@@ -65,7 +65,7 @@ class ReceiptRules:
     def changed(self, user: UserId, conversation: ConversationId) -> None:
         """The user has read a conversation further, or has more of it: the others are told soon."""
         if self._on:
-            self._telling.note(conversation, user)
+            self.telling.note(conversation, user)
 
     async def shown(self, entered: Participation) -> list[Receipt] | None:
         """The receipts of the others who take part, by name, as one of them sees them; None where none are shown."""
@@ -84,7 +84,7 @@ class ReceiptRules:
 
     async def close(self) -> None:
         """Tells nothing more."""
-        await self._telling.close()
+        await self.telling.close()
 
     async def _since(self, conversations: Sequence[ConversationId]) -> list[dict[UserId, int] | None]:
         """Who takes part in each, and the newest message when they joined; None where they are too many."""

@@ -14,6 +14,7 @@ import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reads } from "./reads.js";
+import { Receipts } from "./receipts.js";
 import { storage } from "./storage.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
@@ -75,6 +76,7 @@ export class Chat extends Emitter {
     this.typing = new Typing(client);
     this.people = new People(client, user, server);
     this.directory = new Directory(client, server.directory ?? false);
+    this.receipts = new Receipts(client, this.store, this.#attempts);
     this.#listen();
   }
 
@@ -93,6 +95,7 @@ export class Chat extends Emitter {
     this.#attempts.close();
     this.typing.close();
     this.people.close();
+    this.receipts.close();
     this.outbox.close();
     this.#reads.close();
   }
@@ -121,6 +124,7 @@ export class Chat extends Emitter {
   /** Shows a conversation: loads it and keeps it loaded. @param {string|null} id */
   openConversation(id) {
     this.openId = id;
+    this.receipts.show(id);
     if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;

@@ -63,6 +63,12 @@ const block = {
   received: (chat, data) => chat.blocks.receive(data),
 };
 
+/** Somebody else has read further, or has more of a conversation. @type {Kind} */
+const receipt = {
+  durable: false,
+  received: (chat, data) => chat.receipts.receive(data),
+};
+
 /** Somebody is writing. @type {Kind} */
 const typing = {
   durable: false,
@@ -79,5 +85,6 @@ export const KINDS = new Map([
   ["mark", mark],
   ["profile", profile],
   ["block", block],
+  ["receipt", receipt],
   ["typing", typing],
 ]);

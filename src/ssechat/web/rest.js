@@ -164,6 +164,16 @@ export class Rest extends AccountRest {
   }
 
   /**
+   * Says that this device has an event, and all before it.
+   *
+   * @param {string} id
+   * @returns {Promise<null>}
+   */
+  ack(id) {
+    return this.#http.request("POST", "/v1/ack", { body: { id } });
+  }
+
+  /**
    * Mutes a conversation, or unmutes it.
    *
    * @param {string} id

@@ -157,8 +157,10 @@ OF_A_STREAM = (
         frames.CAUGHT_UP,
         CaughtUp,
         has_id=False,
-        says="What you missed has been sent; what follows is live.",
-        do="Show what has come so far, if you waited with it. A notification is due for what follows only.",
+        says="What you missed has been sent; what follows is live. A stream that was behind for a moment has it, too: "
+        "events without an id may be missing.",
+        do="Show what has come so far, if you waited with it. A notification is due for what follows only. Load the "
+        "conversation that is shown, for its receipts.",
         example={"id": "1-4549717810404159942"},
     ),
     StreamEvent(
@@ -257,8 +259,8 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "conversation.",
         "Take the higher of what it says and of what you have in the conversation's `receipts`; if the user is not "
         "there, load the conversation. A message raises its sender's receipt to its `seq` without this event. After "
-        "each `hello`, load the conversation that is shown, and so when somebody joins: `receipts` has what you "
-        "missed. Never acknowledge it: it has nothing to acknowledge.",
+        "each `hello` and `caught_up`, and when somebody joins, load the conversation that is shown: `receipts` has "
+        "what you missed. Never acknowledge it: it has nothing to acknowledge.",
         {"conversation_id": "dm:alice:bob", "user": "alice", "read_up_to": 1, "delivered_up_to": 2},
     ),
     kinds.TYPING.name: (
