@@ -10,6 +10,7 @@ import { directConversationId } from "./ids.js";
 import { isIn } from "./membership.js";
 import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
+import { Presence } from "./presence.js";
 import { Reads } from "./reads.js";
 import { storage } from "./storage.js";
 import { Store } from "./store.js";
@@ -67,6 +68,7 @@ export class Chat extends Emitter {
     });
     this.changes = new Changes(client, this.store, this.groups);
     this.typing = new Typing(client);
+    this.presence = new Presence(client);
     this.#listen();
   }
 
@@ -84,6 +86,7 @@ export class Chat extends Emitter {
     this.client.close();
     this.#attempts.close();
     this.typing.close();
+    this.presence.close();
     this.outbox.close();
     this.#reads.close();
   }
@@ -93,6 +96,7 @@ export class Chat extends Emitter {
     this.client.wake();
     this.outbox.wake();
     this.#attempts.wake();
+    this.presence.again();
   }
 
   /** Must be called after a time in the back/forward cache. */
@@ -246,6 +250,7 @@ export class Chat extends Emitter {
     this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
     this.store.on("change", (id) => this.#stateChanged(id), { signal });
     this.typing.on("change", (id) => this.emit("change", id), { signal });
+    this.presence.on("change", () => this.emit("change", null), { signal });
   }
 
   /** @param {string} status the stream's */
@@ -253,6 +258,7 @@ export class Chat extends Emitter {
     if (status === "live") {
       this.outbox.wake();
       this.#attempts.wake();
+      this.presence.again();
     }
     this.emit("status", status);
   }

@@ -62,6 +62,12 @@ const typing = {
   received: (chat, data) => chat.typing.receive(data),
 };
 
+/** Somebody whom the page shows has come or gone. @type {Kind} */
+const presence = {
+  durable: false,
+  received: (chat, data) => chat.presence.receive(data),
+};
+
 /** All kinds of the page, by the name of the event. @type {Kinds} */
 export const KINDS = new Map([
   ["message", message],
@@ -72,4 +78,5 @@ export const KINDS = new Map([
   ["mark", mark],
   ["profile", profile],
   ["typing", typing],
+  ["presence", presence],
 ]);

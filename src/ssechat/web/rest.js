@@ -3,6 +3,7 @@
 import { Emitter } from "./emitter.js";
 import { Http } from "./http.js";
 import { newMessageId } from "./ids.js";
+import { PresenceRequests } from "./presence_requests.js";
 
 /** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./client.js").Group} Group */
@@ -26,6 +27,8 @@ export class Rest extends Emitter {
   constructor({ base = "", token = null } = {}) {
     super();
     this.#http = new Http({ base, token });
+    /** Who is there. */
+    this.presence = new PresenceRequests(this.#http);
     /** @type {string|null} the signed-in user's id, once it is known */
     this.user = null;
   }

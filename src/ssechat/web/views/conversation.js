@@ -8,6 +8,7 @@ import { Composer } from "./composer.js";
 import { ask, roundButton } from "./dialog.js";
 import { announce, avatar, coalesce, el, icon } from "./dom.js";
 import { GroupPanel } from "./group_panel.js";
+import { presenceText } from "./presence_dot.js";
 import { ThreadView } from "./thread.js";
 import { toast } from "./toast.js";
 
@@ -32,6 +33,7 @@ export class ConversationView {
   #avatar;
   #mute;
   #details;
+  #unwatch;
   #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
@@ -100,7 +102,14 @@ export class ConversationView {
       this.#readOnly,
       this.#composer.node,
     );
+    this.#unwatch = chat.presence.add(() => this.#shown());
     this.#render();
+  }
+
+  /** Whom the heading or the details show. */
+  #shown() {
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    return this.#panel?.shown ?? { users: partner === null ? [] : [partner] };
   }
 
   get #conversation() {
@@ -132,6 +141,7 @@ export class ConversationView {
     this.#panel = wanted ? new GroupPanel(this.#chat, this.#id, () => this.#options.onDetails(false)) : null;
     if (this.#details) this.#details.setAttribute("aria-expanded", String(wanted));
     if (!wanted && this.#details) this.#details.focus();
+    this.#chat.presence.look();
   }
 
   /** Announces a message of somebody else that arrived live. @param {Message} message */
@@ -145,6 +155,7 @@ export class ConversationView {
   }
 
   close() {
+    this.#unwatch();
     this.#messages.close();
   }
 
@@ -159,8 +170,12 @@ export class ConversationView {
     }
     const number = isIn(this.#conversation) ? member_count : 0;
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
-    this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
-    this.#about.hidden = !this.#about.textContent;
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    const presence = presenceText(partner === null ? undefined : this.#chat.presence.of(partner));
+    const about = [people, topic, presence].filter(Boolean).join(" · ");
+    if (this.#about.textContent !== about) this.#about.textContent = about;
+    this.#about.classList.toggle("online", presence === "online");
+    this.#about.hidden = !about;
     this.#renderMute();
     this.#renderReadOnly();
     this.#renderTyping();

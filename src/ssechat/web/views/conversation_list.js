@@ -8,6 +8,7 @@ import { isIn } from "../membership.js";
 import { conversationRow } from "./conversation_row.js";
 import { roundButton } from "./dialog.js";
 import { coalesce, el, icon, logo } from "./dom.js";
+import { onScreen } from "./presence_dot.js";
 
 /** @typedef {import("../conversation.js").Conversation} Conversation */
 
@@ -74,7 +75,11 @@ export class ConversationList {
       this.#begin,
     );
     this.#scroller = el("div", { className: "scroller" }, this.#list, this.#empty);
-    this.#scroller.addEventListener("scroll", () => this.#atEnd && chat.moreConversations());
+    this.#scroller.addEventListener("scroll", () => {
+      if (this.#atEnd) chat.moreConversations();
+      chat.presence.look();
+    });
+    chat.presence.add(() => this.#partners());
     this.node = el(
       "nav",
       { className: "sidebar", "aria-label": "Conversations" },
@@ -184,6 +189,7 @@ export class ConversationList {
     if (nodes.length !== this.#list.children.length || nodes.some((node, i) => node !== this.#list.children[i])) {
       this.#list.replaceChildren(...nodes);
       if (focused instanceof HTMLElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
+      this.#chat.presence.look();
     }
     this.#renderEmpty(all.length, typed);
     // A short page does not scroll, and only scrolling loads the next one.
@@ -210,6 +216,19 @@ export class ConversationList {
     return this.#chat.store.partner(conversation) === this.#chat.user;
   }
 
+  /** @param {Conversation} conversation */
+  #isOnline(conversation) {
+    const partner = this.#isNote(conversation) ? null : this.#chat.store.partner(conversation);
+    return partner !== null && this.#chat.presence.of(partner)?.online === true;
+  }
+
+  /** The others of the direct conversations that are on the screen. */
+  #partners() {
+    const ids = onScreen(this.#list).map((row) => row.querySelector("button")?.dataset.id ?? "");
+    const partners = ids.map((id) => this.#chat.store.partner(this.#chat.store.ensure(id)));
+    return { users: partners.filter((user) => user !== null && user !== this.#chat.user) };
+  }
+
   /** @param {import("../chat.js").Chat["list"][number]} listed */
   #describe({ conversation, pending, time }) {
     const last = conversation.last_message;
@@ -228,6 +247,7 @@ export class ConversationList {
       unread: this.#chat.unread(conversation),
       mentioned: this.#chat.mentioned(conversation),
       muted: conversation.muted,
+      online: this.#isOnline(conversation),
       selected: conversation.id === this.#selected,
     };
     return { ...row, signature: JSON.stringify(row) };

@@ -2,6 +2,7 @@
 
 import { badge, exactTime } from "../format.js";
 import { avatar, el, icon } from "./dom.js";
+import { withDot } from "./presence_dot.js";
 
 /**
  * A row of the list.
@@ -19,6 +20,7 @@ import { avatar, el, icon } from "./dom.js";
  * @property {number} unread
  * @property {boolean} mentioned whether an unread message mentions the user
  * @property {boolean} muted
+ * @property {boolean} online whether the other one is there
  * @property {boolean} selected
  */
 
@@ -30,7 +32,7 @@ import { avatar, el, icon } from "./dom.js";
  * @param {HTMLElement} [before]
  */
 export function conversationRow(row, onOpen, before) {
-  const { id, title, note, people, text, prefix, failed, when, time, unread, mentioned, muted, selected } = row;
+  const { id, title, note, people, text, prefix, failed, when, time, unread, mentioned, muted, online, selected } = row;
   const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => onOpen(id) }));
   const button = /** @type {HTMLButtonElement} */ (node.firstElementChild);
   button.className = ["conversation-row", selected && "selected", unread && "unread"].filter(Boolean).join(" ");
@@ -38,7 +40,7 @@ export function conversationRow(row, onOpen, before) {
   if (selected) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
   button.replaceChildren(
-    avatar(title, { note, group: id.startsWith("g:") }),
+    withDot(avatar(title, { note, group: id.startsWith("g:") }), online),
     el(
       "span",
       { className: "lines" },

@@ -62,6 +62,7 @@ export class GroupPanel {
       this.#invites.node,
       this.#ways,
     );
+    this.#scroller.addEventListener("scroll", () => chat.presence.look());
     this.node = el(
       "aside",
       {
@@ -81,6 +82,11 @@ export class GroupPanel {
       this.#scroller,
     );
     this.update();
+  }
+
+  /** Whom the details show, of a group that goes on. @returns {{users: string[], group?: string}} */
+  get shown() {
+    return whyReadOnly(this.#group) ? { users: [] } : { users: this.#members.shown, group: this.#id };
   }
 
   get #group() {

@@ -5,6 +5,7 @@ import { managesGroup, moderates } from "../membership.js";
 import { ask } from "./dialog.js";
 import { avatar, el, icon } from "./dom.js";
 import { openMenu } from "./menu.js";
+import { onScreen, withDot } from "./presence_dot.js";
 import { toast } from "./toast.js";
 
 /** @typedef {import("../client.js").Role} Role */
@@ -44,7 +45,8 @@ export class MemberList {
   update() {
     const { roster, role, member_count, ended } = this.#chat.store.ensure(this.#id);
     const members = roster?.members ?? [];
-    const signature = JSON.stringify([role, ended, member_count, this.#shown, roster ? members : null]);
+    const online = members.slice(0, this.#shown).filter(({ user }) => this.#chat.presence.of(user)?.online);
+    const signature = JSON.stringify([role, ended, member_count, this.#shown, roster ? members : null, online]);
     if (signature === this.#signature) return;
     this.#signature = signature;
     this.#heading.textContent = member_count === 1 ? "1 member" : `${member_count ?? ""} members`;
@@ -55,6 +57,13 @@ export class MemberList {
     /** @type {HTMLElement|null} */
     const again = focused ? this.#list.querySelector(`[data-user="${CSS.escape(focused)}"] button`) : null;
     again?.focus({ preventScroll: true });
+    this.#chat.presence.look();
+  }
+
+  /** The others who are on the screen. */
+  get shown() {
+    const rows = /** @type {HTMLElement[]} */ (onScreen(this.#list));
+    return rows.map((row) => row.dataset.user ?? "").filter((user) => user && user !== this.#chat.user);
   }
 
   /** @param {{user: string, role: Role}} member */
@@ -64,7 +73,7 @@ export class MemberList {
     const row = el(
       "li",
       {},
-      avatar(user),
+      withDot(avatar(user), this.#chat.presence.of(user)?.online),
       el("span", { className: "name", dir: "auto", textContent: user === this.#chat.user ? `${user} (you)` : user }),
       ROLES[role] && el("span", { className: "role", textContent: ROLES[role] }),
     );
