@@ -51,7 +51,11 @@ export function shortTime(date, now = new Date()) {
   return shortDate(date, now);
 }
 
-/** How long ago something was, in a sentence: `just now`, `5 minutes ago`, `yesterday`, `on 5 Mar`. @param {Date} date */
+/**
+ * How long ago somebody was seen, in a sentence: `just now`, `5 minutes ago`, `at 14:03`, `on 5 Mar`.
+ *
+ * @param {Date} date
+ */
 export function seenAgo(date, now = new Date()) {
   const minutes = Math.round((now.getTime() - date.getTime()) / 60_000);
   const days = dayOf(now) - dayOf(date);

@@ -5,7 +5,11 @@ import { newMessageId } from "./ids.js";
 
 /** @typedef {import("./presence_requests.js").Person} Person */
 
-/** What a view shows: users, and the group that the user shares with them. @typedef {{users: string[], group?: string}} Shown */
+/**
+ * What a view shows: people, and the group that the user shares with them.
+ *
+ * @typedef {{users: string[], group?: string}} Shown
+ */
 
 /** Milliseconds for which whoever is shown must stay so: a list that is scrolled makes one request. */
 const CALM = 400;
@@ -93,7 +97,7 @@ export class Presence extends Emitter {
   }
 
   async #watch() {
-    if (globalThis.document?.hidden) return; // it is done when the page becomes visible
+    if (document.hidden) return; // it is done when the page becomes visible
     const { users, group } = this.#shown();
     const list = { watch: users, device: this.#device, ...(group === undefined ? {} : { in: group }) };
     const said = JSON.stringify(list);

@@ -224,9 +224,10 @@ export class ConversationList {
 
   /** The others of the direct conversations that are on the screen. */
   #partners() {
+    const { store, user } = this.#chat;
     const ids = onScreen(this.#list).map((row) => row.querySelector("button")?.dataset.id ?? "");
-    const partners = ids.map((id) => this.#chat.store.partner(this.#chat.store.ensure(id)));
-    return { users: partners.filter((user) => user !== null && user !== this.#chat.user) };
+    const partners = ids.map((id) => store.partner(store.ensure(id)) ?? user);
+    return { users: partners.filter((partner) => partner !== user) };
   }
 
   /** @param {import("../chat.js").Chat["list"][number]} listed */
