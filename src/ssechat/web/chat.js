@@ -13,6 +13,7 @@ import { isIn } from "./membership.js";
 import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
+import { Presence } from "./presence.js";
 import { Reads } from "./reads.js";
 import { Receipts } from "./receipts.js";
 import { storage } from "./storage.js";
@@ -77,6 +78,7 @@ export class Chat extends Emitter {
     this.people = new People(client, user, server);
     this.directory = new Directory(client, server.directory ?? false);
     this.receipts = new Receipts(client, this.store, this.#attempts);
+    this.presence = new Presence(client);
     this.#listen();
   }
 
@@ -96,6 +98,7 @@ export class Chat extends Emitter {
     this.typing.close();
     this.people.close();
     this.receipts.close();
+    this.presence.close();
     this.outbox.close();
     this.#reads.close();
   }
@@ -105,6 +108,7 @@ export class Chat extends Emitter {
     this.client.wake();
     this.outbox.wake();
     this.#attempts.wake();
+    this.presence.again();
   }
 
   /** Must be called after a time in the back/forward cache. */
@@ -261,6 +265,7 @@ export class Chat extends Emitter {
     this.store.on("change", (id) => this.#stateChanged(id), { signal });
     this.typing.on("change", (id) => this.emit("change", id), { signal });
     this.people.on("change", () => this.emit("change", null), { signal });
+    this.presence.on("change", () => this.emit("change", null), { signal });
   }
 
   /** @param {string} status the stream's */
@@ -268,6 +273,7 @@ export class Chat extends Emitter {
     if (status === "live") {
       this.outbox.wake();
       this.#attempts.wake();
+      this.presence.again();
     }
     this.emit("status", status);
   }

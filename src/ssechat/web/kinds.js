@@ -75,6 +75,12 @@ const typing = {
   received: (chat, data) => chat.typing.receive(data),
 };
 
+/** Somebody whom the page shows has come or gone. @type {Kind} */
+const presence = {
+  durable: false,
+  received: (chat, data) => chat.presence.receive(data),
+};
+
 /** All kinds of the page, by the name of the event. @type {Kinds} */
 export const KINDS = new Map([
   ["message", message],
@@ -87,4 +93,5 @@ export const KINDS = new Map([
   ["block", block],
   ["receipt", receipt],
   ["typing", typing],
+  ["presence", presence],
 ]);

@@ -3,6 +3,7 @@
 import { AccountRest } from "./account_rest.js";
 import { BlockRequests } from "./block_requests.js";
 import { newMessageId } from "./ids.js";
+import { PresenceRequests } from "./presence_requests.js";
 
 /** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./client.js").Group} Group */
@@ -16,6 +17,9 @@ import { newMessageId } from "./ids.js";
 export class Rest extends AccountRest {
   /** Whom the user blocks. */
   blocks = new BlockRequests(this.http);
+
+  /** Who is there. */
+  presence = new PresenceRequests(this.http);
 
   /**
    * A page of conversations, most recent first.
@@ -170,7 +174,7 @@ export class Rest extends AccountRest {
    * @returns {Promise<null>}
    */
   ack(id) {
-    return this.#http.request("POST", "/v1/ack", { body: { id } });
+    return this.http.request("POST", "/v1/ack", { body: { id } });
   }
 
   /**

@@ -10,6 +10,7 @@ import { ask, roundButton } from "./dialog.js";
 import { announce, avatar, coalesce, el, icon } from "./dom.js";
 import { GroupPanel } from "./group_panel.js";
 import { openMenu } from "./menu.js";
+import { presenceText } from "./presence_dot.js";
 import { ThreadView } from "./thread.js";
 import { toast } from "./toast.js";
 
@@ -36,6 +37,7 @@ export class ConversationView {
   #details;
   #more;
   #blocked;
+  #unwatch;
   #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
@@ -109,7 +111,14 @@ export class ConversationView {
       this.#blocked,
       this.#composer.node,
     );
+    this.#unwatch = chat.presence.add(() => this.#shown());
     this.#render();
+  }
+
+  /** Whom the heading or the details show. */
+  #shown() {
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    return this.#panel?.shown ?? { users: partner === null ? [] : [partner] };
   }
 
   get #conversation() {
@@ -141,6 +150,7 @@ export class ConversationView {
     this.#panel = wanted ? new GroupPanel(this.#chat, this.#id, () => this.#options.onDetails(false)) : null;
     if (this.#details) this.#details.setAttribute("aria-expanded", String(wanted));
     if (!wanted && this.#details) this.#details.focus();
+    this.#chat.presence.look();
   }
 
   /** Announces a message of somebody else that arrived live. @param {Message} message */
@@ -154,6 +164,7 @@ export class ConversationView {
   }
 
   close() {
+    this.#unwatch();
     this.#messages.close();
   }
 
@@ -173,8 +184,12 @@ export class ConversationView {
     }
     const number = isIn(this.#conversation) ? member_count : 0;
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
-    this.#about.textContent = [called && title, people, topic].filter(Boolean).join(" · ");
-    this.#about.hidden = !this.#about.textContent;
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    const presence = presenceText(partner === null ? undefined : this.#chat.presence.of(partner));
+    const about = [called && title, people, topic, presence].filter(Boolean).join(" · ");
+    if (this.#about.textContent !== about) this.#about.textContent = about;
+    this.#about.classList.toggle("online", presence === "online");
+    this.#about.hidden = !about;
     this.#renderMute();
     this.#renderReadOnly();
     this.#renderTyping();
