@@ -119,8 +119,8 @@ class Settings(BaseModel):
     )
     deliveries_per_user: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
         30_000,
-        description="Deliveries that a user may cause within a minute: a message counts as many as it reaches inboxes, "
-        "any other change at least one; 0 for no limit.",
+        description="Deliveries that a user may cause within a minute: a change counts as many as it reaches inboxes, "
+        "two at least; 0 for no limit.",
     )
     session_days: Annotated[float, Field(ge=MIN_SESSION_DAYS, le=3650)] = Field(
         30, description="Days that a sign-in lasts."

@@ -115,13 +115,13 @@ class Messages:
         extras: Extras,
     ) -> tuple[bytes, bool]:
         if extras is PLAIN:
-            return await self._delivery.send(new_message(conversation, sender, client_msg_id, text), both, by=(sender,))
+            return await self._delivery.send(new_message(conversation, sender, client_msg_id, text), both)
         action = new_message(conversation, sender, client_msg_id, text, more=extras.fields)
         strangers = [user for user in extras.mentions if user not in both]
         wrong = not_mentionable(strangers) if strangers else await self._wrong_reply(sender, conversation, extras)
         if wrong is not None:
             return await self._repeated(action, both, wrong)
-        return await self._delivery.send(action, both, by=(sender,))
+        return await self._delivery.send(action, both)
 
     async def _send_to_group(
         self, sender: UserId, group: ConversationId, text: str, client_msg_id: str, extras: Extras
