@@ -3,6 +3,7 @@
 import { isTombstone } from "../conversation.js";
 import { dayName, dayOf } from "../format.js";
 import { shownText } from "../markdown.js";
+import { progressOf } from "../progress.js";
 import { indexOf } from "./window.js";
 
 /** Milliseconds within which messages of one sender form a group. */
@@ -24,6 +25,7 @@ const GROUP_WITHIN = 5 * 60_000;
  * @property {string[]} mentions the users whom it mentions
  * @property {Quote|null} quote the message that it answers
  * @property {Reaction[]} reactions
+ * @property {import("../progress.js").Progress|null} progress how far one's own message has come with the others
  */
 
 /**
@@ -47,6 +49,7 @@ const GROUP_WITHIN = 5 * 60_000;
  * @property {boolean} first whether it begins a group of one sender
  * @property {boolean} last whether it ends the group
  * @property {boolean} named whether to show the sender
+ * @property {string} called the name that the sender has chosen; empty if there is none, or it is not shown
  */
 
 /** @typedef {Content & Place} MessageItem */
@@ -62,11 +65,14 @@ const GROUP_WITHIN = 5 * 60_000;
  * @param {import("../outbox.js").Entry[]} options.pending in order
  * @param {string} options.user the signed-in user's id
  * @param {boolean} options.named whether others' names are shown
+ * @param {(user: string) => string} [options.called] the name that somebody has chosen; empty if there is none
  * @param {number|null} options.unreadFrom the seq of the message above which the line is placed
  * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} options.thread knows more of the messages
+ * @param {import("../progress.js").Receipt[]|null} [options.receipts] of the others
  * @returns {Item[]} each with a key of its own
  */
-export function itemsOf({ messages, before, pending, user, named, unreadFrom, thread }) {
+export function itemsOf(options) {
+  const { messages, before, pending, user, named, called = () => "", unreadFrom, thread, receipts = null } = options;
   /** @type {Item[]} */
   const items = [];
   const keys = new Set();
@@ -91,7 +97,8 @@ export function itemsOf({ messages, before, pending, user, named, unreadFrom, th
     const apart = previous ? content.date.getTime() - previous.date.getTime() : Number.POSITIVE_INFINITY;
     const joined = previous?.sender === content.sender && apart < GROUP_WITHIN;
     if (previous && joined) previous.last = false;
-    previous = { ...content, kind: "message", first: !joined, last: true, named, signature: "" };
+    previous = { ...content, kind: "message", first: !joined, last: true, named, called: "", signature: "" };
+    if (named && !content.mine && content.sender) previous.called = called(content.sender);
     items.push(previous);
   };
 
@@ -102,7 +109,8 @@ export function itemsOf({ messages, before, pending, user, named, unreadFrom, th
     const key = mine && message.client_msg_id && !keys.has(own) ? own : `seq:${message.seq}`;
     keys.add(key);
     latest = message.created_at ? new Date(message.created_at) : latest;
-    add({ ...contentOf(message, thread, user), key, mine, date: latest });
+    const progress = mine ? progressOf(receipts, message.seq) : null;
+    add({ ...contentOf(message, thread, user), key, mine, date: latest, progress });
   }
   // The message before the first one decides what stands above that, and goes with its own day.
   if (before) items.splice(0, items.findIndex((item) => item.kind === "message") + 1);
@@ -123,12 +131,15 @@ export function itemsOf({ messages, before, pending, user, named, unreadFrom, th
       mentions: entry.mentions ?? [],
       quote: quoteOf(entry.reply_to, thread),
       reactions: [],
+      progress: null,
     });
   }
   for (const item of items) {
     if (item.kind !== "message") continue;
-    const { state, reason, first, last, seq, quote, reactions, message } = item;
-    item.signature = JSON.stringify([state, message?.version, reason, first, last, seq, quote, reactions]);
+    const { state, reason, first, last, seq, quote, reactions, message, called: shownAs, progress } = item;
+    item.signature = JSON.stringify([
+      ...[state, message?.version, reason, first, last, seq, quote, reactions, shownAs, progress],
+    ]);
   }
   return items;
 }
@@ -151,7 +162,7 @@ export function firstUnread(messages, readUpTo, user) {
  * @param {import("../client.js").Message} message
  * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} thread
  * @param {string} user
- * @returns {Omit<Content, "key"|"mine"|"date">}
+ * @returns {Omit<Content, "key"|"mine"|"date"|"progress">}
  */
 function contentOf(message, thread, user) {
   const { seq, sender = "", edited_at, mentions = [], reply_to } = message;

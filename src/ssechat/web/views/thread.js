@@ -183,7 +183,7 @@ export class ThreadView {
 
   /** What stands in the page. */
   #items() {
-    const { type, thread } = this.#chat.store.ensure(this.#id);
+    const { type, thread, receipts = null } = this.#chat.store.ensure(this.#id);
     const { messages, hasNewer } = thread;
     const { from, to } = this.#window.range(messages);
     const before = messages[from - 1];
@@ -193,8 +193,10 @@ export class ThreadView {
       pending: hasNewer || to < messages.length ? [] : this.#chat.outbox.entries(this.#id),
       user: this.#chat.user,
       named: type !== "dm",
+      called: (user) => this.#chat.people.called(user),
       unreadFrom: firstUnread(messages, this.#unreadAfter, this.#chat.user),
       thread,
+      receipts,
     });
   }
 
