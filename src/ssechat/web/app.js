@@ -8,19 +8,19 @@ import { groupOfSecret } from "./ids.js";
 import { isIn } from "./membership.js";
 import { routeOf } from "./route.js";
 import { storage } from "./storage.js";
+import { tabToken } from "./tab_token.js";
 import { Banner } from "./views/banner.js";
 import { ConversationView } from "./views/conversation.js";
 import { ConversationList } from "./views/conversation_list.js";
-import { closeDialogs } from "./views/dialog.js";
+import { ask, closeDialogs } from "./views/dialog.js";
 import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
 import { askToJoin } from "./views/join.js";
 import { leaveConversation, openDetails, openRoute, takeSecret } from "./views/navigation.js";
 import { openNewGroup } from "./views/new_group.js";
 import { openSettings } from "./views/settings.js";
 import { SignInView } from "./views/sign_in.js";
-
-/** The sessionStorage key of a bearer token, which lasts as long as the tab. */
-const TOKEN = "ssechat:token";
+import { openSwitcher } from "./views/switcher.js";
+import { toast } from "./views/toast.js";
 
 /** @typedef {Awaited<ReturnType<ChatClient["server"]>>} Server */
 
@@ -52,7 +52,7 @@ class App {
     this.#takeSecret();
     const splash = el("p", { className: "loading", textContent: "Loading…" });
     this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
-    const token = this.#storedToken();
+    const token = tabToken.get();
     if (token) this.#client = new ChatClient({ token });
     for (let failures = 0; ; ) {
       try {
@@ -63,7 +63,7 @@ class App {
       } catch (thrown) {
         const error = requestError(thrown);
         if (error.status === 401 && this.#server) {
-          this.#keepToken(null);
+          tabToken.set(null);
           this.#showSignIn(this.#server, token ? "Your access token is no longer valid. Please paste a new one." : "");
           return;
         }
@@ -104,7 +104,7 @@ class App {
     const client = new ChatClient({ token });
     try {
       const { user } = await client.session();
-      this.#keepToken(token);
+      tabToken.set(token);
       this.#client = client;
       this.#enter(user);
     } catch (thrown) {
@@ -134,6 +134,8 @@ class App {
     chat.start();
     this.#route();
     this.#showStatus();
+    const { view } = this.#shown;
+    if (document.activeElement === document.body) (view ?? list).focus();
   }
 
   /** Shows the sign-in form again. @param {string} note */
@@ -143,26 +145,38 @@ class App {
     this.#shown.view?.close();
     this.#shown.chat.close();
     this.#shown = null;
-    this.#keepToken(null);
+    tabToken.set(null);
     this.#client = new ChatClient();
     this.#showSignIn(this.#server, note, true);
   }
 
+  /** Signs out, after a question if something would be lost. */
   async #signOut() {
     const chat = this.#shown?.chat;
     if (!chat) return;
     const unsent = chat.outbox.all.length;
     const subject = unsent === 1 ? "A message has" : `${unsent} messages have`;
-    if (unsent && !window.confirm(`${subject} not been sent yet. Sign out and discard?`)) return;
+    const run = () => this.#endSession(chat);
+    if (unsent) {
+      ask({ title: "Sign out and discard?", text: `${subject} not been sent yet.`, action: "Sign out", run });
+      return;
+    }
+    try {
+      await run();
+    } catch (thrown) {
+      toast(requestError(thrown).message);
+    }
+  }
+
+  /** @param {Chat} chat */
+  async #endSession(chat) {
     try {
       if (chat.client.token === null) await chat.client.signOut();
     } catch (thrown) {
       const error = requestError(thrown);
       if (error.status !== 401) {
-        announce("Signing out failed.");
-        window.alert(`You are still signed in: ${error.message}`);
         chat.client.open();
-        return;
+        throw new Error(`You are still signed in: ${error.message}`);
       }
     }
     chat.forget();
@@ -270,7 +284,18 @@ class App {
     document.title = `${unreadTotal ? `(${badge(unreadTotal)}) ` : ""}${open}ssechat`;
   }
 
+  /** Ctrl+K and Ctrl+F, wherever the focus is; in a dialog they are the browser's. @param {KeyboardEvent} event */
+  #key(event) {
+    const { key, ctrlKey, metaKey, shiftKey, altKey } = event;
+    const shown = this.#shown;
+    if (!shown || ctrlKey === metaKey || shiftKey || altKey || document.querySelector("dialog")) return;
+    if (key.toLowerCase() === "k") openSwitcher(shown.chat, (id) => this.#open(id));
+    else if (key.toLowerCase() !== "f" || !shown.view?.search()) return;
+    event.preventDefault();
+  }
+
   #listen() {
+    document.addEventListener("keydown", (event) => this.#key(event));
     window.addEventListener("popstate", () => {
       closeDialogs();
       this.#route();
@@ -303,24 +328,6 @@ class App {
     this.#shown?.chat.wake();
     this.#showStatus();
     if (isWatched()) this.#shown?.view?.seen();
-  }
-
-  #storedToken() {
-    try {
-      return sessionStorage.getItem(TOKEN);
-    } catch {
-      return null;
-    }
-  }
-
-  /** @param {string|null} token */
-  #keepToken(token) {
-    try {
-      if (token === null) sessionStorage.removeItem(TOKEN);
-      else sessionStorage.setItem(TOKEN, token);
-    } catch {
-      // blocked: the token lasts as long as the page
-    }
   }
 }
 

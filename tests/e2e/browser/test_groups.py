@@ -208,7 +208,7 @@ def test_what_is_written_to_a_group_offline_is_sent_later_and_shows_in_all_tabs(
     other.locator(".conversation-row").click()
     bob.context.set_offline(True)
     bob.say(f"@{alice.name} from the tunnel")
-    expect(bob.page.locator(".queued")).to_have_count(1)
+    expect(bob.page.locator(".message.queued")).to_have_count(1)
     alice.say("anybody there?")
     bob.context.set_offline(False)
     for page in (alice.page, bob.page, other):

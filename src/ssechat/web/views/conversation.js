@@ -1,6 +1,6 @@
 /** A conversation: its heading, its messages, the composer, and the details of a group. */
 
-import { isTombstone } from "../conversation.js";
+import { isNone, isTombstone } from "../conversation.js";
 import { whoIsWriting } from "../format.js";
 import { requestError } from "../http.js";
 import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
@@ -30,10 +30,11 @@ export class ConversationView {
   #note;
   #composer;
   #messages;
-  #heading = el("h2", { dir: "auto", tabIndex: -1 });
+  #heading = el("h1", { dir: "auto", tabIndex: -1 });
   #about = el("p", { className: "about", dir: "auto" });
   #avatar;
   #mute;
+  #find = roundButton("Find in this conversation", "search", () => this.search());
   #details;
   #more;
   #blocked;
@@ -90,6 +91,7 @@ export class ConversationView {
       },
       onRewrite: (clientMessageId) => this.#rewrite(clientMessageId),
       onLeave: () => this.focus(),
+      onBack: options.onBack,
     });
     this.#composer.node.addEventListener("focusin", () => this.#messages.rest());
     this.node = el(
@@ -101,6 +103,7 @@ export class ConversationView {
         roundButton("Back to conversations", "back", options.onBack, "back"),
         this.#avatar,
         el("div", { className: "names-of" }, this.#heading, this.#about),
+        this.#find,
         this.#note ? null : this.#mute,
         this.#details,
         this.#more,
@@ -156,6 +159,11 @@ export class ConversationView {
   /** Announces a message of somebody else that arrived live. @param {Message} message */
   arrived({ sender, text }) {
     announce(`${this.#chat.people.name(sender)}: ${text}`);
+  }
+
+  /** Opens the search in what is loaded. @returns {boolean} whether that is what was wanted */
+  search() {
+    return !isNone(this.#conversation) && this.#messages.search.open();
   }
 
   /** Marks the conversation as read if its end is visible now. */
@@ -234,7 +242,11 @@ export class ConversationView {
   #renderReadOnly() {
     const { blocked = false, thread } = this.#conversation;
     const reason = whyReadOnly(this.#conversation);
-    const failed = thread.state === "failed";
+    const none = isNone(this.#conversation);
+    const failed = thread.state === "failed" || none;
+    this.#find.hidden = none;
+    if (this.#more) this.#more.hidden = none;
+    if (this.#details) this.#details.hidden = none;
     const focused = this.#composer.node.contains(document.activeElement);
     if ((reason || blocked) && focused) this.#heading.focus({ preventScroll: true });
     this.#composer.node.hidden = reason !== "" || failed || blocked;
