@@ -149,7 +149,8 @@ class Device:
         self.raise_mark(conversation, mark["read_up_to"])
 
     def on_block(self, block: Fields) -> None:
-        """The conversation may be one that is not listed: nobody may have written in it."""
+        """The conversation may be one that is not listed: nobody may have written in it. Receipts follow it."""
+        self.is_stale = True
         conversation = self.conversations.get(block["conversation_id"], {})
         if block["blocked"]:
             self.blocks.add(block["user"])
@@ -170,6 +171,7 @@ class Device:
     def on_profile(self, change: Fields) -> None:
         if self.profile is not None and change["version"] > self.profile.version:
             self.profile = None
+        self.is_stale = True  # who hides receipts sees none
 
     def on_conversation(self, facts: Fields) -> None:
         conversation = self.conversations.get(facts["conversation_id"])
@@ -378,11 +380,16 @@ class Story:
             "block": lambda: chat.blocks.block(user, other),
             "unblock": lambda: chat.blocks.unblock(user, other),
         }
-        weights = {"send": 6, "read": 4, "ack": 3, "delete": 2, "unblock": 3}
+        weights = {"send": 12, "read": 8, "ack": 5, "delete": 3, "block": 0.5, "profile": 0.5, "claim": 0.5}
         name = chance.choices(list(actions), [weights.get(one, 1) for one in actions])[0]
         try:
             await actions[name]()
             self.done.append(f"{user} {name} {id} {seq} {other}")
+            if name in ("block", "unblock", "profile"):
+                # Who is blocked is not told, nor are others of who hides receipts: they see receipts as they were until
+                # they load them again.
+                for device in self.devices:
+                    device.is_stale = device.is_stale or device.user != user
         except RequestError as refused:
             self.done.append(f"{user} {name} {id}: {refused.code}")
 

@@ -95,6 +95,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "sign-in-account": (7, 3600),
         "sign-in-known": (7, 3600),
         "ticket": (120, 60),
+        "profiles": (120, 60),
     }
     assert told == {
         "body_bytes": 65536,
@@ -116,6 +117,8 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "receipts_group_members": 32,
         "typing_group_members": 32,
         "blocks_per_user": 10000,
+        "watched_users": 100,
+        "watch_lists": 8,
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()

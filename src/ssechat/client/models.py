@@ -348,6 +348,7 @@ class Limits(Model):
     inbox_events: int = 0
     """How many events are kept for who is away."""
     streams_per_user_and_worker: int = 0
+    requests_per_user_and_worker: int = 0
     sessions_per_user: int = 0
     ticket_seconds: int = 0
     group_members: int = 0

@@ -52,6 +52,11 @@ class User(AnswerBody):
     beside it."""
     avatar_url: str | None = None
     """A picture of the user, on any host. Whoever loads it shows that host its address."""
+
+
+class SeenUser(User):
+    """A user, and whether it is there."""
+
     online: bool
     """Whether it has a stream open, if you share a direct conversation; otherwise, or if it is invisible, false."""
     last_seen: Timestamp | None = None

@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Me, Profile, User, UserList
+from ssechat.http.contract.answers import Me, Profile, SeenUser, UserList
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import USER_ID
 from ssechat.http.requests import ProfileFields, UsersQuery
@@ -39,7 +39,7 @@ SHOW_USER = Operation(
     topic=TOPIC,
     summary="Says whether a user exists, and what it is called",
     parameters=(USER_ID,),
-    answers={200: Answer("The user, as the name is spelled.", User)},
+    answers={200: Answer("The user, as the name is spelled.", SeenUser)},
     refusals=(problems.UNKNOWN_USER,),
 )
 
