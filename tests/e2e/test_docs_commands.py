@@ -21,8 +21,10 @@ from ssechat.http.contract import (
     marks,
     members,
     messages,
+    people,
     reactions,
     server,
+    sessions,
     typing,
 )
 from ssechat.http.contract.operation import Operation
@@ -34,13 +36,17 @@ TOPICS = {
     "invitations": invites,
     "members": members,
     "messages": messages,
+    "profiles": people,
     "reactions": reactions,
     "server": server,
     "typing": typing,
     "unread": marks,
 }
 OPERATIONS = {
-    value.id: value for module in TOPICS.values() for value in vars(module).values() if isinstance(value, Operation)
+    value.id: value
+    for module in (*TOPICS.values(), sessions)
+    for value in vars(module).values()
+    if isinstance(value, Operation)
 }
 
 
