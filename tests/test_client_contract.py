@@ -35,6 +35,7 @@ ANSWER = {
         "invites": [],
         "sessions": [],
         "users": [],
+        "blocks": [],
     },
 }
 
@@ -66,6 +67,11 @@ CALLS: dict[str, list[Call]] = {
     "change_password": [lambda c: c.change_password("correct horse", "battery staple")],
     "list_sessions": [lambda c: c.sessions()],
     "end_session": [lambda c: c.end_session("s")],
+    "watch_presence": [
+        lambda c: c.watch(["bob"]),
+        lambda c: c.watch([], group=GROUP, device="a tab"),
+        lambda c: c.set_visible(False),
+    ],
     "show_session": [lambda c: c.user()],
     "sign_out": [lambda c: c.sign_out()],
     "show_server": [lambda c: c.server()],
@@ -106,7 +112,11 @@ CALLS: dict[str, list[Call]] = {
     "mark_read": [lambda c: c.mark_read(GROUP, 7)],
     "mute": [lambda c: c.mute(GROUP), lambda c: c.mute(GROUP, muted=False)],
     "show_me": [lambda c: c.me()],
+    "acknowledge": [lambda c: c.ack("7-7")],
     "say_typing": [lambda c: c.say_typing(GROUP)],
+    "list_blocks": [lambda c: every(c.blocks())],
+    "block_user": [lambda c: c.block("bob")],
+    "unblock_user": [lambda c: c.unblock("bob")],
     "stream_events": [lambda c: anext(c.events()), lambda c: anext(c.events("0-0"))],
 }
 BY_THEIR_OWN = {"sign_in", "sign_up"}
@@ -165,6 +175,7 @@ PAGES = {
     "Nothing",
     "SessionList",
     "UserList",
+    "BlockPage",
 }
 """Answers whose items or fields are what the client returns."""
 
@@ -178,6 +189,7 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "Invite": models.Invite,
     "InviteWithSecret": models.Invite,
     "OneReaction": models.Reaction,
+    "Blocked": models.Blocked,
     "UserRole": models.Member,
     "Server": models.Server,
     "Session": models.Session,
@@ -185,6 +197,8 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "Marked": models.Mark,
     "Me": models.Me,
     "Profile": models.Profile,
+    "PresenceNow": models.PresenceNow,
+    "Person": models.Person,
     "User": models.User,
     "Limits": models.Limits,
     "Quota": models.Quota,

@@ -27,6 +27,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "conv": (404, "unknown_conversation"),
     "user": (404, "unknown_user"),
     "invite": (404, "unknown_invite"),
+    "event": (404, "unknown_event"),
     "file": (404, "not_found"),
     "taken": (409, "name_taken"),
     "gone": (409, "deleted"),
@@ -63,6 +64,8 @@ GET    /v1/conversations/{id}/messages              who    no     yes    yes    
 PUT    /v1/conversations/{id}/read                  who    no     yes    yes    yes    no     no     yes
 PUT    /v1/conversations/{id}/mute                  who    no     yes    yes    yes    no     no     yes
 POST   /v1/conversations/{id}/typing                who    no     said   said   said   no     no     over
+PUT    /v1/presence | in the group                  who    no     yes    yes    yes    no     no     over
+PUT    /v1/presence | in a group of nobody          who    conv   conv   conv   conv   conv   conv   conv
 """
 
 MESSAGE = "/v1/conversations/{id}/messages/{seq}"
@@ -114,6 +117,13 @@ PATCH  /v1/me                                       who    yes    yes    yes    
 PUT    /v1/me/password                              who    bad    bad    bad    bad    bad    bad    bad
 GET    /v1/me/sessions                              who    yes    yes    yes    yes    yes    yes    yes
 DELETE /v1/me/sessions/{id}                         who    sess   sess   sess   sess   sess   sess   sess
+GET    /v1/blocks                                   who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/blocks/{user}                            who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/blocks/{user} | oneself                  -      bad    bad    bad    bad    bad    bad    bad
+PUT    /v1/blocks/{user} | nobody                   who    user   user   user   user   user   user   user
+DELETE /v1/blocks/{user}                            who    done   done   done   done   done   done   done
+POST   /v1/ack                                      who    event  event  event  event  event  event  event
+PUT    /v1/presence                                 who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes

@@ -13,6 +13,7 @@ import click
 from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.cli.account import mint
+from ssechat.cli.blocks import block, blocks, unblock
 from ssechat.cli.doctor import doctor
 from ssechat.cli.groups import group
 from ssechat.cli.keys import key
@@ -20,7 +21,8 @@ from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
 from ssechat.cli.people import password, profile, sessions, users
-from ssechat.cli.unread import list_conversations, mute, read
+from ssechat.cli.presence import presence
+from ssechat.cli.unread import list_conversations, mute, read, receipts
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import MIN_SESSION_DAYS, Settings, load_settings
 
@@ -94,8 +96,8 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
 
 
 for command in (
-    *(send, list_conversations, read, mute, listen, edit, delete, react, group),
-    *(profile, users, password, sessions, key, doctor),
+    *(send, list_conversations, read, mute, receipts, listen, edit, delete, react, group),
+    *(presence, block, unblock, blocks, profile, users, password, sessions, key, doctor),
 ):
     commands.add_command(command)
 

@@ -163,6 +163,26 @@ class User(Model):
     display_name: str = ""
     """What the user is called. It is not unique: show the id beside it."""
     avatar_url: str = ""
+    online: bool = False
+    """Whether it has a stream open, as far as one may know."""
+    last_seen: datetime | None = None
+
+
+class Person(Model):
+    """Whether somebody is there, as far as one may know."""
+
+    user: str
+    online: bool = False
+    last_seen: datetime | None = None
+    """When it had a stream last; None while it is online, if one may not know, or if it never had one."""
+
+
+class PresenceNow(Model):
+    """Whether those whom one watches are there now."""
+
+    users: tuple[Person, ...] = ()
+    visible: bool = True
+    """Whether others may see whether one is there."""
 
 
 class Profile(Model):
@@ -173,6 +193,8 @@ class Profile(Model):
     avatar_url: str = ""
     receipts: bool = True
     """Whether others may see what the user has read."""
+    visible: bool = True
+    """Whether others may see whether the user is there."""
     version: int = 0
     """Grows with each change."""
 
@@ -183,6 +205,18 @@ class Me(Profile):
     unread: int = 0
     mentions: int = 0
     """Unread messages that mention the user."""
+
+
+class Receipt(Model):
+    """Up to where one of the others has read a conversation, and has it on a device."""
+
+    user: str
+    since: int = 0
+    """The seq of the newest message when the user joined: the receipt is about those after it."""
+    read_up_to: int = 0
+    """The seq of the newest message that the user has read or sent."""
+    delivered_up_to: int = 0
+    """The seq of the newest message that a device of the user has."""
 
 
 class Conversation(Model):
@@ -209,8 +243,12 @@ class Conversation(Model):
     mentions: tuple[int, ...] = ()
     """The seqs of the unread messages that mention one."""
     muted: bool = False
+    receipts: tuple[Receipt, ...] | None = None
+    """Of the others, if one conversation was asked for; None: none are shown."""
     ended: bool = False
     """Nobody can write to it any more."""
+    blocked: bool = False
+    """One has blocked the other of the two: neither can write to it."""
     left: bool = False
     """One is not in it any more."""
 
@@ -218,6 +256,12 @@ class Conversation(Model):
     def is_group(self) -> bool:
         """Whether it is a group."""
         return self.type == "group"
+
+
+class Blocked(Model):
+    """Somebody whom one has blocked."""
+
+    user: str
 
 
 class Member(Model):
@@ -315,4 +359,8 @@ class Limits(Model):
     mentions_per_message: int = 0
     message_data_bytes: int = 0
     reaction_kinds_per_message: int = 0
+    receipts_group_members: int = 0
     typing_group_members: int = 0
+    blocks_per_user: int = 0
+    watched_users: int = 0
+    watch_lists: int = 0

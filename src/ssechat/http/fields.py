@@ -15,6 +15,7 @@ from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.events import frames
 from ssechat.identity.directory import SHORTEST_PREFIX
 from ssechat.identity.display_names import MAX_CHOSEN, chosen_name
+from ssechat.identity.watch_lists import MAX_NAMES
 from ssechat.ids import LONGEST_USER, UserId, user_id
 from ssechat.texts.characters import is_blank
 from ssechat.texts.image_urls import MAX_LENGTH as MAX_AVATAR_URL
@@ -70,6 +71,12 @@ def _line(text: str, limit: int) -> str:
 def _mentions(names: list[str]) -> list[UserId]:
     if len(names) > MAX_MENTIONS:
         raise ValueError(f"mention {MAX_MENTIONS} people at most")
+    return list(dict.fromkeys(map(_user_id, names)))
+
+
+def _watch(names: list[str]) -> list[UserId]:
+    if len(names) > MAX_NAMES:
+        raise ValueError(f"watch {MAX_NAMES} people at most: those whom you show just now")
     return list(dict.fromkeys(map(_user_id, names)))
 
 
@@ -150,6 +157,7 @@ Topic = Annotated[
 DisplayName = Annotated[str, AfterValidator(chosen_name), _shown(minLength=1, maxLength=MAX_CHOSEN, pattern=ONE_LINE)]
 AvatarUrl = Annotated[str, AfterValidator(_avatar_url), _shown(format="uri", maxLength=MAX_AVATAR_URL, pattern=HTTPS)]
 Mentions = Annotated[list[str], AfterValidator(_mentions), _shown(maxItems=MAX_MENTIONS, items=NAMED)]
+Watch = Annotated[list[str], AfterValidator(_watch), _shown(maxItems=MAX_NAMES, items=NAMED)]
 Data = Annotated[dict[str, Any], AfterValidator(_data)]
 Seq = Annotated[int, Field(ge=1, lt=TOO_LARGE), _shown(format="int64")]
 Number = Annotated[int, Field(ge=0, lt=TOO_LARGE), _shown(format="int64")]

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from ssechat.events.models import HistoryOf, Role
 from ssechat.http.fields import (
+    PRINTABLE_ASCII,
     AvatarUrl,
     ClientMsgId,
     Data,
@@ -21,6 +22,7 @@ from ssechat.http.fields import (
     UserIds,
     UserName,
     UserPrefix,
+    Watch,
 )
 from ssechat.ids import user_id
 
@@ -175,6 +177,13 @@ class ReadMark(RequestBody):
     """The `seq` of the newest message that was read."""
 
 
+class Ack(RequestBody):
+    """What a device has."""
+
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    """The id of an event of your stream: the device has it, and all before it."""
+
+
 class Mute(RequestBody):
     """Whether you want to be told of a conversation's new messages."""
 
@@ -208,6 +217,25 @@ class ProfileFields(RequestBody):
     def _something(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("give at least one of `display_name`, `avatar_url` and `receipts`")
+        return self
+
+
+class PresenceFields(RequestBody):
+    """Whom you watch, and whether you are seen. What is not given stays."""
+
+    watch: Watch | None = None
+    """Users, in any spelling: those whom you show just now. They replace those of the list before; `[]` ends it."""
+    in_: Annotated[str | None, Field(alias="in", max_length=400)] = None
+    """A group that you share with them. Without it you learn of those with whom you share a direct conversation."""
+    device: Annotated[str, Field(max_length=64, pattern=PRINTABLE_ASCII)] = ""
+    """Whose list it is: each device or tab that gives itself a name has a list of its own."""
+    visible: bool | None = None
+    """Whether others may see whether you are there."""
+
+    @model_validator(mode="after")
+    def _watches_in(self) -> Self:
+        if self.in_ is not None and self.watch is None:
+            raise ValueError("give `watch`, too: `in` says where you know them from")
         return self
 
 
@@ -319,6 +347,15 @@ class MembersQuery(RequestQuery):
     """The `next` of the previous answer."""
     limit: Limit = 50
     """Members at most."""
+
+
+class BlocksQuery(RequestQuery):
+    """`GET /v1/blocks`."""
+
+    after: Annotated[str, Field(max_length=128)] = ""
+    """The `next` of the previous answer."""
+    limit: Limit = 50
+    """Users at most."""
 
 
 class ReactionsQuery(RequestQuery):

@@ -1,6 +1,7 @@
 /** Connects the parts of one signed-in user: client, state and outbox. */
 
 import { Attempts } from "./attempts.js";
+import { Blocks } from "./blocks.js";
 import { Changes } from "./changes.js";
 import { isTombstone, timeOf } from "./conversation.js";
 import { Directory } from "./directory.js";
@@ -12,7 +13,9 @@ import { isIn } from "./membership.js";
 import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
+import { Presence } from "./presence.js";
 import { Reads } from "./reads.js";
+import { Receipts } from "./receipts.js";
 import { storage } from "./storage.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
@@ -69,10 +72,13 @@ export class Chat extends Emitter {
       sync: this.#sync,
       refreshThread: (id) => this.#refreshThread(id),
     });
+    this.blocks = new Blocks(client, this.store, this.#sync);
     this.changes = new Changes(client, this.store, this.groups);
     this.typing = new Typing(client);
     this.people = new People(client, user, server);
     this.directory = new Directory(client, server.directory ?? false);
+    this.receipts = new Receipts(client, this.store, this.#attempts);
+    this.presence = new Presence(client);
     this.#listen();
   }
 
@@ -91,6 +97,8 @@ export class Chat extends Emitter {
     this.#attempts.close();
     this.typing.close();
     this.people.close();
+    this.receipts.close();
+    this.presence.close();
     this.outbox.close();
     this.#reads.close();
   }
@@ -100,6 +108,7 @@ export class Chat extends Emitter {
     this.client.wake();
     this.outbox.wake();
     this.#attempts.wake();
+    this.presence.again();
   }
 
   /** Must be called after a time in the back/forward cache. */
@@ -119,10 +128,12 @@ export class Chat extends Emitter {
   /** Shows a conversation: loads it and keeps it loaded. @param {string|null} id */
   openConversation(id) {
     this.openId = id;
+    this.receipts.show(id);
     if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;
-    if (conversation.type === "group" && !conversation.role && isIn(conversation)) this.#sync.refresh(id); // not listed
+    const listed = conversation.type === "group" ? conversation.role : conversation.read_up_to !== null;
+    if (!listed && isIn(conversation)) this.#sync.refresh(id);
     if (complete && conversation.newest_seq === 0 && !conversation.thread.loaded && conversation.type === "dm") {
       conversation.thread.applyNewest([], false); // the conversation has no messages: no request is needed
     }
@@ -254,6 +265,7 @@ export class Chat extends Emitter {
     this.store.on("change", (id) => this.#stateChanged(id), { signal });
     this.typing.on("change", (id) => this.emit("change", id), { signal });
     this.people.on("change", () => this.emit("change", null), { signal });
+    this.presence.on("change", () => this.emit("change", null), { signal });
   }
 
   /** @param {string} status the stream's */
@@ -261,6 +273,7 @@ export class Chat extends Emitter {
     if (status === "live") {
       this.outbox.wake();
       this.#attempts.wake();
+      this.presence.again();
     }
     this.emit("status", status);
   }

@@ -1,7 +1,9 @@
 /** The server's HTTP interface as methods. */
 
 import { AccountRest } from "./account_rest.js";
+import { BlockRequests } from "./block_requests.js";
 import { newMessageId } from "./ids.js";
+import { PresenceRequests } from "./presence_requests.js";
 
 /** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./client.js").Group} Group */
@@ -13,6 +15,12 @@ import { newMessageId } from "./ids.js";
  * server's name for it. What changes something can be repeated: it is done once.
  */
 export class Rest extends AccountRest {
+  /** Whom the user blocks. */
+  blocks = new BlockRequests(this.http);
+
+  /** Who is there. */
+  presence = new PresenceRequests(this.http);
+
   /**
    * A page of conversations, most recent first.
    *
@@ -157,6 +165,16 @@ export class Rest extends AccountRest {
    */
   markRead(id, up_to) {
     return this.http.request("PUT", conversationPath(id, "read"), { body: { up_to } });
+  }
+
+  /**
+   * Says that this device has an event, and all before it.
+   *
+   * @param {string} id
+   * @returns {Promise<null>}
+   */
+  ack(id) {
+    return this.http.request("POST", "/v1/ack", { body: { id } });
   }
 
   /**

@@ -48,6 +48,17 @@ NOT_A_GROUP = Problem(
 NOT_ALLOWED = Problem(
     "not_allowed", 403, "Your role in the group does not allow it, or the message is somebody else's."
 )
+BLOCKED = Problem(
+    "blocked",
+    403,
+    "You have blocked the user, or cannot write to each other; or you cannot add these users to a group. `detail` says "
+    "which, and whom.",
+)
+TOO_MANY_BLOCKS = Problem(
+    "too_many_blocks",
+    403,
+    "You have blocked as many people as you may; `GET /v1/limits` says how many. Unblock one.",
+)
 ENDED = Problem("ended", 403, "The group has ended: it can be read only.")
 GROUP_FULL = Problem("group_full", 403, "The group cannot have so many members.")
 TOO_MANY_MEMBERS = Problem(
@@ -69,6 +80,9 @@ NO_SESSION = Problem(
 UNKNOWN_SESSION = Problem("unknown_session", 404, "You have no such session, or it has ended.")
 UNKNOWN_CONVERSATION = Problem("unknown_conversation", 404, "There is no such conversation.")
 UNKNOWN_MESSAGE = Problem("unknown_message", 404, "There is no such message, or you may not read or change it.")
+UNKNOWN_EVENT = Problem(
+    "unknown_event", 404, "Your inbox has no event with this id, or does not keep it any more. Send a newer one."
+)
 UNKNOWN_INVITE = Problem("unknown_invite", 404, "There is no such invitation, or it was revoked.")
 NOT_FOUND = Problem("not_found", 404, "There is nothing under this path.")
 
@@ -93,8 +107,8 @@ UNSUPPORTED_MEDIA_TYPE = Problem("unsupported_media_type", 415, "Send `Content-T
 QUOTA_EXCEEDED = Problem(
     "quota_exceeded",
     429,
-    "Too many attempts. `Retry-After` says in how many seconds to try again, `RateLimit-Policy` and `RateLimit` which "
-    "quota it was.",
+    "Too many attempts, or a user's changes reach too many inboxes. `Retry-After` says in how many seconds to send the "
+    "same request again, `RateLimit-Policy` and `RateLimit` which quota it was.",
 )
 
 INTERNAL_ERROR = Problem(

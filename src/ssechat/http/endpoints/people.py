@@ -8,6 +8,7 @@ from ssechat.errors import Forbidden, NotFound
 from ssechat.http.contract import people
 from ssechat.http.exchange import Request, Response
 from ssechat.http.guard import Guard
+from ssechat.http.presence import there
 from ssechat.http.requests import ProfileFields, UsersQuery
 from ssechat.http.responses import json_response, parse
 from ssechat.http.routing import Route
@@ -51,13 +52,15 @@ class PeopleEndpoint:
         return json_response(_own(user, await self._chat.profiles.change(user, given.fields)))
 
     async def show_user(self, request: Request) -> Response:
-        """`GET /v1/users/{id}`: whether the user exists, and what it is called."""
-        await self._guard.identify(request)
+        """`GET /v1/users/{id}`: whether the user exists, what it is called, and whether it is there."""
+        asks = (await self._guard.identify(request)).user
         name = request.parameters["id"]
         user = user_id(name)
         if user is None or not await self._users.exists(user):
             raise NotFound("unknown_user", f"There is no user {name!r}.")
-        return json_response({"id": user, **(await self._chat.profiles.of(user)).shown})
+        profile = await self._chat.profiles.of(user)
+        [seen] = await self._chat.presence.now(asks, (user,))
+        return json_response({"id": user, **profile.shown, **there(seen)})
 
     async def list_users(self, request: Request) -> Response:
         """`GET /v1/users`: what many are called; or who has a name that begins so."""
@@ -79,4 +82,5 @@ class PeopleEndpoint:
 
 
 def _own(user: UserId, profile: Profile) -> dict[str, Any]:
-    return {"user": user, **profile.shown, "receipts": profile.receipts, "version": profile.version}
+    told = {"receipts": profile.receipts, "visible": profile.visible, "version": profile.version}
+    return {"user": user, **profile.shown, **told}

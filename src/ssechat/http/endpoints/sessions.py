@@ -15,8 +15,8 @@ from ssechat.identity.auth import Auth
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.sessions import SEEN_SECONDS, Session, Sessions
 from ssechat.identity.users import Users
-from ssechat.logs.actions import timestamp
 from ssechat.settings import Settings
+from ssechat.texts.timestamps import timestamp
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ import { conversationRow } from "./conversation_row.js";
 import { roundButton } from "./dialog.js";
 import { coalesce, el, icon } from "./dom.js";
 import { FoundPeople } from "./found_people.js";
+import { onScreen } from "./presence_dot.js";
 
 /** @typedef {import("../conversation.js").Conversation} Conversation */
 
@@ -36,7 +37,11 @@ export class ConversationList {
 
   /**
    * @param {import("../chat.js").Chat} chat
-   * @param {{onOpen: (id: string) => void, onNewGroup: () => void, onSettings: () => void, onSignOut: () => void}} views
+   * @param {object} views
+   * @param {(id: string) => void} views.onOpen
+   * @param {() => void} views.onNewGroup
+   * @param {() => void} views.onSettings
+   * @param {() => void} views.onSignOut
    */
   constructor(chat, { onOpen, onNewGroup, onSettings, onSignOut }) {
     this.#chat = chat;
@@ -83,7 +88,11 @@ export class ConversationList {
       this.#begin,
     );
     this.#scroller = el("div", { className: "scroller" }, this.#list, this.#found.node, this.#empty);
-    this.#scroller.addEventListener("scroll", () => this.#atEnd && chat.moreConversations());
+    this.#scroller.addEventListener("scroll", () => {
+      if (this.#atEnd) chat.moreConversations();
+      chat.presence.look();
+    });
+    chat.presence.add(() => this.#partners());
     this.node = el(
       "nav",
       { className: "sidebar", "aria-label": "Conversations" },
@@ -198,6 +207,7 @@ export class ConversationList {
     if (nodes.length !== this.#list.children.length || nodes.some((node, i) => node !== this.#list.children[i])) {
       this.#list.replaceChildren(...nodes);
       if (focused instanceof HTMLElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
+      this.#chat.presence.look();
     }
     this.#renderEmpty(all.length, typed);
     // A short page does not scroll, and only scrolling loads the next one.
@@ -236,6 +246,20 @@ export class ConversationList {
     return this.#chat.store.partner(conversation) === this.#chat.user;
   }
 
+  /** @param {Conversation} conversation */
+  #isOnline(conversation) {
+    const partner = this.#isNote(conversation) ? null : this.#chat.store.partner(conversation);
+    return partner !== null && this.#chat.presence.of(partner)?.online === true;
+  }
+
+  /** The others of the direct conversations that are on the screen. */
+  #partners() {
+    const { store, user } = this.#chat;
+    const ids = onScreen(this.#list).map((row) => row.querySelector("button")?.dataset.id ?? "");
+    const partners = ids.map((id) => store.partner(store.ensure(id)) ?? user);
+    return { users: partners.filter((partner) => partner !== user) };
+  }
+
   /** @param {import("../chat.js").Chat["list"][number]} listed */
   #describe({ conversation, pending, time }) {
     const last = conversation.last_message;
@@ -256,6 +280,8 @@ export class ConversationList {
       unread: this.#chat.unread(conversation),
       mentioned: this.#chat.mentioned(conversation),
       muted: conversation.muted,
+      blocked: conversation.blocked ?? false,
+      online: this.#isOnline(conversation),
       selected: conversation.id === this.#selected,
     };
     return { ...row, signature: JSON.stringify(row) };

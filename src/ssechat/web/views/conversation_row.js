@@ -2,6 +2,7 @@
 
 import { badge, exactTime } from "../format.js";
 import { avatar, el, icon } from "./dom.js";
+import { withDot } from "./presence_dot.js";
 
 /**
  * A row of the list.
@@ -21,6 +22,8 @@ import { avatar, el, icon } from "./dom.js";
  * @property {number} unread
  * @property {boolean} mentioned whether an unread message mentions the user
  * @property {boolean} muted
+ * @property {boolean} blocked whether the user blocks the other one
+ * @property {boolean} online whether the other one is there
  * @property {boolean} selected
  */
 
@@ -47,6 +50,8 @@ export function conversationRow(row, onOpen, before) {
     unread,
     mentioned,
     muted,
+    blocked,
+    online,
     selected,
   } = row;
   const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => onOpen(id) }));
@@ -56,7 +61,7 @@ export function conversationRow(row, onOpen, before) {
   if (selected) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
   button.replaceChildren(
-    avatar(title, { note, group: id.startsWith("g:"), called, picture }),
+    withDot(avatar(title, { note, group: id.startsWith("g:"), called, picture }), online),
     el(
       "span",
       { className: "lines" },
@@ -75,6 +80,7 @@ export function conversationRow(row, onOpen, before) {
         el(
           "span",
           { className: "badges" },
+          blocked && el("span", { className: "muted", title: "Blocked" }, icon("block"), hidden("Blocked")),
           muted && el("span", { className: "muted", title: "Muted" }, icon("bell_off"), hidden("Muted")),
           mentioned &&
             el("span", { className: "badge mentioned", title: "You were mentioned" }, "@", hidden(" mentioned")),

@@ -63,6 +63,7 @@ export class GroupPanel {
       this.#invites.node,
       this.#ways,
     );
+    this.#scroller.addEventListener("scroll", () => chat.presence.look());
     this.node = el(
       "aside",
       {
@@ -82,6 +83,11 @@ export class GroupPanel {
       this.#scroller,
     );
     this.update();
+  }
+
+  /** Whom the details show, of a group that goes on. @returns {{users: string[], group?: string}} */
+  get shown() {
+    return whyReadOnly(this.#group) ? { users: [] } : { users: this.#members.shown, group: this.#id };
   }
 
   get #group() {

@@ -140,6 +140,7 @@ export class ThreadView {
       called: (user) => this.#chat.people.called(user),
       unreadAfter: this.#unreadAfter,
       thread,
+      receipts: conversation.receipts ?? null,
     });
     const anchor = this.#anchor();
     this.#renderTop(thread, items.length === 0);
