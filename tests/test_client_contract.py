@@ -200,7 +200,7 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "PresenceNow": models.PresenceNow,
     "Person": models.Person,
     "User": models.User,
-    "SeenUser": models.User,
+    "UserName": models.User,
     "Limits": models.Limits,
     "Quota": models.Quota,
 }

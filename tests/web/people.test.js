@@ -43,6 +43,15 @@ test("people are called by their ids until it is known how, and are asked for to
   assert.equal(asked.length, 1, "what is known is not asked again");
 });
 
+test("what a search has told is not asked for", async () => {
+  const { client, asked } = named();
+  const { people: shown, changes } = people(client);
+  shown.learn([{ id: "bob", display_name: "Bob" }]);
+  assert.deepEqual([shown.name("bob"), changes.length], ["Bob", 1]);
+  await pass(20);
+  assert.deepEqual(asked, []);
+});
+
 test("pictures are shown where the server shows them", async () => {
   const { client } = named();
   const { people: shown } = people(client, { avatars: true });

@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Me, Profile, SeenUser, UserList
+from ssechat.http.contract.answers import Me, Profile, User, UserList
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import USER_ID
 from ssechat.http.requests import ProfileFields, UsersQuery
@@ -39,7 +39,7 @@ SHOW_USER = Operation(
     topic=TOPIC,
     summary="Says whether a user exists, and what it is called",
     parameters=(USER_ID,),
-    answers={200: Answer("The user, as the name is spelled.", SeenUser)},
+    answers={200: Answer("The user, as the name is spelled.", User)},
     refusals=(problems.UNKNOWN_USER,),
 )
 
@@ -50,7 +50,8 @@ LIST_USERS = Operation(
     topic=TOPIC,
     summary="Says what many users are called, or finds users by the first letters of their names",
     about="With `ids`, what those are called whom you see. With `prefix` it searches the directory, which is off "
-    "unless the server says otherwise (`GET /v1/server`). Each way has a quota.",
+    "unless the server says otherwise (`GET /v1/server`); who has blocked you is not found, nor whom you have blocked. "
+    "Each way has a quota.",
     query=UsersQuery,
     answers={200: Answer("The users.", UserList)},
     refusals=(problems.DIRECTORY_OFF, problems.QUOTA_EXCEEDED),
