@@ -15,6 +15,7 @@ from pasting import Shell
 from serving import Server, until
 from ssechat.http.contract import (
     accounts,
+    blocks,
     conversations,
     events,
     invites,
@@ -29,6 +30,7 @@ from ssechat.http.contract.operation import Operation
 
 TOPICS = {
     "accounts": accounts,
+    "blocks": blocks,
     "conversations": conversations,
     "events": events,
     "invitations": invites,
