@@ -199,6 +199,7 @@ export function fakeBrowser() {
     document: Object.assign(new EventTarget(), { hidden: false }),
     navigator: { locks: /** @type {FakeLocks|undefined} */ (new FakeLocks()) },
     localStorage: new FakeStorage(),
+    sessionStorage: new FakeStorage(),
     EventSource: FakeSource,
     BroadcastChannel: FakeChannel,
   };

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ssechat.chat.participants import Participants, Participation
+from ssechat.chat.receipts import ReceiptRules
 from ssechat.chat.refusals import other_of
 from ssechat.events import frames
 from ssechat.ids import ConversationId, UserId, direct_members
@@ -33,6 +34,10 @@ class Description:
     last_message: bytes | None
     """The newest message that this user may read (JSON)."""
 
+    def having(self, **fields: Any) -> "Description":
+        """With more fields."""
+        return Description({**self.fields, **fields}, self.last_message)
+
     @property
     def json(self) -> bytes:
         """All of it."""
@@ -58,6 +63,7 @@ class Descriptions:
         inbox: Inbox,
         delivery: Delivery,
         blocks: Blocks,
+        receipts: ReceiptRules,
     ) -> None:
         self._participants = participants
         self._conversations = conversations
@@ -65,6 +71,7 @@ class Descriptions:
         self._inbox = inbox
         self._delivery = delivery
         self._blocks = blocks
+        self._receipts = receipts
 
     async def one(self, user: UserId, conversation: str) -> Description:
         """One conversation; of a group that the user has left, what was so then.
@@ -79,8 +86,11 @@ class Descriptions:
         if entered.standing is None:
             [summary] = await self._conversations.summaries((entered.conversation,))
             blocked = await self._blocks.listed(user, (other_of(entered.conversation, user),))
-            return _direct(summary, place.mark, blocked=bool(blocked))
-        return await self._group(entered, entered.standing, place.mark)
+            one = _direct(summary, place.mark, blocked=bool(blocked))
+        else:
+            one = await self._group(entered, entered.standing, place.mark)
+        receipts = await self._receipts.shown(entered)
+        return one if receipts is None else one.having(receipts=[receipt.fields for receipt in receipts])
 
     async def _group(self, entered: Participation, standing: Standing, mark: Mark) -> Description:
         conversation, newest = entered.conversation, entered.access.newest_seq

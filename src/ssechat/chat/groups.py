@@ -82,7 +82,8 @@ class Groups:
         event = {"conversation_id": group, "by": maker, "member_count": len(joins), "name": draft.name}
         guard = Guard(new=True, changes=[*changes, *joins])
         try:
-            await self._delivery.send(told(event, ((join.user, join.role) for join in joins), guard), None)
+            action = told(event, ((join.user, join.role) for join in joins), guard)
+            await self._delivery.send(action, None, by=(maker,))
         except GroupExists as error:
             if error.made != made:
                 raise Conflict(

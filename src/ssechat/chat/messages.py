@@ -137,7 +137,7 @@ class Messages:
             message, is_new = await self._repeated(action, None, wrong)
         else:
             try:
-                message, is_new = await self._delivery.send(action, None)
+                message, is_new = await self._delivery.send(action, None, by=(sender,))
             except NotAppended as error:
                 raise await self._refusal(error, group, sender) from None
         if is_new:

@@ -288,7 +288,7 @@ class ReactionRules:
         action = changed_message(
             MESSAGE_UPDATED, message, fields, reactions=changes, guard=guard, across_blocks=only_less
         )
-        return (await self._delivery.send(action, key.both))[0]
+        return (await self._delivery.send(action, key.both, by=present))[0]
 
 
 def _first(kind: OfEmoji, asked: Sequence[Reaction], after: Mapping[Reaction, bool]) -> list[UserId]:

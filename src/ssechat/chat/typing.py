@@ -1,5 +1,7 @@
 """Says in a conversation who is writing. Nothing of it is stored."""
 
+from collections.abc import Callable, Sequence
+
 from ssechat.chat.participants import Participants
 from ssechat.chat.refusals import blocked, ended, not_a_member, too_large_for
 from ssechat.events.kinds import TYPING
@@ -18,11 +20,20 @@ EXPIRES_IN = 15
 class TypingRules:
     """Tells the others in a conversation that a user is writing."""
 
-    def __init__(self, participants: Participants, members: Members, inbox: Inbox, blocks: Blocks) -> None:
+    def __init__(
+        self,
+        participants: Participants,
+        members: Members,
+        inbox: Inbox,
+        blocks: Blocks,
+        charge: Callable[[Sequence[UserId], int], None],
+    ) -> None:
+        """`charge` counts what a user has reached (identity/leases.py)."""
         self._participants = participants
         self._members = members
         self._inbox = inbox
         self._blocks = blocks
+        self._charge = charge
 
     async def start(self, user: UserId, conversation: str) -> None:
         """Tells the streams of the others, of all their devices; those who are away are never told, nor those with a
@@ -49,4 +60,5 @@ class TypingRules:
             across = await self._blocks.between(user, everybody)
         data = {"conversation_id": entered.conversation, "user": user, "expires_in": EXPIRES_IN}
         told = [one for one in everybody if one != user and one not in across]
+        self._charge((user,), len(told))
         await self._inbox.tell(told, TYPING, data)

@@ -20,7 +20,9 @@ from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
-from ssechat.cli.unread import list_conversations, mute, read
+from ssechat.cli.people import password, profile, sessions, users
+from ssechat.cli.presence import presence
+from ssechat.cli.unread import list_conversations, mute, read, receipts
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import MIN_SESSION_DAYS, Settings, load_settings
 
@@ -94,8 +96,9 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
 
 
 for command in (
-    send, list_conversations, read, mute, listen, edit, delete, react, group, block, unblock, blocks, key, doctor,
-):  # fmt: skip
+    *(send, list_conversations, read, mute, receipts, listen, edit, delete, react, group),
+    *(presence, block, unblock, blocks, profile, users, password, sessions, key, doctor),
+):
     commands.add_command(command)
 
 

@@ -3,8 +3,6 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,6 +12,7 @@ from ssechat.events import frames
 from ssechat.events.kinds import MESSAGE, Kind, Replay
 from ssechat.ids import ConversationId, UserId
 from ssechat.logs.membership import Guard
+from ssechat.texts.timestamps import timestamp
 
 
 class Action(NamedTuple):
@@ -141,11 +140,6 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def timestamp(milliseconds: int) -> str:
-    """RFC 3339, UTC, to the millisecond; from milliseconds since 1970."""
-    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
-
-
 def _check(kind: Kind, replay: Replay) -> None:
     if kind.replay is not replay:
         raise LookupError(f"an event {kind.name!r} is no {replay}")
@@ -153,9 +147,3 @@ def _check(kind: Kind, replay: Replay) -> None:
 
 def _beginning(conversation: ConversationId) -> bytes:
     return b'{"conversation_id":"%b","seq":' % conversation.encode()
-
-
-@lru_cache(maxsize=2)
-def _second(timestamp: int) -> str:
-    """A second, once for all messages that are sent in it."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -16,8 +16,9 @@ local ACROSS_BLOCKS = 2                       -- 1: it is made although one of t
 local REACTIONS, ARGUMENTS_OF_CHANGE = 3, 4   -- the count of changed reactions; for each, how and which
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
 -- Returns for an item:
---   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 3,500 instructions)
---   {'appended', seq, entry, entry before}    and the last entry of each inbox, or of a group 'undelivered'
+--   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 3,500 instructions);
+--                                             of a group, and the count of its members
+--   {'appended', seq, entry, entry before}    and the last entry of each inbox, or of a group the count of its members
 --   {'repeat', seq, message, delivered, head} … was used before, for the same request (message nil: it is gone)
 --   {'conflict'}                              the client_msg_id was used before, for another request
 --   {'blocked', users}                        one of the two, or each, has blocked the other: their names, with spaces
@@ -191,9 +192,9 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
     error(trouble, 0)  -- as it is: Redis's code comes first
   end
   if complete then
-    return (seq or '') .. ' ' .. entry.id .. ' ' .. state.head
+    return (seq or '') .. ' ' .. entry.id .. ' ' .. state.head .. (group and ' ' .. group.reached or '')
   end
-  return {'appended', seq or '', entry.id, state.head, unpack(lasts or {'undelivered'})}
+  return {'appended', seq or '', entry.id, state.head, unpack(lasts or {tostring(group.reached)})}
 end
 
 local answers, k, a = {}, 1, 1

@@ -26,6 +26,7 @@ import { Thread } from "./thread.js";
  * @property {number|null} read_up_to the seq up to which the user has read; null while that is not known
  * @property {number[]} mentions the seqs of unread messages that mention the user
  * @property {boolean} muted
+ * @property {import("./progress.js").Receipt[]|null} [receipts] of the others, while it is shown; null: there are none
  * @property {Thread} thread
  */
 

@@ -317,7 +317,7 @@ export class Store extends Emitter {
   }
 
   /** @param {Listed} listed */
-  #merge({ last_message, newest_seq, unread, ...rest }) {
+  #merge({ last_message, newest_seq, unread, receipts, ...rest }) {
     const conversation = this.ensure(rest.id);
     const { left } = conversation;
     for (const field of OPTIONAL) delete conversation[field];

@@ -10,6 +10,7 @@ import { ask, roundButton } from "./dialog.js";
 import { announce, avatar, coalesce, el, icon } from "./dom.js";
 import { GroupPanel } from "./group_panel.js";
 import { openMenu } from "./menu.js";
+import { presenceText } from "./presence_dot.js";
 import { ThreadView } from "./thread.js";
 import { toast } from "./toast.js";
 
@@ -36,6 +37,7 @@ export class ConversationView {
   #details;
   #more;
   #blocked;
+  #unwatch;
   #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
@@ -109,7 +111,14 @@ export class ConversationView {
       this.#blocked,
       this.#composer.node,
     );
+    this.#unwatch = chat.presence.add(() => this.#shown());
     this.#render();
+  }
+
+  /** Whom the heading or the details show. */
+  #shown() {
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    return this.#panel?.shown ?? { users: partner === null ? [] : [partner] };
   }
 
   get #conversation() {
@@ -141,11 +150,12 @@ export class ConversationView {
     this.#panel = wanted ? new GroupPanel(this.#chat, this.#id, () => this.#options.onDetails(false)) : null;
     if (this.#details) this.#details.setAttribute("aria-expanded", String(wanted));
     if (!wanted && this.#details) this.#details.focus();
+    this.#chat.presence.look();
   }
 
   /** Announces a message of somebody else that arrived live. @param {Message} message */
   arrived({ sender, text }) {
-    announce(`${sender}: ${text}`);
+    announce(`${this.#chat.people.name(sender)}: ${text}`);
   }
 
   /** Marks the conversation as read if its end is visible now. */
@@ -154,22 +164,31 @@ export class ConversationView {
   }
 
   close() {
+    this.#unwatch();
     this.#messages.close();
   }
 
   #render() {
     const { type, member_count, topic } = this.#conversation;
     const title = this.#title;
-    if (this.#heading.textContent !== title) {
-      this.#heading.textContent = title;
-      const renewed = avatar(title, { note: this.#note, group: type === "group" });
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    const called = partner === null ? "" : this.#chat.people.called(partner);
+    const picture = partner === null ? "" : this.#chat.people.picture(partner);
+    const shown = JSON.stringify([title, called, picture]);
+    if (this.#heading.dataset.shown !== shown) {
+      this.#heading.dataset.shown = shown;
+      this.#heading.textContent = called || title;
+      const renewed = avatar(title, { note: this.#note, group: type === "group", called, picture });
       this.#avatar.replaceWith(renewed);
       this.#avatar = renewed;
     }
     const number = isIn(this.#conversation) ? member_count : 0;
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
-    this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
-    this.#about.hidden = !this.#about.textContent;
+    const presence = presenceText(partner === null ? undefined : this.#chat.presence.of(partner));
+    const about = [called && title, people, topic, presence].filter(Boolean).join(" · ");
+    if (this.#about.textContent !== about) this.#about.textContent = about;
+    this.#about.classList.toggle("online", presence === "online");
+    this.#about.hidden = !about;
     this.#renderMute();
     this.#renderReadOnly();
     this.#renderTyping();

@@ -87,6 +87,38 @@ function opened(form) {
   return dialog;
 }
 
+/**
+ * A dialog in which everything takes effect by itself; it is closed when one has finished.
+ *
+ * @param {string} title
+ * @param {(Node|null)[]} content
+ * @param {() => void} [onClose]
+ * @returns {HTMLDialogElement} which is open
+ */
+export function openSheet(title, content, onClose = () => {}) {
+  const dialog = el(
+    "dialog",
+    {
+      className: "dialog wide sheet",
+      "aria-labelledby": "sheet-title",
+      onclose: () => {
+        dialog.remove();
+        onClose();
+      },
+    },
+    el(
+      "header",
+      {},
+      el("h2", { id: "sheet-title", textContent: title }),
+      roundButton("Close", "close", () => dialog.close()),
+    ),
+    ...content,
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
 /** Closes what is open: the page behind it has changed. */
 export function closeDialogs() {
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();

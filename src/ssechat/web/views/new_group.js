@@ -15,6 +15,7 @@ export function openNewGroup(chat, onMade) {
     id: "group-people",
     known: acquaintances(chat),
     find: (user) => chat.client.findUser(user),
+    directory: chat.directory,
   });
   const history = el(
     "fieldset",
