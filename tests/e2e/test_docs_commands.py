@@ -16,6 +16,7 @@ from serving import Server, until
 from ssechat.events import kinds
 from ssechat.http.contract import (
     accounts,
+    blocks,
     conversations,
     events,
     invites,
@@ -33,6 +34,7 @@ from ssechat.http.contract.operation import Operation
 
 TOPICS = {
     "accounts": accounts,
+    "blocks": blocks,
     "conversations": conversations,
     "events": events,
     "invitations": invites,
