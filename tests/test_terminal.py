@@ -193,6 +193,7 @@ def test_no_message_can_look_like_two() -> None:
         ("typing", {"conversation_id": "dm:a:b", "user": "b", "expires_in": 15}, "dm:a:b  b is writing …"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": False}, "dm:a:b  read up to #7"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": True}, "dm:a:b  read up to #7  (muted)"),
+        ("profile", {"version": 3}, "your profile was changed"),
         ("receipt", RECEIPT, "dm:a:b  read by b up to #7"),
         ("receipt", {**RECEIPT, "read_up_to": 0}, "dm:a:b  delivered to b up to #7"),
         ("receipt", {**RECEIPT, "read_up_to": 5}, "dm:a:b  delivered to b up to #7, read up to #5"),

@@ -29,6 +29,8 @@ there is no server.
 from ssechat.client.client import Client
 from ssechat.client.errors import ClientError, NotConfirmed, Refused
 from ssechat.client.events import (
+    BlockChange,
+    BlockEvent,
     Bye,
     ByeEvent,
     CaughtUp,
@@ -45,6 +47,8 @@ from ssechat.client.events import (
     MessageChangeEvent,
     MessageEvent,
     OtherEvent,
+    Presence,
+    PresenceEvent,
     ProfileChange,
     ProfileEvent,
     ReceiptChange,
@@ -57,6 +61,7 @@ from ssechat.client.events import (
 from ssechat.client.groups import Groups
 from ssechat.client.models import (
     Addition,
+    Blocked,
     Conversation,
     Invite,
     Limits,
@@ -65,12 +70,15 @@ from ssechat.client.models import (
     Member,
     Message,
     Page,
+    Person,
+    PresenceNow,
     Profile,
     Quota,
     Reaction,
     ReactionCount,
     Receipt,
     Server,
+    Session,
     Ticket,
     User,
 )
@@ -79,6 +87,9 @@ from ssechat.errors import SettingsError
 
 __all__ = [
     "Addition",
+    "BlockChange",
+    "BlockEvent",
+    "Blocked",
     "Bye",
     "ByeEvent",
     "CaughtUp",
@@ -108,6 +119,10 @@ __all__ = [
     "NotConfirmed",
     "OtherEvent",
     "Page",
+    "Person",
+    "Presence",
+    "PresenceEvent",
+    "PresenceNow",
     "Profile",
     "ProfileChange",
     "ProfileEvent",
@@ -121,6 +136,7 @@ __all__ = [
     "Reset",
     "ResetEvent",
     "Server",
+    "Session",
     "SettingsError",
     "Ticket",
     "Typing",

@@ -9,6 +9,7 @@ from typing import Self
 import httpx
 
 from ssechat.client.acks import WITHIN, Acks
+from ssechat.client.blocks import Blocks
 from ssechat.client.bookmark import Bookmark
 from ssechat.client.calls import Calls
 from ssechat.client.credentials import Credential, Given, Password, Token
@@ -21,6 +22,7 @@ from ssechat.client.objects import object_of
 from ssechat.client.pages import pages
 from ssechat.client.pauses import Pauses
 from ssechat.client.people import People
+from ssechat.client.sessions import Sessions
 from ssechat.client.stream import EventStream
 from ssechat.client.transport import Transport, path
 from ssechat.errors import SettingsError
@@ -29,7 +31,7 @@ from ssechat.ids import UserId, user_id
 logger = logging.getLogger("ssechat.client")
 
 
-class Client(Messages, Marks, People):
+class Client(Messages, Marks, Blocks, People, Sessions):
     """A client of one user at one server.
 
     ::

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
-from ssechat.client.models import Member, Message, Model
+from ssechat.client.models import Member, Message, Model, Person
 
 Name = TypeVar("Name", bound=str, covariant=True)
 Data = TypeVar("Data", covariant=True)
@@ -55,6 +55,16 @@ class ProfileChange(Model):
     """Grows with each change."""
 
 
+class BlockChange(Model):
+    """One has blocked somebody on some device, or taken that back."""
+
+    conversation_id: str
+    """The direct conversation of the two."""
+    user: str
+    blocked: bool = False
+    """From now on."""
+
+
 class ReceiptChange(Model):
     """Somebody else has read a conversation further, or has more of it on a device."""
 
@@ -72,6 +82,12 @@ class Typing(Model):
     conversation_id: str
     user: str
     expires_in: int = 15
+
+
+class Presence(Model):
+    """Of some whom one watches, whether they are there. What is known of the others stands."""
+
+    users: tuple[Person, ...] = ()
 
 
 class Reset(Model):
@@ -141,6 +157,10 @@ class ProfileEvent(_Event[Literal["profile"], ProfileChange]):
     """One's profile has changed."""
 
 
+class BlockEvent(_Event[Literal["block"], BlockChange]):
+    """One has blocked somebody, or taken that back."""
+
+
 class ReceiptEvent(_Event[Literal["receipt"], ReceiptChange]):
     """Somebody else has read a conversation further, or has more of it. It is told to who is there, and not kept: who
     was away asks for `chat.conversation(…).receipts`."""
@@ -148,6 +168,10 @@ class ReceiptEvent(_Event[Literal["receipt"], ReceiptChange]):
 
 class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
+
+
+class PresenceEvent(_Event[Literal["presence"], Presence]):
+    """Somebody whom one watches has come or gone (`chat.watch`)."""
 
 
 class ResetEvent(_Event[Literal["reset"], Reset]):
@@ -177,8 +201,10 @@ Event: TypeAlias = (
     | MemberEvent
     | MarkEvent
     | ProfileEvent
+    | BlockEvent
     | ReceiptEvent
     | TypingEvent
+    | PresenceEvent
     | ResetEvent
     | HelloEvent
     | CaughtUpEvent
@@ -195,8 +221,10 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),
     "profile": (ProfileEvent, ProfileChange),
+    "block": (BlockEvent, BlockChange),
     "receipt": (ReceiptEvent, ReceiptChange),
     "typing": (TypingEvent, Typing),
+    "presence": (PresenceEvent, Presence),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),
     "caught_up": (CaughtUpEvent, CaughtUp),

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from ssechat.events.models import HistoryOf, Role
 from ssechat.http.fields import (
+    PRINTABLE_ASCII,
     AvatarUrl,
     ClientMsgId,
     Data,
@@ -18,7 +19,10 @@ from ssechat.http.fields import (
     Seq,
     Text,
     Topic,
+    UserIds,
     UserName,
+    UserPrefix,
+    Watch,
 )
 from ssechat.ids import user_id
 
@@ -216,6 +220,25 @@ class ProfileFields(RequestBody):
         return self
 
 
+class PresenceFields(RequestBody):
+    """Whom you watch, and whether you are seen. What is not given stays."""
+
+    watch: Watch | None = None
+    """Users, in any spelling: those whom you show just now. They replace those of the list before; `[]` ends it."""
+    in_: Annotated[str | None, Field(alias="in", max_length=400)] = None
+    """A group that you share with them. Without it you learn of those with whom you share a direct conversation."""
+    device: Annotated[str, Field(max_length=64, pattern=PRINTABLE_ASCII)] = ""
+    """Whose list it is: each device or tab that gives itself a name has a list of its own."""
+    visible: bool | None = None
+    """Whether others may see whether you are there."""
+
+    @model_validator(mode="after")
+    def _watches_in(self) -> Self:
+        if self.in_ is not None and self.watch is None:
+            raise ValueError("give `watch`, too: `in` says where you know them from")
+        return self
+
+
 class IdempotencyKey(RequestBody):
     """The header `Idempotency-Key`."""
 
@@ -238,6 +261,15 @@ class Credentials(RequestBody):
     """In any spelling."""  # an invalid name is kept as it is, and matches no account
     password: Annotated[Password, Field(min_length=1)]
     """As it was chosen; how a keyboard composes its letters does not matter."""
+
+
+class PasswordChange(RequestBody):
+    """Another password."""
+
+    old: Annotated[Password, Field(min_length=1)]
+    """The one until now."""
+    new: Annotated[Password, Field(min_length=8)]
+    """8 to 1024 characters."""
 
 
 class EmptyBody(RequestBody):
@@ -284,6 +316,21 @@ class HistoryQuery(RequestQuery):
         return self
 
 
+class UsersQuery(RequestQuery):
+    """`GET /v1/users`."""
+
+    prefix: UserPrefix | None = None
+    """The first letters of a name, three at least, in any spelling: up to ten users whose names begin so."""
+    ids: UserIds | None = None
+    """Up to 100 names, separated by commas, in any spelling: those of them who exist. Give `ids` or `prefix`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.prefix is None) == (self.ids is None):
+            raise ValueError("give either `ids` (names, separated by commas) or `prefix` (three letters or more)")
+        return self
+
+
 class ListQuery(RequestQuery):
     """`GET /v1/conversations`."""
 
@@ -300,6 +347,15 @@ class MembersQuery(RequestQuery):
     """The `next` of the previous answer."""
     limit: Limit = 50
     """Members at most."""
+
+
+class BlocksQuery(RequestQuery):
+    """`GET /v1/blocks`."""
+
+    after: Annotated[str, Field(max_length=128)] = ""
+    """The `next` of the previous answer."""
+    limit: Limit = 50
+    """Users at most."""
 
 
 class ReactionsQuery(RequestQuery):

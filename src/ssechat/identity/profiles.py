@@ -14,10 +14,13 @@ AVATAR_URL = "avatar_url"
 RECEIPTS = "receipts"
 """Fields of an account. `receipts` is `0` if its user tells nobody what it has read; else it is missing."""
 
+VISIBLE = "visible"
+"""The field of an account that is `0` if its user does not want to be seen; else it is missing."""
+
 VERSION = "profile_version"
 """The field of an account that grows with each change of its profile (logs/account.lua)."""
 
-_FIELDS = (DISPLAY_NAME, CLAIMED_NAME, AVATAR_URL, RECEIPTS, VERSION)
+_FIELDS = (DISPLAY_NAME, CLAIMED_NAME, AVATAR_URL, RECEIPTS, VISIBLE, VERSION)
 
 
 class Profile(NamedTuple):
@@ -28,14 +31,16 @@ class Profile(NamedTuple):
     avatar_url: str | None
     receipts: bool
     """Whether others may see what it has read."""
+    visible: bool
+    """Whether others may see whether it is there."""
     version: int
     """Grows with each change."""
 
     @classmethod
     def parse(cls, values: Sequence[Reply]) -> Self:
         """From the values of `_FIELDS`."""
-        chosen, claimed, avatar, receipts, version = (value.decode() if value else None for value in values)
-        return cls(chosen or claimed, avatar, receipts != "0", int(version or 0))
+        chosen, claimed, avatar, receipts, visible, version = (value.decode() if value else None for value in values)
+        return cls(chosen or claimed, avatar, receipts != "0", visible != "0", int(version or 0))
 
     @property
     def shown(self) -> dict[str, str]:

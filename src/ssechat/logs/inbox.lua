@@ -43,6 +43,20 @@ local function try_to_write(user, tag)
   end
 end
 
+-- Appends a fact that concerns the user alone to its inbox, for its other devices. `data` is JSON. Returns the entry's
+-- number.
+local function tell_oneself(user, inbox, tag, at, conversation, kind, data)
+  local newest = redis.call('HGET', user, 'head') or '0-0'
+  local n = after(string.match(newest, '^%d+'))
+  local head = n .. '-' .. tag
+  try_to_write(user, tag)
+  -- This write comes first because it can fail, if the id is not above the last one of the inbox.
+  add(inbox, INBOX_LIMIT, n, head, 'in', conversation, 'kind', kind, 'fact', data)
+  redis.call('HSET', user, 'head', head)
+  wake(user, kind .. ' ' .. at .. ' ' .. head .. ' ' .. newest .. '\n' .. data)
+  return n
+end
+
 -- Messages above the mark that are counted as mentions, at most; the newest are kept.
 local MOST_MENTIONS = 100
 

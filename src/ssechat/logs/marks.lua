@@ -25,22 +25,13 @@ local function change_mark(k, a)
   end
   local changed = read .. muted ~= before
   if changed then
-    local user = KEYS[k + USER]
-    local newest = redis.call('HGET', user, 'head') or '0-0'
-    local n = after(string.match(newest, '^%d+'))
-    local head = n .. '-' .. ARGV[a + TAG]
     local data = ARGV[a + BEGINNING] .. read .. ',"muted":' .. (muted == '1' and 'true' or 'false') .. '}'
-    try_to_write(user, ARGV[a + TAG])
+    local n = tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], conversation, 'mark', data)
     if not place then
       n_then = n  -- it is listed from now on, so it needs a number of its own
     end
-    -- This write comes first because it can fail, if the id is not above the last one of the inbox.
-    add(KEYS[k + INBOX], INBOX_LIMIT, n, head,
-      'in', conversation, 'kind', 'mark', 'fact', data)
-    redis.call('HSET', user, 'head', head)
     redis.call('HSET', KEYS[k + PLACES], conversation,
       entry .. ' ' .. n_then .. ' ' .. seq .. text_of(read, muted, mentions, delivered))
-    wake(user, 'mark ' .. ARGV[a + AT] .. ' ' .. head .. ' ' .. newest .. '\n' .. data)
   end
   return {read, muted, mentions, seq, changed and '1' or '0'}
 end

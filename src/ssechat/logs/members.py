@@ -272,6 +272,13 @@ class Members:
         """What a user is in a group; None if there is no such group."""
         return (await self.standings([(user, conversation)]))[0]
 
+    async def present(self, conversation: ConversationId, users: Sequence[UserId]) -> frozenset[UserId]:
+        """Those of these users who are in a group."""
+        if not users:
+            return frozenset()
+        found = await self._redis.call("HMGET", keys.of_group(conversation).members, *users)
+        return frozenset(user for user, value in zip(users, found, strict=True) if value is not None)
+
     async def samples(self, conversations: Sequence[ConversationId], count: int) -> list[tuple[int, list[UserId]]]:
         """How many members each of these groups has, and the names of some: of all, if they are few."""
         answers = await self._redis.pipeline(

@@ -56,6 +56,12 @@ const profile = {
   apply: () => false,
 };
 
+/** Whom the user blocks, said on any device. @type {Kind} */
+const block = {
+  durable: true,
+  apply: (store, data) => store.applyBlock(data),
+};
+
 /** Somebody else has read further, or has more of a conversation. @type {Kind} */
 const receipt = {
   durable: false,
@@ -77,6 +83,7 @@ export const KINDS = new Map([
   ["member", member],
   ["mark", mark],
   ["profile", profile],
+  ["block", block],
   ["receipt", receipt],
   ["typing", typing],
 ]);

@@ -1,5 +1,6 @@
 /** The state of the user's conversations, built from REST pages and stream events. */
 
+import { applyBlock } from "./blocks.js";
 import { newConversation, timeOf } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { KINDS } from "./kinds.js";
@@ -9,6 +10,7 @@ import { Thread } from "./thread.js";
 
 /** @typedef {import("./client.js").Message} Message */
 
+/** @typedef {import("./blocks.js").Block} Block */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./marks.js").Mark} Mark */
 
@@ -26,6 +28,7 @@ const OPTIONAL = /** @type {const} */ ([
   "role",
   "member_count",
   "ended",
+  "blocked",
   "left",
   "unavailable",
 ]);
@@ -242,6 +245,12 @@ export class Store extends Emitter {
   applyMark(mark) {
     const conversation = this.#conversations.get(mark.conversation_id);
     return conversation !== undefined && applyMark(conversation, mark);
+  }
+
+  /** Applies an event `block`; for a conversation that is not known, nothing. For kinds. @param {Block} block */
+  applyBlock(block) {
+    const conversation = this.#conversations.get(block.conversation_id);
+    return conversation !== undefined && applyBlock(conversation, block);
   }
 
   /** Applies an event `conversation`. For kinds. @param {import("./membership.js").Facts} facts */

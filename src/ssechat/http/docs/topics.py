@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ssechat.http.contract import (
     accounts,
+    blocks,
     conversations,
     events,
     invites,
@@ -13,6 +14,7 @@ from ssechat.http.contract import (
     members,
     messages,
     people,
+    presence,
     reactions,
     receipts,
     server,
@@ -75,6 +77,17 @@ PAGES: Mapping[str, tuple[str, str]] = {
     typing.TOPIC: (
         "typing",
         "Who is writing just now. It is told to those who have a stream open, and stored nowhere.",
+    ),
+    blocks.TOPIC: (
+        "blocks",
+        "Who shall not write to you, nor be written to by you, directly. What was written stays, and both can read it; "
+        "groups are as before. It counts both ways and is known to who blocks only: the other one reads that you "
+        "cannot write to each other.",
+    ),
+    presence.TOPIC: (
+        "presence",
+        "Who is there. Nobody is told unasked: a client says whom it shows just now, and hears of these. Who is there "
+        "has a stream open, on any device.",
     ),
     reactions.TOPIC: ("reactions", "One emoji of one person to one message; one person can react with several."),
     server.TOPIC: ("server", "What the server says of itself. Nothing here needs a credential."),
