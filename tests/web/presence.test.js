@@ -64,6 +64,9 @@ test("nobody is asked for while nobody is shown, and a hundred people at most", 
   made.look();
   await pass(1_000);
   assert.deepEqual(lists()[1], []);
+  made.again();
+  await pass(1_000);
+  assert.equal(lists().length, 2);
   made.close();
 });
 
