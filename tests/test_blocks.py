@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -101,25 +102,40 @@ async def test_a_repeat_finishes_what_a_worker_that_died_between_the_two_writes_
     assert bool(await blocks.listed(ALICE, [BOB])) is wanted
 
 
-async def test_devices_that_block_and_unblock_at_the_same_time_leave_what_is_listed_enforced(
-    worker: Worker, other_worker: Worker, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Steps(Blocks):
+    """Blocks of one pair, whose two places are two values, and whose steps others' come between by chance."""
+
+    enforced = is_listed = False
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+
+    async def _others(self) -> None:
+        for _ in range(self.chance.randrange(4)):
+            await asyncio.sleep(0)
+
+    async def _enforce(self, user: UserId, other: UserId, *, blocked: bool) -> None:
+        await self._others()
+        Steps.enforced = blocked
+
+    async def _list(self, user: UserId, other: UserId, *, blocked: bool) -> None:
+        await self._others()
+        Steps.is_listed = blocked
+
+    async def listed(self, user: UserId, others: Sequence[UserId]) -> frozenset[UserId]:
+        await self._others()
+        found = frozenset([BOB] if Steps.is_listed else [])
+        await self._others()
+        return found
+
+
+async def test_devices_that_block_and_unblock_at_the_same_time_leave_what_is_listed_enforced() -> None:
     chance = random.Random(7)
-    two = [Blocks(one.redis, 100) for one in (worker, other_worker)]
-    for blocks in two:
-        for name in ("_enforce", "_list", "listed"):
-
-            async def later(*args: object, _call: object = getattr(blocks, name), **named: object) -> object:
-                for _ in range(chance.randrange(4)):
-                    await asyncio.sleep(0)
-                return await _call(*args, **named)  # type: ignore[operator]
-
-            monkeypatch.setattr(blocks, name, later)
-    for _ in range(60):
-        changes = [chance.choice([blocks.block, blocks.unblock]) for blocks in two * 2]
+    blocks = Steps(chance)
+    for _ in range(2000):
+        changes = [chance.choice([blocks.block, blocks.unblock]) for _ in range(chance.randint(2, 4))]
         await asyncio.gather(*(change(ALICE, BOB) for change in changes))
-        listed = bool(await two[0].listed(ALICE, [BOB]))
-        assert (enforced(redis) == "alice") is listed
+        assert Steps.enforced is Steps.is_listed
 
 
 async def test_who_changes_the_same_block_for_ever_is_told_that_the_outcome_is_unknown(

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app_client import client_of, code
+from losing import lose_all_but_one
 from parts import ALICE, BOB, DM, Worker, parse_frames
 from people import Person, direct, people
 from polling import until
@@ -163,7 +164,7 @@ async def test_messages_whose_seqs_were_given_before_a_rollback_are_unread(worke
     for number in range(3):
         await worker.chat.messages.send(ALICE, DM, f"m{number}", f"k{number}", Extras(None, (BOB,), None))
     await worker.chat.marks.read(BOB, DM, 3)
-    await _lose_all_but_one(worker)
+    await lose_all_but_one(worker)
     await worker.say("in the place of a lost one: bob's inbox gets a reset")
     await worker.say("after it")
     [conversation_now] = (await worker.chat.conversations.list(BOB, None, 1)).conversations
@@ -220,7 +221,7 @@ async def test_what_a_reset_stands_for_can_be_read(worker: Worker) -> None:
 async def test_mentions_in_messages_that_were_lost_are_gone(worker: Worker) -> None:
     for number in range(4):
         await worker.chat.messages.send(ALICE, DM, f"m{number}", f"k{number}", Extras(None, (BOB,), None))
-    await _lose_all_but_one(worker)
+    await lose_all_but_one(worker)
     await worker.say("in the place of a lost one: bob's inbox gets a reset")
     assert (await worker.chat.marks.read(BOB, DM, 4)).mark.read_up_to == 2, "up to the newest message"
     await worker.say("after it")
@@ -309,12 +310,3 @@ async def test_others_get_their_turn_while_thousands_of_places_are_parsed(
     assert await worker.chat.marks.sums(BOB) == (0, 0)
     other.cancel()
     assert turns >= 20
-
-
-async def _lose_all_but_one(worker: Worker) -> None:
-    """The conversation's slot loses all messages but the first, and the users' slots lose nothing."""
-    conversation = keys.of_conversation(DM)
-    log = await worker.redis.call("XRANGE", conversation.log, "-", "+")
-    await worker.redis.call("DEL", conversation.log)
-    await worker.redis.call("XADD", conversation.log, log[0][0], *log[0][1])
-    await worker.redis.call("HSET", conversation.conversation, "head", log[0][0], "seq", "1", "delivered", "1")

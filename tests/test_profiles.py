@@ -143,6 +143,16 @@ async def test_a_device_that_was_away_hears_of_a_change_when_it_is_back(worker: 
 
 
 @pytest.mark.anyio
+async def test_a_new_name_in_a_token_is_a_change_of_the_profile(worker: Worker) -> None:
+    stream, sink = worker.open_stream(ALICE)
+    await until(lambda: stream.live)
+    for name in ("Alice", "Alice", "Alice Liddell"):
+        await worker.users.note_claimed_name(ALICE, name)
+    await until(lambda: len(told(sink)) == 2)
+    assert (await worker.chat.profiles.of(ALICE)).version == 2
+
+
+@pytest.mark.anyio
 async def test_the_name_in_a_token_is_shown_until_its_user_chooses_one(worker: Worker) -> None:
     await worker.users.note_claimed_name(ALICE, "Alice by token")
     assert (await worker.chat.profiles.of(ALICE)).display_name == "Alice by token"

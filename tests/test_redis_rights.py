@@ -71,12 +71,15 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
         keys.reactions("x"),
         *keys.of_user("x"),
         keys.user("x"),
+        keys.blocks("x"),
+        keys.conversation("x"),
         keys.watch_lists("x"),
         *(
-            keys.session("x"),
+            keys.sessions("x"),
             keys.ticket("x"),
             keys.quota("x", "y"),
             keys.places("x"),
+            keys.directory("x"),
             keys.KEY_FINGERPRINT,
             keys.FORMAT,
             keys.GROUPS,
@@ -85,8 +88,8 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
     makers = {name for name, value in vars(keys).items() if callable(value) and value.__module__ == keys.__name__}
     assert makers == {
         *("ConversationKeys", "UserKeys", "bucket", "of_conversation", "of_user", "sent", "user", "user_of"),
-        *("watch_lists",),
-        *("quota", "places", "session", "ticket", "live", "GroupKeys", "of_group", "reactions"),
+        *("quota", "places", "directory", "sessions", "ticket", "live", "GroupKeys", "of_group", "reactions"),
+        *("blocks", "conversation", "watch_lists"),
     }, "a new kind of key: is its pattern on the list, and is it tried?"
     for key in named:
         assert any(key.startswith(pattern[:-1]) for pattern in KEYS), key

@@ -23,9 +23,11 @@ WORDS: dict[str, tuple[int, str]] = {
     "used": (403, "invite_used_up"),
     "expired": (403, "invite_expired"),
     "none": (404, "unknown_message"),
+    "sess": (404, "unknown_session"),
     "conv": (404, "unknown_conversation"),
     "user": (404, "unknown_user"),
     "invite": (404, "unknown_invite"),
+    "event": (404, "unknown_event"),
     "file": (404, "not_found"),
     "taken": (409, "name_taken"),
     "gone": (409, "deleted"),
@@ -105,12 +107,22 @@ GET    /v1/events                                   who    yes    yes    yes    
 POST   /v1/tickets                                  who    made   made   made   made   made   made   made
 GET    /v1/server                                   yes    yes    yes    yes    yes    yes    yes    yes
 POST   /v1/users                                    taken  taken  taken  taken  taken  taken  taken  taken
+GET    /v1/users                                    who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/users/{user}                             who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/session                                  who    yes    yes    yes    yes    yes    yes    yes
 POST   /v1/session                                  -      yes    yes    yes    yes    yes    yes    yes
 DELETE /v1/session                                  -      done   done   done   done   done   done   done
 GET    /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
 PATCH  /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/me/password                              who    bad    bad    bad    bad    bad    bad    bad
+GET    /v1/me/sessions                              who    yes    yes    yes    yes    yes    yes    yes
+DELETE /v1/me/sessions/{id}                         who    sess   sess   sess   sess   sess   sess   sess
+GET    /v1/blocks                                   who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/blocks/{user}                            who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/blocks/{user} | oneself                  -      bad    bad    bad    bad    bad    bad    bad
+PUT    /v1/blocks/{user} | nobody                   who    user   user   user   user   user   user   user
+DELETE /v1/blocks/{user}                            who    done   done   done   done   done   done   done
+POST   /v1/ack                                      who    event  event  event  event  event  event  event
 PUT    /v1/presence                                 who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes

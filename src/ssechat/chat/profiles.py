@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ssechat.identity.profiles import Profile, Profiles
+from ssechat.identity.users import CLAIMED_NAME
 from ssechat.ids import UserId
 from ssechat.logs.account_log import AccountLog
 
@@ -15,6 +16,10 @@ class ProfileRules:
         self._accounts = accounts
         self.of = profiles.of
         self.of_each = profiles.of_each
+
+    async def note_claimed_name(self, user: UserId, name: str) -> None:
+        """Stores the name in a user's token. Devices are told as of any change, even if another is shown."""
+        await self._accounts.change_profile(user, {CLAIMED_NAME: name})
 
     async def change(self, user: UserId, fields: Mapping[str, str]) -> Profile:
         """Sets fields of one's own (identity/profiles.py has their names), or takes those away whose value is empty.

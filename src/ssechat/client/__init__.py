@@ -29,6 +29,8 @@ there is no server.
 from ssechat.client.client import Client
 from ssechat.client.errors import ClientError, NotConfirmed, Refused
 from ssechat.client.events import (
+    BlockChange,
+    BlockEvent,
     Bye,
     ByeEvent,
     CaughtUp,
@@ -49,6 +51,8 @@ from ssechat.client.events import (
     PresenceEvent,
     ProfileChange,
     ProfileEvent,
+    ReceiptChange,
+    ReceiptEvent,
     Reset,
     ResetEvent,
     Typing,
@@ -57,6 +61,7 @@ from ssechat.client.events import (
 from ssechat.client.groups import Groups
 from ssechat.client.models import (
     Addition,
+    Blocked,
     Conversation,
     Invite,
     Limits,
@@ -71,7 +76,9 @@ from ssechat.client.models import (
     Quota,
     Reaction,
     ReactionCount,
+    Receipt,
     Server,
+    Session,
     Ticket,
     User,
 )
@@ -80,6 +87,9 @@ from ssechat.errors import SettingsError
 
 __all__ = [
     "Addition",
+    "BlockChange",
+    "BlockEvent",
+    "Blocked",
     "Bye",
     "ByeEvent",
     "CaughtUp",
@@ -119,10 +129,14 @@ __all__ = [
     "Quota",
     "Reaction",
     "ReactionCount",
+    "Receipt",
+    "ReceiptChange",
+    "ReceiptEvent",
     "Refused",
     "Reset",
     "ResetEvent",
     "Server",
+    "Session",
     "SettingsError",
     "Ticket",
     "Typing",

@@ -55,6 +55,27 @@ class ProfileChange(Model):
     """Grows with each change."""
 
 
+class BlockChange(Model):
+    """One has blocked somebody on some device, or taken that back."""
+
+    conversation_id: str
+    """The direct conversation of the two."""
+    user: str
+    blocked: bool = False
+    """From now on."""
+
+
+class ReceiptChange(Model):
+    """Somebody else has read a conversation further, or has more of it on a device."""
+
+    conversation_id: str
+    user: str
+    read_up_to: int = 0
+    """The seq of the newest message that the user has read or sent."""
+    delivered_up_to: int = 0
+    """The seq of the newest message that a device of the user has."""
+
+
 class Typing(Model):
     """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
 
@@ -136,6 +157,15 @@ class ProfileEvent(_Event[Literal["profile"], ProfileChange]):
     """One's profile has changed."""
 
 
+class BlockEvent(_Event[Literal["block"], BlockChange]):
+    """One has blocked somebody, or taken that back."""
+
+
+class ReceiptEvent(_Event[Literal["receipt"], ReceiptChange]):
+    """Somebody else has read a conversation further, or has more of it. It is told to who is there, and not kept: who
+    was away asks for `chat.conversation(…).receipts`."""
+
+
 class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
 
@@ -171,6 +201,8 @@ Event: TypeAlias = (
     | MemberEvent
     | MarkEvent
     | ProfileEvent
+    | BlockEvent
+    | ReceiptEvent
     | TypingEvent
     | PresenceEvent
     | ResetEvent
@@ -189,6 +221,8 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),
     "profile": (ProfileEvent, ProfileChange),
+    "block": (BlockEvent, BlockChange),
+    "receipt": (ReceiptEvent, ReceiptChange),
     "typing": (TypingEvent, Typing),
     "presence": (PresenceEvent, Presence),
     "reset": (ResetEvent, Reset),

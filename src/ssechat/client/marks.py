@@ -15,6 +15,13 @@ class Marks:
         """Marks the messages up to this seq as read, and returns the mark: it rises only, up to the newest message."""
         return await self._put_mark(conversation, "read", up_to=up_to)
 
+    async def ack(self, id: str) -> None:
+        """Says that this device has the event with this id, and all before it: the others see what was delivered.
+
+        `events(ack=True)` does so by itself.
+        """
+        await self._calls.ask("POST", "/v1/ack", body={"id": id}, doubt=Doubt.CHANGE)
+
     async def mute(self, conversation: str, *, muted: bool = True) -> Mark:
         """Mutes a conversation, or unmutes it, and returns the mark."""
         return await self._put_mark(conversation, "mute", muted=muted)

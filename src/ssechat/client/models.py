@@ -207,6 +207,18 @@ class Me(Profile):
     """Unread messages that mention the user."""
 
 
+class Receipt(Model):
+    """Up to where one of the others has read a conversation, and has it on a device."""
+
+    user: str
+    since: int = 0
+    """The seq of the newest message when the user joined: the receipt is about those after it."""
+    read_up_to: int = 0
+    """The seq of the newest message that the user has read or sent."""
+    delivered_up_to: int = 0
+    """The seq of the newest message that a device of the user has."""
+
+
 class Conversation(Model):
     """A direct conversation, or a group."""
 
@@ -231,8 +243,12 @@ class Conversation(Model):
     mentions: tuple[int, ...] = ()
     """The seqs of the unread messages that mention one."""
     muted: bool = False
+    receipts: tuple[Receipt, ...] | None = None
+    """Of the others, if one conversation was asked for; None: none are shown."""
     ended: bool = False
     """Nobody can write to it any more."""
+    blocked: bool = False
+    """One has blocked the other of the two: neither can write to it."""
     left: bool = False
     """One is not in it any more."""
 
@@ -240,6 +256,12 @@ class Conversation(Model):
     def is_group(self) -> bool:
         """Whether it is a group."""
         return self.type == "group"
+
+
+class Blocked(Model):
+    """Somebody whom one has blocked."""
+
+    user: str
 
 
 class Member(Model):
@@ -278,6 +300,19 @@ class Ticket(Model):
     """Seconds."""
 
 
+class Session(Model):
+    """A browser or a program in which the user is signed in."""
+
+    id: str
+    created_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    """To the hour."""
+    expires_at: datetime | None = None
+    user_agent: str = ""
+    current: bool = False
+    """It is the one of this client."""
+
+
 class Server(Model):
     """A server, as it says itself what it is."""
 
@@ -287,6 +322,10 @@ class Server(Model):
     """Whether anybody can sign up."""
     sign_in: bool = False
     """Whether it has passwords; otherwise the tokens of another system count."""
+    directory: bool = False
+    """Whether users are found by the first letters of their names."""
+    avatars: bool = False
+    """Whether the server's page shows pictures of people."""
 
 
 class Quota(Model):
@@ -309,6 +348,7 @@ class Limits(Model):
     inbox_events: int = 0
     """How many events are kept for who is away."""
     streams_per_user_and_worker: int = 0
+    sessions_per_user: int = 0
     ticket_seconds: int = 0
     group_members: int = 0
     group_name_bytes: int = 0
@@ -319,6 +359,8 @@ class Limits(Model):
     mentions_per_message: int = 0
     message_data_bytes: int = 0
     reaction_kinds_per_message: int = 0
+    receipts_group_members: int = 0
     typing_group_members: int = 0
+    blocks_per_user: int = 0
     watched_users: int = 0
     watch_lists: int = 0

@@ -6,7 +6,11 @@ from typing import TypedDict, Unpack
 from ssechat.client.calls import Calls
 from ssechat.client.errors import Doubt
 from ssechat.client.models import Me, PresenceNow, Profile, User
+from ssechat.client.objects import object_of
 from ssechat.client.transport import path
+
+# Users who are asked for in one request.
+AT_ONCE = 100
 
 
 class ProfileFields(TypedDict, total=False):
@@ -58,3 +62,23 @@ class People:
             Refused: `unknown_user`.
         """
         return User.read(await self._calls.object("GET", path("v1", "users", user)))
+
+    async def show_users(self, users: Iterable[str]) -> list[User]:
+        """What everybody may know of these users; those who do not exist are left out."""
+        wanted = list(users)
+        return [
+            each for at in range(0, len(wanted), AT_ONCE) for each in await self._users(ids=wanted[at : at + AT_ONCE])
+        ]
+
+    async def find_users(self, prefix: str) -> list[User]:
+        """Up to ten users whose names begin with these three letters or more, where the server has a directory.
+
+        Raises:
+            Refused: `directory_off`.
+        """
+        return await self._users(prefix=[prefix])
+
+    async def _users(self, **query: list[str]) -> list[User]:
+        text = {name: ",".join(values) for name, values in query.items()}
+        answer = object_of(await self._calls.ask("GET", "/v1/users", query=text))
+        return [User.read(each) for each in answer.get("users", ())]

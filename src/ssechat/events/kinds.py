@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from ssechat.events import frames
 from ssechat.events.models import (
+    Block,
     Conversation,
     ConversationReset,
     Mark,
@@ -20,6 +21,7 @@ from ssechat.events.models import (
     Message,
     Presence,
     ProfileChange,
+    Receipt,
     Typing,
 )
 
@@ -113,9 +115,16 @@ CONVERSATION = Kind("conversation", Conversation, Replay.FACT)
 MEMBER = Kind("member", Member, Replay.FACT)
 MARK = Kind("mark", Mark, Replay.FACT)
 PROFILE = Kind("profile", ProfileChange, Replay.FACT)
+BLOCK = Kind("block", Block, Replay.FACT)
+RECEIPT = Kind("receipt", Receipt, replay=None, entries=0)
 TYPING = Kind("typing", Typing, replay=None, entries=0)
 PRESENCE = Kind("presence", Presence, replay=None, entries=0)
 RESET = Kind("reset", ConversationReset, Replay.FACT)
 
-KINDS = Kinds((MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, PROFILE, TYPING, PRESENCE, RESET))
+KINDS = Kinds(
+    (
+        *(MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, PROFILE, BLOCK, RESET),
+        *(RECEIPT, TYPING, PRESENCE),
+    )
+)
 """All kinds of this version."""

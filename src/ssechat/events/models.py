@@ -134,6 +134,34 @@ class ProfileChange(EventData):
     """That of the profile, in `GET /v1/me`: it grows with each change."""
 
 
+class Block(EventData):
+    """You have blocked somebody, or taken that back."""
+
+    conversation_id: str
+    """The direct conversation of the two of you; there may be no message in it."""
+    user: str
+    """Whom."""
+    blocked: bool
+    """Whether you block the user from now on."""
+
+
+UpTo = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
+"""The `seq` of a message; 0: none."""
+
+
+class Receipt(EventData):
+    """Somebody else has read a conversation further, or has more of it on a device."""
+
+    conversation_id: str
+    """The conversation."""
+    user: str
+    """Who."""
+    read_up_to: UpTo
+    """The `seq` of the newest message that the user has read or sent. It never falls."""
+    delivered_up_to: UpTo
+    """The `seq` of the newest message that a device of the user has; at least `read_up_to`."""
+
+
 class Typing(EventData):
     """Somebody writes a message."""
 

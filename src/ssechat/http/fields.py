@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
 from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.events import frames
+from ssechat.identity.directory import SHORTEST_PREFIX
 from ssechat.identity.display_names import MAX_CHOSEN, chosen_name
 from ssechat.identity.watch_lists import MAX_NAMES
 from ssechat.ids import LONGEST_USER, UserId, user_id
@@ -28,6 +29,9 @@ LONGEST_PASSWORD = 1024
 
 MAX_PARTS = 4
 """Upper bound of the characters that one character decomposes into (UAX #15)."""
+
+MAX_IDS = 100
+"""Users who are asked for by name at a time."""
 
 TOO_LARGE = 2**53
 """The first whole number that not every JSON parser keeps (RFC 8259 §6)."""
@@ -92,6 +96,20 @@ def _avatar_url(url: str) -> str:
     return url
 
 
+def _user_prefix(text: str) -> UserId:
+    named = user_id(text)
+    if named is None or len(named) < SHORTEST_PREFIX:
+        raise ValueError(f"give {SHORTEST_PREFIX} or more characters with which a name begins")
+    return named
+
+
+def _user_ids(text: str) -> list[UserId]:
+    names = text.split(",")
+    if len(names) > MAX_IDS:
+        raise ValueError(f"give {MAX_IDS} names at most")
+    return list(dict.fromkeys(map(_user_id, names)))
+
+
 def _shown(**keywords: Any) -> Any:
     """Says in the JSON Schema what a validator checks."""
     return Field(json_schema_extra=keywords)
@@ -109,6 +127,13 @@ NAMED = {
 }
 """A user's name. Other forms of the same letters (Unicode's NFKC) are accepted, too."""
 
+UserPrefix = Annotated[str, AfterValidator(_user_prefix), _shown(**NAMED | {"minLength": SHORTEST_PREFIX})]
+UserIds = Annotated[
+    Any,
+    Field(max_length=MAX_IDS * (LONGEST_USER + 1)),
+    AfterValidator(_user_ids),
+    WithJsonSchema({"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.@|+~,-]*$"}),
+]
 UserName = Annotated[str, AfterValidator(_user_id), _shown(**NAMED)]
 Password = Annotated[
     SecretStr,

@@ -19,7 +19,9 @@ from ssechat.http.fields import (
     Seq,
     Text,
     Topic,
+    UserIds,
     UserName,
+    UserPrefix,
     Watch,
 )
 from ssechat.ids import user_id
@@ -175,6 +177,13 @@ class ReadMark(RequestBody):
     """The `seq` of the newest message that was read."""
 
 
+class Ack(RequestBody):
+    """What a device has."""
+
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    """The id of an event of your stream: the device has it, and all before it."""
+
+
 class Mute(RequestBody):
     """Whether you want to be told of a conversation's new messages."""
 
@@ -254,6 +263,15 @@ class Credentials(RequestBody):
     """As it was chosen; how a keyboard composes its letters does not matter."""
 
 
+class PasswordChange(RequestBody):
+    """Another password."""
+
+    old: Annotated[Password, Field(min_length=1)]
+    """The one until now."""
+    new: Annotated[Password, Field(min_length=8)]
+    """8 to 1024 characters."""
+
+
 class EmptyBody(RequestBody):
     """A body without fields."""
 
@@ -298,6 +316,21 @@ class HistoryQuery(RequestQuery):
         return self
 
 
+class UsersQuery(RequestQuery):
+    """`GET /v1/users`."""
+
+    prefix: UserPrefix | None = None
+    """The first letters of a name, three at least, in any spelling: up to ten users whose names begin so."""
+    ids: UserIds | None = None
+    """Up to 100 names, separated by commas, in any spelling: those of them who exist. Give `ids` or `prefix`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.prefix is None) == (self.ids is None):
+            raise ValueError("give either `ids` (names, separated by commas) or `prefix` (three letters or more)")
+        return self
+
+
 class ListQuery(RequestQuery):
     """`GET /v1/conversations`."""
 
@@ -314,6 +347,15 @@ class MembersQuery(RequestQuery):
     """The `next` of the previous answer."""
     limit: Limit = 50
     """Members at most."""
+
+
+class BlocksQuery(RequestQuery):
+    """`GET /v1/blocks`."""
+
+    after: Annotated[str, Field(max_length=128)] = ""
+    """The `next` of the previous answer."""
+    limit: Limit = 50
+    """Users at most."""
 
 
 class ReactionsQuery(RequestQuery):

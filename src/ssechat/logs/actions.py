@@ -40,6 +40,8 @@ class Action(NamedTuple):
     """Whom the message mentions."""
     reactions: Sequence[tuple[str, str]] = ()
     """Of a change of a message: `add`, `remove` and `<seq>:<emoji>:<user>`; or `clear`, `<seq>:`."""
+    across_blocks: bool = False
+    """Of a change of a message: it is made although one of the two blocks the other, as it only takes away."""
 
     def message(self, seq: bytes, version: bytes) -> bytes:
         """The message's JSON, as the script that appends it puts it together."""
@@ -85,10 +87,11 @@ def changed_message(
     *,
     reactions: Sequence[tuple[str, str]] = (),
     guard: Guard | None = None,
+    across_blocks: bool = False,
 ) -> Action:
     """A message as it shall stand from now on, made from the one that stands now (`made_from`, its JSON).
 
-    `reactions` are as in `Action`.
+    `reactions` and `across_blocks` are as in `Action`.
 
     Raises:
         LookupError: the kind is none of changes.
@@ -109,6 +112,7 @@ def changed_message(
         reactions=reactions,
         guard=guard,
         named=message.get("mentions", ()),
+        across_blocks=across_blocks,
     )
 
 

@@ -1,16 +1,21 @@
 """Blocks: who has blocked whom.
 
 A block stands in two places. What enforces it is a field of the direct conversation of the two, `blocks`, which the
-script that appends reads: the names of those of the two who block the other. And who blocks has a list. The field is
-set before the list and removed after it, so nobody is listed who can write; the list decides what is so.
+script that appends reads: the names of those of the two who block the other. And who blocks has a list, in the slot of
+its inbox: a change of the list and the event of it are one. The field is set before the list and removed after it, so
+nobody is listed who can write. What the list says is what is enforced in the end.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ssechat.errors import RedisUnavailable
-from ssechat.ids import UserId, direct_conversation
+from ssechat.events.kinds import BLOCK
+from ssechat.ids import ConversationId, UserId, direct_conversation, tags
+from ssechat.logs.inbox import limits
 from ssechat.redis import keys
+from ssechat.redis.batching import ScriptBatch, load_script
 from ssechat.redis.client import Redis
 
 ASKED_AT_ONCE = 256
@@ -47,8 +52,11 @@ class Blocks:
 
     def __init__(self, redis: Redis, inbox_limit: int) -> None:
         """`inbox_limit`: events that an inbox keeps, at least."""
-        self._inbox_limit = inbox_limit
         self._redis = redis
+        self._tags = tags()
+        self._change = ScriptBatch(
+            redis, limits(inbox_limit) + load_script(__name__, "common.lua", "inbox.lua", "blocks.lua")
+        )
 
     async def between(self, user: UserId, others: Iterable[UserId]) -> frozenset[UserId]:
         """Those of `others` who have blocked the user, or whom the user has blocked. One round trip for 256 of them.
@@ -61,6 +69,11 @@ class Blocks:
     async def by(self, others: Iterable[UserId], user: UserId) -> frozenset[UserId]:
         """Those of `others` who have blocked the user; otherwise as `between`."""
         return frozenset([other for other, blockers in await self._blockers(user, others) if other in blockers])
+
+    async def blockers(self, conversation: ConversationId) -> Sequence[UserId]:
+        """Those of the two of a direct conversation who block the other."""
+        value = await self._redis.call("HGET", keys.conversation(conversation), "blocks")
+        return _names(value)
 
     async def listed(self, user: UserId, others: Sequence[UserId]) -> frozenset[UserId]:
         """Those of `others` whom the user has blocked, by the user's own list. One round trip."""
@@ -109,21 +122,24 @@ class Blocks:
         await self._redis.call("EVAL", ENFORCE, 1, key, user, int(blocked))
 
     async def _list(self, user: UserId, other: UserId, *, blocked: bool) -> None:
-        if blocked:
-            await self._redis.call("ZADD", keys.blocks(user), 0, other)
-        else:
-            await self._redis.call("ZREM", keys.blocks(user), other)
+        conversation, of_user = direct_conversation(user, other), keys.of_user(user)
+        data = BLOCK.encode({"conversation_id": conversation, "user": other, "blocked": blocked})
+        arguments = (next(self._tags), time.time_ns() // 1_000_000, conversation, other, int(blocked), data)
+        await self._change.submit((of_user.user, of_user.inbox, keys.blocks(user)), arguments)
 
-    async def _blockers(self, user: UserId, others: Iterable[UserId]) -> list[tuple[UserId, Sequence[str]]]:
+    async def _blockers(self, user: UserId, others: Iterable[UserId]) -> list[tuple[UserId, Sequence[UserId]]]:
         """Of each of the others who blocks: that one, the user, or both."""
         asked = [other for other in dict.fromkeys(others) if other != user]
-        found: list[tuple[UserId, Sequence[str]]] = []
+        found: list[tuple[UserId, Sequence[UserId]]] = []
         for at in range(0, len(asked), ASKED_AT_ONCE):
             some = asked[at : at + ASKED_AT_ONCE]
             answers = await self._redis.pipeline(
                 ("HGET", keys.conversation(direct_conversation(user, other)), "blocks") for other in some
             )
-            found += [
-                (other, value.decode().split(" ") if value else ()) for other, value in zip(some, answers, strict=True)
-            ]
+            found += zip(some, map(_names, answers), strict=True)
         return found
+
+
+def _names(value: bytes | None) -> Sequence[UserId]:
+    """Those who block, as the field has them."""
+    return [UserId(name) for name in value.decode().split(" ")] if value else ()

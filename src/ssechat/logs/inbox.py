@@ -81,6 +81,11 @@ class Place(NamedTuple):
     mark: Mark = NO_MARK
 
     @classmethod
+    def of(cls, conversation: ConversationId, value: bytes | None) -> "Place":
+        """As `parse`; of a conversation that has never reached the inbox, the beginning."""
+        return cls(conversation, NO_ENTRY, 0, 0) if value is None else cls.parse(conversation.encode(), value)
+
+    @classmethod
     def parse(cls, conversation: bytes, value: bytes) -> "Place":
         """A field of the user's `conversations`, as logs/inbox.lua writes it."""
         entry, n, seq, *mark = value.decode().split(" ")
@@ -257,13 +262,12 @@ class Inbox:
         beginning = b'{"conversation_id":"%b","read_up_to":' % conversation.encode()
         arguments = (next(self._tags), time.time_ns() // 1_000_000, conversation, joined, what, value, beginning)
         answer = await self._marks.submit_packed((packed_keys.of_user(user),), (pack(arguments),))
-        read, muted, mentions, seq = (each.decode() for each in answer)
-        return Marked(conversation, Mark.parse((read, muted, mentions)), int(seq))
+        read, muted, mentions, seq, changed = (each.decode() for each in answer)
+        return Marked(conversation, Mark.parse((read, muted, mentions)), int(seq), changed == "1")
 
     async def place(self, user: UserId, conversation: ConversationId) -> Place:
         """The user's place in the conversation; of one that has never reached the inbox, the beginning."""
-        value = await self._redis.call("HGET", keys.of_user(user).places, conversation)
-        return Place(conversation, NO_ENTRY, 0, 0) if value is None else Place.parse(conversation.encode(), value)
+        return Place.of(conversation, await self._redis.call("HGET", keys.of_user(user).places, conversation))
 
     async def places(self, user: UserId) -> list[Place]:
         """The places of the user's conversations, the one with the newest event first."""

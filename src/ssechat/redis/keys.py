@@ -115,6 +115,11 @@ def user(user_id: str) -> str:
     return f"{{u{bucket(user_id)}}}{user_id}"
 
 
+def directory(beginning: str) -> str:
+    """Sorted set, all scores 0: the users whose names begin with these characters."""
+    return f"{{d:{beginning}}}"
+
+
 def blocks(user_id: str) -> str:
     """Sorted set, all scores 0: whom the user has blocked."""
     return f"{user(user_id)}/blocks"
@@ -125,6 +130,11 @@ def live(user_id: str) -> str:
     return f"{user(user_id)}/live"
 
 
+def sessions(user_id: str) -> str:
+    """Hash with a TTL: the sessions in which a user is signed in, by id (identity/sessions.py)."""
+    return f"{user(user_id)}/sessions"
+
+
 def user_of(channel: bytes) -> str:
     """Whose channel this is."""
     return channel[channel.index(b"}") + 1 : -len(b"/live")].decode()
@@ -133,11 +143,6 @@ def user_of(channel: bytes) -> str:
 def watch_lists(user_id: str) -> str:
     """Hash with a TTL: device → whom it watches (identity/watch_lists.py)."""
     return f"{user(user_id)}/watch"
-
-
-def session(session_id: str) -> str:
-    """String with a TTL: the user who is signed in."""
-    return f"{{s:{session_id}}}"
 
 
 def quota(kind: str, of: str) -> str:

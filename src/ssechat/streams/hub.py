@@ -20,6 +20,7 @@ from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.fanout import FanOut
+from ssechat.streams.openings import Openings
 from ssechat.streams.presence import Presence
 from ssechat.streams.stream import UNAVAILABLE, Stream
 from ssechat.streams.sweep import Sweep
@@ -35,6 +36,10 @@ READERS = 256
 SWEEP_SECONDS = 1.0
 AT_ONCE = 100
 """Streams looked at before others get their turn: that many pings hold them up for milliseconds."""
+
+OPENINGS_A_MINUTE = 4
+"""How often each stream that a user may have open may be opened anew in a minute: who reconnects all the time costs
+everybody else, as each opening reads the source."""
 
 STREAMS_PER_DRAIN_SECOND = 1000
 """Streams that are told goodbye in a second, if the time to drain allows."""
@@ -61,6 +66,7 @@ class Hub:
         self._streams: dict[bytes, list[Stream]] = {}
         self._count = 0
         self._sweep = Sweep(self._all, self.metrics)
+        self._openings = Openings(settings.streams_per_user * OPENINGS_A_MINUTE, now)
         self._stalled: set[Stream] = set()
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,8 +103,9 @@ class Hub:
         await self.subscriptions.close()
 
     def has_room(self, source: Source) -> bool:
-        """Whether there may be one more stream of this source here."""
-        return len(self._streams.get(source.channel, ())) < self._settings.streams_per_user
+        """Whether there may be one more stream of this source here, and one was not opened too often lately."""
+        full = len(self._streams.get(source.channel, ())) >= self._settings.streams_per_user
+        return not full and self._openings.admit(source.channel)
 
     def attach(self, stream: Stream, cursor: str | None, sign_outs: int) -> None:
         """Takes a stream whose response has started, and brings it level with its source.
@@ -117,7 +124,7 @@ class Hub:
 
     async def _begin_if_signed_in(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
         try:
-            await self._auth.check_session(stream.identity.session)
+            await self._auth.check_session(stream.identity)
         except Unauthorized:
             stream.bye("signed_out")
         except RedisUnavailable:
@@ -194,11 +201,11 @@ class Hub:
         if channel in self._streams:
             self._on_wake_up(channel, payload)
         elif channel == keys.CONTROL.encode():
-            word, _, whose = payload.decode().partition(" ")
+            word, *named = payload.decode().split(" ")
             if word == "signed_out":
-                self._end_sessions({whose})
+                self._end_sessions({*named})
             elif word == HIDDEN and self.presence is not None:
-                self.presence.hidden(UserId(whose))
+                self.presence.hidden(UserId(named[0]))
 
     def _on_wake_up(self, channel: bytes, payload: bytes) -> None:
         try:
@@ -309,8 +316,8 @@ class Hub:
                         stream.behind()
 
     async def _audit_sessions(self) -> None:
-        sessions = {stream.identity.session for stream in self._all() if stream.identity.session is not None}
-        for some in _slices(iter(sessions)):
+        sessions = {stream.identity.session: stream.identity for stream in self._all()}
+        for some in _slices(iter(sessions.values())):
             self._end_sessions(await self._auth.ended_sessions(some))
 
     async def _audit_keys(self) -> None:

@@ -37,6 +37,9 @@ SUBSCRIPTIONS = "subscriptions"
 REFUSALS = ("OOM", "READONLY", "NOREPLICAS", "MISCONF", "NOPERM", "LOADING", "BUSY")
 """Redis's error codes that have a count each; all others are "other"."""
 
+QUOTAS = ("deliveries", "sign-up", "sign-in-address", "sign-in-account", "sign-in-known", "ticket")
+"""The names of quotas, as `GET /v1/limits` has them."""
+
 KIND_NAMES = tuple(kind.name for kind in KINDS)
 
 SENDS = Declaration("counter", "ssechat_sends", "Messages sent in, by how that ended.", ("outcome",))
@@ -100,6 +103,9 @@ class Metrics:
     streams_behind: int = gauge("ssechat_streams_behind", "Streams that are not level with their inbox.")
     requests: Counter[tuple[str, str, int]] = counter(
         "ssechat_http_requests", "Requests answered, by the template of the route.", "method", "route", "status"
+    )
+    over_quota: Counter[str] = counter(
+        "ssechat_over_quota", "Requests refused because a quota was used up, by its name.", "quota", zeros=QUOTAS
     )
     conflicts: int = series(SENDS, "conflict")
     """Sends whose client_msg_id belongs to another message: refused with 422, as invalid sends are."""

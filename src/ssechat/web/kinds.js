@@ -53,7 +53,20 @@ const mark = {
 /** The user's profile has changed, on any device. @type {Kind} */
 const profile = {
   durable: true,
-  apply: () => false,
+  received: (chat, data) => chat.people.receive(data),
+};
+
+/** Whom the user blocks, said on any device. @type {Kind} */
+const block = {
+  durable: true,
+  apply: (store, data) => store.applyBlock(data),
+  received: (chat, data) => chat.blocks.receive(data),
+};
+
+/** Somebody else has read further, or has more of a conversation. @type {Kind} */
+const receipt = {
+  durable: false,
+  received: (chat, data) => chat.receipts.receive(data),
 };
 
 /** Somebody is writing. @type {Kind} */
@@ -77,6 +90,8 @@ export const KINDS = new Map([
   ["member", member],
   ["mark", mark],
   ["profile", profile],
+  ["block", block],
+  ["receipt", receipt],
   ["typing", typing],
   ["presence", presence],
 ]);

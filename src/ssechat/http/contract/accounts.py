@@ -66,6 +66,7 @@ SIGN_OUT = Operation(
     about="Ends the session on all workers, and its streams.",
     answers={204: Answer("The session has ended.", headers=(SET_COOKIE,))},
     refusals=(problems.NO_SESSION,),
+    always=True,
 )
 
 SHOW_SERVER = Operation(

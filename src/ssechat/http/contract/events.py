@@ -40,6 +40,7 @@ ISSUE_TICKET = Operation(
     body=EmptyBody,
     answers={201: Answer("The ticket.", StreamTicket)},
     refusals=(problems.QUOTA_EXCEEDED,),
+    always=True,
     example={},
 )
 
@@ -156,8 +157,10 @@ OF_A_STREAM = (
         frames.CAUGHT_UP,
         CaughtUp,
         has_id=False,
-        says="What you missed has been sent; what follows is live.",
-        do="Show what has come so far, if you waited with it. A notification is due for what follows only.",
+        says="What you missed has been sent; what follows is live. A stream that was behind for a moment has it, too: "
+        "events without an id may be missing.",
+        do="Show what has come so far, if you waited with it. A notification is due for what follows only. Load the "
+        "conversation that is shown, for its receipts.",
         example={"id": "1-4549717810404159942"},
     ),
     StreamEvent(
@@ -244,6 +247,22 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "Unless `version` is that of the profile that you have, or lower, fetch `GET /v1/me`.",
         {"version": 2},
     ),
+    kinds.BLOCK.name: (
+        "You have blocked somebody on some device of yours, or taken that back. Who is blocked gets no event.",
+        "With `blocked`, let nothing be written in the direct conversation, and offer to unblock instead. The "
+        "conversation may be none that you list: nobody may have written in it.",
+        {"conversation_id": "dm:alice:bob", "user": "bob", "blocked": True},
+    ),
+    kinds.RECEIPT.name: (
+        "Somebody else has read a conversation of yours further, or has more of it on a device. It says what is so "
+        "now: it has no id, and a client that is away never gets it. It comes at most once a second for each "
+        "conversation.",
+        "Take the higher of what it says and of what you have in the conversation's `receipts`; if the user is not "
+        "there, load the conversation. A message raises its sender's receipt to its `seq` without this event. After "
+        "each `hello` and `caught_up`, and when somebody joins, load the conversation that is shown: `receipts` has "
+        "what you missed. Never acknowledge it: it has nothing to acknowledge.",
+        {"conversation_id": "dm:alice:bob", "user": "alice", "read_up_to": 1, "delivered_up_to": 2},
+    ),
     kinds.TYPING.name: (
         "Somebody else is writing in a conversation of yours. It says what is so now: it has no id, and a client that "
         "is away never gets it.",
@@ -260,8 +279,8 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "What you missed is no longer kept. `expired`: you missed more than the server keeps. `unknown`: the server "
         "does not know your id. `lost`: the storage lost events. With a `conversation_id`, it is about that "
         "conversation only.",
-        "Forget the versions of messages that you have, load the conversations and their messages with `GET`, and go "
-        "on from this id: the stream continues with what comes after it.",
+        "Forget the versions of messages that you have, load the conversations and their messages with `GET`, and "
+        "your profile (`GET /v1/me`), and go on from this id: the stream continues with what comes after it.",
         {"reason": "expired", "oldest": "120-7301882716512094432", "newest": "10119-4549717810404159942"},
     ),
 }

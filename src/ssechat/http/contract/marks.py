@@ -17,13 +17,14 @@ READ = Operation(
     topic=TOPIC,
     summary="Marks messages as read",
     about="All up to `up_to`, or to the newest one if that is lower. A mark rises only; sending raises it, too. Your "
-    "other devices get a `mark` event. What is unread follows from the mark: `newest_seq` less `read_up_to`.",
+    "other devices get a `mark` event, the others in the conversation a `receipt`. What is unread follows from "
+    "the mark: `newest_seq` less `read_up_to`.",
     parameters=(CONVERSATION,),
     body=ReadMark,
     answers={200: Answer("The mark as it stands.", Marked)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER),
     example={"up_to": 1},
-    events=(kinds.MARK.name,),
+    events=(kinds.MARK.name, kinds.RECEIPT.name),
 )
 
 MUTE = Operation(

@@ -1,11 +1,11 @@
-"""Operations of profiles: one's own, and those of others."""
+"""Operations of profiles, one's own and those of others, and of the directory."""
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Me, Profile, User
+from ssechat.http.contract.answers import Me, Profile, User, UserList
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import USER_ID
-from ssechat.http.requests import ProfileFields
+from ssechat.http.requests import ProfileFields, UsersQuery
 
 TOPIC = "Profiles"
 
@@ -41,4 +41,17 @@ SHOW_USER = Operation(
     parameters=(USER_ID,),
     answers={200: Answer("The user, as the name is spelled.", User)},
     refusals=(problems.UNKNOWN_USER,),
+)
+
+LIST_USERS = Operation(
+    id="list_users",
+    method="GET",
+    path="/v1/users",
+    topic=TOPIC,
+    summary="Says what many users are called, or finds users by the first letters of their names",
+    about="With `ids`, what those are called whom you see. With `prefix` it searches the directory, which is off "
+    "unless the server says otherwise (`GET /v1/server`). Each way has a quota.",
+    query=UsersQuery,
+    answers={200: Answer("The users.", UserList)},
+    refusals=(problems.DIRECTORY_OFF, problems.QUOTA_EXCEEDED),
 )

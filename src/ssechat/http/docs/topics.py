@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ssechat.http.contract import (
     accounts,
+    blocks,
     conversations,
     events,
     invites,
@@ -15,6 +16,7 @@ from ssechat.http.contract import (
     people,
     presence,
     reactions,
+    receipts,
     server,
     typing,
 )
@@ -64,9 +66,23 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "nowhere: it is the newest `seq` less the mark, so it cannot drift. What was written before you joined a group "
         "is not unread, and a mention counts as long as its message has it.",
     ),
+    receipts.TOPIC: (
+        "receipts",
+        "Up to where the others have read a conversation, and have it on a device. They are shown in `receipts` of "
+        "`GET /v1/conversations/{id}`, and told by events `receipt`, in conversations of up to 32 members. A receipt "
+        "is the mark that its user sees, so it cannot drift from it. Who switches receipts off (`PATCH /v1/me`) "
+        "gives none and gets none; switched on again, they say what is so by then. There are none across a block. "
+        "Who was not yet in a group when a message was written is not asked for: `since` says so.",
+    ),
     typing.TOPIC: (
         "typing",
         "Who is writing just now. It is told to those who have a stream open, and stored nowhere.",
+    ),
+    blocks.TOPIC: (
+        "blocks",
+        "Who shall not write to you, nor be written to by you, directly. What was written stays, and both can read it; "
+        "groups are as before. It counts both ways and is known to who blocks only: the other one reads that you "
+        "cannot write to each other.",
     ),
     presence.TOPIC: (
         "presence",

@@ -45,6 +45,7 @@ class AccountsEndpoint:
         self._profiles = profiles
         self._quotas = quotas
         self._proxies = proxies
+        self._directory, self._avatars = settings.directory == "on", settings.avatars == "on"
         self._sign_in_allowed = not settings.external_identity
         self._sign_up_allowed = self._sign_in_allowed and settings.signup == "open"
         self._session_lifetime = timedelta(days=settings.session_days)
@@ -66,6 +67,8 @@ class AccountsEndpoint:
                 "version": __version__,
                 "sign_up": self._sign_up_allowed,
                 "sign_in": self._sign_in_allowed,
+                "directory": self._directory,
+                "avatars": self._avatars,
             }
         )
 
@@ -98,24 +101,24 @@ class AccountsEndpoint:
         address = self._proxies.client(request.scope)
         try:
             async with self._quotas.sign_in(address, given.name) as group:
-                await self._users.check_password(user, given.password.get_secret_value(), group)
+                checked = await self._users.check_password(user, given.password.get_secret_value(), group)
         except Unauthorized:
             # For tools that watch for password guessing. The name is not logged: it may be a password in the wrong
             # field.
             logger.warning("wrong name or password from %s", address)
             raise
-        return await self._signed_in(request, user, 200)
+        return await self._signed_in(request, user, 200, checked)
 
     async def sign_out(self, request: Request) -> Response:
         """`DELETE /v1/session`: ends the session and its streams."""
         self._guard.check_origin(request)
-        await self._auth.sign_out(await self._guard.identify(request))
+        await self._auth.sign_out(await self._guard.authenticate(request))  # who sends too much, too
         response = Response(204)
         self._cookie.remove(response, https=self._proxies.scheme(request.scope) == "https")
         return response
 
-    async def _signed_in(self, request: Request, user: UserId, status: int) -> Response:
-        token = await self._auth.sign_in(user)
+    async def _signed_in(self, request: Request, user: UserId, status: int, checked: str = "") -> Response:
+        token = await self._auth.sign_in(user, request.header(b"user-agent") or "", checked)
         response = json_response({"token": token, "user": user}, status)
         https = self._proxies.scheme(request.scope) == "https"
         self._cookie.put(response, token, int(self._session_lifetime.total_seconds()), https=https)

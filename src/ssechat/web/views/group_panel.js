@@ -41,6 +41,7 @@ export class GroupPanel {
       id: "add-people",
       known: acquaintances(chat),
       find: (user) => chat.client.findUser(user),
+      directory: chat.directory,
     });
     this.#add = this.#addForm();
     this.#members = new MemberList(chat, id);
