@@ -131,11 +131,14 @@ class Presence:
     def left(self, channels: Iterable[bytes]) -> None:
         """This worker does not listen to these channels any more: it has had no stream of them for a while."""
         at = time.time_ns() // 1_000_000
-        self._left.update((UserId(keys.user_of(channel)), at) for channel in channels)
+        users = map(keys.user_of, channels)
+        self._left.update((UserId(user), at) for user in users if user is not None)
 
     def changed(self, channel: bytes) -> None:
         """What the user watches, or may know, has changed, or may have."""
-        self._to_load[channel] = UserId(keys.user_of(channel))
+        user = keys.user_of(channel)
+        if user is not None:
+            self._to_load[channel] = UserId(user)
 
     def heard(self, channel: bytes, event: WakeUp) -> None:
         """An event that may change what its reader may know."""

@@ -3,6 +3,7 @@
 from playwright.sync_api import Locator, Page, expect
 
 from e2e.browser.groups import make_group
+from e2e.browser.test_accounts import settings
 from e2e.browser.visitor import Enter, fresh, row, until
 
 GONE = 60_000
@@ -80,20 +81,14 @@ def test_who_is_invisible_looks_offline_and_finds_the_switch_as_it_left_it(enter
     alice.write_to(bob.name)
     alice.say("hello")
     expect(dot(alice.page, bob.name)).to_be_visible()
-    mount = """async () => {
-      const { visibleSwitch } = await import("/web/views/visible_switch.js");
-      const { ChatClient } = await import("/web/client.js");
-      document.body.append(visibleSwitch({ client: new ChatClient() }));
-    }"""
-    bob.page.evaluate(mount)
-    switch = bob.page.get_by_role("checkbox", name="Others see when I am online")
+    settings(bob.page)
+    switch = bob.page.get_by_role("switch", name="Let others see when you are online")
     expect(switch).to_be_checked()
-    expect(switch).to_be_enabled()
     switch.click()
     expect(switch).not_to_be_checked()
     expect(dot(alice.page, bob.name)).to_have_count(0, timeout=GONE)
     bob.page.reload()
-    bob.page.evaluate(mount)
+    settings(bob.page)
     expect(switch).to_be_enabled()
     expect(switch).not_to_be_checked()
     switch.click()
