@@ -116,6 +116,8 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "reaction_kinds_per_message": 20,
         "receipts_group_members": 32,
         "typing_group_members": 32,
+        "watched_users": 100,
+        "watch_lists": 8,
         "blocks_per_user": 10000,
         "watched_users": 100,
         "watch_lists": 8,
