@@ -60,8 +60,8 @@ export { RequestError };
  * Events: the stream's events by their names (`message`, `message.updated`, `member`, `reset` …; the detail is the
  * data), if kinds.js or `kinds` has them, and `event` after each of them, with its id; `status` (`connecting`, `live`,
  * `reconnecting`, `crowded`: the user has too many streams, `closed`); `retry`, when the time of the next attempt is
- * known; `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now; `unauthorized`: sign in
- * again.
+ * known; `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now; `unauthorized`: sign
+ * in again.
  */
 export class ChatClient extends Rest {
   /** @type {SharedStream|null} */

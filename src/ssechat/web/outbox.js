@@ -27,7 +27,11 @@ import { Waits } from "./waits.js";
  * @property {string|undefined} [code] the server's name for that
  */
 
-/** What other tabs are told: how an entry is now, or null if it is gone. @typedef {{id: string, entry: Entry|null}} Told */
+/**
+ * What other tabs are told: how an entry is now, or null if it is gone.
+ *
+ * @typedef {{id: string, entry: Entry|null}} Told
+ */
 
 /** Milliseconds that a visible tab waits for the lock to send: its holder may be frozen. */
 const PATIENCE = 5_000;
