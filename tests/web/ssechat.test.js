@@ -212,6 +212,7 @@ test("signing in and up starts; signing out forgets what is unsent, and says so"
   await assert.rejects(chat.signOut(), { status: 503 });
   server.failing = 401;
   await chat.signOut();
+  await chat.signOut();
   await assert.rejects(sending, { code: "closed" });
   assert.deepEqual([names(states).at(-1), chat.user], ["signed_out", null]);
   assert.equal(browser.localStorage.getItem(SIGNED_IN), null);

@@ -166,7 +166,8 @@ export class SseChat extends Emitter {
     try {
       await this.client.signOut();
     } catch (thrown) {
-      if (requestError(thrown).status !== 401) throw thrown;
+      const { status, code } = requestError(thrown);
+      if (status !== 401 && code !== "no_session") throw thrown;
     }
     this.chat?.forget();
     if (!withToken) storage.remove(SIGNED_IN); // before the stream: the other tabs must not take that over
