@@ -290,6 +290,19 @@ test("a program gives the id of its last event, and gets what came since", async
   assert.deepEqual([latestSource().url, chat.cursor], ["/v1/events?last_event_id=7-x", "7-x"]);
 });
 
+test("a program needs nothing of a browser but fetch", async () => {
+  fakeServer([message(1)]);
+  for (const name of ["window", "document", "navigator", "localStorage", "indexedDB", "location", "EventSource"]) {
+    Object.defineProperty(globalThis, name, { value: undefined, configurable: true });
+  }
+  const { chat, states } = made({ token: "t1" });
+  await chat.start();
+  await pass(1_500);
+  assert.deepEqual([chat.user, chat.unread, chat.direct("Bob")], ["alice", 1, BOB]);
+  assert.equal((await chat.send({ to: "bob", text: "hi" })).text, "hi");
+  assert.deepEqual(names(states).slice(0, 1), ["connecting"]);
+});
+
 test("an error has the server's code", () => {
   assert.equal(new RequestError(404, { code: "unknown_user" }).code, "unknown_user");
 });

@@ -111,7 +111,7 @@ export class Outbox extends Emitter {
   /**
    * Adds a message to send.
    *
-   * @param {Pick<Entry, "conversation_id"|"to"|"text"|"reply_to"|"mentions"|"data">} message
+   * @param {Pick<Entry, "conversation_id"|"to"|"text"|"reply_to"|"mentions"|"data"> & {client_msg_id?: string}} message
    * @returns {Entry}
    */
   add(message) {

@@ -12,7 +12,7 @@ import { Chat, SIGNED_IN } from "./chat.js";
 import { ChatClient } from "./client.js";
 import { Emitter } from "./emitter.js";
 import { aborted, backOff, RequestError, requestError } from "./http.js";
-import { directConversationId } from "./ids.js";
+import { directConversationId, newMessageId } from "./ids.js";
 import { iterate } from "./iterate.js";
 import { KINDS } from "./kinds.js";
 import { watchPage } from "./platform.js";
@@ -44,7 +44,20 @@ export { RequestError };
  * @property {number} [reply_to] the seq of the message that it answers
  * @property {string[]} [mentions] members
  * @property {object} [data] the application's own
+ * @property {string} [client_msg_id] a name for it that is never used again: a program that was killed can send the
+ *   message again with it, and it is sent once
  */
+
+/**
+ * The details of the events, by their names.
+ *
+ * @typedef {{state: State, change: string|null, event: StreamEvent, conversation: import("./membership.js").Facts,
+ *   member: import("./membership.js").MemberEvent, mark: import("./marks.js").Mark,
+ *   typing: import("./typing.js").Told} & Record<"message"|"message.updated"|"message.deleted", Message>} Events
+ */
+
+/** The messages of a conversation that is not known: one list, so that who compares sees no change. */
+const NOTHING = Object.freeze(/** @type {Message[]} */ ([]));
 
 /** @typedef {{resolve: (message: Message) => void, reject: (error: unknown) => void}} Awaited */
 
@@ -56,7 +69,7 @@ export { RequestError };
  *
  * Whatever fails, fails with a RequestError, whose `code` is the server's; `unreachable` if there was no answer.
  *
- * @extends {Emitter<Record<string, any>>}
+ * @extends {Emitter<Events>}
  */
 export class SseChat extends Emitter {
   /** @type {State} */
@@ -71,8 +84,8 @@ export class SseChat extends Emitter {
   /**
    * @param {object} options
    * @param {string} [options.url] the server's, empty for the page's own
-   * @param {string|null|import("./http.js").TokenSource} [options.token] a bearer token, or a function that gives one and
-   *   is called again when it has ended; without it, the session cookie is used, or `signIn`
+   * @param {string|null|import("./http.js").TokenSource} [options.token] a bearer token, or a function that gives one
+   *   and is called again when it has ended; without it, the session cookie is used, or `signIn`
    * @param {string|null} [options.cursor] the id of the last event of an earlier run, to get all events since then
    * @param {import("./kinds.js").Kinds} [options.kinds]
    */
@@ -201,13 +214,13 @@ export class SseChat extends Emitter {
    * @returns {Promise<Message>} as the server has it
    * @throws {RequestError} if the server refuses it
    */
-  async send({ to, conversation_id, ...content }, { signal } = {}) {
+  async send({ to, conversation_id, client_msg_id: name = newMessageId(), ...content }, { signal } = {}) {
     signal?.throwIfAborted();
     const chat = this.#signedIn();
     const id = to === undefined ? conversation_id : directConversationId(chat.user, to);
     if (id === undefined) throw new TypeError("A message has `to` or `conversation_id`.");
     const { outbox } = chat;
-    const { client_msg_id } = outbox.add({ to, conversation_id: id, ...content });
+    const { client_msg_id } = outbox.add({ client_msg_id: name, to, conversation_id: id, ...content });
     /** @type {Promise<Message>} */
     const sent = new Promise((resolve, reject) => this.#awaited.set(client_msg_id, { resolve, reject }));
     const taken = () => {
@@ -260,14 +273,24 @@ export class SseChat extends Emitter {
     return this.chat?.unreadTotal ?? 0;
   }
 
+  /** The id of the conversation with a user. @param {string} user */
+  direct(user) {
+    return this.#signedIn().direct(user);
+  }
+
   /** Loads a conversation, and keeps it loaded until another one is shown. @param {string|null} id */
   show(id) {
     this.#signedIn().openConversation(id);
   }
 
-  /** The loaded messages of a conversation, in order. @param {string} id @returns {readonly Message[]} */
+  /**
+   * The loaded messages of a conversation, in order; another array whenever they have changed.
+   *
+   * @param {string} id
+   * @returns {readonly Message[]}
+   */
   history(id) {
-    return this.chat?.store.conversation(id)?.thread.messages ?? [];
+    return this.chat?.store.conversation(id)?.thread.messages ?? NOTHING;
   }
 
   /** Loads older messages of the conversation that is shown. */
@@ -296,7 +319,7 @@ export class SseChat extends Emitter {
     this.client.on(
       "event",
       (event) => {
-        this.emit(event.type, event.data);
+        this.emit(/** @type {keyof Events} */ (event.type), event.data);
         this.emit("event", event);
       },
       { signal },

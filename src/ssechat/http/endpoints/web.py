@@ -1,6 +1,7 @@
 """The endpoints of static files: the page at `/` and the browser's client library."""
 
 import asyncio
+from collections.abc import Sequence
 from importlib import resources
 from typing import NoReturn
 
@@ -10,8 +11,9 @@ from starlette.types import Message
 
 from ssechat.errors import NotFound
 from ssechat.http.contract import server
-from ssechat.http.exchange import Request, Response
-from ssechat.http.page_headers import PAGE_HEADERS
+from ssechat.http.exchange import Header, Request, Response
+from ssechat.http.library import LIBRARY, library_name
+from ssechat.http.page_headers import FOREVER, PAGE_HEADERS
 from ssechat.http.routing import Route
 
 OF_RANGES = (b"range", b"if-range")
@@ -24,6 +26,7 @@ class WebEndpoint:
 
     def __init__(self) -> None:
         self._files = StaticFiles(directory=str(resources.files("ssechat").joinpath("web")))
+        self._library = f"/{library_name()}"
 
     def routes(self) -> list[Route]:
         return [
@@ -37,9 +40,12 @@ class WebEndpoint:
 
     async def file(self, request: Request) -> Response:
         """`GET /web/…`."""
-        return await self._serve(request, request.scope["path"].removeprefix("/web"))
+        path = request.scope["path"].removeprefix("/web")
+        if path == self._library:
+            return await self._serve(request, f"/{LIBRARY}", FOREVER)
+        return await self._serve(request, path)
 
-    async def _serve(self, request: Request, path: str) -> Response:
+    async def _serve(self, request: Request, path: str, headers: Sequence[Header] = PAGE_HEADERS) -> Response:
         """Responds with a file by way of Starlette, which handles validators and media types."""
         scope = {**request.scope, "method": "GET", "path": path, "root_path": "", "extensions": {}}
         scope["asgi"] = {
@@ -47,7 +53,7 @@ class WebEndpoint:
         }  # from this version on Starlette does not wait for the client's disconnect
         # Small files are sent whole: with ranges a page would have four more statuses.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in OF_RANGES]
-        response = Response(headers=PAGE_HEADERS)
+        response = Response(headers=tuple(headers))
         parts: list[bytes] = []
 
         async def send(message: Message) -> None:
