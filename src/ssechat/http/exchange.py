@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope
 
 from ssechat.errors import BadRequest
 from ssechat.http.headers import REPEATED, by_name, repeated
+from ssechat.identity.leases import Allowance
 from ssechat.streams.stream import Sink, Stream
 
 USER = "ssechat.user"
@@ -44,7 +45,7 @@ class ClientGone(Exception):
 class Request:
     """A request: its line and headers, and its body, which may still be arriving."""
 
-    __slots__ = ("_headers", "_receive", "_whole", "id", "parameters", "scope")
+    __slots__ = ("_headers", "_receive", "_whole", "allowance", "id", "parameters", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, whole: bytes | None = None) -> None:
         """`scope` and `receive` are ASGI's; `whole` is the body, if all of it has arrived."""
@@ -54,6 +55,8 @@ class Request:
         self._whole = whole
         self.id = ""
         """The request's id, for logs and responses; api.py sets it."""
+        self.allowance: Allowance | None = None
+        """That of the user who sent it, since it has been let in."""
         self.parameters: Mapping[str, str] = {}
         """The values of the route's path parameters."""
 
@@ -93,6 +96,11 @@ class Request:
             self.scope[BEARER] = token
         return token
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the whole body is here."""
+        return self._whole is not None
+
     async def body(self, limit: int) -> bytes:
         """Reads the body. If its Content-Length exceeds `limit` bytes, nothing is read.
 
@@ -114,7 +122,8 @@ class Request:
             part: bytes = message.get("body", b"")
             _check_size(len(body) + len(part), limit)
             if not message.get("more_body", False):
-                return bytes(body + part) if body else part
+                self._whole = bytes(body + part) if body else part
+                return self._whole
             body += part
 
 

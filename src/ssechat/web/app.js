@@ -16,6 +16,7 @@ import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
 import { askToJoin } from "./views/join.js";
 import { leaveConversation, openDetails, openRoute, takeSecret } from "./views/navigation.js";
 import { openNewGroup } from "./views/new_group.js";
+import { openSettings } from "./views/settings.js";
 import { SignInView } from "./views/sign_in.js";
 
 /** The sessionStorage key of a bearer token, which lasts as long as the tab. */
@@ -56,6 +57,7 @@ class App {
     for (let failures = 0; ; ) {
       try {
         this.#server ??= await this.#library.client.server();
+        this.#library.server = this.#server;
         await this.#library.start();
         this.#enter();
         return;
@@ -79,7 +81,7 @@ class App {
     const invited = this.#secret && `You have opened an invitation to a group. ${way} to join it.`;
     const entered = (/** @type {"signUp"|"signIn"} */ method) => {
       return async (/** @type {string} */ name, /** @type {string} */ password) => {
-        const library = new SseChat();
+        const library = new SseChat({ server });
         await library[method](name, password);
         this.#library = library;
         this.#enter();
@@ -100,7 +102,7 @@ class App {
 
   /** @param {string} token */
   async #useToken(token) {
-    const library = new SseChat({ token });
+    const library = new SseChat({ token, server: this.#server ?? {} });
     try {
       await library.client.session();
       await library.start();
@@ -120,6 +122,7 @@ class App {
     const list = new ConversationList(chat, {
       onOpen: (id) => this.#open(id),
       onNewGroup: () => openNewGroup(chat, (id) => this.#open(id)),
+      onSettings: () => openSettings(chat),
       onSignOut: () => this.#signOut(),
     });
     const banner = new Banner(() => chat.wake());

@@ -99,7 +99,6 @@ export class ChatClient extends Rest {
     });
     this.#stream = stream;
     stream.on("event", (event) => {
-      this.#cursor = event.id;
       this.emit(event.type, event.data);
       this.emit("event", event);
     });
@@ -112,6 +111,7 @@ export class ChatClient extends Rest {
 
   /** Closes the stream; `open()` opens it again. */
   close() {
+    this.#cursor = this.cursor;
     this.#stream?.close();
     this.#stream = null;
   }
@@ -132,9 +132,9 @@ export class ChatClient extends Rest {
     return this.#stream?.status ?? "closed";
   }
 
-  /** The last event id, or null: from it a later stream can go on. */
+  /** The id of the last event, from which a later stream can go on; null before the first. */
   get cursor() {
-    return this.#cursor;
+    return this.#stream?.cursor ?? this.#cursor;
   }
 
   /** Whether this tab holds the stream for the others. */

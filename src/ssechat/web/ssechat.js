@@ -88,9 +88,12 @@ export class SseChat extends Emitter {
    *   and is called again when it has ended; without it, the session cookie is used, or `signIn`
    * @param {string|null} [options.cursor] the id of the last event of an earlier run, to get all events since then
    * @param {import("./kinds.js").Kinds} [options.kinds]
+   * @param {Partial<import("./account_rest.js").Facts>} [options.server] what is known of the server
    */
-  constructor({ url = "", token = null, cursor = null, kinds = KINDS } = {}) {
+  constructor({ url = "", token = null, cursor = null, kinds = KINDS, server = {} } = {}) {
     super();
+    /** What is known of the server, as `client.server()` has it. */
+    this.server = server;
     /** The server's HTTP interface as methods. */
     this.client = new ChatClient({ base: url, token, cursor, kinds });
     /** @type {Chat|null} conversations, messages and outbox of the signed-in user; null while there is none */
@@ -314,7 +317,7 @@ export class SseChat extends Emitter {
     this.#stop();
     const { signal } = this.#listeners;
     if (!this.client.withToken) storage.set(SIGNED_IN, user);
-    const chat = new Chat(this.client, user);
+    const chat = new Chat(this.client, user, this.server);
     this.chat = chat;
     this.client.on(
       "event",

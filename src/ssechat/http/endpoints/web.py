@@ -1,7 +1,6 @@
 """The endpoints of static files: the page at `/` and the browser's client library."""
 
 import asyncio
-from collections.abc import Sequence
 from importlib import resources
 from typing import NoReturn
 
@@ -13,7 +12,7 @@ from ssechat.errors import NotFound
 from ssechat.http.contract import server
 from ssechat.http.exchange import Header, Request, Response
 from ssechat.http.library import LIBRARY, library_name
-from ssechat.http.page_headers import FOREVER, PAGE_HEADERS
+from ssechat.http.page_headers import FOREVER, PAGE_HEADERS, PICTURE_HEADERS
 from ssechat.http.routing import Route
 
 OF_RANGES = (b"range", b"if-range")
@@ -24,7 +23,9 @@ NOT_TAKEN = (b"content-length", b"accept-ranges")
 class WebEndpoint:
     """`/` and `/web`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pictures: bool = False) -> None:
+        """`pictures`: whether the page may load those of people, from any host."""
+        self._headers = PICTURE_HEADERS if pictures else PAGE_HEADERS
         self._files = StaticFiles(directory=str(resources.files("ssechat").joinpath("web")))
         self._library = f"/{library_name()}"
 
@@ -45,7 +46,7 @@ class WebEndpoint:
             return await self._serve(request, f"/{LIBRARY}", FOREVER)
         return await self._serve(request, path)
 
-    async def _serve(self, request: Request, path: str, headers: Sequence[Header] = PAGE_HEADERS) -> Response:
+    async def _serve(self, request: Request, path: str, headers: tuple[Header, ...] | None = None) -> Response:
         """Responds with a file by way of Starlette, which handles validators and media types."""
         scope = {**request.scope, "method": "GET", "path": path, "root_path": "", "extensions": {}}
         scope["asgi"] = {
@@ -53,7 +54,7 @@ class WebEndpoint:
         }  # from this version on Starlette does not wait for the client's disconnect
         # Small files are sent whole: with ranges a page would have four more statuses.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in OF_RANGES]
-        response = Response(headers=tuple(headers))
+        response = Response(headers=self._headers if headers is None else headers)
         parts: list[bytes] = []
 
         async def send(message: Message) -> None:
