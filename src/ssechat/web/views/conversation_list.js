@@ -37,7 +37,11 @@ export class ConversationList {
 
   /**
    * @param {import("../chat.js").Chat} chat
-   * @param {{onOpen: (id: string) => void, onNewGroup: () => void, onSettings: () => void, onSignOut: () => void}} views
+   * @param {object} views
+   * @param {(id: string) => void} views.onOpen
+   * @param {() => void} views.onNewGroup
+   * @param {() => void} views.onSettings
+   * @param {() => void} views.onSignOut
    */
   constructor(chat, { onOpen, onNewGroup, onSettings, onSignOut }) {
     this.#chat = chat;
