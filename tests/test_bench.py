@@ -271,3 +271,17 @@ def test_help_shows_examples() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert "python -m tests.bench all --json" in done.stdout
+
+
+def test_page_reports_what_a_key_costs_and_that_only_some_messages_have_elements(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    done = run("page", "--messages", "20", "--messages", "250", "--keys", "5", "--json", str(result))
+    assert done.returncode == 0, done.stderr
+    assert "a key, ms of CPU" in done.stdout
+    few, many = json.loads(result.read_text())["page"]
+    assert (few["messages"], many["messages"]) == (20, 250)
+    assert few["in_page"] == 30, "ten more have arrived"
+    assert many["in_page"] < 160
+    for figures in (few, many):
+        assert figures["elements"] > figures["in_page"]
+        assert figures["arrival"] > 0

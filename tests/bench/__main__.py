@@ -21,6 +21,7 @@ from .group_people import GroupsOptions
 from .groups import groups_report, measure_groups
 from .idle import IdleOptions, measure_idle
 from .options import (
+    COUNT,
     checking,
     count,
     groups_options,
@@ -34,6 +35,7 @@ from .options import (
     seconds,
     workers,
 )
+from .page import PageOptions, measure_page, page_report
 from .peers import CHATS, DURABLE, IDLE
 from .plot import Panel, load_panels, storm_panels, write_plot
 from .progress import Progress
@@ -60,6 +62,7 @@ def bench() -> None:
     python -m tests.bench churn                   memory growth after 100,000 connects
     python -m tests.bench ways                    CPU of a request with and without ASGI, in rounds
     python -m tests.bench fronts                  the cost of nginx, HAProxy and Caddy
+    python -m tests.bench page                    a key on the page, with 50 to 10,000 messages
     python -m tests.bench all --json result.json  idle and sends
 
     Each has --help and --json FILE; those with a time axis have --plot FILE.svg. Exit code 1: an acknowledged message
@@ -333,6 +336,34 @@ def ways(json_file: Path | None, **given: Any) -> None:
         return report, ways_report(report), True, []
 
     _run(json_file, None, ways=measure)
+
+
+@bench.command()
+@options(
+    click.option(
+        "--messages",
+        type=COUNT,
+        multiple=True,
+        default=(50, 2000, 10_000),
+        show_default=True,
+        metavar="N",
+        help="Messages of the conversation, all of them loaded. Can be repeated.",
+    ),
+    count("--keys", 120, "Keys that are pressed, each once the one before is painted."),
+    json_option,
+)
+def page(json_file: Path | None, **given: Any) -> None:
+    """What a key costs in the field for a message, in Chromium, while a conversation has many messages.
+
+    Counts all that the page's main thread does: script, style, layout and paint, less what it does without a key. Says
+    also what a message costs that arrives, and how many elements the page has.
+    """
+
+    def measure(progress: Progress) -> Result:
+        figures = measure_page(PageOptions(**given), progress)
+        return figures, page_report(figures), True, []
+
+    _run(json_file, None, page=measure)
 
 
 Result = tuple[Any, str, bool, list[Panel]]
