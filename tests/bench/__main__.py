@@ -37,6 +37,7 @@ from .progress import Progress
 from .report import idle_report, sends_report, write_json
 from .sends import measure_sends
 from .storm import StormOptions, measure_storm, storm_report
+from .verdict.command import verdict
 from .ways import WaysOptions, measure_ways, ways_report
 
 
@@ -56,6 +57,7 @@ def bench() -> None:
     python -m tests.bench churn                   memory growth after 100,000 connects
     python -m tests.bench ways                    CPU of a request with and without ASGI, in rounds
     python -m tests.bench fronts                  the cost of nginx, HAProxy and Caddy
+    python -m tests.bench verdict                 what is said against SSE for chat, over a real round trip
     python -m tests.bench all --json result.json  idle and sends
 
     Each has --help and --json FILE; those with a time axis have --plot FILE.svg. Exit code 1: an acknowledged message
@@ -302,6 +304,8 @@ def ways(json_file: Path | None, **given: Any) -> None:
 
     _run(json_file, None, ways=measure)
 
+
+bench.add_command(verdict)
 
 Result = tuple[Any, str, bool, list[Panel]]
 """The figures, the table, whether all guarantees held, and the panels to plot."""

@@ -19,6 +19,7 @@ from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
+from ssechat.cli.size import size
 from ssechat.cli.unread import list_conversations, mute, read
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import MIN_SESSION_DAYS, Settings, load_settings
@@ -41,6 +42,7 @@ def commands() -> None:
     ssechat token alice                print a token, for curl and programs
     ssechat key rotate                 replace the key that signs the tokens
     ssechat doctor URL                 check from outside what stands at this address
+    ssechat size                       how many machines a plan needs
     """
 
 
@@ -92,7 +94,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     click.echo(minted)
 
 
-for command in (send, list_conversations, read, mute, listen, edit, delete, react, group, key, doctor):
+for command in (send, list_conversations, read, mute, listen, edit, delete, react, group, key, doctor, size):
     commands.add_command(command)
 
 
