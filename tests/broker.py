@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ssechat.errors import RedisUnavailable
 from ssechat.events.source import Page, Source
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from stepped import Reading, SteppedInbox
@@ -182,8 +183,9 @@ class Inboxes:
 
     # Called by the hub for sessions.
 
-    async def ended_sessions(self, sessions: list[str]) -> set[str]:
-        ended: set[str] = await self._ask(lambda: self.ended & set(sessions))
+    async def ended_sessions(self, identities: Iterable[Identity]) -> set[str]:
+        sessions = {each.session for each in identities}
+        ended: set[str] = await self._ask(lambda: self.ended & sessions)
         return ended
 
     def forget(self, session: str) -> None:

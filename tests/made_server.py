@@ -25,6 +25,8 @@ class Made:
 
     def __init__(self) -> None:
         self.answers: dict[str, httpx.Response] = {}
+        self.then: dict[str, httpx.Response] = {}
+        """Answers from the second time on."""
         self.asked: list[tuple[str, Any]] = []
         self.has("GET /v1/session", {"user": "alice"})
         self.has("GET /v1/conversations", {"conversations": [GROUP, DIRECT], "next": None})
@@ -37,7 +39,10 @@ class Made:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         line = f"{request.method} {request.url.raw_path.decode().partition('?')[0]}"
         self.asked.append((line, json.loads(request.content) if request.content else None))
-        return self.answers.get(line, problem(404, "not_found", f"no answer to {line}"))
+        answer = self.answers.get(line, problem(404, "not_found", f"no answer to {line}"))
+        if line in self.then:
+            self.answers[line] = self.then.pop(line)
+        return answer
 
     @property
     def changes(self) -> list[tuple[str, Any]]:

@@ -19,6 +19,8 @@ from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
 from ssechat.identity.key_file import SigningKey, SigningKeys
+from ssechat.identity.sessions import Sessions
+from ssechat.identity.sightings import Sightings
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId
@@ -30,6 +32,7 @@ from ssechat.logs.members import Members
 from ssechat.redis.client import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
+from ssechat.streams.presence import Presence
 from ssechat.streams.stream import Stream
 from ssechat.telemetry.metrics import Metrics
 
@@ -188,15 +191,20 @@ async def a_worker(
     users = Users(redis, all_users_exist=True, pool=HashingPool(), hasher=hasher)
     tokens = Tokens.of_our_own(SigningKeys(SigningKey(SECRET)))
     clock = FakeClock()
-    auth = Auth(redis, tokens, users, timedelta(days=1), clock)
+    auth = Auth(redis, tokens, users, Sessions(redis, timedelta(days=1)), clock)
     hub = Hub(auth, chosen, metrics, kinds, clock)
     redis.start()
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users, receipts=chosen.receipts == "on")
     try:
-        chat = Chat.of(redis, conversations, members, inbox, delivery, users)
+        users.on_claimed = chat.profiles.note_claimed_name
+        presence = Presence(hub, Sightings(redis), chat.presence.watched, metrics, clock)
+        hub.presence, chat.presence.known = presence, presence.known
+        hub.subscriptions.on_left = presence.left
         yield Worker(redis, conversations, inbox, members, delivery, users, auth, chat, hub, clock)
     finally:
+        await chat.receipts.close()
         await hub.close()
         await redis.close()
         users.close()

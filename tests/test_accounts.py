@@ -12,6 +12,7 @@ from redises import RedisProcess
 from ssechat.errors import Conflict, NotFound, Unauthorized
 from ssechat.identity import users as users_module
 from ssechat.identity.auth import MAX_KEY_LENGTH, REMEMBERED_SECONDS, TRUSTED_SECONDS, Auth
+from ssechat.identity.sessions import Sessions
 from ssechat.identity.tokens import LEEWAY, Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import UserId
@@ -104,7 +105,7 @@ async def test_a_session_counts_on_all_workers_until_it_is_ended_on_one(worker: 
 async def test_a_worker_that_missed_a_sign_out_caches_the_session_for_seconds_only(worker: Worker) -> None:
     token = await worker.auth.sign_in(ALICE)
     identity = await worker.auth.identify(token)
-    await worker.redis.call("DEL", keys.session(identity.session or ""))
+    await worker.redis.call("HDEL", keys.sessions(ALICE), identity.session or "")
     worker.clock.time += TRUSTED_SECONDS - 0.1
     assert await worker.auth.identify(token) == identity
     worker.clock.time += 0.2
@@ -122,14 +123,14 @@ async def test_a_clock_that_is_set_back_makes_no_worker_believe_longer_and_refus
     monkeypatch.setattr("ssechat.identity.auth.time.time", lambda: now - 7200)
     identity = await worker.auth.identify(token)
     assert identity.user == before.user
-    await worker.redis.call("DEL", keys.session(identity.session or ""))
+    await worker.redis.call("HDEL", keys.sessions(ALICE), identity.session or "")
     worker.clock.time += TRUSTED_SECONDS + 0.1
     with pytest.raises(Unauthorized):
         await worker.auth.identify(token)
 
 
 async def test_a_minted_token_makes_its_user_and_belongs_to_no_session(worker: Worker) -> None:
-    token = worker.auth._tokens.mint("carol", worker.auth._session_lifetime)
+    token = worker.auth._tokens.mint("carol", worker.auth._sessions.lifetime)
     identity = await worker.auth.identify(token)
     assert await worker.users.exists(UserId("carol"))
     with pytest.raises(NotFound) as caught:
@@ -140,7 +141,7 @@ async def test_a_minted_token_makes_its_user_and_belongs_to_no_session(worker: W
 async def test_a_token_is_verified_once_a_minute_until_it_expires(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = worker.auth._tokens.mint("carol", worker.auth._session_lifetime)
+    token = worker.auth._tokens.mint("carol", worker.auth._sessions.lifetime)
     first = await worker.auth.identify(token)
     assert await worker.auth.identify(token) is first
     worker.clock.time += REMEMBERED_SECONDS
@@ -186,7 +187,7 @@ async def test_a_token_that_makes_nobody_counts_once_its_user_exists(worker: Wor
 
 async def test_with_another_systems_key_every_token_makes_its_user(worker: Worker) -> None:
     theirs = Tokens.with_secret(SECRET)
-    auth = Auth(worker.redis, theirs, worker.users, timedelta(days=1))
+    auth = Auth(worker.redis, theirs, worker.users, Sessions(worker.redis, timedelta(days=1)))
     token = jwt.encode({"sub": "Auth0|5F7C", "exp": time.time() + 60, "create": False}, SECRET, "HS256")
     assert (await auth.identify(token)).user == "auth0|5f7c"
     assert await worker.users.exists(UserId("auth0|5f7c"))
@@ -195,7 +196,7 @@ async def test_with_another_systems_key_every_token_makes_its_user(worker: Worke
 async def test_the_cache_of_tokens_is_bounded(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssechat.identity.auth.MAX_CACHED_TOKENS", 3)
     for i in range(10):
-        await worker.auth.identify(worker.auth._tokens.mint(f"u{i}", worker.auth._session_lifetime))
+        await worker.auth.identify(worker.auth._tokens.mint(f"u{i}", worker.auth._sessions.lifetime))
         assert len(worker.auth._cache) <= 3
 
 

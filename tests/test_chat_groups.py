@@ -249,7 +249,7 @@ async def test_a_decision_for_which_others_are_too_quick_each_time_is_503(
     group = await a_group(worker, "bob")
     await worker.say("hi", sender="bob", conversation=group)
 
-    async def too_late(*_: object) -> tuple[bytes, bool]:
+    async def too_late(*_: object, **named: object) -> tuple[bytes, bool]:
         raise MembersChanged
 
     monkeypatch.setattr(worker.delivery, "send", too_late)

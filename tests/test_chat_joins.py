@@ -125,7 +125,7 @@ async def test_with_redis_away_all_who_wait_are_told_and_the_next_are_not(
     group = await a_group(worker)
     _, secret = await worker.chat.invites.make(ALICE, group, 60, None)
 
-    async def away(*_: object) -> tuple[bytes, bool]:
+    async def away(*_: object, **named: object) -> tuple[bytes, bool]:
         raise RedisUnavailable("away")
 
     with monkeypatch.context() as patch:

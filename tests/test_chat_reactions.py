@@ -183,7 +183,7 @@ async def test_with_redis_away_all_who_wait_are_told_and_the_next_are_not(
     waiting = react(worker, group, NAMES[1:5])
     await all_wait(worker, 4)
 
-    async def away(*_: object) -> tuple[bytes, bool]:
+    async def away(*_: object, **named: object) -> tuple[bytes, bool]:
         raise RedisUnavailable("away")
 
     with monkeypatch.context() as patch:
@@ -274,7 +274,7 @@ async def test_what_happens_between_reading_and_changing_is_taken_into_account(
 async def test_a_message_that_others_change_each_time_is_503(
     worker: Worker, group: ConversationId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def too_late(*_: object) -> tuple[bytes, bool]:
+    async def too_late(*_: object, **named: object) -> tuple[bytes, bool]:
         raise MessageChanged(b"{}")
 
     monkeypatch.setattr(worker.delivery, "send", too_late)

@@ -14,6 +14,7 @@ from ssechat.errors import Unauthorized
 from ssechat.identity import users as users_module
 from ssechat.identity.display_names import MAX_DISPLAY_NAME, display_name
 from ssechat.identity.key_file import SigningKey, SigningKeys
+from ssechat.identity.profiles import Profiles
 from ssechat.identity.tokens import Tokens
 from ssechat.ids import UserId
 from ssechat.redis import keys
@@ -129,8 +130,9 @@ async def test_the_name_in_a_token_is_stored_when_it_is_another_one_and_asked_fo
         each.auth._tokens = Tokens.with_secret(SECRET)
     counted, elsewhere = Counted(worker, monkeypatch), Counted(other_worker, monkeypatch)
     await worker.auth.identify(signed(sub="alice", name="Alice"))
-    assert counted.commands == ["HSETNX", "HGET", "HSET"]
-    assert await worker.users.display_name(ALICE) == "Alice"
+    assert counted.commands == ["HSETNX", "HGET"]
+    profiles = Profiles(worker.redis)
+    assert (await profiles.of(ALICE)).display_name == "Alice"
     counted.commands.clear()
     await worker.auth.identify(signed(sub="alice", name="Alice", jti="2"))
     await worker.auth.identify(signed(sub="alice", jti="3"))
@@ -138,10 +140,10 @@ async def test_the_name_in_a_token_is_stored_when_it_is_another_one_and_asked_fo
     await other_worker.auth.identify(signed(sub="alice", name="Alice"))
     assert elsewhere.commands == ["HSETNX", "HGET"]
     await other_worker.auth.identify(signed(sub="alice", name="Alice\nLiddell"))
-    assert await worker.users.display_name(ALICE) == "Alice Liddell"
+    assert (await profiles.of(ALICE)).display_name == "Alice Liddell"
     await other_worker.auth.identify(signed(sub="alice", name="\x00"))
-    assert await worker.users.display_name(ALICE) == "Alice Liddell"
-    assert await worker.users.display_name(UserId("nobody")) is None
+    assert (await profiles.of(ALICE)).display_name == "Alice Liddell"
+    assert (await profiles.of(UserId("nobody"))).display_name is None
 
 
 @pytest.mark.anyio

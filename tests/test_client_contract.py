@@ -26,7 +26,17 @@ from ssechat.http.contract.operation import Operation
 GROUP = "g:" + "a" * 26
 ANSWER = {
     **{"id": GROUP, "conversation_id": GROUP, "seq": 7, "user": "bob", "token": "t", "ticket": "t", "expires_in": 30},
-    **{"name": "ssechat", "members": [], "messages": [], "conversations": [], "reactions": [], "invites": []},
+    **{
+        "name": "ssechat",
+        "members": [],
+        "messages": [],
+        "conversations": [],
+        "reactions": [],
+        "invites": [],
+        "sessions": [],
+        "users": [],
+        "blocks": [],
+    },
 }
 
 
@@ -48,7 +58,20 @@ async def every(items: Any) -> None:
 
 Call = Callable[[Client], Awaitable[object]]
 CALLS: dict[str, list[Call]] = {
-    "show_user": [lambda c: c.exists("bob")],
+    "show_user": [lambda c: c.exists("bob"), lambda c: c.show_user("bob")],
+    "list_users": [lambda c: c.find_users("bob"), lambda c: c.show_users(["alice", "bob"])],
+    "change_me": [
+        lambda c: c.change_profile(display_name="Bob", avatar_url=None),
+        lambda c: c.change_profile(receipts=False),
+    ],
+    "change_password": [lambda c: c.change_password("correct horse", "battery staple")],
+    "list_sessions": [lambda c: c.sessions()],
+    "end_session": [lambda c: c.end_session("s")],
+    "watch_presence": [
+        lambda c: c.watch(["bob"]),
+        lambda c: c.watch([], group=GROUP, device="a tab"),
+        lambda c: c.set_visible(False),
+    ],
     "show_session": [lambda c: c.user()],
     "sign_out": [lambda c: c.sign_out()],
     "show_server": [lambda c: c.server()],
@@ -89,7 +112,11 @@ CALLS: dict[str, list[Call]] = {
     "mark_read": [lambda c: c.mark_read(GROUP, 7)],
     "mute": [lambda c: c.mute(GROUP), lambda c: c.mute(GROUP, muted=False)],
     "show_me": [lambda c: c.me()],
+    "acknowledge": [lambda c: c.ack("7-7")],
     "say_typing": [lambda c: c.say_typing(GROUP)],
+    "list_blocks": [lambda c: every(c.blocks())],
+    "block_user": [lambda c: c.block("bob")],
+    "unblock_user": [lambda c: c.unblock("bob")],
     "stream_events": [lambda c: anext(c.events()), lambda c: anext(c.events("0-0"))],
 }
 BY_THEIR_OWN = {"sign_in", "sign_up"}
@@ -138,7 +165,18 @@ def test_each_event_of_the_contract_has_a_type_with_all_of_its_fields(event: Str
     assert fields <= set(type(said.data).model_fields)
 
 
-PAGES = {"ConversationPage", "MemberPage", "InviteList", "ReactionPage", "SignedIn", "WhoAmI", "User", "Nothing"}
+PAGES = {
+    "ConversationPage",
+    "MemberPage",
+    "InviteList",
+    "ReactionPage",
+    "SignedIn",
+    "WhoAmI",
+    "Nothing",
+    "SessionList",
+    "UserList",
+    "BlockPage",
+}
 """Answers whose items or fields are what the client returns."""
 
 OF_THE_CLIENT: dict[str, type[Model]] = {
@@ -151,11 +189,17 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "Invite": models.Invite,
     "InviteWithSecret": models.Invite,
     "OneReaction": models.Reaction,
+    "Blocked": models.Blocked,
     "UserRole": models.Member,
     "Server": models.Server,
+    "Session": models.Session,
     "StreamTicket": models.Ticket,
     "Marked": models.Mark,
     "Me": models.Me,
+    "Profile": models.Profile,
+    "PresenceNow": models.PresenceNow,
+    "Person": models.Person,
+    "User": models.User,
     "Limits": models.Limits,
     "Quota": models.Quota,
 }

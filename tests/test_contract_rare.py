@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -104,6 +105,31 @@ async def test_tickets_have_a_quota(client: httpx.AsyncClient) -> None:
     assert answer.headers["ratelimit-policy"] == '"ticket";q=120;w=60'
 
 
+async def test_who_has_no_deliveries_left_changes_nothing_and_reads_signs_out_and_listens_as_before(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
+    async with client_of(redis.url, tmp_path, deliveries_per_user=3) as client:
+        [alice, bob] = await people(client, "alice", "bob")
+        while (answer := await alice.ask("POST", "/messages", {"to": "bob", "text": "hi"})).is_success:
+            pass
+        assert code(answer) == (429, "quota_exceeded")
+        assert answer.headers["ratelimit-policy"] == '"deliveries";q=3;w=60'
+        assert answer.headers["ratelimit"] == f'"deliveries";r=0;t={answer.headers["retry-after"]}'
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert answer.json()["violated-policies"] == ["deliveries"]
+        for operation in operations():
+            if operation.is_counted:
+                path = operation.path.format(**{one.name: quote(one.example) for one in operation.parameters})
+                answer = await alice.ask(operation.method, path.removeprefix("/v1"))
+                assert code(answer) == (429, "quota_exceeded"), operation.id
+        for path in ("/conversations", "/conversations/dm:alice:bob/messages", "/me", "/session"):
+            await alice.done("GET", path)
+        await alice.done("POST", "/tickets", {})
+        assert (await bob.ask("POST", "/messages", {"to": "alice", "text": "and you?"})).status_code == 201
+        await alice.done("DELETE", "/session")
+
+
 async def test_nobody_joins_a_full_group(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     olga, mia, zoe = await people(client, "olga", "mia", "zoe")
     path = await olga.make(mia)
@@ -128,7 +154,9 @@ async def test_metrics_whose_lock_another_worker_holds_are_scraped_again(
         assert (await client.get("/metrics")).status_code == 200
 
 
-@pytest.mark.parametrize("page", ["/", "/docs", "/docs/errors", "/docs/events/bye"])
+@pytest.mark.parametrize(
+    "page", ["/", "/docs", "/docs/errors", "/docs/events/bye", "/openapi.json", "/openapi-3.2.json"]
+)
 async def test_a_page_that_the_browser_has_is_not_sent_again_and_is_never_sent_in_parts(
     client: httpx.AsyncClient, page: str
 ) -> None:

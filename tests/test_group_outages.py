@@ -52,7 +52,8 @@ async def door(
 ) -> AsyncIterator[Door]:
     monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
     monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
-    monkeypatch.setattr(Delivery.__init__, "__kwdefaults__", {"at_once": request.param})
+    defaults = {**(Delivery.__init__.__kwdefaults__ or {}), "at_once": request.param}
+    monkeypatch.setattr(Delivery.__init__, "__kwdefaults__", defaults)
     send = Redis.send
 
     def failing(self: Redis, *command: Any, **rest: Any) -> "asyncio.Future[Reply]":

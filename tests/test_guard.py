@@ -12,7 +12,7 @@ from ssechat.texts.origins import Origins
 
 
 def guard(*proxies: str) -> Guard:
-    return Guard(cast(Any, None), cast(Any, None), TrustedProxies(proxies), 65536, Origins(()))
+    return Guard(cast(Any, None), cast(Any, None), TrustedProxies(proxies), 65536, Origins(()), cast(Any, None))
 
 
 def scope(client: str, **headers: str) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from ssechat.events import frames
 from ssechat.events.source import START
 from ssechat.events.wake_ups import decode
 from ssechat.ids import entry_number, number_of
-from ssechat.logs.actions import timestamp
 from ssechat.logs.inbox import WAKE_UP_LIMIT
 from ssechat.redis import keys
+from ssechat.texts.timestamps import timestamp
 
 pytestmark = pytest.mark.anyio
 

@@ -90,6 +90,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         told = (await client.get("/v1/limits")).json()
     quotas = {quota["name"]: (quota["limit"], quota["window_seconds"]) for quota in told.pop("quotas")}
     assert quotas == {
+        "deliveries": (30_000, 60),
         "sign-in-address": (200, 3600),
         "sign-in-account": (7, 3600),
         "sign-in-known": (7, 3600),
@@ -100,7 +101,9 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "page_bytes": 262144,
         "page_items": 200,
         "inbox_events": 10000,
+        "requests_per_user_and_worker": 8,
         "streams_per_user_and_worker": 32,
+        "sessions_per_user": 100,
         "ticket_seconds": 30,
         "group_members": 1024,
         "group_name_bytes": 128,
@@ -110,11 +113,13 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "mentions_per_message": 50,
         "message_data_bytes": 16384,
         "reaction_kinds_per_message": 20,
+        "receipts_group_members": 32,
         "typing_group_members": 32,
+        "blocks_per_user": 10000,
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()
-        assert [quota["name"] for quota in told["quotas"]] == ["ticket"]
+        assert [quota["name"] for quota in told["quotas"]] == ["deliveries", "ticket"]
 
 
 async def test_an_answer_has_256_kib_at_most_and_says_that_there_is_more(redis: RedisProcess, tmp_path: Path) -> None:

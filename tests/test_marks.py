@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from app_client import client_of, code
+from losing import lose_all_but_one
 from parts import ALICE, BOB, DM, Worker, parse_frames
-from people import direct, people
+from people import Person, direct, people
 from polling import until
 from redises import RedisProcess
 from ssechat.chat.edits import Edit
@@ -35,6 +36,11 @@ async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.Asy
 
 def counts(found: dict[str, Any]) -> tuple[int, int, list[int], bool]:
     return found["read_up_to"], found["unread"], found["mentions"], found["muted"]
+
+
+async def sums(person: Person) -> tuple[int, int]:
+    me = await person.done("GET", "/me")
+    return me["unread"], me["mentions"]
 
 
 async def test_unread_is_what_was_sent_since_the_mark_which_rises_only(client: httpx.AsyncClient) -> None:
@@ -77,12 +83,12 @@ async def test_me_sums_up_what_is_not_muted_and_nothing_of_groups_that_one_has_l
     for where in (direct(alice, bob), group, other):
         await alice.say(where, "hi", mentions=["bob"])
         await alice.say(where, "ho")
-    assert await bob.done("GET", "/me") == {"user": "bob", "unread": 6, "mentions": 3}
+    assert await sums(bob) == (6, 3)
     await bob.done("PUT", f"{other}/mute", {"muted": True})
-    assert await bob.done("GET", "/me") == {"user": "bob", "unread": 4, "mentions": 2}
+    assert await sums(bob) == (4, 2)
     await bob.done("DELETE", f"{group}/members/bob")
-    assert await bob.done("GET", "/me") == {"user": "bob", "unread": 2, "mentions": 1}
-    assert await carol.done("GET", "/me") == {"user": "carol", "unread": 0, "mentions": 0}
+    assert await sums(bob) == (2, 1)
+    assert await sums(carol) == (0, 0)
 
 
 async def test_what_was_written_before_one_joined_is_not_unread(client: httpx.AsyncClient) -> None:
@@ -96,7 +102,7 @@ async def test_what_was_written_before_one_joined_is_not_unread(client: httpx.As
     assert counts(await bob.done("GET", where)) == (2, 0, [], False)
     await alice.say(where, "three", mentions=["bob"])
     assert counts(await bob.done("GET", where)) == (2, 1, [3], False)
-    assert await bob.done("GET", "/me") == {"user": "bob", "unread": 1, "mentions": 1}
+    assert await sums(bob) == (1, 1)
 
 
 async def test_mentions_come_and_go_with_what_the_messages_say(client: httpx.AsyncClient) -> None:
@@ -158,7 +164,7 @@ async def test_messages_whose_seqs_were_given_before_a_rollback_are_unread(worke
     for number in range(3):
         await worker.chat.messages.send(ALICE, DM, f"m{number}", f"k{number}", Extras(None, (BOB,), None))
     await worker.chat.marks.read(BOB, DM, 3)
-    await _lose_all_but_one(worker)
+    await lose_all_but_one(worker)
     await worker.say("in the place of a lost one: bob's inbox gets a reset")
     await worker.say("after it")
     [conversation_now] = (await worker.chat.conversations.list(BOB, None, 1)).conversations
@@ -215,7 +221,7 @@ async def test_what_a_reset_stands_for_can_be_read(worker: Worker) -> None:
 async def test_mentions_in_messages_that_were_lost_are_gone(worker: Worker) -> None:
     for number in range(4):
         await worker.chat.messages.send(ALICE, DM, f"m{number}", f"k{number}", Extras(None, (BOB,), None))
-    await _lose_all_but_one(worker)
+    await lose_all_but_one(worker)
     await worker.say("in the place of a lost one: bob's inbox gets a reset")
     assert (await worker.chat.marks.read(BOB, DM, 4)).mark.read_up_to == 2, "up to the newest message"
     await worker.say("after it")
@@ -304,12 +310,3 @@ async def test_others_get_their_turn_while_thousands_of_places_are_parsed(
     assert await worker.chat.marks.sums(BOB) == (0, 0)
     other.cancel()
     assert turns >= 20
-
-
-async def _lose_all_but_one(worker: Worker) -> None:
-    """The conversation's slot loses all messages but the first, and the users' slots lose nothing."""
-    conversation = keys.of_conversation(DM)
-    log = await worker.redis.call("XRANGE", conversation.log, "-", "+")
-    await worker.redis.call("DEL", conversation.log)
-    await worker.redis.call("XADD", conversation.log, log[0][0], *log[0][1])
-    await worker.redis.call("HSET", conversation.conversation, "head", log[0][0], "seq", "1", "delivered", "1")

@@ -12,7 +12,8 @@ from parts import Worker, settings
 from redises import RedisProcess
 from ssechat.errors import Conflict, QuotaExceeded, RedisUnavailable, TooMany, Unauthorized
 from ssechat.identity import quotas as quotas_module
-from ssechat.identity.quotas import KNOWN_SECONDS, LOG_SECONDS, MAX_KNOWN_NETWORKS, Quotas, network_of
+from ssechat.identity.quotas import KNOWN_SECONDS, MAX_KNOWN_NETWORKS, Quotas, network_of
+from ssechat.identity.refusal_log import LOG_SECONDS
 from ssechat.ids import UserId
 from ssechat.redis import keys
 
@@ -192,7 +193,7 @@ async def test_quota_0_is_no_limit(worker: Worker, redis: RedisProcess) -> None:
     quotas = make(worker, **none)
     for _ in range(300):
         assert await guess(quotas, HOME, "alice") == "wrong"
-    assert [quota.name for quota in quotas.all] == ["ticket"]
+    assert [quota.name for quota in quotas.all] == ["ticket", "profiles"]
     with redis.client() as client:
         assert client.keys("*") == []
 

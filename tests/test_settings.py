@@ -133,3 +133,11 @@ def test_keys_over_http_from_elsewhere_are_for_who_says_so() -> None:
     chosen = load_settings({"jwks_http": "on"}, {"SSECHAT_JWKS_URL": "http://keycloak:8080/certs"})
     assert chosen.jwks_url == "http://keycloak:8080/certs"
     assert chosen.external_identity
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("chat.example", "http://chat.example:80"), ("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80")],
+)
+def test_the_address_of_a_server_can_be_asked_for(host: str, address: str) -> None:
+    assert load_settings({"host": host, "port": 80}, {}).address == address

@@ -57,6 +57,25 @@ def test_after_a_reset_the_versions_of_what_it_names_are_forgotten(run: Run) -> 
     assert sightings.is_news(direct)
 
 
+def test_a_receipt_is_news_if_somebody_has_more_than_was_printed(run: Run) -> None:
+    sightings = Sightings(Script(httpx.Response(404)).client(), run)
+
+    def is_news(read: int, delivered: int, user: str = "bob") -> bool:
+        return sightings.is_news(event("receipt", user=user, read_up_to=read, delivered_up_to=delivered))
+
+    assert [is_news(0, 3), is_news(0, 3), is_news(3, 3), is_news(2, 3), is_news(3, 4)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert is_news(1, 1, "carol")
+    assert not sightings.is_news(event("receipt", user="bob", read_up_to="7", delivered_up_to=None))
+    assert sightings.is_news(event("reset", reason="lost"))
+    assert is_news(1, 1)
+
+
 def test_the_name_of_a_group_is_asked_for_once_and_then_told_by_events(run: Run) -> None:
     script = Script(httpx.Response(200, json={"id": GROUP, "name": "Lunch"}))
     sightings = Sightings(script.client(), run)

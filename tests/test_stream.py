@@ -10,6 +10,7 @@ import pytest
 from fake_inbox import FakeOwner, a_stream, offer, publish
 from parts import ALICE, FOR_EVER, FakeSink
 from ssechat.errors import RedisUnavailable
+from ssechat.events import frames
 from ssechat.events.source import Page
 from ssechat.identity.tokens import Identity
 from ssechat.ids import number_of
@@ -55,6 +56,24 @@ async def test_a_hole_is_filled_from_the_inbox_without_closing(owner: FakeOwner)
     assert sink.ids() == ["1-10", "2-20", "3-30"]
     assert stream.live
     assert sink.names() == ["hello", "message", "message", "message"]
+
+
+async def test_a_stream_that_could_not_show_an_ephemeral_event_says_when_it_is_live_again(owner: FakeOwner) -> None:
+    stream, sink = a_stream(owner)
+    stream.show(b"")  # before its `hello`: the client asks after that
+    await stream.begin(None)
+    assert stream.show(frames.ephemeral("typing", b"{}"))
+    owner.fake.append(2)
+    publish(owner, stream)
+    assert not stream.show(frames.ephemeral("typing", b"{}"))
+    await owner.settle()
+    assert sink.names() == ["hello", "typing", "message", "message", "caught_up"]
+    stream.pause()
+    stream.show(frames.ephemeral("typing", b"{}"))
+    stream.resume()
+    await owner.settle()
+    assert sink.names()[5:] == ["caught_up"]
+    assert stream.live
 
 
 async def test_what_comes_while_a_page_is_read_is_neither_lost_nor_doubled(owner: FakeOwner) -> None:

@@ -15,6 +15,7 @@ from ssechat.cli.terminal import (
     mark_line,
     member_line,
     message_line,
+    receipt_line,
 )
 from ssechat.texts.printable import printable
 
@@ -27,6 +28,9 @@ EVIL = 'x" #9  bob: lies\n\x1b[2J\r\u202e\u2028'
 
 def user(name: str, role: str = "member") -> dict[str, str]:
     return {"user": name, "role": role}
+
+
+RECEIPT = {"conversation_id": "dm:a:b", "user": "b", "read_up_to": 7, "delivered_up_to": 7}
 
 
 @pytest.mark.parametrize(
@@ -189,6 +193,10 @@ def test_no_message_can_look_like_two() -> None:
         ("typing", {"conversation_id": "dm:a:b", "user": "b", "expires_in": 15}, "dm:a:b  b is writing …"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": False}, "dm:a:b  read up to #7"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": True}, "dm:a:b  read up to #7  (muted)"),
+        ("profile", {"version": 3}, "your profile was changed"),
+        ("receipt", RECEIPT, "dm:a:b  read by b up to #7"),
+        ("receipt", {**RECEIPT, "read_up_to": 0}, "dm:a:b  delivered to b up to #7"),
+        ("receipt", {**RECEIPT, "read_up_to": 5}, "dm:a:b  delivered to b up to #7, read up to #5"),
         ("made_up", {"user": "b"}, 'made_up  {"user": "b"}'),
         ("reset", {"reason": "expired"}, "reset (expired): events of your inbox are missing here"),
         ("reset", {"reason": "lost", "conversation_id": "g:1"}, "reset (lost): events of g:1 are missing here"),
@@ -224,3 +232,16 @@ def test_a_mark_says_what_is_left() -> None:
     mark = {"conversation_id": "dm:a:b", "read_up_to": 7, "unread": 0, "mentions": [], "muted": False}
     assert mark_line(mark) == "dm:a:b  read up to #7  (nothing is unread)"
     assert mark_line({**mark, "unread": 2}) == "dm:a:b  read up to #7  (2 unread)"
+
+
+@pytest.mark.parametrize(
+    ("read", "delivered", "line"),
+    [
+        (7, 7, "b  read up to #7"),
+        (7, 9, "b  read up to #7, delivered up to #9"),
+        (0, 9, "b  delivered up to #9"),
+        (0, 0, "b  nothing yet"),
+    ],
+)
+def test_a_receipt_is_a_line(read: int, delivered: int, line: str) -> None:
+    assert receipt_line({**RECEIPT, "read_up_to": read, "delivered_up_to": delivered}) == line

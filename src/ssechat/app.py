@@ -17,6 +17,7 @@ from ssechat.http.cookies import SessionCookie
 from ssechat.http.cors import Cors
 from ssechat.http.docs.book import Book
 from ssechat.http.endpoints.accounts import AccountsEndpoint
+from ssechat.http.endpoints.blocks import BlocksEndpoint
 from ssechat.http.endpoints.contract import ContractEndpoint
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
 from ssechat.http.endpoints.docs import DocsEndpoint
@@ -28,15 +29,24 @@ from ssechat.http.endpoints.marks import MarksEndpoint
 from ssechat.http.endpoints.members import MembersEndpoint
 from ssechat.http.endpoints.messages import MessagesEndpoint
 from ssechat.http.endpoints.metrics import MetricsEndpoint
+from ssechat.http.endpoints.people import PeopleEndpoint
+from ssechat.http.endpoints.presence import PresenceEndpoint
 from ssechat.http.endpoints.reactions import ReactionsEndpoint
+from ssechat.http.endpoints.receipts import ReceiptsEndpoint
+from ssechat.http.endpoints.sessions import SessionsEndpoint
 from ssechat.http.endpoints.typing import TypingEndpoint
 from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
 from ssechat.http.limits import limits
 from ssechat.identity.auth import Auth
+from ssechat.identity.directory import Directory
 from ssechat.identity.hashing import HashingPool
+from ssechat.identity.leases import Leases
+from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
+from ssechat.identity.sessions import Sessions
+from ssechat.identity.sightings import Sightings
 from ssechat.identity.tokens import Tokens
 from ssechat.identity.users import Users
 from ssechat.logs.conversations import Conversations
@@ -47,6 +57,7 @@ from ssechat.redis.client import Redis
 from ssechat.redis.health import RedisHealth
 from ssechat.settings import Settings, usable_cores
 from ssechat.streams.hub import Hub
+from ssechat.streams.presence import Presence
 from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 from ssechat.telemetry.snapshots import Snapshots
@@ -67,23 +78,29 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     conversations, members = Conversations(redis), Members(redis)
     inbox = Inbox(redis, conversations, members, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
-    users = Users(redis, all_users_exist=settings.external_identity, pool=pool)
+    directory = Directory(redis) if settings.directory == "on" else None
+    users = Users(redis, all_users_exist=settings.external_identity, pool=pool, directory=directory)
     tokens = Tokens.from_settings(settings, metrics)
-    auth, cookie = Auth(redis, tokens, users, timedelta(days=settings.session_days)), SessionCookie(tokens.cookies)
+    sessions = Sessions(redis, timedelta(days=settings.session_days))
+    auth, cookie = Auth(redis, tokens, users, sessions), SessionCookie(tokens.cookies)
     issuer = tokens.issuer_keys
     if issuer is not None:
         issuer.on_withdrawn = auth.forget_withdrawn
-    delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds)
-    chat = Chat.of(redis, conversations, members, inbox, delivery, users)
+    leases = Leases(redis, settings)
+    delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds, charge=leases.charge)
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users, receipts=settings.receipts == "on")
+    users.on_claimed = chat.profiles.note_claimed_name
     hub = Hub(auth, settings, metrics, kinds)
+    hub.presence = Presence(hub, Sightings(redis), chat.presence.watched, metrics, hub.now)
+    chat.presence.known = hub.presence.known
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = redis_health.note_subscription
     proxies = TrustedProxies(settings.trusted_proxies)
     origins = Origins(settings.allowed_origins)
     quotas = Quotas(redis, settings)
-    bounds = limits(settings, quotas)
-    guard = Guard(auth, cookie, proxies, settings.body_limit, origins)
+    bounds = limits(settings, quotas, leases)
+    guard = Guard(auth, cookie, proxies, settings.body_limit, origins, leases)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -100,6 +117,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         try:
             yield
         finally:
+            await chat.receipts.close()
             await hub.close()
             await redis_health.close()
             if issuer is not None:
@@ -117,16 +135,21 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *InvitesEndpoint(guard, chat).routes(),
         *ReactionsEndpoint(guard, chat).routes(),
         *MarksEndpoint(guard, chat).routes(),
+        *ReceiptsEndpoint(guard, chat).routes(),
         *TypingEndpoint(guard, chat).routes(),
-        *AccountsEndpoint(guard, auth, cookie, users, quotas, proxies, settings).routes(),
+        *PresenceEndpoint(guard, chat).routes(),
+        *PeopleEndpoint(guard, chat, users, directory, quotas).routes(),
+        *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
+        *SessionsEndpoint(guard, auth, users, sessions, quotas, proxies, settings).routes(),
+        *BlocksEndpoint(guard, chat).routes(),
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
-        *WebEndpoint().routes(),
+        *WebEndpoint(pictures=settings.avatars == "on").routes(),
     ]
     operations = [*(route.operation for route in routes if route.operation is not None), *server.OF_THE_CONTRACT]
     book = Book(operations, settings, bounds, tokens.cookies[0])
-    routes += DocsEndpoint(book, proxies, f"http://{settings.host}:{settings.port}").routes()
+    routes += DocsEndpoint(book, proxies, settings.address).routes()
     routes += ContractEndpoint(operations, tokens.cookies[0]).routes()
     app = Starlette(lifespan=lifespan)
     api = Api(routes, Cors(origins) if origins else None, metrics, log_all=settings.access_log == "on")

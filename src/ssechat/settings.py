@@ -72,6 +72,14 @@ class Settings(BaseModel):
         description="File with the key that signs the server's tokens; by default jwt.key in the data folder.",
     )
     signup: Literal["open", "closed"] = Field("open", description="Whether anybody may create an account.")
+    directory: Literal["on", "off"] = Field(
+        "off", description="Whether users find each other by the first letters of their names."
+    )
+    avatars: Literal["on", "off"] = Field(
+        "off",
+        description="Whether the page shows the pictures of people, from whatever host they name: that host learns the "
+        "addresses of those who look at them.",
+    )
     jwt_secret: str | None = Field(
         None,
         repr=False,
@@ -116,6 +124,14 @@ class Settings(BaseModel):
         20,
         description="Sign-ins to an account that may fail within an hour: from each address that it has signed in from "
         "before, and from all other addresses together; 0 for no limit.",
+    )
+    deliveries_per_user: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
+        30_000,
+        description="Deliveries that a user may cause within a minute: a change counts as many as it reaches inboxes, "
+        "two at least; 0 for no limit.",
+    )
+    receipts: Literal["on", "off"] = Field(
+        "on", description="Whether people see up to where others have read a conversation, and have it on a device."
     )
     session_days: Annotated[float, Field(ge=MIN_SESSION_DAYS, le=3650)] = Field(
         30, description="Days that a sign-in lasts."
@@ -229,6 +245,11 @@ class Settings(BaseModel):
     def external_identity(self) -> bool:
         """Whether an existing system signs all tokens: then the server has no accounts and no key of its own."""
         return any(key is not None for key in (self.jwt_secret, self.jwt_public_key, self.jwks_url))
+
+    @property
+    def address(self) -> str:
+        """The server's URL by host and port; one of IPv6 stands in brackets (RFC 3986 §3.2.2)."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 
 def flag(field: str) -> str:

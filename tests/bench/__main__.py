@@ -9,10 +9,13 @@ from typing import Any, NoReturn
 
 import click
 
+from ssechat.settings import Settings
+
 from .arrivals import Checking
 from .churn import ChurnOptions, churn_report, measure_churn
 from .errors import BenchError
 from .fanout import FanoutOptions, fanout_report, measure_fanout
+from .flood import FloodOptions, flood_report, measure_flood
 from .fronts import FrontsOptions, fronts_report, measure_fronts
 from .group_people import GroupsOptions
 from .groups import groups_report, measure_groups
@@ -52,6 +55,7 @@ def bench() -> None:
     python -m tests.bench fanout                  one event to 10,000 streams, also of nchan
     python -m tests.bench capacity --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60
     python -m tests.bench groups                  sends to groups of 2 to 1,024, reactions, joins
+    python -m tests.bench flood                   one user at full speed beside honest people
     python -m tests.bench storm                   all workers die with 20,000 streams open
     python -m tests.bench storm --streams 100000 --workers 8 --readers 6
     python -m tests.bench churn                   memory growth after 100,000 connects
@@ -232,6 +236,34 @@ def groups(json_file: Path | None, **given: Any) -> None:
         return figures, groups_report(figures), figures.good, []
 
     _run(json_file, None, groups=measure)
+
+
+@bench.command()
+@options(
+    count("--members", 1000, "Members of the group that is flooded."),
+    count("--connections", 32, "Connections of the flooder, on each of which a send follows the last one's answer."),
+    count(
+        "--limit", Settings.model_fields["deliveries_per_user"].default, "Deliveries a minute that a user may cause."
+    ),
+    count("--others", 100, "Honest people with one stream each, who write to each other."),
+    rate("--others-rate", 50, "Messages per second of the honest people."),
+    seconds("--seconds", 10, "Seconds of each of the two measurements, without and with the flooder."),
+    workers(),
+    json_option,
+)
+def flood(json_file: Path | None, **given: Any) -> None:
+    """What honest people notice of one user who sends as fast as it goes.
+
+    The flooder writes to one person, then to a large group; with the limit that the server is shipped with, and with
+    none. Its first requests are those that the limit lets through at once, so they are measured, too. All that the
+    honest people send is checked, and so is that what was accepted of the flooder is there.
+    """
+
+    def measure(progress: Progress) -> Result:
+        figures = measure_flood(FloodOptions(**given), progress)
+        return figures, flood_report(figures), all(one.verdict.good for one in figures), []
+
+    _run(json_file, None, flood=measure)
 
 
 @bench.command()

@@ -66,6 +66,10 @@ class Subject(ABC):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+NO_LIMIT = ("--deliveries-per-user", "1000000000")
+"""Lets the generator's few users send for all people: deliveries are counted as ever, and refused to nobody."""
+
+
 class Ssechat(Subject):
     """`ssechat serve` as it is shipped, with its private Redis that writes every change to the disk."""
 
@@ -74,7 +78,7 @@ class Ssechat(Subject):
         super().__init__("ssechat")
         self.data = self.folder / "data"
         """Its data folder, with the key that signs tokens."""
-        self._flags = ("--port", "0", "--data", str(self.data), "--workers", str(workers), *settings)
+        self._flags = ("--port", "0", "--data", str(self.data), "--workers", str(workers), *NO_LIMIT, *settings)
 
     def start(self) -> None:
         program = Program(self.name, self.folder, (sys.executable, "-m", "ssechat", "serve", *self._flags))

@@ -54,15 +54,15 @@ def slow() -> None:
     """Breaks no guarantee: a worker waits before it appends in a group, and before it delivers what it appended."""
     send, finish = Delivery.send, Delivery._finish_group
 
-    async def slow_send(self: Delivery, *parts: Any) -> Any:
+    async def slow_send(self: Delivery, *parts: Any, **named: Any) -> Any:
         await asyncio.sleep(LAZINESS)
-        return await send(self, *parts)
+        return await send(self, *parts, **named)
 
     async def slow_finish(self: Delivery, *parts: Any) -> None:
         await asyncio.sleep(LAZINESS)
         await finish(self, *parts)
 
-    Delivery.send = slow_send  # type: ignore[method-assign,assignment]
+    Delivery.send = slow_send  # type: ignore[method-assign]
     Delivery._finish_group = slow_finish  # type: ignore[method-assign,assignment]
     two_steps()
 

@@ -57,7 +57,9 @@ def ack_before_deliver() -> None:
     tasks: set[asyncio.Task[None]] = set()
     finish = Delivery.finish
 
-    async def at_once(self: Delivery, action: Action, members: Sequence[UserId] | None) -> tuple[bytes, bool]:
+    async def at_once(
+        self: Delivery, action: Action, members: Sequence[UserId] | None, *, by: Sequence[UserId] = ()
+    ) -> tuple[bytes, bool]:
         async def work() -> None:
             await asyncio.sleep(LAZINESS)
             await finish(self, action.conversation, members)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rights.model import NONE, Marks, View
-from rights.story import ADAM, EMOJI, MIA, OLGA, PASSWORD, STEN, Story
+from rights.story import ADAM, EMOJI, LARS, MIA, OLGA, PASSWORD, STEN, Story
 from rights.table import Row
 
 NO_SEQ = 999_999
@@ -205,8 +205,29 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(row.path, body={})
         case "POST /v1/users", _:
             yield Probe(row.path, body={"name": who or MIA, "password": PASSWORD})
+        case "GET /v1/users", _:
+            yield Probe(f"/v1/users?ids={MIA},{OLGA},nobody")
         case "GET /v1/users/{user}", _:
             yield Probe(f"/v1/users/{MIA}")
+        case "PUT /v1/presence", "in the group":
+            yield Probe(row.path, body={"watch": [MIA, OLGA], "in": group.id})
+        case "PUT /v1/presence", "in a group of nobody":
+            yield Probe(row.path, body={"watch": [MIA], "in": f"g:{'a' * 26}"})
+        case "PUT /v1/presence", _:
+            yield Probe(row.path, body={"watch": [MIA, STEN], "device": "beside"})
+        case "PATCH /v1/me", _:
+            yield Probe(row.path, body={"display_name": who or STEN})
+        case "PUT /v1/me/password", _:
+            yield Probe(row.path, body={"old": "wrong horse"})
+        case "DELETE /v1/me/sessions/{id}", _:
+            others = [session for person, session in story.sessions.items() if person != who]
+            yield Probe(f"/v1/me/sessions/{others[0]}")
+        case "PUT /v1/blocks/{user}", "":
+            yield Probe(f"/v1/blocks/{MIA if who == STEN else STEN}")  # neither of whom adds the other to a group
+        case "PUT /v1/blocks/{user}", case:
+            yield Probe(f"/v1/blocks/{who if case == 'oneself' else 'nobody'}")
+        case "DELETE /v1/blocks/{user}", _:
+            yield Probe(f"/v1/blocks/{LARS}")
         case "POST /v1/session", _:
             yield Probe(row.path, body={"name": who, "password": PASSWORD})
         case "DELETE /v1/session", _:

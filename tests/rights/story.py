@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Container, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import jwt
+
 from rights.door import Answer, Door, Reader
 from rights.model import Group, History, Marks
 from ssechat.logs.inbox import WAKE_UP_LIMIT
@@ -47,6 +49,8 @@ class Story:
         self._repaired_after = repaired_after
         self.group = Group(history)
         self.tokens: dict[str, str] = {ANYBODY: ""}
+        self.sessions: dict[str, str] = {}
+        """The ids of the sessions of those tokens."""
         self.streams: dict[str, Reader] = {}
         self.lost: list[str] = []
         """What streams did not show, though it happened in their users' time."""
@@ -121,6 +125,7 @@ class Story:
             answer = await self.door.ask("POST", "/v1/users", body=body)
             assert answer.status == 201, answer
             self.tokens[person] = answer.json()["token"]
+            self.sessions[person] = jwt.decode(self.tokens[person], options={"verify_signature": False})["sid"]
             side = {"name": "beside", "members": [], "client_msg_id": "beside"}
             await self.do(person, "POST", "/v1/conversations", side, 201)
             self.streams[person] = self.door.open(self.tokens[person])

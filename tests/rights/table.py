@@ -23,9 +23,11 @@ WORDS: dict[str, tuple[int, str]] = {
     "used": (403, "invite_used_up"),
     "expired": (403, "invite_expired"),
     "none": (404, "unknown_message"),
+    "sess": (404, "unknown_session"),
     "conv": (404, "unknown_conversation"),
     "user": (404, "unknown_user"),
     "invite": (404, "unknown_invite"),
+    "event": (404, "unknown_event"),
     "file": (404, "not_found"),
     "taken": (409, "name_taken"),
     "gone": (409, "deleted"),
@@ -62,6 +64,8 @@ GET    /v1/conversations/{id}/messages              who    no     yes    yes    
 PUT    /v1/conversations/{id}/read                  who    no     yes    yes    yes    no     no     yes
 PUT    /v1/conversations/{id}/mute                  who    no     yes    yes    yes    no     no     yes
 POST   /v1/conversations/{id}/typing                who    no     said   said   said   no     no     over
+PUT    /v1/presence | in the group                  who    no     yes    yes    yes    no     no     over
+PUT    /v1/presence | in a group of nobody          who    conv   conv   conv   conv   conv   conv   conv
 """
 
 MESSAGE = "/v1/conversations/{id}/messages/{seq}"
@@ -103,11 +107,23 @@ GET    /v1/events                                   who    yes    yes    yes    
 POST   /v1/tickets                                  who    made   made   made   made   made   made   made
 GET    /v1/server                                   yes    yes    yes    yes    yes    yes    yes    yes
 POST   /v1/users                                    taken  taken  taken  taken  taken  taken  taken  taken
+GET    /v1/users                                    who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/users/{user}                             who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/session                                  who    yes    yes    yes    yes    yes    yes    yes
 POST   /v1/session                                  -      yes    yes    yes    yes    yes    yes    yes
 DELETE /v1/session                                  -      done   done   done   done   done   done   done
 GET    /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
+PATCH  /v1/me                                       who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/me/password                              who    bad    bad    bad    bad    bad    bad    bad
+GET    /v1/me/sessions                              who    yes    yes    yes    yes    yes    yes    yes
+DELETE /v1/me/sessions/{id}                         who    sess   sess   sess   sess   sess   sess   sess
+GET    /v1/blocks                                   who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/blocks/{user}                            who    yes    yes    yes    yes    yes    yes    yes
+PUT    /v1/blocks/{user} | oneself                  -      bad    bad    bad    bad    bad    bad    bad
+PUT    /v1/blocks/{user} | nobody                   who    user   user   user   user   user   user   user
+DELETE /v1/blocks/{user}                            who    done   done   done   done   done   done   done
+POST   /v1/ack                                      who    event  event  event  event  event  event  event
+PUT    /v1/presence                                 who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/live                                yes    yes    yes    yes    yes    yes    yes    yes
 GET    /healthz/ready                               yes    yes    yes    yes    yes    yes    yes    yes

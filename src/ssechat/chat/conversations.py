@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ssechat.chat.participants import Participants, Participation
+from ssechat.chat.receipts import ReceiptRules
+from ssechat.chat.refusals import other_of
 from ssechat.events import frames
 from ssechat.ids import ConversationId, UserId, direct_members
+from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations, Summary
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Inbox, Place
@@ -30,6 +33,10 @@ class Description:
     fields: Mapping[str, Any]
     last_message: bytes | None
     """The newest message that this user may read (JSON)."""
+
+    def having(self, **fields: Any) -> "Description":
+        """With more fields."""
+        return Description({**self.fields, **fields}, self.last_message)
 
     @property
     def json(self) -> bytes:
@@ -55,12 +62,16 @@ class Descriptions:
         members: Members,
         inbox: Inbox,
         delivery: Delivery,
+        blocks: Blocks,
+        receipts: ReceiptRules,
     ) -> None:
         self._participants = participants
         self._conversations = conversations
         self._members = members
         self._inbox = inbox
         self._delivery = delivery
+        self._blocks = blocks
+        self._receipts = receipts
 
     async def one(self, user: UserId, conversation: str) -> Description:
         """One conversation; of a group that the user has left, what was so then.
@@ -74,8 +85,12 @@ class Descriptions:
         place = await self._inbox.place(user, entered.conversation)
         if entered.standing is None:
             [summary] = await self._conversations.summaries((entered.conversation,))
-            return _direct(summary, place.mark)
-        return await self._group(entered, entered.standing, place.mark)
+            blocked = await self._blocks.listed(user, (other_of(entered.conversation, user),))
+            one = _direct(summary, place.mark, blocked=bool(blocked))
+        else:
+            one = await self._group(entered, entered.standing, place.mark)
+        receipts = await self._receipts.shown(entered)
+        return one if receipts is None else one.having(receipts=[receipt.fields for receipt in receipts])
 
     async def _group(self, entered: Participation, standing: Standing, mark: Mark) -> Description:
         conversation, newest = entered.conversation, entered.access.newest_seq
@@ -104,11 +119,13 @@ class Descriptions:
                 await self._delivery.finish(summary.id, _both(summary.id))
         standings = await self._members.groups_of(user, [summary.id for summary in summaries])
         samples = dict(zip(standings, await self._members.samples([*standings], NAMES_SHOWN), strict=True))
+        others = {one.id: other_of(one.id, user) for one in summaries if one.id not in standings}
+        blocked = await self._blocks.listed(user, [*others.values()])
         described: list[Description] = []
         room, shown = PAGE_BYTES - ENVELOPE, 0  # fewer are shown than requested if they do not fit on a page
         for summary in summaries:
             if summary.id not in standings:
-                one = _direct(summary, marks[summary.id])
+                one = _direct(summary, marks[summary.id], blocked=others[summary.id] in blocked)
             else:
                 standing = standings[summary.id]
                 if standing is None or standing.member is None or standing.access is None:
@@ -145,8 +162,11 @@ def _both(conversation: ConversationId) -> Sequence[UserId] | None:
     return None if both is None else tuple(dict.fromkeys(both))
 
 
-def _direct(summary: Summary, mark: Mark) -> Description:
-    fields = {"id": summary.id, "type": "dm", "members": _both(summary.id), "newest_seq": summary.newest_seq}
+def _direct(summary: Summary, mark: Mark, *, blocked: bool) -> Description:
+    fields: dict[str, Any] = {"id": summary.id, "type": "dm", "members": _both(summary.id)}
+    fields["newest_seq"] = summary.newest_seq
+    if blocked:
+        fields["blocked"] = True
     return Description(fields | mark.counts(summary.newest_seq), summary.last_message)
 
 

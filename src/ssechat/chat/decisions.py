@@ -1,6 +1,6 @@
 """Changes of a group that are decided from its members: one after another, and anew if somebody else was quicker."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from ssechat.chat.refusals import busy, not_a_member, of_the_log, unknown_conversation
@@ -27,6 +27,8 @@ class Decision(NamedTuple, Generic[Answer]):
     answer: Answer
     action: Action | None = None
     """What is done; None: everything is already as the request wants it."""
+    by: Sequence[UserId] = ()
+    """Who wants it, if not the user who asks alone: what it reaches is counted to these."""
 
 
 class Decisions:
@@ -52,12 +54,12 @@ class Decisions:
             raise busy()
         async with self._turns.of(conversation):
             for _ in range(TRIES):
-                answer, action = await decide()
+                answer, action, by = await decide()
                 try:
                     if action is None:
                         await self._delivery.finish(conversation, None)
                     else:
-                        await self._delivery.send(action, None)
+                        await self._delivery.send(action, None, by=by or (user,))
                 except MembersChanged:
                     continue
                 except NotAppended as error:

@@ -13,11 +13,12 @@ from ssechat.errors import Conflict
 from ssechat.events import frames
 from ssechat.events.kinds import MESSAGE_DELETED, MESSAGE_UPDATED
 from ssechat.ids import UserId
-from ssechat.logs.actions import Action, changed_message, now, timestamp
+from ssechat.logs.actions import Action, changed_message, now
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.members import Members
 from ssechat.logs.membership import Guard
 from ssechat.logs.refused import MembersChanged, MessageChanged, NotAppended
+from ssechat.texts.timestamps import timestamp
 
 ORDER = (
     "conversation_id", "seq", "version", "sender", "text", "client_msg_id", "created_at", "edited_at", "reply_to",
@@ -67,7 +68,7 @@ class Edits:
 
         Raises:
             NotFound: `unknown_conversation`, `unknown_message`.
-            Forbidden: `not_a_member`, `ended`; `not_allowed`: it is somebody else's.
+            Forbidden: `not_a_member`, `ended`, `blocked`; `not_allowed`: it is somebody else's.
             Conflict: `deleted`; `changed` (412): it is not the expected one, nor what it shall be.
             BadRequest: who is mentioned is no member.
         """
@@ -111,7 +112,9 @@ class Edits:
             _check(expected, stands)
             tombstone = {name: message[name] for name in ("conversation_id", "seq", "version", "sender", "created_at")}
             tombstone["deleted"] = True
-            return changed_message(MESSAGE_DELETED, stands, tombstone, reactions=[("clear", f"{seq}:")], guard=guard)
+            return changed_message(
+                MESSAGE_DELETED, stands, tombstone, reactions=[("clear", f"{seq}:")], guard=guard, across_blocks=True
+            )
 
         return await self._change(user, conversation, seq, decide)
 
@@ -136,7 +139,7 @@ class Edits:
                 # What is answered was read before; who is removed meanwhile does not see it.
                 return await self._participants.message(entered, seq)
             try:
-                return (await self._delivery.send(action, entered.both))[0]
+                return (await self._delivery.send(action, entered.both, by=(user,)))[0]
             except (MessageChanged, MembersChanged):
                 continue
             except NotAppended as error:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ssechat.chat.decisions import Decision, Decisions, role_of
 from ssechat.chat.participants import group_of
-from ssechat.chat.refusals import ended, not_allowed, unknown_users
+from ssechat.chat.refusals import cannot_add, ended, not_allowed, unknown_users
 from ssechat.errors import Conflict, Forbidden
 from ssechat.events import frames
 from ssechat.events.kinds import CONVERSATION, LARGEST_FACT, MEMBER
@@ -15,9 +15,10 @@ from ssechat.events.models import HistoryOf, Role
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId, user_id
 from ssechat.logs.actions import Action, fact, now
+from ssechat.logs.blocks import Blocks
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.group_ids import GroupIds
-from ssechat.logs.members import MAX_MEMBERS, Group, Roster
+from ssechat.logs.members import MAX_MEMBERS, Group, Members, Roster
 from ssechat.logs.membership import Change, Expire, Guard, Join, SetField
 from ssechat.logs.refused import GroupExists
 
@@ -44,31 +45,45 @@ class Draft(NamedTuple):
 class Groups:
     """Makes, renames and ends groups on behalf of a user."""
 
-    def __init__(self, decisions: Decisions, delivery: Delivery, users: Users, ids: GroupIds) -> None:
+    def __init__(
+        self,
+        decisions: Decisions,
+        delivery: Delivery,
+        users: Users,
+        ids: GroupIds,
+        members: Members,
+        blocks: Blocks,
+    ) -> None:
         self._decisions = decisions
         self._delivery = delivery
         self._users = users
         self._ids = ids
+        self._members = members
+        self._blocks = blocks
 
     async def make(self, maker: UserId, draft: Draft, client_msg_id: str | None) -> tuple[ConversationId, bool]:
         """Makes a group, whose owner is its maker; returns its id, and whether it is new and no repeat.
 
         Raises:
             NotFound: `unknown_user`.
-            Forbidden: `group_full`.
+            Forbidden: `group_full`; `blocked`: some of the members have blocked the maker.
             Conflict: `idempotency_conflict`.
         """
         others = [user for user in await known_users(self._users, draft.members) if user != maker]
         check_size(1 + len(others))
         group = await self._ids.of(maker, client_msg_id)
         made = _digest(draft, others)
+        barred = await self._blocks.by(others, maker)
+        if barred and await self._members.standing(maker, group) is None:  # else it is a repeat
+            raise cannot_add([user for user in others if user in barred])
         joins: list[Join] = [Join(maker, "owner"), *(Join(user) for user in others)]
         fields = {"type": "group", "name": draft.name, "topic": draft.topic, "history": draft.history, "made": made}
         changes: list[Change] = [SetField(name, value) for name, value in fields.items() if value]
         event = {"conversation_id": group, "by": maker, "member_count": len(joins), "name": draft.name}
         guard = Guard(new=True, changes=[*changes, *joins])
         try:
-            await self._delivery.send(told(event, ((join.user, join.role) for join in joins), guard), None)
+            action = told(event, ((join.user, join.role) for join in joins), guard)
+            await self._delivery.send(action, None, by=(maker,))
         except GroupExists as error:
             if error.made != made:
                 raise Conflict(

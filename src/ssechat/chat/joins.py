@@ -157,7 +157,7 @@ def _decide(
         event = {"conversation_id": group.id, "by": by, "member_count": count, "name": group.name}
         guard = Guard(list_version=group.list_version, changes=changes)
         action = told(event, [(user, "member") for user in joined], guard)
-    return Decision(_Answers(members, refused, later), action)
+    return Decision(_Answers(members, refused, later), action, by=tuple(joined))
 
 
 def _unknown() -> NotFound:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from ssechat.chat.participants import Participants
+from ssechat.chat.receipts import ReceiptRules
 from ssechat.chat.refusals import not_a_member
 from ssechat.ids import ConversationId, UserId, is_group
 from ssechat.logs.inbox import Inbox
@@ -23,20 +24,25 @@ class Sums(NamedTuple):
 class Marks:
     """Changes a user's marks, and sums up what is unread."""
 
-    def __init__(self, participants: Participants, members: Members, inbox: Inbox) -> None:
+    def __init__(self, participants: Participants, members: Members, inbox: Inbox, receipts: ReceiptRules) -> None:
         self._participants = participants
         self._members = members
         self._inbox = inbox
+        self._receipts = receipts
 
     async def read(self, user: UserId, conversation: str, up_to: int) -> Marked:
-        """Marks the messages up to this seq as read. A mark rises only, and up to the newest message.
+        """Marks the messages up to this seq as read. A mark rises only, and up to the newest message. The
+        others are told by a receipt.
 
         Raises:
             NotFound: `unknown_conversation`.
             Forbidden: `not_a_member`.
         """
         entered, joined = await self._enter(user, conversation)
-        return await self._inbox.read_up_to(user, entered, up_to, joined)
+        marked = await self._inbox.read_up_to(user, entered, up_to, joined)
+        if marked.changed:
+            self._receipts.changed(user, entered)
+        return marked
 
     async def mute(self, user: UserId, conversation: str, *, muted: bool) -> Marked:
         """Mutes a conversation, or unmutes it; raises as `read` does."""

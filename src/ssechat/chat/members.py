@@ -1,19 +1,22 @@
 """The members of groups: who is added, who leaves, and what each may do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ssechat.chat.decisions import Decision, Decisions, role_of
 from ssechat.chat.groups import check_size, ending, known_users, told
 from ssechat.chat.participants import group_of
-from ssechat.chat.refusals import not_a_member, not_allowed, unknown_conversation
+from ssechat.chat.refusals import cannot_add, not_a_member, not_allowed, unknown_conversation
 from ssechat.errors import Conflict
 from ssechat.events.models import Role
 from ssechat.identity.users import Users
 from ssechat.ids import UserId, user_id
+from ssechat.logs.blocks import Blocks
 from ssechat.logs.members import Members, Roster
 from ssechat.logs.membership import Change, Guard, Join, Leave, NewRole
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,11 @@ class Names:
 class Membership:
     """Reads and changes the members of groups on behalf of a user."""
 
-    def __init__(self, decisions: Decisions, members: Members, users: Users) -> None:
+    def __init__(self, decisions: Decisions, members: Members, users: Users, blocks: Blocks) -> None:
         self._decisions = decisions
         self._members = members
         self._users = users
+        self._blocks = blocks
 
     async def page(self, user: UserId, conversation: str, after: str, limit: int) -> Names:
         """Members whose names follow `after`.
@@ -53,38 +57,39 @@ class Membership:
 
         Raises:
             NotFound: `unknown_conversation`, `unknown_user`.
-            Forbidden: `not_a_group`, `not_a_member`, `not_allowed`, `group_full`, `ended`.
+            Forbidden: `not_a_group`, `not_a_member`, `not_allowed`, `group_full`, `ended`; `blocked`: some of them have
+                blocked who adds them.
         """
-        group = group_of(user, conversation)
         role_of(await self._roster(user, conversation), user)  # a stranger is not told who exists
         added = await known_users(self._users, names)
 
-        def rule(roster: Roster) -> Decision[tuple[Sequence[UserId], int]]:
+        def rule(roster: Roster, barred: Collection[UserId]) -> Decision[tuple[Sequence[UserId], int]]:
             _must_be_admin(roster, user, "add members")
             new = [name for name in added if name not in roster.members]
             count = len(roster.members) + len(new)
             if not new:
                 return Decision(((), count))
             check_size(count)
+            _must_not_be_barred(new, barred)
             event = _event(roster, user, count, name=roster.group.name)
             guard = _guard(roster, [Join(name) for name in new])
             return Decision((new, count), told(event, [(name, "member") for name in new], guard))
 
-        return await self._decisions.from_roster(user, group, rule)
+        return await self._adding(user, conversation, added, rule)
 
     async def put(self, user: UserId, conversation: str, name: str, role: Role | None) -> tuple[UserId, Role]:
         """Adds somebody, or sets the role of a member; returns who it is and the role then.
 
         Raises:
             NotFound: `unknown_conversation`, `unknown_user`.
-            Forbidden: `not_a_group`, `not_a_member`, `not_allowed`, `group_full`, `ended`.
+            Forbidden: `not_a_group`, `not_a_member`, `not_allowed`, `group_full`, `ended`; `blocked`: who is added has
+                blocked who adds it.
             Conflict: `last_owner`.
         """
-        group = group_of(user, conversation)
         role_of(await self._roster(user, conversation), user)
         [member] = await known_users(self._users, (name,))
 
-        def rule(roster: Roster) -> Decision[tuple[UserId, Role]]:
+        def rule(roster: Roster, barred: Collection[UserId]) -> Decision[tuple[UserId, Role]]:
             _must_be_admin(roster, user, "add members")
             if role is not None and roster.members[user].role != "owner":
                 raise not_allowed("Only owners give roles.")
@@ -95,6 +100,7 @@ class Membership:
             count = len(roster.members) + (there is None)
             if there is None:
                 check_size(count)
+                _must_not_be_barred((member,), barred)
                 event = _event(roster, user, count, name=roster.group.name)
                 change: Change = Join(member, wanted)
             else:
@@ -102,7 +108,7 @@ class Membership:
                 event, change = _event(roster, user, count), NewRole(member, wanted)
             return Decision((member, wanted), told(event, [(member, wanted)], _guard(roster, [change])))
 
-        return await self._decisions.from_roster(user, group, rule)
+        return await self._adding(user, conversation, (member,), rule)
 
     async def remove(self, user: UserId, conversation: str, name: str) -> None:
         """Removes a member; oneself: leaves. That it is no member is no error. With the last member the group ends.
@@ -144,6 +150,26 @@ class Membership:
         else:
             await self._decisions.of_member(user, group, rule)
 
+    async def _adding(
+        self,
+        user: UserId,
+        conversation: str,
+        added: Sequence[UserId],
+        rule: Callable[[Roster, Collection[UserId]], Decision[Answer]],
+    ) -> Answer:
+        """Decides from the members, and who of those that are none yet has blocked the user.
+
+        A block stands in another slot than the group, so the log cannot look at it. It is read last before the append:
+        one that was acknowledged before the request came counts.
+        """
+
+        async def decide() -> Decision[Answer]:
+            roster = await self._roster(user, conversation)
+            new = [name for name in added if name not in roster.members]
+            return rule(roster, await self._blocks.by(new, user))
+
+        return await self._decisions.make(user, group_of(user, conversation), decide)
+
     async def _roster(self, user: UserId, conversation: str) -> Roster:
         roster = await self._members.roster(group_of(user, conversation))
         if roster is None:
@@ -162,6 +188,11 @@ def _guard(roster: Roster, changes: Sequence[Change]) -> Guard:
 def _must_be_admin(roster: Roster, user: UserId, what: str) -> None:
     if role_of(roster, user) == "member":
         raise not_allowed(f"Only owners and admins {what}.")
+
+
+def _must_not_be_barred(new: Sequence[UserId], barred: Collection[UserId]) -> None:
+    if refused := [name for name in new if name in barred]:
+        raise cannot_add(refused)
 
 
 def _must_leave_an_owner(roster: Roster, member: UserId) -> None:

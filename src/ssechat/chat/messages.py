@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from ssechat.chat.participants import Participants
-from ssechat.chat.refusals import ended, not_a_member, of_the_log, unknown_users, wrong_field
+from ssechat.chat.refusals import blocked, ended, not_a_member, of_the_log, unknown_users, wrong_field
 from ssechat.errors import BadRequest, Forbidden, NotFound, RequestError
 from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId, direct_conversation, is_group, user_id
@@ -14,7 +14,7 @@ from ssechat.logs.access import tombstone
 from ssechat.logs.actions import Action, new_message
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.membership import Guard
-from ssechat.logs.refused import Absent, GroupEnded, NotAppended
+from ssechat.logs.refused import Absent, Blocked, GroupEnded, NotAppended
 
 MAX_MENTIONS = 50
 """People whom one message mentions."""
@@ -64,6 +64,7 @@ class Messages:
 
         Raises:
             NotFound: `unknown_user`.
+            Forbidden: `blocked`.
             BadRequest, Conflict: as `send` does.
         """
         recipient = UserId(other)
@@ -87,7 +88,7 @@ class Messages:
 
         Raises:
             NotFound: `unknown_conversation`.
-            Forbidden: `not_a_member`, or the group has `ended`.
+            Forbidden: `not_a_member`, or the group has `ended`, or of two one has `blocked` the other.
             BadRequest: who is mentioned is no member, or what it replies to is not there.
             Conflict: `idempotency_conflict`.
         """
@@ -114,14 +115,17 @@ class Messages:
         client_msg_id: str,
         extras: Extras,
     ) -> tuple[bytes, bool]:
-        if extras is PLAIN:
-            return await self._delivery.send(new_message(conversation, sender, client_msg_id, text), both)
-        action = new_message(conversation, sender, client_msg_id, text, more=extras.fields)
-        strangers = [user for user in extras.mentions if user not in both]
-        wrong = not_mentionable(strangers) if strangers else await self._wrong_reply(sender, conversation, extras)
-        if wrong is not None:
-            return await self._repeated(action, both, wrong)
-        return await self._delivery.send(action, both)
+        try:
+            if extras is PLAIN:
+                return await self._delivery.send(new_message(conversation, sender, client_msg_id, text), both)
+            action = new_message(conversation, sender, client_msg_id, text, more=extras.fields)
+            strangers = [user for user in extras.mentions if user not in both]
+            wrong = not_mentionable(strangers) if strangers else await self._wrong_reply(sender, conversation, extras)
+            if wrong is not None:
+                return await self._repeated(action, both, wrong)
+            return await self._delivery.send(action, both)
+        except Blocked as error:
+            raise blocked(conversation, error.by, sender) from None
 
     async def _send_to_group(
         self, sender: UserId, group: ConversationId, text: str, client_msg_id: str, extras: Extras
@@ -133,7 +137,7 @@ class Messages:
             message, is_new = await self._repeated(action, None, wrong)
         else:
             try:
-                message, is_new = await self._delivery.send(action, None)
+                message, is_new = await self._delivery.send(action, None, by=(sender,))
             except NotAppended as error:
                 raise await self._refusal(error, group, sender) from None
         if is_new:
@@ -171,6 +175,8 @@ class Messages:
         only_a_repeat = action._replace(guard=Guard(present=(*sender, NOBODY)))
         try:
             appended = await self._delivery.append(only_a_repeat, None)
+        except Blocked:
+            raise
         except NotAppended as error:
             if both is not None or (isinstance(error, Absent) and error.users == [NOBODY]):
                 raise wrong from None

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from ssechat.chat.decisions import TRIES
 from ssechat.chat.participants import Participants
-from ssechat.chat.refusals import busy, deleted, not_a_member, of_the_log, unknown_message
+from ssechat.chat.refusals import blocked, busy, deleted, not_a_member, of_the_log, unknown_message
 from ssechat.errors import BadRequest, Forbidden, RequestError
 from ssechat.events.kinds import MESSAGE_UPDATED
 from ssechat.ids import ConversationId, UserId
@@ -20,7 +20,7 @@ from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.membership import Guard
 from ssechat.logs.reactions import OfEmoji, Reaction, Reactions
-from ssechat.logs.refused import Absent, MessageChanged, NotAppended
+from ssechat.logs.refused import Absent, Blocked, MessageChanged, NotAppended
 
 MAX_KINDS = 20
 """Emojis with which people have reacted to one message."""
@@ -88,7 +88,7 @@ class ReactionRules:
         Raises:
             BadRequest: `not_an_emoji`.
             NotFound: `unknown_conversation`, `unknown_message`.
-            Forbidden: `not_a_member`, `ended`, `too_many_reactions`.
+            Forbidden: `not_a_member`, `ended`, `too_many_reactions`, `blocked`.
             Conflict: `deleted`.
             TooMany: `busy`.
         """
@@ -196,6 +196,13 @@ class ReactionRules:
                     if wish.reaction.user in error.users:
                         wish.refuse(not_a_member())
                 continue
+            except Blocked as error:
+                # What is only taken away goes on.
+                added = {field for how, field in changes if how == "add"}
+                for wish in wishes:
+                    if wish.wanted and wish.reaction.field(key.seq) in added:
+                        wish.refuse(blocked(key.conversation, error.by, wish.reaction.user))
+                continue
             except NotAppended as error:
                 raise of_the_log(error, key.conversation, UserId("")) or error from None
             for wish in wishes:
@@ -277,8 +284,11 @@ class ReactionRules:
             fields["reactions"] = reactions
         present = tuple(dict.fromkeys(wish.reaction.user for wish in wishes))
         guard = Guard(present=present) if key.both is None else None
-        action = changed_message(MESSAGE_UPDATED, message, fields, reactions=changes, guard=guard)
-        return (await self._delivery.send(action, key.both))[0]
+        only_less = all(how == "remove" for how, _ in changes)
+        action = changed_message(
+            MESSAGE_UPDATED, message, fields, reactions=changes, guard=guard, across_blocks=only_less
+        )
+        return (await self._delivery.send(action, key.both, by=present))[0]
 
 
 def _first(kind: OfEmoji, asked: Sequence[Reaction], after: Mapping[Reaction, bool]) -> list[UserId]:

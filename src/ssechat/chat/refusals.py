@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from ssechat.errors import BadRequest, Conflict, Forbidden, NotFound, RequestError, TooMany
-from ssechat.ids import UserId
-from ssechat.logs.refused import Absent, GroupEnded, NoSuchGroup, NotAppended
+from ssechat.ids import UserId, direct_members
+from ssechat.logs.refused import Absent, Blocked, GroupEnded, NoSuchGroup, NotAppended
 
 
 def unknown_conversation(conversation: str) -> NotFound:
@@ -16,9 +16,7 @@ def unknown_message(seq: int) -> NotFound:
 
 
 def unknown_users(users: Sequence[str]) -> NotFound:
-    """Names the first of them; a request may have a thousand."""
-    named = ", ".join(repr(user) for user in users[:10]) + (f" and {len(users) - 10} more" if len(users) > 10 else "")
-    return NotFound("unknown_user", f"There is no user {named}.")
+    return NotFound("unknown_user", f"There is no user {_named(users)}.")
 
 
 def not_a_member() -> Forbidden:
@@ -35,6 +33,29 @@ def ended() -> Forbidden:
 
 def too_large_for(what: str, most: int) -> Forbidden:
     return Forbidden("too_many_members", f"In groups of more than {most} members {what}.")
+
+
+def blocked(conversation: str, by: Sequence[UserId], user: UserId) -> Forbidden:
+    """The refusal to write across a block; `by` are those of the two who block. Who is blocked is not told that, nor
+    by whom."""
+    other = other_of(conversation, user)
+    if user in by:
+        return Forbidden("blocked", f"You have blocked {other!r}: unblock {other!r} to write to each other again.")
+    return Forbidden("blocked", f"You and {other!r} cannot write to each other.")
+
+
+def cannot_add(users: Sequence[UserId]) -> Forbidden:
+    """The refusal to add these to a group: they have blocked who adds them."""
+    return Forbidden(
+        "blocked", f"You cannot add {_named(users)} to a group. By an invitation they can join themselves."
+    )
+
+
+def other_of(conversation: str, user: UserId) -> UserId:
+    """The other one in a direct conversation; in one's notes oneself."""
+    both = direct_members(conversation)
+    assert both is not None
+    return both[0] if both[1] == user else both[1]
 
 
 def deleted(seq: int) -> Conflict:
@@ -56,6 +77,13 @@ def of_the_log(error: NotAppended, conversation: str, user: UserId) -> RequestEr
         return unknown_conversation(conversation)
     if isinstance(error, GroupEnded):
         return ended()
+    if isinstance(error, Blocked):
+        return blocked(conversation, error.by, user)
     if isinstance(error, Absent) and user in error.users:
         return not_a_member()
     return None
+
+
+def _named(users: Sequence[str]) -> str:
+    """The first of them; a request may have a thousand."""
+    return ", ".join(repr(user) for user in users[:10]) + (f" and {len(users) - 10} more" if len(users) > 10 else "")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ssechat.chat.blocks import BlockRules
 from ssechat.chat.conversations import Descriptions
 from ssechat.chat.decisions import Decisions
 from ssechat.chat.edits import Edits
@@ -13,9 +14,16 @@ from ssechat.chat.marks import Marks
 from ssechat.chat.members import Membership
 from ssechat.chat.messages import Messages
 from ssechat.chat.participants import Participants
+from ssechat.chat.presence import PresenceRules
+from ssechat.chat.profiles import ProfileRules
 from ssechat.chat.reactions import ReactionRules
+from ssechat.chat.receipts import ReceiptRules
 from ssechat.chat.typing import TypingRules
+from ssechat.identity.profiles import Profiles
+from ssechat.identity.sightings import Sightings
 from ssechat.identity.users import Users
+from ssechat.identity.watch_lists import WatchLists
+from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.group_ids import GroupIds
@@ -23,6 +31,7 @@ from ssechat.logs.inbox import Inbox
 from ssechat.logs.invites import Invites
 from ssechat.logs.members import Members
 from ssechat.logs.reactions import Reactions
+from ssechat.logs.receipts import Receipts
 from ssechat.redis.client import Redis
 
 
@@ -41,6 +50,10 @@ class Chat:
     joins: Joins
     marks: Marks
     typing: TypingRules
+    receipts: ReceiptRules
+    profiles: ProfileRules
+    blocks: BlockRules
+    presence: PresenceRules
 
     @classmethod
     def of(
@@ -51,20 +64,30 @@ class Chat:
         inbox: Inbox,
         delivery: Delivery,
         users: Users,
+        *,
+        receipts: bool = True,
     ) -> "Chat":
-        """The rules of a worker with these parts."""
+        """The rules of a worker with these parts. `receipts`: whether there are any."""
         participants = Participants(conversations, members, users)
         decisions, invites = Decisions(delivery, members), Invites(redis)
+        blocks = Blocks(redis, inbox.limit)
+        shown = ReceiptRules(members, inbox, Receipts(redis, inbox), Profiles(redis), blocks, on=receipts)
         return cls(
             Messages(participants, delivery, users),
             Edits(participants, members, delivery),
             ReactionRules(participants, conversations, Reactions(redis), delivery),
             History(participants, conversations, delivery),
-            Descriptions(participants, conversations, members, inbox, delivery),
-            Groups(decisions, delivery, users, GroupIds(redis)),
-            Membership(decisions, members, users),
+            Descriptions(participants, conversations, members, inbox, delivery, blocks, shown),
+            Groups(decisions, delivery, users, GroupIds(redis), members, blocks),
+            Membership(decisions, members, users, blocks),
             Invitations(members, invites),
             Joins(decisions, members, invites),
-            Marks(participants, members, inbox),
-            TypingRules(participants, members, inbox),
+            Marks(participants, members, inbox, shown),
+            TypingRules(participants, members, inbox, blocks, delivery.charge),
+            shown,
+            ProfileRules(Profiles(redis), inbox.accounts),
+            BlockRules(blocks, users),
+            PresenceRules(
+                participants, conversations, members, blocks, Sightings(redis), WatchLists(redis), inbox.accounts
+            ),
         )

@@ -18,12 +18,17 @@ STREAM_NOTES: dict[str, Callable[[dict[str, Any]], str]] = {
     "bye": lambda data: f"the server ends this stream ({data.get('reason')})",
 }
 
+QUIET = frozenset({"receipt"})
+"""Events whose lines a terminal shows dimmed."""
+
 
 @click.command()
 @client_options
 @click.option("--since", type=Id(), metavar="ID", help="Start after the event with this id; 0-0 for all stored events.")
 def listen(since: str | None, as_json: bool, **account: Any) -> None:
     """Print events as they arrive, one per line, until Ctrl-C. Reconnects automatically, and misses no event.
+
+    Messages that were printed count as delivered to you.
 
     \b
     ssechat listen --user bob
@@ -36,7 +41,7 @@ def listen(since: str | None, as_json: bool, **account: Any) -> None:
         raise SettingsError("--since: this is not the id of an event")
     with connect(account) as (client, run):
         sightings = Sightings(client, run)
-        for event in run.each(client.events(since)):
+        for event in run.each(client.events(since, ack=True)):
             if as_json:
                 click.echo(json.dumps({"event": event.name, "id": event.id or None, "data": event.raw}))
             elif event.name in STREAM_NOTES:
@@ -44,4 +49,6 @@ def listen(since: str | None, as_json: bool, **account: Any) -> None:
                 if said:
                     stdio.note(said)
             elif sightings.is_news(event):
-                click.echo(event_line(event.name, event.raw, sightings.name(event)))
+                click.echo(
+                    click.style(event_line(event.name, event.raw, sightings.name(event)), dim=event.name in QUIET)
+                )

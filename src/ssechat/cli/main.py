@@ -13,14 +13,17 @@ import click
 from ssechat import __version__
 from ssechat.cli import stdio
 from ssechat.cli.account import mint
+from ssechat.cli.blocks import block, blocks, unblock
 from ssechat.cli.doctor import doctor
 from ssechat.cli.groups import group
 from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
 from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
+from ssechat.cli.people import password, profile, sessions, users
+from ssechat.cli.presence import presence
 from ssechat.cli.size import size
-from ssechat.cli.unread import list_conversations, mute, read
+from ssechat.cli.unread import list_conversations, mute, read, receipts
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import MIN_SESSION_DAYS, Settings, load_settings
 
@@ -94,7 +97,10 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
     click.echo(minted)
 
 
-for command in (send, list_conversations, read, mute, listen, edit, delete, react, group, key, doctor, size):
+for command in (
+    *(send, list_conversations, read, mute, receipts, listen, edit, delete, react, group),
+    *(presence, block, unblock, blocks, profile, users, password, sessions, key, doctor, size),
+):
     commands.add_command(command)
 
 

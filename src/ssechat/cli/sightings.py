@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 MOST_MESSAGES = 10_000
 MOST_NAMES = 1_000
+MOST_RECEIPTS = 10_000
 # Seconds that a line waits for the name of its group, once a group.
 NAME_SECONDS = 2.0
 
@@ -23,6 +24,7 @@ class Sightings:
         self._run = run
         self._names: dict[str, str | None] = {}
         self._versions: dict[tuple[str, Any], int] = {}
+        self._receipts: dict[tuple[str, str], tuple[int, int]] = {}
 
     def is_news(self, event: "Event") -> bool:
         """Whether an event says something that no event before has said: a message that is read late is as it stands,
@@ -34,6 +36,8 @@ class Sightings:
         if event.name == "reset":
             self._forget(conversation)
             return True
+        if event.name == "receipt" and isinstance(conversation, str):
+            return self._has_risen((conversation, str(data.get("user"))), data)
         version = data.get("version")
         if not event.name.startswith("message") or not isinstance(conversation, str) or type(version) is not int:
             return True
@@ -41,6 +45,15 @@ class Sightings:
         if version <= self._versions.get(message, 0):
             return False
         _keep(self._versions, message, version, MOST_MESSAGES)
+        return True
+
+    def _has_risen(self, of: tuple[str, str], receipt: Any) -> bool:
+        """Whether somebody has read or got more than was printed."""
+        before = self._receipts.get(of, (0, 0))
+        now = tuple(up_to if type(up_to) is int else 0 for up_to in map(receipt.get, ("read_up_to", "delivered_up_to")))
+        if now[0] <= before[0] and now[1] <= before[1]:
+            return False
+        _keep(self._receipts, of, (max(now[0], before[0]), max(now[1], before[1])), MOST_RECEIPTS)
         return True
 
     def name(self, event: "Event") -> str | None:
@@ -68,6 +81,7 @@ class Sightings:
         """Forgets the versions of a conversation's messages, or of all: after a loss they may begin anew."""
         if conversation is None:
             self._versions.clear()
+        self._receipts.clear()
         for message in [each for each in self._versions if each[0] == conversation]:
             del self._versions[message]
 

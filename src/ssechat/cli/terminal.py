@@ -57,6 +57,14 @@ def event_line(event: str, data: Any, name: str | None = None) -> str:
             return one_line(f"{_place(data, name)}  {_description(data)}")
         if event == "mark":
             return mark_line(data, name)
+        if event == "profile":
+            return "your profile was changed"
+        if event == "block":
+            return one_line(f"{_place(data, name)}  {block_line(data)}")
+        if event == "receipt":
+            return one_line(f"{_place(data, name)}  {_progress(data)}")
+        if event == "presence" and isinstance(data.get("users"), list):
+            return "\n".join(presence_line(one) for one in data["users"] if isinstance(one, dict))
         if event == "typing":
             return one_line(f"{_place(data, name)}  {data.get('user')} is writing …")
     return indented(f"{event}  {json.dumps(data, ensure_ascii=False, sort_keys=True)}")
@@ -114,14 +122,67 @@ def mark_line(mark: Mapping[str, Any], name: str | None = None) -> str:
     return one_line(f"{_place(mark, name)}  read up to #{read}{left}{muted}")
 
 
+def user_line(user: Mapping[str, Any]) -> str:
+    """A user: the id, and what it is called."""
+    called = user.get("display_name")
+    return one_line(str(user.get("id"))) + (f"  {one_line(quoted(called))}" if called else "")
+
+
+def profile_line(profile: Mapping[str, Any]) -> str:
+    """One's own profile."""
+    picture = profile.get("avatar_url")
+    parts = [user_line({**profile, "id": profile.get("user")}), *([one_line(str(picture))] if picture else [])]
+    return "  ".join(
+        [*parts, *(["(others do not see what you have read)"] if profile.get("receipts") is False else [])]
+    )
+
+
+def session_line(session: Mapping[str, Any]) -> str:
+    """A session: its id, since when there is one, when it was seen, and in what."""
+    begun, seen = _moment(session.get("created_at")), _moment(session.get("last_seen_at"))
+    times = [f"since {begun:%Y-%m-%d %H:%M}" if begun else "", f"seen {seen:%Y-%m-%d %H:%M}" if seen else ""]
+    agent = str(session.get("user_agent") or "unknown")
+    own = "(this one)" if session.get("current") else ""
+    return one_line("  ".join(filter(None, [str(session.get("id")), *times, agent, own])))
+
+
+def block_line(block: Mapping[str, Any]) -> str:
+    """Whom one has blocked, or unblocked."""
+    return one_line(f"you have {'blocked' if block.get('blocked') else 'unblocked'} {block.get('user')}")
+
+
+def receipt_line(receipt: Mapping[str, Any]) -> str:
+    """Up to where somebody has read a conversation, and has it: `bob  read up to #7, delivered up to #9`."""
+    read, delivered = receipt.get("read_up_to"), receipt.get("delivered_up_to")
+    more = f", delivered up to #{delivered}" if delivered != read else ""
+    said = f"read up to #{read}{more}" if read else f"delivered up to #{delivered}" if delivered else "nothing yet"
+    return one_line(f"{receipt.get('user')}  {said}")
+
+
+def _progress(data: Mapping[str, Any]) -> str:
+    """What a `receipt` says: `read by bob up to #7`; of who has more than was read, what was delivered."""
+    user, read, delivered = data.get("user"), data.get("read_up_to"), data.get("delivered_up_to")
+    if delivered == read:
+        return f"read by {user} up to #{read}"
+    return f"delivered to {user} up to #{delivered}" + (f", read up to #{read}" if read else "")
+
+
 def _unread(counts: Mapping[str, Any]) -> str:
     """What is unread, in parentheses: `  (3 unread, 1 mentions you; muted)`."""
     unread, mentions = counts.get("unread"), counts.get("mentions")
     said = [f"{unread} unread"] if isinstance(unread, int) and unread else []
     if isinstance(mentions, list) and mentions:
         said.append("1 mentions you" if len(mentions) == 1 else f"{len(mentions)} mention you")
-    words = [*([", ".join(said)] if said else []), *(["muted"] if counts.get("muted") else [])]
+    words = [*([", ".join(said)] if said else []), *(word for word in ("muted", "blocked") if counts.get(word))]
     return f"  ({'; '.join(words)})" if words else ""
+
+
+def presence_line(person: Mapping[str, Any]) -> str:
+    """Whether somebody is there: `bob is offline, last seen 2026-11-26 14:03`."""
+    if person.get("online") is True:
+        return one_line(f"{person.get('user')} is online")
+    seen = f", last seen {day_and_time(person['last_seen'])}" if person.get("last_seen") else ""
+    return one_line(f"{person.get('user')} is offline{seen}")
 
 
 def group_line(group: Mapping[str, Any]) -> str:

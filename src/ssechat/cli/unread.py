@@ -1,4 +1,4 @@
-"""Commands about what is unread: `list`, `read`, `mute`."""
+"""Commands about what is unread, and what others have read: `list`, `read`, `mute`, `receipts`."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ from ssechat.cli.options import Seq, Text, client_options, timeout_option
 
 if TYPE_CHECKING:
     from ssechat.client import Mark
+
+NO_RECEIPTS = "No receipts are shown here: too many members, or you have left, or they are switched off."
 
 
 @click.command("list")
@@ -80,6 +82,30 @@ def mute(conversation: str, off: bool, timeout: float, as_json: bool, **account:
         mark = run(client.mute(Places(client, run).conversation(conversation), muted=not off))
     with stdio.reporting("the conversation was unmuted" if off else "the conversation was muted"):
         _show(mark, as_json)
+
+
+@click.command()
+@click.argument("conversation", type=Text())
+@client_options
+@timeout_option
+def receipts(conversation: str, timeout: float, as_json: bool, **account: Any) -> None:
+    """Print up to where the others have read CONVERSATION, and have it on a device.
+
+    CONVERSATION is the other user's name, a group as g:NAME, or an id.
+
+    \b
+    ssechat receipts --user alice bob
+    ssechat receipts --user alice g:lunch --json | jq 'select(.read_up_to >= 12) | .user'
+    """
+    from ssechat.cli.places import Places
+    from ssechat.cli.terminal import receipt_line
+
+    with connect(account, timeout) as (client, run):
+        found = run(client.conversation(Places(client, run).conversation(conversation))).receipts
+    for each in found or ():
+        click.echo(json.dumps(each.raw) if as_json else receipt_line(each.raw))
+    if not found and not as_json:
+        stdio.note("Nobody else is shown here." if found is not None else NO_RECEIPTS)
 
 
 def _show(mark: "Mark", as_json: bool) -> None:

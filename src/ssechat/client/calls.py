@@ -122,14 +122,16 @@ class Calls:
                 self._note(f"{failure.reason}; retrying in {pause:.1f} s{still} …")
             await self._pauses.sleep(pause)
 
-    async def once(self, path: str, *, timeout: float) -> httpx.Response:
-        """Returns the answer to one `GET`, within `timeout` seconds.
+    async def once(
+        self, path: str, *, timeout: float, method: str = "GET", body: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
+        """Returns the answer to a request that is sent once, within `timeout` seconds.
 
         Raises:
             ClientError: there was none, or it was a refusal.
         """
         try:
-            return await self._attempt("GET", path, timeout)
+            return await self._attempt(method, path, timeout, body=body)
         except Unavailable as failure:
             raise NotConfirmed(failure.reason, Doubt.NOTHING, **failure.facts) from None
 

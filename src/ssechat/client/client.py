@@ -8,6 +8,8 @@ from typing import Self
 
 import httpx
 
+from ssechat.client.acks import WITHIN, Acks
+from ssechat.client.blocks import Blocks
 from ssechat.client.bookmark import Bookmark
 from ssechat.client.calls import Calls
 from ssechat.client.credentials import Credential, Given, Password, Token
@@ -19,6 +21,8 @@ from ssechat.client.models import Conversation, Limits, Server, Ticket
 from ssechat.client.objects import object_of
 from ssechat.client.pages import pages
 from ssechat.client.pauses import Pauses
+from ssechat.client.people import People
+from ssechat.client.sessions import Sessions
 from ssechat.client.stream import EventStream
 from ssechat.client.transport import Transport, path
 from ssechat.errors import SettingsError
@@ -27,7 +31,7 @@ from ssechat.ids import UserId, user_id
 logger = logging.getLogger("ssechat.client")
 
 
-class Client(Messages, Marks):
+class Client(Messages, Marks, Blocks, People, Sessions):
     """A client of one user at one server.
 
     ::
@@ -131,7 +135,9 @@ class Client(Messages, Marks):
     def __repr__(self) -> str:
         return f"<Client of {self._user or 'a user'} at {self._transport.server}>"
 
-    def events(self, since: str | None = None, *, bookmark: str | os.PathLike[str] | None = None) -> EventStream:
+    def events(
+        self, since: str | None = None, *, bookmark: str | os.PathLike[str] | None = None, ack: bool = False
+    ) -> EventStream:
         """The events of the user, each once and in order, for ever, over any number of connections.
 
         ::
@@ -148,6 +154,9 @@ class Client(Messages, Marks):
         at once more: what it does then must be something that does no harm twice, as a `send` with a `client_msg_id`
         made from `event.id`.
 
+        With `ack` those who wrote see that their messages were delivered: what was handled is acknowledged in the
+        background, once a second at most.
+
         After a `reset` (`ResetEvent`), what is known must be read anew: events are missing that the server no longer
         has. All others come without a gap. Kinds that are new come as `OtherEvent`.
 
@@ -162,9 +171,13 @@ class Client(Messages, Marks):
             self._note,
             since,
             None if bookmark is None else Bookmark(bookmark),
+            Acks(self._ack_once, self._pauses) if ack else None,
         )
         self._streams.add(stream)
         return stream
+
+    async def _ack_once(self, id: str) -> None:
+        await self._calls.once("/v1/ack", timeout=WITHIN, method="POST", body={"id": id})
 
     async def user(self) -> UserId:
         """The id of the user that the credential names. It is asked for once."""

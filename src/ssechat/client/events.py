@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
-from ssechat.client.models import Member, Message, Model
+from ssechat.client.models import Member, Message, Model, Person
 
 Name = TypeVar("Name", bound=str, covariant=True)
 Data = TypeVar("Data", covariant=True)
@@ -48,12 +48,46 @@ class MarkChange(Model):
     muted: bool = False
 
 
+class ProfileChange(Model):
+    """One's profile has changed, on some device: `chat.me()` has it as it stands."""
+
+    version: int = 0
+    """Grows with each change."""
+
+
+class BlockChange(Model):
+    """One has blocked somebody on some device, or taken that back."""
+
+    conversation_id: str
+    """The direct conversation of the two."""
+    user: str
+    blocked: bool = False
+    """From now on."""
+
+
+class ReceiptChange(Model):
+    """Somebody else has read a conversation further, or has more of it on a device."""
+
+    conversation_id: str
+    user: str
+    read_up_to: int = 0
+    """The seq of the newest message that the user has read or sent."""
+    delivered_up_to: int = 0
+    """The seq of the newest message that a device of the user has."""
+
+
 class Typing(Model):
     """Somebody is writing, for as long as `expires_in` seconds, or until the message comes."""
 
     conversation_id: str
     user: str
     expires_in: int = 15
+
+
+class Presence(Model):
+    """Of some whom one watches, whether they are there. What is known of the others stands."""
+
+    users: tuple[Person, ...] = ()
 
 
 class Reset(Model):
@@ -119,8 +153,25 @@ class MarkEvent(_Event[Literal["mark"], MarkChange]):
     """One's mark in a conversation has changed."""
 
 
+class ProfileEvent(_Event[Literal["profile"], ProfileChange]):
+    """One's profile has changed."""
+
+
+class BlockEvent(_Event[Literal["block"], BlockChange]):
+    """One has blocked somebody, or taken that back."""
+
+
+class ReceiptEvent(_Event[Literal["receipt"], ReceiptChange]):
+    """Somebody else has read a conversation further, or has more of it. It is told to who is there, and not kept: who
+    was away asks for `chat.conversation(…).receipts`."""
+
+
 class TypingEvent(_Event[Literal["typing"], Typing]):
     """Somebody is writing."""
+
+
+class PresenceEvent(_Event[Literal["presence"], Presence]):
+    """Somebody whom one watches has come or gone (`chat.watch`)."""
 
 
 class ResetEvent(_Event[Literal["reset"], Reset]):
@@ -149,7 +200,11 @@ Event: TypeAlias = (
     | GroupEvent
     | MemberEvent
     | MarkEvent
+    | ProfileEvent
+    | BlockEvent
+    | ReceiptEvent
     | TypingEvent
+    | PresenceEvent
     | ResetEvent
     | HelloEvent
     | CaughtUpEvent
@@ -165,7 +220,11 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
     "conversation": (GroupEvent, GroupChange),
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),
+    "profile": (ProfileEvent, ProfileChange),
+    "block": (BlockEvent, BlockChange),
+    "receipt": (ReceiptEvent, ReceiptChange),
     "typing": (TypingEvent, Typing),
+    "presence": (PresenceEvent, Presence),
     "reset": (ResetEvent, Reset),
     "hello": (HelloEvent, Hello),
     "caught_up": (CaughtUpEvent, CaughtUp),

@@ -2,7 +2,7 @@
 
 from ssechat.client.calls import Calls
 from ssechat.client.errors import Doubt
-from ssechat.client.models import Mark, Me
+from ssechat.client.models import Mark
 from ssechat.client.transport import path
 
 
@@ -15,13 +15,16 @@ class Marks:
         """Marks the messages up to this seq as read, and returns the mark: it rises only, up to the newest message."""
         return await self._put_mark(conversation, "read", up_to=up_to)
 
+    async def ack(self, id: str) -> None:
+        """Says that this device has the event with this id, and all before it: the others see what was delivered.
+
+        `events(ack=True)` does so by itself.
+        """
+        await self._calls.ask("POST", "/v1/ack", body={"id": id}, doubt=Doubt.CHANGE)
+
     async def mute(self, conversation: str, *, muted: bool = True) -> Mark:
         """Mutes a conversation, or unmutes it, and returns the mark."""
         return await self._put_mark(conversation, "mute", muted=muted)
-
-    async def me(self) -> Me:
-        """The user, and what is unread in all conversations that are not muted."""
-        return Me.read(await self._calls.object("GET", "/v1/me"))
 
     async def say_typing(self, conversation: str) -> None:
         """Says that the user is writing. It is forgotten after 15 seconds, or with the message."""

@@ -156,13 +156,67 @@ class Mark(Model):
     muted: bool = False
 
 
-class Me(Model):
-    """The user, and what is unread in all conversations that are not muted."""
+class User(Model):
+    """Somebody, as everybody may know it."""
+
+    id: str
+    display_name: str = ""
+    """What the user is called. It is not unique: show the id beside it."""
+    avatar_url: str = ""
+    online: bool = False
+    """Whether it has a stream open, as far as one may know."""
+    last_seen: datetime | None = None
+
+
+class Person(Model):
+    """Whether somebody is there, as far as one may know."""
 
     user: str
+    online: bool = False
+    last_seen: datetime | None = None
+    """When it had a stream last; None while it is online, if one may not know, or if it never had one."""
+
+
+class PresenceNow(Model):
+    """Whether those whom one watches are there now."""
+
+    users: tuple[Person, ...] = ()
+    visible: bool = True
+    """Whether others may see whether one is there."""
+
+
+class Profile(Model):
+    """The profile of the user."""
+
+    user: str
+    display_name: str = ""
+    avatar_url: str = ""
+    receipts: bool = True
+    """Whether others may see what the user has read."""
+    visible: bool = True
+    """Whether others may see whether the user is there."""
+    version: int = 0
+    """Grows with each change."""
+
+
+class Me(Profile):
+    """The user, and what is unread in all conversations that are not muted."""
+
     unread: int = 0
     mentions: int = 0
     """Unread messages that mention the user."""
+
+
+class Receipt(Model):
+    """Up to where one of the others has read a conversation, and has it on a device."""
+
+    user: str
+    since: int = 0
+    """The seq of the newest message when the user joined: the receipt is about those after it."""
+    read_up_to: int = 0
+    """The seq of the newest message that the user has read or sent."""
+    delivered_up_to: int = 0
+    """The seq of the newest message that a device of the user has."""
 
 
 class Conversation(Model):
@@ -189,8 +243,12 @@ class Conversation(Model):
     mentions: tuple[int, ...] = ()
     """The seqs of the unread messages that mention one."""
     muted: bool = False
+    receipts: tuple[Receipt, ...] | None = None
+    """Of the others, if one conversation was asked for; None: none are shown."""
     ended: bool = False
     """Nobody can write to it any more."""
+    blocked: bool = False
+    """One has blocked the other of the two: neither can write to it."""
     left: bool = False
     """One is not in it any more."""
 
@@ -198,6 +256,12 @@ class Conversation(Model):
     def is_group(self) -> bool:
         """Whether it is a group."""
         return self.type == "group"
+
+
+class Blocked(Model):
+    """Somebody whom one has blocked."""
+
+    user: str
 
 
 class Member(Model):
@@ -236,6 +300,19 @@ class Ticket(Model):
     """Seconds."""
 
 
+class Session(Model):
+    """A browser or a program in which the user is signed in."""
+
+    id: str
+    created_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    """To the hour."""
+    expires_at: datetime | None = None
+    user_agent: str = ""
+    current: bool = False
+    """It is the one of this client."""
+
+
 class Server(Model):
     """A server, as it says itself what it is."""
 
@@ -245,6 +322,10 @@ class Server(Model):
     """Whether anybody can sign up."""
     sign_in: bool = False
     """Whether it has passwords; otherwise the tokens of another system count."""
+    directory: bool = False
+    """Whether users are found by the first letters of their names."""
+    avatars: bool = False
+    """Whether the server's page shows pictures of people."""
 
 
 class Quota(Model):
@@ -267,6 +348,7 @@ class Limits(Model):
     inbox_events: int = 0
     """How many events are kept for who is away."""
     streams_per_user_and_worker: int = 0
+    sessions_per_user: int = 0
     ticket_seconds: int = 0
     group_members: int = 0
     group_name_bytes: int = 0
@@ -277,4 +359,8 @@ class Limits(Model):
     mentions_per_message: int = 0
     message_data_bytes: int = 0
     reaction_kinds_per_message: int = 0
+    receipts_group_members: int = 0
     typing_group_members: int = 0
+    blocks_per_user: int = 0
+    watched_users: int = 0
+    watch_lists: int = 0

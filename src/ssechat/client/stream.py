@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Self
 
+from ssechat.client.acks import Acks
 from ssechat.client.attempts import Unavailable
 from ssechat.client.bookmark import Bookmark, is_id
 from ssechat.client.connection import Connection
 from ssechat.client.credentials import Credential
 from ssechat.client.errors import Refused
-from ssechat.client.events import Event, parse_event
+from ssechat.client.events import Event, MessageEvent, parse_event
 from ssechat.client.pauses import FIRST_PAUSE, RETRY_STATUSES, Pauses
 from ssechat.client.transport import Transport
 from ssechat.errors import SettingsError
@@ -40,6 +41,7 @@ class EventStream:
         note: Callable[[str], None],
         since: str | None,
         bookmark: Bookmark | None,
+        acks: Acks | None,
     ) -> None:
         """
         Raises:
@@ -52,10 +54,13 @@ class EventStream:
         self._pauses = pauses
         self._note = note
         self._bookmark = bookmark
+        self._acks = acks
         self._begun = False
         self._handled = since or None
         self._given = ""
         """The id of the event that was returned last, which is not handled yet."""
+        self._has_message = False
+        """Whether that event is a message."""
         self._retry = FIRST_PAUSE
         self._backoff = pauses.backoff()
         self._earliest = 0.0
@@ -93,6 +98,8 @@ class EventStream:
         """Closes the connection, which ends the iteration. The event that was returned last is not handled by that."""
         self._closed.set()
         await self._hang_up()
+        if self._acks is not None:
+            await self._acks.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,7 +113,9 @@ class EventStream:
             self._handled = (self._bookmark and self._bookmark.read()) or self._handled
             self._begun = True
         self._pass(self._given)
-        self._given = ""
+        if self._acks is not None and self._has_message:
+            self._acks.handled(self._given)
+        self._given, self._has_message = "", False
 
     def _pass(self, id: str) -> None:
         if id:
@@ -121,7 +130,7 @@ class EventStream:
                     self._connection = await self._connect()
                 event = await self._event_of(self._connection)
                 if event is not None:
-                    self._given = event.id
+                    self._given, self._has_message = event.id, isinstance(event, MessageEvent)
                     return event
                 reason, retry_in = "the stream ended", 0.0
             except Unavailable as failure:

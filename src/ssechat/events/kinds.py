@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from ssechat.events import frames
-from ssechat.events.models import Conversation, ConversationReset, Mark, Member, Message, Typing
+from ssechat.events.models import (
+    Block,
+    Conversation,
+    ConversationReset,
+    Mark,
+    Member,
+    Message,
+    Presence,
+    ProfileChange,
+    Receipt,
+    Typing,
+)
 
 LARGEST_FACT = 512
 """Bytes of a fact's data: every inbox that has it keeps a copy. The ids of a direct conversation and of a user can take
@@ -103,8 +114,17 @@ MESSAGE_DELETED = Kind("message.deleted", Message, Replay.CHANGED_MESSAGE)
 CONVERSATION = Kind("conversation", Conversation, Replay.FACT)
 MEMBER = Kind("member", Member, Replay.FACT)
 MARK = Kind("mark", Mark, Replay.FACT)
+PROFILE = Kind("profile", ProfileChange, Replay.FACT)
+BLOCK = Kind("block", Block, Replay.FACT)
+RECEIPT = Kind("receipt", Receipt, replay=None, entries=0)
 TYPING = Kind("typing", Typing, replay=None, entries=0)
+PRESENCE = Kind("presence", Presence, replay=None, entries=0)
 RESET = Kind("reset", ConversationReset, Replay.FACT)
 
-KINDS = Kinds((MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, TYPING, RESET))
+KINDS = Kinds(
+    (
+        *(MESSAGE, MESSAGE_UPDATED, MESSAGE_DELETED, CONVERSATION, MEMBER, MARK, PROFILE, BLOCK, RESET),
+        *(RECEIPT, TYPING, PRESENCE),
+    )
+)
 """All kinds of this version."""

@@ -127,6 +127,41 @@ class Mark(EventData):
     """Whether you have muted it."""
 
 
+class ProfileChange(EventData):
+    """Your profile has changed."""
+
+    version: Seq
+    """That of the profile, in `GET /v1/me`: it grows with each change."""
+
+
+class Block(EventData):
+    """You have blocked somebody, or taken that back."""
+
+    conversation_id: str
+    """The direct conversation of the two of you; there may be no message in it."""
+    user: str
+    """Whom."""
+    blocked: bool
+    """Whether you block the user from now on."""
+
+
+UpTo = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
+"""The `seq` of a message; 0: none."""
+
+
+class Receipt(EventData):
+    """Somebody else has read a conversation further, or has more of it on a device."""
+
+    conversation_id: str
+    """The conversation."""
+    user: str
+    """Who."""
+    read_up_to: UpTo
+    """The `seq` of the newest message that the user has read or sent. It never falls."""
+    delivered_up_to: UpTo
+    """The `seq` of the newest message that a device of the user has; at least `read_up_to`."""
+
+
 class Typing(EventData):
     """Somebody writes a message."""
 
@@ -136,6 +171,25 @@ class Typing(EventData):
     """Who is writing."""
     expires_in: Count
     """Seconds after which the user counts as not writing any more, unless the event comes again."""
+
+
+class Person(EventData):
+    """Whether somebody is there."""
+
+    user: str
+    """The user's name."""
+    online: bool
+    """Whether the user has a stream open, as far as you may know."""
+    last_seen: Timestamp | None = None
+    """When it had one last, to about half a minute; missing while it is online, if you may not know, or if it never
+    had one."""
+
+
+class Presence(EventData):
+    """Of some whom you watch, whether they are there."""
+
+    users: list[Person]
+    """Those of whom something is to be said; what was said of others stands."""
 
 
 class ConversationReset(EventData):

@@ -5,9 +5,14 @@ with a space between them, a line feed, and the event's data (JSON on one line):
 
     durable    <kind> <at> <id> <id of the event before it>     made by logs/inbox.lua; no data where it is large
     ephemeral  <kind> <at>
+
+One wake-up is for the worker alone: `watch` says that what the user watches, or may see, has changed.
 """
 
 from typing import NamedTuple
+
+WATCH = "watch"
+"""The kind, which no event has, of the wake-up that is for the worker alone."""
 
 
 class WakeUp(NamedTuple):

@@ -50,8 +50,14 @@ class Api:
             try:
                 response = await endpoint(request)
             except Exception as error:
+                if request.allowance is not None:  # before the pause that a refusal has
+                    request.allowance.done()
+                    request.allowance = None
                 response = await failure(request, error)
                 bug = error if is_bug(error) else None
+            finally:
+                if request.allowance is not None:
+                    request.allowance.done()
             if self._cors is not None:
                 self._cors.mark(request, response)
         response.request_id = request.id.encode()

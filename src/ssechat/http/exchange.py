@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope
 
 from ssechat.errors import BadRequest
 from ssechat.http.headers import REPEATED, by_name, repeated
+from ssechat.identity.leases import Allowance
 from ssechat.streams.stream import Sink, Stream
 
 USER = "ssechat.user"
@@ -44,16 +45,19 @@ class ClientGone(Exception):
 class Request:
     """A request: its line and headers, and its body, which may still be arriving."""
 
-    __slots__ = ("_headers", "_receive", "_whole", "id", "parameters", "scope")
+    __slots__ = ("_headers", "_receive", "allowance", "id", "parameters", "scope", "whole")
 
     def __init__(self, scope: Scope, receive: Receive, whole: bytes | None = None) -> None:
         """`scope` and `receive` are ASGI's; `whole` is the body, if all of it has arrived."""
         self.scope = scope
         self._headers = by_name(scope)
         self._receive = receive
-        self._whole = whole
+        self.whole = whole
+        """The body, as soon as all of it has arrived."""
         self.id = ""
         """The request's id, for logs and responses; api.py sets it."""
+        self.allowance: Allowance | None = None
+        """That of the user who sent it, since it has been let in."""
         self.parameters: Mapping[str, str] = {}
         """The values of the route's path parameters."""
 
@@ -100,9 +104,9 @@ class Request:
             BadRequest: 413 `too_large`.
             ClientGone: the client disconnected before its end.
         """
-        if self._whole is not None:
-            _check_size(len(self._whole), limit)
-            return self._whole
+        if self.whole is not None:
+            _check_size(len(self.whole), limit)
+            return self.whole
         announced = (self.header(b"content-length") or "").lstrip("0")
         # The value may have thousands of digits.
         _check_size(int(announced[:19]) if announced.isdecimal() else 0, limit)
@@ -114,7 +118,8 @@ class Request:
             part: bytes = message.get("body", b"")
             _check_size(len(body) + len(part), limit)
             if not message.get("more_body", False):
-                return bytes(body + part) if body else part
+                self.whole = bytes(body + part) if body else part
+                return self.whole
             body += part
 
 

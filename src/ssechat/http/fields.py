@@ -13,8 +13,13 @@ from pydantic_core import from_json
 from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
 from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.events import frames
+from ssechat.identity.directory import SHORTEST_PREFIX
+from ssechat.identity.display_names import MAX_CHOSEN, chosen_name
+from ssechat.identity.watch_lists import MAX_NAMES
 from ssechat.ids import LONGEST_USER, UserId, user_id
 from ssechat.texts.characters import is_blank
+from ssechat.texts.image_urls import MAX_LENGTH as MAX_AVATAR_URL
+from ssechat.texts.image_urls import check_image_url
 from ssechat.texts.printable import one_line
 
 PRINTABLE_ASCII = r"^[\x20-\x7e]*$"
@@ -24,6 +29,9 @@ LONGEST_PASSWORD = 1024
 
 MAX_PARTS = 4
 """Upper bound of the characters that one character decomposes into (UAX #15)."""
+
+MAX_IDS = 100
+"""Users who are asked for by name at a time."""
 
 TOO_LARGE = 2**53
 """The first whole number that not every JSON parser keeps (RFC 8259 §6)."""
@@ -66,6 +74,12 @@ def _mentions(names: list[str]) -> list[UserId]:
     return list(dict.fromkeys(map(_user_id, names)))
 
 
+def _watch(names: list[str]) -> list[UserId]:
+    if len(names) > MAX_NAMES:
+        raise ValueError(f"watch {MAX_NAMES} people at most: those whom you show just now")
+    return list(dict.fromkeys(map(_user_id, names)))
+
+
 def _data(data: dict[str, Any]) -> dict[str, Any]:
     encoded = frames.encode(data)
     try:
@@ -77,6 +91,25 @@ def _data(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def _avatar_url(url: str) -> str:
+    check_image_url(url)
+    return url
+
+
+def _user_prefix(text: str) -> UserId:
+    named = user_id(text)
+    if named is None or len(named) < SHORTEST_PREFIX:
+        raise ValueError(f"give {SHORTEST_PREFIX} or more characters with which a name begins")
+    return named
+
+
+def _user_ids(text: str) -> list[UserId]:
+    names = text.split(",")
+    if len(names) > MAX_IDS:
+        raise ValueError(f"give {MAX_IDS} names at most")
+    return list(dict.fromkeys(map(_user_id, names)))
+
+
 def _shown(**keywords: Any) -> Any:
     """Says in the JSON Schema what a validator checks."""
     return Field(json_schema_extra=keywords)
@@ -84,6 +117,7 @@ def _shown(**keywords: Any) -> Any:
 
 NOT_BLANK = r"\S"
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+HTTPS = "^https://[^@#]+$"
 WHOLE_NUMBER = "^[1-9][0-9]{0,15}$"
 NAMED = {
     "type": "string",
@@ -93,6 +127,13 @@ NAMED = {
 }
 """A user's name. Other forms of the same letters (Unicode's NFKC) are accepted, too."""
 
+UserPrefix = Annotated[str, AfterValidator(_user_prefix), _shown(**NAMED | {"minLength": SHORTEST_PREFIX})]
+UserIds = Annotated[
+    Any,
+    Field(max_length=MAX_IDS * (LONGEST_USER + 1)),
+    AfterValidator(_user_ids),
+    WithJsonSchema({"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.@|+~,-]*$"}),
+]
 UserName = Annotated[str, AfterValidator(_user_id), _shown(**NAMED)]
 Password = Annotated[
     SecretStr,
@@ -113,7 +154,10 @@ Topic = Annotated[
     AfterValidator(lambda text: _line(text, MAX_TOPIC)),
     _shown(maxLength=MAX_TOPIC, pattern=ONE_LINE),
 ]
+DisplayName = Annotated[str, AfterValidator(chosen_name), _shown(minLength=1, maxLength=MAX_CHOSEN, pattern=ONE_LINE)]
+AvatarUrl = Annotated[str, AfterValidator(_avatar_url), _shown(format="uri", maxLength=MAX_AVATAR_URL, pattern=HTTPS)]
 Mentions = Annotated[list[str], AfterValidator(_mentions), _shown(maxItems=MAX_MENTIONS, items=NAMED)]
+Watch = Annotated[list[str], AfterValidator(_watch), _shown(maxItems=MAX_NAMES, items=NAMED)]
 Data = Annotated[dict[str, Any], AfterValidator(_data)]
 Seq = Annotated[int, Field(ge=1, lt=TOO_LARGE), _shown(format="int64")]
 Number = Annotated[int, Field(ge=0, lt=TOO_LARGE), _shown(format="int64")]

@@ -6,8 +6,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from ssechat.events.models import HistoryOf, Role
 from ssechat.http.fields import (
+    PRINTABLE_ASCII,
+    AvatarUrl,
     ClientMsgId,
     Data,
+    DisplayName,
     Mentions,
     Name,
     Next,
@@ -16,7 +19,10 @@ from ssechat.http.fields import (
     Seq,
     Text,
     Topic,
+    UserIds,
     UserName,
+    UserPrefix,
+    Watch,
 )
 from ssechat.ids import user_id
 
@@ -171,11 +177,66 @@ class ReadMark(RequestBody):
     """The `seq` of the newest message that was read."""
 
 
+class Ack(RequestBody):
+    """What a device has."""
+
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    """The id of an event of your stream: the device has it, and all before it."""
+
+
 class Mute(RequestBody):
     """Whether you want to be told of a conversation's new messages."""
 
     muted: bool
     """Whether the conversation is muted."""
+
+
+class ProfileFields(RequestBody):
+    """What changes in your profile; what is not given stays, and null takes it away."""
+
+    model_config = _any_of({"required": ["display_name"]}, {"required": ["avatar_url"]}, {"required": ["receipts"]})
+
+    display_name: DisplayName | None = None
+    """What you are called, in any script: one line of 64 characters at most."""
+    avatar_url: AvatarUrl | None = None
+    """A picture of you: a URL that begins with `https://`, without a password or a fragment."""
+    receipts: bool | None = None
+    """Whether others may see what you have read; null is as good as true."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields that were given, as they are stored; an empty value takes one away."""
+        stored = {
+            "display_name": self.display_name or "",
+            "avatar_url": self.avatar_url or "",
+            "receipts": "0" if self.receipts is False else "",
+        }
+        return {name: stored[name] for name in stored if name in self.model_fields_set}
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("give at least one of `display_name`, `avatar_url` and `receipts`")
+        return self
+
+
+class PresenceFields(RequestBody):
+    """Whom you watch, and whether you are seen. What is not given stays."""
+
+    watch: Watch | None = None
+    """Users, in any spelling: those whom you show just now. They replace those of the list before; `[]` ends it."""
+    in_: Annotated[str | None, Field(alias="in", max_length=400)] = None
+    """A group that you share with them. Without it you learn of those with whom you share a direct conversation."""
+    device: Annotated[str, Field(max_length=64, pattern=PRINTABLE_ASCII)] = ""
+    """Whose list it is: each device or tab that gives itself a name has a list of its own."""
+    visible: bool | None = None
+    """Whether others may see whether you are there."""
+
+    @model_validator(mode="after")
+    def _watches_in(self) -> Self:
+        if self.in_ is not None and self.watch is None:
+            raise ValueError("give `watch`, too: `in` says where you know them from")
+        return self
 
 
 class IdempotencyKey(RequestBody):
@@ -200,6 +261,15 @@ class Credentials(RequestBody):
     """In any spelling."""  # an invalid name is kept as it is, and matches no account
     password: Annotated[Password, Field(min_length=1)]
     """As it was chosen; how a keyboard composes its letters does not matter."""
+
+
+class PasswordChange(RequestBody):
+    """Another password."""
+
+    old: Annotated[Password, Field(min_length=1)]
+    """The one until now."""
+    new: Annotated[Password, Field(min_length=8)]
+    """8 to 1024 characters."""
 
 
 class EmptyBody(RequestBody):
@@ -246,6 +316,21 @@ class HistoryQuery(RequestQuery):
         return self
 
 
+class UsersQuery(RequestQuery):
+    """`GET /v1/users`."""
+
+    prefix: UserPrefix | None = None
+    """The first letters of a name, three at least, in any spelling: up to ten users whose names begin so."""
+    ids: UserIds | None = None
+    """Up to 100 names, separated by commas, in any spelling: those of them who exist. Give `ids` or `prefix`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.prefix is None) == (self.ids is None):
+            raise ValueError("give either `ids` (names, separated by commas) or `prefix` (three letters or more)")
+        return self
+
+
 class ListQuery(RequestQuery):
     """`GET /v1/conversations`."""
 
@@ -262,6 +347,15 @@ class MembersQuery(RequestQuery):
     """The `next` of the previous answer."""
     limit: Limit = 50
     """Members at most."""
+
+
+class BlocksQuery(RequestQuery):
+    """`GET /v1/blocks`."""
+
+    after: Annotated[str, Field(max_length=128)] = ""
+    """The `next` of the previous answer."""
+    limit: Limit = 50
+    """Users at most."""
 
 
 class ReactionsQuery(RequestQuery):

@@ -3,7 +3,8 @@
 import json
 import logging
 from asyncio import sleep
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -47,6 +48,16 @@ def shortened(text: str) -> str:
 def json_response(content: Any, status: int = 200) -> Response:
     """Returns a JSON response that must not be cached; bytes are JSON already."""
     return Response(status, content if isinstance(content, bytes) else frames.encode(content), JSON_HEADERS)
+
+
+def tagged_response(request: Request, body: bytes, content_type: Header, headers: Sequence[Header]) -> Response:
+    """Returns a response with an entity tag, or 304 if the client has this body (RFC 9110 §13.1.2)."""
+    tag = b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
+    headers = (*headers, (b"etag", tag))
+    known = request.header(b"if-none-match") or ""
+    if tag.decode() in known or known.strip() == "*":
+        return Response(304, b"", headers)
+    return Response(200, body, (content_type, *headers))
 
 
 def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:

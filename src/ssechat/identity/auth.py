@@ -4,12 +4,12 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import NamedTuple
 
 from ssechat.errors import NotFound, Unauthorized
+from ssechat.identity.sessions import Sessions
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import UserId
@@ -44,7 +44,7 @@ class Auth:
         redis: Redis,
         tokens: Tokens,
         users: Users,
-        session_lifetime: timedelta,
+        sessions: Sessions,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sign_outs = 0
@@ -55,7 +55,7 @@ class Auth:
         self._redis = redis
         self._tokens = tokens
         self._users = users
-        self._session_lifetime = session_lifetime
+        self._sessions = sessions
         self._cache: dict[str | bytes, _CachedIdentity] = {}
 
     async def identify(self, token: str, *, remember: bool = True) -> Identity:
@@ -75,7 +75,7 @@ class Auth:
         sign_outs, now = self.sign_outs, self._now()
         identity, creates_user, display_name = await self._tokens.check(token)
         lifetime = identity.expires_at - time.time()
-        await self.check_session(identity.session)
+        await self.check_session(identity)
         if creates_user:
             await self._users.create_if_missing(identity.user)
         elif not await self._users.exists(identity.user):
@@ -94,11 +94,17 @@ class Auth:
         known = self._cache.get(_cache_key(token))
         return known.identity if known is not None and self._now() < known.until else None
 
-    async def sign_in(self, user: UserId) -> str:
-        """Begins a session and returns its token."""
-        session = secrets.token_hex(16)
-        await self._redis.call("SET", keys.session(session), user, "EX", int(self._session_lifetime.total_seconds()))
-        return self._tokens.mint(user, self._session_lifetime, session)
+    async def sign_in(self, user: UserId, agent: str = "", checked: str = "") -> str:
+        """Begins a session and returns its token.
+
+        `agent` is what the user's browser or program calls itself, `checked` the hash of the password that was checked.
+
+        Raises:
+            Unauthorized: `wrong_credentials`: the password has been changed since it was checked.
+        """
+        session, ended = await self._sessions.begin(user, agent, checked)
+        await self.announce_ended(ended)
+        return self._tokens.mint(user, self._sessions.lifetime, session)
 
     async def sign_out(self, identity: Identity) -> None:
         """Ends the session on all workers: its tokens are no longer accepted, and its streams end.
@@ -108,10 +114,26 @@ class Auth:
         """
         if identity.session is None:
             raise NotFound("no_session", "This token belongs to no session; it is valid until it expires.")
-        await self._redis.call("DEL", keys.session(identity.session))
-        self.forget(identity.session)
-        with suppress(RedisRefused):  # the session has ended anyway: workers find that within TRUSTED_SECONDS
-            await self._redis.call("PUBLISH", keys.CONTROL, f"signed_out {identity.session}")
+        await self._sessions.end(identity.user, identity.session)
+        await self.announce_ended([identity.session])
+
+    async def end_session(self, user: UserId, session: str) -> None:
+        """Ends a session of this user, as `sign_out` does.
+
+        Raises:
+            NotFound: `unknown_session`.
+        """
+        if not await self._sessions.end(user, session):
+            raise NotFound("unknown_session", "You have no such session; it may have ended already.")
+        await self.announce_ended([session])
+
+    async def announce_ended(self, sessions: Sequence[str]) -> None:
+        """Has all workers end the streams of sessions that have ended, and forget their tokens."""
+        for session in sessions:
+            self.forget(session)
+        if sessions:
+            with suppress(RedisRefused):  # they have ended anyway: workers find that within TRUSTED_SECONDS
+                await self._redis.call("PUBLISH", keys.CONTROL, f"signed_out {' '.join(sessions)}")
 
     def forget(self, session: str) -> None:
         """Drops an ended session from the cache."""
@@ -133,10 +155,10 @@ class Auth:
         for key in [key for key, known in self._cache.items() if not self.key_counts(known.identity)]:
             del self._cache[key]
 
-    async def ended_sessions(self, sessions: list[str]) -> set[str]:
-        """Returns those of the given sessions that have ended."""
-        found = await self._redis.pipeline(("EXISTS", keys.session(session)) for session in sessions)
-        return {session for session, exists in zip(sessions, found, strict=True) if not exists}
+    async def ended_sessions(self, identities: Iterable[Identity]) -> set[str]:
+        """Returns the sessions of these identities that have ended."""
+        asked = {(each.user, each.session) for each in identities if each.session is not None}
+        return await self._sessions.missing(asked)
 
     async def issue_ticket(self, identity: Identity) -> str:
         """Returns a secret for the URL of one stream: valid once, within `TICKET_SECONDS`."""
@@ -157,19 +179,19 @@ class Auth:
         if record is None:
             raise Unauthorized("invalid_ticket", "The ticket was used or has expired; get a new one.")
         identity = Identity(*json.loads(record))
-        await self.check_session(identity.session)
+        await self.check_session(identity)
         if not self.key_counts(identity):
             raise Unauthorized("invalid_ticket", "The token that this ticket was issued for is not valid any more.")
         return identity
 
-    async def check_session(self, session: str | None) -> None:
-        """Returns if the session has not ended, or if there is none.
+    async def check_session(self, identity: Identity) -> None:
+        """Returns if the identity's session has not ended, or if it has none.
 
         Raises:
             Unauthorized: `signed_out`.
             RedisUnavailable: Redis cannot be asked.
         """
-        if session is not None and not await self._redis.call("EXISTS", keys.session(session)):
+        if identity.session is not None and not await self._sessions.stands(identity.user, identity.session):
             raise Unauthorized("signed_out", "This session has ended; sign in again.")
 
 

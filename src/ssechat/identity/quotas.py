@@ -1,4 +1,4 @@
-"""Quotas on sign-ups, failed sign-ins and tickets, by client network and account; all servers of one Redis share them.
+"""Quotas on sign-ups, failed sign-ins, tickets and searches, by network, account and user, of all servers of a Redis.
 
 A sign-in is counted before its password is checked, and refunded if it succeeds: parallel attempts cannot get past the
 limit. An attacker cannot lock a user out of a network that the user has signed in from before: on a known network only
@@ -6,7 +6,6 @@ the failures from that network count.
 """
 
 import ipaddress
-import logging
 import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,14 +14,13 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from ssechat.errors import QuotaExceeded, RedisUnavailable, TooMany
+from ssechat.identity.refusal_log import RefusalLog
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.batching import load_script
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Argument
 from ssechat.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 HOUR = 3600
 
@@ -32,9 +30,6 @@ KNOWN_SECONDS = 30 * 24 * HOUR
 
 KNOWN_SIGN_IN_COST = 0.1
 """What a successful sign-in from a known network costs, as a part of a failed one: each begins a long session."""
-
-LOG_SECONDS = 60.0
-"""Seconds between two warnings about refused attempts, however many are refused."""
 
 
 class Quota(NamedTuple):
@@ -62,9 +57,7 @@ class Quotas:
     def __init__(self, redis: Redis, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
         self._script = load_script(__name__, "quotas.lua")
-        self._now = now
-        self._logged_at = float("-inf")
-        self._unlogged = 0
+        self._log = RefusalLog(now)
         failures, refusal = settings.failed_sign_ins_per_account, "Too many wrong passwords for this name"
         self._sign_ups = Quota(
             "sign-up", settings.sign_ups_per_address, HOUR, "address", "Too many sign-ups from your network"
@@ -81,11 +74,16 @@ class Quotas:
             "sign-in-known", failures, HOUR, "account and address that it is known at", refusal
         )
         self._tickets = Quota("ticket", 120, 60, "user", "Too many tickets")
+        self._searches = Quota(
+            "directory", 60 if settings.directory == "on" else 0, 60, "user", "Too many searches for people"
+        )
+        self._profiles = Quota("profiles", 120, 60, "user", "Too many lists of people")
 
     @property
     def all(self) -> Sequence[Quota]:
         """Every quota that has a limit."""
-        each = (self._sign_ups, self._by_address, self._by_account, self._by_known_network, self._tickets)
+        of_sign_ins = (self._sign_ups, self._by_address, self._by_account, self._by_known_network)
+        each = (*of_sign_ins, self._tickets, self._searches, self._profiles)
         return [quota for quota in each if quota.limit]
 
     @asynccontextmanager
@@ -134,7 +132,18 @@ class Quotas:
         Raises:
             QuotaExceeded: this user has no tickets left.
         """
-        bucket = Bucket(self._tickets, keys.quota("ticket", user))
+        await self._take_one(self._tickets, user)
+
+    async def search(self, user: UserId) -> None:
+        """Counts a search in the directory; raises as `ticket` does."""
+        await self._take_one(self._searches, user)
+
+    async def profiles(self, user: UserId) -> None:
+        """Counts a request for the profiles of many; raises as `ticket` does."""
+        await self._take_one(self._profiles, user)
+
+    async def _take_one(self, quota: Quota, user: UserId) -> None:
+        bucket = Bucket(quota, keys.quota(quota.name, user))
         await self._take("take", [bucket.key], (), [bucket], user)
 
     @asynccontextmanager
@@ -153,10 +162,11 @@ class Quotas:
         """Counts one attempt in the buckets that apply; returns whether the account is known on this network."""
         known, refused, wait = await self._redis.call(*self._command(action, key_names, options, buckets))
         if refused:
-            self._log_refusal(buckets[refused - 1].quota, who)
+            quota = buckets[refused - 1].quota
+            self._log.note(quota.name, quota.limit, quota.seconds, who)
+            self._redis.metrics.over_quota[quota.name] += 1
             counted = [buckets[refused - 1]] if known else buckets[:2]
             policies = [(quota.name, quota.limit, quota.seconds) for quota, _ in counted if quota.limit]
-            quota = buckets[refused - 1].quota
             raise QuotaExceeded(quota.name, policies, quota.refusal, max(1, -(-wait // 1000)))
         return bool(known)
 
@@ -173,16 +183,6 @@ class Quotas:
         padded = (*options, *("",) * (3 - len(options)))
         limits = [number for quota, _ in buckets for number in (quota.limit, quota.seconds)]
         return ("EVAL", self._script, len(key_names), *key_names, action, *padded, *limits)
-
-    def _log_refusal(self, quota: Quota, who: str) -> None:
-        """Logs a refusal, at most every `LOG_SECONDS`, without the name: it may be a password in the wrong field."""
-        self._unlogged += 1
-        if self._now() - self._logged_at >= LOG_SECONDS:
-            logger.warning(
-                "over a quota (%s, %d in %d s): %s; attempts refused since the last such line: %d",
-                quota.name, quota.limit, quota.seconds, who, self._unlogged,
-            )  # fmt: skip
-            self._logged_at, self._unlogged = self._now(), 0
 
 
 def network_of(address: str) -> str:

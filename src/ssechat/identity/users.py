@@ -3,12 +3,13 @@
 import secrets
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from ssechat.errors import Conflict, Unauthorized
+from ssechat.errors import Conflict, Forbidden, Unauthorized
+from ssechat.identity.directory import Directory
 from ssechat.identity.hashing import HashingPool
 from ssechat.ids import UserId
 from ssechat.redis import keys
@@ -30,6 +31,20 @@ return 1
 """
 
 
+CHANGE_PASSWORD = """
+if redis.call('HGET', KEYS[1], 'password') ~= ARGV[1] then return nil end
+redis.call('HSET', KEYS[1], 'password', ARGV[2])
+local all, ended = redis.call('HGETALL', KEYS[2]), {}
+for i = 1, #all, 2 do
+  if all[i] ~= ARGV[3] then
+    redis.call('HDEL', KEYS[2], all[i])
+    ended[#ended + 1] = all[i]
+  end
+end
+return ended
+"""
+
+
 class Users:
     """Creates users, and checks whether they exist and what their password is."""
 
@@ -39,10 +54,14 @@ class Users:
         *,
         all_users_exist: bool,
         pool: HashingPool,
+        directory: Directory | None = None,
         hasher: PasswordHasher | None = None,
     ) -> None:
         self._redis = redis
         self._anyone_exists = all_users_exist
+        self._directory = directory
+        self.on_claimed: Callable[[UserId, str], Awaitable[object]] = self._store_claimed_name
+        """Stores the display name by a user's token, and tells the user's devices."""
         self._cached: set[str] = set()
         self._claimed: dict[str, str] = {}
         self._hasher = hasher or PasswordHasher()
@@ -77,7 +96,11 @@ class Users:
         """Creates the user unless it exists: at the first request with a valid token that creates its user."""
         if user in self._cached:
             return
-        await self._redis.call("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
+        created = ("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
+        if self._directory is None:
+            await self._redis.call(*created)
+        else:
+            await self._redis.pipeline([created, self._directory.adding(user)])
         self._cache(user)
 
     async def note_claimed_name(self, user: UserId, name: str) -> None:
@@ -85,15 +108,13 @@ class Users:
         if self._claimed.get(user) == name:
             return
         if await self._redis.call("HGET", keys.user(user), CLAIMED_NAME) != name.encode():
-            await self._redis.call("HSET", keys.user(user), CLAIMED_NAME, name)
+            await self.on_claimed(user, name)
         if len(self._claimed) >= MAX_CACHED_NAMES:
             self._claimed.clear()
         self._claimed[user] = name
 
-    async def display_name(self, user: UserId) -> str | None:
-        """What the user is called; None if nobody has said so."""
-        stored = await self._redis.call("HGET", keys.user(user), CLAIMED_NAME)
-        return stored.decode() if stored else None
+    async def _store_claimed_name(self, user: UserId, name: str) -> None:
+        await self._redis.call("HSET", keys.user(user), CLAIMED_NAME, name)
 
     async def sign_up(self, user: UserId, password: str, group: str = "") -> None:
         """Creates an account; its hash is queued in `group` (hashing.py).
@@ -103,20 +124,16 @@ class Users:
         """
         hashed = await self._hash(password, group)
         # One script sets both: a user with `created_at` and no password could never sign in.
-        created = await self._redis.call(
-            "EVAL",
-            SIGN_UP,
-            1,
-            keys.user(user),
-            int(time.time() * 1000),
-            hashed,
+        script = ("EVAL", SIGN_UP, 1, keys.user(user), int(time.time() * 1000), hashed)
+        created, *_ = await self._redis.pipeline(
+            [script] if self._directory is None else [script, self._directory.adding(user)]
         )
         if not created:
             raise Conflict("name_taken", f"The name {user!r} is taken: sign in if it is yours, or choose another one.")
         self._cache(user)
 
-    async def check_password(self, user: UserId, password: str, group: str = "") -> None:
-        """Returns if the password is this user's; the hash is queued in `group` (hashing.py).
+    async def check_password(self, user: UserId, password: str, group: str = "") -> str:
+        """Returns the stored hash if the password is this user's; its own is queued in `group` (hashing.py).
 
         Raises:
             Unauthorized: `wrong_credentials`, after the same time whether or not the user exists.
@@ -126,6 +143,33 @@ class Users:
         matches = await self._pool.run(group, lambda: self._verify(hashed, password))
         if not stored or not matches:
             raise Unauthorized("wrong_credentials", "The name or the password is wrong.")
+        return hashed
+
+    async def change_password(
+        self, user: UserId, old: str, new: str, group: str = "", keep: str | None = None
+    ) -> list[str]:
+        """Changes the password, and ends the user's sessions but `keep`; returns those that it has ended.
+
+        Raises:
+            Forbidden: `wrong_password`, or `no_password`: the user came to exist by a token.
+            Conflict: `password_changed`: somebody else has just changed it.
+        """
+        stored = await self._redis.call("HGET", keys.user(user), "password")
+        if not stored:
+            raise Forbidden("no_password", "This account has no password: it was made by a token.")
+        hashed = stored.decode()
+        if not await self._pool.run(group, lambda: self._verify(hashed, old)):
+            raise Forbidden("wrong_password", "The old password is wrong.")
+        changed = await self._hash(new, group)
+        # One script does both: no session that the old password began is left.
+        ended = await self._redis.call(
+            "EVAL", CHANGE_PASSWORD, 2, keys.user(user), keys.sessions(user), hashed, changed, keep or ""
+        )
+        if ended is None:
+            raise Conflict(
+                "password_changed", "The password was changed elsewhere in this moment; this change was not made."
+            )
+        return [each.decode() for each in ended]
 
     def close(self) -> None:
         """Shuts the hashing threads down."""

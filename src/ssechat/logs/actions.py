@@ -3,8 +3,6 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,6 +12,7 @@ from ssechat.events import frames
 from ssechat.events.kinds import MESSAGE, Kind, Replay
 from ssechat.ids import ConversationId, UserId
 from ssechat.logs.membership import Guard
+from ssechat.texts.timestamps import timestamp
 
 
 class Action(NamedTuple):
@@ -41,6 +40,8 @@ class Action(NamedTuple):
     """Whom the message mentions."""
     reactions: Sequence[tuple[str, str]] = ()
     """Of a change of a message: `add`, `remove` and `<seq>:<emoji>:<user>`; or `clear`, `<seq>:`."""
+    across_blocks: bool = False
+    """Of a change of a message: it is made although one of the two blocks the other, as it only takes away."""
 
     def message(self, seq: bytes, version: bytes) -> bytes:
         """The message's JSON, as the script that appends it puts it together."""
@@ -86,10 +87,11 @@ def changed_message(
     *,
     reactions: Sequence[tuple[str, str]] = (),
     guard: Guard | None = None,
+    across_blocks: bool = False,
 ) -> Action:
     """A message as it shall stand from now on, made from the one that stands now (`made_from`, its JSON).
 
-    `reactions` are as in `Action`.
+    `reactions` and `across_blocks` are as in `Action`.
 
     Raises:
         LookupError: the kind is none of changes.
@@ -110,6 +112,7 @@ def changed_message(
         reactions=reactions,
         guard=guard,
         named=message.get("mentions", ()),
+        across_blocks=across_blocks,
     )
 
 
@@ -137,11 +140,6 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def timestamp(milliseconds: int) -> str:
-    """RFC 3339, UTC, to the millisecond; from milliseconds since 1970."""
-    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
-
-
 def _check(kind: Kind, replay: Replay) -> None:
     if kind.replay is not replay:
         raise LookupError(f"an event {kind.name!r} is no {replay}")
@@ -149,9 +147,3 @@ def _check(kind: Kind, replay: Replay) -> None:
 
 def _beginning(conversation: ConversationId) -> bytes:
     return b'{"conversation_id":"%b","seq":' % conversation.encode()
-
-
-@lru_cache(maxsize=2)
-def _second(timestamp: int) -> str:
-    """A second, once for all messages that are sent in it."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -12,13 +12,16 @@ local BEGINNING, REST = 6, 7                  -- of a message's JSON: up to the 
 local NAMED = 8                               -- whom the message mentions, each between spaces, or ''
 local MEMBERS, ARGUMENTS = 9, 10              -- the count of all members; 0: none is delivered to at once; 'group'
 local SEQ, MADE_FROM = 0, 1                   -- seq and SHA-1 of the old message's JSON
-local REACTIONS, ARGUMENTS_OF_CHANGE = 2, 3   -- the count of changed reactions; for each, how and which
+local ACROSS_BLOCKS = 2                       -- 1: it is made although one of the two blocks the other
+local REACTIONS, ARGUMENTS_OF_CHANGE = 3, 4   -- the count of changed reactions; for each, how and which
 -- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
 -- Returns for an item:
---   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 3,500 instructions)
---   {'appended', seq, entry, entry before}    and the last entry of each inbox, or of a group 'undelivered'
+--   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 3,500 instructions);
+--                                             of a group, and the count of its members
+--   {'appended', seq, entry, entry before}    and the last entry of each inbox, or of a group the count of its members
 --   {'repeat', seq, message, delivered, head} … was used before, for the same request (message nil: it is gone)
 --   {'conflict'}                              the client_msg_id was used before, for another request
+--   {'blocked', users}                        one of the two, or each, has blocked the other: their names, with spaces
 --   {'changed', message}                      the message differs from the one that was changed ('': it is gone)
 --   {'week', week}                            Redis's clock is in another week: call again with the keys of that week
 --   and of a group's action what members.lua says
@@ -139,12 +142,15 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
   if string.sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
     return {'week', tostring(THIS_WEEK)}
   end
-  local seq, head, delivered, week = unpack(
-    redis.call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week'))
+  local seq, head, delivered, week, blocks = unpack(
+    redis.call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week', 'blocks'))
   local state = {seq = seq or '0', head = head or '0-0', delivered = delivered or '0', week = tonumber(week or 0)}
   local before = ARGV[a + SENT_AS] ~= '' and sent_before(k, a, state)
   if before then
     return before
+  end
+  if blocks and not (of_change and ARGV[of_change + ACROSS_BLOCKS] == '1') then
+    return {'blocked', blocks}
   end
   local group
   if of_group then
@@ -186,9 +192,9 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
     error(trouble, 0)  -- as it is: Redis's code comes first
   end
   if complete then
-    return (seq or '') .. ' ' .. entry.id .. ' ' .. state.head
+    return (seq or '') .. ' ' .. entry.id .. ' ' .. state.head .. (group and ' ' .. group.reached or '')
   end
-  return {'appended', seq or '', entry.id, state.head, unpack(lasts or {'undelivered'})}
+  return {'appended', seq or '', entry.id, state.head, unpack(lasts or {tostring(group.reached)})}
 end
 
 local answers, k, a = {}, 1, 1

@@ -140,6 +140,13 @@ class Conversations:
         key = keys.of_conversation(conversation).conversation
         return int(await self._redis.call("HGET", key, "seq") or 0)
 
+    async def begun(self, conversations: Sequence[ConversationId]) -> list[bool]:
+        """Whether something was sent in each of these. One round trip."""
+        seqs = await self._redis.pipeline(
+            ("HGET", keys.conversation(conversation), "seq") for conversation in conversations
+        )
+        return [seq is not None and int(seq) > 0 for seq in seqs]
+
     async def messages(self, conversation: ConversationId, seqs: Sequence[int]) -> list[bytes | None]:
         """Messages as they stand now (JSON) with the first of these seqs, as many as fit on a page: one at least."""
         return await fitting(self._redis, [Reference(conversation, b"%d" % seq) for seq in seqs])

@@ -8,7 +8,7 @@ action is appended, and then delivered. By the gap rule (inbox.lua) both come to
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from ssechat.logs.members import Members
 from ssechat.logs.membership import Guard
 from ssechat.logs.refused import (
     Absent,
+    Blocked,
     GroupEnded,
     GroupExists,
     MembersChanged,
@@ -65,6 +66,8 @@ class Appended(NamedTuple):
     """The seq of the message, the entry and the entry before it; of a repeat nothing: it has the place that it had."""
     has: Mapping[UserId, str] = MappingProxyType({})
     """If not all of the members have it now: the entry of the conversation that each has last."""
+    reached: int = 0
+    """Of a group: how many members have it, or will."""
     undelivered: bool = False
     """Some member may not have it yet; who, is not known."""
 
@@ -96,8 +99,13 @@ class Delivery:
         kinds: Kinds,
         *,
         at_once: int = AT_ONCE,
+        charge: Callable[[Sequence[UserId], int], None] = lambda users, reached: None,
     ) -> None:
-        """`at_once`: members that one script delivers to; with 0 everything is delivered in two steps."""
+        """`at_once`: members that one script delivers to; with 0 everything is delivered in two steps.
+
+        `charge` counts to those who did something together in a group in how many inboxes that is (identity/leases.py).
+        """
+        self.charge = charge
         self._conversations = conversations
         self._inbox = inbox
         self._members = members
@@ -113,10 +121,13 @@ class Delivery:
             redis, limits(inbox_limit) + f"local AT_ONCE, BUDGET = {at_once}, {BUDGET}\n" + source
         )
 
-    async def send(self, action: Action, members: Sequence[UserId] | None) -> tuple[bytes, bool]:
+    async def send(
+        self, action: Action, members: Sequence[UserId] | None, *, by: Sequence[UserId] = ()
+    ) -> tuple[bytes, bool]:
         """Appends the action and delivers it to all members of its conversation; a repeat is delivered, too.
 
-        `members`: of a direct conversation; None: it is a group, whose members are found where the data is.
+        `members`: of a direct conversation; None: it is a group, whose members are found where the data is. `by`: those
+        to whom it is counted what the action reaches in a group.
         Returns the message as it stands now, or the fact's data (JSON), and whether it is new, not a repeat.
 
         Raises:
@@ -128,10 +139,15 @@ class Delivery:
         at_once = members if members is None or len(members) <= self._at_once else ()
         answer = await self._submit(action, at_once)
         if type(answer) is bytes:
+            if members is None:
+                answer, _, count = answer.rpartition(b" ")
+                self.charge(by, int(count))
             seq, in_log, _ = answer.split(b" ")
             return _data(action, seq, in_log), True  # all have it
         appended = await self._answered(action, at_once, answer)
         entry = appended.entry
+        if members is None and entry is not None:
+            self.charge(by, appended.reached)
         if entry is None:
             if appended.undelivered:
                 await self.finish(action.conversation, members)
@@ -189,7 +205,8 @@ class Delivery:
             answer = await self._submit(action, members)
         if isinstance(answer, bytes):
             place = answer.split(b" ")
-            return Appended(action, _data(action, place[0], place[1]), place)
+            reached = 0 if members is not None else int(place.pop())
+            return Appended(action, _data(action, place[0], place[1]), place, reached=reached)
         if answer[0] == b"appended":
             return _appended(action, answer, members)
         if answer[0] == b"repeat":
@@ -227,7 +244,8 @@ class Delivery:
             names += map(packed_keys.of_user, members)
         if changes:
             arguments += (action.seq, hashlib.sha1(action.made_from, usedforsecurity=False).hexdigest())
-            arguments += (len(action.reactions), *(value for reaction in action.reactions for value in reaction))
+            arguments += (int(action.across_blocks), len(action.reactions))
+            arguments += [value for reaction in action.reactions for value in reaction]
         if members is None:
             names.append(pack(keys.of_group(action.conversation)))
             arguments += _arguments(action.guard or Guard())
@@ -263,6 +281,8 @@ def _refusal(answer: Sequence[bytes]) -> NotAppended:
             return MessageChanged(of[0] or None)
         case b"absent":
             return Absent([UserId(user.decode()) for user in of])
+        case b"blocked":
+            return Blocked([UserId(user) for user in of[0].decode().split(" ")])
         case b"members":
             return MembersChanged()
         case b"ended":
@@ -284,5 +304,5 @@ def _appended(action: Action, answer: Sequence[bytes], members: Sequence[UserId]
     place, lasts = answer[1:IN_PLACE], answer[IN_PLACE:]
     data = _data(action, place[0], place[1])
     if members is None:
-        return Appended(action, data, place, undelivered=True)
+        return Appended(action, data, place, reached=int(lasts[0]), undelivered=True)
     return Appended(action, data, place, {user: last.decode() for user, last in zip(members, lasts, strict=True)})

@@ -6,7 +6,8 @@
 -- A place, the value of a conversation in PLACES, is `<entry> <n> <seq>`: the last entry of the log in the inbox, its
 -- number in the inbox, and the seq of the newest message; and then, if there is one, the mark, ` <read> <muted>
 -- <mentions>`: the seq up to which the user has read, 1 if the conversation is muted, and for each message above `read`
--- that mentions the user a comma and its seq.
+-- that mentions the user a comma and its seq; and then ` <delivered>`, the seq up to which a device of the user has the
+-- messages, if that is above `read`.
 --
 -- A wake-up is `<kind> <at> <id> <id of the event before it>`, a line feed, and the event's data. The data of a large
 -- event is left out. at: milliseconds since 1970, 0 if unknown.
@@ -42,12 +43,31 @@ local function try_to_write(user, tag)
   end
 end
 
+-- Appends a fact that concerns the user alone to its inbox, for its other devices. `data` is JSON. Returns the entry's
+-- number.
+local function tell_oneself(user, inbox, tag, at, conversation, kind, data)
+  local newest = redis.call('HGET', user, 'head') or '0-0'
+  local n = after(string.match(newest, '^%d+'))
+  local head = n .. '-' .. tag
+  try_to_write(user, tag)
+  -- This write comes first because it can fail, if the id is not above the last one of the inbox.
+  add(inbox, INBOX_LIMIT, n, head, 'in', conversation, 'kind', kind, 'fact', data)
+  redis.call('HSET', user, 'head', head)
+  wake(user, kind .. ' ' .. at .. ' ' .. head .. ' ' .. newest .. '\n' .. data)
+  return n
+end
+
 -- Messages above the mark that are counted as mentions, at most; the newest are kept.
 local MOST_MENTIONS = 100
 
 local function mark_of(text)
-  local read, muted, mentions = string.match(text, '^ (%d+) (%d) (%S*)$')
-  return read or '0', muted or '0', mentions or ''
+  local read, muted, mentions, delivered = string.match(text, '^ (%d+) (%d) (%S*) ?(%d*)$')
+  return read or '0', muted or '0', mentions or '', delivered ~= '' and delivered or '0'
+end
+
+local function text_of(read, muted, mentions, delivered)
+  local text = ' ' .. read .. ' ' .. muted .. ' ' .. mentions
+  return tonumber(delivered) > tonumber(read) and text .. ' ' .. delivered or text
 end
 
 local function without(mentions, seq)
@@ -71,8 +91,9 @@ local function marked_up_to(mark, newest)
   if mark == '' then
     return mark
   end
-  local read, muted, mentions = mark_of(mark)
-  return ' ' .. math.min(tonumber(read), newest) .. ' ' .. muted .. ' ' .. between(mentions, 0, newest)
+  local read, muted, mentions, delivered = mark_of(mark)
+  return text_of(math.min(tonumber(read), newest), muted, between(mentions, 0, newest),
+    math.min(tonumber(delivered), newest))
 end
 
 -- The mark of this user after a message or a change of one. Sending raises one's own mark.
@@ -86,7 +107,7 @@ local function marked(mark, entry, user)
   if mark == '' and not named then
     return mark
   end
-  local read, muted, mentions = mark_of(mark)
+  local read, muted, mentions, delivered = mark_of(mark)
   local seq = entry.value
   if entry.sort == 'change' then
     mentions = without(mentions, seq)
@@ -101,7 +122,7 @@ local function marked(mark, entry, user)
       mentions = between(mentions, oldest, math.huge)
     end
   end
-  return ' ' .. read .. ' ' .. muted .. ' ' .. mentions
+  return text_of(read, muted, mentions, delivered)
 end
 
 -- user, inbox, places: the user's keys.

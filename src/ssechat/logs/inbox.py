@@ -18,6 +18,7 @@ from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
 from ssechat.logs.access import Access, tombstone
+from ssechat.logs.account_log import AccountLog
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
 from ssechat.logs.marks import NO_MARK, Mark, Marked
 from ssechat.logs.members import Members
@@ -80,6 +81,11 @@ class Place(NamedTuple):
     mark: Mark = NO_MARK
 
     @classmethod
+    def of(cls, conversation: ConversationId, value: bytes | None) -> "Place":
+        """As `parse`; of a conversation that has never reached the inbox, the beginning."""
+        return cls(conversation, NO_ENTRY, 0, 0) if value is None else cls.parse(conversation.encode(), value)
+
+    @classmethod
     def parse(cls, conversation: bytes, value: bytes) -> "Place":
         """A field of the user's `conversations`, as logs/inbox.lua writes it."""
         entry, n, seq, *mark = value.decode().split(" ")
@@ -110,6 +116,7 @@ class Inbox:
 
     def __init__(self, redis: Redis, conversations: Conversations, members: Members, limit: int, kinds: Kinds) -> None:
         """`limit`: events that an inbox keeps, at least."""
+        self.limit = limit
         self._redis = redis
         self._conversations = conversations
         self._members = members
@@ -117,6 +124,7 @@ class Inbox:
         self._tags = tags()
         self._not_known: set[str] = set()
         """Kinds that the log has been told of."""
+        self.accounts = AccountLog(redis, limits(limit))
         self._deliver = ScriptBatch(
             redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "deliver.lua")
         )
@@ -254,13 +262,12 @@ class Inbox:
         beginning = b'{"conversation_id":"%b","read_up_to":' % conversation.encode()
         arguments = (next(self._tags), time.time_ns() // 1_000_000, conversation, joined, what, value, beginning)
         answer = await self._marks.submit_packed((packed_keys.of_user(user),), (pack(arguments),))
-        read, muted, mentions, seq = (each.decode() for each in answer)
-        return Marked(conversation, Mark.parse((read, muted, mentions)), int(seq))
+        read, muted, mentions, seq, changed = (each.decode() for each in answer)
+        return Marked(conversation, Mark.parse((read, muted, mentions)), int(seq), changed == "1")
 
     async def place(self, user: UserId, conversation: ConversationId) -> Place:
         """The user's place in the conversation; of one that has never reached the inbox, the beginning."""
-        value = await self._redis.call("HGET", keys.of_user(user).places, conversation)
-        return Place(conversation, NO_ENTRY, 0, 0) if value is None else Place.parse(conversation.encode(), value)
+        return Place.of(conversation, await self._redis.call("HGET", keys.of_user(user).places, conversation))
 
     async def places(self, user: UserId) -> list[Place]:
         """The places of the user's conversations, the one with the newest event first."""

@@ -4,13 +4,13 @@
 local TAG, AT, CONVERSATION, JOINED, WHAT, VALUE, BEGINNING, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6, 7
 -- JOINED: the newest message when the user joined: up to there nothing is unread. WHAT: 'read' (VALUE is a seq) or 'mute'
 -- (1 or 0). BEGINNING: of the event's data (JSON), up to the seq.
--- Returns for an item: {read, muted, mentions, seq of the newest message}
+-- Returns for an item: {read, muted, mentions, seq of the newest message, 1 if the mark has changed}
 
 local function change_mark(k, a)
   local conversation, value = ARGV[a + CONVERSATION], ARGV[a + VALUE]
   local place = redis.call('HGET', KEYS[k + PLACES], conversation)
   local entry, n_then, seq, mark = string.match(place or '0-0 0 0', '^(%S+) (%S+) (%S+)(.*)$')
-  local read, muted, mentions = mark_of(mark)
+  local read, muted, mentions, delivered = mark_of(mark)
   local function raise(up_to)
     if up_to > tonumber(read) then
       read, mentions = up_to .. '', between(mentions, up_to, math.huge)
@@ -23,25 +23,17 @@ local function change_mark(k, a)
   else
     raise(math.min(tonumber(value), tonumber(seq)))
   end
-  if read .. muted ~= before then
-    local user = KEYS[k + USER]
-    local newest = redis.call('HGET', user, 'head') or '0-0'
-    local n = after(string.match(newest, '^%d+'))
-    local head = n .. '-' .. ARGV[a + TAG]
+  local changed = read .. muted ~= before
+  if changed then
     local data = ARGV[a + BEGINNING] .. read .. ',"muted":' .. (muted == '1' and 'true' or 'false') .. '}'
-    try_to_write(user, ARGV[a + TAG])
+    local n = tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], conversation, 'mark', data)
     if not place then
       n_then = n  -- it is listed from now on, so it needs a number of its own
     end
-    -- This write comes first because it can fail, if the id is not above the last one of the inbox.
-    add(KEYS[k + INBOX], INBOX_LIMIT, n, head,
-      'in', conversation, 'kind', 'mark', 'fact', data)
-    redis.call('HSET', user, 'head', head)
     redis.call('HSET', KEYS[k + PLACES], conversation,
-      entry .. ' ' .. n_then .. ' ' .. seq .. ' ' .. read .. ' ' .. muted .. ' ' .. mentions)
-    wake(user, 'mark ' .. ARGV[a + AT] .. ' ' .. head .. ' ' .. newest .. '\n' .. data)
+      entry .. ' ' .. n_then .. ' ' .. seq .. text_of(read, muted, mentions, delivered))
   end
-  return {read, muted, mentions, seq}
+  return {read, muted, mentions, seq, changed and '1' or '0'}
 end
 
 local answers, a = {}, 1

@@ -18,18 +18,20 @@ class Mark(NamedTuple):
     muted: bool
     mentions: Sequence[int]
     """The seqs of messages above the mark that mention the user, ascending: the newest 100."""
+    delivered: int = 0
+    """The seq of the newest message that a device of the user has, if it is above the mark."""
 
     @classmethod
     def parse(cls, values: Sequence[str]) -> "Mark":
         """The end of a place, as logs/inbox.lua writes it."""
-        read, muted, mentions = values
-        return cls(int(read), muted == "1", sorted(map(int, mentions.split(",")[1:])))
+        read, muted, mentions, *delivered = values
+        return cls(int(read), muted == "1", sorted(map(int, mentions.split(",")[1:])), *map(int, delivered))
 
     def since(self, joined: int) -> "Mark":
         """The mark of who joined when `joined` was the newest message: older ones are not new to him."""
         if joined <= self.read_up_to:
             return self
-        return Mark(joined, self.muted, [seq for seq in self.mentions if seq > joined])
+        return Mark(joined, self.muted, [seq for seq in self.mentions if seq > joined], self.delivered)
 
     def unread(self, newest: int) -> int:
         """How many messages are unread, up to the newest one."""
@@ -52,6 +54,8 @@ class Marked(NamedTuple):
     mark: Mark
     newest: int
     """The seq of the newest message."""
+    changed: bool
+    """Whether it was another one before."""
 
 
 NO_MARK = Mark(0, False, ())

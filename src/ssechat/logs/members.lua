@@ -30,7 +30,7 @@ end
 local function group_of(conversation, keys, a, head)
   local list, ended, history, made = unpack(redis.call('HMGET', conversation, 'list', 'ended', 'history', 'made'))
   local present = tonumber(ARGV[a + PRESENT])
-  local group = {list = list, history = history, changes = a + PRESENT + 2 + present}
+  local group = {list = list, history = history, changes = a + PRESENT + 2 + present, reached = 0}
   group.count = tonumber(ARGV[group.changes - 1])
   if ARGV[a + LIST] == 'new' then
     group.refused = head and {'exists', made or ''}
@@ -138,6 +138,7 @@ end
 -- whether all have it, and an error.
 local function deliver_to_group(keys, group, run, tag)
   local count = redis.call('HLEN', KEYS[keys + MEMBERS_OF])
+  group.reached = count
   if count > AT_ONCE or count + 1 > budget then
     return false
   end

@@ -38,6 +38,10 @@ return {state, redis.call('HGET', KEYS[2], ARGV[1]), redis.call('HGET', KEYS[3],
 """
 )
 
+FEW = """
+return redis.call('HLEN', KEYS[1]) <= tonumber(ARGV[1]) and redis.call('HGETALL', KEYS[1])
+"""
+
 FORGET_LEAVERS = """
 for i = 1, #ARGV, 2 do
   local leaver = redis.call('HGET', KEYS[1], ARGV[i])
@@ -268,6 +272,13 @@ class Members:
         """What a user is in a group; None if there is no such group."""
         return (await self.standings([(user, conversation)]))[0]
 
+    async def present(self, conversation: ConversationId, users: Sequence[UserId]) -> frozenset[UserId]:
+        """Those of these users who are in a group."""
+        if not users:
+            return frozenset()
+        found = await self._redis.call("HMGET", keys.of_group(conversation).members, *users)
+        return frozenset(user for user, value in zip(users, found, strict=True) if value is not None)
+
     async def samples(self, conversations: Sequence[ConversationId], count: int) -> list[tuple[int, list[UserId]]]:
         """How many members each of these groups has, and the names of some: of all, if they are few."""
         answers = await self._redis.pipeline(
@@ -285,6 +296,18 @@ class Members:
                 some = await self._redis.call("HGETALL", keys.of_group(conversation).members)
             found.append((total, sorted(UserId(user.decode()) for user in some[::2])[:count]))
         return found
+
+    async def few(self, conversations: Sequence[ConversationId], most: int) -> list[dict[UserId, Member] | None]:
+        """The members of each of these groups; None where there are more than `most`. One round trip."""
+        answers = await self._redis.pipeline(
+            ("EVAL", FEW, 1, keys.of_group(conversation).members, most) for conversation in conversations
+        )
+        return [
+            None
+            if found is None
+            else {UserId(u.decode()): Member.parse(v) for u, v in zip(found[::2], found[1::2], strict=True)}
+            for found in answers
+        ]
 
     async def lag(self, conversation: ConversationId) -> bool:
         """Whether somebody may lack entries: a member, or one who left."""

@@ -33,6 +33,14 @@ class Absent(NotAppended):
         self.users = users
 
 
+class Blocked(NotAppended):
+    """Of the two of a direct conversation these (`by`) have blocked the other."""
+
+    def __init__(self, by: Sequence[UserId]) -> None:
+        super().__init__("one of the two has blocked the other")
+        self.by = by
+
+
 class NoSuchGroup(NotAppended):
     """There is no such group."""
 

@@ -32,7 +32,8 @@ class ConversationKeys(NamedTuple):
     """All keys of a conversation but the records of client_msg_ids, in the order in which scripts take them."""
 
     conversation: str
-    """Hash: type, `head`, newest `seq`, `delivered`, and the newest `week` in which a client_msg_id was recorded."""
+    """Hash: type, `head`, newest `seq`, `delivered`, and the newest `week` in which a client_msg_id was recorded; of a
+    direct conversation `blocks`, who of the two has blocked the other."""
     log: str
     """Stream: all that happened in the conversation: kind, time, and a message's seq or a fact's data."""
     messages: str
@@ -56,7 +57,7 @@ class UserKeys(NamedTuple):
     """The keys that a delivery to a user writes, in the order in which scripts take them."""
 
     user: str
-    """Hash: account and inbox `head`."""
+    """Hash: account, inbox `head`, and whether and when the user is seen (identity/sightings.py)."""
     inbox: str
     """Stream: the user's events: which conversation's, kind, and a message's seq or a fact's data."""
     places: str
@@ -71,8 +72,13 @@ def bucket(of: str) -> int:
 @lru_cache(CACHED)
 def of_conversation(conversation_id: str) -> ConversationKeys:
     """The keys of a conversation."""
-    key = f"{{c{bucket(conversation_id)}}}{conversation_id}"
+    key = conversation(conversation_id)
     return ConversationKeys(key, f"{key}/log", f"{key}/messages")
+
+
+def conversation(conversation_id: str) -> str:
+    """The first of a conversation's keys."""
+    return f"{{c{bucket(conversation_id)}}}{conversation_id}"
 
 
 @lru_cache(CACHED)
@@ -109,14 +115,34 @@ def user(user_id: str) -> str:
     return f"{{u{bucket(user_id)}}}{user_id}"
 
 
+def directory(beginning: str) -> str:
+    """Sorted set, all scores 0: the users whose names begin with these characters."""
+    return f"{{d:{beginning}}}"
+
+
+def blocks(user_id: str) -> str:
+    """Sorted set, all scores 0: whom the user has blocked."""
+    return f"{user(user_id)}/blocks"
+
+
 def live(user_id: str) -> str:
     """Channel: wake-ups for the streams of one user."""
     return f"{user(user_id)}/live"
 
 
-def session(session_id: str) -> str:
-    """String with a TTL: the user who is signed in."""
-    return f"{{s:{session_id}}}"
+def sessions(user_id: str) -> str:
+    """Hash with a TTL: the sessions in which a user is signed in, by id (identity/sessions.py)."""
+    return f"{user(user_id)}/sessions"
+
+
+def user_of(channel: bytes) -> str:
+    """Whose channel this is."""
+    return channel[channel.index(b"}") + 1 : -len(b"/live")].decode()
+
+
+def watch_lists(user_id: str) -> str:
+    """Hash with a TTL: device → whom it watches (identity/watch_lists.py)."""
+    return f"{user(user_id)}/watch"
 
 
 def quota(kind: str, of: str) -> str:

@@ -12,7 +12,7 @@ from ssechat.redis import keys
 from ssechat.redis.connection import Argument, Reply
 from ssechat.redis.refusals import RedisRefused, Refusal, parse_refusal
 
-KEYS = ("{c*", "{p:*", "{q:*", "{s:*", "{t:*", "{u*", "ssechat:*")
+KEYS = ("{c*", "{d:*", "{p:*", "{q:*", "{t:*", "{u*", "ssechat:*")
 """Patterns of all keys in keys.py."""
 
 CHANNELS = ("{u*", "ssechat:*")
@@ -30,6 +30,7 @@ WORD = "tried"
 USER, INBOX, _ = keys.of_user(NOBODY)
 CONVERSATION, LOG, _ = keys.of_conversation(NOBODY)
 QUOTA, PLACES = keys.quota(NOBODY, NOBODY), keys.places(NOBODY)
+DIRECTORY = keys.directory(NOBODY)
 OF_SCRIPT = (USER, INBOX, CONVERSATION, QUOTA, PLACES)
 
 SCRIPT = f"""
@@ -44,6 +45,7 @@ redis.call('HMGET', conversation, 'tried')
 redis.call('HEXISTS', user, 'tried')
 redis.call('EXISTS', conversation)
 redis.call('XADD', inbox, 'MAXLEN', '~', '1', '*', 'tried', '1')
+redis.call('XRANGE', inbox, '-', '+', 'COUNT', '1')
 redis.call('EXPIRE', inbox, {SECONDS})
 redis.call('SET', quota, redis.call('TIME')[1], 'PX', '1000')
 redis.call('GET', quota)
@@ -73,6 +75,7 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("HGET", USER, WORD),
     ("HMGET", USER, WORD),
     ("HEXISTS", USER, WORD),
+    ("EXISTS", CONVERSATION),
     ("HGETALL", USER),
     ("HLEN", CONVERSATION),
     ("HSCAN", CONVERSATION, "0", "COUNT", "1"),
@@ -84,7 +87,7 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("ZREMRANGEBYRANK", PLACES, "0", "0"),
     ("ZMSCORE", PLACES, WORD),
     ("ZLEXCOUNT", PLACES, "-", "+"),
-    ("ZRANGEBYLEX", PLACES, "-", "+", "LIMIT", "0", "1"),
+    ("ZRANGEBYLEX", DIRECTORY, "-", "+", "LIMIT", "0", "1"),
     ("ZREM", PLACES, WORD),
     ("ZREMRANGEBYLEX", PLACES, "[tried", "[tried"),
     ("XADD", LOG, "MAXLEN", "~", "1", "*", WORD, "1"),
@@ -92,14 +95,14 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("XRANGE", LOG, "-", "+", "COUNT", "1"),
     ("GET", keys.KEY_FINGERPRINT),
     ("GET", keys.FORMAT),
-    ("SET", keys.session(NOBODY), WORD, "EX", SECONDS),
-    ("EXISTS", keys.session(NOBODY)),
     ("SET", keys.ticket(NOBODY), WORD, "EX", SECONDS),
     ("GETDEL", keys.ticket(NOBODY)),
+    ("HVALS", USER),
+    ("PUBSUB", "NUMSUB", keys.live(NOBODY)),
     ("PUBLISH", keys.live(NOBODY), WORD),
     ("PUBLISH", keys.CONTROL, WORD),
     # One by one: of several, Redis does not say which it refuses.
-    *(("DEL", key) for key in (*OF_SCRIPT, LOG, keys.session(NOBODY))),
+    *(("DEL", key) for key in (*OF_SCRIPT, LOG)),
 )
 """The trials on the connection for commands."""
 
@@ -113,10 +116,15 @@ OF_A_START: tuple[tuple[Argument, ...], ...] = (
 """The trials that run at start only: they need a connection of their own, or their commands are needed at start
 only."""
 
-COMMANDS = tuple(sorted({str(command).lower() for command, *_ in (*TRIALS, *OF_A_START)}))
+ONLY = {"pubsub": "pubsub|numsub"}
+"""The subcommand that is needed, of commands of which only one is."""
+
+_TRIED = {str(command).lower() for command, *_ in (*TRIALS, *OF_A_START)}
+
+COMMANDS = tuple(sorted(ONLY.get(command, command) for command in _TRIED))
 """All commands that are needed."""
 
-NAMED = (*COMMANDS, "auth", "config|get", "select")
+NAMED = (*COMMANDS, *ONLY, "auth", "config|get", "select")
 """Commands that may be named; SELECT is needed where the URL names a database."""
 
 WORDS = (
@@ -186,7 +194,7 @@ def right(refusal: Refusal, trial: Sequence[Argument] = ()) -> list[str]:
         return [f"~{pattern}" for pattern in KEYS if where.startswith(pattern[:-1])]
     if refusal.what == "channel" and command in _ON_CHANNELS:
         return [f"&{pattern}" for pattern in CHANNELS if where.startswith(pattern[:-1])]
-    return [f"+{refusal.what}"] if refusal.what in NAMED else []
+    return [f"+{ONLY.get(refusal.what, refusal.what)}"] if refusal.what in NAMED else []
 
 
 def missing(words: Iterable[str], user: str) -> str:

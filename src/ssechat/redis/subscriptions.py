@@ -6,7 +6,7 @@ A worker that has a stream of a user is subscribed to the user's channel; nothin
 import asyncio
 import enum
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from itertools import islice
 
@@ -99,6 +99,8 @@ class Subscriptions:
         self._connection: _PubSubConnection | None = None
         self.on_refused: Callable[[str], None] = lambda text: None
         """Is called with the error reply when Redis refuses a subscription."""
+        self.on_left: Callable[[Sequence[bytes]], None] = lambda channels: None
+        """Is called with channels that are unsubscribed from."""
         self.refused: frozenset[str] = frozenset()
         """Redis's code, if it refused the last SUBSCRIBE."""
 
@@ -125,6 +127,10 @@ class Subscriptions:
     def all_heard(self) -> bool:
         """Whether Redis has acknowledged every channel on the connection that there is now."""
         return self.connected and all(state is _State.HEARD for state in self._channels.values())
+
+    def channels_of_users(self) -> list[bytes]:
+        """The channels of users with a stream here, or with one until `LINGER` seconds ago."""
+        return [channel for channel in self._channels if channel != keys.CONTROL.encode()]
 
     async def add(self, channel: bytes) -> None:
         """Subscribes to a channel; returns when Redis has acknowledged it.
@@ -205,7 +211,7 @@ class Subscriptions:
             connection.write("SUBSCRIBE", *some)
 
     def _leave(self, connection: _PubSubConnection, now: float) -> None:
-        leaving = []
+        leaving, left = [], []
         for channel, at in list(islice(self._leaving.items(), MAX_CHANNELS)):
             if at > now:
                 break
@@ -213,12 +219,15 @@ class Subscriptions:
             if state in (_State.ASKED, _State.ASKED_AGAIN):
                 continue  # unsubscribed only after the pending acknowledgement has arrived
             del self._leaving[channel]
+            left.append(channel)
             self._channels.pop(channel, None)
             self._waiters.pop(channel, None)
             if state is _State.HEARD:
                 leaving.append(channel)
         if leaving:
             connection.write("UNSUBSCRIBE", *leaving)
+        if left:
+            self.on_left(left)
 
     def _on_push(self, push: list[Reply]) -> None:
         if push[0] == b"message":

@@ -14,11 +14,14 @@ from ssechat.events import frames, wake_ups
 from ssechat.events.kinds import Kinds
 from ssechat.events.source import Log, Source
 from ssechat.identity.auth import Auth
-from ssechat.ids import number_of
+from ssechat.identity.sightings import HIDDEN
+from ssechat.ids import UserId, number_of
 from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.fanout import FanOut
+from ssechat.streams.openings import Openings
+from ssechat.streams.presence import Presence
 from ssechat.streams.stream import UNAVAILABLE, Stream
 from ssechat.streams.sweep import Sweep
 from ssechat.telemetry.metrics import Metrics
@@ -33,6 +36,10 @@ READERS = 256
 SWEEP_SECONDS = 1.0
 AT_ONCE = 100
 """Streams looked at before others get their turn: that many pings hold them up for milliseconds."""
+
+OPENINGS_A_MINUTE = 4
+"""How often each stream that a user may have open may be opened anew in a minute: who reconnects all the time costs
+everybody else, as each opening reads the source."""
 
 STREAMS_PER_DRAIN_SECOND = 1000
 """Streams that are told goodbye in a second, if the time to drain allows."""
@@ -59,6 +66,7 @@ class Hub:
         self._streams: dict[bytes, list[Stream]] = {}
         self._count = 0
         self._sweep = Sweep(self._all, self.metrics)
+        self._openings = Openings(settings.streams_per_user * OPENINGS_A_MINUTE, now)
         self._stalled: set[Stream] = set()
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,6 +75,8 @@ class Hub:
         self.subscriptions = Subscriptions(
             settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed, self.metrics
         )
+        self.presence: Presence | None = None
+        """Is told who has streams here; set before the start."""
 
     def __len__(self) -> int:
         return self._count
@@ -75,20 +85,27 @@ class Hub:
         """Begins to listen and to sweep. Needs a running loop."""
         self.subscriptions.start()
         self._run(self._keep_sweeping())
+        if self.presence is not None:
+            self.subscriptions.on_left = self.presence.left
+            self._run(self.presence.keep_asking())
 
     async def close(self) -> None:
         """Ends every stream and every task."""
+        channels = self.subscriptions.channels_of_users()
         for stream in list(self._all()):
             stream.bye("drain")
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self.presence is not None:
+            await self.presence.close(channels)
         await self.subscriptions.close()
 
     def has_room(self, source: Source) -> bool:
-        """Whether there may be one more stream of this source here."""
-        return len(self._streams.get(source.channel, ())) < self._settings.streams_per_user
+        """Whether there may be one more stream of this source here, and one was not opened too often lately."""
+        full = len(self._streams.get(source.channel, ())) >= self._settings.streams_per_user
+        return not full and self._openings.admit(source.channel)
 
     def attach(self, stream: Stream, cursor: str | None, sign_outs: int) -> None:
         """Takes a stream whose response has started, and brings it level with its source.
@@ -100,12 +117,14 @@ class Hub:
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
         self.metrics.connects += 1
+        if self.presence is not None:
+            self.presence.opened(channel, UserId(stream.name))
         begin = self._begin if sign_outs == self._auth.sign_outs else self._begin_if_signed_in
         self._run(begin(stream, channel, cursor))
 
     async def _begin_if_signed_in(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
         try:
-            await self._auth.check_session(stream.identity.session)
+            await self._auth.check_session(stream.identity)
         except Unauthorized:
             stream.bye("signed_out")
         except RedisUnavailable:
@@ -145,6 +164,33 @@ class Hub:
             if not streams:
                 del self._streams[channel]
                 self.subscriptions.discard(channel)
+                if self.presence is not None:
+                    self.presence.closed(channel)
+
+    # Called by presence.
+
+    def has(self, channel: bytes) -> bool:
+        return channel in self._streams
+
+    def all_live(self, channel: bytes) -> bool:
+        return all(stream.live for stream in self._streams.get(channel, ()))
+
+    @property
+    def hears(self) -> bool:
+        return self.subscriptions.connected
+
+    def tell(self, channel: bytes, kind: str, data: bytes, missed: Callable[[bytes], None]) -> None:
+        def show(stream: Stream, chunk: bytes) -> bool:
+            written = stream.show(chunk)
+            if not written:
+                missed(channel)
+            return written
+
+        written = partial(self._count_written, kind)
+        self._fan_out.broadcast(channel, show, frames.ephemeral(kind, data), written=written)
+
+    def _count_written(self, kind: str, streams: int) -> None:
+        self.metrics.events_live[kind] += streams
 
     def drain_delay(self) -> float:
         return random.uniform(0, min(self._settings.drain_seconds, self._count / STREAMS_PER_DRAIN_SECOND))
@@ -155,9 +201,11 @@ class Hub:
         if channel in self._streams:
             self._on_wake_up(channel, payload)
         elif channel == keys.CONTROL.encode():
-            word, _, session = payload.decode().partition(" ")
+            word, *named = payload.decode().split(" ")
             if word == "signed_out":
-                self._end_sessions({session})
+                self._end_sessions({*named})
+            elif word == HIDDEN and self.presence is not None:
+                self.presence.hidden(UserId(named[0]))
 
     def _on_wake_up(self, channel: bytes, payload: bytes) -> None:
         try:
@@ -166,6 +214,11 @@ class Hub:
             logger.warning("what was published on a user's channel is no wake-up; the user's streams read their source")
             self._unaudited.add(channel)
             return
+        if self.presence is not None:
+            if event.kind == wake_ups.WATCH:
+                self.presence.changed(channel)
+                return
+            self.presence.heard(channel, event)
         metrics = self.metrics
         metrics.wake_ups += 1
         written = partial(self._count_live, event, metrics.wake_ups % metrics.stride == 0)
@@ -190,6 +243,11 @@ class Hub:
     def _on_resubscribed(self, channel: bytes) -> None:
         """The subscriber connection was lost: the streams must read from their source what was published meanwhile."""
         self._unaudited.add(channel)
+        if self.presence is not None:
+            if channel == keys.CONTROL.encode():
+                self.presence.deaf()
+            else:
+                self.presence.changed(channel)
 
     # Run at intervals.
 
@@ -258,8 +316,8 @@ class Hub:
                         stream.behind()
 
     async def _audit_sessions(self) -> None:
-        sessions = {stream.identity.session for stream in self._all() if stream.identity.session is not None}
-        for some in _slices(iter(sessions)):
+        sessions = {stream.identity.session: stream.identity for stream in self._all()}
+        for some in _slices(iter(sessions.values())):
             self._end_sessions(await self._auth.ended_sessions(some))
 
     async def _audit_keys(self) -> None:

@@ -129,7 +129,7 @@ class Stream:
         """Whether a task of this stream reads the source; no other task is started meanwhile."""
         self.closed = False
         self.owes_caught_up = False
-        """Whether the stream must send `caught_up` after its replay."""
+        """Whether the stream must send `caught_up` once it is live."""
         self.paused_at: float | None = None
         """Since when the reader's buffer is full."""
         self.touched_at = owner.now()
@@ -189,9 +189,14 @@ class Stream:
         return False
 
     def show(self, chunk: bytes) -> bool:
-        """An ephemeral event; returns whether it was written: a stream that is not live does not get it."""
+        """An ephemeral event; returns whether it was written: a stream that is not live does not get it.
+
+        Then it gets a `caught_up` once it is live: what is so may be another thing by then than what it has shown.
+        """
         if self.live:
             self._write(chunk)
+        elif self.cursor:  # it has had its `hello`
+            self.owes_caught_up = True
         return self.live
 
     def note(self, n: int, at: int = 0) -> None:

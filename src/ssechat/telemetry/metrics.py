@@ -37,6 +37,9 @@ SUBSCRIPTIONS = "subscriptions"
 REFUSALS = ("OOM", "READONLY", "NOREPLICAS", "MISCONF", "NOPERM", "LOADING", "BUSY")
 """Redis's error codes that have a count each; all others are "other"."""
 
+QUOTAS = ("deliveries", "sign-up", "sign-in-address", "sign-in-account", "sign-in-known", "ticket")
+"""The names of quotas, as `GET /v1/limits` has them."""
+
 KIND_NAMES = tuple(kind.name for kind in KINDS)
 
 SENDS = Declaration("counter", "ssechat_sends", "Messages sent in, by how that ended.", ("outcome",))
@@ -93,10 +96,16 @@ class Metrics:
     latency_from_log: Histogram = series(DELIVERY_LATENCY, "log")
     """Only streams that were open when the message was sent: they had a hole, or their reader is slow."""
     wake_ups: int = counter("ssechat_wake_ups", "Wake-ups heard from Redis on users' channels.")
+    watched: int = gauge("ssechat_presence_watched", "People who are watched by users with streams on a worker.")
+    presence_asked: int = counter("ssechat_presence_asked", "Names of which Redis was asked whether they are there.")
+    presence_told: int = counter("ssechat_presence_told", "Times that a user was told whether somebody is there.")
     slow_readers: int = gauge("ssechat_slow_readers", "Streams whose reader takes less than it is sent.")
     streams_behind: int = gauge("ssechat_streams_behind", "Streams that are not level with their inbox.")
     requests: Counter[tuple[str, str, int]] = counter(
         "ssechat_http_requests", "Requests answered, by the template of the route.", "method", "route", "status"
+    )
+    over_quota: Counter[str] = counter(
+        "ssechat_over_quota", "Requests refused because a quota was used up, by its name.", "quota", zeros=QUOTAS
     )
     conflicts: int = series(SENDS, "conflict")
     """Sends whose client_msg_id belongs to another message: refused with 422, as invalid sends are."""

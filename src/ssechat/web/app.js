@@ -16,6 +16,7 @@ import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
 import { askToJoin } from "./views/join.js";
 import { leaveConversation, openDetails, openRoute, takeSecret } from "./views/navigation.js";
 import { openNewGroup } from "./views/new_group.js";
+import { openSettings } from "./views/settings.js";
 import { SignInView } from "./views/sign_in.js";
 
 /** The sessionStorage key of a bearer token, which lasts as long as the tab. */
@@ -115,10 +116,11 @@ class App {
   /** @param {string} user */
   #enter(user) {
     if (this.#client.token === null) storage.set(SIGNED_IN, user);
-    const chat = new Chat(this.#client, user);
+    const chat = new Chat(this.#client, user, this.#server ?? {});
     const list = new ConversationList(chat, {
       onOpen: (id) => this.#open(id),
       onNewGroup: () => openNewGroup(chat, (id) => this.#open(id)),
+      onSettings: () => openSettings(chat),
       onSignOut: () => this.#signOut(),
     });
     const banner = new Banner(() => chat.wake());

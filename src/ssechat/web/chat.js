@@ -1,8 +1,10 @@
 /** Connects the parts of one signed-in user: client, state and outbox. */
 
 import { Attempts } from "./attempts.js";
+import { Blocks } from "./blocks.js";
 import { Changes } from "./changes.js";
 import { isTombstone, timeOf } from "./conversation.js";
+import { Directory } from "./directory.js";
 import { Drafts } from "./drafts.js";
 import { Emitter } from "./emitter.js";
 import { Groups } from "./groups.js";
@@ -10,7 +12,10 @@ import { directConversationId } from "./ids.js";
 import { isIn } from "./membership.js";
 import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
+import { Presence } from "./presence.js";
 import { Reads } from "./reads.js";
+import { Receipts } from "./receipts.js";
 import { storage } from "./storage.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
@@ -42,9 +47,11 @@ export class Chat extends Emitter {
   /**
    * @param {import("./client.js").ChatClient} client
    * @param {string} user the signed-in user's id
+   * @param {Partial<import("./account_rest.js").Facts>} server what the server may do
    */
-  constructor(client, user) {
+  constructor(client, user, server = {}) {
     super();
+    this.server = server;
     this.client = client;
     this.user = user;
     this.store = new Store(user, client.kinds);
@@ -65,8 +72,13 @@ export class Chat extends Emitter {
       sync: this.#sync,
       refreshThread: (id) => this.#refreshThread(id),
     });
+    this.blocks = new Blocks(client, this.store, this.#sync);
     this.changes = new Changes(client, this.store, this.groups);
     this.typing = new Typing(client);
+    this.people = new People(client, user, server);
+    this.directory = new Directory(client, server.directory ?? false);
+    this.receipts = new Receipts(client, this.store, this.#attempts);
+    this.presence = new Presence(client);
     this.#listen();
   }
 
@@ -84,6 +96,9 @@ export class Chat extends Emitter {
     this.client.close();
     this.#attempts.close();
     this.typing.close();
+    this.people.close();
+    this.receipts.close();
+    this.presence.close();
     this.outbox.close();
     this.#reads.close();
   }
@@ -93,6 +108,7 @@ export class Chat extends Emitter {
     this.client.wake();
     this.outbox.wake();
     this.#attempts.wake();
+    this.presence.again();
   }
 
   /** Must be called after a time in the back/forward cache. */
@@ -112,10 +128,12 @@ export class Chat extends Emitter {
   /** Shows a conversation: loads it and keeps it loaded. @param {string|null} id */
   openConversation(id) {
     this.openId = id;
+    this.receipts.show(id);
     if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;
-    if (conversation.type === "group" && !conversation.role && isIn(conversation)) this.#sync.refresh(id); // not listed
+    const listed = conversation.type === "group" ? conversation.role : conversation.read_up_to !== null;
+    if (!listed && isIn(conversation)) this.#sync.refresh(id);
     if (complete && conversation.newest_seq === 0 && !conversation.thread.loaded && conversation.type === "dm") {
       conversation.thread.applyNewest([], false); // the conversation has no messages: no request is needed
     }
@@ -246,6 +264,8 @@ export class Chat extends Emitter {
     this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
     this.store.on("change", (id) => this.#stateChanged(id), { signal });
     this.typing.on("change", (id) => this.emit("change", id), { signal });
+    this.people.on("change", () => this.emit("change", null), { signal });
+    this.presence.on("change", () => this.emit("change", null), { signal });
   }
 
   /** @param {string} status the stream's */
@@ -253,6 +273,7 @@ export class Chat extends Emitter {
     if (status === "live") {
       this.outbox.wake();
       this.#attempts.wake();
+      this.presence.again();
     }
     this.emit("status", status);
   }
@@ -272,6 +293,7 @@ export class Chat extends Emitter {
   /** Loads the events that the stream may have missed. @param {import("./shared.js").Reload} reload */
   async #reload({ reason, conversation_id }) {
     if (reason === "lost") this.#reads.forget();
+    if (!conversation_id && this.#begun) this.people.refresh({ lost: reason === "lost" });
     if (!this.#begun) {
       await this.#begin();
     } else if (conversation_id) {
@@ -285,6 +307,7 @@ export class Chat extends Emitter {
 
   async #begin() {
     this.#begun = true;
+    this.people.refresh();
     await this.#sync.load();
     this.#reads.start();
     if (this.openId !== null) this.openConversation(this.openId);

@@ -124,6 +124,11 @@ export class ChatClient extends Rest {
     return this.#stream?.status ?? "closed";
   }
 
+  /** The id of the last event; null before the first. */
+  get cursor() {
+    return this.#stream?.cursor ?? null;
+  }
+
   /** Whether this tab holds the stream for the others. */
   get holdsStream() {
     return this.#stream?.holds ?? false;

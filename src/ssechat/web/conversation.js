@@ -14,6 +14,7 @@ import { Thread } from "./thread.js";
  * @property {import("./client.js").Role} [role] the user's own
  * @property {number} [member_count]
  * @property {boolean} [ended]
+ * @property {boolean} [blocked] whether the user blocks the other one of the two
  * @property {"left"|"removed"|"gone"} [left] how the user's membership ended; `gone` if only that is known
  * @property {string} [removedBy]
  * @property {string} [unavailable] why the server did not show it
@@ -25,6 +26,7 @@ import { Thread } from "./thread.js";
  * @property {number|null} read_up_to the seq up to which the user has read; null while that is not known
  * @property {number[]} mentions the seqs of unread messages that mention the user
  * @property {boolean} muted
+ * @property {import("./progress.js").Receipt[]|null} [receipts] of the others, while it is shown; null: there are none
  * @property {Thread} thread
  */
 

@@ -51,6 +51,21 @@ export function shortTime(date, now = new Date()) {
   return shortDate(date, now);
 }
 
+/**
+ * How long ago somebody was seen, in a sentence: `just now`, `5 minutes ago`, `at 14:03`, `on 5 Mar`.
+ *
+ * @param {Date} date
+ */
+export function seenAgo(date, now = new Date()) {
+  const minutes = Math.round((now.getTime() - date.getTime()) / 60_000);
+  const days = dayOf(now) - dayOf(date);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
+  if (days <= 0) return `at ${clock(date)}`;
+  if (days === 1) return `yesterday at ${clock(date)}`;
+  return `on ${shortDate(date, now)}`;
+}
+
 /** A day, for what is to come: `5 Mar`, `5 March 2027`. @param {Date} date */
 export function shortDate(date, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? shortDay.format(date) : fullDay.format(date);

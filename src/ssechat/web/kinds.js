@@ -50,10 +50,35 @@ const mark = {
   apply: (store, data) => store.applyMark(data),
 };
 
+/** The user's profile has changed, on any device. @type {Kind} */
+const profile = {
+  durable: true,
+  received: (chat, data) => chat.people.receive(data),
+};
+
+/** Whom the user blocks, said on any device. @type {Kind} */
+const block = {
+  durable: true,
+  apply: (store, data) => store.applyBlock(data),
+  received: (chat, data) => chat.blocks.receive(data),
+};
+
+/** Somebody else has read further, or has more of a conversation. @type {Kind} */
+const receipt = {
+  durable: false,
+  received: (chat, data) => chat.receipts.receive(data),
+};
+
 /** Somebody is writing. @type {Kind} */
 const typing = {
   durable: false,
   received: (chat, data) => chat.typing.receive(data),
+};
+
+/** Somebody whom the page shows has come or gone. @type {Kind} */
+const presence = {
+  durable: false,
+  received: (chat, data) => chat.presence.receive(data),
 };
 
 /** All kinds of the page, by the name of the event. @type {Kinds} */
@@ -64,5 +89,9 @@ export const KINDS = new Map([
   ["conversation", conversation],
   ["member", member],
   ["mark", mark],
+  ["profile", profile],
+  ["block", block],
+  ["receipt", receipt],
   ["typing", typing],
+  ["presence", presence],
 ]);

@@ -1,5 +1,6 @@
 /** The state of the user's conversations, built from REST pages and stream events. */
 
+import { applyBlock } from "./blocks.js";
 import { newConversation, timeOf } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { KINDS } from "./kinds.js";
@@ -9,6 +10,7 @@ import { Thread } from "./thread.js";
 
 /** @typedef {import("./client.js").Message} Message */
 
+/** @typedef {import("./blocks.js").Block} Block */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./marks.js").Mark} Mark */
 
@@ -26,6 +28,7 @@ const OPTIONAL = /** @type {const} */ ([
   "role",
   "member_count",
   "ended",
+  "blocked",
   "left",
   "unavailable",
 ]);
@@ -126,7 +129,7 @@ export class Store extends Emitter {
    * @param {string|null} next
    * @param {Applied[]} journal
    * @param {(conversation: Conversation) => boolean} keep whether a conversation that the page lacks stays
-   * @returns {string[]} the groups that stay: what has become of them must be asked
+   * @returns {string[]} those that stay: what has become of them must be asked
    */
   replaceConversations(list, next, journal, keep) {
     const before = this.#conversations;
@@ -137,7 +140,7 @@ export class Store extends Emitter {
     for (const [id, conversation] of before) {
       if (this.#conversations.has(id) || !keep(conversation)) continue;
       this.#conversations.set(id, conversation);
-      if (conversation.type === "group") kept.push(id);
+      if (conversation.type === "group" || conversation.read_up_to !== null) kept.push(id);
     }
     for (const { type, data } of journal) this.#kinds.get(type)?.apply?.(this, data);
     this.error = "";
@@ -155,7 +158,8 @@ export class Store extends Emitter {
    */
   replaceConversation(listed, journal) {
     this.#renew(listed, this.#conversations.get(listed.id));
-    this.ensure(listed.id).activity ??= new Date().toISOString();
+    const conversation = this.ensure(listed.id);
+    if (conversation.type === "group") conversation.activity ??= new Date().toISOString();
     this.replay(listed.id, journal);
     this.#changed(listed.id);
   }
@@ -244,6 +248,12 @@ export class Store extends Emitter {
     return conversation !== undefined && applyMark(conversation, mark);
   }
 
+  /** Applies an event `block`; for a conversation that is not known, nothing. For kinds. @param {Block} block */
+  applyBlock(block) {
+    const conversation = this.#conversations.get(block.conversation_id);
+    return conversation !== undefined && applyBlock(conversation, block);
+  }
+
   /** Applies an event `conversation`. For kinds. @param {import("./membership.js").Facts} facts */
   applyFacts(facts) {
     const conversation = this.#conversations.get(facts.conversation_id);
@@ -307,7 +317,7 @@ export class Store extends Emitter {
   }
 
   /** @param {Listed} listed */
-  #merge({ last_message, newest_seq, unread, ...rest }) {
+  #merge({ last_message, newest_seq, unread, receipts, ...rest }) {
     const conversation = this.ensure(rest.id);
     const { left } = conversation;
     for (const field of OPTIONAL) delete conversation[field];

@@ -1,9 +1,9 @@
 """Operations of accounts and sessions."""
 
 from ssechat.http.contract import problems, server
-from ssechat.http.contract.answers import Server, SignedIn, User, WhoAmI
+from ssechat.http.contract.answers import Server, SignedIn, WhoAmI
 from ssechat.http.contract.operation import Answer, Credential, Operation
-from ssechat.http.contract.parameters import SET_COOKIE, USER_ID
+from ssechat.http.contract.parameters import SET_COOKIE
 from ssechat.http.requests import Credentials, NewUser
 
 TOPIC = "Accounts"
@@ -26,17 +26,6 @@ SIGN_UP = Operation(
         problems.UNAVAILABLE,
     ),
     example={"name": "dave", "password": "correct horse"},
-)
-
-SHOW_USER = Operation(
-    id="show_user",
-    method="GET",
-    path="/v1/users/{id}",
-    topic=TOPIC,
-    summary="Says whether a user exists, and what it is called",
-    parameters=(USER_ID,),
-    answers={200: Answer("The user, as the name is spelled.", User)},
-    refusals=(problems.UNKNOWN_USER,),
 )
 
 SIGN_IN = Operation(
@@ -77,6 +66,7 @@ SIGN_OUT = Operation(
     about="Ends the session on all workers, and its streams.",
     answers={204: Answer("The session has ended.", headers=(SET_COOKIE,))},
     refusals=(problems.NO_SESSION,),
+    always=True,
 )
 
 SHOW_SERVER = Operation(

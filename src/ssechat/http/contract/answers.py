@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ssechat.events.models import Count, HistoryOf, Message, Role, Seq, Timestamp, UserRole
+from ssechat.events.models import Count, HistoryOf, Message, Person, Role, Seq, Timestamp, UserRole
 
 Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
 """Nothing that a log should have."""
@@ -39,7 +39,7 @@ class WhoAmI(AnswerBody):
     user: str
     """Your name."""
     display_name: str | None = None
-    """What the user is called: the `name` in the user's last token."""
+    """What the user is called: the name that it chose, else the `name` in its last token."""
 
 
 class User(AnswerBody):
@@ -48,7 +48,40 @@ class User(AnswerBody):
     id: str
     """The name, as the server writes it."""
     display_name: str | None = None
-    """What the user is called: the `name` in the user's last token."""
+    """What the user is called: the name that it chose, else the `name` in its last token. It is not unique: show the id
+    beside it."""
+    avatar_url: str | None = None
+    """A picture of the user, on any host. Whoever loads it shows that host its address."""
+    online: bool
+    """Whether it has a stream open, if you share a direct conversation; otherwise, or if it is invisible, false."""
+    last_seen: Timestamp | None = None
+    """When it had one last, to about half a minute; missing while it is online, if you may not know, or if it never
+    had one."""
+
+
+class Session(AnswerBody):
+    """A session of yours: a browser or a program in which you are signed in."""
+
+    id: str
+    """Names it, to end it; it is no credential."""
+    created_at: Timestamp
+    """When you signed in (RFC 3339, UTC)."""
+    last_seen_at: Timestamp
+    """When it was used last, to the hour."""
+    expires_at: Timestamp
+    """When it ends by itself."""
+    user_agent: str
+    """What the browser or program calls itself, shortened; empty if it did not say. The server does not keep where it
+    was."""
+    current: Literal[True] | None = None
+    """It is the one that asks."""
+
+
+class SessionList(AnswerBody):
+    """Your sessions."""
+
+    sessions: list[Session]
+    """The newest first."""
 
 
 class Server(AnswerBody):
@@ -62,6 +95,10 @@ class Server(AnswerBody):
     """Whether `POST /v1/users` is open."""
     sign_in: bool
     """Whether `POST /v1/session` is open."""
+    directory: bool
+    """Whether users are found by the first letters of their names: `GET /v1/users?prefix=`."""
+    avatars: bool
+    """Whether the server's page shows pictures of people."""
 
 
 class StreamTicket(AnswerBody):
@@ -93,15 +130,61 @@ class Marked(Counts):
     """The conversation."""
 
 
-class Me(AnswerBody):
-    """You, and what is unread in all conversations that are not muted."""
+class UserList(AnswerBody):
+    """Some users."""
+
+    users: list[User]
+    """Those who were asked for and exist; or those whose names begin so, by name."""
+    has_more: bool | None = None
+    """With `prefix` only: whether there are others whose names begin so."""
+
+
+class Profile(AnswerBody):
+    """Your profile."""
 
     user: str
     """Your name."""
+    display_name: str | None = None
+    """What you are called: the name that you chose, else the `name` in your last token."""
+    avatar_url: str | None = None
+    """A picture of you."""
+    receipts: bool
+    """Whether others may see what you have read."""
+    visible: bool
+    """Whether others may see whether you are there: `PUT /v1/presence` sets it."""
+    version: Count
+    """Grows with each change, which an event `profile` tells of."""
+
+
+class Me(Profile):
+    """You, and what is unread in all conversations that are not muted."""
+
     unread: Count
     """Unread messages."""
     mentions: Count
     """Unread messages that mention you."""
+
+
+class ShownReceipt(AnswerBody):
+    """Up to where one of the others has read a conversation, and has it on a device."""
+
+    user: str
+    """Who."""
+    since: Seq | None = None
+    """The `seq` of the newest message when the user joined: the receipt is about those after it. Missing: about all."""
+    read_up_to: NewestSeq
+    """The `seq` of the newest message that the user has read or sent."""
+    delivered_up_to: NewestSeq
+    """The `seq` of the newest message that a device of the user has."""
+
+
+class PresenceNow(AnswerBody):
+    """Whether those whom you named are there now."""
+
+    users: list[Person]
+    """Each of those in `watch`, in that order."""
+    visible: bool
+    """Whether others may see whether you are there."""
 
 
 class DirectConversation(Counts):
@@ -115,6 +198,10 @@ class DirectConversation(Counts):
     """The two people; one for one's notes."""
     newest_seq: NewestSeq
     """The `seq` of the newest message; 0 if there is none."""
+    blocked: Literal[True] | None = None
+    """You have blocked the other one: neither of you can write here. Who is blocked is not told."""
+    receipts: list[ShownReceipt] | None = None
+    """Of the other one; only where one conversation is asked for. Missing where none are shown."""
     last_message: Message | None
     """The newest message."""
 
@@ -142,6 +229,8 @@ class Group(Counts):
     """The `seq` of the newest message; 0 if there is none."""
     ended: Literal[True] | None = None
     """It has ended: it can be read only."""
+    receipts: list[ShownReceipt] | None = None
+    """Of the others, by name; only where one group is asked for. Missing where none are shown."""
     last_message: Message | None
     """The newest message that you may read."""
 
@@ -232,6 +321,22 @@ class InviteList(AnswerBody):
     """Those that can be used."""
 
 
+class Blocked(AnswerBody):
+    """A user whom you have blocked."""
+
+    user: str
+    """The user's name."""
+
+
+class BlockPage(AnswerBody):
+    """A page of those whom you have blocked."""
+
+    blocks: list[Blocked]
+    """By name."""
+    next: str | None
+    """For `after` of the next request; null: there are no more."""
+
+
 class OneReaction(AnswerBody):
     """Somebody's reaction to a message."""
 
@@ -258,7 +363,7 @@ class Quota(AnswerBody):
     per: str
     """What attempts are counted by."""
     limit: Count
-    """Attempts in a window."""
+    """Attempts in a window; of `deliveries`: inboxes that your changes reach."""
     window_seconds: Count
     """Seconds of a window."""
 
@@ -276,8 +381,12 @@ class Limits(AnswerBody):
     """Items of a page: the largest `limit`."""
     inbox_events: Count
     """Events that the server keeps for a reader who is away."""
+    requests_per_user_and_worker: Count
+    """Requests of one user that a worker works on at a time: further ones wait for their turn."""
     streams_per_user_and_worker: Count
     """Streams that one user may have open on one worker."""
+    sessions_per_user: Count
+    """Sessions of a user; with one more, the one that was not seen for the longest ends."""
     ticket_seconds: Count
     """Seconds for which a ticket can be used."""
     group_members: Count
@@ -296,8 +405,16 @@ class Limits(AnswerBody):
     """Bytes of a message's `data`, as JSON."""
     reaction_kinds_per_message: Count
     """Different emoji on one message."""
+    receipts_group_members: Count
+    """Members of a group in which receipts are shown."""
     typing_group_members: Count
     """Members of a group in which it is said who is writing."""
+    blocks_per_user: Count
+    """People whom one user blocks."""
+    watched_users: Count
+    """Users in one list of `PUT /v1/presence`."""
+    watch_lists: Count
+    """Such lists of one user: one more takes the place of the oldest."""
 
 
 class Live(AnswerBody):

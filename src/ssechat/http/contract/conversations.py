@@ -38,7 +38,7 @@ MAKE = Operation(
         201: Answer("The new group.", Group),
         200: Answer("It was made before; as it stands now.", Group | LeftGroup),
     },
-    refusals=(problems.UNKNOWN_USER, problems.GROUP_FULL, problems.IDEMPOTENCY_CONFLICT),
+    refusals=(problems.UNKNOWN_USER, problems.GROUP_FULL, problems.BLOCKED, problems.IDEMPOTENCY_CONFLICT),
     example={"name": "Lunch", "members": ["bob"], "client_msg_id": "lunch-1"},
     events=(kinds.MEMBER.name,),
 )

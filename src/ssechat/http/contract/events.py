@@ -40,6 +40,7 @@ ISSUE_TICKET = Operation(
     body=EmptyBody,
     answers={201: Answer("The ticket.", StreamTicket)},
     refusals=(problems.QUOTA_EXCEEDED,),
+    always=True,
     example={},
 )
 
@@ -156,8 +157,10 @@ OF_A_STREAM = (
         frames.CAUGHT_UP,
         CaughtUp,
         has_id=False,
-        says="What you missed has been sent; what follows is live.",
-        do="Show what has come so far, if you waited with it. A notification is due for what follows only.",
+        says="What you missed has been sent; what follows is live. A stream that was behind for a moment has it, too: "
+        "events without an id may be missing.",
+        do="Show what has come so far, if you waited with it. A notification is due for what follows only. Load the "
+        "conversation that is shown, for its receipts.",
         example={"id": "1-4549717810404159942"},
     ),
     StreamEvent(
@@ -239,18 +242,45 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "not count it up. A message of your own raises the mark to its `seq` without this event.",
         {"conversation_id": "dm:alice:bob", "read_up_to": 1, "muted": False},
     ),
+    kinds.PROFILE.name: (
+        "Your profile has changed, on another device perhaps.",
+        "Unless `version` is that of the profile that you have, or lower, fetch `GET /v1/me`.",
+        {"version": 2},
+    ),
+    kinds.BLOCK.name: (
+        "You have blocked somebody on some device of yours, or taken that back. Who is blocked gets no event.",
+        "With `blocked`, let nothing be written in the direct conversation, and offer to unblock instead. The "
+        "conversation may be none that you list: nobody may have written in it.",
+        {"conversation_id": "dm:alice:bob", "user": "bob", "blocked": True},
+    ),
+    kinds.RECEIPT.name: (
+        "Somebody else has read a conversation of yours further, or has more of it on a device. It says what is so "
+        "now: it has no id, and a client that is away never gets it. It comes at most once a second for each "
+        "conversation.",
+        "Take the higher of what it says and of what you have in the conversation's `receipts`; if the user is not "
+        "there, load the conversation. A message raises its sender's receipt to its `seq` without this event. After "
+        "each `hello` and `caught_up`, and when somebody joins, load the conversation that is shown: `receipts` has "
+        "what you missed. Never acknowledge it: it has nothing to acknowledge.",
+        {"conversation_id": "dm:alice:bob", "user": "alice", "read_up_to": 1, "delivered_up_to": 2},
+    ),
     kinds.TYPING.name: (
         "Somebody else is writing in a conversation of yours. It says what is so now: it has no id, and a client that "
         "is away never gets it.",
         "Show it for `expires_in` seconds, or until that user's next message comes.",
         {"conversation_id": "dm:alice:bob", "user": "alice", "expires_in": 15},
     ),
+    kinds.PRESENCE.name: (
+        "Of some whom you watch (`PUT /v1/presence`), whether they are there: what has changed, and all of it on a new "
+        "stream. It says what is so now, and has no id. Who is offline has a `last_seen`, if you may know.",
+        "Take it for what is so of these users; what you know of others stands. Forget it when you watch them no more.",
+        {"users": [{"user": "bob", "online": False, "last_seen": "2026-11-26T09:30:00.000Z"}]},
+    ),
     kinds.RESET.name: (
         "What you missed is no longer kept. `expired`: you missed more than the server keeps. `unknown`: the server "
         "does not know your id. `lost`: the storage lost events. With a `conversation_id`, it is about that "
         "conversation only.",
-        "Forget the versions of messages that you have, load the conversations and their messages with `GET`, and go "
-        "on from this id: the stream continues with what comes after it.",
+        "Forget the versions of messages that you have, load the conversations and their messages with `GET`, and "
+        "your profile (`GET /v1/me`), and go on from this id: the stream continues with what comes after it.",
         {"reason": "expired", "oldest": "120-7301882716512094432", "newest": "10119-4549717810404159942"},
     ),
 }

@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Marked, Me
+from ssechat.http.contract.answers import Marked
 from ssechat.http.contract.conversations import CONVERSATION_PATH
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION
@@ -17,13 +17,14 @@ READ = Operation(
     topic=TOPIC,
     summary="Marks messages as read",
     about="All up to `up_to`, or to the newest one if that is lower. A mark rises only; sending raises it, too. Your "
-    "other devices get a `mark` event. What is unread follows from the mark: `newest_seq` less `read_up_to`.",
+    "other devices get a `mark` event, the others in the conversation a `receipt`. What is unread follows from "
+    "the mark: `newest_seq` less `read_up_to`.",
     parameters=(CONVERSATION,),
     body=ReadMark,
     answers={200: Answer("The mark as it stands.", Marked)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER),
     example={"up_to": 1},
-    events=(kinds.MARK.name,),
+    events=(kinds.MARK.name, kinds.RECEIPT.name),
 )
 
 MUTE = Operation(
@@ -40,13 +41,4 @@ MUTE = Operation(
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER),
     example={"muted": True},
     events=(kinds.MARK.name,),
-)
-
-ME = Operation(
-    id="show_me",
-    method="GET",
-    path="/v1/me",
-    topic=TOPIC,
-    summary="Says who you are, and what is unread in all",
-    answers={200: Answer("The sums over the conversations that are not muted.", Me)},
 )

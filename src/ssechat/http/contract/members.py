@@ -33,11 +33,12 @@ ADD = Operation(
     path=MEMBERS,
     topic=TOPIC,
     summary="Adds members",
-    about="Owners and admins. All at once: one entry of the log, and one event.",
+    about="Owners and admins. All at once: one entry of the log, and one event. Who has blocked you can join by an "
+    "invitation only: 403 `blocked` names them, and nobody is added.",
     parameters=(GROUP,),
     body=NewMembers,
     answers={200: Answer("They are members.", AddedMembers)},
-    refusals=(*OF_CHANGES, problems.UNKNOWN_USER, problems.GROUP_FULL),
+    refusals=(*OF_CHANGES, problems.UNKNOWN_USER, problems.GROUP_FULL, problems.BLOCKED),
     example={"users": ["carol"]},
     events=(kinds.MEMBER.name,),
 )
@@ -54,7 +55,7 @@ PUT = Operation(
     body=MemberRole,
     body_may_be_missing=True,
     answers={200: Answer("The member.", UserRole)},
-    refusals=(*OF_CHANGES, problems.UNKNOWN_USER, problems.GROUP_FULL, problems.LAST_OWNER),
+    refusals=(*OF_CHANGES, problems.UNKNOWN_USER, problems.GROUP_FULL, problems.LAST_OWNER, problems.BLOCKED),
     example={"role": "admin"},
     events=(kinds.MEMBER.name,),
 )

@@ -42,6 +42,7 @@ SEND = Operation(
         *OF_READING,
         problems.UNKNOWN_USER,
         problems.ENDED,
+        problems.BLOCKED,
         problems.IDEMPOTENCY_CONFLICT,
     ),
     example={"to": "bob", "text": "hi", "client_msg_id": "note-1"},
@@ -85,7 +86,7 @@ EDIT = Operation(
     headers=(IF_MATCH,),
     body=MessageChange,
     answers={200: Answer("The message as it stands.", Message, headers=(ETAG,))},
-    refusals=(*OF_CHANGES, problems.DELETED),
+    refusals=(*OF_CHANGES, problems.DELETED, problems.BLOCKED),
     example={"text": "hello"},
     events=(kinds.MESSAGE_UPDATED.name,),
 )

@@ -79,6 +79,8 @@ class Operation:
     """Its own errors, besides those that follow from what it takes; `problems` has all."""
     example: Mapping[str, Any] | None = None
     """A body to try it with."""
+    always: bool = False
+    """Whether it is done for who has no deliveries left, too."""
     events: tuple[str, ...] = ()
     """The kinds of events that it makes, by name."""
 
@@ -91,6 +93,11 @@ class Operation:
     def writes(self) -> bool:
         """Whether it changes something."""
         return self.method != "GET"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it counts to the deliveries that a user may cause."""
+        return self.writes and self.credential is not Credential.NONE and not self.always
 
     @property
     def streams(self) -> bool:
@@ -117,6 +124,8 @@ class Operation:
             found |= {problems.INVALID_REQUEST}
         if self.writes:
             found |= {problems.FORBIDDEN_ORIGIN}
+        if self.is_counted:
+            found |= {problems.QUOTA_EXCEEDED}
         if self.parameters:
             found |= {problems.NOT_FOUND, problems.PATH_TOO_LONG}
         return tuple(sorted(found, key=lambda each: (each.status, each.code)))

@@ -17,6 +17,10 @@ INVITE = Parameter(
     "invite", "The id of an invitation, not its secret.", {"type": "string", "minLength": 1}, "9f86d081884c7d65"
 )
 
+SESSION = Parameter(
+    "id", "The id of a session of yours.", {"type": "string", "minLength": 1}, "9f86d081884c7d659a2feaa0c55ad015"
+)
+
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "The same as `client_msg_id` in the body. If both are there, they must be equal.",
@@ -31,13 +35,13 @@ LAST_EVENT_ID = Parameter(
     "The id of the last event that the client has; `0-0` asks for all that the server keeps. Any other text gets a "
     "`reset`. It has precedence over the query.",
 )
-IF_NONE_MATCH = Parameter("If-None-Match", "ETags of the page that the client has (RFC 9110 §13.1.2).")
+IF_NONE_MATCH = Parameter("If-None-Match", "ETags of what the client has (RFC 9110 §13.1.2).")
 
 REQUEST_ID = Parameter(
     "X-Request-Id", "The request's own, if it sent a well-formed one; else the server's. Its log names the request so."
 )
 ETAG = Parameter("ETag", "A strong validator of this version of the message, for `If-Match`.")
-VALIDATOR = Parameter("ETag", "A validator of the page, for `If-None-Match`.")
+VALIDATOR = Parameter("ETag", "A validator of what is shown, for `If-None-Match`.")
 SET_COOKIE = Parameter("Set-Cookie", "The session's cookie: HttpOnly, SameSite=Lax, and Secure under https.")
 RETRY_AFTER = Parameter("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0})
 RATE_LIMIT_POLICY = Parameter("RateLimit-Policy", "The quotas that apply (draft-ietf-httpapi-ratelimit-headers).")

@@ -35,13 +35,29 @@ INVALID_TICKET = Problem("invalid_ticket", 401, "The ticket was used or is too o
 
 FORBIDDEN_ORIGIN = Problem("forbidden_origin", 403, "Pages of this origin may not write here.")
 SIGN_UP_CLOSED = Problem("sign_up_closed", 403, "The server takes no sign-ups.")
+WRONG_PASSWORD = Problem("wrong_password", 403, "The old password is wrong.")
+NO_PASSWORD = Problem("no_password", 403, "The account has no password: it was made by a token.")
 SIGN_IN_CLOSED = Problem("sign_in_closed", 403, "The server takes the tokens of another system only.")
+DIRECTORY_OFF = Problem(
+    "directory_off", 403, "The server has no directory: ask people for their names. `ids` works all the same."
+)
 NOT_A_MEMBER = Problem("not_a_member", 403, "You are not a member of this conversation.")
 NOT_A_GROUP = Problem(
     "not_a_group", 403, "This is a direct conversation, which has no name and always the same members."
 )
 NOT_ALLOWED = Problem(
     "not_allowed", 403, "Your role in the group does not allow it, or the message is somebody else's."
+)
+BLOCKED = Problem(
+    "blocked",
+    403,
+    "You have blocked the user, or cannot write to each other; or you cannot add these users to a group. `detail` says "
+    "which, and whom.",
+)
+TOO_MANY_BLOCKS = Problem(
+    "too_many_blocks",
+    403,
+    "You have blocked as many people as you may; `GET /v1/limits` says how many. Unblock one.",
 )
 ENDED = Problem("ended", 403, "The group has ended: it can be read only.")
 GROUP_FULL = Problem("group_full", 403, "The group cannot have so many members.")
@@ -61,14 +77,21 @@ UNKNOWN_USER = Problem("unknown_user", 404, "There is no such user.")
 NO_SESSION = Problem(
     "no_session", 404, "The token was made by `ssechat token`: it has no session that could be signed out."
 )
+UNKNOWN_SESSION = Problem("unknown_session", 404, "You have no such session, or it has ended.")
 UNKNOWN_CONVERSATION = Problem("unknown_conversation", 404, "There is no such conversation.")
 UNKNOWN_MESSAGE = Problem("unknown_message", 404, "There is no such message, or you may not read or change it.")
+UNKNOWN_EVENT = Problem(
+    "unknown_event", 404, "Your inbox has no event with this id, or does not keep it any more. Send a newer one."
+)
 UNKNOWN_INVITE = Problem("unknown_invite", 404, "There is no such invitation, or it was revoked.")
 NOT_FOUND = Problem("not_found", 404, "There is nothing under this path.")
 
 METHOD_NOT_ALLOWED = Problem("method_not_allowed", 405, "The `Allow` header lists the methods of this path.")
 
 NAME_TAKEN = Problem("name_taken", 409, "Somebody has this name. Sign in, or choose another.")
+PASSWORD_CHANGED = Problem(
+    "password_changed", 409, "The password was changed elsewhere in this moment, and this change was not made."
+)
 LAST_OWNER = Problem(
     "last_owner",
     409,
@@ -84,8 +107,8 @@ UNSUPPORTED_MEDIA_TYPE = Problem("unsupported_media_type", 415, "Send `Content-T
 QUOTA_EXCEEDED = Problem(
     "quota_exceeded",
     429,
-    "Too many attempts. `Retry-After` says in how many seconds to try again, `RateLimit-Policy` and `RateLimit` which "
-    "quota it was.",
+    "Too many attempts, or a user's changes reach too many inboxes. `Retry-After` says in how many seconds to send the "
+    "same request again, `RateLimit-Policy` and `RateLimit` which quota it was.",
 )
 
 INTERNAL_ERROR = Problem(

@@ -37,7 +37,7 @@ ADD = Operation(
     about="Reactions to one message are gathered: each worker makes one event of them a second at most.",
     parameters=(CONVERSATION, SEQ, EMOJI),
     answers={200: Answer("The message as it stands.", Message, headers=(ETAG,))},
-    refusals=(*OF_CHANGES, problems.TOO_MANY_REACTIONS),
+    refusals=(*OF_CHANGES, problems.TOO_MANY_REACTIONS, problems.BLOCKED),
     events=(kinds.MESSAGE_UPDATED.name,),
 )
 

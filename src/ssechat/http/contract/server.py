@@ -9,7 +9,16 @@ TOPIC = "The server"
 
 
 def _page(id: str, path: str, summary: str, *parameters: Parameter) -> Operation:
-    """A page for people, which a browser need not load again while it stays the same."""
+    """A page for people."""
+    return _kept(id, path, summary, Answer("The page.", media_type="text/html", headers=(VALIDATOR,)), *parameters)
+
+
+def _contract(id: str, path: str, summary: str) -> Operation:
+    return _kept(id, path, summary, Answer("The contract.", dict, headers=(VALIDATOR,)))
+
+
+def _kept(id: str, path: str, summary: str, answer: Answer, *parameters: Parameter) -> Operation:
+    """Shows what a client need not load again while it stays the same."""
     return Operation(
         id=id,
         method="GET",
@@ -19,10 +28,7 @@ def _page(id: str, path: str, summary: str, *parameters: Parameter) -> Operation
         credential=Credential.NONE,
         parameters=parameters,
         headers=(IF_NONE_MATCH,),
-        answers={
-            200: Answer("The page.", media_type="text/html", headers=(VALIDATOR,)),
-            304: Answer("The page is the one that `If-None-Match` names.", headers=(VALIDATOR,)),
-        },
+        answers={200: answer, 304: Answer("It is the one that `If-None-Match` names.", headers=(VALIDATOR,))},
     )
 
 
@@ -95,24 +101,12 @@ DOCS_EVENT = _page(
     Parameter("event", "The event's name.", example="message"),
 )
 
-OPENAPI = Operation(
-    id="show_openapi",
-    method="GET",
-    path="/openapi.json",
-    topic=TOPIC,
-    summary="Shows this contract to programs, as OpenAPI 3.1",
-    credential=Credential.NONE,
-    answers={200: Answer("The contract.", dict)},
-)
+OPENAPI = _contract("show_openapi", "/openapi.json", "Shows this contract to programs, as OpenAPI 3.1")
 
-OPENAPI_32 = Operation(
-    id="show_openapi_3_2",
-    method="GET",
-    path="/openapi-3.2.json",
-    topic=TOPIC,
-    summary="Shows this contract to programs, as OpenAPI 3.2, which describes each event of a stream",
-    credential=Credential.NONE,
-    answers={200: Answer("The contract.", dict)},
+OPENAPI_32 = _contract(
+    "show_openapi_3_2",
+    "/openapi-3.2.json",
+    "Shows this contract to programs, as OpenAPI 3.2, which describes each event of a stream",
 )
 
 OF_THE_CONTRACT = (DOCS, DOCS_PAGE, DOCS_EVENT, OPENAPI, OPENAPI_32)

@@ -17,12 +17,19 @@ START = Operation(
     topic=TOPIC,
     summary="Says that you are writing",
     about="The others get a `typing` event on the streams that they have open. Say it again every 10 seconds for as "
-    "long as you write: they forget it after 15, or with your message. In groups of up to 32 members.",
+    "long as you write: they forget it after 15, or with your message. In groups of up to 32 members. Nobody is told "
+    "across a block.",
     parameters=(CONVERSATION,),
     body=EmptyBody,
     body_may_be_missing=True,
     answers={202: Answer("Those who have a stream are told.", Nothing)},
-    refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER, problems.ENDED, problems.TOO_MANY_MEMBERS),
+    refusals=(
+        problems.UNKNOWN_CONVERSATION,
+        problems.NOT_A_MEMBER,
+        problems.ENDED,
+        problems.TOO_MANY_MEMBERS,
+        problems.BLOCKED,
+    ),
     example={},
     events=(kinds.TYPING.name,),
 )

@@ -28,6 +28,7 @@ EVERYWHERE = frozenset(
         *problems.OF_PATHS,
         problems.FORBIDDEN_ORIGIN,
         problems.FULL,
+        problems.ISSUER_UNAVAILABLE,
         problems.TOO_LARGE,
         problems.UNAVAILABLE,
         problems.UNSUPPORTED_MEDIA_TYPE,

@@ -20,6 +20,7 @@ from ssechat.http.contract import (
     messages,
     parameters,
     reactions,
+    receipts,
     typing,
 )
 from ssechat.http.contract.operation import Credential, Operation
@@ -40,6 +41,7 @@ STAND_INS: Mapping[str, str] = {
     parameters.GROUP.example: "$G",
     parameters.INVITE.example: "$INVITE",
     f"{parameters.GROUP.example}.…": "$SECRET",
+    receipts.EVENT: "$EVENT",
 }
 """What a command has in the place of a value of an example."""
 
@@ -93,6 +95,7 @@ GROUP = """G=$(curl -s "$S/v1/conversations" %s '{"name":"Walk","members":[%s]}'
 GROUP_OF_TWO = GROUP % (WRITE, """"'$YOU'\"""")
 GROUP_OF_ONE = GROUP % (WRITE, "")
 INVITE = 'INVITE=$(curl -s -X POST "$S/v1/conversations/$G/invites" -H "$AUTH" | field id)'
+EVENT = """EVENT=$(curl -sNm 1 "$S/v1/events?last_event_id=0-0" -H "$AUTH" | sed -n 's/^id: //p' | tail -1)"""
 NEW = "NEW=dave-$RANDOM$RANDOM"
 THEM: Mapping[Entry, str] = {
     Entry.OPEN: "THEM=cleo-$RANDOM$RANDOM; enter $THEM > /dev/null",
@@ -108,6 +111,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     messages.TOPIC: (MESSAGE,),
     reactions.TOPIC: (MESSAGE,),
     marks.TOPIC: (TO_ME,),
+    receipts.TOPIC: (TO_ME, EVENT),
     typing.TOPIC: (MESSAGE,),
 }
 """What the commands of a topic need, besides two people."""

@@ -6,13 +6,17 @@ from typing import NamedTuple
 
 from ssechat.http.contract import (
     accounts,
+    blocks,
     conversations,
     events,
     invites,
     marks,
     members,
     messages,
+    people,
+    presence,
     reactions,
+    receipts,
     server,
     typing,
 )
@@ -26,6 +30,11 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "servers on one host do not sign each other's people out; over https it begins with `__Host-`, and no other "
         "host can set it. A person has one name, in lower case: `Bob`, `BOB` and `Ｂｏｂ` are `bob`, wherever they are "
         "written.",
+    ),
+    people.TOPIC: (
+        "profiles",
+        "What people are called and look like. A display name is in any script, and two people may have the same one: "
+        "show the id beside it.",
     ),
     messages.TOPIC: (
         "messages",
@@ -57,9 +66,28 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "nowhere: it is the newest `seq` less the mark, so it cannot drift. What was written before you joined a group "
         "is not unread, and a mention counts as long as its message has it.",
     ),
+    receipts.TOPIC: (
+        "receipts",
+        "Up to where the others have read a conversation, and have it on a device. They are shown in `receipts` of "
+        "`GET /v1/conversations/{id}`, and told by events `receipt`, in conversations of up to 32 members. A receipt "
+        "is the mark that its user sees, so it cannot drift from it. Who switches receipts off (`PATCH /v1/me`) "
+        "gives none and gets none; switched on again, they say what is so by then. There are none across a block. "
+        "Who was not yet in a group when a message was written is not asked for: `since` says so.",
+    ),
     typing.TOPIC: (
         "typing",
         "Who is writing just now. It is told to those who have a stream open, and stored nowhere.",
+    ),
+    blocks.TOPIC: (
+        "blocks",
+        "Who shall not write to you, nor be written to by you, directly. What was written stays, and both can read it; "
+        "groups are as before. It counts both ways and is known to who blocks only: the other one reads that you "
+        "cannot write to each other.",
+    ),
+    presence.TOPIC: (
+        "presence",
+        "Who is there. Nobody is told unasked: a client says whom it shows just now, and hears of these. Who is there "
+        "has a stream open, on any device.",
     ),
     reactions.TOPIC: ("reactions", "One emoji of one person to one message; one person can react with several."),
     server.TOPIC: ("server", "What the server says of itself. Nothing here needs a credential."),

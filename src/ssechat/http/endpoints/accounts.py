@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from ssechat import __version__
-from ssechat.errors import Forbidden, NotFound, RedisUnavailable, Unauthorized
+from ssechat.errors import Forbidden, RedisUnavailable, Unauthorized
 from ssechat.http.contract import accounts
 from ssechat.http.cookies import SessionCookie
 from ssechat.http.exchange import Request, Response
@@ -15,9 +15,10 @@ from ssechat.http.requests import Credentials, NewUser
 from ssechat.http.responses import json_response
 from ssechat.http.routing import Route
 from ssechat.identity.auth import Auth
+from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.users import Users
-from ssechat.ids import UserId, user_id
+from ssechat.ids import UserId
 from ssechat.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class AccountsEndpoint:
         auth: Auth,
         cookie: SessionCookie,
         users: Users,
+        profiles: Profiles,
         quotas: Quotas,
         proxies: TrustedProxies,
         settings: Settings,
@@ -40,8 +42,10 @@ class AccountsEndpoint:
         self._auth = auth
         self._cookie = cookie
         self._users = users
+        self._profiles = profiles
         self._quotas = quotas
         self._proxies = proxies
+        self._directory, self._avatars = settings.directory == "on", settings.avatars == "on"
         self._sign_in_allowed = not settings.external_identity
         self._sign_up_allowed = self._sign_in_allowed and settings.signup == "open"
         self._session_lifetime = timedelta(days=settings.session_days)
@@ -50,7 +54,6 @@ class AccountsEndpoint:
         return [
             Route.of(accounts.SHOW_SERVER, self.describe_server),
             Route.of(accounts.SIGN_UP, self.sign_up),
-            Route.of(accounts.SHOW_USER, self.show_user),
             Route.of(accounts.SHOW_SESSION, self.show_session),
             Route.of(accounts.SIGN_IN, self.sign_in),
             Route.of(accounts.SIGN_OUT, self.sign_out),
@@ -64,6 +67,8 @@ class AccountsEndpoint:
                 "version": __version__,
                 "sign_up": self._sign_up_allowed,
                 "sign_in": self._sign_in_allowed,
+                "directory": self._directory,
+                "avatars": self._avatars,
             }
         )
 
@@ -77,21 +82,12 @@ class AccountsEndpoint:
             await self._users.sign_up(user, new.password.get_secret_value(), group)
         return await self._signed_in(request, user, 201)
 
-    async def show_user(self, request: Request) -> Response:
-        """`GET /v1/users/{id}`: whether the user exists, and what it is called."""
-        await self._guard.identify(request)
-        name = request.parameters["id"]
-        user = user_id(name)
-        if user is None or not await self._users.exists(user):
-            raise NotFound("unknown_user", f"There is no user {name!r}.")
-        return json_response({"id": user, **_named(await self._users.display_name(user))})
-
     async def show_session(self, request: Request) -> Response:
         """`GET /v1/session`: the user who is signed in."""
         user = (await self._guard.identify(request)).user
         name = None
         with suppress(RedisUnavailable):  # who is signed in is known all the same
-            name = await self._users.display_name(user)
+            name = (await self._profiles.of(user)).display_name
         return json_response({"user": user, **_named(name)})
 
     async def sign_in(self, request: Request) -> Response:
@@ -105,24 +101,24 @@ class AccountsEndpoint:
         address = self._proxies.client(request.scope)
         try:
             async with self._quotas.sign_in(address, given.name) as group:
-                await self._users.check_password(user, given.password.get_secret_value(), group)
+                checked = await self._users.check_password(user, given.password.get_secret_value(), group)
         except Unauthorized:
             # For tools that watch for password guessing. The name is not logged: it may be a password in the wrong
             # field.
             logger.warning("wrong name or password from %s", address)
             raise
-        return await self._signed_in(request, user, 200)
+        return await self._signed_in(request, user, 200, checked)
 
     async def sign_out(self, request: Request) -> Response:
         """`DELETE /v1/session`: ends the session and its streams."""
         self._guard.check_origin(request)
-        await self._auth.sign_out(await self._guard.identify(request))
+        await self._auth.sign_out(await self._guard.authenticate(request))  # who sends too much, too
         response = Response(204)
         self._cookie.remove(response, https=self._proxies.scheme(request.scope) == "https")
         return response
 
-    async def _signed_in(self, request: Request, user: UserId, status: int) -> Response:
-        token = await self._auth.sign_in(user)
+    async def _signed_in(self, request: Request, user: UserId, status: int, checked: str = "") -> Response:
+        token = await self._auth.sign_in(user, request.header(b"user-agent") or "", checked)
         response = json_response({"token": token, "user": user}, status)
         https = self._proxies.scheme(request.scope) == "https"
         self._cookie.put(response, token, int(self._session_lifetime.total_seconds()), https=https)

@@ -8,10 +8,11 @@ from ssechat.http.contract.openapi import Version
 from ssechat.http.contract.operation import Operation
 from ssechat.http.exchange import Request, Response
 from ssechat.http.made_once import MadeOnce
+from ssechat.http.responses import tagged_response
 from ssechat.http.routing import Route
 
+JSON = (b"content-type", b"application/json")
 HEADERS = (
-    (b"content-type", b"application/json"),
     (b"cache-control", b"no-cache"),
     (b"access-control-allow-origin", b"*"),  # a viewer on any page may show it: it holds no secret
 )
@@ -32,16 +33,16 @@ class ContractEndpoint:
             Route.of(server.OPENAPI_32, self.openapi_32),
         ]
 
-    async def openapi(self, _: Request) -> Response:
+    async def openapi(self, request: Request) -> Response:
         """`GET /openapi.json`: OpenAPI 3.1."""
-        return await self._document("3.1")
+        return await self._document(request, "3.1")
 
-    async def openapi_32(self, _: Request) -> Response:
+    async def openapi_32(self, request: Request) -> Response:
         """`GET /openapi-3.2.json`: OpenAPI 3.2."""
-        return await self._document("3.2")
+        return await self._document(request, "3.2")
 
-    async def _document(self, version: Version) -> Response:
-        return Response(200, await self._documents.get(version), HEADERS)
+    async def _document(self, request: Request, version: Version) -> Response:
+        return tagged_response(request, await self._documents.get(version), JSON, HEADERS)
 
     def _make(self, version: Version) -> bytes:
         return frames.encode(openapi.document(self._operations, version, cookie=self._cookie))

@@ -1,7 +1,6 @@
 """The endpoint of the documentation: `/docs`."""
 
 import re
-from hashlib import blake2b
 
 from ssechat.errors import NotFound
 from ssechat.http.contract import server
@@ -10,6 +9,7 @@ from ssechat.http.docs.curls import ADDRESS
 from ssechat.http.exchange import Request, Response
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.page_headers import PAGE_HEADERS
+from ssechat.http.responses import tagged_response
 from ssechat.http.routing import Route
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
@@ -51,12 +51,7 @@ class DocsEndpoint:
             raise NotFound("not_found", "There is no such page; GET /docs lists all pages.")
         page = await self._book.page(name)
         body = page.replace(ADDRESS.encode(), self._address(request).encode())
-        tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-        headers = (*PAGE_HEADERS, (b"etag", tag.encode()))
-        known = request.header(b"if-none-match") or ""
-        if tag in known or known.strip() == "*":
-            return Response(304, b"", headers)
-        return Response(200, body, (HTML, *headers))
+        return tagged_response(request, body, HTML, PAGE_HEADERS)
 
     def _address(self, request: Request) -> str:
         """The server's address as the reader has it, for commands to paste."""

@@ -61,14 +61,14 @@ class EventsEndpoint:
 
     async def issue_ticket(self, request: Request) -> Response:
         """`POST`: issues a ticket for the URL of an EventSource that cannot send a cookie."""
-        identity = await self._guard.identify(request)
+        identity = await self._guard.authenticate(request)  # who sends too much can go on to receive
         await self._guard.read(request, EmptyBody)
         await self._quotas.ticket(identity.user)
         return json_response({"ticket": await self._auth.issue_ticket(identity), "expires_in": TICKET_SECONDS}, 201)
 
     async def _identify(self, request: Request, ticket: str | None) -> Identity:
         if ticket is None:
-            return await self._guard.identify(request, remember=False)
+            return await self._guard.authenticate(request, remember=False)
         if request.method == "HEAD":
             raise Unauthorized("invalid_ticket", "A ticket is valid for GET only.")
         return await self._auth.redeem_ticket(ticket)

@@ -9,8 +9,8 @@ from ssechat.http.guard import Guard
 from ssechat.http.requests import InviteSecret, NewInvite
 from ssechat.http.responses import json_response
 from ssechat.http.routing import Route
-from ssechat.logs.actions import timestamp
 from ssechat.logs.invites import Invite
+from ssechat.texts.timestamps import timestamp
 
 
 class InvitesEndpoint:

@@ -11,7 +11,7 @@ from ssechat.logs.marks import Marked
 
 
 class MarksEndpoint:
-    """`/v1/conversations/{id}/read` and `/mute`, and `/v1/me`."""
+    """`/v1/conversations/{id}/read` and `/mute`."""
 
     def __init__(self, guard: Guard, chat: Chat) -> None:
         self._guard = guard
@@ -21,7 +21,6 @@ class MarksEndpoint:
         return [
             Route.of(marks.READ, self.read),
             Route.of(marks.MUTE, self.mute),
-            Route.of(marks.ME, self.show_me),
         ]
 
     async def read(self, request: Request) -> Response:
@@ -35,12 +34,6 @@ class MarksEndpoint:
         user = (await self._guard.identify(request)).user
         given = await self._guard.read(request, Mute)
         return _response(await self._chat.marks.mute(user, request.parameters["id"], muted=given.muted))
-
-    async def show_me(self, request: Request) -> Response:
-        """`GET /v1/me`: the user, and what is unread."""
-        user = (await self._guard.identify(request)).user
-        sums = await self._chat.marks.sums(user)
-        return json_response({"user": user, "unread": sums.unread, "mentions": sums.mentions})
 
 
 def _response(marked: Marked) -> Response:

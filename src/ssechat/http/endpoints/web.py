@@ -11,7 +11,7 @@ from starlette.types import Message
 from ssechat.errors import NotFound
 from ssechat.http.contract import server
 from ssechat.http.exchange import Request, Response
-from ssechat.http.page_headers import PAGE_HEADERS
+from ssechat.http.page_headers import PAGE_HEADERS, PICTURE_HEADERS
 from ssechat.http.routing import Route
 
 OF_RANGES = (b"range", b"if-range")
@@ -22,7 +22,9 @@ NOT_TAKEN = (b"content-length", b"accept-ranges")
 class WebEndpoint:
     """`/` and `/web`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pictures: bool = False) -> None:
+        """`pictures`: whether the page may load those of people, from any host."""
+        self._headers = PICTURE_HEADERS if pictures else PAGE_HEADERS
         self._files = StaticFiles(directory=str(resources.files("ssechat").joinpath("web")))
 
     def routes(self) -> list[Route]:
@@ -47,7 +49,7 @@ class WebEndpoint:
         }  # from this version on Starlette does not wait for the client's disconnect
         # Small files are sent whole: with ranges a page would have four more statuses.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in OF_RANGES]
-        response = Response(headers=PAGE_HEADERS)
+        response = Response(headers=self._headers)
         parts: list[bytes] = []
 
         async def send(message: Message) -> None:

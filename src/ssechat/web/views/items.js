@@ -2,6 +2,7 @@
 
 import { isTombstone } from "../conversation.js";
 import { dayName, dayOf } from "../format.js";
+import { progressOf } from "../progress.js";
 
 /** Milliseconds within which messages of one sender form a group. */
 const GROUP_WITHIN = 5 * 60_000;
@@ -22,6 +23,7 @@ const GROUP_WITHIN = 5 * 60_000;
  * @property {string[]} mentions the users whom it mentions
  * @property {Quote|null} quote the message that it answers
  * @property {Reaction[]} reactions
+ * @property {import("../progress.js").Progress|null} progress how far one's own message has come with the others
  */
 
 /**
@@ -45,6 +47,7 @@ const GROUP_WITHIN = 5 * 60_000;
  * @property {boolean} first whether it begins a group of one sender
  * @property {boolean} last whether it ends the group
  * @property {boolean} named whether to show the sender
+ * @property {string} called the name that the sender has chosen; empty if there is none, or it is not shown
  */
 
 /** @typedef {Content & Place} MessageItem */
@@ -59,11 +62,13 @@ const GROUP_WITHIN = 5 * 60_000;
  * @param {import("../outbox.js").Entry[]} options.pending in order
  * @param {string} options.user the signed-in user's id
  * @param {boolean} options.named whether others' names are shown
+ * @param {(user: string) => string} [options.called] the name that somebody has chosen; empty if there is none
  * @param {number|null} options.unreadAfter the seq after which the line is placed
  * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} options.thread knows more of the messages
+ * @param {import("../progress.js").Receipt[]|null} [options.receipts] of the others
  * @returns {Item[]} each with a key of its own
  */
-export function itemsOf({ messages, pending, user, named, unreadAfter, thread }) {
+export function itemsOf({ messages, pending, user, named, called = () => "", unreadAfter, thread, receipts = null }) {
   /** @type {Item[]} */
   const items = [];
   const keys = new Set();
@@ -90,7 +95,8 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
     const apart = previous ? content.date.getTime() - previous.date.getTime() : Number.POSITIVE_INFINITY;
     const joined = previous?.sender === content.sender && apart < GROUP_WITHIN;
     if (previous && joined) previous.last = false;
-    previous = { ...content, kind: "message", first: !joined, last: true, named, signature: "" };
+    previous = { ...content, kind: "message", first: !joined, last: true, named, called: "", signature: "" };
+    if (named && !content.mine && content.sender) previous.called = called(content.sender);
     items.push(previous);
   };
 
@@ -101,7 +107,8 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
     const key = mine && message.client_msg_id && !keys.has(own) ? own : `seq:${message.seq}`;
     keys.add(key);
     latest = message.created_at ? new Date(message.created_at) : latest;
-    add({ ...contentOf(message, thread, user), key, mine, date: latest });
+    const progress = mine ? progressOf(receipts, message.seq) : null;
+    add({ ...contentOf(message, thread, user), key, mine, date: latest, progress });
   }
   for (const entry of pending) {
     const key = `own:${entry.client_msg_id}`;
@@ -120,12 +127,15 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
       mentions: entry.mentions ?? [],
       quote: quoteOf(entry.reply_to, thread),
       reactions: [],
+      progress: null,
     });
   }
   for (const item of items) {
     if (item.kind !== "message") continue;
-    const { state, reason, first, last, seq, quote, reactions, message } = item;
-    item.signature = JSON.stringify([state, message?.version, reason, first, last, seq, quote, reactions]);
+    const { state, reason, first, last, seq, quote, reactions, message, called: shownAs, progress } = item;
+    item.signature = JSON.stringify([
+      ...[state, message?.version, reason, first, last, seq, quote, reactions, shownAs, progress],
+    ]);
   }
   return items;
 }
@@ -136,7 +146,7 @@ export function itemsOf({ messages, pending, user, named, unreadAfter, thread })
  * @param {import("../client.js").Message} message
  * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} thread
  * @param {string} user
- * @returns {Omit<Content, "key"|"mine"|"date">}
+ * @returns {Omit<Content, "key"|"mine"|"date"|"progress">}
  */
 function contentOf(message, thread, user) {
   const { seq, sender = "", edited_at, mentions = [], reply_to } = message;

@@ -2,7 +2,8 @@
 
 import { clock, exactTime, splitLinks } from "../format.js";
 import { splitMentions } from "../mentions.js";
-import { el, hue, icon } from "./dom.js";
+import { el, hue } from "./dom.js";
+import { ticks } from "./ticks.js";
 
 /** @typedef {import("./items.js").MessageItem} MessageItem */
 
@@ -50,7 +51,7 @@ export function separator({ kind, text }) {
 
 /** A message, or one still to be sent. @param {MessageItem} item @param {Actions} actions */
 export function messageItem(item, actions) {
-  const { mine, state, first, last, named, sender, text, quote, mentions } = item;
+  const { mine, state, first, last, named, sender, called, text, quote, mentions } = item;
   const classes = [
     "message",
     mine ? "mine" : "theirs",
@@ -59,7 +60,7 @@ export function messageItem(item, actions) {
     last && "last",
     text === null && "gone",
   ];
-  const said = mine ? "You: " : sender && `${sender}: `;
+  const said = mine ? "You: " : sender && `${called || sender}: `;
   const bubble = el(
     "div",
     { className: "bubble" },
@@ -67,7 +68,12 @@ export function messageItem(item, actions) {
       first &&
       !mine &&
       sender &&
-      el("div", { className: `name ${hue(sender)}`, dir: "auto", textContent: sender }),
+      el(
+        "div",
+        { className: `name ${hue(sender)}`, dir: "auto" },
+        called || sender,
+        called && el("span", { className: "handle", dir: "ltr", textContent: sender }),
+      ),
     said && el("span", { className: "hidden", textContent: said }),
     quote && quoteButton(quote, actions),
     // The direction follows from the text alone: dir=auto skips elements that have a dir of their own.
@@ -86,13 +92,14 @@ export function messageItem(item, actions) {
 }
 
 /** The time, whether it was edited, and whether it is sent. @param {MessageItem} item */
-function meta({ mine, text, state, date, edited }) {
+function meta(item) {
+  const { mine, text, date, edited } = item;
   return el(
     "div",
     { className: "meta", dir: "ltr" },
     edited && el("span", { className: "edited", title: `Edited ${exactTime(edited)}`, textContent: "edited ·" }),
     el("time", { dateTime: date.toISOString(), title: exactTime(date), textContent: clock(date) }),
-    mine && text !== null && stateMark(state),
+    mine && text !== null && ticks(item),
   );
 }
 
@@ -149,16 +156,6 @@ function reactedBy(users, count, user) {
   if (others > 0) names.push(others === 1 ? "one other" : `${others} others`);
   const last = names.pop() ?? "";
   return names.length ? `${names.join(", ")} and ${last}` : last;
-}
-
-/** @param {"sent"|"queued"|"failed"} state */
-function stateMark(state) {
-  /** @type {Record<typeof state, [string, string]>} */
-  const marks = { sent: ["check", "Sent"], queued: ["clock", "Sending…"], failed: ["warning", "Not sent"] };
-  const [name, label] = marks[state];
-  const mark = el("span", { className: "state", title: label }, icon(name));
-  mark.append(el("span", { className: "hidden", textContent: label }));
-  return mark;
 }
 
 /** @param {string} reason */

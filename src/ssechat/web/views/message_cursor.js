@@ -136,7 +136,9 @@ export class MessageCursor {
 
 /** Lets Tab lead to a message and its buttons, or not. @param {HTMLElement} node @param {-1|0} tabIndex */
 function reach(node, tabIndex) {
-  const buttons = /** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll("button.quote, button.reaction"));
+  const buttons = /** @type {NodeListOf<HTMLElement>} */ (
+    node.querySelectorAll("button.quote, button.reaction, button.state")
+  );
   for (const one of [node, ...buttons]) one.tabIndex = tabIndex;
 }
 

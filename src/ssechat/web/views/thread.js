@@ -137,8 +137,10 @@ export class ThreadView {
       pending: thread.hasNewer ? [] : this.#chat.outbox.entries(this.#id),
       user: this.#chat.user,
       named: conversation.type !== "dm",
+      called: (user) => this.#chat.people.called(user),
       unreadAfter: this.#unreadAfter,
       thread,
+      receipts: conversation.receipts ?? null,
     });
     const anchor = this.#anchor();
     this.#renderTop(thread, items.length === 0);

@@ -1,0 +1,125 @@
+"""Coalescing: what changes often is told at most once in a while, and then as it stands."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Generic, TypeVar
+
+from ssechat.errors import RedisUnavailable
+from ssechat.tasks import end_task
+
+logger = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
+
+Changed = set[str] | None
+"""What has changed of a key; None: more than is remembered one by one."""
+
+
+class Coalescing(Generic[Key]):
+    """Calls `tell` with the keys of which something has changed, each at most once in `pause` seconds.
+
+    The first change of a key is told at once; those that follow within the pause are told together, after it. What
+    cannot be told, because Redis does not answer, is told after another pause.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[Mapping[Key, Changed]], Awaitable[None]],
+        *,
+        pause: float,
+        at_once: int,
+        most_keys: int,
+        most_changed: int,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`at_once`: keys of one call of `tell`. `most_keys`: that are remembered; changes of others are not told, and
+        the log says so. `most_changed`: changes of a key that are remembered one by one. `clock` counts seconds."""
+        self._tell = tell
+        self._pause = pause
+        self._at_once = at_once
+        self._most_keys = most_keys
+        self._most_changed = most_changed
+        self._clock = clock
+        self._sleep = sleep
+        self._due: dict[Key, Changed] = {}
+        self._resting: dict[Key, Changed] = {}
+        """Keys that were told within the last pause, and what has changed of them since."""
+        self._rests: deque[tuple[float, Key]] = deque()
+        """When each of those may be told again, in this order."""
+        self._task: asyncio.Task[None] | None = None
+        self._closed = self._full = False
+
+    def __len__(self) -> int:
+        """The keys that are remembered."""
+        return len(self._due) + len(self._resting)
+
+    def note(self, key: Key, changed: str) -> None:
+        """Something of a key has changed. It does not wait, and fails never."""
+        if self._closed:
+            return
+        waiting = self._resting if key in self._resting else self._due
+        if key not in waiting:
+            if len(self) >= self._most_keys:
+                if not self._full:
+                    logger.warning("more than %d conversations change at a time: some is told late", self._most_keys)
+                self._full = True
+                return
+            waiting[key] = set()
+        waiting[key] = self._joined(waiting[key], {changed})
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="coalescing")
+
+    async def close(self) -> None:
+        """Forgets what has not been told, and tells nothing more."""
+        self._closed = True
+        if self._task is not None:
+            await end_task(self._task)
+        self._due.clear()
+        self._resting.clear()
+        self._rests.clear()
+
+    def _joined(self, some: Changed, others: Changed) -> Changed:
+        joined = None if some is None or others is None else some | others
+        return None if joined is None or len(joined) > self._most_changed else joined
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time() if self._clock is None else self._clock()
+
+    async def _run(self) -> None:
+        while True:
+            self._wake()
+            if self._due:
+                await self._tell_some()
+            elif self._rests:
+                await self._sleep(max(0.0, self._rests[0][0] - self._now()))
+            else:
+                self._full = False
+                self._task = None
+                return
+
+    def _wake(self) -> None:
+        """Those that have rested may be told again."""
+        now = self._now()
+        while self._rests and self._rests[0][0] <= now:
+            _, key = self._rests.popleft()
+            changed = self._resting.pop(key)
+            if changed is None or changed:
+                self._due[key] = changed
+
+    async def _tell_some(self) -> None:
+        some = {key: self._due.pop(key) for key in [*self._due][: self._at_once]}
+        until = self._now() + self._pause
+        for key in some:
+            self._resting[key] = set()
+            self._rests.append((until, key))
+        try:
+            await self._tell(some)
+        except RedisUnavailable:
+            for key, changed in some.items():
+                if key in self._resting:
+                    self._resting[key] = self._joined(self._resting[key], changed)
+        except Exception:
+            logger.exception("what has changed could not be told")

@@ -1,0 +1,30 @@
+"""The profile that a user has."""
+
+from collections.abc import Mapping
+
+from ssechat.identity.profiles import Profile, Profiles
+from ssechat.identity.users import CLAIMED_NAME
+from ssechat.ids import UserId
+from ssechat.logs.account_log import AccountLog
+
+
+class ProfileRules:
+    """Shows profiles, and changes one's own."""
+
+    def __init__(self, profiles: Profiles, accounts: AccountLog) -> None:
+        self._profiles = profiles
+        self._accounts = accounts
+        self.of = profiles.of
+        self.of_each = profiles.of_each
+
+    async def note_claimed_name(self, user: UserId, name: str) -> None:
+        """Stores the name in a user's token. Devices are told as of any change, even if another is shown."""
+        await self._accounts.change_profile(user, {CLAIMED_NAME: name})
+
+    async def change(self, user: UserId, fields: Mapping[str, str]) -> Profile:
+        """Sets fields of one's own (identity/profiles.py has their names), or takes those away whose value is empty.
+
+        One's devices get a `profile` event, if that changes anything.
+        """
+        await self._accounts.change_profile(user, fields)
+        return await self._profiles.of(user)
