@@ -42,6 +42,7 @@ from .progress import Progress
 from .report import idle_report, sends_report, write_json
 from .sends import measure_sends
 from .storm import StormOptions, measure_storm, storm_report
+from .verdict.command import verdict
 from .ways import WaysOptions, measure_ways, ways_report
 
 
@@ -63,6 +64,7 @@ def bench() -> None:
     python -m tests.bench ways                    CPU of a request with and without ASGI, in rounds
     python -m tests.bench fronts                  the cost of nginx, HAProxy and Caddy
     python -m tests.bench page                    a key on the page, with 50 to 10,000 messages
+    python -m tests.bench verdict                 what is said against SSE for chat, over a real round trip
     python -m tests.bench all --json result.json  idle and sends
 
     Each has --help and --json FILE; those with a time axis have --plot FILE.svg. Exit code 1: an acknowledged message
@@ -365,6 +367,8 @@ def page(json_file: Path | None, **given: Any) -> None:
 
     _run(json_file, None, page=measure)
 
+
+bench.add_command(verdict)
 
 Result = tuple[Any, str, bool, list[Panel]]
 """The figures, the table, whether all guarantees held, and the panels to plot."""
