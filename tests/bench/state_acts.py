@@ -17,9 +17,6 @@ from .saturation import Cpu, Parts, Shares, saturation
 from .server import Ssechat
 from .streams import StreamHolder, open_streams
 
-NO_LIMIT = ("--deliveries-per-user", "0")
-"""Settings of a server that is asked as often as it can answer."""
-
 SETTLE_SECONDS = 2.0
 
 
@@ -97,7 +94,7 @@ def measure_acts(people: int, rounds: int, connections: int, workers: int, progr
         BenchError: the measurement failed.
     """
     with ExitStack() as stack:
-        server = stack.enter_context(Ssechat(workers, *NO_LIMIT))
+        server = stack.enter_context(Ssechat(workers))
         dialect = server.dialect()
         plan = StreamPlan(server.address, dialect, Checking.EXACT)
         holders = stack.enter_context(Crew(StreamHolder, [plan]))

@@ -17,7 +17,6 @@ from .generator import Crew, Gauges
 from .progress import Progress
 from .saturation import Cpu, Parts, Sample, Shares, saturation
 from .server import Ssechat
-from .state_acts import NO_LIMIT
 from .streams import OPEN_SECONDS, Stream, StreamHolder, check_descriptors
 
 SETTLE_SECONDS = 5.0
@@ -185,7 +184,7 @@ def measure_presence(options: PresenceOptions, progress: Progress) -> PresenceFi
     first_of_each, others = [group[0] for group in groups], [user for group in groups for user in group[1:]]
     check_descriptors(len(people), options.workers, options.readers)
     with ExitStack() as stack:
-        server = stack.enter_context(Ssechat(options.workers, *NO_LIMIT))
+        server = stack.enter_context(Ssechat(options.workers))
         crowd = _Crowd(stack, options, server, progress)
         crowd.ask("come", people, "GET", "/v1/conversations?limit=1")
         ids = _make_groups(crowd, groups)
