@@ -7,7 +7,7 @@ import { Directory } from "../../src/ssechat/web/directory.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
 import { People } from "../../src/ssechat/web/people.js";
 import { deviceOf } from "../../src/ssechat/web/user_agent.js";
-import { collect, fakeBrowser, pass, settle } from "./world.js";
+import { collect, deferred, fakeBrowser, pass, settle } from "./world.js";
 
 beforeEach(() => fakeBrowser());
 
@@ -41,6 +41,15 @@ test("people are called by their ids until it is known how, and are asked for to
   assert.equal(changes.length, 1);
   await pass(1_000);
   assert.equal(asked.length, 1, "what is known is not asked again");
+});
+
+test("what a search has told is not asked for", async () => {
+  const { client, asked } = named();
+  const { people: shown, changes } = people(client);
+  shown.learn([{ id: "bob", display_name: "Bob" }]);
+  assert.deepEqual([shown.name("bob"), changes.length], ["Bob", 1]);
+  await pass(20);
+  assert.deepEqual(asked, []);
 });
 
 test("pictures are shown where the server shows them", async () => {
@@ -163,11 +172,12 @@ test("a profile that cannot be fetched is asked for again, until the page is clo
 });
 
 test("an answer that comes after the page is closed changes nothing", async () => {
-  const { client } = named();
-  const { people: shown, changes } = people(client);
+  const answer = deferred();
+  const { people: shown, changes } = people({ users: () => answer.promise });
   shown.name("bob");
   await pass(20);
   shown.close();
+  answer.resolve([{ id: "bob", display_name: "BOB" }]);
   await settle();
   assert.deepEqual(changes, []);
 });

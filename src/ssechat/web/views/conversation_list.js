@@ -94,6 +94,7 @@ export class ConversationList {
       chat.presence.look();
     });
     chat.presence.add(() => this.#partners());
+    new ResizeObserver(() => chat.presence.look()).observe(this.#scroller);
     this.node = el(
       "nav",
       { className: "sidebar", "aria-label": "Conversations" },
