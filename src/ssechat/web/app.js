@@ -17,6 +17,7 @@ import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
 import { askToJoin } from "./views/join.js";
 import { leaveConversation, openDetails, openRoute, takeSecret } from "./views/navigation.js";
 import { openNewGroup } from "./views/new_group.js";
+import { Notices } from "./views/notices.js";
 import { openSettings } from "./views/settings.js";
 import { SignInView } from "./views/sign_in.js";
 import { openSwitcher } from "./views/switcher.js";
@@ -31,6 +32,7 @@ import { toast } from "./views/toast.js";
  * @property {import("./chat.js").Chat} chat
  * @property {ConversationList} list
  * @property {Banner} banner
+ * @property {Notices} notices
  * @property {HTMLElement} layout
  * @property {ConversationView|null} view the open conversation
  */
@@ -127,8 +129,9 @@ class App {
     });
     const banner = new Banner(() => chat.wake());
     const layout = el("div", { className: "layout" }, list.node);
-    this.#shown = { chat, list, banner, layout, view: null };
-    this.#root.replaceChildren(banner.node, layout);
+    const notices = new Notices(chat, (id) => this.#open(id));
+    this.#shown = { chat, list, banner, notices, layout, view: null };
+    this.#root.replaceChildren(banner.node, notices.node, layout);
     chat.on("change", (id) => this.#changed(id));
     chat.on("status", () => this.#showStatus());
     chat.on("arrived", (message) => this.#arrived(message));
@@ -144,6 +147,7 @@ class App {
     if (!this.#shown || !this.#server) return;
     closeDialogs();
     this.#shown.view?.close();
+    this.#shown.notices.close();
     this.#library.close();
     this.#shown = null;
     tabToken.set(null);
@@ -261,6 +265,7 @@ class App {
   /** @param {import("./client.js").Message} message */
   #arrived(message) {
     const shown = this.#shown;
+    shown?.notices.arrived(message);
     if (shown?.view && message.conversation_id === shown.chat.openId) shown.view.arrived(message);
     else if (shown)
       announce(`New message from ${message.sender}${inGroup(shown.chat.store.ensure(message.conversation_id))}`);

@@ -1,4 +1,4 @@
-/** The search in the messages of a conversation that are loaded: the browser's own would find only what is in the page. */
+/** The search in the messages that are loaded: the browser's own would find only what is in the page. */
 
 import { roundButton } from "./dialog.js";
 import { el, icon } from "./dom.js";
