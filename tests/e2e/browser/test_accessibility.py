@@ -95,6 +95,8 @@ def test_nothing_is_wider_than_a_small_or_magnified_window(enter: Enter, server:
     expect(page.locator("#composer")).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("button", name="Group details")).to_be_in_viewport(ratio=1)
+    moves = "() => getComputedStyle(document.querySelector('.mine:not(.last) .meta')).transitionDuration"
+    assert page.evaluate(moves) == ("0s" if "reduced_motion" in LOOKS[look] else "0.1s")
 
 
 def test_forced_colours_show_what_is_selected(enter: Enter, server: Server) -> None:

@@ -143,6 +143,8 @@ def test_addresses_of_nobody_say_so_and_greet_nobody(enter: Enter, server: Serve
         page.evaluate("address => { location.hash = `#/${address}`; }", address)
         expect(page.get_by_text(said)).to_be_visible()
         expect(page.get_by_text("Say hello")).to_have_count(0)
+        expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+        expect(page.locator(".conversation-row")).to_have_count(0)
         expect(page.locator("#composer")).to_be_hidden()
         page.reload()
         expect(page.get_by_text(said)).to_be_visible()

@@ -182,13 +182,15 @@ export class ConversationView {
     const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
     const called = partner === null ? "" : this.#chat.people.called(partner);
     const picture = partner === null ? "" : this.#chat.people.picture(partner);
-    const shown = JSON.stringify([title, called, picture]);
+    const none = isNone(this.#conversation);
+    const shown = JSON.stringify([title, called, picture, none]);
     if (this.#heading.dataset.shown !== shown) {
       this.#heading.dataset.shown = shown;
-      this.#heading.textContent = called || title;
+      this.#heading.textContent = none ? "Not found" : called || title;
       const renewed = avatar(title, { note: this.#note, group: type === "group", called, picture });
       this.#avatar.replaceWith(renewed);
       this.#avatar = renewed;
+      renewed.hidden = none;
     }
     const number = isIn(this.#conversation) ? member_count : 0;
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
@@ -196,7 +198,7 @@ export class ConversationView {
     const about = [called && title, people, topic, presence].filter(Boolean).join(" · ");
     if (this.#about.textContent !== about) this.#about.textContent = about;
     this.#about.classList.toggle("online", presence === "online");
-    this.#about.hidden = !about;
+    this.#about.hidden = !about || none;
     this.#renderMute();
     this.#renderReadOnly();
     this.#renderTyping();

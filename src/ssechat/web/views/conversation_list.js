@@ -1,6 +1,6 @@
 /** The list of conversations, and the field for finding or starting one. */
 
-import { isTombstone } from "../conversation.js";
+import { isNone, isTombstone } from "../conversation.js";
 import { shortTime } from "../format.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
@@ -186,7 +186,7 @@ export class ConversationList {
   #render() {
     const typed = this.#input.value.trim();
     const wanted = canonicalName(typed);
-    const all = this.#chat.list;
+    const all = this.#chat.list.filter(({ conversation }) => !isNone(conversation));
     const words = typed.normalize().toLowerCase();
     const shown = all.filter(
       ({ conversation }) =>

@@ -1,12 +1,13 @@
 /** The quick way to another conversation: type a part of its name, and press Enter. */
 
+import { isNone } from "../conversation.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
 import { avatar, el, icon } from "./dom.js";
 
 const MOST = 8;
 
-/** @typedef {{label: string, note: boolean, group: boolean, run: () => void|Promise<void>}} Choice */
+/** @typedef {{label: string, note: boolean, group: boolean, fresh?: boolean, run: () => void|Promise<void>}} Choice */
 
 /**
  * Opens the switcher; it goes away once something is chosen, or not.
@@ -68,7 +69,8 @@ class Switcher {
   #find() {
     const typed = canonicalName(this.#input.value.trim());
     const { store, user } = this.#chat;
-    const known = this.#chat.list.map(({ conversation }) => {
+    const listed = this.#chat.list.filter(({ conversation }) => !isNone(conversation));
+    const known = listed.map(({ conversation }) => {
       const note = store.partner(conversation) === user;
       const label = note ? "Notes to yourself" : this.#title(conversation);
       const { id, type } = conversation;
@@ -81,7 +83,13 @@ class Switcher {
     this.#choices = found.slice(0, MOST);
     const named = known.some(({ id }) => id.slice("dm:".length).split(":").includes(typed));
     if (isName(typed) && !named) {
-      this.#choices.push({ label: `Write to ${typed}`, note: false, group: false, run: () => this.#begin(typed) });
+      this.#choices.push({
+        label: `Write to ${typed}`,
+        note: false,
+        group: false,
+        fresh: true,
+        run: () => this.#begin(typed),
+      });
     }
     this.#chosen = 0;
     this.#error.textContent = "";
@@ -128,11 +136,11 @@ class Switcher {
 
   #render() {
     this.#list.replaceChildren(
-      ...this.#choices.map(({ label, note, group, run }, i) =>
+      ...this.#choices.map(({ label, note, group, fresh, run }, i) =>
         el(
           "li",
           { id: `switch-${i}`, role: "option", "aria-selected": String(i === this.#chosen), onclick: run },
-          avatar(label, { note, group }),
+          fresh ? icon("pencil") : avatar(label, { note, group }),
           el("span", { dir: "auto", textContent: label }),
         ),
       ),
