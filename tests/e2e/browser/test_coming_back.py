@@ -73,7 +73,7 @@ def test_an_unsent_message_survives_a_reload_and_is_sent_once(enter: Enter) -> N
     alice.page.reload()
     shows(alice.page, ["only once"])
     assert len(set(sent)) == 1
-    expect(alice.page.locator(".sent")).to_have_count(1)
+    expect(alice.page.locator(".message.sent")).to_have_count(1)
 
 
 def test_a_busy_server_is_asked_again_when_it_said_and_order_is_kept(enter: Enter) -> None:

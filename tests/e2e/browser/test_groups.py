@@ -165,7 +165,7 @@ def test_a_group_that_is_called_like_somebody_does_not_stand_in_their_place(ente
     for name in ("NOBODY'S name", "Nobody-S"):
         alice.find(name)
         expect(alice.page.locator("main .about")).to_have_text("2 members")
-        expect(alice.page.locator("main h2")).to_have_text(name, ignore_case=True)
+        expect(alice.page.locator("main h1")).to_have_text(name, ignore_case=True)
 
 
 def test_the_last_owner_cannot_leave_and_the_servers_reason_is_shown(enter: Enter) -> None:
