@@ -23,9 +23,11 @@ from ssechat.http.contract import (
     marks,
     members,
     messages,
+    people,
     reactions,
     receipts,
     server,
+    sessions,
     typing,
 )
 from ssechat.http.contract.operation import Operation
@@ -38,6 +40,7 @@ TOPICS = {
     "invitations": invites,
     "members": members,
     "messages": messages,
+    "profiles": people,
     "reactions": reactions,
     "receipts": receipts,
     "server": server,
@@ -45,7 +48,10 @@ TOPICS = {
     "unread": marks,
 }
 OPERATIONS = {
-    value.id: value for module in TOPICS.values() for value in vars(module).values() if isinstance(value, Operation)
+    value.id: value
+    for module in (*TOPICS.values(), sessions)
+    for value in vars(module).values()
+    if isinstance(value, Operation)
 }
 
 
