@@ -38,14 +38,17 @@ async def made(worker: Worker, members: int, maker: UserId = ALICE) -> Conversat
     return group
 
 
-async def test_a_direct_message_counts_two_a_note_one_and_a_repeat_nothing_more(
-    worker: Worker, charged: Charged
-) -> None:
+async def test_a_direct_message_counts_no_more_than_any_change(worker: Worker, charged: Charged) -> None:
     messages = worker.chat.messages
     await messages.send_to(ALICE, "bob", "hi", "k1")
     await messages.send_to(ALICE, "alice", "a note", "k1")
     await messages.send_to(ALICE, "bob", "hi", "k1")
-    assert charged == [((ALICE,), 2), ((ALICE,), 1)]
+    await worker.chat.edits.edit(ALICE, "dm:alice:bob", 1, Edit("hello"), None)
+    assert charged == []
+    group = await made(worker, 3)
+    for _ in range(2):
+        await messages.send(ALICE, group, "hi", "k1")
+    assert charged == [((ALICE,), 3), ((ALICE,), 3)], "the making, and the message; no repeat"
 
 
 @pytest.mark.parametrize("size", [3, AT_ONCE, AT_ONCE + 1, 200])

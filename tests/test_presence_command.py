@@ -64,6 +64,14 @@ def test_with_watch_it_goes_on_and_prints_what_changes(capsys: pytest.CaptureFix
     assert lists(server)[-1][0] == []
 
 
+def test_a_refusal_is_one_line_and_ends_it(capsys: pytest.CaptureFixture[str], server: Made) -> None:
+    server.has(PUT, problem(422, "invalid_request", "watch.0: a name has 1-128 of A-Z"))
+    code, out, error = main(capsys, "presence", "b b")
+    assert (code, out) == (1, "")
+    assert "a name has 1-128" in error
+    assert len(lists(server)) == 1
+
+
 @pytest.mark.parametrize(
     ("flag", "visible", "said"),
     [
@@ -85,7 +93,6 @@ def test_one_can_be_invisible(
         ((), "whom? Name USERS"),
         (("--watch",), "--watch and --in need USERS"),
         (("--visible", "--in", "g:lunch"), "--watch and --in need USERS"),
-        (("",), "this is empty"),
     ],
     ids=str,
 )

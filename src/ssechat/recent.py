@@ -1,35 +1,37 @@
 """A table of what was used recently, bounded in size."""
 
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
-    """A dict that forgets what has not been used for longest, about.
+class Recent(dict[Key, Value]):
+    """A dict that makes the values that it lacks, and forgets those that have not been used for longest, about.
 
-    Two dicts, of which the younger one takes what is used; when it is full it becomes the older one, and that is
-    forgotten. So a value that is used often costs one lookup, where a list in order of use would cost three changes.
+    When it is full, what is in it becomes the older part, and what was the older part until then is forgotten; what is
+    used of the older part comes back. So a value that is used often costs a lookup in a dict and nothing else.
     """
 
     def __init__(self, most: int, make: Callable[[Key], Value]) -> None:
         """Keeps the `most` values used last, and twice as many at most; `make` makes one for a key that has none."""
+        super().__init__()
         self._most = most
         self._make = make
-        self._young: dict[Key, Value] = {}
-        self._old: dict[Key, Value] = {}
+        self._older: dict[Key, Value] = {}
 
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+    @property
+    def kept(self) -> int:
+        """How many values there are, with those of the older part."""
+        return len(self) + len(self._older)
 
-    def of(self, key: Key) -> Value:
-        """The value of a key; a new one, if there is none (any more)."""
-        value = self._young.get(key)
+    def __missing__(self, key: Key) -> Value:
+        value = self._older.pop(key, None)
         if value is None:
-            value = self._old.pop(key, None) or self._make(key)
-            if len(self._young) >= self._most:
-                self._young, self._old = {}, self._young
-            self._young[key] = value
+            value = self._make(key)
+        if len(self) >= self._most:
+            self._older = dict(self)
+            self.clear()
+        self[key] = value
         return value

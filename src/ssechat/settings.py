@@ -127,8 +127,8 @@ class Settings(BaseModel):
     )
     deliveries_per_user: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
         30_000,
-        description="Deliveries that a user may cause within a minute: a message counts as many as it reaches inboxes, "
-        "any other change at least one; 0 for no limit.",
+        description="Deliveries that a user may cause within a minute: a change counts as many as it reaches inboxes, "
+        "two at least; 0 for no limit.",
     )
     receipts: Literal["on", "off"] = Field(
         "on", description="Whether people see up to where others have read a conversation, and have it on a device."

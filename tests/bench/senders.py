@@ -40,7 +40,8 @@ class SendPlan:
     process: int
     processes: int
     connections: int
-    """Connections of this process. A connection serves several users in turn; a user has one connection."""
+    """Connections of this process. A connection serves several users in turn; a user has one connection, or several if
+    there are fewer users."""
     depth: int
     """Requests in flight per connection (HTTP/1.1 pipelining, if above 1)."""
     text_bytes: int
@@ -188,7 +189,9 @@ class Sender(Player):
         length = len(self.body(0, 0))
         mine = range(plan.first + plan.process, plan.first + plan.users, plan.processes)[:MAX_USERS]
         for index in range(plan.connections):
-            heads = [(user, requests.send_head(user, length)) for user in mine[index :: plan.connections]]
+            # Where there are fewer users than connections, each user has several.
+            users = mine[index % len(mine) :: plan.connections]
+            heads = [(user, requests.send_head(user, length)) for user in users]
             number = FIRST_ADDRESS + plan.process + index * plan.processes
             self._connections.append(_Connection(self, plan.address, number, heads))
 

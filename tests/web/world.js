@@ -4,6 +4,7 @@
 
 import EventEmitter from "node:events";
 import { mock } from "node:test";
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 
 EventEmitter.defaultMaxListeners = 100; // Node warns of more; browsers have no such limit
 
@@ -199,6 +200,10 @@ export function fakeBrowser() {
     document: Object.assign(new EventTarget(), { hidden: false }),
     navigator: { locks: /** @type {FakeLocks|undefined} */ (new FakeLocks()) },
     localStorage: new FakeStorage(),
+    sessionStorage: new FakeStorage(),
+    indexedDB: /** @type {IDBFactory|undefined} */ (new IDBFactory()),
+    IDBKeyRange,
+    location: { href: "https://chat.example/", origin: "https://chat.example" },
     EventSource: FakeSource,
     BroadcastChannel: FakeChannel,
   };
@@ -213,9 +218,9 @@ export function fakeBrowser() {
   return globals;
 }
 
-/** Lets everything run that waits for nothing but promises. */
+/** Lets everything run that waits for nothing but promises and the database. */
 export async function settle() {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 30; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Lets time pass, in steps that let promises run in between. @param {number} milliseconds */
@@ -280,6 +285,8 @@ export function fakeServer(history = []) {
     changed: null,
     /** @type {any[]} of every group */
     members: [],
+    /** @type {string[]} those whom the user blocks */
+    blocked: [],
     /** @type {any[]} of every message */
     reactions: [],
     /** @type {number|null} a status with which it answers everything */
@@ -292,19 +299,31 @@ export function fakeServer(history = []) {
   };
   const conversations = (/** @type {string} */ route) => {
     const [, one] = route.split("/v1/conversations/");
-    if (one !== undefined) return state.groups.find(({ id }) => id === one) ?? state.left;
     const last_message = state.history.at(-1);
     const counts = { read_up_to: state.read_up_to, mentions: [], muted: false };
-    const direct = last_message ? [{ id: "dm:alice:bob", newest_seq: last_message.seq, last_message, ...counts }] : [];
-    return { conversations: [...direct, ...state.groups], next: null };
+    const bob = { id: "dm:alice:bob", newest_seq: last_message?.seq, last_message, ...counts, ...ofBlocks("bob") };
+    const direct = last_message ? [bob] : [];
+    if (one === undefined) return { conversations: [...direct, ...state.groups], next: null };
+    const found = [...direct, ...state.groups].find(({ id }) => id === one);
+    if (found || !one.startsWith("dm:alice:")) return found ?? state.left;
+    return { ...counts, id: one, newest_seq: 0, last_message: null, read_up_to: 0, ...ofBlocks(one.slice(9)) };
+  };
+  const ofBlocks = (/** @type {string} */ user) => (state.blocked.includes(user) ? { blocked: true } : {});
+  const blocks = (/** @type {string} */ route) => {
+    const [method, user = ""] = route.split(" /v1/blocks/");
+    state.blocked = state.blocked.filter((one) => one !== user);
+    if (method === "PUT") state.blocked.push(user);
+    return method === "PUT" ? { user } : { blocks: state.blocked.map((one) => ({ user: one })), next: null };
   };
   const answers = (/** @type {string} */ route, /** @type {any} */ body) => {
     if (route.endsWith("/v1/session") || route === "POST /v1/users") return { user: "alice" };
     if (route === "POST /v1/messages") {
       const sent = message(state.history.length + 1, { sender: "alice", ...body });
       state.history.push(sent);
+      state.read_up_to = sent.seq;
       return sent;
     }
+    if (route.includes("/v1/blocks")) return blocks(route);
     if (route.endsWith("/messages")) return { messages: state.history, has_more: false };
     const [listed = ""] = /(?<=\/)(members|reactions)$/.exec(route) ?? [];
     if (listed === "members" || listed === "reactions") return { [listed]: state[listed], next: null };

@@ -117,14 +117,13 @@ class Messages:
     ) -> tuple[bytes, bool]:
         try:
             if extras is PLAIN:
-                action = new_message(conversation, sender, client_msg_id, text)
-                return await self._delivery.send(action, both, by=(sender,))
+                return await self._delivery.send(new_message(conversation, sender, client_msg_id, text), both)
             action = new_message(conversation, sender, client_msg_id, text, more=extras.fields)
             strangers = [user for user in extras.mentions if user not in both]
             wrong = not_mentionable(strangers) if strangers else await self._wrong_reply(sender, conversation, extras)
             if wrong is not None:
                 return await self._repeated(action, both, wrong)
-            return await self._delivery.send(action, both, by=(sender,))
+            return await self._delivery.send(action, both)
         except Blocked as error:
             raise blocked(conversation, error.by, sender) from None
 

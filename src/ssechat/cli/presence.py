@@ -86,8 +86,9 @@ class _Watch:
             else:
                 self._begin()
         finally:
-            with suppress(ChatError, TimeoutError):
-                self._run(self._end())
+            if self._told:
+                with suppress(ChatError, TimeoutError):
+                    self._run(self._end())
 
     def _begin(self) -> None:
         now = self._run(self._client.watch(self._users, group=self._group, device=self._device))

@@ -27,13 +27,6 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """All other methods are counted under one label."""
 
 
-def release(request: Request) -> None:
-    """Lets the next request of the same user in."""
-    if request.allowance is not None:
-        request.allowance.done()
-        request.allowance = None
-
-
 class Api:
     """The whole API as one endpoint, which never raises."""
 
@@ -57,12 +50,14 @@ class Api:
             try:
                 response = await endpoint(request)
             except Exception as error:
-                release(request)  # before the pause that a refusal has
+                if request.allowance is not None:  # before the pause that a refusal has
+                    request.allowance.done()
+                    request.allowance = None
                 response = await failure(request, error)
                 bug = error if is_bug(error) else None
             finally:
                 if request.allowance is not None:
-                    release(request)
+                    request.allowance.done()
             if self._cors is not None:
                 self._cors.mark(request, response)
         response.request_id = request.id.encode()

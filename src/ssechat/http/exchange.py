@@ -45,14 +45,15 @@ class ClientGone(Exception):
 class Request:
     """A request: its line and headers, and its body, which may still be arriving."""
 
-    __slots__ = ("_headers", "_receive", "_whole", "allowance", "id", "parameters", "scope")
+    __slots__ = ("_headers", "_receive", "allowance", "id", "parameters", "scope", "whole")
 
     def __init__(self, scope: Scope, receive: Receive, whole: bytes | None = None) -> None:
         """`scope` and `receive` are ASGI's; `whole` is the body, if all of it has arrived."""
         self.scope = scope
         self._headers = by_name(scope)
         self._receive = receive
-        self._whole = whole
+        self.whole = whole
+        """The body, as soon as all of it has arrived."""
         self.id = ""
         """The request's id, for logs and responses; api.py sets it."""
         self.allowance: Allowance | None = None
@@ -96,11 +97,6 @@ class Request:
             self.scope[BEARER] = token
         return token
 
-    @property
-    def has_arrived(self) -> bool:
-        """Whether the whole body is here."""
-        return self._whole is not None
-
     async def body(self, limit: int) -> bytes:
         """Reads the body. If its Content-Length exceeds `limit` bytes, nothing is read.
 
@@ -108,9 +104,9 @@ class Request:
             BadRequest: 413 `too_large`.
             ClientGone: the client disconnected before its end.
         """
-        if self._whole is not None:
-            _check_size(len(self._whole), limit)
-            return self._whole
+        if self.whole is not None:
+            _check_size(len(self.whole), limit)
+            return self.whole
         announced = (self.header(b"content-length") or "").lstrip("0")
         # The value may have thousands of digits.
         _check_size(int(announced[:19]) if announced.isdecimal() else 0, limit)
@@ -122,8 +118,8 @@ class Request:
             part: bytes = message.get("body", b"")
             _check_size(len(body) + len(part), limit)
             if not message.get("more_body", False):
-                self._whole = bytes(body + part) if body else part
-                return self._whole
+                self.whole = bytes(body + part) if body else part
+                return self.whole
             body += part
 
 

@@ -12,7 +12,7 @@ from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.requests import IdempotencyKey
 from ssechat.http.responses import parse
 from ssechat.identity.auth import Auth
-from ssechat.identity.leases import Leases
+from ssechat.identity.leases import AT_LEAST, Leases
 from ssechat.identity.tokens import Identity
 from ssechat.texts.origins import Origins, is_same_origin
 
@@ -50,17 +50,21 @@ class Guard:
     async def identify(self, request: Request) -> Identity:
         """Returns the identity of who sent the request, as `authenticate` does, when the user's quota lets it in.
 
-        A write counts as one delivery here; what else it reaches is counted by who delivers it.
+        A write counts as `AT_LEAST` deliveries here; what else it reaches is counted by who delivers it.
 
         Raises:
             Unauthorized, IssuerUnavailable: as `authenticate` does.
             QuotaExceeded: the user has no deliveries left.
             BadRequest: 413 `too_large`.
         """
-        identity = await self.authenticate(request)
-        user = identity.user
-        deliveries = 0 if request.scope["method"] in READS else 1
-        if deliveries and not request.has_arrived:
+        token = request.bearer
+        # The tokens of senders are usually cached: then no await is needed.
+        identity = None if token is None else self._auth.cached_identity(token)
+        if identity is None:
+            identity = await self.authenticate(request)
+        user = request.scope[USER] = identity.user
+        deliveries = 0 if request.scope["method"] in READS else AT_LEAST
+        if deliveries and request.whole is None:
             await request.body(self._body_limit)  # first, so that no slow client takes up what its user may do at once
         request.allowance = self._leases.begin(user, deliveries) or await self._leases.wait(user, deliveries)
         return identity
@@ -76,7 +80,6 @@ class Guard:
         """
         token = request.bearer
         if token is not None:
-            # The tokens of senders are usually cached: then no await is needed.
             identity = self._auth.cached_identity(token) or await self._auth.identify(token, remember=remember)
         else:
             identity = await self._identify_cookie(request, remember)

@@ -103,7 +103,7 @@ class Delivery:
     ) -> None:
         """`at_once`: members that one script delivers to; with 0 everything is delivered in two steps.
 
-        `charge` counts to those who did something together in how many inboxes that is (identity/leases.py).
+        `charge` counts to those who did something together in a group in how many inboxes that is (identity/leases.py).
         """
         self.charge = charge
         self._conversations = conversations
@@ -126,8 +126,8 @@ class Delivery:
     ) -> tuple[bytes, bool]:
         """Appends the action and delivers it to all members of its conversation; a repeat is delivered, too.
 
-        `members`: of a direct conversation; None: it is a group, whose members are found where the data is. `by`: to
-        whom it is counted what the action reaches.
+        `members`: of a direct conversation; None: it is a group, whose members are found where the data is. `by`: those
+        to whom it is counted what the action reaches in a group.
         Returns the message as it stands now, or the fact's data (JSON), and whether it is new, not a repeat.
 
         Raises:
@@ -139,13 +139,15 @@ class Delivery:
         at_once = members if members is None or len(members) <= self._at_once else ()
         answer = await self._submit(action, at_once)
         if type(answer) is bytes:
-            seq, in_log, _, *count = answer.split(b" ")
-            self.charge(by, len(members) if members is not None else int(count[0]))
+            if members is None:
+                answer, _, count = answer.rpartition(b" ")
+                self.charge(by, int(count))
+            seq, in_log, _ = answer.split(b" ")
             return _data(action, seq, in_log), True  # all have it
         appended = await self._answered(action, at_once, answer)
         entry = appended.entry
-        if entry is not None:
-            self.charge(by, appended.reached if members is None else len(members))
+        if members is None and entry is not None:
+            self.charge(by, appended.reached)
         if entry is None:
             if appended.undelivered:
                 await self.finish(action.conversation, members)

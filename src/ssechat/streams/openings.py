@@ -31,7 +31,7 @@ class Openings:
 
     def admit(self, channel: bytes) -> bool:
         """Counts an opening; False: there are too many, and this one does not count."""
-        bucket, now = self._buckets.of(channel), self._now()
+        bucket, now = self._buckets[channel], self._now()
         full_at = max(now, bucket.full_at) + self._each
         if full_at > now + WINDOW + self._each / 2:
             return False

@@ -1,8 +1,10 @@
 /** Connects the parts of one signed-in user: client, state and outbox. */
 
 import { Attempts } from "./attempts.js";
+import { Blocks } from "./blocks.js";
 import { Changes } from "./changes.js";
 import { isTombstone, timeOf } from "./conversation.js";
+import { Directory } from "./directory.js";
 import { Drafts } from "./drafts.js";
 import { Emitter } from "./emitter.js";
 import { Groups } from "./groups.js";
@@ -10,6 +12,8 @@ import { directConversationId } from "./ids.js";
 import { isIn } from "./membership.js";
 import { mentionsIn } from "./mentions.js";
 import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
+import { Presence } from "./presence.js";
 import { Reads } from "./reads.js";
 import { Receipts } from "./receipts.js";
 import { storage } from "./storage.js";
@@ -43,9 +47,11 @@ export class Chat extends Emitter {
   /**
    * @param {import("./client.js").ChatClient} client
    * @param {string} user the signed-in user's id
+   * @param {Partial<import("./account_rest.js").Facts>} server what the server may do
    */
-  constructor(client, user) {
+  constructor(client, user, server = {}) {
     super();
+    this.server = server;
     this.client = client;
     this.user = user;
     this.store = new Store(user, client.kinds);
@@ -54,8 +60,9 @@ export class Chat extends Emitter {
     this.drafts = new Drafts(user);
     this.outbox = new Outbox({
       user,
-      send: ({ order, state, reason, ...message }) => client.send(message),
-      allowed: () => client.token !== null || storage.get(SIGNED_IN) === user,
+      base: client.base,
+      send: ({ order, state, reason, code, ...message }) => client.send(message),
+      allowed: () => client.withToken || storage.get(SIGNED_IN) === user,
     });
     this.#reads = new Reads(client, this.store, this.#attempts);
     this.#sync = new Sync(client, this.store, this.#attempts, (conversation) => this.#keeps(conversation));
@@ -66,9 +73,13 @@ export class Chat extends Emitter {
       sync: this.#sync,
       refreshThread: (id) => this.#refreshThread(id),
     });
+    this.blocks = new Blocks(client, this.store, this.#sync);
     this.changes = new Changes(client, this.store, this.groups);
     this.typing = new Typing(client);
+    this.people = new People(client, user, server);
+    this.directory = new Directory(client, server.directory ?? false);
     this.receipts = new Receipts(client, this.store, this.#attempts);
+    this.presence = new Presence(client);
     this.#listen();
   }
 
@@ -86,7 +97,9 @@ export class Chat extends Emitter {
     this.client.close();
     this.#attempts.close();
     this.typing.close();
+    this.people.close();
     this.receipts.close();
+    this.presence.close();
     this.outbox.close();
     this.#reads.close();
   }
@@ -96,6 +109,7 @@ export class Chat extends Emitter {
     this.client.wake();
     this.outbox.wake();
     this.#attempts.wake();
+    this.presence.again();
   }
 
   /** Must be called after a time in the back/forward cache. */
@@ -119,7 +133,8 @@ export class Chat extends Emitter {
     if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);
     const complete = this.store.next === null;
-    if (conversation.type === "group" && !conversation.role && isIn(conversation)) this.#sync.refresh(id); // not listed
+    const listed = conversation.type === "group" ? conversation.role : conversation.read_up_to !== null;
+    if (!listed && isIn(conversation)) this.#sync.refresh(id);
     if (complete && conversation.newest_seq === 0 && !conversation.thread.loaded && conversation.type === "dm") {
       conversation.thread.applyNewest([], false); // the conversation has no messages: no request is needed
     }
@@ -250,6 +265,8 @@ export class Chat extends Emitter {
     this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
     this.store.on("change", (id) => this.#stateChanged(id), { signal });
     this.typing.on("change", (id) => this.emit("change", id), { signal });
+    this.people.on("change", () => this.emit("change", null), { signal });
+    this.presence.on("change", () => this.emit("change", null), { signal });
   }
 
   /** @param {string} status the stream's */
@@ -257,6 +274,7 @@ export class Chat extends Emitter {
     if (status === "live") {
       this.outbox.wake();
       this.#attempts.wake();
+      this.presence.again();
     }
     this.emit("status", status);
   }
@@ -276,6 +294,7 @@ export class Chat extends Emitter {
   /** Loads the events that the stream may have missed. @param {import("./shared.js").Reload} reload */
   async #reload({ reason, conversation_id }) {
     if (reason === "lost") this.#reads.forget();
+    if (!conversation_id && this.#begun) this.people.refresh({ lost: reason === "lost" });
     if (!this.#begun) {
       await this.#begin();
     } else if (conversation_id) {
@@ -289,6 +308,7 @@ export class Chat extends Emitter {
 
   async #begin() {
     this.#begun = true;
+    this.people.refresh();
     await this.#sync.load();
     this.#reads.start();
     if (this.openId !== null) this.openConversation(this.openId);

@@ -53,13 +53,14 @@ const mark = {
 /** The user's profile has changed, on any device. @type {Kind} */
 const profile = {
   durable: true,
-  apply: () => false,
+  received: (chat, data) => chat.people.receive(data),
 };
 
 /** Whom the user blocks, said on any device. @type {Kind} */
 const block = {
   durable: true,
   apply: (store, data) => store.applyBlock(data),
+  received: (chat, data) => chat.blocks.receive(data),
 };
 
 /** Somebody else has read further, or has more of a conversation. @type {Kind} */
@@ -74,6 +75,12 @@ const typing = {
   received: (chat, data) => chat.typing.receive(data),
 };
 
+/** Somebody whom the page shows has come or gone. @type {Kind} */
+const presence = {
+  durable: false,
+  received: (chat, data) => chat.presence.receive(data),
+};
+
 /** All kinds of the page, by the name of the event. @type {Kinds} */
 export const KINDS = new Map([
   ["message", message],
@@ -86,4 +93,5 @@ export const KINDS = new Map([
   ["block", block],
   ["receipt", receipt],
   ["typing", typing],
+  ["presence", presence],
 ]);

@@ -1,8 +1,9 @@
 /** The server's HTTP interface as methods. */
 
-import { Emitter } from "./emitter.js";
-import { Http } from "./http.js";
+import { AccountRest } from "./account_rest.js";
+import { BlockRequests } from "./block_requests.js";
 import { newMessageId } from "./ids.js";
+import { PresenceRequests } from "./presence_requests.js";
 
 /** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./client.js").Group} Group */
@@ -12,78 +13,13 @@ import { newMessageId } from "./ids.js";
 /**
  * Every method throws a RequestError if the server refuses, or does not answer: `message` says why, `code` is the
  * server's name for it. What changes something can be repeated: it is done once.
- *
- * @extends {Emitter<Record<string, any>>}
  */
-export class Rest extends Emitter {
-  #http;
+export class Rest extends AccountRest {
+  /** Whom the user blocks. */
+  blocks = new BlockRequests(this.http);
 
-  /**
-   * @param {object} options
-   * @param {string} [options.base] the server's URL, empty for the page's own
-   * @param {string|null} [options.token] a bearer token; without one, the session cookie is used
-   */
-  constructor({ base = "", token = null } = {}) {
-    super();
-    this.#http = new Http({ base, token });
-    /** @type {string|null} the signed-in user's id, once it is known */
-    this.user = null;
-  }
-
-  get token() {
-    return this.#http.token;
-  }
-
-  /** The server's URL, empty for the page's own. */
-  get base() {
-    return this.#http.base;
-  }
-
-  /** @returns {Promise<{name: string, version: string, sign_up: boolean, sign_in: boolean}>} facts about the server */
-  server() {
-    return this.#http.request("GET", "/v1/server");
-  }
-
-  /**
-   * Creates an account and signs in.
-   *
-   * @param {string} name
-   * @param {string} password
-   * @returns {Promise<{token: string, user: string}>}
-   */
-  async signUp(name, password) {
-    const answer = await this.#http.request("POST", "/v1/users", { body: { name, password } });
-    this.user = answer.user;
-    return answer;
-  }
-
-  /** Signs in. @param {string} name @param {string} password @returns {Promise<{token: string, user: string}>} */
-  async signIn(name, password) {
-    const answer = await this.#http.request("POST", "/v1/session", { body: { name, password } });
-    this.user = answer.user;
-    return answer;
-  }
-
-  /** Returns the signed-in user. @returns {Promise<{user: string}>} @throws {RequestError} 401 if there is none */
-  async session() {
-    const answer = await this.#http.request("GET", "/v1/session");
-    this.user = answer.user;
-    return answer;
-  }
-
-  /**
-   * Signs out on the server, which ends the stream. `close()` must be called after the other tabs know: the next in the
-   * lock's queue then takes the stream over.
-   */
-  async signOut() {
-    await this.#http.request("DELETE", "/v1/session");
-    this.user = null;
-  }
-
-  /** @param {string} id @returns {Promise<{id: string}>} @throws {RequestError} 404 if the user does not exist */
-  findUser(id) {
-    return this.#http.request("GET", `/v1/users/${encodeURIComponent(id)}`);
-  }
+  /** Who is there. */
+  presence = new PresenceRequests(this.http);
 
   /**
    * A page of conversations, most recent first.
@@ -93,12 +29,12 @@ export class Rest extends Emitter {
    *   page after it
    */
   conversations({ before, limit } = {}) {
-    return this.#http.request("GET", "/v1/conversations", { query: { before, limit } });
+    return this.http.request("GET", "/v1/conversations", { query: { before, limit } });
   }
 
   /** One conversation, as the list has it; of one that the user has left: as it was then. @param {string} id */
   conversation(id) {
-    return this.#http.request("GET", conversationPath(id));
+    return this.http.request("GET", conversationPath(id));
   }
 
   /**
@@ -112,7 +48,7 @@ export class Rest extends Emitter {
    */
   messages(conversationId, { before, after, around, limit } = {}) {
     const path = conversationPath(conversationId, "messages");
-    return this.#http.request("GET", path, { query: { before, after, around, limit } });
+    return this.http.request("GET", path, { query: { before, after, around, limit } });
   }
 
   /**
@@ -126,7 +62,7 @@ export class Rest extends Emitter {
    */
   send({ to, conversation_id, client_msg_id = newMessageId(), ...content }) {
     const body = { ...(to === undefined ? { conversation_id } : { to }), ...content, client_msg_id };
-    return this.#http.request("POST", "/v1/messages", { body });
+    return this.http.request("POST", "/v1/messages", { body });
   }
 
   /**
@@ -137,7 +73,7 @@ export class Rest extends Emitter {
    * @returns {Promise<{message: Message, etag: string|null}>}
    */
   async message(conversationId, seq) {
-    const { body, headers } = await this.#http.exchange("GET", messagePath(conversationId, seq));
+    const { body, headers } = await this.http.exchange("GET", messagePath(conversationId, seq));
     return { message: body, etag: headers.get("ETag") };
   }
 
@@ -151,7 +87,7 @@ export class Rest extends Emitter {
    * @returns {Promise<Message>} the message as it stands
    */
   editMessage(conversationId, seq, change, { ifMatch } = {}) {
-    return this.#http.request("PATCH", messagePath(conversationId, seq), { body: change, ifMatch });
+    return this.http.request("PATCH", messagePath(conversationId, seq), { body: change, ifMatch });
   }
 
   /**
@@ -163,7 +99,7 @@ export class Rest extends Emitter {
    * @returns {Promise<Message>} its tombstone
    */
   deleteMessage(conversationId, seq, { ifMatch } = {}) {
-    return this.#http.request("DELETE", messagePath(conversationId, seq), { ifMatch });
+    return this.http.request("DELETE", messagePath(conversationId, seq), { ifMatch });
   }
 
   /**
@@ -175,7 +111,7 @@ export class Rest extends Emitter {
    * @returns {Promise<Message>} the message as it stands
    */
   react(conversationId, seq, emoji) {
-    return this.#http.request("PUT", messagePath(conversationId, seq, "reactions", emoji), { body: {} });
+    return this.http.request("PUT", messagePath(conversationId, seq, "reactions", emoji), { body: {} });
   }
 
   /**
@@ -187,7 +123,7 @@ export class Rest extends Emitter {
    * @returns {Promise<Message>} the message as it stands
    */
   unreact(conversationId, seq, emoji) {
-    return this.#http.request("DELETE", messagePath(conversationId, seq, "reactions", emoji));
+    return this.http.request("DELETE", messagePath(conversationId, seq, "reactions", emoji));
   }
 
   /**
@@ -199,7 +135,7 @@ export class Rest extends Emitter {
    * @returns {Promise<{reactions: {emoji: string, user: string}[], next: string|null}>}
    */
   reactions(conversationId, seq, { limit, after, user } = {}) {
-    return this.#http.request("GET", messagePath(conversationId, seq, "reactions"), { query: { limit, after, user } });
+    return this.http.request("GET", messagePath(conversationId, seq, "reactions"), { query: { limit, after, user } });
   }
 
   /**
@@ -212,12 +148,12 @@ export class Rest extends Emitter {
    */
   createGroup({ members = [], client_msg_id = newMessageId(), ...group }) {
     const body = { ...group, members, client_msg_id };
-    return this.#http.request("POST", "/v1/conversations", { body });
+    return this.http.request("POST", "/v1/conversations", { body });
   }
 
   /** Tells the others in a conversation that the user is writing. @param {string} id @returns {Promise<object>} */
   sayTyping(id) {
-    return this.#http.request("POST", conversationPath(id, "typing"), { body: {} });
+    return this.http.request("POST", conversationPath(id, "typing"), { body: {} });
   }
 
   /**
@@ -228,7 +164,7 @@ export class Rest extends Emitter {
    * @returns {Promise<import("./marks.js").Mark & {unread: number, mentions: number[]}>}
    */
   markRead(id, up_to) {
-    return this.#http.request("PUT", conversationPath(id, "read"), { body: { up_to } });
+    return this.http.request("PUT", conversationPath(id, "read"), { body: { up_to } });
   }
 
   /**
@@ -238,7 +174,7 @@ export class Rest extends Emitter {
    * @returns {Promise<null>}
    */
   ack(id) {
-    return this.#http.request("POST", "/v1/ack", { body: { id } });
+    return this.http.request("POST", "/v1/ack", { body: { id } });
   }
 
   /**
@@ -249,17 +185,17 @@ export class Rest extends Emitter {
    * @returns {Promise<import("./marks.js").Mark & {unread: number, mentions: number[]}>}
    */
   mute(id, muted) {
-    return this.#http.request("PUT", conversationPath(id, "mute"), { body: { muted } });
+    return this.http.request("PUT", conversationPath(id, "mute"), { body: { muted } });
   }
 
   /** Renames a group, or sets its topic. @param {string} id @param {{name?: string, topic?: string}} change */
   changeGroup(id, change) {
-    return this.#http.request("PATCH", conversationPath(id), { body: change });
+    return this.http.request("PATCH", conversationPath(id), { body: change });
   }
 
   /** Ends a group for all its members. @param {string} id @returns {Promise<null>} */
   endGroup(id) {
-    return this.#http.request("DELETE", conversationPath(id));
+    return this.http.request("DELETE", conversationPath(id));
   }
 
   /**
@@ -270,7 +206,7 @@ export class Rest extends Emitter {
    * @returns {Promise<{members: {user: string, role: Role}[], next: string|null}>}
    */
   members(id, { limit, after } = {}) {
-    return this.#http.request("GET", conversationPath(id, "members"), { query: { limit, after } });
+    return this.http.request("GET", conversationPath(id, "members"), { query: { limit, after } });
   }
 
   /**
@@ -281,17 +217,17 @@ export class Rest extends Emitter {
    * @returns {Promise<{added: string[], member_count: number}>}
    */
   addMembers(id, users) {
-    return this.#http.request("POST", conversationPath(id, "members"), { body: { users } });
+    return this.http.request("POST", conversationPath(id, "members"), { body: { users } });
   }
 
   /** Sets a member's role. @param {string} id @param {string} user @param {Role} role */
   setRole(id, user, role) {
-    return this.#http.request("PUT", conversationPath(id, "members", user), { body: { role } });
+    return this.http.request("PUT", conversationPath(id, "members", user), { body: { role } });
   }
 
   /** Removes a member; with one's own name: leaves. @param {string} id @param {string} user @returns {Promise<null>} */
   removeMember(id, user) {
-    return this.#http.request("DELETE", conversationPath(id, "members", user));
+    return this.http.request("DELETE", conversationPath(id, "members", user));
   }
 
   /**
@@ -302,32 +238,32 @@ export class Rest extends Emitter {
    * @returns {Promise<Invite & {secret: string}>}
    */
   createInvite(id, { expires_in, max_uses } = {}) {
-    return this.#http.request("POST", conversationPath(id, "invites"), { body: { expires_in, max_uses } });
+    return this.http.request("POST", conversationPath(id, "invites"), { body: { expires_in, max_uses } });
   }
 
   /** A group's invitations. @param {string} id @returns {Promise<{invites: Invite[]}>} */
   invites(id) {
-    return this.#http.request("GET", conversationPath(id, "invites"));
+    return this.http.request("GET", conversationPath(id, "invites"));
   }
 
   /** Ends an invitation. @param {string} id of a group @param {string} invite its id @returns {Promise<null>} */
   revokeInvite(id, invite) {
-    return this.#http.request("DELETE", conversationPath(id, "invites", invite));
+    return this.http.request("DELETE", conversationPath(id, "invites", invite));
   }
 
   /** Joins the group of an invitation. @param {string} secret @returns {Promise<Group>} */
   join(secret) {
-    return this.#http.request("POST", "/v1/invites/join", { body: { secret } });
+    return this.http.request("POST", "/v1/invites/join", { body: { secret } });
   }
 
   /** The URL of a stream, with a ticket if there is a bearer token. @param {string|null} cursor */
   async streamUrl(cursor) {
     /** @type {import("./http.js").Query} */
     const query = { last_event_id: cursor };
-    if (this.token !== null) {
-      query.ticket = (await this.#http.request("POST", "/v1/tickets", { body: {} })).ticket;
+    if (this.withToken) {
+      query.ticket = (await this.http.request("POST", "/v1/tickets", { body: {} })).ticket;
     }
-    return this.#http.url("/v1/events", query);
+    return this.http.url("/v1/events", query);
   }
 }
 

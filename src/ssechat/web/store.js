@@ -129,7 +129,7 @@ export class Store extends Emitter {
    * @param {string|null} next
    * @param {Applied[]} journal
    * @param {(conversation: Conversation) => boolean} keep whether a conversation that the page lacks stays
-   * @returns {string[]} the groups that stay: what has become of them must be asked
+   * @returns {string[]} those that stay: what has become of them must be asked
    */
   replaceConversations(list, next, journal, keep) {
     const before = this.#conversations;
@@ -140,7 +140,7 @@ export class Store extends Emitter {
     for (const [id, conversation] of before) {
       if (this.#conversations.has(id) || !keep(conversation)) continue;
       this.#conversations.set(id, conversation);
-      if (conversation.type === "group") kept.push(id);
+      if (conversation.type === "group" || conversation.read_up_to !== null) kept.push(id);
     }
     for (const { type, data } of journal) this.#kinds.get(type)?.apply?.(this, data);
     this.error = "";
@@ -158,7 +158,8 @@ export class Store extends Emitter {
    */
   replaceConversation(listed, journal) {
     this.#renew(listed, this.#conversations.get(listed.id));
-    this.ensure(listed.id).activity ??= new Date().toISOString();
+    const conversation = this.ensure(listed.id);
+    if (conversation.type === "group") conversation.activity ??= new Date().toISOString();
     this.replay(listed.id, journal);
     this.#changed(listed.id);
   }

@@ -82,7 +82,7 @@ export class Sync {
     }
   }
 
-  /** Loads one group, and again if called meanwhile. @param {string} id */
+  /** Loads one conversation, and again if called meanwhile. @param {string} id */
   async refresh(id) {
     const running = this.#refreshing.get(id);
     if (running) {

@@ -102,7 +102,7 @@ def test_an_existing_systems_token_is_enough(enter: Enter, tmp_path: Path) -> No
 def test_whoever_signs_out_is_asked_to_sign_in_and_whoever_is_taken_for_new_is_told_of_it(enter: Enter) -> None:
     alice = enter(fresh("alice"))
     alice.expect_errors("status of 409")
-    alice.page.get_by_role("button", name="Sign out").click()
+    alice.sign_out()
     expect(alice.page.get_by_role("button", name="Sign in", exact=True).first).to_have_attribute("aria-pressed", "true")
     alice.fill_in("New here")
     expect(alice.page.get_by_role("alert").filter(visible=True)).to_contain_text("sign in if it is yours")

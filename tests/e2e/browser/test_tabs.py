@@ -225,7 +225,7 @@ def test_signing_out_ends_all_tabs_of_the_browser(enter: Enter) -> None:
     alice.expect_errors("status of 401")  # a tab may take over the stream before it hears of the sign-out
     other = alice.tab()
     expect(other.get_by_role("navigation", name="Conversations")).to_be_visible()
-    alice.page.get_by_role("button", name="Sign out").click()
+    alice.sign_out()
     for tab in (alice.page, other):
         expect(tab.get_by_label("Password", exact=True)).to_be_visible()
     alice.page.reload()
@@ -237,7 +237,7 @@ def test_another_person_signing_in_takes_over_all_tabs(enter: Enter) -> None:
     alice.expect_errors("status of 401")
     other = alice.tab()
     expect(other.get_by_role("heading", name=alice.name)).to_be_visible()
-    other.get_by_role("button", name="Sign out").click()
+    alice.sign_out(other)
     expect(alice.page.get_by_label("Password", exact=True)).to_be_visible()
     alice.name = bob.name
     alice.fill_in("Sign in")

@@ -91,8 +91,17 @@ class Visitor:
 
     def write_to(self, other: str) -> None:
         """Starts a conversation with an existing user."""
+        self.write_to_named(other, other)
+
+    def write_to_named(self, other: str, called: str) -> None:
+        """Starts a conversation with an existing user, who has chosen this name."""
         self.find(other)
-        expect(self.page.get_by_role("heading", name=other, exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(self.page.get_by_role("heading", name=called, exact=True)).to_be_visible(timeout=PATIENCE)
+
+    def sign_out(self, page: Page | None = None) -> None:
+        """Signs out, by the menu of the account."""
+        (page or self.page).locator(".account").click()
+        (page or self.page).get_by_role("menuitem", name="Sign out").click()
 
     def say(self, text: str, page: Page | None = None) -> None:
         """Types a message and presses Enter."""
@@ -115,6 +124,11 @@ def texts(page: Page) -> list[str]:
     """The exact texts that the open conversation shows."""
     shown: list[str] = page.locator(".message .text").evaluate_all("nodes => nodes.map(node => node.textContent)")
     return shown
+
+
+def oldest(page: Page) -> int:
+    """The seq of the first message that the page shows."""
+    return int(page.locator(".message[data-seq]").first.get_attribute("data-seq") or 0)
 
 
 def until(page: Page, condition: Callable[[], object], milliseconds: float = PATIENCE) -> None:

@@ -4,10 +4,13 @@ import { isTombstone } from "../conversation.js";
 import { whoIsWriting } from "../format.js";
 import { requestError } from "../http.js";
 import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
+import { askToBlock, askToUnblock, blockedNote, openBlocked } from "./blocked.js";
 import { Composer } from "./composer.js";
 import { ask, roundButton } from "./dialog.js";
 import { announce, avatar, coalesce, el, icon } from "./dom.js";
 import { GroupPanel } from "./group_panel.js";
+import { openMenu } from "./menu.js";
+import { presenceText } from "./presence_dot.js";
 import { ThreadView } from "./thread.js";
 import { toast } from "./toast.js";
 
@@ -32,6 +35,9 @@ export class ConversationView {
   #avatar;
   #mute;
   #details;
+  #more;
+  #blocked;
+  #unwatch;
   #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
@@ -55,6 +61,9 @@ export class ConversationView {
     this.#mute = roundButton("Mute", "bell", () => this.#trying(() => chat.mute(id, !this.#conversation.muted)));
     this.#details = group && roundButton("Group details", "people", () => options.onDetails(this.#panel === null));
     if (this.#details) this.#details.setAttribute("aria-expanded", "false");
+    const partner = this.#note ? null : chat.store.partner(this.#conversation);
+    this.#more = partner === null ? null : this.#menuButton(partner);
+    this.#blocked = partner === null ? null : blockedNote(chat, partner);
     this.update = coalesce(() => this.#render());
     this.#composer = new Composer({
       onSend: (text) => this.#send(text),
@@ -94,13 +103,22 @@ export class ConversationView {
         el("div", { className: "names-of" }, this.#heading, this.#about),
         this.#note ? null : this.#mute,
         this.#details,
+        this.#more,
       ),
       this.#messages.node,
       this.#typing,
       this.#readOnly,
+      this.#blocked,
       this.#composer.node,
     );
+    this.#unwatch = chat.presence.add(() => this.#shown());
     this.#render();
+  }
+
+  /** Whom the heading or the details show. */
+  #shown() {
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    return this.#panel?.shown ?? { users: partner === null ? [] : [partner] };
   }
 
   get #conversation() {
@@ -132,11 +150,12 @@ export class ConversationView {
     this.#panel = wanted ? new GroupPanel(this.#chat, this.#id, () => this.#options.onDetails(false)) : null;
     if (this.#details) this.#details.setAttribute("aria-expanded", String(wanted));
     if (!wanted && this.#details) this.#details.focus();
+    this.#chat.presence.look();
   }
 
   /** Announces a message of somebody else that arrived live. @param {Message} message */
   arrived({ sender, text }) {
-    announce(`${sender}: ${text}`);
+    announce(`${this.#chat.people.name(sender)}: ${text}`);
   }
 
   /** Marks the conversation as read if its end is visible now. */
@@ -145,22 +164,31 @@ export class ConversationView {
   }
 
   close() {
+    this.#unwatch();
     this.#messages.close();
   }
 
   #render() {
     const { type, member_count, topic } = this.#conversation;
     const title = this.#title;
-    if (this.#heading.textContent !== title) {
-      this.#heading.textContent = title;
-      const renewed = avatar(title, { note: this.#note, group: type === "group" });
+    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
+    const called = partner === null ? "" : this.#chat.people.called(partner);
+    const picture = partner === null ? "" : this.#chat.people.picture(partner);
+    const shown = JSON.stringify([title, called, picture]);
+    if (this.#heading.dataset.shown !== shown) {
+      this.#heading.dataset.shown = shown;
+      this.#heading.textContent = called || title;
+      const renewed = avatar(title, { note: this.#note, group: type === "group", called, picture });
       this.#avatar.replaceWith(renewed);
       this.#avatar = renewed;
     }
     const number = isIn(this.#conversation) ? member_count : 0;
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
-    this.#about.textContent = [people, topic].filter(Boolean).join(" · ");
-    this.#about.hidden = !this.#about.textContent;
+    const presence = presenceText(partner === null ? undefined : this.#chat.presence.of(partner));
+    const about = [called && title, people, topic, presence].filter(Boolean).join(" · ");
+    if (this.#about.textContent !== about) this.#about.textContent = about;
+    this.#about.classList.toggle("online", presence === "online");
+    this.#about.hidden = !about;
     this.#renderMute();
     this.#renderReadOnly();
     this.#renderTyping();
@@ -190,11 +218,27 @@ export class ConversationView {
     if (text && !this.#note) this.#chat.typing.write(this.#id);
   }
 
+  /** @param {string} user the other one of the two */
+  #menuButton(user) {
+    const open = () => {
+      const block = this.#conversation.blocked
+        ? { label: `Unblock ${user}`, run: () => askToUnblock(this.#chat, user) }
+        : { label: `Block ${user}`, danger: true, run: () => askToBlock(this.#chat, user) };
+      openMenu(button, [block, { label: "Blocked people", run: () => openBlocked(this.#chat) }]);
+    };
+    const button = roundButton("More", "more", open, "dots");
+    button.setAttribute("aria-haspopup", "menu");
+    return button;
+  }
+
   #renderReadOnly() {
+    const { blocked = false, thread } = this.#conversation;
     const reason = whyReadOnly(this.#conversation);
-    const failed = this.#conversation.thread.state === "failed";
-    if (reason && this.#composer.node.contains(document.activeElement)) this.#heading.focus({ preventScroll: true });
-    this.#composer.node.hidden = reason !== "" || failed;
+    const failed = thread.state === "failed";
+    const focused = this.#composer.node.contains(document.activeElement);
+    if ((reason || blocked) && focused) this.#heading.focus({ preventScroll: true });
+    this.#composer.node.hidden = reason !== "" || failed || blocked;
+    if (this.#blocked) this.#blocked.hidden = !blocked || reason !== "" || failed;
     this.#readOnly.hidden = !reason || failed; // then the error stands in place of the messages
     if (this.#readOnly.textContent !== reason) this.#readOnly.textContent = reason;
   }
@@ -220,12 +264,13 @@ export class ConversationView {
   /** @param {number} seq @returns {import("./tools.js").Allowed} */
   #allowed(seq) {
     const message = this.#message(seq);
-    const writes = message !== undefined && !whyReadOnly(this.#conversation);
+    const present = message !== undefined && !whyReadOnly(this.#conversation);
+    const writes = present && !this.#conversation.blocked;
     const mine = message?.sender === this.#chat.user;
     const { type, roster } = this.#conversation;
     if (managesGroup(this.#conversation)) this.#chat.groups.loadRoster(this.#id); // the sender's role counts
     const moderated = type === "group" && moderates(this.#conversation, roster?.role(message?.sender ?? ""));
-    return { react: writes, reply: writes, edit: writes && mine, delete: writes && (mine || moderated) };
+    return { react: writes, reply: writes, edit: writes && mine, delete: present && (mine || moderated) };
   }
 
   /** @param {number} seq @param {string} emoji */

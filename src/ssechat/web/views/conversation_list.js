@@ -4,10 +4,14 @@ import { isTombstone } from "../conversation.js";
 import { shortTime } from "../format.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { shownText } from "../markdown.js";
 import { isIn } from "../membership.js";
+import { AccountButton } from "./account_button.js";
 import { conversationRow } from "./conversation_row.js";
 import { roundButton } from "./dialog.js";
-import { coalesce, el, icon, logo } from "./dom.js";
+import { coalesce, el, icon } from "./dom.js";
+import { FoundPeople } from "./found_people.js";
+import { onScreen } from "./presence_dot.js";
 
 /** @typedef {import("../conversation.js").Conversation} Conversation */
 
@@ -22,6 +26,8 @@ export class ConversationList {
   #empty = el("div", { className: "empty" });
   #error = el("p", { id: "find-error", className: "field-error", role: "alert" });
   #input;
+  #account;
+  #found;
   #begin;
   #scroller;
   /** @type {string|null} */
@@ -32,13 +38,22 @@ export class ConversationList {
 
   /**
    * @param {import("../chat.js").Chat} chat
-   * @param {{onOpen: (id: string) => void, onNewGroup: () => void, onSignOut: () => void}} options
+   * @param {object} views
+   * @param {(id: string) => void} views.onOpen
+   * @param {() => void} views.onNewGroup
+   * @param {() => void} views.onSettings
+   * @param {() => void} views.onSignOut
    */
-  constructor(chat, { onOpen, onNewGroup, onSignOut }) {
+  constructor(chat, { onOpen, onNewGroup, onSettings, onSignOut }) {
     this.#chat = chat;
     this.#onOpen = onOpen;
     this.#onNewGroup = onNewGroup;
     this.update = coalesce(() => this.#render());
+    this.#account = new AccountButton(chat, [
+      { label: "Settings", run: onSettings },
+      { label: "Sign out", run: onSignOut },
+    ]);
+    this.#found = new FoundPeople(chat, (user) => this.#openDirect(user));
     this.#input = el("input", {
       id: "find",
       type: "search",
@@ -73,19 +88,22 @@ export class ConversationList {
       this.#error,
       this.#begin,
     );
-    this.#scroller = el("div", { className: "scroller" }, this.#list, this.#empty);
-    this.#scroller.addEventListener("scroll", () => this.#atEnd && chat.moreConversations());
+    this.#scroller = el("div", { className: "scroller" }, this.#list, this.#found.node, this.#empty);
+    this.#scroller.addEventListener("scroll", () => {
+      if (this.#atEnd) chat.moreConversations();
+      chat.presence.look();
+    });
+    chat.presence.add(() => this.#partners());
+    new ResizeObserver(() => chat.presence.look()).observe(this.#scroller);
     this.node = el(
       "nav",
       { className: "sidebar", "aria-label": "Conversations" },
       el(
         "header",
         { className: "bar" },
-        logo(),
-        el("h1", { className: "me", dir: "auto", textContent: chat.user, title: `Signed in as ${chat.user}` }),
+        el("h1", { className: "me" }, this.#account.node),
         roundButton("New group", "new_group", onNewGroup),
         roundButton("Notes to yourself", "note", () => this.#openDirect(chat.user)),
-        roundButton("Sign out", "leave", onSignOut),
       ),
       find,
       this.#scroller,
@@ -165,7 +183,14 @@ export class ConversationList {
     const typed = this.#input.value.trim();
     const wanted = canonicalName(typed);
     const all = this.#chat.list;
-    const shown = all.filter(({ conversation }) => this.#title(conversation).toLowerCase().includes(wanted));
+    const words = typed.normalize().toLowerCase();
+    const shown = all.filter(
+      ({ conversation }) =>
+        this.#title(conversation).toLowerCase().includes(wanted) ||
+        this.#called(conversation).toLowerCase().includes(words),
+    );
+    this.#account.update();
+    this.#found.update(wanted);
     this.#begin.hidden =
       !typed || shown.some((listed) => listed.conversation.type === "dm" && this.#isTitled(listed, wanted));
     this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: wanted }));
@@ -184,6 +209,7 @@ export class ConversationList {
     if (nodes.length !== this.#list.children.length || nodes.some((node, i) => node !== this.#list.children[i])) {
       this.#list.replaceChildren(...nodes);
       if (focused instanceof HTMLElement && this.#list.contains(focused)) focused.focus({ preventScroll: true });
+      this.#chat.presence.look();
     }
     this.#renderEmpty(all.length, typed);
     // A short page does not scroll, and only scrolling loads the next one.
@@ -205,9 +231,35 @@ export class ConversationList {
     return this.#isNote(conversation) ? "Notes to yourself" : this.#chat.store.title(conversation);
   }
 
+  /** The name that the other person has chosen. @param {Conversation} conversation */
+  #called(conversation) {
+    const partner = this.#isNote(conversation) ? null : this.#chat.store.partner(conversation);
+    return partner === null ? "" : this.#chat.people.called(partner);
+  }
+
+  /** @param {Conversation} conversation */
+  #picture(conversation) {
+    const partner = this.#isNote(conversation) ? null : this.#chat.store.partner(conversation);
+    return partner === null ? "" : this.#chat.people.picture(partner);
+  }
+
   /** @param {Conversation} conversation */
   #isNote(conversation) {
     return this.#chat.store.partner(conversation) === this.#chat.user;
+  }
+
+  /** @param {Conversation} conversation */
+  #isOnline(conversation) {
+    const partner = this.#isNote(conversation) ? null : this.#chat.store.partner(conversation);
+    return partner !== null && this.#chat.presence.of(partner)?.online === true;
+  }
+
+  /** The others of the direct conversations that are on the screen. */
+  #partners() {
+    const { store, user } = this.#chat;
+    const ids = onScreen(this.#list).map((row) => row.querySelector("button")?.dataset.id ?? "");
+    const partners = ids.map((id) => store.partner(store.ensure(id)) ?? user);
+    return { users: partners.filter((partner) => partner !== user) };
   }
 
   /** @param {import("../chat.js").Chat["list"][number]} listed */
@@ -218,9 +270,11 @@ export class ConversationList {
     const row = {
       id: conversation.id,
       title: this.#title(conversation),
+      called: this.#called(conversation),
+      picture: this.#picture(conversation),
       note: this.#isNote(conversation),
       people: conversation.type === "group" && isIn(conversation) ? (conversation.member_count ?? 0) : 0,
-      text: text.slice(0, 200).replace(/\s+/g, " "),
+      text: shownText(text.slice(0, 200)).replace(/\s+/g, " "),
       prefix: this.#prefix(conversation, pending),
       failed: pending?.state === "failed",
       when: time ? shortTime(new Date(time)) : "",
@@ -228,6 +282,8 @@ export class ConversationList {
       unread: this.#chat.unread(conversation),
       mentioned: this.#chat.mentioned(conversation),
       muted: conversation.muted,
+      blocked: conversation.blocked ?? false,
+      online: this.#isOnline(conversation),
       selected: conversation.id === this.#selected,
     };
     return { ...row, signature: JSON.stringify(row) };
@@ -244,7 +300,7 @@ export class ConversationList {
     if (pending?.state === "failed") return "Not sent: ";
     if (this.#isNote(conversation) || (!pending && last && isTombstone(last))) return "";
     if (pending || last?.sender === this.#chat.user) return "You: ";
-    return last?.sender && conversation.type !== "dm" ? `${last.sender}: ` : "";
+    return last?.sender && conversation.type !== "dm" ? `${this.#chat.people.name(last.sender)}: ` : "";
   }
 
   /** @param {number} count @param {string} typed */

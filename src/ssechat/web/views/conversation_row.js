@@ -2,6 +2,7 @@
 
 import { badge, exactTime } from "../format.js";
 import { avatar, el, icon } from "./dom.js";
+import { withDot } from "./presence_dot.js";
 
 /**
  * A row of the list.
@@ -9,6 +10,8 @@ import { avatar, el, icon } from "./dom.js";
  * @typedef {object} Row
  * @property {string} id
  * @property {string} title
+ * @property {string} called the name that the other person has chosen; empty if there is none
+ * @property {string} picture of the other person; empty if there is none
  * @property {boolean} note whether it is the user's notes
  * @property {number} people the members of a group; 0 for a direct conversation
  * @property {string} prefix the text before the last message, such as a sender
@@ -19,6 +22,8 @@ import { avatar, el, icon } from "./dom.js";
  * @property {number} unread
  * @property {boolean} mentioned whether an unread message mentions the user
  * @property {boolean} muted
+ * @property {boolean} blocked whether the user blocks the other one
+ * @property {boolean} online whether the other one is there
  * @property {boolean} selected
  */
 
@@ -30,7 +35,25 @@ import { avatar, el, icon } from "./dom.js";
  * @param {HTMLElement} [before]
  */
 export function conversationRow(row, onOpen, before) {
-  const { id, title, note, people, text, prefix, failed, when, time, unread, mentioned, muted, selected } = row;
+  const {
+    id,
+    title,
+    called,
+    picture,
+    note,
+    people,
+    text,
+    prefix,
+    failed,
+    when,
+    time,
+    unread,
+    mentioned,
+    muted,
+    blocked,
+    online,
+    selected,
+  } = row;
   const node = before ?? el("li", {}, el("button", { type: "button", onclick: () => onOpen(id) }));
   const button = /** @type {HTMLButtonElement} */ (node.firstElementChild);
   button.className = ["conversation-row", selected && "selected", unread && "unread"].filter(Boolean).join(" ");
@@ -38,14 +61,15 @@ export function conversationRow(row, onOpen, before) {
   if (selected) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
   button.replaceChildren(
-    avatar(title, { note, group: id.startsWith("g:") }),
+    withDot(avatar(title, { note, group: id.startsWith("g:"), called, picture }), online),
     el(
       "span",
       { className: "lines" },
       el(
         "span",
         { className: "line" },
-        el("span", { className: "title", dir: "auto", textContent: title }),
+        el("span", { className: "title", dir: "auto", textContent: called || title }),
+        called && el("span", { className: "handle", dir: "ltr", textContent: title }),
         people > 0 && memberCount(people),
         when && el("time", { dateTime: time, title: exactTime(new Date(time)), textContent: when }),
       ),
@@ -56,6 +80,7 @@ export function conversationRow(row, onOpen, before) {
         el(
           "span",
           { className: "badges" },
+          blocked && el("span", { className: "muted", title: "Blocked" }, icon("block"), hidden("Blocked")),
           muted && el("span", { className: "muted", title: "Muted" }, icon("bell_off"), hidden("Muted")),
           mentioned &&
             el("span", { className: "badge mentioned", title: "You were mentioned" }, "@", hidden(" mentioned")),

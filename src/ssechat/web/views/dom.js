@@ -26,6 +26,7 @@ const ICONS = {
   bell: "M6 16V11a6 6 0 0 1 12 0v5l1.500 2h-15zM10 21h4",
   bell_off: "M8 6.500A6 6 0 0 1 18 11v4M6 10v6l-1.500 2H17M10 21h4M4 4l16 16",
   close: "M6 6l12 12M18 6L6 18",
+  block: "M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0zM5.800 5.800l12.400 12.400",
   more: "M5.500 12v.01M12 12v.01M18.500 12v.01",
   cloud: "M4 4l16 16M7 10a4.500 4.500 0 0 0 .5 9H17M11 6.500a5.500 5.500 0 0 1 6.800 4.600A4 4 0 0 1 20.500 17",
 };
@@ -79,9 +80,11 @@ export function hue(name) {
  * A coloured disc with a name's first letters; the colour follows from the name. A group has a square.
  *
  * @param {string} name
+ * @param {{note?: boolean, group?: boolean, called?: string, picture?: string}} options `called` is whose letters are
+ *   shown instead, `picture` the URL of what covers them once it is loaded
  */
-export function avatar(name, { note = false, group = false } = {}) {
-  const words = name.match(/\p{L}+/gu) ?? [name];
+export function avatar(name, { note = false, group = false, called = "", picture = "" } = {}) {
+  const words = (called || name).match(/\p{L}+/gu) ?? [called || name];
   const letters = words
     .slice(0, 2)
     .map((word) => [...word].slice(0, 1))
@@ -91,7 +94,17 @@ export function avatar(name, { note = false, group = false } = {}) {
     "aria-hidden": "true",
   });
   disc.append(note ? icon("note") : letters.toUpperCase());
+  if (picture) disc.append(photo(picture));
   return disc;
+}
+
+/** A picture of somebody; what is behind it shows where it cannot be loaded. @param {string} src */
+function photo(src) {
+  // Its host is a stranger's: it learns no page, and nothing before the picture is in view.
+  const image = el("img", { alt: "", loading: "lazy", decoding: "async", referrerPolicy: "no-referrer" });
+  image.addEventListener("error", () => image.remove());
+  image.src = src;
+  return image;
 }
 
 /** Has a screen reader say a text, after what it is saying now. @param {string} text */

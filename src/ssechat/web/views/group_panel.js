@@ -41,6 +41,7 @@ export class GroupPanel {
       id: "add-people",
       known: acquaintances(chat),
       find: (user) => chat.client.findUser(user),
+      directory: chat.directory,
     });
     this.#add = this.#addForm();
     this.#members = new MemberList(chat, id);
@@ -62,6 +63,7 @@ export class GroupPanel {
       this.#invites.node,
       this.#ways,
     );
+    this.#scroller.addEventListener("scroll", () => chat.presence.look());
     this.node = el(
       "aside",
       {
@@ -81,6 +83,11 @@ export class GroupPanel {
       this.#scroller,
     );
     this.update();
+  }
+
+  /** Whom the details show, of a group that goes on. @returns {{users: string[], group?: string}} */
+  get shown() {
+    return whyReadOnly(this.#group) ? { users: [] } : { users: this.#members.shown, group: this.#id };
   }
 
   get #group() {

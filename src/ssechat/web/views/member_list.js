@@ -3,8 +3,10 @@
 import { requestError } from "../http.js";
 import { managesGroup, moderates } from "../membership.js";
 import { ask } from "./dialog.js";
-import { avatar, el, icon } from "./dom.js";
+import { el, icon } from "./dom.js";
 import { openMenu } from "./menu.js";
+import { personAvatar, personName } from "./person.js";
+import { onScreen, withDot } from "./presence_dot.js";
 import { toast } from "./toast.js";
 
 /** @typedef {import("../client.js").Role} Role */
@@ -44,7 +46,11 @@ export class MemberList {
   update() {
     const { roster, role, member_count, ended } = this.#chat.store.ensure(this.#id);
     const members = roster?.members ?? [];
-    const signature = JSON.stringify([role, ended, member_count, this.#shown, roster ? members : null]);
+    const { people, presence } = this.#chat;
+    const faces = members
+      .slice(0, this.#shown)
+      .map(({ user }) => [people.called(user), people.picture(user), presence.of(user)?.online]);
+    const signature = JSON.stringify([role, ended, member_count, this.#shown, roster ? members : null, faces]);
     if (signature === this.#signature) return;
     this.#signature = signature;
     this.#heading.textContent = member_count === 1 ? "1 member" : `${member_count ?? ""} members`;
@@ -55,6 +61,13 @@ export class MemberList {
     /** @type {HTMLElement|null} */
     const again = focused ? this.#list.querySelector(`[data-user="${CSS.escape(focused)}"] button`) : null;
     again?.focus({ preventScroll: true });
+    this.#chat.presence.look();
+  }
+
+  /** The others who are on the screen. */
+  get shown() {
+    const rows = /** @type {HTMLElement[]} */ (onScreen(this.#list));
+    return rows.map((row) => row.dataset.user ?? "").filter((user) => user && user !== this.#chat.user);
   }
 
   /** @param {{user: string, role: Role}} member */
@@ -64,8 +77,8 @@ export class MemberList {
     const row = el(
       "li",
       {},
-      avatar(user),
-      el("span", { className: "name", dir: "auto", textContent: user === this.#chat.user ? `${user} (you)` : user }),
+      withDot(personAvatar(this.#chat.people, user), this.#chat.presence.of(user)?.online),
+      personName(user, this.#chat.people.called(user), user === this.#chat.user ? " (you)" : ""),
       ROLES[role] && el("span", { className: "role", textContent: ROLES[role] }),
     );
     row.dataset.user = user;

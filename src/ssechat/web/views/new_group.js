@@ -15,6 +15,7 @@ export function openNewGroup(chat, onMade) {
     id: "group-people",
     known: acquaintances(chat),
     find: (user) => chat.client.findUser(user),
+    directory: chat.directory,
   });
   const history = el(
     "fieldset",
@@ -44,7 +45,8 @@ export function openNewGroup(chat, onMade) {
     },
     explain: ({ code, message, fields }) => {
       const field = fields[0]?.field.split(".")[0] ?? "";
-      if (code === "unknown_user" || field === "members") people.complain(fields[0]?.message ?? message);
+      if (code === "unknown_user" || code === "blocked" || field === "members")
+        people.complain(fields[0]?.message ?? message);
       else if (field === "name") name.complain(fields[0]?.message ?? message);
       else if (field === "topic") topic.complain(fields[0]?.message ?? message);
       else return false;

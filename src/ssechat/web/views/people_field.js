@@ -8,6 +8,9 @@ import { textField } from "./field.js";
 /** Names that are typed one after the other, each checked on the server when Enter, a comma or a space ends it. */
 export class PeopleField {
   #find;
+  #known;
+  #directory;
+  #suggested;
   #field;
   #chips = el("ul", { className: "chips", "aria-label": "Chosen" });
   /** @type {Set<string>} */
@@ -21,9 +24,12 @@ export class PeopleField {
    * @param {string} options.id
    * @param {string[]} options.known names to suggest
    * @param {(name: string) => Promise<{id: string}>} options.find throws if there is no such user
+   * @param {import("../directory.js").Directory} [options.directory] finds names to suggest
    */
-  constructor({ label, id, known, find }) {
+  constructor({ label, id, known, find, directory }) {
     this.#find = find;
+    this.#known = known;
+    this.#directory = directory;
     this.#field = textField(label, {
       id,
       name: "members",
@@ -32,12 +38,12 @@ export class PeopleField {
       maxLength: 2_000,
       placeholder: "Names, one after the other",
       enterKeyHint: "enter",
-      oninput: () => /[\s,;]$/.test(this.#field.input.value) && this.take(),
+      oninput: () => (/[\s,;]$/.test(this.#field.input.value) ? this.take() : this.#suggest()),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
     });
-    const names = el("datalist", { id: `${id}-known` }, ...known.map((value) => el("option", { value })));
-    this.#field.input.setAttribute("list", names.id);
-    this.node = el("div", { className: "people-field" }, this.#field.node, names, this.#chips);
+    this.#suggested = el("datalist", { id: `${id}-known` }, ...known.map((value) => el("option", { value })));
+    this.#field.input.setAttribute("list", this.#suggested.id);
+    this.node = el("div", { className: "people-field" }, this.#field.node, this.#suggested, this.#chips);
   }
 
   /** The users who are chosen. */
@@ -63,6 +69,17 @@ export class PeopleField {
     input.value = "";
     const taken = await Promise.all(typed.map((name) => this.#add(canonicalName(name.replace(/^@/, "")))));
     return !taken.includes(false);
+  }
+
+  /** Adds the names that begin as what is typed to those that are suggested. */
+  async #suggest() {
+    const found = await this.#directory?.find(canonicalName(this.#field.input.value.trim().replace(/^@/, "")));
+    if (!found) return;
+    const labels = new Map(found.map(({ id, display_name }) => [id, display_name ?? ""]));
+    const values = [...new Set([...this.#known, ...labels.keys()])];
+    this.#suggested.replaceChildren(
+      ...values.map((value) => el("option", { value, label: labels.get(value) || null })),
+    );
   }
 
   /** @param {string} name */

@@ -1,0 +1,177 @@
+/** Blocking somebody, and the people whom the user has blocked. */
+
+import { requestError } from "../http.js";
+import { ask, showDialog } from "./dialog.js";
+import { avatar, el } from "./dom.js";
+
+/** @typedef {import("../chat.js").Chat} Chat */
+
+/** Asks whether to block a user, and does it. @param {Chat} chat @param {string} user */
+export function askToBlock(chat, user) {
+  return ask({
+    title: `Block ${user}?`,
+    text: [
+      "You will not be able to write to each other here, or see that the other one is writing. What was written stays.",
+      `${user} is told nothing of it, and cannot add you to groups.`,
+    ].join(" "),
+    action: "Block",
+    run: () => chat.blocks.add(user),
+  });
+}
+
+/** Asks whether to unblock a user, and does it. @param {Chat} chat @param {string} user */
+export function askToUnblock(chat, user) {
+  return ask({
+    title: `Unblock ${user}?`,
+    text: `You will be able to write to each other again, unless ${user} has blocked you.`,
+    action: "Unblock",
+    danger: false,
+    run: () => chat.blocks.remove(user),
+  });
+}
+
+/**
+ * What stands in place of the composer while the user blocks the other one.
+ *
+ * @param {Chat} chat
+ * @param {string} user
+ */
+export function blockedNote(chat, user) {
+  return el(
+    "div",
+    { className: "read-only blocked-note", role: "status", hidden: true },
+    el("p", { dir: "auto", textContent: `You blocked ${user}.` }),
+    el("button", {
+      type: "button",
+      className: "quiet",
+      textContent: "Unblock",
+      "aria-label": `Unblock ${user}`,
+      onclick: () => askToUnblock(chat, user),
+    }),
+  );
+}
+
+/** Shows the people whom the user has blocked, in a dialog. @param {Chat} chat */
+export function openBlocked(chat) {
+  const people = new BlockedPeople(chat);
+  const dialog = showDialog({ title: "Blocked people", content: [people.node] });
+  dialog.addEventListener("close", () => people.close());
+  return dialog;
+}
+
+/** A list of the people whom the user has blocked, each with a button that unblocks. */
+export class BlockedPeople {
+  #chat;
+  #listeners = new AbortController();
+  #list = el("ul", { className: "members" });
+  #hint = el("p", { className: "hint" });
+  #error = el("p", { className: "form-error", role: "alert" });
+  #more;
+  /** @type {string|null} after whom the next page begins */
+  #next = null;
+  #busy = false;
+  #again = false;
+
+  /** @param {Chat} chat */
+  constructor(chat) {
+    this.#chat = chat;
+    this.#more = el("button", {
+      type: "button",
+      className: "quiet",
+      textContent: "Show more",
+      hidden: true,
+      onclick: () => this.#load(this.#next),
+    });
+    this.node = el("section", { className: "blocked-people" }, this.#hint, this.#list, this.#error, this.#more);
+    chat.blocks.on("change", (block) => this.#changed(block), { signal: this.#listeners.signal });
+    this.#hint.textContent = "Loading…";
+    this.#load(null);
+  }
+
+  /** Must be called when it is no longer shown. */
+  close() {
+    this.#listeners.abort();
+  }
+
+  /** @param {string|null} after the name after which the page begins; null: the list begins anew */
+  async #load(after) {
+    if (this.#busy) {
+      this.#again = true;
+      return;
+    }
+    this.#busy = true;
+    this.#error.textContent = "";
+    try {
+      const page = await this.#chat.blocks.page(after);
+      if (after === null) this.#list.replaceChildren();
+      this.#list.append(...page.blocks.map(({ user }) => this.#row(user)));
+      this.#next = page.next;
+      this.#more.textContent = "Show more";
+      this.#more.hidden = page.next === null;
+      this.#count();
+    } catch (thrown) {
+      this.#error.textContent = requestError(thrown).message;
+      if (!this.#list.childElementCount) this.#hint.textContent = "";
+      this.#more.textContent = "Try again";
+      this.#more.hidden = false;
+    } finally {
+      this.#busy = false;
+    }
+    if (this.#again) {
+      this.#again = false;
+      this.#load(null);
+    }
+  }
+
+  /** @param {import("../blocks.js").Block} block */
+  #changed({ user, blocked }) {
+    if (blocked) {
+      this.#load(null);
+      return;
+    }
+    this.#drop(user);
+    if (this.#busy) this.#again = true; // the page under way may have it still
+  }
+
+  /** @param {string} user */
+  #drop(user) {
+    const row = this.#list.querySelector(`[data-user="${CSS.escape(user)}"]`);
+    const focused = row?.contains(document.activeElement);
+    const beside = row?.nextElementSibling ?? row?.previousElementSibling;
+    row?.remove();
+    this.#count();
+    if (focused) /** @type {HTMLElement|null|undefined} */ (beside?.querySelector("button"))?.focus();
+  }
+
+  #count() {
+    const none = !this.#list.childElementCount && this.#next === null;
+    this.#hint.textContent = none
+      ? "You have blocked nobody. You can block somebody in the conversation with them."
+      : "You and they cannot write to each other, and they cannot add you to groups.";
+  }
+
+  /** @param {string} user */
+  #row(user) {
+    const button = el("button", {
+      type: "button",
+      className: "quiet",
+      textContent: "Unblock",
+      "aria-label": `Unblock ${user}`,
+      onclick: async () => {
+        button.disabled = true;
+        this.#error.textContent = "";
+        try {
+          await this.#chat.blocks.remove(user);
+          this.#drop(user); // the stream may be away
+        } catch (thrown) {
+          this.#error.textContent = requestError(thrown).message;
+        } finally {
+          button.disabled = false;
+        }
+      },
+    });
+    const row = el("li", {}, avatar(user), el("span", { className: "name", dir: "auto", textContent: user }), button);
+    row.dataset.user = user;
+    return row;
+  }
+}

@@ -1,0 +1,49 @@
+/** People whom one has no conversation with, found by the first letters of their names. */
+
+import { el } from "./dom.js";
+import { personAvatar, personName } from "./person.js";
+
+export class FoundPeople {
+  #chat;
+  #onOpen;
+  #list = el("ul", { className: "conversations" });
+  #typed = "";
+
+  /** @param {import("../chat.js").Chat} chat @param {(user: string) => void} onOpen */
+  constructor(chat, onOpen) {
+    this.#chat = chat;
+    this.#onOpen = onOpen;
+    this.node = el(
+      "section",
+      { className: "found-people", hidden: true, "aria-label": "Other people" },
+      el("h2", { className: "hint", textContent: "Other people" }),
+      this.#list,
+    );
+  }
+
+  /** Must be called with what is typed, in its canonical form. @param {string} typed */
+  async update(typed) {
+    if (typed === this.#typed) return;
+    this.#typed = typed;
+    const found = await this.#chat.directory.find(typed);
+    if (found === null) return;
+    this.#chat.people.learn(found);
+    const partners = new Set(this.#chat.list.map(({ conversation }) => this.#chat.store.partner(conversation)));
+    const others = found.filter(({ id }) => id !== this.#chat.user && !partners.has(id));
+    this.node.hidden = others.length === 0;
+    this.#list.replaceChildren(
+      ...others.map(({ id, display_name = "" }) =>
+        el(
+          "li",
+          {},
+          el(
+            "button",
+            { type: "button", className: "conversation-row", onclick: () => this.#onOpen(id) },
+            personAvatar(this.#chat.people, id),
+            personName(id, display_name),
+          ),
+        ),
+      ),
+    );
+  }
+}

@@ -1,0 +1,110 @@
+/** Where the user is signed in: browsers and programs, each of which can be signed out. */
+
+import { exactTime, shortTime } from "../format.js";
+import { requestError } from "../http.js";
+import { deviceOf } from "../user_agent.js";
+import { ask } from "./dialog.js";
+import { el } from "./dom.js";
+
+/** @typedef {import("../account_rest.js").Session} Session */
+
+export class SessionList {
+  #chat;
+  #list = el("ul", { className: "sessions" });
+  #others;
+  #error = el("p", { className: "form-error", role: "alert" });
+  /** @type {Session[]} */
+  #sessions = [];
+
+  /** @param {import("../chat.js").Chat} chat */
+  constructor(chat) {
+    this.#chat = chat;
+    this.#others = el("button", {
+      type: "button",
+      className: "quiet",
+      hidden: true,
+      textContent: "Sign out everywhere else",
+      onclick: () => this.#endOthers(),
+    });
+    this.node = el("div", { className: "session-list" }, this.#list, this.#error, this.#others);
+    this.#list.append(el("li", { className: "loading", textContent: "Loading sessions…" }));
+    this.#load();
+    // The form for the password stands in the same dialog.
+    document.addEventListener("sessions-ended", () => this.node.isConnected && this.#load(), { once: true });
+  }
+
+  async #load() {
+    try {
+      this.#sessions = await this.#chat.client.sessions();
+      this.#error.textContent = "";
+    } catch (thrown) {
+      this.#list.replaceChildren();
+      this.#error.textContent = requestError(thrown).message;
+      return;
+    }
+    const own = (/** @type {Session} */ { current }) => (current ? 0 : 1);
+    const sorted = [...this.#sessions].sort((a, b) => own(a) - own(b));
+    const none = el("li", { className: "hint", textContent: "This page uses a token, which belongs to no session." });
+    this.#list.replaceChildren(...(sorted.length ? sorted.map((session) => this.#row(session)) : [none]));
+    this.#others.hidden = this.#sessions.filter(({ current }) => !current).length < 2;
+  }
+
+  /** @param {Session} session */
+  #row(session) {
+    const { id, created_at, last_seen_at, user_agent, current } = session;
+    const device = deviceOf(user_agent);
+    const [begun, seen] = [new Date(created_at), new Date(last_seen_at)];
+    const times = [`Signed in ${shortTime(begun)}`, ...(current ? [] : [`last seen ${shortTime(seen)}`])];
+    const row = el(
+      "li",
+      {},
+      el(
+        "div",
+        { className: "lines" },
+        el("span", { className: "device", title: user_agent, textContent: device }),
+        el("span", { className: "hint", title: exactTime(begun), textContent: times.join(" · ") }),
+      ),
+      current
+        ? el("span", { className: "role", textContent: "This one" })
+        : el("button", {
+            type: "button",
+            className: "link",
+            textContent: "Sign out",
+            "aria-label": `Sign ${device} out, signed in ${exactTime(begun)}`,
+            onclick: () => this.#end([session], `Sign ${device} out?`),
+          }),
+    );
+    row.dataset.session = id;
+    return row;
+  }
+
+  #endOthers() {
+    const others = this.#sessions.filter(({ current }) => !current);
+    this.#end(others, `Sign ${others.length} others out?`);
+  }
+
+  /** @param {Session[]} sessions @param {string} title */
+  #end(sessions, title) {
+    ask({
+      title,
+      text: "Whoever uses it must sign in again. Change your password, too, if it was not you.",
+      action: "Sign out",
+      run: async () => {
+        try {
+          for (const { id } of sessions) await this.#endOne(id);
+        } finally {
+          await this.#load();
+        }
+      },
+    });
+  }
+
+  /** @param {string} id */
+  async #endOne(id) {
+    try {
+      await this.#chat.client.endSession(id);
+    } catch (thrown) {
+      if (requestError(thrown).code !== "unknown_session") throw thrown; // it has ended meanwhile
+    }
+  }
+}
