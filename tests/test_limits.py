@@ -119,8 +119,6 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "watched_users": 100,
         "watch_lists": 8,
         "blocks_per_user": 10000,
-        "watched_users": 100,
-        "watch_lists": 8,
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()

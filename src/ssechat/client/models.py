@@ -349,7 +349,6 @@ class Limits(Model):
     """How many events are kept for who is away."""
     requests_per_user_and_worker: int = 0
     streams_per_user_and_worker: int = 0
-    requests_per_user_and_worker: int = 0
     sessions_per_user: int = 0
     ticket_seconds: int = 0
     group_members: int = 0
