@@ -177,7 +177,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()
-        assert [quota["name"] for quota in told["quotas"]] == ["deliveries", "ticket"]
+        assert [quota["name"] for quota in told["quotas"]] == ["deliveries", "ticket", "profiles"]
 
 
 async def test_an_answer_has_256_kib_at_most_and_says_that_there_is_more(redis: RedisProcess, tmp_path: Path) -> None:
