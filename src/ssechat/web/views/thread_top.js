@@ -28,7 +28,7 @@ export class ThreadTop {
       this.node.append(
         icon("search"),
         el("p", {
-          role: "status",
+          role: "alert",
           textContent: group
             ? "There is no such group, or you are not in it."
             : `There is nobody called “${title}” here.`,
