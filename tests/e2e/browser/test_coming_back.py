@@ -140,14 +140,15 @@ def test_after_a_time_too_long_to_replay_everything_is_there(enter: Enter, tmp_p
             bob.context.unroute_all(behavior="ignoreErrors")
             with bob.page.expect_request("**/v1/conversations/*/messages*"):  # too much to replay: it is loaded
                 bob.page.get_by_role("button", name="Try now").click()
+            bob.page.get_by_role("button", name="To the newest message").click()
             until(bob.page, lambda: texts(bob.page)[-1:] == said[-1:])
             sender.say("and on", bob.name)
             said.append("and on")
             until(bob.page, lambda: texts(bob.page)[-1:] == said[-1:])
         assert texts(bob.page) == said[-len(texts(bob.page)) :]
-        while (first := oldest(bob.page)) > 1:
-            assert texts(bob.page) == said[first - 1 : first - 1 + len(texts(bob.page))]
+        while (top := oldest(bob.page)) > 1:
+            assert texts(bob.page) == said[top - 1 : top - 1 + len(texts(bob.page))]
             bob.page.locator(".viewport .scroller").evaluate("node => { node.scrollTop = 0; }")
-            until(bob.page, lambda: oldest(bob.page) < first)
+            until(bob.page, lambda: oldest(bob.page) < top)
         assert texts(bob.page) == said[: len(texts(bob.page))]
         expect(banner(bob.page)).to_be_hidden()
