@@ -8,6 +8,9 @@ import { message } from "./world.js";
 /** @param {number} first @param {number} last */
 const messages = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => message(first + i));
 
+/** A window of a hundred messages. */
+const ofAHundred = () => Object.assign(new MessageWindow(), { most: 100 });
+
 /** The first and the last seq in the page. @param {MessageWindow} shown @param {any[]} every */
 const seqs = (shown, every) => {
   const { from, to } = shown.range(every);
@@ -15,7 +18,7 @@ const seqs = (shown, every) => {
 };
 
 test("a window begins with the newest messages and follows them", () => {
-  const shown = new MessageWindow();
+  const shown = ofAHundred();
   assert.deepEqual(shown.range([]), { from: 0, to: 0 });
   assert.deepEqual(seqs(shown, messages(1, 50)), [1, 50]);
   assert.deepEqual(seqs(shown, messages(1, 1000)), [901, 1000]);
@@ -23,7 +26,7 @@ test("a window begins with the newest messages and follows them", () => {
 });
 
 test("a window takes in older messages and, trimmed, gives up the newest, until it follows them again", () => {
-  const shown = new MessageWindow();
+  const shown = ofAHundred();
   const every = messages(1, 1000);
   assert.equal(shown.extend(every, -50), true);
   assert.deepEqual(seqs(shown, every), [851, 1000]);
@@ -42,7 +45,7 @@ test("a window takes in older messages and, trimmed, gives up the newest, until 
 });
 
 test("at the first message there are no older ones to take in, until some are loaded", () => {
-  const shown = new MessageWindow();
+  const shown = ofAHundred();
   const some = messages(950, 1000);
   assert.equal(shown.extend(some, -50), false);
   shown.toMessage(some, 950);
@@ -52,7 +55,7 @@ test("at the first message there are no older ones to take in, until some are lo
 });
 
 test("a window goes to a message, with as many around it as there are", () => {
-  const shown = new MessageWindow();
+  const shown = ofAHundred();
   const every = messages(1, 1000);
   for (const [seq, expected] of /** @type {[number, number[]][]} */ ([
     [500, [450, 549]],
@@ -65,7 +68,7 @@ test("a window goes to a message, with as many around it as there are", () => {
 });
 
 test("what comes in while an older message is read is given up at the end that is told", () => {
-  const shown = new MessageWindow();
+  const shown = ofAHundred();
   const every = messages(1, 1000);
   shown.toMessage(every, 1000);
   const more = messages(1, 1100);

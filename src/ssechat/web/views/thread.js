@@ -13,10 +13,12 @@ import { MessageWindow } from "./window.js";
 /** Pixels: what is nearer to the end counts as being there. */
 const NEAR_BOTTOM = 60;
 /** Pixels: nearer to the edge of what is in the page, more is taken in, as many messages at a time. */
-const NEAR_EDGE = 600;
-const STEP = 50;
-/** The least pixels that a message is high, with some to spare: as many as that are in the page, a few screens. */
+const NEAR_EDGE = 400;
+const STEP = 20;
+/** There is a message in the page for so many pixels of the list's height: with the lowest ones, a few screens. */
 const LOW = 10;
+/** As many, at least: more than are taken in at one edge and lie between the two, or each edge would undo the other. */
+const LEAST = 70;
 
 /**
  * @typedef {object} Options
@@ -48,6 +50,8 @@ export class ThreadView {
   #unreadAfter;
   #atBottom = true;
   #placed = false;
+  /** Whether more is being taken in: where that moves the list, its scrolling says whether still more is needed. */
+  #extending = false;
   #observer;
 
   /**
@@ -96,7 +100,7 @@ export class ThreadView {
     this.node = el("div", { className: "viewport" }, this.search.node, this.#scroller, this.#jump, this.#cursor.picker);
     // A phone's keyboard and a growing text field reduce the height: the bottom must stay in view.
     this.#observer = new ResizeObserver(() => {
-      this.#window.most = Math.max(100, Math.ceil(this.#scroller.clientHeight / LOW));
+      this.#window.most = Math.max(LEAST, Math.ceil(this.#scroller.clientHeight / LOW));
       if (this.#atBottom) this.#stick();
     });
     this.#observer.observe(this.#scroller);
@@ -305,7 +309,7 @@ export class ThreadView {
 
   /** Takes in more messages near the edges of what is in the page; those that are not there yet are loaded. */
   #loadMore() {
-    if (!this.#placed) return;
+    if (!this.#placed || this.#extending) return;
     const { messages, hasOlder, loadingOlder, hasNewer, loadingNewer } = this.#thread;
     const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
     const above = scrollTop < NEAR_EDGE;
@@ -323,7 +327,9 @@ export class ThreadView {
     const { messages } = this.#thread;
     if (!this.#window.extend(messages, count)) return;
     if (!this.#isSelecting) this.#window.trim(messages, count < 0);
+    this.#extending = true;
     this.render();
+    this.#extending = false;
   }
 
   /** Goes to an end of the messages that are loaded. @param {boolean} newest */

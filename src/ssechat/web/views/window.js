@@ -12,7 +12,7 @@ export class MessageWindow {
   /** The seq of the last one. */
   #last = Number.POSITIVE_INFINITY;
   /** How many messages it begins with, and `trim` leaves. */
-  most = 100;
+  most = 70;
 
   /** Whether it ends with the newest message, whichever that is. */
   get follows() {
