@@ -95,6 +95,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "sign-in-account": (7, 3600),
         "sign-in-known": (7, 3600),
         "ticket": (120, 60),
+        "profiles": (120, 60),
     }
     assert told == {
         "body_bytes": 65536,

@@ -85,7 +85,7 @@ class Chat:
             Marks(participants, members, inbox, shown),
             TypingRules(participants, members, inbox, blocks, delivery.charge),
             shown,
-            ProfileRules(Profiles(redis), inbox.accounts),
+            ProfileRules(Profiles(redis), inbox.accounts, blocks),
             BlockRules(blocks, users, lists.changed),
             PresenceRules(
                 participants, conversations, members, blocks, Sightings(redis), WatchLists(redis), inbox.accounts

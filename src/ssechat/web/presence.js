@@ -2,6 +2,7 @@
 
 import { Emitter } from "./emitter.js";
 import { newMessageId } from "./ids.js";
+import { isHidden } from "./platform.js";
 
 /** @typedef {import("./presence_requests.js").Person} Person */
 
@@ -99,7 +100,7 @@ export class Presence extends Emitter {
   }
 
   async #watch() {
-    if (document.hidden) return; // it is done when the page becomes visible
+    if (isHidden()) return; // it is done when the page becomes visible
     const { users, group } = this.#shown();
     const list = { watch: users, device: this.#device, ...(group === undefined ? {} : { in: group }) };
     const said = JSON.stringify(list);
