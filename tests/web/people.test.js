@@ -224,7 +224,7 @@ test("a device is called by its browser and system, another program by its name"
   const chrome =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36";
   const phone =
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1";
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604";
   assert.deepEqual(
     [chrome, `${chrome} Edg/130.0`, phone, "Firefox/130", "curl/8.5.0", "python-httpx/0.28", "", " x"].map(deviceOf),
     [
