@@ -155,7 +155,7 @@ async def test_a_message_is_sent_and_read(client: httpx.AsyncClient) -> None:
         **{"read_up_to": 0, "unread": 1, "mentions": [], "muted": False},
         "last_message": message,
     }
-    assert (await client.get("/v1/users/bob", headers=alice)).json() == {"id": "bob"}
+    assert (await client.get("/v1/users/bob", headers=alice)).json() == {"id": "bob", "online": False}
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "sign-in-account": (7, 3600),
         "sign-in-known": (7, 3600),
         "ticket": (120, 60),
+        "profiles": (120, 60),
     }
     assert told == {
         "body_bytes": 65536,
@@ -115,6 +116,8 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "reaction_kinds_per_message": 20,
         "receipts_group_members": 32,
         "typing_group_members": 32,
+        "watched_users": 100,
+        "watch_lists": 8,
         "blocks_per_user": 10000,
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:

@@ -468,6 +468,28 @@ async def test_the_end_of_a_group_takes_the_right_away(worker: Worker) -> None:
     assert told(sink) == [("bob", True), ("bob", False)]
 
 
+@pytest.mark.parametrize(("blocks", "other"), [("alice", "bob"), ("bob", "alice")])
+async def test_a_block_hides_either_from_the_other_within_a_second(
+    worker: Worker, other_worker: Worker, blocks: str, other: str
+) -> None:
+    await friends(worker, "bob")
+    sinks = {name: (await live(worker, name))[1] for name in ("alice", "bob")}
+    for name, watched in (("alice", "bob"), ("bob", "alice")):
+        await watch(worker, name, watched)
+    await ticks(worker)
+    assert [told(sink)[-1][1] for sink in sinks.values()] == [True, True]
+    await other_worker.chat.blocks.block(UserId(blocks), other)
+    await ticks(worker)
+    assert told(sinks["alice"]) == [("bob", True), ("bob", False)]
+    assert told(sinks["bob"]) == [("alice", True), ("alice", False)]
+    for name, watched in (("alice", "bob"), ("bob", "alice")):
+        assert await now(other_worker, name, watched) == [(watched, False)]
+        assert "last_seen" not in all_told(sinks[name])[-1]
+    await other_worker.chat.blocks.unblock(UserId(blocks), other)
+    await ticks(worker)
+    assert [told(sink)[-1][1] for sink in sinks.values()] == [True, True]
+
+
 async def test_the_first_direct_message_gives_the_right(worker: Worker) -> None:
     _, sink = await live(worker, "alice")
     await live(worker, "bob")

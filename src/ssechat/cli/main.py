@@ -22,6 +22,7 @@ from ssechat.cli.messages import delete, edit, react, send
 from ssechat.cli.options import Number, OrderedGroup, Text, setting_options
 from ssechat.cli.people import password, profile, sessions, users
 from ssechat.cli.presence import presence
+from ssechat.cli.size import size
 from ssechat.cli.unread import list_conversations, mute, read, receipts
 from ssechat.errors import ChatError, SettingsError
 from ssechat.settings import MIN_SESSION_DAYS, Settings, load_settings
@@ -44,6 +45,7 @@ def commands() -> None:
     ssechat token alice                print a token, for curl and programs
     ssechat key rotate                 replace the key that signs the tokens
     ssechat doctor URL                 check from outside what stands at this address
+    ssechat size                       how many machines a plan needs
     """
 
 
@@ -97,7 +99,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
 
 for command in (
     *(send, list_conversations, read, mute, receipts, listen, edit, delete, react, group),
-    *(presence, block, unblock, blocks, profile, users, password, sessions, key, doctor),
+    *(presence, block, unblock, blocks, profile, users, password, sessions, key, doctor, size),
 ):
     commands.add_command(command)
 

@@ -16,7 +16,8 @@ import { Http } from "./http.js";
 /**
  * One's own profile. `version` grows with each change.
  *
- * @typedef {{user: string, display_name?: string, avatar_url?: string, receipts: boolean, version: number}} Profile
+ * @typedef {{user: string, display_name?: string, avatar_url?: string, receipts: boolean, visible: boolean,
+ *   version: number}} Profile
  */
 
 /**

@@ -259,8 +259,8 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "conversation.",
         "Take the higher of what it says and of what you have in the conversation's `receipts`; if the user is not "
         "there, load the conversation. A message raises its sender's receipt to its `seq` without this event. After "
-        "each `hello` and `caught_up`, and when somebody joins, load the conversation that is shown: `receipts` has "
-        "what you missed. Never acknowledge it: it has nothing to acknowledge.",
+        "each `hello` and `caught_up`, a `block` or `profile`, and when somebody joins, load the conversation that is "
+        "shown: `receipts` has what you missed. Never acknowledge it: it has nothing to acknowledge.",
         {"conversation_id": "dm:alice:bob", "user": "alice", "read_up_to": 1, "delivered_up_to": 2},
     ),
     kinds.TYPING.name: (

@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import { passwordForm } from "./password_form.js";
 import { profileForm } from "./profile_form.js";
 import { SessionList } from "./session_list.js";
+import { visibleSwitch } from "./visible_switch.js";
 
 /** @typedef {import("../chat.js").Chat} Chat */
 
@@ -19,6 +20,7 @@ import { SessionList } from "./session_list.js";
 /** The parts, in their order. A new one is an entry here. @type {Part[]} */
 const PARTS = [
   { title: "Profile", make: (chat) => profileForm(chat) },
+  { title: "Online", make: (chat) => visibleSwitch(chat) },
   { title: "Password", make: (chat) => (chat.server.sign_in === false ? null : { node: passwordForm(chat) }) },
   { title: "Where you are signed in", make: (chat) => ({ node: new SessionList(chat).node }) },
 ];
