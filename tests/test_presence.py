@@ -291,6 +291,26 @@ async def test_a_new_stream_is_told_all_and_a_watch_survives_a_reconnect_to_anot
     assert sorted(told(third)) == [("bob", True), ("carol", False)]
 
 
+async def test_a_list_is_read_once_its_changes_are_heard(worker: Worker, other_worker: Worker) -> None:
+    await friends(worker, "bob")
+    await live(worker, "bob")
+    heard = asyncio.Event()
+    add = other_worker.hub.subscriptions.add
+
+    async def late(channel: bytes) -> None:
+        await heard.wait()
+        await add(channel)
+
+    other_worker.hub.subscriptions.add = late  # type: ignore[method-assign]
+    stream, sink = other_worker.open_stream("alice")
+    await ticks(other_worker)
+    await watch(worker, "alice", "bob")  # nobody hears of it
+    heard.set()
+    await until(lambda: stream.live)
+    await ticks(other_worker)
+    assert told(sink) == [("bob", True)]
+
+
 async def test_a_stream_that_was_behind_is_told_what_it_missed(worker: Worker, other_worker: Worker) -> None:
     await friends(worker, "bob")
     stream, sink = await live(worker, "alice")

@@ -110,6 +110,7 @@ class World:
     async def settle(self) -> None:
         await until(lambda: all(worker.hub.subscriptions.all_heard for worker in self.workers))
         await until(lambda: all(not stream.busy for _, stream, *_ in self.streams))
+        await asyncio.sleep(0.1)  # what was published arrives on a busy machine, too
         for _ in range(3):  # those who are told of each other's changes are told of their own first
             await ticks(*self.workers, seconds=GRACE_SECONDS + 3 * ROUND_SECONDS)
 

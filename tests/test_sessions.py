@@ -228,6 +228,23 @@ async def test_the_old_password_begins_no_session_once_it_was_changed(worker: Wo
     await worker.auth.sign_in(ALICE, checked=await worker.users.check_password(ALICE, NEW))
 
 
+async def test_a_sign_in_that_a_change_overtakes_begins_no_session(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [alice] = await people(client, "alice")
+    check = Users.check_password
+
+    async def overtaken(self: Users, user: UserId, password: str, group: str = "") -> str:
+        checked = await check(self, user, password, group)
+        await alice.done("PUT", "/me/password", {"old": OLD, "new": NEW})
+        return checked
+
+    monkeypatch.setattr(Users, "check_password", overtaken)
+    refused = await client.post("/v1/session", json={"name": "alice", "password": OLD})
+    assert code(refused) == (401, "wrong_credentials")
+    assert len(await sessions(client, alice.headers)) == 1
+
+
 def byes(sink: FakeSink) -> list[str]:
     return [event["data"] for event in sink.events() if event.get("event") == "bye"]
 

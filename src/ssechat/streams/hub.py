@@ -116,8 +116,6 @@ class Hub:
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
         self.metrics.connects += 1
-        if self.presence is not None:
-            self.presence.opened(channel, UserId(stream.name))
         begin = self._begin if sign_outs == self._auth.sign_outs else self._begin_if_signed_in
         self._run(begin(stream, channel, cursor))
 
@@ -136,6 +134,9 @@ class Hub:
             return
         try:
             await self.subscriptions.add(channel)
+            # What is read from now on, and what is told, leaves nothing out.
+            if self.presence is not None and not stream.closed:
+                self.presence.opened(channel, UserId(stream.name))
             async with self._readers:
                 await stream.begin(cursor)
         except RedisUnavailable:

@@ -250,7 +250,8 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     kinds.BLOCK.name: (
         "You have blocked somebody on some device of yours, or taken that back. Who is blocked gets no event.",
         "With `blocked`, let nothing be written in the direct conversation, and offer to unblock instead. The "
-        "conversation may be none that you list: nobody may have written in it.",
+        "conversation may be none that you list: nobody may have written in it. Where you show receipts, load them "
+        "again: there are none across a block.",
         {"conversation_id": "dm:alice:bob", "user": "bob", "blocked": True},
     ),
     kinds.RECEIPT.name: (

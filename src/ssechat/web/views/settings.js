@@ -1,5 +1,6 @@
 /** The settings of the account: the profile, the password, the sessions. */
 
+import { BlockedPeople } from "./blocked.js";
 import { openSheet } from "./dialog.js";
 import { el } from "./dom.js";
 import { passwordForm } from "./password_form.js";
@@ -23,7 +24,14 @@ const PARTS = [
   { title: "Online", make: (chat) => visibleSwitch(chat) },
   { title: "Password", make: (chat) => (chat.server.sign_in === false ? null : { node: passwordForm(chat) }) },
   { title: "Where you are signed in", make: (chat) => ({ node: new SessionList(chat).node }) },
+  { title: "Blocked people", make: (chat) => blockedPart(chat) },
 ];
+
+/** @param {Chat} chat */
+function blockedPart(chat) {
+  const people = new BlockedPeople(chat);
+  return { node: people.node, closed: () => people.close() };
+}
 
 /** @param {Chat} chat */
 export function openSettings(chat) {
