@@ -116,7 +116,7 @@ for (const how of /** @type {const} */ (["fails", "hangs"])) {
   test(`a tab does without a worker that ${how}`, async () => {
     worker = how;
     const { client } = await tab();
-    await pass(1_000);
+    await pass(3_000);
     assert.equal(client.holdsStream, true);
     client.close();
   });
@@ -126,7 +126,7 @@ test("a tab that closes while it waits for the worker holds nothing", async () =
   worker = "hangs";
   const { client } = await tab();
   client.close();
-  await pass(1_000);
+  await pass(3_000);
   assert.equal(FakeSource.made.length, 0);
 });
 

@@ -99,8 +99,7 @@ export class SharedStream extends Emitter {
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#hear(data);
     if (this.#worker && typeof SharedWorker !== "undefined") this.#queueBehind(this.#worker());
-    else this.#queue();
-    this.#ask();
+    else this.#queueAndAsk();
     this.#asking = setInterval(() => this.#watch(), SILENCE);
   }
 
@@ -133,7 +132,12 @@ export class SharedStream extends Emitter {
   async #queueBehind(link) {
     this.#link = link;
     await link.ready;
-    if (this.#link === link && !this.#stream) this.#queue();
+    if (this.#link === link && !this.#stream) this.#queueAndAsk();
+  }
+
+  #queueAndAsk() {
+    this.#queue();
+    this.#ask();
   }
 
   /** Waits in the lock's queue; with `steal`, takes the lock from a frozen tab. */

@@ -1,7 +1,7 @@
 /** A tab's link to the shared worker (worker.js). */
 
 /** Milliseconds within which the worker must have answered: else the tab does without. */
-const PATIENCE = 1_000;
+const PATIENCE = 3_000;
 
 /** The worker holds the stream of a user as long as a tab has such a link. */
 export class WorkerLink {
