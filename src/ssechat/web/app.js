@@ -8,19 +8,20 @@ import { isIn } from "./membership.js";
 import { routeOf } from "./route.js";
 import { RequestError, SseChat } from "./ssechat.js";
 import { storage } from "./storage.js";
+import { tabToken } from "./tab_token.js";
 import { Banner } from "./views/banner.js";
 import { ConversationView } from "./views/conversation.js";
 import { ConversationList } from "./views/conversation_list.js";
-import { closeDialogs } from "./views/dialog.js";
+import { ask, closeDialogs } from "./views/dialog.js";
 import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
 import { askToJoin } from "./views/join.js";
 import { leaveConversation, openDetails, openRoute, takeSecret } from "./views/navigation.js";
 import { openNewGroup } from "./views/new_group.js";
+import { Notices } from "./views/notices.js";
 import { openSettings } from "./views/settings.js";
 import { SignInView } from "./views/sign_in.js";
-
-/** The sessionStorage key of a bearer token, which lasts as long as the tab. */
-const TOKEN = "ssechat:token";
+import { openSwitcher } from "./views/switcher.js";
+import { toast } from "./views/toast.js";
 
 /** @typedef {Awaited<ReturnType<SseChat["client"]["server"]>>} Server */
 
@@ -31,6 +32,7 @@ const TOKEN = "ssechat:token";
  * @property {import("./chat.js").Chat} chat
  * @property {ConversationList} list
  * @property {Banner} banner
+ * @property {Notices} notices
  * @property {HTMLElement} layout
  * @property {ConversationView|null} view the open conversation
  */
@@ -52,7 +54,7 @@ class App {
     this.#takeSecret();
     const splash = el("p", { className: "loading", textContent: "Loading…" });
     this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
-    const token = this.#storedToken();
+    const token = tabToken.get();
     if (token) this.#library = new SseChat({ token });
     for (let failures = 0; ; ) {
       try {
@@ -64,7 +66,7 @@ class App {
       } catch (thrown) {
         const error = requestError(thrown);
         if (error.status === 401 && this.#server) {
-          this.#keepToken(null);
+          tabToken.set(null);
           this.#showSignIn(this.#server, token ? "Your access token is no longer valid. Please paste a new one." : "");
           return;
         }
@@ -106,7 +108,7 @@ class App {
     try {
       await library.client.session();
       await library.start();
-      this.#keepToken(token);
+      tabToken.set(token);
       this.#library = library;
       this.#enter();
     } catch (thrown) {
@@ -127,14 +129,17 @@ class App {
     });
     const banner = new Banner(() => chat.wake());
     const layout = el("div", { className: "layout" }, list.node);
-    this.#shown = { chat, list, banner, layout, view: null };
-    this.#root.replaceChildren(banner.node, layout);
+    const notices = new Notices(chat, (id) => this.#open(id));
+    this.#shown = { chat, list, banner, notices, layout, view: null };
+    this.#root.replaceChildren(banner.node, notices.node, layout);
     chat.on("change", (id) => this.#changed(id));
     chat.on("status", () => this.#showStatus());
     chat.on("arrived", (message) => this.#arrived(message));
     chat.on("unauthorized", () => this.#leave("You have been signed out. Sign in to go on."));
     this.#route();
     this.#showStatus();
+    const { view } = this.#shown;
+    if (document.activeElement === document.body) (view ?? list).focus();
   }
 
   /** Shows the sign-in form again. @param {string} note */
@@ -142,26 +147,39 @@ class App {
     if (!this.#shown || !this.#server) return;
     closeDialogs();
     this.#shown.view?.close();
+    this.#shown.notices.close();
     this.#library.close();
     this.#shown = null;
-    this.#keepToken(null);
+    tabToken.set(null);
     this.#library = new SseChat();
     this.#showSignIn(this.#server, note, true);
   }
 
+  /** Signs out, after a question if something would be lost. */
   async #signOut() {
     const chat = this.#shown?.chat;
     if (!chat) return;
     const unsent = chat.outbox.all.length;
     const subject = unsent === 1 ? "A message has" : `${unsent} messages have`;
-    if (unsent && !window.confirm(`${subject} not been sent yet. Sign out and discard?`)) return;
+    const run = () => this.#endSession(chat);
+    if (unsent) {
+      ask({ title: "Sign out and discard?", text: `${subject} not been sent yet.`, action: "Sign out", run });
+      return;
+    }
+    try {
+      await run();
+    } catch (thrown) {
+      toast(requestError(thrown).message);
+    }
+  }
+
+  /** @param {import("./chat.js").Chat} chat */
+  async #endSession(chat) {
     try {
       await this.#library.signOut();
     } catch (thrown) {
-      announce("Signing out failed.");
-      window.alert(`You are still signed in: ${requestError(thrown).message}`);
       chat.client.open();
-      return;
+      throw new Error(`You are still signed in: ${requestError(thrown).message}`);
     }
     location.hash = "";
     this.#leave("");
@@ -247,6 +265,7 @@ class App {
   /** @param {import("./client.js").Message} message */
   #arrived(message) {
     const shown = this.#shown;
+    shown?.notices.arrived(message);
     if (shown?.view && message.conversation_id === shown.chat.openId) shown.view.arrived(message);
     else if (shown)
       announce(`New message from ${message.sender}${inGroup(shown.chat.store.ensure(message.conversation_id))}`);
@@ -266,7 +285,18 @@ class App {
     document.title = `${unreadTotal ? `(${badge(unreadTotal)}) ` : ""}${open}ssechat`;
   }
 
+  /** Ctrl+K and Ctrl+F, wherever the focus is; in a dialog they are the browser's. @param {KeyboardEvent} event */
+  #key(event) {
+    const { key, ctrlKey, metaKey, shiftKey, altKey } = event;
+    const shown = this.#shown;
+    if (!shown || ctrlKey === metaKey || shiftKey || altKey || document.querySelector("dialog")) return;
+    if (key.toLowerCase() === "k") openSwitcher(shown.chat, (id) => this.#open(id));
+    else if (key.toLowerCase() !== "f" || !shown.view?.search()) return;
+    event.preventDefault();
+  }
+
   #listen() {
+    document.addEventListener("keydown", (event) => this.#key(event));
     window.addEventListener("popstate", () => {
       closeDialogs();
       this.#route();
@@ -295,24 +325,6 @@ class App {
   #returned() {
     this.#showStatus();
     if (isWatched()) this.#shown?.view?.seen();
-  }
-
-  #storedToken() {
-    try {
-      return sessionStorage.getItem(TOKEN);
-    } catch {
-      return null;
-    }
-  }
-
-  /** @param {string|null} token */
-  #keepToken(token) {
-    try {
-      if (token === null) sessionStorage.removeItem(TOKEN);
-      else sessionStorage.setItem(TOKEN, token);
-    } catch {
-      // blocked: the token lasts as long as the page
-    }
   }
 }
 

@@ -56,3 +56,12 @@ export function timeOf({ last_message, activity }) {
 export function isTombstone(message) {
   return message.deleted === true || typeof message.text !== "string";
 }
+
+/**
+ * Whether an address leads to no conversation: the server does not know the other one, or shows no such group.
+ *
+ * @param {Conversation} conversation
+ */
+export function isNone({ unavailable, thread, last_message }) {
+  return Boolean(unavailable) && thread.messages.length === 0 && !last_message;
+}

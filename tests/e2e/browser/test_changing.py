@@ -213,7 +213,7 @@ def test_what_is_written_while_an_old_message_is_shown_leads_back_to_the_newest(
     expect(message(alice.page, "message 0").first).to_be_in_viewport()
     alice.say("back here")
     expect(message(alice.page, "back here")).to_be_in_viewport()
-    expect(alice.page.locator(".queued")).to_have_count(0)
+    expect(alice.page.locator(".message.queued")).to_have_count(0)
     assert texts(alice.page)[-2:] == ["about the first", "back here"]
 
 

@@ -216,7 +216,7 @@ def test_a_refused_message_is_kept_with_the_reason(enter: Enter) -> None:
     expect(failure).to_contain_text("Not sent: ")
     assert texts(alice.page) == [too_long]
     alice.say("short")  # a refused message does not block the next one
-    expect(alice.page.locator(".sent")).to_have_count(1)
+    expect(alice.page.locator(".message.sent")).to_have_count(1)
     alice.page.reload()
     expect(failure).to_contain_text("Not sent: ")
     failure.get_by_role("button", name="Try again").click()

@@ -36,7 +36,7 @@ def test_messages_before_and_after_a_restart_arrive_without_a_reload(enter: Ente
         expect(banner(alice.page)).to_contain_text("Reconnecting")
         alice.say("written while the server was down")
         alice.say("and another")
-        expect(alice.page.locator(".queued")).to_have_count(2)
+        expect(alice.page.locator(".message.queued")).to_have_count(2)
         alice.page.wait_for_timeout(300)
     with Server(tmp_path / "data", "--workers", "2", port=port):
         everything = ["before", "written while the server was down", "and another"]
@@ -68,12 +68,12 @@ def test_an_unsent_message_survives_a_reload_and_is_sent_once(enter: Enter) -> N
     alice.page.reload()
     alice.say("only once")
     until(alice.page, lambda: len(sent) >= 2)
-    expect(alice.page.locator(".queued")).to_have_count(1)
+    expect(alice.page.locator(".message.queued")).to_have_count(1)
     alice.context.unroute_all(behavior="ignoreErrors")
     alice.page.reload()
     shows(alice.page, ["only once"])
     assert len(set(sent)) == 1
-    expect(alice.page.locator(".sent")).to_have_count(1)
+    expect(alice.page.locator(".message.sent")).to_have_count(1)
 
 
 def test_a_busy_server_is_asked_again_when_it_said_and_order_is_kept(enter: Enter) -> None:

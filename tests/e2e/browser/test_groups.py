@@ -165,7 +165,7 @@ def test_a_group_that_is_called_like_somebody_does_not_stand_in_their_place(ente
     for name in ("NOBODY'S name", "Nobody-S"):
         alice.find(name)
         expect(alice.page.locator("main .about")).to_have_text("2 members")
-        expect(alice.page.locator("main h2")).to_have_text(name, ignore_case=True)
+        expect(alice.page.locator("main h1")).to_have_text(name, ignore_case=True)
 
 
 def test_the_last_owner_cannot_leave_and_the_servers_reason_is_shown(enter: Enter) -> None:
@@ -208,7 +208,7 @@ def test_what_is_written_to_a_group_offline_is_sent_later_and_shows_in_all_tabs(
     other.locator(".conversation-row").click()
     bob.context.set_offline(True)
     bob.say(f"@{alice.name} from the tunnel")
-    expect(bob.page.locator(".queued")).to_have_count(1)
+    expect(bob.page.locator(".message.queued")).to_have_count(1)
     alice.say("anybody there?")
     bob.context.set_offline(False)
     for page in (alice.page, bob.page, other):

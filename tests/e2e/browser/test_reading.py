@@ -98,14 +98,16 @@ def test_messages_are_a_column_in_a_wide_window_and_the_time_stands_once_in_a_gr
     assert abs(box(page.locator("#composer"))["x"] - theirs["x"]) < 10
     page.mouse.move(0, 0)
     times = page.locator(".message time")
-    assert [opacity(one) for one in times.all()] == [0, 0, 1, 1]
+    metas = page.locator(".message .meta")
+    expect(metas.first).to_have_css("opacity", "0")
+    assert [opacity(one) for one in metas.all()] == [0, 0, 1, 1]
     assert all(one.get_attribute("title") and one.inner_text() for one in times.all()), "screen readers have each"
     message(page, "one").locator(".bubble").hover()
-    expect(times.first).to_have_css("opacity", "1")
+    expect(metas.first).to_have_css("opacity", "1")
     page.mouse.move(0, 0)
     page.keyboard.press("Shift+Tab")
     message(page, "two").focus()
-    expect(times.nth(1)).to_have_css("opacity", "1")
+    expect(metas.nth(1)).to_have_css("opacity", "1")
     assert box(times.nth(1))["x"] > box(message(page, "two").locator(".bubble"))["x"]
 
 

@@ -107,10 +107,14 @@ class Visitor:
         (page or self.page).get_by_role("menuitem", name="Sign out").click()
 
     def say(self, text: str, page: Page | None = None) -> None:
-        """Types a message and presses Enter."""
-        composer = (page or self.page).locator("#composer")
+        """Types a message, and presses Enter; on a phone, taps the button."""
+        page = page or self.page
+        composer = page.locator("#composer")
         composer.fill(text)
-        composer.press("Enter")
+        if page.evaluate("matchMedia('(pointer: coarse)').matches"):
+            page.get_by_role("button", name="Send", exact=True).tap()
+        else:
+            composer.press("Enter")
 
     def open(self, other: str) -> None:
         """Opens a conversation from the list."""

@@ -20,7 +20,13 @@ import { el, icon } from "./dom.js";
 /** Whether a text field grows by itself: to measure its text would lay out the page with every key. */
 const GROWS = CSS.supports("field-sizing", "content");
 
-/** A text field that grows. Enter sends, Shift+Enter begins a new line, and neither interferes with an input method. */
+/** Whether fingers write: their keyboards have no Shift+Enter. */
+const isTouched = () => matchMedia("(pointer: coarse)").matches;
+
+/**
+ * A text field that grows. Enter sends and Shift+Enter begins a new line, and neither interferes with an input method.
+ * On a phone Enter begins a new line, and only the button sends; Ctrl+Enter sends everywhere.
+ */
 export class Composer {
   #options;
   #input;
@@ -41,7 +47,7 @@ export class Composer {
       rows: 1,
       dir: "auto",
       placeholder: "Write a message",
-      enterKeyHint: "send",
+      enterKeyHint: isTouched() ? "enter" : "send",
       autocomplete: "off",
       "aria-label": "Message",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
@@ -60,6 +66,9 @@ export class Composer {
         onsubmit: (/** @type {SubmitEvent} */ event) => {
           event.preventDefault();
           this.#send();
+        },
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          if (event.key === "Escape" && this.#kind && !event.isComposing && !event.defaultPrevented) this.#cancel();
         },
       },
       this.#completion.node,
@@ -133,10 +142,13 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.isComposing || event.keyCode === 229) return; // Enter chooses a candidate of an input method
-    if (this.#completion.key(event) || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (event.key === "Escape" && this.#kind) this.#cancel();
-    else if (event.key === "ArrowUp" && !this.#input.value && !this.#kind) this.#options.onEditLast();
-    else if (event.key === "Enter") this.#send();
+    if (this.#completion.key(event) || event.altKey || event.shiftKey) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key === "Enter") this.#send();
+      return;
+    }
+    if (event.key === "ArrowUp" && !this.#input.value && !this.#kind) this.#options.onEditLast();
+    else if (event.key === "Enter" && !isTouched()) this.#send();
     else return;
     event.preventDefault();
   }

@@ -1,6 +1,6 @@
 /** A conversation: its heading, its messages, the composer, and the details of a group. */
 
-import { isTombstone } from "../conversation.js";
+import { isNone, isTombstone } from "../conversation.js";
 import { whoIsWriting } from "../format.js";
 import { requestError } from "../http.js";
 import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
@@ -30,10 +30,11 @@ export class ConversationView {
   #note;
   #composer;
   #messages;
-  #heading = el("h2", { dir: "auto", tabIndex: -1 });
+  #heading = el("h1", { dir: "auto", tabIndex: -1 });
   #about = el("p", { className: "about", dir: "auto" });
   #avatar;
   #mute;
+  #find = roundButton("Find in this conversation", "search", () => this.search());
   #details;
   #more;
   #blocked;
@@ -90,6 +91,7 @@ export class ConversationView {
       },
       onRewrite: (clientMessageId) => this.#rewrite(clientMessageId),
       onLeave: () => this.focus(),
+      onBack: options.onBack,
     });
     this.#composer.node.addEventListener("focusin", () => this.#messages.rest());
     this.node = el(
@@ -101,6 +103,7 @@ export class ConversationView {
         roundButton("Back to conversations", "back", options.onBack, "back"),
         this.#avatar,
         el("div", { className: "names-of" }, this.#heading, this.#about),
+        this.#find,
         this.#note ? null : this.#mute,
         this.#details,
         this.#more,
@@ -158,6 +161,11 @@ export class ConversationView {
     announce(`${this.#chat.people.name(sender)}: ${text}`);
   }
 
+  /** Opens the search in what is loaded. @returns {boolean} whether that is what was wanted */
+  search() {
+    return !isNone(this.#conversation) && this.#messages.search.open();
+  }
+
   /** Marks the conversation as read if its end is visible now. */
   seen() {
     this.#messages.seen();
@@ -174,13 +182,15 @@ export class ConversationView {
     const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
     const called = partner === null ? "" : this.#chat.people.called(partner);
     const picture = partner === null ? "" : this.#chat.people.picture(partner);
-    const shown = JSON.stringify([title, called, picture]);
+    const none = isNone(this.#conversation);
+    const shown = JSON.stringify([title, called, picture, none]);
     if (this.#heading.dataset.shown !== shown) {
       this.#heading.dataset.shown = shown;
-      this.#heading.textContent = called || title;
+      this.#heading.textContent = none ? "Not found" : called || title;
       const renewed = avatar(title, { note: this.#note, group: type === "group", called, picture });
       this.#avatar.replaceWith(renewed);
       this.#avatar = renewed;
+      renewed.hidden = none;
     }
     const number = isIn(this.#conversation) ? member_count : 0;
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
@@ -188,7 +198,7 @@ export class ConversationView {
     const about = [called && title, people, topic, presence].filter(Boolean).join(" · ");
     if (this.#about.textContent !== about) this.#about.textContent = about;
     this.#about.classList.toggle("online", presence === "online");
-    this.#about.hidden = !about;
+    this.#about.hidden = !about || none;
     this.#renderMute();
     this.#renderReadOnly();
     this.#renderTyping();
@@ -234,7 +244,11 @@ export class ConversationView {
   #renderReadOnly() {
     const { blocked = false, thread } = this.#conversation;
     const reason = whyReadOnly(this.#conversation);
-    const failed = thread.state === "failed";
+    const none = isNone(this.#conversation);
+    const failed = thread.state === "failed" || none;
+    this.#find.hidden = none;
+    if (this.#more) this.#more.hidden = none;
+    if (this.#details) this.#details.hidden = none;
     const focused = this.#composer.node.contains(document.activeElement);
     if ((reason || blocked) && focused) this.#heading.focus({ preventScroll: true });
     this.#composer.node.hidden = reason !== "" || failed || blocked;

@@ -1,6 +1,6 @@
 /** The list of conversations, and the field for finding or starting one. */
 
-import { isTombstone } from "../conversation.js";
+import { isNone, isTombstone } from "../conversation.js";
 import { shortTime } from "../format.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
@@ -88,7 +88,7 @@ export class ConversationList {
       this.#error,
       this.#begin,
     );
-    this.#scroller = el("div", { className: "scroller" }, this.#list, this.#found.node, this.#empty);
+    this.#scroller = el("div", { className: "scroller", tabIndex: -1 }, this.#list, this.#found.node, this.#empty);
     this.#scroller.addEventListener("scroll", () => {
       if (this.#atEnd) chat.moreConversations();
       chat.presence.look();
@@ -116,8 +116,10 @@ export class ConversationList {
     this.#render();
   }
 
+  /** Focuses the search field; on a phone, where the keyboard would open, the list. */
   focus() {
-    this.#input.focus();
+    if (matchMedia("(pointer: coarse)").matches) this.#scroller.focus({ preventScroll: true });
+    else this.#input.focus();
   }
 
   /** @param {string} user */
@@ -155,6 +157,7 @@ export class ConversationList {
     }
     if (!isName(name)) {
       this.#error.textContent = "A name has only letters, digits and _ . @ | + ~ -.";
+      this.#render();
       return;
     }
     this.#busy = true;
@@ -173,6 +176,7 @@ export class ConversationList {
           : problem.status === 0
             ? "The server can't be reached right now."
             : problem.message;
+      this.#render();
       this.#input.focus();
     } finally {
       this.#busy = false;
@@ -182,7 +186,7 @@ export class ConversationList {
   #render() {
     const typed = this.#input.value.trim();
     const wanted = canonicalName(typed);
-    const all = this.#chat.list;
+    const all = this.#chat.list.filter(({ conversation }) => !isNone(conversation));
     const words = typed.normalize().toLowerCase();
     const shown = all.filter(
       ({ conversation }) =>
@@ -192,7 +196,9 @@ export class ConversationList {
     this.#account.update();
     this.#found.update(wanted);
     this.#begin.hidden =
-      !typed || shown.some((listed) => listed.conversation.type === "dm" && this.#isTitled(listed, wanted));
+      !typed ||
+      this.#error.textContent !== "" || // it says why that is not possible
+      shown.some((listed) => listed.conversation.type === "dm" && this.#isTitled(listed, wanted));
     this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: wanted }));
     const rows = new Map();
     for (const item of shown) {

@@ -140,7 +140,7 @@ function reactions(item, { user, react }) {
           tabIndex: -1,
           title: people,
           "aria-pressed": String(mine),
-          "aria-label": `${emoji} ${people}`,
+          "aria-label": `${emoji}${count} ${people}`,
           onclick: () => react(emoji),
         },
         el("span", { textContent: emoji }),

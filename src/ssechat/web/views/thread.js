@@ -6,6 +6,7 @@ import { el, icon, isWatched } from "./dom.js";
 import { firstUnread, itemsOf } from "./items.js";
 import { messageItem, separator } from "./message.js";
 import { MessageCursor } from "./message_cursor.js";
+import { ThreadSearch } from "./thread_search.js";
 import { ThreadTop } from "./thread_top.js";
 import { MessageWindow } from "./window.js";
 
@@ -25,6 +26,7 @@ const LOW = 10;
  * @property {import("./tools.js").Options} tools
  * @property {(clientMessageId: string) => void} onRewrite puts an unsent message back into the composer
  * @property {() => void} onLeave focuses the composer
+ * @property {() => void} onBack goes back to the list of conversations
  */
 
 export class ThreadView {
@@ -86,7 +88,12 @@ export class ThreadView {
       icon("down"),
       this.#unread,
     );
-    this.node = el("div", { className: "viewport" }, this.#scroller, this.#jump, this.#cursor.picker);
+    this.search = new ThreadSearch(this.#list, {
+      messages: () => this.#thread.messages,
+      show: (seq) => this.jumpTo(seq, { focus: false }),
+      onClose: () => options.onLeave(),
+    });
+    this.node = el("div", { className: "viewport" }, this.search.node, this.#scroller, this.#jump, this.#cursor.picker);
     // A phone's keyboard and a growing text field reduce the height: the bottom must stay in view.
     this.#observer = new ResizeObserver(() => {
       this.#window.most = Math.max(100, Math.ceil(this.#scroller.clientHeight / LOW));
@@ -97,6 +104,7 @@ export class ThreadView {
 
   close() {
     this.#observer.disconnect();
+    this.search.dispose();
   }
 
   get #thread() {
@@ -130,9 +138,10 @@ export class ThreadView {
    * Scrolls to a message and marks it for a moment.
    *
    * @param {number} seq
+   * @param {{focus?: boolean}} options whether it gets the focus
    * @returns {Promise<boolean>} whether it is there
    */
-  async jumpTo(seq) {
+  async jumpTo(seq, { focus = true } = {}) {
     if (!this.#thread.get(seq)) await this.#chat.threads.around(this.#id, seq);
     this.#atBottom = false;
     const { messages } = this.#thread;
@@ -147,7 +156,7 @@ export class ThreadView {
     this.#scroller.scrollTop += top - view.top - Math.max(0, (view.height - height) / 3);
     this.#measure();
     this.#updateJump(); // where nothing scrolled, no event says so
-    this.#cursor.focus(node);
+    if (focus) this.#cursor.focus(node);
     node.classList.add("found");
     node.addEventListener("animationend", () => node.classList.remove("found"), { once: true });
     return true;
@@ -162,7 +171,7 @@ export class ThreadView {
     const anchor = this.#anchor();
     if (!this.#isSelecting) this.#window.trim(thread.messages, !this.#atBottom && this.#isInUpperHalf);
     const items = this.#items();
-    this.#top.update(thread, items.length === 0);
+    this.#top.update(this.#chat.store.ensure(this.#id), items.length === 0);
     this.#place(items);
     if (!this.#placed && thread.loaded) {
       this.#placed = true;

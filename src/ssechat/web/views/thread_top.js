@@ -1,28 +1,41 @@
-/** What stands above the first message: that there are more, or that nothing has been written yet. */
+/** What stands above the first message: that there are more, that there are none, or that the conversation is none. */
 
-import { avatar, el } from "./dom.js";
+import { isNone } from "../conversation.js";
+import { avatar, el, icon } from "./dom.js";
 
 export class ThreadTop {
   #id;
   #options;
   node = el("div", { className: "top" });
 
-  /** @param {string} id of the conversation @param {{title: string, note: boolean, empty: string}} options */
+  /** @param {string} id of the conversation @param {import("./thread.js").Options} options */
   constructor(id, options) {
     this.#id = id;
     this.#options = options;
   }
 
-  /** @param {import("../thread.js").Thread} thread @param {boolean} empty */
-  update({ state: progress, loaded, hasOlder, error }, empty) {
+  /** @param {import("../conversation.js").Conversation} conversation @param {boolean} empty */
+  update(conversation, empty) {
+    const { state: progress, loaded, hasOlder, error } = conversation.thread;
     const begin = hasOlder ? "older" : empty ? "empty" : "begin";
-    const state = progress === "failed" ? "failed" : loaded ? begin : "loading";
+    const state = isNone(conversation) ? "none" : progress === "failed" ? "failed" : loaded ? begin : "loading";
     if (this.node.dataset.state === state) return;
     this.node.dataset.state = state;
     this.node.replaceChildren();
-    const { title, note, empty: text } = this.#options;
+    const { title, note, empty: text, onBack } = this.#options;
     const group = this.#id.startsWith("g:");
-    if (state === "failed") this.node.append(el("p", { role: "alert", textContent: error }));
+    if (state === "none") {
+      this.node.append(
+        icon("search"),
+        el("p", {
+          role: "alert",
+          textContent: group
+            ? "There is no such group, or you are not in it."
+            : `There is nobody called “${title}” here.`,
+        }),
+        el("button", { type: "button", className: "quiet", textContent: "Back to conversations", onclick: onBack }),
+      );
+    } else if (state === "failed") this.node.append(el("p", { role: "alert", textContent: error }));
     else if (state === "empty") this.node.append(avatar(title, { note, group }), el("p", { textContent: text }));
     else if (state !== "begin") this.node.append(el("p", { className: "loading", textContent: "Loading messages…" }));
   }

@@ -1,0 +1,152 @@
+/** The quick way to another conversation: type a part of its name, and press Enter. */
+
+import { isNone } from "../conversation.js";
+import { requestError } from "../http.js";
+import { canonicalName, isName } from "../ids.js";
+import { avatar, el, icon } from "./dom.js";
+
+const MOST = 8;
+
+/** @typedef {{label: string, note: boolean, group: boolean, fresh?: boolean, run: () => void|Promise<void>}} Choice */
+
+/**
+ * Opens the switcher; it goes away once something is chosen, or not.
+ *
+ * @param {import("../chat.js").Chat} chat
+ * @param {(id: string) => void} onOpen
+ */
+export function openSwitcher(chat, onOpen) {
+  new Switcher(chat, onOpen);
+}
+
+class Switcher {
+  #chat;
+  #onOpen;
+  #dialog;
+  #input;
+  #error = el("p", { className: "form-error", role: "alert" });
+  #list = el("ul", { id: "switch-to", role: "listbox", "aria-label": "Conversations" });
+  /** @type {Choice[]} */
+  #choices = [];
+  #chosen = 0;
+
+  /** @param {import("../chat.js").Chat} chat @param {(id: string) => void} onOpen */
+  constructor(chat, onOpen) {
+    this.#chat = chat;
+    this.#onOpen = onOpen;
+    this.#input = el("input", {
+      type: "text",
+      role: "combobox",
+      placeholder: "Go to a conversation",
+      autocomplete: "off",
+      autocapitalize: "none",
+      spellcheck: false,
+      maxLength: 128,
+      "aria-label": "Go to a conversation",
+      "aria-expanded": "true",
+      "aria-controls": "switch-to",
+      "aria-autocomplete": "list",
+      oninput: () => this.#find(),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
+    });
+    this.#dialog = el(
+      "dialog",
+      {
+        className: "dialog switcher",
+        "aria-label": "Go to a conversation",
+        onclose: () => this.#dialog.remove(),
+        onclick: (/** @type {MouseEvent} */ { target }) => target === this.#dialog && this.#dialog.close(),
+      },
+      el("div", { className: "input" }, icon("search"), this.#input),
+      this.#error,
+      this.#list,
+    );
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
+    this.#find();
+  }
+
+  #find() {
+    const typed = canonicalName(this.#input.value.trim());
+    const { store, user } = this.#chat;
+    const listed = this.#chat.list.filter(({ conversation }) => !isNone(conversation));
+    const known = listed.map(({ conversation }) => {
+      const note = store.partner(conversation) === user;
+      const label = note ? "Notes to yourself" : this.#title(conversation);
+      const { id, type } = conversation;
+      return { label, note, group: type === "group", run: () => this.#open(id), id };
+    });
+    const fits = (/** @type {{label: string, id: string}} */ { label, id }) =>
+      label.toLowerCase().includes(typed) || (id.startsWith("dm:") && id.includes(typed));
+    // Without a word, the one before this one is what somebody goes back to.
+    const found = known.filter((one) => (typed ? fits(one) : one.id !== this.#chat.openId));
+    this.#choices = found.slice(0, MOST);
+    const named = known.some(({ id }) => id.slice("dm:".length).split(":").includes(typed));
+    if (isName(typed) && !named) {
+      this.#choices.push({
+        label: `Write to ${typed}`,
+        note: false,
+        group: false,
+        fresh: true,
+        run: () => this.#begin(typed),
+      });
+    }
+    this.#chosen = 0;
+    this.#error.textContent = "";
+    this.#render();
+  }
+
+  /** @param {import("../conversation.js").Conversation} conversation */
+  #title(conversation) {
+    const partner = this.#chat.store.partner(conversation);
+    const called = partner === null ? "" : this.#chat.people.called(partner);
+    const title = this.#chat.store.title(conversation);
+    return called && called !== title ? `${called} (${title})` : title;
+  }
+
+  /** @param {string} id */
+  #open(id) {
+    this.#dialog.close();
+    this.#onOpen(id);
+  }
+
+  /** @param {string} name */
+  async #begin(name) {
+    try {
+      const { id } = await this.#chat.client.findUser(name);
+      if (this.#dialog.isConnected) this.#open(this.#chat.direct(id));
+    } catch (thrown) {
+      const problem = requestError(thrown);
+      const nobody = problem.code === "unknown_user";
+      this.#error.textContent = nobody ? `There is nobody called “${name}” here.` : problem.message;
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.isComposing) return;
+    const count = this.#choices.length;
+    if (event.key === "Enter") this.#choices[this.#chosen]?.run();
+    else if (event.key === "ArrowDown" && count) this.#chosen = (this.#chosen + 1) % count;
+    else if (event.key === "ArrowUp" && count) this.#chosen = (this.#chosen + count - 1) % count;
+    else return;
+    event.preventDefault();
+    this.#render();
+  }
+
+  #render() {
+    this.#list.replaceChildren(
+      ...this.#choices.map(({ label, note, group, fresh, run }, i) =>
+        el(
+          "li",
+          { id: `switch-${i}`, role: "option", "aria-selected": String(i === this.#chosen), onclick: run },
+          fresh ? icon("pencil") : avatar(label, { note, group }),
+          el("span", { dir: "auto", textContent: label }),
+        ),
+      ),
+    );
+    this.#list.hidden = this.#choices.length === 0;
+    if (this.#choices.length) this.#input.setAttribute("aria-activedescendant", `switch-${this.#chosen}`);
+    else this.#input.removeAttribute("aria-activedescendant");
+  }
+}
