@@ -141,6 +141,30 @@ def test_groups_reports_what_a_delivery_costs_and_checks_each_of_them(tmp_path: 
         assert one["saturation"] in done.stdout
 
 
+def test_flood_reports_what_one_user_at_full_speed_is_allowed_and_what_honest_people_notice(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    load = ("--members", "100", "--connections", "6", "--limit", "1000", "--others", "10", "--others-rate", "20")
+    done = run("flood", *load, "--seconds", "1.5", "--workers", "2", "--json", str(result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "p99, times that without" in done.stdout
+    figures = json.loads(result.read_text())["flood"]
+    assert [(one["target"], one["limit"]) for one in figures] == [
+        ("one person", 1000), ("a group of 100", 1000), ("one person", 0), ("a group of 100", 0),
+    ]  # fmt: skip
+    for one in figures:
+        assert one["verdict"]["good"] is True, one["verdict"]
+        assert 0 < one["accepted"] <= one["stored"]
+        assert one["deliveries"] == one["accepted"] * one["members"]
+        if one["limit"]:  # as identity/leases.py promises
+            most = 1000 * (1 + (one["seconds"] + 5) / 60) + 1000 / 8 + 2 * 6 * one["members"]
+            assert one["deliveries"] <= most
+        else:
+            assert one["refused"] == 0
+        honest = one["others"]
+        assert one["answers_later"] == pytest.approx(honest["answer_during"]["p99"] / honest["answer_alone"]["p99"])
+        assert one["streams_later"] == pytest.approx(honest["stream_during"]["p99"] / honest["stream_alone"]["p99"])
+
+
 def test_capacity_reports_memory_and_latency_and_draws_it(tmp_path: Path) -> None:
     result, plot = tmp_path / "result.json", tmp_path / "plot.svg"
     load = ("--streams", "100", "--rate", "50", "--connections", "8", "--warm-up", "0.5", "--seconds", "2.5")
@@ -247,3 +271,17 @@ def test_help_shows_examples() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert "python -m tests.bench all --json" in done.stdout
+
+
+def test_page_reports_what_a_key_costs_and_that_only_some_messages_have_elements(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    done = run("page", "--messages", "20", "--messages", "250", "--keys", "5", "--json", str(result))
+    assert done.returncode == 0, done.stderr
+    assert "a key, ms of CPU" in done.stdout
+    few, many = json.loads(result.read_text())["page"]
+    assert (few["messages"], many["messages"]) == (20, 250)
+    assert few["in_page"] == 30, "ten more have arrived"
+    assert many["in_page"] < 160
+    for figures in (few, many):
+        assert figures["elements"] > figures["in_page"]
+        assert figures["arrival"] > 0

@@ -200,6 +200,7 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "PresenceNow": models.PresenceNow,
     "Person": models.Person,
     "User": models.User,
+    "UserName": models.User,
     "Limits": models.Limits,
     "Quota": models.Quota,
 }

@@ -46,6 +46,15 @@ async def test_a_search_finds_the_names_that_begin_so_in_any_spelling(client: ht
     }
 
 
+async def test_no_search_shows_two_to_each_other_with_a_block_between_them(client: httpx.AsyncClient) -> None:
+    alice, bob, _ = await people(client, "alice", "bob", "bobby")
+    await bob.done("PUT", "/blocks/alice", {})
+    assert await found(alice, "bob") == (["bobby"], False)
+    assert await found(bob, "ali") == ([], False)
+    await bob.done("DELETE", "/blocks/alice")
+    assert await found(alice, "bob") == (["bob", "bobby"], False)
+
+
 async def test_a_search_brings_ten_at_most_and_says_that_there_are_more(client: httpx.AsyncClient) -> None:
     alice, *_ = await people(client, "alice", *(f"user{number:02}" for number in range(11)))
     names, more = await found(alice, "use")

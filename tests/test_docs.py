@@ -134,7 +134,7 @@ async def test_every_operation_stands_on_one_page_with_all_that_it_takes_and_ans
             assert said(parameter.get("description", "")) in text
         if each.body is not None:
             for name, field in each.body.model_fields.items():
-                assert f"<dt><code>{name}</code></dt>" in section
+                assert f"<dt><code>{field.alias or name}</code></dt>" in section
                 assert said(field.description or "") in text
 
 

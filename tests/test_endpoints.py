@@ -11,6 +11,7 @@ from parts import SECRET, parse_frames, settings
 from redises import RedisProcess
 from ssechat.app import create_app
 from ssechat.errors import SettingsError
+from ssechat.http.library import library_name
 from ssechat.identity.tokens import COOKIE
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +32,18 @@ async def test_the_page_is_served_with_headers_that_keep_it_safe(client: httpx.A
         assert "default-src 'self'" in response.headers["content-security-policy"]
         assert response.headers["x-content-type-options"] == "nosniff"
     assert code(await client.get("/web/nothing.js")) == (404, "not_found")
+
+
+async def test_the_library_in_one_file_is_cached_for_ever_under_the_name_with_its_hash(
+    client: httpx.AsyncClient,
+) -> None:
+    hashed = await client.get(f"/web/{library_name()}")
+    plain = await client.get("/web/ssechat.min.js")
+    assert hashed.text == plain.text
+    assert hashed.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in hashed.headers["cache-control"]
+    assert plain.headers["cache-control"] == "no-cache"
+    assert code(await client.get("/web/ssechat-0123456789abcdef.js")) == (404, "not_found")
 
 
 async def test_unknown_paths_and_methods_are_problems_too(client: httpx.AsyncClient) -> None:
@@ -142,7 +155,7 @@ async def test_a_message_is_sent_and_read(client: httpx.AsyncClient) -> None:
         **{"read_up_to": 0, "unread": 1, "mentions": [], "muted": False},
         "last_message": message,
     }
-    assert (await client.get("/v1/users/bob", headers=alice)).json() == {"id": "bob"}
+    assert (await client.get("/v1/users/bob", headers=alice)).json() == {"id": "bob", "online": False}
 
 
 @pytest.mark.parametrize(

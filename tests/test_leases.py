@@ -196,6 +196,37 @@ async def test_who_did_something_together_shares_it_and_what_reached_few_counts_
     assert leases._allowances[ALICE].balance == full - 4
 
 
+async def test_a_debt_at_one_worker_is_known_to_the_others_though_the_user_does_not_come_back_there(
+    worker: Worker, other_worker: Worker
+) -> None:
+    here, there = make(worker, 2400, 2), make(other_worker, 2400, 2)
+    assert await ask(here, reached=10_000)
+    await settled(here)
+    through = await let_through([there], 5000)
+    assert through <= there.block + 2 * AT_ONCE
+
+
+async def test_a_worker_never_holds_more_than_a_block(worker: Worker) -> None:
+    leases = make(worker, 8000)
+    for number in range(3000):
+        assert await ask(leases, reached=2 + number % 3)
+        assert leases._allowances[ALICE].balance <= leases.block
+        if number % 7 == 0:
+            await settled(leases)
+
+
+async def test_a_worker_does_not_ask_again_before_there_can_be_something(
+    worker: Worker, other_worker: Worker, redis: RedisProcess
+) -> None:
+    here, there = make(worker, 800, 1), make(other_worker, 800, 1)
+    await let_through([there], 5000)
+    before = commands(redis)
+    while leases_left := here.begin(ALICE, AT_LEAST):
+        leases_left.done()
+        await settled(here)
+    assert commands(redis) - before <= 3
+
+
 async def test_with_redis_away_nobody_is_told_to_have_sent_too_much(worker: Worker) -> None:
     leases = make(worker, 80)
     await worker.redis.close()

@@ -1,6 +1,7 @@
 """Rate limits (429) and bounded pages of the HTTP API."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,9 @@ import pytest
 from app_client import client_of, code, sign_up
 from parts import SECRET
 from redises import RedisProcess
+from ssechat.chat.conversations import Description, Descriptions
+from ssechat.identity.leases import AT_ONCE
+from ssechat.ids import UserId
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +73,57 @@ async def test_over_a_quota_is_429_with_ratelimit_headers(
         assert again.headers["ratelimit-policy"] == '"sign-up";q=1;w=3600'
 
 
+async def test_bodies_that_do_not_end_take_nothing_from_what_their_user_may_do_at_once(
+    redis: RedisProcess, tmp_path: Path
+) -> None:
+    begun, end = asyncio.Semaphore(0), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"to":"alice",'
+        begun.release()
+        await end.wait()
+        yield b'"text":"late"}'
+
+    async with client_of(redis.url, tmp_path) as client:
+        alice = await sign_up(client, "alice")
+        headers = {**alice, "content-type": "application/json"}
+        slow = [asyncio.create_task(client.post("/v1/messages", content=body(), headers=headers)) for _ in range(20)]
+        async with asyncio.timeout(20):
+            for _ in slow:
+                await begun.acquire()
+            sent = await client.post("/v1/messages", json={"to": "alice", "text": "in time"}, headers=alice)
+            assert sent.status_code == 201
+            end.set()
+            assert {answer.status_code for answer in await asyncio.gather(*slow)} == {201}
+
+
+async def test_a_user_with_many_requests_that_wait_holds_up_nobody_else_and_all_are_answered(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+    held: list[str] = []
+    one = Descriptions.one
+
+    async def slow(self: Descriptions, user: UserId, conversation: str) -> Description:
+        held.append(user)
+        if user == "mallory":
+            await go_on.wait()
+        return await one(self, user, conversation)
+
+    monkeypatch.setattr(Descriptions, "one", slow)
+    async with client_of(redis.url, tmp_path) as client:
+        mallory, alice = await sign_up(client, "mallory"), await sign_up(client, "alice")
+        path = "/v1/conversations/dm:alice:mallory"
+        flood = [asyncio.create_task(client.get(path, headers=mallory)) for _ in range(50)]
+        async with asyncio.timeout(20):
+            while len(held) < AT_ONCE:
+                await asyncio.sleep(0.01)
+            assert (await client.get(path, headers=alice)).status_code == 200
+            assert held.count("mallory") == AT_ONCE
+            go_on.set()
+            assert {answer.status_code for answer in await asyncio.gather(*flood)} == {200}
+
+
 async def test_behind_a_front_that_is_not_trusted_all_people_have_one_address(
     redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +150,7 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "sign-in-account": (7, 3600),
         "sign-in-known": (7, 3600),
         "ticket": (120, 60),
+        "profiles": (120, 60),
     }
     assert told == {
         "body_bytes": 65536,
@@ -115,11 +171,13 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "reaction_kinds_per_message": 20,
         "receipts_group_members": 32,
         "typing_group_members": 32,
+        "watched_users": 100,
+        "watch_lists": 8,
         "blocks_per_user": 10000,
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()
-        assert [quota["name"] for quota in told["quotas"]] == ["deliveries", "ticket"]
+        assert [quota["name"] for quota in told["quotas"]] == ["deliveries", "ticket", "profiles"]
 
 
 async def test_an_answer_has_256_kib_at_most_and_says_that_there_is_more(redis: RedisProcess, tmp_path: Path) -> None:

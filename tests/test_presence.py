@@ -291,6 +291,26 @@ async def test_a_new_stream_is_told_all_and_a_watch_survives_a_reconnect_to_anot
     assert sorted(told(third)) == [("bob", True), ("carol", False)]
 
 
+async def test_a_list_is_read_once_its_changes_are_heard(worker: Worker, other_worker: Worker) -> None:
+    await friends(worker, "bob")
+    await live(worker, "bob")
+    heard = asyncio.Event()
+    add = other_worker.hub.subscriptions.add
+
+    async def late(channel: bytes) -> None:
+        await heard.wait()
+        await add(channel)
+
+    other_worker.hub.subscriptions.add = late  # type: ignore[method-assign]
+    stream, sink = other_worker.open_stream("alice")
+    await ticks(other_worker)
+    await watch(worker, "alice", "bob")  # nobody hears of it
+    heard.set()
+    await until(lambda: stream.live)
+    await ticks(other_worker)
+    assert told(sink) == [("bob", True)]
+
+
 async def test_a_stream_that_was_behind_is_told_what_it_missed(worker: Worker, other_worker: Worker) -> None:
     await friends(worker, "bob")
     stream, sink = await live(worker, "alice")
@@ -466,6 +486,28 @@ async def test_the_end_of_a_group_takes_the_right_away(worker: Worker) -> None:
     await worker.chat.groups.end(ALICE, group)
     await ticks(worker)
     assert told(sink) == [("bob", True), ("bob", False)]
+
+
+@pytest.mark.parametrize(("blocks", "other"), [("alice", "bob"), ("bob", "alice")])
+async def test_a_block_hides_either_from_the_other_within_a_second(
+    worker: Worker, other_worker: Worker, blocks: str, other: str
+) -> None:
+    await friends(worker, "bob")
+    sinks = {name: (await live(worker, name))[1] for name in ("alice", "bob")}
+    for name, watched in (("alice", "bob"), ("bob", "alice")):
+        await watch(worker, name, watched)
+    await ticks(worker)
+    assert [told(sink)[-1][1] for sink in sinks.values()] == [True, True]
+    await other_worker.chat.blocks.block(UserId(blocks), other)
+    await ticks(worker)
+    assert told(sinks["alice"]) == [("bob", True), ("bob", False)]
+    assert told(sinks["bob"]) == [("alice", True), ("alice", False)]
+    for name, watched in (("alice", "bob"), ("bob", "alice")):
+        assert await now(other_worker, name, watched) == [(watched, False)]
+        assert "last_seen" not in all_told(sinks[name])[-1]
+    await other_worker.chat.blocks.unblock(UserId(blocks), other)
+    await ticks(worker)
+    assert [told(sink)[-1][1] for sink in sinks.values()] == [True, True]
 
 
 async def test_the_first_direct_message_gives_the_right(worker: Worker) -> None:

@@ -34,18 +34,20 @@ async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.Asy
 async def test_a_profile_is_what_its_user_said_last_and_null_takes_a_field_away(client: httpx.AsyncClient) -> None:
     alice, bob = await people(client, "alice", "bob")
     assert await alice.done("GET", "/me") == {
-        "user": "alice", "receipts": True, "version": 0, "unread": 0, "mentions": 0
+        "user": "alice", "receipts": True, "visible": True, "version": 0, "unread": 0, "mentions": 0
     }  # fmt: skip
     changed = await alice.done("PATCH", "/me", {"display_name": "  Алиса  Ли ", "avatar_url": PICTURE})
     named = {"display_name": "Алиса Ли", "avatar_url": PICTURE}
-    assert changed == {"user": "alice", **named, "receipts": True, "version": 1}
-    assert await bob.done("GET", "/users/Alice") == {"id": "alice", **named}, "and not what is only one's own"
+    assert changed == {"user": "alice", **named, "receipts": True, "visible": True, "version": 1}
+    assert await bob.done("GET", "/users/Alice") == {"id": "alice", **named, "online": False}, (
+        "and not what is only one's own"
+    )
     assert (await alice.done("GET", "/session"))["display_name"] == "Алиса Ли"
     changed = await alice.done("PATCH", "/me", {"avatar_url": None, "receipts": False})
-    assert changed == {"user": "alice", "display_name": "Алиса Ли", "receipts": False, "version": 2}
+    assert changed == {"user": "alice", "display_name": "Алиса Ли", "receipts": False, "visible": True, "version": 2}
     changed = await alice.done("PATCH", "/me", {"display_name": None, "receipts": None})
-    assert changed == {"user": "alice", "receipts": True, "version": 3}
-    assert await bob.done("GET", "/users/alice") == {"id": "alice"}
+    assert changed == {"user": "alice", "receipts": True, "visible": True, "version": 3}
+    assert await bob.done("GET", "/users/alice") == {"id": "alice", "online": False}
 
 
 @pytest.mark.anyio

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from people import people
 from polling import until
 from redises import RedisProcess
 from ssechat.errors import Conflict, Forbidden, NotFound, Unauthorized
+from ssechat.identity.key_file import SigningKey, SigningKeys
 from ssechat.identity.sessions import MAX_AGENT, SEEN_SECONDS, Session
-from ssechat.identity.tokens import Identity
+from ssechat.identity.tokens import Identity, Tokens
+from ssechat.identity.users import Users
 from ssechat.ids import UserId
 from ssechat.redis import keys
 
@@ -139,11 +142,50 @@ async def test_there_is_no_password_to_change_where_another_system_signs_in(
         assert await sessions(client, headers) == []
 
 
-async def test_a_minted_token_is_no_session_and_its_user_may_have_no_password(worker: Worker) -> None:
-    await worker.users.create_if_missing(ALICE)
-    with pytest.raises(Forbidden) as caught:
-        await worker.users.change_password(ALICE, OLD, NEW)
-    assert caught.value.code == "no_password"
+async def test_a_minted_token_is_no_session_and_its_user_may_have_no_password(client: httpx.AsyncClient) -> None:
+    token = Tokens.of_our_own(SigningKeys(SigningKey(SECRET))).mint("carol", timedelta(hours=1))
+    headers = {"authorization": f"Bearer {token}"}
+    refused = await client.put("/v1/me/password", json={"old": OLD, "new": NEW}, headers=headers)
+    assert code(refused) == (403, "no_password")
+    assert await sessions(client, headers) == []
+
+
+async def test_a_minted_token_goes_on_when_the_password_is_changed(client: httpx.AsyncClient) -> None:
+    desk = await sign_up(client, "alice")
+    token = Tokens.of_our_own(SigningKeys(SigningKey(SECRET))).mint("alice", timedelta(hours=1))
+    headers = {"authorization": f"Bearer {token}"}
+    assert [each.get("current") for each in await sessions(client, headers)] == [None]
+    changed = await client.put("/v1/me/password", json={"old": OLD, "new": NEW}, headers=headers)
+    assert changed.status_code == 204
+    assert (await status(client, desk), await status(client, headers)) == (401, 200)
+
+
+async def test_who_changes_a_password_in_the_same_moment_is_told_that_another_change_counts(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [alice] = await people(client, "alice")
+    hash_of, turns = Users._hash, iter("12")
+
+    async def overtaken(self: Users, password: str, group: str) -> str:
+        if next(turns, "") == "1":
+            await alice.done("PUT", "/me/password", {"old": OLD, "new": NEW})
+        return await hash_of(self, password, group)
+
+    monkeypatch.setattr(Users, "_hash", overtaken)
+    refused = await alice.ask("PUT", "/me/password", {"old": OLD, "new": "a third one"})
+    assert code(refused) == (409, "password_changed")
+    await sign_in(client, "alice", NEW)
+
+
+async def test_a_change_waits_for_the_hashes_of_others_and_not_for_ever(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
+    monkeypatch.setattr("ssechat.identity.hashing.MAX_WAITING_PER_GROUP", 0)
+    [alice] = await people(client, "alice")
+    change = [alice.ask("PUT", "/me/password", {"old": OLD, "new": NEW}) for _ in range(4)]
+    answers = await asyncio.gather(*change)
+    assert (503, "busy") in [code(answer) for answer in answers if answer.status_code >= 400]
 
 
 async def test_of_two_changes_at_once_one_counts_and_the_other_is_told(worker: Worker, other_worker: Worker) -> None:
@@ -184,6 +226,23 @@ async def test_the_old_password_begins_no_session_once_it_was_changed(worker: Wo
     assert caught.value.code == "wrong_credentials"
     assert await worker.auth._sessions.of(ALICE) == []
     await worker.auth.sign_in(ALICE, checked=await worker.users.check_password(ALICE, NEW))
+
+
+async def test_a_sign_in_that_a_change_overtakes_begins_no_session(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [alice] = await people(client, "alice")
+    check = Users.check_password
+
+    async def overtaken(self: Users, user: UserId, password: str, group: str = "") -> str:
+        checked = await check(self, user, password, group)
+        await alice.done("PUT", "/me/password", {"old": OLD, "new": NEW})
+        return checked
+
+    monkeypatch.setattr(Users, "check_password", overtaken)
+    refused = await client.post("/v1/session", json={"name": "alice", "password": OLD})
+    assert code(refused) == (401, "wrong_credentials")
+    assert len(await sessions(client, alice.headers)) == 1
 
 
 def byes(sink: FakeSink) -> list[str]:

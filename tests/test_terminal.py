@@ -191,6 +191,8 @@ def test_no_message_can_look_like_two() -> None:
         ("message", {**DIRECT, "text": None}, "dm:a:b #1 (deleted)  a"),
         ("message.updated", DIRECT, "dm:a:b #1 (changed)  a: hi"),
         ("typing", {"conversation_id": "dm:a:b", "user": "b", "expires_in": 15}, "dm:a:b  b is writing …"),
+        ("block", {"conversation_id": "dm:a:b", "user": "b", "blocked": True}, "dm:a:b  you have blocked b"),
+        ("block", {"conversation_id": "dm:a:b", "user": "b", "blocked": False}, "dm:a:b  you have unblocked b"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": False}, "dm:a:b  read up to #7"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": True}, "dm:a:b  read up to #7  (muted)"),
         ("profile", {"version": 3}, "your profile was changed"),
@@ -218,6 +220,7 @@ def test_times_are_shown_in_the_readers_zone(monkeypatch: pytest.MonkeyPatch) ->
         ({"unread": 3, "mentions": [7], "muted": False}, "  (3 unread, 1 mentions you)"),
         ({"unread": 3, "mentions": [7, 8], "muted": True}, "  (3 unread, 2 mention you; muted)"),
         ({"unread": 0, "mentions": [], "muted": True}, "  (muted)"),
+        ({"unread": 1, "mentions": [], "muted": True, "blocked": True}, "  (1 unread; muted; blocked)"),
     ],
 )
 def test_a_conversation_is_listed_with_what_is_unread(counts: dict[str, Any], said: str) -> None:

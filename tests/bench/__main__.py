@@ -21,6 +21,7 @@ from .group_people import GroupsOptions
 from .groups import groups_report, measure_groups
 from .idle import IdleOptions, measure_idle
 from .options import (
+    COUNT,
     checking,
     count,
     groups_options,
@@ -34,11 +35,14 @@ from .options import (
     seconds,
     workers,
 )
+from .page import PageOptions, measure_page, page_report
 from .peers import CHATS, DURABLE, IDLE
 from .plot import Panel, load_panels, storm_panels, write_plot
 from .progress import Progress
 from .report import idle_report, sends_report, write_json
 from .sends import measure_sends
+from .state import StateOptions, measure_state, state_report
+from .state_presence import PresenceOptions
 from .storm import StormOptions, measure_storm, storm_report
 from .verdict.command import verdict
 from .ways import WaysOptions, measure_ways, ways_report
@@ -56,11 +60,13 @@ def bench() -> None:
     python -m tests.bench capacity --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60
     python -m tests.bench groups                  sends to groups of 2 to 1,024, reactions, joins
     python -m tests.bench flood                   one user at full speed beside honest people
+    python -m tests.bench state                   marks, typing, and 20,000 streams that watch 20 people each
     python -m tests.bench storm                   all workers die with 20,000 streams open
     python -m tests.bench storm --streams 100000 --workers 8 --readers 6
     python -m tests.bench churn                   memory growth after 100,000 connects
     python -m tests.bench ways                    CPU of a request with and without ASGI, in rounds
     python -m tests.bench fronts                  the cost of nginx, HAProxy and Caddy
+    python -m tests.bench page                    a key on the page, with 50 to 10,000 messages
     python -m tests.bench verdict                 what is said against SSE for chat, over a real round trip
     python -m tests.bench all --json result.json  idle and sends
 
@@ -268,6 +274,33 @@ def flood(json_file: Path | None, **given: Any) -> None:
 
 @bench.command()
 @options(
+    count("--people", 1000, "People with a stream each, who write to each other two and two."),
+    count("--rounds", 20, "How often each of them does each act."),
+    count("--streams", 20_000, "People with a stream each, who watch whether others are online."),
+    count("--watched", 20, "Others whom each of these watches."),
+    count("--readers", 2, "Client processes that hold these streams."),
+    count("--connections", 16, "Connections that requests are made over."),
+    seconds("--seconds", 20, "Seconds in which nobody comes or goes: once unwatched, once watched."),
+    workers(),
+    json_option,
+)
+def state(json_file: Path | None, people: int, rounds: int, **given: Any) -> None:
+    """What state costs: to mark messages as read, to say that one writes, and to watch whether others are online.
+
+    Each act is done at full speed, and each stream that must be told of it is; a send is shown to compare with. Then
+    everybody watches the others of a group, which must cost little as long as nobody comes or goes; then one of each
+    group goes.
+    """
+
+    def measure(progress: Progress) -> Result:
+        figures = measure_state(StateOptions(people, rounds, PresenceOptions(**given)), progress)
+        return figures, state_report(figures), figures.good, []
+
+    _run(json_file, None, state=measure)
+
+
+@bench.command()
+@options(
     count("--streams", 20_000, "Open streams when all workers are killed."),
     count("--readers", 2, "Client processes that hold the streams."),
     rate("--rate", 100, "Messages per second before the kill, and after the restart of the workers."),
@@ -335,6 +368,34 @@ def ways(json_file: Path | None, **given: Any) -> None:
         return report, ways_report(report), True, []
 
     _run(json_file, None, ways=measure)
+
+
+@bench.command()
+@options(
+    click.option(
+        "--messages",
+        type=COUNT,
+        multiple=True,
+        default=(50, 2000, 10_000),
+        show_default=True,
+        metavar="N",
+        help="Messages of the conversation, all of them loaded. Can be repeated.",
+    ),
+    count("--keys", 120, "Keys that are pressed, each once the one before is painted."),
+    json_option,
+)
+def page(json_file: Path | None, **given: Any) -> None:
+    """What a key costs in the field for a message, in Chromium, while a conversation has many messages.
+
+    Counts all that the page's main thread does: script, style, layout and paint, less what it does without a key. Says
+    also what a message costs that arrives, and how many elements the page has.
+    """
+
+    def measure(progress: Progress) -> Result:
+        figures = measure_page(PageOptions(**given), progress)
+        return figures, page_report(figures), True, []
+
+    _run(json_file, None, page=measure)
 
 
 bench.add_command(verdict)

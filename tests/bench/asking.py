@@ -17,6 +17,9 @@ ANSWERED = 0
 
 ASK_SECONDS = 600.0
 
+PAIR = "{pair}"
+"""In a path or a body: the direct conversation of a user and the neighbour, whose number differs in the last bit."""
+
 
 @dataclass(frozen=True, slots=True)
 class AskPlan:
@@ -75,12 +78,17 @@ class Asker(Player):
     def _ask(self, users: Sequence[int], method: str, path: str, bodies: Sequence[bytes], connections: int) -> None:
         """Each of these users makes the request; replies with the answers."""
         self._answers = Answers()
-        made = [self._requests.request(method, path, user, body) for user, body in zip(users, bodies, strict=True)]
+        made = [self._request(method, path, user, body) for user, body in zip(users, bodies, strict=True)]
         self._waiting = deque(zip(users, made, strict=True))
         self._opening = min(connections, len(users))
         first = FIRST_ADDRESS + self._used
         self._used += self._opening
         self._connections = [_Connection(self, self._plan.address, first + number) for number in range(self._opening)]
+
+    def _request(self, method: str, path: str, user: int, body: bytes) -> bytes:
+        pair = f"dm:{user_name(user & ~1)}:{user_name(user | 1)}"
+        own_body = body.replace(PAIR.encode(), pair.encode())
+        return self._requests.request(method, path.replace(PAIR, pair), user, own_body)
 
     def opened(self) -> None:
         """Counts an open connection; when all are open, the first requests are sent."""

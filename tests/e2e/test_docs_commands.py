@@ -16,26 +16,33 @@ from serving import Server, until
 from ssechat.events import kinds
 from ssechat.http.contract import (
     accounts,
+    blocks,
     conversations,
     events,
     invites,
     marks,
     members,
     messages,
+    people,
+    presence,
     reactions,
     receipts,
     server,
+    sessions,
     typing,
 )
 from ssechat.http.contract.operation import Operation
 
 TOPICS = {
     "accounts": accounts,
+    "blocks": blocks,
     "conversations": conversations,
     "events": events,
     "invitations": invites,
     "members": members,
     "messages": messages,
+    "profiles": people,
+    "presence": presence,
     "reactions": reactions,
     "receipts": receipts,
     "server": server,
@@ -43,7 +50,10 @@ TOPICS = {
     "unread": marks,
 }
 OPERATIONS = {
-    value.id: value for module in TOPICS.values() for value in vars(module).values() if isinstance(value, Operation)
+    value.id: value
+    for module in (*TOPICS.values(), sessions)
+    for value in vars(module).values()
+    if isinstance(value, Operation)
 }
 
 

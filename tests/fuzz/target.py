@@ -70,7 +70,9 @@ class Target:
         Raises:
             TargetFailed: it did not start.
         """
-        options = {"port": 0, "data": self.folder / "data", "workers": self._workers, "access-log": "on"}
+        # Without a limit, for which there are tests: each attack shall be answered for what it is.
+        unlimited = {"deliveries-per-user": 0}
+        options = {"port": 0, "data": self.folder / "data", "workers": self._workers, "access-log": "on", **unlimited}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 – quick
                 [sys.executable, "-m", "ssechat", "serve", *(f"--{name}={value}" for name, value in options.items())],

@@ -209,6 +209,8 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(f"/v1/users?ids={MIA},{OLGA},nobody")
         case "GET /v1/users/{user}", _:
             yield Probe(f"/v1/users/{MIA}")
+        case "POST /v1/ack", _:
+            yield Probe(row.path, body={"id": "77-77"})
         case "PUT /v1/presence", "in the group":
             yield Probe(row.path, body={"watch": [MIA, OLGA], "in": group.id})
         case "PUT /v1/presence", "in a group of nobody":

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Thread } from "../../src/ssechat/web/thread.js";
-import { itemsOf } from "../../src/ssechat/web/views/items.js";
+import { firstUnread, itemsOf } from "../../src/ssechat/web/views/items.js";
 import { fakeBrowser, message } from "./world.js";
 
 beforeEach(() => {
@@ -17,7 +17,7 @@ const shown = (options) =>
     pending: [],
     user: "alice",
     named: false,
-    unreadAfter: null,
+    unreadFrom: null,
     thread: new Thread(),
     ...options,
   });
@@ -48,7 +48,10 @@ test("messages of one sender within five minutes form a group", () => {
 
 test("the line of the unread stands above the first message of somebody else that is unread", () => {
   const messages = [message(1), message(2, { sender: "alice" }), message(3), message(4)];
-  assert.deepEqual(outline(shown({ messages, unreadAfter: 1 })), [
+  assert.equal(firstUnread(messages, 1, "alice"), 3);
+  assert.equal(firstUnread(messages.slice(0, 2), 1, "alice"), null);
+  assert.equal(firstUnread(messages, null, "alice"), null);
+  assert.deepEqual(outline(shown({ messages, unreadFrom: 3 })), [
     "day",
     "text 1",
     "text 2",
@@ -56,7 +59,15 @@ test("the line of the unread stands above the first message of somebody else tha
     "text 3",
     "text 4",
   ]);
-  assert.deepEqual(outline(shown({ messages: messages.slice(0, 2), unreadAfter: 1 })), ["day", "text 1", "text 2"]);
+  assert.deepEqual(outline(shown({ messages: messages.slice(0, 2), unreadFrom: null })), ["day", "text 1", "text 2"]);
+});
+
+test("what begins within a day and a group has neither a heading nor a name of its own", () => {
+  const [before, ...messages] = [message(1), message(2), message(86_402)];
+  const items = shown({ before, messages });
+  assert.deepEqual(outline(items), ["text 2", "day", "text 86402"]);
+  assert.deepEqual([items[0].first, items[2].first], [false, true]);
+  assert.deepEqual(outline(shown({ before, messages: messages.slice(1) })), ["day", "text 86402"]);
 });
 
 test("an own message keeps its key when it is sent, and is shown once", () => {

@@ -4,12 +4,15 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { RequestError } from "../../src/ssechat/web/http.js";
 import { Outbox } from "../../src/ssechat/web/outbox.js";
+import { Records } from "../../src/ssechat/web/records.js";
 import { collect, deferred, fakeBrowser, message, pass, settle } from "./world.js";
 
 /** @typedef {import("../../src/ssechat/web/outbox.js").Entry} Entry */
 
 const BOB = "dm:alice:bob";
-const KEY = "ssechat:outbox:alice:";
+const SCOPE = "ssechat:outbox::alice";
+/** Where versions before kept a message: this and its id. */
+const LEGACY = "ssechat:outbox:alice:";
 
 /** @type {ReturnType<typeof fakeBrowser>} */
 let browser;
@@ -42,9 +45,10 @@ const outboxOf = (send, allowed = () => true) => new Outbox({ user: "alice", sen
 /** @param {string} text */
 const draft = (text, conversation_id = BOB) => ({ conversation_id, to: "bob", text });
 
-/** Says that another tab has written into the storage. @param {string|null} key @param {string|null} newValue */
-function stored(key, newValue) {
-  browser.window.dispatchEvent(Object.assign(new Event("storage"), { key, newValue }));
+/** What is kept, as another page finds it. */
+async function kept() {
+  const records = await new Records(SCOPE).all();
+  return records.map(({ scope, ...entry }) => entry);
 }
 
 test("messages of a conversation are sent one after the other, in the order in which they were written", async () => {
@@ -63,7 +67,7 @@ test("messages of a conversation are sent one after the other, in the order in w
     ["one", "two", "three"],
   );
   assert.deepEqual(outbox.all, []);
-  assert.equal(browser.localStorage.length, 0);
+  assert.deepEqual(await kept(), []);
 });
 
 test("a conversation that cannot send does not hold up another", async () => {
@@ -147,10 +151,13 @@ test("unsent messages survive a reload, and are sent in order", async () => {
   await pass(5_000);
   const after = server();
   const outbox = outboxOf(after.send);
+  const changes = collect(outbox, "change");
+  await outbox.loaded;
   assert.deepEqual(
     outbox.all.map(({ text }) => text),
     ["one", "two"],
   );
+  assert.deepEqual(changes, [BOB, BOB]);
   outbox.start();
   await settle();
   assert.deepEqual(after.texts(), ["one", "two"]);
@@ -158,24 +165,53 @@ test("unsent messages survive a reload, and are sent in order", async () => {
 
 test("a later message is last, though the clock went back", async () => {
   const { send, texts } = server(new RequestError(0));
-  browser.localStorage.setItem(
-    `${KEY}a`,
-    JSON.stringify({ ...draft("one"), client_msg_id: "a", order: Date.now() + 60_000, state: "queued" }),
-  );
+  await new Records(SCOPE).put({ ...draft("one"), client_msg_id: "a", order: Date.now() + 60_000, state: "queued" });
   const outbox = outboxOf(send);
+  await outbox.loaded;
   outbox.add(draft("two"));
   await pass(1_000);
   assert.deepEqual(texts(), ["one", "one", "two"]);
 });
 
-test("what is in the storage but is no message is left alone", async () => {
-  browser.localStorage.setItem(`${KEY}a`, "{");
-  browser.localStorage.setItem(`${KEY}b`, '{"text": 5}');
-  assert.deepEqual(outboxOf(server().send).all, []);
+test("what is kept but is no message is left alone", async () => {
+  browser.localStorage.setItem(`${LEGACY}a`, "{");
+  browser.localStorage.setItem(`${LEGACY}b`, '{"text": 5}');
+  await new Records(SCOPE).put({ client_msg_id: "c" });
+  const outbox = outboxOf(server().send);
+  await outbox.loaded;
+  assert.deepEqual(outbox.all, []);
 });
 
-test("messages are sent where the storage is blocked", async () => {
-  browser.localStorage.blocked = true;
+test("what a version before left unsent in localStorage is moved, and sent once", async () => {
+  const entry = { ...draft("from before"), client_msg_id: "a", order: 1, state: "queued" };
+  browser.localStorage.setItem(`${LEGACY}a`, JSON.stringify(entry));
+  const { send, sent } = server();
+  const outbox = outboxOf(send);
+  await outbox.loaded;
+  assert.deepEqual([browser.localStorage.length, await kept()], [0, [entry]]);
+  outbox.start();
+  await settle();
+  assert.deepEqual([sent.map(({ client_msg_id }) => client_msg_id), await kept()], [["a"], []]);
+});
+
+test("without a database, what a version before left unsent stays where it is until it is sent", async () => {
+  browser.indexedDB = undefined;
+  Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true });
+  const entry = { ...draft("from before"), client_msg_id: "a", order: 1, state: "queued" };
+  browser.localStorage.setItem(`${LEGACY}a`, JSON.stringify(entry));
+  const answer = deferred();
+  const { send, texts } = server(answer.promise);
+  const outbox = outboxOf(send);
+  await outbox.start();
+  await settle();
+  assert.deepEqual([texts(), browser.localStorage.length], [["from before"], 1]);
+  answer.resolve(null);
+  await settle();
+  assert.deepEqual([outbox.all, browser.localStorage.length], [[], 0]);
+});
+
+test("messages are sent where nothing can be kept", async () => {
+  Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true });
   const { send, texts } = server();
   outboxOf(send).add(draft("one"));
   await settle();
@@ -190,7 +226,7 @@ test("a signed-out user's messages are kept, not sent", async () => {
   outbox.add(draft("two"));
   await pass(60_000);
   assert.deepEqual([sent.length, unauthorized.length, outbox.all.length], [1, 1, 2]);
-  assert.equal(browser.localStorage.length, 2);
+  assert.equal((await kept()).length, 2);
 });
 
 test("nothing is sent in the name of a user whom the cookie does not sign in any more", async () => {
@@ -208,7 +244,7 @@ test("a message that another tab has sent is not sent again", async () => {
   outbox.add(draft("one"));
   const { client_msg_id } = outbox.add(draft("two"));
   await settle();
-  browser.localStorage.removeItem(KEY + client_msg_id); // the storage event is still under way
+  await new Records(SCOPE).remove(client_msg_id); // that tab's word of it is still under way
   first.resolve(null);
   await settle();
   assert.deepEqual([texts(), outbox.all], [["one"], []]);
@@ -219,14 +255,14 @@ test("a tab follows what another writes and removes", async () => {
   const outbox = outboxOf(send);
   const changes = collect(outbox, "change");
   const entry = { ...draft("from there"), client_msg_id: "a", order: 1, state: "queued" };
-  browser.localStorage.setItem(`${KEY}a`, JSON.stringify(entry));
-  stored(`${KEY}a`, JSON.stringify(entry));
+  await new Records(SCOPE).put(entry);
+  const tab = new BroadcastChannel(SCOPE);
+  tab.postMessage({ id: "a", entry });
   await settle();
   assert.deepEqual([outbox.all, sent.length], [[entry], 1]);
-  stored(`${KEY}a`, null);
-  stored(`${KEY}unknown`, null);
-  stored("another key", "x");
-  stored(null, null);
+  tab.postMessage({ id: "a", entry: null });
+  tab.postMessage({ id: "unknown", entry: null });
+  await settle();
   assert.deepEqual([outbox.all, changes], [[], [BOB, BOB]]);
 });
 
@@ -280,7 +316,7 @@ test("a message that is removed while it waits is not sent", async () => {
   outbox.remove(client_msg_id);
   outbox.retry(client_msg_id);
   await pass(60_000);
-  assert.deepEqual([sent.length, browser.localStorage.length], [1, 0]);
+  assert.deepEqual([sent.length, await kept()], [1, []]);
 });
 
 test("a message that is removed while it is under way does not come back as refused", async () => {
@@ -292,7 +328,7 @@ test("a message that is removed while it is under way does not come back as refu
   outbox.remove(client_msg_id);
   answer.reject(new RequestError(403));
   await settle();
-  assert.deepEqual([outbox.all, browser.localStorage.length], [[], 0]);
+  assert.deepEqual([outbox.all, await kept()], [[], []]);
 });
 
 test("a closed outbox sends nothing, and keeps what it has", async () => {
@@ -301,8 +337,6 @@ test("a closed outbox sends nothing, and keeps what it has", async () => {
   outbox.add(draft("one"));
   await settle();
   outbox.close();
-  outbox.add(draft("two"));
-  stored(`${KEY}a`, "{}");
   await pass(60_000);
-  assert.deepEqual([sent.length, browser.localStorage.length], [1, 2]);
+  assert.deepEqual([sent.length, (await kept()).length], [1, 1]);
 });

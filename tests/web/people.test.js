@@ -7,7 +7,7 @@ import { Directory } from "../../src/ssechat/web/directory.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
 import { People } from "../../src/ssechat/web/people.js";
 import { deviceOf } from "../../src/ssechat/web/user_agent.js";
-import { collect, fakeBrowser, pass, settle } from "./world.js";
+import { collect, deferred, fakeBrowser, pass, settle } from "./world.js";
 
 beforeEach(() => fakeBrowser());
 
@@ -41,6 +41,15 @@ test("people are called by their ids until it is known how, and are asked for to
   assert.equal(changes.length, 1);
   await pass(1_000);
   assert.equal(asked.length, 1, "what is known is not asked again");
+});
+
+test("what a search has told is not asked for", async () => {
+  const { client, asked } = named();
+  const { people: shown, changes } = people(client);
+  shown.learn([{ id: "bob", display_name: "Bob" }]);
+  assert.deepEqual([shown.name("bob"), changes.length], ["Bob", 1]);
+  await pass(20);
+  assert.deepEqual(asked, []);
 });
 
 test("pictures are shown where the server shows them", async () => {
@@ -163,11 +172,12 @@ test("a profile that cannot be fetched is asked for again, until the page is clo
 });
 
 test("an answer that comes after the page is closed changes nothing", async () => {
-  const { client } = named();
-  const { people: shown, changes } = people(client);
+  const answer = deferred();
+  const { people: shown, changes } = people({ users: () => answer.promise });
   shown.name("bob");
   await pass(20);
   shown.close();
+  answer.resolve([{ id: "bob", display_name: "BOB" }]);
   await settle();
   assert.deepEqual(changes, []);
 });
@@ -222,8 +232,7 @@ test("requests about the account are as the server has them", async () => {
 test("a device is called by its browser and system, another program by its name", () => {
   const chrome =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36";
-  const phone =
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1";
+  const phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) (KHTML, like Gecko) Version/18.0 Safari/604.1";
   assert.deepEqual(
     [chrome, `${chrome} Edg/130.0`, phone, "Firefox/130", "curl/8.5.0", "python-httpx/0.28", "", " x"].map(deviceOf),
     [

@@ -87,12 +87,13 @@ test("they are loaded again when events without an id may have been missed, and 
     ["hello", {}],
     ["caught_up", {}],
     ["profile", {}],
+    ["block", {}],
     ["reload", { reason: "gap" }],
   ])) {
     client.emit(type, data);
     await settle();
   }
-  assert.deepEqual([client.asked.length, known()], [5, [receipt("bob", 4, 4)]]);
+  assert.deepEqual([client.asked.length, known()], [6, [receipt("bob", 4, 4)]]);
   client.emit("reload", { reason: "lost" });
   await settle();
   assert.deepEqual(known(), [receipt("bob", 1, 2)], "after a loss the server is right");

@@ -57,6 +57,14 @@ async function twoTabs() {
   return { holder, other };
 }
 
+test("all tabs hear when the next attempt is", async () => {
+  const { holder, other } = await twoTabs();
+  const told = [collect(holder.stream, "retry"), collect(other.stream, "retry")];
+  latestSource().fail({ gaveUp: true });
+  await settle();
+  assert.deepEqual(told, [[Date.now() + 1_000], [Date.now() + 1_000]]);
+});
+
 /** @param {{events: any[]}} tab */
 const ids = (tab) => tab.events.map(({ id }) => id);
 

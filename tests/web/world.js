@@ -4,6 +4,7 @@
 
 import EventEmitter from "node:events";
 import { mock } from "node:test";
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 
 EventEmitter.defaultMaxListeners = 100; // Node warns of more; browsers have no such limit
 
@@ -200,6 +201,9 @@ export function fakeBrowser() {
     navigator: { locks: /** @type {FakeLocks|undefined} */ (new FakeLocks()) },
     localStorage: new FakeStorage(),
     sessionStorage: new FakeStorage(),
+    indexedDB: /** @type {IDBFactory|undefined} */ (new IDBFactory()),
+    IDBKeyRange,
+    location: { href: "https://chat.example/", origin: "https://chat.example" },
     EventSource: FakeSource,
     BroadcastChannel: FakeChannel,
   };
@@ -214,9 +218,9 @@ export function fakeBrowser() {
   return globals;
 }
 
-/** Lets everything run that waits for nothing but promises. */
+/** Lets everything run that waits for nothing but promises and the database. */
 export async function settle() {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 30; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Lets time pass, in steps that let promises run in between. @param {number} milliseconds */

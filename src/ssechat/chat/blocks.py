@@ -1,12 +1,16 @@
 """Whom a user blocks: no direct message goes across a block, either way, and who blocks cannot be added to a group by
 the one who is blocked."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from ssechat.chat.refusals import unknown_users, wrong_field
 from ssechat.errors import Forbidden
 from ssechat.identity.users import Users
 from ssechat.ids import UserId, user_id
 from ssechat.logs.blocks import Blocks, Names
 from ssechat.turns import Turns
+
+Changed = Callable[[Sequence[UserId]], Awaitable[None]]
 
 MAX_BLOCKS = 10_000
 """People whom one user blocks."""
@@ -15,8 +19,10 @@ MAX_BLOCKS = 10_000
 class BlockRules:
     """Blocks and unblocks on behalf of a user."""
 
-    def __init__(self, blocks: Blocks, users: Users) -> None:
+    def __init__(self, blocks: Blocks, users: Users, changed: Changed) -> None:
+        """`changed` is told between whom a block has come or gone."""
         self._blocks = blocks
+        self._changed = changed
         self._users = users
         self._turns: Turns[UserId, None] = Turns(lambda: None)
 
@@ -39,6 +45,7 @@ class BlockRules:
                 detail = f"You have blocked {MAX_BLOCKS:,} people, and more it cannot be: unblock one of them."
                 raise Forbidden("too_many_blocks", detail)
             await self._blocks.block(user, other)
+            await self._changed((user, other))
         return other
 
     async def unblock(self, user: UserId, name: str) -> None:
@@ -47,6 +54,7 @@ class BlockRules:
         if other is not None and other != user:
             async with self._turns.of(user):
                 await self._blocks.unblock(user, other)
+                await self._changed((user, other))
 
     async def page(self, user: UserId, after: str, limit: int) -> Names:
         """Those whom the user blocks and whose names follow `after`."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from itertools import islice
 from typing import Generic, TypeVar
 
 from ssechat.errors import RedisUnavailable
@@ -49,7 +50,8 @@ class Coalescing(Generic[Key]):
         """Keys that were told within the last pause, and what has changed of them since."""
         self._rests: deque[tuple[float, Key]] = deque()
         """When each of those may be told again, in this order."""
-        self._task: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._waking: asyncio.Task[None] | None = None
         self._closed = self._full = False
 
     def __len__(self) -> int:
@@ -64,19 +66,19 @@ class Coalescing(Generic[Key]):
         if key not in waiting:
             if len(self) >= self._most_keys:
                 if not self._full:
-                    logger.warning("more than %d conversations change at a time: some is told late", self._most_keys)
+                    logger.warning("more than %d conversations change at a time: some is not told", self._most_keys)
                 self._full = True
                 return
             waiting[key] = set()
         waiting[key] = self._joined(waiting[key], {changed})
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="coalescing")
+        self._go_on()
 
     async def close(self) -> None:
         """Forgets what has not been told, and tells nothing more."""
         self._closed = True
-        if self._task is not None:
-            await end_task(self._task)
+        for task in (self._telling, self._waking):
+            if task is not None:
+                await end_task(task)
         self._due.clear()
         self._resting.clear()
         self._rests.clear()
@@ -88,17 +90,27 @@ class Coalescing(Generic[Key]):
     def _now(self) -> float:
         return asyncio.get_running_loop().time() if self._clock is None else self._clock()
 
-    async def _run(self) -> None:
-        while True:
+    def _go_on(self) -> None:
+        """Begins to tell what is due, and to wait for those that rest."""
+        create = asyncio.get_running_loop().create_task
+        if self._due and self._telling is None:
+            self._telling = create(self._tell_all(), name="coalescing")
+        if self._rests and self._waking is None:
+            self._waking = create(self._wake_all(), name="coalescing")
+
+    async def _tell_all(self) -> None:
+        while self._due:
+            await self._tell_some()
+        self._telling = None
+        self._go_on()
+
+    async def _wake_all(self) -> None:
+        while self._rests:
+            await self._sleep(max(0.0, self._rests[0][0] - self._now()))
             self._wake()
-            if self._due:
-                await self._tell_some()
-            elif self._rests:
-                await self._sleep(max(0.0, self._rests[0][0] - self._now()))
-            else:
-                self._full = False
-                self._task = None
-                return
+            self._go_on()
+        self._waking = None
+        self._full = False
 
     def _wake(self) -> None:
         """Those that have rested may be told again."""
@@ -110,16 +122,17 @@ class Coalescing(Generic[Key]):
                 self._due[key] = changed
 
     async def _tell_some(self) -> None:
-        some = {key: self._due.pop(key) for key in [*self._due][: self._at_once]}
+        some = {key: self._due.pop(key) for key in list(islice(self._due, self._at_once))}
         until = self._now() + self._pause
         for key in some:
             self._resting[key] = set()
             self._rests.append((until, key))
+        self._go_on()
         try:
             await self._tell(some)
         except RedisUnavailable:
-            for key, changed in some.items():
-                if key in self._resting:
-                    self._resting[key] = self._joined(self._resting[key], changed)
+            for key, changed in some.items():  # Redis may have taken longer than the pause
+                waiting = self._resting if key in self._resting else self._due
+                waiting[key] = self._joined(waiting.get(key, set()), changed)
         except Exception:
             logger.exception("what has changed could not be told")

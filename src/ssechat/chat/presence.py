@@ -1,7 +1,7 @@
 """Who may know whether somebody is there, and who is."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ssechat.chat.participants import Participants, group_of
@@ -59,8 +59,6 @@ class PresenceRules:
         self._accounts = accounts
         self.known: Callable[[UserId], bool | None] = nobody_knows
         """Whether somebody is online, as users with streams on this worker were told; None: they were not."""
-        self.changed: Callable[[Sequence[UserId]], Awaitable[None]] = lists.changed
-        """To be called when what these users may know has changed, and no event says so: a block."""
 
     async def watch(self, user: UserId, device: str, names: Sequence[UserId], group: str | None) -> None:
         """Replaces the list of those whom a device of the user watches.

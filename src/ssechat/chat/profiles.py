@@ -1,25 +1,32 @@
 """The profile that a user has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ssechat.identity.profiles import Profile, Profiles
 from ssechat.identity.users import CLAIMED_NAME
 from ssechat.ids import UserId
 from ssechat.logs.account_log import AccountLog
+from ssechat.logs.blocks import Blocks
 
 
 class ProfileRules:
     """Shows profiles, and changes one's own."""
 
-    def __init__(self, profiles: Profiles, accounts: AccountLog) -> None:
+    def __init__(self, profiles: Profiles, accounts: AccountLog, blocks: Blocks) -> None:
         self._profiles = profiles
         self._accounts = accounts
+        self._blocks = blocks
         self.of = profiles.of
         self.of_each = profiles.of_each
 
     async def note_claimed_name(self, user: UserId, name: str) -> None:
         """Stores the name in a user's token. Devices are told as of any change, even if another is shown."""
         await self._accounts.change_profile(user, {CLAIMED_NAME: name})
+
+    async def findable(self, user: UserId, found: Sequence[UserId]) -> list[UserId]:
+        """Those of these users whom a search shows to this one: no block is between them."""
+        across = await self._blocks.between(user, found)
+        return [one for one in found if one not in across]
 
     async def change(self, user: UserId, fields: Mapping[str, str]) -> Profile:
         """Sets fields of one's own (identity/profiles.py has their names), or takes those away whose value is empty.

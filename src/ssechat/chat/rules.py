@@ -70,7 +70,7 @@ class Chat:
         """The rules of a worker with these parts. `receipts`: whether there are any."""
         participants = Participants(conversations, members, users)
         decisions, invites = Decisions(delivery, members), Invites(redis)
-        blocks = Blocks(redis, inbox.limit)
+        blocks, lists = Blocks(redis, inbox.limit), WatchLists(redis)
         shown = ReceiptRules(members, inbox, Receipts(redis, inbox), Profiles(redis), blocks, on=receipts)
         return cls(
             Messages(participants, delivery, users),
@@ -85,8 +85,8 @@ class Chat:
             Marks(participants, members, inbox, shown),
             TypingRules(participants, members, inbox, blocks, delivery.charge),
             shown,
-            ProfileRules(Profiles(redis), inbox.accounts),
-            BlockRules(blocks, users),
+            ProfileRules(Profiles(redis), inbox.accounts, blocks),
+            BlockRules(blocks, users, lists.changed),
             PresenceRules(
                 participants, conversations, members, blocks, Sightings(redis), WatchLists(redis), inbox.accounts
             ),

@@ -8,6 +8,7 @@ import click
 from ssechat.cli import stdio
 from ssechat.cli.account import connect
 from ssechat.cli.options import Text, client_options, timeout_option
+from ssechat.ids import user_id
 
 
 @click.command()
@@ -45,7 +46,8 @@ def unblock(name: str, timeout: float, as_json: bool, **account: Any) -> None:
     with connect(account, timeout) as (client, run):
         run(client.unblock(name))
     with stdio.reporting("the user was unblocked"):
-        click.echo(json.dumps({"user": name}) if as_json else block_line({"user": name, "blocked": False}))
+        user = user_id(name) or name
+        click.echo(json.dumps({"user": user}) if as_json else block_line({"user": user, "blocked": False}))
 
 
 @click.command()

@@ -347,6 +347,7 @@ class Limits(Model):
     page_items: int = 0
     inbox_events: int = 0
     """How many events are kept for who is away."""
+    requests_per_user_and_worker: int = 0
     streams_per_user_and_worker: int = 0
     sessions_per_user: int = 0
     ticket_seconds: int = 0

@@ -145,7 +145,10 @@ class Leases:
         if reached > AT_LEAST and users:
             share = max(0, -(-reached // len(users)) - AT_LEAST)
             for user in users:
-                self._allowances[user].balance -= share
+                allowance = self._allowances[user]
+                allowance.balance -= share
+                if allowance.balance < self._low:
+                    self._top_up(allowance)  # a debt is known to the other workers at once
 
     async def _turn(self, allowance: Allowance) -> None:
         if allowance.waiting is None:
@@ -162,8 +165,8 @@ class Leases:
             raise
 
     def _top_up(self, allowance: Allowance) -> None:
-        """Asks for more, before what is left is used up."""
-        if allowance.lease is None and self._now() >= allowance.refused_until:
+        """Asks for more, before what is left is used up; or says what is owed."""
+        if allowance.lease is None and (allowance.balance < 0 or self._now() >= allowance.refused_until):
             self._ask(allowance)
 
     def _ask(self, allowance: Allowance) -> "asyncio.Future[Reply]":

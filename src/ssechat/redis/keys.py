@@ -135,8 +135,10 @@ def sessions(user_id: str) -> str:
     return f"{user(user_id)}/sessions"
 
 
-def user_of(channel: bytes) -> str:
-    """Whose channel this is."""
+def user_of(channel: bytes) -> str | None:
+    """Whose channel this is; None: no user's."""
+    if not channel.startswith(b"{u"):
+        return None
     return channel[channel.index(b"}") + 1 : -len(b"/live")].decode()
 
 

@@ -4,22 +4,23 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from ssechat.errors import RedisUnavailable, Unauthorized
 from ssechat.events import frames, wake_ups
 from ssechat.events.kinds import Kinds
-from ssechat.events.source import Log, Source
+from ssechat.events.source import Source
 from ssechat.identity.auth import Auth
 from ssechat.identity.sightings import HIDDEN
-from ssechat.ids import UserId, number_of
+from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
+from ssechat.streams.audit import find_holes
 from ssechat.streams.fanout import FanOut
+from ssechat.streams.in_turn import slices
 from ssechat.streams.openings import Openings
 from ssechat.streams.presence import Presence
 from ssechat.streams.stream import UNAVAILABLE, Stream
@@ -27,8 +28,6 @@ from ssechat.streams.sweep import Sweep
 from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
 
 READERS = 256
 """Upper bound of the streams that read their inboxes at a time: it bounds the memory of a reconnect storm."""
@@ -117,8 +116,6 @@ class Hub:
         self._streams.setdefault(channel, []).append(stream)
         self._count += 1
         self.metrics.connects += 1
-        if self.presence is not None:
-            self.presence.opened(channel, UserId(stream.name))
         begin = self._begin if sign_outs == self._auth.sign_outs else self._begin_if_signed_in
         self._run(begin(stream, channel, cursor))
 
@@ -137,6 +134,9 @@ class Hub:
             return
         try:
             await self.subscriptions.add(channel)
+            # What is read from now on, and what is told, leaves nothing out.
+            if self.presence is not None and not stream.closed:
+                self.presence.opened(channel, UserId(stream.name))
             async with self._readers:
                 await stream.begin(cursor)
         except RedisUnavailable:
@@ -267,7 +267,7 @@ class Hub:
         Raises:
             RedisUnavailable: Redis cannot be asked; the next sweep repeats the audit.
         """
-        for streams in _slices(iter(self._sweep.next_part(self._count))):
+        for streams in slices(self._sweep.next_part(self._count), AT_ONCE):
             for stream in streams:
                 self._look_at(stream)
             await asyncio.sleep(0)
@@ -292,39 +292,24 @@ class Hub:
 
     async def _audit(self) -> None:
         """Finds what pub/sub lost: compares streams with the heads of their sources."""
-        for some in _slices(iter(list(self._unaudited))):
+        for some in slices(list(self._unaudited), AT_ONCE):
             self._unaudited.difference_update(some)
             try:
-                await self._audit_channels([channel for channel in some if channel in self._streams])
+                await find_holes(self._streams, [channel for channel in some if channel in self._streams])
             except RedisUnavailable:
                 self._unaudited.update(some)
                 raise
 
-    async def _audit_channels(self, channels: Sequence[bytes]) -> None:
-        by_log: dict[Log, dict[bytes, str]] = {}
-        for channel in channels:
-            stream = self._streams[channel][0]
-            by_log.setdefault(stream.log, {})[channel] = stream.name
-        for log, names in by_log.items():
-            heads = await log.heads(list(names.values()))
-            for channel, head in zip(names, heads, strict=True):
-                for stream in self._streams.get(channel, ()):
-                    # A head below what was written, or another id in its place, is a loss, or an answer that is
-                    # older than the last write: reading the source tells.
-                    if number_of(head) > stream.written or (stream.live and head != stream.cursor):
-                        self.metrics.holes["audit"] += stream.live
-                        stream.behind()
-
     async def _audit_sessions(self) -> None:
         sessions = {stream.identity.session: stream.identity for stream in self._all()}
-        for some in _slices(iter(sessions.values())):
+        for some in slices(sessions.values(), AT_ONCE):
             self._end_sessions(await self._auth.ended_sessions(some))
 
     async def _audit_keys(self) -> None:
         """Ends the streams of tokens whose key has been withdrawn."""
         if not self._auth.keys_can_be_withdrawn:
             return
-        for some in _slices(self._all()):
+        for some in slices(self._all(), AT_ONCE):
             for stream in some:
                 if not self._auth.key_counts(stream.identity):
                     stream.bye("token_expired")
@@ -349,8 +334,3 @@ class Hub:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("a task of the hub failed", exc_info=task.exception())
-
-
-def _slices(items: Iterator[Item]) -> Iterator[list[Item]]:
-    while some := list(islice(items, AT_ONCE)):
-        yield some

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from ssechat.errors import RedisUnavailable
 from ssechat.events.kinds import CONVERSATION, MEMBER, MESSAGE, PRESENCE
@@ -20,12 +20,11 @@ from ssechat.identity.sightings import AGAIN, ASKED_AT_ONCE, Sightings
 from ssechat.identity.watch_lists import Watched
 from ssechat.ids import UserId
 from ssechat.redis import keys
+from ssechat.streams.in_turn import InTurn, slices
 from ssechat.streams.people import People, Person, event_data
 from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
 
 TICK_SECONDS = 1.0
 
@@ -100,8 +99,8 @@ class Presence:
         self._fresh: list[Person] = []
         self._round: Iterator[Person] = iter(())
         self._round_began = float("-inf")
-        self._people_anew = _InTurn(lambda: self._people)
-        self._watches_anew = _InTurn(self._people.watches)
+        self._people_anew = InTurn(lambda: self._people, ANEW_SECONDS / TICK_SECONDS)
+        self._watches_anew = InTurn(self._people.watches, ANEW_SECONDS / TICK_SECONDS)
         self._all_again: set[bytes] = set()
         """Channels with a stream that has not been told everything."""
         self._left: dict[UserId, int] = {}
@@ -131,11 +130,14 @@ class Presence:
     def left(self, channels: Iterable[bytes]) -> None:
         """This worker does not listen to these channels any more: it has had no stream of them for a while."""
         at = time.time_ns() // 1_000_000
-        self._left.update((UserId(keys.user_of(channel)), at) for channel in channels)
+        users = map(keys.user_of, channels)
+        self._left.update((UserId(user), at) for user in users if user is not None)
 
     def changed(self, channel: bytes) -> None:
         """What the user watches, or may know, has changed, or may have."""
-        self._to_load[channel] = UserId(keys.user_of(channel))
+        user = keys.user_of(channel)
+        if user is not None:
+            self._to_load[channel] = UserId(user)
 
     def heard(self, channel: bytes, event: WakeUp) -> None:
         """An event that may change what its reader may know."""
@@ -200,7 +202,7 @@ class Presence:
             person.missing_since = None
 
     async def _note_left(self) -> None:
-        for some in _slices(iter(list(self._left)), ASKED_AT_ONCE):
+        for some in slices(list(self._left), ASKED_AT_ONCE):
             await self._sightings.note({user: self._left[user] for user in some})
             for user in some:
                 self._left.pop(user, None)
@@ -211,7 +213,7 @@ class Presence:
         for channel, _ in due:
             del self._to_load[channel]
         due += [(watch.channel, watch.user) for watch in self._watches_anew.next()]
-        for some in _slices(iter(due), LOADED_AT_ONCE):
+        for some in slices(due, LOADED_AT_ONCE):
             try:
                 loaded = await self._load([user for _, user in some])
             except RedisUnavailable:
@@ -258,7 +260,7 @@ class Presence:
             self._round = iter(list(self._people))
             going_on += islice(self._round, room - len(going_on))
         due += [person for person in going_on if person.watches]
-        for some in _slices(iter(due), ASKED_AT_ONCE):
+        for some in slices(due, ASKED_AT_ONCE):
             there = await self._sightings.connected([person.channel for person in some])
             self._metrics.presence_asked += len(some)
             come, gone = self._compare(some, there)
@@ -296,7 +298,7 @@ class Presence:
         for person in people:
             for watch in person.watches:
                 by_channel.setdefault(watch.channel, []).append(person.json)
-        for some in _slices(iter(by_channel.items()), TOLD_AT_ONCE):
+        for some in slices(by_channel.items(), TOLD_AT_ONCE):
             for channel, said in some:
                 if not (channel in self._all_again and self._streams.all_live(channel)):
                     self._tell(channel, said)
@@ -305,7 +307,7 @@ class Presence:
     async def _tell_all_again(self) -> None:
         """Tells everything to users with a stream that has come, or that was behind when something was told."""
         ready = [channel for channel in self._all_again if self._streams.all_live(channel)]
-        for some in _slices(iter(ready), TOLD_AT_ONCE):
+        for some in slices(ready, TOLD_AT_ONCE):
             for channel in some:
                 self._all_again.discard(channel)
                 watch = self._people.watch_of(channel)
@@ -315,30 +317,5 @@ class Presence:
 
     def _tell(self, channel: bytes, said: Sequence[bytes]) -> None:
         self._metrics.presence_told += len(said)
-        for some in _slices(iter(said), IN_ONE_EVENT):
+        for some in slices(said, IN_ONE_EVENT):
             self._streams.tell(channel, PRESENCE.name, event_data(some), self._all_again.add)
-
-
-class _InTurn(Generic[Item]):
-    """Gives all items in turn, so many in a tick that each comes once in `ANEW_SECONDS`."""
-
-    def __init__(self, items: Callable[[], Iterable[Item]]) -> None:
-        self._items = items
-        self._rest: Sequence[Item] = ()
-        self._at = 0
-        self._due = 0.0
-
-    def next(self) -> Sequence[Item]:
-        """Those that are due in this tick."""
-        if self._at >= len(self._rest):
-            self._rest, self._at = list(self._items()), 0
-        self._due += len(self._rest) * TICK_SECONDS / ANEW_SECONDS
-        count = int(self._due)
-        self._due -= count
-        self._at += count
-        return self._rest[self._at - count : self._at]
-
-
-def _slices(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    while some := list(islice(items, size)):
-        yield some

@@ -199,6 +199,11 @@ class Stream:
             self.owes_caught_up = True
         return self.live
 
+    def lacks(self) -> None:
+        """The audit has found that the source has come further than the stream knows."""
+        self._owner.metrics.holes["audit"] += self.live
+        self.behind()
+
     def note(self, n: int, at: int = 0) -> None:
         """The source has come to `n`, at least; that event was made `at` (milliseconds since 1970)."""
         self.newest = max(self.newest, n)

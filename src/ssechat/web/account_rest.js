@@ -16,7 +16,8 @@ import { Http } from "./http.js";
 /**
  * One's own profile. `version` grows with each change.
  *
- * @typedef {{user: string, display_name?: string, avatar_url?: string, receipts: boolean, version: number}} Profile
+ * @typedef {{user: string, display_name?: string, avatar_url?: string, receipts: boolean, visible: boolean,
+ *   version: number}} Profile
  */
 
 /**
@@ -38,7 +39,8 @@ export class AccountRest extends Emitter {
   /**
    * @param {object} options
    * @param {string} [options.base] the server's URL, empty for the page's own
-   * @param {string|null} [options.token] a bearer token; without one, the session cookie is used
+   * @param {string|import("./http.js").TokenSource|null} [options.token] a bearer token, or what gives one; without it,
+   *   the session cookie is used
    */
   constructor({ base = "", token = null } = {}) {
     super();
@@ -49,6 +51,11 @@ export class AccountRest extends Emitter {
 
   get token() {
     return this.http.token;
+  }
+
+  /** Whether requests have a bearer token, and no cookie. */
+  get withToken() {
+    return this.http.withToken;
   }
 
   /** The server's URL, empty for the page's own. */
@@ -69,15 +76,18 @@ export class AccountRest extends Emitter {
    * @returns {Promise<{token: string, user: string}>}
    */
   async signUp(name, password) {
-    const answer = await this.http.request("POST", "/v1/users", { body: { name, password } });
-    this.user = answer.user;
-    return answer;
+    return this.#entered(await this.http.request("POST", "/v1/users", { body: { name, password } }));
   }
 
   /** Signs in. @param {string} name @param {string} password @returns {Promise<{token: string, user: string}>} */
   async signIn(name, password) {
-    const answer = await this.http.request("POST", "/v1/session", { body: { name, password } });
+    return this.#entered(await this.http.request("POST", "/v1/session", { body: { name, password } }));
+  }
+
+  /** @param {{token: string, user: string}} answer */
+  #entered(answer) {
     this.user = answer.user;
+    if (this.http.crossOrigin) this.http.token = answer.token;
     return answer;
   }
 
@@ -95,6 +105,7 @@ export class AccountRest extends Emitter {
   async signOut() {
     await this.http.request("DELETE", "/v1/session");
     this.user = null;
+    this.http.token = null;
   }
 
   /** @param {string} id @returns {Promise<User>} @throws {RequestError} 404 if the user does not exist */

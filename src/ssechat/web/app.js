@@ -1,12 +1,12 @@
 /** The page: the signed-in user, the open conversation, and the browser's events. */
 
-import { Chat, SIGNED_IN } from "./chat.js";
-import { ChatClient, RequestError } from "./client.js";
+import { SIGNED_IN } from "./chat.js";
 import { badge } from "./format.js";
 import { backOff, requestError } from "./http.js";
 import { groupOfSecret } from "./ids.js";
 import { isIn } from "./membership.js";
 import { routeOf } from "./route.js";
+import { RequestError, SseChat } from "./ssechat.js";
 import { storage } from "./storage.js";
 import { Banner } from "./views/banner.js";
 import { ConversationView } from "./views/conversation.js";
@@ -22,13 +22,13 @@ import { SignInView } from "./views/sign_in.js";
 /** The sessionStorage key of a bearer token, which lasts as long as the tab. */
 const TOKEN = "ssechat:token";
 
-/** @typedef {Awaited<ReturnType<ChatClient["server"]>>} Server */
+/** @typedef {Awaited<ReturnType<SseChat["client"]["server"]>>} Server */
 
 /**
  * The views of a signed-in user.
  *
  * @typedef {object} Shown
- * @property {Chat} chat
+ * @property {import("./chat.js").Chat} chat
  * @property {ConversationList} list
  * @property {Banner} banner
  * @property {HTMLElement} layout
@@ -37,7 +37,7 @@ const TOKEN = "ssechat:token";
 
 class App {
   #root = document.querySelector("#app") ?? document.body;
-  #client = new ChatClient();
+  #library = new SseChat();
   /** @type {Server|null} */
   #server = null;
   /** @type {Shown|null} */
@@ -53,12 +53,13 @@ class App {
     const splash = el("p", { className: "loading", textContent: "Loading…" });
     this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
     const token = this.#storedToken();
-    if (token) this.#client = new ChatClient({ token });
+    if (token) this.#library = new SseChat({ token });
     for (let failures = 0; ; ) {
       try {
-        this.#server ??= await this.#client.server();
-        const { user } = await this.#client.session();
-        this.#enter(user);
+        this.#server ??= await this.#library.client.server();
+        this.#library.server = this.#server;
+        await this.#library.start();
+        this.#enter();
         return;
       } catch (thrown) {
         const error = requestError(thrown);
@@ -80,10 +81,10 @@ class App {
     const invited = this.#secret && `You have opened an invitation to a group. ${way} to join it.`;
     const entered = (/** @type {"signUp"|"signIn"} */ method) => {
       return async (/** @type {string} */ name, /** @type {string} */ password) => {
-        const client = new ChatClient();
-        const { user } = await client[method](name, password);
-        this.#client = client;
-        this.#enter(user);
+        const library = new SseChat({ server });
+        await library[method](name, password);
+        this.#library = library;
+        this.#enter();
       };
     };
     const view = new SignInView({
@@ -101,22 +102,23 @@ class App {
 
   /** @param {string} token */
   async #useToken(token) {
-    const client = new ChatClient({ token });
+    const library = new SseChat({ token, server: this.#server ?? {} });
     try {
-      const { user } = await client.session();
+      await library.client.session();
+      await library.start();
       this.#keepToken(token);
-      this.#client = client;
-      this.#enter(user);
+      this.#library = library;
+      this.#enter();
     } catch (thrown) {
       if (requestError(thrown).status !== 401) throw thrown;
       throw new RequestError(401, { code: requestError(thrown).code, detail: "This token is not valid here." });
     }
   }
 
-  /** @param {string} user */
-  #enter(user) {
-    if (this.#client.token === null) storage.set(SIGNED_IN, user);
-    const chat = new Chat(this.#client, user, this.#server ?? {});
+  /** Shows what the signed-in user has. */
+  #enter() {
+    const { chat } = this.#library;
+    if (!chat) return;
     const list = new ConversationList(chat, {
       onOpen: (id) => this.#open(id),
       onNewGroup: () => openNewGroup(chat, (id) => this.#open(id)),
@@ -131,7 +133,6 @@ class App {
     chat.on("status", () => this.#showStatus());
     chat.on("arrived", (message) => this.#arrived(message));
     chat.on("unauthorized", () => this.#leave("You have been signed out. Sign in to go on."));
-    chat.start();
     this.#route();
     this.#showStatus();
   }
@@ -141,10 +142,10 @@ class App {
     if (!this.#shown || !this.#server) return;
     closeDialogs();
     this.#shown.view?.close();
-    this.#shown.chat.close();
+    this.#library.close();
     this.#shown = null;
     this.#keepToken(null);
-    this.#client = new ChatClient();
+    this.#library = new SseChat();
     this.#showSignIn(this.#server, note, true);
   }
 
@@ -155,18 +156,13 @@ class App {
     const subject = unsent === 1 ? "A message has" : `${unsent} messages have`;
     if (unsent && !window.confirm(`${subject} not been sent yet. Sign out and discard?`)) return;
     try {
-      if (chat.client.token === null) await chat.client.signOut();
+      await this.#library.signOut();
     } catch (thrown) {
-      const error = requestError(thrown);
-      if (error.status !== 401) {
-        announce("Signing out failed.");
-        window.alert(`You are still signed in: ${error.message}`);
-        chat.client.open();
-        return;
-      }
+      announce("Signing out failed.");
+      window.alert(`You are still signed in: ${requestError(thrown).message}`);
+      chat.client.open();
+      return;
     }
-    chat.forget();
-    if (chat.client.token === null) storage.remove(SIGNED_IN);
     location.hash = "";
     this.#leave("");
   }
@@ -280,13 +276,10 @@ class App {
     window.addEventListener("offline", () => this.#showStatus());
     window.addEventListener("focus", () => this.#shown?.view?.seen());
     document.addEventListener("visibilitychange", () => document.hidden || this.#returned());
-    // A page in the back/forward cache is frozen, and must not hold the stream of all tabs meanwhile.
-    window.addEventListener("pagehide", ({ persisted }) => persisted && this.#shown?.chat.client.close());
-    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#shown?.chat.resume());
     // Another tab signed in or out: the cookie is that user's now.
     window.addEventListener("storage", ({ key, newValue }) => {
       const user = this.#shown?.chat.user ?? null;
-      if (key !== SIGNED_IN || this.#client.token !== null || newValue === user) return;
+      if (key !== SIGNED_IN || this.#library.client.withToken || newValue === user) return;
       if (newValue === null) this.#leave("You signed out in another tab.");
       else location.reload();
     });
@@ -300,7 +293,6 @@ class App {
 
   /** Called when the network is back or the page has become visible. */
   #returned() {
-    this.#shown?.chat.wake();
     this.#showStatus();
     if (isWatched()) this.#shown?.view?.seen();
   }

@@ -60,8 +60,9 @@ export class Chat extends Emitter {
     this.drafts = new Drafts(user);
     this.outbox = new Outbox({
       user,
-      send: ({ order, state, reason, ...message }) => client.send(message),
-      allowed: () => client.token !== null || storage.get(SIGNED_IN) === user,
+      base: client.base,
+      send: ({ order, state, reason, code, ...message }) => client.send(message),
+      allowed: () => client.withToken || storage.get(SIGNED_IN) === user,
     });
     this.#reads = new Reads(client, this.store, this.#attempts);
     this.#sync = new Sync(client, this.store, this.#attempts, (conversation) => this.#keeps(conversation));

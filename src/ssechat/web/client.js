@@ -1,13 +1,4 @@
-/**
- * The browser's client library. It does not depend on the page and can be used without it:
- *
- *     import { ChatClient } from "/web/client.js";
- *     const chat = new ChatClient();
- *     await chat.signIn("alice", "correct horse");
- *     chat.addEventListener("message", ({ detail }) => console.log(detail.sender, detail.text));
- *     chat.open();
- *     await chat.send({ to: "bob", text: "hi" });
- */
+/** The server's interface as methods, and its stream as events: what the library (ssechat.js) stands on. */
 
 import { RequestError } from "./http.js";
 import { KINDS } from "./kinds.js";
@@ -67,23 +58,28 @@ export { RequestError };
  * The server's HTTP interface as methods (rest.js), and its stream as events.
  *
  * Events: the stream's events by their names (`message`, `message.updated`, `member`, `reset` …; the detail is the
- * data), if kinds.js or `kinds` has them; `status` (`connecting`, `live`, `reconnecting`, `crowded`: the user has too
- * many streams, `closed`); `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now;
- * `unauthorized`: sign in again.
+ * data), if kinds.js or `kinds` has them, and `event` after each of them, with its id; `status` (`connecting`, `live`,
+ * `reconnecting`, `crowded`: the user has too many streams, `closed`); `retry`, when the time of the next attempt is
+ * known; `reload` (`{reason, conversation_id?}`): events may have been missed, load over REST now; `unauthorized`: sign
+ * in again.
  */
 export class ChatClient extends Rest {
   /** @type {SharedStream|null} */
   #stream = null;
+  #cursor;
 
   /**
    * @param {object} options
    * @param {string} [options.base] the server's URL, empty for the page's own
-   * @param {string|null} [options.token] a bearer token; without one, the session cookie is used
+   * @param {string|null|import("./http.js").TokenSource} [options.token] a bearer token, or what gives one; without it,
+   *   the session cookie is used
    * @param {import("./kinds.js").Kinds} [options.kinds] of events to listen to, beyond the protocol's own
+   * @param {string|null} [options.cursor] the last event id of an earlier stream, to go on from
    */
-  constructor({ base = "", token = null, kinds = KINDS } = {}) {
+  constructor({ base = "", token = null, kinds = KINDS, cursor = null } = {}) {
     super({ base, token });
     this.kinds = kinds;
+    this.#cursor = cursor;
   }
 
   /** Opens the stream, one for all tabs of this browser. Requires a known user (signIn, signUp or session). */
@@ -91,17 +87,22 @@ export class ChatClient extends Rest {
     if (this.#stream) return;
     const stream = new SharedStream({
       name: `ssechat:stream:${this.base}:${this.user}`,
+      cursor: this.#cursor,
       create: (cursor) =>
         new EventStream({
           cursor,
           kinds: this.kinds,
-          singleUse: this.token !== null,
+          singleUse: this.withToken,
           url: (last) => this.streamUrl(last),
           probe: () => this.session(),
         }),
     });
     this.#stream = stream;
-    stream.on("event", ({ type, data }) => this.emit(type, data));
+    stream.on("event", (event) => {
+      this.emit(event.type, event.data);
+      this.emit("event", event);
+    });
+    stream.on("retry", (at) => this.emit("retry", at));
     stream.on("status", (status) => this.emit("status", status));
     stream.on("reload", (reload) => this.emit("reload", reload));
     stream.on("unauthorized", () => this.emit("unauthorized", null));
@@ -110,8 +111,15 @@ export class ChatClient extends Rest {
 
   /** Closes the stream; `open()` opens it again. */
   close() {
+    this.#cursor = this.cursor;
     this.#stream?.close();
     this.#stream = null;
+  }
+
+  /** @override */
+  async signOut() {
+    await super.signOut();
+    this.#cursor = null;
   }
 
   /** Reconnects at once if needed. Must be called when the network is back or the page becomes visible. */
@@ -124,9 +132,9 @@ export class ChatClient extends Rest {
     return this.#stream?.status ?? "closed";
   }
 
-  /** The id of the last event; null before the first. */
+  /** The id of the last event, from which a later stream can go on; null before the first. */
   get cursor() {
-    return this.#stream?.cursor ?? null;
+    return this.#stream?.cursor ?? this.#cursor;
   }
 
   /** Whether this tab holds the stream for the others. */

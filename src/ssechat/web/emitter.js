@@ -15,7 +15,20 @@ export class Emitter extends EventTarget {
    * @param {AddEventListenerOptions} [options]
    */
   on(type, listener, options) {
-    this.addEventListener(type, (event) => listener(/** @type {CustomEvent} */ (event).detail), options);
+    this.addEventListener(type, ({ detail }) => listener(detail), options);
+  }
+
+  /**
+   * Listens to an event, as any EventTarget does.
+   *
+   * @override
+   * @template {keyof Details & string} Type
+   * @param {Type} type
+   * @param {((event: CustomEvent<Details[Type]>) => void)|EventListenerObject|null} listener
+   * @param {AddEventListenerOptions|boolean} [options]
+   */
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, /** @type {EventListener|EventListenerObject|null} */ (listener), options);
   }
 
   /**

@@ -7,7 +7,9 @@ const longDay = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "nume
 const fullDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
-const LINK = /\bhttps?:\/\/(?=[\p{L}\p{N}[])[^\s<>"“”«»]+/giu;
+const LINK = /\b(?:https?:\/\/(?=[\p{L}\p{N}[])|mailto:(?=[^\s@]+@[\p{L}\p{N}]))[^\s<>"“”«»]+/giu;
+/** Characters: what is longer is no address that somebody would follow. */
+const LONGEST_LINK = 2_000;
 // The server refuses a text without any of these characters (the same list is in texts/characters.py): it is blank.
 const SHOWN = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]/u;
 /** @type {Record<string, string>} */
@@ -87,7 +89,7 @@ function withoutTrailing(url) {
 }
 
 /**
- * Splits a text into plain parts and links (http and https); joined, the parts are the text again.
+ * Splits a text into plain parts and links (http, https, mailto); joined, the parts are the text again.
  *
  * @param {string} text
  * @returns {{text: string, href: string|null}[]}
@@ -96,24 +98,24 @@ export function splitLinks(text) {
   const parts = [];
   let end = 0;
   for (const match of text.matchAll(LINK)) {
+    if (match[0].length > LONGEST_LINK) continue;
     const link = withoutTrailing(match[0]);
-    const url = parse(link);
-    if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) continue;
+    const href = urlOf(link);
+    if (!href) continue;
     if (match.index > end) parts.push({ text: text.slice(end, match.index), href: null });
-    parts.push({ text: link, href: url.href });
+    parts.push({ text: link, href });
     end = match.index + link.length;
   }
   if (end < text.length) parts.push({ text: text.slice(end), href: null });
   return parts;
 }
 
-/** @param {string} link */
-function parse(link) {
-  try {
-    return new URL(link);
-  } catch {
-    return null;
-  }
+/** The URL of a link that may be followed from here (http, https, mailto); else null. @param {string} link */
+export function urlOf(link) {
+  if (!URL.canParse(link)) return null;
+  const { protocol, hostname, pathname, href } = new URL(link);
+  if (protocol === "mailto:") return pathname.includes("@") ? href : null;
+  return ["http:", "https:"].includes(protocol) && hostname ? href : null;
 }
 
 /** Who is writing, as a sentence; empty if nobody is. @param {string[]} users */

@@ -53,6 +53,13 @@ function retryAfterOf(headers) {
   return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : null;
 }
 
+/** Rejects when a signal is aborted. @param {AbortSignal} signal @returns {Promise<never>} */
+export function aborted(signal) {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
 /** @param {Response} response @returns {Promise<Problem>} */
 async function problemOf(response) {
   try {
@@ -66,13 +73,39 @@ async function problemOf(response) {
 /** @typedef {Record<string, string|number|null|undefined>} Query */
 /** @typedef {{query?: Query, body?: object, ifMatch?: string|undefined}} Asked `ifMatch` is an entity tag */
 
+/**
+ * Gives a bearer token: it is called for the first one, and again when the server does not take one any more. It
+ * returns null when there is none, as when somebody has signed out; what it throws is tried again later.
+ *
+ * @typedef {(options: {signal: AbortSignal}) => Promise<string|null>|string|null} TokenSource
+ */
+
 /** Sends requests below one base URL, with the cookie or with a bearer token. */
 export class Http {
-  /** @param {{base?: string, token?: string|null, timeout?: number}} options timeout in milliseconds */
+  /** @type {TokenSource|null} */
+  #source = null;
+  /** @type {Promise<string>|null} */
+  #renewing = null;
+
+  /** @param {{base?: string, token?: string|TokenSource|null, timeout?: number}} options timeout in milliseconds */
   constructor({ base = "", token = null, timeout = 20_000 } = {}) {
     this.base = base.replace(/\/$/, "");
-    this.token = token;
+    /** @type {string|null} */
+    this.token = null;
+    if (typeof token === "function") this.#source = token;
+    else this.token = token;
     this.timeout = timeout;
+  }
+
+  /** Whether requests have a bearer token, and no cookie. */
+  get withToken() {
+    return this.token !== null || this.#source !== null;
+  }
+
+  /** Whether requests go to another origin than the page's: there the cookie does not count. Programs have none. */
+  get crossOrigin() {
+    const { location } = globalThis;
+    return !location || new URL(this.base, location.href).origin !== location.origin;
   }
 
   /**
@@ -105,15 +138,55 @@ export class Http {
    *
    * @param {string} method
    * @param {string} path
-   * @param {Asked} options
+   * @param {Asked} asked
    * @returns {Promise<{body: any, headers: Headers}>}
    * @throws {RequestError}
    */
-  async exchange(method, path, { query, body, ifMatch } = {}) {
+  async exchange(method, path, asked = {}) {
+    const token = this.token ?? (this.#source && (await this.#renew()));
+    try {
+      return await this.#exchange(method, path, asked, token);
+    } catch (error) {
+      if (!this.#source || requestError(error).status !== 401) throw error;
+      // Another request may have renewed it meanwhile.
+      const renewed = this.token === token ? await this.#renew() : this.token;
+      return await this.#exchange(method, path, asked, renewed);
+    }
+  }
+
+  /** Gets a token; all who wait for one share it. */
+  #renew() {
+    this.#renewing ??= this.#ask().finally(() => {
+      this.#renewing = null;
+    });
+    return this.#renewing;
+  }
+
+  async #ask() {
+    const signal = AbortSignal.timeout(this.timeout);
+    /** @type {string|null} */
+    let token;
+    try {
+      token = await Promise.race([this.#source?.({ signal }) ?? null, aborted(signal)]);
+    } catch {
+      throw new RequestError(0, { code: "token_unavailable", detail: "There is no new access token yet." });
+    }
+    if (!token) throw new RequestError(401, { code: "signed_out", detail: "There is no access token any more." });
+    this.token = token;
+    return token;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {Asked} asked
+   * @param {string|null} token
+   */
+  async #exchange(method, path, { query, body, ifMatch }, token) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (ifMatch) headers["If-Match"] = ifMatch;
-    if (this.token) headers.Authorization = `Bearer ${this.token}`;
+    if (token) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     let response;
     try {
@@ -121,7 +194,7 @@ export class Http {
         method,
         headers,
         body: body === undefined ? null : JSON.stringify(body),
-        credentials: this.token ? "omit" : "same-origin",
+        credentials: token ? "omit" : "same-origin",
         cache: "no-store",
         signal: AbortSignal.timeout(this.timeout),
       });

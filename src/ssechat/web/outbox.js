@@ -5,6 +5,8 @@
 import { Emitter } from "./emitter.js";
 import { backOff, requestError } from "./http.js";
 import { newMessageId } from "./ids.js";
+import { isHidden, locks } from "./platform.js";
+import { Records } from "./records.js";
 import { storage } from "./storage.js";
 import { Waits } from "./waits.js";
 
@@ -18,25 +20,38 @@ import { Waits } from "./waits.js";
  * @property {string} text
  * @property {number|undefined} [reply_to] the seq of the message that it answers
  * @property {string[]|undefined} [mentions]
+ * @property {object|undefined} [data] the application's own
  * @property {number} order milliseconds since 1970, and later than that of any entry before it
  * @property {"queued"|"failed"} state
  * @property {string|undefined} [reason] why the server refused it, or does not accept it yet
+ * @property {string|undefined} [code] the server's name for that
+ */
+
+/**
+ * What other tabs are told: how an entry is now, or null if it is gone.
+ *
+ * @typedef {{id: string, entry: Entry|null}} Told
  */
 
 /** Milliseconds that a visible tab waits for the lock to send: its holder may be frozen. */
 const PATIENCE = 5_000;
 
 /**
- * Stored in localStorage, one key per message, so that tabs see each other's messages. One tab at a time sends in a
- * conversation (Web Locks). Without locks, or if their holder is frozen, two tabs may send the same message: sends are
- * idempotent.
+ * Stored in IndexedDB, and told to the other tabs (BroadcastChannel). One tab at a time sends in a conversation (Web
+ * Locks). Without locks, or if their holder is frozen, two tabs may send the same message: sends are idempotent.
  *
  * Events: `change`, the conversation's id; `sent`; `unauthorized`.
  *
  * @extends {Emitter<{change: string, sent: Message, unauthorized: null}>}
  */
 export class Outbox extends Emitter {
-  #prefix;
+  #scope;
+  #legacy;
+  #records;
+  /** @type {BroadcastChannel|null} */
+  #channel = null;
+  /** @type {Set<string>} messages that are in this page only: they are not written, or not yet */
+  #unwritten = new Set();
   #send;
   #allowed;
   /** @type {Map<string, Entry>} by client_msg_id */
@@ -49,28 +64,37 @@ export class Outbox extends Emitter {
   /**
    * @param {object} options
    * @param {string} options.user
+   * @param {string} [options.base] the server's URL, empty for the page's own
    * @param {(entry: Entry) => Promise<Message>} options.send
    * @param {() => boolean} [options.allowed] whether this page may still send in that user's name
    */
-  constructor({ user, send, allowed = () => true }) {
+  constructor({ user, base = "", send, allowed = () => true }) {
     super();
-    this.#prefix = `ssechat:outbox:${user}:`;
+    this.#scope = `ssechat:outbox:${base}:${user}`;
+    // Where versions before kept the messages: in localStorage, one key a message.
+    this.#legacy = base === "" ? `ssechat:outbox:${user}:` : null;
+    this.#records = new Records(this.#scope);
     this.#send = send;
     this.#allowed = allowed;
-    for (const key of storage.keys(this.#prefix)) this.#read(key);
-    this.listener = (/** @type {StorageEvent} */ event) => this.#changedElsewhere(event);
-    window.addEventListener("storage", this.listener);
+    if (typeof BroadcastChannel !== "undefined") {
+      this.#channel = new BroadcastChannel(this.#scope);
+      this.#channel.onmessage = ({ data }) => this.#changedElsewhere(data);
+    }
+    /** Settles when the messages that earlier pages left unsent are loaded. */
+    this.loaded = this.#load();
   }
 
   /** Begins to send the messages that earlier pages left unsent. */
-  start() {
+  async start() {
+    await this.loaded;
     for (const id of new Set([...this.#entries.values()].map((entry) => entry.conversation_id))) this.#pump(id);
   }
 
   /** Stops sending; unsent messages stay stored. */
   close() {
     this.#open = false;
-    window.removeEventListener("storage", this.listener);
+    this.#channel?.close();
+    this.#channel = null;
     this.wake();
   }
 
@@ -87,7 +111,7 @@ export class Outbox extends Emitter {
   /**
    * Adds a message to send.
    *
-   * @param {Pick<Entry, "conversation_id"|"to"|"text"|"reply_to"|"mentions">} message
+   * @param {Pick<Entry, "conversation_id"|"to"|"text"|"reply_to"|"mentions"|"data"> & {client_msg_id?: string}} message
    * @returns {Entry}
    */
   add(message) {
@@ -105,7 +129,7 @@ export class Outbox extends Emitter {
   retry(clientMessageId) {
     const entry = this.#entries.get(clientMessageId);
     if (!entry) return;
-    this.#write({ ...entry, state: "queued", reason: undefined });
+    this.#write({ ...entry, state: "queued", reason: undefined, code: undefined });
     this.wake();
     this.#pump(entry.conversation_id);
   }
@@ -115,7 +139,9 @@ export class Outbox extends Emitter {
     const entry = this.#entries.get(clientMessageId);
     if (!entry) return;
     this.#entries.delete(clientMessageId);
-    storage.remove(this.#prefix + clientMessageId);
+    this.#unwritten.delete(clientMessageId);
+    if (this.#legacy) storage.remove(this.#legacy + clientMessageId);
+    this.#records.remove(clientMessageId).then(() => this.#tell(clientMessageId, null));
     this.#changed(entry.conversation_id);
   }
 
@@ -135,7 +161,7 @@ export class Outbox extends Emitter {
     this.#pumping.add(conversationId);
     let emptied = false;
     try {
-      emptied = await this.#locked(this.#prefix + conversationId, () => this.#drain(conversationId));
+      emptied = await this.#locked(`${this.#scope}:${conversationId}`, () => this.#drain(conversationId));
     } finally {
       this.#pumping.delete(conversationId);
     }
@@ -150,12 +176,13 @@ export class Outbox extends Emitter {
    * @returns {Promise<boolean>}
    */
   async #locked(name, work) {
-    if (!navigator.locks) return work();
+    const manager = locks();
+    if (!manager) return work();
     const waiting = new AbortController();
-    const impatience = setInterval(() => document.hidden || waiting.abort(), PATIENCE);
+    const impatience = setInterval(() => isHidden() || waiting.abort(), PATIENCE);
     let begun = false;
     try {
-      return await navigator.locks.request(name, { signal: waiting.signal }, () => {
+      return await manager.request(name, { signal: waiting.signal }, () => {
         begun = true;
         clearInterval(impatience);
         return work();
@@ -173,7 +200,7 @@ export class Outbox extends Emitter {
     let failures = 0;
     for (let entry = this.#next(conversationId); entry; entry = this.#next(conversationId)) {
       if (!this.#open || !this.#allowed()) return false;
-      if (storage.get(this.#prefix + entry.client_msg_id) === null) {
+      if (await this.#isGone(entry.client_msg_id)) {
         this.remove(entry.client_msg_id); // another tab has sent it
         continue;
       }
@@ -189,7 +216,7 @@ export class Outbox extends Emitter {
           return false;
         }
         if (!error.temporary) {
-          this.#write({ ...entry, state: "failed", reason: error.message });
+          this.#write({ ...entry, state: "failed", reason: error.message, code: error.code });
           continue;
         }
         // The banner shows that the server can't be reached.
@@ -206,38 +233,71 @@ export class Outbox extends Emitter {
     return this.entries(conversationId).find((entry) => entry.state === "queued");
   }
 
-  /** @param {string} key */
-  #read(key) {
-    /** @type {Entry|null} */
-    const entry = storage.json(key);
-    if (entry && typeof entry.text === "string" && entry.client_msg_id) this.#entries.set(entry.client_msg_id, entry);
-    return entry;
+  /** Loads what earlier pages left unsent. */
+  async #load() {
+    const left = await this.#records.all();
+    for (const key of this.#legacy ? storage.keys(this.#legacy) : []) {
+      const { scope, ...entry } = storage.json(key) ?? {};
+      if (!isEntry(entry)) continue;
+      left.push({ scope: this.#scope, ...entry });
+      if (await this.#records.put(entry)) storage.remove(key);
+      else this.#unwritten.add(entry.client_msg_id);
+    }
+    for (const { scope, ...entry } of left) {
+      if (!isEntry(entry) || this.#entries.has(entry.client_msg_id)) continue;
+      this.#entries.set(entry.client_msg_id, entry);
+      this.#changed(entry.conversation_id);
+    }
+  }
+
+  /** Whether a message is not kept any more, though it was. @param {string} id */
+  async #isGone(id) {
+    return (await this.#records.has(id)) === false && !this.#unwritten.has(id);
   }
 
   /** @param {Entry} entry */
   #write(entry) {
-    if (!this.#entries.has(entry.client_msg_id)) return; // sent or removed meanwhile
-    this.#entries.set(entry.client_msg_id, entry);
-    storage.setJson(this.#prefix + entry.client_msg_id, entry);
+    const id = entry.client_msg_id;
+    if (!this.#entries.has(id)) return; // sent or removed meanwhile
+    this.#entries.set(id, entry);
+    this.#keep(entry);
     this.#changed(entry.conversation_id);
   }
 
-  /** Applies a change that another tab made to the storage. @param {StorageEvent} event */
-  #changedElsewhere({ key, newValue }) {
-    if (!key?.startsWith(this.#prefix)) return;
-    const id = key.slice(this.#prefix.length);
-    const entry = newValue === null ? this.#entries.get(id) : this.#read(key);
-    if (newValue === null) this.#entries.delete(id);
+  /** Writes a message, and tells the other tabs. @param {Entry} entry */
+  async #keep(entry) {
+    const id = entry.client_msg_id;
+    this.#unwritten.add(id);
+    if (!(await this.#records.put(entry))) return;
+    this.#unwritten.delete(id);
+    if (this.#entries.has(id)) this.#tell(id, entry);
+  }
+
+  /** @param {string} id @param {Entry|null} entry */
+  #tell(id, entry) {
+    this.#channel?.postMessage({ id, entry });
+  }
+
+  /** Applies a change that another tab made. @param {Told} told */
+  #changedElsewhere({ id, entry }) {
+    const known = this.#entries.get(id);
+    if (entry) this.#entries.set(id, entry);
+    else this.#entries.delete(id);
+    const conversation = (entry ?? known)?.conversation_id;
+    if (conversation === undefined) return;
+    this.#changed(conversation);
     if (!entry) return;
-    this.#changed(entry.conversation_id);
-    if (newValue !== null) {
-      this.wake();
-      this.#pump(entry.conversation_id); // if the tab that wrote it closes, this one sends it
-    }
+    this.wake();
+    this.#pump(conversation); // if the tab that wrote it closes, this one sends it
   }
 
   /** @param {string} conversationId */
   #changed(conversationId) {
     this.emit("change", conversationId);
   }
+}
+
+/** @param {any} entry @returns {entry is Entry} */
+function isEntry(entry) {
+  return typeof entry.text === "string" && typeof entry.client_msg_id === "string";
 }

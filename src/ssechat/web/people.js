@@ -108,6 +108,11 @@ export class People extends Emitter {
     this.#take(await this.#client.changeMe(change));
   }
 
+  /** Takes over what a search has told. @param {User[]} users */
+  learn(users) {
+    this.#remember(users);
+  }
+
   close() {
     this.#closed = true;
     clearTimeout(this.#timer);

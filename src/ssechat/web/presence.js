@@ -2,6 +2,7 @@
 
 import { Emitter } from "./emitter.js";
 import { newMessageId } from "./ids.js";
+import { isHidden } from "./platform.js";
 
 /** @typedef {import("./presence_requests.js").Person} Person */
 
@@ -40,6 +41,8 @@ export class Presence extends Emitter {
   #sources = new Set();
   /** What was said last to the server, as JSON. */
   #said = "";
+  /** Whether the server may have a list of this tab with somebody on it. */
+  #watches = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
   #minutes = setInterval(() => this.#people.size > 0 && this.emit("change", null), MINUTE);
@@ -97,12 +100,13 @@ export class Presence extends Emitter {
   }
 
   async #watch() {
-    if (document.hidden) return; // it is done when the page becomes visible
+    if (isHidden()) return; // it is done when the page becomes visible
     const { users, group } = this.#shown();
     const list = { watch: users, device: this.#device, ...(group === undefined ? {} : { in: group }) };
     const said = JSON.stringify(list);
-    if (said === this.#said || (users.length === 0 && this.#said === "")) return;
+    if (said === this.#said || (users.length === 0 && !this.#watches)) return;
     this.#said = said;
+    this.#watches = users.length > 0;
     try {
       const now = await this.#client.presence.watch(list);
       if (this.#said === said) this.#keep(now.users);

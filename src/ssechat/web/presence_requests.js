@@ -22,11 +22,6 @@ export class PresenceRequests {
     return this.#http.request("PUT", "/v1/presence", { body: list });
   }
 
-  /** Whether others may see whether the user is there. @returns {Promise<boolean>} */
-  async visible() {
-    return (await this.#http.request("PUT", "/v1/presence", { body: {} })).visible;
-  }
-
   /** Lets others see whether the user is there, or not. @param {boolean} visible @returns {Promise<Now>} */
   setVisible(visible) {
     return this.#http.request("PUT", "/v1/presence", { body: { visible } });

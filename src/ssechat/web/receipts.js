@@ -53,9 +53,8 @@ export class Receipts {
     const { signal } = this.#listeners;
     client.on("message", (message) => this.#sent(message), { signal });
     client.on("member", (event) => this.#membersChanged(event), { signal });
-    client.on("profile", () => this.#missed(), { signal }); // the user may have switched receipts on or off
-    // What has no id may have been missed.
-    for (const type of ["hello", "caught_up"]) client.on(type, () => this.#missed(), { signal });
+    // What has no id may have been missed; the user may have switched receipts on or off, or blocked somebody.
+    for (const type of ["hello", "caught_up", "profile", "block"]) client.on(type, () => this.#missed(), { signal });
     store.on("change", (id) => id === null && this.#loaded(), { signal });
     client.on("reload", ({ reason }) => this.#missed(reason === "lost"), { signal });
   }

@@ -260,7 +260,7 @@ export class Rest extends AccountRest {
   async streamUrl(cursor) {
     /** @type {import("./http.js").Query} */
     const query = { last_event_id: cursor };
-    if (this.token !== null) {
+    if (this.withToken) {
       query.ticket = (await this.http.request("POST", "/v1/tickets", { body: {} })).ticket;
     }
     return this.http.url("/v1/events", query);

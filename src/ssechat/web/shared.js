@@ -10,6 +10,7 @@
  */
 
 import { Emitter } from "./emitter.js";
+import { isHidden, locks } from "./platform.js";
 import { position } from "./stream.js";
 
 /** @typedef {import("./stream.js").StreamEvent} StreamEvent */
@@ -21,7 +22,7 @@ import { position } from "./stream.js";
  *
  * @typedef {{kind: "who", wake?: boolean}} Question
  * @typedef {{kind: "event", event: StreamEvent} | {kind: "status", status: Status, cursor: string|null} |
- *   {kind: "unauthorized"}} Report
+ *   {kind: "retry", at: number} | {kind: "unauthorized"}} Report
  */
 
 /**
@@ -33,10 +34,10 @@ const SILENCE = 1_000;
 const ANSWER_WITHIN = 1_500;
 
 /**
- * Events: `event`, `status` and `unauthorized` as in EventStream, and `reload`: events may have been missed, so state
- * must be loaded over REST; the events that follow are complete.
+ * Events: `event`, `status`, `retry` and `unauthorized` as in EventStream, and `reload`: events may have been missed,
+ * so state must be loaded over REST; the events that follow are complete.
  *
- * @extends {Emitter<{event: StreamEvent, status: Status, unauthorized: null, reload: Reload}>}
+ * @extends {Emitter<{event: StreamEvent, status: Status, retry: number, unauthorized: null, reload: Reload}>}
  */
 export class SharedStream extends Emitter {
   #name;
@@ -61,13 +62,14 @@ export class SharedStream extends Emitter {
    * @param {object} options
    * @param {string} options.name the same for the tabs that share (one per user)
    * @param {(cursor: string|null) => import("./stream.js").EventStream} options.create creates the stream of this tab
+   * @param {string|null} [options.cursor] the last event id of an earlier stream, from which this tab goes on
    */
-  constructor({ name, create }) {
+  constructor({ name, create, cursor = null }) {
     super();
     this.#name = name;
     this.#create = create;
     /** @type {string|null} */
-    this.cursor = null;
+    this.cursor = cursor;
     /** @type {Status} */
     this.status = "closed";
   }
@@ -83,7 +85,7 @@ export class SharedStream extends Emitter {
     this.#open = true;
     this.#joined = false;
     this.#setStatus("connecting");
-    if (!navigator.locks || typeof BroadcastChannel === "undefined") {
+    if (!locks() || typeof BroadcastChannel === "undefined") {
       this.#hold();
       return;
     }
@@ -122,7 +124,7 @@ export class SharedStream extends Emitter {
       this.#release = resolve;
     });
     try {
-      await navigator.locks.request(this.#name, steal ? { steal } : { signal: waiting.signal }, () => {
+      await locks()?.request(this.#name, steal ? { steal } : { signal: waiting.signal }, () => {
         if (!this.#open || waiting.signal.aborted) return undefined;
         this.#hold();
         return held;
@@ -150,6 +152,11 @@ export class SharedStream extends Emitter {
       this.#setStatus(status);
       this.#postStatus();
     });
+    stream.on("retry", (at) => {
+      if (this.#stream !== stream) return;
+      this.#post({ kind: "retry", at });
+      this.emit("retry", at);
+    });
     stream.on("unauthorized", () => {
       if (this.#stream !== stream) return;
       this.#post({ kind: "unauthorized" });
@@ -175,7 +182,7 @@ export class SharedStream extends Emitter {
 
   /** Asks a holder that is silent, while this tab is visible. */
   #watch() {
-    if (document.hidden || this.#stream || !this.#channel) return;
+    if (isHidden() || this.#stream || !this.#channel) return;
     if (this.#askedAt <= this.#heardAt && performance.now() - this.#heardAt >= SILENCE) this.#ask();
   }
 
@@ -199,7 +206,7 @@ export class SharedStream extends Emitter {
     setTimeout(() => {
       if (!this.#open || this.#stream || this.#heardAt >= asked || this.#askedAt !== asked) return;
       // If this call is late, this tab itself hung or slept: the answer may be queued behind this timer.
-      if (document.hidden) this.#askedAt = 0;
+      if (isHidden()) this.#askedAt = 0;
       else if (performance.now() - from > 2 * ANSWER_WITHIN) this.#ask();
       else silent();
     }, ANSWER_WITHIN);
@@ -226,6 +233,8 @@ export class SharedStream extends Emitter {
       this.cursor ??= message.cursor;
       if (message.status !== "closed") this.#setStatus(message.status);
       if (message.status === "live" && !this.#joined) this.#reload({ reason: "joined" });
+    } else if (message.kind === "retry") {
+      this.emit("retry", message.at);
     } else if (message.kind === "unauthorized") {
       this.emit("unauthorized", null);
     }

@@ -16,6 +16,9 @@ const CREDENTIAL_CHECK = 500;
 /** Milliseconds before the next attempt if the user has too many streams; the server's `retry:` is the same. */
 const CROWDED = 15_000;
 
+/** The `readyState` of an EventSource that does not reconnect by itself. */
+const CLOSED = 2;
+
 /** @typedef {"connecting"|"live"|"reconnecting"|"crowded"|"closed"} Status */
 
 /**
@@ -39,12 +42,13 @@ export function position(id) {
  * Wraps EventSource, and reconnects where EventSource does not: after a status other than 200, after silence (a dead
  * connection that looks open), and at once on `wake()`.
  *
- * Events: `event`; `status` (`crowded`: the user has too many streams); `unauthorized`.
+ * Events: `event`; `status` (`crowded`: the user has too many streams); `retry`, when the time of the next attempt is
+ * known; `unauthorized`.
  *
- * @extends {Emitter<{event: StreamEvent, status: Status, unauthorized: null}>}
+ * @extends {Emitter<{event: StreamEvent, status: Status, retry: number, unauthorized: null}>}
  */
 export class EventStream extends Emitter {
-  /** @type {EventSource|null} */
+  /** @type {EventSource|import("./fetch_source.js").FetchSource|null} */
   #source = null;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
@@ -62,7 +66,7 @@ export class EventStream extends Emitter {
    * @param {(cursor: string|null) => Promise<string>|string} options.url gives the URL for a connection
    * @param {() => Promise<unknown>} options.probe rejects with status 401 when the credential is no longer valid
    * @param {string|null} [options.cursor] the last event id, or null to begin with the next event
-   * @param {boolean} [options.singleUse] whether each connection needs a URL of its own (a ticket)
+   * @param {boolean} [options.singleUse] whether each connection needs a URL of its own (a ticket), and no cookie
    * @param {number} [options.silence] milliseconds without any event after which the connection counts as dead
    * @param {import("./kinds.js").Kinds} [options.kinds]
    */
@@ -121,9 +125,13 @@ export class EventStream extends Emitter {
       return;
     }
     if (generation !== this.#generation) return;
-    const source = new EventSource(url, { withCredentials: !this.#options.singleUse });
+    const Source = globalThis.EventSource ?? (await import("./fetch_source.js")).FetchSource;
+    if (generation !== this.#generation) return;
+    const source = new Source(url, { withCredentials: !this.#options.singleUse });
     this.#source = source;
-    for (const type of this.#options.types) source.addEventListener(type, (event) => this.#receive(source, event));
+    for (const type of this.#options.types) {
+      source.addEventListener(type, (event) => this.#receive(source, /** @type {MessageEvent} */ (event)));
+    }
     source.addEventListener("error", () => this.#failed(source));
     this.#watch();
   }
@@ -134,7 +142,7 @@ export class EventStream extends Emitter {
     this.#watchdog = setTimeout(() => this.reconnect(), this.#options.silence);
   }
 
-  /** @param {EventSource} source @param {MessageEvent} event */
+  /** @param {object} source @param {MessageEvent} event */
   #receive(source, event) {
     if (source !== this.#source) return;
     this.#watch();
@@ -163,19 +171,20 @@ export class EventStream extends Emitter {
     if (reason === "signed_out" || reason === "token_expired") this.#retry(CREDENTIAL_CHECK);
   }
 
-  /** @param {EventSource} source */
+  /** @param {{readyState: number}} source */
   #failed(source) {
     if (source !== this.#source) return;
     if (!this.#saidBye) this.#setStatus("reconnecting");
     this.#saidBye = false;
     // In the state CONNECTING, EventSource reconnects by itself after the server's `retry:`.
-    if (source.readyState === EventSource.CLOSED || this.#options.singleUse) this.#retry(this.#pause());
+    if (source.readyState === CLOSED || this.#options.singleUse) this.#retry(this.#pause());
   }
 
   /** Checks the credential after a delay (EventSource tells no status), and connects again. @param {number} delay */
   #retry(delay) {
     this.#drop();
     const generation = this.#generation;
+    this.emit("retry", Date.now() + delay);
     this.#timer = setTimeout(async () => {
       try {
         await this.#options.probe();

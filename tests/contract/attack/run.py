@@ -19,6 +19,7 @@ SERVER_OPTIONS = (
     "--sign-ups-per-address", "0",
     "--failed-sign-ins-per-address", "0",
     "--failed-sign-ins-per-account", "0",
+    "--deliveries-per-user", "0",
     # A stream has its first pings soon; Schemathesis reads STREAM_EVENTS of it.
     "--ping-seconds", "0.2",
 )  # fmt: skip

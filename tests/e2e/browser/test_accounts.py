@@ -72,6 +72,7 @@ def test_what_cannot_be_a_profile_is_said_at_its_field(enter: Enter) -> None:
     sheet.get_by_role("button", name="Save").click()
     expect(sheet.locator("#avatar-url-error")).to_contain_text("https://")
     sheet.get_by_label("Picture (URL)").fill("")
+    expect(sheet.get_by_label("Let others see what you have read")).to_be_checked()
     sheet.get_by_label("Let others see what you have read").uncheck()
     sheet.get_by_role("button", name="Save").click()
     expect(sheet.get_by_text("Saved.")).to_be_visible()

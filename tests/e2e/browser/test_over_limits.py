@@ -81,3 +81,21 @@ def test_whoever_guesses_too_often_is_told_when_to_come_back(enter: Enter, tmp_p
         expect(alert).to_have_text("The name or the password is wrong.")
         alice.fill_in(password="wrong again")
         expect(alert).to_have_text("Too many wrong passwords for this name; try again in 60 minutes.")
+
+
+def test_whoever_writes_too_much_has_every_message_sent_in_order_a_little_later(enter: Enter, tmp_path: Path) -> None:
+    # Six changes at once, and then one in 10 s.
+    with Server(tmp_path / "data", "--workers", "1", "--deliveries-per-user", "12") as server:
+        alice = enter(fresh("alice"), url=server.url)
+        alice.expect_errors("status of 429")
+        alice.page.get_by_role("button", name="Notes to yourself").click()
+        texts = [f"note {number}" for number in range(8)]
+        for text in texts:
+            alice.say(text)
+        waiting = alice.page.locator(".waiting").first
+        expect(waiting).to_contain_text("Not sent yet: You have sent too much; try again in", timeout=20_000)
+        alice.page.reload()
+        until(alice.page, lambda: alice.page.locator(".queued").count() == 0, 90_000)
+        shows(alice.page, texts)
+        expect(alice.page.get_by_text("Not sent:")).to_have_count(0)
+        alice.page.goto("about:blank")

@@ -126,6 +126,11 @@ def texts(page: Page) -> list[str]:
     return shown
 
 
+def oldest(page: Page) -> int:
+    """The seq of the first message that the page shows."""
+    return int(page.locator(".message[data-seq]").first.get_attribute("data-seq") or 0)
+
+
 def until(page: Page, condition: Callable[[], object], milliseconds: float = PATIENCE) -> None:
     """Waits for a condition that the page brings about."""
     deadline = time.monotonic() + milliseconds / 1000

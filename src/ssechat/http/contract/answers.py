@@ -42,8 +42,8 @@ class WhoAmI(AnswerBody):
     """What the user is called: the name that it chose, else the `name` in its last token."""
 
 
-class User(AnswerBody):
-    """A user."""
+class UserName(AnswerBody):
+    """Who somebody is, and what it is called."""
 
     id: str
     """The name, as the server writes it."""
@@ -52,6 +52,11 @@ class User(AnswerBody):
     beside it."""
     avatar_url: str | None = None
     """A picture of the user, on any host. Whoever loads it shows that host its address."""
+
+
+class User(UserName):
+    """A user."""
+
     online: bool
     """Whether it has a stream open, if you share a direct conversation; otherwise, or if it is invisible, false."""
     last_seen: Timestamp | None = None
@@ -133,7 +138,7 @@ class Marked(Counts):
 class UserList(AnswerBody):
     """Some users."""
 
-    users: list[User]
+    users: list[UserName]
     """Those who were asked for and exist; or those whose names begin so, by name."""
     has_more: bool | None = None
     """With `prefix` only: whether there are others whose names begin so."""

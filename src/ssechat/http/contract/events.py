@@ -250,7 +250,8 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     kinds.BLOCK.name: (
         "You have blocked somebody on some device of yours, or taken that back. Who is blocked gets no event.",
         "With `blocked`, let nothing be written in the direct conversation, and offer to unblock instead. The "
-        "conversation may be none that you list: nobody may have written in it.",
+        "conversation may be none that you list: nobody may have written in it. Where you show receipts, load them "
+        "again: there are none across a block.",
         {"conversation_id": "dm:alice:bob", "user": "bob", "blocked": True},
     ),
     kinds.RECEIPT.name: (
@@ -259,8 +260,8 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "conversation.",
         "Take the higher of what it says and of what you have in the conversation's `receipts`; if the user is not "
         "there, load the conversation. A message raises its sender's receipt to its `seq` without this event. After "
-        "each `hello` and `caught_up`, and when somebody joins, load the conversation that is shown: `receipts` has "
-        "what you missed. Never acknowledge it: it has nothing to acknowledge.",
+        "each `hello` and `caught_up`, a `block` or `profile`, and when somebody joins, load the conversation that is "
+        "shown: `receipts` has what you missed. Never acknowledge it: it has nothing to acknowledge.",
         {"conversation_id": "dm:alice:bob", "user": "alice", "read_up_to": 1, "delivered_up_to": 2},
     ),
     kinds.TYPING.name: (

@@ -50,7 +50,8 @@ LIST_USERS = Operation(
     topic=TOPIC,
     summary="Says what many users are called, or finds users by the first letters of their names",
     about="With `ids`, what those are called whom you see. With `prefix` it searches the directory, which is off "
-    "unless the server says otherwise (`GET /v1/server`). Each way has a quota.",
+    "unless the server says otherwise (`GET /v1/server`); who has blocked you is not found, nor whom you have blocked. "
+    "Each way has a quota.",
     query=UsersQuery,
     answers={200: Answer("The users.", UserList)},
     refusals=(problems.DIRECTORY_OFF, problems.QUOTA_EXCEEDED),

@@ -19,10 +19,11 @@ WATCH = Operation(
     "a stream, on any worker, and as offline about half a minute after its last one ended, so a reload does not show. "
     "You learn of people with whom you share a direct conversation in which something was written, and of members of "
     "the group that you name in `in`; not across a block. Everybody else is offline and was never seen, whether or not "
-    "such a user exists. A list is kept for an hour after your last stream.",
+    "such a user exists. A list is kept for an hour after your last stream. With `visible` false you look offline to "
+    "everybody, as if you had left just then; your other devices get a `profile` event.",
     body=PresenceFields,
     answers={200: Answer("What is so now.", PresenceNow)},
     refusals=(problems.UNKNOWN_CONVERSATION, problems.NOT_A_MEMBER, problems.NOT_A_GROUP, problems.ENDED),
     example={"watch": ["bob"]},
-    events=(kinds.PRESENCE.name, kinds.PROFILE.name),
+    events=(kinds.PRESENCE.name,),
 )

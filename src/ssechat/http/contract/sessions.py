@@ -7,28 +7,6 @@ from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import SESSION
 from ssechat.http.requests import PasswordChange
 
-CHANGE_PASSWORD = Operation(
-    id="change_password",
-    method="PUT",
-    path="/v1/me/password",
-    topic=TOPIC,
-    summary="Changes your password, and ends your other sessions",
-    about="The session that asks goes on; all others end on all workers, with their streams and tickets. A wrong old "
-    "password counts as a failed sign-in. Tokens that were minted (`ssechat token`) have no session: they are valid "
-    "until they expire.",
-    body=PasswordChange,
-    answers={204: Answer("The password is the new one.")},
-    refusals=(
-        problems.SIGN_IN_CLOSED,
-        problems.WRONG_PASSWORD,
-        problems.NO_PASSWORD,
-        problems.PASSWORD_CHANGED,
-        problems.QUOTA_EXCEEDED,
-        problems.BUSY,
-    ),
-    example={"old": "correct horse", "new": "battery staple"},
-)
-
 LIST_SESSIONS = Operation(
     id="list_sessions",
     method="GET",
@@ -49,4 +27,26 @@ END_SESSION = Operation(
     parameters=(SESSION,),
     answers={204: Answer("The session has ended.")},
     refusals=(problems.UNKNOWN_SESSION,),
+)
+
+CHANGE_PASSWORD = Operation(
+    id="change_password",
+    method="PUT",
+    path="/v1/me/password",
+    topic=TOPIC,
+    summary="Changes your password, and ends your other sessions",
+    about="The session that asks goes on; all others end on all workers, with their streams and tickets. A wrong old "
+    "password counts as a failed sign-in. Tokens that were minted (`ssechat token`) have no session: they are valid "
+    "until they expire.",
+    body=PasswordChange,
+    answers={204: Answer("The password is the new one.")},
+    refusals=(
+        problems.SIGN_IN_CLOSED,
+        problems.WRONG_PASSWORD,
+        problems.NO_PASSWORD,
+        problems.PASSWORD_CHANGED,
+        problems.QUOTA_EXCEEDED,
+        problems.BUSY,
+    ),
+    example={"old": "correct horse", "new": "battery staple"},
 )

@@ -16,6 +16,7 @@ from ssechat.http.docs.curls import ADDRESS, Entry, setup
 from ssechat.http.docs.fields import fields_of, models_of
 from ssechat.http.docs.markup import marker, path, plain, typed
 from ssechat.http.docs.topics import Topic, topics_of
+from ssechat.http.library import library_name
 from ssechat.http.made_once import MadeOnce
 from ssechat.settings import Settings
 
@@ -31,7 +32,7 @@ class Page(NamedTuple):
 PAGES = (
     Page("first-steps", "First steps", "From nothing to a bot that answers, with curl."),
     Page("guarantees", "What is promised", "Delivery, order, resuming, and repeating a request."),
-    Page("clients", "Clients", "In Python, in a browser, from a terminal, and made from the contract."),
+    Page("clients", "Clients", "In Python, in a browser, in Node, from a terminal, and made from the contract."),
     Page("errors", "Errors", "Every code, and what to do."),
     Page("limits", "Limits", "What this server bounds, in numbers."),
 )
@@ -126,6 +127,7 @@ class Book:
             "events": EVENTS,
             "frame": frame,
             "home": self._home,
+            "library": library_name(),
             "limits": self._limits,
             "pages": PAGES,
             "settings": self._settings,

@@ -19,8 +19,10 @@ from ssechat.http.contract import (
     members,
     messages,
     parameters,
+    people,
     reactions,
     receipts,
+    sessions,
     typing,
 )
 from ssechat.http.contract.operation import Credential, Operation
@@ -40,6 +42,7 @@ STAND_INS: Mapping[str, str] = {
     parameters.CONVERSATION.example: "dm:$ME:$YOU",
     parameters.GROUP.example: "$G",
     parameters.INVITE.example: "$INVITE",
+    parameters.SESSION.example: "$SESSION",
     f"{parameters.GROUP.example}.…": "$SECRET",
     receipts.EVENT: "$EVENT",
 }
@@ -116,9 +119,11 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 """What the commands of a topic need, besides two people."""
 
+SIGN_IN = """curl -s "$S/v1/session" -H "$JSON" -d '{"name":"'$ME'","password":"'$PASSWORD'"}'"""
+
 BEFORE: Mapping[str, str] = {
-    accounts.SIGN_OUT.id: 'LAPTOP=$(curl -s "$S/v1/session" -H "$JSON" '
-    """-d '{"name":"'$ME'","password":"'$PASSWORD'"}' | field token)""",
+    accounts.SIGN_OUT.id: f"LAPTOP=$({SIGN_IN} | field token)",
+    sessions.END_SESSION.id: f'{SIGN_IN} > /dev/null\nSESSION=$(curl -s "$S/v1/me/sessions" -H "$AUTH" | field id)',
     invites.JOIN.id: 'SECRET=$(curl -s -X POST "$S/v1/conversations/$G/invites" -H "$AUTH" | field secret)',
 }
 """A command that makes what one operation uses up."""
@@ -130,6 +135,7 @@ QUERIES: Mapping[str, str] = {
     events.STREAM.id: "last_event_id=0-0",
     messages.HISTORY.id: "limit=20",
     conversations.LIST.id: "limit=20",
+    people.LIST_USERS.id: "ids=$ME,$YOU",
 }
 
 

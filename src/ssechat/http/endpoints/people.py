@@ -74,7 +74,8 @@ class PeopleEndpoint:
             raise Forbidden("directory_off", "There is no directory on this server: ask people for their names.")
         await self._quotas.search(user)
         found = await self._directory.search(UserId(query.prefix or ""))
-        return json_response({"users": await self._described(found.users), "has_more": found.more})
+        shown = await self._chat.profiles.findable(user, found.users)
+        return json_response({"users": await self._described(shown), "has_more": found.more})
 
     async def _described(self, users: Sequence[UserId]) -> list[dict[str, str]]:
         profiles = await self._chat.profiles.of_each(users)

@@ -44,9 +44,9 @@ class SessionsEndpoint:
 
     def routes(self) -> list[Route]:
         return [
-            Route.of(sessions.CHANGE_PASSWORD, self.change_password),
             Route.of(sessions.LIST_SESSIONS, self.list),
             Route.of(sessions.END_SESSION, self.end),
+            Route.of(sessions.CHANGE_PASSWORD, self.change_password),
         ]
 
     async def change_password(self, request: Request) -> Response:

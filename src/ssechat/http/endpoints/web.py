@@ -10,8 +10,9 @@ from starlette.types import Message
 
 from ssechat.errors import NotFound
 from ssechat.http.contract import server
-from ssechat.http.exchange import Request, Response
-from ssechat.http.page_headers import PAGE_HEADERS, PICTURE_HEADERS
+from ssechat.http.exchange import Header, Request, Response
+from ssechat.http.library import LIBRARY, library_name
+from ssechat.http.page_headers import FOREVER, PAGE_HEADERS, PICTURE_HEADERS
 from ssechat.http.routing import Route
 
 OF_RANGES = (b"range", b"if-range")
@@ -26,6 +27,7 @@ class WebEndpoint:
         """`pictures`: whether the page may load those of people, from any host."""
         self._headers = PICTURE_HEADERS if pictures else PAGE_HEADERS
         self._files = StaticFiles(directory=str(resources.files("ssechat").joinpath("web")))
+        self._library = f"/{library_name()}"
 
     def routes(self) -> list[Route]:
         return [
@@ -39,9 +41,12 @@ class WebEndpoint:
 
     async def file(self, request: Request) -> Response:
         """`GET /web/…`."""
-        return await self._serve(request, request.scope["path"].removeprefix("/web"))
+        path = request.scope["path"].removeprefix("/web")
+        if path == self._library:
+            return await self._serve(request, f"/{LIBRARY}", FOREVER)
+        return await self._serve(request, path)
 
-    async def _serve(self, request: Request, path: str) -> Response:
+    async def _serve(self, request: Request, path: str, headers: tuple[Header, ...] | None = None) -> Response:
         """Responds with a file by way of Starlette, which handles validators and media types."""
         scope = {**request.scope, "method": "GET", "path": path, "root_path": "", "extensions": {}}
         scope["asgi"] = {
@@ -49,7 +54,7 @@ class WebEndpoint:
         }  # from this version on Starlette does not wait for the client's disconnect
         # Small files are sent whole: with ranges a page would have four more statuses.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in OF_RANGES]
-        response = Response(headers=self._headers)
+        response = Response(headers=self._headers if headers is None else headers)
         parts: list[bytes] = []
 
         async def send(message: Message) -> None:

@@ -1,8 +1,9 @@
 /** Blocking somebody, and the people whom the user has blocked. */
 
 import { requestError } from "../http.js";
-import { ask, showDialog } from "./dialog.js";
-import { avatar, el } from "./dom.js";
+import { ask, openSheet } from "./dialog.js";
+import { el } from "./dom.js";
+import { personAvatar, personName } from "./person.js";
 
 /** @typedef {import("../chat.js").Chat} Chat */
 
@@ -54,9 +55,7 @@ export function blockedNote(chat, user) {
 /** Shows the people whom the user has blocked, in a dialog. @param {Chat} chat */
 export function openBlocked(chat) {
   const people = new BlockedPeople(chat);
-  const dialog = showDialog({ title: "Blocked people", content: [people.node] });
-  dialog.addEventListener("close", () => people.close());
-  return dialog;
+  return openSheet("Blocked people", [people.node], () => people.close());
 }
 
 /** A list of the people whom the user has blocked, each with a button that unblocks. */
@@ -83,7 +82,9 @@ export class BlockedPeople {
       onclick: () => this.#load(this.#next),
     });
     this.node = el("section", { className: "blocked-people" }, this.#hint, this.#list, this.#error, this.#more);
-    chat.blocks.on("change", (block) => this.#changed(block), { signal: this.#listeners.signal });
+    const { signal } = this.#listeners;
+    chat.blocks.on("change", (block) => this.#changed(block), { signal });
+    chat.people.on("change", () => this.#nameAll(), { signal });
     this.#hint.textContent = "Loading…";
     this.#load(null);
   }
@@ -170,8 +171,22 @@ export class BlockedPeople {
         }
       },
     });
-    const row = el("li", {}, avatar(user), el("span", { className: "name", dir: "auto", textContent: user }), button);
+    const row = el("li", {}, ...this.#named(user), button);
     row.dataset.user = user;
     return row;
+  }
+
+  /** How a user is shown. @param {string} user */
+  #named(user) {
+    const { people } = this.#chat;
+    return [personAvatar(people, user), personName(user, people.called(user))];
+  }
+
+  /** Shows what people are called by now. */
+  #nameAll() {
+    for (const row of this.#list.children) {
+      const { user = "" } = /** @type {HTMLElement} */ (row).dataset;
+      row.replaceChildren(...this.#named(user), ...row.querySelectorAll(":scope > button"));
+    }
   }
 }

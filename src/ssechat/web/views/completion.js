@@ -46,6 +46,7 @@ export class Completion {
   }
 
   hide() {
+    if (this.node.hidden) return;
     this.#shown = [];
     this.#render();
   }

@@ -17,6 +17,9 @@ import { el, icon } from "./dom.js";
  * @property {() => string[]} names whom one can mention
  */
 
+/** Whether a text field grows by itself: to measure its text would lay out the page with every key. */
+const GROWS = CSS.supports("field-sizing", "content");
+
 /** A text field that grows. Enter sends, Shift+Enter begins a new line, and neither interferes with an input method. */
 export class Composer {
   #options;
@@ -65,7 +68,7 @@ export class Composer {
       this.#input,
       this.#button,
     );
-    new ResizeObserver(() => this.#fit()).observe(this.node);
+    if (!GROWS) new ResizeObserver(() => this.#fit()).observe(this.node);
     // A tap on the button must not take the focus: a phone would hide its keyboard.
     this.#button.addEventListener("pointerdown", (event) => event.preventDefault());
   }
@@ -168,6 +171,7 @@ export class Composer {
 
   #fit() {
     this.#button.disabled = showsNothing(this.#input.value);
+    if (GROWS) return;
     const { style, offsetHeight, clientHeight } = this.#input;
     style.height = "auto";
     style.height = `${this.#input.scrollHeight + offsetHeight - clientHeight}px`;

@@ -184,7 +184,6 @@ export class ConversationView {
     }
     const number = isIn(this.#conversation) ? member_count : 0;
     const people = number === 1 ? "1 member" : number ? `${number} members` : "";
-    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
     const presence = presenceText(partner === null ? undefined : this.#chat.presence.of(partner));
     const about = [called && title, people, topic, presence].filter(Boolean).join(" · ");
     if (this.#about.textContent !== about) this.#about.textContent = about;

@@ -4,6 +4,7 @@ import { isTombstone } from "../conversation.js";
 import { shortTime } from "../format.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { shownText } from "../markdown.js";
 import { isIn } from "../membership.js";
 import { AccountButton } from "./account_button.js";
 import { conversationRow } from "./conversation_row.js";
@@ -37,7 +38,11 @@ export class ConversationList {
 
   /**
    * @param {import("../chat.js").Chat} chat
-   * @param {{onOpen: (id: string) => void, onNewGroup: () => void, onSettings: () => void, onSignOut: () => void}} views
+   * @param {object} views
+   * @param {(id: string) => void} views.onOpen
+   * @param {() => void} views.onNewGroup
+   * @param {() => void} views.onSettings
+   * @param {() => void} views.onSignOut
    */
   constructor(chat, { onOpen, onNewGroup, onSettings, onSignOut }) {
     this.#chat = chat;
@@ -89,6 +94,7 @@ export class ConversationList {
       chat.presence.look();
     });
     chat.presence.add(() => this.#partners());
+    new ResizeObserver(() => chat.presence.look()).observe(this.#scroller);
     this.node = el(
       "nav",
       { className: "sidebar", "aria-label": "Conversations" },
@@ -268,7 +274,7 @@ export class ConversationList {
       picture: this.#picture(conversation),
       note: this.#isNote(conversation),
       people: conversation.type === "group" && isIn(conversation) ? (conversation.member_count ?? 0) : 0,
-      text: text.slice(0, 200).replace(/\s+/g, " "),
+      text: shownText(text.slice(0, 200)).replace(/\s+/g, " "),
       prefix: this.#prefix(conversation, pending),
       failed: pending?.state === "failed",
       when: time ? shortTime(new Date(time)) : "",

@@ -53,30 +53,6 @@ export function openDialog({ title, action, danger = false, content, submit, exp
       button,
     ),
   );
-  const dialog = opened(form);
-  return dialog;
-}
-
-/**
- * A dialog that shows something, and can only be closed.
- *
- * @param {{title: string, content: Node[]}} options
- * @returns {HTMLDialogElement} which is open
- */
-export function showDialog({ title, content }) {
-  const close = el("button", { type: "submit", className: "primary", textContent: "Close" });
-  const form = el(
-    "form",
-    { method: "dialog" },
-    el("h2", { id: "dialog-title", textContent: title }),
-    ...content,
-    el("div", { className: "buttons" }, close),
-  );
-  return opened(form);
-}
-
-/** @param {HTMLFormElement} form */
-function opened(form) {
   const dialog = el(
     "dialog",
     { className: "dialog", "aria-labelledby": "dialog-title", onclose: () => dialog.remove() },

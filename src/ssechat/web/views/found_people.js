@@ -27,6 +27,7 @@ export class FoundPeople {
     this.#typed = typed;
     const found = await this.#chat.directory.find(typed);
     if (found === null) return;
+    this.#chat.people.learn(found);
     const partners = new Set(this.#chat.list.map(({ conversation }) => this.#chat.store.partner(conversation)));
     const others = found.filter(({ id }) => id !== this.#chat.user && !partners.has(id));
     this.node.hidden = others.length === 0;

@@ -2,7 +2,9 @@
 
 import { isTombstone } from "../conversation.js";
 import { dayName, dayOf } from "../format.js";
+import { shownText } from "../markdown.js";
 import { progressOf } from "../progress.js";
+import { indexOf } from "./window.js";
 
 /** Milliseconds within which messages of one sender form a group. */
 const GROUP_WITHIN = 5 * 60_000;
@@ -59,16 +61,18 @@ const GROUP_WITHIN = 5 * 60_000;
  *
  * @param {object} options
  * @param {import("../client.js").Message[]} options.messages ascending
+ * @param {import("../client.js").Message} [options.before] the message before the first one, which is not shown
  * @param {import("../outbox.js").Entry[]} options.pending in order
  * @param {string} options.user the signed-in user's id
  * @param {boolean} options.named whether others' names are shown
  * @param {(user: string) => string} [options.called] the name that somebody has chosen; empty if there is none
- * @param {number|null} options.unreadAfter the seq after which the line is placed
+ * @param {number|null} options.unreadFrom the seq of the message above which the line is placed
  * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} options.thread knows more of the messages
  * @param {import("../progress.js").Receipt[]|null} [options.receipts] of the others
  * @returns {Item[]} each with a key of its own
  */
-export function itemsOf({ messages, pending, user, named, called = () => "", unreadAfter, thread, receipts = null }) {
+export function itemsOf(options) {
+  const { messages, before, pending, user, named, called = () => "", unreadFrom, thread, receipts = null } = options;
   /** @type {Item[]} */
   const items = [];
   const keys = new Set();
@@ -76,7 +80,6 @@ export function itemsOf({ messages, pending, user, named, called = () => "", unr
   let day = null;
   /** @type {MessageItem|null} */
   let previous = null;
-  let line = unreadAfter;
   let latest = new Date(0); // stands in for the time of what one may not read any more
 
   const add = (/** @type {Content} */ content) => {
@@ -87,8 +90,7 @@ export function itemsOf({ messages, pending, user, named, called = () => "", unr
       const name = dayName(content.date);
       items.push({ kind: "day", key: `day:${today}`, text: name, signature: name });
     }
-    if (line !== null && !content.mine && content.seq > line) {
-      line = null;
+    if (content.seq && content.seq === unreadFrom) {
       previous = null;
       items.push({ kind: "unread", key: "unread", text: "New messages", signature: "" });
     }
@@ -100,7 +102,7 @@ export function itemsOf({ messages, pending, user, named, called = () => "", unr
     items.push(previous);
   };
 
-  for (const message of messages) {
+  for (const message of before ? [before, ...messages] : messages) {
     const mine = message.sender === user;
     // The user's own message has the same key before and after it is sent, so it stays where it is on the screen.
     const own = `own:${message.client_msg_id}`;
@@ -110,6 +112,8 @@ export function itemsOf({ messages, pending, user, named, called = () => "", unr
     const progress = mine ? progressOf(receipts, message.seq) : null;
     add({ ...contentOf(message, thread, user), key, mine, date: latest, progress });
   }
+  // The message before the first one decides what stands above that, and goes with its own day.
+  if (before) items.splice(0, items.findIndex((item) => item.kind === "message") + 1);
   for (const entry of pending) {
     const key = `own:${entry.client_msg_id}`;
     if (keys.has(key)) continue; // the stream has delivered it already
@@ -138,6 +142,18 @@ export function itemsOf({ messages, pending, user, named, called = () => "", unr
     ]);
   }
   return items;
+}
+
+/**
+ * The seq of the first unread message of somebody else.
+ *
+ * @param {import("../client.js").Message[]} messages ascending
+ * @param {number|null} readUpTo null if all is read
+ * @param {string} user
+ */
+export function firstUnread(messages, readUpTo, user) {
+  if (readUpTo === null) return null;
+  return messages.slice(indexOf(messages, readUpTo + 1)).find(({ sender }) => sender !== user)?.seq ?? null;
 }
 
 /**
@@ -180,7 +196,7 @@ function quoteOf(seq, thread) {
   const sender = quoted?.sender ?? "";
   if (!quoted) return { seq, state: quoted === null ? "missing" : "loading", sender, text: "" };
   if (isTombstone(quoted)) return { seq, state: "deleted", sender, text: "" };
-  return { seq, state: "shown", sender, text: quoted.text.slice(0, 200).replace(/\s+/g, " ") };
+  return { seq, state: "shown", sender, text: shownText(quoted.text.slice(0, 200)).replace(/\s+/g, " ") };
 }
 
 /**

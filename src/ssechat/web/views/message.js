@@ -1,8 +1,8 @@
 /** The elements of a message. */
 
-import { clock, exactTime, splitLinks } from "../format.js";
-import { splitMentions } from "../mentions.js";
+import { clock, exactTime } from "../format.js";
 import { el, hue } from "./dom.js";
+import { isLarge, isLong, messageText } from "./text.js";
 import { ticks } from "./ticks.js";
 
 /** @typedef {import("./items.js").MessageItem} MessageItem */
@@ -17,32 +17,8 @@ import { ticks } from "./ticks.js";
  * @property {() => void} discard
  * @property {(seq: number) => void} jump shows the message that this one answers
  * @property {(emoji: string) => void} react
+ * @property {Set<string>} unfolded the keys of long messages that are shown whole
  */
-
-/**
- * Returns a text with clickable links and its mentions. The joined text nodes are exactly the text.
- *
- * @param {string} text
- * @param {string[]} mentions
- * @param {string} user the signed-in user
- */
-function messageText(text, mentions, user) {
-  const parts = splitLinks(text).flatMap((part) =>
-    part.href === null
-      ? mentioning(part.text, mentions, user)
-      : [el("a", { href: part.href, target: "_blank", rel: "noopener noreferrer", textContent: part.text })],
-  );
-  return el("span", { className: "text" }, ...parts);
-}
-
-/** @param {string} text @param {string[]} mentions @param {string} user */
-function mentioning(text, mentions, user) {
-  return splitMentions(text, mentions).map((part) =>
-    part.user === null
-      ? part.text
-      : el("strong", { className: part.user === user ? "mention me" : "mention", textContent: part.text }),
-  );
-}
 
 /** A day's heading, or the line above what is unread. @param {import("./items.js").Separator} item */
 export function separator({ kind, text }) {
@@ -59,6 +35,7 @@ export function messageItem(item, actions) {
     first && "first",
     last && "last",
     text === null && "gone",
+    text !== null && !quote && isLarge(text) && "emoji",
   ];
   const said = mine ? "You: " : sender && `${called || sender}: `;
   const bubble = el(
@@ -82,13 +59,37 @@ export function messageItem(item, actions) {
       { className: "content", dir: "auto" },
       text === null
         ? el("span", { className: "text deleted", textContent: "This message was deleted" })
-        : messageText(text, mentions, actions.user),
+        : foldable(item.key, messageText(text, mentions, actions.user), isLong(text), actions),
       meta(item),
     ),
   );
   const failed = state === "failed";
   const note = failed ? failure(item.reason, actions) : state === "queued" && item.reason && waiting(item.reason);
   return el("li", { className: classes.filter(Boolean).join(" ") }, bubble, reactions(item, actions), note);
+}
+
+/**
+ * A text of which only the beginning is shown, if it is long, and the button that shows the rest.
+ *
+ * @param {string} key
+ * @param {HTMLElement} text
+ * @param {boolean} long
+ * @param {Actions} actions
+ */
+function foldable(key, text, long, { unfolded }) {
+  if (!long) return text;
+  const show = (/** @type {boolean} */ whole) => {
+    text.classList.toggle("folded", !whole);
+    text.scrollTop = 0;
+    button.textContent = whole ? "Show less" : "Show more";
+    button.setAttribute("aria-expanded", String(whole));
+    if (whole) unfolded.add(key);
+    else unfolded.delete(key);
+  };
+  const button = el("button", { type: "button", className: "link fold", onclick: () => show(!unfolded.has(key)) });
+  text.addEventListener("focusin", () => show(true)); // a link that has the focus must be in view
+  show(unfolded.has(key));
+  return el("div", { className: "foldable" }, text, button);
 }
 
 /** The time, whether it was edited, and whether it is sent. @param {MessageItem} item */

@@ -9,19 +9,21 @@ import { MessageTools } from "./tools.js";
 export class MessageCursor {
   #list;
   #tools;
-  #onLeave;
+  #options;
   /** @type {HTMLElement|null} the message that Tab leads to */
   #current = null;
 
   /**
    * @param {HTMLElement} list whose items have `data-seq` where they are messages
    * @param {import("./tools.js").Options} tools
-   * @param {() => void} onLeave
+   * @param {object} options
+   * @param {() => void} options.onLeave
+   * @param {(newest: boolean) => void} options.onEnd focuses the newest of all messages, or the oldest
    */
-  constructor(list, tools, onLeave) {
+  constructor(list, tools, options) {
     this.#list = list;
     this.#tools = new MessageTools(tools);
-    this.#onLeave = onLeave;
+    this.#options = options;
     list.addEventListener("pointerover", (event) => {
       if (event.pointerType === "mouse" && !this.#tools.busy) this.#showTools(messageAt(event));
     });
@@ -109,14 +111,15 @@ export class MessageCursor {
   #key(event, node) {
     if (!node || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape" && !this.#tools.picker.isOpen) {
-      this.#onLeave();
+      this.#options.onLeave();
       this.update();
     }
     if (event.target !== node) return;
     const messages = this.#messages;
     const i = messages.indexOf(node);
-    const wanted = { ArrowUp: i - 1, ArrowDown: i + 1, Home: 0, End: messages.length - 1 }[event.key];
+    const wanted = { ArrowUp: i - 1, ArrowDown: i + 1 }[event.key];
     if (wanted !== undefined) this.focus(messages[wanted]);
+    else if (event.key === "Home" || event.key === "End") this.#options.onEnd(event.key === "End");
     else if (event.key === "Enter") this.#tools.focus();
     else return;
     event.preventDefault();

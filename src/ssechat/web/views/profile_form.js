@@ -32,7 +32,7 @@ export function profileForm(chat) {
       ? "Everybody who looks at it shows its host an address."
       : "Other programs may show it. This page shows the first letters of names only.",
   );
-  const receipts = el("input", { type: "checkbox", id: "receipts", role: "switch" });
+  const receipts = el("input", { type: "checkbox", id: "receipts", role: "switch", checked: true });
   const face = el("div", { className: "face" });
   const status = el("p", { className: "hint", role: "status" });
   const error = el("p", { className: "form-error", role: "alert" });

@@ -1,10 +1,12 @@
 /** The settings of the account: the profile, the password, the sessions. */
 
+import { BlockedPeople } from "./blocked.js";
 import { openSheet } from "./dialog.js";
 import { el } from "./dom.js";
 import { passwordForm } from "./password_form.js";
 import { profileForm } from "./profile_form.js";
 import { SessionList } from "./session_list.js";
+import { visibleSwitch } from "./visible_switch.js";
 
 /** @typedef {import("../chat.js").Chat} Chat */
 
@@ -19,9 +21,17 @@ import { SessionList } from "./session_list.js";
 /** The parts, in their order. A new one is an entry here. @type {Part[]} */
 const PARTS = [
   { title: "Profile", make: (chat) => profileForm(chat) },
+  { title: "Online", make: (chat) => visibleSwitch(chat) },
   { title: "Password", make: (chat) => (chat.server.sign_in === false ? null : { node: passwordForm(chat) }) },
   { title: "Where you are signed in", make: (chat) => ({ node: new SessionList(chat).node }) },
+  { title: "Blocked people", make: (chat) => blockedPart(chat) },
 ];
+
+/** @param {Chat} chat */
+function blockedPart(chat) {
+  const people = new BlockedPeople(chat);
+  return { node: people.node, closed: () => people.close() };
+}
 
 /** @param {Chat} chat */
 export function openSettings(chat) {

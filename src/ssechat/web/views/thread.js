@@ -1,13 +1,21 @@
 /** The messages of a conversation, the place where they are scrolled to, and the tools on each. */
 
 import { badge } from "../format.js";
-import { avatar, el, icon, isWatched } from "./dom.js";
-import { itemsOf } from "./items.js";
+import { copyTexts } from "./copying.js";
+import { el, icon, isWatched } from "./dom.js";
+import { firstUnread, itemsOf } from "./items.js";
 import { messageItem, separator } from "./message.js";
 import { MessageCursor } from "./message_cursor.js";
+import { ThreadTop } from "./thread_top.js";
+import { MessageWindow } from "./window.js";
 
+/** Pixels: what is nearer to the end counts as being there. */
 const NEAR_BOTTOM = 60;
-const NEAR_TOP = 600;
+/** Pixels: nearer to the edge of what is in the page, more is taken in, as many messages at a time. */
+const NEAR_EDGE = 600;
+const STEP = 50;
+/** The least pixels that a message is high, with some to spare: as many as that are in the page, a few screens. */
+const LOW = 10;
 
 /**
  * @typedef {object} Options
@@ -25,12 +33,15 @@ export class ThreadView {
   #options;
   #cursor;
   #list = el("ol", { className: "messages" });
-  #top = el("div", { className: "top" });
+  #top;
   #unread = el("span", { className: "badge", hidden: true });
   #scroller;
   #jump;
   /** @type {Map<string, {signature: string, node: HTMLElement}>} by the item's key */
   #nodes = new Map();
+  #window = new MessageWindow();
+  /** @type {Set<string>} the keys of long messages that are shown whole */
+  #unfolded = new Set();
   /** @type {number|null} the seq after which the line "unread" is placed */
   #unreadAfter;
   #atBottom = true;
@@ -47,13 +58,18 @@ export class ThreadView {
     this.#id = id;
     this.#options = options;
     this.#unreadAfter = chat.unread(chat.store.ensure(id)) > 0 ? chat.readUpTo(chat.store.ensure(id)) : null;
-    this.#cursor = new MessageCursor(this.#list, options.tools, options.onLeave);
+    this.#cursor = new MessageCursor(this.#list, options.tools, {
+      onLeave: options.onLeave,
+      onEnd: (newest) => this.#toEnd(newest),
+    });
+    this.#top = new ThreadTop(id, options);
     this.#scroller = el(
       "div",
       { className: "scroller", tabIndex: 0, role: "region", "aria-label": `Messages, ${options.title}` },
-      this.#top,
+      this.#top.node,
       this.#list,
     );
+    copyTexts(this.#list);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#jump = el(
       "button",
@@ -72,7 +88,10 @@ export class ThreadView {
     );
     this.node = el("div", { className: "viewport" }, this.#scroller, this.#jump, this.#cursor.picker);
     // A phone's keyboard and a growing text field reduce the height: the bottom must stay in view.
-    this.#observer = new ResizeObserver(() => this.#atBottom && this.#stick());
+    this.#observer = new ResizeObserver(() => {
+      this.#window.most = Math.max(100, Math.ceil(this.#scroller.clientHeight / LOW));
+      if (this.#atBottom) this.#stick();
+    });
     this.#observer.observe(this.#scroller);
   }
 
@@ -100,6 +119,7 @@ export class ThreadView {
   async toNewest() {
     this.#atBottom = true;
     this.#unreadAfter = null;
+    this.#window.toNewest();
     if (this.#thread.hasNewer) await this.#chat.threads.reload(this.#id);
     this.#atBottom = true;
     this.render();
@@ -115,6 +135,10 @@ export class ThreadView {
   async jumpTo(seq) {
     if (!this.#thread.get(seq)) await this.#chat.threads.around(this.#id, seq);
     this.#atBottom = false;
+    const { messages } = this.#thread;
+    const { from, to } = this.#window.range(messages);
+    const shown = seq >= (messages[from]?.seq ?? 0) && seq <= (messages[to - 1]?.seq ?? 0);
+    if (!shown) this.#window.toMessage(messages, seq);
     this.render();
     const node = this.#cursor.message(seq);
     if (!node) return false;
@@ -130,25 +154,20 @@ export class ThreadView {
   }
 
   render() {
-    const conversation = this.#chat.store.ensure(this.#id);
-    const { thread } = conversation;
-    const items = itemsOf({
-      messages: thread.messages,
-      pending: thread.hasNewer ? [] : this.#chat.outbox.entries(this.#id),
-      user: this.#chat.user,
-      named: conversation.type !== "dm",
-      called: (user) => this.#chat.people.called(user),
-      unreadAfter: this.#unreadAfter,
-      thread,
-      receipts: conversation.receipts ?? null,
-    });
+    const { thread } = this.#chat.store.ensure(this.#id);
+    if (!this.#placed && thread.loaded) {
+      const unread = firstUnread(thread.messages, this.#unreadAfter, this.#chat.user);
+      if (unread !== null) this.#window.toMessage(thread.messages, unread);
+    }
     const anchor = this.#anchor();
-    this.#renderTop(thread, items.length === 0);
+    if (!this.#isSelecting) this.#window.trim(thread.messages, !this.#atBottom && this.#isInUpperHalf);
+    const items = this.#items();
+    this.#top.update(thread, items.length === 0);
     this.#place(items);
     if (!this.#placed && thread.loaded) {
       this.#placed = true;
       this.#begin();
-    } else if (this.#atBottom && !thread.hasNewer) {
+    } else if (this.#atBottom && this.#window.follows && !thread.hasNewer) {
       this.#stick();
     } else if (anchor?.node.isConnected) {
       this.#scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
@@ -160,6 +179,36 @@ export class ThreadView {
     this.seen();
     this.#updateJump();
     this.#loadMore();
+  }
+
+  /** What stands in the page. */
+  #items() {
+    const { type, thread, receipts = null } = this.#chat.store.ensure(this.#id);
+    const { messages, hasNewer } = thread;
+    const { from, to } = this.#window.range(messages);
+    const before = messages[from - 1];
+    return itemsOf({
+      messages: messages.slice(from, to),
+      ...(before && { before }),
+      pending: hasNewer || to < messages.length ? [] : this.#chat.outbox.entries(this.#id),
+      user: this.#chat.user,
+      named: type !== "dm",
+      called: (user) => this.#chat.people.called(user),
+      unreadFrom: firstUnread(messages, this.#unreadAfter, this.#chat.user),
+      thread,
+      receipts,
+    });
+  }
+
+  get #isInUpperHalf() {
+    const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
+    return scrollTop < (scrollHeight - clientHeight) / 2;
+  }
+
+  /** Whether a text is being selected here: what is selected must stay. */
+  get #isSelecting() {
+    const selection = getSelection();
+    return !selection?.isCollapsed && this.#list.contains(selection?.anchorNode ?? null);
   }
 
   /** Returns the first visible message and its position, which an update must not change. */
@@ -186,7 +235,11 @@ export class ThreadView {
         if (known) this.#cursor.exchange(known.node, node);
       }
     }
-    for (const [key, { node }] of this.#nodes) if (!nodes.has(key)) node.remove();
+    for (const [key, { node }] of this.#nodes) {
+      if (nodes.has(key)) continue;
+      if (node.contains(document.activeElement)) this.#scroller.focus({ preventScroll: true });
+      node.remove();
+    }
     let next = this.#list.firstElementChild;
     for (const { node } of nodes.values()) {
       if (node === next) next = node.nextElementSibling;
@@ -210,26 +263,13 @@ export class ThreadView {
         onLeave();
       },
       jump: (quoted) => this.jumpTo(quoted),
+      unfolded: this.#unfolded,
       react: (emoji) => tools.allowed(seq).react && tools.onReact(seq, emoji),
     });
     if (!seq) return node;
     node.dataset.seq = String(seq);
     node.tabIndex = -1;
     return node;
-  }
-
-  /** @param {import("../thread.js").Thread} thread @param {boolean} empty */
-  #renderTop({ state: progress, loaded, hasOlder, error }, empty) {
-    const begin = hasOlder ? "older" : empty ? "empty" : "begin";
-    const state = progress === "failed" ? "failed" : loaded ? begin : "loading";
-    if (this.#top.dataset.state === state) return;
-    this.#top.dataset.state = state;
-    this.#top.replaceChildren();
-    const { title, note, empty: text } = this.#options;
-    const group = this.#id.startsWith("g:");
-    if (state === "failed") this.#top.append(el("p", { role: "alert", textContent: error }));
-    else if (state === "empty") this.#top.append(avatar(title, { note, group }), el("p", { textContent: text }));
-    else if (state !== "begin") this.#top.append(el("p", { className: "loading", textContent: "Loading messages…" }));
   }
 
   /** Scrolls to the first unread message, else to the end. */
@@ -251,16 +291,41 @@ export class ThreadView {
 
   #measure() {
     const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
-    this.#atBottom = scrollTop + clientHeight > scrollHeight - NEAR_BOTTOM;
+    this.#atBottom = this.#window.follows && scrollTop + clientHeight > scrollHeight - NEAR_BOTTOM;
   }
 
+  /** Takes in more messages near the edges of what is in the page; those that are not there yet are loaded. */
   #loadMore() {
     if (!this.#placed) return;
+    const { messages, hasOlder, loadingOlder, hasNewer, loadingNewer } = this.#thread;
     const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
-    const { hasOlder, loadingOlder, hasNewer, loadingNewer } = this.#thread;
-    if (hasOlder && !loadingOlder && scrollTop < NEAR_TOP) this.#chat.threads.older(this.#id);
-    const below = scrollHeight - clientHeight - scrollTop;
-    if (hasNewer && !loadingNewer && below < NEAR_TOP) this.#chat.threads.newer(this.#id);
+    const above = scrollTop < NEAR_EDGE;
+    const below = scrollHeight - clientHeight - scrollTop < NEAR_EDGE;
+    const { from } = this.#window.range(messages);
+    // One edge at a time: what is taken in here may move the other one.
+    if (above && from > 0) this.#extend(-STEP);
+    else if (above && hasOlder && !loadingOlder) this.#chat.threads.older(this.#id);
+    else if (below && !this.#window.follows) this.#extend(STEP);
+    else if (below && hasNewer && !loadingNewer) this.#chat.threads.newer(this.#id);
+  }
+
+  /** @param {number} count of messages to take in; negative for older ones */
+  #extend(count) {
+    const { messages } = this.#thread;
+    if (!this.#window.extend(messages, count)) return;
+    if (!this.#isSelecting) this.#window.trim(messages, count < 0);
+    this.render();
+  }
+
+  /** Goes to an end of the messages that are loaded. @param {boolean} newest */
+  #toEnd(newest) {
+    const { messages } = this.#thread;
+    const end = newest ? messages.at(-1) : messages[0];
+    if (!end) return;
+    this.#window.toMessage(messages, end.seq);
+    this.#atBottom = newest;
+    this.render();
+    this.#cursor.focus(this.#cursor.message(end.seq));
   }
 
   #stick() {

@@ -2,39 +2,47 @@
 
 import { requestError } from "../http.js";
 import { el } from "./dom.js";
-import { toast } from "./toast.js";
+
+const HINT = "If not, you look offline to everybody, and nobody sees when you were there.";
 
 /**
- * A checkbox with its label, for a form or a dialog. It is disabled until the server has said what is so.
- *
  * @param {import("../chat.js").Chat} chat
+ * @returns {{node: HTMLElement, closed: () => void}}
  */
-export function visibleSwitch(chat) {
-  const box = el("input", { type: "checkbox", disabled: true, "aria-describedby": "visible-hint" });
-  const hint = "If not, you look offline to everybody, and nobody sees when you were there.";
-  const { presence } = chat.client;
-  const doing = async (/** @type {() => Promise<boolean>} */ work) => {
-    const before = box.checked;
-    box.disabled = true;
+export function visibleSwitch({ client, people }) {
+  const box = el("input", { type: "checkbox", id: "visible", role: "switch", "aria-describedby": "visible-hint" });
+  const error = el("p", { className: "form-error", role: "alert" });
+  let asking = false;
+  /** Shows what is so, once it is known. */
+  const fill = () => {
+    box.disabled = asking || people.me === null;
+    if (!asking) box.checked = people.me?.visible ?? true;
+  };
+  box.onchange = async () => {
+    asking = true;
+    fill();
+    error.textContent = "";
     try {
-      box.checked = await work();
-      box.disabled = false;
+      await client.presence.setVisible(box.checked);
+      await people.refresh();
     } catch (thrown) {
-      toast(requestError(thrown).message);
-      box.checked = before;
-      box.disabled = false;
+      error.textContent = requestError(thrown).message;
     }
+    asking = false;
+    fill();
+    box.focus();
   };
-  box.onchange = () => {
-    const wanted = box.checked;
-    box.checked = !wanted; // until it is so
-    doing(async () => (await presence.setVisible(wanted)).visible);
-  };
-  doing(() => presence.visible());
-  return el(
+  const label = el("label", { for: "visible", textContent: "Let others see when you are online" });
+  const node = el(
     "div",
-    { className: "visible-switch" },
-    el("label", {}, box, el("span", { textContent: "Others see when I am online" })),
-    el("p", { id: "visible-hint", className: "hint", textContent: hint }),
+    {},
+    el("div", { className: "switch" }, box, label),
+    el("p", { id: "visible-hint", className: "hint", textContent: HINT }),
+    error,
   );
+  const listening = new AbortController();
+  people.on("change", fill, { signal: listening.signal });
+  fill();
+  if (people.me === null) people.refresh();
+  return { node, closed: () => listening.abort() };
 }

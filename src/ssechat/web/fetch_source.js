@@ -1,0 +1,66 @@
+/** Server-Sent Events by `fetch`, for programs that have no EventSource. */
+
+/**
+ * What EventSource is to stream.js, but for reconnecting: when the response ends, it is closed. It takes lines that end
+ * with LF or CRLF.
+ */
+export class FetchSource extends EventTarget {
+  static CONNECTING = 0;
+  static OPEN = 1;
+  static CLOSED = 2;
+  #closing = new AbortController();
+  #lastId = "";
+
+  /** @param {string} url */
+  constructor(url) {
+    super();
+    this.readyState = FetchSource.CONNECTING;
+    this.#read(url);
+  }
+
+  close() {
+    this.readyState = FetchSource.CLOSED;
+    this.#closing.abort();
+  }
+
+  /** @param {string} url */
+  async #read(url) {
+    try {
+      const headers = { Accept: "text/event-stream" };
+      const response = await fetch(url, { headers, cache: "no-store", signal: this.#closing.signal });
+      if (response.status === 200 && response.body) await this.#dispatchAll(response.body);
+    } catch {
+      // what was not closed here has failed
+    }
+    if (this.readyState === FetchSource.CLOSED) return;
+    this.close();
+    this.dispatchEvent(new Event("error"));
+  }
+
+  /** @param {ReadableStream<Uint8Array>} body */
+  async #dispatchAll(body) {
+    this.readyState = FetchSource.OPEN;
+    const decoder = new TextDecoder();
+    const reader = body.getReader();
+    let rest = "";
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      const events = (rest + decoder.decode(read.value, { stream: true })).split(/\r?\n\r?\n/);
+      rest = events.pop() ?? "";
+      for (const event of events) this.#dispatch(event);
+    }
+  }
+
+  /** @param {string} text of one event */
+  #dispatch(text) {
+    let type = "message";
+    const data = [];
+    for (const line of text.split(/\r?\n/)) {
+      const [, field, value = ""] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
+      if (field === "event") type = value;
+      else if (field === "data") data.push(value);
+      else if (field === "id") this.#lastId = value;
+    }
+    if (data.length === 0 || this.readyState === FetchSource.CLOSED) return;
+    this.dispatchEvent(new MessageEvent(type, { data: data.join("\n"), lastEventId: this.#lastId }));
+  }
+}

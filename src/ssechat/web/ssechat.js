@@ -1,0 +1,396 @@
+/**
+ * Everything that a page or a program needs to chat, in one class:
+ *
+ *     import { SseChat } from "https://chat.example.com/ssechat.js";
+ *     const chat = new SseChat({ url: "https://chat.example.com", token: () => tokenOfMyBackend() });
+ *     chat.addEventListener("message", ({ detail }) => show(detail.sender, detail.text));
+ *     await chat.start();
+ *     await chat.send({ to: "bob", text: "hi" });
+ */
+
+import { Chat, SIGNED_IN } from "./chat.js";
+import { ChatClient } from "./client.js";
+import { Emitter } from "./emitter.js";
+import { aborted, backOff, RequestError, requestError } from "./http.js";
+import { directConversationId, newMessageId } from "./ids.js";
+import { iterate } from "./iterate.js";
+import { KINDS } from "./kinds.js";
+import { watchPage } from "./platform.js";
+import { storage } from "./storage.js";
+import { Waits } from "./waits.js";
+
+export { RequestError };
+
+/** @typedef {import("./client.js").Message} Message */
+/** @typedef {import("./conversation.js").Conversation} Conversation */
+/** @typedef {import("./stream.js").StreamEvent} StreamEvent */
+
+/**
+ * Whether the stream is open. `retryAt` is the time of the next attempt in milliseconds since 1970, null where the
+ * browser decides it; `code` says why it is not open, where the server said so (`too_many`: the user has too many
+ * streams).
+ *
+ * @typedef {object} State
+ * @property {"connecting"|"live"|"reconnecting"|"signed_out"|"closed"} state
+ * @property {number|null} retryAt
+ * @property {string|null} code
+ */
+
+/**
+ * @typedef {object} NewMessage
+ * @property {string} [to] a user, for a direct message; or else:
+ * @property {string} [conversation_id]
+ * @property {string} text
+ * @property {number} [reply_to] the seq of the message that it answers
+ * @property {string[]} [mentions] members
+ * @property {object} [data] the application's own
+ * @property {string} [client_msg_id] a name for it that is never used again: a program that was killed can send the
+ *   message again with it, and it is sent once
+ */
+
+/**
+ * The details of the events, by their names.
+ *
+ * @typedef {{state: State, change: string|null, event: StreamEvent, conversation: import("./membership.js").Facts,
+ *   member: import("./membership.js").MemberEvent, mark: import("./marks.js").Mark,
+ *   typing: import("./typing.js").Told} & Record<"message"|"message.updated"|"message.deleted", Message>} Events
+ */
+
+/** The messages of a conversation that is not known: one list, so that who compares sees no change. */
+const NOTHING = Object.freeze(/** @type {Message[]} */ ([]));
+
+/** @typedef {{resolve: (message: Message) => void, reject: (error: unknown) => void}} Awaited */
+
+/**
+ * One user of one server. In a browser all tabs share one stream; what is unsent outlives the tab.
+ *
+ * Events, each with a `detail`: `state` (a State); the stream's events by their names (`message`, `message.updated`,
+ * `member` …: the data of the event); `change`: a conversation's id, or null when any may have changed.
+ *
+ * Whatever fails, fails with a RequestError, whose `code` is the server's; `unreachable` if there was no answer.
+ *
+ * @extends {Emitter<Events>}
+ */
+export class SseChat extends Emitter {
+  /** @type {State} */
+  #state = { state: "closed", retryAt: null, code: null };
+  #listeners = new AbortController();
+  /** Ends the loops over events. */
+  #ending = new AbortController();
+  #waits = new Waits();
+  /** @type {Map<string, Awaited>} by the client_msg_id of the message that is waited for */
+  #awaited = new Map();
+
+  /**
+   * @param {object} options
+   * @param {string} [options.url] the server's, empty for the page's own
+   * @param {string|null|import("./http.js").TokenSource} [options.token] a bearer token, or a function that gives one
+   *   and is called again when it has ended; without it, the session cookie is used, or `signIn`
+   * @param {string|null} [options.cursor] the id of the last event of an earlier run, to get all events since then
+   * @param {import("./kinds.js").Kinds} [options.kinds]
+   * @param {Partial<import("./account_rest.js").Facts>} [options.server] what is known of the server
+   */
+  constructor({ url = "", token = null, cursor = null, kinds = KINDS, server = {} } = {}) {
+    super();
+    /** What is known of the server, as `client.server()` has it. */
+    this.server = server;
+    /** The server's HTTP interface as methods. */
+    this.client = new ChatClient({ base: url, token, cursor, kinds });
+    /** @type {Chat|null} conversations, messages and outbox of the signed-in user; null while there is none */
+    this.chat = null;
+  }
+
+  /** The signed-in user's id, or null. @returns {string|null} */
+  get user() {
+    return this.chat?.user ?? null;
+  }
+
+  /** @returns {State} */
+  get state() {
+    return this.#state;
+  }
+
+  /** The id of the last event; from it a later run can go on. */
+  get cursor() {
+    return this.client.cursor;
+  }
+
+  /**
+   * Finds out who is signed in, by the token or the cookie, and opens the stream. It is tried until the server answers.
+   *
+   * @param {{signal?: AbortSignal}} options
+   * @returns {Promise<{user: string}>}
+   * @throws {RequestError} 401 if nobody is signed in
+   */
+  async start({ signal } = {}) {
+    const closing = this.#ending.signal;
+    const signals = signal ? [closing, signal] : [closing];
+    for (const one of signals) one.throwIfAborted();
+    const ended = Promise.race(signals.map(aborted));
+    ended.catch(() => {}); // it may end when nobody waits
+    this.#set("connecting");
+    try {
+      const { user } = await this.#session(ended);
+      return this.#enter(user);
+    } catch (error) {
+      this.#waits.wake();
+      const { status, code } = requestError(error);
+      if (!closing.aborted) this.#set(status === 401 ? "signed_out" : "closed", null, status ? code : null);
+      throw error;
+    }
+  }
+
+  /** Asks who is signed in, until the server answers. @param {Promise<never>} ended */
+  async #session(ended) {
+    for (let failures = 0; ; ) {
+      try {
+        return await Promise.race([this.client.session(), ended]);
+      } catch (thrown) {
+        const error = requestError(thrown);
+        if (!error.temporary) throw error;
+        const pause = Math.max(backOff(++failures), error.retryAfter ?? 0);
+        this.#set("reconnecting", Date.now() + pause, error.code);
+        await Promise.race([this.#waits.sleep(pause, null), ended]);
+      }
+    }
+  }
+
+  /** Creates an account, signs in and starts. @param {string} name @param {string} password */
+  async signUp(name, password) {
+    const answer = await this.client.signUp(name, password);
+    this.#enter(answer.user);
+    return answer;
+  }
+
+  /**
+   * Signs in and starts. On the server's own pages the cookie keeps that over a reload; elsewhere the `token` of the
+   * answer counts, as long as this object lives.
+   *
+   * @param {string} name
+   * @param {string} password
+   * @returns {Promise<{token: string, user: string}>}
+   */
+  async signIn(name, password) {
+    const answer = await this.client.signIn(name, password);
+    this.#enter(answer.user);
+    return answer;
+  }
+
+  /** Signs out on the server, forgets what is unsent, and closes. A token of another system stays valid. */
+  async signOut() {
+    const { withToken } = this.client;
+    try {
+      await this.client.signOut();
+    } catch (thrown) {
+      const { status, code } = requestError(thrown);
+      if (status !== 401 && code !== "no_session") throw thrown;
+    }
+    this.chat?.forget();
+    if (!withToken) storage.remove(SIGNED_IN); // before the stream: the other tabs must not take that over
+    this.close();
+    this.#set("signed_out");
+  }
+
+  /** Closes the stream and ends all work and all loops; what is unsent stays for the next time. */
+  close() {
+    this.#ending.abort();
+    this.#ending = new AbortController();
+    this.#stop();
+    this.#set("closed");
+  }
+
+  #stop() {
+    this.#listeners.abort();
+    this.#listeners = new AbortController();
+    this.chat?.close();
+    this.chat = null;
+    this.#waits.wake();
+    for (const { reject } of this.#awaited.values()) reject(new RequestError(0, { code: "closed", detail: "Closed." }));
+    this.#awaited.clear();
+  }
+
+  /**
+   * Sends a message, as soon as the server can be reached: it is kept until then, over reloads, and sent once.
+   *
+   * @param {NewMessage} message
+   * @param {{signal?: AbortSignal}} options the signal takes it back, unless it is sent already
+   * @returns {Promise<Message>} as the server has it
+   * @throws {RequestError} if the server refuses it
+   */
+  async send({ to, conversation_id, client_msg_id: name = newMessageId(), ...content }, { signal } = {}) {
+    signal?.throwIfAborted();
+    const chat = this.#signedIn();
+    const id = to === undefined ? conversation_id : directConversationId(chat.user, to);
+    if (id === undefined) throw new TypeError("A message has `to` or `conversation_id`.");
+    const { outbox } = chat;
+    const { client_msg_id } = outbox.add({ client_msg_id: name, to, conversation_id: id, ...content });
+    /** @type {Promise<Message>} */
+    const sent = new Promise((resolve, reject) => this.#awaited.set(client_msg_id, { resolve, reject }));
+    const taken = () => {
+      this.#awaited.get(client_msg_id)?.reject(signal?.reason);
+      this.#awaited.delete(client_msg_id);
+      outbox.remove(client_msg_id);
+    };
+    signal?.addEventListener("abort", taken, { once: true });
+    return sent.finally(() => signal?.removeEventListener("abort", taken));
+  }
+
+  /**
+   * The events of the stream from now on. The loop ends when the signal is aborted, or when this is closed or signed
+   * out: `state` tells.
+   *
+   *     for await (const { type, data, id } of chat.events()) …
+   *
+   * @param {{signal?: AbortSignal|undefined, types?: string[]}} options `types`: only events of these names
+   * @returns {AsyncGenerator<StreamEvent, void, void>}
+   */
+  events({ signal, types } = {}) {
+    const signals = signal ? [signal, this.#ending.signal] : [this.#ending.signal];
+    return iterate(this, "event", { signals, wanted: ({ type }) => !types || types.includes(type) });
+  }
+
+  /**
+   * New messages from now on, one's own too.
+   *
+   * @param {{signal?: AbortSignal}} options
+   * @returns {AsyncGenerator<Message, void, void>}
+   */
+  messages({ signal } = {}) {
+    return dataOf(this.events({ signal, types: ["message"] }));
+  }
+
+  /** The conversations, the latest first. */
+  get conversations() {
+    const { chat } = this;
+    if (!chat) return [];
+    return chat.list.map(({ conversation }) => ({
+      ...summary(conversation),
+      title: chat.store.title(conversation),
+      unread: chat.unread(conversation),
+      mentioned: chat.mentioned(conversation),
+    }));
+  }
+
+  /** The number of unread messages in all conversations that are not muted. */
+  get unread() {
+    return this.chat?.unreadTotal ?? 0;
+  }
+
+  /** The id of the conversation with a user. @param {string} user */
+  direct(user) {
+    return this.#signedIn().direct(user);
+  }
+
+  /** Loads a conversation, and keeps it loaded until another one is shown. @param {string|null} id */
+  show(id) {
+    this.#signedIn().openConversation(id);
+  }
+
+  /**
+   * The loaded messages of a conversation, in order; another array whenever they have changed.
+   *
+   * @param {string} id
+   * @returns {readonly Message[]}
+   */
+  history(id) {
+    return this.chat?.store.conversation(id)?.thread.messages ?? NOTHING;
+  }
+
+  /** Loads older messages of the conversation that is shown. */
+  async older() {
+    const { openId, threads } = this.#signedIn();
+    if (openId !== null) await threads.older(openId);
+  }
+
+  /** Marks a conversation as read, on all of the user's devices. @param {string} id */
+  markRead(id) {
+    this.#signedIn().markRead(id);
+  }
+
+  #signedIn() {
+    if (!this.chat) throw new RequestError(401, { code: "signed_out", detail: "Nobody is signed in." });
+    return this.chat;
+  }
+
+  /** @param {string} user */
+  #enter(user) {
+    this.#stop();
+    const { signal } = this.#listeners;
+    if (!this.client.withToken) storage.set(SIGNED_IN, user);
+    const chat = new Chat(this.client, user, this.server);
+    this.chat = chat;
+    this.client.on(
+      "event",
+      (event) => {
+        this.emit(/** @type {keyof Events} */ (event.type), event.data);
+        this.emit("event", event);
+      },
+      { signal },
+    );
+    this.client.on("retry", (at) => this.#set("reconnecting", at, this.#state.code), { signal });
+    chat.on("status", (status) => this.#follow(status), { signal });
+    chat.on("unauthorized", () => this.#endSession(), { signal });
+    chat.on("change", (id) => this.emit("change", id), { signal });
+    chat.outbox.on("sent", (message) => this.#settle(message), { signal });
+    chat.outbox.on("change", (id) => this.#settleRefused(chat.outbox, id), { signal });
+    this.client.on("message", (message) => message.sender === user && this.#settle(message), { signal });
+    watchPage(signal, {
+      returned: () => chat.wake(),
+      hidden: () => this.client.close(),
+      shown: () => chat.resume(),
+    });
+    chat.start();
+    return { user };
+  }
+
+  #endSession() {
+    this.close();
+    this.#set("signed_out");
+  }
+
+  /** @param {Message} message */
+  #settle(message) {
+    this.#awaited.get(message.client_msg_id)?.resolve(message);
+    this.#awaited.delete(message.client_msg_id);
+  }
+
+  /**
+   * Rejects what waits for messages of a conversation that the server has refused.
+   *
+   * @param {import("./outbox.js").Outbox} outbox
+   * @param {string} id
+   */
+  #settleRefused(outbox, id) {
+    for (const { client_msg_id, state, reason, code } of outbox.entries(id)) {
+      const awaited = this.#awaited.get(client_msg_id);
+      if (state !== "failed" || !awaited) continue;
+      this.#awaited.delete(client_msg_id);
+      outbox.remove(client_msg_id);
+      awaited.reject(new RequestError(400, { code: code ?? "unknown", detail: reason ?? "" }));
+    }
+  }
+
+  /** @param {string} status the stream's */
+  #follow(status) {
+    if (status === "crowded") this.#set("reconnecting", null, "too_many");
+    else this.#set(/** @type {State["state"]} */ (status));
+  }
+
+  /** @param {State["state"]} state @param {number|null} retryAt @param {string|null} code */
+  #set(state, retryAt = null, code = null) {
+    const before = this.#state;
+    if (before.state === state && before.retryAt === retryAt && before.code === code) return;
+    this.#state = { state, retryAt, code };
+    this.emit("state", this.#state);
+  }
+}
+
+/** @param {AsyncGenerator<StreamEvent, void, void>} events */
+async function* dataOf(events) {
+  for await (const { data } of events) yield data;
+}
+
+/** What a conversation is, without what only loads it. @param {Conversation} conversation */
+function summary({ thread, roster, ...rest }) {
+  return rest;
+}

@@ -1,0 +1,18 @@
+import { type Message, RequestError, SseChat, type State } from "ssechat";
+
+const chat = new SseChat({ url: "https://chat.example.com", token: async ({ signal }) => (signal.aborted ? null : "t") });
+chat.addEventListener("message", ({ detail }) => console.log(detail.sender.length, detail.seq.toFixed()));
+chat.addEventListener("state", ({ detail }: CustomEvent<State>) => console.log(detail.retryAt));
+const sent: Message = await chat.send({ to: "bob", text: "hi" }, { signal: AbortSignal.timeout(1000) });
+for await (const { text } of chat.messages()) console.log(text, sent.seq);
+try {
+  await chat.start();
+} catch (error) {
+  if (error instanceof RequestError) console.log(error.code.length, error.status);
+}
+chat.addEventListener("message.updated", ({ detail }) => {
+  // @ts-expect-error there is no such field
+  console.log(detail.colour);
+});
+// @ts-expect-error a message has a text
+await chat.send({ to: "bob" });

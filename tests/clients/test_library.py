@@ -1,0 +1,202 @@
+"""The library of `web/`, as others get it: one file, and a package that bundlers and Node take; and its examples."""
+
+import gzip
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from e2e.api import Person
+from e2e.browser.visitor import ARGUMENTS, CHROMIUM, PATIENCE
+from serving import ROOT, Server, environment, until
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE / "examples"
+WEB = ROOT / "tests" / "web"
+DOCS = ROOT / "src" / "ssechat" / "http" / "docs" / "templates"
+SOURCES = ROOT / "src" / "ssechat" / "web"
+BUILD = WEB / "build.js"
+
+BYTES = 18 * 1024
+"""What the library in one file may have, compressed."""
+
+
+def run(*command: str | Path, cwd: Path, **variables: str) -> str:
+    """Runs a program, which must succeed; returns what it printed."""
+    done = subprocess.run(
+        command, cwd=cwd, env=environment(variables), capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `npm pack` makes of the library and its types."""
+    folder = tmp_path_factory.mktemp("package")
+    run("node", BUILD, "--package", folder, cwd=ROOT)
+    options = ("--ignoreConfig", "--allowJs", "--checkJs", "--strict", "--declaration", "--emitDeclarationOnly")
+    platform = ("--target", "es2023", "--module", "esnext", "--moduleResolution", "bundler", "--types", "")
+    library = ("--lib", "es2023,dom,dom.iterable")
+    run(WEB / "node_modules" / ".bin" / "tsc", *options, *platform, *library, folder / "ssechat.js", cwd=folder)
+    run("npm", "pack", "--silent", cwd=folder)
+    (packed,) = folder.glob("*.tgz")
+    return packed
+
+
+@pytest.fixture
+def project(package: Path, tmp_path: Path) -> Path:
+    """A project with the package installed, beside those with which the examples are built."""
+    (tmp_path / "node_modules").symlink_to(EXAMPLES / "node_modules")
+    folder = tmp_path / "project"
+    shutil.copytree(EXAMPLES, folder, ignore=shutil.ignore_patterns("node_modules", "package*.json"))
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    run("npm", "install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", package, cwd=folder)
+    return folder
+
+
+class Backend:
+    """The web server of a page on another origin, which also gives the page a token of its user."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tokens: list[str] = []
+        """What `/token` answers, the last one again and again."""
+        self.asked = 0
+        backend = self
+
+        class Handler(SimpleHTTPRequestHandler):
+            def __init__(self, *arguments: Any) -> None:
+                super().__init__(*arguments, directory=str(folder))
+
+            def do_GET(self) -> None:
+                if self.path != "/token":
+                    super().do_GET()
+                    return
+                backend.asked += 1
+                token = backend.tokens.pop(0) if len(backend.tokens) > 1 else backend.tokens[0]
+                self.send_response(200)
+                self.send_header("cache-control", "no-store")
+                self.end_headers()
+                self.wfile.write(token.encode())
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Iterator[Backend]:
+    """A backend that serves the folder `site`."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    backend = Backend(folder)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path, backend: Backend) -> Iterator[Server]:
+    """A server that lets the backend's pages in."""
+    with Server(tmp_path / "data", "--workers", "2", "--allowed-origins", backend.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM is not None, "there is no chromium on the PATH; `bash tests/run` installs it"
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+def test_the_library_in_one_file_is_made_of_the_modules_as_they_are() -> None:
+    made = run("node", BUILD, "--print", cwd=ROOT)
+    assert (SOURCES / "ssechat.min.js").read_text() == made, "`node tests/web/build.js` makes it anew"
+
+
+def test_the_library_in_one_file_is_small() -> None:
+    assert len(gzip.compress((SOURCES / "ssechat.min.js").read_bytes(), 9)) < BYTES
+
+
+def test_the_package_has_types_that_a_strict_project_takes(project: Path) -> None:
+    compiler = WEB / "node_modules" / ".bin" / "tsc"
+    options = ("--ignoreConfig", "--strict", "--noEmit", "--target", "es2022", "--exactOptionalPropertyTypes")
+    modules = ("--module", "nodenext", "--lib", "es2023,dom,dom.iterable,dom.asynciterable", "--types", "")
+    run(compiler, *options, *modules, "types.ts", cwd=project)
+
+
+def chats(page: Page, alice: Person, bob: Person) -> None:
+    """Checks that bob's messages come into alice's page, and that what is typed there gets to bob."""
+    expect(page.locator("#state")).to_have_text("live")
+    bob.say("from bob", alice.user)
+    expect(page.locator("li")).to_have_text(["bob: from bob"])
+    page.get_by_label("Message").fill("from the page")
+    page.get_by_label("Message").press("Enter")
+    expect(page.locator("li")).to_have_text(["bob: from bob", "alice: from the page"])
+
+
+@pytest.mark.parametrize("example", ["plain", "react", "vue"])
+def test_a_page_on_another_origin_chats_with_a_token_of_its_backend(
+    example: str, project: Path, backend: Backend, server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    if example == "plain":
+        shutil.copy(project / "plain.html", tmp_path / "site" / "index.html")
+        script = (DOCS / "page.js").read_text().replace("https://chat.example.com", server.url)
+        (tmp_path / "site" / "page.js").write_text(script)
+    else:
+        vite = EXAMPLES / "node_modules" / ".bin" / "vite"
+        out = ("--outDir", tmp_path / "site", "--target", "es2022", "--logLevel", "warn")
+        run(vite, "build", *out, cwd=project / example, VITE_CHAT=server.url)
+    with Person(server, "alice") as alice, Person(server, "bob") as bob:
+        backend.tokens = [alice.token]
+        page = browser.new_page()
+        wrong: list[str] = []
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(f"{backend.url}/index.html")
+        chats(page, alice, bob)
+        assert page.context.cookies() == []
+        page.context.close()
+        assert [text for text in wrong if "favicon" not in text and "404" not in text] == []
+
+
+def test_a_bot_in_node_answers_each_message_once_though_it_is_killed(project: Path, server: Server) -> None:
+    shutil.copy(DOCS / "bot.js", project)
+    with Person(server, "alice") as alice, Person(server, "bot") as bot:
+
+        def started() -> subprocess.Popen[bytes]:
+            variables = {"SSECHAT_SERVER": server.url, "SSECHAT_TOKEN": bot.token}
+            return subprocess.Popen(["node", "bot.js"], cwd=project, env=environment(variables))
+
+        def heard() -> list[str]:
+            return [each["text"] for each in alice.history("bot") if each["sender"] == "bot"]
+
+        first = started()
+        until(lambda: (project / "bot.bookmark").exists(), 20)
+        alice.say("one", "bot")
+        until(lambda: heard() == ["You said: one"], 20)
+        first.kill()
+        first.wait()
+        alice.say("two", "bot")
+        second = started()
+        alice.say("three", "bot")
+        until(lambda: len(heard()) == 3, 20)
+        assert heard() == [f"You said: {word}" for word in ("one", "two", "three")]
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(10) == 0, "`close()` leaves nothing that keeps the process"
