@@ -220,10 +220,10 @@ async def test_the_death_of_a_worker_is_told_once_and_only_of_those_who_do_not_c
         assert sorted(told(sink)[20:]) == [(name, False) for name in names[15:]]
         await grace(worker)
         assert len(told(sink)) == 25
-    # Nobody could note it but those who watch.
-    seen = [one.last_seen for one in await worker.chat.presence.now(ALICE, [UserId(names[-1])], group)]
-    assert seen[0] is not None
-    assert seen[0] >= before
+        # Nobody could note it but those who watch.
+        seen = [one.last_seen for one in await worker.chat.presence.now(ALICE, [UserId(names[-1])], group)]
+        assert seen[0] is not None
+        assert seen[0] >= before
 
 
 async def test_redis_that_is_away_makes_nobody_offline(worker: Worker, redis: RedisProcess) -> None:

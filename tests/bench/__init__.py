@@ -17,5 +17,6 @@ read from /proc (proc(5)).
     dialects.py           the requests that they send; events.py the parser of streams
     deliveries.py         checks that every acknowledged message was delivered exactly once, in order
     processes.py          memory, CPU time, descriptors; saturation.py whose CPU was used
+    verdict/              what is said against SSE for chat, over a line with a round trip, and beside rivals
     options.py            options of the commands; progress.py report.py tables.py plot.py output
 """

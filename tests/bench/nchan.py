@@ -41,14 +41,14 @@ http {{
       nchan_publisher;
       nchan_channel_id $arg_id;
       nchan_redis_pass redis;
-      nchan_message_buffer_length 1000;
+      nchan_message_buffer_length {buffer};
       nchan_message_timeout 1h;
     }}
     location = /publish-to-both {{
       nchan_publisher;
       nchan_channel_id $arg_one $arg_other;
       nchan_redis_pass redis;
-      nchan_message_buffer_length 1000;
+      nchan_message_buffer_length {buffer};
       nchan_message_timeout 1h;
     }}
     location = /subscribe {{
@@ -65,6 +65,9 @@ http {{
 class Nchan(Subject):
     """nginx with nchan, and its Redis, with a channel per pair of users."""
 
+    buffer = 1000
+    """Messages that a channel keeps."""
+
     def __init__(self, name: str, workers: int) -> None:
         super().__init__(name)
         self._workers = workers
@@ -74,7 +77,7 @@ class Nchan(Subject):
             raise BenchError(f"nchan is not installed: {INSTALL}")
         redis, port = free_port(), free_port()
         data = self.folder / "redis"
-        data.mkdir()
+        data.mkdir(exist_ok=True)
         durable = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
         arguments = ("redis-server", "--bind", "127.0.0.1", "--port", str(redis), "--dir", str(data), *durable)
         self.programs.append(Program("redis-server", self.folder, arguments))
@@ -87,6 +90,7 @@ class Nchan(Subject):
                 # Otherwise nginx's workers run as another user, who cannot read the folder.
                 user="user root;" if os.geteuid() == 0 else "",
                 workers=self._workers,
+                buffer=self.buffer,
                 descriptors=descriptors,
                 connections=descriptors - 100,
                 redis=redis,

@@ -92,6 +92,20 @@ class Program:
                     raise self._not_started(b"") from None
                 time.sleep(0.05)
 
+    def wait_ended(self) -> None:
+        """Waits until it has done its work.
+
+        Raises:
+            BenchError: it fails, or takes too long.
+        """
+        try:
+            if self._process.wait(READY_SECONDS):
+                raise self._not_started(b"")
+        except subprocess.TimeoutExpired:
+            raise self._not_started(b"") from None
+        finally:
+            self.close()
+
     def _not_started(self, said: bytes) -> BenchError:
         return BenchError(f"{self.name} does not start: {said.decode()}{self.log.read_text(errors='replace')[-2000:]}")
 

@@ -59,7 +59,7 @@ class Pushpin(Subject):
             raise BenchError(f"pushpin is not installed: {INSTALL}")
         port, publish = free_port(), free_port()
         for name in ("run", "logs"):
-            (self.folder / name).mkdir()
+            (self.folder / name).mkdir(exist_ok=True)
         configuration = self.folder / "pushpin.conf"
         configuration.write_text(
             CONFIGURATION.format(internal=INTERNAL, folder=self.folder, port=port, publish=publish)

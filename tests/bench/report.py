@@ -18,7 +18,17 @@ from .tables import KIB, MIB, ratio, shown_complaints, shown_end, shown_latency,
 
 PACKAGES = ("ssechat", "uvicorn", "uvloop", "httptools", "starlette", "sse-starlette", "websockets", "hiredis")
 
-PROGRAMS = ("redis-server", "nginx", "libnginx-mod-nchan", "pushpin", "caddy", "haproxy")
+PROGRAMS = (
+    "redis-server",
+    "nginx",
+    "libnginx-mod-nchan",
+    "pushpin",
+    "caddy",
+    "haproxy",
+    "nodejs",
+    "ejabberd",
+    "mosquitto",
+)
 """Debian's packages of peers, proxies and storage; the report has their versions."""
 
 
@@ -101,7 +111,12 @@ def load_table(runs: Sequence[LoadFigures]) -> str:
 
 def write_json(path: Path, results: dict[str, Any]) -> None:
     """Writes figures (dataclasses, with their properties) and a description of the machine."""
-    document = {
+    path.write_text(json.dumps(as_document(results), indent=2) + "\n", encoding="utf-8")
+
+
+def as_document(results: dict[str, Any]) -> dict[str, Any]:
+    """Figures as what JSON has, with the time and a description of the machine."""
+    return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
             "cores": len(os.sched_getaffinity(0)),
@@ -112,7 +127,6 @@ def write_json(path: Path, results: dict[str, Any]) -> None:
         },
         **{name: _plain(value) for name, value in results.items()},
     }
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
@@ -122,6 +136,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     return value
 
 

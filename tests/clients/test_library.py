@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from e2e.api import Person
+from e2e.api import Person, mint
 from e2e.browser.visitor import ARGUMENTS, CHROMIUM, PATIENCE
 from serving import ROOT, Server, environment, until
 
@@ -141,6 +142,12 @@ def test_the_package_has_types_that_a_strict_project_takes(project: Path) -> Non
     run(compiler, *options, *modules, "types.ts", cwd=project)
 
 
+def plain_page(project: Path, server: Server, site: Path) -> None:
+    """Puts the page of the documentation there."""
+    shutil.copy(project / "plain.html", site / "index.html")
+    (site / "page.js").write_text((DOCS / "page.js").read_text().replace("https://chat.example.com", server.url))
+
+
 def chats(page: Page, alice: Person, bob: Person) -> None:
     """Checks that bob's messages come into alice's page, and that what is typed there gets to bob."""
     expect(page.locator("#state")).to_have_text("live")
@@ -156,9 +163,7 @@ def test_a_page_on_another_origin_chats_with_a_token_of_its_backend(
     example: str, project: Path, backend: Backend, server: Server, browser: Browser, tmp_path: Path
 ) -> None:
     if example == "plain":
-        shutil.copy(project / "plain.html", tmp_path / "site" / "index.html")
-        script = (DOCS / "page.js").read_text().replace("https://chat.example.com", server.url)
-        (tmp_path / "site" / "page.js").write_text(script)
+        plain_page(project, server, tmp_path / "site")
     else:
         vite = EXAMPLES / "node_modules" / ".bin" / "vite"
         out = ("--outDir", tmp_path / "site", "--target", "es2022", "--logLevel", "warn")
@@ -174,6 +179,27 @@ def test_a_page_on_another_origin_chats_with_a_token_of_its_backend(
         assert page.context.cookies() == []
         page.context.close()
         assert [text for text in wrong if "favicon" not in text and "404" not in text] == []
+
+
+def test_when_a_token_ends_the_page_asks_for_another_and_its_stream_goes_on(
+    project: Path, backend: Backend, server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    plain_page(project, server, tmp_path / "site")
+    with Person(server, "alice") as alice, Person(server, "bob") as bob:
+        backend.tokens = [mint(server, "alice", seconds=4), alice.token]
+        page = browser.new_page()
+        page.goto(f"{backend.url}/index.html")
+        expect(page.locator("#state")).to_have_text("live")
+        began = time.monotonic()
+        said: list[str] = []
+        while backend.asked < 2 or time.monotonic() < began + 6:
+            assert time.monotonic() < began + 30, "the page did not ask for another token"
+            said.append(f"bob: message {len(said)}")
+            bob.say(said[-1].removeprefix("bob: "), alice.user)
+            page.wait_for_timeout(100)
+        expect(page.locator("li")).to_have_text(said)
+        expect(page.locator("#state")).to_have_text("live")
+        page.context.close()
 
 
 def test_a_bot_in_node_answers_each_message_once_though_it_is_killed(project: Path, server: Server) -> None:

@@ -34,31 +34,29 @@ The client of [ssechat](https://pypi.org/project/ssechat/), a chat server over p
 \`/docs/clients\` of every server has the rest.
 `;
 
-/** @param {string[]} external @param {Partial<import("esbuild").BuildOptions>} options */
-async function bundled(external = [], options = {}) {
-  return await build({
-    entryPoints: [join(WEB, "ssechat.js")],
-    bundle: true,
-    format: "esm",
-    target: "es2022",
-    external,
-    metafile: true,
-    write: false,
-    ...options,
-  });
-}
-
 /** The library as one file. */
 async function minified() {
-  const banner = { js: "/*! ssechat, MIT licence: made by tests/web/build.js */" };
-  const { outputFiles } = await bundled([FOR_PROGRAMS], { minify: true, banner });
-  return outputFiles?.[0]?.text ?? "";
+  const { outputFiles } = await build({
+    entryPoints: [join(WEB, "ssechat.js")],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    external: [FOR_PROGRAMS],
+    banner: { js: "/*! ssechat, MIT licence: made by tests/web/build.js */" },
+    write: false,
+  });
+  return outputFiles[0]?.text ?? "";
 }
 
-/** The modules of which it consists, those for programs too. */
-async function modules() {
-  const { metafile } = await bundled();
-  return Object.keys(metafile?.inputs ?? {}).map((path) => basename(path));
+/** The modules of which it consists, with those that others name as types, by `import()` or as a worker. */
+function modules() {
+  const found = new Set(["ssechat.js"]);
+  for (const name of found) {
+    const source = readFileSync(join(WEB, name), "utf8");
+    for (const [, other] of source.matchAll(/"\.\/(\w+\.js)"/g)) found.add(other ?? "");
+  }
+  return found;
 }
 
 /** The version, as npm writes it: `1.2.0.dev0` is `1.2.0-dev.0`. */
@@ -69,9 +67,9 @@ function version() {
 }
 
 /** @param {string} folder of the package; its types are made by tsc */
-async function writePackage(folder) {
+function writePackage(folder) {
   mkdirSync(folder, { recursive: true });
-  for (const name of await modules()) copyFileSync(join(WEB, name), join(folder, name));
+  for (const name of modules()) copyFileSync(join(WEB, name), join(folder, name));
   copyFileSync(MIN, join(folder, basename(MIN)));
   copyFileSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
   writeFileSync(join(folder, "README.md"), README);
@@ -91,6 +89,6 @@ async function writePackage(folder) {
 }
 
 const [flag, target] = process.argv.slice(2);
-if (flag === "--package" && target) await writePackage(target);
+if (flag === "--package" && target) writePackage(target);
 else if (flag === "--print") process.stdout.write(await minified());
 else writeFileSync(MIN, await minified());

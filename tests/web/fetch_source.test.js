@@ -51,13 +51,13 @@ async function opened() {
 test("events are read whatever the pieces in which they come", async () => {
   const { source, events } = await opened();
   assert.equal(source.readyState, FetchSource.OPEN);
-  for (const character of 'event: hello\ndata: {"a":\ndata: 1}\nid: 1-x\n\n: a comment\n\ndata:two\n\n') {
+  for (const character of 'event: hello\ndata: {"a":\ndata: 1}\nid: 1-x\n\n: a comment\n\ndata:two\ndata\n\n') {
     await write(character);
   }
   await write("data: three\r\nid: 2-y\r\n\r\nid: 3-z\nevent: hello\n\n");
   assert.deepEqual(events, [
     ["hello", '{"a":\n1}', "1-x"],
-    ["message", "two", "1-x"],
+    ["message", "two\n", "1-x"],
     ["message", "three", "2-y"],
   ]);
 });

@@ -303,6 +303,13 @@ test("a program needs nothing of a browser but fetch", async () => {
   assert.deepEqual(names(states).slice(0, 1), ["connecting"]);
 });
 
+test("what cannot be answered ends the start: it is no outage", async () => {
+  fakeServer().failing = 404;
+  const { chat, states } = made();
+  await assert.rejects(chat.start(), { status: 404 });
+  assert.deepEqual(states.at(-1), { state: "closed", retryAt: null, code: "unknown" });
+});
+
 test("an error has the server's code", () => {
   assert.equal(new RequestError(404, { code: "unknown_user" }).code, "unknown_user");
 });

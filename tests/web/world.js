@@ -218,9 +218,9 @@ export function fakeBrowser() {
   return globals;
 }
 
-/** Lets everything run that waits for nothing but promises and the database. */
-export async function settle() {
-  for (let i = 0; i < 30; i++) await new Promise((resolve) => setImmediate(resolve));
+/** Lets everything run that waits for nothing but promises and the database, for so many turns of the loop. */
+export async function settle(turns = 20) {
+  for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Lets time pass, in steps that let promises run in between. @param {number} milliseconds */
@@ -228,8 +228,9 @@ export async function pass(milliseconds) {
   await settle();
   for (let left = milliseconds; left > 0; left -= 100) {
     mock.timers.tick(Math.min(left, 100));
-    await settle();
+    await settle(6);
   }
+  await settle();
 }
 
 /** Every detail of an event, as it comes. @param {EventTarget} target @param {string} type @returns {any[]} */

@@ -5,6 +5,7 @@ import { KINDS } from "./kinds.js";
 import { Rest } from "./rest.js";
 import { SharedStream } from "./shared.js";
 import { EventStream } from "./stream.js";
+import { WorkerLink } from "./worker_link.js";
 
 export { canonicalName, directConversationId, isName, newMessageId } from "./ids.js";
 export { RequestError };
@@ -67,6 +68,7 @@ export class ChatClient extends Rest {
   /** @type {SharedStream|null} */
   #stream = null;
   #cursor;
+  #workers;
 
   /**
    * @param {object} options
@@ -75,9 +77,11 @@ export class ChatClient extends Rest {
    *   the session cookie is used
    * @param {import("./kinds.js").Kinds} [options.kinds] of events to listen to, beyond the protocol's own
    * @param {string|null} [options.cursor] the last event id of an earlier stream, to go on from
+   * @param {boolean} [options.workers] whether a shared worker may hold the stream, where the cookie counts
    */
-  constructor({ base = "", token = null, kinds = KINDS, cursor = null } = {}) {
+  constructor({ base = "", token = null, kinds = KINDS, cursor = null, workers = true } = {}) {
     super({ base, token });
+    this.#workers = workers;
     this.kinds = kinds;
     this.#cursor = cursor;
   }
@@ -85,13 +89,17 @@ export class ChatClient extends Rest {
   /** Opens the stream, one for all tabs of this browser. Requires a known user (signIn, signUp or session). */
   open() {
     if (this.#stream) return;
+    const { base, user } = this;
+    const workers = this.#workers && !this.withToken;
     const stream = new SharedStream({
-      name: `ssechat:stream:${this.base}:${this.user}`,
+      name: `ssechat:stream:${base}:${user}`,
+      worker: workers ? () => new WorkerLink({ base, user }) : null,
       cursor: this.#cursor,
       create: (cursor) =>
         new EventStream({
           cursor,
           kinds: this.kinds,
+          user,
           singleUse: this.withToken,
           url: (last) => this.streamUrl(last),
           probe: () => this.session(),

@@ -3,6 +3,8 @@
  * stream (Web Locks) and forwards its events to the others (BroadcastChannel). When it closes, the next tab in the
  * lock's queue takes over from the last event id that it received. Without locks, each tab has its own stream.
  *
+ * Where the cookie counts and there is a shared worker, that takes part as the first tab (worker.js).
+ *
  * A tab that is frozen or hangs keeps its lock. So a visible tab asks whether the holder is alive, and steals the
  * lock from one that does not answer. It asks, because a message reaches a background tab at once, while the timer of a
  * heartbeat there may run once a minute (intensive throttling). Each takeover of the stream begins a term with a higher
@@ -57,15 +59,20 @@ export class SharedStream extends Emitter {
   #term = 0;
   #joined = false;
   #open = false;
+  #worker;
+  /** @type {import("./worker_link.js").WorkerLink|null} */
+  #link = null;
 
   /**
    * @param {object} options
    * @param {string} options.name the same for the tabs that share (one per user)
    * @param {(cursor: string|null) => import("./stream.js").EventStream} options.create creates the stream of this tab
    * @param {string|null} [options.cursor] the last event id of an earlier stream, from which this tab goes on
+   * @param {(() => import("./worker_link.js").WorkerLink)|null} [options.worker] asks a shared worker to hold it
    */
-  constructor({ name, create, cursor = null }) {
+  constructor({ name, create, cursor = null, worker = null }) {
     super();
+    this.#worker = worker;
     this.#name = name;
     this.#create = create;
     /** @type {string|null} */
@@ -91,8 +98,8 @@ export class SharedStream extends Emitter {
     }
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#hear(data);
-    this.#queue();
-    this.#ask();
+    if (this.#worker && typeof SharedWorker !== "undefined") this.#queueBehind(this.#worker());
+    else this.#queueAndAsk();
     this.#asking = setInterval(() => this.#watch(), SILENCE);
   }
 
@@ -104,6 +111,8 @@ export class SharedStream extends Emitter {
     this.#waiting?.abort();
     this.#letGo();
     this.#release();
+    this.#link?.leave();
+    this.#link = null;
     this.#channel?.close();
     this.#channel = null;
     this.#setStatus("closed");
@@ -113,6 +122,22 @@ export class SharedStream extends Emitter {
   wake() {
     if (this.#stream) this.#stream.wake();
     else this.#ask({ wake: true });
+  }
+
+  /**
+   * Waits in the lock's queue behind the worker.
+   *
+   * @param {import("./worker_link.js").WorkerLink} link
+   */
+  async #queueBehind(link) {
+    this.#link = link;
+    await link.ready;
+    if (this.#link === link && !this.#stream) this.#queueAndAsk();
+  }
+
+  #queueAndAsk() {
+    this.#queue();
+    this.#ask();
   }
 
   /** Waits in the lock's queue; with `steal`, takes the lock from a frozen tab. */

@@ -1,7 +1,7 @@
 /** One Server-Sent Events stream that reconnects until it is closed (WHATWG HTML §9.2). */
 
 import { Emitter } from "./emitter.js";
-import { backOff, requestError } from "./http.js";
+import { backOff, RequestError, requestError } from "./http.js";
 import { KINDS } from "./kinds.js";
 
 /** The events of the protocol itself; the events that users cause are in kinds.js. */
@@ -69,10 +69,11 @@ export class EventStream extends Emitter {
    * @param {boolean} [options.singleUse] whether each connection needs a URL of its own (a ticket), and no cookie
    * @param {number} [options.silence] milliseconds without any event after which the connection counts as dead
    * @param {import("./kinds.js").Kinds} [options.kinds]
+   * @param {string|null} [options.user] whose stream this is; that of another one, whom the cookie signs in now, is not
    */
-  constructor({ url, probe, cursor = null, singleUse = false, silence = 45_000, kinds = KINDS }) {
+  constructor({ url, probe, cursor = null, singleUse = false, silence = 45_000, kinds = KINDS, user = null }) {
     super();
-    this.#options = { url, probe, singleUse, silence, types: [...PROTOCOL, ...kinds.keys()] };
+    this.#options = { url, probe, singleUse, silence, user, types: [...PROTOCOL, ...kinds.keys()] };
     this.cursor = cursor;
     /** @type {Status} */
     this.status = "closed";
@@ -152,6 +153,7 @@ export class EventStream extends Emitter {
     } catch {
       return;
     }
+    if (event.type === "hello" && this.#isForeign(data)) return this.#refused(new RequestError(401));
     const after = this.cursor;
     // EventSource keeps the last id, also that of an event of an unknown kind.
     if (event.lastEventId) this.cursor = event.lastEventId;
@@ -162,6 +164,11 @@ export class EventStream extends Emitter {
     }
     if (event.type === "bye") this.#leave(data.reason);
     if (event.type === "ping" && position(data.id) > position(this.cursor)) this.reconnect(); // an event was lost
+  }
+
+  /** @param {{user?: string}} hello */
+  #isForeign({ user }) {
+    return this.#options.user !== null && user !== undefined && user !== this.#options.user;
   }
 
   /** @param {string} reason the server's reason for ending the stream */

@@ -22,6 +22,7 @@ from ..streams import OPEN_SECONDS, StreamHolder, check_descriptors, open_stream
 from . import scenes
 from .kernel import kernel_bytes
 from .line import Line
+from .measures import FULL_SECONDS
 from .stacks import STACKS, WORKERS
 from .wire import Conditions
 
@@ -37,15 +38,15 @@ SETTLE_SECONDS = 3.0
 
 
 def measure_costs(seconds: float, progress: Progress, *, real: bool | None = None) -> Figures:
-    """Measures all of them; `seconds` for each measurement of messages, four times as many of silence.
+    """Measures all of them; `seconds` for each measurement of messages, five times as many of silence.
 
     Raises:
         BenchError: something could not be measured.
     """
-    share = min(1.0, seconds / 8)
+    share = min(1.0, seconds / FULL_SECONDS)
     count, online = max(200, int(STREAMS * share)), max(100, int(ONLINE * share))
     progress.show("size: streams")
-    stream_bytes, kernel, idle = _streams(count, seconds * 4, progress)
+    stream_bytes, kernel, idle = _streams(count, seconds * 5, progress)
     progress.show("size: messages")
     worker, redis_cpu, user_bytes, message_bytes = _messages(seconds, online, progress)
     entry_bytes, silence, send_wire, event_wire = _on_the_line(seconds, progress, real)
@@ -146,7 +147,7 @@ def _on_the_line(seconds: float, progress: Progress, real: bool | None) -> tuple
             ticks = line.run(limit, scenes.ticks, spec, PEOPLE, RATE, seconds)
             stored.append(_redis_bytes(spec.data))
             progress.show("size: silence")
-            silence = line.run(seconds * 4 + 120, scenes.silence, spec, LISTENERS, seconds * 4)
+            silence = line.run(seconds * 5 + 120, scenes.silence, spec, LISTENERS, seconds * 5)
     # The first scene's messages go to two people, the other's to nine, the sender included.
     more = PEOPLE + 1 - 2
     one, other = talk.traffic.bytes / talk.sent, ticks.traffic.bytes / ticks.sent

@@ -85,7 +85,8 @@ class _Proxy:
             self._exposed |= {writer, back}
         try:
             await asyncio.gather(self._one_way(reader, back), self._one_way(there, writer))
-        except OSError:
+        except (OSError, asyncio.CancelledError):
+            # Cancelled at the end of the proxy only; asyncio's streams print a traceback for a handler that says so.
             pass
         finally:
             self._exposed -= {writer, back}

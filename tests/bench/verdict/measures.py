@@ -19,6 +19,8 @@ TYPING = 30.0
 TICKS = 60.0
 PLAYERS = 8
 HANDSHAKES = 40
+FULL_SECONDS = 6.0
+"""Seconds of each measurement, unless it shall be shorter."""
 PATIENCE = 60.0
 """Seconds more than it should take."""
 
@@ -40,8 +42,9 @@ class Spans:
 
     @classmethod
     def of(cls, seconds: float) -> "Spans":
-        """As fits measurements of so many seconds; at 8 seconds the burst comes after 10."""
-        return cls(seconds, seconds / 8, seconds / 4, seconds * 1.25)
+        """As fits measurements of so many seconds; the burst comes after 10 if they are the full ones."""
+        share = min(1.0, seconds / FULL_SECONDS)
+        return cls(seconds, share, 2 * share, 10 * share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Chat(Subject):
         else:
             redis = free_port()
             data = self.folder / "redis"
-            data.mkdir()
+            data.mkdir(exist_ok=True)
             arguments = ("redis-server", "--bind", HOST, "--port", str(redis), "--dir", str(data), *DURABLE)
             self.programs.append(Program("redis-server", self.folder, arguments))
             self.programs[0].wait_answering((HOST, redis))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ..tables import ratio, table
 from .measures import LineFigures, Result
+from .rivals.running import RivalFigures
 
 Column = tuple[str, Callable[[Result], str]]
 
@@ -63,3 +64,18 @@ def line_report(figures: LineFigures) -> str:
     """All tables, and what else is to be said."""
     parts = [f"{title}\n{table(found)}" for title, found in sections(figures)]
     return "\n\n".join([*([figures.note] if figures.note else []), *parts, *figures.absent])
+
+
+def rivals_report(figures: Sequence[RivalFigures], absent: Sequence[str]) -> str:
+    """A table with a row for each server, and what else is to be said."""
+    titles = ["KB a connection", "kernel", "µs CPU each", "at", "deliveries/s", "µs CPU each", "acked", "missing"]
+    cells = [["Servers that people would pick; acked with a kill -9 in the middle", *titles]]
+    cells += [
+        [
+            each.name, f"{each.process_bytes / 1024:,.1f}", f"{each.kernel_bytes / 1024:,.1f}",
+            f"{each.microseconds_each:,.0f}", f"{each.rate:g}/s", f"{each.deliveries_a_second:,.0f}",
+            f"{each.saturated_microseconds_each:,.0f}", f"{each.acknowledged:,}", f"{each.missing:,}",
+        ]
+        for each in figures
+    ]  # fmt: skip
+    return "\n".join([table(cells), *absent])

@@ -37,7 +37,8 @@ def fresh(name: str) -> str:
 class Visitor:
     """A user with a browser of their own; any error in its console is a failure."""
 
-    def __init__(self, browser: Browser, url: str, name: str, **options: Any) -> None:
+    def __init__(self, browser: Browser, url: str, name: str, *, worker: bool = False, **options: Any) -> None:
+        """`worker`: whether a shared worker may hold the stream. Playwright neither sees nor stops its requests."""
         self.url = url
         self.name = name
         self.streams: list[Page] = []
@@ -45,6 +46,8 @@ class Visitor:
         self._problems: list[str] = []
         self.context: BrowserContext = browser.new_context(**options)
         self.context.set_default_timeout(PATIENCE)
+        if not worker:
+            self.context.add_init_script("delete window.SharedWorker")
         self.page = self.tab()
 
     def tab(self) -> Page:

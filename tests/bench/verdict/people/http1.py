@@ -6,14 +6,14 @@ import json
 import time
 from collections import deque
 from datetime import timedelta
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 
 from ssechat.identity.tokens import Tokens
 from ssechat.settings import load_settings
 
-from .person import CONNECT_SECONDS, ROOM, TEXT_START, Person, Refused, Spec
+from .person import CONNECT_SECONDS, ROOM, TEXT_START, Got, Person, Refused, Spec
 
 MAX_CONNECTIONS = 5
 """A browser opens six to a host; one of them has the stream."""
@@ -103,17 +103,28 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
 
+class Reader(Protocol):
+    """Whose stream it is."""
+
+    cursor: str
+    got: Got
+
+
 class Stream:
     """Reads a stream of events, however its bytes are cut."""
 
-    def __init__(self, person: "SsechatPerson") -> None:
+    def __init__(self, person: "Reader", greeting: bytes = b"event: hello") -> None:
+        """`greeting` is what comes first on an open stream."""
         self._person = person
+        self._greeting = greeting
         self._rest = b""
         self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def feed(self, part: bytes) -> None:
         """Takes bytes of the body."""
         now = time.monotonic_ns()
+        if not self.greeted.done() and self._greeting in self._rest + part:
+            self.greeted.set_result(None)
         *events, self._rest = (self._rest + part).split(b"\n\n")
         for event in events:
             for line in event.split(b"\n"):
@@ -121,8 +132,15 @@ class Stream:
                     self._person.cursor = line[4:].decode()
                 elif line.startswith(b"data: "):
                     self._person.got.take(line, now)
-                elif line == b"event: hello" and not self.greeted.done():
-                    self.greeted.set_result(None)
+
+    async def wait(self, seconds: float) -> None:
+        """Waits until it is open.
+
+        Raises:
+            ConnectionError: it will not be.
+        """
+        async with asyncio.timeout(seconds):
+            await self.greeted
 
     def fail(self, error: ConnectionError) -> None:
         """Says that the stream will not come, if it has not."""
@@ -174,8 +192,7 @@ class Http1Person(SsechatPerson):
         stream = Stream(self)
         self._reading = await Connection.open(self.spec, self.source, stream)
         self._reading.write(self.head("GET", "/v1/events"))
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await stream.greeted
+        await stream.wait(CONNECT_SECONDS)
 
     async def send(self, to: str, text: str) -> None:
         body = self.body(to, text)

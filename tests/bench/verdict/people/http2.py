@@ -133,8 +133,7 @@ class Http2Person(SsechatPerson):
         cursor = [("last-event-id", self.cursor)] if self.cursor else []
         self._connection.request([*self._headers("GET", "/v1/events"), ("accept", "text/event-stream"), *cursor], b"",
                                  stream)  # fmt: skip
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await stream.greeted
+        await stream.wait(CONNECT_SECONDS)
 
     async def send(self, to: str, text: str) -> None:
         if self._connection is None:

@@ -73,6 +73,8 @@ class Got:
 class Person(ABC):
     """One person with one device."""
 
+    depth = 4
+    """Sends that are under way at a time, of somebody who sends as fast as he can."""
     repeats = False
     """Whether a send that failed is made again: only where the server knows it again."""
 

@@ -34,10 +34,11 @@ class Frames(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._person.frames = self
         spec = self._person.spec
+        protocol = f"Sec-WebSocket-Protocol: {self._person.protocol}\r\n" if self._person.protocol else ""
         key = base64.b64encode(os.urandom(16)).decode()
         self._transport.write(
             f"GET {self._person.path} HTTP/1.1\r\nHost: {spec.address[0]}:{spec.address[1]}\r\nConnection: Upgrade\r\n"
-            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{protocol}"
             "\r\n".encode()
         )
 
@@ -66,6 +67,8 @@ class Frames(asyncio.Protocol):
                 self.abort()
                 return
             self._upgraded, self._rest = True, rest
+            if not self._person.greeted:
+                self.opened.set_result(None)
         now = time.monotonic_ns()
         while (frame := self._frame()) is not None:
             opcode, payload = frame
@@ -108,6 +111,11 @@ class Frames(asyncio.Protocol):
 
 class WebSocketPerson(Person):
     """A person with one WebSocket for everything. What is sent while there is none waits, as in all such clients."""
+
+    protocol = ""
+    """The subprotocol that is asked for, if there is one."""
+    greeted = True
+    """Whether the server says so when messages can come."""
 
     def __init__(self, spec: Spec, number: int, source: str, scene: str) -> None:
         super().__init__(spec, number, source, scene)

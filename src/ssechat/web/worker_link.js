@@ -1,0 +1,36 @@
+/** A tab's link to the shared worker (worker.js). */
+
+/** Milliseconds within which the worker must have answered: else the tab does without. */
+const PATIENCE = 3_000;
+
+/** The worker holds the stream of a user as long as a tab has such a link. */
+export class WorkerLink {
+  /** @type {MessagePort|null} */
+  #port = null;
+  #leaving = new AbortController();
+
+  /** @param {{base: string, user: string|null}} of the stream */
+  constructor(of) {
+    /** Settles when the worker waits for the stream, or is known not to come. @type {Promise<unknown>} */
+    this.ready = new Promise((resolve) => {
+      setTimeout(resolve, PATIENCE);
+      try {
+        const worker = new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name: "ssechat" });
+        worker.addEventListener("error", resolve);
+        worker.port.onmessage = resolve;
+        worker.port.postMessage(of);
+        this.#port = worker.port;
+      } catch {
+        resolve(null); // there is none, or not for a library of another origin
+      }
+    });
+    globalThis.window?.addEventListener("pagehide", () => this.leave(), { signal: this.#leaving.signal });
+  }
+
+  leave() {
+    this.#leaving.abort();
+    this.#port?.postMessage(null);
+    this.#port?.close();
+    this.#port = null;
+  }
+}

@@ -1,0 +1,155 @@
+/** The shared worker that holds the stream, and the tabs' links to it. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { SIGNED_IN } from "../../src/ssechat/web/chat.js";
+import { ChatClient } from "../../src/ssechat/web/client.js";
+import { WorkerLink } from "../../src/ssechat/web/worker_link.js";
+import { collect, FakeSource, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
+
+const ALICE = { base: "", user: "alice" };
+
+/** Whether the worker's script can be loaded, and answers. @type {"answers"|"fails"|"hangs"} */
+let worker = "answers";
+/** @type {ReturnType<typeof fakeBrowser>} */
+let browser;
+/** @type {MessagePort[]} */
+let ports = [];
+/** What was connected to the worker. */
+let connected = 0;
+
+/** SharedWorker, in the same process. */
+class FakeWorker extends EventTarget {
+  constructor() {
+    super();
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    ports.push(port1, port2);
+    if (worker === "fails") queueMicrotask(() => this.dispatchEvent(new Event("error")));
+    if (worker === "answers") {
+      connected++;
+      globalThis.dispatchEvent(Object.assign(new Event("connect"), { ports: [port2] }));
+    }
+  }
+}
+
+beforeEach(async () => {
+  browser = fakeBrowser();
+  browser.localStorage.setItem(SIGNED_IN, "alice");
+  Object.defineProperty(globalThis, "SharedWorker", { value: FakeWorker, configurable: true });
+  const events = new EventTarget();
+  for (const name of /** @type {const} */ (["addEventListener", "dispatchEvent"])) {
+    if (!(name in globalThis)) {
+      Object.defineProperty(globalThis, name, { value: events[name].bind(events), configurable: true });
+    }
+  }
+  await import("../../src/ssechat/web/worker.js");
+  worker = "answers";
+  ports = [];
+  connected = 0;
+  fakeServer([message(1)]);
+});
+
+afterEach(() => {
+  for (const port of ports) port.close();
+});
+
+/** Lets messages through ports arrive. */
+async function arrive() {
+  await new Promise((resolve) => setImmediate(resolve));
+  await settle();
+}
+
+/** A tab of alice's. */
+async function tab() {
+  const client = new ChatClient();
+  client.user = "alice";
+  const heard = { client, events: collect(client, "message"), unauthorized: collect(client, "unauthorized") };
+  client.open();
+  await arrive();
+  return heard;
+}
+
+test("the worker holds the stream of all tabs, until the last one leaves", async () => {
+  const [one, other] = [await tab(), await tab()];
+  latestSource().event("hello", { user: "alice", resumed: false }, "1-a");
+  latestSource().event("message", message(2), "2-b");
+  await settle();
+  assert.deepEqual([one.events.length, other.events.length], [1, 1]);
+  assert.deepEqual([one.client.holdsStream, other.client.holdsStream, FakeSource.made.length], [false, false, 1]);
+  one.client.close();
+  await arrive();
+  assert.equal(latestSource().readyState, FakeSource.OPEN);
+  browser.window.dispatchEvent(new Event("pagehide"));
+  await arrive();
+  assert.equal(FakeSource.made[0]?.readyState, FakeSource.CLOSED);
+  other.client.close();
+});
+
+test("when the session has ended the tabs hear it, and the next sign-in has a stream of its own", async () => {
+  const { client, unauthorized } = await tab();
+  client.on("unauthorized", () => client.close());
+  fakeServer().failing = 401;
+  latestSource().event("hello", { user: "alice", resumed: false }, "1-a");
+  latestSource().event("bye", { reason: "signed_out" });
+  await pass(1_000);
+  await arrive();
+  assert.equal(unauthorized.length, 1);
+  fakeServer();
+  const again = await tab();
+  assert.equal(FakeSource.made.length, 2);
+  again.client.close();
+  await arrive();
+});
+
+test("a stream of somebody else, whom the cookie signs in now, is none", async () => {
+  const { client, unauthorized, events } = await tab();
+  client.on("unauthorized", () => client.close());
+  latestSource().event("hello", { user: "eve", resumed: false }, "1-a");
+  await settle();
+  assert.deepEqual([unauthorized.length, events.length, latestSource().readyState], [1, 0, FakeSource.CLOSED]);
+  client.close();
+  await arrive();
+});
+
+for (const how of /** @type {const} */ (["fails", "hangs"])) {
+  test(`a tab does without a worker that ${how}`, async () => {
+    worker = how;
+    const { client } = await tab();
+    await pass(3_000);
+    assert.equal(client.holdsStream, true);
+    client.close();
+  });
+}
+
+test("a tab that closes while it waits for the worker holds nothing", async () => {
+  worker = "hangs";
+  const { client } = await tab();
+  client.close();
+  await pass(3_000);
+  assert.equal(FakeSource.made.length, 0);
+});
+
+test("with a token there is no worker: it could not ask for another one", async () => {
+  const client = new ChatClient({ token: "t1" });
+  client.user = "alice";
+  client.open();
+  await pass(1_000);
+  assert.deepEqual([connected, client.holdsStream], [0, true]);
+  client.close();
+});
+
+test("a library of another origin has no worker", async () => {
+  Object.defineProperty(globalThis, "SharedWorker", {
+    value: class {
+      constructor() {
+        throw new DOMException("not of this origin", "SecurityError");
+      }
+    },
+    configurable: true,
+  });
+  const link = new WorkerLink(ALICE);
+  await link.ready;
+  link.leave();
+  assert.equal(connected, 0);
+});
