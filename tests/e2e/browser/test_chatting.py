@@ -163,9 +163,9 @@ def test_scrolling_back_shows_each_message_once_and_does_not_jump(enter: Enter, 
         for pixels in range(0, 2000, 37):  # wherever it stands, the edges leave each other in peace
             scroller.evaluate("(node, pixels) => { node.scrollTop = pixels; }", pixels)
         page.wait_for_timeout(100)
-        here = oldest(page), scroller.evaluate("node => node.scrollTop")
+        stands = oldest(page), scroller.evaluate("node => node.scrollTop")
         page.wait_for_timeout(200)
-        assert here == (oldest(page), scroller.evaluate("node => node.scrollTop"))
+        assert stands == (oldest(page), scroller.evaluate("node => node.scrollTop"))
 
 
 def test_a_conversation_opens_at_the_first_unread_message(enter: Enter, server: Server) -> None:
