@@ -50,10 +50,13 @@ async def test_a_group_is_made_and_described_to_each_of_its_members(client: http
         "members": ["alice", "bob"],
         "newest_seq": 0,
         **COUNTS,
+        "receipts": [{"user": "bob", "read_up_to": 0, "delivered_up_to": 0}],
         "last_message": None,
     }
     assert len(made["id"]) == 28
     seen = await bob.done("GET", f"/conversations/{made['id']}")
+    assert seen.pop("receipts") == [{"user": "alice", "read_up_to": 0, "delivered_up_to": 0}]
+    del made["receipts"]
     assert seen == {**made, "role": "member"}
     assert (await bob.done("GET", "/conversations"))["conversations"] == [seen]
 
@@ -173,7 +176,8 @@ async def test_a_direct_conversation_is_no_group(client: httpx.AsyncClient) -> N
         assert code(await eve.ask(method, path, body)) == (403, "not_a_member"), (method, path)
     described = await bob.done("GET", where)
     assert described == {"id": "dm:alice:bob", "type": "dm", "members": ["alice", "bob"], "newest_seq": 0,
-                         **COUNTS, "last_message": None}  # fmt: skip
+                         **COUNTS, "last_message": None,
+                         "receipts": [{"user": "alice", "read_up_to": 0, "delivered_up_to": 0}]}  # fmt: skip
 
 
 async def test_owners_and_admins_rename_a_group_and_set_its_topic(client: httpx.AsyncClient) -> None:

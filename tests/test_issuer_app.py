@@ -53,8 +53,12 @@ async def test_a_user_of_the_issuer_is_who_the_token_says_and_is_called_what_it_
         assert (await client.get("/v1/session", headers=named)).json() == {"user": "ann", "display_name": "Ann Lee"}
         bob = bearer(OLD.sign("0-1-3", **{**claims, "preferred_username": "bob"}))
         assert (await client.get("/v1/session", headers=bob)).json() == {"user": "bob"}
-        assert (await client.get("/v1/users/ANN", headers=bob)).json() == {"id": "ann", "display_name": "Ann Lee"}
-        assert (await client.get("/v1/users/carol", headers=bob)).json() == {"id": "carol"}
+        assert (await client.get("/v1/users/ANN", headers=bob)).json() == {
+            "id": "ann",
+            "online": False,
+            "display_name": "Ann Lee",
+        }
+        assert (await client.get("/v1/users/carol", headers=bob)).json() == {"id": "carol", "online": False}
         for wrong in ({"aud": "account"}, {"aud": None}, {"iss": "https://evil.example"}, {"preferred_username": None}):
             answer = await client.get("/v1/session", headers=bearer(OLD.sign("0-1-4", **{**claims, **wrong})))
             assert code(answer) == (401, "invalid_token")

@@ -46,7 +46,7 @@ async def test_user_names_are_normalised_at_every_endpoint(client: httpx.AsyncCl
     assert (signed_in.status_code, signed_in.json()["user"]) == (200, "bob")
     client.cookies.clear()
     assert (await client.get("/v1/session", headers=minted(spelling))).json() == {"user": "bob"}
-    assert (await client.get(f"/v1/users/{spelling}", headers=alice)).json() == {"id": "bob"}
+    assert (await client.get(f"/v1/users/{spelling}", headers=alice)).json() == {"id": "bob", "online": False}
     first = await client.post("/v1/messages", json={"to": spelling, "text": "hi"}, headers=alice)
     body = {"conversation_id": f"dm:Alice:{spelling}", "text": "hi", "client_msg_id": first.json()["client_msg_id"]}
     repeat = await client.post("/v1/messages", json=body, headers=minted("ALICE"))
@@ -338,15 +338,15 @@ async def test_a_stream_that_is_asked_for_while_its_session_is_signed_out_ends(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = await sign_up(client, "alice")
-    identify = Guard.identify
+    authenticate = Guard.authenticate
 
     async def and_then_sign_out(guard: Guard, *arguments: Any, **options: Any) -> Any:
-        identity = await identify(guard, *arguments, **options)
-        monkeypatch.setattr(Guard, "identify", identify)
+        identity = await authenticate(guard, *arguments, **options)
+        monkeypatch.setattr(Guard, "authenticate", authenticate)
         assert (await client.delete("/v1/session", headers=alice)).status_code == 204
         return identity
 
-    monkeypatch.setattr(Guard, "identify", and_then_sign_out)
+    monkeypatch.setattr(Guard, "authenticate", and_then_sign_out)
     answer = await client.get("/v1/events", headers=alice)
     assert answer.status_code == 200
     assert '{"reason":"signed_out"}' in answer.text
