@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,7 +188,7 @@ class Inboxes:
         ended: set[str] = await self._ask(lambda: self.ended & sessions)
         return ended
 
-    def forget(self, session: str) -> None:
+    def forget(self, sessions: Collection[str]) -> None:
         pass
 
 

@@ -126,6 +126,10 @@ async def test_who_has_no_deliveries_left_changes_nothing_and_reads_signs_out_an
         for path in ("/conversations", "/conversations/dm:alice:bob/messages", "/me", "/session"):
             await alice.done("GET", path)
         await alice.done("POST", "/tickets", {})
+        # Who sends with a session that was stolen cannot keep its owner from ending it.
+        await alice.done("PUT", "/me/password", {"old": "correct horse", "new": "battery staple"})
+        [own] = (await alice.done("GET", "/me/sessions"))["sessions"]
+        assert code(await alice.ask("DELETE", f"/me/sessions/{own['id'][::-1]}")) == (404, "unknown_session")
         assert (await bob.ask("POST", "/messages", {"to": "alice", "text": "and you?"})).status_code == 201
         await alice.done("DELETE", "/session")
 

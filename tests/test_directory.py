@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from app_client import client_of, code, sign_up
-from parts import SECRET, Worker
+from parts import ALICE, SECRET, Worker
 from people import Person, people
 from redises import RedisProcess
 from ssechat.identity.directory import Directory
@@ -113,6 +113,13 @@ async def test_who_came_before_the_directory_is_found_once_it_has_been_there(
         assert code(await client.post("/v1/users", json={"name": "Bobby", "password": "correct horse"})) == (
             *(409, "name_taken"),
         )
+
+
+async def test_who_was_written_to_before_it_came_back_is_added_when_it_comes(worker: Worker) -> None:
+    await worker.users.create_if_missing(ALICE)
+    worker.users._directory = Directory(worker.redis)
+    await worker.users.create_if_missing(ALICE)
+    assert (await Directory(worker.redis).search(ALICE)).users == [ALICE]
 
 
 async def test_the_users_of_another_system_are_found_by_their_tokens(redis: RedisProcess, tmp_path: Path) -> None:

@@ -521,6 +521,48 @@ async def test_the_first_direct_message_gives_the_right(worker: Worker) -> None:
     assert told(sink) == [("bob", False), ("bob", True)]
 
 
+async def test_a_first_direct_message_too_long_for_a_wake_up_gives_the_right_too(worker: Worker) -> None:
+    _, sink = await live(worker, "alice")
+    await live(worker, "bob")
+    await watch(worker, "alice", "bob")
+    await ticks(worker)
+    await worker.say("long " * 1000, sender="bob")
+    await ticks(worker)
+    assert told(sink) == [("bob", False), ("bob", True)]
+
+
+async def test_lists_that_could_not_be_read_are_read_later(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssechat.streams.presence.LOADED_AT_ONCE", 1)
+    await friends(worker, "bob", "carol")
+    await live(worker, "alice")
+    sinks = [(await live(worker, name))[1] for name in ("bob", "carol")]
+    for name in ("bob", "carol"):
+        await watch(worker, name, "alice")
+    await asyncio.sleep(0.02)  # the workers hear of it
+    assert worker.hub.presence is not None
+    read, asked = worker.hub.presence._load, 0
+
+    async def away(users: Sequence[UserId]) -> Any:
+        nonlocal asked
+        asked += 1
+        raise RedisUnavailable("away")
+
+    worker.hub.presence._load = away
+    with suppress(RedisUnavailable):
+        await ticks(worker)
+    assert asked == 1
+    worker.hub.presence._load = read
+    await ticks(worker)
+    assert [told(sink) for sink in sinks] == [[("alice", True)]] * 2
+
+
+async def test_each_who_is_watched_counts_as_a_delivery(worker: Worker) -> None:
+    charged: list[tuple[Sequence[UserId], int]] = []
+    worker.chat.presence._charge = lambda users, reached: charged.append((users, reached))
+    await watch(worker, "alice", *(f"user{number}" for number in range(100)))
+    assert charged == [((ALICE,), 100)]
+
+
 async def test_nobody_is_seen_by_who_could_not_hear_that_the_right_is_gone(worker: Worker) -> None:
     """What was published on a connection that was lost is not heard: rights are read anew from time to time."""
     group, sink = await grouped(worker)

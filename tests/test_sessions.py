@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from parts import ALICE, SECRET, FakeSink, Worker
 from people import people
 from polling import until
 from redises import RedisProcess
-from ssechat.errors import Conflict, Forbidden, NotFound, Unauthorized
+from ssechat.errors import Conflict, Forbidden, NotFound, RedisUnavailable, Unauthorized
 from ssechat.identity.key_file import SigningKey, SigningKeys
 from ssechat.identity.sessions import MAX_AGENT, SEEN_SECONDS, Session
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import UserId
 from ssechat.redis import keys
+from ssechat.streams.stream import Stream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
@@ -277,6 +278,40 @@ async def test_an_audit_ends_the_streams_whose_sessions_ended_in_silence(worker:
     await worker.hub._audit_sessions()
     assert byes(sink) == ['{"reason":"signed_out"}']
     assert not kept.ended
+
+
+async def test_an_audit_that_finds_nothing_costs_what_its_streams_do_and_not_their_square(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.streams.hub.AT_ONCE", 1)
+    for _ in range(10):
+        identity = await worker.auth.identify(await worker.auth.sign_in(ALICE))
+        worker.open_stream(ALICE, session=identity.session)
+    walked, walk = 0, worker.hub._all
+
+    def counted() -> Iterator[Stream]:
+        nonlocal walked
+        walked += 1
+        return walk()
+
+    worker.hub._all = counted  # type: ignore[method-assign]
+    await worker.hub._audit_sessions()
+    assert walked == 1
+
+
+async def test_sessions_have_ended_though_redis_can_tell_nobody(worker: Worker) -> None:
+    first = await worker.auth.identify(await worker.auth.sign_in(ALICE))
+    assert first.session is not None
+    call = worker.redis.call
+
+    async def deaf(command: str, *arguments: Any) -> Any:
+        if command == "PUBLISH":
+            raise RedisUnavailable("away")
+        return await call(command, *arguments)
+
+    worker.redis.call = deaf  # type: ignore[method-assign,assignment]
+    await worker.auth.end_session(ALICE, first.session)
+    assert await worker.auth.ended_sessions([first]) == {first.session}
 
 
 async def test_a_session_is_seen_when_it_is_used_or_has_a_stream_and_noted_once_an_hour(

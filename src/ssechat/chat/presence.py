@@ -49,7 +49,9 @@ class PresenceRules:
         sightings: Sightings,
         lists: WatchLists,
         accounts: AccountLog,
+        charge: Callable[[Sequence[UserId], int], None],
     ) -> None:
+        """`charge` counts what a user has asked for (identity/leases.py)."""
         self._participants = participants
         self._conversations = conversations
         self._members = members
@@ -57,6 +59,7 @@ class PresenceRules:
         self._sightings = sightings
         self._lists = lists
         self._accounts = accounts
+        self._charge = charge
         self.known: Callable[[UserId], bool | None] = nobody_knows
         """Whether somebody is online, as users with streams on this worker were told; None: they were not."""
 
@@ -69,6 +72,7 @@ class PresenceRules:
         """
         shared = None if group is None else await self._enter(user, group)
         await self._lists.put(user, device, WatchList(names, shared))
+        self._charge((user,), len(names))  # each costs as much as a delivery: its rights, and whether it is there
 
     async def now(self, user: UserId, names: Sequence[UserId], group: str | None = None) -> list[Seen]:
         """Whether these are there, as the user may know it; raises as `watch` does."""

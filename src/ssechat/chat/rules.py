@@ -88,6 +88,13 @@ class Chat:
             ProfileRules(Profiles(redis), inbox.accounts, blocks),
             BlockRules(blocks, users, lists.changed),
             PresenceRules(
-                participants, conversations, members, blocks, Sightings(redis), WatchLists(redis), inbox.accounts
+                participants,
+                conversations,
+                members,
+                blocks,
+                Sightings(redis),
+                WatchLists(redis),
+                inbox.accounts,
+                delivery.charge,
             ),
         )

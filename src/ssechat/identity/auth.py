@@ -4,18 +4,17 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from ssechat.errors import NotFound, Unauthorized
+from ssechat.errors import NotFound, RedisUnavailable, Unauthorized
 from ssechat.identity.sessions import Sessions
 from ssechat.identity.tokens import Identity, Tokens
 from ssechat.identity.users import Users
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.client import Redis
-from ssechat.redis.refusals import RedisRefused
 
 TICKET_SECONDS = 30
 TRUSTED_SECONDS = 10.0
@@ -127,18 +126,18 @@ class Auth:
             raise NotFound("unknown_session", "You have no such session; it may have ended already.")
         await self.announce_ended([session])
 
-    async def announce_ended(self, sessions: Sequence[str]) -> None:
+    async def announce_ended(self, sessions: Collection[str]) -> None:
         """Has all workers end the streams of sessions that have ended, and forget their tokens."""
-        for session in sessions:
-            self.forget(session)
         if sessions:
-            with suppress(RedisRefused):  # they have ended anyway: workers find that within TRUSTED_SECONDS
+            self.forget(sessions)
+            # They have ended, whether Redis can say so or not: workers find that within TRUSTED_SECONDS.
+            with suppress(RedisUnavailable):
                 await self._redis.call("PUBLISH", keys.CONTROL, f"signed_out {' '.join(sessions)}")
 
-    def forget(self, session: str) -> None:
-        """Drops an ended session from the cache."""
+    def forget(self, sessions: Collection[str]) -> None:
+        """Drops ended sessions from the cache."""
         self.sign_outs += 1
-        for key in [key for key, known in self._cache.items() if known.identity.session == session]:
+        for key in [key for key, known in self._cache.items() if known.identity.session in sessions]:
             del self._cache[key]
 
     @property

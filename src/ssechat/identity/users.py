@@ -63,6 +63,8 @@ class Users:
         self.on_claimed: Callable[[UserId, str], Awaitable[object]] = self._store_claimed_name
         """Stores the display name by a user's token, and tells the user's devices."""
         self._cached: set[str] = set()
+        self._listed: set[str] = set()
+        """Those of whom the directory is known to have the name."""
         self._claimed: dict[str, str] = {}
         self._hasher = hasher or PasswordHasher()
         self._dummy_hash = _dummy_hash(self._hasher)
@@ -94,13 +96,16 @@ class Users:
 
     async def create_if_missing(self, user: UserId) -> None:
         """Creates the user unless it exists: at the first request with a valid token that creates its user."""
-        if user in self._cached:
+        if user in self._cached and (self._directory is None or user in self._listed):
             return
         created = ("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
         if self._directory is None:
             await self._redis.call(*created)
         else:
             await self._redis.pipeline([created, self._directory.adding(user)])
+            if len(self._listed) >= MAX_CACHED_USERS:
+                self._listed.clear()
+            self._listed.add(user)
         self._cache(user)
 
     async def note_claimed_name(self, user: UserId, name: str) -> None:

@@ -14,7 +14,7 @@ FORMAT = "ssechat:format"
 FORMAT_OF_THIS_VERSION = "2"
 
 CONTROL = "ssechat:control"
-"""The Pub/Sub channel for sign-outs."""
+"""The Pub/Sub channel for what all workers must hear: sign-outs, and who becomes visible or invisible."""
 
 KEY_FINGERPRINT = "ssechat:key"
 """String: the fingerprint of the signing key that the servers of this Redis share."""

@@ -145,7 +145,7 @@ class Presence:
         if watch is None:
             return
         if event.kind in (MEMBER.name, CONVERSATION.name) or (
-            event.kind == MESSAGE.name and watch.denied and event.data.startswith(DIRECT_MESSAGE)
+            event.kind == MESSAGE.name and watch.denied and (not event.data or event.data.startswith(DIRECT_MESSAGE))
         ):
             self._to_load[channel] = watch.user
 
@@ -210,10 +210,10 @@ class Presence:
     async def _load_lists(self) -> None:
         """Reads the lists of those who have come or changed theirs, and of some others anew."""
         due = list(islice(self._to_load.items(), LOADED_PER_TICK))
-        for channel, _ in due:
-            del self._to_load[channel]
         due += [(watch.channel, watch.user) for watch in self._watches_anew.next()]
         for some in slices(due, LOADED_AT_ONCE):
+            for channel, _ in some:
+                self._to_load.pop(channel, None)  # before they are read: a change that comes meanwhile is due again
             try:
                 loaded = await self._load([user for _, user in some])
             except RedisUnavailable:

@@ -26,6 +26,7 @@ END_SESSION = Operation(
     about="On all workers, with its streams and tickets. Your own is as good as any: it is a sign-out.",
     parameters=(SESSION,),
     answers={204: Answer("The session has ended.")},
+    always=True,
     refusals=(problems.UNKNOWN_SESSION,),
 )
 
@@ -40,6 +41,7 @@ CHANGE_PASSWORD = Operation(
     "until they expire.",
     body=PasswordChange,
     answers={204: Answer("The password is the new one.")},
+    always=True,
     refusals=(
         problems.SIGN_IN_CLOSED,
         problems.WRONG_PASSWORD,

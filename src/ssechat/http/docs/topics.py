@@ -81,8 +81,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     blocks.TOPIC: (
         "blocks",
         "Who shall not write to you, nor be written to by you, directly. What was written stays, and both can read it; "
-        "groups are as before. It counts both ways and is known to who blocks only: the other one reads that you "
-        "cannot write to each other.",
+        "groups are as before, but whom you block cannot add you to one. It counts both ways, and nobody is told: the "
+        "other one reads that you cannot write to each other, or that it cannot add you.",
     ),
     presence.TOPIC: (
         "presence",

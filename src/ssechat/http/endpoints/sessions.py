@@ -51,7 +51,7 @@ class SessionsEndpoint:
 
     async def change_password(self, request: Request) -> Response:
         """`PUT /v1/me/password`: changes the password, and ends the other sessions."""
-        identity = await self._guard.identify(request)
+        identity = await self._guard.authenticate(request)  # whoever else has a session must not be able to prevent it
         given = await self._guard.read(request, PasswordChange)
         if not self._sign_in_allowed:
             raise Forbidden(
@@ -79,7 +79,7 @@ class SessionsEndpoint:
     async def end(self, request: Request) -> Response:
         """`DELETE /v1/me/sessions/{id}`: signs a browser or program out."""
         self._guard.check_origin(request)
-        user = (await self._guard.identify(request)).user
+        user = (await self._guard.authenticate(request)).user
         await self._auth.end_session(user, request.parameters["id"])
         return Response(204)
 
