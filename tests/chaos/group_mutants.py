@@ -44,8 +44,8 @@ def two_steps() -> None:
     """Breaks no guarantee: with the gap rule, a send in two steps equals one in one step."""
     construct = Delivery.__init__
 
-    def in_two_steps(self: Delivery, *parts: Any) -> None:
-        construct(self, *parts, at_once=0)
+    def in_two_steps(self: Delivery, *parts: Any, **named: Any) -> None:
+        construct(self, *parts, **named, at_once=0)
 
     Delivery.__init__ = in_two_steps  # type: ignore[assignment,method-assign]
 

@@ -116,10 +116,9 @@ def readme_section(results: Results) -> list[str]:
     lines = [
         HEADING,
         "",
-        f"`python -m tests.bench verdict` tried it, on {day} ({machine}); it takes a quarter of an hour. "
-        "p50, 30 ms there and back.",
-        f"For 20 million online `ssechat size` says {plan.stream_machines:,} machines of 16 cores (a textbook: "
-        f"{plan.textbook_machines:,}), {plan.worker_machines:,} with messages.",
+        f"`python -m tests.bench verdict` tried it on {day} ({machine}).",
+        f"For 20 million online `ssechat size` says {plan.stream_machines:,} machines of 16 cores for the streams (a",
+        f"textbook: {plan.textbook_machines:,}), {plan.worker_machines:,} with messages; p50 of 30 ms there and back:",
         "",
         "| | to the other's screen | new connections per 10,000 sends | lost on a cut line | bytes each |",
         "|---|---|---|---|---|",

@@ -10,7 +10,7 @@ URL, TOKEN = "ATTACK_URL", "ATTACK_TOKEN"
 NAMES = ("alice", "bob", "carol")
 """The first is who attacks."""
 
-PASSWORD = "correct horse"
+PASSWORD = "not that of the examples"
 GROUPS = 12
 """Some are ended, or left, on the way."""
 

@@ -135,7 +135,7 @@ def test_a_browser_keeps_a_cookie_that_nobody_else_can_set_and_forgets_it_at_the
     visitor.page.reload()
     expect(visitor.page.get_by_role("heading", name=visitor.name, exact=True)).to_be_visible()
     visitor.expect_errors("status of 401")  # to what was asked for just before
-    visitor.page.get_by_role("button", name="Sign out").click()
+    visitor.sign_out()
     expect(visitor.page.get_by_role("button", name="Sign in", exact=True).first).to_be_visible()
     assert cookie["name"] not in {kept["name"] for kept in visitor.context.cookies()}
 
