@@ -86,6 +86,27 @@ test("the worker holds the stream of all tabs, until the last one leaves", async
   other.client.close();
 });
 
+test("the worker acks what others write, and what was written before it came, for all tabs", async () => {
+  const server = fakeServer();
+  const acks = () => server.requests.filter((route) => route.includes("ack")).length;
+  const { client } = await tab();
+  latestSource().event("hello", { user: "alice", resumed: false }, "1-a");
+  await pass(300);
+  assert.deepEqual([acks(), server.bodies], [1, { "POST /v1/ack": { id: "1-a" } }]);
+  await pass(1_000);
+  latestSource().event("message", message(2, { sender: "alice" }), "2-b");
+  await pass(2_000);
+  assert.equal(acks(), 1, "one's own needs none");
+  latestSource().event("message", message(3), "3-c");
+  await pass(300);
+  assert.deepEqual([acks(), server.bodies["POST /v1/ack"]], [2, { id: "3-c" }]);
+  latestSource().event("message", message(4), "4-d");
+  client.close();
+  await arrive();
+  await pass(2_000);
+  assert.equal(acks(), 2, "nobody is here any more");
+});
+
 test("when the session has ended the tabs hear it, and the next sign-in has a stream of its own", async () => {
   const { client, unauthorized } = await tab();
   client.on("unauthorized", () => client.close());
