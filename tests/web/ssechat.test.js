@@ -222,6 +222,22 @@ test("signing in and up starts; signing out forgets what is unsent, and says so"
   assert.deepEqual(server.history, []);
 });
 
+test("signing out forgets what is unsent, though the session turns out to have ended meanwhile", async () => {
+  const { chat, server } = await live();
+  server.failing = 503;
+  const sending = chat.send({ to: "bob", text: "hi" });
+  await settle();
+  server.failing = 401;
+  const signedOut = chat.signOut();
+  chat.chat?.outbox.emit("unauthorized", null); // another request is refused first
+  await signedOut;
+  await assert.rejects(sending, { code: "closed" });
+  server.failing = null;
+  await made().chat.start();
+  await pass(10_000);
+  assert.deepEqual([server.history, chat.state.state], [[], "signed_out"]);
+});
+
 test("when the session ends, the state says so", async () => {
   const { chat, server, states } = await live();
   server.failing = 401;

@@ -178,6 +178,7 @@ export class SseChat extends Emitter {
 
   /** Signs out on the server, forgets what is unsent, and closes. A token of another system stays valid. */
   async signOut() {
+    const { chat } = this; // a 401 on the way takes it away
     const { withToken } = this.client;
     try {
       await this.client.signOut();
@@ -185,7 +186,7 @@ export class SseChat extends Emitter {
       const { status, code } = requestError(thrown);
       if (status !== 401 && code !== "no_session") throw thrown;
     }
-    this.chat?.forget();
+    chat?.forget();
     if (!withToken) storage.remove(SIGNED_IN); // before the stream: the other tabs must not take that over
     this.close();
     this.#set("signed_out");
