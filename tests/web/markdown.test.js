@@ -96,10 +96,32 @@ test("links lead to the web and to mailboxes only, and their words to nowhere el
   ]) {
     assert.doesNotMatch(outline(text), /<link (?!mailto:a@b.example:mailto)/);
   }
-  assert.equal(
-    outline("[bank.example](https://evil.example)"),
-    "[bank.example](<link https://evil.example/:https://evil.example>)",
-  );
+});
+
+test("words that look like another address than theirs are no link, whatever they are written with", () => {
+  const link = "<link https://evil.example/:https://evil.example>";
+  for (const words of [
+    "bank.example",
+    "bank._example_",
+    "bank.**example**",
+    "**bank**.~~example~~",
+    "bank.`example`",
+    "bank.\u200bexample",
+    "bank\u00ad.\u2060example",
+    "bank.\u0001example",
+    "bank\uff0eexample",
+    "bank\u2024example",
+    "bank\u3002example",
+    "bank\uff61example",
+    "banq\u0303.example",
+    "http:\u200b//bank",
+    "**me**\uff20bank",
+  ]) {
+    const drawn = outline(`[${words}](https://evil.example)`);
+    assert.ok(drawn.startsWith("[") && drawn.endsWith(`](${link})`), JSON.stringify(drawn));
+  }
+  assert.equal(outline("[No. 5 of 1.5 …](https://a.example)"), "<link https://a.example/:No. 5 of 1.5 …>");
+  assert.equal(outline("[*one*.**2**](https://a.example)"), "<link https://a.example/:<italic:one>.<bold:2>>");
 });
 
 test("whatever is written, the parts are the text, and links lead to the web or to mailboxes", () => {

@@ -31,6 +31,9 @@ const NUMBER = /^ {0,3}(\d{1,3})[.)] +(?=\S)/;
 /** What italic and bold may stand beside: a mark within a word, as in snake_case or 2*3*4, is none. */
 const WORD = /[\p{L}\p{N}_]/u;
 
+/** What has no width. */
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/gu;
+
 /** Splits a text into its parts. @param {string} text @returns {Part[]} */
 export function parse(text) {
   if (text.length > LONGEST) return [...blocks(text.slice(0, LONGEST)), ...plain(text.slice(LONGEST))];
@@ -220,16 +223,18 @@ function linkAt(text, at, depth) {
   const [whole, words = "", address = ""] =
     /^\[([^[\]\n]{1,500})\]\(([^\s()<>]{1,2000})\)/.exec(text.slice(at, at + 2504)) ?? [];
   const href = urlOf(address);
-  // Words that look like an address would say that they lead somewhere else.
-  if (!whole || !href || !words.trim() || looksLikeAddress(words)) return null;
+  if (!whole || !href || !words.trim()) return null;
   const said = inline(words, depth + 1);
+  // Words that look like an address would say that they lead somewhere else.
+  if (looksLikeAddress(shown(said))) return null;
   const parts = [mark("["), ...said, mark(`](${address})`)];
   return { end: at + whole.length, part: { kind: "link", href, parts } };
 }
 
-/** @param {string} words */
+/** @param {string} words as they are shown */
 function looksLikeAddress(words) {
-  return /[\p{L}\p{N}]\.\p{L}|:\/\/|@/u.test(words.normalize("NFKC"));
+  const seen = words.normalize("NFKC").replace(UNSEEN, "");
+  return /[\p{L}\p{N}\p{M}][.。]\p{L}|:\/\/|@/u.test(seen);
 }
 
 /** @param {string} text @param {number} at @param {number} depth @param {Set<string>} vain @returns {Found} */
