@@ -1,7 +1,7 @@
 /** Marks in a text: what they make, and that no text loses a character or makes what it must not. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { parse, shownText, source } from "../../src/ssechat/web/markdown.js";
 
 /** The outline of a text's parts: kinds around what is shown; marks are left out. @param {string} text */
@@ -171,6 +171,19 @@ test("long texts of nothing but marks are read in one go", () => {
   }
   const link = `https://a.example/${")".repeat(60_000)}`;
   assert.equal(source(parse(link)), link);
+});
+
+test("twice as many fences take twice as many looks at a line", () => {
+  for (const piece of ["```x\n", "```\n", "```\na\n```\n"]) {
+    const looks = [300, 600].map((count) => {
+      const looked = mock.method(String.prototype, "endsWith");
+      parse(piece.repeat(count));
+      looked.mock.restore();
+      return looked.mock.callCount();
+    });
+    const [once = 0, twice = 0] = looks;
+    assert.ok(once >= 300 && twice <= 2 * once + 10, `${JSON.stringify(piece)}: ${looks}`);
+  }
 });
 
 test("a line of a text elsewhere shows no marks", () => {

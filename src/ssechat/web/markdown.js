@@ -65,6 +65,7 @@ export function source(parts) {
 /** @param {string} text @returns {Part[]} */
 function blocks(text) {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  const lastFence = lines.findLastIndex(closesFence); // once: each fence after it would look for its end in vain
   /** @type {Part[]} */
   const parts = [];
   /** @type {string[]} */
@@ -79,7 +80,7 @@ function blocks(text) {
     if (ends) parts.push({ kind: "mark", text: "\n" });
   };
   for (let i = 0; i < lines.length; ) {
-    const found = blockAt(lines, i);
+    const found = blockAt(lines, i, lastFence);
     if (found) {
       flush(true);
       parts.push(found.part);
@@ -93,20 +94,26 @@ function blocks(text) {
   return parts;
 }
 
-/** @param {string[]} lines @param {number} i @returns {{part: Part, end: number}|null} */
-function blockAt(lines, i) {
+/** @param {string[]} lines @param {number} i @param {number} lastFence @returns {{part: Part, end: number}|null} */
+function blockAt(lines, i, lastFence) {
   const line = bare(lineAt(lines, i));
-  if (FENCE.test(line)) return fenced(lines, i);
+  if (FENCE.test(line)) return i < lastFence ? fenced(lines, i) : null;
   if (QUOTE.test(line)) return quoted(lines, i);
   if (BULLET.test(line)) return listed(lines, i, BULLET);
   if (NUMBER.test(line)) return listed(lines, i, NUMBER);
   return null;
 }
 
-/** A block of code, as written, between two fences. @param {string[]} lines @param {number} i */
+/** @param {string} line */
+function closesFence(line) {
+  return bare(line) === "```";
+}
+
+/** A block of code, as written, between two fences; the second one is there. @param {string[]} lines @param {number} i */
 function fenced(lines, i) {
-  const end = lines.findIndex((line, at) => at > i && bare(line) === "```");
-  if (end < 0 || end === i + 1) return null;
+  let end = i + 1;
+  while (!closesFence(lineAt(lines, end))) end++;
+  if (end === i + 1) return null;
   const code = lines.slice(i + 1, end).join("");
   /** @type {Part[]} */
   const parts = [mark(lineAt(lines, i)), { kind: "text", text: code.slice(0, -1) }, mark(`\n${lines[end]}`)];
