@@ -109,7 +109,7 @@ function closesFence(line) {
   return bare(line) === "```";
 }
 
-/** A block of code, as written, between two fences; the second one is there. @param {string[]} lines @param {number} i */
+/** A block of code, as written; the fence that ends it is there. @param {string[]} lines @param {number} i */
 function fenced(lines, i) {
   let end = i + 1;
   while (!closesFence(lineAt(lines, end))) end++;
