@@ -9,7 +9,9 @@ import { ChatClient } from "./client.js";
 
 /** @typedef {{client: ChatClient, acks: Acks, tabs: Set<MessagePort>}} Held */
 
-/** The streams, by the URL of the server and the user. */
+/** @typedef {{base: string, user: string, kinds: string}} Of `kinds` are names of events, with commas between them */
+
+/** The streams, by what they are of. */
 class Streams {
   /** @type {Map<string, Held>} */
   #held = new Map();
@@ -22,17 +24,18 @@ class Streams {
     };
   }
 
-  /** @param {MessagePort} tab @param {{base: string, user: string}} of */
-  #join(tab, { base, user }) {
-    const key = `${base} ${user}`;
-    const held = this.#held.get(key) ?? this.#hold(key, base, user);
+  /** @param {MessagePort} tab @param {Of} of */
+  #join(tab, of) {
+    const key = `${of.base} ${of.user} ${of.kinds}`;
+    const held = this.#held.get(key) ?? this.#hold(key, of);
     held.tabs.add(tab);
     tab.postMessage("waiting");
   }
 
-  /** @param {string} key @param {string} base @param {string} user @returns {Held} */
-  #hold(key, base, user) {
-    const client = new ChatClient({ base, workers: false });
+  /** @param {string} key @param {Of} of @returns {Held} */
+  #hold(key, { base, user, kinds }) {
+    const named = new Map(kinds.split(",").map((name) => [name, { durable: true }]));
+    const client = new ChatClient({ base, kinds: named, workers: false });
     const acks = new Acks(client);
     const held = { client, acks, tabs: new Set() };
     this.#held.set(key, held);
