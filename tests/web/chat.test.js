@@ -62,6 +62,13 @@ test("a page whose stream is slow to open loads without it", async () => {
   assert.equal(chat.store.loaded, true);
 });
 
+test("a page that is closed while its stream opens loads nothing", async () => {
+  const { chat, server } = await page([message(1)]);
+  chat.close();
+  await pass(5_000);
+  assert.deepEqual([chat.store.loaded, server.requests], [false, ["GET /v1/session"]]);
+});
+
 test("a live message of somebody else is news once, and counts as unread until it is read", async () => {
   const { chat, arrived } = await page([message(1)]);
   await hello();

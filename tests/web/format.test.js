@@ -1,7 +1,7 @@
 /** Times, names and text, as a person reads them. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { canonicalName, directConversationId, isName, newMessageId } from "../../src/ssechat/web/client.js";
 import {
   badge,
@@ -70,6 +70,17 @@ test("links are found without the punctuation around them, and the parts are the
       hrefs,
     );
   }
+});
+
+test("a link with many brackets at its end is read through as often as one with few", () => {
+  const reads = [1, 500].map((count) => {
+    const mocks = [mock.method(String.prototype, "split"), mock.method(String.prototype, "slice")];
+    const parts = splitLinks(`https://a.example/(b${")".repeat(count)}.`);
+    for (const one of mocks) one.mock.restore();
+    assert.equal(parts[0]?.text, "https://a.example/(b)");
+    return mocks.map((one) => one.mock.callCount());
+  });
+  assert.deepEqual(reads[1], reads[0]);
 });
 
 test("a name is the same whatever its case and width, and an invalid one stays invalid", () => {

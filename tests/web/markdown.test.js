@@ -1,7 +1,7 @@
 /** Marks in a text: what they make, and that no text loses a character or makes what it must not. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { parse, shownText, source } from "../../src/ssechat/web/markdown.js";
 
 /** The outline of a text's parts: kinds around what is shown; marks are left out. @param {string} text */
@@ -96,10 +96,32 @@ test("links lead to the web and to mailboxes only, and their words to nowhere el
   ]) {
     assert.doesNotMatch(outline(text), /<link (?!mailto:a@b.example:mailto)/);
   }
-  assert.equal(
-    outline("[bank.example](https://evil.example)"),
-    "[bank.example](<link https://evil.example/:https://evil.example>)",
-  );
+});
+
+test("words that look like another address than theirs are no link, whatever they are written with", () => {
+  const link = "<link https://evil.example/:https://evil.example>";
+  for (const words of [
+    "bank.example",
+    "bank._example_",
+    "bank.**example**",
+    "**bank**.~~example~~",
+    "bank.`example`",
+    "bank.\u200bexample",
+    "bank\u00ad.\u2060example",
+    "bank.\u0001example",
+    "bank\uff0eexample",
+    "bank\u2024example",
+    "bank\u3002example",
+    "bank\uff61example",
+    "banq\u0303.example",
+    "http:\u200b//bank",
+    "**me**\uff20bank",
+  ]) {
+    const drawn = outline(`[${words}](https://evil.example)`);
+    assert.ok(drawn.startsWith("[") && drawn.endsWith(`](${link})`), JSON.stringify(drawn));
+  }
+  assert.equal(outline("[No. 5 of 1.5 …](https://a.example)"), "<link https://a.example/:No. 5 of 1.5 …>");
+  assert.equal(outline("[*one*.**2**](https://a.example)"), "<link https://a.example/:<italic:one>.<bold:2>>");
 });
 
 test("whatever is written, the parts are the text, and links lead to the web or to mailboxes", () => {
@@ -149,6 +171,19 @@ test("long texts of nothing but marks are read in one go", () => {
   }
   const link = `https://a.example/${")".repeat(60_000)}`;
   assert.equal(source(parse(link)), link);
+});
+
+test("twice as many fences take twice as many looks at a line", () => {
+  for (const piece of ["```x\n", "```\n", "```\na\n```\n"]) {
+    const looks = [300, 600].map((count) => {
+      const looked = mock.method(String.prototype, "endsWith");
+      parse(piece.repeat(count));
+      looked.mock.restore();
+      return looked.mock.callCount();
+    });
+    const [once = 0, twice = 0] = looks;
+    assert.ok(once >= 300 && twice <= 2 * once + 10, `${JSON.stringify(piece)}: ${looks}`);
+  }
 });
 
 test("a line of a text elsewhere shows no marks", () => {

@@ -1,7 +1,7 @@
 /** Messages that are not yet known to be sent. */
 
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 import { RequestError } from "../../src/ssechat/web/http.js";
 import { Outbox } from "../../src/ssechat/web/outbox.js";
 import { Records } from "../../src/ssechat/web/records.js";
@@ -235,6 +235,25 @@ test("nothing is sent in the name of a user whom the cookie does not sign in any
   outbox.add(draft("one"));
   await settle();
   assert.deepEqual([sent.length, outbox.all.length], [0, 1]);
+});
+
+test("while the database is asked for a message the outbox may close, the user change or the message go", async () => {
+  for (const meanwhile of /** @type {const} */ (["closed", "another user", "removed"])) {
+    const { send, sent } = server();
+    let signedIn = true;
+    const outbox = outboxOf(send, () => signedIn);
+    const asked = mock.method(Records.prototype, "has", async (/** @type {string} */ id) => {
+      if (meanwhile === "closed") outbox.close();
+      if (meanwhile === "another user") signedIn = false;
+      if (meanwhile === "removed") outbox.remove(id);
+      return true;
+    });
+    outbox.add(draft("one"));
+    await settle();
+    assert.deepEqual([sent.length, asked.mock.callCount()], [0, 1], meanwhile);
+    asked.mock.restore();
+    fakeBrowser();
+  }
 });
 
 test("a message that another tab has sent is not sent again", async () => {

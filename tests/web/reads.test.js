@@ -33,7 +33,8 @@ function reads(answer = async (up_to) => ({ conversation_id: BOB, read_up_to: up
   };
   const store = new Store("alice");
   store.ensure(BOB).read_up_to = 0;
-  return { store, told, reads: new Reads(/** @type {any} */ (client), store, new Attempts()) };
+  const attempts = new Attempts();
+  return { store, told, attempts, reads: new Reads(/** @type {any} */ (client), store, attempts) };
 }
 
 test("the server is told at once, and of what follows once a second", async () => {
@@ -72,6 +73,24 @@ test("what an earlier page had no time to tell is told by the next one", async (
   await settle();
   assert.deepEqual([first.told, second.told, second.reads.pending(BOB), reads().reads.pending(BOB)], [[1], [3], 0, 0]);
   second.reads.close();
+});
+
+test("what could not be told before the end is told by the next page", async () => {
+  for (const status of [0, 401]) {
+    fakeBrowser();
+    const { told, attempts, reads: mine } = reads(() => Promise.reject(new RequestError(status)));
+    mine.mark(BOB, 3);
+    await settle();
+    attempts.close();
+    mine.close();
+    await pass(5_000);
+    assert.deepEqual([told, mine.pending(BOB)], [[3], 3]);
+    const next = reads();
+    next.reads.start();
+    await settle();
+    assert.deepEqual([next.told, next.reads.pending(BOB)], [[3], 0]);
+    next.reads.close();
+  }
 });
 
 test("nothing is told of a group that the user has left", async () => {

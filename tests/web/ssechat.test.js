@@ -136,6 +136,46 @@ test("a message counts as sent when the stream has it, though the answer was los
   assert.equal((await sending).seq, 1);
 });
 
+test("a message counts as sent when it is loaded, though the answer and the event were lost", async () => {
+  const { chat, server } = await live([message(1)]);
+  chat.show(BOB);
+  await settle();
+  server.failing = 503;
+  const sending = [chat.send({ to: "bob", text: "hi" }), chat.send({ to: "bob", text: "there", client_msg_id: "b" })];
+  await settle();
+  const [{ client_msg_id } = { client_msg_id: "" }] = chat.chat?.outbox.all ?? [];
+  server.failing = null;
+  server.history.push(message(2, { client_msg_id: "b" }), message(3, { sender: "alice", text: "hi", client_msg_id }));
+  mock.method(chat.client, "send", () => new Promise(() => {}));
+  latestSource().event("reset", { reason: "gap" }, "9-z");
+  await pass(1_000);
+  assert.equal((await sending[0])?.seq, 3);
+  assert.deepEqual(
+    chat.chat?.outbox.all.map(({ text }) => text),
+    ["there"],
+    "somebody else's message of that name is another one",
+  );
+  latestSource().event("message", message(4, { sender: "alice", text: "there", client_msg_id: "b" }), "10-a");
+  assert.equal((await sending[1])?.seq, 4);
+});
+
+test("all who wait for one message get it, or hear why not", async () => {
+  const { chat, server } = await live();
+  server.failing = 503;
+  const send = () => chat.send({ to: "bob", text: "hi", client_msg_id: "once" });
+  const sending = [send(), send()];
+  await settle();
+  server.failing = null;
+  await pass(20_000);
+  assert.deepEqual(
+    (await Promise.all(sending)).map(({ seq }) => seq),
+    [1, 1],
+  );
+  server.failing = 403;
+  const refused = ["first", "second"].map((text) => chat.send({ to: "bob", text, client_msg_id: "again" }));
+  for (const one of refused) await assert.rejects(one, { status: 400 });
+});
+
 test("a message that the server refuses fails with the server's code, and is not kept", async () => {
   const { chat, server } = await live();
   server.failing = 403;
@@ -220,6 +260,22 @@ test("signing in and up starts; signing out forgets what is unsent, and says so"
   await made().chat.start();
   await pass(10_000);
   assert.deepEqual(server.history, []);
+});
+
+test("signing out forgets what is unsent, though the session turns out to have ended meanwhile", async () => {
+  const { chat, server } = await live();
+  server.failing = 503;
+  const sending = chat.send({ to: "bob", text: "hi" });
+  await settle();
+  server.failing = 401;
+  const signedOut = chat.signOut();
+  chat.chat?.outbox.emit("unauthorized", null); // another request is refused first
+  await signedOut;
+  await assert.rejects(sending, { code: "closed" });
+  server.failing = null;
+  await made().chat.start();
+  await pass(10_000);
+  assert.deepEqual([server.history, chat.state.state], [[], "signed_out"]);
 });
 
 test("when the session ends, the state says so", async () => {

@@ -67,6 +67,27 @@ test("a window goes to a message, with as many around it as there are", () => {
   }
 });
 
+test("where other messages are loaded in place of those of a window, it has none of them until it goes there", () => {
+  const every = messages(1, 1000);
+  for (const [seq, loaded, expected] of /** @type {[number, any[], number[]][]} */ ([
+    [500, messages(1, 50), [1, 50]],
+    [1000, messages(1, 200), [101, 200]],
+    [500, messages(700, 1000), [700, 799]],
+  ])) {
+    const shown = ofAHundred();
+    shown.toMessage(every, seq);
+    assert.deepEqual([shown.has(every, seq), shown.has(every, seq - 100)], [true, false]);
+    for (const { seq: one } of loaded) assert.equal(shown.has(loaded, one), false);
+    shown.stay(loaded);
+    assert.deepEqual(seqs(shown, loaded), expected);
+    shown.stay(loaded);
+    assert.deepEqual(seqs(shown, loaded), expected);
+  }
+  const none = ofAHundred();
+  none.stay([]);
+  assert.deepEqual([none.has([], 1), none.follows], [false, true]);
+});
+
 test("what comes in while an older message is read is given up at the end that is told", () => {
   const shown = ofAHundred();
   const every = messages(1, 1000);

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { SIGNED_IN } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
+import { KINDS } from "../../src/ssechat/web/kinds.js";
 import { WorkerLink } from "../../src/ssechat/web/worker_link.js";
 import { collect, FakeSource, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
 
-const ALICE = { base: "", user: "alice" };
+const ALICE = { base: "", user: "alice", kinds: "message" };
 
 /** Whether the worker's script can be loaded, and answers. @type {"answers"|"fails"|"hangs"} */
 let worker = "answers";
@@ -60,9 +61,9 @@ async function arrive() {
   await settle();
 }
 
-/** A tab of alice's. */
-async function tab() {
-  const client = new ChatClient();
+/** A tab of alice's. @param {ConstructorParameters<typeof ChatClient>[0]} options */
+async function tab(options = {}) {
+  const client = new ChatClient(options);
   client.user = "alice";
   const heard = { client, events: collect(client, "message"), unauthorized: collect(client, "unauthorized") };
   client.open();
@@ -84,6 +85,69 @@ test("the worker holds the stream of all tabs, until the last one leaves", async
   await arrive();
   assert.equal(FakeSource.made[0]?.readyState, FakeSource.CLOSED);
   other.client.close();
+});
+
+test("a tab that listens to other kinds of events has them from a stream of the worker's that has them", async () => {
+  const usual = await tab();
+  const kinds = new Map(KINDS).set("poll", { durable: true });
+  const [one, other] = [await tab({ kinds }), await tab({ kinds })];
+  assert.equal(FakeSource.made.length, 2);
+  const polls = [usual, one, other].map(({ client }) => collect(/** @type {any} */ (client), "poll"));
+  for (const source of FakeSource.made) {
+    source.event("hello", { user: "alice", resumed: false }, "1-a");
+    source.event("poll", {}, "2-b");
+    source.event("message", message(3), "3-c");
+  }
+  await settle();
+  assert.deepEqual(
+    polls.map(({ length }) => length),
+    [0, 1, 1],
+  );
+  assert.deepEqual(
+    [usual, one, other].map(({ events, client }) => [events.length, client.holdsStream]),
+    [
+      [1, false],
+      [1, false],
+      [1, false],
+    ],
+  );
+  for (const { client } of [usual, one, other]) client.close();
+  await arrive();
+});
+
+test("a tab that goes on from an event has a stream of its own: the worker's has gone on", async () => {
+  const usual = await tab();
+  const { client } = await tab({ cursor: "7-x" });
+  assert.deepEqual([connected, client.holdsStream, latestSource().url], [1, true, "/v1/events?last_event_id=7-x"]);
+  latestSource().event("hello", { user: "alice", resumed: true }, "8-x");
+  client.close();
+  client.open();
+  await arrive();
+  assert.deepEqual([connected, client.holdsStream, latestSource().url], [1, true, "/v1/events?last_event_id=8-x"]);
+  client.close();
+  usual.client.close();
+  await arrive();
+});
+
+test("the worker acks what others write, and what was written before it came, for all tabs", async () => {
+  const server = fakeServer();
+  const acks = () => server.requests.filter((route) => route.includes("ack")).length;
+  const { client } = await tab();
+  latestSource().event("hello", { user: "alice", resumed: false }, "1-a");
+  await pass(300);
+  assert.deepEqual([acks(), server.bodies], [1, { "POST /v1/ack": { id: "1-a" } }]);
+  await pass(1_000);
+  latestSource().event("message", message(2, { sender: "alice" }), "2-b");
+  await pass(2_000);
+  assert.equal(acks(), 1, "one's own needs none");
+  latestSource().event("message", message(3), "3-c");
+  await pass(300);
+  assert.deepEqual([acks(), server.bodies["POST /v1/ack"]], [2, { id: "3-c" }]);
+  latestSource().event("message", message(4), "4-d");
+  client.close();
+  await arrive();
+  await pass(2_000);
+  assert.equal(acks(), 2, "nobody is here any more");
 });
 
 test("when the session has ended the tabs hear it, and the next sign-in has a stream of its own", async () => {

@@ -42,6 +42,8 @@ export class Chat extends Emitter {
   #reads;
   #sync;
   #begun = false;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
   #listeners = new AbortController();
 
   /**
@@ -88,12 +90,13 @@ export class Chat extends Emitter {
     this.client.open();
     this.outbox.start();
     // Whenever the stream opens, the page loads again.
-    setTimeout(() => this.#begun || this.#begin(), WITHOUT_STREAM);
+    this.#timer = setTimeout(() => this.#begun || this.#begin(), WITHOUT_STREAM);
   }
 
   /** Ends the stream and all work; stored data stays. */
   close() {
     this.#listeners.abort();
+    clearTimeout(this.#timer);
     this.client.close();
     this.#attempts.close();
     this.typing.close();

@@ -1,6 +1,7 @@
 /** The server's interface as methods, and its stream as events: what the library (ssechat.js) stands on. */
 
 import { RequestError } from "./http.js";
+import { newMessageId } from "./ids.js";
 import { KINDS } from "./kinds.js";
 import { Rest } from "./rest.js";
 import { SharedStream } from "./shared.js";
@@ -68,6 +69,7 @@ export class ChatClient extends Rest {
   /** @type {SharedStream|null} */
   #stream = null;
   #cursor;
+  #alone;
   #workers;
 
   /**
@@ -76,7 +78,8 @@ export class ChatClient extends Rest {
    * @param {string|null|import("./http.js").TokenSource} [options.token] a bearer token, or what gives one; without it,
    *   the session cookie is used
    * @param {import("./kinds.js").Kinds} [options.kinds] of events to listen to, beyond the protocol's own
-   * @param {string|null} [options.cursor] the last event id of an earlier stream, to go on from
+   * @param {string|null} [options.cursor] the last event id of an earlier stream, to go on from; then the stream is not
+   *   shared with other tabs, as theirs has gone on
    * @param {boolean} [options.workers] whether a shared worker may hold the stream, where the cookie counts
    */
   constructor({ base = "", token = null, kinds = KINDS, cursor = null, workers = true } = {}) {
@@ -84,16 +87,21 @@ export class ChatClient extends Rest {
     this.#workers = workers;
     this.kinds = kinds;
     this.#cursor = cursor;
+    this.#alone = cursor !== null;
   }
 
-  /** Opens the stream, one for all tabs of this browser. Requires a known user (signIn, signUp or session). */
+  /**
+   * Opens the stream, one for all tabs of this browser that listen to the same kinds of events. Requires a known user
+   * (signIn, signUp or session).
+   */
   open() {
     if (this.#stream) return;
     const { base, user } = this;
-    const workers = this.#workers && !this.withToken;
+    const kinds = [...this.kinds.keys()].sort().join();
+    const workers = this.#workers && !this.withToken && !this.#alone;
     const stream = new SharedStream({
-      name: `ssechat:stream:${base}:${user}`,
-      worker: workers ? () => new WorkerLink({ base, user }) : null,
+      name: `ssechat:stream:${base}:${user}:${kinds}${this.#alone ? `:${newMessageId()}` : ""}`,
+      worker: workers ? () => new WorkerLink({ base, user, kinds }) : null,
       cursor: this.#cursor,
       create: (cursor) =>
         new EventStream({
@@ -128,6 +136,7 @@ export class ChatClient extends Rest {
   async signOut() {
     await super.signOut();
     this.#cursor = null;
+    this.#alone = false;
   }
 
   /** Reconnects at once if needed. Must be called when the network is back or the page becomes visible. */

@@ -80,11 +80,16 @@ export function badge(count) {
 
 /** A URL without the punctuation of the sentence around it. @param {string} url */
 function withoutTrailing(url) {
-  for (let end = url; ; end = end.slice(0, -1)) {
-    const last = end.at(-1) ?? "";
-    const opener = CLOSERS[last];
-    const unbalanced = opener && end.split(opener).length < end.split(last).length;
-    if (!unbalanced && !/[.,;:!?'…*_~]/u.test(last)) return end;
+  /** @type {Record<string, number>} how many more of each closing bracket there are than of those that open */
+  const unopened = {};
+  for (const [closer, opener] of Object.entries(CLOSERS)) {
+    unopened[closer] = url.split(closer).length - url.split(opener).length;
+  }
+  for (let end = url.length; ; end--) {
+    const last = url[end - 1] ?? "";
+    const surplus = unopened[last] ?? 0;
+    if (surplus <= 0 && !/[.,;:!?'…*_~]/u.test(last)) return url.slice(0, end);
+    unopened[last] = surplus - 1;
   }
 }
 

@@ -31,6 +31,9 @@ const NUMBER = /^ {0,3}(\d{1,3})[.)] +(?=\S)/;
 /** What italic and bold may stand beside: a mark within a word, as in snake_case or 2*3*4, is none. */
 const WORD = /[\p{L}\p{N}_]/u;
 
+/** What has no width. */
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/gu;
+
 /** Splits a text into its parts. @param {string} text @returns {Part[]} */
 export function parse(text) {
   if (text.length > LONGEST) return [...blocks(text.slice(0, LONGEST)), ...plain(text.slice(LONGEST))];
@@ -62,6 +65,7 @@ export function source(parts) {
 /** @param {string} text @returns {Part[]} */
 function blocks(text) {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  const lastFence = lines.findLastIndex(closesFence); // once: each fence after it would look for its end in vain
   /** @type {Part[]} */
   const parts = [];
   /** @type {string[]} */
@@ -76,7 +80,7 @@ function blocks(text) {
     if (ends) parts.push({ kind: "mark", text: "\n" });
   };
   for (let i = 0; i < lines.length; ) {
-    const found = blockAt(lines, i);
+    const found = blockAt(lines, i, lastFence);
     if (found) {
       flush(true);
       parts.push(found.part);
@@ -90,20 +94,26 @@ function blocks(text) {
   return parts;
 }
 
-/** @param {string[]} lines @param {number} i @returns {{part: Part, end: number}|null} */
-function blockAt(lines, i) {
+/** @param {string[]} lines @param {number} i @param {number} lastFence @returns {{part: Part, end: number}|null} */
+function blockAt(lines, i, lastFence) {
   const line = bare(lineAt(lines, i));
-  if (FENCE.test(line)) return fenced(lines, i);
+  if (FENCE.test(line)) return i < lastFence ? fenced(lines, i) : null;
   if (QUOTE.test(line)) return quoted(lines, i);
   if (BULLET.test(line)) return listed(lines, i, BULLET);
   if (NUMBER.test(line)) return listed(lines, i, NUMBER);
   return null;
 }
 
-/** A block of code, as written, between two fences. @param {string[]} lines @param {number} i */
+/** @param {string} line */
+function closesFence(line) {
+  return bare(line) === "```";
+}
+
+/** A block of code, as written; the fence that ends it is there. @param {string[]} lines @param {number} i */
 function fenced(lines, i) {
-  const end = lines.findIndex((line, at) => at > i && bare(line) === "```");
-  if (end < 0 || end === i + 1) return null;
+  let end = i + 1;
+  while (!closesFence(lineAt(lines, end))) end++;
+  if (end === i + 1) return null;
   const code = lines.slice(i + 1, end).join("");
   /** @type {Part[]} */
   const parts = [mark(lineAt(lines, i)), { kind: "text", text: code.slice(0, -1) }, mark(`\n${lines[end]}`)];
@@ -220,16 +230,18 @@ function linkAt(text, at, depth) {
   const [whole, words = "", address = ""] =
     /^\[([^[\]\n]{1,500})\]\(([^\s()<>]{1,2000})\)/.exec(text.slice(at, at + 2504)) ?? [];
   const href = urlOf(address);
-  // Words that look like an address would say that they lead somewhere else.
-  if (!whole || !href || !words.trim() || looksLikeAddress(words)) return null;
+  if (!whole || !href || !words.trim()) return null;
   const said = inline(words, depth + 1);
+  // Words that look like an address would say that they lead somewhere else.
+  if (looksLikeAddress(shown(said))) return null;
   const parts = [mark("["), ...said, mark(`](${address})`)];
   return { end: at + whole.length, part: { kind: "link", href, parts } };
 }
 
-/** @param {string} words */
+/** @param {string} words as they are shown */
 function looksLikeAddress(words) {
-  return /[\p{L}\p{N}]\.\p{L}|:\/\/|@/u.test(words.normalize("NFKC"));
+  const seen = words.normalize("NFKC").replace(UNSEEN, "");
+  return /[\p{L}\p{N}\p{M}][.。]\p{L}|:\/\/|@/u.test(seen);
 }
 
 /** @param {string} text @param {number} at @param {number} depth @param {Set<string>} vain @returns {Found} */

@@ -199,11 +199,10 @@ export class Outbox extends Emitter {
   async #drain(conversationId) {
     let failures = 0;
     for (let entry = this.#next(conversationId); entry; entry = this.#next(conversationId)) {
+      const wanted = await this.#isWanted(entry.client_msg_id);
+      // That took a moment, in which somebody else may have signed in. Nothing may come between this and the request.
       if (!this.#open || !this.#allowed()) return false;
-      if (await this.#isGone(entry.client_msg_id)) {
-        this.remove(entry.client_msg_id); // another tab has sent it
-        continue;
-      }
+      if (!wanted) continue;
       try {
         const message = await this.#send(entry);
         failures = 0;
@@ -226,6 +225,12 @@ export class Outbox extends Emitter {
       }
     }
     return true;
+  }
+
+  /** Whether a message is still to be sent. @param {string} id */
+  async #isWanted(id) {
+    if (await this.#isGone(id)) this.remove(id); // another tab has sent it
+    return this.#entries.has(id);
   }
 
   /** @param {string} conversationId */

@@ -82,7 +82,11 @@ export class Reads {
     this.#resting.add(id);
     try {
       const mark = await this.#attempts.persist(() => this.#client.markRead(id, seq));
-      if (mark) this.#store.apply("mark", mark);
+      if (!mark) {
+        this.#resting.delete(id); // there was no answer before the end: the next page tells it
+        return;
+      }
+      this.#store.apply("mark", mark);
     } catch {
       // refused: the user is not in the group any more
     }

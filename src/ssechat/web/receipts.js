@@ -1,13 +1,10 @@
 /** Up to where the others have read the conversation that is shown, and have it; and what this device has. */
 
+import { Acks } from "./acks.js";
 import { isIn } from "./membership.js";
 
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./progress.js").Receipt} Receipt */
-
-/** Milliseconds until the first ack, within which the messages may be read, and between two acks. */
-const SOON = 250;
-const PAUSE = 1_000;
 
 /**
  * Takes over the receipts of a conversation as the server has them; what events have said since is not taken back.
@@ -36,10 +33,7 @@ export class Receipts {
   #stale = true;
   #loading = false;
   #listeners = new AbortController();
-  #unacked = false;
-  #ackedAt = Number.NEGATIVE_INFINITY;
-  /** @type {ReturnType<typeof setTimeout>|undefined} */
-  #timer;
+  #acks;
 
   /**
    * @param {import("./client.js").ChatClient} client
@@ -50,6 +44,7 @@ export class Receipts {
     this.#client = client;
     this.#store = store;
     this.#attempts = attempts;
+    this.#acks = new Acks(client);
     const { signal } = this.#listeners;
     client.on("message", (message) => this.#sent(message), { signal });
     client.on("member", (event) => this.#membersChanged(event), { signal });
@@ -73,7 +68,7 @@ export class Receipts {
 
   close() {
     this.#listeners.abort();
-    clearTimeout(this.#timer);
+    this.#acks.close();
   }
 
   get #conversation() {
@@ -103,7 +98,7 @@ export class Receipts {
 
   /** @param {import("./client.js").Message} message a new one */
   #sent({ conversation_id: id, sender, seq }) {
-    if (sender !== this.#store.user) this.#ackSoon();
+    if (sender !== this.#store.user) this.#acks.soon();
     if (id !== this.#shown || !this.#conversation?.receipts?.some(({ user }) => user === sender)) return;
     this.#raise({ user: sender, read_up_to: seq, delivered_up_to: seq });
   }
@@ -154,30 +149,7 @@ export class Receipts {
   #loaded() {
     const { conversations, error } = this.#store;
     if (!error && conversations.some(({ newest_seq, read_up_to }) => newest_seq > (read_up_to ?? newest_seq))) {
-      this.#ackSoon();
+      this.#acks.soon();
     }
-  }
-
-  /** Tells the server soon what this device has; one tab does so for all. */
-  #ackSoon() {
-    this.#unacked = true;
-    if (this.#timer !== undefined) return;
-    const wait = Math.max(SOON, this.#ackedAt + PAUSE - performance.now());
-    this.#timer = setTimeout(() => this.#ack(), wait);
-  }
-
-  async #ack() {
-    const { cursor, holdsStream } = this.#client;
-    if (this.#unacked && holdsStream && cursor !== null) {
-      this.#unacked = false;
-      this.#ackedAt = performance.now();
-      try {
-        await this.#client.ack(cursor);
-      } catch {
-        // the next one says all that this one would have
-      }
-    }
-    this.#timer = undefined;
-    if (this.#unacked && holdsStream && !this.#listeners.signal.aborted) this.#ackSoon();
   }
 }

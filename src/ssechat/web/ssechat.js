@@ -8,6 +8,7 @@
  *     await chat.send({ to: "bob", text: "hi" });
  */
 
+import { Awaited } from "./awaited.js";
 import { Chat, SIGNED_IN } from "./chat.js";
 import { ChatClient } from "./client.js";
 import { Emitter } from "./emitter.js";
@@ -59,8 +60,6 @@ export { RequestError };
 /** The messages of a conversation that is not known: one list, so that who compares sees no change. */
 const NOTHING = Object.freeze(/** @type {Message[]} */ ([]));
 
-/** @typedef {{resolve: (message: Message) => void, reject: (error: unknown) => void}} Awaited */
-
 /**
  * One user of one server. In a browser all tabs share one stream; what is unsent outlives the tab.
  *
@@ -78,8 +77,7 @@ export class SseChat extends Emitter {
   /** Ends the loops over events. */
   #ending = new AbortController();
   #waits = new Waits();
-  /** @type {Map<string, Awaited>} by the client_msg_id of the message that is waited for */
-  #awaited = new Map();
+  #awaited = new Awaited();
 
   /**
    * @param {object} options
@@ -178,6 +176,7 @@ export class SseChat extends Emitter {
 
   /** Signs out on the server, forgets what is unsent, and closes. A token of another system stays valid. */
   async signOut() {
+    const { chat } = this; // a 401 on the way takes it away
     const { withToken } = this.client;
     try {
       await this.client.signOut();
@@ -185,7 +184,7 @@ export class SseChat extends Emitter {
       const { status, code } = requestError(thrown);
       if (status !== 401 && code !== "no_session") throw thrown;
     }
-    this.chat?.forget();
+    chat?.forget();
     if (!withToken) storage.remove(SIGNED_IN); // before the stream: the other tabs must not take that over
     this.close();
     this.#set("signed_out");
@@ -205,8 +204,7 @@ export class SseChat extends Emitter {
     this.chat?.close();
     this.chat = null;
     this.#waits.wake();
-    for (const { reject } of this.#awaited.values()) reject(new RequestError(0, { code: "closed", detail: "Closed." }));
-    this.#awaited.clear();
+    this.#awaited.rejectAll(new RequestError(0, { code: "closed", detail: "Closed." }));
   }
 
   /**
@@ -224,11 +222,9 @@ export class SseChat extends Emitter {
     if (id === undefined) throw new TypeError("A message has `to` or `conversation_id`.");
     const { outbox } = chat;
     const { client_msg_id } = outbox.add({ client_msg_id: name, to, conversation_id: id, ...content });
-    /** @type {Promise<Message>} */
-    const sent = new Promise((resolve, reject) => this.#awaited.set(client_msg_id, { resolve, reject }));
+    const sent = this.#awaited.wait(client_msg_id, id);
     const taken = () => {
-      this.#awaited.get(client_msg_id)?.reject(signal?.reason);
-      this.#awaited.delete(client_msg_id);
+      this.#awaited.reject(client_msg_id, signal?.reason);
       outbox.remove(client_msg_id);
     };
     signal?.addEventListener("abort", taken, { once: true });
@@ -330,10 +326,9 @@ export class SseChat extends Emitter {
     this.client.on("retry", (at) => this.#set("reconnecting", at, this.#state.code), { signal });
     chat.on("status", (status) => this.#follow(status), { signal });
     chat.on("unauthorized", () => this.#endSession(), { signal });
-    chat.on("change", (id) => this.emit("change", id), { signal });
-    chat.outbox.on("sent", (message) => this.#settle(message), { signal });
-    chat.outbox.on("change", (id) => this.#settleRefused(chat.outbox, id), { signal });
-    this.client.on("message", (message) => message.sender === user && this.#settle(message), { signal });
+    chat.on("change", (id) => this.#changed(chat, id), { signal });
+    chat.outbox.on("sent", (message) => this.#awaited.resolve(message), { signal });
+    this.client.on("message", (message) => message.sender === user && this.#awaited.resolve(message), { signal });
     watchPage(signal, {
       returned: () => chat.wake(),
       hidden: () => this.client.close(),
@@ -343,31 +338,15 @@ export class SseChat extends Emitter {
     return { user };
   }
 
+  /** @param {Chat} chat @param {string|null} id */
+  #changed(chat, id) {
+    this.#awaited.changed(chat, id);
+    this.emit("change", id);
+  }
+
   #endSession() {
     this.close();
     this.#set("signed_out");
-  }
-
-  /** @param {Message} message */
-  #settle(message) {
-    this.#awaited.get(message.client_msg_id)?.resolve(message);
-    this.#awaited.delete(message.client_msg_id);
-  }
-
-  /**
-   * Rejects what waits for messages of a conversation that the server has refused.
-   *
-   * @param {import("./outbox.js").Outbox} outbox
-   * @param {string} id
-   */
-  #settleRefused(outbox, id) {
-    for (const { client_msg_id, state, reason, code } of outbox.entries(id)) {
-      const awaited = this.#awaited.get(client_msg_id);
-      if (state !== "failed" || !awaited) continue;
-      this.#awaited.delete(client_msg_id);
-      outbox.remove(client_msg_id);
-      awaited.reject(new RequestError(400, { code: code ?? "unknown", detail: reason ?? "" }));
-    }
   }
 
   /** @param {string} status the stream's */

@@ -1,13 +1,19 @@
 /**
  * The shared worker. It takes part as if it were a tab, the first one: so it holds the stream of all tabs, but is never
- * hidden, frozen or busy with a page. If it ends, the next tab in the lock's queue takes over.
+ * hidden, frozen or busy with a page. If it ends, the next tab in the lock's queue takes over. Acks are sent by what
+ * holds the stream, so here.
  */
 
+import { Acks } from "./acks.js";
 import { ChatClient } from "./client.js";
 
-/** The streams, by the URL of the server and the user. */
+/** @typedef {{client: ChatClient, acks: Acks, tabs: Set<MessagePort>}} Held */
+
+/** @typedef {{base: string, user: string, kinds: string}} Of `kinds` are names of events, with commas between them */
+
+/** The streams, by what they are of. */
 class Streams {
-  /** @type {Map<string, {client: ChatClient, tabs: Set<MessagePort>}>} */
+  /** @type {Map<string, Held>} */
   #held = new Map();
 
   /** @param {MessagePort} tab */
@@ -18,29 +24,39 @@ class Streams {
     };
   }
 
-  /** @param {MessagePort} tab @param {{base: string, user: string}} of */
-  #join(tab, { base, user }) {
-    const key = `${base} ${user}`;
-    const held = this.#held.get(key) ?? { client: new ChatClient({ base, workers: false }), tabs: new Set() };
+  /** @param {MessagePort} tab @param {Of} of */
+  #join(tab, of) {
+    const key = `${of.base} ${of.user} ${of.kinds}`;
+    const held = this.#held.get(key) ?? this.#hold(key, of);
     held.tabs.add(tab);
-    if (!this.#held.has(key)) {
-      this.#held.set(key, held);
-      held.client.user = user;
-      held.client.on("unauthorized", () => this.#end(key, held.client));
-      held.client.open();
-    }
     tab.postMessage("waiting");
+  }
+
+  /** @param {string} key @param {Of} of @returns {Held} */
+  #hold(key, { base, user, kinds }) {
+    const named = new Map(kinds.split(",").map((name) => [name, { durable: true }]));
+    const client = new ChatClient({ base, kinds: named, workers: false });
+    const acks = new Acks(client);
+    const held = { client, acks, tabs: new Set() };
+    this.#held.set(key, held);
+    client.user = user;
+    client.on("message", ({ sender }) => sender !== user && acks.soon());
+    client.on("reload", () => acks.soon()); // the tabs load what was written meanwhile
+    client.on("unauthorized", () => this.#end(key, held));
+    client.open();
+    return held;
   }
 
   /** @param {MessagePort} tab */
   #leave(tab) {
-    for (const [key, { client, tabs }] of this.#held) {
-      if (tabs.delete(tab) && tabs.size === 0) this.#end(key, client);
+    for (const [key, held] of this.#held) {
+      if (held.tabs.delete(tab) && held.tabs.size === 0) this.#end(key, held);
     }
   }
 
-  /** @param {string} key @param {ChatClient} client */
-  #end(key, client) {
+  /** @param {string} key @param {Held} held */
+  #end(key, { client, acks }) {
+    acks.close();
     client.close();
     this.#held.delete(key);
   }

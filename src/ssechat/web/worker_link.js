@@ -9,13 +9,15 @@ export class WorkerLink {
   #port = null;
   #leaving = new AbortController();
 
-  /** @param {{base: string, user: string|null}} of the stream */
+  /** @param {{base: string, user: string|null, kinds: string}} of the stream; `kinds`: names of events, with commas */
   constructor(of) {
     /** Settles when the worker waits for the stream, or is known not to come. @type {Promise<unknown>} */
     this.ready = new Promise((resolve) => {
       setTimeout(resolve, PATIENCE);
       try {
-        const worker = new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name: "ssechat" });
+        const script = new URL("./worker.js", import.meta.url);
+        // A worker of an earlier version may still run, which knows fewer kinds.
+        const worker = new SharedWorker(script, { type: "module", name: `ssechat:${of.kinds}` });
         worker.addEventListener("error", resolve);
         worker.port.onmessage = resolve;
         worker.port.postMessage(of);

@@ -132,6 +132,11 @@ def test_another_password_signs_the_other_devices_out(enter: Enter) -> None:
     phone.page.get_by_label("Password", exact=True).fill(new)
     phone.page.get_by_label("Password", exact=True).press("Enter")
     expect(phone.page.get_by_role("navigation", name="Conversations")).to_be_visible()
+    old.fill(new)
+    wanted.fill(PASSWORD)
+    with desk.page.expect_request("**/v1/me/sessions"):  # each change has the list loaded again
+        change.click()
+    expect(sheet.locator(".sessions li")).to_have_count(1)
 
 
 @pytest.fixture(scope="module")

@@ -202,6 +202,23 @@ def test_an_answer_quotes_its_original_as_it_stands_and_leads_to_it(enter: Enter
     expect(alice.page.locator(".quote").last).to_contain_text("Deleted message")
 
 
+def test_an_answer_leads_to_its_original_from_where_one_has_scrolled_up_to(enter: Enter, server: Server) -> None:
+    alice, bob, group = pair(enter)
+    curl = Curl(server, bob.name)
+    for number in range(190):
+        curl.say(group, f"message {number}", **({"reply_to": 1} if number == 110 else {}))
+    alice.page.reload()
+    shows_first = "document.querySelector('.scroller .message .quote') !== null"
+    scroller = alice.page.locator(".viewport .scroller")
+    expect(message(alice.page, "message 189")).to_be_in_viewport()
+    while not alice.page.evaluate(shows_first):
+        scroller.evaluate("node => { node.scrollTop = 0; }")
+        alice.page.wait_for_timeout(20)
+    assert "message 189" not in texts(alice.page)
+    alice.page.locator(".quote").click()
+    expect(message(alice.page, "message 0").first).to_be_in_viewport()
+
+
 def test_what_is_written_while_an_old_message_is_shown_leads_back_to_the_newest(enter: Enter, server: Server) -> None:
     alice, bob, group = pair(enter)
     curl = Curl(server, bob.name)

@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from e2e.api import Person
+from e2e.browser.groups import use
 from e2e.browser.visitor import PHONE, Enter, fresh, oldest, row, shows, texts, until
 from serving import Server
 from ssechat.texts.characters import is_blank
@@ -238,6 +239,26 @@ def test_a_refused_message_is_kept_with_the_reason(enter: Enter) -> None:
     alice.say("y" * 100_000)
     failure.get_by_role("button", name="Delete").click()
     shows(alice.page, ["short"])
+
+
+def test_a_refused_message_that_is_written_again_ends_the_edit_of_another(enter: Enter) -> None:
+    alice = enter(fresh("alice"))
+    alice.expect_errors(r"status of 4(13|22)")
+    alice.page.get_by_role("button", name="Notes to yourself").click()
+    too_long, composer = "x" * 100_000, alice.page.locator("#composer")
+    alice.say("short")
+    alice.say(too_long)
+    expect(alice.page.locator(".failure")).to_contain_text("Not sent: ")
+    composer.fill("begun")
+    use(alice.page, "short", "Edit")
+    expect(composer).to_have_value("short")
+    alice.page.locator(".failure").get_by_role("button", name="Edit").click()
+    expect(alice.page.locator(".mode")).to_be_hidden()
+    expect(composer).to_have_value(f"{too_long}\nbegun")
+    alice.page.reload()
+    expect(composer).to_have_value(f"{too_long}\nbegun")  # it is the draft
+    alice.say("long")
+    shows(alice.page, ["short", "long"])
 
 
 def test_enter_in_an_input_method_does_not_send(enter: Enter) -> None:

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-from e2e.browser.groups import make_group
+from e2e.browser.groups import details, make_group
 from e2e.browser.test_accounts import settings
 from e2e.browser.visitor import Enter, fresh, row, until
 
@@ -109,3 +109,27 @@ def test_only_those_who_are_on_the_screen_are_watched(enter: Enter) -> None:
     until(alice.page, lambda: any(isinstance(one, dict) and one["watch"] == [bob.name] for one in lists))
     alice.page.set_viewport_size({"width": 390, "height": 700})  # one column: only the notes are shown
     until(alice.page, lambda: isinstance(lists[-1], dict) and lists[-1]["watch"] == [])
+
+
+def test_a_menu_of_a_member_stays_open_while_dots_come(enter: Enter) -> None:
+    alice, bob = enter(fresh("alice")), enter(fresh("bob"))
+    bob.page.goto("about:blank")
+    make_group(alice, "Hike", bob.name)
+    button = details(alice.page).get_by_role("button", name=f"What to do with {bob.name}")
+    old = button.element_handle()
+    button.click()
+    item = alice.page.get_by_role("menuitem", name="Make admin")
+    expect(item).to_be_visible()
+    places = [one.bounding_box() for one in (button, item)]
+    assert places[0]
+    assert places[1]
+    assert abs(places[1]["y"] - places[0]["y"]) < 200, "it is beside its button"
+    bob.page = bob.tab()
+    until(alice.page, lambda: not old.evaluate("node => node.isConnected"))
+    expect(item).to_be_visible()
+    alice.page.keyboard.press("Escape")
+    expect(item).to_have_count(0)
+    expect(button).to_be_focused()
+    button.click()
+    item.click()
+    expect(details(alice.page).locator(".members")).to_contain_text("Admin")

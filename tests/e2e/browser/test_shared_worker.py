@@ -78,6 +78,18 @@ def test_the_worker_comes_back_with_the_server_and_nothing_is_lost(enter: Enter,
         assert bob.streams == []
 
 
+@pytest.mark.alone("a worker that takes long to start is not waited for")
+def test_what_the_tabs_have_is_delivered_before_it_is_read(enter: Enter) -> None:
+    alice, bob = enter(fresh("alice")), enter(fresh("bob"), worker=True)
+    alice.write_to(bob.name)
+    for text in ("one", "two"):
+        alice.say(text)
+        expect(alice.page.locator(".message.mine .state").last).to_have_text("Delivered")
+    assert bob.streams == []
+    bob.open(alice.name)
+    expect(alice.page.locator(".message.mine .state").last).to_have_text("Read")
+
+
 def test_who_signs_in_next_has_a_stream_of_their_own(enter: Enter, server: Server) -> None:
     alice, carol = fresh("alice"), fresh("carol")
     bob, dave = enter(fresh("bob"), worker=True), enter(fresh("dave"))

@@ -337,6 +337,11 @@ export class ConversationView {
   #rewrite(clientMessageId) {
     const entry = this.#chat.outbox.entries(this.#id).find((one) => one.client_msg_id === clientMessageId);
     if (!entry) return;
+    if (this.#mode?.kind === "edit") {
+      // The text must not become that message's, nor go with the edit.
+      this.#composer.end();
+      this.#mode = null;
+    }
     this.#chat.outbox.remove(clientMessageId);
     if (entry.reply_to) this.#reply(entry.reply_to);
     this.#composer.insert(entry.text);

@@ -2,6 +2,7 @@
 
 import { requestError } from "../http.js";
 import { el, icon } from "./dom.js";
+import { closeMenus } from "./menu.js";
 
 /**
  * A dialog with a form. It closes when `submit` is done, and shows why it failed.
@@ -95,8 +96,9 @@ export function openSheet(title, content, onClose = () => {}) {
   return dialog;
 }
 
-/** Closes what is open: the page behind it has changed. */
+/** Closes dialogs and menus: the page behind them has changed. */
 export function closeDialogs() {
+  closeMenus();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }
 

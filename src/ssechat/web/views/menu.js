@@ -31,11 +31,29 @@ export function openMenu(anchor, items) {
       popover: "auto",
       role: "menu",
       onkeydown: (/** @type {KeyboardEvent} */ event) => moveFocus(event, buttons),
-      ontoggle: (/** @type {ToggleEvent} */ { newState }) => newState === "closed" && box.remove(),
+      ontoggle: (/** @type {ToggleEvent} */ { newState }) => {
+        if (newState !== "closed") return;
+        box.remove();
+        if (document.activeElement === document.body) focusAgain(anchor);
+      },
     },
     ...buttons,
   );
-  anchor.after(box);
+  // Not beside the anchor, whose row may be drawn again while one chooses.
+  (anchor.closest("dialog") ?? document.body).append(box);
   openBeside(box, anchor);
   buttons[0]?.focus();
+}
+
+/** Closes the menu that is open, if there is one. */
+export function closeMenus() {
+  for (const box of document.querySelectorAll(".menu")) box.remove();
+}
+
+/** Gives the focus back to what stands in place of the button that opened a menu. @param {HTMLElement} anchor */
+function focusAgain(anchor) {
+  const label = anchor.getAttribute("aria-label");
+  /** @type {HTMLElement|null} */
+  const again = label ? document.querySelector(`button[aria-label="${CSS.escape(label)}"]`) : null;
+  if (!anchor.isConnected) again?.focus({ preventScroll: true });
 }

@@ -15,6 +15,7 @@ export class SessionList {
   #error = el("p", { className: "form-error", role: "alert" });
   /** @type {Session[]} */
   #sessions = [];
+  #closing = new AbortController();
 
   /** @param {import("../chat.js").Chat} chat */
   constructor(chat) {
@@ -30,7 +31,12 @@ export class SessionList {
     this.#list.append(el("li", { className: "loading", textContent: "Loading sessions…" }));
     this.#load();
     // The form for the password stands in the same dialog.
-    document.addEventListener("sessions-ended", () => this.node.isConnected && this.#load(), { once: true });
+    document.addEventListener("sessions-ended", () => this.#load(), { signal: this.#closing.signal });
+  }
+
+  /** Must be called when it is not shown any more. */
+  close() {
+    this.#closing.abort();
   }
 
   async #load() {

@@ -23,9 +23,15 @@ const PARTS = [
   { title: "Profile", make: (chat) => profileForm(chat) },
   { title: "Online", make: (chat) => visibleSwitch(chat) },
   { title: "Password", make: (chat) => (chat.server.sign_in === false ? null : { node: passwordForm(chat) }) },
-  { title: "Where you are signed in", make: (chat) => ({ node: new SessionList(chat).node }) },
+  { title: "Where you are signed in", make: (chat) => sessionsPart(chat) },
   { title: "Blocked people", make: (chat) => blockedPart(chat) },
 ];
+
+/** @param {Chat} chat */
+function sessionsPart(chat) {
+  const sessions = new SessionList(chat);
+  return { node: sessions.node, closed: () => sessions.close() };
+}
 
 /** @param {Chat} chat */
 function blockedPart(chat) {

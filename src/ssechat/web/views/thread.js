@@ -149,9 +149,7 @@ export class ThreadView {
     if (!this.#thread.get(seq)) await this.#chat.threads.around(this.#id, seq);
     this.#atBottom = false;
     const { messages } = this.#thread;
-    const { from, to } = this.#window.range(messages);
-    const shown = seq >= (messages[from]?.seq ?? 0) && seq <= (messages[to - 1]?.seq ?? 0);
-    if (!shown) this.#window.toMessage(messages, seq);
+    if (!this.#window.has(messages, seq)) this.#window.toMessage(messages, seq);
     this.render();
     const node = this.#cursor.message(seq);
     if (!node) return false;
@@ -172,6 +170,7 @@ export class ThreadView {
       const unread = firstUnread(thread.messages, this.#unreadAfter, this.#chat.user);
       if (unread !== null) this.#window.toMessage(thread.messages, unread);
     }
+    this.#window.stay(thread.messages);
     const anchor = this.#anchor();
     if (!this.#isSelecting) this.#window.trim(thread.messages, !this.#atBottom && this.#isInUpperHalf);
     const items = this.#items();

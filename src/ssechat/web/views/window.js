@@ -26,6 +26,18 @@ export class MessageWindow {
     return { from: Math.max(0, Math.min(from, to)), to };
   }
 
+  /** Whether a message is among them. @param {Message[]} messages @param {number} seq */
+  has(messages, seq) {
+    const { from, to } = this.range(messages);
+    return from < to && seq >= seqAt(messages, from) && seq <= seqAt(messages, to - 1);
+  }
+
+  /** Goes to the nearest messages if others have been loaded in place of all of them. @param {Message[]} messages */
+  stay(messages) {
+    const { from, to } = this.range(messages);
+    if (from === to && messages.length) this.toMessage(messages, seqAt(messages, Math.min(from, messages.length - 1)));
+  }
+
   /** Goes to the newest messages. */
   toNewest() {
     this.#first = 0;
