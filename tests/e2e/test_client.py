@@ -107,7 +107,9 @@ async def test_history_is_read_from_either_end(server: Server) -> None:
         page = await alice.page(place, around=3, limit=3)
         assert ([each.seq for each in page.messages], page.has_more_before) == ([2, 3, 4], True)
         [found] = [each async for each in alice.conversations() if each.id == place]
-        assert found == (await alice.conversation(place)).model_copy(update={"receipts": found.receipts})
+        assert (await alice.conversation(place)).model_dump(exclude={"receipts"}) == found.model_dump(
+            exclude={"receipts"}
+        )
         assert found.last_message == sent[-1]
 
 

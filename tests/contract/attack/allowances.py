@@ -29,9 +29,7 @@ REFUSALS: Sequence[Refusal] = (
     Refusal("invalid_request", ": give a whole number$", "to a schema 7.0 is one; it must be written as one"),
     Refusal("invalid_request", "^reply_to: ", "depends on what messages there are"),
     Refusal("invalid_request", "^give either `ids` .* or `prefix`", "parameters do not know each other"),
-    Refusal(
-        "invalid_request", "^give `watch`, too", "a null is as good as no field, and a schema asks for fields only"
-    ),
+    Refusal("invalid_request", "^give `watch`, too", "null is as good as no field; a schema asks for fields only"),
     Refusal("invalid_request", "^user: you cannot block yourself", "no schema knows who asks"),
 )
 
