@@ -43,6 +43,9 @@ test("a name is being typed after an @ that begins a word", () => {
   assert.deepEqual(mentionAt("(@", 2), { start: 1, typed: "" });
   assert.deepEqual(mentionAt("@bob and more", 4), { start: 0, typed: "bob" });
   assert.equal(mentionAt("hi @bob ", 8), null);
+  const long = `${"x".repeat(1_000)}\n@`; // of a text only the end is read
+  assert.deepEqual(mentionAt(`${long}${"b".repeat(128)}`, 1_130), { start: 1_001, typed: "b".repeat(128) });
+  assert.equal(mentionAt(`${long}${"b".repeat(130)}`, 1_132), null);
   assert.equal(mentionAt("mail@bob", 8), null);
   assert.equal(mentionAt("hi", 2), null);
   assert.equal(mentionAt("", 0), null);

@@ -3,6 +3,9 @@
 /** The characters of which a name may have any after the first: one of these after a name makes it another word. */
 const WORD = /[\p{L}\p{N}_]/u;
 
+/** Characters that are looked at: a name, the `@` and what is before it. To go through a long text would take long. */
+const LONGEST = 130;
+
 /** The members whom a message may mention. */
 const MOST = 50;
 
@@ -57,7 +60,8 @@ export function mentionsIn(text, users) {
  * @returns {{start: number, typed: string}|null} where the `@` is; null if no name is being typed
  */
 export function mentionAt(text, caret) {
-  const [, before, typed] = /^(.*?)@([a-z0-9_.@|+~-]*)$/is.exec(lastWord(text.slice(0, caret))) ?? [];
+  const [, before, typed] =
+    /^(.*?)@([a-z0-9_.@|+~-]*)$/is.exec(lastWord(text.slice(Math.max(0, caret - LONGEST), caret))) ?? [];
   if (typed === undefined || before === undefined || WORD.test(before.slice(-1))) return null;
   return { start: caret - typed.length - 1, typed: typed.toLowerCase() };
 }
