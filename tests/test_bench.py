@@ -165,6 +165,22 @@ def test_flood_reports_what_one_user_at_full_speed_is_allowed_and_what_honest_pe
         assert one["streams_later"] == pytest.approx(honest["stream_during"]["p99"] / honest["stream_alone"]["p99"])
 
 
+def test_state_reports_what_marks_typing_and_presence_cost_and_that_each_was_told(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    load = ("--people", "20", "--rounds", "3", "--streams", "42", "--watched", "20", "--readers", "1")
+    done = run("state", *load, "--seconds", "1", "--workers", "2", "--json", str(result))
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(result.read_text())["state"]
+    assert [(one["requests"], one["told"]) for one in figures["acts"]["acts"]] == [(30, 60), (30, 30), (30, 30)]
+    for one in figures["acts"]["acts"]:
+        assert one["due"] == one["told"]
+        assert 0 < one["to_answer"]["p50"] <= one["to_answer"]["p99"]
+    presence = figures["presence"]
+    assert (presence["streams"], presence["gone"], presence["due"], presence["flickers"]) == (42, 2, 40, 0)
+    assert presence["told"] == 40
+    assert 12 < presence["told_seconds"] < 60, "after the grace"
+
+
 def test_capacity_reports_memory_and_latency_and_draws_it(tmp_path: Path) -> None:
     result, plot = tmp_path / "result.json", tmp_path / "plot.svg"
     load = ("--streams", "100", "--rate", "50", "--connections", "8", "--warm-up", "0.5", "--seconds", "2.5")
