@@ -18,6 +18,7 @@ from contract.document import operations
 from people import Person, people, reaction
 from redises import RedisProcess
 from ssechat.http.contract import problems
+from ssechat.redis import keys
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
@@ -132,6 +133,16 @@ async def test_who_has_no_deliveries_left_changes_nothing_and_reads_signs_out_an
         assert code(await alice.ask("DELETE", f"/me/sessions/{own['id'][::-1]}")) == (404, "unknown_session")
         assert (await bob.ask("POST", "/messages", {"to": "alice", "text": "and you?"})).status_code == 201
         await alice.done("DELETE", "/session")
+
+
+async def test_a_device_says_what_it_has(client: httpx.AsyncClient, redis: RedisProcess) -> None:
+    alice, bob = await people(client, "alice", "bob")
+    await alice.done("POST", "/messages", {"to": "bob", "text": "hi"})
+    with redis.client() as storage:
+        head = storage.hget(keys.user("bob"), "head").decode()
+    assert (await bob.ask("POST", "/ack", {"id": head})).status_code == 204
+    [receipt] = (await alice.done("GET", "/conversations/dm:alice:bob"))["receipts"]
+    assert receipt == {"user": "bob", "read_up_to": 0, "delivered_up_to": 1}
 
 
 async def test_nobody_joins_a_full_group(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
