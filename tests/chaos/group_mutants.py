@@ -47,7 +47,7 @@ def two_steps() -> None:
     def in_two_steps(self: Delivery, *parts: Any, **named: Any) -> None:
         construct(self, *parts, **named, at_once=0)
 
-    Delivery.__init__ = in_two_steps  # type: ignore[assignment,method-assign]
+    Delivery.__init__ = in_two_steps  # type: ignore[method-assign]
 
 
 def slow() -> None:
