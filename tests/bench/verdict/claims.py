@@ -117,10 +117,10 @@ def readme_section(results: Results) -> list[str]:
         HEADING,
         "",
         f"`python -m tests.bench verdict` tried it on {day} ({machine}).",
-        f"For 20 million online `ssechat size` says {plan.stream_machines:,} machines of 16 cores for the streams (a",
-        f"textbook: {plan.textbook_machines:,}), {plan.worker_machines:,} with messages; p50 of 30 ms there and back:",
+        f"For 20 million online `ssechat size` says {plan.stream_machines:,} machines of 16 cores (a textbook: "
+        f"{plan.textbook_machines:,}), {plan.worker_machines:,} with messages.",
         "",
-        "| | to the other's screen | new connections per 10,000 sends | lost on a cut line | bytes each |",
+        "| 30 ms there and back | p50 to the other | new connections per 10,000 | lost on a cut line | bytes each |",
         "|---|---|---|---|---|",
     ]
     for key, name in ROWS:
