@@ -11,7 +11,7 @@ from parts import SECRET, parse_frames, settings
 from redises import RedisProcess
 from ssechat.app import create_app
 from ssechat.errors import SettingsError
-from ssechat.http.library import library_name
+from ssechat.http.browser_library import library_name
 from ssechat.identity.tokens import COOKIE
 
 pytestmark = pytest.mark.anyio

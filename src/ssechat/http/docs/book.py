@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ssechat import __version__
+from ssechat.http.browser_library import library_name
 from ssechat.http.contract import openapi
 from ssechat.http.contract.answers import ProblemDetails, WrongField
 from ssechat.http.contract.events import EVENTS
@@ -16,7 +17,6 @@ from ssechat.http.docs.curls import ADDRESS, Entry, setup
 from ssechat.http.docs.fields import fields_of, models_of
 from ssechat.http.docs.markup import marker, path, plain, typed
 from ssechat.http.docs.topics import Topic, topics_of
-from ssechat.http.library import library_name
 from ssechat.http.made_once import MadeOnce
 from ssechat.settings import Settings
 

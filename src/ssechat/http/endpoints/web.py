@@ -9,9 +9,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message
 
 from ssechat.errors import NotFound
+from ssechat.http.browser_library import LIBRARY, library_name
 from ssechat.http.contract import server
 from ssechat.http.exchange import Header, Request, Response
-from ssechat.http.library import LIBRARY, library_name
 from ssechat.http.page_headers import FOREVER, PAGE_HEADERS, PICTURE_HEADERS
 from ssechat.http.routing import Route
 
