@@ -213,7 +213,8 @@ def test_each_answer_of_the_contract_has_a_type_with_all_of_its_fields() -> None
         for answer in operation.answers.values()
         for model in models_of(answer.model)
     }
-    for module in (answers, importlib.import_module("ssechat.events.models")):
+    names = [f"{answers.__name__}.{module.name}" for module in pkgutil.iter_modules(answers.__path__)]
+    for module in map(importlib.import_module, ("ssechat.events.models", *names)):
         answered |= {name: vars(module)[name] for name in OF_THE_CLIENT if name in vars(module)}
     assert {*answered} == {*OF_THE_CLIENT, *PAGES}
     for name, model in OF_THE_CLIENT.items():

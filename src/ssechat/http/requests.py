@@ -1,4 +1,4 @@
-"""Pydantic models of request bodies and queries. Those of answers are the contract's (contract/answers.py)."""
+"""Pydantic models of request bodies and queries. Those of answers are the contract's (contract/answers/)."""
 
 from typing import Annotated, Any, Self
 

@@ -1,7 +1,8 @@
 """Operations of accounts and sessions."""
 
 from ssechat.http.contract import problems, server
-from ssechat.http.contract.answers import Server, SignedIn, WhoAmI
+from ssechat.http.contract.answers.accounts import SignedIn, WhoAmI
+from ssechat.http.contract.answers.server import Server
 from ssechat.http.contract.operation import Answer, Credential, Operation
 from ssechat.http.contract.parameters import SET_COOKIE
 from ssechat.http.requests import Credentials, NewUser

@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Blocked, BlockPage
+from ssechat.http.contract.answers.people import Blocked, BlockPage
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import USER
 from ssechat.http.requests import BlocksQuery

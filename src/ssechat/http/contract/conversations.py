@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import ConversationPage, DirectConversation, Group, LeftGroup
+from ssechat.http.contract.answers.conversations import ConversationPage, DirectConversation, Group, LeftGroup
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, GROUP, IDEMPOTENCY_KEY
 from ssechat.http.requests import GroupChange, ListQuery, NewGroup

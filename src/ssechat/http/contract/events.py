@@ -8,7 +8,8 @@ from ssechat.events import frames, kinds
 from ssechat.events.kinds import KINDS, Kind
 from ssechat.events.models import Lost
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import AnswerBody, StreamTicket
+from ssechat.http.contract.answers.accounts import StreamTicket
+from ssechat.http.contract.answers.base import AnswerBody
 from ssechat.http.contract.operation import EVENT_STREAM, Answer, Credential, Operation
 from ssechat.http.contract.parameters import LAST_EVENT_ID
 from ssechat.http.requests import EmptyBody, EventsQuery

@@ -1,7 +1,9 @@
 """Operations of invitations to groups."""
 
 from ssechat.events import kinds
-from ssechat.http.contract import answers, problems
+from ssechat.http.contract import problems
+from ssechat.http.contract.answers.conversations import Group
+from ssechat.http.contract.answers.members import InviteList, InviteWithSecret
 from ssechat.http.contract.conversations import CONVERSATION_PATH, OF_GROUPS
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import GROUP, INVITE
@@ -23,7 +25,7 @@ MAKE = Operation(
     parameters=(GROUP,),
     body=NewInvite,
     body_may_be_missing=True,
-    answers={201: Answer("The invitation, with its secret.", answers.InviteWithSecret)},
+    answers={201: Answer("The invitation, with its secret.", InviteWithSecret)},
     refusals=(*OF_ADMINS, problems.ENDED, problems.TOO_MANY_INVITES, problems.BUSY),
     example={"max_uses": 1},
 )
@@ -36,7 +38,7 @@ LIST = Operation(
     summary="Lists the invitations that can be used",
     about="Owners and admins.",
     parameters=(GROUP,),
-    answers={200: Answer("Invitations, without their secrets.", answers.InviteList)},
+    answers={200: Answer("Invitations, without their secrets.", InviteList)},
     refusals=OF_ADMINS,
 )
 
@@ -60,7 +62,7 @@ JOIN = Operation(
     summary="Joins a group with an invitation's secret",
     about="The secret stands in the body, where no log has it. A member's repeat uses nothing up.",
     body=InviteSecret,
-    answers={200: Answer("The group, of which you are a member now.", answers.Group)},
+    answers={200: Answer("The group, of which you are a member now.", Group)},
     refusals=(
         problems.UNKNOWN_INVITE,
         problems.INVITE_EXPIRED,

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ssechat.events.models import Message
-from ssechat.http.contract.answers import Group, InviteWithSecret
+from ssechat.http.contract.answers.conversations import Group
+from ssechat.http.contract.answers.members import InviteWithSecret
 from ssechat.http.contract.conversations import CONVERSATION_PATH
 from ssechat.http.contract.invites import REVOKE
 from ssechat.http.contract.messages import MESSAGE

@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Marked
+from ssechat.http.contract.answers.conversations import Marked
 from ssechat.http.contract.conversations import CONVERSATION_PATH
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION

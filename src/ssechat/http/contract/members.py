@@ -3,7 +3,7 @@
 from ssechat.events import kinds
 from ssechat.events.models import UserRole
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import AddedMembers, MemberPage
+from ssechat.http.contract.answers.members import AddedMembers, MemberPage
 from ssechat.http.contract.conversations import CONVERSATION_PATH, OF_GROUPS
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import GROUP, USER

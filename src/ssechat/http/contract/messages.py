@@ -3,7 +3,7 @@
 from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import MessagePage
+from ssechat.http.contract.answers.messages import MessagePage
 from ssechat.http.contract.conversations import CONVERSATION_PATH
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, ETAG, IDEMPOTENCY_KEY, IF_MATCH, SEQ

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from ssechat import __version__
 from ssechat.http.contract import parameters, problems, refused
-from ssechat.http.contract.answers import ProblemDetails
+from ssechat.http.contract.answers.problem import ProblemDetails
 from ssechat.http.contract.events import EVENTS, StreamEvent
 from ssechat.http.contract.links import links
 from ssechat.http.contract.operation import EVENT_STREAM, JSON, Answer, Credential, Operation, Parameter, reason

@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Me, Profile, User, UserList
+from ssechat.http.contract.answers.people import Me, Profile, User, UserList
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import USER_ID
 from ssechat.http.requests import ProfileFields, UsersQuery

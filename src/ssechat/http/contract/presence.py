@@ -2,7 +2,7 @@
 
 from ssechat.events import kinds
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import PresenceNow
+from ssechat.http.contract.answers.people import PresenceNow
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.requests import PresenceFields
 

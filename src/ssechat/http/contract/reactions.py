@@ -3,7 +3,7 @@
 from ssechat.events import kinds
 from ssechat.events.models import Message
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import ReactionPage
+from ssechat.http.contract.answers.messages import ReactionPage
 from ssechat.http.contract.messages import MESSAGE
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import CONVERSATION, EMOJI, ETAG, SEQ

@@ -1,7 +1,7 @@
 """Operations about the server itself, and its pages."""
 
 from ssechat.http.contract import problems
-from ssechat.http.contract.answers import Limits, Live, Readiness
+from ssechat.http.contract.answers.server import Limits, Live, Readiness
 from ssechat.http.contract.operation import Answer, Credential, Operation, Parameter
 from ssechat.http.contract.parameters import IF_NONE_MATCH, RETRY_AFTER, VALIDATOR
 

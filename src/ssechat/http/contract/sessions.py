@@ -2,7 +2,7 @@
 
 from ssechat.http.contract import problems
 from ssechat.http.contract.accounts import TOPIC
-from ssechat.http.contract.answers import SessionList
+from ssechat.http.contract.answers.accounts import SessionList
 from ssechat.http.contract.operation import Answer, Operation
 from ssechat.http.contract.parameters import SESSION
 from ssechat.http.requests import PasswordChange

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ssechat import __version__
 from ssechat.http.browser_library import library_name
 from ssechat.http.contract import openapi
-from ssechat.http.contract.answers import ProblemDetails, WrongField
+from ssechat.http.contract.answers.problem import ProblemDetails, WrongField
 from ssechat.http.contract.events import EVENTS
 from ssechat.http.contract.operation import Operation
 from ssechat.http.docs.articles import Articles, anchor, frame, pretty
