@@ -6,16 +6,13 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
-
-import redis.asyncio as redis_client
 
 from ssechat import __version__
 from ssechat.errors import RedisUnavailable, SettingsError
 from ssechat.redis import keys
 from ssechat.redis.binary import OLDEST
-from ssechat.redis.connection import CommandConnection, Reply, open_connection
+from ssechat.redis.connection import CommandConnection, Reply, open_connection, unopened_connection
 from ssechat.redis.refusals import RedisRefused, parse_refusal
 from ssechat.redis.rights import NAMED, OF_A_START, TRIALS, Finding, missing, right, try_all
 from ssechat.redis.url import FILES, SHAPE, check_url, options_of, shown_url, user_of
@@ -53,7 +50,7 @@ async def check_redis(url: str, timeout: float) -> RedisFacts:
         SettingsError: unreachable, not allowed in, too old, a replica, still loading, or it evicts data.
     """
     check_url(url)
-    _check_certificates(url)
+    _check_certificates(url, timeout)
     where = shown_url(url)
     async with _asked(url, timeout) as connection:
         info, config = await _ask(connection)
@@ -255,7 +252,7 @@ def _with_warnings(facts: RedisFacts, *, config_readable: bool) -> RedisFacts:
     return replace(facts, warnings=tuple(warnings))
 
 
-def _check_certificates(url: str) -> None:
+def _check_certificates(url: str, timeout: float) -> None:
     """Checks the certificate and key files that a rediss:// URL names.
 
     Raises:
@@ -270,10 +267,8 @@ def _check_certificates(url: str) -> None:
                 reason = getattr(error, "strerror", None) or "that is no path"
                 raise SettingsError(f"--redis-url: the file of {name} cannot be read: {reason}") from None
     if urlsplit(url).scheme == "rediss":
-        # redis-py has no types for it.
-        connection: Any = redis_client.ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
         try:
-            connection.ssl_context.get()
+            unopened_connection(url, timeout).ssl_context.get()
         except (OSError, ValueError) as error:  # ssl's errors are OSErrors
             reason = getattr(error, "reason", None) or "they are not PEM, or do not belong together"
             raise SettingsError(f"--redis-url: its certificates or keys cannot be used: {reason}") from None

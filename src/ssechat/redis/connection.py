@@ -151,16 +151,16 @@ class CommandConnection(Connection):
                 future.set_exception(RedisUnavailable(f"Redis did not answer within {seconds:g} s"))
 
 
-def connection_options(timeout: float) -> dict[str, Any]:
-    """redis-py's options for each connection, beside its URL; `timeout` is in seconds."""
-    return {
-        # RESP2 needs no HELLO: a missing password is then reported as NOAUTH.
-        "protocol": 2,
-        "socket_connect_timeout": timeout,
-        "socket_timeout": timeout,
-        # Its own defaults are three attempts with pauses.
-        "retry": Retry(NoBackoff(), 0),
-    }
+def unopened_connection(url: str, timeout: float) -> Any:
+    """redis-py's own connection to the Redis at `url`, which it has not opened; `timeout` is in seconds."""
+    pool = ConnectionPool.from_url(
+        url,
+        protocol=2,  # RESP2 needs no HELLO: a missing password is then reported as NOAUTH
+        socket_connect_timeout=timeout,
+        socket_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),  # its own defaults are three attempts with pauses
+    )
+    return pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
 
 
 async def open_connection(url: str, connection: Connection, timeout: float) -> None:
@@ -170,8 +170,7 @@ async def open_connection(url: str, connection: Connection, timeout: float) -> N
         RedisUnavailable: it cannot be reached within `timeout` seconds.
         RedisRefused: it refused the log-in.
     """
-    pool = ConnectionPool.from_url(url, **connection_options(timeout))
-    opened = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
+    opened = unopened_connection(url, timeout)
     try:
         await opened.connect()
     except BaseException as error:
