@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import stub
 from ssechat import app
@@ -37,6 +38,7 @@ ARGUMENTS = ("--app", "hanging:create_app")
 if __name__ == "__main__":
     heartbeat.MISSED_BEATS = int(os.environ["MISSED_BEATS"])
     of_stub = stub.WORKER_ARGUMENTS[2:] if os.environ.get("HANGING") == "stub" else ()
-    # To mypy a class is no variable.
-    supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=(*ARGUMENTS, *of_stub))  # type: ignore[assignment,misc]
+    patch.object(
+        supervisor, "Supervisor", partial(supervisor.Supervisor, worker_arguments=(*ARGUMENTS, *of_stub))
+    ).start()
     sys.exit(cli.main())

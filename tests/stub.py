@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from ssechat.cli import main as cli
 from ssechat.errors import SettingsError
@@ -53,6 +54,5 @@ WORKER_ARGUMENTS = ("--app", "stub:create_app", "--http", "uvicorn.protocols.htt
 
 
 if __name__ == "__main__":
-    # To mypy a class is no variable.
-    supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=WORKER_ARGUMENTS)  # type: ignore[assignment,misc]
+    patch.object(supervisor, "Supervisor", partial(supervisor.Supervisor, worker_arguments=WORKER_ARGUMENTS)).start()
     sys.exit(cli.main())

@@ -146,6 +146,7 @@ async def test_of_reactions_that_wait_together_only_the_new_ones_are_refused(wor
         put(ALICE, DM, 1, "🎉", wanted=False),
         return_exceptions=True,
     )
+    # `json` refuses what is neither a Forbidden nor an answer.
     shown = [one.detail if isinstance(one, Forbidden) else json.loads(one) for one in answers]  # type: ignore[arg-type]
     assert shown[2] == OTHERS
     assert "reactions" not in shown[1]

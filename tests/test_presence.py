@@ -226,7 +226,9 @@ async def test_the_death_of_a_worker_is_told_once_and_only_of_those_who_do_not_c
         assert seen[0] >= before
 
 
-async def test_redis_that_is_away_makes_nobody_offline(worker: Worker, redis: RedisProcess) -> None:
+async def test_redis_that_is_away_makes_nobody_offline(
+    worker: Worker, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await friends(worker, "bob")
     _, sink = await live(worker, "alice")
     await live(worker, "bob")
@@ -237,23 +239,23 @@ async def test_redis_that_is_away_makes_nobody_offline(worker: Worker, redis: Re
     person = presence._people.get(BOB)
     assert person is not None
     person.missing_since = worker.clock.time - GRACE_SECONDS + 1  # as the last answer before it said, perhaps
-    asked = worker.chat.presence._sightings.connected
 
     async def away(channels: Sequence[bytes]) -> list[bool]:
         raise RedisUnavailable("away")
 
-    presence._sightings.connected = away  # type: ignore[method-assign]
-    for _ in range(20):
-        worker.clock.time += TICK_SECONDS
-        with suppress(RedisUnavailable):
-            await presence.tick()
+    with monkeypatch.context() as patch:
+        patch.setattr(presence._sightings, "connected", away)
+        for _ in range(20):
+            worker.clock.time += TICK_SECONDS
+            with suppress(RedisUnavailable):
+                await presence.tick()
 
     async def nobody(channels: Sequence[bytes]) -> list[bool]:
         return [False] * len(channels)
 
-    presence._sightings.connected = nobody  # type: ignore[method-assign]
-    await ticks(worker, seconds=GRACE_SECONDS - ROUND_SECONDS)  # nobody has subscribed again yet
-    presence._sightings.connected = asked  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(presence._sightings, "connected", nobody)  # nobody has subscribed again yet
+        await ticks(worker, seconds=GRACE_SECONDS - ROUND_SECONDS)
     await ticks(worker, seconds=2 * ROUND_SECONDS)
     assert told(sink) == [("bob", True)]
 
@@ -291,7 +293,9 @@ async def test_a_new_stream_is_told_all_and_a_watch_survives_a_reconnect_to_anot
     assert sorted(told(third)) == [("bob", True), ("carol", False)]
 
 
-async def test_a_list_is_read_once_its_changes_are_heard(worker: Worker, other_worker: Worker) -> None:
+async def test_a_list_is_read_once_its_changes_are_heard(
+    worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await friends(worker, "bob")
     await live(worker, "bob")
     heard = asyncio.Event()
@@ -301,7 +305,7 @@ async def test_a_list_is_read_once_its_changes_are_heard(worker: Worker, other_w
         await heard.wait()
         await add(channel)
 
-    other_worker.hub.subscriptions.add = late  # type: ignore[method-assign]
+    monkeypatch.setattr(other_worker.hub.subscriptions, "add", late)
     stream, sink = other_worker.open_stream("alice")
     await ticks(other_worker)
     await watch(worker, "alice", "bob")  # nobody hears of it
@@ -540,35 +544,37 @@ async def test_lists_that_could_not_be_read_are_read_later(worker: Worker, monke
         await watch(worker, name, "alice")
     await asyncio.sleep(0.02)  # the workers hear of it
     assert worker.hub.presence is not None
-    read, asked = worker.hub.presence._load, 0
+    asked = 0
 
     async def away(users: Sequence[UserId]) -> Any:
         nonlocal asked
         asked += 1
         raise RedisUnavailable("away")
 
-    worker.hub.presence._load = away
-    with suppress(RedisUnavailable):
-        await ticks(worker)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.hub.presence, "_load", away)
+        with suppress(RedisUnavailable):
+            await ticks(worker)
     assert asked == 1
-    worker.hub.presence._load = read
     await ticks(worker)
     assert [told(sink) for sink in sinks] == [[("alice", True)]] * 2
 
 
-async def test_each_who_is_watched_counts_as_a_delivery(worker: Worker) -> None:
+async def test_each_who_is_watched_counts_as_a_delivery(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     charged: list[tuple[Sequence[UserId], int]] = []
-    worker.chat.presence._charge = lambda users, reached: charged.append((users, reached))
+    monkeypatch.setattr(worker.chat.presence, "_charge", lambda users, reached: charged.append((users, reached)))
     await watch(worker, "alice", *(f"user{number}" for number in range(100)))
     assert charged == [((ALICE,), 100)]
 
 
-async def test_nobody_is_seen_by_who_could_not_hear_that_the_right_is_gone(worker: Worker) -> None:
+async def test_nobody_is_seen_by_who_could_not_hear_that_the_right_is_gone(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was published on a connection that was lost is not heard: rights are read anew from time to time."""
     group, sink = await grouped(worker)
     presence = worker.hub.presence
     assert presence is not None
-    presence.heard = lambda channel, event: None  # type: ignore[method-assign]
+    monkeypatch.setattr(presence, "heard", lambda channel, event: None)
     await worker.chat.members.remove(BOB, group, "bob")
     await ticks(worker, seconds=ANEW_SECONDS + 2)
     assert told(sink) == [("bob", True), ("bob", False)]
@@ -607,7 +613,7 @@ async def test_who_becomes_invisible_goes_as_one_who_leaves_and_comes_as_one_who
 
 
 async def test_an_invisible_user_who_comes_is_not_told_though_nobody_heard_that_it_is(
-    worker: Worker, other_worker: Worker
+    worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await friends(worker, "bob")
     _, sink = await live(worker, "alice")
@@ -615,7 +621,7 @@ async def test_an_invisible_user_who_comes_is_not_told_though_nobody_heard_that_
     await grace(worker)
     presence = worker.hub.presence
     assert presence is not None
-    presence.hidden = lambda user: None  # type: ignore[method-assign]
+    monkeypatch.setattr(presence, "hidden", lambda user: None)
     await other_worker.chat.presence.set_visible(BOB, visible=False)
     await live(other_worker, "bob")
     await ticks(worker, seconds=60)
@@ -660,22 +666,23 @@ async def test_a_worker_that_stops_notes_when_its_users_were_seen(worker: Worker
     assert await last_seen(worker, "alice", "carol") == hidden
 
 
-async def test_what_a_worker_could_not_note_it_notes_later(worker: Worker, redis: RedisProcess) -> None:
+async def test_what_a_worker_could_not_note_it_notes_later(
+    worker: Worker, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await friends(worker, "bob")
     stream, _ = await live(worker, "bob")
     leave(worker, stream)
     await gone(redis, "bob")
     presence = worker.hub.presence
     assert presence is not None
-    note = presence._sightings.note
 
     async def away(*_: object) -> list[object]:
         raise RedisUnavailable("away")
 
-    presence._sightings.note = away  # type: ignore[assignment,method-assign]
-    with pytest.raises(RedisUnavailable):
-        await presence.tick()
-    presence._sightings.note = note  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(presence._sightings, "note", away)
+        with pytest.raises(RedisUnavailable):
+            await presence.tick()
     await ticks(worker)
     assert await last_seen(worker, "alice", "bob") is not None
     assert not presence._left

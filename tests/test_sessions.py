@@ -294,12 +294,14 @@ async def test_an_audit_that_finds_nothing_costs_what_its_streams_do_and_not_the
         walked += 1
         return walk()
 
-    worker.hub._all = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(worker.hub, "_all", counted)
     await worker.hub._audit_sessions()
     assert walked == 1
 
 
-async def test_sessions_have_ended_though_redis_can_tell_nobody(worker: Worker) -> None:
+async def test_sessions_have_ended_though_redis_can_tell_nobody(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = await worker.auth.identify(await worker.auth.sign_in(ALICE))
     assert first.session is not None
     call = worker.redis.call
@@ -309,7 +311,7 @@ async def test_sessions_have_ended_though_redis_can_tell_nobody(worker: Worker) 
             raise RedisUnavailable("away")
         return await call(command, *arguments)
 
-    worker.redis.call = deaf  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(worker.redis, "call", deaf)
     await worker.auth.end_session(ALICE, first.session)
     assert await worker.auth.ended_sessions([first]) == {first.session}
 

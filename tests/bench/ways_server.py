@@ -1,7 +1,6 @@
 """`ssechat serve` with workers of one variant: `python -m tests.bench.ways_server WAY serve …`.
 
-The variants are the shipped server without some parts. This file removes them; the server has no switch for it. It
-assigns to methods and to a class, which mypy forbids: that is what is silenced here.
+The variants are the shipped server without some parts. This file removes them; the server has no switch for it.
 """
 
 import os
@@ -9,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from ssechat import app
 from ssechat.cli import main as cli
@@ -19,8 +19,8 @@ from ssechat.settings import Settings
 
 def parsed(settings: Settings) -> Any:
     """The app on a server without the header cache."""
-    HeaderCache.find = lambda self, data, last=None: None  # type: ignore[method-assign]
-    HeaderCache.remember = lambda self, data, scope: None  # type: ignore[method-assign]
+    patch.object(HeaderCache, "find", lambda self, data, last=None: None).start()
+    patch.object(HeaderCache, "remember", lambda self, data, scope: None).start()
     return app.create_app(settings)
 
 
@@ -36,5 +36,5 @@ if __name__ == "__main__":
     # Workers do not search the current folder for modules.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
     arguments = WAYS[sys.argv.pop(1)]
-    supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=arguments)  # type: ignore[assignment,misc]
+    patch.object(supervisor, "Supervisor", partial(supervisor.Supervisor, worker_arguments=arguments)).start()
     sys.exit(cli.main())

@@ -1,12 +1,10 @@
-"""Servers that deliver one entry of a group too many or too few, or let somebody do what he may not (mutant.py).
-
-A mutation assigns to methods, which mypy forbids: that is what is silenced here.
-"""
+"""Servers that deliver one entry of a group too many or too few, or let somebody do what he may not (mutant.py)."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
+from unittest.mock import patch
 
 from ssechat.ids import ConversationId
 from ssechat.logs import delivery, inbox
@@ -34,7 +32,7 @@ def edit_scripts(*edits: tuple[str, str]) -> None:
         return source
 
     for module in (inbox, delivery):
-        module.load_script = edited  # type: ignore[attr-defined]
+        patch.object(module, "load_script", edited).start()
     for names in (("inbox.lua", "deliver.lua"), ("inbox.lua", "members.lua", "append.lua")):
         edited(delivery.__name__, *names)
     assert not left, f"the scripts in logs/ have changed; adapt this mutation: {left}"
@@ -47,7 +45,7 @@ def two_steps() -> None:
     def in_two_steps(self: Delivery, *parts: Any, **named: Any) -> None:
         construct(self, *parts, **named, at_once=0)
 
-    Delivery.__init__ = in_two_steps  # type: ignore[method-assign]
+    patch.object(Delivery, "__init__", in_two_steps).start()
 
 
 def slow() -> None:
@@ -62,8 +60,8 @@ def slow() -> None:
         await asyncio.sleep(LAZINESS)
         await finish(self, *parts)
 
-    Delivery.send = slow_send  # type: ignore[method-assign]
-    Delivery._finish_group = slow_finish  # type: ignore[method-assign,assignment]
+    patch.object(Delivery, "send", slow_send).start()
+    patch.object(Delivery, "_finish_group", slow_finish).start()
     two_steps()
 
 
@@ -83,7 +81,7 @@ def joiner_from_zero() -> None:
     def from_zero(self: Roster) -> dict[Any, Span]:
         return {user: span._replace(first="") for user, span in spans(self).items()}
 
-    Roster.spans = from_zero  # type: ignore[method-assign]
+    patch.object(Roster, "spans", from_zero).start()
 
 
 def list_as_it_stands() -> None:
@@ -102,7 +100,7 @@ def list_as_it_stands() -> None:
             self._conversations.mark_delivered(conversation, entry.id)
             await self._members.forget_leavers(conversation, roster.leavers)
 
-    Delivery._finish_group = finish  # type: ignore[method-assign,assignment]
+    patch.object(Delivery, "_finish_group", finish).start()
     two_steps()
 
 
@@ -113,7 +111,7 @@ def forget_leave() -> None:
     def forgetful(self: Roster) -> dict[Any, Span]:
         return {user: span for user, span in spans(self).items() if span.last in ("", self.group.head)}
 
-    Roster.spans = forgetful  # type: ignore[method-assign]
+    patch.object(Roster, "spans", forgetful).start()
     slow()
 
 
@@ -146,18 +144,18 @@ def shown_after_leave() -> None:
     def reading(self: Access, seq: int, version: int) -> Reading:
         return Reading.AS_IT_STANDS if self.covers(seq) else Reading.NOT_AT_ALL
 
-    Access.reading = reading  # type: ignore[method-assign]
+    patch.object(Access, "reading", reading).start()
 
 
 def shown_from_zero() -> None:
     """Who reads from the join on only reads what was before as well."""
-    judge = Standing.access.fget  # type: ignore[attr-defined]
+    judge = vars(Standing)["access"].fget
 
     def access_of(self: Standing) -> Access | None:
         found = judge(self)
         return found and Access(tuple(stint._replace(since=0) for stint in found.stints))
 
-    Standing.access = property(access_of)  # type: ignore[assignment,method-assign]
+    patch.object(Standing, "access", property(access_of)).start()
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {

@@ -1,7 +1,6 @@
 """A server that breaks a guarantee on purpose: `python -m chaos.mutant serve …`; CHAOS_MUTATION says which.
 
-The mutations patch the workers of this program from outside: the server itself has no hook. They assign to methods,
-which mypy forbids: that is what is silenced here.
+The mutations patch the workers of this program from outside: the server itself has no hook.
 """
 
 import asyncio
@@ -10,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 from ssechat import app
 from ssechat.cli import main as cli
@@ -49,7 +49,7 @@ def replay_before_subscribe() -> None:
         except RedisUnavailable:
             stream.bye("unavailable")
 
-    Hub._begin = begin  # type: ignore[method-assign]
+    patch.object(Hub, "_begin", begin).start()
 
 
 def ack_before_deliver() -> None:
@@ -70,7 +70,7 @@ def ack_before_deliver() -> None:
         task.add_done_callback(tasks.discard)
         return appended.message, appended.entry is not None
 
-    Delivery.send = at_once  # type: ignore[method-assign]
+    patch.object(Delivery, "send", at_once).start()
 
 
 def silent_reset() -> None:
@@ -79,7 +79,7 @@ def silent_reset() -> None:
     def go_on(self: Stream, reason: str, page: Page) -> None:
         self._stand_at(page.head)
 
-    Stream._reset = go_on  # type: ignore[method-assign]
+    patch.object(Stream, "_reset", go_on).start()
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {
@@ -98,6 +98,5 @@ def create_app(settings: Settings) -> Any:
 
 
 if __name__ == "__main__":
-    # To mypy a class is no variable.
-    supervisor.Supervisor = partial(supervisor.Supervisor, worker_arguments=WORKER_ARGUMENTS)  # type: ignore[assignment,misc]
+    patch.object(supervisor, "Supervisor", partial(supervisor.Supervisor, worker_arguments=WORKER_ARGUMENTS)).start()
     sys.exit(cli.main())
