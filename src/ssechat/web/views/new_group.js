@@ -68,9 +68,6 @@ function choice(value, text, checked) {
 
 /** The people with whom the user has a conversation. @param {import("../chat.js").Chat} chat */
 export function acquaintances(chat) {
-  const partners = chat.store.conversations.map((conversation) => chat.store.partner(conversation));
-  return [...new Set(partners)]
-    .filter((name) => name !== null && name !== chat.user)
-    .map(String)
-    .sort();
+  const others = chat.store.conversations.map((conversation) => chat.store.other(conversation));
+  return [...new Set(others.filter((user) => user !== null))].sort();
 }
