@@ -21,7 +21,7 @@ import { Notices } from "./views/notices.js";
 import { openSettings } from "./views/settings.js";
 import { SignInView } from "./views/sign_in.js";
 import { openSwitcher } from "./views/switcher.js";
-import { toast } from "./views/toast.js";
+import { trying } from "./views/toast.js";
 
 /** @typedef {Awaited<ReturnType<SseChat["client"]["server"]>>} Server */
 
@@ -166,11 +166,7 @@ class App {
       ask({ title: "Sign out and discard?", text: `${subject} not been sent yet.`, action: "Sign out", run });
       return;
     }
-    try {
-      await run();
-    } catch (thrown) {
-      toast(requestError(thrown).message);
-    }
+    await trying(run);
   }
 
   /** @param {import("./chat.js").Chat} chat */

@@ -79,7 +79,7 @@ export class Receipts {
   get #hasAny() {
     const conversation = this.#conversation;
     if (!conversation || conversation.newest_seq === 0 || !isIn(conversation)) return false;
-    return this.#store.partner(conversation) !== this.#store.user;
+    return conversation.type === "group" || this.#store.other(conversation) !== null;
   }
 
   /** @param {Receipt} by */

@@ -98,6 +98,12 @@ export class Store extends Emitter {
     return members.find((member) => member !== this.user) ?? this.user;
   }
 
+  /** The other person of a direct conversation; null for a group, and for notes. @param {Conversation} conversation */
+  other(conversation) {
+    const partner = this.partner(conversation);
+    return partner === this.user ? null : partner;
+  }
+
   /** The title of a conversation. @param {Conversation} conversation */
   title(conversation) {
     return conversation.name || this.partner(conversation) || "Group";

@@ -2,17 +2,16 @@
 
 import { isNone, isTombstone } from "../conversation.js";
 import { whoIsWriting } from "../format.js";
-import { requestError } from "../http.js";
-import { isIn, managesGroup, moderates, whyReadOnly } from "../membership.js";
-import { askToBlock, askToUnblock, blockedNote, openBlocked } from "./blocked.js";
+import { managesGroup, moderates, whyReadOnly } from "../membership.js";
+import { blockedNote } from "./blocked.js";
 import { Composer } from "./composer.js";
-import { ask, roundButton } from "./dialog.js";
-import { announce, avatar, coalesce, el, icon } from "./dom.js";
+import { ConversationBar } from "./conversation_bar.js";
+import { isNotes, titleOf } from "./conversation_summary.js";
+import { ask } from "./dialog.js";
+import { announce, coalesce, el } from "./dom.js";
 import { GroupPanel } from "./group_panel.js";
-import { openMenu } from "./menu.js";
-import { presenceText } from "./presence_dot.js";
 import { ThreadView } from "./thread.js";
-import { toast } from "./toast.js";
+import { trying } from "./toast.js";
 
 /** @typedef {import("../client.js").Message} Message */
 
@@ -30,13 +29,7 @@ export class ConversationView {
   #note;
   #composer;
   #messages;
-  #heading = el("h1", { dir: "auto", tabIndex: -1 });
-  #about = el("p", { className: "about", dir: "auto" });
-  #avatar;
-  #mute;
-  #find = roundButton("Find in this conversation", "search", () => this.search());
-  #details;
-  #more;
+  #bar;
   #blocked;
   #unwatch;
   #typing = el("p", { className: "typing", hidden: true });
@@ -56,15 +49,15 @@ export class ConversationView {
     this.#id = id;
     this.#options = options;
     const group = this.#conversation.type === "group";
-    this.#note = chat.store.partner(this.#conversation) === chat.user;
-    const title = this.#title;
-    this.#avatar = avatar(title, { note: this.#note, group });
-    this.#mute = roundButton("Mute", "bell", () => this.#trying(() => chat.mute(id, !this.#conversation.muted)));
-    this.#details = group && roundButton("Group details", "people", () => options.onDetails(this.#panel === null));
-    if (this.#details) this.#details.setAttribute("aria-expanded", "false");
-    const partner = this.#note ? null : chat.store.partner(this.#conversation);
-    this.#more = partner === null ? null : this.#menuButton(partner);
-    this.#blocked = partner === null ? null : blockedNote(chat, partner);
+    this.#note = isNotes(chat, this.#conversation);
+    const title = titleOf(chat, this.#conversation);
+    this.#bar = new ConversationBar(chat, id, {
+      onBack: options.onBack,
+      onSearch: () => this.search(),
+      onDetails: () => options.onDetails(this.#panel === null),
+    });
+    const other = chat.store.other(this.#conversation);
+    this.#blocked = other === null ? null : blockedNote(chat, other);
     this.update = coalesce(() => this.#render());
     this.#composer = new Composer({
       onSend: (text) => this.#send(text),
@@ -97,17 +90,7 @@ export class ConversationView {
     this.node = el(
       "main",
       { className: "conversation" },
-      el(
-        "header",
-        { className: "bar" },
-        roundButton("Back to conversations", "back", options.onBack, "back"),
-        this.#avatar,
-        el("div", { className: "names-of" }, this.#heading, this.#about),
-        this.#find,
-        this.#note ? null : this.#mute,
-        this.#details,
-        this.#more,
-      ),
+      this.#bar.node,
       this.#messages.node,
       this.#typing,
       this.#readOnly,
@@ -120,16 +103,12 @@ export class ConversationView {
 
   /** Whom the heading or the details show. */
   #shown() {
-    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
-    return this.#panel?.shown ?? { users: partner === null ? [] : [partner] };
+    const other = this.#chat.store.other(this.#conversation);
+    return this.#panel?.shown ?? { users: other === null ? [] : [other] };
   }
 
   get #conversation() {
     return this.#chat.store.ensure(this.#id);
-  }
-
-  get #title() {
-    return this.#note ? "Notes to yourself" : this.#chat.store.title(this.#conversation);
   }
 
   /** The details of the group beside it, while they are shown. */
@@ -140,7 +119,7 @@ export class ConversationView {
   /** Focuses the composer; on a phone, where the keyboard would open, the heading. */
   focus() {
     if (matchMedia("(pointer: coarse)").matches || this.#composer.node.hidden) {
-      this.#heading.focus({ preventScroll: true });
+      this.#bar.focus();
     } else {
       this.#composer.focus();
     }
@@ -151,8 +130,7 @@ export class ConversationView {
     const wanted = shown && this.#conversation.type === "group";
     if (wanted === (this.#panel !== null)) return;
     this.#panel = wanted ? new GroupPanel(this.#chat, this.#id, () => this.#options.onDetails(false)) : null;
-    if (this.#details) this.#details.setAttribute("aria-expanded", String(wanted));
-    if (!wanted && this.#details) this.#details.focus();
+    this.#bar.expanded(wanted);
     this.#chat.presence.look();
   }
 
@@ -177,43 +155,12 @@ export class ConversationView {
   }
 
   #render() {
-    const { type, member_count, topic } = this.#conversation;
-    const title = this.#title;
-    const partner = this.#note ? null : this.#chat.store.partner(this.#conversation);
-    const called = partner === null ? "" : this.#chat.people.called(partner);
-    const picture = partner === null ? "" : this.#chat.people.picture(partner);
-    const none = isNone(this.#conversation);
-    const shown = JSON.stringify([title, called, picture, none]);
-    if (this.#heading.dataset.shown !== shown) {
-      this.#heading.dataset.shown = shown;
-      this.#heading.textContent = none ? "Not found" : called || title;
-      const renewed = avatar(title, { note: this.#note, group: type === "group", called, picture });
-      this.#avatar.replaceWith(renewed);
-      this.#avatar = renewed;
-      renewed.hidden = none;
-    }
-    const number = isIn(this.#conversation) ? member_count : 0;
-    const people = number === 1 ? "1 member" : number ? `${number} members` : "";
-    const presence = presenceText(partner === null ? undefined : this.#chat.presence.of(partner));
-    const about = [called && title, people, topic, presence].filter(Boolean).join(" · ");
-    if (this.#about.textContent !== about) this.#about.textContent = about;
-    this.#about.classList.toggle("online", presence === "online");
-    this.#about.hidden = !about || none;
-    this.#renderMute();
+    this.#bar.update();
     this.#renderReadOnly();
     this.#renderTyping();
     this.#messages.render();
     this.#panel?.update();
     this.#composer.updateNames();
-  }
-
-  #renderMute() {
-    const label = this.#conversation.muted ? "Unmute" : "Mute";
-    this.#mute.hidden = !isIn(this.#conversation);
-    if (this.#mute.title === label) return;
-    this.#mute.title = label;
-    this.#mute.setAttribute("aria-label", label);
-    this.#mute.replaceChildren(icon(this.#conversation.muted ? "bell_off" : "bell"));
   }
 
   #renderTyping() {
@@ -228,29 +175,12 @@ export class ConversationView {
     if (text && !this.#note) this.#chat.typing.write(this.#id);
   }
 
-  /** @param {string} user the other one of the two */
-  #menuButton(user) {
-    const open = () => {
-      const block = this.#conversation.blocked
-        ? { label: `Unblock ${user}`, run: () => askToUnblock(this.#chat, user) }
-        : { label: `Block ${user}`, danger: true, run: () => askToBlock(this.#chat, user) };
-      openMenu(button, [block, { label: "Blocked people", run: () => openBlocked(this.#chat) }]);
-    };
-    const button = roundButton("More", "more", open, "dots");
-    button.setAttribute("aria-haspopup", "menu");
-    return button;
-  }
-
   #renderReadOnly() {
     const { blocked = false, thread } = this.#conversation;
     const reason = whyReadOnly(this.#conversation);
-    const none = isNone(this.#conversation);
-    const failed = thread.state === "failed" || none;
-    this.#find.hidden = none;
-    if (this.#more) this.#more.hidden = none;
-    if (this.#details) this.#details.hidden = none;
+    const failed = thread.state === "failed" || isNone(this.#conversation);
     const focused = this.#composer.node.contains(document.activeElement);
-    if ((reason || blocked) && focused) this.#heading.focus({ preventScroll: true });
+    if ((reason || blocked) && focused) this.#bar.focus();
     this.#composer.node.hidden = reason !== "" || failed || blocked;
     if (this.#blocked) this.#blocked.hidden = !blocked || reason !== "" || failed;
     this.#readOnly.hidden = !reason || failed; // then the error stands in place of the messages
@@ -290,7 +220,7 @@ export class ConversationView {
   /** @param {number} seq @param {string} emoji */
   async #react(seq, emoji) {
     const message = this.#message(seq);
-    if (message) await this.#trying(() => this.#chat.changes.toggle(message, emoji));
+    if (message) await trying(() => this.#chat.changes.toggle(message, emoji));
   }
 
   /** @param {number} seq */
@@ -351,14 +281,5 @@ export class ConversationView {
   #names() {
     if (this.#conversation.type === "group") this.#chat.groups.loadRoster(this.#id);
     return this.#chat.groups.mentionable(this.#id).filter((name) => name !== this.#chat.user);
-  }
-
-  /** Does what may be refused, and says why it was. @param {() => Promise<unknown>} work */
-  async #trying(work) {
-    try {
-      await work();
-    } catch (thrown) {
-      toast(requestError(thrown).message);
-    }
   }
 }

@@ -1,21 +1,17 @@
 /** The list of conversations, and the field for finding or starting one. */
 
-import { isNone, isTombstone } from "../conversation.js";
-import { shortTime } from "../format.js";
+import { isNone } from "../conversation.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
-import { shownText } from "../markdown.js";
-import { isIn } from "../membership.js";
 import { AccountButton } from "./account_button.js";
 import { conversationRow } from "./conversation_row.js";
+import { faceOf, rowOf, titleOf } from "./conversation_summary.js";
 import { roundButton } from "./dialog.js";
 import { coalesce, el, icon } from "./dom.js";
 import { FoundPeople } from "./found_people.js";
 import { onScreen } from "./presence_dot.js";
 
 /** @typedef {import("../conversation.js").Conversation} Conversation */
-
-/** @typedef {import("./conversation_row.js").Row} Row */
 
 /** The left column; on a phone, the first page. */
 export class ConversationList {
@@ -190,8 +186,8 @@ export class ConversationList {
     const words = typed.normalize().toLowerCase();
     const shown = all.filter(
       ({ conversation }) =>
-        this.#title(conversation).toLowerCase().includes(wanted) ||
-        this.#called(conversation).toLowerCase().includes(words),
+        titleOf(this.#chat, conversation).toLowerCase().includes(wanted) ||
+        faceOf(this.#chat, conversation).called.toLowerCase().includes(words),
     );
     this.#account.update();
     this.#found.update(wanted);
@@ -202,7 +198,8 @@ export class ConversationList {
     this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: wanted }));
     const rows = new Map();
     for (const item of shown) {
-      const { signature, ...row } = this.#describe(item);
+      const row = rowOf(this.#chat, item, this.#selected);
+      const signature = JSON.stringify(row);
       const known = this.#rows.get(row.id);
       rows.set(
         row.id,
@@ -232,81 +229,11 @@ export class ConversationList {
     return canonicalName(this.#chat.store.title(conversation)) === name;
   }
 
-  /** @param {Conversation} conversation */
-  #title(conversation) {
-    return this.#isNote(conversation) ? "Notes to yourself" : this.#chat.store.title(conversation);
-  }
-
-  /** The name that the other person has chosen. @param {Conversation} conversation */
-  #called(conversation) {
-    const partner = this.#isNote(conversation) ? null : this.#chat.store.partner(conversation);
-    return partner === null ? "" : this.#chat.people.called(partner);
-  }
-
-  /** @param {Conversation} conversation */
-  #picture(conversation) {
-    const partner = this.#isNote(conversation) ? null : this.#chat.store.partner(conversation);
-    return partner === null ? "" : this.#chat.people.picture(partner);
-  }
-
-  /** @param {Conversation} conversation */
-  #isNote(conversation) {
-    return this.#chat.store.partner(conversation) === this.#chat.user;
-  }
-
-  /** @param {Conversation} conversation */
-  #isOnline(conversation) {
-    const partner = this.#isNote(conversation) ? null : this.#chat.store.partner(conversation);
-    return partner !== null && this.#chat.presence.of(partner)?.online === true;
-  }
-
   /** The others of the direct conversations that are on the screen. */
   #partners() {
-    const { store, user } = this.#chat;
+    const { store } = this.#chat;
     const ids = onScreen(this.#list).map((row) => row.querySelector("button")?.dataset.id ?? "");
-    const partners = ids.map((id) => store.partner(store.ensure(id)) ?? user);
-    return { users: partners.filter((partner) => partner !== user) };
-  }
-
-  /** @param {import("../chat.js").Chat["list"][number]} listed */
-  #describe({ conversation, pending, time }) {
-    const last = conversation.last_message;
-    const text = pending ? pending.text : !last ? "No messages yet" : isTombstone(last) ? "Message deleted" : last.text;
-    /** @type {Row} */
-    const row = {
-      id: conversation.id,
-      title: this.#title(conversation),
-      called: this.#called(conversation),
-      picture: this.#picture(conversation),
-      note: this.#isNote(conversation),
-      people: conversation.type === "group" && isIn(conversation) ? (conversation.member_count ?? 0) : 0,
-      text: shownText(text.slice(0, 200)).replace(/\s+/g, " "),
-      prefix: this.#prefix(conversation, pending),
-      failed: pending?.state === "failed",
-      when: time ? shortTime(new Date(time)) : "",
-      time,
-      unread: this.#chat.unread(conversation),
-      mentioned: this.#chat.mentioned(conversation),
-      muted: conversation.muted,
-      blocked: conversation.blocked ?? false,
-      online: this.#isOnline(conversation),
-      selected: conversation.id === this.#selected,
-    };
-    return { ...row, signature: JSON.stringify(row) };
-  }
-
-  /**
-   * Returns the text before the last message.
-   *
-   * @param {Conversation} conversation
-   * @param {import("../outbox.js").Entry|null} pending
-   */
-  #prefix(conversation, pending) {
-    const last = conversation.last_message;
-    if (pending?.state === "failed") return "Not sent: ";
-    if (this.#isNote(conversation) || (!pending && last && isTombstone(last))) return "";
-    if (pending || last?.sender === this.#chat.user) return "You: ";
-    return last?.sender && conversation.type !== "dm" ? `${this.#chat.people.name(last.sender)}: ` : "";
+    return { users: ids.map((id) => store.other(store.ensure(id))).filter((user) => user !== null) };
   }
 
   /** @param {number} count @param {string} typed */

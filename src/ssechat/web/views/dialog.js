@@ -1,7 +1,7 @@
 /** Dialogs: the page behind them waits. */
 
-import { requestError } from "../http.js";
 import { el, icon } from "./dom.js";
+import { submission } from "./form.js";
 import { closeMenus } from "./menu.js";
 
 /**
@@ -12,11 +12,11 @@ import { closeMenus } from "./menu.js";
  * @param {string} options.action the label of the button that submits
  * @param {boolean} [options.danger] whether that destroys something
  * @param {(Node|string|false|null)[]} options.content
- * @param {() => Promise<unknown>} options.submit throws a RequestError, or an Error whose message says what is missing
- * @param {(error: import("../http.js").RequestError) => boolean} [options.explain] shows an error at its field
+ * @param {() => Promise<unknown>} options.submit as for `submission`, as what follows
+ * @param {(problem: import("../http.js").RequestError) => boolean} [options.explain]
  * @returns {HTMLDialogElement} which is open
  */
-export function openDialog({ title, action, danger = false, content, submit, explain = () => false }) {
+export function openDialog({ title, action, danger = false, content, submit, explain }) {
   const error = el("p", { className: "form-error", role: "alert" });
   const button = el("button", {
     type: "submit",
@@ -27,22 +27,15 @@ export function openDialog({ title, action, danger = false, content, submit, exp
     "form",
     {
       noValidate: true,
-      onsubmit: async (/** @type {SubmitEvent} */ event) => {
-        event.preventDefault();
-        if (button.disabled) return;
-        error.textContent = "";
-        button.disabled = true;
-        try {
+      onsubmit: submission({
+        button,
+        error,
+        submit: async () => {
           await submit();
           dialog.close();
-        } catch (thrown) {
-          const problem = requestError(thrown);
-          // An Error of `submit` itself has no fields: it stands at its field already, or here.
-          if (!problem.fields || !explain(problem)) error.textContent = problem.message;
-        } finally {
-          button.disabled = false;
-        }
-      },
+        },
+        explain,
+      }),
     },
     el("h2", { id: "dialog-title", textContent: title }),
     ...content.map((part) => part || ""),

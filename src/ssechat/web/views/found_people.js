@@ -28,8 +28,8 @@ export class FoundPeople {
     const found = await this.#chat.directory.find(typed);
     if (found === null) return;
     this.#chat.people.learn(found);
-    const partners = new Set(this.#chat.list.map(({ conversation }) => this.#chat.store.partner(conversation)));
-    const others = found.filter(({ id }) => id !== this.#chat.user && !partners.has(id));
+    const known = new Set(this.#chat.list.map(({ conversation }) => this.#chat.store.other(conversation)));
+    const others = found.filter(({ id }) => id !== this.#chat.user && !known.has(id));
     this.node.hidden = others.length === 0;
     this.#list.replaceChildren(
       ...others.map(({ id, display_name = "" }) =>

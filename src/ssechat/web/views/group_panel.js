@@ -1,10 +1,10 @@
 /** The details of a group: its name, topic, members, invitations, and the ways out of it. */
 
-import { requestError } from "../http.js";
 import { managesGroup, whyReadOnly } from "../membership.js";
 import { ask, openDialog, roundButton } from "./dialog.js";
 import { avatar, el, icon } from "./dom.js";
 import { textField } from "./field.js";
+import { complainAt, submission } from "./form.js";
 import { Invites } from "./invites.js";
 import { MemberList } from "./member_list.js";
 import { acquaintances } from "./new_group.js";
@@ -143,21 +143,18 @@ export class GroupPanel {
       "form",
       {
         className: "add-people",
-        onsubmit: async (/** @type {SubmitEvent} */ event) => {
-          event.preventDefault();
-          if (button.disabled) return;
-          button.disabled = true;
-          try {
-            if ((await this.#people.take()) && this.#people.names.length) {
-              await this.#chat.client.addMembers(this.#id, this.#people.names);
-              this.#people.clear();
-            }
-          } catch (thrown) {
-            this.#people.complain(requestError(thrown).message);
-          } finally {
-            button.disabled = false;
-          }
-        },
+        onsubmit: submission({
+          button,
+          submit: async () => {
+            if (!(await this.#people.take()) || !this.#people.names.length) return;
+            await this.#chat.client.addMembers(this.#id, this.#people.names);
+            this.#people.clear();
+          },
+          explain: ({ message }) => {
+            this.#people.complain(message);
+            return true;
+          },
+        }),
       },
       this.#people.node,
       button,
@@ -182,13 +179,7 @@ export class GroupPanel {
         if (fields.length)
           await this.#chat.groups.change(this.#id, Object.fromEntries(fields.map((one) => [one, wanted[one]])));
       },
-      explain: ({ fields }) => {
-        const [fault] = fields;
-        if (fault?.field === "name") nameField.complain(fault.message);
-        else if (fault?.field === "topic") topicField.complain(fault.message);
-        else return false;
-        return true;
-      },
+      explain: (problem) => complainAt(problem, { name: nameField, topic: topicField }),
     });
   }
 

@@ -1,13 +1,12 @@
 /** The members of a group with their roles, and what one may do with them. */
 
-import { requestError } from "../http.js";
 import { managesGroup, moderates } from "../membership.js";
-import { ask } from "./dialog.js";
-import { el, icon } from "./dom.js";
+import { ask, roundButton } from "./dialog.js";
+import { el } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { personAvatar, personName } from "./person.js";
 import { onScreen, withDot } from "./presence_dot.js";
-import { toast } from "./toast.js";
+import { trying } from "./toast.js";
 
 /** @typedef {import("../client.js").Role} Role */
 
@@ -73,7 +72,6 @@ export class MemberList {
   /** @param {{user: string, role: Role}} member */
   #row({ user, role }) {
     const items = this.#actions(user, role);
-    const label = `What to do with ${user}`;
     const row = el(
       "li",
       {},
@@ -83,18 +81,8 @@ export class MemberList {
     );
     row.dataset.user = user;
     if (!items.length) return row;
-    const button = el(
-      "button",
-      {
-        type: "button",
-        className: "round",
-        title: label,
-        "aria-label": label,
-        "aria-haspopup": "menu",
-        onclick: () => openMenu(button, items),
-      },
-      icon("more"),
-    );
+    const button = roundButton(`What to do with ${user}`, "more", () => openMenu(button, items));
+    button.setAttribute("aria-haspopup", "menu");
     row.append(button);
     return row;
   }
@@ -123,14 +111,5 @@ export class MemberList {
       });
     items.push({ label: "Remove", danger: true, run });
     return items;
-  }
-}
-
-/** @param {() => Promise<unknown>} work */
-async function trying(work) {
-  try {
-    await work();
-  } catch (thrown) {
-    toast(requestError(thrown).message);
   }
 }

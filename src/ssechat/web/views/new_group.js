@@ -4,6 +4,7 @@ import { newMessageId } from "../ids.js";
 import { openDialog } from "./dialog.js";
 import { el } from "./dom.js";
 import { textField } from "./field.js";
+import { complainAt } from "./form.js";
 import { PeopleField } from "./people_field.js";
 
 /** @param {import("../chat.js").Chat} chat @param {(id: string) => void} onMade called with the new group's id */
@@ -43,13 +44,10 @@ export function openNewGroup(chat, onMade) {
       if (request !== made.request) made = { request, client_msg_id: newMessageId() };
       onMade(await chat.groups.create({ ...group, client_msg_id: made.client_msg_id }));
     },
-    explain: ({ code, message, fields }) => {
-      const field = fields[0]?.field.split(".")[0] ?? "";
-      if (code === "unknown_user" || code === "blocked" || field === "members")
-        people.complain(fields[0]?.message ?? message);
-      else if (field === "name") name.complain(fields[0]?.message ?? message);
-      else if (field === "topic") topic.complain(fields[0]?.message ?? message);
-      else return false;
+    explain: (problem) => {
+      if (complainAt(problem, { members: people, name, topic })) return true;
+      if (problem.code !== "unknown_user" && problem.code !== "blocked") return false;
+      people.complain(problem.message);
       return true;
     },
   });
@@ -70,9 +68,6 @@ function choice(value, text, checked) {
 
 /** The people with whom the user has a conversation. @param {import("../chat.js").Chat} chat */
 export function acquaintances(chat) {
-  const partners = chat.store.conversations.map((conversation) => chat.store.partner(conversation));
-  return [...new Set(partners)]
-    .filter((name) => name !== null && name !== chat.user)
-    .map(String)
-    .sort();
+  const others = chat.store.conversations.map((conversation) => chat.store.other(conversation));
+  return [...new Set(others.filter((user) => user !== null))].sort();
 }

@@ -1,8 +1,8 @@
 /** One's own profile: what one is called, a picture, and what others may know. */
 
-import { requestError } from "../http.js";
 import { avatar, el } from "./dom.js";
 import { textField } from "./field.js";
+import { complainAt, settingForm } from "./form.js";
 
 const LONGEST_NAME = 64;
 
@@ -34,9 +34,6 @@ export function profileForm(chat) {
   );
   const receipts = el("input", { type: "checkbox", id: "receipts", role: "switch", checked: true });
   const face = el("div", { className: "face" });
-  const status = el("p", { className: "hint", role: "status" });
-  const error = el("p", { className: "form-error", role: "alert" });
-  const button = el("button", { type: "submit", className: "primary", textContent: "Save" });
 
   /** What the fields had when they were filled: only what differs from that is changed. */
   let filled = { name: "", picture: "", receipts: true };
@@ -72,47 +69,25 @@ export function profileForm(chat) {
     if (Object.keys(change).length) await people.change(change);
     name.input.value = people.me?.display_name ?? "";
     fill();
-    status.textContent = "Saved.";
+    return "Saved.";
   };
 
-  const node = el(
-    "form",
-    {
-      noValidate: true,
-      oninput: () => {
-        status.textContent = "";
-        error.textContent = "";
-        preview();
-      },
-      onsubmit: async (/** @type {SubmitEvent} */ event) => {
-        event.preventDefault();
-        if (button.disabled) return;
-        button.disabled = true;
-        error.textContent = "";
-        try {
-          await save();
-        } catch (thrown) {
-          const problem = requestError(thrown);
-          const wrong = problem.fields[0];
-          if (wrong?.field === "display_name") name.complain(wrong.message);
-          else if (wrong?.field === "avatar_url") picture.complain(wrong.message);
-          else error.textContent = problem.message;
-        } finally {
-          button.disabled = false;
-        }
-      },
-    },
-    el("div", { className: "with-face" }, face, name.node),
-    picture.node,
-    el(
-      "div",
-      { className: "switch" },
-      receipts,
-      el("label", { for: "receipts", textContent: "Let others see what you have read" }),
-    ),
-    error,
-    el("div", { className: "buttons" }, status, button),
-  );
+  const { node, button } = settingForm({
+    action: "Save",
+    content: [
+      el("div", { className: "with-face" }, face, name.node),
+      picture.node,
+      el(
+        "div",
+        { className: "switch" },
+        receipts,
+        el("label", { for: "receipts", textContent: "Let others see what you have read" }),
+      ),
+    ],
+    submit: save,
+    explain: (problem) => complainAt(problem, { display_name: name, avatar_url: picture }),
+    onInput: preview,
+  });
   const listening = new AbortController();
   people.on("change", fill, { signal: listening.signal });
   fill();

@@ -1,9 +1,9 @@
 /** The form to sign up, to sign in, or to paste a token. */
 
-import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
 import { el, logo } from "./dom.js";
 import { textField } from "./field.js";
+import { submission } from "./form.js";
 
 const MINIMUM_PASSWORD = 8;
 
@@ -146,21 +146,17 @@ export class SignInView {
       "form",
       {
         noValidate: true,
-        onsubmit: async (/** @type {SubmitEvent} */ event) => {
-          event.preventDefault();
-          if (button.disabled) return;
-          error.textContent = "";
-          button.disabled = true;
-          button.textContent = "One moment…";
-          try {
-            await submit();
-          } catch (thrown) {
-            this.#explain(requestError(thrown), fields, error);
-          } finally {
-            button.disabled = false;
-            button.textContent = action;
-          }
-        },
+        onsubmit: submission({
+          button,
+          error,
+          submit: async () => {
+            button.textContent = "One moment…";
+            await submit().finally(() => {
+              button.textContent = action;
+            });
+          },
+          explain: (problem) => this.#explain(problem, fields, error),
+        }),
       },
       ...fields.map((field) => field.node),
       error,
@@ -174,6 +170,7 @@ export class SignInView {
    * @param {import("../http.js").RequestError} problem
    * @param {[Field, ...Field[]]} fields
    * @param {HTMLElement} error
+   * @returns {true}
    */
   #explain(problem, fields, error) {
     const inputName = (/** @type {string} */ field) => (field === "name" ? "username" : field);
@@ -190,6 +187,7 @@ export class SignInView {
       error.textContent = passing ? `${problem.message} Please try again in a moment.` : problem.message;
       if (problem.status === 401) fields.at(-1)?.input.select();
     }
+    return true;
   }
 }
 

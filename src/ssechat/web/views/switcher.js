@@ -3,6 +3,7 @@
 import { isNone } from "../conversation.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { faceOf, isNotes, titleOf } from "./conversation_summary.js";
 import { avatar, el, icon } from "./dom.js";
 
 const MOST = 8;
@@ -68,11 +69,10 @@ class Switcher {
 
   #find() {
     const typed = canonicalName(this.#input.value.trim());
-    const { store, user } = this.#chat;
     const listed = this.#chat.list.filter(({ conversation }) => !isNone(conversation));
     const known = listed.map(({ conversation }) => {
-      const note = store.partner(conversation) === user;
-      const label = note ? "Notes to yourself" : this.#title(conversation);
+      const note = isNotes(this.#chat, conversation);
+      const label = this.#title(conversation);
       const { id, type } = conversation;
       return { label, note, group: type === "group", run: () => this.#open(id), id };
     });
@@ -98,9 +98,8 @@ class Switcher {
 
   /** @param {import("../conversation.js").Conversation} conversation */
   #title(conversation) {
-    const partner = this.#chat.store.partner(conversation);
-    const called = partner === null ? "" : this.#chat.people.called(partner);
-    const title = this.#chat.store.title(conversation);
+    const { called } = faceOf(this.#chat, conversation);
+    const title = titleOf(this.#chat, conversation);
     return called && called !== title ? `${called} (${title})` : title;
   }
 

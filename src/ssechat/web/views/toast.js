@@ -1,5 +1,6 @@
 /** Says what went wrong, for a few seconds. */
 
+import { requestError } from "../http.js";
 import { el } from "./dom.js";
 
 const SHOWN = 6_000;
@@ -10,4 +11,13 @@ export function toast(text) {
   const node = el("p", { className: "toast", role: "alert", textContent: text, onclick: () => node.remove() });
   document.body.append(node);
   setTimeout(() => node.remove(), SHOWN);
+}
+
+/** Does what may be refused, and says why it was. @param {() => Promise<unknown>} work */
+export async function trying(work) {
+  try {
+    await work();
+  } catch (thrown) {
+    toast(requestError(thrown).message);
+  }
 }
