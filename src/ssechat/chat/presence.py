@@ -27,11 +27,6 @@ class Seen(NamedTuple):
     """Milliseconds since 1970; None if it is online, if it is not known, or if the other one may not know."""
 
 
-def nobody_knows(user: UserId) -> bool | None:
-    """What a worker without streams was told of somebody."""
-    return None
-
-
 class PresenceRules:
     """Who watches whom.
 
@@ -50,8 +45,10 @@ class PresenceRules:
         lists: WatchLists,
         accounts: AccountLog,
         charge: Callable[[Sequence[UserId], int], None],
+        known: Callable[[UserId], bool | None],
     ) -> None:
-        """`charge` counts what a user has asked for (identity/leases.py)."""
+        """`charge` counts what a user has asked for (identity/leases.py). `known`: whether somebody is online, as users
+        with streams on this worker were told; None: they were not."""
         self._participants = participants
         self._conversations = conversations
         self._members = members
@@ -60,8 +57,7 @@ class PresenceRules:
         self._lists = lists
         self._accounts = accounts
         self._charge = charge
-        self.known: Callable[[UserId], bool | None] = nobody_knows
-        """Whether somebody is online, as users with streams on this worker were told; None: they were not."""
+        self._known = known
 
     async def watch(self, user: UserId, device: str, names: Sequence[UserId], group: str | None) -> None:
         """Replaces the list of those whom a device of the user watches.
@@ -84,7 +80,7 @@ class PresenceRules:
         found = {}
         for name, is_there, sight in zip(asked, there, sights, strict=True):
             # Who is missing for a moment is offline to nobody (streams/presence.py).
-            online = bool(self.known(name)) or (is_there and sight.visible)
+            online = bool(self._known(name)) or (is_there and sight.visible)
             found[name] = Seen(name, online, None if online else sight.last_seen)
         return [found.get(name) or Seen(name, False, None) for name in names]
 
