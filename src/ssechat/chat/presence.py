@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ssechat.chat.participants import Participants, group_of
-from ssechat.chat.refusals import ended, not_a_member
 from ssechat.errors import RequestError
 from ssechat.identity.profiles import VISIBLE
 from ssechat.identity.sightings import Sightings
@@ -107,11 +106,7 @@ class PresenceRules:
 
     async def _enter(self, user: UserId, conversation: str) -> ConversationId:
         entered = await self._participants.enter(user, group_of(user, conversation))
-        assert entered.standing is not None
-        if entered.standing.member is None:
-            raise not_a_member()
-        if entered.standing.group.ended:
-            raise ended()
+        entered.must_take_part()
         return entered.conversation
 
     async def _still(self, user: UserId, group: ConversationId | None) -> ConversationId | None:
