@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ssechat.errors import RedisUnavailable
 from ssechat.events.source import Page, Source
+from ssechat.identity.sightings import Sight
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
 from ssechat.redis import keys
@@ -160,7 +161,10 @@ class Inboxes:
             if not question.reply.done():
                 question.reply.set_exception(RedisUnavailable("lost"))
 
-    # Called by the hub and its streams.
+    # Called by the hub, its presence and its streams.
+
+    async def note(self, seen: Mapping[UserId, int]) -> list[Sight]:
+        return [Sight(True, at) for at in seen.values()]
 
     async def head(self, user: str) -> str:
         return str(await self._ask(lambda: self.of[UserId(user)].newest))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,11 +13,18 @@ from parts import parse_frames, settings
 from slow_readers import Reader
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS
+from ssechat.identity.watch_lists import Watched
 from ssechat.ids import UserId, entry_number
 from ssechat.redis import keys, subscriptions
 from ssechat.streams.hub import Hub
+from ssechat.streams.people import People
 from ssechat.streams.stream import ALL
 from ssechat.telemetry.metrics import Metrics
+
+
+async def watching_nobody(users: Sequence[UserId]) -> list[Watched]:
+    return [Watched(frozenset(), frozenset()) for _ in users]
+
 
 USERS = tuple(map(UserId, ("ann", "ben", "cyd")))
 
@@ -37,8 +44,10 @@ class HubModel(RuleBasedStateMachine):
         self.patches.setattr(subscriptions, "_PubSubConnection", self.broker.make_connection)
         self.patches.setattr(subscriptions, "reconnecting", self.broker.reconnecting)
         self.inboxes = Inboxes(USERS)
-        # The inboxes stand in for `Auth`, too: they know which sessions have ended.
-        self.hub = Hub(self.inboxes, settings("unix:///none"), Metrics(), KINDS, self.loop.time)  # type: ignore[arg-type]
+        # The inboxes stand in for `Auth`, too: they know which sessions have ended. And for `Sightings`.
+        fake: Any = self.inboxes
+        chosen, of_presence = settings("unix:///none"), (People(), fake, watching_nobody)
+        self.hub = Hub(fake, chosen, Metrics(), KINDS, *of_presence, self.loop.time)
         self.readers: list[Reader] = []
         self.due = dict.fromkeys(USERS, 0)
         self.must_end: set[str] = set()

@@ -32,7 +32,7 @@ from ssechat.logs.members import Members
 from ssechat.redis.client import Redis
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
-from ssechat.streams.presence import Presence
+from ssechat.streams.people import People
 from ssechat.streams.stream import Stream
 from ssechat.telemetry.metrics import Metrics
 
@@ -188,20 +188,23 @@ async def a_worker(
     inbox = Inbox(redis, conversations, members, chosen.inbox_limit, kinds)
     delivery = Delivery(redis, conversations, inbox, members, chosen.inbox_limit, kinds, at_once=at_once)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    users = Users(redis, all_users_exist=True, pool=HashingPool(), hasher=hasher)
+    users = Users(
+        redis,
+        all_users_exist=True,
+        pool=HashingPool(),
+        change_profile=inbox.accounts.change_profile,
+        hasher=hasher,
+    )
     tokens = Tokens.of_our_own(SigningKeys(SigningKey(SECRET)))
     clock = FakeClock()
     auth = Auth(redis, tokens, users, Sessions(redis, timedelta(days=1)), clock)
-    hub = Hub(auth, chosen, metrics, kinds, clock)
+    people, receipts = People(), chosen.receipts == "on"
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users, known=people.known, receipts=receipts)
+    hub = Hub(auth, chosen, metrics, kinds, people, Sightings(redis), chat.presence.watched, clock)
     redis.start()
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)
-    chat = Chat.of(redis, conversations, members, inbox, delivery, users, receipts=chosen.receipts == "on")
     try:
-        users.on_claimed = chat.profiles.note_claimed_name
-        presence = Presence(hub, Sightings(redis), chat.presence.watched, metrics, clock)
-        hub.presence, chat.presence.known = presence, presence.known
-        hub.subscriptions.on_left = presence.left
         yield Worker(redis, conversations, inbox, members, delivery, users, auth, chat, hub, clock)
     finally:
         await chat.receipts.close()

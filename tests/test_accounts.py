@@ -39,7 +39,12 @@ async def test_someone_who_signed_up_exists_and_has_that_password(worker: Worker
 
 async def test_a_hash_costs_what_its_library_recommends(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users_module, "PasswordHasher", PasswordHasher)
-    hasher = Users(worker.redis, all_users_exist=False, pool=worker.users._pool)._hasher
+    hasher = Users(
+        worker.redis,
+        all_users_exist=False,
+        pool=worker.users._pool,
+        change_profile=worker.inbox.accounts.change_profile,
+    )._hasher
     assert (hasher.time_cost, hasher.memory_cost) == (3, 65536)  # RFC 9106, the second recommended option
 
 

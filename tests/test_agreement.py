@@ -22,6 +22,7 @@ from ssechat.errors import RequestError
 from ssechat.events import frames
 from ssechat.events.kinds import TYPING
 from ssechat.identity.profiles import Profile
+from ssechat.identity.users import CLAIMED_NAME
 from ssechat.ids import ConversationId, UserId
 from ssechat.streams.stream import Stream
 
@@ -394,7 +395,7 @@ class Story:
             "ack": lambda: chat.receipts.ack(user, acked),
             "mute": lambda: chat.marks.mute(user, id, muted=chance.random() < 0.5),
             "profile": lambda: chat.profiles.change(user, {chance.choice(PROFILE): chance.choice(["", "0", "x"])}),
-            "claim": lambda: chat.profiles.note_claimed_name(user, f"name {self.counter}"),
+            "claim": lambda: chat.profiles.change(user, {CLAIMED_NAME: f"name {self.counter}"}),
             "add": lambda: chat.members.put(user, id, other, None),
             "role": lambda: chat.members.put(user, id, other, chance.choice(["owner", "admin", "member"])),
             "remove": lambda: chat.members.remove(user, id, other),

@@ -50,7 +50,6 @@ async def ticks(*workers: Worker, seconds: float = TICK_SECONDS) -> None:
     for _ in range(round(seconds / TICK_SECONDS)):
         for worker in workers:
             worker.clock.time += TICK_SECONDS
-            assert worker.hub.presence is not None
             await worker.hub.presence.tick()
 
 
@@ -235,7 +234,6 @@ async def test_redis_that_is_away_makes_nobody_offline(
     await watch(worker, "alice", "bob")
     await ticks(worker)
     presence = worker.hub.presence
-    assert presence is not None
     person = presence._people.get(BOB)
     assert person is not None
     person.missing_since = worker.clock.time - GRACE_SECONDS + 1  # as the last answer before it said, perhaps
@@ -348,7 +346,6 @@ async def test_a_list_replaces_the_one_before_and_an_empty_one_ends_it(worker: W
     assert told(sink) == [("bob", True), ("carol", True)], "Bob is not watched any more"
     await watch(worker, "alice")
     await ticks(worker)
-    assert worker.hub.presence is not None
     assert len(worker.hub.presence._people) == worker.hub.metrics.watched == 0
     asked = worker.hub.metrics.presence_asked
     await grace(worker)
@@ -360,7 +357,6 @@ async def test_each_device_has_a_list_of_its_own_and_the_oldest_of_too_many_goes
     await friends(worker, *names)
     await live(worker, "alice")
     presence = worker.hub.presence
-    assert presence is not None
     for number, name in enumerate(names):
         await watch(worker, "alice", name, device=f"tab {number}")
         await ticks(worker)
@@ -379,7 +375,6 @@ async def test_nothing_of_a_user_without_streams_is_kept_here_and_its_lists_expi
     await watch(worker, "alice", "bob")
     await ticks(worker)
     presence = worker.hub.presence
-    assert presence is not None
     assert len(presence._people) == 1
     stream.lost()
     assert len(presence._people) == 0
@@ -543,7 +538,6 @@ async def test_lists_that_could_not_be_read_are_read_later(worker: Worker, monke
     for name in ("bob", "carol"):
         await watch(worker, name, "alice")
     await asyncio.sleep(0.02)  # the workers hear of it
-    assert worker.hub.presence is not None
     asked = 0
 
     async def away(users: Sequence[UserId]) -> Any:
@@ -573,7 +567,6 @@ async def test_nobody_is_seen_by_who_could_not_hear_that_the_right_is_gone(
     """What was published on a connection that was lost is not heard: rights are read anew from time to time."""
     group, sink = await grouped(worker)
     presence = worker.hub.presence
-    assert presence is not None
     monkeypatch.setattr(presence, "heard", lambda channel, event: None)
     await worker.chat.members.remove(BOB, group, "bob")
     await ticks(worker, seconds=ANEW_SECONDS + 2)
@@ -620,7 +613,6 @@ async def test_an_invisible_user_who_comes_is_not_told_though_nobody_heard_that_
     await watch(worker, "alice", "bob")
     await grace(worker)
     presence = worker.hub.presence
-    assert presence is not None
     monkeypatch.setattr(presence, "hidden", lambda user: None)
     await other_worker.chat.presence.set_visible(BOB, visible=False)
     await live(other_worker, "bob")
@@ -644,7 +636,7 @@ async def test_who_was_invisible_when_the_subscriptions_were_lost_is_looked_at_a
     worker.hub.subscriptions._on_message = hears
     with redis.client() as client:
         client.client_kill_filter(_type="pubsub")
-    await until(lambda: worker.hub.presence is not None and worker.hub.presence._to_look)
+    await until(lambda: worker.hub.presence._to_look)
     await until(lambda: worker.hub.subscriptions.all_heard)
     await grace(worker)
     assert told(sink) == [("bob", True), ("bob", False)]
@@ -674,7 +666,6 @@ async def test_what_a_worker_could_not_note_it_notes_later(
     leave(worker, stream)
     await gone(redis, "bob")
     presence = worker.hub.presence
-    assert presence is not None
 
     async def away(*_: object) -> list[object]:
         raise RedisUnavailable("away")

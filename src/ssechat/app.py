@@ -57,7 +57,7 @@ from ssechat.redis.client import Redis
 from ssechat.redis.health import RedisHealth
 from ssechat.settings import Settings, usable_cores
 from ssechat.streams.hub import Hub
-from ssechat.streams.presence import Presence
+from ssechat.streams.people import People
 from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
 from ssechat.telemetry.snapshots import Snapshots
@@ -79,7 +79,13 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     inbox = Inbox(redis, conversations, members, settings.inbox_limit, kinds)
     pool = HashingPool(usable_cores() // settings.workers)
     directory = Directory(redis) if settings.directory == "on" else None
-    users = Users(redis, all_users_exist=settings.external_identity, pool=pool, directory=directory)
+    users = Users(
+        redis,
+        all_users_exist=settings.external_identity,
+        pool=pool,
+        change_profile=inbox.accounts.change_profile,
+        directory=directory,
+    )
     tokens = Tokens.from_settings(settings, metrics)
     sessions = Sessions(redis, timedelta(days=settings.session_days))
     auth, cookie = Auth(redis, tokens, users, sessions), SessionCookie(tokens.cookies)
@@ -88,11 +94,9 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         issuer.on_withdrawn = auth.forget_withdrawn
     leases = Leases(redis, settings)
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds, charge=leases.charge)
-    chat = Chat.of(redis, conversations, members, inbox, delivery, users, receipts=settings.receipts == "on")
-    users.on_claimed = chat.profiles.note_claimed_name
-    hub = Hub(auth, settings, metrics, kinds)
-    hub.presence = Presence(hub, Sightings(redis), chat.presence.watched, metrics, hub.now)
-    chat.presence.known = hub.presence.known
+    people, shows_receipts = People(), settings.receipts == "on"
+    chat = Chat.of(redis, conversations, members, inbox, delivery, users, known=people.known, receipts=shows_receipts)
+    hub = Hub(auth, settings, metrics, kinds, people, Sightings(redis), chat.presence.watched)
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = redis_health.note_subscription

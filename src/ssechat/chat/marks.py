@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from ssechat.chat.participants import Participants
 from ssechat.chat.receipts import ReceiptRules
-from ssechat.chat.refusals import not_a_member
 from ssechat.ids import ConversationId, UserId, is_group
 from ssechat.logs.inbox import Inbox
 from ssechat.logs.marks import Marked
@@ -71,8 +70,4 @@ class Marks:
     async def _enter(self, user: UserId, conversation: str) -> tuple[ConversationId, int]:
         """The conversation, and the newest message when the user joined it."""
         entered = await self._participants.enter(user, conversation)
-        if entered.standing is None:
-            return entered.conversation, 0
-        if entered.standing.member is None:
-            raise not_a_member()
-        return entered.conversation, entered.standing.member.seq
+        return entered.conversation, entered.joined

@@ -32,20 +32,40 @@ class Participation(NamedTuple):
             raise not_a_member()
         return access
 
+    @property
+    def joined(self) -> int:
+        """The seq of the newest message when the user joined; in a direct conversation 0.
+
+        Raises:
+            Forbidden: `not_a_member` any more.
+        """
+        if self.standing is None:
+            return 0
+        if self.standing.member is None:
+            raise not_a_member()
+        return self.standing.member.seq
+
+    def must_take_part(self) -> None:
+        """Checks that the user is a member, and can do something here.
+
+        Raises:
+            Forbidden: `not_a_member` any more, or the group has `ended`.
+        """
+        if self.standing is not None:
+            if self.standing.member is None:
+                raise not_a_member()
+            if self.standing.group.ended:
+                raise ended()
+
     def must_change(self, seq: int) -> None:
         """Checks that the user may change messages with this seq, by whomever.
 
         Raises:
-            Forbidden: `not_a_member` any more, or the group has `ended`.
+            Forbidden: as `must_take_part` does.
             NotFound: `unknown_message`: it is older than the user's time in a group that shows nothing older.
         """
-        if self.standing is None:
-            return
-        if self.standing.member is None:
-            raise not_a_member()
-        if self.standing.group.ended:
-            raise ended()
-        if self.standing.group.history == "from_join" and seq <= self.standing.member.seq:
+        self.must_take_part()
+        if self.standing is not None and self.standing.group.history == "from_join" and seq <= self.joined:
             raise unknown_message(seq)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ssechat.chat.participants import Participants, group_of
-from ssechat.chat.refusals import ended, not_a_member
 from ssechat.errors import RequestError
 from ssechat.identity.profiles import VISIBLE
 from ssechat.identity.sightings import Sightings
@@ -27,11 +26,6 @@ class Seen(NamedTuple):
     """Milliseconds since 1970; None if it is online, if it is not known, or if the other one may not know."""
 
 
-def nobody_knows(user: UserId) -> bool | None:
-    """What a worker without streams was told of somebody."""
-    return None
-
-
 class PresenceRules:
     """Who watches whom.
 
@@ -50,8 +44,10 @@ class PresenceRules:
         lists: WatchLists,
         accounts: AccountLog,
         charge: Callable[[Sequence[UserId], int], None],
+        known: Callable[[UserId], bool | None],
     ) -> None:
-        """`charge` counts what a user has asked for (identity/leases.py)."""
+        """`charge` counts what a user has asked for (identity/leases.py). `known`: whether somebody is online, as users
+        with streams on this worker were told; None: they were not."""
         self._participants = participants
         self._conversations = conversations
         self._members = members
@@ -60,8 +56,7 @@ class PresenceRules:
         self._lists = lists
         self._accounts = accounts
         self._charge = charge
-        self.known: Callable[[UserId], bool | None] = nobody_knows
-        """Whether somebody is online, as users with streams on this worker were told; None: they were not."""
+        self._known = known
 
     async def watch(self, user: UserId, device: str, names: Sequence[UserId], group: str | None) -> None:
         """Replaces the list of those whom a device of the user watches.
@@ -84,7 +79,7 @@ class PresenceRules:
         found = {}
         for name, is_there, sight in zip(asked, there, sights, strict=True):
             # Who is missing for a moment is offline to nobody (streams/presence.py).
-            online = bool(self.known(name)) or (is_there and sight.visible)
+            online = bool(self._known(name)) or (is_there and sight.visible)
             found[name] = Seen(name, online, None if online else sight.last_seen)
         return [found.get(name) or Seen(name, False, None) for name in names]
 
@@ -111,11 +106,7 @@ class PresenceRules:
 
     async def _enter(self, user: UserId, conversation: str) -> ConversationId:
         entered = await self._participants.enter(user, group_of(user, conversation))
-        assert entered.standing is not None
-        if entered.standing.member is None:
-            raise not_a_member()
-        if entered.standing.group.ended:
-            raise ended()
+        entered.must_take_part()
         return entered.conversation
 
     async def _still(self, user: UserId, group: ConversationId | None) -> ConversationId | None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from ssechat.identity.profiles import Profile, Profiles
-from ssechat.identity.users import CLAIMED_NAME
 from ssechat.ids import UserId
 from ssechat.logs.account_log import AccountLog
 from ssechat.logs.blocks import Blocks
@@ -18,10 +17,6 @@ class ProfileRules:
         self._blocks = blocks
         self.of = profiles.of
         self.of_each = profiles.of_each
-
-    async def note_claimed_name(self, user: UserId, name: str) -> None:
-        """Stores the name in a user's token. Devices are told as of any change, even if another is shown."""
-        await self._accounts.change_profile(user, {CLAIMED_NAME: name})
 
     async def findable(self, user: UserId, found: Sequence[UserId]) -> list[UserId]:
         """Those of these users whom a search shows to this one: no block is between them."""

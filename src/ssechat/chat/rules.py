@@ -1,5 +1,6 @@
 """The rules of chat: which user may do what in which conversation. They know neither HTTP nor Redis commands."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ssechat.chat.blocks import BlockRules
@@ -23,6 +24,7 @@ from ssechat.identity.profiles import Profiles
 from ssechat.identity.sightings import Sightings
 from ssechat.identity.users import Users
 from ssechat.identity.watch_lists import WatchLists
+from ssechat.ids import UserId
 from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
@@ -65,13 +67,15 @@ class Chat:
         delivery: Delivery,
         users: Users,
         *,
+        known: Callable[[UserId], bool | None],
         receipts: bool = True,
     ) -> "Chat":
-        """The rules of a worker with these parts. `receipts`: whether there are any."""
+        """The rules of a worker with these parts. `known` is that of `PresenceRules`; `receipts`: whether there are
+        any."""
         participants = Participants(conversations, members, users)
         decisions, invites = Decisions(delivery, members), Invites(redis)
-        blocks, lists = Blocks(redis, inbox.limit), WatchLists(redis)
-        shown = ReceiptRules(members, inbox, Receipts(redis, inbox), Profiles(redis), blocks, on=receipts)
+        blocks, lists, profiles = Blocks(redis, inbox.limit), WatchLists(redis), Profiles(redis)
+        shown = ReceiptRules(members, inbox, Receipts(redis, inbox), profiles, blocks, on=receipts)
         return cls(
             Messages(participants, delivery, users),
             Edits(participants, members, delivery),
@@ -85,7 +89,7 @@ class Chat:
             Marks(participants, members, inbox, shown),
             TypingRules(participants, members, inbox, blocks, delivery.charge),
             shown,
-            ProfileRules(Profiles(redis), inbox.accounts, blocks),
+            ProfileRules(profiles, inbox.accounts, blocks),
             BlockRules(blocks, users, lists.changed),
             PresenceRules(
                 participants,
@@ -93,8 +97,9 @@ class Chat:
                 members,
                 blocks,
                 Sightings(redis),
-                WatchLists(redis),
+                lists,
                 inbox.accounts,
                 delivery.charge,
+                known,
             ),
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ssechat.chat.participants import Participants
-from ssechat.chat.refusals import blocked, ended, not_a_member, too_large_for
+from ssechat.chat.refusals import blocked, too_large_for
 from ssechat.events.kinds import TYPING
 from ssechat.ids import UserId
 from ssechat.logs.blocks import Blocks
@@ -44,11 +44,7 @@ class TypingRules:
             Forbidden: `not_a_member`, `ended`, `too_many_members`; `blocked`: there are just the two.
         """
         entered = await self._participants.enter(user, conversation)
-        if entered.standing is not None:
-            if entered.standing.member is None:
-                raise not_a_member()
-            if entered.standing.group.ended:
-                raise ended()
+        entered.must_take_part()
         if entered.both is not None:
             everybody, across = entered.both, frozenset[UserId]()
             if by := await self._blocks.blockers(entered.conversation):

@@ -3,7 +3,7 @@
 import secrets
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -54,14 +54,15 @@ class Users:
         *,
         all_users_exist: bool,
         pool: HashingPool,
+        change_profile: Callable[[UserId, Mapping[str, str]], Awaitable[object]],
         directory: Directory | None = None,
         hasher: PasswordHasher | None = None,
     ) -> None:
+        """`change_profile` sets fields of an account, and tells the user's devices (logs/account_log.py)."""
         self._redis = redis
+        self._change_profile = change_profile
         self._anyone_exists = all_users_exist
         self._directory = directory
-        self.on_claimed: Callable[[UserId, str], Awaitable[object]] = self._store_claimed_name
-        """Stores the display name by a user's token, and tells the user's devices."""
         self._cached: set[str] = set()
         self._listed: set[str] = set()
         """Those of whom the directory is known to have the name."""
@@ -109,17 +110,15 @@ class Users:
         self._cache(user)
 
     async def note_claimed_name(self, user: UserId, name: str) -> None:
-        """Stores the display name by a user's token, if it is another one than before."""
+        """Stores the display name by a user's token, if it is another one than before. Devices are told as of any
+        change, even if another is shown."""
         if self._claimed.get(user) == name:
             return
         if await self._redis.call("HGET", keys.user(user), CLAIMED_NAME) != name.encode():
-            await self.on_claimed(user, name)
+            await self._change_profile(user, {CLAIMED_NAME: name})
         if len(self._claimed) >= MAX_CACHED_NAMES:
             self._claimed.clear()
         self._claimed[user] = name
-
-    async def _store_claimed_name(self, user: UserId, name: str) -> None:
-        await self._redis.call("HSET", keys.user(user), CLAIMED_NAME, name)
 
     async def sign_up(self, user: UserId, password: str, group: str = "") -> None:
         """Creates an account; its hash is queued in `group` (hashing.py).

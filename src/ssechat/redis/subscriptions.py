@@ -83,12 +83,15 @@ class Subscriptions:
         on_message: Callable[[bytes, bytes], None],
         on_resubscribed: Callable[[bytes], None],
         metrics: Metrics,
+        on_left: Callable[[Sequence[bytes]], None] = lambda channels: None,
     ) -> None:
+        """`on_left` is called with channels that are unsubscribed from."""
         self._url = url
         self._timeout = timeout
         self._on_message = on_message
         self._on_resubscribed = on_resubscribed
         self._metrics = metrics
+        self._on_left = on_left
         self._pinged_at: float | None = None
         self._channels: dict[bytes, _State] = {keys.CONTROL.encode(): _State.WANTED}
         self._waiters: dict[bytes, asyncio.Future[None]] = {}
@@ -99,8 +102,6 @@ class Subscriptions:
         self._connection: _PubSubConnection | None = None
         self.on_refused: Callable[[str], None] = lambda text: None
         """Is called with the error reply when Redis refuses a subscription."""
-        self.on_left: Callable[[Sequence[bytes]], None] = lambda channels: None
-        """Is called with channels that are unsubscribed from."""
         self.refused: frozenset[str] = frozenset()
         """Redis's code, if it refused the last SUBSCRIBE."""
 
@@ -227,7 +228,7 @@ class Subscriptions:
         if leaving:
             connection.write("UNSUBSCRIBE", *leaving)
         if left:
-            self.on_left(left)
+            self._on_left(left)
 
     def _on_push(self, push: list[Reply]) -> None:
         if push[0] == b"message":

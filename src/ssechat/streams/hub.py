@@ -13,7 +13,7 @@ from ssechat.events import frames, wake_ups
 from ssechat.events.kinds import Kinds
 from ssechat.events.source import Source
 from ssechat.identity.auth import Auth
-from ssechat.identity.sightings import HIDDEN
+from ssechat.identity.sightings import HIDDEN, Sightings
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
@@ -22,7 +22,8 @@ from ssechat.streams.audit import find_holes
 from ssechat.streams.fanout import FanOut
 from ssechat.streams.in_turn import slices
 from ssechat.streams.openings import Openings
-from ssechat.streams.presence import Presence
+from ssechat.streams.people import People
+from ssechat.streams.presence import Load, Presence
 from ssechat.streams.stream import UNAVAILABLE, Stream
 from ssechat.streams.sweep import Sweep
 from ssechat.telemetry.metrics import Metrics
@@ -53,8 +54,12 @@ class Hub:
         settings: Settings,
         metrics: Metrics,
         kinds: Kinds,
+        people: People,
+        sightings: Sightings,
+        load: Load,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`people`, `sightings` and `load` are those of `Presence`."""
         assert settings.redis_url is not None
         self.metrics = metrics
         self.now = now
@@ -71,11 +76,15 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
         self._fan_out = FanOut(lambda channel: self._streams.get(channel, ()), self._run)
+        self.presence = Presence(self, people, sightings, load, metrics, now)
         self.subscriptions = Subscriptions(
-            settings.redis_url, settings.redis_timeout, self._on_message, self._on_resubscribed, self.metrics
+            settings.redis_url,
+            settings.redis_timeout,
+            self._on_message,
+            self._on_resubscribed,
+            self.metrics,
+            self.presence.left,
         )
-        self.presence: Presence | None = None
-        """Is told who has streams here; set before the start."""
 
     def __len__(self) -> int:
         return self._count
@@ -84,9 +93,7 @@ class Hub:
         """Begins to listen and to sweep. Needs a running loop."""
         self.subscriptions.start()
         self._run(self._keep_sweeping())
-        if self.presence is not None:
-            self.subscriptions.on_left = self.presence.left
-            self._run(self.presence.keep_asking())
+        self._run(self.presence.keep_asking())
 
     async def close(self) -> None:
         """Ends every stream and every task."""
@@ -97,8 +104,7 @@ class Hub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self.presence is not None:
-            await self.presence.close(channels)
+        await self.presence.close(channels)
         await self.subscriptions.close()
 
     def has_room(self, source: Source) -> bool:
@@ -135,7 +141,7 @@ class Hub:
         try:
             await self.subscriptions.add(channel)
             # What is read from now on, and what is told, leaves nothing out.
-            if self.presence is not None and not stream.closed:
+            if not stream.closed:
                 self.presence.opened(channel, UserId(stream.name))
             async with self._readers:
                 await stream.begin(cursor)
@@ -164,8 +170,7 @@ class Hub:
             if not streams:
                 del self._streams[channel]
                 self.subscriptions.discard(channel)
-                if self.presence is not None:
-                    self.presence.closed(channel)
+                self.presence.closed(channel)
 
     # Called by presence.
 
@@ -204,7 +209,7 @@ class Hub:
             word, *named = payload.decode().split(" ")
             if word == "signed_out":
                 self._end_sessions({*named})
-            elif word == HIDDEN and self.presence is not None:
+            elif word == HIDDEN:
                 self.presence.hidden(UserId(named[0]))
 
     def _on_wake_up(self, channel: bytes, payload: bytes) -> None:
@@ -214,11 +219,10 @@ class Hub:
             logger.warning("what was published on a user's channel is no wake-up; the user's streams read their source")
             self._unaudited.add(channel)
             return
-        if self.presence is not None:
-            if event.kind == wake_ups.WATCH:
-                self.presence.changed(channel)
-                return
-            self.presence.heard(channel, event)
+        if event.kind == wake_ups.WATCH:
+            self.presence.changed(channel)
+            return
+        self.presence.heard(channel, event)
         metrics = self.metrics
         metrics.wake_ups += 1
         written = partial(self._count_live, event, metrics.wake_ups % metrics.stride == 0)
@@ -243,11 +247,10 @@ class Hub:
     def _on_resubscribed(self, channel: bytes) -> None:
         """The subscriber connection was lost: the streams must read from their source what was published meanwhile."""
         self._unaudited.add(channel)
-        if self.presence is not None:
-            if channel == keys.CONTROL.encode():
-                self.presence.deaf()
-            else:
-                self.presence.changed(channel)
+        if channel == keys.CONTROL.encode():
+            self.presence.deaf()
+        else:
+            self.presence.changed(channel)
 
     # Run at intervals.
 

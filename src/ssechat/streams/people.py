@@ -84,6 +84,11 @@ class People:
     def get(self, user: UserId) -> Person | None:
         return self._people.get(user)
 
+    def known(self, user: UserId) -> bool | None:
+        """Whether somebody is online, as those who watch were told; None: they were not."""
+        person = self._people.get(user)
+        return None if person is None else person.online
+
     def watch_of(self, channel: bytes) -> Watch | None:
         """The watch of the user with this channel."""
         return self._watches.get(channel)

@@ -86,14 +86,20 @@ class Presence:
     """Who is watched here, whether they are there, and what was told of it."""
 
     def __init__(
-        self, streams: Streams, sightings: Sightings, load: Load, metrics: Metrics, now: Callable[[], float]
+        self,
+        streams: Streams,
+        people: People,
+        sightings: Sightings,
+        load: Load,
+        metrics: Metrics,
+        now: Callable[[], float],
     ) -> None:
         self._streams = streams
+        self._people = people
         self._sightings = sightings
         self._load = load
         self._metrics = metrics
         self._now = now
-        self._people = People()
         self._to_load: dict[bytes, UserId] = {}
         self._to_look: dict[UserId, None] = {}
         self._fresh: list[Person] = []
@@ -105,11 +111,6 @@ class Presence:
         """Channels with a stream that has not been told everything."""
         self._left: dict[UserId, int] = {}
         """When those were here last who have no stream here any more, until it is noted."""
-
-    def known(self, user: UserId) -> bool | None:
-        """Whether somebody is online, as those who watch here were told; None: nobody here watches."""
-        person = self._people.get(user)
-        return None if person is None else person.online
 
     # Called by the hub.
 
