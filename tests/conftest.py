@@ -128,7 +128,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs tests of Redis on each release; in a fast run, or if they are marked so, on the newest one."""
+    """Runs tests of Redis on each release, in a fast run, or if they are marked so, on the newest one; and those of
+    random stories with each of their seeds, of which a fast run takes a few."""
+    if (seeds := metafunc.definition.get_closest_marker("seeds")) is not None:
+        count = seeds.kwargs["fast"] if metafunc.config.getoption("--fast") else seeds.args[0]
+        metafunc.parametrize("seed", range(count))
     if "shared_redis" in metafunc.fixturenames:
         newest = metafunc.config.getoption("--fast") or metafunc.definition.get_closest_marker("newest_redis")
         chosen = releases()[-1:] if newest else releases()

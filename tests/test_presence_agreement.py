@@ -133,7 +133,7 @@ class World:
                         assert client.pubsub_numsub(keys.live(each.user))[0][1] > 0
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.seeds(6, fast=2)
 async def test_what_streams_were_told_is_what_a_fresh_answer_says(
     worker: Worker, other_worker: Worker, redis: RedisProcess, seed: int
 ) -> None:
