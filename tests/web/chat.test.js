@@ -283,10 +283,10 @@ test("a client's methods are the server's interface", async () => {
   await client.server();
   await client.signUp("alice", "password");
   await client.signIn("alice", "password");
-  await client.findUser("bob|x");
-  await client.conversations({ limit: 3 });
-  await client.messages(BOB, { after: 3 });
-  await client.send({ conversation_id: "g:1", text: "hi" });
+  await client.users.get("bob|x");
+  await client.conversations.list({ limit: 3 });
+  await client.messages.list(BOB, { after: 3 });
+  await client.messages.send({ conversation_id: "g:1", text: "hi" });
   await client.signOut();
   assert.deepEqual(server.requests, [
     "GET /v1/server",
@@ -309,27 +309,27 @@ test("a client's methods for groups and for messages that change are the server'
   const client = new ChatClient();
   const at = "/v1/conversations/g:1";
   for (const [call, route, body] of /** @type {[() => Promise<unknown>, string, any?][]} */ ([
-    [() => client.createGroup({ name: "A", client_msg_id: "x" }), "POST /v1/conversations"],
-    [() => client.changeGroup("g:1", { topic: "t" }), `PATCH ${at}`, { topic: "t" }],
-    [() => client.endGroup("g:1"), `DELETE ${at}`],
-    [() => client.members("g:1", { limit: 5 }), `GET ${at}/members`],
-    [() => client.addMembers("g:1", ["bob"]), `POST ${at}/members`, { users: ["bob"] }],
-    [() => client.setRole("g:1", "bob|x", "admin"), `PUT ${at}/members/bob|x`, { role: "admin" }],
-    [() => client.removeMember("g:1", "bob"), `DELETE ${at}/members/bob`],
-    [() => client.createInvite("g:1", { expires_in: 60 }), `POST ${at}/invites`, { expires_in: 60 }],
-    [() => client.revokeInvite("g:1", "i"), `DELETE ${at}/invites/i`],
-    [() => client.join("g:1.s"), "POST /v1/invites/join", { secret: "g:1.s" }],
-    [() => client.message("g:1", 1), `GET ${at}/messages/1`],
-    [() => client.editMessage("g:1", 1, { data: null }), `PATCH ${at}/messages/1`, { data: null }],
-    [() => client.deleteMessage("g:1", 1), `DELETE ${at}/messages/1`],
-    [() => client.react("g:1", 1, "👍"), `PUT ${at}/messages/1/reactions/👍`],
-    [() => client.unreact("g:1", 1, "👍"), `DELETE ${at}/messages/1/reactions/👍`],
-    [() => client.reactions("g:1", 1, { user: "bob" }), `GET ${at}/messages/1/reactions`],
+    [() => client.groups.create({ name: "A", client_msg_id: "x" }), "POST /v1/conversations"],
+    [() => client.groups.change("g:1", { topic: "t" }), `PATCH ${at}`, { topic: "t" }],
+    [() => client.groups.end("g:1"), `DELETE ${at}`],
+    [() => client.groups.members("g:1", { limit: 5 }), `GET ${at}/members`],
+    [() => client.groups.add("g:1", ["bob"]), `POST ${at}/members`, { users: ["bob"] }],
+    [() => client.groups.setRole("g:1", "bob|x", "admin"), `PUT ${at}/members/bob|x`, { role: "admin" }],
+    [() => client.groups.remove("g:1", "bob"), `DELETE ${at}/members/bob`],
+    [() => client.groups.createInvite("g:1", { expires_in: 60 }), `POST ${at}/invites`, { expires_in: 60 }],
+    [() => client.groups.revokeInvite("g:1", "i"), `DELETE ${at}/invites/i`],
+    [() => client.groups.join("g:1.s"), "POST /v1/invites/join", { secret: "g:1.s" }],
+    [() => client.messages.get("g:1", 1), `GET ${at}/messages/1`],
+    [() => client.messages.edit("g:1", 1, { data: null }), `PATCH ${at}/messages/1`, { data: null }],
+    [() => client.messages.remove("g:1", 1), `DELETE ${at}/messages/1`],
+    [() => client.messages.react("g:1", 1, "👍"), `PUT ${at}/messages/1/reactions/👍`],
+    [() => client.messages.unreact("g:1", 1, "👍"), `DELETE ${at}/messages/1/reactions/👍`],
+    [() => client.messages.reactions("g:1", 1, { user: "bob" }), `GET ${at}/messages/1/reactions`],
   ])) {
     await call();
     assert.equal(server.requests.at(-1), route);
     if (body) assert.deepEqual(server.bodies[route], body);
   }
   server.left = { invites: [] };
-  assert.deepEqual(await client.invites("g:1"), { invites: [] });
+  assert.deepEqual(await client.groups.invites("g:1"), { invites: [] });
 });

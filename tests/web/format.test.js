@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { canonicalName, directConversationId, isName, newMessageId } from "../../src/ssechat/web/client.js";
 import {
   badge,
   clock,
@@ -13,6 +12,7 @@ import {
   showsNothing,
   splitLinks,
 } from "../../src/ssechat/web/format.js";
+import { canonicalName, directConversationId, isName, newMessageId } from "../../src/ssechat/web/ids.js";
 
 const NOW = new Date(2026, 0, 15, 12); // a Thursday
 

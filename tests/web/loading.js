@@ -62,10 +62,15 @@ export function history(count, pageSize = 200) {
 /** A store and what loads it. @param {Partial<ReturnType<typeof history>>} client */
 export function loading(client) {
   const every = { ...history(0), ...client };
+  const asked = {
+    conversations: { list: every.conversations, get: every.conversation },
+    groups: { members: every.members },
+    messages: { list: every.messages, get: every.message },
+  };
   const store = new Store("alice");
   const attempts = new Attempts();
-  const sync = new Sync(every, store, attempts, () => true);
-  const threads = new Threads(every, store, attempts);
+  const sync = new Sync(asked, store, attempts, () => true);
+  const threads = new Threads(asked, store, attempts);
   const { thread } = store.ensure(BOB);
   return { store, sync, threads, attempts, thread, unauthorized: collect(attempts, "unauthorized") };
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { AccountRest } from "../../src/ssechat/web/account_rest.js";
+import { ChatClient } from "../../src/ssechat/web/client.js";
 import { Directory } from "../../src/ssechat/web/directory.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
 import { People } from "../../src/ssechat/web/people.js";
@@ -13,7 +13,7 @@ beforeEach(() => fakeBrowser());
 
 /** @param {any} client @param {any} ways */
 function people(client, ways = {}) {
-  const made = new People(client, "alice", ways);
+  const made = new People(/** @type {any} */ ({ users: client, account: client }), "alice", ways);
   return { people: made, changes: collect(made, "change") };
 }
 
@@ -22,7 +22,7 @@ function named() {
   /** @type {string[][]} */
   const asked = [];
   const client = {
-    async users(/** @type {string[]} */ ids) {
+    async list(/** @type {string[]} */ ids) {
       asked.push(ids);
       return ids.map((id) => ({ id, display_name: id.toUpperCase(), avatar_url: `https://x.example/${id}` }));
     },
@@ -104,7 +104,7 @@ test("a server that cannot be asked is asked again later; one that refuses is no
   let error = new RequestError(429, { code: "quota_exceeded" }, 40_000);
   let asked = 0;
   const { people: shown } = people({
-    async users() {
+    async list() {
       asked += 1;
       throw error;
     },
@@ -131,7 +131,7 @@ test("one's own profile is fetched when an event tells of a change, and an older
       asked += 1;
       return { ...profile, version: asked, display_name: `Alice ${asked}` };
     },
-    async changeMe() {
+    async change() {
       return { ...profile, version: 9, display_name: "Ally" };
     },
   };
@@ -173,7 +173,7 @@ test("a profile that cannot be fetched is asked for again, until the page is clo
 
 test("an answer that comes after the page is closed changes nothing", async () => {
   const answer = deferred();
-  const { people: shown, changes } = people({ users: () => answer.promise });
+  const { people: shown, changes } = people({ list: () => answer.promise });
   shown.name("bob");
   await pass(20);
   shown.close();
@@ -186,13 +186,13 @@ test("a search waits until the typing pauses, and is dropped if something else i
   /** @type {string[]} */
   const asked = [];
   const client = {
-    async findUsers(/** @type {string} */ prefix) {
+    async find(/** @type {string} */ prefix) {
       asked.push(prefix);
       if (prefix === "eve") throw new RequestError(0);
       return [{ id: "bobby" }];
     },
   };
-  const directory = new Directory(/** @type {any} */ (client), true);
+  const directory = new Directory(/** @type {any} */ ({ users: client }), true);
   const [first, second] = [directory.find("bob"), directory.find("bobb")];
   await pass(250);
   assert.deepEqual([await first, await second], [null, [{ id: "bobby" }]]);
@@ -200,24 +200,24 @@ test("a search waits until the typing pauses, and is dropped if something else i
   const third = directory.find("eve");
   await pass(250);
   assert.deepEqual([await third, asked], [[], ["bobb", "eve"]]);
-  assert.deepEqual(await new Directory(/** @type {any} */ (client), false).find("bob"), []);
+  assert.deepEqual(await new Directory(/** @type {any} */ ({ users: client }), false).find("bob"), []);
 });
 
 test("requests about the account are as the server has them", async () => {
   /** @type {any[]} */
   const asked = [];
-  const rest = new AccountRest();
-  rest.http.request = async (method, path, options = {}) => {
+  const client = new ChatClient();
+  client.http.request = async (method, path, options = {}) => {
     asked.push([method, path, ...Object.values(options)]);
     return { users: ["u"], sessions: ["s"] };
   };
-  assert.deepEqual(await rest.users(["bob", "eve"]), ["u"]);
-  assert.deepEqual(await rest.findUsers("bob"), ["u"]);
-  await rest.me();
-  await rest.changeMe({ display_name: null });
-  await rest.changePassword("old one", "new one");
-  assert.deepEqual(await rest.sessions(), ["s"]);
-  await rest.endSession("a/b");
+  assert.deepEqual(await client.users.list(["bob", "eve"]), ["u"]);
+  assert.deepEqual(await client.users.find("bob"), ["u"]);
+  await client.account.me();
+  await client.account.change({ display_name: null });
+  await client.account.changePassword("old one", "new one");
+  assert.deepEqual(await client.account.sessions(), ["s"]);
+  await client.account.endSession("a/b");
   assert.deepEqual(asked, [
     ["GET", "/v1/users", { ids: "bob,eve" }],
     ["GET", "/v1/users", { prefix: "bob" }],

@@ -34,7 +34,7 @@ function reads(answer = async (up_to) => ({ conversation_id: BOB, read_up_to: up
   const store = new Store("alice");
   store.ensure(BOB).read_up_to = 0;
   const attempts = new Attempts();
-  return { store, told, attempts, reads: new Reads(/** @type {any} */ (client), store, attempts) };
+  return { store, told, attempts, reads: new Reads(/** @type {any} */ ({ conversations: client }), store, attempts) };
 }
 
 test("the server is told at once, and of what follows once a second", async () => {

@@ -37,12 +37,13 @@ class Client extends Emitter {
   /** @type {(() => Promise<any>)|null} */
   answer = null;
 
-  /** @param {string} id */
-  async conversation(id) {
-    this.asked.push(id);
-    const listed = { id, ...(this.receipts === undefined ? {} : { receipts: this.receipts }) };
-    return this.answer ? this.answer() : listed;
-  }
+  conversations = {
+    get: async (/** @type {string} */ id) => {
+      this.asked.push(id);
+      const listed = { id, ...(this.receipts === undefined ? {} : { receipts: this.receipts }) };
+      return this.answer ? this.answer() : listed;
+    },
+  };
 
   /** @param {string} id */
   async ack(id) {

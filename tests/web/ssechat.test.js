@@ -146,7 +146,7 @@ test("a message counts as sent when it is loaded, though the answer and the even
   const [{ client_msg_id } = { client_msg_id: "" }] = chat.chat?.outbox.all ?? [];
   server.failing = null;
   server.history.push(message(2, { client_msg_id: "b" }), message(3, { sender: "alice", text: "hi", client_msg_id }));
-  mock.method(chat.client, "send", () => new Promise(() => {}));
+  mock.method(chat.client.messages, "send", () => new Promise(() => {}));
   latestSource().event("reset", { reason: "gap" }, "9-z");
   await pass(1_000);
   assert.equal((await sending[0])?.seq, 3);

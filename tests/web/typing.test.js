@@ -21,7 +21,7 @@ function typing(answer = async () => ({})) {
       return answer();
     },
   };
-  const made = new Typing(/** @type {any} */ (client));
+  const made = new Typing(/** @type {any} */ ({ conversations: client }));
   return { typing: made, told, changes: collect(made, "change") };
 }
 

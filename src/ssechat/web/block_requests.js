@@ -1,6 +1,6 @@
 /** The requests about whom the user blocks. */
 
-/** Every method throws a RequestError, as those of Rest do. */
+/** Every method throws a RequestError, as ChatClient says. */
 export class BlockRequests {
   #http;
 

@@ -26,19 +26,19 @@ export class Changes {
     // A message mentions only those who are members now.
     if (id.startsWith("g:") && text.includes("@")) await this.#groups.loadRoster(id);
     const mentions = mentionsIn(text, this.#groups.mentionable(id));
-    this.#apply(await this.#client.editMessage(id, seq, { text, mentions }));
+    this.#apply(await this.#client.messages.edit(id, seq, { text, mentions }));
   }
 
   /** Deletes a message. @param {Message} message */
   async remove({ conversation_id: id, seq }) {
-    this.#apply(await this.#client.deleteMessage(id, seq));
+    this.#apply(await this.#client.messages.remove(id, seq));
   }
 
   /** Reacts to a message, or takes that reaction back. @param {Message} message @param {string} emoji */
   async toggle(message, emoji) {
     const { conversation_id: id, seq } = message;
     const reacted = await this.#hasReacted(message, emoji);
-    const answer = await this.#client[reacted ? "unreact" : "react"](id, seq, emoji);
+    const answer = await this.#client.messages[reacted ? "unreact" : "react"](id, seq, emoji);
     this.#store.ensure(id).thread.noteReacted(seq, emoji, !reacted);
     if (!this.#apply(answer)) this.#store.touch(id);
   }
@@ -50,7 +50,7 @@ export class Changes {
     const reaction = reactions.find((one) => one.emoji === emoji);
     if (!reaction) return false;
     if (reaction.count <= reaction.users.length || reaction.users.includes(user)) return reaction.users.includes(user);
-    const page = await this.#client.reactions(id, seq, { user });
+    const page = await this.#client.messages.reactions(id, seq, { user });
     return page.reactions.some((one) => one.emoji === emoji);
   }
 

@@ -49,7 +49,7 @@ export class Chat extends Emitter {
   /**
    * @param {import("./client.js").ChatClient} client
    * @param {string} user the signed-in user's id
-   * @param {Partial<import("./account_rest.js").Facts>} server what the server may do
+   * @param {Partial<import("./client.js").Facts>} server what the server may do
    */
   constructor(client, user, server = {}) {
     super();
@@ -63,7 +63,7 @@ export class Chat extends Emitter {
     this.outbox = new Outbox({
       user,
       base: client.base,
-      send: ({ order, state, reason, code, ...message }) => client.send(message),
+      send: ({ order, state, reason, code, ...message }) => client.messages.send(message),
       allowed: () => client.withToken || storage.get(SIGNED_IN) === user,
     });
     this.#reads = new Reads(client, this.store, this.#attempts);
@@ -227,7 +227,7 @@ export class Chat extends Emitter {
 
   /** Mutes a conversation, or unmutes it. @param {string} id @param {boolean} muted */
   async mute(id, muted) {
-    this.store.apply("mark", await this.client.mute(id, muted));
+    this.store.apply("mark", await this.client.conversations.mute(id, muted));
   }
 
   /** Removes unsent messages and drafts: others may use this browser after the user signs out. */

@@ -1,6 +1,6 @@
 /** Finds people by the first letters of their names, where the server has a directory. */
 
-/** @typedef {import("./account_rest.js").User} User */
+/** @typedef {import("./user_requests.js").User} User */
 
 /** Milliseconds without a key before it is asked. */
 const PAUSE = 250;
@@ -12,7 +12,7 @@ export class Directory {
   #client;
   #turn = 0;
 
-  /** @param {import("./account_rest.js").AccountRest} client @param {boolean} on whether the server has one */
+  /** @param {import("./client.js").ChatClient} client @param {boolean} on whether the server has one */
   constructor(client, on) {
     this.#client = client;
     this.on = on;
@@ -29,7 +29,7 @@ export class Directory {
     if (!this.on || typed.length < SHORTEST) return [];
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
     if (turn !== this.#turn) return null;
-    const found = await this.#client.findUsers(typed).catch(() => []);
+    const found = await this.#client.users.find(typed).catch(() => []);
     return turn === this.#turn ? found : null;
   }
 }

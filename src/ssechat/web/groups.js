@@ -28,25 +28,30 @@ export class Groups {
     this.#refreshThread = refreshThread;
   }
 
-  /** Makes a group. @param {Parameters<import("./client.js").ChatClient["createGroup"]>[0]} group @returns its id */
+  /**
+   * Makes a group.
+   *
+   * @param {Parameters<import("./group_requests.js").GroupRequests["create"]>[0]} group
+   * @returns its id
+   */
   async create(group) {
-    return (await this.#sync.put(() => this.#client.createGroup(group))).id;
+    return (await this.#sync.put(() => this.#client.groups.create(group))).id;
   }
 
   /** Joins the group of an invitation. @param {string} secret @returns its id */
   async join(secret) {
-    const { id } = await this.#sync.put(() => this.#client.join(secret));
+    const { id } = await this.#sync.put(() => this.#client.groups.join(secret));
     return id;
   }
 
   /** Renames a group, or sets its topic. @param {string} id @param {{name?: string, topic?: string}} change */
   async change(id, change) {
-    await this.#sync.put(() => this.#client.changeGroup(id, change));
+    await this.#sync.put(() => this.#client.groups.change(id, change));
   }
 
   /** Leaves a group. @param {string} id */
   leave(id) {
-    return this.#client.removeMember(id, this.#store.user);
+    return this.#client.groups.remove(id, this.#store.user);
   }
 
   /** Loads all members of a group, unless they are loaded. @param {string} id */

@@ -3,8 +3,8 @@
 import { Emitter } from "./emitter.js";
 import { requestError } from "./http.js";
 
-/** @typedef {import("./account_rest.js").User} User */
-/** @typedef {import("./account_rest.js").Profile} Profile */
+/** @typedef {import("./user_requests.js").User} User */
+/** @typedef {import("./account_requests.js").Profile} Profile */
 
 /** Milliseconds after which it is asked again what somebody is called, if it is shown. */
 const FRESH = 5 * 60_000;
@@ -42,9 +42,9 @@ export class People extends Emitter {
   #me = null;
 
   /**
-   * @param {import("./account_rest.js").AccountRest} client
+   * @param {import("./client.js").ChatClient} client
    * @param {string} user the signed-in user
-   * @param {import("./account_rest.js").Ways} ways
+   * @param {import("./client.js").Ways} ways
    */
   constructor(client, user, { avatars = false } = {}) {
     super();
@@ -90,7 +90,7 @@ export class People extends Emitter {
    */
   async refresh({ lost = false } = {}) {
     try {
-      const profile = await this.#client.me();
+      const profile = await this.#client.account.me();
       if (lost) this.#me = null;
       this.#take(profile);
     } catch (thrown) {
@@ -101,11 +101,11 @@ export class People extends Emitter {
   /**
    * Changes one's own profile.
    *
-   * @param {Parameters<import("./account_rest.js").AccountRest["changeMe"]>[0]} change
+   * @param {Parameters<import("./account_requests.js").AccountRequests["change"]>[0]} change
    * @throws {import("./http.js").RequestError}
    */
   async change(change) {
-    this.#take(await this.#client.changeMe(change));
+    this.#take(await this.#client.account.change(change));
   }
 
   /** Takes over what a search has told. @param {User[]} users */
@@ -144,7 +144,7 @@ export class People extends Emitter {
     const ids = [...this.#wanted].slice(0, AT_ONCE);
     let pause = TOGETHER;
     try {
-      const found = new Map((await this.#client.users(ids)).map((user) => [user.id, user]));
+      const found = new Map((await this.#client.users.list(ids)).map((user) => [user.id, user]));
       this.#remember(ids.map((id) => found.get(id) ?? { id }));
     } catch (thrown) {
       const error = requestError(thrown);

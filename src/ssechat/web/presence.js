@@ -48,7 +48,7 @@ export class Presence extends Emitter {
   #minutes = setInterval(() => this.#people.size > 0 && this.emit("change", null), MINUTE);
   #closed = false;
 
-  /** @param {import("./rest.js").Rest} client */
+  /** @param {import("./client.js").ChatClient} client */
   constructor(client) {
     super();
     this.#client = client;

@@ -3,7 +3,7 @@
 /** @typedef {{user: string, online: boolean, last_seen?: string}} Person */
 /** @typedef {{users: Person[], visible: boolean}} Now */
 
-/** Every method throws a RequestError, as those of Rest do. */
+/** Every method throws a RequestError, as ChatClient says. */
 export class PresenceRequests {
   #http;
 

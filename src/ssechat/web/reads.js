@@ -20,7 +20,7 @@ export class Reads {
   #timers = new Set();
 
   /**
-   * @param {import("./rest.js").Rest} client
+   * @param {import("./client.js").ChatClient} client
    * @param {import("./store.js").Store} store
    * @param {import("./attempts.js").Attempts} attempts
    */
@@ -81,7 +81,7 @@ export class Reads {
     }
     this.#resting.add(id);
     try {
-      const mark = await this.#attempts.persist(() => this.#client.markRead(id, seq));
+      const mark = await this.#attempts.persist(() => this.#client.conversations.markRead(id, seq));
       if (!mark) {
         this.#resting.delete(id); // there was no answer before the end: the next page tells it
         return;

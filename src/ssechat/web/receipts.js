@@ -136,7 +136,7 @@ export class Receipts {
   /** @param {string} id */
   async #fetch(id) {
     try {
-      const answer = await this.#attempts.persist(() => this.#client.conversation(id));
+      const answer = await this.#attempts.persist(() => this.#client.conversations.get(id));
       if (!answer) return;
       takeReceipts(this.#store.ensure(id), answer.receipts ?? null);
       this.#store.touch(id);

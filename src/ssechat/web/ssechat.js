@@ -86,7 +86,7 @@ export class SseChat extends Emitter {
    *   and is called again when it has ended; without it, the session cookie is used, or `signIn`
    * @param {string|null} [options.cursor] the id of the last event of an earlier run, to get all events since then
    * @param {import("./kinds.js").Kinds} [options.kinds]
-   * @param {Partial<import("./account_rest.js").Facts>} [options.server] what is known of the server
+   * @param {Partial<import("./client.js").Facts>} [options.server] what is known of the server
    */
   constructor({ url = "", token = null, cursor = null, kinds = KINDS, server = {} } = {}) {
     super();

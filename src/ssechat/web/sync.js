@@ -21,7 +21,9 @@ export class Sync {
   #rosters = new Set();
 
   /**
-   * @param {Pick<import("./client.js").ChatClient, "conversations"|"conversation"|"members">} client
+   * @param {object} client
+   * @param {Pick<import("./client.js").ChatClient["conversations"], "list"|"get">} client.conversations
+   * @param {Pick<import("./client.js").ChatClient["groups"], "members">} client.groups
    * @param {import("./store.js").Store} store
    * @param {import("./attempts.js").Attempts} attempts
    * @param {(conversation: import("./store.js").Conversation) => boolean} keep whether one that is not listed stays
@@ -51,7 +53,7 @@ export class Sync {
   async #loadOnce() {
     const journal = this.#store.journal();
     try {
-      const page = await this.#attempts.persist(() => this.#client.conversations({ limit: PAGE }));
+      const page = await this.#attempts.persist(() => this.#client.conversations.list({ limit: PAGE }));
       if (!page) return;
       const kept = this.#store.replaceConversations(page.conversations, page.next, journal.events, this.#keep);
       for (const id of kept) this.refresh(id);
@@ -69,7 +71,7 @@ export class Sync {
     const before = this.#store.next;
     const journal = this.#store.journal();
     try {
-      const page = await this.#attempts.persist(() => this.#client.conversations({ limit: PAGE, before }));
+      const page = await this.#attempts.persist(() => this.#client.conversations.list({ limit: PAGE, before }));
       // After a reload the paging starts again.
       if (page && this.#store.next === before) {
         this.#store.addConversations(page.conversations, page.next, journal.events);
@@ -94,7 +96,7 @@ export class Sync {
     while (run.again && this.#attempts.open) {
       run.again = false;
       try {
-        await this.put(() => this.#attempts.persist(() => this.#client.conversation(id)));
+        await this.put(() => this.#attempts.persist(() => this.#client.conversations.get(id)));
       } catch (error) {
         this.#store.refuse(id, requestError(error).message);
       }
@@ -144,6 +146,6 @@ export class Sync {
 
   /** @param {string} id @param {string|null} after */
   #members(id, after) {
-    return this.#attempts.persist(() => this.#client.members(id, { limit: MEMBERS_PAGE, after }));
+    return this.#attempts.persist(() => this.#client.groups.members(id, { limit: MEMBERS_PAGE, after }));
   }
 }

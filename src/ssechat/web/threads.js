@@ -20,7 +20,7 @@ export class Threads {
   #reloading = new Map();
 
   /**
-   * @param {Pick<import("./client.js").ChatClient, "messages"|"message">} client
+   * @param {{messages: Pick<import("./client.js").ChatClient["messages"], "list"|"get">}} client
    * @param {import("./store.js").Store} store
    * @param {import("./attempts.js").Attempts} attempts
    */
@@ -131,7 +131,7 @@ export class Threads {
     const { thread } = this.#store.ensure(id);
     if (!thread.asksFor(seq)) return;
     try {
-      const answer = await this.#attempts.persist(() => this.#client.message(id, seq));
+      const answer = await this.#attempts.persist(() => this.#client.messages.get(id, seq));
       if (answer) thread.applyQuote(seq, answer.message);
     } catch {
       thread.applyQuote(seq, null);
@@ -164,10 +164,10 @@ export class Threads {
 
   /**
    * @param {string} id
-   * @param {Parameters<import("./client.js").ChatClient["messages"]>[1]} query
+   * @param {Parameters<import("./message_requests.js").MessageRequests["list"]>[1]} query
    */
   #page(id, query) {
-    return this.#attempts.persist(() => this.#client.messages(id, query));
+    return this.#attempts.persist(() => this.#client.messages.list(id, query));
   }
 
   /**

@@ -19,7 +19,7 @@ export class Typing extends Emitter {
   /** @type {Map<string, number>} conversation → when it was told last; Infinity where it is not told */
   #told = new Map();
 
-  /** @param {import("./rest.js").Rest} client */
+  /** @param {import("./client.js").ChatClient} client */
   constructor(client) {
     super();
     this.#client = client;
@@ -64,7 +64,7 @@ export class Typing extends Emitter {
     if (now - (this.#told.get(id) ?? Number.NEGATIVE_INFINITY) < AGAIN) return;
     this.#told.set(id, now);
     try {
-      await this.#client.sayTyping(id);
+      await this.#client.conversations.sayTyping(id);
     } catch (thrown) {
       const { code } = /** @type {import("./http.js").RequestError} */ (thrown);
       if (code === "too_many_members") this.#told.set(id, Number.POSITIVE_INFINITY);

@@ -158,7 +158,7 @@ export class ConversationList {
     }
     this.#busy = true;
     try {
-      const { id } = await this.#chat.client.findUser(name);
+      const { id } = await this.#chat.client.users.get(name);
       this.#openDirect(id);
     } catch (thrown) {
       const problem = requestError(thrown);

@@ -12,7 +12,7 @@ import { el } from "./dom.js";
  * @param {HTMLButtonElement} options.button which is disabled meanwhile
  * @param {HTMLElement} [options.error] says why it failed, unless `explain` does
  * @param {() => Promise<unknown>} options.submit throws a RequestError, or an Error whose message says what is missing
- * @param {((problem: RequestError) => boolean)|undefined} [options.explain] shows an error in its place, where it has one
+ * @param {((problem: RequestError) => boolean)|undefined} [options.explain] shows an error at its field, if it has one
  * @returns {(event: SubmitEvent) => Promise<void>}
  */
 export function submission({ button, error = el("p"), submit, explain = () => false }) {

@@ -40,7 +40,7 @@ export class GroupPanel {
       label: "Add people",
       id: "add-people",
       known: acquaintances(chat),
-      find: (user) => chat.client.findUser(user),
+      find: (user) => chat.client.users.get(user),
       directory: chat.directory,
     });
     this.#add = this.#addForm();
@@ -147,7 +147,7 @@ export class GroupPanel {
           button,
           submit: async () => {
             if (!(await this.#people.take()) || !this.#people.names.length) return;
-            await this.#chat.client.addMembers(this.#id, this.#people.names);
+            await this.#chat.client.groups.add(this.#id, this.#people.names);
             this.#people.clear();
           },
           explain: ({ message }) => {
@@ -197,7 +197,7 @@ export class GroupPanel {
       title: `End “${this.#name}” for all?`,
       text: "Nobody will be able to write to it any more. It stays readable for a time. This cannot be undone.",
       action: "End group",
-      run: () => this.#chat.client.endGroup(this.#id),
+      run: () => this.#chat.client.groups.end(this.#id),
     });
   }
 }

@@ -66,13 +66,13 @@ export class Invites {
   }
 
   async #load() {
-    const { invites } = await this.#client.invites(this.#id);
+    const { invites } = await this.#client.groups.invites(this.#id);
     this.#list.replaceChildren(...invites.map((invite) => this.#row(invite)));
   }
 
   async #create() {
     const max_uses = Number(this.#uses.input.value) || undefined;
-    const { secret } = await this.#client.createInvite(this.#id, {
+    const { secret } = await this.#client.groups.createInvite(this.#id, {
       expires_in: Number(this.#expires.input.value),
       max_uses,
     });
@@ -112,7 +112,7 @@ export class Invites {
         text: "Nobody will be able to join with it any more.",
         action: "Revoke",
         run: async () => {
-          await this.#client.revokeInvite(this.#id, id);
+          await this.#client.groups.revokeInvite(this.#id, id);
           this.#made.hidden = true;
           await this.#load();
         },

@@ -94,7 +94,8 @@ export class MemberList {
     const items = [];
     const { client } = this.#chat;
     const become = (/** @type {string} */ label, /** @type {Role} */ wanted) => {
-      if (role !== wanted) items.push({ label, run: () => trying(() => client.setRole(this.#id, user, wanted)) });
+      if (role !== wanted)
+        items.push({ label, run: () => trying(() => client.groups.setRole(this.#id, user, wanted)) });
     };
     if (group.role === "owner" && managesGroup(group)) {
       become("Make owner", "owner");
@@ -107,7 +108,7 @@ export class MemberList {
         title: `Remove ${user}?`,
         text: "They will get no more messages, and can come back only if an owner or admin adds them again.",
         action: "Remove",
-        run: () => client.removeMember(this.#id, user),
+        run: () => client.groups.remove(this.#id, user),
       });
     items.push({ label: "Remove", danger: true, run });
     return items;

@@ -15,7 +15,7 @@ export function openNewGroup(chat, onMade) {
     label: "People",
     id: "group-people",
     known: acquaintances(chat),
-    find: (user) => chat.client.findUser(user),
+    find: (user) => chat.client.users.get(user),
     directory: chat.directory,
   });
   const history = el(

@@ -25,7 +25,7 @@ export function passwordForm(chat) {
     if (!old.input.value) return old.complain("Please enter the password that you have now.");
     if ([...wanted.input.value].length < MINIMUM)
       return wanted.complain(`Please choose at least ${MINIMUM} characters.`);
-    await chat.client.changePassword(old.input.value, wanted.input.value);
+    await chat.client.account.changePassword(old.input.value, wanted.input.value);
     old.input.value = "";
     wanted.input.value = "";
     node.dispatchEvent(new CustomEvent("sessions-ended", { bubbles: true }));

@@ -6,7 +6,7 @@ import { deviceOf } from "../user_agent.js";
 import { ask } from "./dialog.js";
 import { el } from "./dom.js";
 
-/** @typedef {import("../account_rest.js").Session} Session */
+/** @typedef {import("../account_requests.js").Session} Session */
 
 export class SessionList {
   #chat;
@@ -41,7 +41,7 @@ export class SessionList {
 
   async #load() {
     try {
-      this.#sessions = await this.#chat.client.sessions();
+      this.#sessions = await this.#chat.client.account.sessions();
       this.#error.textContent = "";
     } catch (thrown) {
       this.#list.replaceChildren();
@@ -108,7 +108,7 @@ export class SessionList {
   /** @param {string} id */
   async #endOne(id) {
     try {
-      await this.#chat.client.endSession(id);
+      await this.#chat.client.account.endSession(id);
     } catch (thrown) {
       if (requestError(thrown).code !== "unknown_session") throw thrown; // it has ended meanwhile
     }

@@ -112,7 +112,7 @@ class Switcher {
   /** @param {string} name */
   async #begin(name) {
     try {
-      const { id } = await this.#chat.client.findUser(name);
+      const { id } = await this.#chat.client.users.get(name);
       if (this.#dialog.isConnected) this.#open(this.#chat.direct(id));
     } catch (thrown) {
       const problem = requestError(thrown);
