@@ -7,6 +7,7 @@ import click
 
 from ssechat.cli import stdio
 from ssechat.cli.account import connect
+from ssechat.cli.objects import show_all
 from ssechat.cli.options import Text, client_options, timeout_option
 from ssechat.ids import user_id
 
@@ -61,10 +62,6 @@ def blocks(timeout: float, as_json: bool, **account: Any) -> None:
     """
     from ssechat.texts.printable import one_line
 
-    none = True
     with connect(account, timeout) as (client, run):
-        for each in run.each(client.blocks()):
-            none = False
-            click.echo(json.dumps(each.raw) if as_json else one_line(each.user))
-    if none and not as_json:
-        stdio.note("You have blocked nobody.")
+        found = run.each(client.blocks())
+        show_all(found, lambda each: one_line(str(each["user"])), as_json=as_json, none="You have blocked nobody.")

@@ -1,6 +1,5 @@
 """The commands of `ssechat group`."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +7,7 @@ import click
 from ssechat.cli import stdio
 from ssechat.cli.account import connect
 from ssechat.cli.invites import invite, invites, join, revoke
+from ssechat.cli.objects import show_all, show_one
 from ssechat.cli.options import OrderedGroup, Text, client_options, id_option, timeout_option
 from ssechat.cli.running import Run
 from ssechat.errors import ChatError, SettingsError
@@ -73,14 +73,11 @@ def list_groups(timeout: float, as_json: bool, **account: Any) -> None:
     ssechat group list --user alice
     ssechat group list --user alice --json | jq -r .id
     """
-    none = True
+    from ssechat.cli.terminal import group_line
+
     with connect(account, timeout) as (client, run):
-        for each in run.each(client.conversations()):
-            if each.is_group:
-                none = False
-                _show(each, as_json)
-    if none and not as_json:
-        stdio.note("you are in no group")
+        groups = (each for each in run.each(client.conversations()) if each.is_group)
+        show_all(groups, group_line, as_json=as_json, none="you are in no group")
 
 
 @group.command()
@@ -97,7 +94,7 @@ def show(group: str, timeout: float, as_json: bool, **account: Any) -> None:
 
     with connect(account, timeout) as (client, run):
         found = run(client.groups.show(_id(client, run, group))).raw
-    click.echo(json.dumps(found) if as_json else group_lines(found))
+    show_one(found, group_lines, as_json=as_json)
 
 
 @group.command()
@@ -113,8 +110,7 @@ def members(group: str, timeout: float, as_json: bool, **account: Any) -> None:
     from ssechat.cli.terminal import member_line
 
     with connect(account, timeout) as (client, run):
-        for each in run.each(client.groups.members(_id(client, run, group))):
-            click.echo(json.dumps(each.raw) if as_json else member_line(each.raw))
+        show_all(run.each(client.groups.members(_id(client, run, group))), member_line, as_json=as_json)
 
 
 @group.command()
@@ -133,7 +129,7 @@ def add(group: str, users: tuple[str, ...], timeout: float, as_json: bool, **acc
     with connect(account, timeout) as (client, run):
         added = run(client.groups.add(_id(client, run, group), users)).raw
     with stdio.reporting("the users were added"):
-        click.echo(json.dumps(added) if as_json else addition_line(added))
+        show_one(added, addition_line, as_json=as_json)
 
 
 @group.command()
@@ -173,7 +169,7 @@ def role(group: str, member: str, role: str, timeout: float, as_json: bool, **ac
     with connect(account, timeout) as (client, run):
         changed = run(client.groups.set_role(_id(client, run, group), member, role)).raw
     with stdio.reporting("the role was set"):
-        click.echo(json.dumps(changed) if as_json else member_line(changed))
+        show_one(changed, member_line, as_json=as_json)
 
 
 @group.command()
@@ -266,7 +262,7 @@ def _id(client: "Client", run: Run, group: str) -> str:
 def _show(group: "Conversation", as_json: bool) -> None:
     from ssechat.cli.terminal import group_line
 
-    click.echo(json.dumps(group.raw) if as_json else group_line(group.raw))
+    show_one(group.raw, group_line, as_json=as_json)
 
 
 def _say(done: str, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from ssechat.cli import stdio
 from ssechat.cli.account import connect
+from ssechat.cli.objects import show_all, show_one
 from ssechat.cli.options import Text, client_options, timeout_option
 from ssechat.errors import SettingsError
 
@@ -73,8 +74,7 @@ def invites(group: str, timeout: float, as_json: bool, **account: Any) -> None:
     from ssechat.cli.terminal import invite_line
 
     with connect(account, timeout) as (client, run):
-        for each in run(client.groups.invites(Places(client, run).group(group))):
-            click.echo(json.dumps(each.raw) if as_json else invite_line(each.raw))
+        show_all(run(client.groups.invites(Places(client, run).group(group))), invite_line, as_json=as_json)
 
 
 @click.command()
@@ -122,7 +122,7 @@ def join(secret: str | None, timeout: float, as_json: bool, **account: Any) -> N
     with connect(account, timeout) as (client, run):
         joined = run(client.groups.join(f"g:{found[1]}")).raw
     with stdio.reporting("you have joined the group"):
-        click.echo(json.dumps(joined) if as_json else group_line(joined))
+        show_one(joined, group_line, as_json=as_json)
 
 
 def _asked() -> str:

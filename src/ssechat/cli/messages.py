@@ -1,12 +1,12 @@
 """Commands that write: `send`, `edit`, `delete`, `react`."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ssechat.cli import stdio
 from ssechat.cli.account import connect
+from ssechat.cli.objects import show_one
 from ssechat.cli.options import Seq, Text, client_options, id_option, timeout_option
 from ssechat.errors import ChatError, SettingsError
 from ssechat.texts.characters import is_blank
@@ -146,7 +146,7 @@ def _content(text: str) -> str:
 def _show(message: "Message", as_json: bool) -> None:
     from ssechat.cli.terminal import message_line
 
-    click.echo(json.dumps(message.raw) if as_json else message_line(message.raw))
+    show_one(message.raw, message_line, as_json=as_json)
 
 
 def _suggest_group(places: "Places", name: str, error: ChatError) -> None:

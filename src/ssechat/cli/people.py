@@ -1,12 +1,12 @@
 """Commands about people and oneself: `profile`, `users`, `password`, `sessions`."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ssechat.cli import stdio
 from ssechat.cli.account import connect
+from ssechat.cli.objects import show_all, show_one
 from ssechat.cli.options import Text, client_options, timeout_option
 from ssechat.errors import SettingsError
 
@@ -41,9 +41,9 @@ def profile(
     if receipts is not None:
         fields["receipts"] = receipts == "on"
     with connect(account, timeout) as (client, run):
-        found = run(client.change_profile(**fields) if fields else client.me()).raw
+        found = run(client.change_profile(**fields) if fields else client.me())
     with stdio.reporting("the profile was changed"):
-        click.echo(json.dumps(found) if as_json else profile_line(found))
+        show_one(found.raw, profile_line, as_json=as_json)
 
 
 @click.command()
@@ -61,11 +61,9 @@ def users(prefix: str, timeout: float, as_json: bool, **account: Any) -> None:
     from ssechat.cli.terminal import user_line
 
     with connect(account, timeout) as (client, run):
-        found = [each.raw for each in run(client.find_users(prefix))]
-    for each in found:
-        click.echo(json.dumps(each) if as_json else user_line(each))
-    if not found and not as_json:
-        stdio.note("No user's name begins so. Who came before the directory is found once he has been there.")
+        found = run(client.find_users(prefix))
+    none = "No user's name begins so. Who came before the directory is found once he has been there."
+    show_all(found, user_line, as_json=as_json, none=none)
 
 
 @click.command()
@@ -124,8 +122,6 @@ def sessions(action: str | None, session: str | None, timeout: float, as_json: b
             click.echo("{}" if as_json else "The session has ended.")
         return
     with connect(account, timeout) as (client, run):
-        found = [each.raw for each in run(client.sessions())]
-    for each in found:
-        click.echo(json.dumps(each) if as_json else session_line(each))
-    if not found and not as_json:
-        stdio.note("You have no sessions: only who signs in with a password has.")
+        found = run(client.sessions())
+    none = "You have no sessions: only who signs in with a password has."
+    show_all(found, session_line, as_json=as_json, none=none)

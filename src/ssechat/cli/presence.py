@@ -1,7 +1,6 @@
 """The command `presence`: who is there."""
 
 import asyncio
-import json
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ import click
 
 from ssechat.cli import stdio
 from ssechat.cli.account import connect
+from ssechat.cli.objects import show_one
 from ssechat.cli.options import Text, client_options, timeout_option
 from ssechat.errors import ChatError
 
@@ -112,7 +112,7 @@ class _Watch:
         from ssechat.cli.terminal import presence_line
 
         self._told[user] = said
-        click.echo(json.dumps(said) if self._as_json else presence_line(said))
+        show_one(said, presence_line, as_json=self._as_json)
 
     async def _end(self) -> None:
         async with asyncio.timeout(FAREWELL_SECONDS):

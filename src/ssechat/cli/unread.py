@@ -1,12 +1,12 @@
 """Commands about what is unread, and what others have read: `list`, `read`, `mute`, `receipts`."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ssechat.cli import stdio
 from ssechat.cli.account import connect
+from ssechat.cli.objects import show_all, show_one
 from ssechat.cli.options import Seq, Text, client_options, timeout_option
 
 if TYPE_CHECKING:
@@ -28,14 +28,10 @@ def list_conversations(unread_only: bool, timeout: float, as_json: bool, **accou
     """
     from ssechat.cli.terminal import conversation_line
 
-    none = True
+    none = "Nothing is unread." if unread_only else "You have no conversations yet: ssechat send begins one."
     with connect(account, timeout) as (client, run):
-        for each in run.each(client.conversations()):
-            if each.unread or not unread_only:
-                none = False
-                click.echo(json.dumps(each.raw) if as_json else conversation_line(each.raw))
-    if none and not as_json:
-        stdio.note("Nothing is unread." if unread_only else "You have no conversations yet: ssechat send begins one.")
+        found = (each for each in run.each(client.conversations()) if each.unread or not unread_only)
+        show_all(found, conversation_line, as_json=as_json, none=none)
 
 
 @click.command()
@@ -102,13 +98,11 @@ def receipts(conversation: str, timeout: float, as_json: bool, **account: Any) -
 
     with connect(account, timeout) as (client, run):
         found = run(client.conversation(Places(client, run).conversation(conversation))).receipts
-    for each in found or ():
-        click.echo(json.dumps(each.raw) if as_json else receipt_line(each.raw))
-    if not found and not as_json:
-        stdio.note("Nobody else is shown here." if found is not None else NO_RECEIPTS)
+    none = NO_RECEIPTS if found is None else "Nobody else is shown here."
+    show_all(found or (), receipt_line, as_json=as_json, none=none)
 
 
 def _show(mark: "Mark", as_json: bool) -> None:
     from ssechat.cli.terminal import mark_line
 
-    click.echo(json.dumps(mark.raw) if as_json else mark_line(mark.raw))
+    show_one(mark.raw, mark_line, as_json=as_json)
