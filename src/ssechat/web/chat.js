@@ -261,9 +261,9 @@ export class Chat extends Emitter {
     }
     this.client.on("reload", (detail) => this.#reload(detail), { signal });
     this.client.on("status", (status) => this.#showStatus(status), { signal });
-    this.client.on("unauthorized", () => this.emit("unauthorized", null), { signal });
-    this.#attempts.on("unauthorized", () => this.emit("unauthorized", null), { signal });
-    this.outbox.on("unauthorized", () => this.emit("unauthorized", null), { signal });
+    for (const part of /** @type {EventTarget[]} */ ([this.client, this.#attempts, this.outbox])) {
+      part.addEventListener("unauthorized", () => this.emit("unauthorized", null), { signal });
+    }
     this.outbox.on("change", (id) => this.emit("change", id), { signal });
     this.outbox.on("sent", (message) => this.#applyMessage(message), { signal });
     this.store.on("change", (id) => this.#stateChanged(id), { signal });

@@ -23,8 +23,8 @@ import { position } from "./stream.js";
  * The messages between tabs: a question to the holder (`who`), or the holder's report.
  *
  * @typedef {{kind: "who", wake?: boolean}} Question
- * @typedef {{kind: "event", event: StreamEvent} | {kind: "status", status: Status, cursor: string|null} |
- *   {kind: "retry", at: number} | {kind: "unauthorized"}} Report
+ * @typedef {{kind: "event", event: StreamEvent} | {kind: "retry", at: number} | {kind: "unauthorized"}} Happening
+ * @typedef {Happening | {kind: "status", status: Status, cursor: string|null}} Report
  */
 
 /**
@@ -46,6 +46,8 @@ export class SharedStream extends Emitter {
   #create;
   /** @type {import("./stream.js").EventStream|null} */
   #stream = null;
+  /** Ends the listening to the stream that this tab holds. */
+  #holding = new AbortController();
   /** @type {BroadcastChannel|null} */
   #channel = null;
   /** @type {(value?: unknown) => void} */
@@ -167,33 +169,39 @@ export class SharedStream extends Emitter {
     const stream = this.#create(this.cursor);
     this.#stream = stream;
     this.#term = Math.max(this.#term + 1, Date.now()); // also above terms that this tab has not seen
-    stream.on("event", (event) => {
-      if (this.#stream !== stream) return;
-      this.#post({ kind: "event", event });
-      this.#deliver(event);
-    });
-    stream.on("status", (status) => {
-      if (this.#stream !== stream) return;
-      this.#setStatus(status);
-      this.#postStatus();
-    });
-    stream.on("retry", (at) => {
-      if (this.#stream !== stream) return;
-      this.#post({ kind: "retry", at });
-      this.emit("retry", at);
-    });
-    stream.on("unauthorized", () => {
-      if (this.#stream !== stream) return;
-      this.#post({ kind: "unauthorized" });
-      this.emit("unauthorized", null);
-    });
+    this.#holding = new AbortController();
+    const { signal } = this.#holding;
+    stream.on("event", (event) => this.#report({ kind: "event", event }), { signal });
+    stream.on("retry", (at) => this.#report({ kind: "retry", at }), { signal });
+    stream.on("unauthorized", () => this.#report({ kind: "unauthorized" }), { signal });
+    stream.on(
+      "status",
+      (status) => {
+        this.#setStatus(status);
+        this.#postStatus();
+      },
+      { signal },
+    );
     stream.open();
   }
 
   #letGo() {
-    const stream = this.#stream;
+    this.#holding.abort();
+    this.#stream?.close();
     this.#stream = null;
-    stream?.close();
+  }
+
+  /** Tells the other tabs and this one. @param {Happening} happening */
+  #report(happening) {
+    this.#post(happening);
+    this.#take(happening);
+  }
+
+  /** @param {Happening} happening */
+  #take(happening) {
+    if (happening.kind === "event") this.#deliver(happening.event);
+    else if (happening.kind === "retry") this.emit("retry", happening.at);
+    else this.emit("unauthorized", null);
   }
 
   #postStatus() {
@@ -252,17 +260,13 @@ export class SharedStream extends Emitter {
     }
     this.#term = message.term;
     this.#heardAt = performance.now();
-    if (message.kind === "event") {
-      this.#deliver(message.event);
-    } else if (message.kind === "status") {
-      this.cursor ??= message.cursor;
-      if (message.status !== "closed") this.#setStatus(message.status);
-      if (message.status === "live" && !this.#joined) this.#reload({ reason: "joined" });
-    } else if (message.kind === "retry") {
-      this.emit("retry", message.at);
-    } else if (message.kind === "unauthorized") {
-      this.emit("unauthorized", null);
+    if (message.kind !== "status") {
+      this.#take(message);
+      return;
     }
+    this.cursor ??= message.cursor;
+    if (message.status !== "closed") this.#setStatus(message.status);
+    if (message.status === "live" && !this.#joined) this.#reload({ reason: "joined" });
   }
 
   /** @param {StreamEvent} event */
