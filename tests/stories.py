@@ -15,6 +15,7 @@ from ssechat.chat.messages import Extras
 from ssechat.errors import RequestError
 from ssechat.events import frames
 from ssechat.events.kinds import TYPING
+from ssechat.identity.users import CLAIMED_NAME
 from ssechat.ids import ConversationId, UserId
 from ssechat.streams.stream import Stream
 

@@ -148,7 +148,7 @@ def test_the_death_of_a_worker_is_told_once_of_those_who_stay_away_and_never_of_
             crowd.open(back[at : at + 100])
         assert time.monotonic() - died < 10, "this machine was too busy to come back in time"
         # A client that asks meanwhile is not told otherwise, by the worker that knows.
-        assert watch(watchers[1], shares[1], **{"in": group}) == dict.fromkeys(shares[1], True)
+        assert watch(watchers[1].on(survivor), shares[1], **{"in": group}) == dict.fromkeys(shares[1], True)
         for reader, share in zip(readers, shares, strict=True):
             reader.until(partial(knows_gone, away & {*share}), OFFLINE_SECONDS)
         offline = Counter(name for reader in readers for name, online in told(reader) if not online)

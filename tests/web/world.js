@@ -214,6 +214,11 @@ export function fakeBrowser() {
   mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.UTC(2026, 0, 5, 12) });
   mock.restoreAll();
   mock.method(performance, "now", () => Date.now());
+  mock.method(AbortSignal, "timeout", (/** @type {number} */ milliseconds) => {
+    const ends = new AbortController();
+    setTimeout(() => ends.abort(new DOMException("It took too long.", "TimeoutError")), milliseconds);
+    return ends.signal;
+  });
   mock.method(Math, "random", () => 1); // the longest delay before a next attempt
   return globals;
 }
