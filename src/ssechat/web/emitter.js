@@ -19,7 +19,8 @@ export class Emitter extends EventTarget {
   }
 
   /**
-   * Listens to an event, as any EventTarget does.
+   * Listens to an event, as any EventTarget does. Removing a signal's listeners is done here, as Node holds only the
+   * last one of a target strongly: the others go on after it if the garbage collector has run (seen in Node 20).
    *
    * @override
    * @template {keyof Details & string} Type
@@ -28,7 +29,11 @@ export class Emitter extends EventTarget {
    * @param {AddEventListenerOptions|boolean} [options]
    */
   addEventListener(type, listener, options) {
-    super.addEventListener(type, /** @type {EventListener|EventListenerObject|null} */ (listener), options);
+    const { signal, ...others } = typeof options === "object" ? options : { capture: options ?? false };
+    if (signal?.aborted) return;
+    const callback = /** @type {EventListener|EventListenerObject|null} */ (listener);
+    super.addEventListener(type, callback, others);
+    signal?.addEventListener("abort", () => this.removeEventListener(type, callback, others), { once: true });
   }
 
   /**

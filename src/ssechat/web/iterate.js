@@ -17,7 +17,6 @@ const MOST = 10_000;
 export function iterate(target, type, { signals, wanted }) {
   /** @type {Detail[]} */
   const waiting = [];
-  const ending = new AbortController();
   let full = false;
   let wake = () => {};
   const listen = (/** @type {Event} */ event) => {
@@ -27,12 +26,13 @@ export function iterate(target, type, { signals, wanted }) {
     else full = true;
     wake();
   };
-  target.addEventListener(type, listen, { signal: ending.signal });
   const end = () => {
-    ending.abort();
+    target.removeEventListener(type, listen);
+    for (const signal of signals) signal.removeEventListener("abort", end);
     wake();
   };
-  for (const signal of signals) signal.addEventListener("abort", end, { signal: ending.signal });
+  target.addEventListener(type, listen);
+  for (const signal of signals) signal.addEventListener("abort", end);
 
   /** @returns {AsyncGenerator<Detail, void, void>} */
   async function* loop() {
@@ -44,7 +44,7 @@ export function iterate(target, type, { signals, wanted }) {
         else await new Promise((resolve) => (wake = () => resolve(undefined)));
       }
     } finally {
-      ending.abort();
+      end();
     }
   }
   return loop();
