@@ -6,7 +6,17 @@ import { SIGNED_IN } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
 import { KINDS } from "../../src/ssechat/web/kinds.js";
 import { WorkerLink } from "../../src/ssechat/web/worker_link.js";
-import { collect, FakeSource, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
+import {
+  collect,
+  deferred,
+  FakeSource,
+  fakeBrowser,
+  fakeServer,
+  latestSource,
+  message,
+  pass,
+  settle,
+} from "./world.js";
 
 const ALICE = { base: "", user: "alice", kinds: "message" };
 
@@ -85,6 +95,18 @@ test("the worker holds the stream of all tabs, until the last one leaves", async
   await arrive();
   assert.equal(FakeSource.made[0]?.readyState, FakeSource.CLOSED);
   other.client.close();
+});
+
+test("a tab waits behind the worker, though its own request for the lock would overtake the worker's", async () => {
+  const way = deferred();
+  browser.navigator.locks?.delayNext(way.promise);
+  const one = await tab();
+  assert.equal(FakeSource.made.length, 0);
+  way.resolve(null);
+  await arrive();
+  assert.deepEqual([FakeSource.made.length, one.client.holdsStream], [1, false]);
+  one.client.close();
+  await arrive();
 });
 
 test("a tab that listens to other kinds of events has them from a stream of the worker's that has them", async () => {

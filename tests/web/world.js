@@ -53,13 +53,40 @@ export class FakeLocks {
   #holders = new Map();
   /** @type {Map<string, Waiter[]>} */
   #queues = new Map();
+  /** What the next request, and a query after it, take to reach the browser's process. @type {Promise<unknown>|null} */
+  #way = null;
+  #arrived = Promise.resolve();
+
+  /** @param {Promise<unknown>} way */
+  delayNext(way) {
+    this.#way = way;
+  }
+
+  /** Resolves when the requests that were made before have come. */
+  async query() {
+    await this.#arrived;
+    return { held: [], pending: [] };
+  }
 
   /**
    * @param {string} name
    * @param {{signal?: AbortSignal, steal?: boolean}} options
    * @param {() => unknown} granted
    */
-  request(name, { signal, steal = false }, granted) {
+  request(name, options, granted) {
+    const way = this.#way;
+    this.#way = null;
+    if (!way) return this.#come(name, options, granted);
+    this.#arrived = way.then(() => {});
+    return this.#arrived.then(() => this.#come(name, options, granted));
+  }
+
+  /**
+   * @param {string} name
+   * @param {{signal?: AbortSignal, steal?: boolean}} options
+   * @param {() => unknown} granted
+   */
+  #come(name, { signal, steal = false }, granted) {
     return new Promise((resolve, reject) => {
       const waiter = { granted, resolve, reject };
       if (signal?.aborted) return reject(signal.reason);

@@ -6,6 +6,7 @@
 
 import { Acks } from "./acks.js";
 import { ChatClient } from "./client.js";
+import { locks } from "./platform.js";
 
 /** @typedef {{client: ChatClient, acks: Acks, tabs: Set<MessagePort>}} Held */
 
@@ -25,10 +26,11 @@ class Streams {
   }
 
   /** @param {MessagePort} tab @param {Of} of */
-  #join(tab, of) {
+  async #join(tab, of) {
     const key = `${of.base} ${of.user} ${of.kinds}`;
     const held = this.#held.get(key) ?? this.#hold(key, of);
     held.tabs.add(tab);
+    await locks()?.query(); // the request for the lock has come, too: a tab's, made later, could overtake it
     tab.postMessage("waiting");
   }
 

@@ -23,7 +23,6 @@ def two_tabs(bob: Visitor, sender: Person) -> list[Page]:
     return [bob.page, other]
 
 
-@pytest.mark.alone("a worker that takes long to start is not waited for")
 def test_no_tab_holds_a_stream_and_all_have_every_message(enter: Enter, server: Server) -> None:
     alice, bob = fresh("alice"), enter(fresh("bob"), worker=True)
     with Person(server, alice) as sender:
@@ -57,7 +56,6 @@ def test_a_stopped_tab_costs_the_others_nothing(enter: Enter, server: Server, st
             shows(tab, ["one", "meanwhile 0", "meanwhile 1", "meanwhile 2", "after"])
 
 
-@pytest.mark.alone("a worker that takes long to start is not waited for")
 def test_the_worker_comes_back_with_the_server_and_nothing_is_lost(enter: Enter, tmp_path: Path) -> None:
     alice = fresh("alice")
     with Server(tmp_path / "data", "--workers", "2") as first:
@@ -78,7 +76,6 @@ def test_the_worker_comes_back_with_the_server_and_nothing_is_lost(enter: Enter,
         assert bob.streams == []
 
 
-@pytest.mark.alone("a worker that takes long to start is not waited for")
 def test_what_the_tabs_have_is_delivered_before_it_is_read(enter: Enter) -> None:
     alice, bob = enter(fresh("alice")), enter(fresh("bob"), worker=True)
     alice.write_to(bob.name)

@@ -34,6 +34,13 @@ def fresh(name: str) -> str:
     return f"{name}{next(_numbers)}"
 
 
+WAIT_FOR_THE_WORKER = """
+const { setTimeout } = window;
+window.setTimeout = (call, after, ...more) => setTimeout(call, after === 3_000 ? 60_000 : after, ...more);
+"""
+"""A page does without a shared worker that takes 3 seconds to start (worker_link.js), as it may on a busy machine."""
+
+
 class Visitor:
     """A user with a browser of their own; any error in its console is a failure."""
 
@@ -46,8 +53,7 @@ class Visitor:
         self._problems: list[str] = []
         self.context: BrowserContext = browser.new_context(**options)
         self.context.set_default_timeout(PATIENCE)
-        if not worker:
-            self.context.add_init_script("delete window.SharedWorker")
+        self.context.add_init_script(WAIT_FOR_THE_WORKER if worker else "delete window.SharedWorker")
         self.page = self.tab()
 
     def tab(self) -> Page:
