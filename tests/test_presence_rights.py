@@ -1,5 +1,8 @@
 """Who may know who is there: those who share a conversation, and only for as long."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from parts import ALICE, BOB, FakeSink, Worker
@@ -33,6 +36,24 @@ async def test_one_may_know_of_those_with_whom_one_shares_a_conversation(worker:
         ("alice", True),
     ]
     assert await last_seen(worker, "alice", "dave") is None
+
+
+async def test_each_command_names_keys_of_one_slot(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    await friends(worker, "bob", "carol")
+    sent: list[Sequence[Any]] = []
+    send = worker.redis.send
+
+    def recorded(*command: Any, **rest: Any) -> Any:
+        sent.append(command)
+        return send(*command, **rest)
+
+    monkeypatch.setattr(worker.redis, "send", recorded)
+    assert await now(worker, "alice", "bob", "carol") == [("bob", False), ("carol", False)]
+    await worker.hub.presence._sightings.note({ALICE: 1, BOB: 2})
+    scripts = [command for command in sent if command[0] == "EVAL"]
+    assert len(scripts) == 2
+    for _, _, count, *words in scripts:
+        assert len({key.partition("}")[0] for key in words[:count]}) == 1
 
 
 @pytest.mark.parametrize(
