@@ -11,7 +11,7 @@ import click
 from .errors import BenchError
 from .measurement import run
 from .message_commands import capacity, fanout, flood, groups, sends, sends_options, sends_result
-from .options import count, json_option, options, workers
+from .options import count, json_option, options, peers, workers
 from .part_commands import page, state, ways
 from .stream_commands import churn, fronts, idle, idle_options, idle_result, storm
 from .verdict.command import verdict
@@ -50,14 +50,15 @@ def bench() -> None:
     idle_options,
     count("--online", 2000, "Users who send, with one stream each."),
     sends_options,
+    peers("Also measure servers of other kinds."),
     workers(),
     json_option,
 )
 def everything(json_file: Path | None, idle_streams: int, online: int, **given: Any) -> None:
     """Runs idle and sends."""
-    idle_names = ("workers", "clients", "peers", "peer_streams")
+    idle_names = ("workers", "clients", "with_peers", "peer_streams")
     mine = {name: given[name] for name in idle_names}
-    rest = {name: value for name, value in given.items() if name == "workers" or name not in idle_names}
+    rest = {name: value for name, value in given.items() if name in ("workers", "with_peers") or name not in idle_names}
     run(
         json_file,
         None,

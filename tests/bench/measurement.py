@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -15,6 +15,23 @@ Result = tuple[Any, str, bool, list[Panel]]
 """The figures, the table, whether all guarantees held, and the panels to plot."""
 
 Measurement = Callable[[Progress], Result]
+
+Figures = TypeVar("Figures")
+
+
+def measurement(
+    measure: Callable[[Progress], Figures],
+    report: Callable[[Figures], str],
+    good: Callable[[Figures], bool] = lambda figures: True,
+    panels: Callable[[Figures], list[Panel]] = lambda figures: [],
+) -> Measurement:
+    """A measurement whose figures say all: the table, whether all guarantees held, and the panels."""
+
+    def result(progress: Progress) -> Result:
+        figures = measure(progress)
+        return figures, report(figures), good(figures), panels(figures)
+
+    return result
 
 
 def run(json_file: Path | None, plot_file: Path | None, **measurements: Measurement) -> None:

@@ -1,5 +1,6 @@
 """The commands that measure messages: sent at a rate or at full speed, to people, groups and devices."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from .fanout import FanoutOptions, fanout_report, measure_fanout
 from .flood import FloodOptions, flood_report, measure_flood
 from .group_people import GroupsOptions
 from .groups import groups_report, measure_groups
-from .measurement import Result, run
+from .measurement import Result, measurement, run
 from .options import (
     checking,
     count,
@@ -48,7 +49,6 @@ sends_options = options(
         metavar="N",
         help="Messages per second; 0: closed loop at full speed. Can be repeated.",
     ),
-    peers("Also measure nchan with Redis."),
 )
 
 
@@ -56,6 +56,7 @@ sends_options = options(
 @options(
     count("--streams", 2000, "Online users with one stream each."),
     sends_options,
+    peers("Also measure nchan with Redis."),
     workers(),
     json_option,
     plot_option,
@@ -100,12 +101,14 @@ def capacity(
 
     The largest run: --streams 100000 --workers 8 --readers 6 --rate 1000 --seconds 60.
     """
-
-    def measure(progress: Progress) -> Result:
-        figures = measure_sends([make_load(streams, rate=rate, **given)], workers, (), progress)
-        return figures, sends_report(figures), figures.runs[0].verdict.good, load_panels(figures.runs)
-
-    run(json_file, plot_file, capacity=measure)
+    load = make_load(streams, rate=rate, **given)
+    measured = measurement(
+        lambda progress: measure_sends([load], workers, (), progress),
+        sends_report,
+        lambda figures: figures.runs[0].verdict.good,
+        lambda figures: load_panels(figures.runs),
+    )
+    run(json_file, plot_file, capacity=measured)
 
 
 @click.command()
@@ -143,12 +146,13 @@ def groups(json_file: Path | None, **given: Any) -> None:
     without a stream read what they got, and all deliveries are checked. Other users write to each other meanwhile: what
     they notice is shown, too.
     """
-
-    def measure(progress: Progress) -> Result:
-        figures = measure_groups(GroupsOptions(**given), progress)
-        return figures, groups_report(figures), figures.good, []
-
-    run(json_file, None, groups=measure)
+    run(
+        json_file,
+        None,
+        groups=measurement(
+            partial(measure_groups, GroupsOptions(**given)), groups_report, lambda figures: figures.good
+        ),
+    )
 
 
 @click.command()
@@ -171,9 +175,9 @@ def flood(json_file: Path | None, **given: Any) -> None:
     none. Its first requests are those that the limit lets through at once, so they are measured, too. All that the
     honest people send is checked, and so is that what was accepted of the flooder is there.
     """
-
-    def measure(progress: Progress) -> Result:
-        figures = measure_flood(FloodOptions(**given), progress)
-        return figures, flood_report(figures), all(one.verdict.good for one in figures), []
-
-    run(json_file, None, flood=measure)
+    measured = measurement(
+        partial(measure_flood, FloodOptions(**given)),
+        flood_report,
+        lambda figures: all(one.verdict.good for one in figures),
+    )
+    run(json_file, None, flood=measured)

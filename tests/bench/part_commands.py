@@ -1,14 +1,14 @@
 """The commands that measure one part alone: state, ways to handle a request, the page."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .measurement import Result, run
+from .measurement import measurement, run
 from .options import COUNT, count, json_option, options, seconds, workers
 from .page import PageOptions, measure_page, page_report
-from .progress import Progress
 from .state import StateOptions, measure_state, state_report
 from .state_presence import PresenceOptions
 from .ways import WaysOptions, measure_ways, ways_report
@@ -33,12 +33,15 @@ def state(json_file: Path | None, people: int, rounds: int, **given: Any) -> Non
     everybody watches the others of a group, which must cost little as long as nobody comes or goes; then one of each
     group goes.
     """
-
-    def measure(progress: Progress) -> Result:
-        figures = measure_state(StateOptions(people, rounds, PresenceOptions(**given)), progress)
-        return figures, state_report(figures), figures.good, []
-
-    run(json_file, None, state=measure)
+    run(
+        json_file,
+        None,
+        state=measurement(
+            partial(measure_state, StateOptions(people, rounds, PresenceOptions(**given))),
+            state_report,
+            lambda figures: figures.good,
+        ),
+    )
 
 
 @click.command()
@@ -57,12 +60,7 @@ def ways(json_file: Path | None, **given: Any) -> None:
     all reconnect at once, with a cursor, as fast as the worker accepts them. CPU is that of the worker, and is more
     meaningful than the rates if other programs use the machine.
     """
-
-    def measure(progress: Progress) -> Result:
-        report = measure_ways(WaysOptions(**given), progress)
-        return report, ways_report(report), True, []
-
-    run(json_file, None, ways=measure)
+    run(json_file, None, ways=measurement(partial(measure_ways, WaysOptions(**given)), ways_report))
 
 
 @click.command()
@@ -85,9 +83,4 @@ def page(json_file: Path | None, **given: Any) -> None:
     Counts all that the page's main thread does: script, style, layout and paint, less what it does without a key. Says
     also what a message costs that arrives, and how many elements the page has.
     """
-
-    def measure(progress: Progress) -> Result:
-        figures = measure_page(PageOptions(**given), progress)
-        return figures, page_report(figures), True, []
-
-    run(json_file, None, page=measure)
+    run(json_file, None, page=measurement(partial(measure_page, PageOptions(**given)), page_report))

@@ -1,5 +1,6 @@
 """The commands that measure streams: open, reconnecting, behind a proxy, on the page."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +9,28 @@ import click
 from .churn import ChurnOptions, churn_report, measure_churn
 from .fronts import FrontsOptions, fronts_report, measure_fronts
 from .idle import IdleOptions, measure_idle
-from .measurement import Result, run
-from .options import count, json_option, options, plot_option, rate, seconds, workers
+from .measurement import Result, measurement, run
+from .options import count, json_option, options, peers, plot_option, rate, seconds, workers
 from .peers import IDLE
-from .plot import Panel, storm_panels
+from .plot import storm_panels
 from .progress import Progress
 from .report import idle_report
 from .storm import StormOptions, measure_storm, storm_report
 
 idle_options = options(
     count("--clients", 2, "Client processes that hold the idle streams."),
-    click.option("--peers/--no-peers", default=True, help="Measure servers of other kinds, too.  [default: yes]"),
     count("--peer-streams", 2000, "Streams per server of another kind."),
 )
 
 
 @click.command()
-@options(count("--streams", 10_000, "Idle streams, one per user."), idle_options, workers(), json_option)
+@options(
+    count("--streams", 10_000, "Idle streams, one per user."),
+    idle_options,
+    peers("Measure servers of other kinds, too."),
+    workers(),
+    json_option,
+)
 def idle(json_file: Path | None, streams: int, **given: Any) -> None:
     """Memory per idle stream.
 
@@ -35,9 +41,9 @@ def idle(json_file: Path | None, streams: int, **given: Any) -> None:
 
 
 def idle_result(
-    streams: int, progress: Progress, *, workers: int, clients: int, peers: bool, peer_streams: int
+    streams: int, progress: Progress, *, workers: int, clients: int, with_peers: bool, peer_streams: int
 ) -> Result:
-    asked = IdleOptions(streams, workers, clients, IDLE if peers else (), peer_streams)
+    asked = IdleOptions(streams, workers, clients, IDLE if with_peers else (), peer_streams)
     figures, absent = measure_idle(asked, progress)
     return figures, idle_report(figures, absent), True, []
 
@@ -56,12 +62,11 @@ def fronts(json_file: Path | None, streams: int, workers: int, rate: int, second
     Events are sent directly to the app, so that the proxy's CPU is for the streams only. The CPU of the idle time
     before is subtracted.
     """
-
-    def measure(progress: Progress) -> tuple[Any, str, bool, list[Panel]]:
-        figures = measure_fronts(FrontsOptions(streams, workers, rate, seconds), progress)
-        return figures, fronts_report(figures), True, []
-
-    run(json_file, None, fronts=measure)
+    run(
+        json_file,
+        None,
+        fronts=measurement(partial(measure_fronts, FrontsOptions(streams, workers, rate, seconds)), fronts_report),
+    )
 
 
 @click.command()
@@ -79,12 +84,13 @@ def storm(json_file: Path | None, plot_file: Path | None, **given: Any) -> None:
 
     The largest run: --streams 100000 --workers 8 --readers 6.
     """
-
-    def measure(progress: Progress) -> Result:
-        figures = measure_storm(StormOptions(**given), progress)
-        return figures, storm_report(figures), figures.good, storm_panels(figures)
-
-    run(json_file, plot_file, storm=measure)
+    run(
+        json_file,
+        plot_file,
+        storm=measurement(
+            partial(measure_storm, StormOptions(**given)), storm_report, lambda figures: figures.good, storm_panels
+        ),
+    )
 
 
 @click.command()
@@ -103,9 +109,4 @@ def churn(json_file: Path | None, **given: Any) -> None:
 
     Pauses are measured from outside: /healthz/live is requested over several connections every 5 ms.
     """
-
-    def measure(progress: Progress) -> Result:
-        figures = measure_churn(ChurnOptions(**given), progress)
-        return figures, churn_report(figures), True, []
-
-    run(json_file, None, churn=measure)
+    run(json_file, None, churn=measurement(partial(measure_churn, ChurnOptions(**given)), churn_report))
