@@ -1,5 +1,7 @@
 /** How far one's own message has come: sent, delivered, read; and in a group, by whom. */
 
+import { say } from "./texts/language.js";
+
 /**
  * Up to where one of the others has read a conversation, and has it.
  *
@@ -55,13 +57,13 @@ export function progressOf(receipts, seq) {
  * @returns {Mark}
  */
 export function markOf(state, progress, group) {
-  if (state === "queued") return { look: "queued", label: "Sending…" };
-  if (state === "failed") return { look: "failed", label: "Not sent" };
+  if (state === "queued") return { look: "queued", label: say("sending") };
+  if (state === "failed") return { look: "failed", label: say("not_sent") };
   const read = progress?.read.length ?? 0;
   const had = read + (progress?.delivered.length ?? 0);
   const all = had + (progress?.waiting.length ?? 0);
-  if (all === 0 || had === 0) return { look: "sent", label: "Sent" };
+  if (all === 0 || had === 0) return { look: "sent", label: say("sent") };
   const look = read === all ? "read" : had === all ? "delivered" : "sent";
-  if (!group) return { look, label: look === "read" ? "Read" : "Delivered" };
-  return { look, label: read > 0 ? `Read by ${read} of ${all}` : `Delivered to ${had} of ${all}` };
+  if (!group) return { look, label: say(look === "read" ? "read" : "delivered") };
+  return { look, label: read > 0 ? say("read_by", { some: read, all }) : say("delivered_to", { some: had, all }) };
 }

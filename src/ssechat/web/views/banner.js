@@ -1,19 +1,12 @@
 /** Shows the state of a lost connection. */
 
+import { say } from "../texts/language.js";
 import { announce, el, icon } from "./dom.js";
 
 /** Milliseconds: a shorter interruption is not shown. */
 const SHORT = 700;
 
 /** @typedef {""|"offline"|"reconnecting"|"crowded"} State */
-
-/** @type {Record<State, string>} */
-const TEXTS = {
-  "": "",
-  offline: "You are offline. What you write is kept and sent later.",
-  reconnecting: "Reconnecting… What you write is kept and sent later.",
-  crowded: "This chat is open in too many places, or the server is full. New messages do not show here for now.",
-};
 
 /** A line at the top of the page while the connection is interrupted. */
 export class Banner {
@@ -28,7 +21,7 @@ export class Banner {
 
   /** @param {() => void} onRetry called when the user wants to try now */
   constructor(onRetry) {
-    this.#button = el("button", { type: "button", className: "link", textContent: "Try now", onclick: onRetry });
+    this.#button = el("button", { type: "button", className: "link", textContent: say("try_now"), onclick: onRetry });
     this.node = el("div", { className: "banner", hidden: true }, icon("cloud"), this.#text, this.#button);
   }
 
@@ -47,8 +40,8 @@ export class Banner {
 
   /** @param {State} wanted */
   #show(wanted) {
-    const text = TEXTS[wanted];
-    if (this.#shown && !wanted) announce("Connected again.");
+    const text = wanted && say(wanted);
+    if (this.#shown && !wanted) announce(say("connected_again"));
     if (wanted) announce(text);
     this.#shown = wanted;
     this.#text.textContent = text;

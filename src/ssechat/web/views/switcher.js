@@ -3,6 +3,7 @@
 import { isNone } from "../conversation.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { say, sayProblem } from "../texts/language.js";
 import { faceOf, isNotes, titleOf } from "./conversation_summary.js";
 import { avatar, el, icon } from "./dom.js";
 
@@ -26,7 +27,7 @@ class Switcher {
   #dialog;
   #input;
   #error = el("p", { className: "form-error", role: "alert" });
-  #list = el("ul", { id: "switch-to", role: "listbox", "aria-label": "Conversations" });
+  #list = el("ul", { id: "switch-to", role: "listbox", "aria-label": say("conversations") });
   /** @type {Choice[]} */
   #choices = [];
   #chosen = 0;
@@ -38,12 +39,12 @@ class Switcher {
     this.#input = el("input", {
       type: "text",
       role: "combobox",
-      placeholder: "Go to a conversation",
+      placeholder: say("go_to"),
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: false,
       maxLength: 128,
-      "aria-label": "Go to a conversation",
+      "aria-label": say("go_to"),
       "aria-expanded": "true",
       "aria-controls": "switch-to",
       "aria-autocomplete": "list",
@@ -54,7 +55,7 @@ class Switcher {
       "dialog",
       {
         className: "dialog switcher",
-        "aria-label": "Go to a conversation",
+        "aria-label": say("go_to"),
         onclose: () => this.#dialog.remove(),
         onclick: (/** @type {MouseEvent} */ { target }) => target === this.#dialog && this.#dialog.close(),
       },
@@ -84,7 +85,7 @@ class Switcher {
     const named = known.some(({ id }) => id.slice("dm:".length).split(":").includes(typed));
     if (isName(typed) && !named) {
       this.#choices.push({
-        label: `Write to ${typed}`,
+        label: say("write_to", { user: typed }),
         note: false,
         group: false,
         fresh: true,
@@ -117,7 +118,7 @@ class Switcher {
     } catch (thrown) {
       const problem = requestError(thrown);
       const nobody = problem.code === "unknown_user";
-      this.#error.textContent = nobody ? `There is nobody called “${name}” here.` : problem.message;
+      this.#error.textContent = nobody ? say("nobody_called", { name }) : sayProblem(problem);
     }
   }
 

@@ -1,6 +1,7 @@
 /** The mark on one's own message: whether it is on its way, sent, delivered or read; and in a group, by whom. */
 
 import { markOf } from "../progress.js";
+import { say } from "../texts/language.js";
 import { el, icon } from "./dom.js";
 import { openBeside } from "./popover.js";
 
@@ -47,9 +48,9 @@ function openNames({ read, delivered, waiting }, anchor, label) {
       tabIndex: -1,
       ontoggle: (/** @type {ToggleEvent} */ { newState }) => newState === "closed" && box.remove(),
     },
-    names("Read", read),
-    names("Delivered", delivered),
-    names("Not delivered yet", waiting),
+    names(say("read"), read),
+    names(say("delivered"), delivered),
+    names(say("not_delivered"), waiting),
   );
   document.body.append(box);
   openBeside(box, anchor);
