@@ -1,9 +1,12 @@
 """The files of the page and of the library as they are served: compressed once, and for ever under hashed names."""
 
 import gzip
+import json
 import re
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +15,7 @@ from app_client import client_of, code
 from redises import RedisProcess
 from serving import ROOT
 from ssechat.http.browser_library import library_name
-from ssechat.http.web_files import takes_gzip
+from ssechat.http.web_files import MANIFEST, WebFiles, takes_gzip
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +136,72 @@ async def test_a_head_request_has_the_headers_of_what_get_brings(client: httpx.A
             assert asked[1] == b""
             kept = [{**each.headers, "x-request-id": ""} for each, _ in (asked, got)]
             assert kept[0] == kept[1]
+
+
+async def shell(client: httpx.AsyncClient) -> dict[str, Any]:
+    """What the service worker keeps."""
+    names: dict[str, Any] = json.loads(
+        (await client.get("/web/sw.js")).text.partition(";")[0].removeprefix("self.SHELL=")
+    )
+    return names
+
+
+async def test_the_service_worker_may_keep_the_page_and_names_what_that_consists_of(client: httpx.AsyncClient) -> None:
+    worker = await client.get("/web/sw.js")
+    assert worker.headers["content-type"].startswith("text/javascript")
+    assert worker.headers["service-worker-allowed"] == "/"
+    assert worker.headers["cache-control"] == "no-cache"
+    assert worker.text.endswith((WEB / "sw.min.js").read_text())
+    kept = await shell(client)
+    assert (kept["page"], kept["loads"]) == ("/", await hashed_names(client))
+    for path in (kept["page"], *kept["loads"], *kept["more"]):
+        answer = await client.get(path)
+        assert answer.status_code == 200
+        hashed = re.search(r"-[0-9a-f]{16}\.\w+$", path) is not None
+        assert ("immutable" in answer.headers["cache-control"]) is hashed
+    assert [path.partition("-")[0] for path in kept["more"]] == [
+        "/web/worker",
+        "/web/icon",
+        "/web/manifest.webmanifest",
+    ]
+
+
+def test_another_file_or_header_is_another_version_and_the_same_ones_are_the_same(tmp_path: Path) -> None:
+    def script(files: WebFiles) -> bytes:
+        worker = files.named("sw.js")
+        assert worker is not None
+        return worker.body
+
+    assert script(WebFiles()) == script(WebFiles()) != script(WebFiles(pictures=True))
+    for name in ("app.min.css", "app.min.js", "worker.min.js", "sw.min.js", "index.html", "icon.svg", MANIFEST):
+        folder = tmp_path / name
+        shutil.copytree(WEB, folder)
+        with (folder / name).open("a") as file:
+            file.write("\n")
+        assert script(WebFiles(folder)) != script(WebFiles()), name
+
+
+async def test_the_page_can_be_installed_with_icons_that_there_are(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/")).text
+    assert f'<link rel="manifest" href="/web/{MANIFEST}">' in page
+    answer = await client.get(f"/web/{MANIFEST}")
+    assert answer.headers["content-type"] == "application/manifest+json"
+    manifest = answer.json()
+    assert {"id", "name", "short_name", "start_url", "scope", "display", "theme_color", "background_color"} < set(
+        manifest
+    )
+    purposes = set()
+    for icon in manifest["icons"]:
+        picture = await client.get(icon["src"])
+        assert picture.headers["content-type"] == icon["type"]
+        purposes.add(icon.get("purpose", "any"))
+        if icon["type"] == "image/png":
+            width, height = (int.from_bytes(picture.content[at : at + 4], "big") for at in (16, 20))
+            assert icon["sizes"] == f"{width}x{height}"
+            assert "content-encoding" not in picture.headers
+    assert purposes == {"any", "maskable"}
+    (touch,) = re.findall(r'rel="apple-touch-icon" href="([^"]+)"', page)
+    assert (await client.get(touch)).headers["content-type"] == "image/png"
 
 
 async def test_the_page_is_small(client: httpx.AsyncClient) -> None:

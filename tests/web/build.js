@@ -1,5 +1,5 @@
 /**
- * Makes files of the modules in `src/ssechat/web`: the page's script, style and worker, and the library, each in one
+ * Makes files of the modules in `src/ssechat/web`: the page's script, style and workers, and the library, each in one
  * file. They are committed, so that who runs the server needs no Node.
  *
  *     node tests/web/build.js                   writes them (web/*.min.*): after each change in web/
@@ -86,6 +86,7 @@ async function made() {
     ["worker.min.js", worker],
     ["app.min.js", await minified("app.js", { plugins: [withWorker(worker)] })],
     ["app.min.css", await minified("app.css")],
+    ["sw.min.js", await minified("service_worker.js", { format: "iife" })], // not all browsers take modules there
   ]);
 }
 

@@ -1,16 +1,18 @@
 """The files of the page and of the browser's client library, as they are served: read once, compressed once.
 
-`tests/web/build.js` makes some of others (`app.min.js`). What it makes is also served under a name with a hash of what
-is in it (`app-0123456789abcdef.js`), which browsers need not ask for again.
+`tests/web/build.js` makes some of others (`app.min.js`). What it makes, and the icon, is also served under a name with
+a hash of what is in it (`app-0123456789abcdef.js`), which browsers need not ask for again.
 """
 
 import gzip
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from ssechat.http.exchange import Header, Request, Response
 from ssechat.http.page_headers import FOREVER, PAGE_HEADERS, PICTURE_HEADERS
@@ -18,6 +20,15 @@ from ssechat.http.responses import is_known
 
 MADE = ".min."
 """What names of files have that are made of others."""
+
+ICON = "icon.svg"
+MANIFEST = "manifest.webmanifest"
+
+WORKER = "sw.js"
+"""The service worker, which keeps the page: `sw.min.js`, after the names of what it keeps."""
+
+ITS_SCOPE = (b"service-worker-allowed", b"/")
+"""Lets a script below `/web/` decide about the page at `/`."""
 
 TYPES: Mapping[str, bytes] = {
     ".css": b"text/css; charset=utf-8",
@@ -42,8 +53,8 @@ def hash_of(content: bytes) -> str:
 
 
 def hashed_name(name: str, content: bytes) -> str:
-    """The name of a made file with a hash: what is served under it never changes."""
-    stem, _, suffix = name.partition(MADE)
+    """The name of a file with a hash: what is served under it never changes."""
+    stem, _, suffix = name.replace(MADE, ".").rpartition(".")
     return f"{stem}-{hash_of(content)}.{suffix}"
 
 
@@ -80,20 +91,32 @@ class WebFile:
 class WebFiles:
     """All files of `web/`, by their names."""
 
-    def __init__(self, *, pictures: bool = False) -> None:
-        """`pictures`: whether the page may load those of people, from any host."""
+    def __init__(self, folder: Path | None = None, *, pictures: bool = False) -> None:
+        """`folder`: one in place of the package's own. `pictures`: whether the page may load those of people, from any
+        host."""
         headers = PICTURE_HEADERS if pictures else PAGE_HEADERS
-        contents = _contents()
+        contents = _contents(folder)
         self._files = {name: WebFile(name, body, headers) for name, body in contents.items()}
-        index = contents["index.html"]
+        page = contents["index.html"].decode()
+        hashed: dict[str, str] = {}
         for name, body in contents.items():
-            if MADE not in name:
-                continue
-            hashed = hashed_name(name, body)
-            self._files[hashed] = WebFile(name, body, FOREVER)
-            index = index.replace(f'"/web/{name}"'.encode(), f'"/web/{hashed}"'.encode())
-        self.page = WebFile("index.html", index, headers)
+            if MADE in name or name == ICON:
+                hashed[name] = hashed_name(name, body)
+                self._files[hashed[name]] = WebFile(name, body, FOREVER)
+                page = page.replace(f'"/web/{name}"', f'"/web/{hashed[name]}"')
+        self.page = WebFile("index.html", page.encode(), headers)
         """The page at `/`, which names the others with their hashes."""
+        kept: dict[str, Any] = {
+            "page": "/",
+            "loads": [f"/web/{hashed[name]}" for name in ("app.min.css", "app.min.js")],
+            "more": [f"/web/{name}" for name in (hashed["worker.min.js"], hashed[ICON], MANIFEST)],
+        }
+        # What is kept has headers, too: among them those of the page.
+        script = contents["sw.min.js"]
+        parts = (json.dumps(kept).encode(), page.encode(), contents[MANIFEST], repr(headers).encode(), script)
+        kept["version"] = hash_of(b"".join(parts))
+        script = b"self.SHELL=%b;\n%b" % (json.dumps(kept).encode(), script)
+        self._files[WORKER] = WebFile(WORKER, script, (*headers, ITS_SCOPE))
 
     def named(self, name: str) -> WebFile | None:
         """The file of this name below `/web/`; None if there is none."""
@@ -104,10 +127,12 @@ class WebFiles:
         return known
 
 
-def _contents() -> dict[str, bytes]:
-    with resources.as_file(resources.files("ssechat").joinpath("web")) as folder:
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+def _contents(folder: Path | None) -> dict[str, bytes]:
+    if folder is None:
+        with resources.as_file(resources.files("ssechat").joinpath("web")) as own:
+            return _contents(own)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def takes_gzip(accepted: str | None) -> bool:
