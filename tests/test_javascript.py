@@ -57,6 +57,11 @@ def _is_written(file: Path) -> bool:
     return "node_modules" not in file.parts and not file.name.endswith(MADE)
 
 
+def test_the_made_files_are_made_of_the_modules_as_they_are() -> None:
+    made = subprocess.run(["node", WEB / "build.js", "--check"], capture_output=True, text=True, timeout=SECONDS)
+    assert (made.stderr, made.returncode) == ("", 0)
+
+
 def test_javascript_s_unit_tests_pass_and_cover_the_modules_that_draw_nothing(tmp_path: Path) -> None:
     """The modules that render, `app.js` and most of `views/`, are tested in a browser (`e2e/browser`)."""
     tests = sorted(WEB.glob("*.test.js"))

@@ -2,9 +2,11 @@
 
 import { SIGNED_IN } from "./chat.js";
 import { badge } from "./format.js";
-import { backOff, requestError } from "./http.js";
+import { requestError } from "./http.js";
 import { groupOfSecret } from "./ids.js";
+import { keepPage, lastKnown } from "./keeping.js";
 import { isIn } from "./membership.js";
+import { Opening } from "./opening.js";
 import { routeOf } from "./route.js";
 import { RequestError, SseChat } from "./ssechat.js";
 import { storage } from "./storage.js";
@@ -57,34 +59,37 @@ class App {
   #secret = null;
   #updateTitle = coalesce(() => this.#showTitle());
 
-  /** Asks the server for the signed-in user, and shows the user's conversations or the sign-in form. */
+  /** Shows the conversations of who is signed in, or the sign-in form; and has the browser keep the page. */
   async start() {
     this.#listen();
     this.#takeSecret();
     await loadLanguage();
     const splash = el("p", { className: "loading", textContent: say("loading") });
     this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
-    const token = tabToken.get();
-    if (token) this.#library = new SseChat({ token });
-    for (let failures = 0; ; ) {
-      try {
-        this.#server ??= await this.#library.client.server();
-        this.#library.server = this.#server;
-        await this.#library.start();
-        this.#enter();
-        return;
-      } catch (thrown) {
-        const error = requestError(thrown);
-        if (error.status === 401 && this.#server) {
-          tabToken.set(null);
-          this.#showSignIn(this.#server, token ? say("token_ended") : "");
-          return;
-        }
-        splash.textContent = error.temporary ? say("unreachable_trying") : sayProblem(error);
-        const delay = Math.max(backOff(Math.min(++failures, 3)), error.retryAfter ?? 0);
-        await new Promise((resolve) => setTimeout(resolve, delay));
-      }
-    }
+    const opening = new Opening();
+    const opened = new AbortController();
+    const { library } = opening;
+    this.#library = library;
+    const prepared = () => {
+      this.#server = opening.server;
+      if (!this.#shown) this.#enter();
+    };
+    library.on("state", prepared, { signal: opened.signal });
+    const found = await opening.run((trouble) => {
+      splash.textContent = trouble;
+    });
+    opened.abort();
+    this.#server = opening.server;
+    if (found?.user === null) this.#refuse(found.note);
+    else if (found && !this.#shown) this.#enter();
+    else if (found && this.#shown?.chat !== library.chat) location.reload(); // somebody else is signed in now
+    await keepPage();
+  }
+
+  /** @param {string} note */
+  #refuse(note) {
+    if (this.#shown) this.#leave(say("session_ended"));
+    else if (this.#server) this.#showSignIn(this.#server, note);
   }
 
   /** @param {Server} server @param {string} note @param {boolean} known whether a user was signed in here before */
@@ -95,6 +100,7 @@ class App {
         const library = new SseChat({ server });
         await library[method](name, password);
         this.#library = library;
+        if (library.user) lastKnown.set({ user: library.user, server });
         this.#enter();
       };
     };
@@ -154,7 +160,7 @@ class App {
       onSettings: () => this.#openSettings(chat, sound),
       onSignOut: () => this.#signOut(),
     });
-    const banner = new Banner(() => chat.wake());
+    const banner = new Banner(() => this.#library.wake());
     const layout = el("div", { className: "layout" }, list.node);
     const notices = new Notices(chat, watched, (id) => this.#open(id));
     const shown = { chat, watched, sound, list, banner, notices, layout, view: null };
@@ -196,6 +202,7 @@ class App {
     this.#shown.view?.close();
     this.#shown.watched.close();
     this.#shown.sound.close();
+    if (!this.#library.client.withToken) lastKnown.forget();
     this.#library.close();
     this.#shown = null;
     tabToken.set(null);
@@ -221,7 +228,7 @@ class App {
     try {
       await this.#library.signOut();
     } catch (thrown) {
-      chat.client.open();
+      if (chat.started) chat.client.open();
       throw new Error(say("still_signed_in", { problem: sayProblem(thrown) }));
     }
     location.hash = "";
@@ -317,7 +324,7 @@ class App {
 
   #showStatus() {
     if (!this.#shown) return;
-    const { status } = this.#shown.chat.client;
+    const { status } = this.#shown.chat;
     document.documentElement.dataset.status = status;
     this.#shown.banner.update({ status, online: navigator.onLine });
   }
