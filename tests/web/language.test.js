@@ -70,6 +70,8 @@ test("whatever German has words for, the server or the library can say", () => {
 });
 
 test("the language is the first of the browser's that the page has, else English", async () => {
+  assert.equal(await language.load(), true); // a browser that names none
+  assert.equal(language.code, "en");
   for (const [preferred, code, locale] of /** @type {[string[], string, string][]} */ ([
     [[], "en", "en"],
     [["fr-FR"], "en", "en"],

@@ -43,8 +43,15 @@ class FakeAudioContext {
 
   createOscillator() {
     const parameter = { setValueAtTime() {} };
-    const node = { connect: (/** @type {any} */ next) => next, start: () => FakeAudioContext.played++, stop() {} };
-    return Object.assign(node, { frequency: parameter, onended: () => {} });
+    return {
+      frequency: parameter,
+      connect: (/** @type {any} */ next) => next,
+      start: () => FakeAudioContext.played++,
+      onended: () => {},
+      stop() {
+        this.onended();
+      },
+    };
   }
 
   createGain() {
@@ -119,6 +126,7 @@ test("what was chosen holds for the next page, which sounds after a gesture", as
   touch();
   assert.deepEqual([FakeAudioContext.made, FakeAudioContext.state], [1, "suspended"]);
   assert.equal(await hear(sound), 1);
+  assert.equal(FakeAudioContext.state, "suspended"); // the device sleeps until the next one
 });
 
 test("nobody hears of what somebody looks at", async () => {

@@ -61,7 +61,7 @@ export const DE = {
   show_token: "Zugangstoken zeigen",
   access_token: "Zugangstoken",
   token_hint:
-    "Dieser Server nimmt Token eines anderen Systems an. Füge deines ein; wird der Tab geschlossen, vergisst er es.",
+    "Dieser Server nimmt die Token eines anderen Systems an. Füge deines ein; beim Schließen vergisst es der Tab.",
   token_missing: "Bitte füge ein Token ein.",
   token_wrong: "Dieses Token gilt hier nicht.",
   token_ended: "Dein Zugangstoken gilt nicht mehr. Bitte füge ein neues ein.",

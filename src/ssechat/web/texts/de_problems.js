@@ -2,8 +2,8 @@
 
 /**
  * What the server refuses, by its codes. `_until` is for an answer that says after how many `{seconds}` to try again;
- * `{names}` are those that the server's own sentence has in quotes. `field_` with the server's name for a field says
- * what must be put in.
+ * `{names}` are those that the server's own sentence has in quotes. `field_` and the server's name for a field says
+ * what is to be put in.
  *
  * @type {import("./language.js").Problems}
  */
