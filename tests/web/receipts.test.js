@@ -149,6 +149,20 @@ test("nothing is asked for notes, for what is empty, and for a group that the us
   assert.deepEqual(client.asked, [BOB, "dm:alice:nobody"]);
 });
 
+test("with the first message of somebody else, the receipts of what was empty are loaded, once", async () => {
+  const { client, store, receipts } = await page();
+  const empty = store.ensure("dm:alice:dave");
+  receipts.show(empty.id);
+  await settle();
+  assert.deepEqual(client.asked, [BOB]);
+  for (const seq of [1, 2]) {
+    empty.newest_seq = seq;
+    store.touch(empty.id);
+    await settle();
+  }
+  assert.deepEqual(client.asked, [BOB, empty.id]);
+});
+
 test("a refusal leaves what is known", async () => {
   const { client, known } = await page();
   client.answer = () => Promise.reject(new RequestError(403, { code: "not_a_member" }));
