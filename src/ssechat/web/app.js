@@ -53,7 +53,8 @@ class App {
     this.#listen();
     this.#takeSecret();
     const splash = el("p", { className: "loading", textContent: "Loading…" });
-    this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
+    const heading = el("h1", { className: "hidden", textContent: "ssechat" });
+    this.#root.replaceChildren(el("main", { className: "splash" }, heading, logo(), splash));
     const token = tabToken.get();
     if (token) this.#library = new SseChat({ token });
     for (let failures = 0; ; ) {

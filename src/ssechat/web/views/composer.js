@@ -2,6 +2,7 @@
 
 import { showsNothing } from "../format.js";
 import { requestError } from "../http.js";
+import { shownText } from "../markdown.js";
 import { Completion } from "./completion.js";
 import { roundButton } from "./dialog.js";
 import { el, icon } from "./dom.js";
@@ -97,7 +98,8 @@ export class Composer {
   }
 
   /** Begins an answer, or an edit of a text. @param {Mode} mode @param {string} [text] */
-  begin({ kind, title, excerpt }, text) {
+  begin({ kind, title, excerpt: written }, text) {
+    const excerpt = shownText(written);
     this.end();
     this.#kind = kind;
     this.#mode.replaceChildren(

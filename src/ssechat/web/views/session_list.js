@@ -67,16 +67,22 @@ export class SessionList {
       el(
         "div",
         { className: "lines" },
-        el("span", { className: "device", title: user_agent, textContent: device }),
-        el("span", { className: "hint", title: exactTime(begun), textContent: times.join(" · ") }),
+        el("span", { id: `device-${id}`, className: "device", title: user_agent, textContent: device }),
+        el("span", {
+          id: `times-${id}`,
+          className: "hint",
+          title: exactTime(begun),
+          textContent: times.join(" · "),
+        }),
       ),
       current
         ? el("span", { className: "role", textContent: "This one" })
         : el("button", {
             type: "button",
             className: "link",
+            id: `end-${id}`,
             textContent: "Sign out",
-            "aria-label": `Sign ${device} out, signed in ${exactTime(begun)}`,
+            "aria-labelledby": `end-${id} device-${id} times-${id}`,
             onclick: () => this.#end([session], `Sign ${device} out?`),
           }),
     );

@@ -193,17 +193,17 @@ export class SignInView {
 
 /** A button that shows what is typed into a password field. @param {HTMLInputElement} input @param {string} label */
 function revealButton(input, label) {
+  const name = `Show ${label.toLowerCase()}`;
   const button = el("button", {
     type: "button",
     className: "reveal",
     textContent: "Show",
-    "aria-pressed": "false",
-    "aria-label": `Show ${label.toLowerCase()}`,
+    "aria-label": name,
     onclick: () => {
       const shown = input.type === "password";
       input.type = shown ? "text" : "password";
       button.textContent = shown ? "Hide" : "Show";
-      button.setAttribute("aria-pressed", String(shown));
+      button.setAttribute("aria-label", shown ? button.textContent : name); // which has the word that is seen
       input.focus();
     },
   });
