@@ -65,7 +65,8 @@ class App {
     this.#takeSecret();
     await loadLanguage();
     const splash = el("p", { className: "loading", textContent: say("loading") });
-    this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
+    const heading = el("h1", { className: "hidden", textContent: "ssechat" });
+    this.#root.replaceChildren(el("main", { className: "splash" }, heading, logo(), splash));
     const opening = new Opening();
     const opened = new AbortController();
     const { library } = opening;

@@ -295,7 +295,6 @@ export const DE = {
   session_seen: "zuletzt aktiv: {when}",
   this_one: "Diese hier",
   sign_device_out: "{device} abmelden?",
-  sign_device_out_of: "{device} abmelden, angemeldet: {time}",
   sign_out_elsewhere: "Überall sonst abmelden",
   sign_others_out: { one: "{count} andere Sitzung abmelden?", other: "{count} andere Sitzungen abmelden?" },
   sign_out_warning: "Dort muss man sich neu anmelden. Ändere auch dein Passwort, falls du es nicht warst.",

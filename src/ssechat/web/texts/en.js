@@ -286,7 +286,6 @@ export const EN = /** @type {const} */ ({
   session_seen: "last seen {when}",
   this_one: "This one",
   sign_device_out: "Sign {device} out?",
-  sign_device_out_of: "Sign {device} out, signed in {time}",
   sign_out_elsewhere: "Sign out everywhere else",
   sign_others_out: { one: "Sign {count} other out?", other: "Sign {count} others out?" },
   sign_out_warning: "Whoever uses it must sign in again. Change your password, too, if it was not you.",

@@ -10,7 +10,7 @@ const SHORT = 700;
 
 /** A line at the top of the page while the connection is interrupted. */
 export class Banner {
-  #text = el("span");
+  #text = el("span", { id: "connection" });
   #button;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
@@ -22,7 +22,13 @@ export class Banner {
   /** @param {() => void} onRetry called when the user wants to try now */
   constructor(onRetry) {
     this.#button = el("button", { type: "button", className: "link", textContent: say("try_now"), onclick: onRetry });
-    this.node = el("div", { className: "banner", hidden: true }, icon("cloud"), this.#text, this.#button);
+    this.node = el(
+      "div",
+      { className: "banner", role: "region", "aria-labelledby": this.#text.id, hidden: true },
+      icon("cloud"),
+      this.#text,
+      this.#button,
+    );
   }
 
   /** @param {{status: string, online: boolean}} state of the stream, and of the device's network */

@@ -1,6 +1,7 @@
 /** The field for writing a message, an answer to one, or a change of one. */
 
 import { showsNothing } from "../format.js";
+import { shownText } from "../markdown.js";
 import { say, sayProblem } from "../texts/language.js";
 import { Completion } from "./completion.js";
 import { roundButton } from "./dialog.js";
@@ -97,7 +98,8 @@ export class Composer {
   }
 
   /** Begins an answer, or an edit of a text. @param {Mode} mode @param {string} [text] */
-  begin({ kind, title, excerpt }, text) {
+  begin({ kind, title, excerpt: written }, text) {
+    const excerpt = shownText(written);
     this.end();
     this.#kind = kind;
     this.#mode.replaceChildren(

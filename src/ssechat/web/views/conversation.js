@@ -167,7 +167,7 @@ export class ConversationView {
   }
 
   #renderTyping() {
-    const text = whoIsWriting(this.#chat.typing.who(this.#id));
+    const text = this.#conversation.blocked ? "" : whoIsWriting(this.#chat.typing.who(this.#id));
     this.#typing.hidden = text === "";
     if (this.#typing.textContent !== text) this.#typing.textContent = text;
   }

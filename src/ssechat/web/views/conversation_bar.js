@@ -65,7 +65,9 @@ export class ConversationBar {
   expanded(shown) {
     if (!this.#details) return;
     this.#details.setAttribute("aria-expanded", String(shown));
-    if (!shown) this.#details.focus();
+    // Where the details cover the conversation, the button is there again once they are gone.
+    const button = this.#details;
+    if (!shown) queueMicrotask(() => button.focus());
   }
 
   /** Must be called when the conversation, or what is known of the other person, may have changed. */

@@ -71,16 +71,22 @@ export class SessionList {
       el(
         "div",
         { className: "lines" },
-        el("span", { className: "device", title: user_agent, textContent: device }),
-        el("span", { className: "hint", title: exactTime(begun), textContent: times.join(" · ") }),
+        el("span", { id: `device-${id}`, className: "device", title: user_agent, textContent: device }),
+        el("span", {
+          id: `times-${id}`,
+          className: "hint",
+          title: exactTime(begun),
+          textContent: times.join(" · "),
+        }),
       ),
       current
         ? el("span", { className: "role", textContent: say("this_one") })
         : el("button", {
             type: "button",
             className: "link",
+            id: `end-${id}`,
             textContent: say("sign_out"),
-            "aria-label": say("sign_device_out_of", { device, time: exactTime(begun) }),
+            "aria-labelledby": `end-${id} device-${id} times-${id}`,
             onclick: () => this.#end([session], say("sign_device_out", { device })),
           }),
     );

@@ -198,13 +198,12 @@ function revealButton(input, label) {
     type: "button",
     className: "reveal",
     textContent: say("show"),
-    "aria-pressed": "false",
     "aria-label": label,
     onclick: () => {
       const shown = input.type === "password";
       input.type = shown ? "text" : "password";
       button.textContent = say(shown ? "hide" : "show");
-      button.setAttribute("aria-pressed", String(shown));
+      button.setAttribute("aria-label", shown ? button.textContent : label); // which has the word that is seen
       input.focus();
     },
   });

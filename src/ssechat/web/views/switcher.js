@@ -9,7 +9,12 @@ import { avatar, el, icon } from "./dom.js";
 
 const MOST = 8;
 
-/** @typedef {{label: string, note: boolean, group: boolean, fresh?: boolean, run: () => void|Promise<void>}} Choice */
+/**
+ * @typedef {object} Choice
+ * @property {string} label
+ * @property {() => HTMLElement|SVGElement} face makes what stands before the label
+ * @property {() => void|Promise<void>} run
+ */
 
 /**
  * Opens the switcher; it goes away once something is chosen, or not.
@@ -72,10 +77,14 @@ class Switcher {
     const typed = canonicalName(this.#input.value.trim());
     const listed = this.#chat.list.filter(({ conversation }) => !isNone(conversation));
     const known = listed.map(({ conversation }) => {
-      const note = isNotes(this.#chat, conversation);
-      const label = this.#title(conversation);
       const { id, type } = conversation;
-      return { label, note, group: type === "group", run: () => this.#open(id), id };
+      const look = {
+        note: isNotes(this.#chat, conversation),
+        group: type === "group",
+        ...faceOf(this.#chat, conversation),
+      };
+      const face = () => avatar(titleOf(this.#chat, conversation), look);
+      return { label: this.#title(conversation), face, run: () => this.#open(id), id };
     });
     const fits = (/** @type {{label: string, id: string}} */ { label, id }) =>
       label.toLowerCase().includes(typed) || (id.startsWith("dm:") && id.includes(typed));
@@ -86,9 +95,7 @@ class Switcher {
     if (isName(typed) && !named) {
       this.#choices.push({
         label: say("write_to", { user: typed }),
-        note: false,
-        group: false,
-        fresh: true,
+        face: () => icon("pencil"),
         run: () => this.#begin(typed),
       });
     }
@@ -136,11 +143,11 @@ class Switcher {
 
   #render() {
     this.#list.replaceChildren(
-      ...this.#choices.map(({ label, note, group, fresh, run }, i) =>
+      ...this.#choices.map(({ label, face, run }, i) =>
         el(
           "li",
           { id: `switch-${i}`, role: "option", "aria-selected": String(i === this.#chosen), onclick: run },
-          fresh ? icon("pencil") : avatar(label, { note, group }),
+          face(),
           el("span", { dir: "auto", textContent: label }),
         ),
       ),

@@ -61,5 +61,5 @@ function openNames({ read, delivered, waiting }, anchor, label) {
 function names(title, users) {
   if (!users.length) return null;
   const list = el("ul", {}, ...users.map((user) => el("li", { dir: "auto", textContent: user })));
-  return el("section", {}, el("h3", { textContent: title }), list);
+  return el("section", {}, el("h2", { textContent: title }), list);
 }
