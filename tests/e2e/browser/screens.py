@@ -371,6 +371,7 @@ def troubles(enter: Enter, server: Server, **options: Any) -> Screens:
     yield "toast", page
     alice.context.route("**/v1/server", lambda route: route.abort())
     page.unroute("**/v1/messages")
+    page.evaluate("localStorage.removeItem('ssechat:known')")  # with it, the page comes up without a server
     page.reload()
     expect(page.get_by_text("The server can't be reached")).to_be_visible()
     yield "no server", page
