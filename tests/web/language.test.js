@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
+import { markOf } from "../../src/ssechat/web/delivery_mark.js";
 import { clock, dayName, seenAgo, shortTime, whoIsWriting } from "../../src/ssechat/web/format.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
-import { markOf } from "../../src/ssechat/web/progress.js";
 import { storage } from "../../src/ssechat/web/storage.js";
 import { DE } from "../../src/ssechat/web/texts/de.js";
 import { PROBLEMS } from "../../src/ssechat/web/texts/de_problems.js";

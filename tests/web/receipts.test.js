@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Attempts } from "../../src/ssechat/web/attempts.js";
+import { markOf } from "../../src/ssechat/web/delivery_mark.js";
 import { Emitter } from "../../src/ssechat/web/emitter.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
-import { markOf, progressOf } from "../../src/ssechat/web/progress.js";
+import { progressOf } from "../../src/ssechat/web/progress.js";
 import { Receipts } from "../../src/ssechat/web/receipts.js";
 import { Store } from "../../src/ssechat/web/store.js";
 import { fakeBrowser, message, pass, settle } from "./world.js";

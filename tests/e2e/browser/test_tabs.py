@@ -85,8 +85,8 @@ class Stopper:
         for _ in range(50):
             page.evaluate("{ const end = performance.now() + 300; while (performance.now() < end); }")
             used = {child: sum(child.cpu_times()[:2]) - before[child] for child in renderers}
-            busiest, second = sorted(renderers, key=used.__getitem__, reverse=True)[:2]
-            if used[busiest] > 0.3 + 2 * used[second]:  # others have some to do, too
+            busiest, *others = sorted(renderers, key=used.__getitem__, reverse=True)
+            if used[busiest] > 0.3 + 2 * max(map(used.__getitem__, others), default=0):  # others have some to do, too
                 break
         else:
             raise AssertionError(f"no process of a page stands out: {used}")

@@ -1,13 +1,13 @@
 /** The mark on one's own message: whether it is on its way, sent, delivered or read; and in a group, by whom. */
 
-import { markOf } from "../progress.js";
+import { markOf } from "../delivery_mark.js";
 import { say } from "../texts/language.js";
 import { el, icon } from "./dom.js";
 import { openBeside } from "./popover.js";
 
 /** @typedef {import("../progress.js").Progress} Progress */
 
-/** @type {Record<import("../progress.js").Mark["look"], string>} */
+/** @type {Record<import("../delivery_mark.js").Mark["look"], string>} */
 const ICONS = { failed: "warning", queued: "clock", sent: "check", delivered: "checks", read: "checks" };
 
 /**
