@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  for (const { library } of openings) library.close();
+  for (const { sseChat } of openings) sseChat.close();
 });
 
 /** A page is opened. */
@@ -34,7 +34,7 @@ function opened() {
   /** @type {{found: any}} */
   const outcome = { found: undefined };
   opening.run((trouble) => troubles.push(trouble)).then((found) => Object.assign(outcome, { found }));
-  return { opening, library: opening.library, outcome };
+  return { opening, library: opening.sseChat, outcome };
 }
 
 /** Earlier, alice was signed in here. */
@@ -145,9 +145,9 @@ test("who turns out to be signed out is not shown what was kept, also not later 
   await pass(1_000);
   assert.deepEqual([outcome.found, library.chat], [{ user: null, note: "" }, null]);
   server.failing = 503;
-  const later = opened();
+  const { library: later } = opened();
   await pass(10_000);
-  assert.equal(later.library.chat, null);
+  assert.equal(later.chat, null);
 });
 
 test("if somebody else is signed in when the server is back, nothing is sent in their name", async () => {

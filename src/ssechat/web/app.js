@@ -69,7 +69,7 @@ class App {
     this.#root.replaceChildren(el("main", { className: "splash" }, heading, logo(), splash));
     const opening = new Opening();
     const opened = new AbortController();
-    const { library } = opening;
+    const { sseChat: library } = opening;
     this.#library = library;
     const prepared = () => {
       this.#server = opening.server;

@@ -21,7 +21,7 @@ export class Opening {
   #token = tabToken.get();
   #known = this.#token ? null : lastKnown.get();
   /** What asks. While the server does not answer, its `chat` is that of who was signed in when it last did. */
-  library = this.#token ? new SseChat({ token: this.#token }) : new SseChat();
+  sseChat = this.#token ? new SseChat({ token: this.#token }) : new SseChat();
   /** @type {Server|null} */
   server = null;
 
@@ -48,7 +48,7 @@ export class Opening {
 
   /** @returns {Promise<Found>} */
   async #ask() {
-    const { library } = this;
+    const { sseChat: library } = this;
     this.server ??= await soon(library.client.server(), this.#known?.server);
     library.server = this.server;
     const { user } = await library.start({ known: this.#known?.user ?? null });
@@ -68,7 +68,7 @@ export class Opening {
     lastKnown.set({ user, server });
     if (server !== this.#known?.server) return;
     try {
-      const now = await this.library.client.server(); // what is kept may be of long ago
+      const now = await this.sseChat.client.server(); // what is kept may be of long ago
       if (lastKnown.get()?.user === user) lastKnown.set({ user, server: now });
     } catch {
       // the next time, then
