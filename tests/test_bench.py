@@ -174,9 +174,12 @@ def test_state_reports_what_marks_typing_and_presence_cost_and_that_each_was_tol
         assert one["due"] == one["told"]
         assert 0 < one["to_answer"]["p50"] <= one["to_answer"]["p99"]
     presence = figures["presence"]
-    assert (presence["streams"], presence["gone"], presence["due"], presence["flickers"]) == (42, 2, 40, 0)
-    assert presence["told"] == 40
-    assert 12 < presence["told_seconds"] < 60, "after the grace"
+    assert (presence["streams"], presence["gone"], presence["flickers"]) == (42, 2, 0)
+    for listed in (presence["listed"], presence["anew"]):
+        assert (listed["told"], listed["due"]) == (840, 840)
+        assert listed["seconds"] < 10
+    assert (presence["left"]["told"], presence["left"]["due"]) == (40, 40)
+    assert 12 < presence["left"]["seconds"] < 60, "after the grace"
 
 
 def test_capacity_reports_memory_and_latency_and_draws_it(tmp_path: Path) -> None:

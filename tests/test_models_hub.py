@@ -86,7 +86,7 @@ def forgets_the_streams_that_failed(self: Hub, stream: Stream) -> None:
 
 def keeps_the_channel(self: Hub, stream: Stream) -> None:
     channel = next(channel for channel, streams in self._streams.items() if stream in streams)
-    self._streams[channel].remove(stream)
+    self._streams[channel] = tuple([each for each in self._streams[channel] if each is not stream])
     self._count -= 1
     if not self._streams[channel]:
         del self._streams[channel]

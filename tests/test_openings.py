@@ -39,5 +39,18 @@ def test_a_million_sources_take_no_more_room_than_some_thousand(monkeypatch: pyt
     for number in range(1000):
         assert openings.admit(b"%d" % number)
         openings.admit(ALICE)
-        assert openings._buckets.kept <= 20
+        assert len(openings._full_at) <= 10
     assert not openings.admit(ALICE)
+
+
+def test_a_source_that_may_be_opened_as_often_as_ever_takes_no_room() -> None:
+    clock = FakeClock()
+    openings = Openings(128, clock)
+    for number in range(20_000):
+        clock.time += 0.001
+        assert openings.admit(b"%d" % number)
+    assert len(openings._full_at) <= WINDOW / 128 / 0.001 + 2, "those that were opened within half a second"
+    clock.time += WINDOW / 128
+    for _ in range(1000):
+        openings.admit(ALICE)
+    assert len(openings._full_at) == 1

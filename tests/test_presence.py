@@ -12,9 +12,10 @@ from polling import until
 from redises import RedisProcess
 from ssechat.chat.groups import Draft
 from ssechat.errors import RedisUnavailable
+from ssechat.identity.sightings import GRACE_SECONDS
 from ssechat.ids import UserId
 from ssechat.redis.subscriptions import LINGER
-from ssechat.streams.presence import GRACE_SECONDS, ROUND_SECONDS, TICK_SECONDS
+from ssechat.streams.presence import ROUND_SECONDS, TICK_SECONDS
 from ssechat.streams.stream import RETRY_AFTER_TROUBLE
 from watching import all_told, friends, gone, grace, kill, last_seen, leave, live, now, ticks, told, watch
 
@@ -176,6 +177,25 @@ async def test_redis_that_is_away_makes_nobody_offline(
         await ticks(worker, seconds=GRACE_SECONDS - ROUND_SECONDS)
     await ticks(worker, seconds=2 * ROUND_SECONDS)
     assert told(sink) == [("bob", True)]
+
+
+async def test_a_new_worker_takes_nobody_for_offline_who_was_there_a_moment_ago(
+    worker: Worker, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await friends(worker, "bob")
+    async with a_worker(redis.url) as stopping:
+        await live(stopping, "bob")
+    await gone(redis, "bob")
+    assert await now(worker, "alice", "bob") == [("bob", True)]
+    stopped = time.time()
+    monkeypatch.setattr("ssechat.chat.presence.time.time", lambda: stopped + GRACE_SECONDS)
+    assert await now(worker, "alice", "bob") == [("bob", False)]
+    _, sink = await live(worker, "alice")
+    await watch(worker, "alice", "bob")
+    await grace(worker)
+    assert told(sink) == [("bob", False)]
+    monkeypatch.undo()
+    assert await now(worker, "alice", "bob") == [("bob", False)], "as it was told"
 
 
 async def test_a_worker_that_hears_nothing_does_not_ask(worker: Worker) -> None:

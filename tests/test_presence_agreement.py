@@ -12,9 +12,10 @@ from polling import until
 from redises import RedisProcess
 from ssechat.chat.groups import Draft
 from ssechat.errors import RequestError
+from ssechat.identity.sightings import GRACE_SECONDS
 from ssechat.ids import ConversationId, UserId
 from ssechat.redis import keys
-from ssechat.streams.presence import GRACE_SECONDS, ROUND_SECONDS
+from ssechat.streams.presence import ROUND_SECONDS
 from ssechat.streams.stream import Stream
 from watching import leave, ticks
 

@@ -1,7 +1,8 @@
 """Whom a user watches: a list per device, read once its changes are heard, and bounded."""
 
 import asyncio
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from parts import ALICE, BOB, Worker
 from polling import until
 from redises import RedisProcess
+from ssechat.chat.groups import Draft
 from ssechat.errors import RedisUnavailable
+from ssechat.identity.sightings import Sight, Sightings
 from ssechat.identity.watch_lists import KEPT_SECONDS, MAX_LISTS, WatchLists
 from ssechat.ids import UserId
 from ssechat.redis import keys
@@ -146,6 +149,95 @@ async def test_lists_that_could_not_be_read_are_read_later(worker: Worker, monke
     assert asked == 1
     await ticks(worker)
     assert [told(sink) for sink in sinks] == [[("alice", True)]] * 2
+
+
+async def test_the_lists_of_many_are_read_in_a_few_round_trips(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = [[f"user{group}{number}" for number in range(5)] for group in range(6)]
+    for names in groups:
+        group, _ = await worker.chat.groups.make(UserId(names[0]), Draft("Lunch", "", "all", names[1:]), None)
+        for name in names:
+            await watch(worker, name, *(other for other in names if other != name), group=group)
+    users = [UserId(name) for names in groups for name in names]
+    trips: list[list[Any]] = []
+    pipeline, each = worker.redis.pipeline, worker.redis.each
+
+    async def counted(commands: Iterable[Any]) -> list[Any]:
+        trips.append([*commands])
+        return await pipeline(trips[-1])
+
+    async def counted_each(verb: str, about: Sequence[str], *arguments: Any) -> list[Any]:
+        trips.append([*about])
+        return await each(verb, about, *arguments)
+
+    monkeypatch.setattr(worker.redis, "pipeline", counted)
+    monkeypatch.setattr(worker.redis, "each", counted_each)
+    monkeypatch.setattr(worker.redis, "call", None)
+    found = await worker.chat.presence.watched(users)
+    assert [one.seen for one in found] == [{*names} - {name} for names in groups for name in names]
+    lists, kept, entered, present, directs = map(len, trips)
+    assert (lists, kept, entered) == (30, 30, 30)
+    assert present == 6, "one for each group"
+    assert directs == 6 * 5 * 4 / 2, "two who watch each other have one conversation"
+
+
+async def test_hundreds_of_lists_are_read_in_one_tick_and_everybody_is_told_once(worker: Worker) -> None:
+    names = [f"user{number}" for number in range(500)]
+    sinks = [(await live(worker, name))[1] for name in names]
+    for name, other in zip(names, names[1:] + names[:1], strict=True):
+        await worker.say("hi", sender=name, conversation=":".join(["dm", *sorted((name, other))]))
+        await watch(worker, name, other)
+    await ticks(worker)
+    expected = [[(other, True)] for other in names[1:] + names[:1]]
+    assert [told(sink) for sink in sinks] == expected
+    await grace(worker)
+    assert [told(sink) for sink in sinks] == expected
+
+
+async def test_nobody_is_told_twice_while_lists_are_read_and_people_asked_for_some_at_a_time(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.streams.presence.LOADED_PER_TICK", 10)
+    monkeypatch.setattr("ssechat.streams.presence.LOADED_AT_ONCE", 1)
+    monkeypatch.setattr("ssechat.streams.presence.ASKED_PER_TICK", 3)
+    names = [f"user{number}" for number in range(8)]
+    group, _ = await worker.chat.groups.make(UserId(names[0]), Draft("Lunch", "", "all", names[1:]), None)
+    sinks = [(await live(worker, name))[1] for name in names[:-1]]
+    for name in names:
+        await watch(worker, name, *(other for other in names if other != name), group=group)
+    expected = [sorted((other, other != names[-1]) for other in names if other != name) for name in names[:-1]]
+    for read in (2, 4, 6, 7):
+        await ticks(worker)
+        watches = [*worker.hub.presence._people.watches()]
+        assert len(watches) == read, "ten names, and each list is one more"
+    await grace(worker)
+    await grace(worker)
+    assert [sorted(told(sink)) for sink in sinks] == expected
+
+
+async def test_who_is_new_is_looked_at_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssechat.streams.presence.ASKED_PER_TICK", 3)
+    names = [f"user{number}" for number in range(8)]
+    await friends(worker, *names)
+    await live(worker, "alice")
+    await watch(worker, "alice", *names)
+    looked: list[UserId] = []
+    look = Sightings.look
+
+    async def counted(self: Sightings, users: Sequence[UserId]) -> list[Sight]:
+        looked.extend(users)
+        return await look(self, users)
+
+    monkeypatch.setattr(Sightings, "look", counted)
+    await ticks(worker, seconds=4)
+    assert sorted(looked) == names
+
+
+async def test_lists_that_were_read_take_no_room_among_those_that_are_to_be_read(worker: Worker) -> None:
+    presence = worker.hub.presence
+    for number in range(1000):
+        presence.changed(keys.live(f"user{number}").encode())
+    await ticks(worker)
+    assert sys.getsizeof(presence._to_load) == sys.getsizeof({})
 
 
 async def test_each_who_is_watched_counts_as_a_delivery(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

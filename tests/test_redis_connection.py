@@ -55,6 +55,58 @@ async def test_a_pipeline_whose_caller_was_cancelled_leaves_no_error_that_nobody
     await client.close()
 
 
+async def test_one_command_about_many_keys_has_a_reply_for_each_in_their_order(redis: RedisProcess) -> None:
+    client = await connected(redis.url)
+    names = [f"ключ {number}" for number in range(1000)]
+    before = client.send("ECHO", "before")
+    sets = asyncio.create_task(client.each("HSET", names, "a", 1, "b", b"\r\n"))
+    assert await before == b"before"
+    after = client.send("ECHO", "after")
+    assert await sets == [2] * 1000
+    assert await after == b"after"
+    await client.call("HSET", names[7], "a", 8)
+    read = await client.each("HMGET", names, "a", "none", "b")
+    assert read == [[b"8" if number == 7 else b"1", None, b"\r\n"] for number in range(1000)]
+    assert await client.each("HVALS", []) == []
+    await client.close()
+
+
+async def test_one_command_about_many_keys_that_fails_for_one_fails_and_shifts_nothing(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connected(redis.url)
+    await client.call("SET", "b", "no hash")
+    with pytest.raises(RedisRefused, match="WRONGTYPE"):
+        await client.each("HVALS", ["a", "b", "c"])
+    cancelled = asyncio.create_task(client.each("HVALS", ["a", "b", "c"]))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    assert await client.call("ECHO", "next") == b"next"
+    monkeypatch.setattr(connection_module, "QUEUE_LIMIT", 2)
+    with pytest.raises(RedisUnavailable):
+        await client.each("HVALS", ["a", "b", "c"])
+    await client.close()
+    with pytest.raises(RedisUnavailable, match="not connected"):
+        await client.each("HVALS", ["a"])
+
+
+async def test_one_command_about_many_keys_fails_when_the_connection_is_lost_or_silent(redis: RedisProcess) -> None:
+    client = await connected(redis.url, timeout=0.5)
+    for lose in (True, False):
+        with redis.client() as other:
+            other.execute_command("CLIENT", "PAUSE", 800)
+            under_way = asyncio.create_task(client.each("HVALS", ["a", "b", "c"]))
+            await asyncio.sleep(0.05)
+            if lose:
+                client.reconnect()
+            with pytest.raises(RedisUnavailable, match="lost" if lose else "within"):
+                await under_way
+        async with asyncio.timeout(5):
+            while not client.connected:
+                await asyncio.sleep(0.02)
+    await client.close()
+
+
 async def test_an_error_reply_is_that_commands_alone(redis: RedisProcess) -> None:
     client = await connected(redis.url)
     bad, good = client.send("NOSUCH"), client.send("ECHO", "x")

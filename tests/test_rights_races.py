@@ -61,6 +61,7 @@ async def door(redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     async with door_of(redis.url, tmp_path) as door:
         monkeypatch.setattr(Redis, "call", counted(Redis.call))
         monkeypatch.setattr(Redis, "pipeline", counted(Redis.pipeline))
+        monkeypatch.setattr(Redis, "each", counted(Redis.each))
         yield door
 
 

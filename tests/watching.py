@@ -7,9 +7,10 @@ from typing import Any
 from parts import FakeSink, Worker
 from polling import until
 from redises import RedisProcess
+from ssechat.identity.sightings import GRACE_SECONDS
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.streams.presence import GRACE_SECONDS, ROUND_SECONDS, TICK_SECONDS
+from ssechat.streams.presence import ROUND_SECONDS, TICK_SECONDS
 from ssechat.streams.stream import Stream
 
 

@@ -30,8 +30,8 @@ def state(json_file: Path | None, people: int, rounds: int, **given: Any) -> Non
     """What state costs: to mark messages as read, to say that one writes, and to watch whether others are online.
 
     Each act is done at full speed, and each stream that must be told of it is; a send is shown to compare with. Then
-    everybody watches the others of a group, which must cost little as long as nobody comes or goes; then one of each
-    group goes.
+    everybody watches the others of a group, and is told once of each; all streams are closed and opened anew, and told
+    again. That must cost little as long as nobody comes or goes; then one of each group goes.
     """
     run(
         json_file,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .progress import Progress
 from .state_acts import ActsFigures, measure_acts
-from .state_presence import PresenceFigures, PresenceOptions, measure_presence
+from .state_presence import PresenceFigures, PresenceOptions, Told, measure_presence
 from .tables import shown_complaints, shown_latency, table
 
 
@@ -81,15 +81,24 @@ def _presence_report(figures: PresenceFigures) -> str:
         ["worker processes", str(figures.workers)],
         ["PUT to answer, ms: p50 · p95 · p99", shown_latency(figures.watch)],
         ["CPU per PUT, µs: server and Redis", f"{figures.watch_microseconds.server:,.0f}"],
+        *_told_rows("told who is there", figures.listed),
+        *_told_rows("told again, all streams opened anew", figures.anew),
+        ["CPU per stream opened anew, µs: server and Redis", f"{figures.anew_microseconds.server:,.0f}"],
         ["streams alone, of a core: workers", f"{figures.unwatched.workers / figures.seconds:.1%}"],
         ["    Redis", f"{figures.unwatched.redis / figures.seconds:.1%}"],
         ["what watching adds to it, of a core: workers", f"{figures.core_share.workers:.1%}"],
         ["    Redis", f"{figures.core_share.redis:.1%}"],
-        ["events while nobody came or went", f"{figures.flickers:,}"],
+        ["told while nobody came or went", f"{figures.flickers:,}"],
         ["people who then go", f"{figures.gone:,}"],
-        ["streams that were told", f"{figures.told:,}"],
-        ["    that had to be told", f"{figures.due:,}"],
-        ["seconds until the last was told", f"{figures.told_seconds:.1f}"],
+        *_told_rows("told of them", figures.left),
     ]
     lines = [table(rows), figures.saturation]
     return "\n".join([*lines, *([shown_complaints("ssechat", figures.complaints)] if figures.complaints else ())])
+
+
+def _told_rows(what: str, told: Told) -> list[list[str]]:
+    return [
+        [what, f"{told.told:,}"],
+        ["    had to be told", f"{told.due:,}"],
+        ["    seconds until the last was", f"{told.seconds:.1f}"],
+    ]

@@ -20,13 +20,14 @@ from .server import Ssechat
 from .streams import OPEN_SECONDS, Stream, StreamHolder, check_descriptors
 
 SETTLE_SECONDS = 5.0
-PRESENCE = b"event: presence\n"
+SAID = b'"online":'
+"""Stands once in an event for each person that it tells of."""
 
 TOLD = 3
-"""Gauge: events about others that the streams got."""
+"""Gauge: people that the streams were told of, each as often as it was told."""
 
 TOLD_SECONDS = 120.0
-"""Upper bound of the time until everybody is told who has gone."""
+"""Upper bound of the time until everybody is told of all whom it watches, or who has gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,18 @@ class PresenceOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What streams were told of others."""
+
+    told: int
+    """People that they were told of."""
+    due: int
+    """That many had to be told."""
+    seconds: float
+    """Until the last was told."""
+
+
+@dataclass(frozen=True, slots=True)
 class PresenceFigures:
     """The figures."""
 
@@ -61,6 +74,12 @@ class PresenceFigures:
     """From the request to watch to its answer."""
     watch_cpu: Cpu
     """For all of these requests."""
+    listed: "Told"
+    """Of those whom they watch, from the last answer."""
+    anew: "Told"
+    """The same from the last stream, when all streams were closed and opened again."""
+    anew_cpu: Cpu
+    """Of that, with the opening."""
     seconds: float
     """Of each of the two times in which nobody comes or goes."""
     unwatched: Cpu
@@ -68,15 +87,11 @@ class PresenceFigures:
     quiet: Cpu
     """While all are watched."""
     flickers: int
-    """Events in the second of these times: there must be none."""
+    """What was told in the second of these times: nothing has happened."""
     gone: int
     """People whose streams then close, one of each group."""
-    told: int
-    """Events of it that the streams got."""
-    due: int
-    """Streams that had to be told."""
-    told_seconds: float
-    """From the first stream's end until the last watcher was told."""
+    left: "Told"
+    """Of those, from the first stream's end: all others of their groups."""
     shares: Shares
     """While all are watched."""
     saturation: str
@@ -88,26 +103,38 @@ class PresenceFigures:
         return self.watch_cpu.each(self.streams)
 
     @property
+    def anew_microseconds(self) -> Cpu:
+        """CPU microseconds of each part per stream that was opened again, until all were told."""
+        return self.anew_cpu.each(self.streams)
+
+    @property
     def core_share(self) -> Cpu:
         """What watching costs while nobody comes or goes, as a share of one core, by each part."""
         return (self.quiet - self.unwatched) * (1 / self.seconds)
 
     @property
     def good(self) -> bool:
-        """Whether each watcher was told once of the one who has gone, and of nothing else."""
-        return self.told == self.due and not self.flickers
+        """Whether each watcher was told once of each whom it watches, and of the one who has gone, and no more."""
+        return all(each.told == each.due for each in (self.listed, self.anew, self.left)) and not self.flickers
 
 
 class Watcher(Stream):
-    """A stream on which the events about others are counted."""
+    """A stream on which it is counted how often it is told of somebody."""
 
     __slots__ = ()
 
+    def _begin(self, greeting: bytes) -> None:
+        super()._begin(greeting)
+        self._add(greeting)  # the first may come together with it
+
     def _take(self, part: bytes, now: int) -> None:
-        events = self._complete(part).count(PRESENCE)
-        self.came += events
+        self._add(self._complete(part))
+
+    def _add(self, events: bytes) -> None:
+        said = events.count(SAID)
+        self.came += said
         assert isinstance(self._holder, Watchers)
-        self._holder.told += events
+        self._holder.told += said
 
 
 class Watchers(StreamHolder):
@@ -146,6 +173,19 @@ class _Crowd:
         answers.check()
         return answers
 
+    @property
+    def told(self) -> int:
+        """How many the streams were told of so far."""
+        return sum(crew.gauge(TOLD) for crew in (self.holders, self.leaving))
+
+    def open_anew(self, others: Sequence[int], first_of_each: Sequence[int]) -> None:
+        """Closes the streams of all, and opens them again."""
+        for crew in (self.holders, self.leaving):
+            crew.tell("close")
+            crew.gather(OPEN_SECONDS)
+        self.open(self.holders, others)
+        self.open(self.leaving, first_of_each)
+
     def open(self, crew: Crew, users: Sequence[int]) -> None:
         """Opens the streams of these people."""
         size = -(-len(users) // len(crew.pids))
@@ -160,15 +200,15 @@ class _Crowd:
         self._progress.wait(seconds, lambda left: f"{what}: {left:.0f} s")
         return first, self.parts.sample()
 
-    def wait_told(self, due: int, before: int) -> tuple[int, float]:
-        """Waits until so many are told, and a little longer; returns how many were, and the seconds until the last."""
-        began, told, seconds = time.monotonic(), 0, 0.0
+    def wait_told(self, due: int, before: int, of: str) -> Told:
+        """Waits until so many are told, and a little longer."""
+        began, told, seconds = time.monotonic(), self.told - before, 0.0
         while (now := time.monotonic() - began) < TOLD_SECONDS and (told < due or now - seconds < SETTLE_SECONDS):
-            self._progress.show(f"{told:,} of {due:,} are told who has gone")
+            self._progress.show(f"{told:,} of {due:,} are told {of}")
             time.sleep(0.1)
-            if (so_far := self.holders.gauge(TOLD) - before) != told:
+            if (so_far := self.told - before) != told:
                 told, seconds = so_far, time.monotonic() - began
-        return told, seconds
+        return Told(told, due, seconds)
 
 
 def measure_presence(options: PresenceOptions, progress: Progress) -> PresenceFigures:
@@ -196,13 +236,18 @@ def measure_presence(options: PresenceOptions, progress: Progress) -> PresenceFi
         start = crowd.parts.sample()
         watch = crowd.ask("watch", people, "PUT", "/v1/presence", watches)
         watching = (start, crowd.parts.sample())
-        crowd.wait(SETTLE_SECONDS, "settling")
-        before = crowd.holders.gauge(TOLD)
+        listed = crowd.wait_told(len(people) * options.watched, 0, "who is there")
+        before, start = crowd.told, crowd.parts.sample()
+        crowd.open_anew(others, first_of_each)
+        anew = crowd.wait_told(len(people) * options.watched, before, "again who is there")
+        reopening = (start, crowd.parts.sample())
+        before = crowd.told
         quiet = crowd.wait(options.seconds, "all are watched")
-        flickers = crowd.holders.gauge(TOLD) - before
+        flickers = crowd.told - before
+        before = crowd.told
         crowd.leaving.tell("close")
         crowd.leaving.gather(OPEN_SECONDS)
-        told, seconds = crowd.wait_told(len(others), before + flickers)
+        left = crowd.wait_told(len(others), before, "who has gone")
         parts, shares = crowd.parts, crowd.parts.shares(*quiet)
         return PresenceFigures(
             streams=len(people),
@@ -210,14 +255,15 @@ def measure_presence(options: PresenceOptions, progress: Progress) -> PresenceFi
             workers=options.workers,
             watch=Latency.of(watch.took),
             watch_cpu=parts.cpu(*watching),
+            listed=listed,
+            anew=anew,
+            anew_cpu=parts.cpu(*reopening),
             seconds=options.seconds,
             unwatched=parts.cpu(*unwatched),
             quiet=parts.cpu(*quiet),
             flickers=flickers,
             gone=len(first_of_each),
-            told=told,
-            due=len(others),
-            told_seconds=seconds,
+            left=left,
             shares=shares,
             saturation=saturation(shares),
             complaints=server.complaints,

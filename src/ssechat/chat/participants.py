@@ -45,6 +45,11 @@ class Participation(NamedTuple):
             raise not_a_member()
         return self.standing.member.seq
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether `must_take_part` refuses nothing."""
+        return self.standing is None or (self.standing.member is not None and not self.standing.group.ended)
+
     def must_take_part(self) -> None:
         """Checks that the user is a member, and can do something here.
 
@@ -106,6 +111,14 @@ class Participants:
         if len(found) < len(users):
             raise unknown_conversation(group)
         return [Participation(group, user, None, standing) for user, standing in zip(users, found, strict=True)]
+
+    async def take_part(self, asked: Sequence[tuple[UserId, ConversationId]]) -> list[bool]:
+        """Whether each of these users is in its group, and the group has not ended. One round trip."""
+        standings = await self._members.standings(asked)
+        return [
+            standing is not None and Participation(group, user, None, standing).takes_part
+            for (user, group), standing in zip(asked, standings, strict=True)
+        ]
 
     async def enter_direct(self, user: UserId, conversation: str) -> tuple[ConversationId, Sequence[UserId]]:
         """The id of a direct conversation, normalised, and its members; raises as `enter` does."""

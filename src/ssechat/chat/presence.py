@@ -2,19 +2,27 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from ssechat.chat.participants import Participants, group_of
-from ssechat.errors import RequestError
 from ssechat.identity.profiles import VISIBLE
 from ssechat.identity.sightings import Sightings
 from ssechat.identity.watch_lists import Watched, WatchList, WatchLists
 from ssechat.ids import ConversationId, UserId, direct_conversation
 from ssechat.logs.account_log import AccountLog
-from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.members import Members
 from ssechat.redis import keys
+
+
+class Given(NamedTuple):
+    """A watch list, and whose it is."""
+
+    user: UserId
+    names: Sequence[UserId]
+    group: ConversationId | None
+    """A group that the user shares with them."""
 
 
 class Seen(NamedTuple):
@@ -39,7 +47,6 @@ class PresenceRules:
         participants: Participants,
         conversations: Conversations,
         members: Members,
-        blocks: Blocks,
         sightings: Sightings,
         lists: WatchLists,
         accounts: AccountLog,
@@ -51,7 +58,6 @@ class PresenceRules:
         self._participants = participants
         self._conversations = conversations
         self._members = members
-        self._blocks = blocks
         self._sightings = sightings
         self._lists = lists
         self._accounts = accounts
@@ -72,26 +78,31 @@ class PresenceRules:
     async def now(self, user: UserId, names: Sequence[UserId], group: str | None = None) -> list[Seen]:
         """Whether these are there, as the user may know it; raises as `watch` does."""
         shared = None if group is None else await self._enter(user, group)
-        allowed = await self._allowed(user, names, shared)
+        [allowed] = await self._allowed([Given(user, names, shared)])
         asked = [name for name in names if name in allowed]
         there = await self._sightings.connected([keys.live(name).encode() for name in asked])
         sights = await self._sightings.look(asked)
-        found = {}
+        found, at = {}, time.time()
         for name, is_there, sight in zip(asked, there, sights, strict=True):
-            # Who is missing for a moment is offline to nobody (streams/presence.py).
-            online = bool(self._known(name)) or (is_there and sight.visible)
+            # Who is missing for a moment is offline to nobody (streams/presence.py): that is known here, or, if the
+            # workers have just been replaced, by when it was seen.
+            known = self._known(name)
+            online = bool(known) or (sight.visible and (is_there or (known is None and sight.lately(at))))
             found[name] = Seen(name, online, None if online else sight.last_seen)
         return [found.get(name) or Seen(name, False, None) for name in names]
 
     async def watched(self, users: Sequence[UserId]) -> list[Watched]:
-        """Whom all devices of each of these users watch, and of whom they may know."""
-        found = []
-        for user, lists in zip(users, await self._lists.of(users), strict=True):
-            seen: set[UserId] = set()
-            for one in lists:
-                seen |= await self._allowed(user, one.users, await self._still(user, one.group))
-            found.append(Watched(frozenset(name for one in lists for name in one.users), frozenset(seen)))
-        return found
+        """Whom all devices of each of these users watch, and of whom they may know. A handful of round trips."""
+        lists = await self._lists.of(users)
+        given = [Given(user, *one) for user, of_user in zip(users, lists, strict=True) for one in of_user]
+        allowed = iter(await self._allowed(await self._still(given)))
+        return [
+            Watched(
+                frozenset(name for one in of_user for name in one.users),
+                frozenset(name for _ in of_user for name in next(allowed)),
+            )
+            for of_user in lists
+        ]
 
     async def set_visible(self, user: UserId, *, visible: bool) -> None:
         """Makes the user visible, or invisible: then it was seen last just now, if it is there.
@@ -109,19 +120,29 @@ class PresenceRules:
         entered.must_take_part()
         return entered.conversation
 
-    async def _still(self, user: UserId, group: ConversationId | None) -> ConversationId | None:
-        """The group, if the user is in it still."""
-        try:
-            return None if group is None else await self._enter(user, group)
-        except RequestError:
-            return None
+    async def _still(self, given: Sequence[Given]) -> list[Given]:
+        """These lists, without the groups that their users are not in any more."""
+        asked = list(dict.fromkeys((user, group) for user, _, group in given if group is not None))
+        in_it = dict(zip(asked, await self._participants.take_part(asked), strict=True))
+        return [one if one.group is None or in_it[one.user, one.group] else one._replace(group=None) for one in given]
 
-    async def _allowed(self, user: UserId, names: Sequence[UserId], group: ConversationId | None) -> frozenset[UserId]:
-        """Those of these of whom the user may know. Three round trips at most."""
-        found = {name for name in names if name == user}
-        if group is not None:
-            found |= await self._members.present(group, names)
-        others = [name for name in names if name not in found]
-        begun = await self._conversations.begun([direct_conversation(user, other) for other in others])
-        found.update(other for other, has_begun in zip(others, begun, strict=True) if has_begun)
-        return frozenset(found) - await self._blocks.between(user, found)
+    async def _allowed(self, given: Sequence[Given]) -> list[set[UserId]]:
+        """Those in each of these lists of whom its user may know. What is asked for by several is read once."""
+        in_groups: dict[ConversationId, dict[UserId, None]] = {}
+        for _, names, group in given:
+            if group is not None and names:
+                in_groups.setdefault(group, {}).update(dict.fromkeys(names))
+        present = await self._members.present(in_groups)
+        conversations = [[direct_conversation(user, name) for name in names] for user, names, _ in given]
+        asked = list(dict.fromkeys(chain.from_iterable(conversations)))
+        directs = dict(zip(asked, await self._conversations.directs(asked), strict=True))
+        found = []
+        for (user, names, group), with_them in zip(given, conversations, strict=True):
+            shared = frozenset[UserId]() if group is None else present.get(group, frozenset())
+            allowed = {user} & {*names}
+            for name, conversation in zip(names, with_them, strict=True):
+                direct = directs[conversation]
+                if not direct.blocked and (direct.begun or name in shared):
+                    allowed.add(name)
+            found.append(allowed)
+        return found

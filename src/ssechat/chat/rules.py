@@ -95,7 +95,6 @@ class Chat:
                 participants,
                 conversations,
                 members,
-                blocks,
                 Sightings(redis),
                 lists,
                 inbox.accounts,

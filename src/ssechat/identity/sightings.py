@@ -11,10 +11,14 @@ from ssechat.identity.profiles import VISIBLE
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import Argument
 
 ASKED_AT_ONCE = 500
 """Channels in one command, or users in one round trip: that many take Redis some milliseconds at most."""
+
+GRACE_SECONDS = 12.0
+"""Seconds for which somebody must be missing to count as offline. A client whose worker stops or dies comes back within
+8 seconds (`RETRY_AFTER_TROUBLE` in streams/stream.py), and workers subscribe again within seconds after Redis was away.
+A reload takes none of it: a worker stays subscribed for 15 seconds after the last stream (redis/subscriptions.py)."""
 
 AGAIN = 60_000
 """Milliseconds by which a time at which somebody was seen must be later than the last one to be stored."""
@@ -47,6 +51,16 @@ class Sight(NamedTuple):
     last_seen: int | None
     """Milliseconds since 1970."""
 
+    @classmethod
+    def parse(cls, fields: Sequence[bytes | None]) -> "Sight":
+        """Of the `FIELDS` of a user."""
+        visible, seen = fields
+        return cls(visible != b"0", int(seen or 0) or None)
+
+    def lately(self, now: float) -> bool:
+        """Whether the user was seen within the grace before this time (seconds since 1970)."""
+        return self.last_seen is not None and now - self.last_seen / 1000 < GRACE_SECONDS
+
 
 class Sightings:
     """Asks who is there, and notes who was."""
@@ -69,21 +83,23 @@ class Sightings:
 
     async def look(self, users: Iterable[UserId]) -> list[Sight]:
         """What is stored of these users; raises as `connected` does."""
-        return await self._sights([("HMGET", keys.user(user), *FIELDS) for user in users])
+        found: list[Sight] = []
+        asked = [keys.user(user) for user in users]
+        for at in range(0, len(asked), ASKED_AT_ONCE):
+            replies = await self._redis.each("HMGET", asked[at : at + ASKED_AT_ONCE], *FIELDS)
+            found += [Sight.parse(reply) for reply in replies]
+        return found
 
     async def note(self, seen: Mapping[UserId, int], again: int = 0) -> list[Sight]:
         """Notes when these were seen (milliseconds since 1970), unless they are invisible; returns what is stored then.
 
         `again`: what is not later by so many milliseconds is not stored.
         """
-        return await self._sights([("EVAL", NOTE, 1, keys.user(user), at, again) for user, at in seen.items()])
-
-    async def _sights(self, commands: Sequence[Sequence[Argument]]) -> list[Sight]:
-        """Sends commands that answer with the fields of a sight."""
         found: list[Sight] = []
+        commands = [("EVAL", NOTE, 1, keys.user(user), at, again) for user, at in seen.items()]
         for at in range(0, len(commands), ASKED_AT_ONCE):
             replies = await self._redis.pipeline(commands[at : at + ASKED_AT_ONCE])
-            found += [Sight(visible != b"0", int(seen or 0) or None) for visible, seen in replies]
+            found += [Sight.parse(reply) for reply in replies]
         return found
 
     async def announce(self, user: UserId) -> None:

@@ -87,10 +87,10 @@ class WatchLists:
         found: list[list[WatchList]] = []
         for at in range(0, len(users), ASKED_AT_ONCE):
             some = users[at : at + ASKED_AT_ONCE]
-            replies = await self._redis.pipeline([("HVALS", keys.watch_lists(user)) for user in some])
+            replies = await self._redis.each("HVALS", [keys.watch_lists(user) for user in some])
             found += [[_parse(value) for value in reply] for reply in replies]
-            with_lists = [user for user, reply in zip(some, replies, strict=True) if reply]
-            await self._redis.pipeline([("EXPIRE", keys.watch_lists(user), KEPT_SECONDS) for user in with_lists])
+            with_lists = [keys.watch_lists(user) for user, reply in zip(some, replies, strict=True) if reply]
+            await self._redis.each("EXPIRE", with_lists, KEPT_SECONDS)
         return found
 
 

@@ -22,6 +22,19 @@ SUMMARY = 128
 """Bytes of a conversation in a list, besides its id, members and message."""
 
 
+ASKED_AT_ONCE = 256
+"""Direct conversations of which it is asked in one round trip how the two stand."""
+
+
+class Direct(NamedTuple):
+    """How the two of a direct conversation stand to each other."""
+
+    begun: bool
+    """Something was sent."""
+    blocked: bool
+    """One of them blocks the other."""
+
+
 class Entry(NamedTuple):
     """An entry of a conversation's log, with the data of its event."""
 
@@ -140,10 +153,14 @@ class Conversations:
         key = keys.of_conversation(conversation).conversation
         return int(await self._redis.call("HGET", key, "seq") or 0)
 
-    async def begun(self, conversations: Sequence[ConversationId]) -> list[bool]:
-        """Whether something was sent in each of these. One round trip."""
-        seqs = await self._redis.pipeline(("HGET", keys.conversation(one), "seq") for one in conversations)
-        return [int(seq or 0) > 0 for seq in seqs]
+    async def directs(self, conversations: Sequence[ConversationId]) -> list[Direct]:
+        """How the two of each of these direct conversations stand. One round trip for 256 of them."""
+        found: list[Direct] = []
+        for at in range(0, len(conversations), ASKED_AT_ONCE):
+            some = conversations[at : at + ASKED_AT_ONCE]
+            replies = await self._redis.each("HMGET", [keys.conversation(one) for one in some], "seq", "blocks")
+            found += [Direct(int(seq or 0) > 0, bool(blocks)) for seq, blocks in replies]
+        return found
 
     async def messages(self, conversation: ConversationId, seqs: Sequence[int]) -> list[bytes | None]:
         """Messages as they stand now (JSON) with the first of these seqs, as many as fit on a page: one at least."""

@@ -1,6 +1,6 @@
 """The members of a group: who is in it, who was, and which part of its log each of them has."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from ssechat.events.models import HistoryOf, Role
@@ -272,12 +272,17 @@ class Members:
         """What a user is in a group; None if there is no such group."""
         return (await self.standings([(user, conversation)]))[0]
 
-    async def present(self, conversation: ConversationId, users: Sequence[UserId]) -> frozenset[UserId]:
-        """Those of these users who are in a group."""
-        if not users:
-            return frozenset()
-        found = await self._redis.call("HMGET", keys.of_group(conversation).members, *users)
-        return frozenset(user for user, value in zip(users, found, strict=True) if value is not None)
+    async def present(
+        self, asked: Mapping[ConversationId, Collection[UserId]]
+    ) -> dict[ConversationId, frozenset[UserId]]:
+        """Those of these users, some at least, who are in their group. One round trip."""
+        replies = await self._redis.pipeline(
+            ("HMGET", keys.of_group(conversation).members, *users) for conversation, users in asked.items()
+        )
+        return {
+            conversation: frozenset(user for user, value in zip(users, found, strict=True) if value is not None)
+            for (conversation, users), found in zip(asked.items(), replies, strict=True)
+        }
 
     async def samples(self, conversations: Sequence[ConversationId], count: int) -> list[tuple[int, list[UserId]]]:
         """How many members each of these groups has, and the names of some: of all, if they are few."""

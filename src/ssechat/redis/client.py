@@ -65,11 +65,13 @@ class Redis:
         if self._connection is not None:
             return self._connection.send(*command, rest=rest)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        refused = isinstance(self._failure, RedisRefused)
-        future.set_exception(
-            RedisRefused(str(self._failure)) if refused else RedisUnavailable("not connected to Redis")
-        )
+        future.set_exception(self._unconnected())
         return future
+
+    def _unconnected(self) -> RedisUnavailable:
+        if isinstance(self._failure, RedisRefused):
+            return RedisRefused(str(self._failure))
+        return RedisUnavailable("not connected to Redis")
 
     async def call(self, *command: Argument) -> Reply:
         """Sends a command and waits for its reply.
@@ -96,6 +98,14 @@ class Redis:
         if errors:
             raise errors[0]
         return replies
+
+    async def each(self, verb: str, about: Sequence[str], *arguments: Argument) -> list[Reply]:
+        """Sends the same command about each of these keys, and waits for all replies; raises as `call` does."""
+        if not about:
+            return []
+        if self._connection is None:
+            raise self._unconnected()
+        return await self._connection.send_each(verb, about, *arguments)
 
     def reconnect(self) -> None:
         """Drops the connection and opens a new one, possibly to another server (DNS, a proxy); pending commands

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import hiredis
@@ -102,6 +102,38 @@ class Connection(asyncio.Protocol, ABC):
 AnyConnection = TypeVar("AnyConnection", bound=Connection)
 
 
+class _Replies:
+    """Stands for each of some commands in the place of a future, and gathers their replies for one future."""
+
+    __slots__ = ("_error", "_missing", "_replies", "future")
+
+    def __init__(self, future: "asyncio.Future[list[Reply]]", number: int) -> None:
+        self.future = future
+        self._missing = number
+        self._replies: list[Reply] = []
+        self._error: BaseException | None = None
+
+    def done(self) -> bool:
+        return self.future.done()
+
+    def set_result(self, reply: Reply) -> None:
+        self._replies.append(reply)
+        self._answered()
+
+    def set_exception(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._answered()
+
+    def _answered(self) -> None:
+        self._missing -= 1
+        if self._missing:
+            return
+        if self._error is None:
+            self.future.set_result(self._replies)
+        else:
+            self.future.set_exception(self._error)
+
+
 class CommandConnection(Connection):
     """A connection on which each command has one reply, in the order sent."""
 
@@ -110,7 +142,7 @@ class CommandConnection(Connection):
         super().__init__()
         self._on_refused = on_refused
         self._seconds = (metrics or Metrics()).redis_seconds
-        self._pending: deque[tuple[asyncio.Future[Reply], float]] = deque()
+        self._pending: deque[tuple[asyncio.Future[Reply] | _Replies, float]] = deque()
 
     def send(self, *command: Argument, rest: Packed = NOTHING) -> "asyncio.Future[Reply]":
         """Sends a command, whose last arguments may be packed; the future gets its reply, or RedisUnavailable."""
@@ -122,6 +154,22 @@ class CommandConnection(Connection):
             *command, rest=rest
         )  # before the append: a command that cannot be packed must not take a place in the queue
         self._pending.append((future, self._loop.time()))
+        return future
+
+    def send_each(self, verb: str, about: Sequence[str], *arguments: Argument) -> "asyncio.Future[list[Reply]]":
+        """Sends the same command about each of these keys, one at least; the future gets all replies when the last has
+        come, or the first error. That costs half of what `send` does."""
+        future: asyncio.Future[list[Reply]] = self._loop.create_future()
+        if self._transport is None or len(self._pending) + len(about) > QUEUE_LIMIT:
+            future.set_exception(RedisUnavailable("not connected to Redis"))
+            return future
+        first, last = pack((verb,)), pack(arguments)
+        head = b"*%d\r\n%b$" % (first.number + 1 + last.number, first.data)
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing += [b"%b%d\r\n%b\r\n%b" % (head, len(key), key, last.data) for key in map(str.encode, about)]
+        place = (_Replies(future, len(about)), self._loop.time())
+        self._pending.extend([place] * len(about))
         return future
 
     def on_reply(self, reply: Reply) -> None:

@@ -1,39 +1,44 @@
 """How often streams of a source are opened in this worker."""
 
+from collections import OrderedDict
 from collections.abc import Callable
-
-from ssechat.recent import Recent
 
 WINDOW = 60.0
 """Seconds in which so many may be opened."""
 
 MAX_SOURCES = 20_000
-"""Sources that are remembered, at least."""
-
-
-class _Bucket:
-    """Is full again at a time, in seconds of the clock."""
-
-    __slots__ = ("full_at",)
-
-    def __init__(self) -> None:
-        self.full_at = 0.0
+"""Sources that are remembered, at most."""
 
 
 class Openings:
-    """Counts openings by the source's channel against a limit, which refills evenly."""
+    """Counts openings by the source's channel against a limit, which refills evenly.
+
+    A source is remembered until its limit is full again: after one opening for half a second, by default.
+    """
 
     def __init__(self, limit: int, now: Callable[[], float]) -> None:
         """`limit` openings within `WINDOW` seconds."""
         self._each = WINDOW / limit
         self._now = now
-        self._buckets: Recent[bytes, _Bucket] = Recent(MAX_SOURCES, lambda channel: _Bucket())
+        # Ordered: to find the first of a dict takes long after many others were dropped.
+        self._full_at: OrderedDict[bytes, float] = OrderedDict()
+        """When the limits of sources are full again (seconds of the clock), those asked for last at the end."""
 
     def admit(self, channel: bytes) -> bool:
         """Counts an opening; False: there are too many, and this one does not count."""
-        bucket, now = self._buckets[channel], self._now()
-        full_at = max(now, bucket.full_at) + self._each
-        if full_at > now + WINDOW + self._each / 2:
-            return False
-        bucket.full_at = full_at
-        return True
+        now = self._now()
+        self._forget(now)
+        before = max(now, self._full_at.pop(channel, now))
+        full_at = before + self._each
+        admitted = full_at <= now + WINDOW + self._each / 2
+        self._full_at[channel] = full_at if admitted else before
+        return admitted
+
+    def _forget(self, now: float) -> None:
+        """Forgets two at most of which nothing need be known any more, or, if there are too many, those asked for
+        first: no opening takes long, and more are forgotten than come."""
+        for _ in range(2):
+            first = next(iter(self._full_at), None)
+            if first is None or (self._full_at[first] > now and len(self._full_at) < MAX_SOURCES):
+                return
+            del self._full_at[first]

@@ -16,7 +16,7 @@ from typing import Protocol
 from ssechat.errors import RedisUnavailable
 from ssechat.events.kinds import CONVERSATION, MEMBER, MESSAGE, PRESENCE
 from ssechat.events.wake_ups import WakeUp
-from ssechat.identity.sightings import AGAIN, ASKED_AT_ONCE, Sightings
+from ssechat.identity.sightings import AGAIN, ASKED_AT_ONCE, GRACE_SECONDS, Sightings
 from ssechat.identity.watch_lists import Watched
 from ssechat.ids import UserId
 from ssechat.redis import keys
@@ -34,15 +34,15 @@ ASKED_PER_TICK = 5000
 ROUND_SECONDS = 2.0
 """Seconds between two times that one name is asked for, at least."""
 
-GRACE_SECONDS = 12.0
-"""Seconds for which somebody must be missing to count as offline. A client whose worker stops or dies comes back within
-8 seconds (`RETRY_AFTER_TROUBLE` in stream.py), and workers subscribe again within seconds after Redis was away. A
-reload takes none of it: a worker stays subscribed for 15 seconds after the last stream (redis/subscriptions.py)."""
-
-LOADED_PER_TICK = 200
-"""Users whose watch lists are read in a tick, at most: after a storm of reconnects it takes a while."""
+LOADED_PER_TICK = 60_000
+"""Names in the watch lists that are read in a tick, about, each list counted as one more: that takes a worker a third
+of a second. So 20,000 lists of 20 names take one worker some seconds after a storm of reconnects."""
 
 LOADED_AT_ONCE = 20
+"""Users whose lists are read together: some milliseconds of work."""
+
+LOADING_PAUSE = 0.002
+"""Seconds between two such readings. A send is a handful of steps, each of which would wait for one of them."""
 
 ANEW_SECONDS = 600.0
 """Seconds after which everybody's rights and visibility are read anew. What changes them is told at once; this is for
@@ -210,9 +210,12 @@ class Presence:
 
     async def _load_lists(self) -> None:
         """Reads the lists of those who have come or changed theirs, and of some others anew."""
-        due = list(islice(self._to_load.items(), LOADED_PER_TICK))
-        due += [(watch.channel, watch.user) for watch in self._watches_anew.next()]
+        due = [(watch.channel, watch.user) for watch in self._watches_anew.next()]
+        due += self._to_load.items()
+        names = 0
         for some in slices(due, LOADED_AT_ONCE):
+            if names >= LOADED_PER_TICK:
+                break
             for channel, _ in some:
                 self._to_load.pop(channel, None)  # before they are read: a change that comes meanwhile is due again
             try:
@@ -221,8 +224,13 @@ class Presence:
                 self._to_load.update(some)
                 raise
             for (channel, user), watched in zip(some, loaded, strict=True):
+                names += 1 + len(watched.users)
                 if self._streams.has(channel):
                     self._set(channel, user, watched)
+            if any(watched.users for watched in loaded):
+                await asyncio.sleep(LOADING_PAUSE)
+        if not self._to_load:
+            self._to_load.clear()  # what was only taken out of it keeps its room
         self._metrics.watched = len(self._people)
 
     def _set(self, channel: bytes, user: UserId, watched: Watched) -> None:
@@ -239,7 +247,7 @@ class Presence:
         asked = [person for user in self._to_look if (person := self._people.get(user)) is not None]
         self._to_look.clear()
         try:
-            await self._read([*self._fresh, *asked, *self._people_anew.next()])
+            await self._read([*self._fresh[:ASKED_PER_TICK], *asked, *self._people_anew.next()])
         except RedisUnavailable:
             self._to_look.update((person.user, None) for person in asked)
             raise

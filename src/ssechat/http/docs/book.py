@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssechat import __version__
 from ssechat.http.browser_library import library_name
@@ -19,6 +17,9 @@ from ssechat.http.docs.markup import marker, path, plain, typed
 from ssechat.http.docs.topics import Topic, topics_of
 from ssechat.http.made_once import MadeOnce
 from ssechat.settings import Settings
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 class Page(NamedTuple):
@@ -101,7 +102,10 @@ class Book:
         return Articles(self._operations, openapi.document(self._operations, "3.1", cookie=self._cookie))
 
     @cached_property
-    def _environment(self) -> Environment:
+    def _environment(self) -> "Environment":
+        # Imported late: 2 MB, in each worker, for what few are asked for.
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
         environment = Environment(
             loader=PackageLoader("ssechat.http.docs"),
             autoescape=True,
