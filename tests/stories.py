@@ -26,6 +26,9 @@ UNKNOWN = "77-77"
 
 PROFILE = ("display_name", "avatar_url", "receipts")
 
+OTHERS = ("block", "unblock", "profile", "claim", "edit", "delete", "react", "mute", "rename")
+"""Actions by which people hide receipts from each other, and those that receipts have nothing to do with."""
+
 
 async def level(stream: Stream | None, head: str) -> None:
     """Waits until the stream has written all that the inbox has."""
