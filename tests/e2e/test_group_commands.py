@@ -80,6 +80,9 @@ def test_a_groups_life_from_the_terminal(server: Server) -> None:
     assert "give --yes" in said(server, "alice", "group end", group, code=2)
     assert said(server, "alice", "group end --yes", group) == "the group has ended\n"
     assert "ended" in said(server, "carol", "send", group, "hello?", code=1)
+    assert said(server, "alice", "group leave", "late lunch") == "you have left\n"
+    assert group not in said(server, "alice", "group list")
+    assert group in said(server, "carol", "group list")
     assert bob.end()[0] == 130
 
 

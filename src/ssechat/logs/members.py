@@ -115,13 +115,18 @@ class Group(NamedTuple):
     history: HistoryOf
     list_version: str
     """The entry that changed it or its members last."""
-    ended: bool
+    ended_at: int
+    """Milliseconds since 1970; 0: it has not ended."""
     seq: int
     """Of the newest message."""
     head: str
     """The newest entry of the log."""
     made: str
     """The digest (hex) of the request that made it."""
+
+    @property
+    def ended(self) -> bool:
+        return self.ended_at > 0
 
     @classmethod
     def parse(cls, conversation: ConversationId, values: Sequence[bytes | None]) -> "Group | None":
@@ -134,7 +139,7 @@ class Group(NamedTuple):
             topic,
             cast(HistoryOf, history),
             version,
-            bool(ended),
+            int(ended or 0),
             int(seq or 0),
             head,
             made,
