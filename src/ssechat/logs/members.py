@@ -277,6 +277,11 @@ class Members:
         """What a user is in a group; None if there is no such group."""
         return (await self.standings([(user, conversation)]))[0]
 
+    async def joined(self, user: UserId, groups: Sequence[ConversationId]) -> list[int | None]:
+        """The newest message when the user joined each of these groups; None where it is no member. One round trip."""
+        found = await self._redis.pipeline(("HGET", keys.of_group(group).members, user) for group in groups)
+        return [None if value is None else Member.parse(value).seq for value in found]
+
     async def present(self, conversation: ConversationId, users: Sequence[UserId]) -> frozenset[UserId]:
         """Those of these users who are in a group."""
         if not users:
