@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from commands import Listening, at, run
+from commands import Listening, at, call
 from serving import Server
 
 
@@ -14,13 +14,13 @@ from serving import Server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("groups") / "data", "--workers", "2") as running:
         for name in ("alice", "bob", "carol", "dave"):
-            run("send", *at(running), "--user", name, "--create", name, "a note")
+            call("send", *at(running), "--user", name, "--create", name, "a note")
         yield running
 
 
 def said(server: Server, user: str, command: str, *more: str, code: int = 0, said: bytes = b"") -> str:
     """Runs a command as a user, who must get that exit code; returns what it printed."""
-    done = run(*command.split(), *more, *at(server), "--user", user, said=said)
+    done = call(*command.split(), *more, *at(server), "--user", user, said=said)
     assert done.returncode == code, done.stderr
     assert code == 0 or done.stdout == ""
     return done.stderr if code else done.stdout
