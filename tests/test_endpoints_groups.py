@@ -281,6 +281,7 @@ async def test_a_list_of_conversations_leaves_out_groups_that_one_has_left(clien
     query = "?limit=1"
     while True:
         page = await bob.done("GET", f"/conversations{query}")
+        assert len(page["conversations"]) == 1
         found += [one["id"] for one in page["conversations"]]
         if page["next"] is None:
             break
