@@ -1,17 +1,14 @@
 """Validates answers and events against the OpenAPI document, and never against the models that it is made of."""
 
-import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-import jsonschema_rs
-from jsonschema import Draft202012Validator
-
 from contract.answer import Answer
 from contract.document import by_code, resolved, values_of
 from contract.seen import Seen, promised
+from contract.validator import Draft202012Validator
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"
@@ -24,35 +21,14 @@ OF_PATHS = (404, 405, 414)
 """Statuses of paths and methods that no operation has."""
 
 
-class Schema:
-    """A schema, by which thousands of values are right and some are not."""
-
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._schema = dict(schema)
-
-    @functools.cached_property
-    def _quick(self) -> jsonschema_rs.Draft202012Validator:
-        return jsonschema_rs.Draft202012Validator(self._schema)
-
-    def errors(self, value: Any) -> Iterator[str]:
-        """What is wrong with a value, in sentences. Only of one that is wrong it is asked what is: that takes a hundred
-        times as long."""
-        if self._quick.is_valid(value):
-            return
-        for error in Draft202012Validator(self._schema).iter_errors(value):
-            # Of a choice, what is wrong with the nearest one.
-            deepest = max(error.context or (), key=lambda each: len(each.path), default=error)
-            yield f"{deepest.json_path}: {deepest.message}"[:500]
-
-
 class Response(NamedTuple):
     """A status that an operation can answer with."""
 
-    content: Mapping[str, Schema | None]
+    content: Mapping[str, Draft202012Validator | None]
     """By media type; None: the body is no JSON, or an error."""
-    problems: Mapping[str, Schema]
+    problems: Mapping[str, Draft202012Validator]
     """The errors that it can be, by code."""
-    headers: Mapping[str, Schema]
+    headers: Mapping[str, Draft202012Validator]
     """By name in lower case."""
     required: frozenset[str]
     """Headers that are always there."""
@@ -69,8 +45,8 @@ class Template(NamedTuple):
 class Event(NamedTuple):
     """An event of a stream."""
 
-    fields: Schema
-    data: Schema
+    fields: Draft202012Validator
+    data: Draft202012Validator
     reasons: Sequence[str]
     """Those that its data can give; "" alone: it gives none."""
 
@@ -81,7 +57,7 @@ class Checker:
     def __init__(self, document: Mapping[str, Any]) -> None:
         """`document` is one in OpenAPI 3.2."""
         self._templates = [_template(path, resolved(item, document)) for path, item in document["paths"].items()]
-        self._problem = Schema(resolved({"$ref": "#/components/schemas/ProblemDetails"}, document))
+        self._problem = Draft202012Validator(resolved({"$ref": "#/components/schemas/ProblemDetails"}, document))
         self._of_connections = {(each["status"], each["code"]) for each in document["x-connection-problems"]}
         self._headers = {
             name
@@ -117,7 +93,7 @@ class Checker:
         code = str(problem.get("code", "")) if isinstance(problem, dict) else ""
         if self._is_of_a_connection(answer, operation, code):
             seen.answer("", answer.status, code)
-            yield from self._problem.errors(problem)
+            yield from _errors(self._problem, problem)
             if answer.status == 405 and "allow" not in answer.headers:
                 yield "it has no Allow"
         elif not operation:
@@ -158,11 +134,11 @@ class Checker:
             return
         if answer.method == "HEAD" or answer.body is None:
             return
-        schema = response.problems.get(code) if media_type == PROBLEM else response.content[media_type]
-        if media_type == PROBLEM and schema is None:
+        validator = response.problems.get(code) if media_type == PROBLEM else response.content[media_type]
+        if media_type == PROBLEM and validator is None:
             yield f"the code {code} is not documented"
-        if schema is not None:
-            yield from schema.errors(_json(answer.body))
+        if validator is not None:
+            yield from _errors(validator, _json(answer.body))
 
     def _of_headers(self, response: Response, answer: Answer) -> Iterator[str]:
         for name in sorted(response.required - answer.headers.keys()):
@@ -173,7 +149,7 @@ class Checker:
             else:
                 text = answer.headers[name]
                 value = int(text) if text.isascii() and text.isdigit() else text
-                yield from (f"{name}: {error}" for error in response.headers[name].errors(value))
+                yield from (f"{name}: {error}" for error in _errors(response.headers[name], value))
 
     def event(self, fields: Mapping[str, str], seen: Seen) -> Iterator[str]:
         """What is wrong with an event of a stream, given as its fields; what is right is noted in `seen`."""
@@ -185,7 +161,7 @@ class Checker:
         retry = fields.get("retry", "")
         typed = {**fields, "retry": int(retry)} if retry.isdigit() else fields
         data = _json(fields.get("data", "").encode())
-        found = [*event.fields.errors(typed), *event.data.errors(data)]
+        found = [*_errors(event.fields, typed), *_errors(event.data, data)]
         if not found:
             seen.event(name, data.get("reason", ""))
         for each in found:
@@ -223,14 +199,14 @@ def _response(response: Mapping[str, Any]) -> Response:
     headers = {name.lower(): header for name, header in response.get("headers", {}).items()}
     return Response(
         content={
-            media_type: Schema(described["schema"]) if media_type == JSON else None
+            media_type: Draft202012Validator(described["schema"]) if media_type == JSON else None
             for media_type, described in content.items()
         },
         problems={
-            code: Schema(schema)
+            code: Draft202012Validator(schema)
             for code, schema in (by_code(content[PROBLEM]["schema"]) if PROBLEM in content else {}).items()
         },
-        headers={name: Schema(header["schema"]) for name, header in headers.items()},
+        headers={name: Draft202012Validator(header["schema"]) for name, header in headers.items()},
         required=frozenset(name for name, header in headers.items() if header.get("required")),
     )
 
@@ -247,8 +223,8 @@ def _events(item: Mapping[str, Any]) -> Iterator[tuple[str, Event]]:
                     for branch in data.get("anyOf", [data])
                     for reason in values_of(branch["properties"].get("reason", {}))
                 } or {""}
-                fields = Schema({**event, "additionalProperties": False})
-                yield properties["event"]["const"], Event(fields, Schema(data), sorted(reasons))
+                fields = Draft202012Validator({**event, "additionalProperties": False})
+                yield properties["event"]["const"], Event(fields, Draft202012Validator(data), sorted(reasons))
 
 
 def _json(body: bytes) -> Any:
@@ -256,3 +232,10 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except ValueError:
         return body.decode("utf-8", "replace")
+
+
+def _errors(validator: Draft202012Validator, value: Any) -> Iterator[str]:
+    for error in validator.iter_errors(value):
+        # Of a choice, what is wrong with the nearest one.
+        deepest = max(error.context or (), key=lambda each: len(each.path), default=error)
+        yield f"{deepest.json_path}: {deepest.message}"[:500]
