@@ -22,6 +22,7 @@ from ssechat.redis.rights import WORDS
 SLOW = (
     "clients",
     "e2e",
+    "test_agreement_mutants.py",
     "test_attack.py",
     "test_bench.py",
     "test_bench_verdict.py",
@@ -50,8 +51,8 @@ SLOW = (
     "test_signals.py",
     "test_supervisor.py",
 )
-"""The slow tests, which `--fast` skips: servers of several processes, browsers, runs of pytest, and Redis
-servers that come and go."""
+"""The slow tests, which `--fast` skips: servers of several processes, browsers, runs of pytest, Redis servers that come
+and go, and long random stories."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -247,6 +248,15 @@ async def other_worker(redis: RedisProcess) -> AsyncIterator[Worker]:
     """The components of another worker on the same Redis."""
     async with a_worker(redis.url) as parts:
         yield parts
+
+
+@pytest.fixture
+async def both(worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
+    """Two workers on one Redis, on which reactions and receipts are told at once."""
+    monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
+    for each in (worker, other_worker):
+        monkeypatch.setattr(each.chat.receipts.telling, "_pause", 0.01)
+    return [worker, other_worker]
 
 
 @pytest.fixture(params=[AT_ONCE, 0], ids=["one-script", "two-steps"])

@@ -26,6 +26,9 @@ UNKNOWN = "77-77"
 
 PROFILE = ("display_name", "avatar_url", "receipts")
 
+OTHERS = ("block", "unblock", "profile", "claim", "edit", "delete", "react", "mute", "rename")
+"""Actions by which people hide receipts from each other, and those that receipts have nothing to do with."""
+
 
 async def level(stream: Stream | None, head: str) -> None:
     """Waits until the stream has written all that the inbox has."""
@@ -193,11 +196,12 @@ class Story:
             "role": lambda: chat.members.put(user, id, other, chance.choice(["owner", "admin", "member"])),
             "remove": lambda: chat.members.remove(user, id, other),
             "leave": lambda: chat.members.remove(user, id, user),
+            "end": lambda: chat.groups.end(user, id),
             "rename": lambda: chat.groups.change(user, id, f"name {self.counter}", chance.choice(["", "topic"])),
             "block": lambda: chat.blocks.block(user, other),
             "unblock": lambda: chat.blocks.unblock(user, other),
         }
-        weights = {"send": 6, "read": 4, "ack": 3, "delete": 2, "unblock": 3}
+        weights = {"send": 6, "read": 4, "ack": 3, "delete": 2, "unblock": 3, "end": 0.5}
         taken = [one for one in actions if one not in self.never]
         name = chance.choices(taken, [weights.get(one, 1) for one in taken])[0]
         try:

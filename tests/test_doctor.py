@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from commands import main
 from e2e.fronts.listener import Listener
 from serving import ROOT
+from ssechat.doctor.checks.exposure import Upgrade
 from ssechat.doctor.examination import CHECKS
 from ssechat.doctor.exchange import answers
 from ssechat.doctor.findings import FRONTS, Line
@@ -180,6 +181,13 @@ def test_an_address_of_something_else_is_a_sentence_and_exit_code_2(
     assert err.count("\n") == 1
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was hidden in a body is answered at once, or not at all."""
+    monkeypatch.setattr(Upgrade, "PATIENCE", 0.1)
+
+
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("arguments", [(), ("--token", "t")], ids=["nobody", "somebody"])
 def test_a_server_that_says_yes_to_everything_is_wrong_in_sentences(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
@@ -202,6 +210,7 @@ def test_a_sign_up_that_is_not_taken_is_a_sentence_and_exit_code_2(capsys: pytes
     assert err.startswith("ssechat: --sign-up: no account was made (200 application/json); give --user or --token")
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_what_a_server_says_of_itself_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with odd(saying(OURS)) as url:
         code, out, _ = main(capsys, "doctor", url, "--timeout", "1", "--quick")

@@ -1,6 +1,7 @@
 """Groups over HTTP: how they are made, renamed and ended."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -224,13 +225,13 @@ async def test_an_ended_group_is_read_and_not_written_to(client: httpx.AsyncClie
         ("PATCH", f"{where}/messages/1", {"text": "more"}),
         ("DELETE", f"{where}/messages/1", None),
         ("PUT", f"{where}/messages/1/reactions/%F0%9F%91%8D", None),
-        ("DELETE", f"{where}/members/bob", None),
     ):
         assert code(await bob.ask(method, path, body)) == (403, "ended"), (method, path)
     of_its_owner: list[tuple[str, str, dict[str, object]]] = [
         ("PATCH", where, {"name": "x"}),
         ("POST", f"{where}/members", {"users": ["eve"]}),
         ("PUT", f"{where}/members/bob", {"role": "admin"}),
+        ("DELETE", f"{where}/members/bob", {}),
         ("POST", f"{where}/invites", {}),
     ]
     for method, path, change in of_its_owner:
@@ -240,6 +241,33 @@ async def test_an_ended_group_is_read_and_not_written_to(client: httpx.AsyncClie
     with redis.client() as admin:
         ttls = {key: admin.ttl(key) for key in admin.keys("{c*") if group.encode() in key and b"/sent/" not in key}
     assert sum(ttl > 29 * 24 * 3600 for ttl in ttls.values()) == len(ttls) - 1, "all but the group's hash"
+
+
+async def test_an_ended_group_can_be_left_by_everybody_and_goes_with_what_that_made(
+    client: httpx.AsyncClient, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, carol = await people(client, "alice", "bob", "carol")
+    where = await alice.make(bob, carol)
+    group = where.removeprefix("/conversations/")
+    await bob.say(where, "hi")
+    await alice.done("DELETE", where)
+    an_hour_later = time.time_ns() // 1_000_000 + 3_600_000
+    monkeypatch.setattr("ssechat.chat.groups.now", lambda: an_hour_later)
+    for person in (alice, bob, bob):  # its only owner, too
+        assert (await person.ask("DELETE", f"{where}/members/{person.name}")).status_code == 204
+    for person in (alice, bob):
+        assert (await person.done("GET", "/conversations"))["conversations"] == []
+        assert (await person.done("GET", where))["left"] is True
+        assert await person.texts(where) == ["hi"]
+    seen = await carol.done("GET", where)
+    assert (seen["ended"], seen["members"], seen["member_count"]) == (True, ["carol"], 1)
+    assert (await carol.ask("DELETE", f"{where}/members/carol")).status_code == 204
+    assert code(await bob.ask("PUT", f"{where}/members/bob", {})) == (403, "not_a_member")
+    with redis.client() as admin:
+        ttls = {key: admin.ttl(key) for key in admin.keys("{c*") if group.encode() in key and b"/sent/" not in key}
+    month = 30 * 24 * 3600
+    assert any(key.endswith(b"/left") for key in ttls)
+    assert sum(month - 3700 < ttl < month - 3500 for ttl in ttls.values()) == len(ttls) - 1, "all but the group's hash"
 
 
 async def test_a_list_of_conversations_leaves_out_groups_that_one_has_left(client: httpx.AsyncClient) -> None:
@@ -253,6 +281,7 @@ async def test_a_list_of_conversations_leaves_out_groups_that_one_has_left(clien
     query = "?limit=1"
     while True:
         page = await bob.done("GET", f"/conversations{query}")
+        assert len(page["conversations"]) == 1
         found += [one["id"] for one in page["conversations"]]
         if page["next"] is None:
             break

@@ -129,6 +129,16 @@ def test_the_checks_take_no_arguments(checked: Path) -> None:
     assert "--check takes no arguments: it checks everything" in said.stderr
 
 
+def test_what_is_compiled_is_kept_though_the_machine_does_not_keep_it(
+    checked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checked / ".venv" / "bin" / "mypy").write_text(
+        '#!/usr/bin/env bash\necho "keeps ${PYTHONDONTWRITEBYTECODE-all}"\n'
+    )
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert "keeps all\n" in check(checked).stdout
+
+
 COVERAGE = """#!/usr/bin/env bash
 echo "coverage $*"
 case "$*" in

@@ -5,12 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from jsonschema import Draft202012Validator
-from jsonschema.protocols import Validator
-
 from contract.answer import Answer
 from contract.document import by_code, resolved, values_of
 from contract.seen import Seen, promised
+from contract.validator import Draft202012Validator
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"
@@ -26,11 +24,11 @@ OF_PATHS = (404, 405, 414)
 class Response(NamedTuple):
     """A status that an operation can answer with."""
 
-    content: Mapping[str, Validator | None]
+    content: Mapping[str, Draft202012Validator | None]
     """By media type; None: the body is no JSON, or an error."""
-    problems: Mapping[str, Validator]
+    problems: Mapping[str, Draft202012Validator]
     """The errors that it can be, by code."""
-    headers: Mapping[str, Validator]
+    headers: Mapping[str, Draft202012Validator]
     """By name in lower case."""
     required: frozenset[str]
     """Headers that are always there."""
@@ -47,8 +45,8 @@ class Template(NamedTuple):
 class Event(NamedTuple):
     """An event of a stream."""
 
-    fields: Validator
-    data: Validator
+    fields: Draft202012Validator
+    data: Draft202012Validator
     reasons: Sequence[str]
     """Those that its data can give; "" alone: it gives none."""
 
@@ -236,7 +234,7 @@ def _json(body: bytes) -> Any:
         return body.decode("utf-8", "replace")
 
 
-def _errors(validator: Validator, value: Any) -> Iterator[str]:
+def _errors(validator: Draft202012Validator, value: Any) -> Iterator[str]:
     for error in validator.iter_errors(value):
         # Of a choice, what is wrong with the nearest one.
         deepest = max(error.context or (), key=lambda each: len(each.path), default=error)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from commands import Listening, at, run
+from commands import Listening, at, call
 from e2e.api import mint
 from serving import Server
 
@@ -16,13 +16,13 @@ from serving import Server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("blocks") / "data", "--workers", "2") as running:
         for name in ("alice", "bob", "carol"):
-            run("send", *at(running), "--user", name, "--create", name, "a note")
+            call("send", *at(running), "--user", name, "--create", name, "a note")
         yield running
 
 
 def said(server: Server, user: str, command: str, *more: str, code: int = 0) -> str:
     """Runs a command as a user, who must get that exit code; returns what it printed."""
-    done = run(*command.split(), *more, *at(server), "--user", user)
+    done = call(*command.split(), *more, *at(server), "--user", user)
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
 
@@ -40,7 +40,7 @@ def curl(server: Server, user: str, method: str, path: str, body: object = None)
 def test_blocks_from_the_terminal(server: Server) -> None:
     alice = Listening(server, "--user", "alice")
     assert alice.line("stderr") == "listening as alice …\n"
-    done = run("blocks", *at(server), "--user", "alice")
+    done = call("blocks", *at(server), "--user", "alice")
     assert (done.stdout, done.stderr) == ("", "You have blocked nobody.\n")
     assert said(server, "alice", "block Bob") == "you have blocked bob\n"
     assert alice.line() == "dm:alice:bob  you have blocked bob\n"

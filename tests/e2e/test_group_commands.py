@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from commands import Listening, at, run
+from commands import Listening, at, call
 from serving import Server
 
 
@@ -14,13 +14,13 @@ from serving import Server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("groups") / "data", "--workers", "2") as running:
         for name in ("alice", "bob", "carol", "dave"):
-            run("send", *at(running), "--user", name, "--create", name, "a note")
+            call("send", *at(running), "--user", name, "--create", name, "a note")
         yield running
 
 
 def said(server: Server, user: str, command: str, *more: str, code: int = 0, said: bytes = b"") -> str:
     """Runs a command as a user, who must get that exit code; returns what it printed."""
-    done = run(*command.split(), *more, *at(server), "--user", user, said=said)
+    done = call(*command.split(), *more, *at(server), "--user", user, said=said)
     assert done.returncode == code, done.stderr
     assert code == 0 or done.stdout == ""
     return done.stderr if code else done.stdout
@@ -80,6 +80,9 @@ def test_a_groups_life_from_the_terminal(server: Server) -> None:
     assert "give --yes" in said(server, "alice", "group end", group, code=2)
     assert said(server, "alice", "group end --yes", group) == "the group has ended\n"
     assert "ended" in said(server, "carol", "send", group, "hello?", code=1)
+    assert said(server, "alice", "group leave", "late lunch") == "you have left\n"
+    assert group not in said(server, "alice", "group list")
+    assert group in said(server, "carol", "group list")
     assert bob.end()[0] == 130
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from commands import Listening, at, run
+from commands import Listening, at, call
 from e2e.api import Reader, mint
 from serving import Server
 
@@ -15,13 +15,13 @@ from serving import Server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("receipts") / "data", "--workers", "2") as running:
         for name in ("alice", "bob", "carol", "dave"):
-            run("send", *at(running), "--user", name, "--create", name, "a note")
+            call("send", *at(running), "--user", name, "--create", name, "a note")
         yield running
 
 
 def said(server: Server, user: str, command: str, *more: str) -> str:
     """Runs a command as a user; returns what it printed."""
-    done = run(*command.split(), *more, *at(server), "--user", user)
+    done = call(*command.split(), *more, *at(server), "--user", user)
     assert done.returncode == 0, done.stderr
     return done.stdout or done.stderr
 
@@ -82,7 +82,7 @@ def test_a_server_without_receipts_says_so_and_takes_acks(tmp_path_factory: pyte
     options = ("--workers", "2", "--receipts", "off")
     with Server(tmp_path_factory.mktemp("without") / "data", *options) as running:
         for name in ("alice", "bob"):
-            run("send", *at(running), "--user", name, "--create", name, "a note")
+            call("send", *at(running), "--user", name, "--create", name, "a note")
         said(running, "alice", "send bob", "hi")
         said(running, "bob", "read alice")
         assert curl(running, "bob", "POST", "/v1/ack", {"id": "7-7"}) == (204, "")

@@ -306,6 +306,7 @@ class Story:
 
         await self.do(OLGA, "DELETE", self.path(), status=204)
         self.group.ended = True
+        await self.part(REJO, by=REJO)
         yield "ended"
 
     async def close(self) -> None:

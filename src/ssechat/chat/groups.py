@@ -134,7 +134,7 @@ class Groups:
                 raise not_allowed("Only owners end a group.")
             if roster.group.ended:
                 return Decision(None)
-            return Decision(None, _changed(roster.group._replace(ended=True), ending()))
+            return Decision(None, _changed(roster.group._replace(ended_at=now()), ending()))
 
         await self._decisions.of_member(user, group, rule)
 
@@ -142,6 +142,11 @@ class Groups:
 def ending() -> list[Change]:
     """What ends a group."""
     return [SetField("ended", str(now())), Expire(READ_AFTER_END)]
+
+
+def with_the_rest(group: Group) -> Expire:
+    """Has what a change makes in a group that has ended deleted with all that it holds."""
+    return Expire(max(1, READ_AFTER_END - (now() - group.ended_at) // 1000))
 
 
 def _changed(group: Group, changes: Sequence[Change]) -> Action:

@@ -56,13 +56,13 @@ class Marks:
         unread = mentions = 0
         for at in range(0, len(places), ASKED_AT_ONCE):
             some = places[at : at + ASKED_AT_ONCE]
-            standings = await self._members.groups_of(user, [place.conversation for place in some])
+            groups = [place.conversation for place in some if is_group(place.conversation)]
+            joined = dict(zip(groups, await self._members.joined(user, groups), strict=True)) if groups else {}
             for place in some:
-                mark, standing = place.mark, standings.get(place.conversation)
-                if is_group(place.conversation):
-                    if standing is None or standing.member is None:
-                        continue
-                    mark = mark.since(standing.member.seq)
+                since = joined.get(place.conversation, 0)
+                if since is None:
+                    continue
+                mark = place.mark.since(since)
                 unread += mark.unread(place.seq)
                 mentions += len(mark.mentions)
         return Sums(unread, mentions)

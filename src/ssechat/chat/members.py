@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ssechat.chat.decisions import Decision, Decisions, role_of
-from ssechat.chat.groups import check_size, ending, known_users, told
+from ssechat.chat.groups import check_size, ending, known_users, told, with_the_rest
 from ssechat.chat.participants import group_of
 from ssechat.chat.refusals import cannot_add, not_a_member, not_allowed, unknown_conversation
 from ssechat.errors import Conflict
@@ -111,7 +111,8 @@ class Membership:
         return await self._adding(user, conversation, (member,), rule)
 
     async def remove(self, user: UserId, conversation: str, name: str) -> None:
-        """Removes a member; oneself: leaves. That it is no member is no error. With the last member the group ends.
+        """Removes a member; oneself: leaves, also a group that has ended. That it is no member is no error. With the
+        last member the group ends.
 
         Raises:
             NotFound: `unknown_conversation`.
@@ -138,7 +139,9 @@ class Membership:
                 raise not_allowed("Admins remove members, but neither owners nor each other.")
             count = len(roster.members) - 1
             changes: list[Change] = [Leave(removed, removed != user, roster.group.name)]
-            if count:
+            if roster.group.ended:
+                changes.append(with_the_rest(roster.group))
+            elif count:
                 _must_leave_an_owner(roster, removed)
             else:
                 changes += ending()

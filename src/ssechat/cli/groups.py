@@ -211,7 +211,7 @@ def topic(group: str, topic: str, timeout: float, as_json: bool, **account: Any)
 @client_options
 @timeout_option
 def leave(group: str, timeout: float, as_json: bool, **account: Any) -> None:
-    """Leave a group. You can read what was said up to then.
+    """Leave a group, also one that has ended. You can read what was said up to then.
 
     \b
     ssechat group leave --user bob lunch

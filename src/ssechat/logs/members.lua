@@ -26,6 +26,11 @@ local function end_of_group(a)
   return changes + 1 + 4 * tonumber(ARGV[changes])
 end
 
+-- Whether somebody leaves by itself, which one may do in a group that has ended, too.
+local function leaves(group)
+  return group.count > 0 and ARGV[group.changes] == 'leave' and ARGV[group.changes + 2] == 'own'
+end
+
 -- Reads what the action needs, and refuses it if it may not be.
 local function group_of(conversation, keys, a, head)
   local list, ended, history, made = unpack(redis.call('HMGET', conversation, 'list', 'ended', 'history', 'made'))
@@ -38,7 +43,7 @@ local function group_of(conversation, keys, a, head)
   end
   if not head then
     group.refused = {'unknown'}
-  elseif ended then
+  elseif ended and not leaves(group) then
     group.refused = {'ended'}
   else
     local absent = {'absent'}

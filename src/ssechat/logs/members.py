@@ -115,13 +115,18 @@ class Group(NamedTuple):
     history: HistoryOf
     list_version: str
     """The entry that changed it or its members last."""
-    ended: bool
+    ended_at: int
+    """Milliseconds since 1970; 0: it has not ended."""
     seq: int
     """Of the newest message."""
     head: str
     """The newest entry of the log."""
     made: str
     """The digest (hex) of the request that made it."""
+
+    @property
+    def ended(self) -> bool:
+        return self.ended_at > 0
 
     @classmethod
     def parse(cls, conversation: ConversationId, values: Sequence[bytes | None]) -> "Group | None":
@@ -134,7 +139,7 @@ class Group(NamedTuple):
             topic,
             cast(HistoryOf, history),
             version,
-            bool(ended),
+            int(ended or 0),
             int(seq or 0),
             head,
             made,
@@ -271,6 +276,11 @@ class Members:
     async def standing(self, user: UserId, conversation: ConversationId) -> Standing | None:
         """What a user is in a group; None if there is no such group."""
         return (await self.standings([(user, conversation)]))[0]
+
+    async def joined(self, user: UserId, groups: Sequence[ConversationId]) -> list[int | None]:
+        """The newest message when the user joined each of these groups; None where it is no member. One round trip."""
+        found = await self._redis.pipeline(("HGET", keys.of_group(group).members, user) for group in groups)
+        return [None if value is None else Member.parse(value).seq for value in found]
 
     async def present(
         self, asked: Mapping[ConversationId, Collection[UserId]]

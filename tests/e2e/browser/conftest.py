@@ -28,10 +28,11 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for the tests that do not disturb it."""
-    with Server(tmp_path_factory.mktemp("browser") / "data", "--workers", "2") as running:
+    """A server for the tests that do not disturb it. All of them sign up from one address."""
+    options = ("--workers", "2", "--sign-ups-per-address", "0")
+    with Server(tmp_path_factory.mktemp("browser") / "data", *options) as running:
         yield running
 
 

@@ -199,6 +199,14 @@ def test_an_ended_group_can_be_read_and_says_so(enter: Enter) -> None:
         visitor.page.reload()
         shows(visitor.page, ["goodbye"])
         expect(read_only(visitor.page)).to_contain_text("has ended")
+    details(alice.page).get_by_role("button", name="Leave group").click()  # its only owner
+    expect(alice.page.get_by_role("dialog")).to_contain_text("not be in your list")
+    confirm(alice.page, "Leave")
+    expect(read_only(alice.page)).to_contain_text("You left")
+    shows(alice.page, ["goodbye"])
+    expect(count(bob.page, "Over")).to_contain_text("1 member")
+    alice.page.get_by_role("button", name="Notes to yourself").click()
+    expect(row(alice.page, "Over")).to_have_count(0)
 
 
 def test_what_is_written_to_a_group_offline_is_sent_later_and_shows_in_all_tabs(enter: Enter) -> None:

@@ -66,7 +66,8 @@ REMOVE = Operation(
     path=MEMBER,
     topic=TOPIC,
     summary="Removes a member; yourself: leaves",
-    about="Owners remove everybody, admins remove members.",
+    about="Owners remove everybody, admins remove members. A group that has ended can be left, too, also by its only "
+    "owner: then it is not in your list any more.",
     parameters=(GROUP, USER),
     answers={204: Answer("The user is no member.")},
     refusals=(*OF_CHANGES, problems.LAST_OWNER),

@@ -221,6 +221,7 @@ export const DE = {
   leave_group: "Gruppe verlassen",
   leave_title: "„{name}“ verlassen?",
   leave_text: "Du bekommst keine Nachrichten mehr von ihr. Was vorher geschrieben wurde, kannst du weiter lesen.",
+  leave_ended_text: "Sie ist beendet, und deine Liste zeigt sie dann nicht mehr. Lesen kannst du sie noch eine Weile.",
   leave: "Verlassen",
   end_group_for_all: "Gruppe für alle beenden",
   end_title: "„{name}“ für alle beenden?",

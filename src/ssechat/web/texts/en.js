@@ -214,6 +214,7 @@ export const EN = /** @type {const} */ ({
   leave_group: "Leave group",
   leave_title: "Leave “{name}”?",
   leave_text: "You will get no more of its messages. You can still read what was written before.",
+  leave_ended_text: "It has ended, and will not be in your list any more. You can still read it for a while.",
   leave: "Leave",
   end_group_for_all: "End group for all",
   end_title: "End “{name}” for all?",

@@ -135,9 +135,9 @@ export class GroupPanel {
     const way = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => void} */ onclick) =>
       el("button", { type: "button", className: "way", onclick }, icon(name), label);
     this.#ways.replaceChildren();
-    if (left || !role || ended) return;
+    if (left || !role) return;
     this.#ways.append(way(say("leave_group"), "leave", () => this.#leave()));
-    if (role === "owner") this.#ways.append(way(say("end_group_for_all"), "bin", () => this.#end()));
+    if (role === "owner" && !ended) this.#ways.append(way(say("end_group_for_all"), "bin", () => this.#end()));
   }
 
   #addForm() {
@@ -189,7 +189,7 @@ export class GroupPanel {
   #leave() {
     ask({
       title: say("leave_title", { name: this.#name }),
-      text: say("leave_text"),
+      text: say(this.#group.ended ? "leave_ended_text" : "leave_text"),
       action: say("leave"),
       run: () => this.#chat.groups.leave(this.#id),
     });
