@@ -53,6 +53,11 @@ export function timeOf({ last_message, activity }) {
   return last_message?.created_at ?? activity ?? "";
 }
 
+/** Orders by times, the latest first. @param {string} a @param {string} b */
+export function later(a, b) {
+  return a < b ? 1 : a > b ? -1 : 0;
+}
+
 /** Whether a message was deleted or has expired. @param {Message} message */
 export function isTombstone(message) {
   return message.deleted === true || typeof message.text !== "string";

@@ -23,6 +23,17 @@ export class Drafts {
 
   /** Removes all. */
   clear() {
-    for (const key of storage.keys(this.#prefix)) storage.remove(key);
+    for (const key of keysWith(this.#prefix)) storage.remove(key);
   }
+}
+
+/** Every key with this prefix. @param {string} prefix @returns {string[]} */
+function keysWith(prefix) {
+  const keys = new Set(storage.memory.keys());
+  try {
+    for (let i = 0; i < localStorage.length; i++) keys.add(localStorage.key(i) ?? "");
+  } catch {
+    // storage is blocked: only the keys in memory
+  }
+  return [...keys].filter((key) => key.startsWith(prefix));
 }

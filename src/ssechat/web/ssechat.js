@@ -9,8 +9,7 @@
  */
 
 import { Awaited } from "./awaited.js";
-import { Chat, SIGNED_IN } from "./chat.js";
-import { ChatClient } from "./client.js";
+import { BaseChat, SIGNED_IN } from "./base_chat.js";
 import { Emitter } from "./emitter.js";
 import { aborted, backOff, RequestError, requestError } from "./http.js";
 import { directConversationId, newMessageId } from "./ids.js";
@@ -71,6 +70,7 @@ const NOTHING = Object.freeze(/** @type {Message[]} */ ([]));
  *
  * Whatever fails, fails with a RequestError, whose `code` is the server's; `unreachable` if there was no answer.
  *
+ * @template {BaseChat} [User=BaseChat]
  * @extends {Emitter<Events>}
  */
 export class SseChat extends Emitter {
@@ -81,6 +81,9 @@ export class SseChat extends Emitter {
   #ending = new AbortController();
   #waits = new Waits();
   #awaited = new Awaited();
+  #Chat;
+  /** @type {User|null} conversations, messages and outbox of the signed-in user; null while there is none */
+  chat = null;
 
   /**
    * @param {object} options
@@ -90,15 +93,16 @@ export class SseChat extends Emitter {
    * @param {string|null} [options.cursor] the id of the last event of an earlier run, to get all events since then
    * @param {import("./kinds.js").Kinds} [options.kinds]
    * @param {Partial<import("./client.js").Facts>} [options.server] what is known of the server
+   * @param {import("./base_chat.js").Kind<User>} [options.Chat] the class of `chat`: that of `ssechat/chat` has,
+   *   too, what an app shows besides messages
    */
-  constructor({ url = "", token = null, cursor = null, kinds = KINDS, server = {} } = {}) {
+  constructor({ url = "", token = null, cursor = null, kinds = KINDS, server = {}, Chat } = {}) {
     super();
+    this.#Chat = Chat ?? /** @type {import("./base_chat.js").Kind<any>} */ (BaseChat);
     /** What is known of the server, as `client.server()` has it. */
     this.server = server;
     /** The server's HTTP interface as methods. */
-    this.client = new ChatClient({ base: url, token, cursor, kinds });
-    /** @type {Chat|null} conversations, messages and outbox of the signed-in user; null while there is none */
-    this.chat = null;
+    this.client = new this.#Chat.Client({ base: url, token, cursor, kinds });
   }
 
   /** The signed-in user's id, or null. @returns {string|null} */
@@ -339,8 +343,10 @@ export class SseChat extends Emitter {
   #open(user) {
     this.#stop();
     const { signal } = this.#listeners;
-    const chat = new Chat(this.client, user, this.server);
+    const chat = new this.#Chat(this.client, user, this.server);
     this.chat = chat;
+    /** @type {BaseChat} */
+    const base = chat;
     this.client.on(
       "event",
       (event) => {
@@ -350,10 +356,31 @@ export class SseChat extends Emitter {
       { signal },
     );
     this.client.on("retry", (at) => this.#set("reconnecting", at, this.#state.code), { signal });
-    chat.on("status", (status) => this.#follow(status), { signal });
-    chat.on("unauthorized", () => this.#endSession(), { signal });
-    chat.on("change", (id) => this.#changed(chat, id), { signal });
-    chat.outbox.on("sent", (message) => this.#awaited.resolve(message), { signal });
+    base.on(
+      "status",
+      (status) => {
+        if (status === "crowded") this.#set("reconnecting", null, "too_many");
+        else this.#set(/** @type {State["state"]} */ (status));
+      },
+      { signal },
+    );
+    base.on(
+      "unauthorized",
+      () => {
+        this.close();
+        this.#set("signed_out");
+      },
+      { signal },
+    );
+    base.on(
+      "change",
+      (id) => {
+        this.#awaited.changed(chat, id);
+        this.emit("change", id);
+      },
+      { signal },
+    );
+    base.outbox.on("sent", (message) => this.#awaited.resolve(message), { signal });
     this.client.on("message", (message) => message.sender === user && this.#awaited.resolve(message), { signal });
     watchPage(signal, {
       returned: () => this.wake(),
@@ -367,23 +394,6 @@ export class SseChat extends Emitter {
   wake() {
     this.#waits.wake();
     this.chat?.wake();
-  }
-
-  /** @param {Chat} chat @param {string|null} id */
-  #changed(chat, id) {
-    this.#awaited.changed(chat, id);
-    this.emit("change", id);
-  }
-
-  #endSession() {
-    this.close();
-    this.#set("signed_out");
-  }
-
-  /** @param {string} status the stream's */
-  #follow(status) {
-    if (status === "crowded") this.#set("reconnecting", null, "too_many");
-    else this.#set(/** @type {State["state"]} */ (status));
   }
 
   /** @param {State["state"]} state @param {number|null} retryAt @param {string|null} code */
