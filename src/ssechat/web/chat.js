@@ -64,6 +64,7 @@ export class Chat extends BaseChat {
   close() {
     this.#listeners.abort();
     super.close();
+    this.drafts.close();
     this.typing.close();
     this.people.close();
     this.receipts.close();

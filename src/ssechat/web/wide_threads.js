@@ -23,7 +23,13 @@ export class WideThreads extends Threads {
     this.#store = store;
   }
 
-  /** The newest messages, and all that are unread, if they are few. @override @param {string} id @param {number} unread */
+  /**
+   * The newest messages, and all that are unread, if they are few.
+   *
+   * @override
+   * @param {string} id
+   * @param {number} unread
+   */
   async first(id, unread) {
     const newest = await super.first(id, unread);
     let messages = newest?.messages ?? [];

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from e2e.browser.groups import Curl, message
+from e2e.browser.groups import Curl, message, use
 from e2e.browser.visitor import PASSWORD, PATIENCE, Enter, Visitor, banner, fresh, row, shows, until
 from serving import Server
 
@@ -248,6 +248,40 @@ def test_another_language_is_chosen_in_the_settings_and_counts_at_once_in_all_ta
     page.get_by_label("Language").select_option("As the browser")
     expect(page.get_by_role("dialog", name="Einstellungen")).to_be_visible()
     assert english() == []
+
+
+def test_an_answer_and_an_edit_that_are_under_way_go_on_in_another_language(enter: Enter, bob: Curl) -> None:
+    alice, _ = begin(enter, fresh("alice"))
+    page = alice.page
+    composer, mode = page.locator("#composer"), page.locator(".mode")
+    group = bob.make_group("Ausflug", alice.name)
+    bob.say(group, "wohin?")
+    row(page, "Ausflug").click()
+    use(page, "wohin?", "Antworten")
+    composer.fill("ans Meer")
+    expect(mode).to_contain_text(f"Antwort an {bob.name}")
+    speak(page, "Einstellungen", "Sprache", "English")
+    expect(mode).to_contain_text(f"Reply to {bob.name}")
+    expect(composer).to_have_value("ans Meer")
+    composer.press("Enter")
+    expect(message(page, "ans Meer").locator(".quote")).to_contain_text("wohin?")
+    composer.fill("und dann")
+    use(page, "ans Meer", "Edit")
+    composer.fill("in die Berge")
+    speak(page, "Settings", "Language", "Deutsch")
+    expect(mode).to_contain_text("Deine Nachricht bearbeiten")
+    expect(composer).to_have_value("in die Berge")
+    composer.press("Enter")
+    shows(page, ["wohin?", "in die Berge"])
+    expect(composer).to_have_value("und dann")
+
+
+def speak(page: Page, settings: str, choice: str, language: str) -> None:
+    """Chooses another language in the settings, by the names that they have now."""
+    choose(page, settings)
+    page.get_by_label(choice).select_option(language)
+    expect(page.locator("html")).to_have_attribute("lang", "en" if language == "English" else "de")
+    close(page)
 
 
 def test_nothing_of_another_language_shows_before_that_of_the_browser(enter: Enter) -> None:
