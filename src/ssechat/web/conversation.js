@@ -48,6 +48,11 @@ export function newConversation(id) {
   };
 }
 
+/** What a conversation is, without what only loads it. @param {Conversation} conversation */
+export function summary({ thread, roster, ...rest }) {
+  return rest;
+}
+
 /** The time by which a conversation is listed, or an empty string. @param {Conversation} conversation */
 export function timeOf({ last_message, activity }) {
   return last_message?.created_at ?? activity ?? "";

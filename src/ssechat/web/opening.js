@@ -16,7 +16,7 @@ import { say, sayProblem } from "./texts/language.js";
  */
 
 /** Milliseconds after which what is kept of the server is taken in place of an answer that does not come. */
-const PATIENCE = 1_000;
+const PATIENCE = 500;
 
 export class Opening {
   #token = tabToken.get();

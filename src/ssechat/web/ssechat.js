@@ -10,12 +10,14 @@
 
 import { Awaited } from "./awaited.js";
 import { BaseChat, SIGNED_IN } from "./base_chat.js";
+import { summary } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { aborted, backOff, RequestError, requestError } from "./http.js";
 import { directConversationId, newMessageId } from "./ids.js";
-import { iterate } from "./iterate.js";
+import { dataOf, iterate } from "./iterate.js";
 import { KINDS } from "./kinds.js";
 import { watchPage } from "./platform.js";
+import { isSame } from "./state.js";
 import { storage } from "./storage.js";
 import { Waits } from "./waits.js";
 
@@ -24,17 +26,7 @@ export { RequestError };
 /** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./stream.js").StreamEvent} StreamEvent */
-
-/**
- * Whether the stream is open. `retryAt` is the time of the next attempt in milliseconds since 1970, null where the
- * browser decides it; `code` says why it is not open, where the server said so (`too_many`: the user has too many
- * streams).
- *
- * @typedef {object} State
- * @property {"connecting"|"live"|"reconnecting"|"signed_out"|"closed"} state
- * @property {number|null} retryAt
- * @property {string|null} code
- */
+/** @typedef {import("./state.js").State} State */
 
 /**
  * @typedef {object} NewMessage
@@ -57,7 +49,7 @@ export { RequestError };
  */
 
 /** Milliseconds after which who was signed in before is shown what is kept, if the server does not answer. */
-const PATIENCE = 2_500;
+const PATIENCE = 1_500;
 
 /** The messages of a conversation that is not known: one list, so that who compares sees no change. */
 const NOTHING = Object.freeze(/** @type {Message[]} */ ([]));
@@ -398,19 +390,9 @@ export class SseChat extends Emitter {
 
   /** @param {State["state"]} state @param {number|null} retryAt @param {string|null} code */
   #set(state, retryAt = null, code = null) {
-    const before = this.#state;
-    if (before.state === state && before.retryAt === retryAt && before.code === code) return;
-    this.#state = { state, retryAt, code };
-    this.emit("state", this.#state);
+    const now = { state, retryAt, code };
+    if (isSame(now, this.#state)) return;
+    this.#state = now;
+    this.emit("state", now);
   }
-}
-
-/** @param {AsyncGenerator<StreamEvent, void, void>} events */
-async function* dataOf(events) {
-  for await (const { data } of events) yield data;
-}
-
-/** What a conversation is, without what only loads it. @param {Conversation} conversation */
-function summary({ thread, roster, ...rest }) {
-  return rest;
 }

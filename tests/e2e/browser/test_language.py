@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from e2e.browser.groups import Curl, message, use
+from e2e.browser.groups import Curl, message
 from e2e.browser.visitor import PASSWORD, PATIENCE, Enter, Visitor, banner, fresh, row, shows, until
 from serving import Server
 
@@ -257,16 +257,16 @@ def test_an_answer_and_an_edit_that_are_under_way_go_on_in_another_language(ente
     group = bob.make_group("Ausflug", alice.name)
     bob.say(group, "wohin?")
     row(page, "Ausflug").click()
-    use(page, "wohin?", "Antworten")
+    use_tool(page, "wohin?", "Antworten")
     composer.fill("ans Meer")
-    expect(mode).to_contain_text(f"Antwort an {bob.name}")
+    expect(mode).to_contain_text(f"Antwort an {bob.user}")
     speak(page, "Einstellungen", "Sprache", "English")
-    expect(mode).to_contain_text(f"Reply to {bob.name}")
+    expect(mode).to_contain_text(f"Reply to {bob.user}")
     expect(composer).to_have_value("ans Meer")
     composer.press("Enter")
     expect(message(page, "ans Meer").locator(".quote")).to_contain_text("wohin?")
     composer.fill("und dann")
-    use(page, "ans Meer", "Edit")
+    use_tool(page, "ans Meer", "Edit")
     composer.fill("in die Berge")
     speak(page, "Settings", "Language", "Deutsch")
     expect(mode).to_contain_text("Deine Nachricht bearbeiten")
@@ -274,6 +274,12 @@ def test_an_answer_and_an_edit_that_are_under_way_go_on_in_another_language(ente
     composer.press("Enter")
     shows(page, ["wohin?", "in die Berge"])
     expect(composer).to_have_value("und dann")
+
+
+def use_tool(page: Page, text: str, tool: str) -> None:
+    """Points at a message and clicks one of its tools, in whatever language."""
+    message(page, text).locator(".bubble").hover()
+    page.get_by_role("toolbar").get_by_role("button", name=tool, exact=True).click()
 
 
 def speak(page: Page, settings: str, choice: str, language: str) -> None:
