@@ -147,7 +147,8 @@ export class BaseClient extends Emitter {
     const kinds = [...this.kinds.keys()].sort().join();
     const workers = this.#workers && !this.withToken && !this.#alone;
     const stream = new SharedStream({
-      name: `ssechat:stream:${base}:${user}:${kinds}${this.#alone ? `:${newMessageId()}` : ""}`,
+      // Tabs of versions before, which have `ssechat:stream`, would not understand what these tell each other.
+      name: `ssechat:events:${base}:${user}:${kinds}${this.#alone ? `:${newMessageId()}` : ""}`,
       worker: workers ? () => new WorkerLink({ base, user, kinds }) : null,
       cursor: this.#cursor,
       create: (cursor) =>
