@@ -47,7 +47,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ("--ignoreConfig", "--allowJs", "--checkJs", "--strict", "--declaration", "--emitDeclarationOnly")
     platform = ("--target", "es2023", "--module", "esnext", "--moduleResolution", "bundler", "--types", "")
     library = ("--lib", "es2023,dom,dom.iterable")
-    run(WEB / "node_modules" / ".bin" / "tsc", *options, *platform, *library, folder / "ssechat.js", cwd=folder)
+    entries = [folder / name for name in ("ssechat.js", "chat.js")]
+    run(WEB / "node_modules" / ".bin" / "tsc", *options, *platform, *library, *entries, cwd=folder)
     run("npm", "pack", "--silent", cwd=folder)
     (packed,) = folder.glob("*.tgz")
     return packed

@@ -17,8 +17,8 @@ export class Drafts {
   constructor(user) {
     this.#prefix = `ssechat:draft:${user}:`;
     const { signal } = this.#leaving;
-    window.addEventListener("pagehide", () => this.#write(), { signal });
-    document.addEventListener("visibilitychange", () => this.#write(), { signal }); // on a phone, the last event
+    globalThis.window?.addEventListener("pagehide", () => this.#write(), { signal });
+    globalThis.document?.addEventListener("visibilitychange", () => this.#write(), { signal }); // a phone's last event
   }
 
   /** The draft of a message to a conversation, or an empty string. @param {string} id */
