@@ -69,6 +69,13 @@ async def test_the_library_in_one_file_is_cached_for_ever_under_the_name_with_it
     assert code(await client.get("/web/ssechat-0123456789abcdef.js")) == (404, "not_found")
 
 
+async def test_the_library_names_what_it_loads_when_it_is_needed_as_the_server_does(client: httpx.AsyncClient) -> None:
+    (requests,) = re.findall(r'"\./(requests-[0-9a-f]{16}\.js)"', (WEB / "ssechat.min.js").read_text())
+    answer = await client.get(f"/web/{requests}")
+    assert answer.content == (WEB / "requests.min.js").read_bytes()
+    assert "immutable" in answer.headers["cache-control"]
+
+
 async def test_the_page_loads_one_script_and_one_style_that_are_cached_for_ever(client: httpx.AsyncClient) -> None:
     page = await client.get("/")
     assert page.headers["cache-control"] == "no-cache"
@@ -92,7 +99,12 @@ async def test_the_page_s_script_names_its_worker_as_the_server_does(client: htt
 async def test_the_page_of_another_version_gets_this_version_s_script_but_not_for_ever(
     client: httpx.AsyncClient,
 ) -> None:
-    for name in ("app-0123456789abcdef.js", "app-0123456789abcdef.css", "worker-0123456789abcdef.js"):
+    for name in (
+        "app-0123456789abcdef.js",
+        "app-0123456789abcdef.css",
+        "requests-0123456789abcdef.js",
+        "worker-0123456789abcdef.js",
+    ):
         answer = await client.get(f"/web/{name}")
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-cache"

@@ -1,6 +1,7 @@
 /**
  * Makes files of the modules in `src/ssechat/web`: the page's script, style and workers, and the library, each in one
- * file. They are committed, so that who runs the server needs no Node.
+ * file; what few programs need of the library is in a second one. They are committed, so that who runs the server needs
+ * no Node.
  *
  *     node tests/web/build.js                   writes them (web/*.min.*): after each change in web/
  *     node tests/web/build.js --check           says which of them are not made of the modules as they are
@@ -12,15 +13,30 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, "..", "..");
 const WEB = join(ROOT, "src", "ssechat", "web");
 const LIBRARY = "ssechat.min.js";
-const MADE_BY = "ssechat, MIT licence: made by tests/web/build.js";
+const REQUESTS = "requests.min.js";
+const MADE_BY = "ssechat, MIT licence";
 
 /** What only programs load, that have no EventSource. */
 const FOR_PROGRAMS = "./fetch_source.js";
+
+/**
+ * Names of the library that only its own modules use: in its one file they are shorter. Who shares an object with other
+ * files calls it by names that are not here.
+ */
+const INTERNAL = [
+  ["addConversations", "allowed", "applyMember", "applyTo", "applyNewer", "applyNewest"],
+  ["applyOlder", "attempts", "changeMessage", "crossOrigin", "dropThread", "hasHole", "hasNewer", "hasOlder", "holds"],
+  ["into", "journal", "lastly", "loadingNewer", "loadingOlder", "memory", "openConversation", "openId"],
+  ["pending", "persist", "probe", "putMessage", "readUpTo", "receiveChange", "receiveFacts", "receiveMember"],
+  ["receiveMessage", "refreshThread", "refuse", "rejectAll", "relay", "replaceConversation", "replaceConversations"],
+  ["replaceThread", "replay", "rest", "setJson", "silence", "singleUse", "started", "sync", "threads", "unreadTotal"],
+].flat();
 
 const README = `# ssechat
 
@@ -58,6 +74,29 @@ async function minified(entry, options = {}) {
   return outputFiles?.[0]?.text ?? "";
 }
 
+/** @param {string} content @returns {string} what stands in the names under which the server serves it for ever */
+function hashOf(content) {
+  return createHash("sha256").update(content).digest("hex").slice(0, 16);
+}
+
+/**
+ * Has what is loaded when it is needed come from one file, by the name under which the server serves it for ever.
+ *
+ * @param {string} requests its content
+ * @returns {import("esbuild").Plugin}
+ */
+function withRequests(requests) {
+  const path = `./requests-${hashOf(requests)}.js`;
+  return {
+    name: "requests",
+    setup({ onResolve }) {
+      onResolve({ filter: /more_requests\.js$/ }, ({ kind }) =>
+        kind === "dynamic-import" ? { path, external: true } : undefined,
+      );
+    },
+  };
+}
+
 /**
  * Has the page begin the worker that is one file, too, by the name under which the server serves it for ever.
  *
@@ -65,7 +104,7 @@ async function minified(entry, options = {}) {
  * @returns {import("esbuild").Plugin}
  */
 function withWorker(worker) {
-  const hash = createHash("sha256").update(worker).digest("hex").slice(0, 16);
+  const hash = hashOf(worker);
   return {
     name: "worker",
     setup({ onLoad }) {
@@ -78,13 +117,46 @@ function withWorker(worker) {
   };
 }
 
+/** What terser makes of it: less than esbuild alone. @param {string} code @returns {Promise<string>} */
+async function smaller(code) {
+  const ecma = /** @type {const} */ (2022);
+  const compress = { ecma, passes: 3, hoist_funs: true, lhs_constants: false, sequences: false };
+  return (await minify(code, { module: true, ecma, compress })).code ?? "";
+}
+
+/** Names of one letter, then of two. */
+const LETTERS = [...Array(26).keys()].flatMap((at) => [String.fromCharCode(65 + at), String.fromCharCode(97 + at)]);
+const SHORT = [...LETTERS, ...LETTERS.map((letter) => `${letter}a`)];
+
+/**
+ * The library in one file, as small as it gets: names that only its modules use are short, and private fields are
+ * fields like others, under names that nothing else has. No class in it is derived from one with private fields.
+ *
+ * @param {import("esbuild").Plugin} requests
+ */
+async function library(requests) {
+  const bundle = (/** @type {Record<string, string>} */ mangleCache) =>
+    minified("ssechat.js", {
+      plugins: [requests],
+      mangleProps: new RegExp(`^(${INTERNAL.join("|")})$`),
+      mangleCache,
+    });
+  const taken = new Set((await bundle({})).match(/(?<=#)\w+/g));
+  const free = SHORT.filter((name) => !taken.has(name));
+  const short = await bundle(Object.fromEntries(INTERNAL.map((name, at) => [name, free[at] ?? name])));
+  return `${(await smaller(short)).replace(/(?<=async|get|set|static)#/g, " #").replace(/#(?=\w)/g, "")}\n`;
+}
+
 /** All that is made, by its name in `web/`. @returns {Promise<Map<string, string>>} */
 async function made() {
-  const worker = await minified("worker.js");
+  const requests = await minified("more_requests.js");
+  const lazy = withRequests(requests);
+  const worker = await minified("worker.js", { plugins: [lazy] });
   return new Map([
-    [LIBRARY, await minified("ssechat.js")],
+    [LIBRARY, await library(lazy)],
+    [REQUESTS, requests],
     ["worker.min.js", worker],
-    ["app.min.js", await minified("app.js", { plugins: [withWorker(worker)] })],
+    ["app.min.js", `${await smaller(await minified("app.js", { plugins: [lazy, withWorker(worker)] }))}\n`],
     ["app.min.css", await minified("app.css")],
     ["sw.min.js", await minified("service_worker.js", { format: "iife" })], // not all browsers take modules there
   ]);
@@ -92,7 +164,7 @@ async function made() {
 
 /** The modules of which the library consists, with those that others name as types, by `import()` or as a worker. */
 function modules() {
-  const found = new Set(["ssechat.js"]);
+  const found = new Set(["ssechat.js", "chat.js"]);
   for (const name of found) {
     const source = readFileSync(join(WEB, name), "utf8");
     for (const [, other] of source.matchAll(/"\.\/(\w+\.js)"/g)) found.add(other ?? "");
@@ -112,6 +184,7 @@ function writePackage(folder) {
   mkdirSync(folder, { recursive: true });
   for (const name of modules()) copyFileSync(join(WEB, name), join(folder, name));
   copyFileSync(join(WEB, LIBRARY), join(folder, LIBRARY));
+  copyFileSync(join(WEB, REQUESTS), join(folder, `requests-${hashOf(readFileSync(join(WEB, REQUESTS), "utf8"))}.js`));
   copyFileSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
   writeFileSync(join(folder, "README.md"), README);
   const manifest = {
@@ -120,7 +193,11 @@ function writePackage(folder) {
     description: "The client of ssechat, a chat server over plain HTTP, for browsers and Node.",
     license: "MIT",
     type: "module",
-    exports: { ".": { types: "./ssechat.d.ts", default: "./ssechat.js" }, "./ssechat.min.js": "./ssechat.min.js" },
+    exports: {
+      ".": { types: "./ssechat.d.ts", default: "./ssechat.js" },
+      "./chat": { types: "./chat.d.ts", default: "./chat.js" },
+      "./ssechat.min.js": "./ssechat.min.js",
+    },
     types: "./ssechat.d.ts",
     files: ["*.js", "*.d.ts"],
     sideEffects: false,

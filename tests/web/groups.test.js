@@ -283,7 +283,7 @@ test("a reaction is toggled, and whether one has reacted is asked where the mess
   server.reactions = [{ emoji: "👍", user: "alice" }];
   const many = reacted(9, ["bob", "carol", "dora"]);
   assert.deepEqual(await toggle(many), [`GET ${path}`, `DELETE ${path}/👍`]);
-  const { thread } = chat.store.ensure(GROUP);
+  const thread = chat.quotes.of(GROUP);
   assert.equal(thread.reacted(said(1, { reactions: many }), "👍", "alice"), false);
   server.reactions = [];
   assert.deepEqual(await toggle(many), [`GET ${path}`, `PUT ${path}/👍`]);

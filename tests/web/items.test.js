@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { Quoted } from "../../src/ssechat/web/quotes.js";
 import { Thread } from "../../src/ssechat/web/thread.js";
 import { firstUnread, itemsOf } from "../../src/ssechat/web/views/items.js";
 import { fakeBrowser, message } from "./world.js";
@@ -18,7 +19,7 @@ const shown = (options) =>
     user: "alice",
     named: false,
     unreadFrom: null,
-    thread: new Thread(),
+    thread: new Quoted(new Thread()),
     ...options,
   });
 
@@ -87,8 +88,9 @@ test("a deleted message has no text", () => {
 });
 
 test("an answer shows what it answers, as it stands", () => {
-  const thread = new Thread();
-  thread.applyNewest([message(1), message(2, { deleted: true, text: undefined })], false);
+  const loaded = new Thread();
+  loaded.applyNewest([message(1), message(2, { deleted: true, text: undefined })], false);
+  const thread = new Quoted(loaded);
   thread.applyQuote(7, null);
   const quotes = [1, 2, 7, 8].map((reply_to) => shown({ messages: [message(9, { reply_to })], thread }).at(-1).quote);
   assert.deepEqual(

@@ -74,19 +74,19 @@ test("a made-up durable kind changes the state and the cursor, and is applied on
 test("a made-up ephemeral kind changes the state, and is neither kept nor moves the cursor", async () => {
   const { chat, changes, reloads } = await live([
     [
-      "typing",
+      "waving",
       {
         durable: false,
         apply(store, { conversation_id, user }) {
-          /** @type {any} */ (store.ensure(conversation_id)).typing = user;
+          /** @type {any} */ (store.ensure(conversation_id)).waving = user;
           return true;
         },
       },
     ],
   ]);
   const journal = chat.store.journal();
-  latestSource().event("typing", { conversation_id: BOB, user: "bob" });
-  assert.deepEqual([changes, bob(chat).typing, journal.events], [[BOB], "bob", []]);
+  latestSource().event("waving", { conversation_id: BOB, user: "bob" });
+  assert.deepEqual([changes, bob(chat).waving, journal.events], [[BOB], "bob", []]);
   latestSource().event("ping", { id: "1-a" });
   await settle();
   assert.deepEqual([reloads, FakeSource.made.length], [[], 1]);

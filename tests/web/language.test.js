@@ -69,6 +69,13 @@ test("whatever German has words for, the server or the library can say", () => {
   for (const key of Object.keys(PROBLEMS)) assert.ok(codes.has(key.replace(/_until$/, "")), key);
 });
 
+test("a server without its storage says so in a person's words, also in English", async () => {
+  await language.load([]);
+  const problem = { message: "Redis is away.", code: "unavailable" };
+  assert.equal(language.problem(problem), "The server has trouble with its storage just now.");
+  assert.equal(language.problem({ message: "No.", code: "odd" }), "No.");
+});
+
 test("the language is the first of the browser's that the page has, else English", async () => {
   assert.equal(await language.load(), true); // a browser that names none
   assert.equal(language.code, "en");

@@ -1,9 +1,12 @@
 /** What loads state over REST, with a server whose answers the test decides. */
 
 import { Attempts } from "../../src/ssechat/web/attempts.js";
+import { Paging } from "../../src/ssechat/web/paging.js";
+import { Quotes } from "../../src/ssechat/web/quotes.js";
+import { Rosters } from "../../src/ssechat/web/rosters.js";
 import { Store } from "../../src/ssechat/web/store.js";
 import { Sync } from "../../src/ssechat/web/sync.js";
-import { Threads } from "../../src/ssechat/web/threads.js";
+import { WideThreads } from "../../src/ssechat/web/wide_threads.js";
 import { collect, message } from "./world.js";
 
 export const BOB = "dm:alice:bob";
@@ -70,9 +73,22 @@ export function loading(client) {
   const store = new Store("alice");
   const attempts = new Attempts();
   const sync = new Sync(asked, store, attempts, () => true);
-  const threads = new Threads(asked, store, attempts);
+  const paging = new Paging(store, sync);
+  const rosters = new Rosters(asked, store, attempts);
+  const threads = new WideThreads(asked, store, attempts);
+  const quotes = new Quotes(asked, store, attempts);
   const { thread } = store.ensure(BOB);
-  return { store, sync, threads, attempts, thread, unauthorized: collect(attempts, "unauthorized") };
+  return {
+    store,
+    sync,
+    paging,
+    rosters,
+    threads,
+    quotes,
+    attempts,
+    thread,
+    unauthorized: collect(attempts, "unauthorized"),
+  };
 }
 
 /** @param {Store} store */

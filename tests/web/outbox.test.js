@@ -11,8 +11,6 @@ import { collect, deferred, fakeBrowser, message, pass, settle } from "./world.j
 
 const BOB = "dm:alice:bob";
 const SCOPE = "ssechat:outbox::alice";
-/** Where versions before kept a message: this and its id. */
-const LEGACY = "ssechat:outbox:alice:";
 
 /** @type {ReturnType<typeof fakeBrowser>} */
 let browser;
@@ -179,40 +177,10 @@ test("a later message is last, though the clock went back", async () => {
 });
 
 test("what is kept but is no message is left alone", async () => {
-  browser.localStorage.setItem(`${LEGACY}a`, "{");
-  browser.localStorage.setItem(`${LEGACY}b`, '{"text": 5}');
   await new Records(SCOPE).put({ client_msg_id: "c" });
   const outbox = outboxOf(server().send);
   await outbox.loaded;
   assert.deepEqual(outbox.all, []);
-});
-
-test("what a version before left unsent in localStorage is moved, and sent once", async () => {
-  const entry = { ...draft("from before"), client_msg_id: "a", order: 1, state: "queued" };
-  browser.localStorage.setItem(`${LEGACY}a`, JSON.stringify(entry));
-  const { send, sent } = server();
-  const outbox = outboxOf(send);
-  await outbox.loaded;
-  assert.deepEqual([browser.localStorage.length, await kept()], [0, [entry]]);
-  outbox.start();
-  await settle();
-  assert.deepEqual([sent.map(({ client_msg_id }) => client_msg_id), await kept()], [["a"], []]);
-});
-
-test("without a database, what a version before left unsent stays where it is until it is sent", async () => {
-  browser.indexedDB = undefined;
-  Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true });
-  const entry = { ...draft("from before"), client_msg_id: "a", order: 1, state: "queued" };
-  browser.localStorage.setItem(`${LEGACY}a`, JSON.stringify(entry));
-  const answer = deferred();
-  const { send, texts } = server(answer.promise);
-  const outbox = outboxOf(send);
-  await outbox.start();
-  await settle();
-  assert.deepEqual([texts(), browser.localStorage.length], [["from before"], 1]);
-  answer.resolve(null);
-  await settle();
-  assert.deepEqual([outbox.all, browser.localStorage.length], [[], 0]);
 });
 
 test("messages are sent where nothing can be kept", async () => {

@@ -46,7 +46,6 @@ test("the server is told at once, and of what follows once a second", async () =
   assert.deepEqual([told, mine.pending(BOB)], [[1], 5]);
   await pass(1_000);
   assert.deepEqual([told, mine.pending(BOB), store.ensure(BOB).read_up_to], [[1, 5], 0, 5]);
-  mine.close();
 });
 
 test("a refusal is the end of it, and a loss of history makes it forget", async () => {
@@ -58,7 +57,6 @@ test("a refusal is the end of it, and a loss of history makes it forget", async 
   mine.mark(BOB, 9);
   mine.forget();
   assert.equal(mine.pending(BOB), 0);
-  mine.close();
 });
 
 test("what an earlier page had no time to tell is told by the next one", async () => {
@@ -66,13 +64,13 @@ test("what an earlier page had no time to tell is told by the next one", async (
   first.reads.mark(BOB, 1);
   await settle();
   first.reads.mark(BOB, 3);
-  first.reads.close();
+  first.attempts.close();
   const second = reads();
   assert.equal(second.reads.pending(BOB), 3);
   second.reads.start();
   await settle();
   assert.deepEqual([first.told, second.told, second.reads.pending(BOB), reads().reads.pending(BOB)], [[1], [3], 0, 0]);
-  second.reads.close();
+  second.attempts.close();
 });
 
 test("what could not be told before the end is told by the next page", async () => {
@@ -82,14 +80,13 @@ test("what could not be told before the end is told by the next page", async () 
     mine.mark(BOB, 3);
     await settle();
     attempts.close();
-    mine.close();
     await pass(5_000);
     assert.deepEqual([told, mine.pending(BOB)], [[3], 3]);
     const next = reads();
     next.reads.start();
     await settle();
     assert.deepEqual([next.told, next.reads.pending(BOB)], [[3], 0]);
-    next.reads.close();
+    next.attempts.close();
   }
 });
 
@@ -101,7 +98,6 @@ test("nothing is told of a group that the user has left", async () => {
   store.ensure(BOB).left = "removed";
   await pass(1_000);
   assert.deepEqual([told, mine.pending(BOB)], [[1], 0]);
-  mine.close();
 });
 
 test("a mark rises only, and takes the mentions with it that it passes", () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Attempts } from "../../src/ssechat/web/attempts.js";
+import { ackDeliveries } from "../../src/ssechat/web/deliveries.js";
 import { markOf } from "../../src/ssechat/web/delivery_mark.js";
 import { Emitter } from "../../src/ssechat/web/emitter.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
@@ -60,11 +61,13 @@ async function page(id = BOB) {
   const store = new Store("alice");
   store.ensure(id).newest_seq = 9;
   const receipts = new Receipts(client, store, new Attempts());
+  const closing = new AbortController();
+  ackDeliveries(client, store, closing.signal);
   receipts.show(id);
   await settle();
   const known = () => store.ensure(id).receipts;
   const told = (/** @type {any} */ one) => receipts.receive({ conversation_id: id, ...one });
-  return { client, store, receipts, known, told };
+  return { client, store, receipts, known, told, closing };
 }
 
 test("the receipts of the conversation that is shown are loaded once, and raised by events", async () => {
@@ -173,7 +176,7 @@ test("a refusal leaves what is known", async () => {
 });
 
 test("messages of others are acked soon, and once a second, by the tab that holds the stream", async () => {
-  const { client, receipts } = await page();
+  const { client, closing } = await page();
   client.emit("message", message(9, { sender: "alice" }));
   await pass(2_000);
   assert.deepEqual(client.acked, [], "one's own needs none");
@@ -197,7 +200,7 @@ test("messages of others are acked soon, and once a second, by the tab that hold
   client.holdsStream = true;
   client.answer = null;
   client.emit("message", message(14));
-  receipts.close();
+  closing.abort();
   await pass(2_000);
   assert.equal(client.acked.length, 3);
 });

@@ -145,7 +145,7 @@ test("what a former holder still says is ignored", async () => {
   latestSource().event("hello", { resumed: true }, "7-a");
   const late = { type: "message", id: "8-x", after: "7-a", data: {} };
   holder.channel.frozen = false;
-  holder.channel.postMessage({ kind: "event", event: late, term: 1 });
+  holder.channel.postMessage({ kind: "event", detail: late, term: 1 });
   await settle();
   assert.equal(other.stream.holds, true);
   assert.deepEqual(

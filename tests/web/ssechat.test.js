@@ -3,8 +3,15 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { SIGNED_IN } from "../../src/ssechat/web/chat.js";
-import { RequestError, SseChat } from "../../src/ssechat/web/ssechat.js";
 import { collect, FakeSource, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
+
+/** @typedef {import("../../src/ssechat/web/ssechat.js").SseChat} SseChat */
+
+/** The library of the modules, or in one file. */
+const MODULE = process.env.LIBRARY ?? "../../src/ssechat/web/ssechat.js";
+const { RequestError, SseChat } = /** @type {typeof import("../../src/ssechat/web/ssechat.js")} */ (
+  await import(MODULE)
+);
 
 const BOB = "dm:alice:bob";
 

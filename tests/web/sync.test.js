@@ -42,32 +42,32 @@ test("a list of conversations that the server refuses says why", async () => {
   assert.deepEqual([store.error, store.refusal, store.loaded], ["Not you.", "odd", true]);
   const more = loading(refused);
   more.store.next = "more";
-  await more.sync.moreConversations();
+  await more.paging.more();
   assert.equal(more.store.error, "Not you.");
 });
 
 test("the next page of conversations is loaded once, and only where there is one", async () => {
   /** @type {any[]} */
   const asked = [];
-  const { store, sync } = loading({
+  const { store, paging } = loading({
     /** @param {any[]} queries @returns {Promise<any>} */
     async conversations(...queries) {
       asked.push(...queries);
       return { conversations: [{ id: "g:1" }], next: null };
     },
   });
-  await sync.moreConversations();
+  await paging.more();
   store.next = "more";
-  await Promise.all([sync.moreConversations(), sync.moreConversations()]);
+  await Promise.all([paging.more(), paging.more()]);
   assert.deepEqual(asked, [{ limit: 100, before: "more" }]);
   assert.deepEqual([store.next, store.conversation("g:1")?.id], [null, "g:1"]);
 });
 
 test("a next page that comes after a reload of the first is left out", async () => {
   const answer = deferred();
-  const { store, sync } = loading({ conversations: () => /** @type {any} */ (answer.promise) });
+  const { store, paging } = loading({ conversations: () => /** @type {any} */ (answer.promise) });
   store.next = "more";
-  const loaded = sync.moreConversations();
+  const loaded = paging.more();
   store.replaceConversations([], "anew", [], () => false);
   answer.resolve({ conversations: [{ id: "g:1" }], next: null });
   await loaded;
@@ -76,9 +76,9 @@ test("a next page that comes after a reload of the first is left out", async () 
 
 test("what is read and muted while a next page is loaded counts", async () => {
   const answer = deferred();
-  const { store, sync } = loading({ conversations: () => /** @type {any} */ (answer.promise) });
+  const { store, paging } = loading({ conversations: () => /** @type {any} */ (answer.promise) });
   store.next = "more";
-  const loaded = sync.moreConversations();
+  const loaded = paging.more();
   store.apply("mark", { conversation_id: "g:1", read_up_to: 4, muted: true });
   store.apply("message", message(5, { sender: store.user }));
   const before = { read_up_to: 3, mentions: [4], muted: false };
@@ -116,7 +116,7 @@ test("one group is loaded again when that is asked for meanwhile, with the event
 
 test("all members are loaded, page by page, with the events on top", async () => {
   const last = deferred();
-  const { store, sync } = loading({
+  const { store, rosters } = loading({
     /** @param {any} _ @returns {Promise<any>} */
     async members(..._) {
       const [, { after }] = /** @type {any} */ (_);
@@ -124,7 +124,7 @@ test("all members are loaded, page by page, with the events on top", async () =>
       return last.promise;
     },
   });
-  const loaded = sync.roster(GROUP);
+  const loaded = rosters.load(GROUP);
   await settle();
   const event = { conversation_id: GROUP, by: "alice", member_count: 2 };
   store.apply("member", { ...event, users: [{ user: "bob", role: "member" }], left: true });
@@ -140,10 +140,10 @@ test("all members are loaded, page by page, with the events on top", async () =>
 });
 
 test("members whom the server does not tell are not known", async () => {
-  const { store, sync, attempts } = loading({ members: () => Promise.reject(new RequestError(403)) });
-  await sync.roster(GROUP);
+  const { store, rosters, attempts } = loading({ members: () => Promise.reject(new RequestError(403)) });
+  await rosters.load(GROUP);
   assert.equal(store.ensure(GROUP).roster, undefined);
   attempts.close();
-  await sync.roster(GROUP);
+  await rosters.load(GROUP);
   assert.equal(store.ensure(GROUP).roster, undefined);
 });

@@ -223,6 +223,14 @@ test("the messages around an old one are loaded, then those after them, to the n
   await threads.newer(BOB);
 });
 
+test("a reload that comes while an old message is looked for does not lead away from it", async () => {
+  const { store, threads } = loading(history(300));
+  await Promise.all([threads.around(BOB, 20), threads.reload(BOB)]);
+  assert.deepEqual([seqs(store), store.ensure(BOB).thread.hasNewer], [range(1, 50), true]);
+  await Promise.all([threads.around(BOB, 20), threads.around(BOB, 150)]); // the last one that is looked for counts
+  assert.deepEqual(seqs(store), range(125, 174));
+});
+
 test("a thread around an old message is loaded anew from the newest", async () => {
   const { store, threads } = loading(history(300));
   await threads.around(BOB, 20);
@@ -235,29 +243,6 @@ test("a message around which nothing can be read leaves what is shown", async ()
   thread.applyNewest([message(5)], true);
   await threads.around(BOB, 2);
   assert.deepEqual(seqs(store), [5]);
-});
-
-test("a message that another one answers is asked for once", async () => {
-  const client = history(9);
-  /** @type {number[]} */
-  const asked = [];
-  const { threads, thread } = loading({
-    ...client,
-    async message(_, seq) {
-      asked.push(seq);
-      return { message: client.every[seq - 1], etag: null };
-    },
-  });
-  thread.applyNewest([message(9, { reply_to: 2 })], true);
-  await Promise.all([threads.quote(BOB, 2), threads.quote(BOB, 2)]);
-  await threads.quote(BOB, 9);
-  assert.deepEqual([asked, thread.quoted(2)?.text], [[2], "text 2"]);
-});
-
-test("a message that cannot be read is no quote", async () => {
-  const { threads, thread } = loading({ message: () => Promise.reject(new RequestError(404)) });
-  await threads.quote(BOB, 2);
-  assert.equal(thread.quoted(2), null);
 });
 
 test("a group that is unknown to the server says so in place of its messages", async () => {

@@ -43,8 +43,8 @@ TYPES: Mapping[str, bytes] = {
 
 INCOMPRESSIBLE = frozenset((".png",))
 
-OTHER_VERSION = re.compile(r"(app|worker)-[0-9a-f]{16}\.(js|css)").fullmatch
-"""A name that the page of another version has for a file of ours."""
+OTHER_VERSION = re.compile(r"(app|requests|worker)-[0-9a-f]{16}\.(js|css)").fullmatch
+"""A name that the page, or the library, of another version has for a file of ours."""
 
 
 def hash_of(content: bytes) -> str:

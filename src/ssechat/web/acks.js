@@ -8,7 +8,7 @@ const PAUSE = 1_000;
 export class Acks {
   #client;
   #unacked = false;
-  #ackedAt = Number.NEGATIVE_INFINITY;
+  #ackedAt = -PAUSE;
   #closed = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;

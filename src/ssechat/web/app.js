@@ -1,6 +1,6 @@
 /** The page: the signed-in user, the open conversation, and the browser's events. */
 
-import { SIGNED_IN } from "./chat.js";
+import { Chat, SIGNED_IN } from "./chat.js";
 import { badge } from "./format.js";
 import { requestError } from "./http.js";
 import { groupOfSecret } from "./ids.js";
@@ -50,7 +50,7 @@ import { welcome } from "./views/welcome.js";
 
 class App {
   #root = document.querySelector("#app") ?? document.body;
-  #library = new SseChat();
+  #library = new SseChat({ Chat });
   /** @type {Server|null} */
   #server = null;
   /** @type {Shown|null} */
@@ -98,7 +98,7 @@ class App {
     const invited = this.#secret && say(server.sign_in && server.sign_up ? "invited_sign_up" : "invited_sign_in");
     const entered = (/** @type {"signUp"|"signIn"} */ method) => {
       return async (/** @type {string} */ name, /** @type {string} */ password) => {
-        const library = new SseChat({ server });
+        const library = new SseChat({ Chat, server });
         await library[method](name, password);
         this.#library = library;
         if (library.user) lastKnown.set({ user: library.user, server });
@@ -120,7 +120,7 @@ class App {
 
   /** @param {string} token */
   async #useToken(token) {
-    const library = new SseChat({ token, server: this.#server ?? {} });
+    const library = new SseChat({ Chat, token, server: this.#server ?? {} });
     try {
       await library.client.session();
       await library.start();
@@ -187,9 +187,11 @@ class App {
     return translate(() => {
       if (this.#shown) {
         const { chat, watched, sound, list, view } = this.#shown;
+        const writing = view?.writing;
         view?.close();
         list.close();
-        this.#draw(chat, watched, sound);
+        const { view: now } = this.#draw(chat, watched, sound);
+        if (writing) now?.goOn(writing);
       } else if (this.#server) {
         this.#showSignIn(this.#server, "");
       }
@@ -207,7 +209,7 @@ class App {
     this.#library.close();
     this.#shown = null;
     tabToken.set(null);
-    this.#library = new SseChat();
+    this.#library = new SseChat({ Chat });
     this.#showSignIn(this.#server, note, true);
   }
 

@@ -19,6 +19,11 @@ export class Attempts extends Emitter {
     this.wake();
   }
 
+  /** Waits, or until an attempt may succeed now. @param {number} milliseconds */
+  rest(milliseconds) {
+    return this.#waits.sleep(milliseconds, null);
+  }
+
   /** Ends the waits for a next attempt, except those that the server asked for. */
   wake() {
     this.#waits.wake();

@@ -48,19 +48,19 @@ export class Awaited {
    * Settles what a change has decided: the server has refused a message, or the history shows it, as the response and
    * the event of it were lost.
    *
-   * @param {import("./chat.js").Chat} chat
+   * @param {import("./base_chat.js").BaseChat} chat
    * @param {string|null} id of the conversation that has changed, null when any may have
    */
   changed({ outbox, store, user }, id) {
     for (const [name, [waiter]] of [...this.#waiters]) {
       if (!waiter || (id !== null && waiter.id !== id)) continue;
-      const entry = outbox.entries(waiter.id).find((one) => one.client_msg_id === name);
+      const entry = outbox.entry(name);
       if (entry?.state === "failed") {
         const refusal = new RequestError(400, { code: entry.code ?? "unknown", detail: entry.reason ?? "" });
         this.reject(name, refusal);
         outbox.remove(name);
       } else if (!entry) {
-        const { messages = [] } = store.conversation(waiter.id)?.thread ?? {};
+        const { messages } = store.ensure(waiter.id).thread;
         const sent = messages.find((one) => one.sender === user && one.client_msg_id === name);
         if (sent) this.resolve(sent);
       }

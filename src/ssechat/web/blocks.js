@@ -3,21 +3,7 @@
 import { Emitter } from "./emitter.js";
 import { directConversationId } from "./ids.js";
 
-/** @typedef {import("./conversation.js").Conversation} Conversation */
-
-/**
- * The data of the event `block`.
- *
- * @typedef {{conversation_id: string, user: string, blocked: boolean}} Block
- */
-
-/** Applies an event `block`. @param {Conversation} conversation @param {Block} block */
-export function applyBlock(conversation, { blocked }) {
-  const changed = (conversation.blocked ?? false) !== blocked;
-  if (blocked) conversation.blocked = true;
-  else delete conversation.blocked;
-  return changed;
-}
+/** @typedef {import("./membership.js").Block} Block */
 
 /**
  * Blocks and unblocks. What is so then comes with the stream's events, and is asked after each change: the stream may
@@ -59,12 +45,6 @@ export class Blocks extends Emitter {
   /** A page of those whom the user blocks. @param {string|null} after @throws {import("./http.js").RequestError} */
   page(after) {
     return this.#client.blocks.list({ after, limit: 100 });
-  }
-
-  /** Handles the event. For kinds. @param {Block} block */
-  receive(block) {
-    this.#store.apply("block", block);
-    this.emit("change", block);
   }
 
   /** @param {string} user */

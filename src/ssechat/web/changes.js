@@ -9,16 +9,20 @@ export class Changes {
   #client;
   #store;
   #groups;
+  #quotes;
 
   /**
-   * @param {import("./client.js").ChatClient} client
-   * @param {import("./store.js").Store} store
-   * @param {import("./groups.js").Groups} groups
+   * @param {object} parts
+   * @param {import("./client.js").ChatClient} parts.client
+   * @param {import("./store.js").Store} parts.store
+   * @param {import("./groups.js").Groups} parts.groups
+   * @param {import("./quotes.js").Quotes} parts.quotes
    */
-  constructor(client, store, groups) {
+  constructor({ client, store, groups, quotes }) {
     this.#client = client;
     this.#store = store;
     this.#groups = groups;
+    this.#quotes = quotes;
   }
 
   /** Changes the text of a message, and whom it mentions. @param {Message} message @param {string} text */
@@ -39,7 +43,7 @@ export class Changes {
     const { conversation_id: id, seq } = message;
     const reacted = await this.#hasReacted(message, emoji);
     const answer = await this.#client.messages[reacted ? "unreact" : "react"](id, seq, emoji);
-    this.#store.ensure(id).thread.noteReacted(seq, emoji, !reacted);
+    this.#quotes.of(id).noteReacted(seq, emoji, !reacted);
     if (!this.#apply(answer)) this.#store.touch(id);
   }
 
@@ -56,6 +60,7 @@ export class Changes {
 
   /** @param {Message} message */
   #apply(message) {
+    this.#quotes.receive(message);
     return this.#store.apply("message.updated", message);
   }
 }

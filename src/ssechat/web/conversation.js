@@ -48,9 +48,19 @@ export function newConversation(id) {
   };
 }
 
+/** What a conversation is, without what only loads it. @param {Conversation} conversation */
+export function summary({ thread, roster, ...rest }) {
+  return rest;
+}
+
 /** The time by which a conversation is listed, or an empty string. @param {Conversation} conversation */
 export function timeOf({ last_message, activity }) {
   return last_message?.created_at ?? activity ?? "";
+}
+
+/** Orders by times, the latest first. @param {string} a @param {string} b */
+export function later(a, b) {
+  return a < b ? 1 : a > b ? -1 : 0;
 }
 
 /** Whether a message was deleted or has expired. @param {Message} message */

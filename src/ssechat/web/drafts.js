@@ -2,27 +2,69 @@
 
 import { storage } from "./storage.js";
 
+/** Milliseconds without a change until a draft is written: a key that waits for the disk is felt. */
+const CALM = 300;
+
 export class Drafts {
   #prefix;
+  /** @type {Map<string, string>} what is not written yet, by conversation */
+  #unwritten = new Map();
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
+  #leaving = new AbortController();
 
   /** @param {string} user */
   constructor(user) {
     this.#prefix = `ssechat:draft:${user}:`;
+    const { signal } = this.#leaving;
+    globalThis.window?.addEventListener("pagehide", () => this.#write(), { signal });
+    globalThis.document?.addEventListener("visibilitychange", () => this.#write(), { signal }); // a phone's last event
   }
 
   /** The draft of a message to a conversation, or an empty string. @param {string} id */
   get(id) {
-    return storage.get(this.#prefix + id) ?? "";
+    return this.#unwritten.get(id) ?? storage.get(this.#prefix + id) ?? "";
   }
 
   /** @param {string} id @param {string} text */
   set(id, text) {
-    if (text) storage.set(this.#prefix + id, text);
-    else storage.remove(this.#prefix + id);
+    this.#unwritten.set(id, text);
+    clearTimeout(this.#timer);
+    if (text) this.#timer = setTimeout(() => this.#write(), CALM);
+    else this.#write(); // it is sent: it must not come back
   }
 
   /** Removes all. */
   clear() {
-    for (const key of storage.keys(this.#prefix)) storage.remove(key);
+    clearTimeout(this.#timer);
+    this.#unwritten.clear();
+    for (const key of keysWith(this.#prefix)) storage.remove(key);
   }
+
+  /** Writes nothing any more: the user may have signed out, in another tab. */
+  close() {
+    clearTimeout(this.#timer);
+    this.#unwritten.clear();
+    this.#leaving.abort();
+  }
+
+  #write() {
+    clearTimeout(this.#timer);
+    for (const [id, text] of this.#unwritten) {
+      if (text) storage.set(this.#prefix + id, text);
+      else storage.remove(this.#prefix + id);
+    }
+    this.#unwritten.clear();
+  }
+}
+
+/** Every key with this prefix. @param {string} prefix @returns {string[]} */
+function keysWith(prefix) {
+  const keys = new Set(storage.memory.keys());
+  try {
+    for (let i = 0; i < localStorage.length; i++) keys.add(localStorage.key(i) ?? "");
+  } catch {
+    // storage is blocked: only the keys in memory
+  }
+  return [...keys].filter((key) => key.startsWith(prefix));
 }

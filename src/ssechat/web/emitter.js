@@ -37,6 +37,19 @@ export class Emitter extends EventTarget {
   }
 
   /**
+   * Dispatches events of another emitter as its own, as long as they are wanted.
+   *
+   * @template {keyof Details & string} Type
+   * @param {Emitter<Pick<Details, Type>>} other
+   * @param {Type[]} types
+   * @param {AbortSignal} [signal]
+   */
+  relay(other, types, signal) {
+    const options = /** @type {AddEventListenerOptions} */ ({ signal });
+    for (const type of types) other.on(type, (detail) => this.emit(type, detail), options);
+  }
+
+  /**
    * Dispatches an event.
    *
    * @template {keyof Details & string} Type

@@ -1,6 +1,6 @@
-/** What the user does in groups, and what others do there while the page is open. */
+/** What the user does in groups. */
 
-import { isIn } from "./membership.js";
+import { Rosters } from "./rosters.js";
 
 /** @typedef {import("./client.js").Role} Role */
 
@@ -12,20 +12,14 @@ export class Groups {
   #client;
   #store;
   #sync;
-  #refreshThread;
+  #rosters;
 
-  /**
-   * @param {object} parts
-   * @param {import("./client.js").ChatClient} parts.client
-   * @param {import("./store.js").Store} parts.store
-   * @param {import("./sync.js").Sync} parts.sync
-   * @param {(id: string) => void} parts.refreshThread loads the messages of a conversation anew
-   */
-  constructor({ client, store, sync, refreshThread }) {
+  /** @param {import("./base_chat.js").BaseChat} chat */
+  constructor({ client, store, sync, attempts }) {
     this.#client = client;
     this.#store = store;
     this.#sync = sync;
-    this.#refreshThread = refreshThread;
+    this.#rosters = new Rosters(client, store, attempts);
   }
 
   /**
@@ -56,35 +50,12 @@ export class Groups {
 
   /** Loads all members of a group, unless they are loaded. @param {string} id */
   loadRoster(id) {
-    return this.#sync.roster(id);
+    return this.#rosters.load(id);
   }
 
   /** The members of a conversation whom one can mention, by name. @param {string} id @returns {string[]} */
   mentionable(id) {
     const { roster, members } = this.#store.ensure(id);
     return roster ? roster.members.map(({ user }) => user) : members;
-  }
-
-  /** Handles an event `member` of the stream. @param {import("./membership.js").MemberEvent} event */
-  receiveMember(event) {
-    const { conversation_id: id, users, left, more } = event;
-    const before = this.#store.conversation(id);
-    const own = users.some(({ user }) => user === this.#store.user);
-    const joins = own && !left && !(before?.role && isIn(before));
-    this.#store.apply("member", event);
-    if (joins) this.#joined(id);
-    else if (more || (!before && !(own && left))) this.#sync.refresh(id);
-  }
-
-  /** Handles an event `conversation` of the stream. @param {import("./membership.js").Facts} facts */
-  receiveFacts(facts) {
-    if (!this.#store.apply("conversation", facts)) this.#sync.refresh(facts.conversation_id);
-  }
-
-  /** The user has joined, or was added: what can be read there has changed. @param {string} id */
-  #joined(id) {
-    this.#store.ensure(id).read_up_to = null;
-    this.#refreshThread(id);
-    this.#sync.refresh(id);
   }
 }

@@ -1,13 +1,6 @@
 /** Requests to the server: JSON in and out, and one class of error for every failure. */
 
 /**
- * Messages for users by the problem's code, in place of the server's detail, which is written for programs.
- *
- * @type {Record<string, string>}
- */
-const MESSAGES = { unavailable: "The server has trouble with its storage just now." };
-
-/**
  * The body of an error response (RFC 9457).
  *
  * @typedef {{code?: string, title?: string, detail?: string, fields?: {field: string, message: string}[]}} Problem
@@ -21,8 +14,9 @@ export class RequestError extends Error {
    * @param {number|null} retryAfter milliseconds to wait, as the server asked (RFC 9110 §10.2.3)
    */
   constructor(status, problem = {}, retryAfter = null) {
-    const message = MESSAGES[problem.code ?? ""] || problem.detail || problem.title;
-    super(message || (status ? `The server answered ${status}.` : "The server can't be reached."));
+    super(
+      problem.detail || problem.title || (status ? `The server answered ${status}.` : "The server can't be reached."),
+    );
     this.name = "RequestError";
     this.status = status;
     this.code = problem.code ?? (status ? "unknown" : "unreachable");
@@ -49,7 +43,7 @@ export function requestError(error) {
 function retryAfterOf(headers) {
   const value = headers.get("Retry-After");
   if (value === null) return null;
-  const milliseconds = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  const milliseconds = Number(value) * 1000 || Date.parse(value) - Date.now();
   return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : null;
 }
 
@@ -60,18 +54,8 @@ export function aborted(signal) {
   });
 }
 
-/** @param {Response} response @returns {Promise<Problem>} */
-async function problemOf(response) {
-  try {
-    const body = await response.json();
-    return body && typeof body === "object" ? body : {};
-  } catch {
-    return {};
-  }
-}
-
 /** @typedef {Record<string, string|number|null|undefined>} Query */
-/** @typedef {{query?: Query, body?: object, ifMatch?: string|undefined}} Asked `ifMatch` is an entity tag */
+/** @typedef {{query?: Query, body?: object, headers?: Record<string, string>}} Asked */
 
 /**
  * Gives a bearer token: it is called for the first one, and again when the server does not take one any more. It
@@ -116,7 +100,7 @@ export class Http {
    */
   url(path, query = {}) {
     const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
-    const pairs = given.map(([name, value]) => [name, String(value)]);
+    const pairs = /** @type {string[][]} */ (given); // numbers are written as strings
     return this.base + path + (pairs.length ? `?${new URLSearchParams(pairs)}` : "");
   }
 
@@ -169,9 +153,9 @@ export class Http {
     try {
       token = await Promise.race([this.#source?.({ signal }) ?? null, aborted(signal)]);
     } catch {
-      throw new RequestError(0, { code: "token_unavailable", detail: "There is no new access token yet." });
+      throw new RequestError(0, { code: "token_unavailable", detail: "No new access token yet." });
     }
-    if (!token) throw new RequestError(401, { code: "signed_out", detail: "There is no access token any more." });
+    if (!token) throw new RequestError(401, { code: "signed_out", detail: "Nobody is signed in." });
     this.token = token;
     return token;
   }
@@ -182,13 +166,14 @@ export class Http {
    * @param {Asked} asked
    * @param {string|null} token
    */
-  async #exchange(method, path, { query, body, ifMatch }, token) {
+  async #exchange(method, path, { query, body, headers: more }, token) {
     /** @type {Record<string, string>} */
-    const headers = { Accept: "application/json" };
-    if (ifMatch) headers["If-Match"] = ifMatch;
+    const headers = { Accept: "application/json", ...more };
     if (token) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     let response;
+    /** @type {any} */
+    let answer;
     try {
       response = await fetch(this.url(path, query), {
         method,
@@ -198,16 +183,13 @@ export class Http {
         cache: "no-store",
         signal: AbortSignal.timeout(this.timeout),
       });
+      answer = response.status === 204 ? null : await response.json();
     } catch {
-      throw new RequestError(0);
+      // If the body is truncated, the outcome is unknown, as without a response.
+      if (!response || response.ok) throw new RequestError(0);
     }
-    if (!response.ok)
-      throw new RequestError(response.status, await problemOf(response), retryAfterOf(response.headers));
-    try {
-      return { body: response.status === 204 ? null : await response.json(), headers: response.headers };
-    } catch {
-      throw new RequestError(0); // the body is truncated: the outcome is unknown, as without a response
-    }
+    if (!response.ok) throw new RequestError(response.status, answer ?? {}, retryAfterOf(response.headers));
+    return { body: answer, headers: response.headers };
   }
 }
 

@@ -49,3 +49,12 @@ export function iterate(target, type, { signals, wanted }) {
   }
   return loop();
 }
+
+/**
+ * The data of events.
+ *
+ * @param {AsyncGenerator<import("./stream.js").StreamEvent, void, void>} events
+ */
+export async function* dataOf(events) {
+  for await (const { data } of events) yield data;
+}

@@ -1,8 +1,12 @@
 /**
  * The kinds of events that the server's users cause. A new kind is an entry here, and a view if it is shown: the stream
- * subscribes to these names, and state and page dispatch by them. The events of the protocol itself (`hello`, `reset`,
+ * subscribes to these names, and the state dispatches by them; what only an app has listens to the client itself
+ * (chat.js). The events of the protocol itself (`hello`, `reset`,
  * `ping` …) are in stream.js.
  */
+
+import { applyMark } from "./marks.js";
+import { applyBlock, applyFacts } from "./membership.js";
 
 /**
  * @typedef {object} Kind
@@ -10,8 +14,8 @@
  *   is applied again on top of a REST page that was under way when it arrived
  * @property {(store: import("./store.js").Store, data: any) => boolean} [apply] changes the store and returns whether
  *   that changed anything; applied twice, a durable event changes nothing the second time
- * @property {(chat: import("./chat.js").Chat, data: any) => void} [received] handles a live event, in place of applying
- *   it to the store alone
+ * @property {(chat: import("./base_chat.js").BaseChat, data: any) => void} [received] handles a live event, in place
+ *   of applying it to the store alone
  */
 
 /** @typedef {ReadonlyMap<string, Kind>} Kinds */
@@ -33,52 +37,47 @@ const change = {
 /** A group's name, topic and end. @type {Kind} */
 const conversation = {
   durable: true,
-  apply: (store, data) => store.applyFacts(data),
-  received: (chat, data) => chat.groups.receiveFacts(data),
+  apply: (store, data) => store.applyTo(data, applyFacts),
+  received: (chat, data) => chat.receiveFacts(data),
 };
 
 /** Users who joined a group, left it, or have another role. @type {Kind} */
 const member = {
   durable: true,
   apply: (store, data) => store.applyMember(data),
-  received: (chat, data) => chat.groups.receiveMember(data),
+  received: (chat, data) => chat.receiveMember(data),
 };
 
 /** What the user has read or muted, on any device. @type {Kind} */
 const mark = {
   durable: true,
-  apply: (store, data) => store.applyMark(data),
+  apply: (store, data) => store.applyTo(data, applyMark),
 };
 
 /** The user's profile has changed, on any device. @type {Kind} */
 const profile = {
   durable: true,
-  received: (chat, data) => chat.people.receive(data),
 };
 
 /** Whom the user blocks, said on any device. @type {Kind} */
 const block = {
   durable: true,
-  apply: (store, data) => store.applyBlock(data),
-  received: (chat, data) => chat.blocks.receive(data),
+  apply: (store, data) => store.applyTo(data, applyBlock),
 };
 
 /** Somebody else has read further, or has more of a conversation. @type {Kind} */
 const receipt = {
   durable: false,
-  received: (chat, data) => chat.receipts.receive(data),
 };
 
 /** Somebody is writing. @type {Kind} */
 const typing = {
   durable: false,
-  received: (chat, data) => chat.typing.receive(data),
 };
 
 /** Somebody whom the page shows has come or gone. @type {Kind} */
 const presence = {
   durable: false,
-  received: (chat, data) => chat.presence.receive(data),
 };
 
 /** All kinds of the page, by the name of the event. @type {Kinds} */

@@ -1,4 +1,4 @@
-/** What the events of a group change in it, and what its members may do. */
+/** What events change in a conversation, and what the members of a group may do. */
 
 /** @typedef {import("./client.js").Role} Role */
 /** @typedef {import("./store.js").Conversation} Conversation */
@@ -25,6 +25,12 @@
  * @property {string} [topic]
  * @property {"all"|"from_join"} history
  * @property {boolean} [ended]
+ */
+
+/**
+ * The data of the event `block`.
+ *
+ * @typedef {{conversation_id: string, user: string, blocked: boolean}} Block
  */
 
 /** The names that a conversation in a list has. */
@@ -101,6 +107,15 @@ export function applyFacts(group, { name, topic, history, ended }) {
   if (topic) group.topic = topic;
   else delete group.topic;
   if (ended) group.ended = true;
+  return true;
+}
+
+/** Applies an event `block`. @param {Conversation} conversation @param {Block} block */
+export function applyBlock(conversation, { blocked }) {
+  const changed = (conversation.blocked ?? false) !== blocked;
+  if (blocked) conversation.blocked = true;
+  else delete conversation.blocked;
+  return changed;
 }
 
 /** Whether the user is in a conversation, as far as is known. @param {Conversation} conversation */

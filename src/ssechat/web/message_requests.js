@@ -1,45 +1,18 @@
 /** The requests about messages. */
 
-import { newMessageId } from "./ids.js";
+import { BaseMessageRequests } from "./base_message_requests.js";
 import { conversationPath } from "./paths.js";
 
 /** @typedef {import("./client.js").Message} Message */
 
 /** Every method throws a RequestError, as ChatClient says. */
-export class MessageRequests {
+export class MessageRequests extends BaseMessageRequests {
   #http;
 
   /** @param {import("./http.js").Http} http */
   constructor(http) {
+    super(http);
     this.#http = http;
-  }
-
-  /**
-   * A page of a conversation's messages, ascending by seq: the newest, those before or after a seq (exclusive), or
-   * those around one.
-   *
-   * @param {string} conversationId
-   * @param {{before?: number|null|undefined, after?: number|undefined, around?: number|undefined,
-   *   limit?: number|undefined}} options
-   * @returns {Promise<{messages: Message[], has_more: boolean, has_more_before?: boolean, has_more_after?: boolean}>}
-   */
-  list(conversationId, { before, after, around, limit } = {}) {
-    const path = conversationPath(conversationId, "messages");
-    return this.#http.request("GET", path, { query: { before, after, around, limit } });
-  }
-
-  /**
-   * Sends a message to a user (`to`) or to a conversation (`conversation_id`). A retry with the same
-   * `client_msg_id` is idempotent: the message is sent once. `reply_to` is the seq of the message that it answers,
-   * `mentions` are members, `data` is an object of the application's own.
-   *
-   * @param {{to?: string|undefined, conversation_id?: string, text: string, client_msg_id?: string,
-   *   reply_to?: number|undefined, mentions?: string[]|undefined, data?: object|undefined}} message
-   * @returns {Promise<Message>}
-   */
-  send({ to, conversation_id, client_msg_id = newMessageId(), ...content }) {
-    const body = { ...(to === undefined ? { conversation_id } : { to }), ...content, client_msg_id };
-    return this.#http.request("POST", "/v1/messages", { body });
   }
 
   /**
@@ -64,7 +37,7 @@ export class MessageRequests {
    * @returns {Promise<Message>} the message as it stands
    */
   edit(conversationId, seq, change, { ifMatch } = {}) {
-    return this.#http.request("PATCH", messagePath(conversationId, seq), { body: change, ifMatch });
+    return this.#http.request("PATCH", messagePath(conversationId, seq), { body: change, ...matching(ifMatch) });
   }
 
   /**
@@ -76,7 +49,7 @@ export class MessageRequests {
    * @returns {Promise<Message>} its tombstone
    */
   remove(conversationId, seq, { ifMatch } = {}) {
-    return this.#http.request("DELETE", messagePath(conversationId, seq), { ifMatch });
+    return this.#http.request("DELETE", messagePath(conversationId, seq), matching(ifMatch));
   }
 
   /**
@@ -119,4 +92,9 @@ export class MessageRequests {
 /** @param {string} id @param {number} seq @param {...string} below */
 function messagePath(id, seq, ...below) {
   return conversationPath(id, "messages", String(seq), ...below);
+}
+
+/** What a request has that is for a message as it was. @param {string|undefined} tag its entity tag */
+function matching(tag) {
+  return tag === undefined ? {} : { headers: { "If-Match": tag } };
 }

@@ -1,5 +1,6 @@
 /** How the page begins: what the server is like, and who is signed in. */
 
+import { Chat } from "./chat.js";
 import { backOff, requestError } from "./http.js";
 import { lastKnown } from "./keeping.js";
 import { SseChat } from "./ssechat.js";
@@ -15,13 +16,13 @@ import { say, sayProblem } from "./texts/language.js";
  */
 
 /** Milliseconds after which what is kept of the server is taken in place of an answer that does not come. */
-const PATIENCE = 1_000;
+const PATIENCE = 500;
 
 export class Opening {
   #token = tabToken.get();
   #known = this.#token ? null : lastKnown.get();
   /** What asks. While the server does not answer, its `chat` is that of who was signed in when it last did. */
-  sseChat = this.#token ? new SseChat({ token: this.#token }) : new SseChat();
+  sseChat = new SseChat({ Chat, token: this.#token });
   /** @type {Server|null} */
   server = null;
 

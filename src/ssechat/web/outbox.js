@@ -7,7 +7,6 @@ import { backOff, requestError } from "./http.js";
 import { newMessageId } from "./ids.js";
 import { isHidden, locks } from "./platform.js";
 import { Records } from "./records.js";
-import { storage } from "./storage.js";
 import { Waits } from "./waits.js";
 
 /** @typedef {import("./client.js").Message} Message */
@@ -49,7 +48,6 @@ const PATIENCE = 5_000;
  */
 export class Outbox extends Emitter {
   #scope;
-  #legacy;
   #records;
   /** @type {BroadcastChannel|null} */
   #channel = null;
@@ -74,8 +72,6 @@ export class Outbox extends Emitter {
   constructor({ user, base = "", send, allowed = () => true }) {
     super();
     this.#scope = `ssechat:outbox:${base}:${user}`;
-    // Where versions before kept the messages: in localStorage, one key a message.
-    this.#legacy = base === "" ? `ssechat:outbox:${user}:` : null;
     this.#records = new Records(this.#scope);
     this.#send = send;
     this.#allowed = allowed;
@@ -104,6 +100,11 @@ export class Outbox extends Emitter {
   /** Unsent messages of a conversation, in order. @param {string} conversationId @returns {Entry[]} */
   entries(conversationId) {
     return this.all.filter((entry) => entry.conversation_id === conversationId);
+  }
+
+  /** An unsent message. @param {string} clientMessageId */
+  entry(clientMessageId) {
+    return this.#entries.get(clientMessageId);
   }
 
   /** All unsent messages, in order. @returns {Entry[]} */
@@ -143,9 +144,8 @@ export class Outbox extends Emitter {
     if (!entry) return;
     this.#entries.delete(clientMessageId);
     this.#unwritten.delete(clientMessageId);
-    if (this.#legacy) storage.remove(this.#legacy + clientMessageId);
     this.#records.remove(clientMessageId).then(() => this.#tell(clientMessageId, null));
-    this.#changed(entry.conversation_id);
+    this.emit("change", entry.conversation_id);
   }
 
   /** Removes every message. */
@@ -232,7 +232,8 @@ export class Outbox extends Emitter {
 
   /** Whether a message is still to be sent. @param {string} id */
   async #isWanted(id) {
-    if (await this.#isGone(id)) this.remove(id); // another tab has sent it
+    const kept = await this.#records.has(id);
+    if (kept === false && !this.#unwritten.has(id)) this.remove(id); // another tab has sent it
     return this.#entries.has(id);
   }
 
@@ -243,24 +244,11 @@ export class Outbox extends Emitter {
 
   /** Loads what earlier pages left unsent. */
   async #load() {
-    const left = await this.#records.all();
-    for (const key of this.#legacy ? storage.keys(this.#legacy) : []) {
-      const { scope, ...entry } = storage.json(key) ?? {};
-      if (!isEntry(entry)) continue;
-      left.push({ scope: this.#scope, ...entry });
-      if (await this.#records.put(entry)) storage.remove(key);
-      else this.#unwritten.add(entry.client_msg_id);
-    }
-    for (const { scope, ...entry } of left) {
+    for (const { scope, ...entry } of await this.#records.all()) {
       if (!isEntry(entry) || this.#entries.has(entry.client_msg_id)) continue;
       this.#entries.set(entry.client_msg_id, entry);
-      this.#changed(entry.conversation_id);
+      this.emit("change", entry.conversation_id);
     }
-  }
-
-  /** Whether a message is not kept any more, though it was. @param {string} id */
-  async #isGone(id) {
-    return (await this.#records.has(id)) === false && !this.#unwritten.has(id);
   }
 
   /** @param {Entry} entry */
@@ -269,7 +257,7 @@ export class Outbox extends Emitter {
     if (!this.#entries.has(id)) return; // sent or removed meanwhile
     this.#entries.set(id, entry);
     this.#keep(entry);
-    this.#changed(entry.conversation_id);
+    this.emit("change", entry.conversation_id);
   }
 
   /** Writes a message, and tells the other tabs. @param {Entry} entry */
@@ -293,15 +281,10 @@ export class Outbox extends Emitter {
     else this.#entries.delete(id);
     const conversation = (entry ?? known)?.conversation_id;
     if (conversation === undefined) return;
-    this.#changed(conversation);
+    this.emit("change", conversation);
     if (!entry) return;
     this.wake();
     this.#pump(conversation); // if the tab that wrote it closes, this one sends it
-  }
-
-  /** @param {string} conversationId */
-  #changed(conversationId) {
-    this.emit("change", conversationId);
   }
 }
 

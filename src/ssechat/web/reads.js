@@ -16,8 +16,6 @@ export class Reads {
   #pending;
   /** @type {Set<string>} conversations about which a request is under way, or was a moment ago */
   #resting = new Set();
-  /** @type {Set<ReturnType<typeof setTimeout>>} */
-  #timers = new Set();
 
   /**
    * @param {import("./client.js").ChatClient} client
@@ -56,46 +54,31 @@ export class Reads {
     this.#keep();
   }
 
-  close() {
-    for (const timer of this.#timers) clearTimeout(timer);
-  }
-
   #keep() {
     if (this.#pending.size > 0) storage.setJson(this.#key, Object.fromEntries(this.#pending));
     else storage.remove(this.#key);
   }
 
   /** @param {string} id */
-  #told(id) {
-    this.#pending.delete(id);
-    this.#keep();
-  }
-
-  /** @param {string} id */
   async #tell(id) {
     const seq = this.#pending.get(id);
     if (seq === undefined || this.#resting.has(id)) return;
-    if (!isIn(this.#store.ensure(id))) {
-      this.#told(id);
-      return;
-    }
     this.#resting.add(id);
     try {
-      const mark = await this.#attempts.persist(() => this.#client.conversations.markRead(id, seq));
-      if (!mark) {
-        this.#resting.delete(id); // there was no answer before the end: the next page tells it
-        return;
+      if (isIn(this.#store.ensure(id))) {
+        const mark = await this.#attempts.persist(() => this.#client.conversations.markRead(id, seq));
+        if (!mark) return; // there was no answer before the end: the next page tells it
+        this.#store.apply("mark", mark);
       }
-      this.#store.apply("mark", mark);
     } catch {
       // refused: the user is not in the group any more
     }
-    if (this.#pending.get(id) === seq) this.#told(id);
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      this.#resting.delete(id);
-      this.#tell(id);
-    }, PAUSE);
-    this.#timers.add(timer);
+    if (this.#pending.get(id) === seq) {
+      this.#pending.delete(id);
+      this.#keep();
+    }
+    await this.#attempts.rest(PAUSE);
+    this.#resting.delete(id);
+    this.#tell(id);
   }
 }

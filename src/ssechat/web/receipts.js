@@ -1,6 +1,5 @@
-/** Up to where the others have read the conversation that is shown, and have it; and what this device has. */
+/** Up to where the others have read the conversation that is shown, and have it. */
 
-import { Acks } from "./acks.js";
 import { isIn } from "./membership.js";
 
 /** @typedef {import("./conversation.js").Conversation} Conversation */
@@ -23,7 +22,7 @@ function raised(receipt, by) {
   return { ...receipt, read_up_to, delivered_up_to: Math.max(receipt.delivered_up_to, by?.delivered_up_to ?? 0) };
 }
 
-/** Keeps the receipts of the conversation that is shown, and tells the server what this device has. */
+/** Keeps the receipts of the conversation that is shown. */
 export class Receipts {
   #client;
   #store;
@@ -33,7 +32,6 @@ export class Receipts {
   #stale = true;
   #loading = false;
   #listeners = new AbortController();
-  #acks;
 
   /**
    * @param {import("./client.js").ChatClient} client
@@ -44,14 +42,13 @@ export class Receipts {
     this.#client = client;
     this.#store = store;
     this.#attempts = attempts;
-    this.#acks = new Acks(client);
     const { signal } = this.#listeners;
     client.on("message", (message) => this.#sent(message), { signal });
     client.on("member", (event) => this.#membersChanged(event), { signal });
     // What has no id may have been missed; the user may have switched receipts on or off, or blocked somebody.
     for (const type of ["hello", "caught_up", "profile", "block"]) client.on(type, () => this.#missed(), { signal });
     // Of what was empty nothing has been loaded: with the first message there is something.
-    store.on("change", (id) => (id === null ? this.#loaded() : this.#load()), { signal });
+    store.on("change", (id) => id === null || this.#load(), { signal });
     client.on("reload", ({ reason }) => this.#missed(reason === "lost"), { signal });
   }
 
@@ -69,7 +66,6 @@ export class Receipts {
 
   close() {
     this.#listeners.abort();
-    this.#acks.close();
   }
 
   get #conversation() {
@@ -99,7 +95,6 @@ export class Receipts {
 
   /** @param {import("./client.js").Message} message a new one */
   #sent({ conversation_id: id, sender, seq }) {
-    if (sender !== this.#store.user) this.#acks.soon();
     if (id !== this.#shown || !this.#conversation?.receipts?.some(({ user }) => user === sender)) return;
     this.#raise({ user: sender, read_up_to: seq, delivered_up_to: seq });
   }
@@ -143,14 +138,6 @@ export class Receipts {
       this.#store.touch(id);
     } catch {
       // refused: there is no such conversation, or the user is not in it any more
-    }
-  }
-
-  /** The conversations were loaded: this device has what was written while it was away. */
-  #loaded() {
-    const { conversations, error } = this.#store;
-    if (!error && conversations.some(({ newest_seq, read_up_to }) => newest_seq > (read_up_to ?? newest_seq))) {
-      this.#acks.soon();
     }
   }
 }

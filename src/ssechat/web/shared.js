@@ -23,9 +23,12 @@ import { position } from "./stream.js";
  * The messages between tabs: a question to the holder (`who`), or the holder's report.
  *
  * @typedef {{kind: "who", wake?: boolean}} Question
- * @typedef {{kind: "event", event: StreamEvent} | {kind: "retry", at: number} | {kind: "unauthorized"}} Happening
+ * @typedef {{kind: typeof KINDS[number], detail: any}} Happening
  * @typedef {Happening | {kind: "status", status: Status, cursor: string|null}} Report
  */
+
+/** The events of the stream that its holder passes on. */
+const KINDS = /** @type {const} */ (["event", "retry", "unauthorized"]);
 
 /**
  * Milliseconds after which a silent holder is asked, and milliseconds for its answer before the status is
@@ -64,6 +67,8 @@ export class SharedStream extends Emitter {
   #worker;
   /** @type {import("./worker_link.js").WorkerLink|null} */
   #link = null;
+  /** @type {Status} */
+  status = "closed";
 
   /**
    * @param {object} options
@@ -79,8 +84,6 @@ export class SharedStream extends Emitter {
     this.#create = create;
     /** @type {string|null} */
     this.cursor = cursor;
-    /** @type {Status} */
-    this.status = "closed";
   }
 
   /** Whether this tab holds the stream. */
@@ -100,7 +103,7 @@ export class SharedStream extends Emitter {
     }
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#hear(data);
-    if (this.#worker && typeof SharedWorker !== "undefined") this.#queueBehind(this.#worker());
+    if (this.#worker) this.#queueBehind(this.#worker());
     else this.#queueAndAsk();
     this.#asking = setInterval(() => this.#watch(), SILENCE);
   }
@@ -171,9 +174,7 @@ export class SharedStream extends Emitter {
     this.#term = Math.max(this.#term + 1, Date.now()); // also above terms that this tab has not seen
     this.#holding = new AbortController();
     const { signal } = this.#holding;
-    stream.on("event", (event) => this.#report({ kind: "event", event }), { signal });
-    stream.on("retry", (at) => this.#report({ kind: "retry", at }), { signal });
-    stream.on("unauthorized", () => this.#report({ kind: "unauthorized" }), { signal });
+    for (const kind of KINDS) stream.on(kind, (detail) => this.#report({ kind, detail }), { signal });
     stream.on(
       "status",
       (status) => {
@@ -199,9 +200,8 @@ export class SharedStream extends Emitter {
 
   /** @param {Happening} happening */
   #take(happening) {
-    if (happening.kind === "event") this.#deliver(happening.event);
-    else if (happening.kind === "retry") this.emit("retry", happening.at);
-    else this.emit("unauthorized", null);
+    if (happening.kind === "event") this.#deliver(happening.detail);
+    else this.emit(happening.kind, happening.detail);
   }
 
   #postStatus() {

@@ -6,7 +6,7 @@
 const PREFIX = "ssechat-shell-";
 
 /** Milliseconds after which the kept page is shown in place of one that does not come. */
-export const PATIENCE = 3_000;
+export const PATIENCE = 2_000;
 
 /** What the server serves for ever under this name. */
 const NEVER_CHANGES = /-[0-9a-f]{16}\.\w+$/;

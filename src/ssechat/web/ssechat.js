@@ -9,14 +9,15 @@
  */
 
 import { Awaited } from "./awaited.js";
-import { Chat, SIGNED_IN } from "./chat.js";
-import { ChatClient } from "./client.js";
+import { BaseChat, SIGNED_IN } from "./base_chat.js";
+import { summary } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { aborted, backOff, RequestError, requestError } from "./http.js";
 import { directConversationId, newMessageId } from "./ids.js";
-import { iterate } from "./iterate.js";
+import { dataOf, iterate } from "./iterate.js";
 import { KINDS } from "./kinds.js";
 import { watchPage } from "./platform.js";
+import { isSame } from "./state.js";
 import { storage } from "./storage.js";
 import { Waits } from "./waits.js";
 
@@ -25,17 +26,7 @@ export { RequestError };
 /** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./stream.js").StreamEvent} StreamEvent */
-
-/**
- * Whether the stream is open. `retryAt` is the time of the next attempt in milliseconds since 1970, null where the
- * browser decides it; `code` says why it is not open, where the server said so (`too_many`: the user has too many
- * streams).
- *
- * @typedef {object} State
- * @property {"connecting"|"live"|"reconnecting"|"signed_out"|"closed"} state
- * @property {number|null} retryAt
- * @property {string|null} code
- */
+/** @typedef {import("./state.js").State} State */
 
 /**
  * @typedef {object} NewMessage
@@ -58,7 +49,7 @@ export { RequestError };
  */
 
 /** Milliseconds after which who was signed in before is shown what is kept, if the server does not answer. */
-const PATIENCE = 2_500;
+const PATIENCE = 1_500;
 
 /** The messages of a conversation that is not known: one list, so that who compares sees no change. */
 const NOTHING = Object.freeze(/** @type {Message[]} */ ([]));
@@ -71,6 +62,7 @@ const NOTHING = Object.freeze(/** @type {Message[]} */ ([]));
  *
  * Whatever fails, fails with a RequestError, whose `code` is the server's; `unreachable` if there was no answer.
  *
+ * @template {BaseChat} [User=BaseChat]
  * @extends {Emitter<Events>}
  */
 export class SseChat extends Emitter {
@@ -81,6 +73,9 @@ export class SseChat extends Emitter {
   #ending = new AbortController();
   #waits = new Waits();
   #awaited = new Awaited();
+  #Chat;
+  /** @type {User|null} conversations, messages and outbox of the signed-in user; null while there is none */
+  chat = null;
 
   /**
    * @param {object} options
@@ -90,15 +85,16 @@ export class SseChat extends Emitter {
    * @param {string|null} [options.cursor] the id of the last event of an earlier run, to get all events since then
    * @param {import("./kinds.js").Kinds} [options.kinds]
    * @param {Partial<import("./client.js").Facts>} [options.server] what is known of the server
+   * @param {import("./base_chat.js").Kind<User>} [options.Chat] the class of `chat`: that of `ssechat/chat` has,
+   *   too, what an app shows besides messages
    */
-  constructor({ url = "", token = null, cursor = null, kinds = KINDS, server = {} } = {}) {
+  constructor({ url = "", token = null, cursor = null, kinds = KINDS, server = {}, Chat } = {}) {
     super();
+    this.#Chat = Chat ?? /** @type {import("./base_chat.js").Kind<any>} */ (BaseChat);
     /** What is known of the server, as `client.server()` has it. */
     this.server = server;
     /** The server's HTTP interface as methods. */
-    this.client = new ChatClient({ base: url, token, cursor, kinds });
-    /** @type {Chat|null} conversations, messages and outbox of the signed-in user; null while there is none */
-    this.chat = null;
+    this.client = new this.#Chat.Client({ base: url, token, cursor, kinds });
   }
 
   /** The signed-in user's id, or null. @returns {string|null} */
@@ -339,8 +335,10 @@ export class SseChat extends Emitter {
   #open(user) {
     this.#stop();
     const { signal } = this.#listeners;
-    const chat = new Chat(this.client, user, this.server);
+    const chat = new this.#Chat(this.client, user, this.server);
     this.chat = chat;
+    /** @type {BaseChat} */
+    const base = chat;
     this.client.on(
       "event",
       (event) => {
@@ -350,10 +348,31 @@ export class SseChat extends Emitter {
       { signal },
     );
     this.client.on("retry", (at) => this.#set("reconnecting", at, this.#state.code), { signal });
-    chat.on("status", (status) => this.#follow(status), { signal });
-    chat.on("unauthorized", () => this.#endSession(), { signal });
-    chat.on("change", (id) => this.#changed(chat, id), { signal });
-    chat.outbox.on("sent", (message) => this.#awaited.resolve(message), { signal });
+    base.on(
+      "status",
+      (status) => {
+        if (status === "crowded") this.#set("reconnecting", null, "too_many");
+        else this.#set(/** @type {State["state"]} */ (status));
+      },
+      { signal },
+    );
+    base.on(
+      "unauthorized",
+      () => {
+        this.close();
+        this.#set("signed_out");
+      },
+      { signal },
+    );
+    base.on(
+      "change",
+      (id) => {
+        this.#awaited.changed(chat, id);
+        this.emit("change", id);
+      },
+      { signal },
+    );
+    base.outbox.on("sent", (message) => this.#awaited.resolve(message), { signal });
     this.client.on("message", (message) => message.sender === user && this.#awaited.resolve(message), { signal });
     watchPage(signal, {
       returned: () => this.wake(),
@@ -369,38 +388,11 @@ export class SseChat extends Emitter {
     this.chat?.wake();
   }
 
-  /** @param {Chat} chat @param {string|null} id */
-  #changed(chat, id) {
-    this.#awaited.changed(chat, id);
-    this.emit("change", id);
-  }
-
-  #endSession() {
-    this.close();
-    this.#set("signed_out");
-  }
-
-  /** @param {string} status the stream's */
-  #follow(status) {
-    if (status === "crowded") this.#set("reconnecting", null, "too_many");
-    else this.#set(/** @type {State["state"]} */ (status));
-  }
-
   /** @param {State["state"]} state @param {number|null} retryAt @param {string|null} code */
   #set(state, retryAt = null, code = null) {
-    const before = this.#state;
-    if (before.state === state && before.retryAt === retryAt && before.code === code) return;
-    this.#state = { state, retryAt, code };
-    this.emit("state", this.#state);
+    const now = { state, retryAt, code };
+    if (isSame(now, this.#state)) return;
+    this.#state = now;
+    this.emit("state", now);
   }
-}
-
-/** @param {AsyncGenerator<StreamEvent, void, void>} events */
-async function* dataOf(events) {
-  for await (const { data } of events) yield data;
-}
-
-/** What a conversation is, without what only loads it. @param {Conversation} conversation */
-function summary({ thread, roster, ...rest }) {
-  return rest;
 }

@@ -3,13 +3,13 @@
  */
 
 class Storage {
-  /** @type {Map<string, string>} */
-  #memory = new Map();
+  /** @type {Map<string, string>} what could not be stored */
+  memory = new Map();
 
   /** @param {string} key @returns {string|null} */
   get(key) {
     try {
-      return this.#memory.get(key) ?? localStorage.getItem(key);
+      return this.memory.get(key) ?? localStorage.getItem(key);
     } catch {
       return null;
     }
@@ -19,31 +19,20 @@ class Storage {
   set(key, value) {
     try {
       localStorage.setItem(key, value);
-      this.#memory.delete(key);
+      this.memory.delete(key);
     } catch {
-      this.#memory.set(key, value);
+      this.memory.set(key, value);
     }
   }
 
   /** @param {string} key */
   remove(key) {
-    this.#memory.delete(key);
+    this.memory.delete(key);
     try {
       localStorage.removeItem(key);
     } catch {
       // storage is blocked: there is nothing to remove
     }
-  }
-
-  /** Every key with this prefix. @param {string} prefix @returns {string[]} */
-  keys(prefix) {
-    const keys = new Set(this.#memory.keys());
-    try {
-      for (let i = 0; i < localStorage.length; i++) keys.add(localStorage.key(i) ?? "");
-    } catch {
-      // storage is blocked: only the keys in memory
-    }
-    return [...keys].filter((key) => key.startsWith(prefix));
   }
 
   /** A value that setJson stored, or null. @param {string} key @returns {any} */

@@ -1,11 +1,10 @@
 /** The state of the user's conversations, built from REST pages and stream events. */
 
-import { applyBlock } from "./blocks.js";
-import { newConversation, timeOf } from "./conversation.js";
+import { later, newConversation, timeOf } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { KINDS } from "./kinds.js";
-import { applyMark, noteMessage } from "./marks.js";
-import { applyFacts, applyMember } from "./membership.js";
+import { noteMessage } from "./marks.js";
+import { applyMember } from "./membership.js";
 import { Thread } from "./thread.js";
 
 /** @typedef {import("./client.js").Message} Message */
@@ -47,6 +46,14 @@ export class Store extends Emitter {
   /** @type {Set<Applied[]>} */
   #journals = new Set();
   #kinds;
+  /** Whether the first page of conversations is loaded. */
+  loaded = false;
+  /** Why the conversations could not be loaded, or empty. */
+  error = "";
+  /** The server's name for that. @type {string|undefined} */
+  refusal;
+  /** @type {string|null} where the next page of conversations begins */
+  next = null;
 
   /**
    * @param {string} user the id of the user whose state this is
@@ -56,19 +63,11 @@ export class Store extends Emitter {
     super();
     this.user = user;
     this.#kinds = kinds;
-    /** Whether the first page of conversations is loaded. */
-    this.loaded = false;
-    /** Why the conversations could not be loaded, or empty. */
-    this.error = "";
-    /** The server's name for that. @type {string|undefined} */
-    this.refusal = undefined;
-    /** @type {string|null} where the next page of conversations begins */
-    this.next = null;
   }
 
   /** Conversations, the one with the latest message first. @returns {Conversation[]} */
   get conversations() {
-    return [...this.#conversations.values()].sort((a, b) => timeOf(b).localeCompare(timeOf(a), "en"));
+    return [...this.#conversations.values()].sort((a, b) => later(timeOf(a), timeOf(b)));
   }
 
   /** @param {string} id @returns {Conversation|undefined} */
@@ -127,7 +126,7 @@ export class Store extends Emitter {
     this.#dateEmpty(list);
     this.next = next;
     this.loaded = true;
-    this.#changed(null);
+    this.emit("change", null);
   }
 
   /**
@@ -151,11 +150,11 @@ export class Store extends Emitter {
       this.#conversations.set(id, conversation);
       if (conversation.type === "group" || conversation.read_up_to !== null) kept.push(id);
     }
-    for (const { type, data } of journal) this.#kinds.get(type)?.apply?.(this, data);
+    this.replay(null, journal);
     this.error = "";
     this.next = next;
     this.loaded = true;
-    this.#changed(null);
+    this.emit("change", null);
     return kept;
   }
 
@@ -170,7 +169,7 @@ export class Store extends Emitter {
     const conversation = this.ensure(listed.id);
     if (conversation.type === "group") conversation.activity ??= new Date().toISOString();
     this.replay(listed.id, journal);
-    this.#changed(listed.id);
+    this.emit("change", listed.id);
   }
 
   /**
@@ -184,20 +183,7 @@ export class Store extends Emitter {
     const conversation = this.ensure(id);
     conversation.unavailable = reason;
     if (code) conversation.refusal = code;
-    this.#changed(id);
-  }
-
-  /**
-   * Replaces what is known of a group's members.
-   *
-   * @param {string} id
-   * @param {import("./membership.js").Roster} roster
-   * @param {Applied[]} journal
-   */
-  replaceRoster(id, roster, journal) {
-    this.ensure(id).roster = roster;
-    this.replay(id, journal);
-    this.#changed(id);
+    this.emit("change", id);
   }
 
   /** Records why the server refused to list the conversations. @param {string} reason @param {string} [code] */
@@ -205,7 +191,7 @@ export class Store extends Emitter {
     this.error = reason;
     this.refusal = code;
     this.loaded = true;
-    this.#changed(null);
+    this.emit("change", null);
   }
 
   /**
@@ -219,7 +205,7 @@ export class Store extends Emitter {
     const kind = this.#kinds.get(type);
     if (kind?.durable) for (const journal of this.#journals) journal.push({ type, data });
     const changed = kind?.apply?.(this, data) ?? false;
-    if (changed) this.#changed(data.conversation_id ?? null);
+    if (changed) this.emit("change", data.conversation_id ?? null);
     return changed;
   }
 
@@ -260,23 +246,16 @@ export class Store extends Emitter {
     return true;
   }
 
-  /** Applies an event `mark`; of a conversation that is not known it changes nothing. For kinds. @param {Mark} mark */
-  applyMark(mark) {
-    const conversation = this.#conversations.get(mark.conversation_id);
-    return conversation !== undefined && applyMark(conversation, mark);
-  }
-
-  /** Applies an event `block`; for a conversation that is not known, nothing. For kinds. @param {Block} block */
-  applyBlock(block) {
-    const conversation = this.#conversations.get(block.conversation_id);
-    return conversation !== undefined && applyBlock(conversation, block);
-  }
-
-  /** Applies an event `conversation`. For kinds. @param {import("./membership.js").Facts} facts */
-  applyFacts(facts) {
-    const conversation = this.#conversations.get(facts.conversation_id);
-    if (conversation) applyFacts(conversation, facts);
-    return conversation !== undefined;
+  /**
+   * Applies an event about a conversation; of one that is not known it changes nothing. For kinds.
+   *
+   * @template {{conversation_id: string}} Data
+   * @param {Data} data
+   * @param {(conversation: Conversation, data: Data) => boolean} apply says whether that changed anything
+   */
+  applyTo(data, apply) {
+    const conversation = this.#conversations.get(data.conversation_id);
+    return conversation !== undefined && apply(conversation, data);
   }
 
   /**
@@ -299,20 +278,25 @@ export class Store extends Emitter {
   replaceThread(id, thread, journal) {
     this.ensure(id).thread = thread;
     this.replay(id, journal);
-    this.#changed(id);
+    this.emit("change", id);
   }
 
-  /** Applies the events of one conversation in a journal. @param {string} id @param {Applied[]} journal */
+  /**
+   * Applies the events of one conversation in a journal, or of all.
+   *
+   * @param {string|null} id
+   * @param {Applied[]} journal
+   */
   replay(id, journal) {
     for (const { type, data } of journal) {
-      if (data.conversation_id === id) this.#kinds.get(type)?.apply?.(this, data);
+      if (id === null || data.conversation_id === id) this.#kinds.get(type)?.apply?.(this, data);
     }
   }
 
   /** Removes a conversation's messages; they are loaded again when it is opened. @param {string} id */
   dropThread(id) {
     this.ensure(id).thread = new Thread();
-    this.#changed(id);
+    this.emit("change", id);
   }
 
   /** Must be called after a change to a conversation's thread. @param {string} id */
@@ -320,7 +304,7 @@ export class Store extends Emitter {
     const conversation = this.ensure(id);
     const newest = conversation.thread.messages.at(-1);
     if (newest) this.#summarise(newest);
-    this.#changed(id);
+    this.emit("change", id);
   }
 
   /**
@@ -369,10 +353,5 @@ export class Store extends Emitter {
       conversation.last_message = message;
     }
     return conversation;
-  }
-
-  /** @param {string|null} id */
-  #changed(id) {
-    this.emit("change", id);
   }
 }

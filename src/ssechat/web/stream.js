@@ -60,6 +60,8 @@ export class EventStream extends Emitter {
   #generation = 0;
   #saidBye = false;
   #options;
+  /** @type {Status} */
+  status = "closed";
 
   /**
    * @param {object} options
@@ -75,8 +77,6 @@ export class EventStream extends Emitter {
     super();
     this.#options = { url, probe, singleUse, silence, user, types: [...PROTOCOL, ...kinds.keys()] };
     this.cursor = cursor;
-    /** @type {Status} */
-    this.status = "closed";
   }
 
   /** Connects. */

@@ -5,10 +5,10 @@
  */
 
 import { Acks } from "./acks.js";
-import { ChatClient } from "./client.js";
+import { BaseClient } from "./base_client.js";
 import { locks } from "./platform.js";
 
-/** @typedef {{client: ChatClient, acks: Acks, tabs: Set<MessagePort>}} Held */
+/** @typedef {{client: BaseClient, acks: Acks, tabs: Set<MessagePort>}} Held */
 
 /** @typedef {{base: string, user: string, kinds: string}} Of `kinds` are names of events, with commas between them */
 
@@ -37,7 +37,7 @@ class Streams {
   /** @param {string} key @param {Of} of @returns {Held} */
   #hold(key, { base, user, kinds }) {
     const named = new Map(kinds.split(",").map((name) => [name, { durable: true }]));
-    const client = new ChatClient({ base, kinds: named, workers: false });
+    const client = new BaseClient({ base, kinds: named, workers: false });
     const acks = new Acks(client);
     const held = { client, acks, tabs: new Set() };
     this.#held.set(key, held);

@@ -7,7 +7,6 @@ const PATIENCE = 3_000;
 export class WorkerLink {
   /** @type {MessagePort|null} */
   #port = null;
-  #leaving = new AbortController();
 
   /** @param {{base: string, user: string|null, kinds: string}} of the stream; `kinds`: names of events, with commas */
   constructor(of) {
@@ -26,11 +25,10 @@ export class WorkerLink {
         resolve(null); // there is none, or not for a library of another origin
       }
     });
-    globalThis.window?.addEventListener("pagehide", () => this.leave(), { signal: this.#leaving.signal });
+    globalThis.window?.addEventListener("pagehide", () => this.leave(), { once: true });
   }
 
   leave() {
-    this.#leaving.abort();
     this.#port?.postMessage(null);
     this.#port?.close();
     this.#port = null;

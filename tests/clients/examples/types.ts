@@ -1,4 +1,5 @@
 import { type Message, RequestError, SseChat, type State } from "ssechat";
+import { Chat } from "ssechat/chat";
 
 const chat = new SseChat({ url: "https://chat.example.com", token: async ({ signal }) => (signal.aborted ? null : "t") });
 chat.addEventListener("message", ({ detail }) => console.log(detail.sender.length, detail.seq.toFixed()));
@@ -16,3 +17,8 @@ chat.addEventListener("message.updated", ({ detail }) => {
 });
 // @ts-expect-error a message has a text
 await chat.send({ to: "bob" });
+
+const app = new SseChat({ url: "https://chat.example.com", Chat });
+console.log(app.chat?.people.name("bob").length, app.chat?.typing.who("dm:alice:bob").length);
+// @ts-expect-error the class alone has no names of people
+console.log(chat.chat?.people);

@@ -250,6 +250,46 @@ def test_another_language_is_chosen_in_the_settings_and_counts_at_once_in_all_ta
     assert english() == []
 
 
+def test_an_answer_and_an_edit_that_are_under_way_go_on_in_another_language(enter: Enter, bob: Curl) -> None:
+    alice, _ = begin(enter, fresh("alice"))
+    page = alice.page
+    composer, mode = page.locator("#composer"), page.locator(".mode")
+    group = bob.make_group("Ausflug", alice.name)
+    bob.say(group, "wohin?")
+    row(page, "Ausflug").click()
+    use_tool(page, "wohin?", "Antworten")
+    composer.fill("ans Meer")
+    expect(mode).to_contain_text(f"Antwort an {bob.user}")
+    speak(page, "Einstellungen", "Sprache", "English")
+    expect(mode).to_contain_text(f"Reply to {bob.user}")
+    expect(composer).to_have_value("ans Meer")
+    composer.press("Enter")
+    expect(message(page, "ans Meer").locator(".quote")).to_contain_text("wohin?")
+    composer.fill("und dann")
+    use_tool(page, "ans Meer", "Edit")
+    composer.fill("in die Berge")
+    speak(page, "Settings", "Language", "Deutsch")
+    expect(mode).to_contain_text("Deine Nachricht bearbeiten")
+    expect(composer).to_have_value("in die Berge")
+    composer.press("Enter")
+    shows(page, ["wohin?", "in die Berge"])
+    expect(composer).to_have_value("und dann")
+
+
+def use_tool(page: Page, text: str, tool: str) -> None:
+    """Points at a message and clicks one of its tools, in whatever language."""
+    message(page, text).locator(".bubble").hover()
+    page.get_by_role("toolbar").get_by_role("button", name=tool, exact=True).click()
+
+
+def speak(page: Page, settings: str, choice: str, language: str) -> None:
+    """Chooses another language in the settings, by the names that they have now."""
+    choose(page, settings)
+    page.get_by_label(choice).select_option(language)
+    expect(page.locator("html")).to_have_attribute("lang", "en" if language == "English" else "de")
+    close(page)
+
+
 def test_nothing_of_another_language_shows_before_that_of_the_browser(enter: Enter) -> None:
     alice = enter(fresh("alice"), sign_up=False, **GERMAN)
     page = alice.page

@@ -49,8 +49,8 @@ const LOADS = {
 
 /** @typedef {{texts: Texts, problems: Problems}} Loaded */
 
-/** In English the server's own sentences are shown. @type {Loaded} */
-const ENGLISH = { texts: EN, problems: {} };
+/** In English the server's own sentences are shown, but for what it writes for programs only. @type {Loaded} */
+const ENGLISH = { texts: EN, problems: { unavailable: "The server has trouble with its storage just now." } };
 
 /** @type {Record<string, Intl.DateTimeFormatOptions>} */
 const DATES = {

@@ -83,6 +83,11 @@ export class Composer {
     this.#button.addEventListener("pointerdown", (event) => event.preventDefault());
   }
 
+  /** What is being written. */
+  get text() {
+    return this.#input.value;
+  }
+
   /** Begins with a draft. @param {{text: string, label: string}} options */
   set({ text, label }) {
     this.#input.value = text;

@@ -17,6 +17,9 @@ import { trying } from "./toast.js";
 
 /** @typedef {import("../client.js").Message} Message */
 
+/** @typedef {{kind: "edit"|"reply", message: Message}} Mode */
+/** @typedef {Mode & {text: string}} Writing */
+
 /**
  * @typedef {object} Options
  * @property {() => void} onBack
@@ -38,7 +41,7 @@ export class ConversationView {
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
   #panel = null;
-  /** @type {{kind: "edit"|"reply", message: Message}|null} what the composer's text is for */
+  /** @type {Mode|null} what the composer's text is for */
   #mode = null;
 
   /**
@@ -152,6 +155,17 @@ export class ConversationView {
     this.#messages.seen();
   }
 
+  /** The answer or the edit that is under way, and its text; null if there is none. @returns {Writing|null} */
+  get writing() {
+    return this.#mode && { ...this.#mode, text: this.#composer.text };
+  }
+
+  /** Goes on with what another view of this conversation had under way. @param {Writing} writing */
+  goOn({ kind, message: { seq }, text }) {
+    if (kind === "edit") this.#edit(seq, text);
+    else this.#reply(seq);
+  }
+
   close() {
     this.#unwatch();
     this.#messages.close();
@@ -236,15 +250,13 @@ export class ConversationView {
     this.#composer.begin({ kind: "reply", title, excerpt: message.text.slice(0, 200) });
   }
 
-  /** @param {number} seq */
-  #edit(seq) {
+  /** @param {number} seq @param {string} [text] what it has become so far */
+  #edit(seq, text) {
     const message = this.#message(seq);
     if (!message) return;
     this.#mode = { kind: "edit", message };
-    this.#composer.begin(
-      { kind: "edit", title: say("edit_message"), excerpt: message.text.slice(0, 200) },
-      message.text,
-    );
+    const mode = { kind: this.#mode.kind, title: say("edit_message"), excerpt: message.text.slice(0, 200) };
+    this.#composer.begin(mode, text ?? message.text);
   }
 
   #editLast() {

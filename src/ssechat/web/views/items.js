@@ -68,7 +68,7 @@ const GROUP_WITHIN = 5 * 60_000;
  * @param {boolean} options.named whether others' names are shown
  * @param {(user: string) => string} [options.called] the name that somebody has chosen; empty if there is none
  * @param {number|null} options.unreadFrom the seq of the message above which the line is placed
- * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} options.thread knows more of the messages
+ * @param {Pick<import("../quotes.js").Quoted, "quoted"|"reacted">} options.thread knows more of the messages
  * @param {import("../progress.js").Receipt[]|null} [options.receipts] of the others
  * @returns {Item[]} each with a key of its own
  */
@@ -161,7 +161,7 @@ export function firstUnread(messages, readUpTo, user) {
  * What a message shows by itself.
  *
  * @param {import("../client.js").Message} message
- * @param {Pick<import("../thread.js").Thread, "quoted"|"reacted">} thread
+ * @param {Pick<import("../quotes.js").Quoted, "quoted"|"reacted">} thread
  * @param {string} user
  * @returns {Omit<Content, "key"|"mine"|"date"|"progress">}
  */
@@ -188,7 +188,7 @@ function contentOf(message, thread, user) {
 
 /**
  * @param {number|undefined} seq
- * @param {Pick<import("../thread.js").Thread, "quoted">} thread
+ * @param {Pick<import("../quotes.js").Quoted, "quoted">} thread
  * @returns {Quote|null}
  */
 function quoteOf(seq, thread) {
@@ -202,7 +202,7 @@ function quoteOf(seq, thread) {
 
 /**
  * @param {import("../client.js").Message} message
- * @param {Pick<import("../thread.js").Thread, "reacted">} thread
+ * @param {Pick<import("../quotes.js").Quoted, "reacted">} thread
  * @param {string} user
  * @returns {Reaction[]}
  */

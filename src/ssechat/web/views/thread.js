@@ -191,8 +191,7 @@ export class ThreadView {
       this.#scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
     }
     for (const item of items) {
-      if (item.kind === "message" && item.quote?.state === "loading")
-        this.#chat.threads.quote(this.#id, item.quote.seq);
+      if (item.kind === "message" && item.quote?.state === "loading") this.#chat.quotes.load(this.#id, item.quote.seq);
     }
     this.seen();
     this.#updateJump();
@@ -213,7 +212,7 @@ export class ThreadView {
       named: type !== "dm",
       called: (user) => this.#chat.people.called(user),
       unreadFrom: firstUnread(messages, this.#unreadAfter, this.#chat.user),
-      thread,
+      thread: this.#chat.quotes.of(this.#id),
       receipts,
     });
   }

@@ -1,0 +1,72 @@
+/** Drafts: when they are written, and what of them is left. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Drafts } from "../../src/ssechat/web/drafts.js";
+import { fakeBrowser, pass } from "./world.js";
+
+const KEY = "ssechat:draft:alice:dm:alice:bob";
+const BOB = "dm:alice:bob";
+
+/** @type {ReturnType<typeof fakeBrowser>} */
+let browser;
+
+beforeEach(() => {
+  browser = fakeBrowser();
+});
+
+const written = () => browser.localStorage.getItem(KEY);
+
+test("a draft is known at once, and written when no key has been pressed for a moment", async () => {
+  const drafts = new Drafts("alice");
+  drafts.set(BOB, "h");
+  await pass(250);
+  drafts.set(BOB, "he");
+  await pass(250);
+  assert.deepEqual([drafts.get(BOB), written()], ["he", null]);
+  await pass(100);
+  assert.deepEqual([drafts.get(BOB), written(), new Drafts("alice").get(BOB)], ["he", "he", "he"]);
+});
+
+test("a draft that is sent is gone at once", () => {
+  const drafts = new Drafts("alice");
+  browser.localStorage.setItem(KEY, "he");
+  drafts.set(BOB, "");
+  assert.deepEqual([drafts.get(BOB), written()], ["", null]);
+});
+
+test("a page that is left, or put into the background, writes what it has", () => {
+  const drafts = new Drafts("alice");
+  drafts.set(BOB, "one");
+  window.dispatchEvent(new Event("pagehide"));
+  assert.equal(written(), "one");
+  drafts.set(BOB, "two");
+  document.dispatchEvent(new Event("visibilitychange"));
+  assert.equal(written(), "two");
+});
+
+test("a page whose user has signed out in another tab writes nothing any more", async () => {
+  const drafts = new Drafts("alice");
+  drafts.set(BOB, "secret");
+  drafts.close();
+  await pass(500);
+  window.dispatchEvent(new Event("pagehide"));
+  assert.equal(written(), null);
+});
+
+test("who signs out leaves no draft, written or not, and those of others stay", async () => {
+  browser.localStorage.setItem("ssechat:draft:bob:g:1", "another's");
+  const drafts = new Drafts("alice");
+  drafts.set("g:1", "one");
+  await pass(500);
+  drafts.set(BOB, "two");
+  drafts.clear();
+  await pass(500);
+  assert.deepEqual([drafts.get(BOB), drafts.get("g:1"), browser.localStorage.length], ["", "", 1]);
+  browser.localStorage.blocked = true;
+  drafts.set(BOB, "in memory");
+  await pass(500);
+  assert.equal(drafts.get(BOB), "in memory");
+  drafts.clear();
+  assert.equal(drafts.get(BOB), "");
+});
