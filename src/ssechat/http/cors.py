@@ -66,6 +66,14 @@ class Cors:
     def mark(self, request: Request, response: Response) -> None:
         """Adds the headers that let the page read the response."""
         origin = _given(request, b"origin")
+        if any(name == b"access-control-allow-origin" for name, _ in response.headers):
+            # Any origin may read it; one that is allowed to send credentials wants to see itself named.
+            if origin is not None and self._is_allowed(origin):
+                response.headers = tuple(
+                    each for each in response.headers if not each[0].startswith(b"access-control-")
+                )
+            else:
+                origin = None
         if origin is not None:
             response.headers += (
                 (b"access-control-allow-credentials", b"true"),

@@ -241,17 +241,21 @@ class Stream:
 
     # Reading the source.
 
-    async def begin(self, cursor: str | None) -> None:
+    async def begin(self, cursor: str | None, since: str | None = None) -> None:
         """Sends `hello`, replays missed events, and goes live. The channel must be subscribed already.
+
+        `since`: the cursor of a client that has none; None: it gets what comes from now on.
 
         Raises:
             RedisUnavailable: Redis did not answer; the stream has not begun.
         """
         try:
-            if cursor is None:
-                await self._begin_fresh()
+            if cursor is not None:
+                await self._begin_at(cursor, resumed=True)
+            elif since is not None:
+                await self._begin_at(since, resumed=False)
             else:
-                await self._begin_at(cursor)
+                await self._begin_fresh()
         finally:
             self.busy = False
 
@@ -275,10 +279,13 @@ class Stream:
         else:
             self._go_live()
 
-    async def _begin_at(self, cursor: str) -> None:
+    async def _begin_at(self, cursor: str, *, resumed: bool) -> None:
         known = entry_number(cursor) is not None
         start = cursor if known and cursor != ALL else START
         page = await self._read(start, PAGE if known else 1)
+        if not page.continuous and not resumed:  # its client has nothing that it could miss
+            await self._begin_fresh()
+            return
         if not known or not page.continuous:
             # `hello` has no id here: a client that is cut off before the reset would resume after it.
             self._hello(None, resumed=False, missed=0)
@@ -288,8 +295,8 @@ class Stream:
             self._stand_at(cursor if cursor != ALL else page.before_oldest)
             missed = number_of(page.head) - self.written
             own = page.head if cursor == ALL and not page.events else cursor
-            self._hello(own, resumed=True, missed=missed)
-            self._owner.metrics.resumes += 1
+            self._hello(own, resumed=resumed, missed=missed)
+            self._owner.metrics.resumes += resumed
             self.owes_caught_up = missed > 0
             self._write_page(page)
         if self._is_level(page):
@@ -348,7 +355,7 @@ class Stream:
         self.cursor, self.written = entry, number_of(entry)
 
     def _hello(self, head: str | None, *, resumed: bool, missed: int) -> None:
-        data = {"user": self.identity.user, "resumed": resumed, "missed": missed}
+        data = {self.log.sort: self.name, "resumed": resumed, "missed": missed}
         self._write(frames.event(frames.HELLO, data, head))
 
     def _reset(self, reason: str, page: Page) -> None:
