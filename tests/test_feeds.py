@@ -481,6 +481,9 @@ async def test_names_of_feeds_are_plain(client: httpx.AsyncClient) -> None:
     for name in ("Scores", "x" * 65, "-x", "%20"):
         refused = await client.put(f"/v1/feeds/{name}", json={"read": "public"}, headers=ADMIN)
         assert code(refused) == (422, "invalid_request")
+        assert code(await client.delete(f"/v1/feeds/{name}", headers=ADMIN)) == (404, "unknown_feed")
+        published = await client.post(f"/v1/feeds/{name}/events", json={"data": 1}, headers=ADMIN)
+        assert code(published) == (404, "unknown_feed")
 
 
 async def test_whether_a_feed_has_keys_stays(client: httpx.AsyncClient) -> None:

@@ -25,7 +25,6 @@ SERIES = tuple(sorted(redis_binaries(), reverse=True))
 """The installed Redis releases: "7.0", "6.2"."""
 
 HOST = "127.0.0.1"
-STREAM = "/v1/events"
 PATIENCE = 10.0
 """Upper bound of a wait, in seconds."""
 
@@ -192,8 +191,7 @@ FIELDS = ("event", "retry", "data", "id")
 class Frames:
     """Parses an event stream (WHATWG HTML §9.2.6), more strictly than a browser does."""
 
-    def __init__(self, path: str = STREAM) -> None:
-        self._take = watch().event_at(path)
+    def __init__(self) -> None:
         self._rest = b""
         self._lines: list[str] = []
         self.retry: int | None = None
@@ -222,7 +220,7 @@ class Frames:
             assert name not in fields, lines
             fields[name] = value
         assert list(fields) == [name for name in FIELDS if name in fields], lines
-        self._take(fields)
+        watch().event(fields)
         retry = int(fields["retry"]) if "retry" in fields else None
         if retry is not None:
             self.retry = retry
@@ -246,7 +244,6 @@ class Reader:
         query: str = "",
         headers: Mapping[str, str] | None = None,
         expect: int = 200,
-        path: str = STREAM,
     ) -> None:
         sent = dict(headers or {})
         if token is not None:
@@ -260,15 +257,15 @@ class Reader:
         self.events: list[Event] = []
         self.ended = ""
         """"" while the stream is open, "clean" after a complete response, else the error."""
-        self._frames = Frames(path)
+        self._frames = Frames()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, daemon=True)
         try:
-            self._connection.request("GET", f"{path}{query}", headers=sent)
+            self._connection.request("GET", f"/v1/events{query}", headers=sent)
             self.response = self._connection.getresponse()
             self.status = self.response.status
             if expect == 200:
-                watch().answer(Answer.of("GET", path, self.status, self.response.getheaders(), None))
+                watch().answer(Answer.of("GET", "/v1/events", self.status, self.response.getheaders(), None))
             assert self.status == expect, (self.status, self.response.read())
             if expect == 200:
                 self._thread.start()

@@ -16,7 +16,8 @@ import pytest
 
 from commands import Listening, run
 from contract.watch import watch
-from e2e.api import HOST, SERIES, Person, Reader, fresh, problem, serve, worker_of
+from e2e.api import HOST, SERIES, Person, fresh, problem, serve, worker_of
+from e2e.feed_reader import FeedReader
 from serving import Server, until
 
 TOKEN = "the-token-of-the-admin"
@@ -57,10 +58,10 @@ class Feed:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    def listen(self, cursor: str | None = None, token: str | None = None, query: str = "") -> Reader:
-        return Reader(self.server, token, cursor=cursor, path=self.events, query=query)
+    def listen(self, cursor: str | None = None, token: str | None = None, query: str = "") -> FeedReader:
+        return FeedReader(self.server, self.events + query, token=token, cursor=cursor)
 
-    def listen_on(self, worker: psutil.Process, cursor: str | None = None) -> Reader:
+    def listen_on(self, worker: psutil.Process, cursor: str | None = None) -> FeedReader:
         for _ in range(100):
             reader = self.listen(cursor)
             with contextlib.ExitStack() as stack:
@@ -69,10 +70,6 @@ class Feed:
                     stack.pop_all()
                     return reader
         raise AssertionError("the other worker gets all streams")
-
-
-def values(reader: Reader) -> list[Any]:
-    return [event.data["data"] for event in reader.named("message")]
 
 
 def curl(*arguments: str, seconds: float = 2) -> str:
@@ -94,7 +91,7 @@ def test_readers_on_all_workers_get_each_event_once_and_in_order(server: Server,
             feed.publish(number)
         for reader in readers:
             reader.until(lambda it: len(it.named("message")) >= 200)
-            assert values(reader) == [*range(200)]
+            assert reader.values == [*range(200)]
 
 
 def test_a_reader_whose_worker_is_killed_goes_on_where_it_was(server: Server, admin: httpx.Client) -> None:
@@ -104,10 +101,10 @@ def test_a_reader_whose_worker_is_killed_goes_on_where_it_was(server: Server, ad
         reader.first("hello")
         for number in range(10):
             feed.publish(number)
-        reader.until(lambda it: len(values(it)) == 10)
+        reader.until(lambda it: len(it.values) == 10)
         killed.kill()
-        reader.wait_end()
-        cursor, seen = reader.cursor, values(reader)
+        reader.until(lambda it: it.ended)
+        cursor, seen = reader.cursor, reader.values
     published = list(range(10))
     for number in range(10, 20):
         body = {"data": number, "id": f"n{number}"}
@@ -117,8 +114,9 @@ def test_a_reader_whose_worker_is_killed_goes_on_where_it_was(server: Server, ad
                     published.append(number)
                     break
     with feed.listen(cursor) as again:
-        assert again.live().first("hello").data == {"feed": feed.name, "resumed": True, "missed": 10}
-        assert seen + values(again) == published == [*range(20)]
+        again.first("caught_up")
+        assert again.first("hello").data == {"feed": feed.name, "resumed": True, "missed": 10}
+        assert seen + again.values == published == [*range(20)]
     until(lambda: len(server.workers()) == 2, 20)
 
 
@@ -148,7 +146,7 @@ def test_pages_of_any_origin_read_a_public_feed_and_no_other(server: Server, adm
         answer = httpx.get(server.url + public.path, headers={"Origin": origin}, trust_env=False)
         allowed = answer.headers.get_list("access-control-allow-origin")
         assert allowed == [origin if origin == ORIGIN else "*"]
-        with Reader(server, None, path=public.events, headers={"Origin": origin}) as reader:
+        with FeedReader(server, public.events, headers={"Origin": origin}) as reader:
             assert reader.response.headers.get_all("access-control-allow-origin") == allowed
     refused = httpx.get(server.url + closed.path, headers={"Origin": "https://anywhere.example"}, trust_env=False)
     problem(refused, 401, "unauthorized")
@@ -163,7 +161,7 @@ def test_a_browser_without_a_header_reads_a_feed_of_users_with_a_ticket(server: 
         with feed.listen(query=f"?ticket={ticket}") as reader:
             reader.first("hello")
             feed.publish("for users")
-            reader.until(lambda it: values(it) == ["for users"])
+            reader.until(lambda it: it.values == ["for users"])
 
 
 def test_who_is_removed_from_a_group_loses_its_feed_at_once_on_every_worker(
@@ -183,11 +181,11 @@ def test_who_is_removed_from_a_group_loses_its_feed_at_once_on_every_worker(
             removed = alice.http.delete(f"/v1/conversations/{group}/members/{bob.user}")
             assert removed.status_code == 204
             feed.publish("not for bob")
-            own.until(lambda it: values(it) == ["not for bob"])
+            own.until(lambda it: it.values == ["not for bob"])
             for reader in theirs:
                 assert reader.first("bye").data == {"reason": "changed"}
-                reader.wait_end()
-                assert values(reader) == []
+                reader.until(lambda it: it.ended)
+                assert reader.values == []
         problem(bob.http.get(feed.events), 403, "not_a_member")
 
 

@@ -100,11 +100,12 @@ DELETE = Operation(
     path=FEED_PATH,
     topic=TOPIC,
     summary="Deletes a feed and all that it has",
-    about="Its streams end with `bye`, `changed`. Who made it, and the admin, may do so.",
+    about="Its streams end with `bye`, `changed`. Who made it, and the admin, may do so. That there is none is no "
+    "error; `unknown_feed` says that no feed can have this name.",
     credential=Credential.USER_OR_ADMIN,
     parameters=(FEED,),
     answers={204: Answer("There is no such feed.")},
-    refusals=(problems.NOT_YOUR_FEED,),
+    refusals=(problems.NOT_YOUR_FEED, problems.UNKNOWN_FEED),
 )
 
 HELLO = StreamEvent(

@@ -89,8 +89,10 @@ class FeedsEndpoint:
         """`DELETE`: there is no such feed afterwards."""
         self._guard.check_origin(request)
         caller = await self._caller(request)
-        if _NAME(name := request.parameters["name"]):
-            await self._rules.delete(caller, name)
+        name = request.parameters["name"]
+        if not _NAME(name):
+            raise unknown_feed(name)
+        await self._rules.delete(caller, name)
         return Response(204)
 
     async def publish(self, request: Request) -> Response:
