@@ -72,12 +72,16 @@ class Feed:
         raise AssertionError("the other worker gets all streams")
 
 
-def curl(*arguments: str, seconds: float = 2) -> str:
-    """What curl prints within this time."""
+def curl(*arguments: str, until: str) -> str:
+    """What curl prints, up to this text and a little more: a stream does not end."""
     program = shutil.which("curl")
     assert program is not None
-    command = [program, "-sN", "--max-time", str(seconds), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+    for seconds in (1, 4, 10):
+        command = [program, "-sN", "--max-time", str(seconds), *arguments]
+        printed = subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+        if until in printed:
+            return printed
+    raise AssertionError(f"there is no {until!r} in {printed!r}")
 
 
 @pytest.mark.parametrize("server", SERIES, indirect=True)
@@ -126,17 +130,17 @@ def test_with_curl_alone_a_public_feed_is_read_resumed_and_says_what_is_kept_no_
     feed = Feed(server, admin, keep=3)
     ids = [feed.publish({"n": number}, event="tick") for number in range(6)]
     url = server.url + feed.events
-    fresh_one = curl("-i", url)
+    fresh_one = curl("-i", url, until="event: hello")
     assert "access-control-allow-origin: *" in fresh_one.lower()
     assert "event: tick" not in fresh_one
-    resumed = curl(url, "-H", f"Last-Event-ID: {ids[3]}")
+    resumed = curl(url, "-H", f"Last-Event-ID: {ids[3]}", until="event: caught_up")
     assert [line for line in resumed.splitlines() if line.startswith("id: ")][-2:] == [f"id: {ids[4]}", f"id: {ids[5]}"]
     assert resumed.count("event: tick") == 2
     assert "event: caught_up" in resumed
-    expired = curl(f"{url}?last_event_id={ids[0]}")
+    expired = curl(f"{url}?last_event_id={ids[0]}", until="event: reset")
     assert f'data: {{"reason":"expired","oldest":"{ids[3]}","newest":"{ids[5]}"}}' in expired
-    assert curl(f"{url}?last=2").count("event: tick") == 2
-    shown = json.loads(curl(f"{server.url}{feed.path}"))
+    assert curl(f"{url}?last=2", until="event: caught_up").count("event: tick") == 2
+    shown = json.loads(curl(f"{server.url}{feed.path}", until="}"))
     assert [event["data"] for event in shown["events"]] == [{"n": 3}, {"n": 4}, {"n": 5}]
 
 
