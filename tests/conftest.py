@@ -59,12 +59,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="no browser, no servers of several processes, one Redis")
 
 
+FAST_EXAMPLES = 25
+"""Examples that hypothesis makes in a fast run, where a test does not say how many; otherwise it makes 100."""
+
+PARTS = ("most random examples and stories", "the coverage of JavaScript")
+"""What `--fast` skips of the tests that it runs."""
+
 STACK = Path(__file__).parent / "deploy"
 """The tests that need containers. They run only if they are named: `bash tests/run --stack`."""
 
 
 LEFT_OUT = pytest.StashKey[list[str]]()
-"""The descriptions of the tests that `--fast` skipped. With several processes the first collects them, and tells the
+"""The descriptions of what `--fast` skipped. With several processes the first collects them, and tells the
 one that prints."""
 
 
@@ -86,14 +92,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Sets what all examples of hypothesis have in common, records the releases of Redis that a fast run skips (the
-    collection adds files), and watches what servers answer."""
+    """Sets what all examples of hypothesis have in common, records what a fast run skips besides files (which the
+    collection adds), and watches what servers answer."""
     # Neither a busy machine nor the first text of a fresh copy, for which hypothesis reads Unicode, is a fault; an
     # example that takes longer than any pause of such a machine is one.
     settings.register_profile("tests", deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
-    settings.load_profile("tests")
+    settings.register_profile("fast", settings.get_profile("tests"), max_examples=FAST_EXAMPLES)
+    settings.load_profile("fast" if config.getoption("--fast") else "tests")
     older = [f"Redis {release}" for release in releases()[:-1]]
-    config.stash[LEFT_OUT] = older
+    config.stash[LEFT_OUT] = [*older, *PARTS]
     config.pluginmanager.register(ContractPlugin(), "contract")
 
 

@@ -201,14 +201,17 @@ class Connection:
         self.protocol.connection_lost(None)
         self.connect()
 
-    async def request(self, data: bytes = b"") -> bytes:
-        """Sends bytes, and returns all bytes that the connection has written."""
+    async def request(self, data: bytes = b"", *, waits: bool = False) -> bytes:
+        """Sends bytes, and returns all bytes that the connection has written.
+
+        `waits`: the last request cannot be answered yet.
+        """
         if data:
             self.protocol.data_received(data)
-        return await self.request_tasks()
+        return await self.request_tasks(100 if waits else 10_000)
 
-    async def request_tasks(self) -> bytes:
-        for turn in range(10_000):
+    async def request_tasks(self, turns: int = 10_000) -> bytes:
+        for turn in range(turns):
             if not self.state.tasks and not self.protocol._behind:
                 break
             await asyncio.sleep(0 if turn < 1000 else 0.001)  # what a thread makes takes its time on a busy machine

@@ -1,12 +1,10 @@
 """The benchmarks run, and their figures are consistent. Speed is not tested."""
 
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
-import time
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import processes
-from serving import ROOT, environment, interruptible, until
+from serving import ROOT, environment
+from stopping import SIGNALS, leaves_no_process_behind
 
 BENCH = (sys.executable, "-m", "tests.bench")
 SECONDS = 300.0
@@ -252,35 +250,12 @@ def test_it_says_so_when_descriptors_do_not_suffice() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["interrupted", "terminated"]
-)
+@pytest.mark.parametrize(("number", "code"), SIGNALS.values(), ids=SIGNALS)
 def test_stopped_halfway_it_leaves_no_process_behind(number: signal.Signals, code: int) -> None:
-    process = subprocess.Popen(
-        [*BENCH, "sends", "--streams", "20", "--connections", "4", "--workers", "1", "--no-peers"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
-        preexec_fn=interruptible,
-    )  # fmt: skip
-    family: dict[int, str] = {}
-
-    def left() -> list[int]:
-        return [pid for pid, was in family.items() if was and processes.command(pid) == was]
-
-    try:
-        # The server, its Redis and its worker, and two clients.
-        until(lambda: len(processes.descendants(process.pid)) >= 5, 60)
-        time.sleep(0.5)
-        family = {pid: processes.command(pid) for pid in processes.descendants(process.pid)}
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == code
-        assert "Traceback" not in errors
-        until(lambda: not left())
-    finally:
-        process.kill()
-        process.communicate()
-        for pid in left():
-            os.kill(pid, signal.SIGKILL)
+    # The server, its Redis and its worker, and two clients.
+    leaves_no_process_behind(
+        [*BENCH, "sends", "--streams", "20", "--connections", "4", "--workers", "1", "--no-peers"], 5, number, code
+    )
 
 
 def test_help_shows_examples() -> None:

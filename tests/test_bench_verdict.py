@@ -25,8 +25,9 @@ from bench.verdict.people import mqtt
 from bench.verdict.rivals.kinds import KINDS
 from bench.verdict.stacks import STACKS
 from bench.verdict.wire import Conditions, Traffic
-from serving import ROOT, environment, interruptible, until
+from serving import ROOT, environment, until
 from ssechat.sizing.figures import MEASURED
+from stopping import SIGNALS, leaves_no_process_behind
 
 BENCH = (sys.executable, "-m", "tests.bench", "verdict")
 SECONDS = 400.0
@@ -223,35 +224,10 @@ def test_the_figures_of_size_are_measured_and_written(tmp_path: Path) -> None:
     assert figures["at"][:10] in sized.stdout
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["interrupted", "terminated"]
-)
+@pytest.mark.parametrize(("number", "code"), SIGNALS.values(), ids=SIGNALS)
 def test_stopped_halfway_it_leaves_no_process_behind(number: signal.Signals, code: int) -> None:
-    process = subprocess.Popen(
-        [*BENCH, "--part", "sends", "--only", "http1"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
-        preexec_fn=interruptible,
-    )  # fmt: skip
-    family: dict[int, str] = {}
-
-    def left() -> list[int]:
-        return [pid for pid, was in family.items() if was and processes.command(pid) == was]
-
-    try:
-        # The clients, the line, the server, its Redis and two workers.
-        until(lambda: len(processes.descendants(process.pid)) >= 6, 60)
-        time.sleep(0.5)
-        family = {pid: processes.command(pid) for pid in processes.descendants(process.pid)}
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == code
-        assert "Traceback" not in errors
-        until(lambda: not left())
-    finally:
-        process.kill()
-        process.communicate()
-        for pid in left():
-            os.kill(pid, signal.SIGKILL)
+    # The clients, the line, the server, its Redis and two workers.
+    leaves_no_process_behind([*BENCH, "--part", "sends", "--only", "http1"], 6, number, code)
 
 
 def test_parts_cannot_be_kept_for_the_whole() -> None:

@@ -211,7 +211,7 @@ async def test_backpressure_no_request_is_read_from_a_client_that_does_not_read(
     connection.transport.waiting = 20_000
     await connection.request(GET)
     connection.protocol.pause_writing()
-    await connection.request(GET)
+    await connection.request(GET, waits=True)
     assert connection.transport.buffer.count(b"plain") == 1
     assert not connection.transport.reading
     connection.time.pass_by(UNREAD_SECONDS - 1)

@@ -138,6 +138,24 @@ async def test_a_full_server_refuses_all_but_streams(app: Starlette) -> None:
                 assert code(answer) == _is(problems.FULL), operation.id
 
 
+async def test_who_has_too_many_requests_waiting_is_refused_by_all_that_counts_them(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
+    monkeypatch.setattr("ssechat.identity.leases.AT_ONCE", 0)
+    monkeypatch.setattr("ssechat.identity.leases.MAX_WAITING", 0)
+    for operation in SIGNED:
+        if operation.streams:  # it would last for as long as the token
+            continue
+        answer = await ask(client, operation, mint())
+        if operation.always:
+            assert answer.status_code != 503, operation.id
+        else:
+            assert code(answer) == _is(problems.FULL), operation.id
+            assert answer.headers["retry-after"] == "1"
+    assert [record.name for record in caplog.records] == ["ssechat.identity.refusal_log"], "a line, however many"
+
+
 async def test_without_redis_all_is_unavailable_that_needs_it(tmp_path: Path) -> None:
     async with an_app("redis://127.0.0.1:1", tmp_path) as app, client_to(app) as client:
         for operation in OPERATIONS:

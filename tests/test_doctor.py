@@ -185,7 +185,7 @@ def test_a_server_that_says_yes_to_everything_is_wrong_in_sentences(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with odd(saying(OURS)) as url:
-        code, out, err = main(capsys, "doctor", url, "--timeout", "2", "--quick", "--json", *arguments)
+        code, out, err = main(capsys, "doctor", url, "--timeout", "1", "--quick", "--json", *arguments)
     assert (code, err) == (1, "")
     *findings, summary = map(json.loads, out.splitlines())
     assert [each["check"] for each in findings] == [check.name for check in CHECKS]
@@ -204,7 +204,7 @@ def test_a_sign_up_that_is_not_taken_is_a_sentence_and_exit_code_2(capsys: pytes
 
 def test_what_a_server_says_of_itself_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with odd(saying(OURS)) as url:
-        code, out, _ = main(capsys, "doctor", url, "--timeout", "2", "--quick")
+        code, out, _ = main(capsys, "doctor", url, "--timeout", "1", "--quick")
     assert code == 1
     assert "\x1b" not in out
     assert "ssechat \\x1b[31m9" in out

@@ -11,7 +11,6 @@ from parts import SECRET, parse_frames, settings
 from redises import RedisProcess
 from ssechat.app import create_app
 from ssechat.errors import SettingsError
-from ssechat.http.browser_library import library_name
 from ssechat.identity.tokens import COOKIE
 
 pytestmark = pytest.mark.anyio
@@ -21,29 +20,6 @@ pytestmark = pytest.mark.anyio
 async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(redis.url, tmp_path) as client:
         yield client
-
-
-async def test_the_page_is_served_with_headers_that_keep_it_safe(client: httpx.AsyncClient) -> None:
-    page = await client.get("/")
-    assert page.headers["content-type"].startswith("text/html")
-    script = await client.get("/web/client.js")
-    assert script.headers["content-type"].startswith("text/javascript")
-    for response in (page, script):
-        assert "default-src 'self'" in response.headers["content-security-policy"]
-        assert response.headers["x-content-type-options"] == "nosniff"
-    assert code(await client.get("/web/nothing.js")) == (404, "not_found")
-
-
-async def test_the_library_in_one_file_is_cached_for_ever_under_the_name_with_its_hash(
-    client: httpx.AsyncClient,
-) -> None:
-    hashed = await client.get(f"/web/{library_name()}")
-    plain = await client.get("/web/ssechat.min.js")
-    assert hashed.text == plain.text
-    assert hashed.headers["content-type"].startswith("text/javascript")
-    assert "immutable" in hashed.headers["cache-control"]
-    assert plain.headers["cache-control"] == "no-cache"
-    assert code(await client.get("/web/ssechat-0123456789abcdef.js")) == (404, "not_found")
 
 
 async def test_unknown_paths_and_methods_are_problems_too(client: httpx.AsyncClient) -> None:

@@ -15,7 +15,10 @@ pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
 
 @pytest.fixture
-async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def client(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[httpx.AsyncClient]:
+    monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
     async with client_of(redis.url, tmp_path) as client:
         yield client
 

@@ -52,7 +52,7 @@ async def test_pipelining_a_waiting_request_may_get_its_body_later() -> None:
     second = post(b"second")
     connection.protocol.data_received(post(b"first") + second[:-3])
     connection.app.open.set()
-    assert (await connection.request()).count(b"HTTP/1.1 201") == 1
+    assert (await connection.request(waits=True)).count(b"HTTP/1.1 201") == 1
     assert (await connection.request(second[-3:])).endswith(b"2 second")
 
 

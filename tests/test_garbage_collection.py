@@ -21,7 +21,6 @@ def _leave_the_collector_as_it_was() -> Iterator[None]:
     yield
     gc.callbacks[:] = callbacks
     gc.set_threshold(*thresholds)
-    gc.unfreeze()
 
 
 def test_objects_that_survived_a_gc_are_frozen() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from parts import Worker, settings
 from redises import RedisProcess
-from ssechat.errors import QuotaExceeded, RedisUnavailable
+from ssechat.errors import QuotaExceeded, RedisUnavailable, TooManyWaiting
 from ssechat.identity import leases as leases_module
 from ssechat.identity.leases import AT_LEAST, AT_ONCE, MAX_WAITING, SHARE, Allowance, Leases
 from ssechat.ids import UserId
@@ -311,8 +311,10 @@ async def test_requests_that_wait_are_bounded_too(worker: Worker, caplog: pytest
     running = [await enter(leases) for _ in range(AT_ONCE)]
     waiting = [asyncio.create_task(enter(leases)) for _ in range(MAX_WAITING)]
     await asyncio.sleep(0)
-    with caplog.at_level(logging.WARNING), pytest.raises(QuotaExceeded):
-        await enter(leases)
+    with caplog.at_level(logging.WARNING), pytest.raises(TooManyWaiting) as refused:
+        await enter(leases, deliveries=0)
+    assert (refused.value.status, refused.value.code, refused.value.retry_after) == (503, "full", 1)
+    assert f"(requests, {AT_ONCE} under way and {MAX_WAITING} waiting): alice" in caplog.text
     for task in waiting:
         task.cancel()
     await asyncio.wait(waiting)

@@ -16,7 +16,7 @@ from ssechat.ids import ConversationId, UserId
 from ssechat.redis import keys
 from ssechat.streams.presence import GRACE_SECONDS, ROUND_SECONDS
 from ssechat.streams.stream import Stream
-from test_presence import leave, ticks
+from watching import leave, ticks
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 

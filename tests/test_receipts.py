@@ -27,6 +27,12 @@ pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 Fields = dict[str, Any]
 
 
+@pytest.fixture(autouse=True)
+def _told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes within so many seconds, and not within one, is told once."""
+    monkeypatch.setattr("ssechat.chat.receipts.PAUSE", 0.2)
+
+
 @pytest.fixture
 async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(redis.url, tmp_path) as client:

@@ -12,6 +12,7 @@ ChatError
     ├── Conflict             409; 422 if an idempotency key is reused for another request
     └── TooMany              429, 503: the same request can succeed later
         ├── QuotaExceeded    429, with the quota and the seconds until it has an attempt again
+        ├── TooManyWaiting   503: too many requests of this user wait for others of the same user
         └── IssuerUnavailable  503: nobody can say now whether a token is valid
 """
 
@@ -99,6 +100,14 @@ class QuotaExceeded(TooMany):
         super().__init__("quota_exceeded", f"{refusal}; try again in {wait}.", retry_after=seconds)
         self.quota = quota
         self.policies = policies
+
+
+class TooManyWaiting(TooMany):
+    """As many requests of one user wait in this worker as may wait; what refuses it logs that, once in a while."""
+
+    def __init__(self) -> None:
+        text = "Too many of your requests wait for others of yours: await answers before you send more."
+        super().__init__("full", text, status=503, retry_after=1)
 
 
 class IssuerUnavailable(TooMany):

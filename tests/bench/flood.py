@@ -19,7 +19,7 @@ from .saturation import Cpu, Parts, Shares, saturation
 from .senders import Count, Sender, SendPlan
 from .server import Ssechat
 from .streams import check_descriptors
-from .tables import ratio, shown_end, shown_latency, shown_verdict, table
+from .tables import SHARES, ratio, shown_end, shown_latency, shown_verdict, table
 
 FLOODER = 0
 """The number of the user who floods; those who are flooded follow."""
@@ -215,11 +215,7 @@ def flood_report(figures: Sequence[FloodFigures]) -> str:
         ("    p99, times that without", lambda one: f"{one.streams_later:.2f}"),
         ("p50 to answer, times that without", lambda one: ratio(
             one.others.answer_during.p50, one.others.answer_alone.p50)),
-        ("of a core: busiest worker", lambda one: f"{one.shares.worker:.0%}"),
-        ("    Redis", lambda one: f"{one.shares.redis:.0%}"),
-        ("    busiest client process", lambda one: f"{one.shares.client:.0%}"),
-        ("of the machine: all of these", lambda one: f"{one.shares.machine:.0%}"),
-        ("    other programs", lambda one: f"{one.shares.others:.0%}"),
+        *SHARES,
         ("lost · doubled · misordered · unexpected", lambda one: shown_verdict(one.verdict)),
     ]  # fmt: skip
     ends = [shown_end(one.target, one.saturation, one.verdict, one.complaints) for one in figures]

@@ -15,7 +15,7 @@ from .progress import Progress
 from .saturation import Cpu, Shares, saturation
 from .senders import Count, Sender, SendPlan
 from .server import Ssechat
-from .tables import ratio, shown_end, shown_latency, shown_verdict, table
+from .tables import SHARES, ratio, shown_end, shown_latency, shown_verdict, table
 
 DIRECT = 0
 """In the place of a size: direct conversations."""
@@ -197,11 +197,7 @@ def _table(figures: Sequence[GroupSendsFigures]) -> str:
         ("    while the groups are sent to", lambda one: shown_latency(one.others.stream_during)),
         ("others' POST to answer, ms: alone", lambda one: shown_latency(one.others.answer_alone)),
         ("    while the groups are sent to", lambda one: shown_latency(one.others.answer_during)),
-        ("of a core: busiest worker", lambda one: f"{one.shares.worker:.0%}"),
-        ("    Redis", lambda one: f"{one.shares.redis:.0%}"),
-        ("    busiest client process", lambda one: f"{one.shares.client:.0%}"),
-        ("of the machine: all of these", lambda one: f"{one.shares.machine:.0%}"),
-        ("    other programs", lambda one: f"{one.shares.others:.0%}"),
+        *SHARES,
         ("deliveries in all, and checked", lambda one: f"{one.all_acknowledged * one.members:,}"),
         ("lost · doubled · misordered · unexpected", lambda one: shown_verdict(one.verdict)),
         (

@@ -6,12 +6,15 @@ user, to which all senders publish, so that one stream shows all conversations o
 nginx, libnginx-mod-nchan, redis-server.
 """
 
+import contextlib
+import http.client
 import os
+import time
 from pathlib import Path
 
 from .dialects import Dialect
 from .errors import BenchError
-from .programs import Program, free_port
+from .programs import READY_SECONDS, Program, free_port
 from .server import Subject
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
@@ -101,6 +104,23 @@ class Nchan(Subject):
         self.programs.append(Program("nginx", self.folder, command))
         self.address = ("127.0.0.1", port)
         self.programs[1].wait_answering(self.address)
+        self._wait_for_redis()
+
+    def _wait_for_redis(self) -> None:
+        """Waits until messages are taken: nginx listens before each of its workers has its connection to Redis.
+
+        Raises:
+            BenchError: they are not.
+        """
+        deadline, taken = time.monotonic() + READY_SECONDS, 0
+        while taken < 10 * self._workers:  # new connections, so that each worker has some
+            connection = http.client.HTTPConnection(*self.address, timeout=READY_SECONDS)
+            with contextlib.closing(connection):
+                connection.request("POST", "/publish?id=ready", b"ready")
+                status = connection.getresponse().status
+            taken = taken + 1 if status < 300 else 0
+            if status >= 300 and time.monotonic() > deadline:
+                raise BenchError(f"nchan takes no message: it answers {status}")
 
     def dialect(self, group: int = 1) -> Dialect:
         return Dialect("/subscribe?id={channel}", group=group, greeting=b": hi", send_path="/publish?id={channel}")

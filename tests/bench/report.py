@@ -14,7 +14,7 @@ from typing import Any
 from .idle import IdleFigures
 from .load import LoadFigures
 from .sends import SendsFigures
-from .tables import KIB, MIB, ratio, shown_complaints, shown_end, shown_latency, shown_verdict, table
+from .tables import KIB, MIB, SHARES, ratio, shown_complaints, shown_end, shown_latency, shown_verdict, table
 
 PACKAGES = ("ssechat", "uvicorn", "uvloop", "httptools", "starlette", "sse-starlette", "websockets", "hiredis")
 
@@ -82,11 +82,7 @@ def load_table(runs: Sequence[LoadFigures]) -> str:
         ("    workers", lambda one: f"{one.microseconds_each.workers:,.0f}"),
         ("    Redis", lambda one: f"{one.microseconds_each.redis:,.0f}"),
         ("    generator (not the server's)", lambda one: f"{one.microseconds_each.generator:,.0f}"),
-        ("of a core: busiest worker", lambda one: f"{one.shares.worker:.0%}"),
-        ("    Redis", lambda one: f"{one.shares.redis:.0%}"),
-        ("    busiest client process", lambda one: f"{one.shares.client:.0%}"),
-        ("of the machine: all of these", lambda one: f"{one.shares.machine:.0%}"),
-        ("    other programs", lambda one: f"{one.shares.others:.0%}"),
+        *SHARES,
         ("acknowledged in all, and checked", lambda one: f"{one.all_acknowledged:,}"),
         ("    how", lambda one: one.checking.value),
         ("lost · doubled · misordered · unexpected", lambda one: shown_verdict(one.verdict)),

@@ -9,9 +9,9 @@ from .dialects import Dialect
 from .programs import Program, new_folder
 
 
-class Subject(ABC):
-    """A running server. As a context manager it is stopped at the end, and killed with its children if it does not
-    stop."""
+class RunningServer(ABC):
+    """A server with its programs. As a context manager it is stopped at the end, and killed with its children if it
+    does not stop."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -28,10 +28,6 @@ class Subject(ABC):
         Raises:
             BenchError: it does not start.
         """
-
-    @abstractmethod
-    def dialect(self, group: int = 1) -> Dialect:
-        """Returns its dialect; `group` consecutive users share a channel, or, with ssechat, are one user."""
 
     def __enter__(self) -> Self:
         try:
@@ -64,6 +60,14 @@ class Subject(ABC):
         for program in reversed(self.programs):
             program.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Subject(RunningServer):
+    """A server that the generator's clients speak with."""
+
+    @abstractmethod
+    def dialect(self, group: int = 1) -> Dialect:
+        """Returns its dialect; `group` consecutive users share a channel, or, with ssechat, are one user."""
 
 
 NO_LIMIT = ("--deliveries-per-user", "1000000000")

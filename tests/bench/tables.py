@@ -1,8 +1,10 @@
 """Formats figures as text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from .deliveries import Latency, Verdict
+from .saturation import Shares
 
 KIB = 1024
 MIB = 1024 * 1024
@@ -44,3 +46,20 @@ def shown_end(server: str, saturation: str, verdict: Verdict, complaints: Sequen
     if complaints:
         lines.append(shown_complaints(server, complaints))
     return "\n".join(lines)
+
+
+class HasShares(Protocol):
+    """Figures that say whose CPU was used."""
+
+    @property
+    def shares(self) -> Shares: ...
+
+
+SHARES: Sequence[tuple[str, Callable[[HasShares], str]]] = (
+    ("of a core: busiest worker", lambda one: f"{one.shares.worker:.0%}"),
+    ("    Redis", lambda one: f"{one.shares.redis:.0%}"),
+    ("    busiest client process", lambda one: f"{one.shares.client:.0%}"),
+    ("of the machine: all of these", lambda one: f"{one.shares.machine:.0%}"),
+    ("    other programs", lambda one: f"{one.shares.others:.0%}"),
+)
+"""Rows of a table: whose CPU was used."""

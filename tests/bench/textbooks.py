@@ -4,19 +4,18 @@ Each is a small ASGI app under uvicorn (uvloop, httptools), in one process, on a
 greets each stream with `hello`. Needs sse-starlette, and for the WebSocket the package `websockets`.
 """
 
-import argparse
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-import uvicorn
 from sse_starlette.sse import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from .one_process import serve_one
 
 PATH = "/stream"
 HELLO = json.dumps({"event": "hello"})
@@ -66,15 +65,7 @@ TEXTBOOKS: Mapping[str, Callable[[], Starlette]] = {"sse-starlette": sse_starlet
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.textbooks", description=__doc__)
-    parser.add_argument("name", choices=TEXTBOOKS)
-    app = TEXTBOOKS[parser.parse_args(arguments).name]()
-    listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    host, port = listening.getsockname()
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", log_level="warning", backlog=4096)
-    # Connections wait in the queue until the server accepts them.
-    print(f"ready: http://{host}:{port}", flush=True)
-    uvicorn.Server(config).run(sockets=[listening])
+    serve_one(TEXTBOOKS, "tests.bench.textbooks", __doc__, arguments)
 
 
 if __name__ == "__main__":

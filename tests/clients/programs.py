@@ -32,7 +32,7 @@ CHROMIUM = (
     # What is not on this machine is not reached.
     "--proxy-server=127.0.0.1:9",
 )
-FIREFOX_PREFERENCES = {
+FIREFOX_PREFERENCES: dict[str, str | float | bool] = {
     "network.proxy.type": 1,
     "network.proxy.http": "127.0.0.1",
     "network.proxy.http_port": 9,

@@ -126,11 +126,6 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def test_the_library_in_one_file_is_made_of_the_modules_as_they_are() -> None:
-    made = run("node", BUILD, "--print", cwd=ROOT)
-    assert (SOURCES / "ssechat.min.js").read_text() == made, "`node tests/web/build.js` makes it anew"
-
-
 def test_the_library_in_one_file_is_small() -> None:
     assert len(gzip.compress((SOURCES / "ssechat.min.js").read_bytes(), 9)) < BYTES
 

@@ -1,17 +1,14 @@
-"""Helpers of the end-to-end tests: servers, users, streams, and raw requests."""
+"""Helpers of the end-to-end tests: servers, users, and their streams."""
 
 import contextlib
 import http.client
 import itertools
-import json
-import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import httpx
 import jwt
@@ -19,6 +16,7 @@ import psutil
 
 from contract.answer import Answer
 from contract.watch import watch
+from e2e.frames import Event, Frames
 from serving import Server, redis_binaries
 
 SERIES = tuple(sorted(redis_binaries(), reverse=True))
@@ -174,64 +172,6 @@ class Person:
         raise AssertionError("the other worker gets all streams")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event of a stream. `id` is None if it has no id field."""
-
-    name: str
-    id: str | None
-    data: Any
-    retry: int | None = None
-
-
-FIELDS = ("event", "retry", "data", "id")
-"""The fields of an event, in the server's order."""
-
-
-class Frames:
-    """Parses an event stream (WHATWG HTML §9.2.6), more strictly than a browser does."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._lines: list[str] = []
-        self.retry: int | None = None
-        self.opening: Event | None = None
-        """The event that opened the stream; it is not among the yielded events."""
-
-    def feed(self, data: bytes) -> Iterator[Event]:
-        """The events that these bytes complete."""
-        # A lone \r ends a line, too: a text that injects one would show here.
-        *lines, self._rest = re.split(rb"\r\n|\n|\r", self._rest + data)
-        for line in lines:
-            if line:
-                self._lines.append(line.decode())
-            elif self._lines:
-                event = self._event(self._lines)
-                self._lines = []
-                if event is not None:
-                    yield event
-
-    def _event(self, lines: Sequence[str]) -> Event | None:
-        fields: dict[str, str] = {}
-        for line in lines:
-            name, colon, value = line.partition(": ")
-            assert colon, line
-            assert name in FIELDS, line
-            assert name not in fields, lines
-            fields[name] = value
-        assert list(fields) == [name for name in FIELDS if name in fields], lines
-        watch().event(fields)
-        retry = int(fields["retry"]) if "retry" in fields else None
-        if retry is not None:
-            self.retry = retry
-        event = Event(fields["event"], fields.get("id"), json.loads(fields["data"]), retry)
-        assert (event.name == "retry") == (self.opening is None), lines
-        if event.name == "retry":
-            self.opening = event
-            return None
-        return event
-
-
 class Reader:
     """A stream, read in a thread. As a context manager it is closed at the end."""
 
@@ -361,53 +301,6 @@ class Reader:
         self.response.close()
         self._connection.close()
         self._socket.close()
-
-
-def pull(pipe: IO[bytes], frames: Frames, events: list[Event], condition: Callable[[], object]) -> None:
-    """Reads a program's output into events until the condition holds.
-
-    Raises:
-        AssertionError: the program has ended first.
-    """
-    while not condition():
-        line = pipe.readline()
-        assert line, events
-        events += frames.feed(line)
-
-
-def numbers(events: Sequence[Event]) -> list[int]:
-    """The n of each durable event."""
-    return [int(event.id.partition("-")[0]) for event in events if event.id is not None and event.name == "message"]
-
-
-def exchange(server: Server, request: bytes, seconds: float = PATIENCE) -> bytes:
-    """Sends bytes and returns the response until the server closes; the request should have `Connection: close`."""
-    with socket.create_connection((HOST, server.port), timeout=seconds) as connection:
-        got = b""
-        with contextlib.suppress(ConnectionError):
-            connection.sendall(request)
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            while data := connection.recv(65536):
-                got += data
-        watch().exchange(request, got)
-        return got
-
-
-def request_bytes(
-    method: str, target: str, *headers: str | bytes, body: bytes | None = None, version: str = "1.1"
-) -> bytes:
-    """Returns the bytes of a request with `Connection: close`; Content-Length is added."""
-    lines = [f"{method} {target} HTTP/{version}".encode("latin-1"), b"Host: chat.example", b"Connection: close"]
-    lines += [header if isinstance(header, bytes) else header.encode("latin-1") for header in headers]
-    if body is not None:
-        lines.append(b"Content-Length: %d" % len(body))
-    return b"\r\n".join(lines) + b"\r\n\r\n" + (body or b"")
-
-
-def status(answer: bytes) -> int:
-    """The status of a raw response; 0 if there is none."""
-    found = re.match(rb"HTTP/1\.[01] (\d{3})", answer)
-    return int(found[1]) if found else 0
 
 
 def problem(answer: httpx.Response, expected: int, code: str) -> dict[str, Any]:

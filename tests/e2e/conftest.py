@@ -5,12 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from e2e.api import (
-    SERIES,
-    Person,
-    fresh,
-    serve,
-)
+from e2e.api import SERIES, Person, fresh, serve
 from serving import Server
 
 

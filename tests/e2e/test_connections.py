@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from e2e.api import HOST, PATIENCE, Frames, Person, Reader, fresh, mint
+from e2e.api import HOST, PATIENCE, Person, Reader, fresh, mint
+from e2e.frames import Frames
 from serving import Server, until
 
 MIB = 1024 * 1024

@@ -17,17 +17,7 @@ import redis
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from e2e.api import (
-    SERIES,
-    Person,
-    Reader,
-    direct,
-    fresh,
-    key,
-    mint,
-    problem,
-    serve,
-)
+from e2e.api import SERIES, Person, Reader, direct, fresh, key, mint, problem, serve
 from serving import Server, environment
 from ssechat.identity.tokens import Tokens
 from ssechat.settings import Settings

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
-from e2e.api import PATIENCE, SERIES, Person, numbers, serve
+from e2e.api import PATIENCE, SERIES, Person, serve
+from e2e.frames import numbers
 from serving import Server, until
 
 LIMIT = 64 * 1024

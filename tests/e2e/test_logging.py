@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from e2e.api import HOST, Person, exchange, request_bytes, serve, status
+from e2e.api import HOST, Person, serve
+from e2e.exchanges import exchange, request_bytes, status
 from serving import Server, until
 
 PLANTED = "hunter2-planted"

@@ -4,14 +4,8 @@ import json
 
 import pytest
 
-from e2e.api import (
-    HOST,
-    Person,
-    exchange,
-    problem,
-    request_bytes,
-    status,
-)
+from e2e.api import HOST, Person, problem
+from e2e.exchanges import exchange, request_bytes, status
 from serving import Server
 
 

@@ -29,6 +29,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
+def accepted(*workers: psutil.Process) -> set[int]:
+    """The clients' ports of the connections that these workers have accepted."""
+    return {each.raddr.port for worker in workers for each in worker.net_connections("tcp") if each.raddr}
+
+
+def have_accepted(ports: set[int], *workers: psutil.Process) -> bool:
+    """Whether they have accepted all of these connections."""
+    return ports <= accepted(*workers)
+
+
 class Crowd:
     """People with a stream each, of which only the connection is kept."""
 
@@ -43,13 +53,8 @@ class Crowd:
             some = [socket.create_connection((HOST, self.server.port)) for _ in range(100)]
             ports = {each.getsockname()[1] for each in some}
             others = [each for each in self.server.workers() if each.pid != worker.pid]
-
-            def accepted(by: Sequence[psutil.Process]) -> set[int]:
-                ends = [each.raddr.port for process in by for each in process.net_connections("tcp") if each.raddr]
-                return ports & {*ends}  # noqa: B023 - called at once
-
-            until(lambda: accepted([worker, *others]) == ports)  # noqa: B023
-            there = accepted([worker])
+            until(partial(have_accepted, ports, worker, *others))
+            there = accepted(worker)
             for each in some:
                 if each.getsockname()[1] in there and len(found) < count:
                     found.append(each)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from e2e.api import HOST, SERIES, Person, numbers, search_path, serve
+from e2e.api import HOST, SERIES, Person, search_path, serve
+from e2e.frames import numbers
 from serving import Server, until
 
 MISSED_BEATS = 3

@@ -8,19 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e.api import (
-    SERIES,
-    Event,
-    Frames,
-    Person,
-    direct,
-    exchange,
-    fresh,
-    problem,
-    pull,
-    request_bytes,
-    status,
-)
+from e2e.api import SERIES, Person, direct, fresh, problem
+from e2e.exchanges import exchange, request_bytes, status
+from e2e.frames import Event, Frames, pull
 from serving import Server
 
 PASSWORD = "correct horse battery"

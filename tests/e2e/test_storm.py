@@ -9,14 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from e2e.api import (
-    HOST,
-    PATIENCE,
-    Person,
-    exchange,
-    request_bytes,
-    status,
-)
+from e2e.api import HOST, PATIENCE, Person
+from e2e.exchanges import exchange, request_bytes, status
 from serving import Server, until
 
 JSON_BODY = "Content-Type: application/json"

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.api import HOST, PATIENCE, SERIES, Event, Frames, Person, exchange, numbers, pull, request_bytes, serve
+from e2e.api import HOST, PATIENCE, SERIES, Person, serve
+from e2e.exchanges import exchange, request_bytes
+from e2e.frames import Event, Frames, numbers, pull
 from serving import Server, until
 
 STREAMS = 8

@@ -8,14 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from e2e.api import (
-    SERIES,
-    Person,
-    Reader,
-    numbers,
-    problem,
-    serve,
-)
+from e2e.api import SERIES, Person, Reader, problem, serve
+from e2e.frames import numbers
 from serving import Server, until
 
 INBOX_LIMIT = 100

@@ -15,7 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from e2e.api import PATIENCE, SERIES, Person, Reader, numbers, serve
+from e2e.api import PATIENCE, SERIES, Person, Reader, serve
+from e2e.frames import numbers
 from serving import Server, until
 
 

@@ -11,8 +11,9 @@ KNOWN = frozenset(
         "access-control-allow-credentials", "access-control-allow-headers",
         "access-control-allow-methods", "access-control-allow-origin", "access-control-expose-headers",
         "access-control-max-age", "allow", "cache-control", "connection", "content-encoding", "content-length",
-        "content-security-policy", "content-type", "date", "etag", "last-modified", "ratelimit",
-        "ratelimit-policy", "referrer-policy", "retry-after", "set-cookie", "transfer-encoding", "vary",
+        "content-security-policy", "content-type", "date", "etag", "ratelimit",
+        "ratelimit-policy", "referrer-policy", "retry-after", "service-worker-allowed", "set-cookie",
+        "transfer-encoding", "vary",
         "www-authenticate", "x-accel-buffering", "x-content-type-options", "x-request-id",
     )
 )  # fmt: skip

@@ -1,20 +1,23 @@
 /**
- * Builds the library of `src/ssechat/web`, of which the server has no need:
+ * Makes files of the modules in `src/ssechat/web`: the page's script, style and workers, and the library, each in one
+ * file. They are committed, so that who runs the server needs no Node.
  *
- *     node tests/web/build.js                   writes web/ssechat.min.js, all in one file; it is committed
+ *     node tests/web/build.js                   writes them (web/*.min.*): after each change in web/
+ *     node tests/web/build.js --check           says which of them are not made of the modules as they are
  *     node tests/web/build.js --package FOLDER writes the npm package but for its types, which tsc makes
- *     node tests/web/build.js --print           prints that one file
  */
 
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, "..", "..");
 const WEB = join(ROOT, "src", "ssechat", "web");
-const MIN = join(WEB, "ssechat.min.js");
+const LIBRARY = "ssechat.min.js";
+const MADE_BY = "ssechat, MIT licence: made by tests/web/build.js";
 
 /** What only programs load, that have no EventSource. */
 const FOR_PROGRAMS = "./fetch_source.js";
@@ -34,22 +37,60 @@ The client of [ssechat](https://pypi.org/project/ssechat/), a chat server over p
 \`/docs/clients\` of every server has the rest.
 `;
 
-/** The library as one file. */
-async function minified() {
+/**
+ * One file of a module or style, and of all that it imports.
+ *
+ * @param {string} entry
+ * @param {import("esbuild").BuildOptions} options
+ */
+async function minified(entry, options = {}) {
   const { outputFiles } = await build({
-    entryPoints: [join(WEB, "ssechat.js")],
+    entryPoints: [join(WEB, entry)],
     bundle: true,
     minify: true,
     format: "esm",
     target: "es2022",
     external: [FOR_PROGRAMS],
-    banner: { js: "/*! ssechat, MIT licence: made by tests/web/build.js */" },
+    banner: { js: `/*! ${MADE_BY} */`, css: `/*! ${MADE_BY} */` },
+    ...options,
     write: false,
   });
-  return outputFiles[0]?.text ?? "";
+  return outputFiles?.[0]?.text ?? "";
 }
 
-/** The modules of which it consists, with those that others name as types, by `import()` or as a worker. */
+/**
+ * Has the page begin the worker that is one file, too, by the name under which the server serves it for ever.
+ *
+ * @param {string} worker its content
+ * @returns {import("esbuild").Plugin}
+ */
+function withWorker(worker) {
+  const hash = createHash("sha256").update(worker).digest("hex").slice(0, 16);
+  return {
+    name: "worker",
+    setup({ onLoad }) {
+      onLoad({ filter: /worker_link\.js$/ }, ({ path }) => {
+        const [before, after, ...more] = readFileSync(path, "utf8").split('"./worker.js"');
+        if (after === undefined || more.length) throw new Error(`${path} does not name "./worker.js" once`);
+        return { contents: `${before}"./worker-${hash}.js"${after}` };
+      });
+    },
+  };
+}
+
+/** All that is made, by its name in `web/`. @returns {Promise<Map<string, string>>} */
+async function made() {
+  const worker = await minified("worker.js");
+  return new Map([
+    [LIBRARY, await minified("ssechat.js")],
+    ["worker.min.js", worker],
+    ["app.min.js", await minified("app.js", { plugins: [withWorker(worker)] })],
+    ["app.min.css", await minified("app.css")],
+    ["sw.min.js", await minified("service_worker.js", { format: "iife" })], // not all browsers take modules there
+  ]);
+}
+
+/** The modules of which the library consists, with those that others name as types, by `import()` or as a worker. */
 function modules() {
   const found = new Set(["ssechat.js"]);
   for (const name of found) {
@@ -70,7 +111,7 @@ function version() {
 function writePackage(folder) {
   mkdirSync(folder, { recursive: true });
   for (const name of modules()) copyFileSync(join(WEB, name), join(folder, name));
-  copyFileSync(MIN, join(folder, basename(MIN)));
+  copyFileSync(join(WEB, LIBRARY), join(folder, LIBRARY));
   copyFileSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
   writeFileSync(join(folder, "README.md"), README);
   const manifest = {
@@ -88,7 +129,17 @@ function writePackage(folder) {
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
+/** Says which files are to be made anew. @param {Map<string, string>} files */
+function check(files) {
+  for (const [name, content] of files) {
+    const path = join(WEB, name);
+    if (existsSync(path) && readFileSync(path, "utf8") === content) continue;
+    process.stderr.write(`${name} is not made of the modules as they are: \`node tests/web/build.js\` makes it anew\n`);
+    process.exitCode = 1;
+  }
+}
+
 const [flag, target] = process.argv.slice(2);
 if (flag === "--package" && target) writePackage(target);
-else if (flag === "--print") process.stdout.write(await minified());
-else writeFileSync(MIN, await minified());
+else if (flag === "--check") check(await made());
+else for (const [name, content] of await made()) writeFileSync(join(WEB, name), content);

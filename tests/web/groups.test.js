@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { Chat, SIGNED_IN } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
-import { whyReadOnly } from "../../src/ssechat/web/membership.js";
+import { whyReadOnly } from "../../src/ssechat/web/read_only.js";
 import { collect, fakeBrowser, fakeServer, latestSource, message, settle } from "./world.js";
 
 const GROUP = "g:friends";
@@ -193,6 +193,8 @@ test("a group that the server does not show says why", async () => {
   const { chat } = await live([]);
   chat.openConversation("g:secret");
   await settle();
+  const { unavailable, refusal } = chat.store.ensure("g:secret");
+  assert.deepEqual([unavailable, refusal], ["No such conversation.", "unknown_conversation"]);
   assert.equal(whyReadOnly(chat.store.ensure("g:secret")), "No such conversation.");
   chat.openConversation(null);
   assert.deepEqual(shown(chat), []);

@@ -3,15 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newConversation } from "../../src/ssechat/web/conversation.js";
-import {
-  applyFacts,
-  applyMember,
-  isIn,
-  managesGroup,
-  moderates,
-  Roster,
-  whyReadOnly,
-} from "../../src/ssechat/web/membership.js";
+import { applyFacts, applyMember, isIn, managesGroup, moderates, Roster } from "../../src/ssechat/web/membership.js";
+import { whyReadOnly } from "../../src/ssechat/web/read_only.js";
 
 /** @typedef {import("../../src/ssechat/web/membership.js").MemberEvent} MemberEvent */
 

@@ -96,13 +96,18 @@ test("a message is sent again under the same id until the server answers, and th
 });
 
 test("why the server does not take a message yet is told; that nobody can be reached is not", async () => {
-  const { send } = server(new RequestError(503, { detail: "Full." }), new RequestError(0), deferred().promise);
+  const { send } = server(
+    new RequestError(503, { code: "full", detail: "Full." }),
+    new RequestError(0),
+    deferred().promise,
+  );
   const outbox = outboxOf(send);
   outbox.add(draft("one"));
   await settle();
-  assert.deepEqual([outbox.all[0]?.reason, outbox.all[0]?.state], ["Full.", "queued"]);
+  const told = () => [outbox.all[0]?.reason, outbox.all[0]?.code, outbox.all[0]?.state];
+  assert.deepEqual(told(), ["Full.", "full", "queued"]);
   await pass(1_000);
-  assert.equal(outbox.all[0]?.reason, undefined);
+  assert.deepEqual(told(), [undefined, undefined, "queued"]);
 });
 
 test("a message that the server refuses fails with the reason, and the next one is sent", async () => {

@@ -123,6 +123,26 @@ test("a server that cannot be asked is asked again later; one that refuses is no
   assert.equal(asked, 2);
 });
 
+test("who could not be asked for is asked for at once when the server is back", async () => {
+  const { client, asked } = named();
+  let away = true;
+  const list = async (/** @type {string[]} */ ids) => {
+    if (away) throw new RequestError(0);
+    return client.list(ids);
+  };
+  const { people: shown } = people({ list });
+  shown.again();
+  shown.name("bob");
+  await pass(1_000);
+  away = false;
+  shown.again();
+  await pass(20);
+  assert.deepEqual([asked, shown.name("bob")], [[["bob"]], "BOB"]);
+  shown.again();
+  await pass(1_000);
+  assert.equal(asked.length, 1);
+});
+
 test("one's own profile is fetched when an event tells of a change, and an older answer is dropped", async () => {
   const profile = { user: "alice", receipts: true, version: 1, display_name: "Alice" };
   let asked = 0;

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Attempts } from "../../src/ssechat/web/attempts.js";
+import { markOf } from "../../src/ssechat/web/delivery_mark.js";
 import { Emitter } from "../../src/ssechat/web/emitter.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
-import { markOf, progressOf } from "../../src/ssechat/web/progress.js";
+import { progressOf } from "../../src/ssechat/web/progress.js";
 import { Receipts } from "../../src/ssechat/web/receipts.js";
 import { Store } from "../../src/ssechat/web/store.js";
 import { fakeBrowser, message, pass, settle } from "./world.js";
@@ -147,6 +148,20 @@ test("nothing is asked for notes, for what is empty, and for a group that the us
   receipts.receive({ conversation_id: "dm:alice:nobody", ...receipt("nobody", 1, 1) });
   await settle();
   assert.deepEqual(client.asked, [BOB, "dm:alice:nobody"]);
+});
+
+test("with the first message of somebody else, the receipts of what was empty are loaded, once", async () => {
+  const { client, store, receipts } = await page();
+  const empty = store.ensure("dm:alice:dave");
+  receipts.show(empty.id);
+  await settle();
+  assert.deepEqual(client.asked, [BOB]);
+  for (const seq of [1, 2]) {
+    empty.newest_seq = seq;
+    store.touch(empty.id);
+    await settle();
+  }
+  assert.deepEqual(client.asked, [BOB, empty.id]);
 });
 
 test("a refusal leaves what is known", async () => {

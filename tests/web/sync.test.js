@@ -36,10 +36,10 @@ test("a message that arrives while the conversations are loaded counts", async (
 });
 
 test("a list of conversations that the server refuses says why", async () => {
-  const refused = { conversations: () => Promise.reject(new RequestError(403, { detail: "Not you." })) };
+  const refused = { conversations: () => Promise.reject(new RequestError(403, { code: "odd", detail: "Not you." })) };
   const { store, sync } = loading(refused);
   await sync.load();
-  assert.deepEqual([store.error, store.loaded], ["Not you.", true]);
+  assert.deepEqual([store.error, store.refusal, store.loaded], ["Not you.", "odd", true]);
   const more = loading(refused);
   more.store.next = "more";
   await more.sync.moreConversations();

@@ -122,10 +122,11 @@ test("a conversation that does not exist yet is empty", async () => {
 
 test("a thread that the server refuses says why", async () => {
   const { thread, threads } = loading({
-    messages: () => Promise.reject(new RequestError(403, { detail: "Not yours." })),
+    messages: () => Promise.reject(new RequestError(403, { code: "odd", detail: "Not yours." })),
   });
   await threads.open(BOB);
   assert.deepEqual([thread.loaded, thread.state, thread.error], [false, "failed", "Not yours."]);
+  assert.equal(thread.refusal, "odd");
 });
 
 test("a request that fails for a while is repeated until it is answered, then later each time", async () => {

@@ -45,7 +45,12 @@ export class FakeStorage {
   }
 }
 
-/** @typedef {{granted: () => unknown, resolve: (value: unknown) => void, reject: (error: unknown) => void}} Waiter */
+/**
+ * @typedef {object} Waiter
+ * @property {(lock: object|null) => unknown} granted
+ * @property {(value: unknown) => void} resolve
+ * @property {(error: unknown) => void} reject
+ */
 
 /** Web Locks: one holder a name, the others in a queue. */
 export class FakeLocks {
@@ -70,8 +75,8 @@ export class FakeLocks {
 
   /**
    * @param {string} name
-   * @param {{signal?: AbortSignal, steal?: boolean}} options
-   * @param {() => unknown} granted
+   * @param {{signal?: AbortSignal, steal?: boolean, ifAvailable?: boolean}} options
+   * @param {(lock: object|null) => unknown} granted
    */
   request(name, options, granted) {
     const way = this.#way;
@@ -83,10 +88,10 @@ export class FakeLocks {
 
   /**
    * @param {string} name
-   * @param {{signal?: AbortSignal, steal?: boolean}} options
-   * @param {() => unknown} granted
+   * @param {{signal?: AbortSignal, steal?: boolean, ifAvailable?: boolean}} options
+   * @param {(lock: object|null) => unknown} granted
    */
-  #come(name, { signal, steal = false }, granted) {
+  #come(name, { signal, steal = false, ifAvailable = false }, granted) {
     return new Promise((resolve, reject) => {
       const waiter = { granted, resolve, reject };
       if (signal?.aborted) return reject(signal.reason);
@@ -95,6 +100,7 @@ export class FakeLocks {
         return this.#grant(name, waiter);
       }
       if (!this.#holders.has(name)) return this.#grant(name, waiter);
+      if (ifAvailable) return resolve(granted(null));
       const queue = this.#queues.get(name) ?? [];
       this.#queues.set(name, [...queue, waiter]);
       signal?.addEventListener("abort", () => {
@@ -109,7 +115,7 @@ export class FakeLocks {
     this.#holders.set(name, waiter);
     await null;
     try {
-      waiter.resolve(await waiter.granted());
+      waiter.resolve(await waiter.granted({ name }));
     } catch (error) {
       waiter.reject(error);
     }

@@ -74,7 +74,7 @@ async def _find_front(site: Site, answer: Answer) -> None:
     try:
         async with site.wire() as wire:
             await wire.send(site.line("GET", "/v1/server", BAD_REQUEST))
-            refused = answers(await wire.read(lambda got: count_whole(got) >= 1, seconds=2))
+            refused = answers(await wire.read(lambda got: count_whole(got) >= 1, seconds=min(2, site.plan.seconds)))
     except NoAnswer:
         return
     if refused:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from itertools import count
 
+from ssechat.errors import TooManyWaiting
 from ssechat.http.cors import Cors
 from ssechat.http.exchange import Request, Response
 from ssechat.http.responses import failure, is_bug
@@ -42,7 +43,7 @@ class Api:
     async def __call__(self, request: Request) -> Response:
         began = time.perf_counter()
         request.id = self._id(request)
-        route, bug = UNMATCHED, None
+        route, bug, is_logged = UNMATCHED, None, False
         if self._cors is not None and self._cors.is_preflight(request):
             response = self._cors.answer(request)
         else:
@@ -55,6 +56,7 @@ class Api:
                     request.allowance = None
                 response = await failure(request, error)
                 bug = error if is_bug(error) else None
+                is_logged = isinstance(error, TooManyWaiting)
             finally:
                 if request.allowance is not None:
                     request.allowance.done()
@@ -65,8 +67,8 @@ class Api:
         if method not in METHODS:
             method = "other"
         self._metrics.requests[method, route, response.status] += 1
-        # The connection limits log once that the server is full.
-        if bug is not None or ((self._log_all or response.status >= 500) and not request.server_is_full):
+        # What refuses more requests than there may be logs that itself, once in a while.
+        if bug is not None or ((self._log_all or response.status >= 500) and not (is_logged or request.server_is_full)):
             self._log(request.id, method, route, response.status, time.perf_counter() - began, bug)
         return response
 

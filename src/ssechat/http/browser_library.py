@@ -1,7 +1,8 @@
 """The browser's client library in one file, which `tests/web/build.js` makes of `web/`."""
 
-import hashlib
 from importlib import resources
+
+from ssechat.http.web_files import hashed_name
 
 LIBRARY = "ssechat.min.js"
 """Its name in `web/`."""
@@ -9,5 +10,4 @@ LIBRARY = "ssechat.min.js"
 
 def library_name() -> str:
     """Its name with a hash of what is in it: what is served under that name never changes."""
-    content = resources.files("ssechat").joinpath("web", LIBRARY).read_bytes()
-    return f"ssechat-{hashlib.sha256(content).hexdigest()[:16]}.js"
+    return hashed_name(LIBRARY, resources.files("ssechat").joinpath("web", LIBRARY).read_bytes())

@@ -55,6 +55,7 @@ class Guard:
         Raises:
             Unauthorized, IssuerUnavailable: as `authenticate` does.
             QuotaExceeded: the user has no deliveries left.
+            TooManyWaiting: too many of the user's requests wait.
             BadRequest: 413 `too_large`.
         """
         token = request.bearer

@@ -52,12 +52,17 @@ def json_response(content: Any, status: int = 200) -> Response:
 
 def tagged_response(request: Request, body: bytes, content_type: Header, headers: Sequence[Header]) -> Response:
     """Returns a response with an entity tag, or 304 if the client has this body (RFC 9110 §13.1.2)."""
-    tag = b'"%b"' % blake2b(body, digest_size=16).hexdigest().encode()
-    headers = (*headers, (b"etag", tag))
-    known = request.header(b"if-none-match") or ""
-    if tag.decode() in known or known.strip() == "*":
+    tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+    headers = (*headers, (b"etag", tag.encode()))
+    if is_known(request, tag):
         return Response(304, b"", headers)
     return Response(200, body, (content_type, *headers))
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the client has what has this entity tag."""
+    known = request.header(b"if-none-match") or ""
+    return tag in known or known.strip() == "*"
 
 
 def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:

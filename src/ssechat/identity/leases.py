@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ssechat.errors import QuotaExceeded
+from ssechat.errors import QuotaExceeded, TooManyWaiting
 from ssechat.identity.quotas import Quota
 from ssechat.identity.refusal_log import RefusalLog
 from ssechat.ids import UserId
@@ -118,7 +118,8 @@ class Leases:
         """Begins a request as `begin` does, when it has its turn, and Redis has deliveries for it.
 
         Raises:
-            QuotaExceeded: the user has none left, or too many of the user's requests wait.
+            QuotaExceeded: the user has none left.
+            TooManyWaiting: too many of the user's requests wait.
             RedisUnavailable: it cannot be asked.
         """
         allowance = self._allowances[user]
@@ -154,7 +155,8 @@ class Leases:
         if allowance.waiting is None:
             allowance.waiting = deque()
         if len(allowance.waiting) >= MAX_WAITING:
-            raise self._refusal(allowance.user, 1.0)
+            self._log.note("requests", f"{AT_ONCE} under way and {MAX_WAITING} waiting", allowance.user)
+            raise TooManyWaiting
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         allowance.waiting.append(turn)
         try:
@@ -192,7 +194,7 @@ class Leases:
 
     def _refusal(self, user: UserId, seconds: float) -> QuotaExceeded:
         quota = self.quota
-        self._log.note(quota.name, quota.limit, quota.seconds, user)
+        self._log.note(quota.name, f"{quota.limit} in {quota.seconds} s", user)
         self._redis.metrics.over_quota[quota.name] += 1
         policies = [(quota.name, quota.limit, quota.seconds)]
         return QuotaExceeded(quota.name, policies, quota.refusal, max(1, math.ceil(seconds)))

@@ -163,7 +163,7 @@ class Quotas:
         known, refused, wait = await self._redis.call(*self._command(action, key_names, options, buckets))
         if refused:
             quota = buckets[refused - 1].quota
-            self._log.note(quota.name, quota.limit, quota.seconds, who)
+            self._log.note(quota.name, f"{quota.limit} in {quota.seconds} s", who)
             self._redis.metrics.over_quota[quota.name] += 1
             counted = [buckets[refused - 1]] if known else buckets[:2]
             policies = [(quota.name, quota.limit, quota.seconds) for quota, _ in counted if quota.limit]

@@ -1,4 +1,4 @@
-"""The log of what quotas have refused: a line a minute, however much that is."""
+"""The log of what limits have refused: a line a minute, however much that is."""
 
 import logging
 import time
@@ -18,12 +18,13 @@ class RefusalLog:
         self._logged_at = float("-inf")
         self._unlogged = 0
 
-    def note(self, quota: str, limit: int, seconds: int, who: str) -> None:
-        """Notes a refusal. `who` is no name that was typed: that may be a password in the wrong field."""
+    def note(self, quota: str, limit: str, who: str) -> None:
+        """Notes a refusal. `limit` is such as `8 in 60 s`; `who` is no name that was typed: that may be a password in
+        the wrong field."""
         self._unlogged += 1
         if self._now() - self._logged_at >= LOG_SECONDS:
             logger.warning(
-                "over a quota (%s, %d in %d s): %s; attempts refused since the last such line: %d",
-                quota, limit, seconds, who, self._unlogged,
+                "over a quota (%s, %s): %s; attempts refused since the last such line: %d",
+                quota, limit, who, self._unlogged,
             )  # fmt: skip
             self._logged_at, self._unlogged = self._now(), 0

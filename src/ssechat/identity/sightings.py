@@ -11,9 +11,10 @@ from ssechat.identity.profiles import VISIBLE
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.client import Redis
+from ssechat.redis.connection import Argument
 
 ASKED_AT_ONCE = 500
-"""Channels, or users, in one command: that many take Redis a fraction of a millisecond."""
+"""Channels in one command, or users in one round trip: that many take Redis some milliseconds at most."""
 
 AGAIN = 60_000
 """Milliseconds by which a time at which somebody was seen must be later than the last one to be stored."""
@@ -21,21 +22,18 @@ AGAIN = 60_000
 LAST_SEEN = "last_seen"
 """The field with when the user was seen last, in milliseconds since 1970: while it was visible."""
 
-LOOK = f"""
-local again, found = tonumber(ARGV[1]), {{}}
-for i, user in ipairs(KEYS) do
-  local visible = redis.call('HGET', user, '{VISIBLE}') ~= '0'
-  local seen = redis.call('HGET', user, '{LAST_SEEN}') or '0'
-  local at = ARGV[i + 1]
-  if visible and tonumber(at) >= tonumber(seen) + again then
-    redis.call('HSET', user, '{LAST_SEEN}', at)
-    seen = at
-  end
-  found[2 * i - 1], found[2 * i] = visible and 1 or 0, seen
+FIELDS = (VISIBLE, LAST_SEEN)
+
+NOTE = f"""
+local visible, seen = unpack(redis.call('HMGET', KEYS[1], '{VISIBLE}', '{LAST_SEEN}'))
+local at, again = ARGV[1], ARGV[2]
+if visible ~= '0' and tonumber(at) >= tonumber(seen or '0') + tonumber(again) then
+  redis.call('HSET', KEYS[1], '{LAST_SEEN}', at)
+  seen = at
 end
-return found
+return {{visible, seen}}
 """
-"""KEYS: users. ARGV: by how much a time must be later to be stored, and of each user when it was seen, or -1."""
+"""KEYS: a user. ARGV: when it was seen, or -1; by how much that must be later than the last time to be stored."""
 
 HIDDEN = "hidden"
 """The first word of what is published on the control channel when somebody becomes visible or invisible; the user
@@ -71,24 +69,21 @@ class Sightings:
 
     async def look(self, users: Iterable[UserId]) -> list[Sight]:
         """What is stored of these users; raises as `connected` does."""
-        return await self._look([(user, -1) for user in users], 0)
+        return await self._sights([("HMGET", keys.user(user), *FIELDS) for user in users])
 
     async def note(self, seen: Mapping[UserId, int], again: int = 0) -> list[Sight]:
         """Notes when these were seen (milliseconds since 1970), unless they are invisible; returns what is stored then.
 
         `again`: what is not later by so many milliseconds is not stored.
         """
-        return await self._look([*seen.items()], again)
+        return await self._sights([("EVAL", NOTE, 1, keys.user(user), at, again) for user, at in seen.items()])
 
-    async def _look(self, pairs: Sequence[tuple[UserId, int]], again: int) -> list[Sight]:
+    async def _sights(self, commands: Sequence[Sequence[Argument]]) -> list[Sight]:
+        """Sends commands that answer with the fields of a sight."""
         found: list[Sight] = []
-        for at in range(0, len(pairs), ASKED_AT_ONCE):
-            some = pairs[at : at + ASKED_AT_ONCE]
-            names, times = [keys.user(user) for user, _ in some], [when for _, when in some]
-            reply = await self._redis.call("EVAL", LOOK, len(names), *names, again, *times)
-            found += [
-                Sight(bool(visible), int(seen) or None) for visible, seen in zip(reply[::2], reply[1::2], strict=True)
-            ]
+        for at in range(0, len(commands), ASKED_AT_ONCE):
+            replies = await self._redis.pipeline(commands[at : at + ASKED_AT_ONCE])
+            found += [Sight(visible != b"0", int(seen or 0) or None) for visible, seen in replies]
         return found
 
     async def announce(self, user: UserId) -> None:

@@ -15,13 +15,6 @@ from ssechat.redis.client import Redis
 MARK_PAUSE = 0.02
 """Seconds over which delivery marks are batched: a lost mark only makes a worker deliver again."""
 
-SEQS = """
-local seqs = {}
-for i, conversation in ipairs(KEYS) do seqs[i] = redis.call('HGET', conversation, 'seq') or '0' end
-return seqs
-"""
-"""One command for many conversations: one command each would need a future each."""
-
 NOT_FETCHED = b""
 """In the place of a message that did not fit on a page."""
 
@@ -149,10 +142,8 @@ class Conversations:
 
     async def begun(self, conversations: Sequence[ConversationId]) -> list[bool]:
         """Whether something was sent in each of these. One round trip."""
-        if not conversations:
-            return []
-        seqs = await self._redis.call("EVAL", SEQS, len(conversations), *map(keys.conversation, conversations))
-        return [int(seq) > 0 for seq in seqs]
+        seqs = await self._redis.pipeline(("HGET", keys.conversation(one), "seq") for one in conversations)
+        return [int(seq or 0) > 0 for seq in seqs]
 
     async def messages(self, conversation: ConversationId, seqs: Sequence[int]) -> list[bytes | None]:
         """Messages as they stand now (JSON) with the first of these seqs, as many as fit on a page: one at least."""

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from itertools import chain
 from typing import NamedTuple
@@ -41,6 +42,7 @@ class _Item(NamedTuple):
     future: "asyncio.Future[Reply]"
 
 
+@cache
 def load_script(module: str, *names: str) -> str:
     """Reads and joins Lua files beside a module (`module` is its `__name__`): the included files, then the script."""
     folder = resources.files(module.rpartition(".")[0])

@@ -2,26 +2,35 @@
 
 import { SIGNED_IN } from "./chat.js";
 import { badge } from "./format.js";
-import { backOff, requestError } from "./http.js";
+import { requestError } from "./http.js";
 import { groupOfSecret } from "./ids.js";
+import { keepPage, lastKnown } from "./keeping.js";
 import { isIn } from "./membership.js";
+import { Opening } from "./opening.js";
 import { routeOf } from "./route.js";
 import { RequestError, SseChat } from "./ssechat.js";
 import { storage } from "./storage.js";
 import { tabToken } from "./tab_token.js";
+import { LANGUAGE, say, sayCount, sayProblem } from "./texts/language.js";
 import { Banner } from "./views/banner.js";
 import { ConversationView } from "./views/conversation.js";
 import { ConversationList } from "./views/conversation_list.js";
+import { nameOf } from "./views/conversation_summary.js";
 import { ask, closeDialogs } from "./views/dialog.js";
-import { announce, coalesce, el, icon, isWatched, logo } from "./views/dom.js";
+import { announce, coalesce, el, isWatched, logo } from "./views/dom.js";
 import { askToJoin } from "./views/join.js";
 import { leaveConversation, openDetails, openRoute, takeSecret } from "./views/navigation.js";
 import { openNewGroup } from "./views/new_group.js";
 import { Notices } from "./views/notices.js";
 import { openSettings } from "./views/settings.js";
 import { SignInView } from "./views/sign_in.js";
+import { Sound } from "./views/sound.js";
 import { openSwitcher } from "./views/switcher.js";
 import { trying } from "./views/toast.js";
+import { loadLanguage, translate } from "./views/translation.js";
+import { followKeyboard } from "./views/viewport.js";
+import { Watched } from "./views/watched.js";
+import { welcome } from "./views/welcome.js";
 
 /** @typedef {Awaited<ReturnType<SseChat["client"]["server"]>>} Server */
 
@@ -30,6 +39,8 @@ import { trying } from "./views/toast.js";
  *
  * @typedef {object} Shown
  * @property {import("./chat.js").Chat} chat
+ * @property {Watched} watched
+ * @property {Sound} sound
  * @property {ConversationList} list
  * @property {Banner} banner
  * @property {Notices} notices
@@ -48,44 +59,49 @@ class App {
   #secret = null;
   #updateTitle = coalesce(() => this.#showTitle());
 
-  /** Asks the server for the signed-in user, and shows the user's conversations or the sign-in form. */
+  /** Shows the conversations of who is signed in, or the sign-in form; and has the browser keep the page. */
   async start() {
     this.#listen();
     this.#takeSecret();
-    const splash = el("p", { className: "loading", textContent: "Loading…" });
-    this.#root.replaceChildren(el("main", { className: "splash" }, logo(), splash));
-    const token = tabToken.get();
-    if (token) this.#library = new SseChat({ token });
-    for (let failures = 0; ; ) {
-      try {
-        this.#server ??= await this.#library.client.server();
-        this.#library.server = this.#server;
-        await this.#library.start();
-        this.#enter();
-        return;
-      } catch (thrown) {
-        const error = requestError(thrown);
-        if (error.status === 401 && this.#server) {
-          tabToken.set(null);
-          this.#showSignIn(this.#server, token ? "Your access token is no longer valid. Please paste a new one." : "");
-          return;
-        }
-        splash.textContent = error.temporary ? "The server can't be reached. Trying again…" : error.message;
-        const delay = Math.max(backOff(Math.min(++failures, 3)), error.retryAfter ?? 0);
-        await new Promise((resolve) => setTimeout(resolve, delay));
-      }
-    }
+    await loadLanguage();
+    const splash = el("p", { className: "loading", textContent: say("loading") });
+    const heading = el("h1", { className: "hidden", textContent: "ssechat" });
+    this.#root.replaceChildren(el("main", { className: "splash" }, heading, logo(), splash));
+    const opening = new Opening();
+    const opened = new AbortController();
+    const { sseChat: library } = opening;
+    this.#library = library;
+    const prepared = () => {
+      this.#server = opening.server;
+      if (!this.#shown) this.#enter();
+    };
+    library.on("state", prepared, { signal: opened.signal });
+    const found = await opening.run((trouble) => {
+      splash.textContent = trouble;
+    });
+    opened.abort();
+    this.#server = opening.server;
+    if (found?.user === null) this.#refuse(found.note);
+    else if (found && !this.#shown) this.#enter();
+    else if (found && this.#shown?.chat !== library.chat) location.reload(); // somebody else is signed in now
+    await keepPage();
+  }
+
+  /** @param {string} note */
+  #refuse(note) {
+    if (this.#shown) this.#leave(say("session_ended"));
+    else if (this.#server) this.#showSignIn(this.#server, note);
   }
 
   /** @param {Server} server @param {string} note @param {boolean} known whether a user was signed in here before */
   #showSignIn(server, note, known = storage.get(SIGNED_IN) !== null || note !== "") {
-    const way = server.sign_in && server.sign_up ? "Create an account or sign in" : "Sign in";
-    const invited = this.#secret && `You have opened an invitation to a group. ${way} to join it.`;
+    const invited = this.#secret && say(server.sign_in && server.sign_up ? "invited_sign_up" : "invited_sign_in");
     const entered = (/** @type {"signUp"|"signIn"} */ method) => {
       return async (/** @type {string} */ name, /** @type {string} */ password) => {
         const library = new SseChat({ server });
         await library[method](name, password);
         this.#library = library;
+        if (library.user) lastKnown.set({ user: library.user, server });
         this.#enter();
       };
     };
@@ -113,7 +129,7 @@ class App {
       this.#enter();
     } catch (thrown) {
       if (requestError(thrown).status !== 401) throw thrown;
-      throw new RequestError(401, { code: requestError(thrown).code, detail: "This token is not valid here." });
+      throw new RequestError(401, { code: requestError(thrown).code, detail: say("token_wrong") });
     }
   }
 
@@ -121,25 +137,63 @@ class App {
   #enter() {
     const { chat } = this.#library;
     if (!chat) return;
-    const list = new ConversationList(chat, {
-      onOpen: (id) => this.#open(id),
-      onNewGroup: () => openNewGroup(chat, (id) => this.#open(id)),
-      onSettings: () => openSettings(chat),
-      onSignOut: () => this.#signOut(),
-    });
-    const banner = new Banner(() => chat.wake());
-    const layout = el("div", { className: "layout" }, list.node);
-    const notices = new Notices(chat, (id) => this.#open(id));
-    this.#shown = { chat, list, banner, notices, layout, view: null };
-    this.#root.replaceChildren(banner.node, notices.node, layout);
+    const watched = new Watched(chat.user);
+    const sound = new Sound(chat.user, (id) => watched.sees(id));
+    const shown = this.#draw(chat, watched, sound);
     chat.on("change", (id) => this.#changed(id));
     chat.on("status", () => this.#showStatus());
     chat.on("arrived", (message) => this.#arrived(message));
-    chat.on("unauthorized", () => this.#leave("You have been signed out. Sign in to go on."));
+    chat.on("unauthorized", () => this.#leave(say("session_ended")));
+    if (document.activeElement === document.body) (shown.view ?? shown.list).focus();
+  }
+
+  /**
+   * Draws what the signed-in user has.
+   *
+   * @param {import("./chat.js").Chat} chat
+   * @param {Watched} watched
+   * @param {Sound} sound
+   */
+  #draw(chat, watched, sound) {
+    const list = new ConversationList(chat, {
+      onOpen: (id) => this.#open(id),
+      onNewGroup: () => openNewGroup(chat, (id) => this.#open(id)),
+      onSettings: () => this.#openSettings(chat, sound),
+      onSignOut: () => this.#signOut(),
+    });
+    const banner = new Banner(() => this.#library.wake());
+    const layout = el("div", { className: "layout" }, list.node);
+    const notices = new Notices(chat, watched, (id) => this.#open(id));
+    const shown = { chat, watched, sound, list, banner, notices, layout, view: null };
+    this.#shown = shown;
+    this.#root.replaceChildren(banner.node, notices.node, layout);
     this.#route();
     this.#showStatus();
-    const { view } = this.#shown;
-    if (document.activeElement === document.body) (view ?? list).focus();
+    return /** @type {Shown} */ (shown);
+  }
+
+  /** @param {import("./chat.js").Chat} chat @param {Sound} sound */
+  #openSettings(chat, sound) {
+    const onLanguage = async () => {
+      const done = await this.#translate();
+      if (done) this.#openSettings(chat, sound).querySelector("select")?.focus();
+      return done;
+    };
+    return openSettings(chat, { sound, onLanguage });
+  }
+
+  /** Shows the page in the language that is wanted by now. @returns {Promise<boolean>} whether that could be done */
+  #translate() {
+    return translate(() => {
+      if (this.#shown) {
+        const { chat, watched, sound, list, view } = this.#shown;
+        view?.close();
+        list.close();
+        this.#draw(chat, watched, sound);
+      } else if (this.#server) {
+        this.#showSignIn(this.#server, "");
+      }
+    });
   }
 
   /** Shows the sign-in form again. @param {string} note */
@@ -147,7 +201,9 @@ class App {
     if (!this.#shown || !this.#server) return;
     closeDialogs();
     this.#shown.view?.close();
-    this.#shown.notices.close();
+    this.#shown.watched.close();
+    this.#shown.sound.close();
+    if (!this.#library.client.withToken) lastKnown.forget();
     this.#library.close();
     this.#shown = null;
     tabToken.set(null);
@@ -160,10 +216,9 @@ class App {
     const chat = this.#shown?.chat;
     if (!chat) return;
     const unsent = chat.outbox.all.length;
-    const subject = unsent === 1 ? "A message has" : `${unsent} messages have`;
     const run = () => this.#endSession(chat);
     if (unsent) {
-      ask({ title: "Sign out and discard?", text: `${subject} not been sent yet.`, action: "Sign out", run });
+      ask({ title: say("sign_out_discard"), text: sayCount("unsent", unsent), action: say("sign_out"), run });
       return;
     }
     await trying(run);
@@ -174,8 +229,8 @@ class App {
     try {
       await this.#library.signOut();
     } catch (thrown) {
-      chat.client.open();
-      throw new Error(`You are still signed in: ${requestError(thrown).message}`);
+      if (chat.started) chat.client.open();
+      throw new Error(say("still_signed_in", { problem: sayProblem(thrown) }));
     }
     location.hash = "";
     this.#leave("");
@@ -207,10 +262,11 @@ class App {
 
   /** @param {Shown} shown @param {string|null} id */
   #showConversation(shown, id) {
-    const { chat, list, layout } = shown;
+    const { chat, watched, list, layout } = shown;
     const before = chat.openId;
     shown.view?.close();
     chat.openConversation(id);
+    watched.show(id);
     const options = {
       onBack: () => leaveConversation(() => this.#route()),
       onDetails: (/** @type {boolean} */ wanted) => {
@@ -262,14 +318,14 @@ class App {
   #arrived(message) {
     const shown = this.#shown;
     shown?.notices.arrived(message);
+    shown?.sound.arrived(message);
     if (shown?.view && message.conversation_id === shown.chat.openId) shown.view.arrived(message);
-    else if (shown)
-      announce(`New message from ${message.sender}${inGroup(shown.chat.store.ensure(message.conversation_id))}`);
+    else if (shown) announce(newMessage(message, shown.chat.store.ensure(message.conversation_id)));
   }
 
   #showStatus() {
     if (!this.#shown) return;
-    const { status } = this.#shown.chat.client;
+    const { status } = this.#shown.chat;
     document.documentElement.dataset.status = status;
     this.#shown.banner.update({ status, online: navigator.onLine });
   }
@@ -277,7 +333,7 @@ class App {
   #showTitle() {
     if (!this.#shown) return;
     const { openId, store, unreadTotal } = this.#shown.chat;
-    const open = openId === null ? "" : `${store.title(store.ensure(openId))} · `;
+    const open = openId === null ? "" : `${nameOf(store, store.ensure(openId))} · `;
     document.title = `${unreadTotal ? `(${badge(unreadTotal)}) ` : ""}${open}ssechat`;
   }
 
@@ -304,17 +360,13 @@ class App {
     document.addEventListener("visibilitychange", () => document.hidden || this.#returned());
     // Another tab signed in or out: the cookie is that user's now.
     window.addEventListener("storage", ({ key, newValue }) => {
+      if (key === LANGUAGE) this.#translate();
       const user = this.#shown?.chat.user ?? null;
       if (key !== SIGNED_IN || this.#library.client.withToken || newValue === user) return;
-      if (newValue === null) this.#leave("You signed out in another tab.");
+      if (newValue === null) this.#leave(say("signed_out_elsewhere"));
       else location.reload();
     });
-    // On iOS the keyboard covers the page: only the visual viewport gives the height that is left.
-    const viewport = window.visualViewport;
-    viewport?.addEventListener("resize", () => {
-      document.documentElement.style.setProperty("--height", viewport.scale === 1 ? `${viewport.height}px` : "100dvh");
-      if (viewport.scale === 1) window.scrollTo(0, 0);
-    });
+    followKeyboard();
   }
 
   /** Called when the network is back or the page has become visible. */
@@ -324,19 +376,9 @@ class App {
   }
 }
 
-/** @param {import("./conversation.js").Conversation} conversation */
-function inGroup({ type, name }) {
-  return type === "group" && name ? ` in ${name}` : "";
-}
-
-/** Returns the placeholder beside the list while no conversation is open. */
-function welcome() {
-  return el(
-    "main",
-    { className: "conversation nothing" },
-    icon("pencil"),
-    el("p", { textContent: "Choose a conversation, or type a name to begin one." }),
-  );
+/** @param {import("./client.js").Message} message @param {import("./conversation.js").Conversation} conversation */
+function newMessage({ sender: user }, { type, name: group }) {
+  return type === "group" && group ? say("new_message_in", { user, group }) : say("new_message_from", { user });
 }
 
 new App().start();

@@ -41,6 +41,7 @@ export class Chat extends Emitter {
   #attempts = new Attempts();
   #reads;
   #sync;
+  #started = false;
   #begun = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
@@ -64,7 +65,7 @@ export class Chat extends Emitter {
       user,
       base: client.base,
       send: ({ order, state, reason, code, ...message }) => client.messages.send(message),
-      allowed: () => client.withToken || storage.get(SIGNED_IN) === user,
+      allowed: () => this.#started && (client.withToken || storage.get(SIGNED_IN) === user),
     });
     this.#reads = new Reads(client, this.store, this.#attempts);
     this.#sync = new Sync(client, this.store, this.#attempts, (conversation) => this.#keeps(conversation));
@@ -85,10 +86,22 @@ export class Chat extends Emitter {
     this.#listen();
   }
 
+  /** Whether it is known that the user is signed in; before that, nothing is loaded and nothing sent. */
+  get started() {
+    return this.#started;
+  }
+
+  /** The stream's status. */
+  get status() {
+    return this.#started ? this.client.status : "reconnecting";
+  }
+
   /** Opens the stream, loads, and sends what earlier pages left unsent. */
   start() {
+    this.#started = true;
     this.client.open();
     this.outbox.start();
+    this.people.again();
     // Whenever the stream opens, the page loads again.
     this.#timer = setTimeout(() => this.#begun || this.#begin(), WITHOUT_STREAM);
   }
@@ -109,6 +122,7 @@ export class Chat extends Emitter {
 
   /** Must be called when the network is back or the page becomes visible. */
   wake() {
+    if (!this.#started) return;
     this.client.wake();
     this.outbox.wake();
     this.#attempts.wake();
@@ -117,6 +131,7 @@ export class Chat extends Emitter {
 
   /** Must be called after a time in the back/forward cache. */
   resume() {
+    if (!this.#started) return;
     this.client.close();
     this.client.open();
     this.wake();
@@ -132,6 +147,7 @@ export class Chat extends Emitter {
   /** Shows a conversation: loads it and keeps it loaded. @param {string|null} id */
   openConversation(id) {
     this.openId = id;
+    if (!this.#started) return; // the start opens it
     this.receipts.show(id);
     if (id === null || !this.store.loaded) return; // the load opens it
     const conversation = this.store.ensure(id);

@@ -18,6 +18,7 @@ import { Thread } from "./thread.js";
  * @property {"left"|"removed"|"gone"} [left] how the user's membership ended; `gone` if only that is known
  * @property {string} [removedBy]
  * @property {string} [unavailable] why the server did not show it
+ * @property {string} [refusal] the server's name for that
  * @property {import("./membership.js").Roster} [roster] all members, once they are loaded
  * @property {string} [activity] what counts as the time of a last message while there is none
  * @property {string[]} members of a large group, some

@@ -1,11 +1,6 @@
 /** Formats times and texts for people. */
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
-const shortDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const longDay = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const fullDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+import { language, say, sayCount, sayList } from "./texts/language.js";
 
 const LINK = /\b(?:https?:\/\/(?=[\p{L}\p{N}[])|mailto:(?=[^\s@]+@[\p{L}\p{N}]))[^\s<>"“”«»]+/giu;
 /** Characters: what is longer is no address that somebody would follow. */
@@ -27,29 +22,29 @@ export function dayOf(date) {
 
 /** `14:03` @param {Date} date */
 export function clock(date) {
-  return time.format(date);
+  return language.date("time", date);
 }
 
 /** Date and time in full. @param {Date} date */
 export function exactTime(date) {
-  return exact.format(date);
+  return language.date("exact", date);
 }
 
 /** The heading of a day: `Today`, `Yesterday`, `Monday`, `Monday, 2 March`, `2 March 2019`. @param {Date} date */
 export function dayName(date, now = new Date()) {
   const ago = dayOf(now) - dayOf(date);
-  if (ago === 0) return "Today";
-  if (ago === 1) return "Yesterday";
-  if (ago > 1 && ago < 7) return weekday.format(date);
-  return date.getFullYear() === now.getFullYear() ? longDay.format(date) : fullDay.format(date);
+  if (ago === 0) return say("today");
+  if (ago === 1) return say("yesterday");
+  if (ago > 1 && ago < 7) return language.date("weekday", date);
+  return date.getFullYear() === now.getFullYear() ? language.date("longDay", date) : language.date("fullDay", date);
 }
 
 /** A time in a list: the clock today, else the day. @param {Date} date */
 export function shortTime(date, now = new Date()) {
   const ago = dayOf(now) - dayOf(date);
   if (ago <= 0) return clock(date);
-  if (ago === 1) return "Yesterday";
-  if (ago < 7) return weekday.format(date);
+  if (ago === 1) return say("yesterday");
+  if (ago < 7) return language.date("weekday", date);
   return shortDate(date, now);
 }
 
@@ -61,16 +56,16 @@ export function shortTime(date, now = new Date()) {
 export function seenAgo(date, now = new Date()) {
   const minutes = Math.round((now.getTime() - date.getTime()) / 60_000);
   const days = dayOf(now) - dayOf(date);
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
-  if (days <= 0) return `at ${clock(date)}`;
-  if (days === 1) return `yesterday at ${clock(date)}`;
-  return `on ${shortDate(date, now)}`;
+  if (minutes < 1) return say("just_now");
+  if (minutes < 60) return sayCount("minutes_ago", minutes);
+  if (days <= 0) return say("at_time", { time: clock(date) });
+  if (days === 1) return say("yesterday_at", { time: clock(date) });
+  return say("on_date", { date: shortDate(date, now) });
 }
 
 /** A day, for what is to come: `5 Mar`, `5 March 2027`. @param {Date} date */
 export function shortDate(date, now = new Date()) {
-  return date.getFullYear() === now.getFullYear() ? shortDay.format(date) : fullDay.format(date);
+  return date.getFullYear() === now.getFullYear() ? language.date("shortDay", date) : language.date("fullDay", date);
 }
 
 /** A count for a badge. @param {number} count */
@@ -125,8 +120,7 @@ export function urlOf(link) {
 
 /** Who is writing, as a sentence; empty if nobody is. @param {string[]} users */
 export function whoIsWriting(users) {
-  if (users.length === 0) return "";
-  if (users.length === 1) return `${users[0]} is writing …`;
-  if (users.length <= 3) return `${users.slice(0, -1).join(", ")} and ${users.at(-1)} are writing …`;
-  return "Several people are writing …";
+  const [user = ""] = users;
+  if (users.length <= 1) return user && say("is_writing", { user });
+  return users.length <= 3 ? say("are_writing", { users: sayList(users) }) : say("several_writing");
 }

@@ -91,6 +91,7 @@ export function applyMember(group, event, user) {
   delete group.left;
   delete group.removedBy;
   delete group.unavailable;
+  delete group.refusal;
 }
 
 /** Applies an event `conversation` to a group. @param {Conversation} group @param {Facts} facts */
@@ -100,16 +101,6 @@ export function applyFacts(group, { name, topic, history, ended }) {
   if (topic) group.topic = topic;
   else delete group.topic;
   if (ended) group.ended = true;
-}
-
-/** Why the user cannot write to a conversation, or an empty string. @param {Conversation} conversation */
-export function whyReadOnly({ left, removedBy, ended, unavailable }) {
-  const before = "You can still read what was written before.";
-  if (left === "removed") return `${removedBy} removed you from this group. ${before}`;
-  if (left === "left") return `You left this group. ${before}`;
-  if (left) return "You are not a member of this group any more. You can still read what was written while you were.";
-  if (ended) return "This group has ended. You can still read it, but nobody can write to it any more.";
-  return unavailable ?? "";
 }
 
 /** Whether the user is in a conversation, as far as is known. @param {Conversation} conversation */

@@ -33,6 +33,9 @@ import { Waits } from "./waits.js";
  * @typedef {{id: string, entry: Entry|null}} Told
  */
 
+/** What is said of a message while there is no answer. @type {{message?: string, code?: string}} */
+const NO_REASON = {};
+
 /** Milliseconds that a visible tab waits for the lock to send: its holder may be frozen. */
 const PATIENCE = 5_000;
 
@@ -219,8 +222,8 @@ export class Outbox extends Emitter {
           continue;
         }
         // The banner shows that the server can't be reached.
-        const reason = error.status === 0 ? undefined : error.message;
-        if (reason !== entry.reason) this.#write({ ...entry, reason });
+        const { message: reason, code } = error.status === 0 ? NO_REASON : error;
+        if (reason !== entry.reason) this.#write({ ...entry, reason, code });
         await this.#waits.sleep(backOff(++failures), error.retryAfter);
       }
     }

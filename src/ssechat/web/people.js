@@ -113,6 +113,13 @@ export class People extends Emitter {
     this.#remember(users);
   }
 
+  /** Must be called when the server is back: who could not be asked for is asked for at once. */
+  again() {
+    if (!this.#wanted.size) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), TOGETHER);
+  }
+
   close() {
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -1,4 +1,4 @@
-/** How far one's own message has come: sent, delivered, read; and in a group, by whom. */
+/** How far one's own message has come: who has it, and who has read it. */
 
 /**
  * Up to where one of the others has read a conversation, and has it.
@@ -20,14 +20,6 @@
  */
 
 /**
- * How a mark looks and reads.
- *
- * @typedef {object} Mark
- * @property {"failed"|"queued"|"sent"|"delivered"|"read"} look
- * @property {string} label
- */
-
-/**
  * How far a message has come with those who were there when it was sent.
  *
  * @param {Receipt[]|null|undefined} receipts of the others
@@ -44,24 +36,4 @@ export function progressOf(receipts, seq) {
     progress[state].push(user);
   }
   return progress;
-}
-
-/**
- * How the mark of a message looks and reads: as what all of the others have, and in a group with how many they are.
- *
- * @param {"sent"|"queued"|"failed"} state
- * @param {Progress|null} progress
- * @param {boolean} group
- * @returns {Mark}
- */
-export function markOf(state, progress, group) {
-  if (state === "queued") return { look: "queued", label: "Sending…" };
-  if (state === "failed") return { look: "failed", label: "Not sent" };
-  const read = progress?.read.length ?? 0;
-  const had = read + (progress?.delivered.length ?? 0);
-  const all = had + (progress?.waiting.length ?? 0);
-  if (all === 0 || had === 0) return { look: "sent", label: "Sent" };
-  const look = read === all ? "read" : had === all ? "delivered" : "sent";
-  if (!group) return { look, label: look === "read" ? "Read" : "Delivered" };
-  return { look, label: read > 0 ? `Read by ${read} of ${all}` : `Delivered to ${had} of ${all}` };
 }

@@ -50,7 +50,8 @@ export class Receipts {
     client.on("member", (event) => this.#membersChanged(event), { signal });
     // What has no id may have been missed; the user may have switched receipts on or off, or blocked somebody.
     for (const type of ["hello", "caught_up", "profile", "block"]) client.on(type, () => this.#missed(), { signal });
-    store.on("change", (id) => id === null && this.#loaded(), { signal });
+    // Of what was empty nothing has been loaded: with the first message there is something.
+    store.on("change", (id) => (id === null ? this.#loaded() : this.#load()), { signal });
     client.on("reload", ({ reason }) => this.#missed(reason === "lost"), { signal });
   }
 

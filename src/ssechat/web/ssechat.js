@@ -57,6 +57,9 @@ export { RequestError };
  *   typing: import("./typing.js").Told} & Record<"message"|"message.updated"|"message.deleted", Message>} Events
  */
 
+/** Milliseconds after which who was signed in before is shown what is kept, if the server does not answer. */
+const PATIENCE = 2_500;
+
 /** The messages of a conversation that is not known: one list, so that who compares sees no change. */
 const NOTHING = Object.freeze(/** @type {Message[]} */ ([]));
 
@@ -116,36 +119,52 @@ export class SseChat extends Emitter {
   /**
    * Finds out who is signed in, by the token or the cookie, and opens the stream. It is tried until the server answers.
    *
-   * @param {{signal?: AbortSignal}} options
+   * @param {object} options
+   * @param {AbortSignal} [options.signal]
+   * @param {string|null} [options.known] who was signed in here before: if the server does not answer now, `chat` shows
+   *   what this user has not sent, and takes more, until it is known who is signed in
    * @returns {Promise<{user: string}>}
    * @throws {RequestError} 401 if nobody is signed in
    */
-  async start({ signal } = {}) {
+  async start({ signal, known = null } = {}) {
     const closing = this.#ending.signal;
     const signals = signal ? [closing, signal] : [closing];
     for (const one of signals) one.throwIfAborted();
     const ended = Promise.race(signals.map(aborted));
     ended.catch(() => {}); // it may end when nobody waits
     this.#set("connecting");
+    const patience = known === null ? undefined : setTimeout(() => this.#prepare(known), PATIENCE);
     try {
-      const { user } = await this.#session(ended);
+      const { user } = await this.#session(ended, known);
       return this.#enter(user);
     } catch (error) {
       this.#waits.wake();
+      if (this.chat && !this.chat.started) this.#stop();
       const { status, code } = requestError(error);
       if (!closing.aborted) this.#set(status === 401 ? "signed_out" : "closed", null, status ? code : null);
       throw error;
+    } finally {
+      clearTimeout(patience);
     }
   }
 
-  /** Asks who is signed in, until the server answers. @param {Promise<never>} ended */
-  async #session(ended) {
+  /** Shows what is kept of a user who was signed in, while the server does not say who is. @param {string} user */
+  #prepare(user) {
+    if (this.chat) return;
+    this.client.user = user;
+    this.#open(user);
+    this.#set("reconnecting");
+  }
+
+  /** Asks who is signed in, until the server answers. @param {Promise<never>} ended @param {string|null} known */
+  async #session(ended, known) {
     for (let failures = 0; ; ) {
       try {
         return await Promise.race([this.client.session(), ended]);
       } catch (thrown) {
         const error = requestError(thrown);
         if (!error.temporary) throw error;
+        if (known !== null) this.#prepare(known);
         const pause = Math.max(backOff(++failures), error.retryAfter ?? 0);
         this.#set("reconnecting", Date.now() + pause, error.code);
         await Promise.race([this.#waits.sleep(pause, null), ended]);
@@ -308,11 +327,18 @@ export class SseChat extends Emitter {
     return this.chat;
   }
 
-  /** @param {string} user */
+  /** Begins a user's session; what has been prepared for that user goes on. @param {string} user */
   #enter(user) {
+    const prepared = this.chat && !this.chat.started && this.chat.user === user ? this.chat : null;
+    if (!this.client.withToken) storage.set(SIGNED_IN, user);
+    (prepared ?? this.#open(user)).start();
+    return { user };
+  }
+
+  /** @param {string} user */
+  #open(user) {
     this.#stop();
     const { signal } = this.#listeners;
-    if (!this.client.withToken) storage.set(SIGNED_IN, user);
     const chat = new Chat(this.client, user, this.server);
     this.chat = chat;
     this.client.on(
@@ -330,12 +356,17 @@ export class SseChat extends Emitter {
     chat.outbox.on("sent", (message) => this.#awaited.resolve(message), { signal });
     this.client.on("message", (message) => message.sender === user && this.#awaited.resolve(message), { signal });
     watchPage(signal, {
-      returned: () => chat.wake(),
+      returned: () => this.wake(),
       hidden: () => this.client.close(),
       shown: () => chat.resume(),
     });
-    chat.start();
-    return { user };
+    return chat;
+  }
+
+  /** Tries at once what waits for its next attempt: the network may be back. */
+  wake() {
+    this.#waits.wake();
+    this.chat?.wake();
   }
 
   /** @param {Chat} chat @param {string|null} id */

@@ -31,6 +31,7 @@ const OPTIONAL = /** @type {const} */ ([
   "blocked",
   "left",
   "unavailable",
+  "refusal",
 ]);
 
 /** @typedef {{type: string, data: any}} Applied a durable event in a journal */
@@ -59,6 +60,8 @@ export class Store extends Emitter {
     this.loaded = false;
     /** Why the conversations could not be loaded, or empty. */
     this.error = "";
+    /** The server's name for that. @type {string|undefined} */
+    this.refusal = undefined;
     /** @type {string|null} where the next page of conversations begins */
     this.next = null;
   }
@@ -170,9 +173,17 @@ export class Store extends Emitter {
     this.#changed(listed.id);
   }
 
-  /** Records why the server does not show a conversation. @param {string} id @param {string} reason */
-  refuse(id, reason) {
-    this.ensure(id).unavailable = reason;
+  /**
+   * Records why the server does not show a conversation.
+   *
+   * @param {string} id
+   * @param {string} reason
+   * @param {string} [code] the server's name for that
+   */
+  refuse(id, reason, code) {
+    const conversation = this.ensure(id);
+    conversation.unavailable = reason;
+    if (code) conversation.refusal = code;
     this.#changed(id);
   }
 
@@ -189,9 +200,10 @@ export class Store extends Emitter {
     this.#changed(id);
   }
 
-  /** Records why the server refused to list the conversations. @param {string} reason */
-  fail(reason) {
+  /** Records why the server refused to list the conversations. @param {string} reason @param {string} [code] */
+  fail(reason, code) {
     this.error = reason;
+    this.refusal = code;
     this.loaded = true;
     this.#changed(null);
   }

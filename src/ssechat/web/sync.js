@@ -57,8 +57,9 @@ export class Sync {
       if (!page) return;
       const kept = this.#store.replaceConversations(page.conversations, page.next, journal.events, this.#keep);
       for (const id of kept) this.refresh(id);
-    } catch (error) {
-      this.#store.fail(requestError(error).message);
+    } catch (thrown) {
+      const { message, code } = requestError(thrown);
+      this.#store.fail(message, code);
     } finally {
       journal.stop();
     }
@@ -76,8 +77,9 @@ export class Sync {
       if (page && this.#store.next === before) {
         this.#store.addConversations(page.conversations, page.next, journal.events);
       }
-    } catch (error) {
-      this.#store.fail(requestError(error).message);
+    } catch (thrown) {
+      const { message, code } = requestError(thrown);
+      this.#store.fail(message, code);
     } finally {
       journal.stop();
       this.#moreLoading = false;
@@ -97,8 +99,9 @@ export class Sync {
       run.again = false;
       try {
         await this.put(() => this.#attempts.persist(() => this.#client.conversations.get(id)));
-      } catch (error) {
-        this.#store.refuse(id, requestError(error).message);
+      } catch (thrown) {
+        const { message, code } = requestError(thrown);
+        this.#store.refuse(id, message, code);
       }
     }
     this.#refreshing.delete(id);

@@ -28,6 +28,8 @@ export class Thread {
     /** @type {"empty"|"loading"|"ready"|"failed"} */
     this.state = "empty";
     this.error = "";
+    /** The server's name for that. @type {string|undefined} */
+    this.refusal = undefined;
     this.loadingOlder = false;
     this.loadingNewer = false;
   }

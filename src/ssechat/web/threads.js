@@ -188,6 +188,7 @@ export class Threads {
       } else if (!thread.loaded) {
         thread.state = "failed";
         thread.error = error.message;
+        thread.refusal = error.code;
       }
     }
     this.#store.touch(id);

@@ -1,5 +1,7 @@
 /** What a browser or program is, by what it calls itself. */
 
+import { say } from "./texts/language.js";
+
 /** @type {[RegExp, string][]} the first that fits */
 const BROWSERS = [
   [/\bEdg(?:e|A|iOS)?\//, "Edge"],
@@ -25,6 +27,6 @@ const SYSTEMS = [
 export function deviceOf(agent) {
   const browser = BROWSERS.find(([pattern]) => pattern.test(agent))?.[1];
   const system = SYSTEMS.find(([pattern]) => pattern.test(agent))?.[1];
-  if (browser) return system ? `${browser} on ${system}` : browser;
-  return /^[^\s/(]{1,40}/.exec(agent)?.[0] ?? "Unknown program";
+  if (browser) return system ? say("device_on", { browser, system }) : browser;
+  return /^[^\s/(]{1,40}/.exec(agent)?.[0] ?? say("unknown_program");
 }

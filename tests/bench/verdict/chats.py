@@ -4,20 +4,19 @@ Both keep everything in the memory of one process (uvicorn, uvloop, httptools): 
 survives it. A message for `*` goes to all others.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
-import socket
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ..one_process import serve_one
 
 POLL_SECONDS = 25.0
 KEPT = 10_000
@@ -104,17 +103,7 @@ CHATS: Mapping[str, Callable[[], Starlette]] = {"websocket": websocket, "polling
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.verdict.chats", description=__doc__)
-    parser.add_argument("name", choices=CHATS)
-    app = CHATS[parser.parse_args(arguments).name]()
-    listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    host, port = listening.getsockname()
-    config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", log_level="warning", backlog=4096, timeout_keep_alive=90
-    )
-    # Connections wait in the queue until the server accepts them.
-    print(f"ready: http://{host}:{port}", flush=True)
-    uvicorn.Server(config).run(sockets=[listening])
+    serve_one(CHATS, "tests.bench.verdict.chats", __doc__, arguments, keep_alive=90)
 
 
 if __name__ == "__main__":

@@ -303,7 +303,7 @@ async def outage(
         finally:
             place.wire.cut(False)
         mended = time.monotonic_ns()
-        await _come_back(went)
+        await went.come_back(DRAIN_SECONDS, 0.05)
         del crowd.offline[went.number]
         back.set()
         await talking
@@ -314,18 +314,6 @@ async def outage(
             went.got.at[key] for key, (due, _) in crowd.sent.due.items() if due < mended and key in went.got.at
         ]  # fmt: skip
         return scene, max(0.0, (max(late, default=mended) - mended) / 1e6)
-
-
-async def _come_back(person: Person) -> None:
-    deadline = time.monotonic() + DRAIN_SECONDS
-    while True:
-        try:
-            await person.connect()
-            return
-        except (OSError, TimeoutError):
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.05)
 
 
 async def handshakes(place: Place, plain: tuple[str, int], tls: Spec, count: int) -> Handshakes:

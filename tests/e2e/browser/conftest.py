@@ -4,22 +4,28 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from e2e.browser.visitor import ARGUMENTS, CHROMIUM, PATIENCE, Enter, Visitor
 from serving import Server
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser per module: Playwright's loop must be closed before other modules run theirs."""
+def playwright() -> Iterator[Playwright]:
+    """What drives browsers, once per module: its loop must be closed before other modules run theirs."""
     # The page's delay after a few failures is longer than Playwright's default timeout.
     expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """One Chromium per module."""
     assert CHROMIUM is not None, "there is no chromium on the PATH; `bash tests/run` installs it"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,86 +1,20 @@
-"""What axe-core finds on the screens of reading and writing, and what a page must bear: zoom, colours, directions."""
+"""What the page must bear: zoom, forced colours, little motion, directions of texts; and where its focus goes."""
 
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from e2e.browser.groups import Curl, details, make_group, message
-from e2e.browser.visitor import PHONE, Enter, Visitor, fresh, row, shows
-from serving import ROOT, Server
+from e2e.browser.groups import details, message
+from e2e.browser.screens import talk
+from e2e.browser.visitor import PHONE, Enter, row
+from serving import Server
 
-AXE = ROOT / "tests" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-RUN = """async () => {
-    const { violations } = await axe.run({ resultTypes: ["violations"] });
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html, any, all, none }) =>
-        `${id}: ${html.slice(0, 200)} ${[...any, ...all, ...none].map(({ message }) => message).join("; ")}`));
-}"""
-SAID = (
-    "Where do we eat? **Now** or *later*? See https://a.example/menu",
-    "- a\n- b\n\n> quoted\n```\ncode = 1\n```",
-    "שלום עולם",
-    "👍",
-    "long " * 600,
-)
 LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
     "phone": PHONE,
     "forced": {"forced_colors": "active"},
     "zoomed": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2, "reduced_motion": "reduce"},
 }
-
-
-def findings(page: Page) -> list[str]:
-    """What axe-core finds; it is injected, as the page's own policy lets no other script in."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text())
-    page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running')")
-    found: list[str] = page.evaluate(RUN)
-    return found
-
-
-def talk(enter: Enter, server: Server, **options: Any) -> tuple[Visitor, Curl, str]:
-    """Somebody with a group open in which all sorts of things have been said."""
-    alice = enter(fresh("alice"), bypass_csp=True, **options)
-    bob = Curl(server, fresh("bob"))
-    group = make_group(alice, "Friday lunch", bob.user, topic="Where, and when?")
-    for text in SAID:
-        bob.say(group, text)
-    bob.say(group, "an answer", reply_to=1)
-    bob("PUT", f"/v1/conversations/{group}/messages/1/reactions/{quote('👍')}", {})
-    alice.say("mine")
-    alice.say("mine, too")
-    shows(alice.page, [*SAID, "an answer", "mine", "mine, too"])
-    return alice, bob, group
-
-
-@pytest.mark.parametrize("look", LOOKS)
-def test_axe_finds_nothing_on_the_screens_of_reading_and_writing(enter: Enter, server: Server, look: str) -> None:
-    alice, bob, _ = talk(enter, server, **LOOKS[look])
-    page, keys = alice.page, alice.page.keyboard
-    assert findings(page) == [], "a conversation"
-    message(page, SAID[0]).focus()
-    keys.press("Enter")
-    assert findings(page) == [], "the tools of a message"
-    keys.press("Escape")
-    keys.press("Control+f")
-    keys.type("eat")
-    expect(page.locator(".thread-search .count")).to_have_text("1 of 1")
-    assert findings(page) == [], "the search"
-    keys.press("Escape")
-    keys.press("Control+k")
-    expect(page.get_by_role("combobox")).to_be_focused()
-    assert findings(page) == [], "the switcher"
-    keys.press("Escape")
-    page.locator("#composer").fill(f"@{bob.user[:3]}")
-    page.locator("#composer").press("End")
-    assert findings(page) == [], "the names that complete"
-    alice.expect_errors("status of 404")
-    page.evaluate("location.hash = '#/g:nothing'")
-    expect(page.get_by_text("There is no such group")).to_be_visible()
-    assert findings(page) == [], "an address of nobody"
 
 
 @pytest.mark.parametrize("look", ["phone", "zoomed"])
@@ -116,3 +50,90 @@ def test_each_text_has_its_own_direction(enter: Enter, server: Server) -> None:
     alice.page.locator("#composer").fill("שלום")
     assert alice.page.locator("#composer").evaluate(direction) == "rtl"
     details(alice.page)
+
+
+FOCUSED = """() => {
+    const at = document.activeElement;
+    const dialog = document.querySelector("dialog[open]");
+    return !dialog || at === document.body || dialog.contains(at) ? "" : at.outerHTML;
+}"""
+"""What has the focus outside a dialog that is open. Behind its last control are the browser's own."""
+UNSEEN = """() => {
+    const at = document.activeElement;
+    const outlined = (node) => node && getComputedStyle(node).outlineStyle !== "none" && node.getClientRects().length;
+    const shown = [at, at.closest(".input"), at.matches(".message") && at.querySelector(".bubble")].some(outlined);
+    return at === document.body || shown ? "" : at.outerHTML.slice(0, 200);
+}"""
+"""What has the focus, and does not show it."""
+
+
+def press(page: Page, *names: str) -> None:
+    """Opens something by the keyboard: presses the buttons and items of these names, one after the other."""
+    for name in names:
+        button = page.get_by_role("button", name=name, exact=True).or_(page.get_by_role("menuitem", name=name)).last
+        button.focus()
+        page.keyboard.press("Enter")
+
+
+def test_a_dialog_keeps_the_focus_and_gives_it_back_where_it_was(enter: Enter, server: Server) -> None:
+    alice, bob, _ = talk(enter, server)
+    page, keys, panel = alice.page, alice.page.keyboard, details(alice.page)
+    panel.get_by_role("button", name="Create link").click()
+    expect(panel.get_by_role("button", name="Revoke")).to_be_visible()
+    menu, dialog = f"What to do with {bob.user}", page.get_by_role("dialog")
+    for path in (
+        ("New group",),
+        ("Name and topic",),
+        ("Revoke",),
+        (menu, "Remove"),
+        ("Leave group",),
+        ("End group for all",),
+        (alice.name, "Settings"),
+    ):
+        press(page, *path)
+        expect(dialog, path[-1]).to_be_visible()
+        for back in (False, True):
+            for _ in range(16):
+                keys.press("Shift+Tab" if back else "Tab")
+                assert page.evaluate(FOCUSED) == "", path
+                assert page.evaluate(UNSEEN) == "", path
+        keys.press("Escape")
+        expect(dialog).to_have_count(0)
+        expect(page.get_by_role("button", name=path[0], exact=True), path[-1]).to_be_focused()
+    press(page, menu)
+    expect(page.get_by_role("menuitem").first).to_be_focused()
+    keys.press("ArrowUp")
+    expect(page.get_by_role("menuitem").last).to_be_focused()
+    keys.press("Escape")
+    expect(page.get_by_role("menu")).to_have_count(0)
+    expect(page.get_by_role("button", name=menu)).to_be_focused()
+    page.locator("#composer").focus()
+    keys.press("Control+k")
+    expect(dialog).to_be_visible()
+    keys.press("Escape")
+    expect(page.locator("#composer")).to_be_focused()
+
+
+@pytest.mark.parametrize("look", ["phone", "zoomed"])
+def test_details_that_cover_the_conversation_give_the_focus_back(enter: Enter, server: Server, look: str) -> None:
+    alice, _, _ = talk(enter, server, **LOOKS[look])
+    page = alice.page
+    details(page)
+    expect(page.get_by_role("heading", name="Group details")).to_be_focused()
+    expect(page.get_by_role("main").get_by_role("heading", name="Friday lunch")).to_have_count(1)
+    expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Group details")).to_be_focused()
+
+
+def test_whatever_tab_leads_to_shows_that_it_has_the_focus(enter: Enter, server: Server) -> None:
+    alice, _, _ = talk(enter, server)
+    page = alice.page
+    details(page)
+    page.get_by_role("searchbox").focus()
+    seen: list[str] = []
+    for _ in range(50):
+        page.keyboard.press("Tab")
+        assert page.evaluate(UNSEEN) == ""
+        seen.append(page.evaluate("document.activeElement.outerHTML"))
+    assert len(set(seen)) > 15

@@ -212,6 +212,7 @@ def test_what_is_written_to_a_group_offline_is_sent_later_and_shows_in_all_tabs(
     bob.say(f"@{alice.name} from the tunnel")
     expect(bob.page.locator(".message.queued")).to_have_count(1)
     alice.say("anybody there?")
+    shows(alice.page, ["anybody there?"])
     bob.context.set_offline(False)
     for page in (alice.page, bob.page, other):
         shows(page, ["anybody there?", f"@{alice.name} from the tunnel"])

@@ -1,8 +1,8 @@
-"""The picture in README.md: a group talks, one of it on a desktop and one on a phone, in the light theme.
+"""The pictures in deploy/, of which README.md shows the first: a group talks, one of it at a desk and one with a phone.
 
-`SCREENSHOT=1 bash tests/run tests/e2e/browser/test_screenshot.py` makes the file anew; for the reactions, the machine
-needs a font with emoji, such as Debian's fonts-noto-color-emoji. Without SCREENSHOT the test makes the picture, and
-looks whether the file has as many pixels: a file that every run changed would be in every commit.
+`SCREENSHOT=1 bash tests/run tests/e2e/browser/test_screenshot.py` makes the files anew; for the reactions, the machine
+needs a font with emoji, such as Debian's fonts-noto-color-emoji. Without SCREENSHOT the test makes the pictures, and
+looks whether the files have as many pixels: files that every run changed would be in every commit.
 """
 
 import base64
@@ -14,11 +14,11 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from e2e.browser.groups import Curl, make_group, message, use
+from e2e.browser.groups import Curl, details, make_group, message, use
 from e2e.browser.visitor import PHONE, Enter, Visitor, row, shows
 from serving import ROOT, Server
 
-FILE = ROOT / "deploy" / "screenshot.png"
+FOLDER = ROOT / "deploy"
 MAX_BYTES = 150_000
 LOOKS: dict[str, Any] = {"color_scheme": "light", "locale": "en-GB", "timezone_id": "UTC"}
 DESK: dict[str, Any] = {"viewport": {"width": 820, "height": 500}, **LOOKS}
@@ -41,19 +41,35 @@ def size(png: bytes) -> tuple[int, int]:
 
 @pytest.fixture
 def canvas(browser: Browser) -> Iterator[Page]:
-    """A page as wide as both pictures beside each other."""
-    page = browser.new_page(viewport={"width": 820 + 340 + 3 * 24, "height": 500 + 2 * 24})
+    """A page that is as large as pictures beside each other."""
+    page = browser.new_page()
     yield page
     page.close()
 
 
-def picture(visitor: Visitor) -> bytes:
-    """A screenshot of this user's page, without a blinking cursor."""
-    visitor.page.locator("#composer").blur()
-    return visitor.page.screenshot(animations="disabled", caret="hide")
+def picture(page: Page) -> bytes:
+    """A screenshot of a page, without a blinking cursor, or the frame of what has the focus."""
+    page.evaluate("document.activeElement.blur()")
+    page.mouse.move(0, 0)
+    return page.screenshot(animations="disabled", caret="hide")
 
 
-def test_the_picture_in_the_readme_shows_a_group_that_talks(enter: Enter, server: Server, canvas: Page) -> None:
+def keep(canvas: Page, name: str, *pictures: bytes) -> None:
+    """Makes a file of pictures beside each other, if that is wanted; else it must be as large as they are."""
+    sizes = [size(one) for one in pictures]
+    width = sum(width for width, _ in sizes) + 24 * (len(sizes) + 1)
+    canvas.set_viewport_size({"width": width, "height": max(height for _, height in sizes) + 2 * 24})
+    images = [base64.b64encode(one).decode() for one in pictures]
+    canvas.set_content(BESIDE + "".join(f'<img src="data:image/png;base64,{image}">' for image in images))
+    made = canvas.screenshot()
+    file = FOLDER / name
+    if os.environ.get("SCREENSHOT"):
+        file.write_bytes(made)
+    assert size(file.read_bytes()) == size(made)
+    assert max(len(made), file.stat().st_size) < MAX_BYTES
+
+
+def test_the_pictures_show_a_group_that_talks(enter: Enter, server: Server, canvas: Page) -> None:
     alice, bob = enter("alice", **DESK), enter("bob", **HAND)
     carol, dan = Curl(server, "carol"), Curl(server, "dan")
     group = make_group(alice, "Friday lunch", "bob", "carol", "dan", topic="Where, and when?")
@@ -77,12 +93,45 @@ def test_the_picture_in_the_readme_shows_a_group_that_talks(enter: Enter, server
     for visitor in (alice, bob):
         shows(visitor.page, SAID)
         expect(visitor.page.locator(".reaction")).to_have_count(2)
-        visitor.page.mouse.move(0, 0)
-    images = [base64.b64encode(picture(visitor)).decode() for visitor in (alice, bob)]
-    canvas.set_content(BESIDE + "".join(f'<img src="data:image/png;base64,{image}">' for image in images))
-    made = canvas.screenshot()
-    assert len(made) < MAX_BYTES
-    if os.environ.get("SCREENSHOT"):
-        FILE.write_bytes(made)
-    assert size(FILE.read_bytes()) == size(made)
-    assert FILE.stat().st_size < MAX_BYTES
+    for user in (carol, dan):
+        user("PUT", f"/v1/conversations/{group}/read", {"up_to": 4})
+    expect(alice.page.locator(".message.mine .state").last).to_have_text("Read by 3 of 3")
+    keep(canvas, "screenshot.png", picture(alice.page), picture(bob.page))
+    keep(canvas, "screenshot-dark.png", in_the_dark(alice, Curl(server, "alice"), group))
+    keep(canvas, "screenshot-phone.png", *on_a_phone(bob, carol, dan, group))
+
+
+def in_the_dark(alice: Visitor, api: Curl, group: str) -> bytes:
+    """A group and its details beside it, in the dark scheme."""
+    page = alice.page
+    page.set_viewport_size({"width": 1184, "height": 640})
+    page.emulate_media(color_scheme="dark")
+    api("PUT", f"/v1/conversations/{group}/members/bob", {"role": "admin"})
+    panel = details(page)
+    expect(panel.locator(".role")).to_have_text(["Owner", "Admin"])
+    return picture(page)
+
+
+def on_a_phone(bob: Visitor, carol: Curl, dan: Curl, group: str) -> list[bytes]:
+    """The list of conversations, one of two people, and the settings, on a phone in the dark scheme."""
+    page = bob.page
+    page.emulate_media(color_scheme="dark")
+    dan("POST", "/v1/messages", {"to": "bob", "text": "Did you see the boat?"})
+    carol("POST", "/v1/messages", {"to": "bob", "text": "I have the tickets. Shall I bring yours on Friday?"})
+    carol.say(group, "See you there, @bob!", mentions=["bob"])
+    page.get_by_role("button", name="Back to conversations").tap()
+    expect(page.locator(".conversation-row")).to_have_count(3)
+    listed = picture(page)
+    row(page, "carol").tap()
+    shows(page, ["I have the tickets. Shall I bring yours on Friday?"])
+    bob.say("Yes, please!")
+    bob.say("🎉")
+    shows(page, ["I have the tickets. Shall I bring yours on Friday?", "Yes, please!", "🎉"])
+    carol("PUT", "/v1/conversations/dm:bob:carol/read", {"up_to": 3})
+    expect(page.locator(".message.mine .state.read")).to_have_count(2)
+    talk = picture(page)
+    page.get_by_role("button", name="Back to conversations").tap()
+    page.locator(".account").tap()
+    page.get_by_role("menuitem", name="Settings").tap()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Save")).to_be_enabled()
+    return [listed, talk, picture(page)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route, expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -44,13 +44,17 @@ window.setTimeout = (call, after, ...more) => setTimeout(call, after === 3_000 ?
 class Visitor:
     """A user with a browser of their own; any error in its console is a failure."""
 
-    def __init__(self, browser: Browser, url: str, name: str, *, worker: bool = False, **options: Any) -> None:
-        """`worker`: whether a shared worker may hold the stream. Playwright neither sees nor stops its requests."""
+    def __init__(
+        self, browser: Browser, url: str, name: str, *, worker: bool = False, kept: bool = False, **options: Any
+    ) -> None:
+        """`worker`: whether a shared worker may hold the stream. Playwright neither sees nor stops its requests.
+        `kept`: whether a service worker may keep the page."""
         self.url = url
         self.name = name
         self.streams: list[Page] = []
-        self._expected = [r"status of 401 .*/v1/session$"]
+        self._expected = [r"status of 401 .*/v1/session$", "Service Worker registration blocked by Playwright"]
         self._problems: list[str] = []
+        options["service_workers"] = "allow" if kept else "block"
         self.context: BrowserContext = browser.new_context(**options)
         self.context.set_default_timeout(PATIENCE)
         self.context.add_init_script(WAIT_FOR_THE_WORKER if worker else "delete window.SharedWorker")

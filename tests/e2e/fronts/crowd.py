@@ -15,7 +15,8 @@ from typing import Any, Self
 import httpx
 
 from bench.fronting import Front
-from e2e.api import Event, Frames, direct, fresh, mint
+from e2e.api import direct, fresh, mint
+from e2e.frames import Event, Frames
 from serving import Server
 
 SILENCE = 5.0

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from bench.fronting import CONFIGURATIONS, KINDS, Front
-from e2e.api import Event, Frames, fresh, mint
+from e2e.api import fresh, mint
+from e2e.frames import Event, Frames
 from e2e.fronts.conftest import Apps, some_apps
 from e2e.fronts.crowd import client
 from ssechat.settings import Settings

@@ -152,7 +152,12 @@ ISSUER_UNAVAILABLE = Problem(
     "The server cannot fetch the keys of the system that signs the tokens, so whether yours is valid is not known. Try "
     "again after `Retry-After`.",
 )
-FULL = Problem("full", 503, "The server is full: it accepts no more connections or requests just now. Try again.")
+FULL = Problem(
+    "full",
+    503,
+    "The server is full: it accepts no more connections or requests just now. Or so many of your requests wait for "
+    "others of yours that it takes no more of them: await answers. Try again after `Retry-After`.",
+)
 METRICS_LOCKED = Problem("metrics_locked", 503, "Another worker holds the lock of the metrics. Scrape again.")
 
 TOO_SLOW = Problem("too_slow", 408, "The request was not complete in time. Send it again.")

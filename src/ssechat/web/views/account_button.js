@@ -1,5 +1,6 @@
 /** The user's own name, above the list: it opens the menu of the account. */
 
+import { say } from "../texts/language.js";
 import { el } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { personAvatar } from "./person.js";
@@ -14,7 +15,7 @@ export class AccountButton {
     this.node = el("button", {
       type: "button",
       className: "account",
-      title: `Signed in as ${chat.user}`,
+      title: say("signed_in_as", { user: chat.user }),
       "aria-haspopup": "menu",
       onclick: () => openMenu(this.node, items),
     });

@@ -1,5 +1,6 @@
 /** Shows the state of a lost connection. */
 
+import { say } from "../texts/language.js";
 import { announce, el, icon } from "./dom.js";
 
 /** Milliseconds: a shorter interruption is not shown. */
@@ -7,17 +8,9 @@ const SHORT = 700;
 
 /** @typedef {""|"offline"|"reconnecting"|"crowded"} State */
 
-/** @type {Record<State, string>} */
-const TEXTS = {
-  "": "",
-  offline: "You are offline. What you write is kept and sent later.",
-  reconnecting: "Reconnecting… What you write is kept and sent later.",
-  crowded: "This chat is open in too many places, or the server is full. New messages do not show here for now.",
-};
-
 /** A line at the top of the page while the connection is interrupted. */
 export class Banner {
-  #text = el("span");
+  #text = el("span", { id: "connection" });
   #button;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
@@ -28,8 +21,14 @@ export class Banner {
 
   /** @param {() => void} onRetry called when the user wants to try now */
   constructor(onRetry) {
-    this.#button = el("button", { type: "button", className: "link", textContent: "Try now", onclick: onRetry });
-    this.node = el("div", { className: "banner", hidden: true }, icon("cloud"), this.#text, this.#button);
+    this.#button = el("button", { type: "button", className: "link", textContent: say("try_now"), onclick: onRetry });
+    this.node = el(
+      "div",
+      { className: "banner", role: "region", "aria-labelledby": this.#text.id, hidden: true },
+      icon("cloud"),
+      this.#text,
+      this.#button,
+    );
   }
 
   /** @param {{status: string, online: boolean}} state of the stream, and of the device's network */
@@ -47,8 +46,8 @@ export class Banner {
 
   /** @param {State} wanted */
   #show(wanted) {
-    const text = TEXTS[wanted];
-    if (this.#shown && !wanted) announce("Connected again.");
+    const text = wanted && say(wanted);
+    if (this.#shown && !wanted) announce(say("connected_again"));
     if (wanted) announce(text);
     this.#shown = wanted;
     this.#text.textContent = text;

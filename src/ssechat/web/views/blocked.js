@@ -1,6 +1,6 @@
 /** Blocking somebody, and the people whom the user has blocked. */
 
-import { requestError } from "../http.js";
+import { say, sayProblem } from "../texts/language.js";
 import { ask, openSheet } from "./dialog.js";
 import { el } from "./dom.js";
 import { personAvatar, personName } from "./person.js";
@@ -10,12 +10,9 @@ import { personAvatar, personName } from "./person.js";
 /** Asks whether to block a user, and does it. @param {Chat} chat @param {string} user */
 export function askToBlock(chat, user) {
   return ask({
-    title: `Block ${user}?`,
-    text: [
-      "You will not be able to write to each other here, or see that the other one is writing. What was written stays.",
-      `${user} is told nothing of it, and cannot add you to groups.`,
-    ].join(" "),
-    action: "Block",
+    title: say("block_title", { user }),
+    text: `${say("block_text")} ${say("block_told", { user })}`,
+    action: say("block"),
     run: () => chat.blocks.add(user),
   });
 }
@@ -23,9 +20,9 @@ export function askToBlock(chat, user) {
 /** Asks whether to unblock a user, and does it. @param {Chat} chat @param {string} user */
 export function askToUnblock(chat, user) {
   return ask({
-    title: `Unblock ${user}?`,
-    text: `You will be able to write to each other again, unless ${user} has blocked you.`,
-    action: "Unblock",
+    title: say("unblock_title", { user }),
+    text: say("unblock_text", { user }),
+    action: say("unblock"),
     danger: false,
     run: () => chat.blocks.remove(user),
   });
@@ -41,12 +38,12 @@ export function blockedNote(chat, user) {
   return el(
     "div",
     { className: "read-only blocked-note", role: "status", hidden: true },
-    el("p", { dir: "auto", textContent: `You blocked ${user}.` }),
+    el("p", { dir: "auto", textContent: say("you_blocked", { user }) }),
     el("button", {
       type: "button",
       className: "quiet",
-      textContent: "Unblock",
-      "aria-label": `Unblock ${user}`,
+      textContent: say("unblock"),
+      "aria-label": say("unblock_user", { user }),
       onclick: () => askToUnblock(chat, user),
     }),
   );
@@ -55,7 +52,7 @@ export function blockedNote(chat, user) {
 /** Shows the people whom the user has blocked, in a dialog. @param {Chat} chat */
 export function openBlocked(chat) {
   const people = new BlockedPeople(chat);
-  return openSheet("Blocked people", [people.node], () => people.close());
+  return openSheet(say("blocked_people"), [people.node], () => people.close());
 }
 
 /** A list of the people whom the user has blocked, each with a button that unblocks. */
@@ -77,7 +74,7 @@ export class BlockedPeople {
     this.#more = el("button", {
       type: "button",
       className: "quiet",
-      textContent: "Show more",
+      textContent: say("show_more"),
       hidden: true,
       onclick: () => this.#load(this.#next),
     });
@@ -85,7 +82,7 @@ export class BlockedPeople {
     const { signal } = this.#listeners;
     chat.blocks.on("change", (block) => this.#changed(block), { signal });
     chat.people.on("change", () => this.#nameAll(), { signal });
-    this.#hint.textContent = "Loading…";
+    this.#hint.textContent = say("loading");
     this.#load(null);
   }
 
@@ -107,13 +104,13 @@ export class BlockedPeople {
       if (after === null) this.#list.replaceChildren();
       this.#list.append(...page.blocks.map(({ user }) => this.#row(user)));
       this.#next = page.next;
-      this.#more.textContent = "Show more";
+      this.#more.textContent = say("show_more");
       this.#more.hidden = page.next === null;
       this.#count();
     } catch (thrown) {
-      this.#error.textContent = requestError(thrown).message;
+      this.#error.textContent = sayProblem(thrown);
       if (!this.#list.childElementCount) this.#hint.textContent = "";
-      this.#more.textContent = "Try again";
+      this.#more.textContent = say("try_again");
       this.#more.hidden = false;
     } finally {
       this.#busy = false;
@@ -146,9 +143,7 @@ export class BlockedPeople {
 
   #count() {
     const none = !this.#list.childElementCount && this.#next === null;
-    this.#hint.textContent = none
-      ? "You have blocked nobody. You can block somebody in the conversation with them."
-      : "You and they cannot write to each other, and they cannot add you to groups.";
+    this.#hint.textContent = say(none ? "blocked_none" : "blocked_some");
   }
 
   /** @param {string} user */
@@ -156,8 +151,8 @@ export class BlockedPeople {
     const button = el("button", {
       type: "button",
       className: "quiet",
-      textContent: "Unblock",
-      "aria-label": `Unblock ${user}`,
+      textContent: say("unblock"),
+      "aria-label": say("unblock_user", { user }),
       onclick: async () => {
         button.disabled = true;
         this.#error.textContent = "";
@@ -165,7 +160,7 @@ export class BlockedPeople {
           await this.#chat.blocks.remove(user);
           this.#drop(user); // the stream may be away
         } catch (thrown) {
-          this.#error.textContent = requestError(thrown).message;
+          this.#error.textContent = sayProblem(thrown);
         } finally {
           button.disabled = false;
         }

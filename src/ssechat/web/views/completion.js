@@ -1,6 +1,7 @@
 /** The names that complete an `@` in a text field. */
 
 import { mentionAt, namesFor } from "../mentions.js";
+import { say } from "../texts/language.js";
 import { avatar, el } from "./dom.js";
 
 /** A list of names above the field; the arrow keys choose, Enter or Tab takes, Escape closes. */
@@ -20,7 +21,13 @@ export class Completion {
   constructor(input, names) {
     this.#input = input;
     this.#names = names;
-    this.node = el("ul", { id: "names", className: "names", role: "listbox", "aria-label": "Members", hidden: true });
+    this.node = el("ul", {
+      id: "names",
+      className: "names",
+      role: "listbox",
+      "aria-label": say("members"),
+      hidden: true,
+    });
     input.setAttribute("aria-autocomplete", "list");
     input.setAttribute("aria-controls", "names");
     input.addEventListener("blur", () => this.hide());

@@ -1,7 +1,8 @@
 /** The field for writing a message, an answer to one, or a change of one. */
 
 import { showsNothing } from "../format.js";
-import { requestError } from "../http.js";
+import { shownText } from "../markdown.js";
+import { say, sayProblem } from "../texts/language.js";
 import { Completion } from "./completion.js";
 import { roundButton } from "./dialog.js";
 import { el, icon } from "./dom.js";
@@ -46,17 +47,17 @@ export class Composer {
       id: "composer",
       rows: 1,
       dir: "auto",
-      placeholder: "Write a message",
+      placeholder: say("write_message"),
       enterKeyHint: isTouched() ? "enter" : "send",
       autocomplete: "off",
-      "aria-label": "Message",
+      "aria-label": say("message"),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
       oninput: () => this.#changed(),
     });
     this.#completion = new Completion(this.#input, options.names);
     this.#button = el(
       "button",
-      { type: "submit", className: "send", title: "Send", "aria-label": "Send" },
+      { type: "submit", className: "send", title: say("send"), "aria-label": say("send") },
       icon("send"),
     );
     this.node = el(
@@ -97,13 +98,14 @@ export class Composer {
   }
 
   /** Begins an answer, or an edit of a text. @param {Mode} mode @param {string} [text] */
-  begin({ kind, title, excerpt }, text) {
+  begin({ kind, title, excerpt: written }, text) {
+    const excerpt = shownText(written);
     this.end();
     this.#kind = kind;
     this.#mode.replaceChildren(
       icon(kind === "edit" ? "pencil" : "reply"),
       el("p", {}, el("strong", { textContent: title }), el("span", { dir: "auto", textContent: excerpt })),
-      roundButton("Cancel", "close", () => this.#cancel()),
+      roundButton(say("cancel"), "close", () => this.#cancel()),
     );
     this.#mode.hidden = false;
     if (text !== undefined) {
@@ -169,7 +171,7 @@ export class Composer {
       await this.#options.onSend(text);
       if (this.#kind) this.#cancel();
     } catch (thrown) {
-      this.#error.textContent = requestError(thrown).message;
+      this.#error.textContent = sayProblem(thrown);
     } finally {
       this.#input.readOnly = false;
     }

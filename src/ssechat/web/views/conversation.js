@@ -2,7 +2,9 @@
 
 import { isNone, isTombstone } from "../conversation.js";
 import { whoIsWriting } from "../format.js";
-import { managesGroup, moderates, whyReadOnly } from "../membership.js";
+import { managesGroup, moderates } from "../membership.js";
+import { whyReadOnly } from "../read_only.js";
+import { say } from "../texts/language.js";
 import { blockedNote } from "./blocked.js";
 import { Composer } from "./composer.js";
 import { ConversationBar } from "./conversation_bar.js";
@@ -68,13 +70,14 @@ export class ConversationView {
       onEditLast: () => this.#editLast(),
       names: () => this.#names(),
     });
-    this.#composer.set({ text: chat.drafts.get(id), label: this.#note ? "Note to yourself" : `Message to ${title}` });
+    this.#composer.set({
+      text: chat.drafts.get(id),
+      label: this.#note ? say("note_to_yourself") : say("message_to", { title }),
+    });
     this.#messages = new ThreadView(chat, id, {
       title,
       note: this.#note,
-      empty: this.#note
-        ? "Only you can read what you write here. It is on all your devices."
-        : `Nothing here yet. Say hello to ${group ? "everybody" : title}!`,
+      empty: this.#note ? say("only_you") : group ? say("say_hello_group") : say("say_hello", { name: title }),
       tools: {
         allowed: (seq) => this.#allowed(seq),
         onReact: (seq, emoji) => this.#react(seq, emoji),
@@ -164,7 +167,7 @@ export class ConversationView {
   }
 
   #renderTyping() {
-    const text = whoIsWriting(this.#chat.typing.who(this.#id));
+    const text = this.#conversation.blocked ? "" : whoIsWriting(this.#chat.typing.who(this.#id));
     this.#typing.hidden = text === "";
     if (this.#typing.textContent !== text) this.#typing.textContent = text;
   }
@@ -228,7 +231,8 @@ export class ConversationView {
     const message = this.#message(seq);
     if (!message) return;
     this.#mode = { kind: "reply", message };
-    const title = message.sender === this.#chat.user ? "Reply to yourself" : `Reply to ${message.sender}`;
+    const { sender: user } = message;
+    const title = user === this.#chat.user ? say("reply_to_yourself") : say("reply_to", { user });
     this.#composer.begin({ kind: "reply", title, excerpt: message.text.slice(0, 200) });
   }
 
@@ -238,7 +242,7 @@ export class ConversationView {
     if (!message) return;
     this.#mode = { kind: "edit", message };
     this.#composer.begin(
-      { kind: "edit", title: "Edit your message", excerpt: message.text.slice(0, 200) },
+      { kind: "edit", title: say("edit_message"), excerpt: message.text.slice(0, 200) },
       message.text,
     );
   }
@@ -253,11 +257,11 @@ export class ConversationView {
   #delete(seq) {
     const message = this.#message(seq);
     if (!message) return;
-    const whose = message.sender === this.#chat.user ? "" : ` of ${message.sender}`;
+    const { sender: user } = message;
     const dialog = ask({
-      title: `Delete this message${whose}?`,
-      text: "Nobody will be able to read it any more.",
-      action: "Delete",
+      title: user === this.#chat.user ? say("delete_this") : say("delete_of", { user }),
+      text: say("delete_warning"),
+      action: say("delete"),
       run: () => this.#chat.changes.remove(message),
     });
     dialog.addEventListener("close", () => this.focus());

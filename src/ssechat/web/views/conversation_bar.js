@@ -2,6 +2,7 @@
 
 import { isNone } from "../conversation.js";
 import { isIn } from "../membership.js";
+import { say, sayCount } from "../texts/language.js";
 import { askToBlock, askToUnblock, openBlocked } from "./blocked.js";
 import { faceOf, isNotes, titleOf } from "./conversation_summary.js";
 import { roundButton } from "./dialog.js";
@@ -34,15 +35,15 @@ export class ConversationBar {
     this.#chat = chat;
     this.#id = id;
     const other = chat.store.other(this.#conversation);
-    this.#mute = roundButton("Mute", "bell", () => trying(() => chat.mute(id, !this.#conversation.muted)));
-    this.#find = roundButton("Find in this conversation", "search", onSearch);
-    this.#details = this.#conversation.type === "group" && roundButton("Group details", "people", onDetails);
+    this.#mute = roundButton(say("mute"), "bell", () => trying(() => chat.mute(id, !this.#conversation.muted)));
+    this.#find = roundButton(say("find_here"), "search", onSearch);
+    this.#details = this.#conversation.type === "group" && roundButton(say("group_details"), "people", onDetails);
     if (this.#details) this.#details.setAttribute("aria-expanded", "false");
     this.#more = other === null ? null : this.#menuButton(other);
     this.node = el(
       "header",
       { className: "bar" },
-      roundButton("Back to conversations", "back", onBack, "back"),
+      roundButton(say("back_to_list"), "back", onBack, "back"),
       this.#avatar,
       el("div", { className: "names-of" }, this.#heading, this.#about),
       this.#find,
@@ -64,7 +65,9 @@ export class ConversationBar {
   expanded(shown) {
     if (!this.#details) return;
     this.#details.setAttribute("aria-expanded", String(shown));
-    if (!shown) this.#details.focus();
+    // Where the details cover the conversation, the button is there again once they are gone.
+    const button = this.#details;
+    if (!shown) queueMicrotask(() => button.focus());
   }
 
   /** Must be called when the conversation, or what is known of the other person, may have changed. */
@@ -85,7 +88,7 @@ export class ConversationBar {
     const signature = JSON.stringify([title, face, none]);
     if (this.#signature === signature) return;
     this.#signature = signature;
-    this.#heading.textContent = none ? "Not found" : face.called || title;
+    this.#heading.textContent = none ? say("not_found") : face.called || title;
     const group = this.#conversation.type === "group";
     const renewed = avatar(title, { note: isNotes(this.#chat, this.#conversation), group, ...face });
     renewed.hidden = none;
@@ -99,16 +102,16 @@ export class ConversationBar {
     const other = this.#chat.store.other(this.#conversation);
     const { called } = faceOf(this.#chat, this.#conversation);
     const number = isIn(this.#conversation) ? member_count : 0;
-    const people = number === 1 ? "1 member" : number ? `${number} members` : "";
+    const people = number ? sayCount("members_count", number) : "";
     const presence = presenceText(other === null ? undefined : this.#chat.presence.of(other));
     const about = [called && other, people, topic, presence].filter(Boolean).join(" · ");
     if (this.#about.textContent !== about) this.#about.textContent = about;
-    this.#about.classList.toggle("online", presence === "online");
+    this.#about.classList.toggle("online", presence === say("online"));
     this.#about.hidden = !about || none;
   }
 
   #renderMute() {
-    const label = this.#conversation.muted ? "Unmute" : "Mute";
+    const label = say(this.#conversation.muted ? "unmute" : "mute");
     this.#mute.hidden = !isIn(this.#conversation);
     if (this.#mute.title === label) return;
     this.#mute.title = label;
@@ -120,11 +123,11 @@ export class ConversationBar {
   #menuButton(user) {
     const open = () => {
       const block = this.#conversation.blocked
-        ? { label: `Unblock ${user}`, run: () => askToUnblock(this.#chat, user) }
-        : { label: `Block ${user}`, danger: true, run: () => askToBlock(this.#chat, user) };
-      openMenu(button, [block, { label: "Blocked people", run: () => openBlocked(this.#chat) }]);
+        ? { label: say("unblock_user", { user }), run: () => askToUnblock(this.#chat, user) }
+        : { label: say("block_user", { user }), danger: true, run: () => askToBlock(this.#chat, user) };
+      openMenu(button, [block, { label: say("blocked_people"), run: () => openBlocked(this.#chat) }]);
     };
-    const button = roundButton("More", "more", open, "dots");
+    const button = roundButton(say("more"), "more", open, "dots");
     button.setAttribute("aria-haspopup", "menu");
     return button;
   }

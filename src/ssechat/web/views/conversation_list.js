@@ -3,6 +3,7 @@
 import { isNone } from "../conversation.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { language, say, sayAround, sayProblem } from "../texts/language.js";
 import { AccountButton } from "./account_button.js";
 import { conversationRow } from "./conversation_row.js";
 import { faceOf, rowOf, titleOf } from "./conversation_summary.js";
@@ -46,20 +47,20 @@ export class ConversationList {
     this.#onNewGroup = onNewGroup;
     this.update = coalesce(() => this.#render());
     this.#account = new AccountButton(chat, [
-      { label: "Settings", run: onSettings },
-      { label: "Sign out", run: onSignOut },
+      { label: say("settings"), run: onSettings },
+      { label: say("sign_out"), run: onSignOut },
     ]);
     this.#found = new FoundPeople(chat, (user) => this.#openDirect(user));
     this.#input = el("input", {
       id: "find",
       type: "search",
-      placeholder: "Find or write to someone",
+      placeholder: say("find_or_write"),
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: false,
       maxLength: 128,
       enterKeyHint: "go",
-      "aria-label": "Find a conversation, or type a name to begin one",
+      "aria-label": say("find_label"),
       "aria-describedby": "find-error",
       oninput: () => {
         this.#error.textContent = "";
@@ -89,17 +90,17 @@ export class ConversationList {
       if (this.#atEnd) chat.moreConversations();
       chat.presence.look();
     });
-    chat.presence.add(() => this.#partners());
+    this.close = chat.presence.add(() => this.#partners());
     new ResizeObserver(() => chat.presence.look()).observe(this.#scroller);
     this.node = el(
       "nav",
-      { className: "sidebar", "aria-label": "Conversations" },
+      { className: "sidebar", "aria-label": say("conversations") },
       el(
         "header",
         { className: "bar" },
         el("h1", { className: "me" }, this.#account.node),
-        roundButton("New group", "new_group", onNewGroup),
-        roundButton("Notes to yourself", "note", () => this.#openDirect(chat.user)),
+        roundButton(say("new_group"), "new_group", onNewGroup),
+        roundButton(say("notes"), "note", () => this.#openDirect(chat.user)),
       ),
       find,
       this.#scroller,
@@ -152,7 +153,7 @@ export class ConversationList {
       return;
     }
     if (!isName(name)) {
-      this.#error.textContent = "A name has only letters, digits and _ . @ | + ~ -.";
+      this.#error.textContent = say("name_wrong");
       this.#render();
       return;
     }
@@ -168,10 +169,10 @@ export class ConversationList {
       }
       this.#error.textContent =
         problem.code === "unknown_user"
-          ? `There is nobody called “${name}” here.`
+          ? say("nobody_called", { name })
           : problem.status === 0
-            ? "The server can't be reached right now."
-            : problem.message;
+            ? say("unreachable_now")
+            : sayProblem(problem);
       this.#render();
       this.#input.focus();
     } finally {
@@ -195,7 +196,10 @@ export class ConversationList {
       !typed ||
       this.#error.textContent !== "" || // it says why that is not possible
       shown.some((listed) => listed.conversation.type === "dm" && this.#isTitled(listed, wanted));
-    this.#begin.replaceChildren(icon("pencil"), "Write to ", el("strong", { dir: "auto", textContent: wanted }));
+    this.#begin.replaceChildren(
+      icon("pencil"),
+      ...sayAround("write_to", { user: el("strong", { dir: "auto", textContent: wanted }) }),
+    );
     const rows = new Map();
     for (const item of shown) {
       const row = rowOf(this.#chat, item, this.#selected);
@@ -238,21 +242,22 @@ export class ConversationList {
 
   /** @param {number} count @param {string} typed */
   #renderEmpty(count, typed) {
-    const { loaded, error } = this.#chat.store;
+    const { loaded, error: message, refusal: code } = this.#chat.store;
+    const error = message && language.problem({ message, code });
     const state = error || (!loaded && !count ? "loading" : count || typed ? "" : "none");
     if (this.#empty.dataset.state === state) return;
     this.#empty.dataset.state = state;
     this.#empty.replaceChildren();
     if (state === "loading") {
-      this.#empty.append(el("p", { className: "loading", textContent: "Loading conversations…" }));
+      this.#empty.append(el("p", { className: "loading", textContent: say("loading_conversations") }));
     } else if (state === "none") {
       this.#empty.append(
-        el("p", { textContent: "No conversations yet. Type someone's name above to write to them, or make a group." }),
-        el("button", { type: "button", className: "quiet", textContent: "New group", onclick: this.#onNewGroup }),
+        el("p", { textContent: say("no_conversations") }),
+        el("button", { type: "button", className: "quiet", textContent: say("new_group"), onclick: this.#onNewGroup }),
         el("button", {
           type: "button",
           className: "quiet",
-          textContent: "Write a note to yourself",
+          textContent: say("write_note"),
           onclick: () => this.#openDirect(this.#chat.user),
         }),
       );

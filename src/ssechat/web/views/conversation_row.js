@@ -1,6 +1,7 @@
 /** A row of the list of conversations. */
 
 import { badge, exactTime } from "../format.js";
+import { say, sayCount } from "../texts/language.js";
 import { avatar, el, icon } from "./dom.js";
 import { withDot } from "./presence_dot.js";
 
@@ -80,12 +81,22 @@ export function conversationRow(row, onOpen, before) {
         el(
           "span",
           { className: "badges" },
-          blocked && el("span", { className: "muted", title: "Blocked" }, icon("block"), hidden("Blocked")),
-          muted && el("span", { className: "muted", title: "Muted" }, icon("bell_off"), hidden("Muted")),
+          blocked && el("span", { className: "muted", title: say("blocked") }, icon("block"), hidden(say("blocked"))),
+          muted && el("span", { className: "muted", title: say("muted") }, icon("bell_off"), hidden(say("muted"))),
           mentioned &&
-            el("span", { className: "badge mentioned", title: "You were mentioned" }, "@", hidden(" mentioned")),
+            el(
+              "span",
+              { className: "badge mentioned", title: say("you_were_mentioned") },
+              "@",
+              hidden(` ${say("mentioned")}`),
+            ),
           unread > 0 &&
-            el("span", { className: muted ? "badge quiet-badge" : "badge" }, badge(unread), hidden(" unread")),
+            el(
+              "span",
+              { className: muted ? "badge quiet-badge" : "badge" },
+              badge(unread),
+              hidden(` ${say("unread")}`),
+            ),
         ),
       ),
     ),
@@ -100,7 +111,7 @@ function hidden(textContent) {
 
 /** @param {number} people */
 function memberCount(people) {
-  const label = people === 1 ? "1 member" : `${people} members`;
+  const label = sayCount("members_count", people);
   return el(
     "span",
     { className: "people", title: label },

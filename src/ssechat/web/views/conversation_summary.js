@@ -4,6 +4,7 @@ import { isTombstone } from "../conversation.js";
 import { shortTime } from "../format.js";
 import { shownText } from "../markdown.js";
 import { isIn } from "../membership.js";
+import { say } from "../texts/language.js";
 
 /** @typedef {import("../chat.js").Chat} Chat */
 /** @typedef {import("../conversation.js").Conversation} Conversation */
@@ -15,7 +16,18 @@ export function isNotes({ store, user }, conversation) {
 
 /** @param {Chat} chat @param {Conversation} conversation */
 export function titleOf(chat, conversation) {
-  return isNotes(chat, conversation) ? "Notes to yourself" : chat.store.title(conversation);
+  return isNotes(chat, conversation) ? say("notes") : nameOf(chat.store, conversation);
+}
+
+/**
+ * The name of a group, or of the other person.
+ *
+ * @param {Chat["store"]} store
+ * @param {Conversation} conversation
+ */
+export function nameOf(store, conversation) {
+  const { type, name } = conversation;
+  return type === "group" && !name ? say("group") : store.title(conversation);
 }
 
 /**
@@ -41,7 +53,13 @@ export function faceOf({ store, people }, conversation) {
  */
 export function rowOf(chat, { conversation, pending, time }, selected) {
   const last = conversation.last_message;
-  const text = pending ? pending.text : !last ? "No messages yet" : isTombstone(last) ? "Message deleted" : last.text;
+  const text = pending
+    ? pending.text
+    : !last
+      ? say("no_messages")
+      : isTombstone(last)
+        ? say("message_deleted")
+        : last.text;
   const other = chat.store.other(conversation);
   return {
     id: conversation.id,
@@ -72,8 +90,8 @@ export function rowOf(chat, { conversation, pending, time }, selected) {
  */
 function prefixOf(chat, conversation, pending) {
   const last = conversation.last_message;
-  if (pending?.state === "failed") return "Not sent: ";
+  if (pending?.state === "failed") return say("not_sent_prefix");
   if (isNotes(chat, conversation) || (!pending && last && isTombstone(last))) return "";
-  if (pending || last?.sender === chat.user) return "You: ";
+  if (pending || last?.sender === chat.user) return say("you_prefix");
   return last?.sender && conversation.type !== "dm" ? `${chat.people.name(last.sender)}: ` : "";
 }

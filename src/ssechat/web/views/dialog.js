@@ -1,5 +1,6 @@
 /** Dialogs: the page behind them waits. */
 
+import { say } from "../texts/language.js";
 import { el, icon } from "./dom.js";
 import { submission } from "./form.js";
 import { closeMenus } from "./menu.js";
@@ -43,7 +44,7 @@ export function openDialog({ title, action, danger = false, content, submit, exp
     el(
       "div",
       { className: "buttons" },
-      el("button", { type: "button", className: "quiet", textContent: "Cancel", onclick: () => dialog.close() }),
+      el("button", { type: "button", className: "quiet", textContent: say("cancel"), onclick: () => dialog.close() }),
       button,
     ),
   );
@@ -80,7 +81,7 @@ export function openSheet(title, content, onClose = () => {}) {
       "header",
       {},
       el("h2", { id: "sheet-title", textContent: title }),
-      roundButton("Close", "close", () => dialog.close()),
+      roundButton(say("close"), "close", () => dialog.close()),
     ),
     ...content,
   );

@@ -67,7 +67,8 @@ export function icon(name) {
 
 /** The logo. */
 export function logo() {
-  return el("img", { className: "logo", src: new URL("../icon.svg", import.meta.url).href, alt: "" });
+  const href = document.querySelector('link[rel="icon"]')?.getAttribute("href") ?? "";
+  return el("img", { className: "logo", src: href, alt: "" });
 }
 
 /** The class of a name's colour. @param {string} name */

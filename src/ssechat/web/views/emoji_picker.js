@@ -1,5 +1,6 @@
 /** A few emojis to choose from. */
 
+import { say } from "../texts/language.js";
 import { el } from "./dom.js";
 import { moveFocus, openBeside } from "./popover.js";
 
@@ -29,7 +30,7 @@ export class EmojiPicker {
         className: "popover emojis",
         popover: "auto",
         role: "dialog",
-        "aria-label": "Choose a reaction",
+        "aria-label": say("choose_reaction"),
         onkeydown: (/** @type {KeyboardEvent} */ event) => moveFocus(event, this.#buttons, COLUMNS),
         onbeforetoggle: (/** @type {ToggleEvent} */ { newState }) => {
           this.isOpen = newState === "open";

@@ -1,6 +1,7 @@
 /** What forms have in common: they are submitted once at a time, and say why they were refused. */
 
 import { requestError } from "../http.js";
+import { sayFault, sayProblem } from "../texts/language.js";
 import { el } from "./dom.js";
 
 /** @typedef {import("../http.js").RequestError} RequestError */
@@ -26,7 +27,7 @@ export function submission({ button, error = el("p"), submit, explain = () => fa
     } catch (thrown) {
       const problem = requestError(thrown);
       // An Error of `submit` itself has no fields: it stands at its field already, or here.
-      if (!problem.fields || !explain(problem)) error.textContent = problem.message;
+      if (!problem.fields || !explain(problem)) error.textContent = sayProblem(problem);
     } finally {
       button.disabled = false;
     }
@@ -42,7 +43,7 @@ export function submission({ button, error = el("p"), submit, explain = () => fa
  */
 export function complainAt({ fields: [fault] }, fields) {
   const field = fault && fields[fault.field.split(".")[0] ?? ""];
-  field?.complain(fault?.message ?? "");
+  if (fault) field?.complain(sayFault(fault));
   return field !== undefined;
 }
 

@@ -1,5 +1,6 @@
 /** People whom one has no conversation with, found by the first letters of their names. */
 
+import { say } from "../texts/language.js";
 import { el } from "./dom.js";
 import { personAvatar, personName } from "./person.js";
 
@@ -15,8 +16,8 @@ export class FoundPeople {
     this.#onOpen = onOpen;
     this.node = el(
       "section",
-      { className: "found-people", hidden: true, "aria-label": "Other people" },
-      el("h2", { className: "hint", textContent: "Other people" }),
+      { className: "found-people", hidden: true, "aria-label": say("other_people") },
+      el("h2", { className: "hint", textContent: say("other_people") }),
       this.#list,
     );
   }

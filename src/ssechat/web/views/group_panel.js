@@ -1,6 +1,9 @@
 /** The details of a group: its name, topic, members, invitations, and the ways out of it. */
 
-import { managesGroup, whyReadOnly } from "../membership.js";
+import { managesGroup } from "../membership.js";
+import { whyReadOnly } from "../read_only.js";
+import { say, sayProblem } from "../texts/language.js";
+import { nameOf } from "./conversation_summary.js";
 import { ask, openDialog, roundButton } from "./dialog.js";
 import { avatar, el, icon } from "./dom.js";
 import { textField } from "./field.js";
@@ -34,10 +37,10 @@ export class GroupPanel {
       "button",
       { type: "button", className: "quiet", onclick: () => this.#openEdit() },
       icon("pencil"),
-      "Name and topic",
+      say("name_and_topic"),
     );
     this.#people = new PeopleField({
-      label: "Add people",
+      label: say("add_people"),
       id: "add-people",
       known: acquaintances(chat),
       find: (user) => chat.client.users.get(user),
@@ -68,7 +71,7 @@ export class GroupPanel {
       "aside",
       {
         className: "panel",
-        "aria-label": "Group details",
+        "aria-label": say("group_details"),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
           const inMenu = event.target instanceof Element && event.target.closest("[popover]");
           if (event.key === "Escape" && !event.defaultPrevented && !inMenu) onClose();
@@ -77,8 +80,8 @@ export class GroupPanel {
       el(
         "header",
         { className: "bar" },
-        el("h2", { textContent: "Group details", tabIndex: -1 }),
-        roundButton("Close the details", "close", onClose),
+        el("h2", { textContent: say("group_details"), tabIndex: -1 }),
+        roundButton(say("close_details"), "close", onClose),
       ),
       this.#scroller,
     );
@@ -95,7 +98,7 @@ export class GroupPanel {
   }
 
   get #name() {
-    return this.#chat.store.title(this.#group);
+    return nameOf(this.#chat.store, this.#group);
   }
 
   /** Focuses the heading. */
@@ -118,8 +121,8 @@ export class GroupPanel {
     this.#title.textContent = title;
     this.#topic.textContent = topic ?? "";
     this.#topic.hidden = !topic;
-    const reads = history === "from_join" ? "only what is written after they join" : "everything";
-    this.#facts.textContent = whyReadOnly(group) || `New members can read ${reads}.`;
+    const facts = say(history === "from_join" ? "facts_from_join" : "facts_all");
+    this.#facts.textContent = whyReadOnly(group) || facts;
     this.#edit.hidden = !manages;
     this.#add.hidden = !manages;
     this.#members.node.hidden = Boolean(left ?? unavailable);
@@ -133,12 +136,12 @@ export class GroupPanel {
       el("button", { type: "button", className: "way", onclick }, icon(name), label);
     this.#ways.replaceChildren();
     if (left || !role || ended) return;
-    this.#ways.append(way("Leave group", "leave", () => this.#leave()));
-    if (role === "owner") this.#ways.append(way("End group for all", "bin", () => this.#end()));
+    this.#ways.append(way(say("leave_group"), "leave", () => this.#leave()));
+    if (role === "owner") this.#ways.append(way(say("end_group_for_all"), "bin", () => this.#end()));
   }
 
   #addForm() {
-    const button = el("button", { type: "submit", className: "quiet", textContent: "Add" });
+    const button = el("button", { type: "submit", className: "quiet", textContent: say("add") });
     return el(
       "form",
       {
@@ -150,8 +153,8 @@ export class GroupPanel {
             await this.#chat.client.groups.add(this.#id, this.#people.names);
             this.#people.clear();
           },
-          explain: ({ message }) => {
-            this.#people.complain(message);
+          explain: (problem) => {
+            this.#people.complain(sayProblem(problem));
             return true;
           },
         }),
@@ -163,11 +166,11 @@ export class GroupPanel {
 
   #openEdit() {
     const { name = "", topic = "" } = this.#group;
-    const nameField = textField("Name", { id: "edit-name", name: "name", maxLength: 128, value: name });
-    const topicField = textField("Topic", { id: "edit-topic", name: "topic", maxLength: 256, value: topic });
+    const nameField = textField(say("name"), { id: "edit-name", name: "name", maxLength: 128, value: name });
+    const topicField = textField(say("topic"), { id: "edit-topic", name: "topic", maxLength: 256, value: topic });
     openDialog({
-      title: "Name and topic",
-      action: "Save",
+      title: say("name_and_topic"),
+      action: say("save"),
       content: [nameField.node, topicField.node],
       submit: async () => {
         const wanted = { name: nameField.input.value.trim(), topic: topicField.input.value.trim() };
@@ -185,18 +188,18 @@ export class GroupPanel {
 
   #leave() {
     ask({
-      title: `Leave “${this.#name}”?`,
-      text: "You will get no more of its messages. You can still read what was written before.",
-      action: "Leave",
+      title: say("leave_title", { name: this.#name }),
+      text: say("leave_text"),
+      action: say("leave"),
       run: () => this.#chat.groups.leave(this.#id),
     });
   }
 
   #end() {
     ask({
-      title: `End “${this.#name}” for all?`,
-      text: "Nobody will be able to write to it any more. It stays readable for a time. This cannot be undone.",
-      action: "End group",
+      title: say("end_title", { name: this.#name }),
+      text: say("end_text"),
+      action: say("end_group"),
       run: () => this.#chat.client.groups.end(this.#id),
     });
   }

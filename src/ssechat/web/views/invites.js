@@ -1,7 +1,7 @@
 /** The invitation links of a group. */
 
 import { exactTime, shortDate } from "../format.js";
-import { requestError } from "../http.js";
+import { say, sayCount, sayProblem } from "../texts/language.js";
 import { ask } from "./dialog.js";
 import { announce, el } from "./dom.js";
 
@@ -15,16 +15,16 @@ export class Invites {
   #list = el("ul", { className: "invite-list" });
   #error = el("p", { className: "form-error", role: "alert" });
   #made = el("div", { className: "made", hidden: true });
-  #expires = select("Expires after", [
-    [String(7 * DAY), "7 days"],
-    [String(DAY), "1 day"],
-    [String(30 * DAY), "30 days"],
+  #expires = select(say("expires_after"), [
+    [String(7 * DAY), sayCount("days", 7)],
+    [String(DAY), sayCount("days", 1)],
+    [String(30 * DAY), sayCount("days", 30)],
   ]);
-  #uses = select("Can be used", [
-    ["", "any number of times"],
-    ["1", "once"],
-    ["10", "10 times"],
-    ["100", "100 times"],
+  #uses = select(say("can_be_used"), [
+    ["", say("any_times")],
+    ["1", sayCount("times", 1)],
+    ["10", sayCount("times", 10)],
+    ["100", sayCount("times", 100)],
   ]);
   #shown = false;
 
@@ -43,12 +43,12 @@ export class Invites {
       },
       this.#expires.node,
       this.#uses.node,
-      el("button", { type: "submit", className: "quiet", textContent: "Create link" }),
+      el("button", { type: "submit", className: "quiet", textContent: say("create_link") }),
     );
     this.node = el(
       "section",
       { className: "invites", hidden: true },
-      el("h3", { textContent: "Invitation links" }),
+      el("h3", { textContent: say("invitation_links") }),
       this.#list,
       form,
       this.#made,
@@ -81,19 +81,18 @@ export class Invites {
       type: "text",
       readOnly: true,
       value: link,
-      "aria-label": "Invitation link",
+      "aria-label": say("invitation_link"),
       onfocus: () => input.select(),
     });
-    const copy = el("button", { type: "button", className: "quiet", textContent: "Copy" });
+    const copy = el("button", { type: "button", className: "quiet", textContent: say("copy") });
     copy.addEventListener("click", async () => {
       input.select();
-      copy.textContent = (await copied(link)) ? "Copied" : "Press Ctrl+C";
+      copy.textContent = say((await copied(link)) ? "copied" : "press_copy");
       announce(copy.textContent);
     });
-    const hint = "Send it to the people you want to join. It is shown only once.";
     this.#made.replaceChildren(
       el("div", { className: "input" }, input, copy),
-      el("p", { className: "hint", textContent: hint }),
+      el("p", { className: "hint", textContent: say("link_hint") }),
     );
     this.#made.hidden = false;
     // Focused last: what the list has gained would push it out of view.
@@ -104,13 +103,13 @@ export class Invites {
   #row({ id, by, expires_at, uses, max_uses }) {
     const until = new Date(expires_at);
     const over = until.getTime() < Date.now();
-    const used = max_uses ? `used ${uses} of ${max_uses} times` : uses === 1 ? "used once" : `used ${uses} times`;
-    const text = `${over ? "Expired" : "Until"} ${shortDate(until)}, ${used}`;
+    const used = max_uses ? say("used_of", { uses, most: max_uses }) : sayCount("used", uses);
+    const text = say(over ? "link_expired" : "link_until", { date: shortDate(until), used });
     const revoke = () =>
       ask({
-        title: "Revoke this link?",
-        text: "Nobody will be able to join with it any more.",
-        action: "Revoke",
+        title: say("revoke_title"),
+        text: say("revoke_text"),
+        action: say("revoke"),
         run: async () => {
           await this.#client.groups.revokeInvite(this.#id, id);
           this.#made.hidden = true;
@@ -120,8 +119,13 @@ export class Invites {
     return el(
       "li",
       {},
-      el("p", { title: exactTime(until) }, text, el("span", { className: "hint", textContent: `by ${by}` })),
-      el("button", { type: "button", className: "link", textContent: "Revoke", onclick: revoke }),
+      el(
+        "p",
+        { title: exactTime(until) },
+        text,
+        el("span", { className: "hint", textContent: say("made_by", { user: by }) }),
+      ),
+      el("button", { type: "button", className: "link", textContent: say("revoke"), onclick: revoke }),
     );
   }
 
@@ -131,7 +135,7 @@ export class Invites {
     try {
       await work();
     } catch (thrown) {
-      if (this.#shown || !this.node.hidden) this.#error.textContent = requestError(thrown).message;
+      if (this.#shown || !this.node.hidden) this.#error.textContent = sayProblem(thrown);
     }
   }
 }

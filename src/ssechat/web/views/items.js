@@ -4,6 +4,7 @@ import { isTombstone } from "../conversation.js";
 import { dayName, dayOf } from "../format.js";
 import { shownText } from "../markdown.js";
 import { progressOf } from "../progress.js";
+import { language, say } from "../texts/language.js";
 import { indexOf } from "./window.js";
 
 /** Milliseconds within which messages of one sender form a group. */
@@ -92,7 +93,7 @@ export function itemsOf(options) {
     }
     if (content.seq && content.seq === unreadFrom) {
       previous = null;
-      items.push({ kind: "unread", key: "unread", text: "New messages", signature: "" });
+      items.push({ kind: "unread", key: "unread", text: say("new_messages"), signature: "" });
     }
     const apart = previous ? content.date.getTime() - previous.date.getTime() : Number.POSITIVE_INFINITY;
     const joined = previous?.sender === content.sender && apart < GROUP_WITHIN;
@@ -126,7 +127,7 @@ export function itemsOf(options) {
       text: entry.text,
       date: new Date(entry.order),
       state: entry.state,
-      reason: entry.reason,
+      reason: entry.reason && language.problem({ message: entry.reason, code: entry.code }),
       edited: null,
       mentions: entry.mentions ?? [],
       quote: quoteOf(entry.reply_to, thread),

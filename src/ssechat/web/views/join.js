@@ -1,5 +1,6 @@
 /** Asks before the user joins a group by an invitation link. */
 
+import { say } from "../texts/language.js";
 import { ask } from "./dialog.js";
 
 /**
@@ -9,9 +10,9 @@ import { ask } from "./dialog.js";
  */
 export function askToJoin(chat, secret, onJoined) {
   ask({
-    title: "Join the group?",
-    text: `You have opened an invitation link. If you join, the members see that you are ${chat.user}.`,
-    action: "Join",
+    title: say("join_title"),
+    text: say("join_text", { user: chat.user }),
+    action: say("join"),
     danger: false,
     run: async () => onJoined(await chat.groups.join(secret)),
   });

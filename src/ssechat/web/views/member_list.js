@@ -1,6 +1,7 @@
 /** The members of a group with their roles, and what one may do with them. */
 
 import { managesGroup, moderates } from "../membership.js";
+import { say, sayCount } from "../texts/language.js";
 import { ask, roundButton } from "./dialog.js";
 import { el } from "./dom.js";
 import { openMenu } from "./menu.js";
@@ -12,9 +13,6 @@ import { trying } from "./toast.js";
 
 /** Rows that are drawn at first, and with each "Show more". */
 const STEP = 100;
-
-/** @type {Record<Role, string>} */
-const ROLES = { owner: "Owner", admin: "Admin", member: "" };
 
 export class MemberList {
   #chat;
@@ -32,7 +30,7 @@ export class MemberList {
     this.#more = el("button", {
       type: "button",
       className: "quiet",
-      textContent: "Show more",
+      textContent: say("show_more"),
       onclick: () => {
         this.#shown += STEP;
         this.update();
@@ -52,11 +50,11 @@ export class MemberList {
     const signature = JSON.stringify([role, ended, member_count, this.#shown, roster ? members : null, faces]);
     if (signature === this.#signature) return;
     this.#signature = signature;
-    this.#heading.textContent = member_count === 1 ? "1 member" : `${member_count ?? ""} members`;
+    this.#heading.textContent = member_count === undefined ? say("members") : sayCount("members_count", member_count);
     this.#more.hidden = members.length <= this.#shown;
     const focused = document.activeElement?.closest("li")?.dataset.user;
     this.#list.replaceChildren(...members.slice(0, this.#shown).map((member) => this.#row(member)));
-    if (!roster) this.#list.append(el("li", { className: "loading", textContent: "Loading members…" }));
+    if (!roster) this.#list.append(el("li", { className: "loading", textContent: say("loading_members") }));
     /** @type {HTMLElement|null} */
     const again = focused ? this.#list.querySelector(`[data-user="${CSS.escape(focused)}"] button`) : null;
     again?.focus({ preventScroll: true });
@@ -76,12 +74,12 @@ export class MemberList {
       "li",
       {},
       withDot(personAvatar(this.#chat.people, user), this.#chat.presence.of(user)?.online),
-      personName(user, this.#chat.people.called(user), user === this.#chat.user ? " (you)" : ""),
-      ROLES[role] && el("span", { className: "role", textContent: ROLES[role] }),
+      personName(user, this.#chat.people.called(user), user === this.#chat.user ? say("is_you") : ""),
+      (role === "owner" || role === "admin") && el("span", { className: "role", textContent: say(role) }),
     );
     row.dataset.user = user;
     if (!items.length) return row;
-    const button = roundButton(`What to do with ${user}`, "more", () => openMenu(button, items));
+    const button = roundButton(say("what_to_do_with", { user }), "more", () => openMenu(button, items));
     button.setAttribute("aria-haspopup", "menu");
     row.append(button);
     return row;
@@ -98,19 +96,19 @@ export class MemberList {
         items.push({ label, run: () => trying(() => client.groups.setRole(this.#id, user, wanted)) });
     };
     if (group.role === "owner" && managesGroup(group)) {
-      become("Make owner", "owner");
-      become("Make admin", "admin");
-      become("Make member", "member");
+      become(say("make_owner"), "owner");
+      become(say("make_admin"), "admin");
+      become(say("make_member"), "member");
     }
     if (user === this.#chat.user || !moderates(group, role)) return items;
     const run = () =>
       ask({
-        title: `Remove ${user}?`,
-        text: "They will get no more messages, and can come back only if an owner or admin adds them again.",
-        action: "Remove",
+        title: say("remove_title", { user }),
+        text: say("remove_text"),
+        action: say("remove"),
         run: () => client.groups.remove(this.#id, user),
       });
-    items.push({ label: "Remove", danger: true, run });
+    items.push({ label: say("remove"), danger: true, run });
     return items;
   }
 }

@@ -39,8 +39,8 @@ export function openMenu(anchor, items) {
     },
     ...buttons,
   );
-  // Not beside the anchor, whose row may be drawn again while one chooses.
-  (anchor.closest("dialog") ?? document.body).append(box);
+  // Not beside the anchor, whose row may be drawn again while one chooses, but in its landmark.
+  (anchor.closest("dialog, nav, main, aside") ?? document.body).append(box);
   openBeside(box, anchor);
   buttons[0]?.focus();
 }

@@ -1,6 +1,7 @@
 /** The elements of a message. */
 
 import { clock, exactTime } from "../format.js";
+import { say, sayCount, sayList } from "../texts/language.js";
 import { el, hue } from "./dom.js";
 import { isLarge, isLong, messageText } from "./text.js";
 import { ticks } from "./ticks.js";
@@ -37,7 +38,7 @@ export function messageItem(item, actions) {
     text === null && "gone",
     text !== null && !quote && isLarge(text) && "emoji",
   ];
-  const said = mine ? "You: " : sender && `${called || sender}: `;
+  const said = mine ? say("you_prefix") : sender && `${called || sender}: `;
   const bubble = el(
     "div",
     { className: "bubble" },
@@ -58,7 +59,7 @@ export function messageItem(item, actions) {
       "div",
       { className: "content", dir: "auto" },
       text === null
-        ? el("span", { className: "text deleted", textContent: "This message was deleted" })
+        ? el("span", { className: "text deleted", textContent: say("deleted_message") })
         : foldable(item.key, messageText(text, mentions, actions.user), isLong(text), actions),
       meta(item),
     ),
@@ -81,7 +82,7 @@ function foldable(key, text, long, { unfolded }) {
   const show = (/** @type {boolean} */ whole) => {
     text.classList.toggle("folded", !whole);
     text.scrollTop = 0;
-    button.textContent = whole ? "Show less" : "Show more";
+    button.textContent = say(whole ? "show_less" : "show_more");
     button.setAttribute("aria-expanded", String(whole));
     if (whole) unfolded.add(key);
     else unfolded.delete(key);
@@ -98,7 +99,12 @@ function meta(item) {
   return el(
     "div",
     { className: "meta", dir: "ltr" },
-    edited && el("span", { className: "edited", title: `Edited ${exactTime(edited)}`, textContent: "edited ·" }),
+    edited &&
+      el("span", {
+        className: "edited",
+        title: say("edited_at", { time: exactTime(edited) }),
+        textContent: say("edited"),
+      }),
     el("time", { dateTime: date.toISOString(), title: exactTime(date), textContent: clock(date) }),
     mine && text !== null && ticks(item),
   );
@@ -106,8 +112,8 @@ function meta(item) {
 
 /** @param {import("./items.js").Quote} quote @param {Actions} actions */
 function quoteButton({ seq, state, sender, text }, { user, jump }) {
-  const words = { shown: text, deleted: "Deleted message", missing: "A message that you cannot read", loading: "…" };
-  const who = sender === user ? "You" : sender;
+  const words = { shown: text, deleted: say("deleted_quote"), missing: say("unreadable_quote"), loading: "…" };
+  const who = sender === user ? say("you") : sender;
   return el(
     "button",
     {
@@ -115,10 +121,10 @@ function quoteButton({ seq, state, sender, text }, { user, jump }) {
       className: `quote ${state}`,
       tabIndex: -1,
       disabled: state === "missing",
-      title: "Show the message that this one answers",
+      title: say("quote_hint"),
       onclick: () => jump(seq),
     },
-    el("span", { className: "hidden", textContent: "In reply to " }),
+    el("span", { className: "hidden", textContent: `${say("in_reply_to")} ` }),
     who && el("span", { className: "who", dir: "auto", textContent: who }),
     el("span", { className: "excerpt", dir: "auto", textContent: words[state] }),
   );
@@ -129,7 +135,7 @@ function reactions(item, { user, react }) {
   if (!item.reactions.length) return null;
   return el(
     "div",
-    { className: "reactions", role: "group", "aria-label": "Reactions" },
+    { className: "reactions", role: "group", "aria-label": say("reactions") },
     ...item.reactions.map(({ emoji, count, users, mine }) => {
       const people = reactedBy(users, count, user);
       return el(
@@ -153,15 +159,14 @@ function reactions(item, { user, react }) {
 /** `alice, you and 3 others` @param {string[]} users @param {number} count @param {string} user */
 function reactedBy(users, count, user) {
   const others = count - users.length;
-  const names = users.map((one) => (one === user ? "you" : one));
-  if (others > 0) names.push(others === 1 ? "one other" : `${others} others`);
-  const last = names.pop() ?? "";
-  return names.length ? `${names.join(", ")} and ${last}` : last;
+  const names = users.map((one) => (one === user ? say("you_among") : one));
+  if (others > 0) names.push(sayCount("other_reactions", others));
+  return sayList(names);
 }
 
 /** @param {string} reason */
 function waiting(reason) {
-  return el("p", { className: "waiting", role: "status", textContent: `Not sent yet: ${reason} Trying again…` });
+  return el("p", { className: "waiting", role: "status", textContent: say("waiting", { reason }) });
 }
 
 /** @param {string|undefined} reason @param {Actions} actions */
@@ -169,9 +174,9 @@ function failure(reason, { retry, edit, discard }) {
   return el(
     "div",
     { className: "failure", role: "alert" },
-    el("span", { textContent: `Not sent: ${reason}` }),
-    el("button", { type: "button", className: "link", textContent: "Try again", onclick: retry }),
-    el("button", { type: "button", className: "link", textContent: "Edit", onclick: edit }),
-    el("button", { type: "button", className: "link", textContent: "Delete", onclick: discard }),
+    el("span", { textContent: say("failed", { reason: reason ?? "" }) }),
+    el("button", { type: "button", className: "link", textContent: say("try_again"), onclick: retry }),
+    el("button", { type: "button", className: "link", textContent: say("edit"), onclick: edit }),
+    el("button", { type: "button", className: "link", textContent: say("delete"), onclick: discard }),
   );
 }

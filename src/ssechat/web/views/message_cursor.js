@@ -120,8 +120,10 @@ export class MessageCursor {
     const wanted = { ArrowUp: i - 1, ArrowDown: i + 1 }[event.key];
     if (wanted !== undefined) this.focus(messages[wanted]);
     else if (event.key === "Home" || event.key === "End") this.#options.onEnd(event.key === "End");
-    else if (event.key === "Enter") this.#tools.focus();
-    else return;
+    else if (event.key === "Enter") {
+      this.#showTools(node);
+      this.#tools.focus();
+    } else return;
     event.preventDefault();
   }
 

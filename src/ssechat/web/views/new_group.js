@@ -1,6 +1,7 @@
 /** The dialog that makes a group. */
 
 import { newMessageId } from "../ids.js";
+import { say, sayProblem } from "../texts/language.js";
 import { openDialog } from "./dialog.js";
 import { el } from "./dom.js";
 import { textField } from "./field.js";
@@ -9,10 +10,15 @@ import { PeopleField } from "./people_field.js";
 
 /** @param {import("../chat.js").Chat} chat @param {(id: string) => void} onMade called with the new group's id */
 export function openNewGroup(chat, onMade) {
-  const name = textField("Name", { id: "group-name", name: "name", maxLength: 128, placeholder: "What is it about?" });
-  const topic = textField("Topic (optional)", { id: "group-topic", name: "topic", maxLength: 256 });
+  const name = textField(say("name"), {
+    id: "group-name",
+    name: "name",
+    maxLength: 128,
+    placeholder: say("what_about"),
+  });
+  const topic = textField(say("topic_optional"), { id: "group-topic", name: "topic", maxLength: 256 });
   const people = new PeopleField({
-    label: "People",
+    label: say("people"),
     id: "group-people",
     known: acquaintances(chat),
     find: (user) => chat.client.users.get(user),
@@ -21,17 +27,17 @@ export function openNewGroup(chat, onMade) {
   const history = el(
     "fieldset",
     { className: "choices" },
-    el("legend", { textContent: "New members can read" }),
-    choice("all", "everything, also what was written before", true),
-    choice("from_join", "only what is written after they join", false),
+    el("legend", { textContent: say("new_members_read") }),
+    choice("all", say("reads_all"), true),
+    choice("from_join", say("reads_from_join"), false),
   );
   let made = { request: "", client_msg_id: "" };
   const dialog = openDialog({
-    title: "New group",
-    action: "Create group",
+    title: say("new_group"),
+    action: say("create_group"),
     content: [name.node, topic.node, people.node, history],
     submit: async () => {
-      if (!name.input.value.trim()) return complainOf(name, "Please give the group a name.");
+      if (!name.input.value.trim()) return complainOf(name, say("group_name_missing"));
       if (!(await people.take())) throw new Error("");
       const group = {
         name: name.input.value.trim(),
@@ -47,7 +53,7 @@ export function openNewGroup(chat, onMade) {
     explain: (problem) => {
       if (complainAt(problem, { members: people, name, topic })) return true;
       if (problem.code !== "unknown_user" && problem.code !== "blocked") return false;
-      people.complain(problem.message);
+      people.complain(sayProblem(problem));
       return true;
     },
   });

@@ -2,6 +2,7 @@
 
 import { shownText } from "../markdown.js";
 import { storage } from "../storage.js";
+import { say } from "../texts/language.js";
 import { el, icon, isWatched } from "./dom.js";
 
 /** The storage key of an offer that was declined, for all who use this browser. */
@@ -10,36 +11,28 @@ const LONGEST = 200;
 
 export class Notices {
   #chat;
+  #watched;
   #onOpen;
-  #lock;
-  #listeners = new AbortController();
-  /** @type {(() => void)|null} gives back the lock that says that this tab is watched */
-  #release = null;
 
-  /** @param {import("../chat.js").Chat} chat @param {(id: string) => void} onOpen opens a conversation */
-  constructor(chat, onOpen) {
+  /**
+   * @param {import("../chat.js").Chat} chat
+   * @param {import("./watched.js").Watched} watched
+   * @param {(id: string) => void} onOpen opens a conversation
+   */
+  constructor(chat, watched, onOpen) {
     this.#chat = chat;
+    this.#watched = watched;
     this.#onOpen = onOpen;
-    this.#lock = `ssechat:watched:${chat.user}`;
     const button = (/** @type {string} */ textContent, /** @type {() => void} */ onclick) =>
       el("button", { type: "button", className: "link", textContent, onclick });
     this.node = el(
       "div",
-      { className: "offer", role: "region", "aria-label": "Notifications", hidden: true },
+      { className: "offer", role: "region", "aria-label": say("notifications"), hidden: true },
       icon("bell"),
-      el("span", { textContent: "Be notified of new messages while you look elsewhere?" }),
-      button("Turn on", () => this.#ask()),
-      button("No", () => this.#decline()),
+      el("span", { textContent: say("notify_offer") }),
+      button(say("turn_on"), () => this.#ask()),
+      button(say("no"), () => this.#decline()),
     );
-    const { signal } = this.#listeners;
-    for (const type of ["focus", "blur"]) window.addEventListener(type, () => this.#watch(), { signal });
-    document.addEventListener("visibilitychange", () => this.#watch(), { signal });
-    this.#watch();
-  }
-
-  close() {
-    this.#listeners.abort();
-    this.#release?.();
   }
 
   /**
@@ -50,13 +43,16 @@ export class Notices {
   async arrived(message) {
     if (isWatched() || !("Notification" in window)) return;
     if (Notification.permission === "default") this.node.hidden = storage.get(DECLINED) !== null;
-    if (Notification.permission !== "granted" || (await this.#isWatchedElsewhere())) return;
+    if (Notification.permission !== "granted" || (await this.#watched.any())) return;
     const { conversation_id: id, sender, text } = message;
     const { type, name } = this.#chat.store.ensure(id);
     const who = this.#chat.people.name(sender);
     const body = shownText(text.slice(0, LONGEST));
     // Of several tabs all tell of it: what has the same tag is shown once.
-    const shown = show(type === "group" && name ? `${who} in ${name}` : who, { body, tag: `ssechat:${id}` });
+    const shown = show(type === "group" && name ? say("sender_in", { user: who, group: name }) : who, {
+      body,
+      tag: `ssechat:${id}`,
+    });
     shown?.addEventListener("click", () => {
       window.focus();
       shown.close();
@@ -72,24 +68,6 @@ export class Notices {
   #decline() {
     this.node.hidden = true;
     storage.set(DECLINED, "1");
-  }
-
-  /** Holds a lock while this tab is watched: so the others know. */
-  #watch() {
-    if (!isWatched()) {
-      this.#release?.();
-      this.#release = null;
-    } else if (!this.#release && navigator.locks) {
-      const held = new Promise((resolve) => {
-        this.#release = () => resolve(null);
-      });
-      navigator.locks.request(this.#lock, { mode: "shared" }, () => held);
-    }
-  }
-
-  async #isWatchedElsewhere() {
-    const { held = [] } = (await navigator.locks?.query()) ?? {};
-    return held.some(({ name }) => name === this.#lock);
   }
 }
 

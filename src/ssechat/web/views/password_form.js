@@ -1,5 +1,6 @@
 /** The form that changes the password. */
 
+import { say, sayProblem } from "../texts/language.js";
 import { el } from "./dom.js";
 import { textField } from "./field.js";
 import { complainAt, settingForm } from "./form.js";
@@ -8,7 +9,7 @@ const MINIMUM = 8;
 
 /** @param {import("../chat.js").Chat} chat @returns {HTMLElement} */
 export function passwordForm(chat) {
-  const old = textField("Old password", {
+  const old = textField(say("old_password"), {
     id: "old-password",
     name: "old",
     type: "password",
@@ -16,20 +17,19 @@ export function passwordForm(chat) {
     maxLength: 4_096,
   });
   const wanted = textField(
-    "New password",
+    say("new_password"),
     { id: "new-password", name: "new", type: "password", autocomplete: "new-password", maxLength: 4_096 },
-    `At least ${MINIMUM} characters. Your other sessions end.`,
+    say("new_password_hint", { least: MINIMUM }),
   );
 
   const change = async () => {
-    if (!old.input.value) return old.complain("Please enter the password that you have now.");
-    if ([...wanted.input.value].length < MINIMUM)
-      return wanted.complain(`Please choose at least ${MINIMUM} characters.`);
+    if (!old.input.value) return old.complain(say("old_password_missing"));
+    if ([...wanted.input.value].length < MINIMUM) return wanted.complain(say("choose_longer", { least: MINIMUM }));
     await chat.client.account.changePassword(old.input.value, wanted.input.value);
     old.input.value = "";
     wanted.input.value = "";
     node.dispatchEvent(new CustomEvent("sessions-ended", { bubbles: true }));
-    return "Your password is changed, and your other sessions have ended.";
+    return say("password_changed");
   };
 
   // Password managers take the name from here.
@@ -42,13 +42,13 @@ export function passwordForm(chat) {
     readOnly: true,
   });
   const { node } = settingForm({
-    action: "Change password",
+    action: say("change_password"),
     content: [username, old.node, wanted.node],
     submit: change,
     explain: (problem) => {
       if (complainAt(problem, { old, new: wanted })) return true;
       if (problem.code !== "wrong_password") return false;
-      old.complain(problem.message);
+      old.complain(sayProblem(problem));
       return true;
     },
   });

@@ -2,6 +2,7 @@
 
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { say, sayProblem } from "../texts/language.js";
 import { avatar, el, icon } from "./dom.js";
 import { textField } from "./field.js";
 
@@ -12,7 +13,7 @@ export class PeopleField {
   #directory;
   #suggested;
   #field;
-  #chips = el("ul", { className: "chips", "aria-label": "Chosen" });
+  #chips = el("ul", { className: "chips", "aria-label": say("chosen") });
   /** @type {Set<string>} */
   #names = new Set();
   /** @type {Set<string>} names that are being checked */
@@ -36,7 +37,7 @@ export class PeopleField {
       autocapitalize: "none",
       spellcheck: false,
       maxLength: 2_000,
-      placeholder: "Names, one after the other",
+      placeholder: say("names_one_by_one"),
       enterKeyHint: "enter",
       oninput: () => (/[\s,;]$/.test(this.#field.input.value) ? this.take() : this.#suggest()),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
@@ -86,16 +87,16 @@ export class PeopleField {
   async #add(name) {
     if (this.#names.has(name) || this.#checking.has(name)) return true;
     try {
-      if (!isName(name)) throw new Error("A name has only letters, digits and _ . @ | + ~ -.");
+      if (!isName(name)) throw new Error(say("name_wrong"));
       this.#checking.add(name);
       this.#render();
       this.#names.add((await this.#find(name)).id);
       return true;
     } catch (thrown) {
-      const { code, message } = requestError(thrown);
+      const { code } = requestError(thrown);
       const { input } = this.#field;
       input.value = [name, input.value].filter(Boolean).join(" ");
-      this.complain(code === "unknown_user" ? `There is nobody called “${name}” here.` : message);
+      this.complain(code === "unknown_user" ? say("nobody_called", { name }) : sayProblem(thrown));
       return false;
     } finally {
       this.#checking.delete(name);
@@ -127,8 +128,8 @@ export class PeopleField {
           "button",
           {
             type: "button",
-            title: `Leave ${name} out`,
-            "aria-label": `Leave ${name} out`,
+            title: say("leave_out", { name }),
+            "aria-label": say("leave_out", { name }),
             onclick: () => {
               this.#names.delete(name);
               this.#render();

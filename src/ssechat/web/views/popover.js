@@ -10,7 +10,7 @@ export function openBeside(box, anchor) {
   box.showPopover();
   const around = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = box;
-  const left = Math.min(Math.max(8, around.left), innerWidth - width - 8);
+  const left = Math.min(Math.max(8, around.left), document.documentElement.clientWidth - width - 8);
   const below = around.bottom + 4;
   const top = below + height < innerHeight - 8 ? below : Math.max(8, around.top - height - 4);
   box.style.left = `${left}px`;

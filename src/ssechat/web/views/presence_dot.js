@@ -1,6 +1,7 @@
 /** How the page shows who is there. */
 
 import { seenAgo } from "../format.js";
+import { say } from "../texts/language.js";
 import { el } from "./dom.js";
 
 /** @typedef {import("../presence_requests.js").Person|undefined} Known */
@@ -13,16 +14,16 @@ import { el } from "./dom.js";
  */
 export function withDot(avatar, online) {
   if (!online) return avatar;
-  const hidden = el("span", { className: "hidden", textContent: "Online" });
-  const dot = el("span", { className: "dot", title: "Online" }, hidden);
+  const hidden = el("span", { className: "hidden", textContent: say("is_online") });
+  const dot = el("span", { className: "dot", title: say("is_online") }, hidden);
   return el("span", { className: "with-dot" }, avatar, dot);
 }
 
 /** Whether somebody is there, in words; empty while it is not known. @param {Known} person */
 export function presenceText(person) {
   if (!person) return "";
-  if (person.online) return "online";
-  return person.last_seen ? `last seen ${seenAgo(new Date(person.last_seen))}` : "offline";
+  if (person.online) return say("online");
+  return person.last_seen ? say("last_seen", { when: seenAgo(new Date(person.last_seen)) }) : say("offline_now");
 }
 
 /**

@@ -1,5 +1,6 @@
 /** One's own profile: what one is called, a picture, and what others may know. */
 
+import { say } from "../texts/language.js";
 import { avatar, el } from "./dom.js";
 import { textField } from "./field.js";
 import { complainAt, settingForm } from "./form.js";
@@ -13,12 +14,12 @@ const LONGEST_NAME = 64;
 export function profileForm(chat) {
   const { people, user } = chat;
   const name = textField(
-    "Display name",
+    say("display_name"),
     { id: "display-name", name: "name", autocomplete: "name", maxLength: 200, placeholder: user },
-    `In any script, at most ${LONGEST_NAME} characters. Others see your user name, ${user}, below it.`,
+    say("display_name_hint", { most: LONGEST_NAME, user }),
   );
   const picture = textField(
-    "Picture (URL)",
+    say("picture"),
     {
       id: "avatar-url",
       name: "picture",
@@ -28,9 +29,7 @@ export function profileForm(chat) {
       spellcheck: false,
       placeholder: "https://…",
     },
-    people.pictures
-      ? "Everybody who looks at it shows its host an address."
-      : "Other programs may show it. This page shows the first letters of names only.",
+    say(people.pictures ? "picture_shown" : "picture_not_shown"),
   );
   const receipts = el("input", { type: "checkbox", id: "receipts", role: "switch", checked: true });
   const face = el("div", { className: "face" });
@@ -69,20 +68,15 @@ export function profileForm(chat) {
     if (Object.keys(change).length) await people.change(change);
     name.input.value = people.me?.display_name ?? "";
     fill();
-    return "Saved.";
+    return say("saved");
   };
 
   const { node, button } = settingForm({
-    action: "Save",
+    action: say("save"),
     content: [
       el("div", { className: "with-face" }, face, name.node),
       picture.node,
-      el(
-        "div",
-        { className: "switch" },
-        receipts,
-        el("label", { for: "receipts", textContent: "Let others see what you have read" }),
-      ),
+      el("div", { className: "switch" }, receipts, el("label", { for: "receipts", textContent: say("let_see_read") })),
     ],
     submit: save,
     explain: (problem) => complainAt(problem, { display_name: name, avatar_url: picture }),

@@ -2,6 +2,7 @@
 
 import { exactTime, shortTime } from "../format.js";
 import { requestError } from "../http.js";
+import { say, sayCount, sayProblem } from "../texts/language.js";
 import { deviceOf } from "../user_agent.js";
 import { ask } from "./dialog.js";
 import { el } from "./dom.js";
@@ -24,11 +25,11 @@ export class SessionList {
       type: "button",
       className: "quiet",
       hidden: true,
-      textContent: "Sign out everywhere else",
+      textContent: say("sign_out_elsewhere"),
       onclick: () => this.#endOthers(),
     });
     this.node = el("div", { className: "session-list" }, this.#list, this.#error, this.#others);
-    this.#list.append(el("li", { className: "loading", textContent: "Loading sessions…" }));
+    this.#list.append(el("li", { className: "loading", textContent: say("loading_sessions") }));
     this.#load();
     // The form for the password stands in the same dialog.
     document.addEventListener("sessions-ended", () => this.#load(), { signal: this.#closing.signal });
@@ -45,12 +46,12 @@ export class SessionList {
       this.#error.textContent = "";
     } catch (thrown) {
       this.#list.replaceChildren();
-      this.#error.textContent = requestError(thrown).message;
+      this.#error.textContent = sayProblem(thrown);
       return;
     }
     const own = (/** @type {Session} */ { current }) => (current ? 0 : 1);
     const sorted = [...this.#sessions].sort((a, b) => own(a) - own(b));
-    const none = el("li", { className: "hint", textContent: "This page uses a token, which belongs to no session." });
+    const none = el("li", { className: "hint", textContent: say("no_session") });
     this.#list.replaceChildren(...(sorted.length ? sorted.map((session) => this.#row(session)) : [none]));
     this.#others.hidden = this.#sessions.filter(({ current }) => !current).length < 2;
   }
@@ -60,24 +61,33 @@ export class SessionList {
     const { id, created_at, last_seen_at, user_agent, current } = session;
     const device = deviceOf(user_agent);
     const [begun, seen] = [new Date(created_at), new Date(last_seen_at)];
-    const times = [`Signed in ${shortTime(begun)}`, ...(current ? [] : [`last seen ${shortTime(seen)}`])];
+    const times = [
+      say("signed_in_at", { when: shortTime(begun) }),
+      ...(current ? [] : [say("session_seen", { when: shortTime(seen) })]),
+    ];
     const row = el(
       "li",
       {},
       el(
         "div",
         { className: "lines" },
-        el("span", { className: "device", title: user_agent, textContent: device }),
-        el("span", { className: "hint", title: exactTime(begun), textContent: times.join(" · ") }),
+        el("span", { id: `device-${id}`, className: "device", title: user_agent, textContent: device }),
+        el("span", {
+          id: `times-${id}`,
+          className: "hint",
+          title: exactTime(begun),
+          textContent: times.join(" · "),
+        }),
       ),
       current
-        ? el("span", { className: "role", textContent: "This one" })
+        ? el("span", { className: "role", textContent: say("this_one") })
         : el("button", {
             type: "button",
             className: "link",
-            textContent: "Sign out",
-            "aria-label": `Sign ${device} out, signed in ${exactTime(begun)}`,
-            onclick: () => this.#end([session], `Sign ${device} out?`),
+            id: `end-${id}`,
+            textContent: say("sign_out"),
+            "aria-labelledby": `end-${id} device-${id} times-${id}`,
+            onclick: () => this.#end([session], say("sign_device_out", { device })),
           }),
     );
     row.dataset.session = id;
@@ -86,15 +96,15 @@ export class SessionList {
 
   #endOthers() {
     const others = this.#sessions.filter(({ current }) => !current);
-    this.#end(others, `Sign ${others.length} others out?`);
+    this.#end(others, sayCount("sign_others_out", others.length));
   }
 
   /** @param {Session[]} sessions @param {string} title */
   #end(sessions, title) {
     ask({
       title,
-      text: "Whoever uses it must sign in again. Change your password, too, if it was not you.",
-      action: "Sign out",
+      text: say("sign_out_warning"),
+      action: say("sign_out"),
       run: async () => {
         try {
           for (const { id } of sessions) await this.#endOne(id);

@@ -1,6 +1,8 @@
-/** The settings of the account: the profile, the password, the sessions. */
+/** The settings: of the account (the profile, the password, the sessions), and of this device. */
 
+import { say } from "../texts/language.js";
 import { BlockedPeople } from "./blocked.js";
+import { deviceForm } from "./device_form.js";
 import { openSheet } from "./dialog.js";
 import { el } from "./dom.js";
 import { passwordForm } from "./password_form.js";
@@ -9,22 +11,24 @@ import { SessionList } from "./session_list.js";
 import { visibleSwitch } from "./visible_switch.js";
 
 /** @typedef {import("../chat.js").Chat} Chat */
+/** @typedef {import("./device_form.js").Device} Device */
 
 /**
  * A part of the dialog. `make` returns null where there is nothing to set; `closed` is called when the dialog closes.
  *
  * @typedef {object} Part
- * @property {string} title
- * @property {(chat: Chat) => ({node: Node, closed?: () => void}|null)} make
+ * @property {import("../texts/language.js").PlainKey} title
+ * @property {(chat: Chat, device: Device) => ({node: Node, closed?: () => void}|null)} make
  */
 
 /** The parts, in their order. A new one is an entry here. @type {Part[]} */
 const PARTS = [
-  { title: "Profile", make: (chat) => profileForm(chat) },
-  { title: "Online", make: (chat) => visibleSwitch(chat) },
-  { title: "Password", make: (chat) => (chat.server.sign_in === false ? null : { node: passwordForm(chat) }) },
-  { title: "Where you are signed in", make: (chat) => sessionsPart(chat) },
-  { title: "Blocked people", make: (chat) => blockedPart(chat) },
+  { title: "profile", make: (chat) => profileForm(chat) },
+  { title: "this_device", make: (_, device) => ({ node: deviceForm(device) }) },
+  { title: "online_title", make: (chat) => visibleSwitch(chat) },
+  { title: "password", make: (chat) => (chat.server.sign_in === false ? null : { node: passwordForm(chat) }) },
+  { title: "where_signed_in", make: (chat) => sessionsPart(chat) },
+  { title: "blocked_people", make: (chat) => blockedPart(chat) },
 ];
 
 /** @param {Chat} chat */
@@ -39,13 +43,13 @@ function blockedPart(chat) {
   return { node: people.node, closed: () => people.close() };
 }
 
-/** @param {Chat} chat */
-export function openSettings(chat) {
-  const parts = PARTS.map(({ title, make }) => ({ title, made: make(chat) }));
+/** @param {Chat} chat @param {Device} device */
+export function openSettings(chat, device) {
+  const parts = PARTS.map(({ title, make }) => ({ title: say(title), made: make(chat, device) }));
   const sections = parts.map(
     ({ title, made }) => made && el("section", { "aria-label": title }, el("h3", { textContent: title }), made.node),
   );
-  openSheet("Settings", sections, () => {
+  return openSheet(say("settings"), sections, () => {
     for (const { made } of parts) made?.closed?.();
   });
 }

@@ -1,6 +1,7 @@
 /** The form to sign up, to sign in, or to paste a token. */
 
 import { canonicalName, isName } from "../ids.js";
+import { say, sayFault, sayProblem } from "../texts/language.js";
 import { el, logo } from "./dom.js";
 import { textField } from "./field.js";
 import { submission } from "./form.js";
@@ -69,9 +70,9 @@ export class SignInView {
       });
     return el(
       "div",
-      { className: "tabs", role: "group", "aria-label": "Do you have an account?" },
-      tab("up", "New here"),
-      tab("in", "Sign in"),
+      { className: "tabs", role: "group", "aria-label": say("have_account") },
+      tab("up", say("new_here")),
+      tab("in", say("sign_in")),
     );
   }
 
@@ -82,47 +83,45 @@ export class SignInView {
 
   #passwordForm() {
     const up = this.#mode === "up";
-    const name = this.#field("username", "Name", {
+    const name = this.#field("username", say("name"), {
       autocomplete: "username",
       autocapitalize: "none",
       spellcheck: false,
       maxLength: 128,
-      hint: up ? "Others write to you by this name. Use letters, digits and _ . @ + -; capitals do not matter." : "",
+      hint: up ? say("name_hint") : "",
     });
-    const password = this.#field("password", "Password", {
+    const password = this.#field("password", say("password"), {
       type: "password",
       autocomplete: up ? "new-password" : "current-password",
-      hint: up ? `At least ${MINIMUM_PASSWORD} characters.` : "",
-      revealable: true,
+      hint: up ? say("password_hint", { least: MINIMUM_PASSWORD }) : "",
+      reveal: "show_password",
     });
-    return this.#form([name, password], up ? "Create account" : "Sign in", async () => {
+    return this.#form([name, password], say(up ? "create_account" : "sign_in"), async () => {
       const user = canonicalName(name.input.value.trim());
       const secret = password.input.value;
-      if (!user) return name.complain("Please give a name.");
+      if (!user) return name.complain(say("name_missing"));
       if (up && !isName(user)) {
-        return name.complain(
-          "A name has only letters, digits and _ . @ | + ~ -, and begins with a letter, digit or _.",
-        );
+        return name.complain(say("new_name_wrong"));
       }
-      if (!secret) return password.complain("Please give a password.");
+      if (!secret) return password.complain(say("password_missing"));
       if (up && [...secret].length < MINIMUM_PASSWORD) {
-        return password.complain(`The password needs at least ${MINIMUM_PASSWORD} characters.`);
+        return password.complain(say("password_short", { least: MINIMUM_PASSWORD }));
       }
       return (up ? this.#options.signUp : this.#options.signIn)(user, secret);
     });
   }
 
   #tokenForm() {
-    const token = this.#field("token", "Access token", {
+    const token = this.#field("token", say("access_token"), {
       autocomplete: "off",
       spellcheck: false,
       type: "password",
-      hint: "This server takes the tokens of another system. Paste yours; this tab forgets it when it is closed.",
-      revealable: true,
+      hint: say("token_hint"),
+      reveal: "show_token",
     });
-    return this.#form([token], "Continue", async () => {
+    return this.#form([token], say("continue"), async () => {
       const value = token.input.value.trim().replace(/^Bearer\s+/i, "");
-      if (!value) return token.complain("Please paste a token.");
+      if (!value) return token.complain(say("token_missing"));
       return this.#options.useToken(value);
     });
   }
@@ -130,11 +129,12 @@ export class SignInView {
   /**
    * @param {string} name
    * @param {string} label
-   * @param {{hint: string, revealable?: boolean, [property: string]: unknown}} options and properties of the input
+   * @param {{hint: string, reveal?: "show_password"|"show_token", [property: string]: unknown}} options properties of
+   *   the input, and `reveal` if a button with that label shows what is typed
    * @returns {Field}
    */
-  #field(name, label, { hint, revealable = false, ...properties }) {
-    const beside = (/** @type {HTMLInputElement} */ input) => revealable && revealButton(input, label);
+  #field(name, label, { hint, reveal, ...properties }) {
+    const beside = (/** @type {HTMLInputElement} */ input) => reveal !== undefined && revealButton(input, say(reveal));
     return textField(label, { id: name, name, ...properties }, hint, beside);
   }
 
@@ -150,7 +150,7 @@ export class SignInView {
           button,
           error,
           submit: async () => {
-            button.textContent = "One moment…";
+            button.textContent = say("one_moment");
             await submit().finally(() => {
               button.textContent = action;
             });
@@ -174,17 +174,18 @@ export class SignInView {
    */
   #explain(problem, fields, error) {
     const inputName = (/** @type {string} */ field) => (field === "name" ? "username" : field);
-    const faults = problem.fields.flatMap(({ field, message }) => {
-      const shown = fields.find(({ input }) => input.name === inputName(field));
-      return shown ? [{ field: shown, message }] : [];
+    const faults = problem.fields.flatMap((fault) => {
+      const shown = fields.find(({ input }) => input.name === inputName(fault.field));
+      return shown ? [{ field: shown, message: sayFault(fault) }] : [];
     });
     if (faults.length && faults.length === problem.fields.length) {
       for (const { field, message } of faults.reverse()) field.complain(message);
     } else if (problem.code === "name_taken") {
-      fields[0].complain(problem.message);
+      fields[0].complain(sayProblem(problem));
     } else {
       const passing = problem.status === 0 || problem.code === "unavailable";
-      error.textContent = passing ? `${problem.message} Please try again in a moment.` : problem.message;
+      const text = sayProblem(problem);
+      error.textContent = passing ? say("again_in_a_moment", { problem: text }) : text;
       if (problem.status === 401) fields.at(-1)?.input.select();
     }
     return true;
@@ -196,14 +197,13 @@ function revealButton(input, label) {
   const button = el("button", {
     type: "button",
     className: "reveal",
-    textContent: "Show",
-    "aria-pressed": "false",
-    "aria-label": `Show ${label.toLowerCase()}`,
+    textContent: say("show"),
+    "aria-label": label,
     onclick: () => {
       const shown = input.type === "password";
       input.type = shown ? "text" : "password";
-      button.textContent = shown ? "Hide" : "Show";
-      button.setAttribute("aria-pressed", String(shown));
+      button.textContent = say(shown ? "hide" : "show");
+      button.setAttribute("aria-label", shown ? button.textContent : label); // which has the word that is seen
       input.focus();
     },
   });

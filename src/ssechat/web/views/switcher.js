@@ -3,12 +3,18 @@
 import { isNone } from "../conversation.js";
 import { requestError } from "../http.js";
 import { canonicalName, isName } from "../ids.js";
+import { say, sayProblem } from "../texts/language.js";
 import { faceOf, isNotes, titleOf } from "./conversation_summary.js";
 import { avatar, el, icon } from "./dom.js";
 
 const MOST = 8;
 
-/** @typedef {{label: string, note: boolean, group: boolean, fresh?: boolean, run: () => void|Promise<void>}} Choice */
+/**
+ * @typedef {object} Choice
+ * @property {string} label
+ * @property {() => HTMLElement|SVGElement} face makes what stands before the label
+ * @property {() => void|Promise<void>} run
+ */
 
 /**
  * Opens the switcher; it goes away once something is chosen, or not.
@@ -26,7 +32,7 @@ class Switcher {
   #dialog;
   #input;
   #error = el("p", { className: "form-error", role: "alert" });
-  #list = el("ul", { id: "switch-to", role: "listbox", "aria-label": "Conversations" });
+  #list = el("ul", { id: "switch-to", role: "listbox", "aria-label": say("conversations") });
   /** @type {Choice[]} */
   #choices = [];
   #chosen = 0;
@@ -38,12 +44,12 @@ class Switcher {
     this.#input = el("input", {
       type: "text",
       role: "combobox",
-      placeholder: "Go to a conversation",
+      placeholder: say("go_to"),
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: false,
       maxLength: 128,
-      "aria-label": "Go to a conversation",
+      "aria-label": say("go_to"),
       "aria-expanded": "true",
       "aria-controls": "switch-to",
       "aria-autocomplete": "list",
@@ -54,7 +60,7 @@ class Switcher {
       "dialog",
       {
         className: "dialog switcher",
-        "aria-label": "Go to a conversation",
+        "aria-label": say("go_to"),
         onclose: () => this.#dialog.remove(),
         onclick: (/** @type {MouseEvent} */ { target }) => target === this.#dialog && this.#dialog.close(),
       },
@@ -71,10 +77,14 @@ class Switcher {
     const typed = canonicalName(this.#input.value.trim());
     const listed = this.#chat.list.filter(({ conversation }) => !isNone(conversation));
     const known = listed.map(({ conversation }) => {
-      const note = isNotes(this.#chat, conversation);
-      const label = this.#title(conversation);
       const { id, type } = conversation;
-      return { label, note, group: type === "group", run: () => this.#open(id), id };
+      const look = {
+        note: isNotes(this.#chat, conversation),
+        group: type === "group",
+        ...faceOf(this.#chat, conversation),
+      };
+      const face = () => avatar(titleOf(this.#chat, conversation), look);
+      return { label: this.#title(conversation), face, run: () => this.#open(id), id };
     });
     const fits = (/** @type {{label: string, id: string}} */ { label, id }) =>
       label.toLowerCase().includes(typed) || (id.startsWith("dm:") && id.includes(typed));
@@ -84,10 +94,8 @@ class Switcher {
     const named = known.some(({ id }) => id.slice("dm:".length).split(":").includes(typed));
     if (isName(typed) && !named) {
       this.#choices.push({
-        label: `Write to ${typed}`,
-        note: false,
-        group: false,
-        fresh: true,
+        label: say("write_to", { user: typed }),
+        face: () => icon("pencil"),
         run: () => this.#begin(typed),
       });
     }
@@ -117,7 +125,7 @@ class Switcher {
     } catch (thrown) {
       const problem = requestError(thrown);
       const nobody = problem.code === "unknown_user";
-      this.#error.textContent = nobody ? `There is nobody called “${name}” here.` : problem.message;
+      this.#error.textContent = nobody ? say("nobody_called", { name }) : sayProblem(problem);
     }
   }
 
@@ -135,11 +143,11 @@ class Switcher {
 
   #render() {
     this.#list.replaceChildren(
-      ...this.#choices.map(({ label, note, group, fresh, run }, i) =>
+      ...this.#choices.map(({ label, face, run }, i) =>
         el(
           "li",
           { id: `switch-${i}`, role: "option", "aria-selected": String(i === this.#chosen), onclick: run },
-          fresh ? icon("pencil") : avatar(label, { note, group }),
+          face(),
           el("span", { dir: "auto", textContent: label }),
         ),
       ),

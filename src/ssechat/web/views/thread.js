@@ -1,6 +1,7 @@
 /** The messages of a conversation, the place where they are scrolled to, and the tools on each. */
 
 import { badge } from "../format.js";
+import { say } from "../texts/language.js";
 import { copyTexts } from "./copying.js";
 import { el, icon, isWatched } from "./dom.js";
 import { firstUnread, itemsOf } from "./items.js";
@@ -71,7 +72,12 @@ export class ThreadView {
     this.#top = new ThreadTop(id, options);
     this.#scroller = el(
       "div",
-      { className: "scroller", tabIndex: 0, role: "region", "aria-label": `Messages, ${options.title}` },
+      {
+        className: "scroller",
+        tabIndex: 0,
+        role: "region",
+        "aria-label": say("messages_of", { title: options.title }),
+      },
       this.#top.node,
       this.#list,
     );
@@ -83,7 +89,7 @@ export class ThreadView {
         type: "button",
         className: "jump",
         hidden: true,
-        "aria-label": "To the newest message",
+        "aria-label": say("to_newest"),
         onclick: () => {
           this.toNewest();
           options.onLeave();

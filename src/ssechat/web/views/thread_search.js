@@ -1,5 +1,6 @@
 /** The search in the messages that are loaded: the browser's own would find only what is in the page. */
 
+import { say } from "../texts/language.js";
 import { roundButton } from "./dialog.js";
 import { el, icon } from "./dom.js";
 
@@ -28,11 +29,11 @@ export class ThreadSearch {
     this.#options = options;
     this.#input = el("input", {
       type: "search",
-      placeholder: "Find in this conversation",
+      placeholder: say("find_here"),
       autocomplete: "off",
       enterKeyHint: "search",
       maxLength: 200,
-      "aria-label": "Find in this conversation",
+      "aria-label": say("find_here"),
       oninput: () => this.#find(),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
     });
@@ -40,9 +41,9 @@ export class ThreadSearch {
       "search",
       { className: "thread-search", hidden: true },
       el("div", { className: "input" }, icon("search"), this.#input, this.#count),
-      roundButton("Older", "up", () => this.#go(1)),
-      roundButton("Newer", "down", () => this.#go(-1)),
-      roundButton("Close", "close", () => this.close()),
+      roundButton(say("older"), "up", () => this.#go(1)),
+      roundButton(say("newer"), "down", () => this.#go(-1)),
+      roundButton(say("close"), "close", () => this.close()),
     );
   }
 
@@ -108,8 +109,8 @@ export class ThreadSearch {
 
   async #show() {
     const seq = this.#found[this.#at];
-    const nothing = this.#wanted ? "Nothing in what is loaded" : "";
-    this.#count.textContent = seq ? `${this.#at + 1} of ${this.#found.length}` : nothing;
+    const nothing = this.#wanted ? say("nothing_loaded") : "";
+    this.#count.textContent = seq ? say("found_at", { at: this.#at + 1, all: this.#found.length }) : nothing;
     if (seq) await this.#options.show(seq);
     this.#mark();
   }

@@ -1,6 +1,7 @@
 /** What stands above the first message: that there are more, that there are none, or that the conversation is none. */
 
 import { isNone } from "../conversation.js";
+import { language, say } from "../texts/language.js";
 import { avatar, el, icon } from "./dom.js";
 
 export class ThreadTop {
@@ -16,7 +17,7 @@ export class ThreadTop {
 
   /** @param {import("../conversation.js").Conversation} conversation @param {boolean} empty */
   update(conversation, empty) {
-    const { state: progress, loaded, hasOlder, error } = conversation.thread;
+    const { state: progress, loaded, hasOlder, error: message, refusal: code } = conversation.thread;
     const begin = hasOlder ? "older" : empty ? "empty" : "begin";
     const state = isNone(conversation) ? "none" : progress === "failed" ? "failed" : loaded ? begin : "loading";
     if (this.node.dataset.state === state) return;
@@ -29,14 +30,14 @@ export class ThreadTop {
         icon("search"),
         el("p", {
           role: "alert",
-          textContent: group
-            ? "There is no such group, or you are not in it."
-            : `There is nobody called “${title}” here.`,
+          textContent: group ? say("no_such_group") : say("nobody_called", { name: title }),
         }),
-        el("button", { type: "button", className: "quiet", textContent: "Back to conversations", onclick: onBack }),
+        el("button", { type: "button", className: "quiet", textContent: say("back_to_list"), onclick: onBack }),
       );
-    } else if (state === "failed") this.node.append(el("p", { role: "alert", textContent: error }));
+    } else if (state === "failed")
+      this.node.append(el("p", { role: "alert", textContent: language.problem({ message, code }) }));
     else if (state === "empty") this.node.append(avatar(title, { note, group }), el("p", { textContent: text }));
-    else if (state !== "begin") this.node.append(el("p", { className: "loading", textContent: "Loading messages…" }));
+    else if (state !== "begin")
+      this.node.append(el("p", { className: "loading", textContent: say("loading_messages") }));
   }
 }

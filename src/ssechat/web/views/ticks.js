@@ -1,12 +1,13 @@
 /** The mark on one's own message: whether it is on its way, sent, delivered or read; and in a group, by whom. */
 
-import { markOf } from "../progress.js";
+import { markOf } from "../delivery_mark.js";
+import { say } from "../texts/language.js";
 import { el, icon } from "./dom.js";
 import { openBeside } from "./popover.js";
 
 /** @typedef {import("../progress.js").Progress} Progress */
 
-/** @type {Record<import("../progress.js").Mark["look"], string>} */
+/** @type {Record<import("../delivery_mark.js").Mark["look"], string>} */
 const ICONS = { failed: "warning", queued: "clock", sent: "check", delivered: "checks", read: "checks" };
 
 /**
@@ -47,9 +48,9 @@ function openNames({ read, delivered, waiting }, anchor, label) {
       tabIndex: -1,
       ontoggle: (/** @type {ToggleEvent} */ { newState }) => newState === "closed" && box.remove(),
     },
-    names("Read", read),
-    names("Delivered", delivered),
-    names("Not delivered yet", waiting),
+    names(say("read"), read),
+    names(say("delivered"), delivered),
+    names(say("not_delivered"), waiting),
   );
   document.body.append(box);
   openBeside(box, anchor);
@@ -60,5 +61,5 @@ function openNames({ read, delivered, waiting }, anchor, label) {
 function names(title, users) {
   if (!users.length) return null;
   const list = el("ul", {}, ...users.map((user) => el("li", { dir: "auto", textContent: user })));
-  return el("section", {}, el("h3", { textContent: title }), list);
+  return el("section", {}, el("h2", { textContent: title }), list);
 }

@@ -1,6 +1,6 @@
 /** Says what went wrong, for a few seconds. */
 
-import { requestError } from "../http.js";
+import { sayProblem } from "../texts/language.js";
 import { el } from "./dom.js";
 
 const SHOWN = 6_000;
@@ -18,6 +18,6 @@ export async function trying(work) {
   try {
     await work();
   } catch (thrown) {
-    toast(requestError(thrown).message);
+    toast(sayProblem(thrown));
   }
 }

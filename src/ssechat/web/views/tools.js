@@ -1,5 +1,6 @@
 /** The buttons on a message that is pointed at, focused or tapped: react, reply, edit, delete. */
 
+import { say } from "../texts/language.js";
 import { el, icon } from "./dom.js";
 import { EmojiPicker } from "./emoji_picker.js";
 
@@ -43,14 +44,14 @@ export class MessageTools {
     const button = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => void} */ onclick) =>
       el("button", { type: "button", className: "tool", title: label, "aria-label": label, onclick }, icon(name));
     this.#buttons = {
-      react: button("React", "smile", () => this.picker.open(this.#buttons.react)),
-      reply: button("Reply", "reply", () => this.#leaveFor(options.onReply)),
-      edit: button("Edit", "pencil", () => this.#leaveFor(options.onEdit)),
-      delete: button("Delete", "bin", () => options.onDelete(this.seq)),
+      react: button(say("react"), "smile", () => this.picker.open(this.#buttons.react)),
+      reply: button(say("reply"), "reply", () => this.#leaveFor(options.onReply)),
+      edit: button(say("edit"), "pencil", () => this.#leaveFor(options.onEdit)),
+      delete: button(say("delete"), "bin", () => options.onDelete(this.seq)),
     };
     this.#bar = el(
       "div",
-      { className: "tools", role: "toolbar", "aria-label": "Message" },
+      { className: "tools", role: "toolbar", "aria-label": say("message") },
       ...Object.values(this.#buttons),
     );
   }

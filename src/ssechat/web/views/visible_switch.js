@@ -1,9 +1,7 @@
 /** The setting whether others see that the user is there. */
 
-import { requestError } from "../http.js";
+import { say, sayProblem } from "../texts/language.js";
 import { el } from "./dom.js";
-
-const HINT = "If not, you look offline to everybody, and nobody sees when you were there.";
 
 /**
  * @param {import("../chat.js").Chat} chat
@@ -26,18 +24,18 @@ export function visibleSwitch({ client, people }) {
       await client.presence.setVisible(box.checked);
       await people.refresh();
     } catch (thrown) {
-      error.textContent = requestError(thrown).message;
+      error.textContent = sayProblem(thrown);
     }
     asking = false;
     fill();
     box.focus();
   };
-  const label = el("label", { for: "visible", textContent: "Let others see when you are online" });
+  const label = el("label", { for: "visible", textContent: say("let_see_online") });
   const node = el(
     "div",
     {},
     el("div", { className: "switch" }, box, label),
-    el("p", { id: "visible-hint", className: "hint", textContent: HINT }),
+    el("p", { id: "visible-hint", className: "hint", textContent: say("online_hint") }),
     error,
   );
   const listening = new AbortController();

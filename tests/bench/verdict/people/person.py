@@ -1,7 +1,9 @@
 """What all people have in common: whom they write to, and what they have got."""
 
+import asyncio
 import re
 import ssl
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,6 +109,23 @@ class Person(ABC):
     @abstractmethod
     def drop(self) -> None:
         """Closes all connections at once, as a device does that has lost its network. The server is not told."""
+
+    async def come_back(self, seconds: float, pause: float) -> None:
+        """Connects as soon as it goes, with pauses between the attempts: a server may need a while after its start.
+
+        Raises:
+            OSError: it does not go within so many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                await self.connect()
+                return
+            except (OSError, TimeoutError):
+                if time.monotonic() > deadline:
+                    raise
+                self.drop()
+                await asyncio.sleep(pause)
 
     def text(self, number: int, length: int) -> str:
         """The text of this person's message with this number."""

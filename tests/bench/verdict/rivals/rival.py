@@ -8,13 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...dialects import Dialect
 from ...programs import missing
-from ...server import Subject
+from ...server import RunningServer
 from ..people.person import Spec
 
 
-class Rival(Subject):
+class Rival(RunningServer):
     """A server whose people are known. It can be started again with its data, at another address."""
 
     @abstractmethod
@@ -28,15 +27,12 @@ class Rival(Subject):
             BenchError: the server refuses.
         """
 
-    def dialect(self, group: int = 1) -> Dialect:
-        raise NotImplementedError
-
     def kill(self) -> None:
         """Kills all of its processes at once, with its storage."""
         kill(self)
 
 
-def kill(server: Subject) -> None:
+def kill(server: RunningServer) -> None:
     """Kills all processes of a server at once, with its storage; its folder stays."""
     # The parents first: one that sees a child die could start it anew.
     for pid in [pid for program in server.programs for pid in program.family]:

@@ -27,6 +27,8 @@ SETTLE_SECONDS = 2.0
 TEXT_LENGTH = scenes.TEXT_LENGTH
 MESSAGES = 10_000
 """Messages that are acknowledged around a kill, or as many as there is time for."""
+START_SECONDS = 30.0
+"""A server is up within so many seconds of its start, or its next one after a kill."""
 READ_SECONDS = 5.0
 """Seconds without any further message after which those that are missing count as lost."""
 
@@ -104,7 +106,7 @@ def _measure(kind: Kind, seconds: float, progress: Progress) -> RivalFigures:
 
 async def _connect(people: Sequence[Person]) -> None:
     for at in range(0, len(people), scenes.AT_ONCE):
-        await asyncio.gather(*(_again(person) for person in people[at : at + scenes.AT_ONCE]))
+        await asyncio.gather(*(person.come_back(START_SECONDS, 0.3) for person in people[at : at + scenes.AT_ONCE]))
 
 
 def _drop(people: Sequence[Person]) -> None:
@@ -193,11 +195,11 @@ async def _killed(server: Rival, count: int, seconds: float) -> tuple[int, int]:
         server.start()
         for person in people:
             person.spec = server.spec()
-        await _again(writer)
+        await writer.come_back(START_SECONDS, 0.3)
         for task in await write_all(count):
             await task
         await asyncio.sleep(0.5)
-        await _again(reader)
+        await reader.come_back(START_SECONDS, 0.3)
         left, before, deadline = acknowledged - set(reader.got.at), -1, time.monotonic() + READ_SECONDS
         while left and time.monotonic() < deadline:
             if len(left) != before:
@@ -208,17 +210,3 @@ async def _killed(server: Rival, count: int, seconds: float) -> tuple[int, int]:
     finally:
         _drop(people)
         await asyncio.sleep(0.2)
-
-
-async def _again(person: Person) -> None:
-    """Connects, as soon as it goes: a server may need a while after its start, or a kill."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            await person.connect()
-            return
-        except (OSError, TimeoutError):
-            if time.monotonic() > deadline:
-                raise
-            person.drop()
-            await asyncio.sleep(0.3)

@@ -11,7 +11,7 @@ from ...dialects import LIFETIME, user_name
 from ...errors import BenchError
 from ...fronting import HOST
 from ...programs import Program, free_port
-from ...server import Ssechat, Subject
+from ...server import RunningServer, Ssechat
 from ..people.person import Spec
 from ..stacks import WORKERS, Chat
 from .rival import Rival
@@ -23,7 +23,7 @@ INBOX = "100000"
 class _Known(Rival):
     """Another class's server. Its programs and its folder are this one's."""
 
-    def __init__(self, inner: Subject) -> None:
+    def __init__(self, inner: RunningServer) -> None:
         super().__init__(inner.name)
         self._inner = inner
         self.folder.rmdir()

@@ -50,7 +50,8 @@ class Limits(AnswerBody):
     inbox_events: Count
     """Events that the server keeps for a reader who is away."""
     requests_per_user_and_worker: Count
-    """Requests of one user that a worker works on at a time: further ones wait for their turn."""
+    """Requests of one user that a worker works on at a time: further ones wait for their turn, unless too many do (503
+    `full`)."""
     streams_per_user_and_worker: Count
     """Streams that one user may have open on one worker."""
     sessions_per_user: Count

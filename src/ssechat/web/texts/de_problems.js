@@ -1,0 +1,60 @@
+/** What the server says, in German. */
+
+/**
+ * What the server refuses, by its codes. `_until` is for an answer that says after how many `{seconds}` to try again;
+ * `{names}` are those that the server's own sentence has in quotes. `field_` and the server's name for a field says
+ * what is to be put in.
+ *
+ * @type {import("./language.js").Problems}
+ */
+export const PROBLEMS = {
+  unreachable: "Der Server ist nicht erreichbar.",
+  unknown: "Der Server hat mit {status} geantwortet.",
+  unavailable: "Der Server hat gerade Schwierigkeiten mit seinem Speicher.",
+  busy: "Der Server hat gerade sehr viel zu tun.",
+  full: "Der Server ist voll.",
+  internal_error: "Auf dem Server ist ein Fehler aufgetreten.",
+  too_slow: "Die Anfrage hat zu lange gedauert.",
+  quota_exceeded: "Das war zu viel in kurzer Zeit. Bitte warte einen Moment.",
+  quota_exceeded_until: "Das war zu viel in kurzer Zeit. Bitte warte {seconds} s.",
+  too_large: "Das ist zu lang.",
+  wrong_credentials: "Der Name oder das Passwort ist falsch.",
+  wrong_password: "Das alte Passwort ist falsch.",
+  password_changed: "Das Passwort wurde in diesem Moment woanders geändert. Diese Änderung gilt nicht.",
+  no_password: "Dieses Konto hat kein Passwort.",
+  name_taken: "Diesen Namen hat schon jemand. Melde dich an, oder wähle einen anderen.",
+  sign_up_closed: "Auf diesem Server kann man kein Konto anlegen.",
+  sign_in_closed: "Auf diesem Server kann man sich nicht mit einem Passwort anmelden.",
+  unauthorized: "Du bist nicht angemeldet.",
+  signed_out: "Deine Sitzung ist beendet. Melde dich wieder an.",
+  token_expired: "Dieses Token ist abgelaufen.",
+  invalid_token: "Dieses Token gilt hier nicht.",
+  token_unavailable: "Es gibt noch kein neues Token.",
+  issuer_unavailable: "Ob dein Token gilt, lässt sich gerade nicht prüfen.",
+  unknown_user: "Hier gibt es niemanden namens {names}.",
+  blocked: "Du und {names} könnt einander nicht schreiben und nicht zu Gruppen hinzufügen.",
+  too_many_blocks: "Du hast so viele Personen blockiert, wie du darfst. Gib eine frei.",
+  unknown_conversation: "Diese Unterhaltung gibt es nicht.",
+  unknown_message: "Diese Nachricht gibt es nicht, oder du darfst sie nicht lesen oder ändern.",
+  deleted: "Diese Nachricht wurde gelöscht. Sie lässt sich nicht mehr ändern.",
+  changed: "Diese Nachricht wurde inzwischen geändert.",
+  too_many_reactions: "Diese Nachricht hat schon so viele verschiedene Reaktionen, wie sie haben darf.",
+  not_a_member: "Du bist kein Mitglied dieser Unterhaltung.",
+  not_allowed: "Das darfst du in dieser Gruppe nicht.",
+  ended: "Diese Gruppe ist beendet. Sie lässt sich nur noch lesen.",
+  group_full: "Diese Gruppe kann nicht so viele Mitglieder haben.",
+  last_owner: "Du bist der einzige Inhaber. Mache erst jemand anderen zum Inhaber, oder beende die Gruppe.",
+  removed: "Du wurdest aus dieser Gruppe entfernt. Ein Inhaber oder Admin kann dich wieder hinzufügen.",
+  unknown_invite: "Diese Einladung gibt es nicht, oder sie wurde widerrufen.",
+  invite_expired: "Diese Einladung ist abgelaufen. Bitte um eine neue.",
+  invite_used_up: "Diese Einladung wurde so oft verwendet, wie sie darf. Bitte um eine neue.",
+  too_many_invites: "Diese Gruppe hat so viele Einladungen, wie sie haben darf. Widerrufe eine.",
+  unknown_session: "Diese Sitzung ist schon beendet.",
+  idempotency_conflict: "Diese Nachricht wurde schon mit anderem Inhalt gesendet.",
+  field_name: "Dieser Name geht nicht. Bitte wähle einen anderen, höchstens 128 Zeichen.",
+  field_topic: "Dieses Thema geht nicht. Bitte wähle ein anderes, höchstens 256 Zeichen.",
+  field_display_name: "Dieser Name geht nicht. Bitte wähle einen anderen, höchstens 64 Zeichen.",
+  field_avatar_url: "Bitte gib eine URL an, die mit https:// beginnt, ohne Leerzeichen, Zugangsdaten und #.",
+  field_password: "Dieses Passwort geht nicht. Bitte wähle ein anderes.",
+  field_new: "Dieses Passwort geht nicht. Bitte wähle ein anderes.",
+};

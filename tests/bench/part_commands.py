@@ -1,0 +1,86 @@
+"""The commands that measure one part alone: state, ways to handle a request, the page."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .measurement import measurement, run
+from .options import COUNT, count, json_option, options, seconds, workers
+from .page import PageOptions, measure_page, page_report
+from .state import StateOptions, measure_state, state_report
+from .state_presence import PresenceOptions
+from .ways import WaysOptions, measure_ways, ways_report
+
+
+@click.command()
+@options(
+    count("--people", 1000, "People with a stream each, who write to each other two and two."),
+    count("--rounds", 20, "How often each of them does each act."),
+    count("--streams", 20_000, "People with a stream each, who watch whether others are online."),
+    count("--watched", 20, "Others whom each of these watches."),
+    count("--readers", 2, "Client processes that hold these streams."),
+    count("--connections", 16, "Connections that requests are made over."),
+    seconds("--seconds", 20, "Seconds in which nobody comes or goes: once unwatched, once watched."),
+    workers(),
+    json_option,
+)
+def state(json_file: Path | None, people: int, rounds: int, **given: Any) -> None:
+    """What state costs: to mark messages as read, to say that one writes, and to watch whether others are online.
+
+    Each act is done at full speed, and each stream that must be told of it is; a send is shown to compare with. Then
+    everybody watches the others of a group, which must cost little as long as nobody comes or goes; then one of each
+    group goes.
+    """
+    run(
+        json_file,
+        None,
+        state=measurement(
+            partial(measure_state, StateOptions(people, rounds, PresenceOptions(**given))),
+            state_report,
+            lambda figures: figures.good,
+        ),
+    )
+
+
+@click.command()
+@options(
+    count("--rounds", 7, "Rounds of each variant, in each of the two measurements."),
+    seconds("--seconds", 1.5, "Seconds of sends in each round."),
+    count("--connections", 64, "Keep-alive connections that send."),
+    count("--streams", 3000, "Streams that reconnect in each round, all to one worker."),
+    count("--readers", 1, "Client processes that hold the streams."),
+    json_option,
+)
+def ways(json_file: Path | None, **given: Any) -> None:
+    """Compares the variants of request handling in a worker (ASGI, protocol, header cache), in alternating rounds.
+
+    Sends: direct messages at full speed, each written to the disk before its response, with no stream open. Streams:
+    all reconnect at once, with a cursor, as fast as the worker accepts them. CPU is that of the worker, and is more
+    meaningful than the rates if other programs use the machine.
+    """
+    run(json_file, None, ways=measurement(partial(measure_ways, WaysOptions(**given)), ways_report))
+
+
+@click.command()
+@options(
+    click.option(
+        "--messages",
+        type=COUNT,
+        multiple=True,
+        default=(50, 2000, 10_000),
+        show_default=True,
+        metavar="N",
+        help="Messages of the conversation, all of them loaded. Can be repeated.",
+    ),
+    count("--keys", 120, "Keys that are pressed, each once the one before is painted."),
+    json_option,
+)
+def page(json_file: Path | None, **given: Any) -> None:
+    """What a key costs in the field for a message, in Chromium, while a conversation has many messages.
+
+    Counts all that the page's main thread does: script, style, layout and paint, less what it does without a key. Says
+    also what a message costs that arrives, and how many elements the page has.
+    """
+    run(json_file, None, page=measurement(partial(measure_page, PageOptions(**given)), page_report))

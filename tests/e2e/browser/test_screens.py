@@ -1,0 +1,76 @@
+"""What every screen of the page bears: axe-core finds nothing in either scheme, and no window is too small for it.
+
+`SCREENS=<folder>` keeps a picture of each, in both schemes.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Page
+
+from e2e.browser.axe import findings
+from e2e.browser.screens import TOURS
+from e2e.browser.visitor import PHONE, Enter
+from serving import Server
+
+OUTSIDE = """() => {
+    const top = document.querySelector("dialog[open]") ?? document;
+    const shown = [...top.querySelectorAll("button, input, select, textarea, a[href], [role=option]")]
+        .filter((node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true }));
+    const out = shown.filter((node) => {
+        const { left, right } = node.getBoundingClientRect();
+        return left < -1 || right > innerWidth + 1;
+    });
+    const wide = [document.documentElement, ...document.querySelectorAll("main, main *, dialog, dialog *, aside *")]
+        .filter((node) => node.clientWidth && node.scrollWidth > node.clientWidth + 1 && node.localName !== "pre"
+            && ["auto", "scroll"].includes(getComputedStyle(node).overflowX));
+    const page = document.documentElement.scrollWidth > innerWidth ? [document.documentElement] : [];
+    return [...out, ...wide, ...page].map((node) => `outside: ${node.outerHTML.slice(0, 160)}`);
+}"""
+FOCUS = """() => {
+    const dialog = document.querySelector("dialog[open]");
+    return !dialog || dialog.contains(document.activeElement) ? [] : [`focus: ${document.activeElement.outerHTML}`];
+}"""
+WINDOWS: dict[str, dict[str, Any]] = {
+    "desk": {"viewport": {"width": 1180, "height": 760}},
+    "phone": PHONE,
+    "small": {**PHONE, "viewport": {"width": 320, "height": 568}},
+    "zoomed": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
+}
+SCHEMES: dict[Literal["light", "dark"], tuple[str, ...]] = {"light": (), "dark": ("color-contrast",)}
+"""The schemes, and which of axe-core's rules can find something in it that the others have not: all, in the first."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a directory."""
+    with Server(tmp_path_factory.mktemp("screens") / "data", "--workers", "2", "--directory", "on") as running:
+        yield running
+
+
+def keep(page: Page, name: str) -> None:
+    folder = os.environ.get("SCREENS")
+    if folder:
+        file = Path(folder) / f"{re.sub(r'[^a-z0-9]+', '-', name)}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=file, animations="disabled", caret="hide")
+
+
+@pytest.mark.parametrize("tour", TOURS)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_every_screen_can_be_seen_named_and_reached(enter: Enter, server: Server, window: str, tour: str) -> None:
+    wrong: list[str] = []
+    for name, page in TOURS[tour](enter, server, **WINDOWS[window]):
+        found = [*page.evaluate(OUTSIDE), *page.evaluate(FOCUS)]
+        for scheme, rules in SCHEMES.items():
+            page.emulate_media(color_scheme=scheme)
+            keep(page, f"{tour} {name} {window} {scheme}")
+            if window in ("desk", "phone"):
+                found += [f"{scheme}: {one}" for one in findings(page, *rules)]
+        page.emulate_media(color_scheme="light")
+        wrong += [f"{name}: {one}" for one in found]
+    assert wrong == [], "\n".join(wrong)
