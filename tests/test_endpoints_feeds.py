@@ -189,3 +189,62 @@ async def test_a_users_events_count_as_deliveries_and_the_admins_do_not(
         assert code(answers[-1]) == (429, "quota_exceeded")
         for _ in range(40):
             assert (await client.post(f"{SCORES}/events", json={"data": 1}, headers=ADMIN)).status_code == 201
+
+
+FOREIGN = "https://evil.example"
+
+
+def asking(origin: str, method: str = "GET", **more: str) -> dict[str, str]:
+    """The headers of a preflight."""
+    return {
+        "origin": origin,
+        "access-control-request-method": method,
+        "access-control-request-headers": "last-event-id,x-requested-with",
+        **more,
+    }
+
+
+@pytest.mark.parametrize("allowed", [(), ("https://app.example",)], ids=["no-origin-allowed", "one-allowed"])
+async def test_a_page_of_any_origin_may_ask_for_a_feed_without_credentials_and_reads_what_is_public(
+    redis: RedisProcess, tmp_path: Path, allowed: tuple[str, ...]
+) -> None:
+    async with app_of(redis, tmp_path, allowed_origins=allowed) as client:
+        for name, read in (("scores", "public"), ("inside", "users")):
+            assert (await client.put(f"/v1/feeds/{name}", json={"read": read}, headers=ADMIN)).status_code == 201
+        for path in (SCORES, f"{SCORES}/events"):
+            preflight = await client.options(path, headers=asking(FOREIGN))
+            assert preflight.status_code == 200
+            assert preflight.headers["access-control-allow-origin"] == "*"
+            assert preflight.headers["access-control-allow-methods"] == "GET"
+            assert preflight.headers["access-control-allow-headers"] == "last-event-id,x-requested-with"
+            assert "access-control-allow-credentials" not in preflight.headers
+        shown = await client.get(SCORES, headers={"origin": FOREIGN})
+        assert shown.headers["access-control-allow-origin"] == "*"
+        assert "etag" in shown.headers["access-control-expose-headers"]
+        assert "access-control-allow-credentials" not in shown.headers
+        for path in ("/v1/feeds/inside", "/v1/feeds/inside/events", "/v1/feeds/none"):
+            refused = await client.get(path, headers={"origin": FOREIGN})
+            assert code(refused) == (401, "unauthorized")
+            assert "access-control-allow-origin" not in refused.headers, "there may be another who can read it"
+
+
+async def test_what_changes_a_feed_and_what_is_no_feed_stays_closed_to_pages_of_other_origins(
+    redis: RedisProcess, tmp_path: Path
+) -> None:
+    async with app_of(redis, tmp_path, allowed_origins=("https://app.example",)) as client:
+        await client.put(SCORES, json={"read": "public"}, headers=ADMIN)
+        for method, path in (
+            *(("PUT", SCORES), ("DELETE", SCORES), ("POST", f"{SCORES}/events")),
+            *(("GET", "/v1/events"), ("GET", "/v1/feeds"), ("GET", f"{SCORES}/events/x"), ("GET", "/v1/me")),
+        ):
+            refused = await client.options(path, headers=asking(FOREIGN, method))
+            assert refused.status_code == 400, (method, path)
+            assert "access-control-allow-origin" not in refused.headers
+        private = asking(FOREIGN, **{"access-control-request-private-network": "true"})
+        assert "access-control-allow-private-network" not in (await client.options(SCORES, headers=private)).headers
+        ours = await client.options(SCORES, headers=asking("https://app.example", "PUT"))
+        assert ours.headers["access-control-allow-origin"] == "https://app.example"
+        assert ours.headers["access-control-allow-credentials"] == "true"
+        own = await client.get(SCORES, headers={"origin": "https://app.example"})
+        assert own.headers["access-control-allow-origin"] == "https://app.example"
+        assert own.headers["vary"] == "Origin"
