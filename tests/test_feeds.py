@@ -16,6 +16,7 @@ from ssechat.events.source import START
 from ssechat.ids import UserId, number_of
 from ssechat.logs import feeds
 from ssechat.redis import keys
+from ssechat.streams import batches
 from ssechat.streams.stream import ALL
 
 pytestmark = pytest.mark.anyio
@@ -336,3 +337,31 @@ async def test_a_right_that_was_lost_while_a_stream_was_opened_is_found(worker: 
     worker.hub.feeds.opened(stream, "", before)
     assert stream.closed
     assert sink.names()[-1] == "bye"
+
+
+async def test_a_reader_that_comes_between_two_writes_is_live_and_reads_the_log_no_more(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits to be written is in the log already, so whoever has read that has had a part of the next write."""
+    monkeypatch.setattr(batches, "SHORTEST", 0.3)
+    monkeypatch.setattr(batches, "LONGEST", 0.3)
+    await make(worker, keyed=True)
+    early, early_sink = opened(worker)
+    await until(lambda: early.live)
+    for number in (0, 1, 2):
+        await publish(worker, number, "abc"[number])
+    late, sink = opened(worker, since=ALL)
+    slow, slow_sink = opened(worker)
+    slow.pause()
+    await until(lambda: late.live)
+    slow.resume()
+    await until(lambda: slow.live)
+    reads = worker.hub.metrics.events_from_log["feed"]
+    assert values(early_sink) == [0], "the others wait"
+    for number in (3, 4):
+        await publish(worker, number, "abc"[number - 3])
+    head = await worker.chat.feeds.feeds.head("ticks")
+    await until(lambda: early.cursor == late.cursor == slow.cursor == head)
+    assert (values(early_sink), values(sink), values(slow_sink)) == ([0, 2, 3, 4], [0, 1, 2, 3, 4], [3, 4])
+    assert worker.hub.metrics.events_from_log["feed"] == reads
+    assert not worker.hub.metrics.holes.total()
