@@ -48,18 +48,19 @@ class Cors:
         )
         wrong = []
         origin = _given(request, b"origin") or b""
-        is_stranger = not self._is_allowed(origin)
-        if is_stranger and _is_open(request):
+        is_allowed = self._is_allowed(origin)
+        is_stranger = not is_allowed and _is_open(request)
+        if is_stranger:
             headers += ((b"access-control-allow-origin", b"*"), (b"access-control-allow-methods", b"GET"))
         else:
             headers += (
                 (b"access-control-allow-credentials", b"true"),
                 (b"access-control-allow-methods", ", ".join(METHODS).encode()),
             )
-            if is_stranger:
-                wrong.append(b"origin")
-            else:
+            if is_allowed:
                 headers += ((b"access-control-allow-origin", origin),)
+            else:
+                wrong.append(b"origin")
         if (_given(request, b"access-control-request-method") or b"").decode("latin-1") not in METHODS:
             wrong.append(b"method")
         asked = _given(request, b"access-control-request-headers")
