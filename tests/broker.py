@@ -142,6 +142,7 @@ class Inboxes:
         self.questions: list[Question] = []
 
     skips = False
+    sort = "user"
 
     def source(self, user: str) -> Source:
         """The source of a user's streams."""

@@ -55,9 +55,9 @@ def at(server: Server) -> tuple[str, ...]:
 class Listening:
     """A running `ssechat listen`."""
 
-    def __init__(self, server: Server, *arguments: str) -> None:
+    def __init__(self, server: Server, *arguments: str, command: tuple[str, ...] = ("listen",)) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ssechat", "listen", *at(server), *arguments],
+            [sys.executable, "-m", "ssechat", *command, *at(server), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

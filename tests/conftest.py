@@ -25,6 +25,7 @@ SLOW = (
     "test_agreement_mutants.py",
     "test_attack.py",
     "test_bench.py",
+    "test_bench_feeds.py",
     "test_bench_verdict.py",
     "test_chaos.py",
     "test_cli.py",

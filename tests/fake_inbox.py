@@ -27,6 +27,7 @@ class FakeInbox:
         self.fails = False
 
     skips: bool = False
+    sort: str = "user"
 
     async def heads(self, names: Sequence[str]) -> list[str]:
         return [self.newest() for _ in names]

@@ -76,11 +76,11 @@ class FakeSink:
         """The written frames, each as its fields."""
         return parse_frames(b"".join(map(frames.unchunk, self.chunks)))
 
-    def checked(self) -> list[dict[str, str]]:
-        """As `events`, each held against the contract."""
+    def checked(self, path: str = "/v1/events") -> list[dict[str, str]]:
+        """As `events`, each held against the contract of the stream at this path."""
         found = self.events()
         for event in found:
-            watch().event(event)
+            watch().event_at(path)(event)
         return found
 
     def names(self) -> list[str]:
@@ -200,7 +200,8 @@ async def a_worker(
     auth = Auth(redis, tokens, users, Sessions(redis, timedelta(days=1)), clock)
     people, receipts = People(), chosen.receipts == "on"
     chat = Chat.of(redis, conversations, members, inbox, delivery, users, known=people.known, receipts=receipts)
-    hub = Hub(auth, chosen, metrics, kinds, people, Sightings(redis), chat.presence.watched, clock)
+    watched, may_read = chat.presence.watched, chat.feeds.may_read
+    hub = Hub(auth, chosen, metrics, kinds, people, Sightings(redis), watched, clock, may_read)
     redis.start()
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)

@@ -35,6 +35,7 @@ class SteppedInbox:
     """Each id → the id before it. As ids have tags, each id has one history."""
     readings: list[Reading] = field(default_factory=list)
     skips = False
+    sort = "user"
 
     @property
     def newest(self) -> str:

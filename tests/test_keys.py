@@ -56,7 +56,7 @@ def test_no_id_has_the_characters_that_keys_are_made_with(name: str) -> None:
 PASSED_ON = {"key", "user", "inbox", "places", "conversation", "reactions", "stream"}
 """Names of keys that a function of a script gets from its caller."""
 
-DERIVED = {("inbox.lua", "/live"), ("members.lua", "/inbox"), ("members.lua", "/conversations")}
+DERIVED = {("inbox.lua", "/live"), ("feeds.lua", "/live"), ("members.lua", "/inbox"), ("members.lua", "/conversations")}
 """What scripts add to a key: the channel; and where one script delivers to a group, which one Redis allows."""
 
 

@@ -174,6 +174,15 @@ async def test_the_limits_are_told_in_numbers(redis: RedisProcess, tmp_path: Pat
         "watched_users": 100,
         "watch_lists": 8,
         "blocks_per_user": 10000,
+        "feeds": 10000,
+        "feeds_per_user": 20,
+        "feed_publishers": 100,
+        "feed_events": 10000,
+        "feed_keys": 1000,
+        "feed_bytes": 1048576,
+        "feed_event_bytes": 16384,
+        "feed_ids": 10000,
+        "readers_per_feed_and_worker": 100000,
     }
     async with client_of(redis.url, tmp_path, jwt_secret=SECRET) as client:
         told = (await client.get("/v1/limits")).json()

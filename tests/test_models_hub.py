@@ -37,9 +37,9 @@ def test_a_reader_that_left_during_a_long_redis_outage_can_reconnect() -> None:
 
 
 class ReplaysBeforeItSubscribes(Hub):
-    async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
+    async def _begin(self, stream: Stream, channel: bytes, cursor: str | None, since: str | None) -> None:
         try:
-            await stream.begin(cursor)
+            await stream.begin(cursor, since)
             await self.subscriptions.add(channel)
         except RedisUnavailable:
             stream.bye("unavailable")

@@ -74,6 +74,7 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
         keys.blocks("x"),
         keys.conversation("x"),
         keys.watch_lists("x"),
+        *keys.of_feed("x"),
         *(
             keys.sessions("x"),
             keys.ticket("x"),
@@ -83,17 +84,18 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
             keys.KEY_FINGERPRINT,
             keys.FORMAT,
             keys.GROUPS,
+            keys.FEEDS,
         ),
     ]
     makers = {name for name, value in vars(keys).items() if callable(value) and value.__module__ == keys.__name__}
     assert makers == {
         *("ConversationKeys", "UserKeys", "bucket", "of_conversation", "of_user", "sent", "user", "user_of"),
         *("quota", "places", "directory", "sessions", "ticket", "live", "GroupKeys", "of_group", "reactions"),
-        *("blocks", "conversation", "watch_lists"),
+        *("blocks", "conversation", "watch_lists", "FeedKeys", "of_feed", "feed", "live_feed", "is_of_a_feed"),
     }, "a new kind of key: is its pattern on the list, and is it tried?"
     for key in named:
         assert any(key.startswith(pattern[:-1]) for pattern in KEYS), key
-    for channel in (keys.live("x"), keys.CONTROL):
+    for channel in (keys.live("x"), keys.live_feed("x"), keys.CONTROL):
         assert any(channel.startswith(pattern[:-1]) for pattern in CHANNELS), channel
     tried = [str(word) for trial in TRIALS for word in trial[1:]]
     for pattern in KEYS:
@@ -167,7 +169,7 @@ async def test_channels_that_a_user_may_not_use_are_named(redis: RedisProcess, p
 
 
 async def test_a_user_without_channels_as_redis_7_makes_it_is_told(redis: RedisProcess) -> None:
-    assert "ACL SETUSER chat &{u* &ssechat:* (NOPERM)" in await refused(as_user(redis, "resetchannels"))
+    assert "ACL SETUSER chat &{u* &{f* &ssechat:* (NOPERM)" in await refused(as_user(redis, "resetchannels"))
 
 
 async def test_a_database_that_may_not_be_selected_or_is_not_there_is_told(redis: RedisProcess) -> None:

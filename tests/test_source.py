@@ -21,6 +21,7 @@ class Ticker:
     """A log that keeps only the newest value of each key: its pages skip replaced events."""
 
     skips = True
+    sort = "feed"
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}

@@ -22,6 +22,7 @@ from ssechat.http.endpoints.contract import ContractEndpoint
 from ssechat.http.endpoints.conversations import ConversationsEndpoint
 from ssechat.http.endpoints.docs import DocsEndpoint
 from ssechat.http.endpoints.events import EventsEndpoint
+from ssechat.http.endpoints.feeds import FeedsEndpoint
 from ssechat.http.endpoints.health import HealthEndpoint
 from ssechat.http.endpoints.invites import InvitesEndpoint
 from ssechat.http.endpoints.limits import LimitsEndpoint
@@ -39,6 +40,7 @@ from ssechat.http.endpoints.web import WebEndpoint
 from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
 from ssechat.http.limits import limits
+from ssechat.identity.admin_token import AdminToken
 from ssechat.identity.auth import Auth
 from ssechat.identity.directory import Directory
 from ssechat.identity.hashing import HashingPool
@@ -95,8 +97,28 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     leases = Leases(redis, settings)
     delivery = Delivery(redis, conversations, inbox, members, settings.inbox_limit, kinds, charge=leases.charge)
     people, shows_receipts = People(), settings.receipts == "on"
-    chat = Chat.of(redis, conversations, members, inbox, delivery, users, known=people.known, receipts=shows_receipts)
-    hub = Hub(auth, settings, metrics, kinds, people, Sightings(redis), chat.presence.watched)
+    chat = Chat.of(
+        redis,
+        conversations,
+        members,
+        inbox,
+        delivery,
+        users,
+        known=people.known,
+        receipts=shows_receipts,
+        anybody_makes_feeds=settings.feeds == "anybody",
+    )
+    hub = Hub(
+        auth,
+        settings,
+        metrics,
+        kinds,
+        people,
+        Sightings(redis),
+        chat.presence.watched,
+        may_read=chat.feeds.may_read,
+    )
+    admin = AdminToken.from_file(settings.admin_token_file)
     redis_health = RedisHealth(redis)
     redis_health.reconnect.append(hub.subscriptions.reconnect)
     hub.subscriptions.on_refused = redis_health.note_subscription
@@ -146,6 +168,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
         *SessionsEndpoint(guard, auth, users, sessions, quotas, proxies, settings).routes(),
         *BlocksEndpoint(guard, chat).routes(),
+        *FeedsEndpoint(guard, auth, admin, chat.feeds, hub, settings.stream_buffer).routes(),
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
@@ -156,7 +179,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     routes += DocsEndpoint(book, proxies, settings.address).routes()
     routes += ContractEndpoint(operations, tokens.cookies[0]).routes()
     app = Starlette(lifespan=lifespan)
-    api = Api(routes, Cors(origins) if origins else None, metrics, log_all=settings.access_log == "on")
+    api = Api(routes, Cors(origins), metrics, log_all=settings.access_log == "on")
     # Over ASGI on any server; on ours by the connection itself (server/protocol.py).
     app.middleware_stack = ASGIAdapter(api, app.router)
     app.state.api = api

@@ -71,6 +71,12 @@ class Settings(BaseModel):
         None,
         description="File with the key that signs the server's tokens; by default jwt.key in the data folder.",
     )
+    admin_token_file: Path | None = Field(
+        None,
+        description="File with the admin token, 16 characters or more: who sends it as a bearer token administers "
+        "feeds. Without one nobody does.",
+    )
+    feeds: Literal["anybody", "admin"] = Field("admin", description="Who may make feeds: each user, or the admin only.")
     signup: Literal["open", "closed"] = Field("open", description="Whether anybody may create an account.")
     directory: Literal["on", "off"] = Field(
         "off", description="Whether users find each other by the first letters of their names."
@@ -146,6 +152,9 @@ class Settings(BaseModel):
     streams_per_user: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         32, description="Streams that one user may have open on one worker."
     )
+    readers_per_feed: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        100_000, description="Streams that one feed may have open on one worker."
+    )
     stream_buffer: Annotated[int, Field(ge=4096, le=2**26)] = Field(
         65536, description="Bytes that may be buffered for a slow reader before it is caught up from Redis."
     )
@@ -181,7 +190,7 @@ class Settings(BaseModel):
         None, description="Folder in which the workers share their metrics; by default one in the data folder."
     )
 
-    @field_validator("data", "key_file", "metrics_folder")
+    @field_validator("data", "key_file", "admin_token_file", "metrics_folder")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Makes a path absolute. The shell does not expand the ~ in --data=~/chat; workers may have another cwd."""

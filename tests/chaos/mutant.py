@@ -41,10 +41,10 @@ def no_gap_rule() -> None:
 def replay_before_subscribe() -> None:
     """A stream reads its inbox, becomes live, and subscribes to its channel only then."""
 
-    async def begin(self: Hub, stream: Stream, channel: bytes, cursor: str | None) -> None:
+    async def begin(self: Hub, stream: Stream, channel: bytes, cursor: str | None, since: str | None) -> None:
         try:
             async with self._readers:
-                await stream.begin(cursor)
+                await stream.begin(cursor, since)
             await self.subscriptions.add(channel)
         except RedisUnavailable:
             stream.bye("unavailable")

@@ -17,6 +17,14 @@ REQUEST_ID = "x-request-id"
 FILES = "/web/"
 """The page's files, which are no part of the contract."""
 
+FEEDS = "/v1/feeds/"
+OF_A_FEED = "feed/"
+ANY_NAME = "*"
+"""Stands for the names that publishers give the events of feeds."""
+
+OWN_OF_FEEDS = ("hello", "reset", ANY_NAME)
+"""Events of feeds that are others than those of users' streams with these names."""
+
 OF_PATHS = (404, 405, 414)
 """Statuses of paths and methods that no operation has."""
 
@@ -66,9 +74,10 @@ class Checker:
             for response in responses.values()
             for name in response.headers
         }
-        self._events = {
-            name: event for item in document["paths"].values() for name, event in _events(resolved(item, document))
-        }
+        self._events: dict[bool, dict[str, Event]] = {False: {}, True: {}}
+        """By name, of users' streams, and of those of feeds."""
+        for path, item in document["paths"].items():
+            self._events[path.startswith(FEEDS)] |= dict(_events(resolved(item, document)))
 
     @property
     def promised(self) -> set[str]:
@@ -80,7 +89,8 @@ class Checker:
                     answers += ((operation, status, code) for code in response.problems)
                     if set(response.content) != {PROBLEM}:
                         answers.append((operation, status, ""))
-        return promised(answers, [(name, reason) for name, event in self._events.items() for reason in event.reasons])
+        told = [(name, reason) for name, event in self._events[False].items() for reason in event.reasons]
+        return promised(answers, [*told, *((f"{OF_A_FEED}{name}", "") for name in OWN_OF_FEEDS)])
 
     def answer(self, answer: Answer, seen: Seen) -> Iterator[str]:
         """What is wrong with an answer, in sentences; what is right about it is noted in `seen`."""
@@ -151,10 +161,11 @@ class Checker:
                 value = int(text) if text.isascii() and text.isdigit() else text
                 yield from (f"{name}: {error}" for error in _errors(response.headers[name], value))
 
-    def event(self, fields: Mapping[str, str], seen: Seen) -> Iterator[str]:
+    def event(self, fields: Mapping[str, str], seen: Seen, *, of_a_feed: bool = False) -> Iterator[str]:
         """What is wrong with an event of a stream, given as its fields; what is right is noted in `seen`."""
         name = fields.get("event", "message")
-        event = self._events.get(name)
+        events = self._events[of_a_feed]
+        event = events.get(name, events.get(ANY_NAME))
         if event is None:
             yield f"there is no event {name!r}"
             return
@@ -162,7 +173,9 @@ class Checker:
         typed = {**fields, "retry": int(retry)} if retry.isdigit() else fields
         data = _json(fields.get("data", "").encode())
         found = [*_errors(event.fields, typed), *_errors(event.data, data)]
-        if not found:
+        if not found and of_a_feed and (own := name if name in events else ANY_NAME) in OWN_OF_FEEDS:
+            seen.event(f"{OF_A_FEED}{own}")
+        elif not found:
             seen.event(name, data.get("reason", ""))
         for each in found:
             yield f"the event {name}: {each}"
@@ -221,10 +234,13 @@ def _events(item: Mapping[str, Any]) -> Iterator[tuple[str, Event]]:
                 reasons = {
                     reason
                     for branch in data.get("anyOf", [data])
-                    for reason in values_of(branch["properties"].get("reason", {}))
+                    for reason in values_of(branch.get("properties", {}).get("reason", {}))
                 } or {""}
                 fields = Draft202012Validator({**event, "additionalProperties": False})
-                yield properties["event"]["const"], Event(fields, Draft202012Validator(data), sorted(reasons))
+                yield (
+                    properties["event"].get("const", ANY_NAME),
+                    Event(fields, Draft202012Validator(data), sorted(reasons)),
+                )
 
 
 def _json(body: bytes) -> Any:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from contract.answer import Answer
-from contract.checker import REQUEST_ID, STREAM, Checker
+from contract.checker import FEEDS, REQUEST_ID, STREAM, Checker
 from contract.document import closed
 from contract.seen import Seen
 from ssechat.http.api import Api
@@ -41,9 +41,18 @@ class Watch:
             self.answer(answer)
 
     def event(self, fields: dict[str, str]) -> None:
-        """An event of a stream of a server of ours."""
+        """An event of a user's stream of a server of ours."""
         if not self.off:
             self.deviations += self._checker.event(fields, self.seen)
+
+    def event_of_feed(self, fields: dict[str, str]) -> None:
+        """An event of a stream of a feed."""
+        if not self.off:
+            self.deviations += self._checker.event(fields, self.seen, of_a_feed=True)
+
+    def event_at(self, target: str) -> Callable[[dict[str, str]], None]:
+        """What takes the events of a stream at this path."""
+        return self.event_of_feed if target.startswith(FEEDS) else self.event
 
     def taken(self) -> list[str]:
         """The deviations so far, which are then forgotten."""
@@ -84,7 +93,7 @@ class Tap:
         self._size = 0
         self._frames: Frames | None = None
         if response.headers.get("content-type", "").startswith(STREAM):
-            self._frames = Frames(seer.event)
+            self._frames = Frames(seer.event_at(request.url.path))
             self._show(None)
 
     def feed(self, part: bytes) -> None:

@@ -59,7 +59,7 @@ async def people(server: Server, *names: str) -> AsyncIterator[list[Client]]:
             await asyncio.sleep(0.02)
 
 
-async def until(events: EventStream, wanted: Callable[[Event], object]) -> Event:
+async def until(events: EventStream[Event], wanted: Callable[[Event], object]) -> Event:
     """The first event that is so."""
     async with asyncio.timeout(SECONDS):
         async for event in events:

@@ -19,6 +19,7 @@ from ssechat.http.contract import (
     blocks,
     conversations,
     events,
+    feeds,
     invites,
     marks,
     members,
@@ -38,6 +39,7 @@ TOPICS = {
     "blocks": blocks,
     "conversations": conversations,
     "events": events,
+    "feeds": feeds,
     "invitations": invites,
     "members": members,
     "messages": messages,
@@ -61,7 +63,7 @@ OPERATIONS = {
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that many people sign up at."""
     options = ("--workers", "2", "--sign-ups-per-address", "0", "--failed-sign-ins-per-address", "0")
-    with Server(tmp_path_factory.mktemp("docs") / "data", *options) as running:
+    with Server(tmp_path_factory.mktemp("docs") / "data", *options, "--feeds", "anybody") as running:
         yield running
 
 

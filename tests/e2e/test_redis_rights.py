@@ -92,7 +92,7 @@ def test_with_exactly_the_documented_rights_everything_works_and_nothing_is_refu
     ("word", "named"),
     [
         ("-publish", "may not call PUBLISH. What allows it: ACL SETUSER chat +publish"),
-        ("resetchannels", r"ACL SETUSER chat &{u* &ssechat:*"),
+        ("resetchannels", r"ACL SETUSER chat &{u* &{f* &ssechat:*"),
         ("-evalsha", "ACL SETUSER chat +evalsha"),
     ],
 )

@@ -15,6 +15,7 @@ from contract.watch import Frames, watch
 from parts import SECRET, settings
 from ssechat.app import create_app
 
+ADMIN_TOKEN = "the-token-of-the-admin"
 PATIENCE = 10.0
 """Seconds after which what should come has not come."""
 
@@ -149,7 +150,9 @@ class Door:
 async def door_of(redis_url: str, folder: Path) -> AsyncIterator[Door]:
     """An app of its own, whose data folder is `folder`."""
     (folder / "jwt.key").write_text(SECRET)
-    app = create_app(settings(redis_url, data=folder, redis_timeout=5, sign_ups_per_address=0))
+    (folder / "admin").write_text(ADMIN_TOKEN)
+    more = {"redis_timeout": 5, "sign_ups_per_address": 0, "admin_token_file": folder / "admin"}
+    app = create_app(settings(redis_url, data=folder, **more))
     async with app.router.lifespan_context(app):
         yield Door(app)
 

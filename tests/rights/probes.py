@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rights.model import NONE, Marks, View
-from rights.story import ADAM, EMOJI, LARS, MIA, OLGA, PASSWORD, STEN, Story
+from rights.story import ADAM, EMOJI, LARS, MIA, NEWS, OLGA, PASSWORD, PLANS, STEN, Story
 from rights.table import Row
 
 NO_SEQ = 999_999
@@ -210,6 +210,19 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(f"/v1/users?ids={MIA},{OLGA},nobody")
         case "GET /v1/users/{user}", _:
             yield Probe(f"/v1/users/{MIA}")
+        case "GET /v1/feeds/{name}" | "GET /v1/feeds/{name}/events", "":
+            mark = frozenset({story.of_feed})
+            yield Probe(row.path.format(name=PLANS), Marks(mark, mark) if group.is_in(who) else NONE)
+        case "GET /v1/feeds/{name}", "public":
+            yield Probe(row.path.format(name=NEWS))
+        case "GET /v1/feeds/{name}" | "GET /v1/feeds/{name}/events", _:
+            yield Probe(row.path.format(name="nothing"))
+        case "PUT /v1/feeds/{name}", case:
+            yield Probe(row.path.format(name="mine" if case else PLANS), body={"read": "public"})
+        case "DELETE /v1/feeds/{name}", _:
+            yield Probe(row.path.format(name=PLANS))
+        case "POST /v1/feeds/{name}/events", _:
+            yield Probe(row.path.format(name=PLANS), body={"data": "wrong"})
         case "POST /v1/ack", _:
             yield Probe(row.path, body={"id": "77-77"})
         case "PUT /v1/presence", "in the group":

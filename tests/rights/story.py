@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import jwt
 
-from rights.door import Answer, Door, Reader
+from rights.door import ADMIN_TOKEN, Answer, Door, Reader
 from rights.model import Group, History, Marks
 from ssechat.logs.inbox import WAKE_UP_LIMIT
 
@@ -19,6 +19,9 @@ STEN, ANYBODY = "sten", ""
 """A stranger, who has an account, and somebody who has none."""
 
 PEOPLE = (OLGA, ADAM, MIA, LEA, REMO, REJO, TESS, LARS, STEN)
+
+PLANS, NEWS = "plans", "news"
+"""The feed that the group's members read, and one that everybody reads."""
 
 MARK = 12
 """Characters of a mark."""
@@ -72,6 +75,8 @@ class Story:
         """The id of an invitation that may be revoked."""
         self.name = ""
         """The group's name."""
+        self.of_feed = ""
+        """The mark in what was published in the group's feed."""
         self._emoji = iter(EMOJI)
         self._numbers = itertools.count()
 
@@ -144,6 +149,15 @@ class Story:
         await self.invite("open", {})
         await self.invite("used up", {"max_uses": 1})
         await self.add(MIA, how="used up")
+
+    async def make_feeds(self) -> None:
+        """Has the admin make a feed for the group, and one for everybody."""
+        self.of_feed = self.mark("feed")
+        for name, body in ((PLANS, {"read": "group", "group": self.group.id}), (NEWS, {"read": "public"})):
+            answer = await self.door.ask("PUT", f"/v1/feeds/{name}", ADMIN_TOKEN, body)
+            assert answer.status == 201, answer
+        published = await self.door.ask("POST", f"/v1/feeds/{PLANS}/events", ADMIN_TOKEN, {"data": self.of_feed})
+        assert published.status == 201, published
 
     async def invite(self, what: str, body: dict[str, Any]) -> None:
         made = (await self.do(OLGA, "POST", self.path("/invites"), body, 201)).json()
@@ -228,6 +242,7 @@ class Story:
 
     async def _chapters(self) -> AsyncIterator[str]:
         await self.make()
+        await self.make_feeds()
         quoted = await self.say(OLGA)
         await self.say(MIA, mentions=[ADAM], large=True)
         early = {name: await self.say(OLGA) for name in ("edited", "deleted", "reacted", "edited late")}

@@ -28,6 +28,10 @@ WORDS: dict[str, tuple[int, str]] = {
     "user": (404, "unknown_user"),
     "invite": (404, "unknown_invite"),
     "event": (404, "unknown_event"),
+    "feed": (404, "unknown_feed"),
+    "closed": (403, "feeds_closed"),
+    "owned": (403, "not_your_feed"),
+    "silent": (403, "not_a_publisher"),
     "file": (404, "not_found"),
     "taken": (409, "name_taken"),
     "gone": (409, "deleted"),
@@ -122,6 +126,15 @@ PUT    /v1/blocks/{user}                            who    yes    yes    yes    
 PUT    /v1/blocks/{user} | oneself                  -      bad    bad    bad    bad    bad    bad    bad
 PUT    /v1/blocks/{user} | nobody                   who    user   user   user   user   user   user   user
 DELETE /v1/blocks/{user}                            who    done   done   done   done   done   done   done
+GET    /v1/feeds/{name}                             who    no     yes    yes    yes    no     no     yes
+GET    /v1/feeds/{name} | public                    yes    yes    yes    yes    yes    yes    yes    yes
+GET    /v1/feeds/{name} | of nobody                 who    feed   feed   feed   feed   feed   feed   feed
+PUT    /v1/feeds/{name}                             who    owned  owned  owned  owned  owned  owned  owned
+PUT    /v1/feeds/{name} | new                       who    closed closed closed closed closed closed closed
+DELETE /v1/feeds/{name}                             who    owned  owned  owned  owned  owned  owned  owned
+POST   /v1/feeds/{name}/events                      who    silent silent silent silent silent silent silent
+GET    /v1/feeds/{name}/events                      who    no     -      -      -      no     no     -
+GET    /v1/feeds/{name}/events | of nobody          who    feed   feed   feed   feed   feed   feed   feed
 POST   /v1/ack                                      who    event  event  event  event  event  event  event
 PUT    /v1/presence                                 who    yes    yes    yes    yes    yes    yes    yes
 GET    /v1/limits                                   yes    yes    yes    yes    yes    yes    yes    yes

@@ -1,6 +1,6 @@
 """The members of groups: who is added, who leaves, and what each may do."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,12 +11,14 @@ from ssechat.chat.refusals import cannot_add, not_a_member, not_allowed, unknown
 from ssechat.errors import Conflict
 from ssechat.events.models import Role
 from ssechat.identity.users import Users
-from ssechat.ids import UserId, user_id
+from ssechat.ids import ConversationId, UserId, user_id
 from ssechat.logs.blocks import Blocks
 from ssechat.logs.members import Members, Roster
 from ssechat.logs.membership import Change, Guard, Join, Leave, NewRole
 
 Answer = TypeVar("Answer")
+
+Left = Callable[[ConversationId, UserId], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,9 @@ class Names:
 class Membership:
     """Reads and changes the members of groups on behalf of a user."""
 
-    def __init__(self, decisions: Decisions, members: Members, users: Users, blocks: Blocks) -> None:
+    def __init__(self, decisions: Decisions, members: Members, users: Users, blocks: Blocks, left: Left) -> None:
+        """`left` is told who is no member any more."""
+        self._left = left
         self._decisions = decisions
         self._members = members
         self._users = users
@@ -152,6 +156,8 @@ class Membership:
             await self._decisions.from_roster(user, group, rule)
         else:
             await self._decisions.of_member(user, group, rule)
+        if removed is not None:
+            await self._left(group, removed)
 
     async def _adding(
         self,

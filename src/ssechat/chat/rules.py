@@ -7,6 +7,7 @@ from ssechat.chat.blocks import BlockRules
 from ssechat.chat.conversations import Descriptions
 from ssechat.chat.decisions import Decisions
 from ssechat.chat.edits import Edits
+from ssechat.chat.feeds import FeedRules
 from ssechat.chat.groups import Groups
 from ssechat.chat.history import History
 from ssechat.chat.invites import Invitations
@@ -28,6 +29,7 @@ from ssechat.ids import UserId
 from ssechat.logs.blocks import Blocks
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
+from ssechat.logs.feeds import Feeds
 from ssechat.logs.group_ids import GroupIds
 from ssechat.logs.inbox import Inbox
 from ssechat.logs.invites import Invites
@@ -56,6 +58,7 @@ class Chat:
     profiles: ProfileRules
     blocks: BlockRules
     presence: PresenceRules
+    feeds: FeedRules
 
     @classmethod
     def of(
@@ -69,9 +72,11 @@ class Chat:
         *,
         known: Callable[[UserId], bool | None],
         receipts: bool = True,
+        anybody_makes_feeds: bool = False,
     ) -> "Chat":
         """The rules of a worker with these parts. `known` is that of `PresenceRules`; `receipts`: whether there are
         any."""
+        feeds = Feeds(redis)
         participants = Participants(conversations, members, users)
         decisions, invites = Decisions(delivery, members), Invites(redis)
         blocks, lists, profiles = Blocks(redis, inbox.limit), WatchLists(redis), Profiles(redis)
@@ -83,7 +88,7 @@ class Chat:
             History(participants, conversations, delivery),
             Descriptions(participants, conversations, members, inbox, delivery, blocks, shown),
             Groups(decisions, delivery, users, GroupIds(redis), members, blocks),
-            Membership(decisions, members, users, blocks),
+            Membership(decisions, members, users, blocks, feeds.announce_left),
             Invitations(members, invites),
             Joins(decisions, members, invites),
             Marks(participants, members, inbox, shown),
@@ -101,4 +106,5 @@ class Chat:
                 delivery.charge,
                 known,
             ),
+            FeedRules(feeds, members, users, anybody=anybody_makes_feeds),
         )

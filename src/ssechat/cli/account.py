@@ -20,10 +20,13 @@ TOKEN_LIFETIME = timedelta(hours=1)
 
 
 @contextmanager
-def connect(account: dict[str, Any], timeout: float = 30.0) -> Iterator[tuple["Client", Run]]:
+def connect(
+    account: dict[str, Any], timeout: float = 30.0, *, admin: str | None = None, may_be_stranger: bool = False
+) -> Iterator[tuple["Client", Run]]:
     """A client for the options of an account, with notes on standard error, and what runs its calls.
 
-    `timeout` is in seconds.
+    `timeout` is in seconds. `admin` is the admin token, which then counts alone. `may_be_stranger`: the options need
+    name nobody.
 
     Raises:
         click.UsageError: the options name no user, or two.
@@ -34,14 +37,15 @@ def connect(account: dict[str, Any], timeout: float = 30.0) -> Iterator[tuple["C
 
     server = account.pop("server")
     named = click.get_current_context().get_parameter_source("server") is not click.core.ParameterSource.DEFAULT
-    credential = optional_credential(**account)
-    if credential is None:
+    credential = optional_credential(**account) if admin is None else lambda: admin
+    if credential is None and not may_be_stranger:
         raise click.UsageError("no user: give --user NAME on the server's own machine, or --token elsewhere")
     try:
         server_address(server)
     except SettingsError as error:
         raise SettingsError(f"--server: {error}") from None
-    chat = client.Client(server, credential, note=stdio.note if named else _Notes(), patience=timeout)
+    note = stdio.note if named else _Notes()
+    chat = client.Client(server, credential, stranger=credential is None, note=note, patience=timeout)
     with running() as run:
         try:
             yield chat, run
@@ -73,6 +77,7 @@ def _advice(error: "NotConfirmed") -> str:
         Doubt.MESSAGE: "The message may have been sent: to retry without sending it twice, add --client-msg-id {id}",
         Doubt.GROUP: "The group may have been made: to retry without making it twice, add --client-msg-id {id}",
         Doubt.CHANGE: "It may have been done; the same command again does no harm",
+        Doubt.EVENT: "The event may have been published: to retry without publishing it twice, add --id {id}",
         Doubt.INVITE: "The invitation may have been made: `ssechat group invites` lists those there are",
     }[error.doubt].format(id=error.client_msg_id)
 

@@ -15,6 +15,7 @@ from ssechat.cli import stdio
 from ssechat.cli.account import mint
 from ssechat.cli.blocks import block, blocks, unblock
 from ssechat.cli.doctor import doctor
+from ssechat.cli.feeds import feed
 from ssechat.cli.groups import group
 from ssechat.cli.keys import key
 from ssechat.cli.listening import listen
@@ -42,6 +43,7 @@ def commands() -> None:
     ssechat send --user alice bob hi   send "hi" from alice to bob
     ssechat list --user alice          alice's conversations, and what is unread
     ssechat group make --user alice Lunch bob carol
+    ssechat feed listen scores         print what is published in a feed
     ssechat token alice                print a token, for curl and programs
     ssechat key rotate                 replace the key that signs the tokens
     ssechat doctor URL                 check from outside what stands at this address
@@ -99,7 +101,7 @@ def token(user: str, days: float | None, create: bool, **flags: str | None) -> N
 
 for command in (
     *(send, list_conversations, read, mute, receipts, listen, edit, delete, react, group),
-    *(presence, block, unblock, blocks, profile, users, password, sessions, key, doctor, size),
+    *(presence, block, unblock, blocks, profile, users, password, sessions, feed, key, doctor, size),
 ):
     commands.add_command(command)
 

@@ -231,6 +231,31 @@ def invite_line(invite: Mapping[str, Any]) -> str:
     return one_line(f"{invite.get('id')}  by {invite.get('by')}, {used}, until {until}")
 
 
+def feed_line(feed: Mapping[str, Any]) -> str:
+    """A feed: `scores  read by public, keeps 1000 events; alice publishes`."""
+    read = feed.get("group") if feed.get("read") == "group" else feed.get("read")
+    kept = "keeps the newest of each key" if feed.get("keyed") else f"keeps {feed.get('keep')} events"
+    publishers = feed.get("publishers")
+    named = f"; published by {_names(publishers)}" if isinstance(publishers, list) and publishers else ""
+    return one_line(f"{feed.get('name')}  read by {read}, {kept}{named}")
+
+
+def published_line(event: Mapping[str, Any]) -> str:
+    """An event that was published."""
+    return one_line(f"published as {event.get('id')}")
+
+
+def feed_event_line(event: str, item: Any) -> str:
+    """An event of a feed: `14:03 goal  {"home": 2}`; of a feed with keys `14:03 AAPL = 101.5`."""
+    item = item if isinstance(item, Mapping) else {"data": item}
+    data, key = item.get("data"), item.get("key")
+    said = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    name = "" if event == "message" else f"{event}  "
+    if key is not None:
+        said = f"{key} is deleted" if data is None else f"{key} = {said}"
+    return indented(f"{_clock(item.get('created_at'))}{name}{said}")
+
+
 def day_and_time(moment: Any) -> str:
     """The local day and time of an RFC 3339 timestamp; anything else as it is."""
     when = _moment(moment)

@@ -36,6 +36,9 @@ from ssechat.client.events import (
     CaughtUp,
     CaughtUpEvent,
     Event,
+    FeedEvent,
+    FeedHello,
+    FeedHelloEvent,
     GroupChange,
     GroupEvent,
     Hello,
@@ -58,6 +61,8 @@ from ssechat.client.events import (
     Typing,
     TypingEvent,
 )
+from ssechat.client.feed_models import Feed, FeedEntry, FeedItem, FeedNow, Published
+from ssechat.client.feeds import Feeds
 from ssechat.client.groups import Groups
 from ssechat.client.models import (
     Addition,
@@ -99,6 +104,14 @@ __all__ = [
     "Conversation",
     "Event",
     "EventStream",
+    "Feed",
+    "FeedEntry",
+    "FeedEvent",
+    "FeedHello",
+    "FeedHelloEvent",
+    "FeedItem",
+    "FeedNow",
+    "Feeds",
     "GroupChange",
     "GroupEvent",
     "Groups",
@@ -126,6 +139,7 @@ __all__ = [
     "Profile",
     "ProfileChange",
     "ProfileEvent",
+    "Published",
     "Quota",
     "Reaction",
     "ReactionCount",

@@ -64,7 +64,7 @@ class Calls:
         """
         headers = {} if if_match is None else {"If-Match": if_match}
         once = partial(self._attempt, method, path, headers=headers, body=body, query=query)
-        again = str((body or {}).get("client_msg_id", ""))
+        again = str((body or {}).get("client_msg_id") or (body or {}).get("id", ""))
         return await self.repeat(once, patience, doubt, again, repeatable=repeatable)
 
     async def _attempt(self, method: str, path: str, left: float, **how: Any) -> httpx.Response:
@@ -75,7 +75,7 @@ class Calls:
             Refused: the server refused the request.
         """
 
-        async def with_token(token: str) -> httpx.Response:
+        async def with_token(token: str | None) -> httpx.Response:
             limits = {"timeout": min(ANSWER_SECONDS, left), "within": min(LONGEST_ATTEMPT, left)}
             return await attempt(self._transport, method, path, token=token, **limits, **how)
 

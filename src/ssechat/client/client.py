@@ -4,7 +4,7 @@ import logging
 import os
 import weakref
 from collections.abc import AsyncIterator, Callable
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -12,8 +12,10 @@ from ssechat.client.acks import WITHIN, Acks
 from ssechat.client.blocks import Blocks
 from ssechat.client.bookmark import Bookmark
 from ssechat.client.calls import Calls
-from ssechat.client.credentials import Credential, Given, Password, Token
+from ssechat.client.credentials import Credential, Given, Password, Stranger, Token
 from ssechat.client.errors import ANOTHER_FORM, ClientError, Doubt, Refused
+from ssechat.client.events import Event, parse_event
+from ssechat.client.feeds import Feeds
 from ssechat.client.groups import Groups
 from ssechat.client.marks import Marks
 from ssechat.client.messages import Messages
@@ -23,7 +25,7 @@ from ssechat.client.pages import pages
 from ssechat.client.pauses import Pauses
 from ssechat.client.people import People
 from ssechat.client.sessions import Sessions
-from ssechat.client.stream import EventStream
+from ssechat.client.stream import EventStream, Parse
 from ssechat.client.transport import Transport, path
 from ssechat.errors import SettingsError
 from ssechat.ids import UserId, user_id
@@ -44,7 +46,8 @@ class Client(Messages, Marks, Blocks, People, Sessions):
     `token` is a bearer token, or a function, asynchronous or not, that returns one: it is called for each request, so
     it may make a fresh one; if it raises ConnectionError, TimeoutError or an error of httpx's requests, it is called
     again like a server that cannot be reached. Instead of a token, `name` and `password` sign in when it is needed, and
-    again when the session has ended. `await Client.sign_up(…)` makes the account first.
+    again when the session has ended. `await Client.sign_up(…)` makes the account first. A `stranger` has none of these,
+    and reads public feeds; whoever administers feeds gives the admin token as the `token`.
 
     Whatever asks the server retries for at most `patience` seconds while the server is unavailable; `math.inf` is for
     ever. It raises `Refused` if the server says no, and `NotConfirmed` if it did not answer within that time; both are
@@ -63,6 +66,7 @@ class Client(Messages, Marks, Blocks, People, Sessions):
         *,
         name: str | None = None,
         password: str | None = None,
+        stranger: bool = False,
         patience: float = 30.0,
         note: Callable[[str], None] = logger.info,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -75,9 +79,11 @@ class Client(Messages, Marks, Blocks, People, Sessions):
         """
         self._credential: Credential
         self._transport = Transport(server, transport)
-        if token is not None and name is None and password is None:
+        if stranger and token is None and name is None and password is None:
+            self._credential = Stranger()
+        elif not stranger and token is not None and name is None and password is None:
             self._credential = Given(token)
-        elif token is None and name is not None and password is not None:
+        elif not stranger and token is None and name is not None and password is not None:
             self._credential = Password(self._transport, name, password)
         else:
             raise SettingsError("give a token, or a name and a password")
@@ -86,7 +92,9 @@ class Client(Messages, Marks, Blocks, People, Sessions):
         super().__init__(Calls(self._transport, self._credential, self._pauses, note, patience))
         self.groups = Groups(self._calls)
         """What can be done with groups."""
-        self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+        self.feeds = Feeds(self._calls, self._stream)
+        """What can be done with feeds."""
+        self._streams: weakref.WeakSet[EventStream[Any]] = weakref.WeakSet()
         self._user: UserId | None = None
 
     @classmethod
@@ -137,7 +145,7 @@ class Client(Messages, Marks, Blocks, People, Sessions):
 
     def events(
         self, since: str | None = None, *, bookmark: str | os.PathLike[str] | None = None, ack: bool = False
-    ) -> EventStream:
+    ) -> EventStream[Event]:
         """The events of the user, each once and in order, for ever, over any number of connections.
 
         ::
@@ -164,14 +172,20 @@ class Client(Messages, Marks, Blocks, People, Sessions):
             Refused: the server refused the stream for good: the token is not valid, for example.
             ClientError: this is not a chat server.
         """
+        acks = Acks(self._ack_once, self._pauses) if ack else None
+        return self._stream("/v1/events", parse_event, since, bookmark, acks)
+
+    def _stream(
+        self,
+        path: str,
+        parse: Parse[Any],
+        since: str | None,
+        bookmark: str | os.PathLike[str] | None,
+        acks: Acks | None = None,
+    ) -> EventStream[Any]:
+        kept = None if bookmark is None else Bookmark(bookmark)
         stream = EventStream(
-            self._transport,
-            self._credential,
-            self._pauses,
-            self._note,
-            since,
-            None if bookmark is None else Bookmark(bookmark),
-            Acks(self._ack_once, self._pauses) if ack else None,
+            self._transport, self._credential, self._pauses, self._note, since, kept, acks, path, parse
         )
         self._streams.add(stream)
         return stream

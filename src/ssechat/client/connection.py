@@ -57,7 +57,7 @@ class Connection:
 
     @classmethod
     async def open(
-        cls, transport: Transport, token: str, headers: Mapping[str, str]
+        cls, transport: Transport, path: str, token: str | None, headers: Mapping[str, str]
     ) -> Union["Connection", httpx.Response]:
         """Opens a stream; returns the response if it is none, with its body.
 
@@ -66,7 +66,7 @@ class Connection:
             ClientError: no retry would help.
         """
         try:
-            response = await transport.stream("/v1/events", token, headers, TIMEOUT)
+            response = await transport.stream(path, token, headers, TIMEOUT)
         except httpx.RequestError as error:
             raise Unavailable(_reason(transport, error), unmet=True) from None
         if response.status_code == 200:

@@ -24,15 +24,27 @@ SIGN_IN_SECONDS = 30.0
 class Credential(Protocol):
     """What gives the bearer token of each request."""
 
-    async def token(self) -> str:
-        """
+    async def token(self) -> str | None:
+        """It; None: requests have none.
+
         Raises:
             Unavailable: there is none just now.
             ClientError: there will be none.
         """
 
-    def renew(self, token: str) -> bool:
+    def renew(self, token: str | None) -> bool:
         """The server did not take this token; returns whether there can be another one."""
+
+
+class Stranger:
+    """Nobody: what asks for no credential can be asked for."""
+
+    async def token(self) -> None:
+        """None."""
+
+    def renew(self, token: str | None) -> bool:
+        """There is no other."""
+        return False
 
 
 class Given:
@@ -55,7 +67,7 @@ class Given:
             raise SettingsError(f"the function that gives tokens returned {type(token).__name__}, and no text")
         return token
 
-    def renew(self, token: str) -> bool:
+    def renew(self, token: str | None) -> bool:
         """A function has had its chance: it is called for each request."""
         return False
 
@@ -77,7 +89,7 @@ class Password:
                 self._token = await self._begin("/v1/session", 200)
             return self._token
 
-    def renew(self, token: str) -> bool:
+    def renew(self, token: str | None) -> bool:
         """Has the next request sign in."""
         if self._token == token:
             self._token = None

@@ -64,6 +64,7 @@ class Doubt(StrEnum):
     MESSAGE = "The message may have been sent: repeat it with client_msg_id={id!r}, and it is sent once"
     GROUP = "The group may have been made: repeat it with client_msg_id={id!r}, and it is made once"
     CHANGE = "It may have been done; the same call again does no harm"
+    EVENT = "The event may have been published: repeat it with id={id!r}, and it is published once"
     INVITE = "The invitation may have been made: groups.invites() lists those there are"
 
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
+from ssechat.client.feed_models import FeedItem
 from ssechat.client.models import Member, Message, Model, Person
 
 Name = TypeVar("Name", bound=str, covariant=True)
@@ -110,6 +111,15 @@ class Hello(Model):
     """How many events follow before those that are new."""
 
 
+class FeedHello(Model):
+    """A stream of a feed has begun."""
+
+    feed: str
+    resumed: bool = False
+    missed: int = 0
+    """How many events were published since; of a feed with keys the newest of each follow."""
+
+
 class CaughtUp(Model):
     """All that was missed has been sent; what follows is new."""
 
@@ -182,6 +192,14 @@ class HelloEvent(_Event[Literal["hello"], Hello]):
     """A stream has begun: the first one, or after a reconnect."""
 
 
+class FeedHelloEvent(_Event[Literal["hello"], FeedHello]):
+    """A stream of a feed has begun: the first one, or after a reconnect."""
+
+
+class FeedEvent(_Event[str, FeedItem]):
+    """Something was published in a feed, under a name of its publisher's."""
+
+
 class CaughtUpEvent(_Event[Literal["caught_up"], CaughtUp]):
     """All that was missed has been sent."""
 
@@ -213,6 +231,17 @@ Event: TypeAlias = (
 )
 """Any event. After `if isinstance(event, MessageEvent):` a type checker knows that `event.data` is a `Message`."""
 
+AnyFeedEvent: TypeAlias = FeedEvent | FeedHelloEvent | CaughtUpEvent | ResetEvent | ByeEvent | OtherEvent
+"""Any event of a feed's stream."""
+
+OF_A_FEED: dict[str, tuple[Any, type[Model]]] = {
+    "hello": (FeedHelloEvent, FeedHello),
+    "reset": (ResetEvent, Reset),
+    "caught_up": (CaughtUpEvent, CaughtUp),
+    "bye": (ByeEvent, Bye),
+}
+"""The events about the stream itself; all others were published."""
+
 KINDS: dict[str, tuple[Any, type[Model]]] = {
     "message": (MessageEvent, Message),
     "message.updated": (MessageChangeEvent, Message),
@@ -235,16 +264,25 @@ KINDS: dict[str, tuple[Any, type[Model]]] = {
 
 def parse_event(name: str, id: str, data: str) -> Event:
     """The event of a name, a last event id and data. Data that is no JSON is passed on as text."""
+    event: Event = _parsed(KINDS.get(name), name, id, data)
+    return event
+
+
+def parse_feed_event(name: str, id: str, data: str) -> AnyFeedEvent:
+    """As `parse_event`, of the stream of a feed."""
+    event: AnyFeedEvent = _parsed(OF_A_FEED.get(name, (FeedEvent, FeedItem)), name, id, data)
+    return event
+
+
+def _parsed(known: tuple[Any, type[Model]] | None, name: str, id: str, data: str) -> Any:
     try:
         raw = json.loads(data)
     except (ValueError, RecursionError):
         raw = data
-    known = KINDS.get(name)
     if known is not None:
         kind, model = known
         try:
-            event: Event = kind(name, id, model.model_validate(raw), raw)
+            return kind(name, id, model.model_validate(raw), raw)
         except (ValidationError, RecursionError):
-            return OtherEvent(name, id, raw, raw)
-        return event
+            pass
     return OtherEvent(name, id, raw, raw)

@@ -365,3 +365,12 @@ class Limits(Model):
     blocks_per_user: int = 0
     watched_users: int = 0
     watch_lists: int = 0
+    feeds: int = 0
+    feeds_per_user: int = 0
+    feed_publishers: int = 0
+    feed_events: int = 0
+    feed_keys: int = 0
+    feed_bytes: int = 0
+    feed_event_bytes: int = 0
+    feed_ids: int = 0
+    readers_per_feed_and_worker: int = 0

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from ssechat.client.acks import Acks
 from ssechat.client.attempts import Unavailable
@@ -10,7 +10,7 @@ from ssechat.client.bookmark import Bookmark, is_id
 from ssechat.client.connection import Connection
 from ssechat.client.credentials import Credential
 from ssechat.client.errors import Refused
-from ssechat.client.events import Event, MessageEvent, parse_event
+from ssechat.client.events import MessageEvent
 from ssechat.client.pauses import FIRST_PAUSE, RETRY_STATUSES, Pauses
 from ssechat.client.transport import Transport
 from ssechat.errors import SettingsError
@@ -20,8 +20,14 @@ from ssechat.problem_details import MAX_RETRY_AFTER
 RETRY, PING = "retry", "ping"
 
 
-class EventStream:
-    """The events of a user, each once and in order, for as long as one asks for the next one.
+Item = TypeVar("Item")
+
+Parse = Callable[[str, str, str], Item]
+"""Makes an event of its name, id and data."""
+
+
+class EventStream(Generic[Item]):
+    """The events of a user, or of a feed, each once and in order, for as long as one asks for the next one.
 
     An event counts as handled when the next one is asked for. After a reconnect, the first event is the one after the
     last that was handled. It reconnects as often as needed; waiting for an event can be cancelled (`asyncio.timeout`),
@@ -42,6 +48,8 @@ class EventStream:
         since: str | None,
         bookmark: Bookmark | None,
         acks: Acks | None,
+        path: str,
+        parse: Parse[Item],
     ) -> None:
         """
         Raises:
@@ -55,6 +63,8 @@ class EventStream:
         self._note = note
         self._bookmark = bookmark
         self._acks = acks
+        self._path = path
+        self._parse = parse
         self._begun = False
         self._handled = since or None
         self._given = ""
@@ -81,7 +91,7 @@ class EventStream:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> Item:
         if self._waiting:
             raise RuntimeError("two tasks wait for the events of one stream: let each have its own `events()`")
         self._waiting = True
@@ -123,15 +133,15 @@ class EventStream:
             if self._bookmark is not None:
                 self._bookmark.keep(id)
 
-    async def _next(self) -> Event:
+    async def _next(self) -> Item:
         while not self._closed.is_set():
             try:
                 if self._connection is None:
                     self._connection = await self._connect()
-                event = await self._event_of(self._connection)
-                if event is not None:
-                    self._given, self._has_message = event.id, isinstance(event, MessageEvent)
-                    return event
+                found = await self._event_of(self._connection)
+                if found is not None:
+                    self._given, self._has_message = found[0], isinstance(found[1], MessageEvent)
+                    return found[1]
                 reason, retry_in = "the stream ended", 0.0
             except Unavailable as failure:
                 reason, retry_in = failure.reason, failure.retry_in or 0.0
@@ -143,8 +153,8 @@ class EventStream:
                 await self._pauses.sleep(pause, self._closed)
         raise StopAsyncIteration
 
-    async def _event_of(self, connection: Connection) -> Event | None:
-        """The next event of a connection that is for the caller; None if the connection has ended."""
+    async def _event_of(self, connection: Connection) -> tuple[str, Item] | None:
+        """The next event of a connection that is for the caller, behind its id; None if the connection has ended."""
         while (said := await connection.read()) is not None:
             if said.retry is not None:
                 self._retry = max(0, min(said.retry, int(MAX_RETRY_AFTER * 1000))) / 1000
@@ -155,7 +165,7 @@ class EventStream:
             if not said.data:
                 self._pass(said.id)
             elif said.event != PING:
-                return parse_event(said.event, said.id, said.data)
+                return said.id, self._parse(said.event, said.id, said.data)
         return None
 
     async def _connect(self) -> Connection:
@@ -167,7 +177,7 @@ class EventStream:
             headers["Last-Event-ID"] = self._handled
         while True:
             token = await self._credential.token()
-            connection = await Connection.open(self._transport, token, headers)
+            connection = await Connection.open(self._transport, self._path, token, headers)
             if isinstance(connection, Connection):
                 return connection
             if connection.status_code == 401 and not self._renewed and self._credential.renew(token):

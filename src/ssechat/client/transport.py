@@ -102,14 +102,19 @@ class Transport:
             extensions=response.extensions,
         )
 
-    async def stream(self, path: str, token: str, headers: Mapping[str, str], timeout: httpx.Timeout) -> httpx.Response:
+    async def stream(
+        self, path: str, token: str | None, headers: Mapping[str, str], timeout: httpx.Timeout
+    ) -> httpx.Response:
         """Opens a response whose body is read as it comes; it must be closed.
 
         Raises:
             httpx.RequestError: there was no response.
         """
         request = self._http.build_request(
-            "GET", self._url(path), headers={**authorization(token), **headers}, timeout=timeout
+            "GET",
+            self._url(path),
+            headers={**({} if token is None else authorization(token)), **headers},
+            timeout=timeout,
         )
         return await self._http.send(request, stream=True)
 

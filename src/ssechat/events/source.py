@@ -24,11 +24,13 @@ class Page(NamedTuple):
     head: str
     oldest: str
     events: Sequence[Event]
+    before: str = ""
+    """The id of the event before the oldest one, if it is known."""
 
     @property
     def before_oldest(self) -> str:
         """The cursor of a reader that has nothing of what is kept."""
-        return f"{number_of(self.oldest) - 1}-0" if self.events else self.head
+        return (self.before or f"{number_of(self.oldest) - 1}-0") if self.events else self.head
 
 
 START = "-"
@@ -37,6 +39,10 @@ START = "-"
 
 class Log(Protocol):
     """Logs of one sort, by name: the inboxes of all users, for example."""
+
+    @property
+    def sort(self) -> str:
+        """What each log is of: `hello` has its name under this one."""
 
     @property
     def skips(self) -> bool:

@@ -22,11 +22,15 @@ def stream_response(
     *,
     refusal: str | None,
     sign_outs: int,
+    since: str | None = None,
+    of_feed: tuple[str, int] | None = None,
 ) -> Response:
     """Returns a response with a source's events after a cursor, or, with a `refusal`, with a `bye` event that names it.
 
     A refusal has no error status: EventSource does not reconnect after one (WHATWG HTML §9.2.3). `buffer` is the upper
-    bound of buffered bytes. `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked.
+    bound of buffered bytes. `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked. `since`
+    is that of `Stream.begin`. Of a feed `of_feed` has the group that reads it, and `FeedReaders.changes` from before
+    its reader's right was checked.
     """
 
     def start(hand_over: StreamHandover) -> None:
@@ -37,7 +41,10 @@ def stream_response(
             return
         stream.opened(sink, cursor)
         if refusal is None:
-            hub.attach(stream, cursor, sign_outs)
+            hub.attach(stream, cursor, sign_outs, since)
+            if of_feed is not None:
+                group, changes = of_feed
+                hub.feeds.opened(stream, group, changes)
         else:
             hub.metrics.connects += 1
             stream.bye(refusal)

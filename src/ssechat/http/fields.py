@@ -10,13 +10,16 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 from pydantic_core import from_json
 
+from ssechat.chat.feeds import MAX_PUBLISHERS
 from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
 from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.events import frames
+from ssechat.events.kinds import KINDS, MESSAGE
 from ssechat.identity.directory import SHORTEST_PREFIX
 from ssechat.identity.display_names import MAX_CHOSEN, chosen_name
 from ssechat.identity.watch_lists import MAX_NAMES
 from ssechat.ids import LONGEST_USER, UserId, user_id
+from ssechat.logs.feeds import LARGEST
 from ssechat.texts.characters import is_blank
 from ssechat.texts.image_urls import MAX_LENGTH as MAX_AVATAR_URL
 from ssechat.texts.image_urls import check_image_url
@@ -91,6 +94,29 @@ def _data(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def _feed_data(data: Any) -> Any:
+    encoded = frames.encode(data)
+    try:
+        from_json(encoded, allow_inf_nan=False)
+    except ValueError:
+        raise ValueError("give finite numbers only: JSON has no others") from None
+    if len(encoded) > LARGEST:
+        raise ValueError(f"give {LARGEST / 1024:g} KiB at most, as JSON; this has {len(encoded)} bytes")
+    return data
+
+
+def _event_name(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"{name} is an event of the server's own; choose another name")
+    return name
+
+
+def _publishers(names: list[str]) -> list[UserId]:
+    if len(names) > MAX_PUBLISHERS:
+        raise ValueError(f"name {MAX_PUBLISHERS} publishers at most")
+    return list(dict.fromkeys(map(_user_id, names)))
+
+
 def _avatar_url(url: str) -> str:
     check_image_url(url)
     return url
@@ -115,6 +141,10 @@ def _shown(**keywords: Any) -> Any:
     return Field(json_schema_extra=keywords)
 
 
+RESERVED = sorted(frames.OF_A_STREAM | {kind.name for kind in KINDS} - {MESSAGE.name})
+"""Names that the events of feeds do not have. Without a name an event is a `message`, as `EventSource` has it."""
+
+EVENT_NAME = r"^[a-z][a-z0-9._-]{0,63}$"
 NOT_BLANK = r"\S"
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 HTTPS = "^https://[^@#]+$"
@@ -159,6 +189,12 @@ AvatarUrl = Annotated[str, AfterValidator(_avatar_url), _shown(format="uri", max
 Mentions = Annotated[list[str], AfterValidator(_mentions), _shown(maxItems=MAX_MENTIONS, items=NAMED)]
 Watch = Annotated[list[str], AfterValidator(_watch), _shown(maxItems=MAX_NAMES, items=NAMED)]
 Data = Annotated[dict[str, Any], AfterValidator(_data)]
+EventName = Annotated[
+    str, Field(pattern=EVENT_NAME), AfterValidator(_event_name), _shown(**{"not": {"enum": RESERVED}})
+]
+FeedKey = Annotated[str, Field(min_length=1, max_length=128, pattern=PRINTABLE_ASCII)]
+FeedData = Annotated[Any, AfterValidator(_feed_data)]
+Publishers = Annotated[list[str], AfterValidator(_publishers), _shown(maxItems=MAX_PUBLISHERS, items=NAMED)]
 Seq = Annotated[int, Field(ge=1, lt=TOO_LARGE), _shown(format="int64")]
 Number = Annotated[int, Field(ge=0, lt=TOO_LARGE), _shown(format="int64")]
 Next = Annotated[

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ssechat.chat.blocks import MAX_BLOCKS
+from ssechat.chat.feeds import MAX_PUBLISHERS
 from ssechat.chat.groups import MAX_NAME, MAX_TOPIC
 from ssechat.chat.messages import MAX_DATA, MAX_MENTIONS
 from ssechat.chat.reactions import MAX_KINDS
@@ -15,6 +16,7 @@ from ssechat.identity.leases import AT_ONCE, Leases
 from ssechat.identity.quotas import Quotas
 from ssechat.identity.sessions import MAX_SESSIONS
 from ssechat.identity.watch_lists import MAX_LISTS, MAX_NAMES
+from ssechat.logs.feeds import LARGEST, MOST_BYTES, MOST_FEEDS, MOST_FEEDS_OF_ONE, MOST_IDS, MOST_KEPT, MOST_KEYS
 from ssechat.logs.invites import MAX_INVITES
 from ssechat.logs.members import MAX_MEMBERS
 from ssechat.logs.pages import PAGE_BYTES
@@ -51,4 +53,13 @@ def limits(settings: Settings, quotas: Quotas, leases: Leases) -> Mapping[str, A
         "blocks_per_user": MAX_BLOCKS,
         "watched_users": MAX_NAMES,
         "watch_lists": MAX_LISTS,
+        "feeds": MOST_FEEDS,
+        "feeds_per_user": MOST_FEEDS_OF_ONE,
+        "feed_publishers": MAX_PUBLISHERS,
+        "feed_events": MOST_KEPT,
+        "feed_keys": MOST_KEYS,
+        "feed_bytes": MOST_BYTES,
+        "feed_event_bytes": LARGEST,
+        "feed_ids": MOST_IDS,
+        "readers_per_feed_and_worker": settings.readers_per_feed,
     }

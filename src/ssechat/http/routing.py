@@ -24,8 +24,10 @@ ROUTE = "ssechat.route"
 """The key in a scope under which the endpoint and template of a path without parameters are stored: the header cache
 keeps them for requests with the same line, and to find them again costs 4,000 instructions."""
 
-STREAM = "/v1/events"
-"""This endpoint sends `bye` itself when the server is full: EventSource does not reconnect after an error status."""
+STREAM = re.compile(r"/v1/(?:events|feeds/[^/]+/events)").fullmatch
+"""These endpoints send `bye` themselves when the server is full: EventSource does not reconnect after an error."""
+
+READS = ("GET", "HEAD")
 
 Methods: TypeAlias = dict[str, Endpoint]
 
@@ -71,7 +73,7 @@ class RouteTable:
         if known is not None:
             return known
         path: str = scope["path"]
-        if request.server_is_full and path != STREAM:
+        if request.server_is_full and (scope["method"] not in READS or STREAM(path) is None):
             return _full, UNMATCHED
         raw_path: bytes = scope.get("raw_path") or b""
         if b"%" not in raw_path or not ENCODED_SLASH(raw_path):

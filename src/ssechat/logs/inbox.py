@@ -113,6 +113,7 @@ class Inbox:
     """Appends to and reads users' inboxes."""
 
     skips = False
+    sort = "user"
 
     def __init__(self, redis: Redis, conversations: Conversations, members: Members, limit: int, kinds: Kinds) -> None:
         """`limit`: events that an inbox keeps, at least."""

@@ -22,6 +22,9 @@ KEY_FINGERPRINT = "ssechat:key"
 GROUPS = "ssechat:groups"
 """String: a secret from which the ids of groups follow."""
 
+FEEDS = "ssechat:feeds"
+"""Hash: feed → who made it; and how many there are, of each maker (`/<user>`) and of all (`/`)."""
+
 BUCKETS = 1024
 
 CACHED = 512
@@ -62,6 +65,21 @@ class UserKeys(NamedTuple):
     """Stream: the user's events: which conversation's, kind, and a message's seq or a fact's data."""
     places: str
     """Hash: conversation → the place up to which this user has its log (logs/inbox.py)."""
+
+
+class FeedKeys(NamedTuple):
+    """The keys of a feed, in the order in which scripts take them."""
+
+    feed: str
+    """Hash: who may read and publish, what is kept, `head`, and what the log holds (logs/feeds.py)."""
+    log: str
+    """Stream: the events that are kept, in a feed with keys the newest of each key: name and data."""
+    latest: str
+    """Hash: key → the entry with its newest value, and the bytes of that."""
+    ids: str
+    """Hash with a TTL: `<who>:<id>` → what was published under it."""
+    other_ids: str
+    """The same: the two take turns."""
 
 
 def bucket(of: str) -> int:
@@ -113,6 +131,28 @@ def of_user(user_id: str) -> UserKeys:
 def user(user_id: str) -> str:
     """The first of a user's keys."""
     return f"{{u{bucket(user_id)}}}{user_id}"
+
+
+@lru_cache(CACHED)
+def of_feed(name: str) -> FeedKeys:
+    """The keys of a feed."""
+    key = feed(name)
+    return FeedKeys(key, f"{key}/log", f"{key}/latest", f"{key}/ids/0", f"{key}/ids/1")
+
+
+def feed(name: str) -> str:
+    """The first of a feed's keys."""
+    return f"{{f{bucket(name)}}}{name}"
+
+
+def live_feed(name: str) -> str:
+    """Channel: wake-ups for the streams of one feed."""
+    return f"{feed(name)}/live"
+
+
+def is_of_a_feed(channel: bytes) -> bool:
+    """Whether a channel is one of a feed."""
+    return channel.startswith(b"{f")
 
 
 def directory(beginning: str) -> str:

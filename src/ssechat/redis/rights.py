@@ -12,10 +12,10 @@ from ssechat.redis import keys
 from ssechat.redis.connection import Argument, Reply
 from ssechat.redis.refusals import RedisRefused, Refusal, parse_refusal
 
-KEYS = ("{c*", "{d:*", "{p:*", "{q:*", "{t:*", "{u*", "ssechat:*")
+KEYS = ("{c*", "{d:*", "{f*", "{p:*", "{q:*", "{t:*", "{u*", "ssechat:*")
 """Patterns of all keys in keys.py."""
 
-CHANNELS = ("{u*", "ssechat:*")
+CHANNELS = ("{f*", "{u*", "ssechat:*")
 """Patterns of all channels in keys.py."""
 
 NOBODY = "-try"
@@ -29,12 +29,13 @@ WORD = "tried"
 
 USER, INBOX, _ = keys.of_user(NOBODY)
 CONVERSATION, LOG, _ = keys.of_conversation(NOBODY)
+FEED = keys.feed(NOBODY)
 QUOTA, PLACES = keys.quota(NOBODY, NOBODY), keys.places(NOBODY)
 DIRECTORY = keys.directory(NOBODY)
-OF_SCRIPT = (USER, INBOX, CONVERSATION, QUOTA, PLACES)
+OF_SCRIPT = (USER, INBOX, CONVERSATION, QUOTA, PLACES, FEED)
 
 SCRIPT = f"""
-local user, inbox, conversation, quota, places = unpack(KEYS)
+local user, inbox, conversation, quota, places, feed = unpack(KEYS)
 for _, key in ipairs({{user, conversation}}) do
   redis.call('HSET', key, 'tried', '1')
   redis.call('EXPIRE', key, {SECONDS})
@@ -46,7 +47,10 @@ redis.call('HEXISTS', user, 'tried')
 redis.call('EXISTS', conversation)
 redis.call('XADD', inbox, 'MAXLEN', '~', '1', '*', 'tried', '1')
 redis.call('XRANGE', inbox, '-', '+', 'COUNT', '1')
+redis.call('XDEL', inbox, '1-1')
 redis.call('EXPIRE', inbox, {SECONDS})
+redis.call('HSET', feed, 'tried', '1')
+redis.call('EXPIRE', feed, {SECONDS})
 redis.call('SET', quota, redis.call('TIME')[1], 'PX', '1000')
 redis.call('GET', quota)
 redis.call('ZADD', places, '1', 'tried')
@@ -93,6 +97,9 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("XADD", LOG, "MAXLEN", "~", "1", "*", WORD, "1"),
     ("EXPIRE", LOG, SECONDS),
     ("XRANGE", LOG, "-", "+", "COUNT", "1"),
+    ("XDEL", LOG, "1-1"),
+    ("HSET", FEED, WORD, "1"),
+    ("EXPIRE", FEED, SECONDS),
     ("GET", keys.KEY_FINGERPRINT),
     ("GET", keys.FORMAT),
     ("SET", keys.ticket(NOBODY), WORD, "EX", SECONDS),
@@ -100,6 +107,7 @@ TRIALS: tuple[tuple[Argument, ...], ...] = (
     ("HVALS", USER),
     ("PUBSUB", "NUMSUB", keys.live(NOBODY)),
     ("PUBLISH", keys.live(NOBODY), WORD),
+    ("PUBLISH", keys.live_feed(NOBODY), WORD),
     ("PUBLISH", keys.CONTROL, WORD),
     # One by one: of several, Redis does not say which it refuses.
     *(("DEL", key) for key in (*OF_SCRIPT, LOG)),
@@ -110,6 +118,8 @@ OF_A_START: tuple[tuple[Argument, ...], ...] = (
     ("INFO", "server"),
     ("SUBSCRIBE", keys.live(NOBODY)),
     ("UNSUBSCRIBE", keys.live(NOBODY)),
+    ("SUBSCRIBE", keys.live_feed(NOBODY)),
+    ("UNSUBSCRIBE", keys.live_feed(NOBODY)),
     ("SUBSCRIBE", keys.CONTROL),
     ("UNSUBSCRIBE", keys.CONTROL),
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ssechat import __version__
 from ssechat.errors import SettingsError
+from ssechat.identity.admin_token import read_admin_token
 from ssechat.identity.key_file import create_key_file, key_path, read_key_file
 from ssechat.identity.tokens import Tokens
 from ssechat.redis.embedded import EmbeddedRedis
@@ -134,6 +135,10 @@ class Supervisor:
             SettingsError: a setting or the key file cannot be used, or the servers have another key.
         """
         settings = self._settings
+        if settings.admin_token_file is not None:
+            read_admin_token(settings.admin_token_file)
+            if settings.admin_token_file.stat().st_mode & 0o004:
+                log.warning("everybody on this machine can read the admin token: chmod o-r the file")
         if settings.external_identity:
             Tokens.from_settings(settings)
             claims = {"SSECHAT_JWT_ISSUER": settings.jwt_issuer, "SSECHAT_JWT_AUDIENCE": settings.jwt_audience}

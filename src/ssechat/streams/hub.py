@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,9 @@ from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.audit import find_holes
+from ssechat.streams.batches import Batch, Batches
 from ssechat.streams.fanout import FanOut
+from ssechat.streams.feed_readers import FEED, LEFT, FeedReaders, MayRead
 from ssechat.streams.in_turn import slices
 from ssechat.streams.openings import Openings
 from ssechat.streams.people import People
@@ -58,8 +60,9 @@ class Hub:
         sightings: Sightings,
         load: Load,
         now: Callable[[], float] = time.monotonic,
+        may_read: MayRead | None = None,
     ) -> None:
-        """`people`, `sightings` and `load` are those of `Presence`."""
+        """`people`, `sightings` and `load` are those of `Presence`, `may_read` that of `FeedReaders`."""
         assert settings.redis_url is not None
         self.metrics = metrics
         self.now = now
@@ -72,11 +75,14 @@ class Hub:
         self._count = 0
         self._sweep = Sweep(self._all, self.metrics)
         self._openings = Openings(settings.streams_per_user * OPENINGS_A_MINUTE, now)
+        self._openings_of_feeds = Openings(settings.readers_per_feed * OPENINGS_A_MINUTE, now)
+        self.feeds = FeedReaders(self._streams, may_read or _nobody_lost)
         self._stalled: set[Stream] = set()
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
         self._fan_out = FanOut(lambda channel: self._streams.get(channel, ()), self._run)
+        self._batches = Batches(self._emit, lambda channel: len(self._streams.get(channel, ())), self._fan_out.is_busy)
         self.presence = Presence(self, people, sightings, load, metrics, now)
         self.subscriptions = Subscriptions(
             settings.redis_url,
@@ -108,44 +114,52 @@ class Hub:
         await self.presence.close(channels)
         await self.subscriptions.close()
 
-    def has_room(self, source: Source) -> bool:
-        """Whether there may be one more stream of this source here, and one was not opened too often lately."""
-        full = len(self._streams.get(source.channel, ())) >= self._settings.streams_per_user
-        return not full and self._openings.admit(source.channel)
+    def has_room(self, source: Source, *, stranger: bool = False) -> bool:
+        """Whether there may be one more stream of this source here, and one was not opened too often lately.
 
-    def attach(self, stream: Stream, cursor: str | None, sign_outs: int) -> None:
+        `stranger`: its reader has no user.
+        """
+        if stranger and not self.feeds.has_room_for_strangers:
+            return False
+        of_a_feed = keys.is_of_a_feed(source.channel)
+        most = self._settings.readers_per_feed if of_a_feed else self._settings.streams_per_user
+        openings = self._openings_of_feeds if of_a_feed else self._openings
+        return len(self._streams.get(source.channel, ())) < most and openings.admit(source.channel)
+
+    def attach(self, stream: Stream, cursor: str | None, sign_outs: int, since: str | None = None) -> None:
         """Takes a stream whose response has started, and brings it level with its source.
 
-        `sign_outs` is the value of `Auth.sign_outs` from before the identity was checked: if the session has ended
-        since, the stream missed the notice.
+        `since` is that of `Stream.begin`. `sign_outs` is the value of `Auth.sign_outs` from before the identity was
+        checked: if the session has ended since, the stream missed the notice.
         """
         channel = stream.channel
         self._streams[channel] = (*self._streams.get(channel, ()), stream)
         self._count += 1
+        self.feeds.strangers += not stream.identity.user
         self.metrics.connects += 1
         begin = self._begin if sign_outs == self._auth.sign_outs else self._begin_if_signed_in
-        self._run(begin(stream, channel, cursor))
+        self._run(begin(stream, channel, cursor, since))
 
-    async def _begin_if_signed_in(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
+    async def _begin_if_signed_in(self, stream: Stream, channel: bytes, cursor: str | None, since: str | None) -> None:
         try:
             await self._auth.check_session(stream.identity)
         except Unauthorized:
             stream.bye("signed_out")
         except RedisUnavailable:
             stream.bye(UNAVAILABLE)
-        await self._begin(stream, channel, cursor)
+        await self._begin(stream, channel, cursor, since)
 
-    async def _begin(self, stream: Stream, channel: bytes, cursor: str | None) -> None:
+    async def _begin(self, stream: Stream, channel: bytes, cursor: str | None, since: str | None) -> None:
         # The order is: register, subscribe, read. An event in between is noted, so that no event is missed.
         if stream.closed:
             return
         try:
             await self.subscriptions.add(channel)
             # What is read from now on, and what is told, leaves nothing out.
-            if not stream.closed:
+            if not stream.closed and not keys.is_of_a_feed(channel):
                 self.presence.opened(channel, UserId(stream.name))
             async with self._readers:
-                await stream.begin(cursor)
+                await stream.begin(cursor, since)
         except RedisUnavailable:
             stream.bye(UNAVAILABLE)
 
@@ -167,6 +181,7 @@ class Hub:
         if stream in streams:
             rest = tuple([each for each in streams if each is not stream])
             self._count -= 1
+            self.feeds.strangers -= not stream.identity.user
             self._stalled.discard(stream)
             if rest:
                 self._streams[channel] = rest
@@ -174,6 +189,7 @@ class Hub:
                 del self._streams[channel]
                 self.subscriptions.discard(channel)
                 self.presence.closed(channel)
+                self.feeds.closed(channel)
 
     # Called by presence.
 
@@ -214,6 +230,8 @@ class Hub:
                 self._end_sessions({*named})
             elif word == HIDDEN:
                 self.presence.hidden(UserId(named[0]))
+            elif word in (FEED, LEFT):
+                self.feeds.heard(word, named)
 
     def _on_wake_up(self, channel: bytes, payload: bytes) -> None:
         try:
@@ -222,11 +240,15 @@ class Hub:
             logger.warning("what was published on a user's channel is no wake-up; the user's streams read their source")
             self._unaudited.add(channel)
             return
+        metrics = self.metrics
+        if keys.is_of_a_feed(channel):
+            metrics.wake_ups += 1
+            self._batches.add(channel, event)
+            return
         if event.kind == wake_ups.WATCH:
             self.presence.changed(channel)
             return
         self.presence.heard(channel, event)
-        metrics = self.metrics
         metrics.wake_ups += 1
         written = partial(self._count_live, event, metrics.wake_ups % metrics.stride == 0)
         kind = self._kinds.get(event.kind)
@@ -240,6 +262,18 @@ class Hub:
             self._fan_out.broadcast(channel, Stream.offer, event, chunk, written=written)
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
             self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
+
+    def _emit(self, channel: bytes, batch: Batch) -> None:
+        """Writes events of a feed to its streams."""
+        metrics, at, events = self.metrics, batch.newest.at, len(batch)
+        timed = metrics.wake_ups % metrics.stride == 0
+
+        def written(streams: int) -> None:
+            metrics.events_live[FEED] += streams * events
+            if timed and at:
+                metrics.latency_live.observe(time.time() - at / 1000, streams)
+
+        self._fan_out.broadcast(channel, Stream.offer_batch, batch, written=written)
 
     def _count_live(self, event: wake_ups.WakeUp, timed: bool, streams: int) -> None:
         """Counts an event that was written to so many streams just now; `timed`: and how old it is."""
@@ -284,6 +318,7 @@ class Hub:
             self._unaudited.update(self._streams)
             await self._audit_sessions()
             await self._audit_keys()
+            await self.feeds.audit()
             self._audited_at = self.now()
         await self._audit()
 
@@ -343,3 +378,7 @@ class Hub:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("a task of the hub failed", exc_info=task.exception())
+
+
+async def _nobody_lost(readers: Mapping[str, Collection[UserId]]) -> Mapping[str, Collection[UserId]]:
+    return readers

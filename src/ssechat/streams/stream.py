@@ -16,6 +16,7 @@ from ssechat.events.source import START, Page, Source
 from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
 from ssechat.ids import NO_ENTRY, entry_number, number_of
+from ssechat.streams.batches import Batch
 from ssechat.telemetry.metrics import Metrics
 
 PAGE = 64
@@ -25,6 +26,10 @@ page is about what fits into its connection, because what does not fit is read i
 
 FIRST_PAGE = 8
 """Events of the first page of a reader that drained: what does not fit into the buffer is read in vain."""
+
+PAGE_BYTES_OF_NEWEST = 16 * 1024
+"""The same of a source that skips what was replaced: so little that all of a page fits, for its first page has `PAGE`
+events at once. What is read in vain there is read again, and by then is another value."""
 
 RETRY = (1000, 3000)
 """The `retry` field in milliseconds after an ordinary disconnect; random, to spread reconnects."""
@@ -183,10 +188,24 @@ class Stream:
             self.written, self.cursor = n, event.id
             self._write(chunk)
             return True
+        self._note_newer(event)
+        return False
+
+    def offer_batch(self, batch: Batch) -> bool:
+        """The newest events of the source; returns whether something was written."""
+        chunk = batch.after(self.cursor) if self.live else b""
+        if chunk:
+            self.written, self.cursor = batch.newest.n, batch.newest.id
+            self._write(chunk)
+        else:
+            self._note_newer(batch.newest)
+        return bool(chunk)
+
+    def _note_newer(self, event: WakeUp) -> None:
+        n = event.n
         if n > self.written or (n == self.written and event.id != self.cursor):
             self._owner.metrics.holes["wake_up"] += self.live
             self.note(n, event.at)  # a hole, or another history: the source tells
-        return False
 
     def show(self, chunk: bytes) -> bool:
         """An ephemeral event; returns whether it was written: a stream that is not live does not get it.
@@ -241,17 +260,21 @@ class Stream:
 
     # Reading the source.
 
-    async def begin(self, cursor: str | None) -> None:
+    async def begin(self, cursor: str | None, since: str | None = None) -> None:
         """Sends `hello`, replays missed events, and goes live. The channel must be subscribed already.
+
+        `since`: the cursor of a client that has none; None: it gets what comes from now on.
 
         Raises:
             RedisUnavailable: Redis did not answer; the stream has not begun.
         """
         try:
-            if cursor is None:
-                await self._begin_fresh()
+            if cursor is not None:
+                await self._begin_at(cursor, resumed=True)
+            elif since is not None:
+                await self._begin_at(since, resumed=False)
             else:
-                await self._begin_at(cursor)
+                await self._begin_fresh()
         finally:
             self.busy = False
 
@@ -275,10 +298,13 @@ class Stream:
         else:
             self._go_live()
 
-    async def _begin_at(self, cursor: str) -> None:
+    async def _begin_at(self, cursor: str, *, resumed: bool) -> None:
         known = entry_number(cursor) is not None
         start = cursor if known and cursor != ALL else START
         page = await self._read(start, PAGE if known else 1)
+        if not page.continuous and not resumed:  # its client has nothing that it could miss
+            await self._begin_fresh()
+            return
         if not known or not page.continuous:
             # `hello` has no id here: a client that is cut off before the reset would resume after it.
             self._hello(None, resumed=False, missed=0)
@@ -288,8 +314,8 @@ class Stream:
             self._stand_at(cursor if cursor != ALL else page.before_oldest)
             missed = number_of(page.head) - self.written
             own = page.head if cursor == ALL and not page.events else cursor
-            self._hello(own, resumed=True, missed=missed)
-            self._owner.metrics.resumes += 1
+            self._hello(own, resumed=resumed, missed=missed)
+            self._owner.metrics.resumes += resumed
             self.owes_caught_up = missed > 0
             self._write_page(page)
         if self._is_level(page):
@@ -298,11 +324,11 @@ class Stream:
             await self._read_on()
 
     async def _read(self, cursor: str, count: int) -> Page:
-        return await self.log.read(self.name, cursor, count, PAGE_BYTES)
+        return await self.log.read(self.name, cursor, count, PAGE_BYTES_OF_NEWEST if self.log.skips else PAGE_BYTES)
 
     async def _read_on(self) -> None:
         """Pages of the source, until level, closed, or the buffer is full: then the next drain goes on."""
-        count = FIRST_PAGE
+        count = PAGE if self.log.skips else FIRST_PAGE
         while not self.closed and self.paused_at is None:
             self.newest = 0  # what is published while the page is read is noted anew
             page = await self._read(self.cursor, count)
@@ -348,7 +374,7 @@ class Stream:
         self.cursor, self.written = entry, number_of(entry)
 
     def _hello(self, head: str | None, *, resumed: bool, missed: int) -> None:
-        data = {"user": self.identity.user, "resumed": resumed, "missed": missed}
+        data = {self.log.sort: self.name, "resumed": resumed, "missed": missed}
         self._write(frames.event(frames.HELLO, data, head))
 
     def _reset(self, reason: str, page: Page) -> None:

@@ -40,7 +40,8 @@ REFUSALS = ("OOM", "READONLY", "NOREPLICAS", "MISCONF", "NOPERM", "LOADING", "BU
 QUOTAS = ("deliveries", "sign-up", "sign-in-address", "sign-in-account", "sign-in-known", "ticket")
 """The names of quotas, as `GET /v1/limits` has them."""
 
-KIND_NAMES = tuple(kind.name for kind in KINDS)
+KIND_NAMES = (*(kind.name for kind in KINDS), "feed")
+"""All events of feeds count as one kind: their publishers name them."""
 
 SENDS = Declaration("counter", "ssechat_sends", "Messages sent in, by how that ended.", ("outcome",))
 
@@ -76,7 +77,7 @@ class Metrics:
         "ssechat_stream_closes",
         "Streams ended, by the reason told; gone: the reader left.",
         "reason",
-        zeros=("drain", "unavailable", "token_expired", "signed_out", "slow", "too_many", "gone"),
+        zeros=("drain", "unavailable", "token_expired", "signed_out", "slow", "too_many", "changed", "gone"),
     )
     conversation_resets: Counter[str] = counter(
         "ssechat_conversation_resets",

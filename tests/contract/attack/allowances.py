@@ -30,6 +30,9 @@ REFUSALS: Sequence[Refusal] = (
     Refusal("invalid_request", "^reply_to: ", "depends on what messages there are"),
     Refusal("invalid_request", "^give either `ids` .* or `prefix`", "parameters do not know each other"),
     Refusal("invalid_request", "^give `watch`, too", "null is as good as no field; a schema asks for fields only"),
+    Refusal("invalid_request", "^key: this feed has", "depends on what the feed is"),
+    Refusal("keys_stay", "", "depends on what the feed is"),
+    Refusal("feed_full", "", "depends on what the feed has"),
     Refusal("invalid_request", "^user: you cannot block yourself", "no schema knows who asks"),
 )
 
@@ -48,6 +51,7 @@ ACCEPTANCES: Sequence[Acceptance] = (
     Acceptance("send_message", NAMES),
     Acceptance("edit_message", NAMES),
     Acceptance("list_reactions", NAMES),
+    Acceptance("put_feed", NAMES),
 )
 
 

@@ -22,6 +22,7 @@ SERVER_OPTIONS = (
     "--deliveries-per-user", "0",
     # A stream has its first pings soon; Schemathesis reads STREAM_EVENTS of it.
     "--ping-seconds", "0.2",
+    "--feeds", "anybody",
 )  # fmt: skip
 
 STREAM_EVENTS = 4
@@ -103,11 +104,13 @@ def configuration(options: Options, world: World) -> Mapping[str, Any]:
             "emoji": {"values": [EMOJI, "❤️", "🎉"]},
             "invites": {"values": world.invites},
             "secrets": {"values": world.secrets},
+            "feeds": {"values": world.feeds},
         },
         "parameters": {
             name: {"dictionary": dictionary, "probability": LIKELY}
             for name, dictionary in {
                 "path.id": "conversations",
+                "path.name": "feeds",
                 "path.seq": "seqs",
                 "path.user": "people",
                 "path.emoji": "emoji",

@@ -29,6 +29,8 @@ class World:
     """Ids of invitations to the first group."""
     secrets: list[str]
     """Of invitations to groups of the second person."""
+    feeds: list[str]
+    """Some of the first person's, with keys and without, and one that the attack makes."""
 
 
 def build(url: str) -> World:
@@ -44,8 +46,13 @@ def build(url: str) -> World:
         theirs = [_group(client, bob, f"Dinner {number}", ()) for number in range(3)]
         invites = [_made(client, alice, f"/v1/conversations/{groups[0]}/invites", {})["id"] for _ in range(3)]
         secrets = [_made(client, bob, f"/v1/conversations/{group}/invites", {})["secret"] for group in theirs]
+        feeds = [f"feed-{number}" for number in range(4)]
+        for name, body in zip(
+            feeds, ({"read": "public"}, {"read": "public", "keyed": True}, {"read": "users"}), strict=False
+        ):
+            client.put(f"/v1/feeds/{name}", json=body, headers=alice).raise_for_status()
         client.cookies.clear()
-    return World([direct, *groups], groups, invites, secrets)
+    return World([direct, *groups], groups, invites, secrets, feeds)
 
 
 def _sign_up(client: httpx.Client, name: str) -> dict[str, str]:

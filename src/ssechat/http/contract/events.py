@@ -86,7 +86,7 @@ class Ping(AnswerBody):
     """The id of the last event."""
 
 
-Reason = Literal["drain", "unavailable", "token_expired", "signed_out", "slow", "too_many"]
+Reason = Literal["drain", "unavailable", "token_expired", "signed_out", "slow", "too_many", "changed"]
 
 
 class Bye(AnswerBody):
@@ -180,7 +180,8 @@ OF_A_STREAM = (
         has_retry=True,
         says="Why the server ends the stream. `drain`: the server stops or is replaced. `unavailable`: it cannot reach "
         "its storage, or the keys that verify tokens. `too_many`: you, or the worker, have too many streams. `slow`: "
-        "you did not read for a minute. `signed_out` and `token_expired`: the credential has ended.",
+        "you did not read for a minute. `changed`: of a feed, others may read it now, or it is gone: who comes back is "
+        "told. `signed_out` and `token_expired`: the credential has ended.",
         do="Reconnect with the last id after as many milliseconds as `retry` says. After `signed_out` and "
         "`token_expired` sign in again first.",
         example={"reason": "drain"},

@@ -7,11 +7,13 @@ from ssechat import __version__
 from ssechat.http.contract import parameters, problems, refused
 from ssechat.http.contract.answers.problem import ProblemDetails
 from ssechat.http.contract.events import EVENTS, StreamEvent
+from ssechat.http.contract.feeds import HELLO, OF_A_FEED, PUBLISHED, RESET, SHARED
 from ssechat.http.contract.links import links
 from ssechat.http.contract.operation import EVENT_STREAM, JSON, Answer, Credential, Operation, Parameter, reason
 from ssechat.http.contract.parameters import REQUEST_ID
 from ssechat.http.contract.problems import Problem
 from ssechat.http.contract.schemas import Schemas, ref
+from ssechat.http.fields import EVENT_NAME
 
 Version = Literal["3.1", "3.2"]
 
@@ -19,6 +21,9 @@ PROBLEM_JSON = "application/problem+json"
 
 ANY_EVENT = "StreamEvent"
 """The name of the schema that is one of the events'."""
+
+FEED_EVENTS = {HELLO.data: "FeedHelloEvent", RESET.data: "FeedResetEvent", PUBLISHED.data: "FeedItemEvent"}
+"""The names of the schemas of events that only the stream of a feed has, by their data."""
 
 NOT_FOR_GENERATORS = {"ticket", "lastEventId"}
 """Query parameters that the document does not list: a security scheme, and one whose name in clients that are made from
@@ -31,6 +36,9 @@ SECURITY: Mapping[Credential, Sequence[Mapping[str, Sequence[str]]]] = {
     Credential.NONE: (),
     Credential.USER: ({"bearer": ()}, {"cookie": ()}),
     Credential.USER_OR_TICKET: ({"bearer": ()}, {"cookie": ()}, {"ticket": ()}),
+    Credential.USER_OR_ADMIN: ({"bearer": ()}, {"cookie": ()}),
+    Credential.MAY_BE_USER: ({}, {"bearer": ()}, {"cookie": ()}),
+    Credential.MAY_BE_USER_OR_TICKET: ({}, {"bearer": ()}, {"cookie": ()}, {"ticket": ()}),
 }
 
 
@@ -54,10 +62,12 @@ class _Document:
         self._operations = operations
         self._version = version
         self._events = events
+        self._has_feeds = any(answer.events == OF_A_FEED for each in operations for answer in each.answers.values())
+        of_feeds = [event.data for event in (HELLO, PUBLISHED, RESET)] if self._has_feeds else []
         answers = [answer.model for each in operations for answer in each.answers.values() if answer.model is not None]
         self._schemas = Schemas(
             [each.body for each in operations if each.body is not None],
-            [*answers, *(event.data for event in events), ProblemDetails],
+            [*answers, *(event.data for event in events), *of_feeds, ProblemDetails],
             closed=closed,
         )
 
@@ -74,6 +84,8 @@ class _Document:
         details["properties"]["code"]["enum"] = sorted(codes)
         schemas |= {event_schema(event): self._event(event) for event in self._events}
         schemas[ANY_EVENT] = self._any_event()
+        if self._has_feeds:
+            schemas |= self._of_feeds()
         return {
             "openapi": f"{self._version}.0",
             "info": {
@@ -165,8 +177,8 @@ class _Document:
     def _content(self, answer: Answer) -> dict[str, Any]:
         if answer.media_type == EVENT_STREAM:
             if self._version == "3.2":
-                return {EVENT_STREAM: {"itemSchema": ref(ANY_EVENT)}}
-            return {EVENT_STREAM: {"schema": {"type": "string"}, "x-itemSchema": ref(ANY_EVENT)}}
+                return {EVENT_STREAM: {"itemSchema": ref(answer.events)}}
+            return {EVENT_STREAM: {"schema": {"type": "string"}, "x-itemSchema": ref(answer.events)}}
         if answer.media_type != JSON:
             media_types = (answer.media_type, *answer.other_media_types)
             return {media_type: {"schema": {"type": "string"}} for media_type in media_types}
@@ -179,6 +191,19 @@ class _Document:
             "oneOf": [{"$ref": target} for target in mapping.values()],
             "discriminator": {"propertyName": "event", "mapping": mapping},
         }
+
+    def _of_feeds(self) -> dict[str, dict[str, Any]]:
+        """The schemas of the events of a feed's stream: those that all streams have are the same."""
+        own = {FEED_EVENTS[event.data]: self._event(event) for event in (HELLO, RESET, PUBLISHED)}
+        taken = [*(event.name for event in SHARED), HELLO.name, RESET.name]
+        named = {"type": "string", "pattern": EVENT_NAME, "not": {"enum": taken}}
+        own[FEED_EVENTS[PUBLISHED.data]]["properties"]["event"] = named
+        names = [*(event_schema(event) for event in SHARED), *own]
+        one = {
+            "description": "An event of a feed's stream. Its `data` is JSON.",
+            "oneOf": [ref(name) for name in names],
+        }
+        return {**own, OF_A_FEED: one}
 
     def _event(self, event: StreamEvent) -> dict[str, Any]:
         properties: dict[str, Any] = {

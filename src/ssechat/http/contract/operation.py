@@ -25,6 +25,12 @@ class Credential(Enum):
     """Who sends a token, or the session's cookie."""
     USER_OR_TICKET = "user or ticket"
     """As USER; or who has a ticket, in the query."""
+    USER_OR_ADMIN = "user or admin"
+    """As USER; or who sends the admin token."""
+    MAY_BE_USER = "may be user"
+    """As USER_OR_ADMIN, or anybody: it depends on what is asked for."""
+    MAY_BE_USER_OR_TICKET = "may be user or ticket"
+    """As MAY_BE_USER; or who has a ticket, in the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Answer:
     other_media_types: tuple[str, ...] = ()
     """Those that it has instead if the client prefers them."""
     headers: tuple[Parameter, ...] = ()
+    events: str = "StreamEvent"
+    """Of a stream: the name of the schema that is one of its events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ class Operation:
         found = {*problems.OF_ALL, *self.refusals}
         if self.credential is not Credential.NONE:
             found |= {*problems.OF_CREDENTIALS}
-        if self.credential is Credential.USER_OR_TICKET:
+        if self.credential in (Credential.USER_OR_TICKET, Credential.MAY_BE_USER_OR_TICKET):
             found |= {problems.INVALID_TICKET}
         if self.credential is not Credential.NONE or self.writes:
             found |= {*problems.OF_HEADERS}

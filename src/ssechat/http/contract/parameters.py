@@ -17,6 +17,13 @@ INVITE = Parameter(
     "invite", "The id of an invitation, not its secret.", {"type": "string", "minLength": 1}, "9f86d081884c7d65"
 )
 
+FEED = Parameter(
+    "name",
+    "The name of a feed.",
+    {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[a-z0-9][a-z0-9._-]*$"},
+    "scores",
+)
+
 SESSION = Parameter(
     "id", "The id of a session of yours.", {"type": "string", "minLength": 1}, "9f86d081884c7d659a2feaa0c55ad015"
 )

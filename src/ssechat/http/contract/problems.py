@@ -21,7 +21,8 @@ INVALID_REQUEST = Problem(
 IDEMPOTENCY_CONFLICT = Problem(
     "idempotency_conflict",
     422,
-    "The `client_msg_id` was used for another message or group. Use a new one for a new message or group.",
+    "The `client_msg_id` was used for another message or group, or the `id` for another event of the feed. Use a new "
+    "one for a new message, group or event.",
 )
 NOT_AN_EMOJI = Problem("not_an_emoji", 422, "React with one emoji, percent-encoded in the path.")
 
@@ -59,6 +60,22 @@ TOO_MANY_BLOCKS = Problem(
     403,
     "You have blocked as many people as you may; `GET /v1/limits` says how many. Unblock one.",
 )
+FEEDS_CLOSED = Problem("feeds_closed", 403, "On this server the admin makes feeds, with the admin token.")
+NOT_YOUR_FEED = Problem("not_your_feed", 403, "The feed is somebody else's: who made it, and the admin, change it.")
+NOT_A_PUBLISHER = Problem(
+    "not_a_publisher", 403, "Who made the feed, its `publishers` and the admin publish in it; you are none of these."
+)
+TOO_MANY_FEEDS = Problem(
+    "too_many_feeds",
+    403,
+    "You, or the server, have as many feeds as may be; `GET /v1/limits` says how many. Delete one.",
+)
+FEED_FULL = Problem(
+    "feed_full",
+    403,
+    "The feed has as many keys, or as many bytes of values, as it may have; `GET /v1/limits` says how many. Delete a "
+    "key with `data` null.",
+)
 ENDED = Problem("ended", 403, "The group has ended: it can be read only.")
 GROUP_FULL = Problem("group_full", 403, "The group cannot have so many members.")
 TOO_MANY_MEMBERS = Problem(
@@ -80,6 +97,7 @@ NO_SESSION = Problem(
 UNKNOWN_SESSION = Problem("unknown_session", 404, "You have no such session, or it has ended.")
 UNKNOWN_CONVERSATION = Problem("unknown_conversation", 404, "There is no such conversation.")
 UNKNOWN_MESSAGE = Problem("unknown_message", 404, "There is no such message, or you may not read or change it.")
+UNKNOWN_FEED = Problem("unknown_feed", 404, "There is no such feed.")
 UNKNOWN_EVENT = Problem(
     "unknown_event", 404, "Your inbox has no event with this id, or does not keep it any more. Send a newer one."
 )
@@ -98,6 +116,9 @@ LAST_OWNER = Problem(
     "The group's only owner stays while others are there. Make another one an owner, or end the group.",
 )
 TOO_MANY_INVITES = Problem("too_many_invites", 409, "The group has as many invitations as it may have. Revoke one.")
+KEYS_STAY = Problem(
+    "keys_stay", 409, "A feed has keys or has none for as long as there is. Delete it first to make another one."
+)
 DELETED = Problem("deleted", 409, "The message was deleted: it cannot be changed any more.")
 
 CHANGED = Problem("changed", 412, "The message is not the one that `If-Match` names. Read it again, and decide anew.")

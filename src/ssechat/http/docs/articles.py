@@ -18,6 +18,11 @@ CREDENTIALS: Mapping[Credential, str] = {
     Credential.USER: "Needs a token (`Authorization: Bearer …`) or the session's cookie.",
     Credential.USER_OR_TICKET: "Needs a token (`Authorization: Bearer …`), the session's cookie, or a ticket "
     "(`?ticket=…`).",
+    Credential.USER_OR_ADMIN: "Needs a token (`Authorization: Bearer …`), the admin token, or the session's cookie.",
+    Credential.MAY_BE_USER: "A public feed needs no credential; others need a token (`Authorization: Bearer …`) or the "
+    "session's cookie.",
+    Credential.MAY_BE_USER_OR_TICKET: "A public feed needs no credential; others need a token (`Authorization: Bearer "
+    "…`), the session's cookie, or a ticket (`?ticket=…`).",
 }
 
 EVERYWHERE = frozenset(

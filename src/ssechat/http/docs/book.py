@@ -135,7 +135,9 @@ class Book:
             "limits": self._limits,
             "pages": PAGES,
             "settings": self._settings,
-            "setup": lambda operations: setup(operations, self._entry),
+            "setup": lambda operations: setup(
+                operations, self._entry, anybody_makes_feeds=self._settings.feeds == "anybody"
+            ),
             "topics": self._topics,
             "version": __version__,
         }

@@ -14,6 +14,7 @@ from ssechat.http.contract import (
     accounts,
     conversations,
     events,
+    feeds,
     invites,
     marks,
     members,
@@ -43,6 +44,7 @@ STAND_INS: Mapping[str, str] = {
     parameters.GROUP.example: "$G",
     parameters.INVITE.example: "$INVITE",
     parameters.SESSION.example: "$SESSION",
+    parameters.FEED.example: "$FEED",
     f"{parameters.GROUP.example}.…": "$SECRET",
     receipts.EVENT: "$EVENT",
 }
@@ -100,6 +102,11 @@ GROUP_OF_ONE = GROUP % (WRITE, "")
 INVITE = 'INVITE=$(curl -s -X POST "$S/v1/conversations/$G/invites" -H "$AUTH" | field id)'
 EVENT = """EVENT=$(curl -sNm 1 "$S/v1/events?last_event_id=0-0" -H "$AUTH" | sed -n 's/^id: //p' | tail -1)"""
 NEW = "NEW=dave-$RANDOM$RANDOM"
+FEED = """FEED=scores-$RANDOM$RANDOM
+curl -s -X PUT "$S/v1/feeds/$FEED" -H "Authorization: Bearer $MAKER" -H "$JSON" -d '{"read":"public"}' > /dev/null"""
+MAKER: Mapping[bool, str] = {True: "MAKER=$TOKEN", False: "MAKER='the admin token'"}
+"""Who makes feeds: each user, or the admin only."""
+
 THEM: Mapping[Entry, str] = {
     Entry.OPEN: "THEM=cleo-$RANDOM$RANDOM; enter $THEM > /dev/null",
     Entry.CLOSED: "THEM=cleo",
@@ -128,18 +135,27 @@ BEFORE: Mapping[str, str] = {
 }
 """A command that makes what one operation uses up."""
 
-CALLERS: Mapping[str, str] = {accounts.SIGN_OUT.id: "$LAPTOP", invites.JOIN.id: "$YOURS"}
+CALLERS: Mapping[str, str] = {
+    accounts.SIGN_OUT.id: "$LAPTOP",
+    invites.JOIN.id: "$YOURS",
+    **dict.fromkeys((each.id for each in (feeds.PUT, feeds.PUBLISH, feeds.DELETE)), "$MAKER"),
+}
 """The tokens of operations that another session tries."""
 
 QUERIES: Mapping[str, str] = {
     events.STREAM.id: "last_event_id=0-0",
+    feeds.STREAM.id: "last=20",
     messages.HISTORY.id: "limit=20",
     conversations.LIST.id: "limit=20",
     people.LIST_USERS.id: "ids=$ME,$YOU",
 }
 
 
-def setup(operations: Iterable[Operation], entry: Entry) -> str:
+WITHOUT = (Credential.NONE, Credential.MAY_BE_USER, Credential.MAY_BE_USER_OR_TICKET)
+"""Credentials that the commands do not send: the feed of the examples is public."""
+
+
+def setup(operations: Iterable[Operation], entry: Entry, *, anybody_makes_feeds: bool = False) -> str:
     """The lines that the commands of these operations need, once in a shell."""
     listed = list(operations)
     if all(each.credential is Credential.NONE and each.body is None for each in listed):
@@ -149,6 +165,8 @@ def setup(operations: Iterable[Operation], entry: Entry) -> str:
         lines += NEEDS.get(topic, ())
         if topic == members.TOPIC:
             lines.append(THEM[entry])
+        if topic == feeds.TOPIC:
+            lines += (MAKER[anybody_makes_feeds], FEED)
     return "\n".join(lines)
 
 
@@ -159,7 +177,7 @@ def curl(operation: Operation) -> Curl:
     if operation.method != ("GET" if operation.example is None else "POST"):
         parts[0] += f" -X {operation.method}"
     parts.append(f'"$S{_path(operation)}"')
-    if operation.credential is not Credential.NONE:
+    if operation.credential not in WITHOUT:
         caller = CALLERS.get(operation.id)
         parts.append('-H "$AUTH"' if caller is None else f'-H "Authorization: Bearer {caller}"')
     if operation.example is not None:

@@ -9,6 +9,7 @@ from ssechat.http.contract import (
     blocks,
     conversations,
     events,
+    feeds,
     invites,
     marks,
     members,
@@ -88,6 +89,13 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "presence",
         "Who is there. Nobody is told unasked: a client says whom it shows just now, and hears of these. Who is there "
         "has a stream open, on any device.",
+    ),
+    feeds.TOPIC: (
+        "feeds",
+        "One to many: scores, tickers, deployments, banners. A feed has a stream of its own, which goes on after a "
+        "disconnect where it was, as yours does. With `keyed` it is a table: each event is the newest value of its "
+        "`key`, and who is slow gets the newest values, not what they replaced. A page reads a public feed with `new "
+        "EventSource(…)`, whatever its origin.",
     ),
     reactions.TOPIC: ("reactions", "One emoji of one person to one message; one person can react with several."),
     server.TOPIC: ("server", "What the server says of itself. Nothing here needs a credential."),

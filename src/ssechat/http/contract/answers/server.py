@@ -84,6 +84,24 @@ class Limits(AnswerBody):
     """Users in one list of `PUT /v1/presence`."""
     watch_lists: Count
     """Such lists of one user: one more takes the place of the oldest."""
+    feeds: Count
+    """Feeds of the server."""
+    feeds_per_user: Count
+    """Feeds that one user has made."""
+    feed_publishers: Count
+    """Users who may publish in a feed, besides who made it."""
+    feed_events: Count
+    """Events that a feed keeps: the largest `keep`."""
+    feed_keys: Count
+    """Keys of a feed."""
+    feed_bytes: Count
+    """Bytes of the events that a feed keeps. One without keys drops the oldest, one with keys takes no more."""
+    feed_event_bytes: Count
+    """Bytes of an event's `data`, as JSON."""
+    feed_ids: Count
+    """Ids of publications that a feed remembers, at least, within a day."""
+    readers_per_feed_and_worker: Count
+    """Streams that one feed may have open on one worker."""
 
 
 class Live(AnswerBody):
