@@ -17,6 +17,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, "..", "..");
 const WEB = join(ROOT, "src", "ssechat", "web");
 const LIBRARY = "ssechat.min.js";
+const FEEDS = "feeds.min.js";
 const MADE_BY = "ssechat, MIT licence: made by tests/web/build.js";
 
 /** What only programs load, that have no EventSource. */
@@ -33,6 +34,12 @@ The client of [ssechat](https://pypi.org/project/ssechat/), a chat server over p
     chat.addEventListener("state", ({ detail }) => console.log(detail.state));
     await chat.start();
     await chat.send({ to: "bob", text: "hi" });
+
+Feeds, one to many, are read by a module of their own:
+
+    import { Feed } from "ssechat/feeds";
+
+    for await (const { key, data } of new Feed("https://chat.example.com/v1/feeds/prices")) show(key, data);
 
 \`/docs/clients\` of every server has the rest.
 `;
@@ -83,6 +90,7 @@ async function made() {
   const worker = await minified("worker.js");
   return new Map([
     [LIBRARY, await minified("ssechat.js")],
+    [FEEDS, await minified("feeds.js")],
     ["worker.min.js", worker],
     ["app.min.js", await minified("app.js", { plugins: [withWorker(worker)] })],
     ["app.min.css", await minified("app.css")],
@@ -92,7 +100,7 @@ async function made() {
 
 /** The modules of which the library consists, with those that others name as types, by `import()` or as a worker. */
 function modules() {
-  const found = new Set(["ssechat.js"]);
+  const found = new Set(["ssechat.js", "feeds.js"]);
   for (const name of found) {
     const source = readFileSync(join(WEB, name), "utf8");
     for (const [, other] of source.matchAll(/"\.\/(\w+\.js)"/g)) found.add(other ?? "");
@@ -111,7 +119,7 @@ function version() {
 function writePackage(folder) {
   mkdirSync(folder, { recursive: true });
   for (const name of modules()) copyFileSync(join(WEB, name), join(folder, name));
-  copyFileSync(join(WEB, LIBRARY), join(folder, LIBRARY));
+  for (const name of [LIBRARY, FEEDS]) copyFileSync(join(WEB, name), join(folder, name));
   copyFileSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
   writeFileSync(join(folder, "README.md"), README);
   const manifest = {
@@ -120,7 +128,12 @@ function writePackage(folder) {
     description: "The client of ssechat, a chat server over plain HTTP, for browsers and Node.",
     license: "MIT",
     type: "module",
-    exports: { ".": { types: "./ssechat.d.ts", default: "./ssechat.js" }, "./ssechat.min.js": "./ssechat.min.js" },
+    exports: {
+      ".": { types: "./ssechat.d.ts", default: "./ssechat.js" },
+      "./feeds": { types: "./feeds.d.ts", default: "./feeds.js" },
+      "./ssechat.min.js": "./ssechat.min.js",
+      "./feeds.min.js": "./feeds.min.js",
+    },
     types: "./ssechat.d.ts",
     files: ["*.js", "*.d.ts"],
     sideEffects: false,

@@ -60,6 +60,11 @@ export function aborted(signal) {
   });
 }
 
+/** The error of a response that is none of those that were wanted. @param {Response} response */
+export async function refusalOf(response) {
+  return new RequestError(response.status, await problemOf(response), retryAfterOf(response.headers));
+}
+
 /** @param {Response} response @returns {Promise<Problem>} */
 async function problemOf(response) {
   try {
@@ -71,7 +76,11 @@ async function problemOf(response) {
 }
 
 /** @typedef {Record<string, string|number|null|undefined>} Query */
-/** @typedef {{query?: Query, body?: object, ifMatch?: string|undefined}} Asked `ifMatch` is an entity tag */
+/**
+ * `ifMatch` is an entity tag; `cache` is `no-store` where it is not given.
+ *
+ * @typedef {{query?: Query, body?: object, ifMatch?: string|undefined, cache?: RequestCache}} Asked
+ */
 
 /**
  * Gives a bearer token: it is called for the first one, and again when the server does not take one any more. It
@@ -182,7 +191,7 @@ export class Http {
    * @param {Asked} asked
    * @param {string|null} token
    */
-  async #exchange(method, path, { query, body, ifMatch }, token) {
+  async #exchange(method, path, { query, body, ifMatch, cache = "no-store" }, token) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (ifMatch) headers["If-Match"] = ifMatch;
@@ -195,14 +204,13 @@ export class Http {
         headers,
         body: body === undefined ? null : JSON.stringify(body),
         credentials: token ? "omit" : "same-origin",
-        cache: "no-store",
+        cache,
         signal: AbortSignal.timeout(this.timeout),
       });
     } catch {
       throw new RequestError(0);
     }
-    if (!response.ok)
-      throw new RequestError(response.status, await problemOf(response), retryAfterOf(response.headers));
+    if (!response.ok) throw await refusalOf(response);
     try {
       return { body: response.status === 204 ? null : await response.json(), headers: response.headers };
     } catch {
