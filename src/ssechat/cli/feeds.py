@@ -40,13 +40,15 @@ def feed() -> None:
     """
 
 
-def _feed_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def feed_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that all these commands share."""
     return client_options(setting_options(("admin_token_file",))(function))
 
 
 @contextmanager
-def _connected(account: dict[str, Any], timeout: float = 30.0, *, reads: bool) -> Iterator[tuple["Client", Run]]:
+def connected_to_feeds(
+    account: dict[str, Any], timeout: float = 30.0, *, reads: bool, note: Callable[[str], None] | None = None
+) -> Iterator[tuple["Client", Run]]:
     """As `connect`, as the admin or a user; who only `reads` may be nobody.
 
     Raises:
@@ -65,13 +67,13 @@ def _connected(account: dict[str, Any], timeout: float = 30.0, *, reads: bool) -
     token = None if path is None else read_admin_token(path)
     if token is None and not reads and not is_somebody and account["token"] is None:
         raise click.UsageError("nobody: give --admin-token-file, or --user or --token where users may do this")
-    with connect(account, timeout, admin=token, may_be_stranger=reads) as connected:
+    with connect(account, timeout, admin=token, may_be_stranger=reads, note=note) as connected:
         yield connected
 
 
 @feed.command()
 @click.argument("name", type=Text())
-@_feed_options
+@feed_options
 @timeout_option
 @click.option(
     "--read",
@@ -107,7 +109,7 @@ def create(
     from ssechat.cli.terminal import feed_line
 
     reads = "group" if group is not None else read
-    with _connected(account, timeout, reads=False) as (client, run):
+    with connected_to_feeds(account, timeout, reads=False) as (client, run):
         made = run(client.feeds.put(name, reads, group=group, keep=keep, keyed=keyed, publishers=publisher)).raw
     with stdio.reporting("the feed was made"):
         show_one(made, feed_line, as_json=as_json)
@@ -116,7 +118,7 @@ def create(
 @feed.command()
 @click.argument("name", type=Text())
 @click.argument("content", type=Text(), required=False, metavar="[DATA]")
-@_feed_options
+@feed_options
 @timeout_option
 @click.option("--event", type=Id(), metavar="NAME", help="The event's name on the stream.  [default message]")
 @click.option("--key", type=Id(), metavar="KEY", help="Of a feed with keys: whose newest value DATA is.")
@@ -152,7 +154,7 @@ def publish(
         data = None
     else:
         data = _content(stdio.read_input() if content in (None, "-") else str(content), is_text=is_text)
-    with _connected(account, timeout, reads=False) as (client, run):
+    with connected_to_feeds(account, timeout, reads=False) as (client, run):
         published = run(client.feeds.publish(name, data, event=event, key=key, id=id)).raw
     with stdio.reporting("the event was published"):
         show_one(published, published_line, as_json=as_json)
@@ -160,7 +162,7 @@ def publish(
 
 @feed.command("listen")
 @click.argument("name", type=Text())
-@_feed_options
+@feed_options
 @click.option("--since", type=Id(), metavar="ID", help="Start after the event with this id; 0-0 for all that are kept.")
 @click.option(
     "--last", type=click.IntRange(0, 200), metavar="N", help="Of a feed without keys: first its last N events."
@@ -178,7 +180,7 @@ def listen_to(name: str, since: str | None, last: int | None, *, as_json: bool, 
 
     if since is not None and not (since.isascii() and since.isprintable()):
         raise SettingsError("--since: this is not the id of an event")
-    with _connected(account, reads=True) as (client, run):
+    with connected_to_feeds(account, reads=True) as (client, run):
         for event in run.each(client.feeds.events(name, since, last=last)):
             if as_json:
                 click.echo(json.dumps({"event": event.name, "id": event.id or None, "data": event.raw}))
@@ -192,7 +194,7 @@ def listen_to(name: str, since: str | None, last: int | None, *, as_json: bool, 
 
 @feed.command()
 @click.argument("name", type=Text())
-@_feed_options
+@feed_options
 @timeout_option
 @click.option(
     "--last", type=click.IntRange(1, 200), metavar="N", help="Of a feed without keys: its last N.  [default 20]"
@@ -205,7 +207,7 @@ def show(name: str, last: int | None, timeout: float, *, as_json: bool, **accoun
     """
     from ssechat.cli.terminal import feed_event_line
 
-    with _connected(account, timeout, reads=True) as (client, run):
+    with connected_to_feeds(account, timeout, reads=True) as (client, run):
         now = run(client.feeds.show(name, last=last))
     show_all(
         now.events,
@@ -217,7 +219,7 @@ def show(name: str, last: int | None, timeout: float, *, as_json: bool, **accoun
 
 @feed.command("delete")
 @click.argument("name", type=Text())
-@_feed_options
+@feed_options
 @timeout_option
 def delete_feed(name: str, timeout: float, *, as_json: bool, **account: Any) -> None:
     """Delete the feed NAME and all that it has, and end its streams.
@@ -227,7 +229,7 @@ def delete_feed(name: str, timeout: float, *, as_json: bool, **account: Any) -> 
     """
     from ssechat.texts.printable import one_line
 
-    with _connected(account, timeout, reads=False) as (client, run):
+    with connected_to_feeds(account, timeout, reads=False) as (client, run):
         run(client.feeds.delete(name))
     if not as_json:
         with stdio.reporting("the feed was deleted"):

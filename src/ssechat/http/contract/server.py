@@ -85,6 +85,15 @@ METRICS = Operation(
 
 PAGE = _page("show_page", "/", "Shows the chat in a browser")
 
+EXAMPLES = _page("show_examples", "/examples", "Shows examples of feeds in a browser")
+
+EXAMPLE = _page(
+    "show_example",
+    "/examples/{example}",
+    "Shows one example of a feed in a browser",
+    Parameter("example", "`prices` or `deployments`.", example="prices"),
+)
+
 DOCS = _page("show_docs", "/docs", "Shows this contract to people")
 
 DOCS_PAGE = _page(
