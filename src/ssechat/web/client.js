@@ -18,9 +18,9 @@ import { WorkerLink } from "./worker_link.js";
 /** @typedef {{name: string, version: string, sign_up: boolean, sign_in: boolean} & Ways} Facts */
 
 /**
- * What a server may have: a directory of its users, pictures of them on its page.
+ * What a server may have: a directory of its users, pictures of them on its page, a feed that the page shows as a banner.
  *
- * @typedef {{directory?: boolean, avatars?: boolean}} Ways
+ * @typedef {{directory?: boolean, avatars?: boolean, banner?: string}} Ways
  */
 
 /**
