@@ -161,8 +161,8 @@ test("a stream that ends goes on after the last event, when the server has asked
   await wire().put("2-x", "A", 1);
   await wire().event("bye", { reason: "restarting" });
   await wire().end();
-  const { state, retryAt } = feed.state;
-  assert.deepEqual([state, (retryAt ?? 0) - Date.now()], ["reconnecting", 1500]);
+  const { state, retryAt, code } = feed.state;
+  assert.deepEqual([state, (retryAt ?? 0) - Date.now(), code], ["reconnecting", 1500, "restarting"]);
   await pass(1400);
   assert.equal(wires.length, 1);
   await pass(200);
@@ -171,6 +171,23 @@ test("a stream that ends goes on after the last event, when the server has asked
   await hello(wire(), { resumed: true, missed: 3 });
   assert.deepEqual(said, [{ feed: "prices", resumed: true, missed: 3 }]);
   assert.equal(states.at(-1).state, "live");
+  feed.close();
+});
+
+test("a server that is full is asked again no sooner than it wants", async () => {
+  const { feed, states } = await opened();
+  for (let i = 0; i < 4; i++) {
+    await wire().event("bye", { reason: "too_many" }, undefined, 3000);
+    await wire().end();
+    assert.equal(feed.state.code, "too_many");
+    await pass(20_000);
+  }
+  const pauses = states.filter(({ retryAt }) => retryAt).map(({ retryAt }) => retryAt);
+  assert.equal(pauses.length, 4);
+  assert.deepEqual(
+    pauses.map((at, i) => at - Date.now() + (4 - i) * 20_000),
+    [3000, 3000, 4000, 8000],
+  );
   feed.close();
 });
 

@@ -103,6 +103,8 @@ export class Feed extends Emitter {
   #resets = 0;
   /** @type {number|null} milliseconds that the server asks to wait before the next connection */
   #retry = null;
+  /** @type {string|null} why the server has ended the stream */
+  #reason = null;
   /** @type {string|null} why the feed is to be loaded before the stream goes on */
   #lost = null;
 
@@ -233,7 +235,7 @@ export class Feed extends Emitter {
       if (signal.aborted) return;
       if (error && !error.temporary) return this.#refused(error);
       const pause = this.#pause(error);
-      this.#set("reconnecting", Date.now() + pause, error?.code ?? null);
+      this.#set("reconnecting", Date.now() + pause, error?.code ?? this.#reason);
       if (pause) await this.#waits.sleep(pause, error?.retryAfter ?? null);
     }
   }
@@ -242,8 +244,8 @@ export class Feed extends Emitter {
   #pause(error) {
     if (error) return Math.max(backOff(++this.#failures), error.retryAfter ?? 0);
     if (this.#lost !== null) return ++this.#resets > 1 ? backOff(this.#resets) : 0;
-    const asked = this.#failures++ ? null : this.#retry;
-    return asked ?? backOff(this.#failures);
+    const own = this.#failures++ || this.#retry === null ? backOff(this.#failures) : 0;
+    return Math.max(own, this.#retry ?? 0);
   }
 
   /** @param {RequestError} error */
@@ -258,6 +260,7 @@ export class Feed extends Emitter {
   async #connect(signal) {
     const connection = new AbortController();
     this.#connection = connection;
+    this.#reason = null;
     this.#watch();
     try {
       /** @type {import("./http.js").Query} */
@@ -315,6 +318,8 @@ export class Feed extends Emitter {
       this.#failures = 0;
       this.#set("live");
       this.emit("hello", data);
+    } else if (type === "bye") {
+      this.#reason = data.reason;
     } else if (type === "ping" && numberOf(data.id) > numberOf(this.#cursor)) {
       connection.abort(); // an event was lost
     }

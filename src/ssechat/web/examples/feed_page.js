@@ -38,6 +38,13 @@ export function nameServer() {
   for (const node of document.querySelectorAll(".server")) node.textContent = location.origin;
 }
 
+/** Why a feed cannot be read just now, in words. @type {Record<string, string>} */
+const WAITS = {
+  unavailable: "The server has trouble with its storage just now.",
+  too_many: "This feed has as many readers as the server takes.",
+  full: "The server is full.",
+};
+
 /** A page that shows one feed. */
 export class FeedPage {
   /** @type {Feed} */
@@ -97,20 +104,31 @@ export class FeedPage {
   }
 
   #show() {
-    clearInterval(this.#ticking);
     const { state, code, retryAt } = this.feed.state;
+    if (state === "connecting" && !byId("none").hidden) return; // it is looked for again, and may not be there
     const { error } = this.feed;
     byId("none").hidden = code !== "unknown_feed";
     byId("now").hidden = state === "live" || state === "connecting" || this.#paused;
-    if (state === "reconnecting" && retryAt !== null) {
-      const say = () => this.#say(waiting(retryAt, code));
-      this.#ticking = setInterval(say, 1000);
-      return say();
+    this.#count(state === "reconnecting" ? retryAt : null);
+    if (state === "live") this.#say(`Live.${this.#came}`);
+    else if (state === "connecting") this.#say("Connecting…");
+    else if (state === "reconnecting") this.#say(WAITS[code ?? ""] ?? "The connection is interrupted.");
+    else if (!error) this.#say("Paused while nobody sees this tab.");
+    else {
+      this.#say(REFUSALS[error.code] ?? error.message);
+      if (!document.hidden) this.#timer = setTimeout(() => this.feed.open(), LOOKED_FOR);
     }
-    if (state === "closed" && error && !document.hidden) this.#timer = setTimeout(() => this.feed.open(), LOOKED_FOR);
-    if (state === "closed" && !error) return this.#say("Paused while nobody sees this tab.");
-    if (error) return this.#say(REFUSALS[error.code] ?? error.message);
-    this.#say(state === "live" ? `Live.${this.#came}` : "Connecting…");
+  }
+
+  /** Counts down to the next attempt, where no screen reader says each second. @param {number|null} until */
+  #count(until) {
+    clearInterval(this.#ticking);
+    const show = () => {
+      const seconds = Math.ceil(((until ?? 0) - Date.now()) / 1000);
+      byId("when").textContent = seconds > 1 ? `Next attempt in ${seconds} seconds` : "";
+    };
+    if (until !== null) this.#ticking = setInterval(show, 1000);
+    show();
   }
 
   /** @param {string} text */
@@ -124,13 +142,6 @@ export class FeedPage {
 /** @param {number} count */
 function changes(count) {
   return count === 1 ? "one change came" : `${count ? count.toLocaleString("en") : "no"} changes came`;
-}
-
-/** @param {number} retryAt @param {string|null} code */
-function waiting(retryAt, code) {
-  const seconds = Math.ceil((retryAt - Date.now()) / 1000);
-  const why = code === null || code === "unreachable" ? "The connection is interrupted." : "The server is busy.";
-  return seconds > 1 ? `${why} Next attempt in ${seconds} seconds.` : `${why} Trying again…`;
 }
 
 /** How long ago a time was, in words. @param {number} milliseconds */

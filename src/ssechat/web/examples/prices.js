@@ -6,6 +6,13 @@ import { age, byId, FeedPage } from "./feed_page.js";
 
 /** @typedef {import("../feeds.js").FeedEvent} FeedEvent */
 
+/** `+1.2`, `−0.4`, `0.0` */
+const PERCENT = new Intl.NumberFormat("en", {
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+  signDisplay: "exceptZero",
+});
+
 /** What is shown of one symbol. */
 class Cell {
   #price = document.createTextNode("");
@@ -17,7 +24,7 @@ class Cell {
   constructor(symbol) {
     this.symbol = symbol;
     const price = el("span", { className: "price" }, this.#price);
-    this.node = el("li", {}, el("b", { textContent: symbol, title: symbol }), this.#moved, price);
+    this.node = el("li", {}, el("b", { textContent: symbol, title: symbol }), price, this.#moved);
   }
 
   /** @param {any} data a number, or `{price, change}` with the change of the day in percent */
@@ -27,7 +34,7 @@ class Cell {
     const direction = Number.isNaN(change) ? price - this.#shown : change;
     const text = Number.isFinite(price) ? price.toFixed(2) : JSON.stringify(data);
     const arrow = direction > 0 ? "▲" : direction < 0 ? "▼" : "";
-    const moved = Number.isNaN(change) ? arrow : `${arrow} ${Math.abs(change).toFixed(1)} %`;
+    const moved = Number.isNaN(change) ? arrow : `${PERCENT.format(change)} %`;
     this.#shown = price;
     if (this.#price.data !== text) this.#price.data = text;
     if (this.#change.data !== moved) this.#change.data = moved;

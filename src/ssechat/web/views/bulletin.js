@@ -59,9 +59,9 @@ export class BulletinView {
 
   #dismiss() {
     this.#bulletins?.dismiss();
-    // The focus was on the button, which is gone: it goes to what comes next.
-    /** @type {HTMLElement|null} */
-    const next = document.querySelector("#composer, .list input, main input");
-    next?.focus();
+    // The focus was on the button, which is gone: it goes to a heading, and opens no keyboard.
+    /** @type {NodeListOf<HTMLElement>} */
+    const headings = document.querySelectorAll("h1[tabindex], h2[tabindex]");
+    [...headings].find((heading) => heading.getClientRects().length)?.focus();
   }
 }
