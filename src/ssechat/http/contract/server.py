@@ -1,5 +1,7 @@
 """Operations about the server itself, and its pages."""
 
+from dataclasses import replace
+
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers.server import Limits, Live, Readiness
 from ssechat.http.contract.operation import Answer, Credential, Operation, Parameter
@@ -85,7 +87,11 @@ METRICS = Operation(
 
 PAGE = _page("show_page", "/", "Shows the chat in a browser")
 
-EXAMPLES = _page("show_examples", "/examples", "Shows examples of feeds in a browser")
+EXAMPLES = replace(
+    _page("show_examples", "/examples", "Shows examples of feeds in a browser"),
+    about="A server whose examples are off has nothing under this path.",
+    refusals=(problems.NOT_FOUND,),
+)
 
 EXAMPLE = _page(
     "show_example",
