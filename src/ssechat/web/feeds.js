@@ -316,8 +316,8 @@ export class Feed extends Emitter {
       this.#put({ id, event: type, ...data });
     } else if (type === "hello") {
       this.#failures = 0;
-      this.#set("live");
       this.emit("hello", data);
+      this.#set("live");
     } else if (type === "bye") {
       this.#reason = data.reason;
     } else if (type === "ping" && numberOf(data.id) > numberOf(this.#cursor)) {

@@ -14,7 +14,7 @@ def feeds(enter: Enter, server: Server, **options: Any) -> Screens:
     """The pages of examples of feeds, and a banner in the chat."""
     admin = Admin(server.url)
     visitor = come(enter, "alice", url=f"{server.url}/examples", sign_up=False, **options)
-    visitor.expect_errors(f"{NETWORK_GONE}|status of 404")
+    visitor.expect_errors(f"{NETWORK_GONE}|status of 401")
     page = visitor.page
     expect(page.locator("#banner")).to_contain_text(BANNER)
     yield "examples", page

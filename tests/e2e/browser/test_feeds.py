@@ -83,7 +83,7 @@ def test_a_ticker_of_500_prices_shows_the_newest_of_each_at_a_thousand_changes_a
         page.goto(f"{server.url}/examples/prices")
         live(page)
         expect(page.locator("#prices li")).to_have_count(SYMBOLS)
-        expect(page.get_by_text("Made-up data")).to_be_visible()
+        expect(page.locator("#made-up")).to_be_visible()
         page.evaluate(WATCH_THE_LIST)
         before = int(page.evaluate("performance.now()"))
         said = [demo.line(), demo.line()]
@@ -147,9 +147,9 @@ def test_a_board_goes_on_where_it_was_after_a_reload_and_a_restart_of_the_server
 
 def test_a_page_says_that_there_is_no_such_feed_and_what_makes_it(enter: Enter, server: Server, admin: Admin) -> None:
     visitor = enter(fresh("alice"), url=f"{server.url}/examples/prices?feed=coming", sign_up=False)
-    visitor.expect_errors("status of 404")
+    visitor.expect_errors("status of 401")
     page = visitor.page
-    expect(page.get_by_role("heading", name="There is no feed called coming yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="There is no public feed called coming")).to_be_visible()
     expect(page.locator("pre")).to_contain_text(f"ssechat feed demo --server {server.url}")
     admin.make("coming", keyed=True)
     admin.publish("coming", 101.5, key="AAPL")
@@ -209,7 +209,7 @@ def test_a_page_asks_for_no_banner_where_there_is_none_and_once_where_its_feed_i
     for options, times in cases.items():
         with Server(tmp_path / f"data{times}", "--workers", "1", *options) as running:
             alice = enter(fresh("alice"), url=running.url)
-            alice.expect_errors("status of 404")
+            alice.expect_errors("status of 40[14]")
             asked = asked_of_feeds(alice.page)
             alice.page.reload()
             expect(alice.page.get_by_role("navigation", name="Conversations")).to_be_visible()

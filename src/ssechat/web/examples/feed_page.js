@@ -16,8 +16,6 @@ const MADE_UP = "made-up";
 
 /** Why a feed cannot be read, in words. @type {Record<string, string>} */
 const REFUSALS = {
-  unknown_feed: "This feed is not there.",
-  not_authenticated: "This feed is not public: sign in to the chat first.",
   not_a_member: "This feed is for the members of a group that you are not in.",
 };
 
@@ -107,7 +105,8 @@ export class FeedPage {
     const { state, code, retryAt } = this.feed.state;
     if (state === "connecting" && !byId("none").hidden) return; // it is looked for again, and may not be there
     const { error } = this.feed;
-    byId("none").hidden = code !== "unknown_feed";
+    const isMissing = error?.code === "unknown_feed" || error?.status === 401; // strangers are not told which there are
+    byId("none").hidden = !isMissing;
     byId("now").hidden = state === "live" || state === "connecting" || this.#paused;
     this.#count(state === "reconnecting" ? retryAt : null);
     if (state === "live") this.#say(`Live.${this.#came}`);
@@ -115,7 +114,7 @@ export class FeedPage {
     else if (state === "reconnecting") this.#say(WAITS[code ?? ""] ?? "The connection is interrupted.");
     else if (!error) this.#say("Paused while nobody sees this tab.");
     else {
-      this.#say(REFUSALS[error.code] ?? error.message);
+      this.#say(isMissing ? "This feed is not there." : (REFUSALS[error.code] ?? error.message));
       if (!document.hidden) this.#timer = setTimeout(() => this.feed.open(), LOOKED_FOR);
     }
   }
