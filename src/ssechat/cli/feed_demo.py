@@ -3,24 +3,29 @@
 import asyncio
 import json
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ssechat.cli import stdio
-from ssechat.cli.feeds import connected_to_feeds, feed_options
+from ssechat.cli.account import connect, optional_credential
+from ssechat.cli.feeds import admin_token_of, feed_options
 from ssechat.cli.made_up import MADE_UP, MOST_SYMBOLS, Board, Change, Market, symbols
 from ssechat.cli.options import Id, Number, timeout_option
 from ssechat.errors import SettingsError
 
 if TYPE_CHECKING:
+    from ssechat.cli.line import Line
     from ssechat.client import Client
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Requests under way at a time: each publishes one change, and those of one symbol one after the other."""
+
 
 BEHIND_SECONDS = 1.0
 """How far a demo may be behind its rate; what is older is left out."""
@@ -31,6 +36,9 @@ REPEATED_SECONDS = 3.0
 """For how long a note is not said again."""
 
 DEPLOYMENTS_A_SECOND = 0.7
+
+NAMES = ("user", "token", "create", "data", "key_file")
+"""The options that say who publishes."""
 
 
 @click.command()
@@ -78,15 +86,19 @@ def demo(
     ssechat feed demo --admin-token-file admin.token
     ssechat feed demo --admin-token-file admin.token --symbols 50 --rate 20
     """
+    from ssechat.cli.line import Line
+
     if prices == deployments:
         raise click.UsageError("--prices and --deployments are two feeds: give them two names")
     address = str(account["server"]).rstrip("/")
-    with connected_to_feeds(account, timeout, reads=False, note=_Notes()) as (client, run):
+    token = admin_token_of(account, reads=False)
+    credential = optional_credential(**{name: account[name] for name in NAMES}) if token is None else lambda: token
+    with connect(account, timeout, admin=token, note=_Notes()) as (client, run):
         for name in (prices, deployments):
             run(_make(client, name))
         stdio.note(f"Publishing made-up data; see {address}/examples, and press Ctrl-C to stop.")
         try:
-            run(_publish(_sources(client, prices, deployments, count, rate), as_json))
+            run(_publish(_sources(client, Line(address, credential), prices, deployments, count, rate), as_json))
         except KeyboardInterrupt:
             stdio.note(f"The feeds stay as they are: `ssechat feed delete {prices}` deletes one.")
             raise
@@ -105,13 +117,13 @@ class _Notes:
             stdio.note(text)
 
 
-def _sources(client: "Client", prices: str, deployments: str, count: int, rate: float) -> list["_Source"]:
+def _sources(client: "Client", line: "Line", prices: str, deployments: str, count: int, rate: float) -> list["_Source"]:
     chance, names, parts = random.Random(), symbols(count), min(AT_ONCE, count)
     board = Board(chance)
     markets = [Market(names[part::parts], chance) for part in range(parts)]
     return [
-        *(_Source(client, prices, market.all(), market.next, rate / parts) for market in markets),
-        _Source(client, deployments, board.all(), board.next, DEPLOYMENTS_A_SECOND),
+        *(_Source(client, line, prices, market.all(), market.next, rate / parts) for market in markets),
+        _Source(client, line, deployments, board.all(), board.next, DEPLOYMENTS_A_SECOND),
     ]
 
 
@@ -138,45 +150,63 @@ async def _make(client: "Client", name: str) -> None:
 
 
 class _Source:
-    """Publishes in one feed."""
+    """Publishes in one feed, in a thread."""
 
     def __init__(
-        self, client: "Client", feed: str, first: Iterator[Change], following: Callable[[], Change], rate: float
+        self,
+        client: "Client",
+        line: "Line",
+        feed: str,
+        first: Iterator[Change],
+        following: Callable[[], Change],
+        rate: float,
     ) -> None:
         """`first`: what the feed begins with; then `rate` changes a second are made by `following`."""
         self.feed = feed
         self.published = 0
         """Changes so far."""
         self._client = client
+        self._line = line.to(feed)
         self._first = first
         self._following = following
         self._rate = rate
 
-    async def run(self) -> NoReturn:
-        clock = asyncio.get_running_loop().time
-        for each in self._first:
-            await self._publish(each)
-        due = clock()
-        while True:
-            due = max(due + 1 / self._rate, clock() - BEHIND_SECONDS)
-            wait = due - clock()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            await self._publish(self._following())
+    def run(self, loop: asyncio.AbstractEventLoop, ended: threading.Event) -> None:
+        """Publishes until it has `ended`.
 
-    async def _publish(self, change: Change) -> None:
-        await self._client.feeds.publish(self.feed, change.data, event=MADE_UP, key=change.key)
+        Raises:
+            ClientError: the server refuses it, or cannot be reached.
+        """
+        with closing(self._line):
+            for each in self._first:
+                if ended.is_set():
+                    return
+                self._publish(each, loop)
+            due = time.monotonic()
+            while not ended.is_set():
+                due = max(due + 1 / self._rate, time.monotonic() - BEHIND_SECONDS)
+                if not ended.wait(max(0.0, due - time.monotonic())):
+                    self._publish(self._following(), loop)
+
+    def _publish(self, change: Change, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._line.publish(change):
+            # The client knows what to do: it retries, gets another token, or says what is wrong.
+            publishing = self._client.feeds.publish(self.feed, change.data, event=MADE_UP, key=change.key)
+            asyncio.run_coroutine_threadsafe(publishing, loop).result()
         self.published += 1
 
 
 async def _publish(sources: Sequence[_Source], as_json: bool) -> None:
+    loop, ended = asyncio.get_running_loop(), threading.Event()
     try:
         async with asyncio.TaskGroup() as tasks:
             for source in sources:
-                tasks.create_task(source.run())
+                tasks.create_task(asyncio.to_thread(source.run, loop, ended))
             tasks.create_task(_report(sources, as_json))
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
+    finally:
+        ended.set()
 
 
 async def _report(sources: Sequence[_Source], as_json: bool) -> NoReturn:

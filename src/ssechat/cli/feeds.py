@@ -45,11 +45,8 @@ def feed_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return client_options(setting_options(("admin_token_file",))(function))
 
 
-@contextmanager
-def connected_to_feeds(
-    account: dict[str, Any], timeout: float = 30.0, *, reads: bool, note: Callable[[str], None] | None = None
-) -> Iterator[tuple["Client", Run]]:
-    """As `connect`, as the admin or a user; who only `reads` may be nobody.
+def admin_token_of(account: dict[str, Any], *, reads: bool) -> str | None:
+    """The admin token, if the options of an account mean the admin; who only `reads` may be nobody.
 
     Raises:
         click.UsageError: it is not clear who asks.
@@ -67,7 +64,19 @@ def connected_to_feeds(
     token = None if path is None else read_admin_token(path)
     if token is None and not reads and not is_somebody and account["token"] is None:
         raise click.UsageError("nobody: give --admin-token-file, or --user or --token where users may do this")
-    with connect(account, timeout, admin=token, may_be_stranger=reads, note=note) as connected:
+    return token
+
+
+@contextmanager
+def _connected(account: dict[str, Any], timeout: float = 30.0, *, reads: bool) -> Iterator[tuple["Client", Run]]:
+    """As `connect`, as the admin or a user; who only `reads` may be nobody.
+
+    Raises:
+        click.UsageError: it is not clear who asks.
+        SettingsError: the file of the admin token cannot be used.
+    """
+    token = admin_token_of(account, reads=reads)
+    with connect(account, timeout, admin=token, may_be_stranger=reads) as connected:
         yield connected
 
 
@@ -109,7 +118,7 @@ def create(
     from ssechat.cli.terminal import feed_line
 
     reads = "group" if group is not None else read
-    with connected_to_feeds(account, timeout, reads=False) as (client, run):
+    with _connected(account, timeout, reads=False) as (client, run):
         made = run(client.feeds.put(name, reads, group=group, keep=keep, keyed=keyed, publishers=publisher)).raw
     with stdio.reporting("the feed was made"):
         show_one(made, feed_line, as_json=as_json)
@@ -154,7 +163,7 @@ def publish(
         data = None
     else:
         data = _content(stdio.read_input() if content in (None, "-") else str(content), is_text=is_text)
-    with connected_to_feeds(account, timeout, reads=False) as (client, run):
+    with _connected(account, timeout, reads=False) as (client, run):
         published = run(client.feeds.publish(name, data, event=event, key=key, id=id)).raw
     with stdio.reporting("the event was published"):
         show_one(published, published_line, as_json=as_json)
@@ -180,7 +189,7 @@ def listen_to(name: str, since: str | None, last: int | None, *, as_json: bool, 
 
     if since is not None and not (since.isascii() and since.isprintable()):
         raise SettingsError("--since: this is not the id of an event")
-    with connected_to_feeds(account, reads=True) as (client, run):
+    with _connected(account, reads=True) as (client, run):
         for event in run.each(client.feeds.events(name, since, last=last)):
             if as_json:
                 click.echo(json.dumps({"event": event.name, "id": event.id or None, "data": event.raw}))
@@ -207,7 +216,7 @@ def show(name: str, last: int | None, timeout: float, *, as_json: bool, **accoun
     """
     from ssechat.cli.terminal import feed_event_line
 
-    with connected_to_feeds(account, timeout, reads=True) as (client, run):
+    with _connected(account, timeout, reads=True) as (client, run):
         now = run(client.feeds.show(name, last=last))
     show_all(
         now.events,
@@ -229,7 +238,7 @@ def delete_feed(name: str, timeout: float, *, as_json: bool, **account: Any) -> 
     """
     from ssechat.texts.printable import one_line
 
-    with connected_to_feeds(account, timeout, reads=False) as (client, run):
+    with _connected(account, timeout, reads=False) as (client, run):
         run(client.feeds.delete(name))
     if not as_json:
         with stdio.reporting("the feed was deleted"):

@@ -50,6 +50,11 @@ function stateOf({ data }) {
   return Object.hasOwn(STATES, state) ? state : null;
 }
 
+/** @param {number} milliseconds */
+function ago(milliseconds) {
+  return milliseconds < 60_000 ? "just now" : `${age(milliseconds)} ago`;
+}
+
 /** @param {FeedEvent|undefined} event @param {string} environment */
 function cell(event, environment) {
   const node = el("td", { role: "cell", "data-environment": environment });
@@ -61,7 +66,7 @@ function cell(event, environment) {
   node.dataset.state = state ?? "";
   const text = state ? STATES[state] : String(event.data?.state ?? JSON.stringify(event.data));
   const version = event.data?.version === undefined ? "" : `${event.data.version}, `;
-  const since = `${version}${age(Date.now() - Date.parse(event.created_at))} ago`;
+  const since = `${version}${ago(Date.now() - Date.parse(event.created_at))}`;
   node.append(
     el(
       "span",
