@@ -51,6 +51,8 @@ export class FeedPage {
   name;
   /** What followed after the last connection, in words. */
   #came = "";
+  /** Whether the feed was loaded after a gap, and the stream is to go on from there. */
+  #loaded = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
   #ticking = 0;
@@ -72,10 +74,12 @@ export class FeedPage {
       onEvent(event);
     });
     this.feed.on("hello", ({ resumed, missed }) => {
-      this.#came = resumed ? ` It went on where it was: ${changes(missed)} meanwhile.` : "";
+      if (this.#loaded) this.#came = " What had changed was too much to be kept: all of it was loaded anew.";
+      else this.#came = resumed ? ` It went on where it was: ${changes(missed)} meanwhile.` : "";
+      this.#loaded = false;
     });
     this.feed.on("reset", () => {
-      this.#came = " What had changed was too much to be kept: all of it was loaded anew.";
+      this.#loaded = true;
     });
     this.feed.on("state", () => this.#show());
     byId("now").onclick = () => {
@@ -115,6 +119,7 @@ export class FeedPage {
     else if (!error) this.#say("Paused while nobody sees this tab.");
     else {
       this.#say(isMissing ? "This feed is not there." : (REFUSALS[error.code] ?? error.message));
+      clearTimeout(this.#timer);
       if (!document.hidden) this.#timer = setTimeout(() => this.feed.open(), LOOKED_FOR);
     }
   }
@@ -133,7 +138,7 @@ export class FeedPage {
   /** @param {string} text */
   #say(text) {
     const node = byId("state");
-    node.dataset.state = this.feed.state.state;
+    node.dataset.state = this.#paused ? "paused" : this.feed.state.state;
     if (node.textContent !== text) node.textContent = text;
   }
 }
