@@ -1,14 +1,19 @@
 """The pages of examples, the banner, and the command that fills feeds with made-up data."""
 
+import json
 import random
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from app_client import client_of, code, sign_up
 from commands import main
 from redises import RedisProcess
-from ssechat.cli.made_up import ENVIRONMENTS, MOST_SYMBOLS, SERVICES, Board, Market, symbols
+from ssechat.cli.line import Line
+from ssechat.cli.made_up import ENVIRONMENTS, MOST_SYMBOLS, SERVICES, Board, Change, Market, symbols
 from ssechat.errors import SettingsError
 from ssechat.settings import load_settings
 
@@ -128,3 +133,47 @@ def test_a_wrong_demo_is_one_line_and_exit_code_2(
     assert (code, out) == (2, "")
     assert err.startswith(told)
     assert err.count("\n") == 1
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server that answers with what the test wants, and notes what it is told."""
+
+    protocol_version = "HTTP/1.1"
+    statuses: ClassVar[list[int]] = []
+    told: ClassVar[list[tuple[str, str, str]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        self.told.append((self.path, self.headers["authorization"], body))
+        self.send_response(self.statuses.pop(0))
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_what_a_kept_connection_cannot_publish_is_left_to_the_client() -> None:
+    tokens = iter(["first", "second"])
+    change = Change("a/b", {"price": 1})
+    Answers.statuses, Answers.told = [201, 201, 401, 201], []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        line = Line(f"http://127.0.0.1:{server.server_port}/chat/", lambda: next(tokens)).to("a b")
+        assert [line.publish(change) for _ in range(4)] == [True, True, False, True]
+        line.close()
+        line.close()
+        server.shutdown()
+    assert [token for _, token, _ in Answers.told] == ["Bearer first"] * 3 + ["Bearer second"]
+    target, _, body = Answers.told[0]
+    assert target == "/chat/v1/feeds/a%20b/events"
+    assert json.loads(body) == {"data": {"price": 1}, "event": "made-up", "key": "a/b"}
+
+
+def test_a_server_that_is_away_or_behind_a_proxy_is_left_to_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    change = Change("a", {"price": 1})
+    for server in ("http://127.0.0.1:9", "https://127.0.0.1:9"):
+        assert not Line(server, lambda: "token").to("x").publish(change)
+    assert not Line("http://127.0.0.1:9", None).to("x").publish(change)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert not Line("http://chat.example", lambda: pytest.fail("no connection is opened")).to("x").publish(change)

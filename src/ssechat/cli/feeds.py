@@ -37,6 +37,8 @@ def feed() -> None:
     ssechat feed create prices --keyed --admin-token-file admin.token
     ssechat feed publish prices --key AAPL 101.5 --admin-token-file admin.token
     ssechat feed listen prices
+
+    `ssechat feed demo` fills the pages at /examples with made-up data.
     """
 
 
