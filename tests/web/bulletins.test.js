@@ -62,11 +62,15 @@ test("a page that nobody sees asks nothing, and asks when somebody does, if it i
   await settle();
   browser.document.dispatchEvent(new Event("visibilitychange"));
   await settle();
+  for (const type of ["pagehide", "pageshow"]) {
+    browser.window.dispatchEvent(Object.assign(new Event(type), { persisted: true }));
+  }
+  await settle();
   assert.equal(asked.length, 1);
   bulletins.close();
 });
 
-test("a feed that is not there is asked for every ten minutes, and one that cannot be read just now is shown on", async () => {
+test("a feed that is not there is asked for every ten minutes; one that cannot be read just now is shown on", async () => {
   const { bulletins, shown } = started();
   await settle();
   answer = new RequestError(503, {}, 90_000);

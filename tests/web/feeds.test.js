@@ -278,7 +278,8 @@ test("what was missed and is not kept is loaded, and keys that are gone are dele
     events: [{ id: "9-y", event: "message", key: "B", data: 5, created_at: AT }],
   };
   await wire().text(
-    'event: reset\ndata: {"reason":"expired","oldest":"8-y","newest":"9-y"}\nid: 9-y\n\nevent: message\ndata: {"data":7}\nid: 10-y\n\n',
+    'event: reset\ndata: {"reason":"expired","oldest":"8-y","newest":"9-y"}\nid: 9-y\n\n' +
+      'event: message\ndata: {"data":7}\nid: 10-y\n\n',
   );
   await pass(100);
   assert.deepEqual(resets, [{ reason: "expired" }]);

@@ -49,7 +49,7 @@ export class Bulletins extends Emitter {
   /** Asks now, and then once a minute while the page can be seen. */
   start() {
     const { signal } = this.#closing;
-    watchPage(signal, { returned: () => this.#ask(), hidden() {}, shown() {} });
+    watchPage(signal, { returned: () => this.#ask(), hidden: () => {}, shown: () => this.#ask() });
     globalThis.window?.addEventListener("storage", ({ key }) => key === DISMISSED && this.#tell(), { signal });
     this.#ask();
   }

@@ -18,7 +18,7 @@ import { WorkerLink } from "./worker_link.js";
 /** @typedef {{name: string, version: string, sign_up: boolean, sign_in: boolean} & Ways} Facts */
 
 /**
- * What a server may have: a directory of its users, pictures of them on its page, a feed that the page shows as a banner.
+ * What a server may have: a directory of its users, pictures of them on its page, a feed that is the page's banner.
  *
  * @typedef {{directory?: boolean, avatars?: boolean, banner?: string}} Ways
  */
