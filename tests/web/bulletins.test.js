@@ -70,7 +70,7 @@ test("a page that nobody sees asks nothing, and asks when somebody does, if it i
   bulletins.close();
 });
 
-test("a feed that is not there is asked for every ten minutes; one that cannot be read just now is shown on", async () => {
+test("a feed that is not there is asked for every ten minutes; one that fails just now is shown on", async () => {
   const { bulletins, shown } = started();
   await settle();
   answer = new RequestError(503, {}, 90_000);
