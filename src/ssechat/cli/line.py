@@ -1,7 +1,7 @@
 """Publishing in quick succession: over connections that are kept open, by the standard library's own client.
 
 A request costs a tenth of the CPU that it costs `ssechat.client`, which stands on httpx: a thousand a second are a
-fifth of a core, and not two cores. What goes wrong is for the client to do again.
+third of a core, and not three cores. What goes wrong is for the client to do again.
 """
 
 import http.client
