@@ -150,7 +150,7 @@ async def test_that_there_is_no_room_is_answered_and_counted_and_not_logged_for_
         return Response()
 
     metrics = Metrics()
-    api = Api([Route("GET", "/x", endpoint)], None, metrics, log_all=True)
+    api = Api([Route("GET", "/x", endpoint)], Cors(Origins([])), metrics, log_all=True)
     scope: Scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
     with caplog.at_level("INFO"):
         full = await api(Request({**scope, SERVER_FULL: True}, _nothing))

@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from scripted import Script
-from ssechat.client import Client, OtherEvent, events, models
+from ssechat.client import Client, OtherEvent, events, feed_models, models
 from ssechat.client.events import parse_event
 from ssechat.client.models import Model
 from ssechat.events import frames
@@ -206,11 +206,11 @@ OF_THE_CLIENT: dict[str, type[Model]] = {
     "InviteWithSecret": models.Invite,
     "OneReaction": models.Reaction,
     "Blocked": models.Blocked,
-    "FeedSettings": models.Feed,
-    "FeedEntry": models.FeedEntry,
-    "FeedItem": models.FeedItem,
-    "FeedNow": models.FeedNow,
-    "PublishedEvent": models.Published,
+    "FeedSettings": feed_models.Feed,
+    "FeedEntry": feed_models.FeedEntry,
+    "FeedItem": feed_models.FeedItem,
+    "FeedNow": feed_models.FeedNow,
+    "PublishedEvent": feed_models.Published,
     "UserRole": models.Member,
     "Server": models.Server,
     "Session": models.Session,
@@ -248,7 +248,7 @@ def test_each_type_of_the_client_is_public() -> None:
 
     made = {
         name
-        for module in (models, events)
+        for module in (models, feed_models, events)
         for name, each in vars(module).items()
         if isinstance(each, type) and each.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -1,71 +1,25 @@
-"""Feeds: made, filled and read, in the log of each and over HTTP."""
+"""Feeds: the log of each, and streams of it."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from app_client import client_of, code, sign_up
-from parts import FOR_EVER, FakeSink, Worker
-from people import people
+from feeding import EVENTS, ROOM, kept, make, opened, publish, values
+from parts import Worker
 from polling import until
 from redises import RedisProcess
-from ssechat.chat.feeds import NewEvent
 from ssechat.chat.groups import Draft
 from ssechat.errors import Conflict, Forbidden
 from ssechat.events.source import START
-from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, number_of
 from ssechat.logs import feeds
-from ssechat.logs.feed_terms import Terms
 from ssechat.redis import keys
-from ssechat.streams.stream import ALL, Stream
+from ssechat.streams import batches
+from ssechat.streams.stream import ALL
 
 pytestmark = pytest.mark.anyio
-
-ADMIN_TOKEN = "an-admin-token-for-tests"
-ADMIN = {"authorization": f"Bearer {ADMIN_TOKEN}"}
-ROOM = 1_000_000
-EVENTS = "/v1/feeds/ticks/events"
-
-
-async def make(
-    worker: Worker, name: str = "ticks", *, keyed: bool = False, keep: int = 1000, read: Any = "public"
-) -> Terms:
-    terms, made = await worker.chat.feeds.put(None, name, "public", None, keep, (), keyed=keyed)
-    assert made
-    return terms
-
-
-async def publish(
-    worker: Worker, data: Any, key: str | None = None, *, name: str = "ticks", id: str | None = None
-) -> str:
-    event, _ = await worker.chat.feeds.publish(None, name, NewEvent("tick", data, key, id))
-    return event.id
-
-
-async def kept(worker: Worker, cursor: str = START, name: str = "ticks") -> list[Any]:
-    """The data of what is kept after the cursor."""
-    _, stored = await worker.chat.feeds.feeds.stored(name, cursor, 5000, 8 * ROOM)
-    return [json.loads(one.data)["data"] for one in stored]
-
-
-def opened(
-    worker: Worker, cursor: str | None = None, since: str | None = None, name: str = "ticks", user: str = ""
-) -> tuple[Stream, FakeSink]:
-    source = worker.chat.feeds.feeds.source(name)
-    stream, sink = Stream(worker.hub, Identity(UserId(user), FOR_EVER), source), FakeSink()
-    stream.opened(sink, cursor)
-    worker.hub.attach(stream, cursor, worker.auth.sign_outs, since)
-    return stream, sink
-
-
-def values(sink: FakeSink) -> list[Any]:
-    return [json.loads(event["data"])["data"] for event in sink.events() if event["event"] == "tick"]
 
 
 async def test_a_feed_keeps_as_many_events_as_it_says_and_no_more_bytes_than_it_may(
@@ -342,187 +296,6 @@ async def test_what_pub_sub_lost_is_found(worker: Worker) -> None:
     await until(lambda: values(sink) == [1])
 
 
-@pytest.fixture
-async def client(redis: RedisProcess, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with app_of(redis, tmp_path) as client:
-        yield client
-
-
-def app_of(redis: RedisProcess, folder: Path, **more: Any) -> Any:
-    (folder / "admin").write_text(f"{ADMIN_TOKEN}\n")
-    return client_of(redis.url, folder, admin_token_file=folder / "admin", **more)
-
-
-SCORES = "/v1/feeds/scores"
-
-
-async def test_the_admin_makes_fills_shows_and_deletes_a_public_feed(client: httpx.AsyncClient) -> None:
-    made = await client.put(SCORES, json={"read": "public"}, headers=ADMIN)
-    assert (made.status_code, made.json()) == (
-        201,
-        {"name": "scores", "read": "public", "keep": 1000, "keyed": False, "publishers": []},
-    )
-    assert (await client.put(SCORES, json={"read": "public", "keep": 5}, headers=ADMIN)).status_code == 200
-    first = await client.post(f"{SCORES}/events", json={"data": {"home": 1}, "id": "g1"}, headers=ADMIN)
-    again = await client.post(f"{SCORES}/events", json={"data": {"home": 1}, "id": "g1"}, headers=ADMIN)
-    assert (first.status_code, again.status_code, again.json()) == (201, 200, first.json())
-    await client.post(f"{SCORES}/events", json={"event": "end", "data": None}, headers=ADMIN)
-    shown = await client.get(SCORES)
-    assert shown.headers["access-control-allow-origin"] == "*"
-    assert shown.headers["cache-control"] == "public, max-age=1"
-    body = shown.json()
-    assert [(event["event"], event["data"]) for event in body["events"]] == [("message", {"home": 1}), ("end", None)]
-    assert body["id"] == body["events"][-1]["id"]
-    assert [event["event"] for event in (await client.get(f"{SCORES}?last=1")).json()["events"]] == ["end"]
-    same = await client.get(SCORES, headers={"if-none-match": shown.headers["etag"]})
-    assert (same.status_code, same.content) == (304, b"")
-    assert (await client.delete(SCORES, headers=ADMIN)).status_code == 204
-    assert (await client.delete(SCORES, headers=ADMIN)).status_code == 204
-    assert code(await client.get(SCORES)) == (401, "unauthorized"), "a stranger is not told what there is"
-    assert code(await client.get(SCORES, headers=ADMIN)) == (404, "unknown_feed")
-
-
-async def test_where_only_the_admin_makes_feeds_users_make_none_and_publish_where_they_may(
-    client: httpx.AsyncClient,
-) -> None:
-    alice, bob = await people(client, "alice", "bob")
-    for person in (alice, bob):
-        assert code(await person.ask("PUT", "/feeds/scores", {"read": "users"})) == (403, "feeds_closed")
-        assert code(await person.ask("POST", "/feeds/scores/events", {"data": 1})) == (404, "unknown_feed")
-    body = {"read": "users", "publishers": ["ALICE"]}
-    assert (await client.put(SCORES, json=body, headers=ADMIN)).json()["publishers"] == ["alice"]
-    assert (await alice.ask("POST", "/feeds/scores/events", {"data": 1, "id": "x"})).status_code == 201
-    assert code(await bob.ask("POST", "/feeds/scores/events", {"data": 1})) == (403, "not_a_publisher")
-    assert code(await bob.ask("POST", "/feeds/scores/events", {"data": 1, "id": "x"})) == (403, "not_a_publisher")
-    assert code(await alice.ask("PUT", "/feeds/scores", {"read": "users"})) == (403, "not_your_feed")
-    assert code(await alice.ask("DELETE", "/feeds/scores")) == (403, "not_your_feed")
-    unknown = {"read": "users", "publishers": ["nobody"]}
-    assert code(await client.put(SCORES, json=unknown, headers=ADMIN)) == (404, "unknown_user")
-
-
-async def test_with_feeds_anybody_each_user_makes_some_and_owns_them(redis: RedisProcess, tmp_path: Path) -> None:
-    async with app_of(redis, tmp_path, feeds="anybody") as client:
-        alice, bob = await people(client, "alice", "bob")
-        for number in range(feeds.MOST_FEEDS_OF_ONE):
-            assert (await alice.ask("PUT", f"/feeds/f{number}", {"read": "users"})).status_code == 201
-        assert code(await alice.ask("PUT", "/feeds/more", {"read": "users"})) == (403, "too_many_feeds")
-        assert code(await bob.ask("PUT", "/feeds/f1", {"read": "users"})) == (403, "not_your_feed")
-        assert code(await bob.ask("DELETE", "/feeds/f1")) == (403, "not_your_feed")
-        assert code(await bob.ask("POST", "/feeds/f1/events", {"data": 1})) == (403, "not_a_publisher")
-        assert (await alice.ask("POST", "/feeds/f1/events", {"data": 1})).status_code == 201
-        assert (await alice.ask("PUT", "/feeds/f1", {"read": "public"})).status_code == 200
-        assert (await alice.ask("DELETE", "/feeds/f1")).status_code == 204
-        assert (await bob.ask("PUT", "/feeds/f1", {"read": "users"})).status_code == 201
-        assert (await alice.ask("PUT", "/feeds/more", {"read": "users"})).status_code == 201
-        assert (await client.delete("/v1/feeds/f1", headers=ADMIN)).status_code == 204, "the admin may do all"
-
-
-async def test_who_reads_a_feed_is_decided_by_what_it_says(client: httpx.AsyncClient) -> None:
-    alice, bob, carol = await people(client, "alice", "bob", "carol")
-    group = (await alice.make(bob)).removeprefix("/conversations/")
-    for name, body in (("of-users", {"read": "users"}), ("of-group", {"read": "group", "group": group})):
-        assert (await client.put(f"/v1/feeds/{name}", json=body, headers=ADMIN)).status_code == 201
-    for path in ("", "/events"):
-        assert code(await client.get(f"/v1/feeds/of-users{path}")) == (401, "unauthorized")
-        assert code(await client.get(f"/v1/feeds/of-group{path}")) == (401, "unauthorized")
-        assert code(await carol.ask("GET", f"/feeds/of-group{path}")) == (403, "not_a_member")
-        assert code(await carol.ask("GET", f"/feeds/none{path}")) == (404, "unknown_feed")
-        assert code(await carol.ask("GET", f"/feeds/No%20Name{path}")) == (404, "unknown_feed")
-    for person, name in ((carol, "of-users"), (bob, "of-group"), (alice, "of-group")):
-        answer = await person.ask("GET", f"/feeds/{name}")
-        assert answer.status_code == 200
-        assert answer.headers["cache-control"] == "private, no-cache"
-        assert "access-control-allow-origin" not in answer.headers
-    assert (await client.get("/v1/feeds/of-group", headers=ADMIN)).status_code == 200
-    assert code(await client.get("/v1/feeds/of-group/events?ticket=x")) == (401, "invalid_ticket")
-
-
-async def test_a_group_that_reads_a_feed_is_one_of_its_makers(redis: RedisProcess, tmp_path: Path) -> None:
-    async with app_of(redis, tmp_path, feeds="anybody") as client:
-        alice, bob = await people(client, "alice", "bob")
-        group = (await alice.make()).removeprefix("/conversations/")
-        body = {"read": "group", "group": group}
-        assert code(await bob.ask("PUT", "/feeds/x", body)) == (403, "not_a_member")
-        for unknown in ("g:" + "a" * 26, "dm:alice:bob"):
-            refused = await alice.ask("PUT", "/feeds/x", {**body, "group": unknown})
-            assert code(refused) == (404, "unknown_conversation")
-        assert (await alice.ask("PUT", "/feeds/x", body)).json()["group"] == group
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "says"),
-    [
-        ("", {"read": "group"}, "give `group` with"),
-        ("", {"read": "public", "group": "g:x"}, "give `group` with"),
-        ("", {"read": "friends"}, "read: "),
-        ("", {"read": "public", "keep": 10_001}, "keep: "),
-        ("", {"read": "public", "publishers": [f"u{n}" for n in range(101)]}, "100 publishers"),
-        ("/events", {}, "data: "),
-        ("/events", {"data": 1, "event": "hello"}, "the server's own"),
-        ("/events", {"data": 1, "event": "typing"}, "the server's own"),
-        ("/events", {"data": 1, "event": "Upper"}, "event: "),
-        ("/events", {"data": 1, "event": "a\nid"}, "event: "),
-        ("/events", {"data": 1, "key": "a"}, "no keys"),
-        ("/events", {"data": 1, "key": "ä"}, "key: "),
-        ("/events", {"data": 1, "id": ""}, "id: "),
-        ("/events", {"data": "x" * 17_000}, "16 KiB"),
-    ],
-)
-async def test_what_cannot_be_is_refused_with_a_sentence(
-    client: httpx.AsyncClient, path: str, body: dict[str, Any], says: str
-) -> None:
-    assert (await client.put(SCORES, json={"read": "public"}, headers=ADMIN)).status_code == 201
-    answer = await client.request("POST" if path else "PUT", SCORES + path, json=body, headers=ADMIN)
-    assert code(answer) == (422, "invalid_request")
-    assert says in answer.json()["detail"]
-
-
-async def test_names_of_feeds_are_plain(client: httpx.AsyncClient) -> None:
-    for name in ("Scores", "x" * 65, "-x", "%20"):
-        refused = await client.put(f"/v1/feeds/{name}", json={"read": "public"}, headers=ADMIN)
-        assert code(refused) == (422, "invalid_request")
-        assert code(await client.delete(f"/v1/feeds/{name}", headers=ADMIN)) == (404, "unknown_feed")
-        published = await client.post(f"/v1/feeds/{name}/events", json={"data": 1}, headers=ADMIN)
-        assert code(published) == (404, "unknown_feed")
-
-
-async def test_whether_a_feed_has_keys_stays(client: httpx.AsyncClient) -> None:
-    assert (await client.put(SCORES, json={"read": "public", "keyed": True}, headers=ADMIN)).status_code == 201
-    assert code(await client.put(SCORES, json={"read": "public"}, headers=ADMIN)) == (409, "keys_stay")
-    assert code(await client.post(f"{SCORES}/events", json={"data": 1}, headers=ADMIN)) == (422, "invalid_request")
-    for number in range(feeds.MOST_BYTES // 15_000 + 1):
-        answer = await client.post(f"{SCORES}/events", json={"data": "x" * 15_000, "key": f"k{number}"}, headers=ADMIN)
-    assert code(answer) == (403, "feed_full")
-
-
-async def test_an_id_of_another_event_is_a_conflict(client: httpx.AsyncClient) -> None:
-    await client.put(SCORES, json={"read": "public"}, headers=ADMIN)
-    assert (await client.post(f"{SCORES}/events", json={"data": 1, "id": "x"}, headers=ADMIN)).status_code == 201
-    other = await client.post(f"{SCORES}/events", json={"data": 2, "id": "x"}, headers=ADMIN)
-    assert code(other) == (422, "idempotency_conflict")
-
-
-async def test_data_of_any_kind_is_one_line_and_comes_as_it_was(client: httpx.AsyncClient) -> None:
-    await client.put(SCORES, json={"read": "public"}, headers=ADMIN)
-    odd = [0, -1.5, "", "\u2028 \u0085\n\r ä 👍", [1, [2]], {"a": {"key": '"data":null'}}, True, None]
-    for data in odd:
-        assert (await client.post(f"{SCORES}/events", json={"data": data}, headers=ADMIN)).status_code == 201
-    assert [event["data"] for event in (await client.get(SCORES)).json()["events"]] == odd
-
-
-async def test_a_users_events_count_as_deliveries_and_the_admins_do_not(
-    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ssechat.http.responses.REFUSAL_DELAY", 0)
-    async with app_of(redis, tmp_path, deliveries_per_user=20) as client:
-        headers = await sign_up(client, "alice")
-        await client.put(SCORES, json={"read": "public", "publishers": ["alice"]}, headers=ADMIN)
-        answers = [await client.post(f"{SCORES}/events", json={"data": 1}, headers=headers) for _ in range(40)]
-        assert code(answers[-1]) == (429, "quota_exceeded")
-        for _ in range(40):
-            assert (await client.post(f"{SCORES}/events", json={"data": 1}, headers=ADMIN)).status_code == 201
-
-
 async def test_strangers_take_up_half_of_the_descriptors_at_most(worker: Worker) -> None:
     await make(worker)
     source = worker.chat.feeds.feeds.source("ticks")
@@ -564,3 +337,31 @@ async def test_a_right_that_was_lost_while_a_stream_was_opened_is_found(worker: 
     worker.hub.feeds.opened(stream, "", before)
     assert stream.closed
     assert sink.names()[-1] == "bye"
+
+
+async def test_a_reader_that_comes_between_two_writes_is_live_and_reads_the_log_no_more(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits to be written is in the log already, so whoever has read that has had a part of the next write."""
+    monkeypatch.setattr(batches, "SHORTEST", 0.3)
+    monkeypatch.setattr(batches, "LONGEST", 0.3)
+    await make(worker, keyed=True)
+    early, early_sink = opened(worker)
+    await until(lambda: early.live)
+    for number in (0, 1, 2):
+        await publish(worker, number, "abc"[number])
+    late, sink = opened(worker, since=ALL)
+    slow, slow_sink = opened(worker)
+    slow.pause()
+    await until(lambda: late.live)
+    slow.resume()
+    await until(lambda: slow.live)
+    reads = worker.hub.metrics.events_from_log["feed"]
+    assert values(early_sink) == [0], "the others wait"
+    for number in (3, 4):
+        await publish(worker, number, "abc"[number - 3])
+    head = await worker.chat.feeds.feeds.head("ticks")
+    await until(lambda: early.cursor == late.cursor == slow.cursor == head)
+    assert (values(early_sink), values(sink), values(slow_sink)) == ([0, 2, 3, 4], [0, 1, 2, 3, 4], [3, 4])
+    assert worker.hub.metrics.events_from_log["feed"] == reads
+    assert not worker.hub.metrics.holes.total()

@@ -180,7 +180,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     routes += DocsEndpoint(book, proxies, settings.address).routes()
     routes += ContractEndpoint(operations, tokens.cookies[0]).routes()
     app = Starlette(lifespan=lifespan)
-    api = Api(routes, Cors(origins) if origins else None, metrics, log_all=settings.access_log == "on")
+    api = Api(routes, Cors(origins), metrics, log_all=settings.access_log == "on")
     # Over ASGI on any server; on ours by the connection itself (server/protocol.py).
     app.middleware_stack = ASGIAdapter(api, app.router)
     app.state.api = api

@@ -12,7 +12,7 @@ from .errors import BenchError
 from .measurement import run
 from .message_commands import capacity, fanout, flood, groups, sends, sends_options, sends_result
 from .options import count, json_option, options, peers, workers
-from .part_commands import page, state, ways
+from .part_commands import feeds, page, state, ways
 from .stream_commands import churn, fronts, idle, idle_options, idle_result, storm
 from .verdict.command import verdict
 
@@ -30,6 +30,7 @@ def bench() -> None:
     python -m tests.bench groups                  sends to groups of 2 to 1,024, reactions, joins
     python -m tests.bench flood                   one user at full speed beside honest people
     python -m tests.bench state                   marks, typing, and 20,000 streams that watch 20 people each
+    python -m tests.bench feeds                   one event to 100,000 readers; 1,000 changes a second, slow readers
     python -m tests.bench storm                   all workers die with 20,000 streams open
     python -m tests.bench storm --streams 100000 --workers 8 --readers 6
     python -m tests.bench churn                   memory growth after 100,000 connects
@@ -77,6 +78,7 @@ for command in (
     groups,
     flood,
     state,
+    feeds,
     storm,
     churn,
     ways,

@@ -222,13 +222,16 @@ class Crew:
                 process.join()
 
 
-def open_socket(address: tuple[str, int], number: int) -> socket.socket:
+def open_socket(address: tuple[str, int], number: int, receive_buffer: int = 0) -> socket.socket:
     """Returns a non-blocking socket that is connecting; `number` determines its local address in 127.0.0.0/8.
 
-    Many addresses are needed: one has only some 28,000 ports towards one server.
+    Many addresses are needed: one has only some 28,000 ports towards one server. `receive_buffer`: bytes that the
+    kernel may keep of what was not read; 0: as many as it likes.
     """
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     made.setblocking(False)
+    if receive_buffer:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # The port is chosen at the connect: then only the pair of addresses must be unique.
     made.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)

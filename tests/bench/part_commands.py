@@ -6,8 +6,11 @@ from typing import Any
 
 import click
 
+from .feed_announcements import PEERS, AnnouncementOptions
+from .feed_changes import ChangeOptions
+from .feeds import feeds_report, measure_feeds
 from .measurement import measurement, run
-from .options import COUNT, count, json_option, options, seconds, workers
+from .options import COUNT, count, json_option, options, peers, rate, seconds, workers
 from .page import PageOptions, measure_page, page_report
 from .state import StateOptions, measure_state, state_report
 from .state_presence import PresenceOptions
@@ -42,6 +45,51 @@ def state(json_file: Path | None, people: int, rounds: int, **given: Any) -> Non
             lambda figures: figures.good,
         ),
     )
+
+
+@click.command()
+@options(
+    count("--streams", 100_000, "Readers of a feed, to whom one event goes at a time."),
+    count("--events", 8, "Events, each published when the last reader has the one before."),
+    seconds("--quiet", 5, "Seconds in which nothing is published, of which the CPU is subtracted."),
+    seconds("--patience", 45, "Seconds in which a peer may open streams; then it is measured with those that it has."),
+    peers("Also measure nchan with Redis, and Pushpin."),
+    count("--readers", 1000, "Readers of a feed with keys, which change all the time."),
+    click.option(
+        "--slow",
+        type=click.IntRange(0),
+        default=100,
+        show_default=True,
+        metavar="N",
+        help="How many of them are slow: half are given too few bytes a second, half read nothing for 3 s at a time.",
+    ),
+    count("--narrow-bytes", 100_000, "Bytes a second that a reader of the first half reads."),
+    count("--keys", 500, "Keys of this feed."),
+    rate("--rate", 1000, "Changes a second, each of a random key."),
+    seconds("--seconds", 20, "Seconds of each of two measurements, without the slow readers and with them."),
+    count("--clients", 2, "Client processes that hold these readers."),
+    workers(),
+    json_option,
+)
+def feeds(
+    json_file: Path | None, streams: int, events: int, quiet: float, patience: float, with_peers: bool, **given: Any
+) -> None:
+    """What feeds cost: one event to 100,000 readers, and 1,000 changes a second to 1,000 readers.
+
+    First: how long until the last reader has an event, and the CPU per reader, beside nchan and Pushpin with as many
+    readers as they hold. Each server has as many processes as it needs for so many connections; ssechat and nchan write
+    the event to the disk before they accept it.
+
+    Then: how old is what the readers of a feed with keys see? Each value says when it was due; what counts is the time
+    until a reader has it or a newer one of its key. That the values never go back, and that each reader has the newest
+    of each key at the end, is checked; how often Redis is asked for the log is counted.
+    """
+    announced = AnnouncementOptions(streams, events, quiet, patience, PEERS if with_peers else ())
+    changed = ChangeOptions(**given)
+    if changed.slow >= changed.readers:
+        raise click.BadParameter("some readers must be quick", param_hint="--slow")
+    measured = measurement(partial(measure_feeds, announced, changed), feeds_report, lambda figures: figures.good)
+    run(json_file, None, feeds=measured)
 
 
 @click.command()

@@ -61,16 +61,13 @@ from ssechat.client.events import (
     Typing,
     TypingEvent,
 )
+from ssechat.client.feed_models import Feed, FeedEntry, FeedItem, FeedNow, Published
 from ssechat.client.feeds import Feeds
 from ssechat.client.groups import Groups
 from ssechat.client.models import (
     Addition,
     Blocked,
     Conversation,
-    Feed,
-    FeedEntry,
-    FeedItem,
-    FeedNow,
     Invite,
     Limits,
     Mark,
@@ -81,7 +78,6 @@ from ssechat.client.models import (
     Person,
     PresenceNow,
     Profile,
-    Published,
     Quota,
     Reaction,
     ReactionCount,

@@ -9,7 +9,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
-from ssechat.client.models import FeedItem, Member, Message, Model, Person
+from ssechat.client.feed_models import FeedItem
+from ssechat.client.models import Member, Message, Model, Person
 
 Name = TypeVar("Name", bound=str, covariant=True)
 Data = TypeVar("Data", covariant=True)

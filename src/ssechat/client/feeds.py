@@ -8,7 +8,7 @@ from typing import Any
 from ssechat.client.calls import Calls
 from ssechat.client.errors import Doubt
 from ssechat.client.events import AnyFeedEvent, parse_feed_event
-from ssechat.client.models import Feed, FeedNow, Published
+from ssechat.client.feed_models import Feed, FeedNow, Published
 from ssechat.client.stream import EventStream
 from ssechat.client.transport import path
 

@@ -31,7 +31,7 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 class Api:
     """The whole API as one endpoint, which never raises."""
 
-    def __init__(self, routes: Iterable[Route], cors: Cors | None, metrics: Metrics, *, log_all: bool) -> None:
+    def __init__(self, routes: Iterable[Route], cors: Cors, metrics: Metrics, *, log_all: bool) -> None:
         """`log_all` logs every request; otherwise only server errors (5xx) are logged."""
         self.table = RouteTable(routes)
         self._cors = cors
@@ -44,7 +44,7 @@ class Api:
         began = time.perf_counter()
         request.id = self._id(request)
         route, bug, is_logged = UNMATCHED, None, False
-        if self._cors is not None and self._cors.is_preflight(request):
+        if self._cors.is_preflight(request):
             response = self._cors.answer(request)
         else:
             endpoint, route = self.table.find(request)
@@ -60,8 +60,7 @@ class Api:
             finally:
                 if request.allowance is not None:
                     request.allowance.done()
-            if self._cors is not None:
-                self._cors.mark(request, response)
+            self._cors.mark(request, response)
         response.request_id = request.id.encode()
         method: str = request.scope["method"]
         if method not in METHODS:

@@ -13,6 +13,10 @@ EXPOSED = b"etag, ratelimit, ratelimit-policy, retry-after, x-request-id"
 MAX_AGE = b"600"
 """Seconds for which a browser caches a preflight."""
 
+OPEN = re.compile(r"/v1/feeds/[^/]+(?:/events)?").fullmatch
+"""Paths that a page of any origin may ask for, without credentials. What is public there says itself that it may be
+read; the answers about all else do not."""
+
 PRINTABLE = re.compile(rb"[\x20-\x7e]*").fullmatch
 
 ASKED_WITH = (
@@ -27,28 +31,36 @@ class Cors:
         self._origins = origins
 
     def is_preflight(self, request: Request) -> bool:
-        """Whether a request is a CORS preflight."""
+        """Whether a request is a CORS preflight that is answered here."""
         return (
             request.method == "OPTIONS"
             and _given(request, b"origin") is not None
             and _given(request, b"access-control-request-method") is not None
+            and (len(self._origins) > 0 or _is_open(request))
         )
 
     def answer(self, request: Request) -> Response:
         """The response to a preflight."""
         headers: tuple[Header, ...] = (
             (b"vary", ASKED_WITH),
-            (b"access-control-allow-credentials", b"true"),
-            (b"access-control-allow-methods", ", ".join(METHODS).encode()),
             (b"access-control-max-age", MAX_AGE),
             (b"content-type", b"text/plain; charset=utf-8"),
         )
         wrong = []
         origin = _given(request, b"origin") or b""
-        if self._is_allowed(origin):
-            headers += ((b"access-control-allow-origin", origin),)
+        is_allowed = self._is_allowed(origin)
+        is_stranger = not is_allowed and _is_open(request)
+        if is_stranger:
+            headers += ((b"access-control-allow-origin", b"*"), (b"access-control-allow-methods", b"GET"))
         else:
-            wrong.append(b"origin")
+            headers += (
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-allow-methods", ", ".join(METHODS).encode()),
+            )
+            if is_allowed:
+                headers += ((b"access-control-allow-origin", origin),)
+            else:
+                wrong.append(b"origin")
         if (_given(request, b"access-control-request-method") or b"").decode("latin-1") not in METHODS:
             wrong.append(b"method")
         asked = _given(request, b"access-control-request-headers")
@@ -56,8 +68,8 @@ class Cors:
             # Any header that a client library adds is allowed (cache-control, x-requested-with, traces): none grants
             # access.
             headers += ((b"access-control-allow-headers", asked),)
-        if _given(request, b"access-control-request-private-network") is not None:
-            # Chromium sends this for a server in a private network.
+        if not is_stranger and _given(request, b"access-control-request-private-network") is not None:
+            # Chromium sends this for a server in a private network: what is public there is so for the pages there.
             headers += ((b"access-control-allow-private-network", b"true"),)
         if wrong:
             return Response(400, b"Disallowed CORS " + b", ".join(wrong), headers)
@@ -65,6 +77,8 @@ class Cors:
 
     def mark(self, request: Request, response: Response) -> None:
         """Adds the headers that let the page read the response."""
+        if not self._origins:
+            return
         origin = _given(request, b"origin")
         if any(name == b"access-control-allow-origin" for name, _ in response.headers):
             # Any origin may read it; one that is allowed to send credentials wants to see itself named.
@@ -85,6 +99,11 @@ class Cors:
 
     def _is_allowed(self, origin: bytes) -> bool:
         return origin.decode("latin-1") in self._origins
+
+
+def _is_open(request: Request) -> bool:
+    method = _given(request, b"access-control-request-method")
+    return method == b"GET" and OPEN(request.scope["path"]) is not None
 
 
 def _given(request: Request, name: bytes) -> bytes | None:

@@ -36,6 +36,7 @@ from ssechat.server.connection_limits import ConnectionLimits
 from ssechat.server.header_cache import CachedHeaders, HeaderCache
 from ssechat.server.incoming_request import IncomingRequest
 from ssechat.server.request_parser import RequestHeaders, RequestParser, RequestRefused
+from ssechat.server.sockets import LITTLE, keep_little_unsent
 from ssechat.server.stream_protocol import StreamProtocol, UnchunkedStreamProtocol
 from ssechat.streams.stream import Stream
 
@@ -370,13 +371,16 @@ class ChatProtocol(Connection):
     def hand_over(self, stream: Stream, buffer: int) -> StreamProtocol | None:
         """Hands the connection over to the stream for good, after the response headers are written.
 
-        The stream is paused when more than `buffer` bytes are unsent. Returns None if the client has disconnected.
+        The stream is paused when more than `buffer` bytes are unsent. Where that is little, the kernel has no more.
+        Returns None if the client has disconnected.
         """
         request = self.request
         if request is None or request.disconnected or self.is_closing():
             return None
         self.flow.release()  # asyncio notices a lost connection only while it reads
         self.transport.set_write_buffer_limits(high=buffer)
+        if buffer <= LITTLE:
+            keep_little_unsent(self.transport, buffer)
         kind = UnchunkedStreamProtocol if request.scope["http_version"] == "1.0" else StreamProtocol
         remains = kind(self.transport, stream, self.connections)
         self.transport.set_protocol(remains)

@@ -1,11 +1,13 @@
 """The listening sockets: several per worker on one address (SO_REUSEPORT), so that the kernel distributes
 connections."""
 
+import asyncio
 import errno
 import ipaddress
 import os
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from ssechat.errors import SettingsError
@@ -17,6 +19,10 @@ BACKLOG = 65_535
 QUEUES = 4
 """Listening sockets of each worker. Each has its own queue, from which an iteration of the event loop accepts one
 connection (`python -m tests.bench storm` prints how many clients found the queues full)."""
+
+
+LITTLE = 16 * 1024
+"""Bytes: a connection that may buffer so few has no more waiting in the kernel either."""
 
 
 class ListeningSockets:
@@ -70,6 +76,15 @@ def listen(host: str, port: int, workers: int, user_timeout: float = 30.0) -> Li
             each.close()
         raise SettingsError(_explain(error, host, port)) from None
     return ListeningSockets([sockets[worker::workers] or sockets for worker in range(workers)])
+
+
+def keep_little_unsent(transport: asyncio.BaseTransport, most: int) -> None:
+    """Has the kernel take no more than it can soon send: `most` bytes wait at most, besides those that are on the way
+    (TCP_NOTSENT_LOWAT). Without that it takes megabytes, and a slow reader gets values that were replaced long ago."""
+    handle = transport.get_extra_info("socket")
+    if handle is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):  # the reader has gone already
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, most)
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:

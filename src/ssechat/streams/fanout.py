@@ -34,6 +34,10 @@ class FanOut:
         self._run = run
         self._queues: dict[bytes, deque[Call]] = {}
 
+    def is_busy(self, channel: bytes) -> bool:
+        """Whether streams of this channel are still written to."""
+        return channel in self._queues
+
     def broadcast(
         self,
         channel: bytes,

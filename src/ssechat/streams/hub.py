@@ -19,7 +19,7 @@ from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.audit import find_holes
-from ssechat.streams.batches import Batches
+from ssechat.streams.batches import Batch, Batches
 from ssechat.streams.fanout import FanOut
 from ssechat.streams.feed_readers import FEED, LEFT, FeedReaders, MayRead
 from ssechat.streams.in_turn import slices
@@ -75,13 +75,13 @@ class Hub:
         self._sweep = Sweep(self._all, self.metrics)
         self._openings = Openings(settings.streams_per_user * OPENINGS_A_MINUTE, now)
         self._openings_of_feeds = Openings(settings.readers_per_feed * OPENINGS_A_MINUTE, now)
-        self._batches = Batches(self._emit, lambda channel: len(self._streams.get(channel, ())))
         self.feeds = FeedReaders(self._streams, may_read or _nobody_lost)
         self._stalled: set[Stream] = set()
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
         self._fan_out = FanOut(lambda channel: self._streams.get(channel, ()), self._run)
+        self._batches = Batches(self._emit, lambda channel: len(self._streams.get(channel, ())), self._fan_out.is_busy)
         self.presence = Presence(self, people, sightings, load, metrics, now)
         self.subscriptions = Subscriptions(
             settings.redis_url,
@@ -260,17 +260,17 @@ class Hub:
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
             self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
 
-    def _emit(self, channel: bytes, event: wake_ups.WakeUp, chunk: bytes, events: int) -> None:
+    def _emit(self, channel: bytes, batch: Batch) -> None:
         """Writes events of a feed to its streams."""
-        metrics = self.metrics
+        metrics, at, events = self.metrics, batch.newest.at, len(batch)
         timed = metrics.wake_ups % metrics.stride == 0
 
         def written(streams: int) -> None:
             metrics.events_live[FEED] += streams * events
-            if timed and event.at:
-                metrics.latency_live.observe(time.time() - event.at / 1000, streams)
+            if timed and at:
+                metrics.latency_live.observe(time.time() - at / 1000, streams)
 
-        self._fan_out.broadcast(channel, Stream.offer, event, chunk, written=written)
+        self._fan_out.broadcast(channel, Stream.offer_batch, batch, written=written)
 
     def _count_live(self, event: wake_ups.WakeUp, timed: bool, streams: int) -> None:
         """Counts an event that was written to so many streams just now; `timed`: and how old it is."""

@@ -16,6 +16,7 @@ from ssechat.events.source import START, Page, Source
 from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
 from ssechat.ids import NO_ENTRY, entry_number, number_of
+from ssechat.streams.batches import Batch
 from ssechat.telemetry.metrics import Metrics
 
 PAGE = 64
@@ -183,10 +184,24 @@ class Stream:
             self.written, self.cursor = n, event.id
             self._write(chunk)
             return True
+        self._note_newer(event)
+        return False
+
+    def offer_batch(self, batch: Batch) -> bool:
+        """The newest events of the source; returns whether something was written."""
+        chunk = batch.after(self.cursor) if self.live else b""
+        if chunk:
+            self.written, self.cursor = batch.newest.n, batch.newest.id
+            self._write(chunk)
+        else:
+            self._note_newer(batch.newest)
+        return bool(chunk)
+
+    def _note_newer(self, event: WakeUp) -> None:
+        n = event.n
         if n > self.written or (n == self.written and event.id != self.cursor):
             self._owner.metrics.holes["wake_up"] += self.live
             self.note(n, event.at)  # a hole, or another history: the source tells
-        return False
 
     def show(self, chunk: bytes) -> bool:
         """An ephemeral event; returns whether it was written: a stream that is not live does not get it.

@@ -64,6 +64,8 @@ def _named(noticed: dict[str, str]) -> dict[str, str]:
 ALL_PATHS = "location / {\n            proxy_pass http://apps;"
 """nginx's block for everything but streams."""
 
+STREAMS = "location ~ ^/v1/(events|feeds/[^/]+/events)$ {"
+
 TO_APPS = "reverse_proxy {$FRONT_APP_1:127.0.0.1:8000} {$FRONT_APP_2:127.0.0.1:8001} {"
 ANOTHER_HOST = "header_up Host {upstream_hostport}\n" + "header_up -X-Forwarded-Host\n"
 BUFFERED = "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"
@@ -147,7 +149,7 @@ FAULTS = (
     ),
     nginx(
         "asks for a password of its own",
-        ("location = /v1/events {", "location = /v1/events { auth_basic chat; auth_basic_user_file /dev/null;"),
+        (STREAMS, STREAMS + " auth_basic chat; auth_basic_user_file /dev/null;"),
         stream=WRONG,
     ),
     nginx(

@@ -23,7 +23,7 @@ from e2e.fronts.recorder import Recorder, Request, Whole
 from e2e.fronts.stack_front import EVERY, make_front
 from serving import until
 
-PATHS = ("/v1/events", "/v1/events?ticket=abc", "/v1/events?last_event_id=7-1")
+PATHS = ("/v1/events", "/v1/events?ticket=abc", "/v1/feeds/scores/events?last_event_id=7-1")
 GOODBYE = re.compile(r'event: bye\nretry: \d{4,5}\ndata: {"reason":"unavailable"}\n\n')
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 EVENT = b"event: retry\nretry: 50\ndata: {}\nid: 7-1\n\n"
@@ -31,12 +31,13 @@ CHUNK = b"%x\r\n%b\r\n" % (len(EVENT), EVENT)
 LAST = b"0\r\n\r\n"
 
 
-def over_1(front: Front, target: str, accept: str = "text/event-stream") -> Answer:
-    """A GET over HTTP/1.1."""
+def over_1(front: Front, target: str, accept: str = "text/event-stream", method: str = "GET") -> Answer:
+    """A request over HTTP/1.1; a POST has a body."""
+    length, body = ("Content-Length: 2\r\n", "{}") if method == "POST" else ("", "")
     with Http1(front, 30) as client:
-        head = f"GET {target} HTTP/1.1\r\nHost: {NAME}:{front.port}\r\nAccept: {accept}\r\n\r\n"
+        head = f"{method} {target} HTTP/1.1\r\nHost: {NAME}:{front.port}\r\nAccept: {accept}\r\n{length}\r\n{body}"
         client.send(head.encode())
-        return client.answer("GET", 30)
+        return client.answer(method, 30)
 
 
 def over_2(front: Front, target: str) -> Answer:
@@ -55,6 +56,7 @@ def check_goodbye(answer: Answer) -> None:
     assert (answer.status, answer.ended) == (200, "whole"), answer
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert "no-store" in answer.headers["cache-control"]
+    assert answer.headers["access-control-allow-origin"] == "*", "a page of another origin would give up"
     assert not {"retry-after", "www-authenticate", "ratelimit", "content-encoding"} & set(answer.headers)
     assert GOODBYE.fullmatch(answer.body.decode()), answer.body
 
@@ -173,8 +175,9 @@ def test_a_stream_is_told_to_come_back_when_the_app_itself_says_later(
     )
     recorder.on_request = lambda request: refusal
     check(front)
-    # To anybody else it is what the app said.
-    for other in (over_1(front, "/v1/conversations"), over_2(front, "/v1/messages")):
+    # To anybody else it is what the app said, and to who publishes.
+    published = over_1(front, "/v1/feeds/scores/events", method="POST")
+    for other in (over_1(front, "/v1/conversations"), over_2(front, "/v1/messages"), published):
         assert (other.status, other.body, other.headers["retry-after"]) == (status, body, "3")
         assert other.headers["content-type"] == "application/problem+json"
 

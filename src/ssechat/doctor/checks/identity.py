@@ -143,6 +143,9 @@ class Forwarded(Check):
         return self.ok("a client's X-Forwarded headers count for nothing")
 
 
+GOODBYE = "but in what a stream is told while no app is there"
+
+
 class Cors(Check):
     name = "cors"
     proves = "Pages of other sites can neither read nor write, but those that are allowed."
@@ -152,9 +155,9 @@ class Cors(Check):
         "Leave CORS to the app (--allowed-origins): let the front neither add nor remove Access-Control headers or "
         "Origin, and have it pass OPTIONS on.",
         (
-            Line("nginx", "add_header Access-Control-", remove=True),
+            Line("nginx", "add_header Access-Control-", remove=True, where=GOODBYE),
             Line("haproxy", "http-response set-header Access-Control-", remove=True),
-            Line("caddy", "header Access-Control-", remove=True),
+            Line("caddy", "header Access-Control-", remove=True, where=GOODBYE),
         ),
     )
 

@@ -22,7 +22,7 @@ class Answers(Check):
         "Pass answers on as they are, with their status, type and body; only /v1/events needs an answer of the front's "
         "own, and only when the app is away.",
         (
-            Line("nginx", "proxy_intercept_errors on;", remove=True, where="but in `location = /v1/events`"),
+            Line("nginx", "proxy_intercept_errors on;", remove=True, where="but in the location of /v1/events"),
             Line("haproxy", "http-response return", remove=True, where="but in the backend of streams"),
             Line("caddy", "copy_response", where="in each `handle_response`"),
         ),

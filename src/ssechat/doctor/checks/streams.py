@@ -23,6 +23,10 @@ NOT_READABLE = "there is no stream to look at; see above"
 HELD_BACK = "the answer to a stream does not begin; see buffering"
 
 
+STREAMS = "/v1/events /v1/feeds/*/events"
+"""The paths of streams, for Caddy."""
+
+
 class StreamCheck(Check):
     """A check that opens streams."""
 
@@ -38,9 +42,10 @@ class Streams(Check):
     advice = Advice(
         "EventSource gives up for good on any status but 200, and on any other type: the page gets nothing until it is "
         "loaded anew.",
-        "Pass /v1/events on as it is. While no app is there, answer it with 200 and an event stream that ends at once.",
+        "Pass /v1/events on as it is, and /v1/feeds/…/events. While no app is there, answer a GET of them with 200 and "
+        "an event stream that ends at once.",
         (
-            Line("nginx", "error_page 429 500 502 503 504 =200 @unavailable;", where="location = /v1/events"),
+            Line("nginx", "error_page 429 500 502 503 504 =200 @unavailable;", where="in the location of /v1/events"),
             Line("haproxy", "use_backend streams if { path /v1/events }", where="and its `http-error status 503 …`"),
             Line("caddy", "import goodbye", where="handle_errors, for /v1/events"),
         ),
@@ -87,7 +92,7 @@ class Compression(StreamCheck):
         (
             Line("nginx", "gzip off;"),
             Line("haproxy", "compression", remove=True, where="or `compression type` without text/event-stream"),
-            Line("caddy", "encode", remove=True, where="or `encode @other` with `@other not path /v1/events`"),
+            Line("caddy", "encode", remove=True, where=f"or `encode @other` with `@other not path {STREAMS}`"),
         ),
     )
 
@@ -107,13 +112,13 @@ class Buffering(Check):
     needs_user = True
     advice = Advice(
         "Messages come late and in bursts, or only when the stream ends.",
-        "Switch off every buffer and every compression between the app and the browser for /v1/events, of a content "
-        "delivery network as well.",
+        "Switch off every buffer and every compression between the app and the browser for /v1/events and "
+        "/v1/feeds/…/events, of a content delivery network as well.",
         (
-            Line("nginx", "proxy_buffering off;", where="location = /v1/events"),
+            Line("nginx", "proxy_buffering off;", where="in the location of /v1/events"),
             Line("nginx", "gzip off;"),
             Line("haproxy", "compression", remove=True),
-            Line("caddy", "encode", remove=True, where="or `encode @other` with `@other not path /v1/events`"),
+            Line("caddy", "encode", remove=True, where=f"or `encode @other` with `@other not path {STREAMS}`"),
         ),
     )
 

@@ -29,6 +29,10 @@ NOBODY = Identity(UserId(""), math.inf)
 ADMIN = Identity(UserId("*"), math.inf)
 """The identities of strangers and of the admin, whose streams do not end by themselves: names that no user has."""
 
+KEYED_BUFFER = 16 * 1024
+"""Bytes that may be buffered for a reader of a feed with keys: whatever waits for a slow reader is old when it comes,
+and while nothing waits newer values take its place."""
+
 SHOWN = 16
 """Feeds whose answer is kept: a megabyte each at most."""
 
@@ -116,7 +120,7 @@ class FeedsEndpoint:
         query = parse(FeedStreamQuery, request.query)
         cursor = request.header(b"last-event-id") or query.cursor
         name, identity, headers, since = request.parameters["name"], NOBODY, ANY_ORIGIN, None
-        refusal, group = FULL if request.server_is_full else None, ""
+        refusal, group, buffer = FULL if request.server_is_full else None, "", self._buffer
         sign_outs, changes = self._auth.sign_outs, self._hub.feeds.changes
         source = self._rules.feeds.source(name)
         if refusal is None:
@@ -127,6 +131,7 @@ class FeedsEndpoint:
                     identity = await self._identify(request, query.ticket)
                     terms = await self._for_reader(name, terms, identity)
                 group = terms.group
+                buffer = min(buffer, KEYED_BUFFER) if terms.keyed else buffer
                 since = ALL if terms.keyed else terms.before(query.last) if query.last else None
                 refusal = None if self._hub.has_room(source, stranger=identity is NOBODY) else FULL
             except (RedisUnavailable, IssuerUnavailable):
@@ -136,7 +141,7 @@ class FeedsEndpoint:
             identity,
             source,
             cursor,
-            self._buffer,
+            buffer,
             refusal=refusal,
             sign_outs=sign_outs,
             since=since,
