@@ -258,7 +258,8 @@ test("a connection that was silent while the device slept is given up when it wa
   feed.wake();
   await pass(1000);
   assert.equal(wires.length, 1);
-  mock.method(Date, "now", () => new Date().getTime() + 60_000);
+  const later = Date.now() + 60_000;
+  mock.method(Date, "now", () => later);
   assert.ok(!wire().options.signal.aborted);
   browser.document.dispatchEvent(new Event("visibilitychange"));
   assert.ok(wire().options.signal.aborted);
