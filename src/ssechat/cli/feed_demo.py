@@ -27,7 +27,7 @@ AT_ONCE = 4
 """Requests under way at a time: each publishes one change, and those of one symbol one after the other."""
 
 
-BEHIND_SECONDS = 1.0
+BEHIND_SECONDS = 0.1
 """How far a demo may be behind its rate; what is older is left out."""
 
 REPORT_SECONDS = 5.0
