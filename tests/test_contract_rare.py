@@ -170,7 +170,17 @@ async def test_metrics_whose_lock_another_worker_holds_are_scraped_again(
 
 
 @pytest.mark.parametrize(
-    "page", ["/", "/docs", "/docs/errors", "/docs/events/bye", "/openapi.json", "/openapi-3.2.json"]
+    "page",
+    [
+        "/",
+        "/examples",
+        "/examples/prices",
+        "/docs",
+        "/docs/errors",
+        "/docs/events/bye",
+        "/openapi.json",
+        "/openapi-3.2.json",
+    ],
 )
 async def test_a_page_that_the_browser_has_is_not_sent_again_and_is_never_sent_in_parts(
     client: httpx.AsyncClient, page: str

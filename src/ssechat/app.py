@@ -107,6 +107,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         known=people.known,
         receipts=shows_receipts,
         anybody_makes_feeds=settings.feeds == "anybody",
+        banner=settings.banner,
     )
     hub = Hub(
         auth,
@@ -172,7 +173,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),
-        *WebEndpoint(pictures=settings.avatars == "on").routes(),
+        *WebEndpoint(pictures=settings.avatars == "on", examples=settings.examples == "on").routes(),
     ]
     operations = [*(route.operation for route in routes if route.operation is not None), *server.OF_THE_CONTRACT]
     book = Book(operations, settings, bounds, tokens.cookies[0])

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from ssechat.errors import SettingsError
 from ssechat.redis.url import check_url
 from ssechat.texts.characters import is_utf8
+from ssechat.texts.feed_names import FEED_NAME_RULE, is_feed_name
 from ssechat.texts.key_set_urls import check_key_set_url
 from ssechat.texts.networks import parse_network
 from ssechat.texts.origins import canonical_origin
@@ -77,6 +78,12 @@ class Settings(BaseModel):
         "feeds. Without one nobody does.",
     )
     feeds: Literal["anybody", "admin"] = Field("admin", description="Who may make feeds: each user, or the admin only.")
+    banner: str | None = Field(
+        None,
+        description="Feed whose newest event the page shows above everything, to whoever may read the feed; only the "
+        "admin makes a feed of this name.",
+    )
+    examples: Literal["on", "off"] = Field("on", description="Whether the server has pages of examples, at /examples.")
     signup: Literal["open", "closed"] = Field("open", description="Whether anybody may create an account.")
     directory: Literal["on", "off"] = Field(
         "off", description="Whether users find each other by the first letters of their names."
@@ -206,6 +213,13 @@ class Settings(BaseModel):
         if not is_utf8(str(absolute)):  # workers and Redis get the path as UTF-8
             raise ValueError("this path is not UTF-8 text")
         return absolute
+
+    @field_validator("banner")
+    @classmethod
+    def _feed_name(cls, name: str | None) -> str | None:
+        if name is not None and not is_feed_name(name):
+            raise ValueError(FEED_NAME_RULE)
+        return name
 
     @field_validator("redis_url")
     @classmethod

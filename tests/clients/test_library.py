@@ -28,6 +28,8 @@ BUILD = WEB / "build.js"
 
 BYTES = 12 * 1024
 """What the library in one file may have, compressed."""
+FEEDS_BYTES = 4 * 1024
+"""What its module of feeds may have, in one file and compressed."""
 
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:
@@ -47,7 +49,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ("--ignoreConfig", "--allowJs", "--checkJs", "--strict", "--declaration", "--emitDeclarationOnly")
     platform = ("--target", "es2023", "--module", "esnext", "--moduleResolution", "bundler", "--types", "")
     library = ("--lib", "es2023,dom,dom.iterable")
-    entries = [folder / name for name in ("ssechat.js", "chat.js")]
+    entries = [folder / name for name in ("ssechat.js", "chat.js", "feeds.js")]
     run(WEB / "node_modules" / ".bin" / "tsc", *options, *platform, *library, *entries, cwd=folder)
     run("npm", "pack", "--silent", cwd=folder)
     (packed,) = folder.glob("*.tgz")
@@ -129,7 +131,8 @@ def browser() -> Iterator[Browser]:
 
 
 def test_the_library_in_one_file_is_small() -> None:
-    assert len(gzip.compress((SOURCES / "ssechat.min.js").read_bytes(), 9)) < BYTES
+    for name, most in (("ssechat.min.js", BYTES), ("feeds.min.js", FEEDS_BYTES)):
+        assert len(gzip.compress((SOURCES / name).read_bytes(), 9)) < most, name
 
 
 def test_the_library_in_one_file_does_what_its_modules_do() -> None:

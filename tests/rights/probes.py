@@ -250,6 +250,8 @@ def _others(story: Story, who: str, row: Row) -> Iterator[Probe]:
             yield Probe(row.path, token=story.spare_tokens.get(who, ""))
         case "GET /docs/{page}" | "GET /docs/events/{event}", _:
             yield Probe(row.path.format(page="errors", event="message"))
+        case "GET /examples/{example}", _:
+            yield Probe("/examples/prices")
         case "GET /web/", _:
             yield Probe("/web/nothing.js")
         case _:

@@ -20,6 +20,7 @@ const ROOT = join(HERE, "..", "..");
 const WEB = join(ROOT, "src", "ssechat", "web");
 const LIBRARY = "ssechat.min.js";
 const REQUESTS = "requests.min.js";
+const FEEDS = "feeds.min.js";
 const MADE_BY = "ssechat, MIT licence";
 
 /** What only programs load, that have no EventSource. */
@@ -49,6 +50,12 @@ The client of [ssechat](https://pypi.org/project/ssechat/), a chat server over p
     chat.addEventListener("state", ({ detail }) => console.log(detail.state));
     await chat.start();
     await chat.send({ to: "bob", text: "hi" });
+
+Feeds, one to many, are read by a module of their own:
+
+    import { Feed } from "ssechat/feeds";
+
+    for await (const { key, data } of new Feed("https://chat.example.com/v1/feeds/prices")) show(key, data);
 
 \`/docs/clients\` of every server has the rest.
 `;
@@ -155,6 +162,7 @@ async function made() {
   return new Map([
     [LIBRARY, await library(lazy)],
     [REQUESTS, requests],
+    [FEEDS, await minified("feeds.js")],
     ["worker.min.js", worker],
     ["app.min.js", `${await smaller(await minified("app.js", { plugins: [lazy, withWorker(worker)] }))}\n`],
     ["app.min.css", await minified("app.css")],
@@ -164,7 +172,7 @@ async function made() {
 
 /** The modules of which the library consists, with those that others name as types, by `import()` or as a worker. */
 function modules() {
-  const found = new Set(["ssechat.js", "chat.js"]);
+  const found = new Set(["ssechat.js", "chat.js", "feeds.js"]);
   for (const name of found) {
     const source = readFileSync(join(WEB, name), "utf8");
     for (const [, other] of source.matchAll(/"\.\/(\w+\.js)"/g)) found.add(other ?? "");
@@ -183,7 +191,7 @@ function version() {
 function writePackage(folder) {
   mkdirSync(folder, { recursive: true });
   for (const name of modules()) copyFileSync(join(WEB, name), join(folder, name));
-  copyFileSync(join(WEB, LIBRARY), join(folder, LIBRARY));
+  for (const name of [LIBRARY, FEEDS]) copyFileSync(join(WEB, name), join(folder, name));
   copyFileSync(join(WEB, REQUESTS), join(folder, `requests-${hashOf(readFileSync(join(WEB, REQUESTS), "utf8"))}.js`));
   copyFileSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
   writeFileSync(join(folder, "README.md"), README);
@@ -196,7 +204,9 @@ function writePackage(folder) {
     exports: {
       ".": { types: "./ssechat.d.ts", default: "./ssechat.js" },
       "./chat": { types: "./chat.d.ts", default: "./chat.js" },
+      "./feeds": { types: "./feeds.d.ts", default: "./feeds.js" },
       "./ssechat.min.js": "./ssechat.min.js",
+      "./feeds.min.js": "./feeds.min.js",
     },
     types: "./ssechat.d.ts",
     files: ["*.js", "*.d.ts"],

@@ -42,12 +42,15 @@ class Event(NamedTuple):
 class FeedRules:
     """Makes, fills and shows feeds on behalf of a user, or of the admin."""
 
-    def __init__(self, feeds: Feeds, members: Members, users: Users, *, anybody: bool) -> None:
-        """`anybody`: whether each user may make feeds."""
+    def __init__(
+        self, feeds: Feeds, members: Members, users: Users, *, anybody: bool, reserved: str | None = None
+    ) -> None:
+        """`anybody`: whether each user may make feeds; but for the one of the name `reserved`."""
         self.feeds = feeds
         self._members = members
         self._users = users
         self._anybody = anybody
+        self._reserved = reserved
 
     async def put(
         self,
@@ -67,7 +70,7 @@ class FeedRules:
             Forbidden: `feeds_closed`, `not_your_feed`, `not_a_member`, `too_many_feeds`.
             Conflict: `keys_stay`.
         """
-        may_make = self._anybody or caller is None
+        may_make = caller is None or (self._anybody and name != self._reserved)
         if group is not None:
             await self._check_group(caller, group)
         named = await known_users(self._users, publishers)
@@ -76,11 +79,7 @@ class FeedRules:
         )
         if made == "forbidden":
             there_is = may_make or await self.feeds.terms(name) is not None
-            raise (
-                _not_yours(name)
-                if there_is
-                else Forbidden("feeds_closed", "On this server the admin makes feeds; --feeds anybody lets everybody.")
-            )
+            raise _not_yours(name) if there_is else self._closed()
         if made in ("full", "too many"):
             most = f"A user has {MOST_FEEDS_OF_ONE}" if made == "too many" else f"The server has {MOST_FEEDS:,}"
             raise Forbidden("too_many_feeds", f"{most} feeds at most: delete one first.")
@@ -97,6 +96,11 @@ class FeedRules:
         """
         if not await self.feeds.delete(name, caller or ""):
             raise _not_yours(name)
+
+    def _closed(self) -> Forbidden:
+        if self._anybody:
+            return Forbidden("feeds_closed", "A feed of this name is a banner to everybody: only the admin makes it.")
+        return Forbidden("feeds_closed", "On this server the admin makes feeds; --feeds anybody lets everybody.")
 
     async def publish(self, caller: Caller, name: str, new: NewEvent) -> tuple[Event, bool]:
         """Publishes an event; returns it, and whether it is new and no repeat.

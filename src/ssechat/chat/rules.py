@@ -73,6 +73,7 @@ class Chat:
         known: Callable[[UserId], bool | None],
         receipts: bool = True,
         anybody_makes_feeds: bool = False,
+        banner: str | None = None,
     ) -> "Chat":
         """The rules of a worker with these parts. `known` is that of `PresenceRules`; `receipts`: whether there are
         any."""
@@ -106,5 +107,5 @@ class Chat:
                 delivery.charge,
                 known,
             ),
-            FeedRules(feeds, members, users, anybody=anybody_makes_feeds),
+            FeedRules(feeds, members, users, anybody=anybody_makes_feeds, reserved=banner),
         )

@@ -21,12 +21,17 @@ TOKEN_LIFETIME = timedelta(hours=1)
 
 @contextmanager
 def connect(
-    account: dict[str, Any], timeout: float = 30.0, *, admin: str | None = None, may_be_stranger: bool = False
+    account: dict[str, Any],
+    timeout: float = 30.0,
+    *,
+    admin: str | None = None,
+    may_be_stranger: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> Iterator[tuple["Client", Run]]:
     """A client for the options of an account, with notes on standard error, and what runs its calls.
 
     `timeout` is in seconds. `admin` is the admin token, which then counts alone. `may_be_stranger`: the options need
-    name nobody.
+    name nobody. `note` takes the notes in place of standard error.
 
     Raises:
         click.UsageError: the options name no user, or two.
@@ -44,7 +49,7 @@ def connect(
         server_address(server)
     except SettingsError as error:
         raise SettingsError(f"--server: {error}") from None
-    note = stdio.note if named else _Notes()
+    note = note or (stdio.note if named else _Notes())
     chat = client.Client(server, credential, stranger=credential is None, note=note, patience=timeout)
     with running() as run:
         try:

@@ -37,17 +37,18 @@ def feed() -> None:
     ssechat feed create prices --keyed --admin-token-file admin.token
     ssechat feed publish prices --key AAPL 101.5 --admin-token-file admin.token
     ssechat feed listen prices
+
+    `ssechat feed demo` fills the pages at /examples with made-up data.
     """
 
 
-def _feed_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def feed_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that all these commands share."""
     return client_options(setting_options(("admin_token_file",))(function))
 
 
-@contextmanager
-def _connected(account: dict[str, Any], timeout: float = 30.0, *, reads: bool) -> Iterator[tuple["Client", Run]]:
-    """As `connect`, as the admin or a user; who only `reads` may be nobody.
+def admin_token_of(account: dict[str, Any], *, reads: bool) -> str | None:
+    """The admin token, if the options of an account mean the admin; who only `reads` may be nobody.
 
     Raises:
         click.UsageError: it is not clear who asks.
@@ -65,13 +66,25 @@ def _connected(account: dict[str, Any], timeout: float = 30.0, *, reads: bool) -
     token = None if path is None else read_admin_token(path)
     if token is None and not reads and not is_somebody and account["token"] is None:
         raise click.UsageError("nobody: give --admin-token-file, or --user or --token where users may do this")
+    return token
+
+
+@contextmanager
+def _connected(account: dict[str, Any], timeout: float = 30.0, *, reads: bool) -> Iterator[tuple["Client", Run]]:
+    """As `connect`, as the admin or a user; who only `reads` may be nobody.
+
+    Raises:
+        click.UsageError: it is not clear who asks.
+        SettingsError: the file of the admin token cannot be used.
+    """
+    token = admin_token_of(account, reads=reads)
     with connect(account, timeout, admin=token, may_be_stranger=reads) as connected:
         yield connected
 
 
 @feed.command()
 @click.argument("name", type=Text())
-@_feed_options
+@feed_options
 @timeout_option
 @click.option(
     "--read",
@@ -116,7 +129,7 @@ def create(
 @feed.command()
 @click.argument("name", type=Text())
 @click.argument("content", type=Text(), required=False, metavar="[DATA]")
-@_feed_options
+@feed_options
 @timeout_option
 @click.option("--event", type=Id(), metavar="NAME", help="The event's name on the stream.  [default message]")
 @click.option("--key", type=Id(), metavar="KEY", help="Of a feed with keys: whose newest value DATA is.")
@@ -160,7 +173,7 @@ def publish(
 
 @feed.command("listen")
 @click.argument("name", type=Text())
-@_feed_options
+@feed_options
 @click.option("--since", type=Id(), metavar="ID", help="Start after the event with this id; 0-0 for all that are kept.")
 @click.option(
     "--last", type=click.IntRange(0, 200), metavar="N", help="Of a feed without keys: first its last N events."
@@ -192,7 +205,7 @@ def listen_to(name: str, since: str | None, last: int | None, *, as_json: bool, 
 
 @feed.command()
 @click.argument("name", type=Text())
-@_feed_options
+@feed_options
 @timeout_option
 @click.option(
     "--last", type=click.IntRange(1, 200), metavar="N", help="Of a feed without keys: its last N.  [default 20]"
@@ -217,7 +230,7 @@ def show(name: str, last: int | None, timeout: float, *, as_json: bool, **accoun
 
 @feed.command("delete")
 @click.argument("name", type=Text())
-@_feed_options
+@feed_options
 @timeout_option
 def delete_feed(name: str, timeout: float, *, as_json: bool, **account: Any) -> None:
     """Delete the feed NAME and all that it has, and end its streams.

@@ -15,6 +15,7 @@ from ssechat.cli import stdio
 from ssechat.cli.account import mint
 from ssechat.cli.blocks import block, blocks, unblock
 from ssechat.cli.doctor import doctor
+from ssechat.cli.feed_demo import demo
 from ssechat.cli.feeds import feed
 from ssechat.cli.groups import group
 from ssechat.cli.keys import key
@@ -104,6 +105,7 @@ for command in (
     *(presence, block, unblock, blocks, profile, users, password, sessions, feed, key, doctor, size),
 ):
     commands.add_command(command)
+feed.add_command(demo)
 
 
 def _check_user_exists(settings: Settings, name: str) -> None:

@@ -326,6 +326,8 @@ class Server(Model):
     """Whether users are found by the first letters of their names."""
     avatars: bool = False
     """Whether the server's page shows pictures of people."""
+    banner: str | None = None
+    """The feed whose newest event the server's page shows as a banner."""
 
 
 class Quota(Model):

@@ -41,6 +41,11 @@ TYPES: Mapping[str, bytes] = {
 }
 """Media types by the end of the name: those of a machine's own table differ."""
 
+FOR_ANY_PAGE = "feeds.min.js"
+"""What pages of any origin may load: they may read public feeds, too."""
+
+ANY_ORIGIN = (b"access-control-allow-origin", b"*")
+
 INCOMPRESSIBLE = frozenset((".png",))
 
 OTHER_VERSION = re.compile(r"(app|requests|worker)-[0-9a-f]{16}\.(js|css)").fullmatch
@@ -96,13 +101,13 @@ class WebFiles:
         host."""
         headers = PICTURE_HEADERS if pictures else PAGE_HEADERS
         contents = _contents(folder)
-        self._files = {name: WebFile(name, body, headers) for name, body in contents.items()}
+        self._files = {name: WebFile(name, body, (*headers, *_opened(name))) for name, body in contents.items()}
         page = contents["index.html"].decode()
         hashed: dict[str, str] = {}
         for name, body in contents.items():
             if MADE in name or name == ICON:
                 hashed[name] = hashed_name(name, body)
-                self._files[hashed[name]] = WebFile(name, body, FOREVER)
+                self._files[hashed[name]] = WebFile(name, body, (*FOREVER, *_opened(name)))
                 page = page.replace(f'"/web/{name}"', f'"/web/{hashed[name]}"')
         self.page = WebFile("index.html", page.encode(), headers)
         """The page at `/`, which names the others with their hashes."""
@@ -125,6 +130,10 @@ class WebFiles:
         if known is None and (other := OTHER_VERSION(name)):
             known = self._files.get(f"{other[1]}{MADE}{other[2]}")
         return known
+
+
+def _opened(name: str) -> tuple[Header, ...]:
+    return (ANY_ORIGIN,) if name == FOR_ANY_PAGE else ()
 
 
 def _contents(folder: Path | None) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ import { storage } from "./storage.js";
 import { tabToken } from "./tab_token.js";
 import { LANGUAGE, say, sayCount, sayProblem } from "./texts/language.js";
 import { Banner } from "./views/banner.js";
+import { BulletinView } from "./views/bulletin.js";
 import { ConversationView } from "./views/conversation.js";
 import { ConversationList } from "./views/conversation_list.js";
 import { nameOf } from "./views/conversation_summary.js";
@@ -51,6 +52,7 @@ import { welcome } from "./views/welcome.js";
 class App {
   #root = document.querySelector("#app") ?? document.body;
   #library = new SseChat({ Chat });
+  #bulletin = new BulletinView();
   /** @type {Server|null} */
   #server = null;
   /** @type {Shown|null} */
@@ -113,7 +115,8 @@ class App {
       signIn: entered("signIn"),
       useToken: (token) => this.#useToken(token),
     });
-    this.#root.replaceChildren(view.node);
+    this.#bulletin.follow(server.banner ?? "", this.#library.client.http);
+    this.#root.replaceChildren(this.#bulletin.node, view.node);
     document.title = "ssechat";
     view.focus();
   }
@@ -166,7 +169,8 @@ class App {
     const notices = new Notices(chat, watched, (id) => this.#open(id));
     const shown = { chat, watched, sound, list, banner, notices, layout, view: null };
     this.#shown = shown;
-    this.#root.replaceChildren(banner.node, notices.node, layout);
+    this.#bulletin.follow(this.#server?.banner ?? "", this.#library.client.http);
+    this.#root.replaceChildren(banner.node, this.#bulletin.node, notices.node, layout);
     this.#route();
     this.#showStatus();
     return /** @type {Shown} */ (shown);

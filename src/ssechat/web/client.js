@@ -6,9 +6,9 @@ import { REQUESTS } from "./more_requests.js";
 /** @typedef {{name: string, version: string, sign_up: boolean, sign_in: boolean} & Ways} Facts */
 
 /**
- * What a server may have: a directory of its users, pictures of them on its page.
+ * What a server may have: a directory of its users, pictures of them on its page, a feed that is the page's banner.
  *
- * @typedef {{directory?: boolean, avatars?: boolean}} Ways
+ * @typedef {{directory?: boolean, avatars?: boolean, banner?: string}} Ways
  */
 
 /**

@@ -1,5 +1,7 @@
 /** Server-Sent Events by `fetch`, for programs that have no EventSource. */
 
+import { readEvents } from "./event_reader.js";
+
 /**
  * What EventSource is to stream.js, but for reconnecting: when the response ends, it is closed. It takes lines that end
  * with LF or CRLF.
@@ -9,7 +11,6 @@ export class FetchSource extends EventTarget {
   static OPEN = 1;
   static CLOSED = 2;
   #closing = new AbortController();
-  #lastId = "";
 
   /** @param {string} url */
   constructor(url) {
@@ -40,27 +41,9 @@ export class FetchSource extends EventTarget {
   /** @param {ReadableStream<Uint8Array>} body */
   async #dispatchAll(body) {
     this.readyState = FetchSource.OPEN;
-    const decoder = new TextDecoder();
-    const reader = body.getReader();
-    let rest = "";
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      const events = (rest + decoder.decode(read.value, { stream: true })).split(/\r?\n\r?\n/);
-      rest = events.pop() ?? "";
-      for (const event of events) this.#dispatch(event);
-    }
-  }
-
-  /** @param {string} text of one event */
-  #dispatch(text) {
-    let type = "message";
-    const data = [];
-    for (const line of text.split(/\r?\n/)) {
-      const [, field, value = ""] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
-      if (field === "event") type = value;
-      else if (field === "data") data.push(value);
-      else if (field === "id") this.#lastId = value;
-    }
-    if (data.length === 0 || this.readyState === FetchSource.CLOSED) return;
-    this.dispatchEvent(new MessageEvent(type, { data: data.join("\n"), lastEventId: this.#lastId }));
+    await readEvents(body, ({ type, data, id }) => {
+      if (this.readyState === FetchSource.CLOSED) return;
+      this.dispatchEvent(new MessageEvent(type, { data, lastEventId: id }));
+    });
   }
 }

@@ -54,8 +54,22 @@ export function aborted(signal) {
   });
 }
 
+/** The error of a response that is none of those that were wanted. @param {Response} response */
+export async function refusalOf(response) {
+  return refusal(response, await response.json().catch(() => null));
+}
+
+/** @param {Response} response @param {Problem|null|undefined} problem what it has, if that could be read */
+function refusal({ status, headers }, problem) {
+  return new RequestError(status, problem ?? {}, retryAfterOf(headers));
+}
+
 /** @typedef {Record<string, string|number|null|undefined>} Query */
-/** @typedef {{query?: Query, body?: object, headers?: Record<string, string>}} Asked */
+/**
+ * `cache` is `no-store` where it is not given.
+ *
+ * @typedef {{query?: Query, body?: object, headers?: Record<string, string>, cache?: RequestCache}} Asked
+ */
 
 /**
  * Gives a bearer token: it is called for the first one, and again when the server does not take one any more. It
@@ -166,7 +180,7 @@ export class Http {
    * @param {Asked} asked
    * @param {string|null} token
    */
-  async #exchange(method, path, { query, body, headers: more }, token) {
+  async #exchange(method, path, { query, body, headers: more, cache = "no-store" }, token) {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json", ...more };
     if (token) headers.Authorization = `Bearer ${token}`;
@@ -180,7 +194,7 @@ export class Http {
         headers,
         body: body === undefined ? null : JSON.stringify(body),
         credentials: token ? "omit" : "same-origin",
-        cache: "no-store",
+        cache,
         signal: AbortSignal.timeout(this.timeout),
       });
       answer = response.status === 204 ? null : await response.json();
@@ -188,7 +202,7 @@ export class Http {
       // If the body is truncated, the outcome is unknown, as without a response.
       if (!response || response.ok) throw new RequestError(0);
     }
-    if (!response.ok) throw new RequestError(response.status, answer ?? {}, retryAfterOf(response.headers));
+    if (!response.ok) throw refusal(response, answer);
     return { body: answer, headers: response.headers };
   }
 }

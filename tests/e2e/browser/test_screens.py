@@ -13,9 +13,13 @@ import pytest
 from playwright.sync_api import Page
 
 from e2e.browser.axe import findings
-from e2e.browser.screens import TOURS
+from e2e.browser.feed_screens import feeds
+from e2e.browser.feeds import BANNER, Admin, token_file
+from e2e.browser.screens import TOURS as OF_THE_CHAT
 from e2e.browser.visitor import PHONE, Enter
 from serving import Server
+
+TOURS = {**OF_THE_CHAT, feeds.__name__: feeds}
 
 OUTSIDE = """() => {
     const top = document.querySelector("dialog[open]") ?? document;
@@ -47,8 +51,11 @@ SCHEMES: dict[Literal["light", "dark"], tuple[str, ...]] = {"light": (), "dark":
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a directory."""
-    with Server(tmp_path_factory.mktemp("screens") / "data", "--workers", "2", "--directory", "on") as running:
+    """A server with a directory, and a banner that is empty."""
+    folder = tmp_path_factory.mktemp("screens")
+    feeds = ("--admin-token-file", token_file(folder), "--banner", BANNER)
+    with Server(folder / "data", "--workers", "2", "--directory", "on", *feeds) as running:
+        Admin(running.url).make(BANNER)
         yield running
 
 

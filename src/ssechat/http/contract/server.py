@@ -1,5 +1,7 @@
 """Operations about the server itself, and its pages."""
 
+from dataclasses import replace
+
 from ssechat.http.contract import problems
 from ssechat.http.contract.answers.server import Limits, Live, Readiness
 from ssechat.http.contract.operation import Answer, Credential, Operation, Parameter
@@ -84,6 +86,19 @@ METRICS = Operation(
 )
 
 PAGE = _page("show_page", "/", "Shows the chat in a browser")
+
+EXAMPLES = replace(
+    _page("show_examples", "/examples", "Shows examples of feeds in a browser"),
+    about="A server whose examples are off has nothing under this path.",
+    refusals=(problems.NOT_FOUND,),
+)
+
+EXAMPLE = _page(
+    "show_example",
+    "/examples/{example}",
+    "Shows one example of a feed in a browser",
+    Parameter("example", "`prices` or `deployments`.", example="prices"),
+)
 
 DOCS = _page("show_docs", "/docs", "Shows this contract to people")
 

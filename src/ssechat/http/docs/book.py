@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssechat import __version__
-from ssechat.http.browser_library import library_name
+from ssechat.http.browser_library import library_name, size_of_feeds
 from ssechat.http.contract import openapi
 from ssechat.http.contract.answers.problem import ProblemDetails, WrongField
 from ssechat.http.contract.events import EVENTS
@@ -129,6 +129,7 @@ class Book:
             "entry": self._entry,
             "Entry": Entry,
             "events": EVENTS,
+            "feeds_bytes": size_of_feeds(),
             "frame": frame,
             "home": self._home,
             "library": library_name(),

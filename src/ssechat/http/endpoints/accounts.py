@@ -46,6 +46,7 @@ class AccountsEndpoint:
         self._quotas = quotas
         self._proxies = proxies
         self._directory, self._avatars = settings.directory == "on", settings.avatars == "on"
+        self._banner = {} if settings.banner is None else {"banner": settings.banner}
         self._sign_in_allowed = not settings.external_identity
         self._sign_up_allowed = self._sign_in_allowed and settings.signup == "open"
         self._session_lifetime = timedelta(days=settings.session_days)
@@ -69,6 +70,7 @@ class AccountsEndpoint:
                 "sign_in": self._sign_in_allowed,
                 "directory": self._directory,
                 "avatars": self._avatars,
+                **self._banner,
             }
         )
 

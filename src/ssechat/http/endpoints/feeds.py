@@ -1,7 +1,6 @@
 """Endpoints of feeds."""
 
 import math
-import re
 
 from ssechat.chat.feeds import Caller, FeedRules, NewEvent, unknown_feed
 from ssechat.chat.refusals import wrong_field
@@ -24,6 +23,7 @@ from ssechat.logs.feeds import MOST_BYTES, MOST_KEYS, Stored
 from ssechat.recent import Recent
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import ALL, FULL, UNAVAILABLE
+from ssechat.texts.feed_names import FEED_NAME_RULE, is_feed_name
 
 NOBODY = Identity(UserId(""), math.inf)
 ADMIN = Identity(UserId("*"), math.inf)
@@ -43,8 +43,6 @@ ANY_ORIGIN: tuple[Header, ...] = (
 A_SECOND = (b"cache-control", b"public, max-age=1")
 ASK_FIRST = (b"cache-control", b"private, no-cache")
 JSON = (b"content-type", b"application/json")
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}").fullmatch
 
 
 class _Shown:
@@ -82,8 +80,8 @@ class FeedsEndpoint:
         caller = await self._caller(request)
         wanted = await self._guard.read(request, FeedFields)
         name = request.parameters["name"]
-        if not _NAME(name):
-            raise wrong_field("name", "a feed's name has 1-64 of a-z 0-9 . _ - and begins with a letter or a digit")
+        if not is_feed_name(name):
+            raise wrong_field("name", FEED_NAME_RULE)
         terms, made = await self._rules.put(
             caller, name, wanted.read, wanted.group, wanted.keep, wanted.publishers, keyed=wanted.keyed
         )
@@ -94,7 +92,7 @@ class FeedsEndpoint:
         self._guard.check_origin(request)
         caller = await self._caller(request)
         name = request.parameters["name"]
-        if not _NAME(name):
+        if not is_feed_name(name):
             raise unknown_feed(name)
         await self._rules.delete(caller, name)
         return Response(204)
@@ -104,7 +102,7 @@ class FeedsEndpoint:
         caller = await self._caller(request)
         new = await self._guard.read(request, NewFeedEvent)
         name = request.parameters["name"]
-        if not _NAME(name):
+        if not is_feed_name(name):
             raise unknown_feed(name)
         event, is_new = await self._rules.publish(caller, name, NewEvent(new.event, new.data, new.key, new.id))
         return json_response({"id": event.id, "created_at": event.created_at}, 201 if is_new else 200)
@@ -168,7 +166,7 @@ class FeedsEndpoint:
         return await self._auth.redeem_ticket(ticket)
 
     async def _terms(self, name: str) -> Terms | None:
-        return await self._rules.feeds.terms(name) if _NAME(name) else None
+        return await self._rules.feeds.terms(name) if is_feed_name(name) else None
 
     async def _readable(self, request: Request) -> Terms:
         """The feed, which whoever asks may read. Strangers are not told which feeds there are, but for public ones."""

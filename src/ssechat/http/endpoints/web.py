@@ -7,20 +7,29 @@ from ssechat.http.routing import Route
 from ssechat.http.web_files import WebFiles
 
 BELOW = "/web/"
+EXAMPLES = "examples/"
+"""The folder of the pages of examples, and of their files."""
 
 
 class WebEndpoint:
-    """`/` and `/web`."""
+    """`/`, `/web` and `/examples`."""
 
-    def __init__(self, *, pictures: bool = False) -> None:
-        """`pictures`: whether the page may load those of people, from any host."""
+    def __init__(self, *, pictures: bool = False, examples: bool = True) -> None:
+        """`pictures`: whether the page may load those of people, from any host. `examples`: whether there are some."""
         self._files = WebFiles(pictures=pictures)
+        self._examples = examples
 
     def routes(self) -> list[Route]:
         return [
             Route.of(server.PAGE, self.page),
             Route("GET", BELOW, self.file),
+            *self._of_examples(),
         ]
+
+    def _of_examples(self) -> list[Route]:
+        if not self._examples:
+            return []
+        return [Route.of(server.EXAMPLES, self.examples), Route.of(server.EXAMPLE, self.example)]
 
     async def page(self, request: Request) -> Response:
         """`GET /`: the chat."""
@@ -28,7 +37,21 @@ class WebEndpoint:
 
     async def file(self, request: Request) -> Response:
         """`GET /web/…`."""
-        file = self._files.named(request.scope["path"].removeprefix(BELOW))
+        name = request.scope["path"].removeprefix(BELOW)
+        if name.startswith(EXAMPLES) and not self._examples:
+            raise NotFound("not_found", "This file does not exist.")
+        return self._answer(request, name)
+
+    async def examples(self, request: Request) -> Response:
+        """`GET /examples`: which examples there are."""
+        return self._answer(request, f"{EXAMPLES}index.html")
+
+    async def example(self, request: Request) -> Response:
+        """`GET /examples/{example}`."""
+        return self._answer(request, f"{EXAMPLES}{request.parameters['example']}.html")
+
+    def _answer(self, request: Request, name: str) -> Response:
+        file = self._files.named(name)
         if file is None:
             raise NotFound("not_found", "This file does not exist.")
         return file.answer(request)

@@ -21,6 +21,8 @@ class Server(AnswerBody):
     """Whether users are found by the first letters of their names: `GET /v1/users?prefix=`."""
     avatars: bool
     """Whether the server's page shows pictures of people."""
+    banner: str | None = None
+    """The feed whose newest event the server's page shows as a banner."""
 
 
 class Quota(AnswerBody):
