@@ -168,13 +168,17 @@ class FeedRules:
 
     async def may_read(self, readers: Mapping[str, Collection[UserId]]) -> Mapping[str, Collection[UserId]]:
         """Of those who read feeds, by feed, those who still may. Strangers have the empty name, the admin `*`."""
+        there = [terms for terms in await self.feeds.all_terms([*readers]) if terms is not None]
+        asked: dict[ConversationId, set[UserId]] = {}
+        for terms in there:
+            if terms.read == "group" and readers[terms.name]:
+                asked.setdefault(ConversationId(terms.group), set()).update(readers[terms.name])
+        present = await self._members.present(asked)
         found: dict[str, Collection[UserId]] = {}
-        for terms in await self.feeds.all_terms([*readers]):
-            if terms is None:
-                continue
+        for terms in there:
             users = readers[terms.name]
             if terms.read == "group":
-                users = {*await self._members.present(ConversationId(terms.group), [*users]), UserId("*")}
+                users = {*present.get(ConversationId(terms.group), ()), UserId("*")}
             elif terms.read == "users":
                 users = [user for user in users if user]
             found[terms.name] = users
