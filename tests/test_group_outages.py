@@ -98,8 +98,10 @@ class Scene:
             await self.do("lea", "POST", "/v1/messages", {"conversation_id": made["id"], "text": text})
         await self.do("mia", "PUT", f"{self.path}/messages/1/reactions/{quote('👍')}")
         for name in PEOPLE:
-            raw = await self.door.replay(self.tokens[name], "0-0")
-            self.cursors[name] = raw.rpartition(b"\nid: ")[2].partition(b"\n")[0].decode()
+            stream = self.door.open(self.tokens[name])
+            assert await stream.shows(b"event: hello")
+            await stream.close()
+            self.cursors[name] = stream.last_id
 
     async def do(self, who: str, method: str, target: str, body: object = None) -> Any:
         answer = await self.door.ask(method, target, self.tokens[who], body)
