@@ -144,6 +144,7 @@ def test_a_group_and_all_around_it_is_in_the_browser_s_language(enter: Enter, se
     bob("DELETE", f"/v1/conversations/{group}/messages/{gone}")
     alice.say("meine")
     expect(message(page, "meine")).to_be_visible()
+    expect(page.locator(".message.queued")).to_have_count(0)
     expect(page.get_by_text("Diese Nachricht wurde gelöscht")).to_be_visible()
     expect(page.locator(".separator.day")).to_have_text("Heute")
     message(page, "meine").focus()
