@@ -12,7 +12,7 @@ from ssechat.events import frames
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, number_of
-from ssechat.streams.stream import PAGE, PAGE_BYTES, Stream
+from ssechat.streams.stream import PAGE, PAGE_BYTES_OF_NEWEST, Stream
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +72,7 @@ async def test_a_stream_reads_pages_that_skip_without_a_reset(worker: Worker) ->
     await until(lambda: stream.live)
     assert [number_of(entry) for entry in ticks(sink)] == [4, 5, 6]
     assert "reset" not in sink.names()
-    assert log.asked[0] == ("1-100", PAGE, PAGE_BYTES)
+    assert log.asked[0] == ("1-100", PAGE, PAGE_BYTES_OF_NEWEST)
 
 
 async def test_a_stream_of_a_log_that_must_not_skip_gets_a_reset_for_a_hole(worker: Worker) -> None:
