@@ -15,6 +15,7 @@ import pytest
 from serving import ROOT, Server, environment, interruptible, until
 
 README = (ROOT / "README.md").read_text()
+ADMIN_TOKEN = "the-token-of-the-admin"
 
 
 def section(title: str) -> list[str]:
@@ -61,7 +62,8 @@ def paste_until(last: str, script: str, server: Server, folder: Path) -> tuple[s
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("readme")
-    with Server(folder / "data", "--workers", "2") as server:
+    (folder / "admin.token").write_text(ADMIN_TOKEN)
+    with Server(folder / "data", "--workers", "2", "--admin-token-file", str(folder / "admin.token")) as server:
         yield server
 
 
@@ -98,6 +100,21 @@ def test_a_group_is_made_and_written_to_with_curl_alone(server: Server, tmp_path
     assert [each["emoji"] for each in json.loads(liked)["reactions"]] == ["👍"]
     assert json.loads(invite)["secret"].startswith(f"{group}.")
     assert json.loads(invite)["max_uses"] == 1
+
+
+def test_a_feed_is_made_filled_and_read_with_curl_alone(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "admin.token").write_text(ADMIN_TOKEN)
+    [before, _], [block] = section("A third person, with curl alone"), section("A feed, with curl")
+    told, errors = paste_until(
+        r"event: caught_up\n.*\n\n", before + block.replace("curl -N", "curl -sN"), server, tmp_path
+    )
+    assert errors == ""
+    made, published, shown, *stream = told[told.index('{"name":"scores"') :].splitlines()
+    assert json.loads(made)["read"] == "public"
+    assert "id" in json.loads(published)
+    assert [event["data"] for event in json.loads(shown)["events"]] == ["2:1"]
+    [data] = [line for line in stream if "bears-lions" in line]
+    assert '"2:1"' in data
 
 
 def test_the_terminals_commands_speak_to_each_other(server: Server, tmp_path: Path) -> None:
