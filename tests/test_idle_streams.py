@@ -37,7 +37,7 @@ class Unread(FakeSink):
 
 
 async def open_streams(worker: Worker, names: list[str]) -> None:
-    """Opens a stream for each of these, two a second, and waits until nothing of it is under way."""
+    """Opens a stream for each of these, two a second, waits until nothing of it is under way, and has all audited."""
     streams = []
     for name in names:
         worker.clock.time += 0.5
@@ -52,7 +52,9 @@ async def open_streams(worker: Worker, names: list[str]) -> None:
             await until(lambda: all(stream.live for stream in streams))
     await until(lambda: all(stream.live for stream in streams))
     await worker.hub.presence.tick()
+    worker.clock.time += worker.hub._settings.audit_seconds
     await worker.hub.sweep()
+    assert worker.hub._audited_at == worker.clock.time
     await asyncio.sleep(0)
 
 
