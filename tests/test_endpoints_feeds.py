@@ -1,16 +1,19 @@
 """Feeds over HTTP: made, filled and shown by whom they may be."""
 
+import hmac
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from app_client import code, sign_up
-from feeding import ADMIN, app_of
+from feeding import ADMIN, ADMIN_TOKEN, app_of
 from people import people
 from redises import RedisProcess
+from ssechat.identity import admin_token
 from ssechat.logs import feeds
 
 pytestmark = pytest.mark.anyio
@@ -53,19 +56,40 @@ async def test_the_admin_makes_fills_shows_and_deletes_a_public_feed(client: htt
 async def test_where_only_the_admin_makes_feeds_users_make_none_and_publish_where_they_may(
     client: httpx.AsyncClient,
 ) -> None:
-    alice, bob = await people(client, "alice", "bob")
+    alice, bob, lice = await people(client, "alice", "bob", "lice")
     for person in (alice, bob):
         assert code(await person.ask("PUT", "/feeds/scores", {"read": "users"})) == (403, "feeds_closed")
         assert code(await person.ask("POST", "/feeds/scores/events", {"data": 1})) == (404, "unknown_feed")
     body = {"read": "users", "publishers": ["ALICE"]}
     assert (await client.put(SCORES, json=body, headers=ADMIN)).json()["publishers"] == ["alice"]
     assert (await alice.ask("POST", "/feeds/scores/events", {"data": 1, "id": "x"})).status_code == 201
-    assert code(await bob.ask("POST", "/feeds/scores/events", {"data": 1})) == (403, "not_a_publisher")
+    for person in (bob, lice):
+        refused = await person.ask("POST", "/feeds/scores/events", {"data": 1})
+        assert code(refused) == (403, "not_a_publisher")
     assert code(await bob.ask("POST", "/feeds/scores/events", {"data": 1, "id": "x"})) == (403, "not_a_publisher")
     assert code(await alice.ask("PUT", "/feeds/scores", {"read": "users"})) == (403, "not_your_feed")
     assert code(await alice.ask("DELETE", "/feeds/scores")) == (403, "not_your_feed")
     unknown = {"read": "users", "publishers": ["nobody"]}
     assert code(await client.put(SCORES, json=unknown, headers=ADMIN)) == (404, "unknown_user")
+
+
+@pytest.mark.parametrize("sent", ["", "an", ADMIN_TOKEN[:-1], ADMIN_TOKEN + "x", ADMIN_TOKEN.upper(), "ä", "\ud800"])
+async def test_another_token_than_the_admins_is_none_and_takes_as_long(
+    monkeypatch: pytest.MonkeyPatch, sent: str
+) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return hmac.compare_digest(one, other)
+
+    monkeypatch.setattr(admin_token, "hmac", SimpleNamespace(compare_digest=compare))
+    token = admin_token.AdminToken(ADMIN_TOKEN)
+    assert not token.is_(sent)
+    assert token.is_(ADMIN_TOKEN)
+    assert {len(digest) for pair in compared for digest in pair} == {32}, "whatever its length"
+    assert len(compared) == 2
+    assert not admin_token.AdminToken(None).is_(sent)
 
 
 async def test_with_feeds_anybody_each_user_makes_some_and_owns_them(redis: RedisProcess, tmp_path: Path) -> None:
