@@ -24,6 +24,7 @@ SLOW = (
     "e2e",
     "test_attack.py",
     "test_bench.py",
+    "test_bench_feeds.py",
     "test_bench_verdict.py",
     "test_chaos.py",
     "test_cli.py",

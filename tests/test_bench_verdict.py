@@ -214,6 +214,8 @@ def test_the_figures_of_size_are_measured_and_written(tmp_path: Path) -> None:
     assert figures == json.loads(result.read_text())["size"]
     assert figures["worker_microseconds"] > 0
     assert figures["redis_microseconds"] > 0
+    # A message has its text once, and an entry in the inboxes of both.
+    assert 20 < figures["entry_bytes"] < figures["message_bytes"] / 2
     assert figures["message_bytes"] > 80
     # A line has more of a send than its text, and more of that than of an event.
     assert figures["send_wire_bytes"] + figures["event_wire_bytes"] > 200

@@ -170,6 +170,14 @@ async def test_an_id_that_is_none_of_the_feeds_gets_a_reset(worker: Worker, curs
     assert stream.cursor == await worker.chat.feeds.feeds.head("ticks")
 
 
+async def test_an_id_that_was_given_and_lost_gets_a_reset_before_anything_is_published_anew(worker: Worker) -> None:
+    await make(worker)
+    head = await publish(worker, 1)
+    stream, sink = opened(worker, f"{number_of(head) + 1}-{head.partition('-')[2]}")
+    await until(lambda: stream.live)
+    assert sink.names() == ["hello", "reset"]
+
+
 async def test_events_that_are_kept_no_more_are_a_reset(worker: Worker) -> None:
     await make(worker, keep=2)
     ids = [await publish(worker, number) for number in range(5)]
@@ -246,6 +254,30 @@ async def test_a_slow_reader_gets_the_newest_values_and_reads_no_others(worker: 
     await until(lambda: stream.live)
     assert values(sink) == [*range(190, 200)]
     assert worker.hub.metrics.events_from_log["feed"] - reads == 10
+
+
+async def test_a_slow_reader_reads_as_much_at_a_time_as_fits(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    await make(worker, keyed=True)
+    stream, _ = opened(worker)
+    await until(lambda: stream.live)
+    feed, sizes = worker.chat.feeds.feeds, list[tuple[int, int]]()
+    stored = feed.stored
+
+    async def counted(*given: Any) -> Any:
+        terms, events = await stored(*given)
+        sizes.append((len(events), sum(len(event.data) for event in events)))
+        return terms, events
+
+    monkeypatch.setattr(feed, "stored", counted)
+    for size, pages in ((10, [60]), (2000, [7, 7, 7, 7, 7, 7, 7, 7, 4])):
+        stream.pause()
+        for number in range(60):
+            await publish(worker, "x" * size, f"k{number}")
+        sizes.clear()
+        stream.resume()
+        await until(lambda: stream.live)
+        assert [events for events, _ in sizes] == pages
+        assert max(size for _, size in sizes) <= 16 * 1024
 
 
 async def test_many_changes_in_a_moment_are_one_write_a_reader_with_the_newest_of_each_key(worker: Worker) -> None:

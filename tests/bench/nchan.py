@@ -9,6 +9,7 @@ nginx, libnginx-mod-nchan, redis-server.
 import contextlib
 import http.client
 import os
+import secrets
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from .server import Subject
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 PROGRAMS = ("nginx", "redis-server")
+PUBLISH_SECONDS = 2.0
 INSTALL = "apt-get install nginx libnginx-mod-nchan redis-server"
 
 CONFIGURATION = """
@@ -114,13 +116,21 @@ class Nchan(Subject):
         """
         deadline, taken = time.monotonic() + READY_SECONDS, 0
         while taken < 10 * self._workers:  # new connections, so that each worker has some
-            connection = http.client.HTTPConnection(*self.address, timeout=READY_SECONDS)
-            with contextlib.closing(connection):
-                connection.request("POST", "/publish?id=ready", b"ready")
-                status = connection.getresponse().status
-            taken = taken + 1 if status < 300 else 0
-            if status >= 300 and time.monotonic() > deadline:
-                raise BenchError(f"nchan takes no message: it answers {status}")
+            answer = self._publish()
+            taken = taken + 1 if answer.startswith("2") else 0
+            if not taken and time.monotonic() > deadline:
+                raise BenchError(f"nchan takes no message: {answer}")
+
+    def _publish(self) -> str:
+        """Publishes to a channel of its own; returns the status, or what went wrong: a worker that was asked before it
+        had its Redis may never answer."""
+        connection = http.client.HTTPConnection(*self.address, timeout=PUBLISH_SECONDS)
+        with contextlib.closing(connection):
+            try:
+                connection.request("POST", f"/publish?id=ready-{secrets.token_hex(4)}", b"ready")
+                return str(connection.getresponse().status)
+            except (OSError, http.client.HTTPException) as error:
+                return str(error)
 
     def dialect(self, group: int = 1) -> Dialect:
         return Dialect("/subscribe?id={channel}", group=group, greeting=b": hi", send_path="/publish?id={channel}")

@@ -50,9 +50,9 @@ def state(json_file: Path | None, people: int, rounds: int, **given: Any) -> Non
 @click.command()
 @options(
     count("--streams", 100_000, "Readers of a feed, to whom one event goes at a time."),
-    count("--events", 8, "Events, each published when the last reader has the one before."),
+    count("--events", 5, "Events, each published when the last reader has the one before."),
     seconds("--quiet", 5, "Seconds in which nothing is published, of which the CPU is subtracted."),
-    seconds("--patience", 45, "Seconds in which a peer may open streams; then it is measured with those that it has."),
+    seconds("--patience", 40, "Seconds in which a peer may open streams; then it is measured with those that it has."),
     peers("Also measure nchan with Redis, and Pushpin."),
     count("--readers", 1000, "Readers of a feed with keys, which change all the time."),
     click.option(
@@ -63,7 +63,7 @@ def state(json_file: Path | None, people: int, rounds: int, **given: Any) -> Non
         metavar="N",
         help="How many of them are slow: half are given too few bytes a second, half read nothing for 3 s at a time.",
     ),
-    count("--narrow-bytes", 100_000, "Bytes a second that a reader of the first half reads."),
+    count("--narrow-bytes", 120_000, "Bytes a second that a reader of the first half reads."),
     count("--keys", 500, "Keys of this feed."),
     rate("--rate", 1000, "Changes a second, each of a random key."),
     seconds("--seconds", 20, "Seconds of each of two measurements, without the slow readers and with them."),

@@ -245,7 +245,8 @@ def test_a_slow_reader_sees_the_newest_of_each_key_soon_and_not_all_that_was_rep
                     newest[item["key"]] = item["data"]["n"]
                     events += 1
         assert time.monotonic() - began < 5
-        assert events < rounds * 10 * 0.8, "what was replaced is not sent"
+        # The newest of each key, and what waited when it became slow: little, in the kernel as well.
+        assert events < 60, "what was replaced is not sent"
 
 
 def test_the_commands_make_fill_show_and_delete_a_feed(server: Server, tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ page is about what fits into its connection, because what does not fit is read i
 FIRST_PAGE = 8
 """Events of the first page of a reader that drained: what does not fit into the buffer is read in vain."""
 
+PAGE_BYTES_OF_NEWEST = 16 * 1024
+"""The same of a source that skips what was replaced: so little that all of a page fits, for its first page has `PAGE`
+events at once. What is read in vain there is read again, and by then is another value."""
+
 RETRY = (1000, 3000)
 """The `retry` field in milliseconds after an ordinary disconnect; random, to spread reconnects."""
 
@@ -320,11 +324,11 @@ class Stream:
             await self._read_on()
 
     async def _read(self, cursor: str, count: int) -> Page:
-        return await self.log.read(self.name, cursor, count, PAGE_BYTES)
+        return await self.log.read(self.name, cursor, count, PAGE_BYTES_OF_NEWEST if self.log.skips else PAGE_BYTES)
 
     async def _read_on(self) -> None:
         """Pages of the source, until level, closed, or the buffer is full: then the next drain goes on."""
-        count = FIRST_PAGE
+        count = PAGE if self.log.skips else FIRST_PAGE
         while not self.closed and self.paused_at is None:
             self.newest = 0  # what is published while the page is read is noted anew
             page = await self._read(self.cursor, count)

@@ -99,7 +99,8 @@ def claims(results: Results) -> list[Claim]:
         ),
         Claim(
             "A WebSocket is what a chat needs.",
-            "What a cut line loses is the question, and a log answers it.",
+            "What a cut line loses is the question, and a log answers it. (socket.io recovers what came after it had "
+            "noticed the cut, for which it takes up to 45 s by default.)",
             f"lost on a cut: SSE {lost('http1', 'cut')}, WebSocket {lost('websocket', 'cut')}, socket.io with recovery "
             f"{lost('socketio-streams', 'cut')}; after 10 s offline: {lost('http1', 'burst')}, "
             f"{lost('websocket', 'burst')}, {lost('socketio-streams', 'burst')}",

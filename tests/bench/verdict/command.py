@@ -80,8 +80,9 @@ def verdict(
     for file in (json_file, KEPT if keep else None):
         if file is not None:
             file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    if html_file is not None:
-        html_file.write_text(page(document), encoding="utf-8")
+    for file in (html_file, KEPT.with_suffix(".html") if keep else None):
+        if file is not None:
+            file.write_text(page(document), encoding="utf-8")
     for file in (figures_file, MEASURED if keep else None):
         if file is not None and "size" in results:
             write_figures(file, results["size"])

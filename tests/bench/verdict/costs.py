@@ -9,10 +9,12 @@ from pathlib import Path
 import redis
 
 from ssechat import __version__
+from ssechat.redis import keys
 from ssechat.sizing.figures import Figures
 
 from .. import processes, streams
 from ..arrivals import Checking, StreamPlan
+from ..dialects import user_name
 from ..generator import Crew
 from ..idle import WARM_UP
 from ..load import Load, measure_load
@@ -115,6 +117,13 @@ def _redis_bytes(data: Path) -> int:
         return int(client.info("memory")["used_memory"])
 
 
+def _inbox_bytes(data: Path, user: str) -> float:
+    """Redis's memory per entry of a user's inbox."""
+    inbox = keys.of_user(user).inbox
+    with redis.Redis(unix_socket_path=str(data / "redis" / "redis.sock")) as client:
+        return float(client.memory_usage(inbox, samples=0) or 0) / max(1, int(client.xlen(inbox)))
+
+
 def _messages(seconds: float, online: int, progress: Progress) -> tuple[float, float, float, float]:
     """µs of workers and of Redis per delivery at full speed; bytes of Redis per user, and per message of two people."""
     with Ssechat(WORKERS) as server:
@@ -140,24 +149,17 @@ def _on_the_line(seconds: float, progress: Progress, real: bool | None) -> tuple
         with STACKS["http1"].start(line, PEOPLE + 1) as spec:
             assert spec.data is not None
             progress.show("size: bytes on the line")
-            stored = [_redis_bytes(spec.data)]
             limit = seconds + 60
             talk = line.run(limit, scenes.pairs, spec, 1, RATE, seconds)
-            stored.append(_redis_bytes(spec.data))
             ticks = line.run(limit, scenes.ticks, spec, PEOPLE, RATE, seconds)
-            stored.append(_redis_bytes(spec.data))
+            entry = _inbox_bytes(spec.data, user_name(PEOPLE))
             progress.show("size: silence")
             silence = line.run(seconds * 5 + 120, scenes.silence, spec, LISTENERS, seconds * 5)
     # The first scene's messages go to two people, the other's to nine, the sender included.
     more = PEOPLE + 1 - 2
     one, other = talk.traffic.bytes / talk.sent, ticks.traffic.bytes / ticks.sent
     event = max(0.0, (other - one) / more)
-    warm_up = int(RATE * scenes.WARM_UP)
-    to_two, to_nine = (
-        (after - before) / (scene.sent + warm_up)
-        for before, after, scene in zip(stored, stored[1:], (talk, ticks), strict=False)
-    )
-    return max(0.0, (to_nine - to_two) / more), silence, max(0.0, one - 2 * event), event
+    return entry, silence, max(0.0, one - 2 * event), event
 
 
 def write_figures(path: Path, figures: Figures) -> None:

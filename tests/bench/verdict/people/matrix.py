@@ -9,6 +9,7 @@ from .http1 import Connection
 from .person import CONNECT_SECONDS, Person, Refused, Spec
 
 POLL_MILLISECONDS = 20_000
+PAGE = 500
 
 
 class MatrixPerson(Person):
@@ -42,16 +43,29 @@ class MatrixPerson(Person):
 
     async def _sync(self, connection: Connection, wait: int) -> None:
         since = f"&since={self._since}" if self._since else ""
-        # What was missed is more than a page of events.
-        limit = '{"room":{"timeline":{"limit":20000},"ephemeral":{"types":[]}},"presence":{"types":[]}}'
+        limit = '{"room":{"timeline":{"limit":100},"ephemeral":{"types":[]}},"presence":{"types":[]}}'
         limit = limit.replace('"', "%22").replace("{", "%7B").replace("}", "%7D")
         path = f"/_matrix/client/v3/sync?timeout={wait}&filter={limit}{since}"
         found = await self._ask(connection, "GET", path)
         now = time.monotonic_ns()
-        self._since = found["next_batch"]
-        for room in found.get("rooms", {}).get("join", {}).values():
-            for event in room["timeline"]["events"]:
-                self.got.take(str(event["content"].get("body", "")), now)
+        before, self._since = self._since, found["next_batch"]
+        for identity, room in found.get("rooms", {}).get("join", {}).items():
+            timeline = room["timeline"]
+            self._take(timeline["events"], now)
+            if before and timeline.get("limited"):
+                await self._read_back(connection, identity, timeline["prev_batch"], before)
+
+    async def _read_back(self, connection: Connection, room: str, start: str, until: str) -> None:
+        """Reads what a sync left out, newest first: it has a hundred events at most, whatever is asked for."""
+        while start:
+            path = f"/_matrix/client/v3/rooms/{room}/messages?dir=b&from={start}&to={until}&limit={PAGE}"
+            found = await self._ask(connection, "GET", path)
+            self._take(found["chunk"], time.monotonic_ns())
+            start = found.get("end", "") if found["chunk"] else ""
+
+    def _take(self, events: list[Any], now: int) -> None:
+        for event in events:
+            self.got.take(str(event["content"].get("body", "")), now)
 
     async def send(self, to: str, text: str) -> None:
         path = f"/_matrix/client/v3/rooms/{self._rooms[to]}/send/m.room.message/{text[1:17]}"

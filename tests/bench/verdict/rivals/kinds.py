@@ -2,7 +2,7 @@
 
 from ... import nchan, pushpin
 from ..stacks import APT, NPM, SOCKET_IO
-from .large import EJABBERD, SYNAPSE, Ejabberd, Synapse
+from .large import EJABBERD, EJABBERD_SQLITE, SYNAPSE, Ejabberd, Synapse
 from .rival import Kind
 from .simple import Mosquitto, NchanRival, OurRival, PushpinRival, SocketIoRival
 
@@ -20,8 +20,12 @@ KINDS = (
         ("node", "redis-server"), (SOCKET_IO / "node_modules",), NPM,
     ),
     Kind(
-        "ejabberd", "ejabberd, archive", "in its archive, later on disk", lambda: Ejabberd("ejabberd"),
-        ("erl", "ejabberdctl"), (EJABBERD,), f"{APT} ejabberd", idle=300,
+        "ejabberd", "ejabberd, Mnesia", "in its archive, later on disk",
+        lambda: Ejabberd("ejabberd", sqlite=False), ("erl", "ejabberdctl"), (EJABBERD,), f"{APT} ejabberd", idle=300,
+    ),
+    Kind(
+        "ejabberd-sqlite", "ejabberd, SQLite", "in its archive, on disk", lambda: Ejabberd("ejabberd", sqlite=True),
+        ("erl", "ejabberdctl"), (EJABBERD, EJABBERD_SQLITE), f"{APT} ejabberd erlang-p1-sqlite3", idle=300, rate=20.0,
     ),
     Kind(
         "mosquitto", "mosquitto, QoS 1", "in memory, on disk after 1,000 changes", lambda: Mosquitto("mosquitto"),

@@ -1,9 +1,11 @@
 """ejabberd with its archive, and Matrix Synapse: servers with accounts."""
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from .rival import Rival
 
 EJABBERD = Path("/usr/lib/x86_64-linux-gnu")
 """Where Debian has ejabberd's modules."""
+EJABBERD_TABLES = Path("/usr/share/ejabberd/sql/lite.sql")
+EJABBERD_SQLITE = Path("/usr/share/doc/erlang-p1-sqlite3")
 EJABBERD_CONFIGURATION = """
 hosts: [localhost]
 loglevel: error
@@ -26,6 +30,7 @@ listen:
     module: ejabberd_http
     request_handlers: {{/ws: ejabberd_http_ws, /api: mod_http_api}}
 auth_method: [internal]
+{database}
 auth_password_format: plain
 api_permissions: {{all: {{who: all, what: [register]}}}}
 modules:
@@ -73,12 +78,18 @@ def _ask(address: tuple[str, int], method: str, path: str, body: Any = None, tok
 
 
 class Ejabberd(Rival):
-    """ejabberd with mod_mam and mod_offline in Mnesia, its own database; people come over a WebSocket."""
+    """ejabberd with its archive and what waits for those who are offline: in Mnesia, its own database, which writes to
+    the disk later, or in SQLite, which writes each message; people come over a WebSocket."""
+
+    def __init__(self, name: str, *, sqlite: bool) -> None:
+        super().__init__(name)
+        self._sqlite = sqlite
 
     def start(self) -> None:
         port = free_port()
         configuration = self.folder / "ejabberd.yml"
-        configuration.write_text(EJABBERD_CONFIGURATION.format(port=port))
+        database = self._database() if self._sqlite else ""
+        configuration.write_text(EJABBERD_CONFIGURATION.format(port=port, database=database))
         environment = (
             f"HOME={self.folder}", f"EJABBERD_CONFIG_PATH={configuration}",
             f"EJABBERD_LOG_PATH={self.folder}/log/ejabberd.log", f"ERL_LIBS={EJABBERD}",
@@ -89,6 +100,14 @@ class Ejabberd(Rival):
         self.programs.append(Program(self.name, self.folder, ("env", *environment, *erlang)))
         self.address = (HOST, port)
         self.programs[0].wait_answering(self.address)
+
+    def _database(self) -> str:
+        """The settings of a database, which is made if it is not there."""
+        file = self.folder / "archive.db"
+        if not file.exists():
+            with contextlib.closing(sqlite3.connect(file)) as made:
+                made.executescript(EJABBERD_TABLES.read_text())
+        return f"default_db: sql\nsql_type: sqlite\nsql_database: {file}"
 
     def prepare(self, people: int) -> None:
         for user in range(people):
