@@ -210,6 +210,29 @@ def test_streams_end_when_others_may_read_a_feed_or_it_is_gone(server: Server, a
         problem(alice.http.get(feed.events), 404, "unknown_feed")
 
 
+def test_a_fresh_reader_of_a_feed_with_keys_has_what_there_is_and_then_what_comes(
+    server: Server, admin: httpx.Client
+) -> None:
+    feed = Feed(server, admin, keyed=True)
+    for number in range(6):
+        feed.publish(number, key=f"k{number % 3}")
+    with feed.listen() as reader:
+        reader.until(lambda it: it.values == [3, 4, 5])
+        feed.publish(6, key="k0")
+        reader.until(lambda it: it.values == [3, 4, 5, 6])
+
+
+def test_a_stream_of_a_feed_that_is_not_public_says_to_no_other_origin_that_it_may_be_read(
+    server: Server, admin: httpx.Client
+) -> None:
+    with Person(server, fresh("alice")) as alice:
+        assert alice.http.get("/v1/session").status_code == 200
+        for read, allowed in (("users", None), ("public", "*")):
+            feed = Feed(server, admin, read=read)
+            with feed.listen(token=alice.token) as reader:
+                assert reader.response.headers.get("access-control-allow-origin") == allowed
+
+
 def test_a_slow_reader_sees_the_newest_of_each_key_soon_and_not_all_that_was_replaced(
     server: Server, admin: httpx.Client
 ) -> None:
