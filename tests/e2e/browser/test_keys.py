@@ -1,6 +1,5 @@
 """What the keys do, where the focus goes, and addresses that lead nowhere."""
 
-
 from playwright.sync_api import expect
 
 from e2e.api import Person
