@@ -172,7 +172,7 @@ async def test_acl_revoked_channels_are_logged_once_and_retried(
         assert not subscriptions.connected
         await asyncio.sleep(0.3)
         assert len([line for line in refusals(caplog) if "use channels" in line]) == 1
-        assert "ACL SETUSER chat &{u*" in refusals(caplog)[0]
+        assert "ACL SETUSER chat &{f* &{u*" in refusals(caplog)[0]
         assert not any("refused a subscription" in each.getMessage() for each in caplog.records)
         await worker.say("meanwhile")
         redis.set_rights(*WORDS)

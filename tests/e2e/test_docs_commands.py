@@ -158,6 +158,7 @@ def test_the_bot_of_the_first_steps_answers_each_message_once_though_it_and_the_
         with Shell(tmp_path / "one") as shell, Person(site, alice.user, token) as alice, alice.listen() as reader:
             shell.paste(start)
             shell.leave_running(bot)
+            reader.live()
             alice.say(odd, name)
             alice.say("two", name)
             assert len(reader.messages(4)) == 4

@@ -68,7 +68,8 @@ def claims(results: Results) -> list[Claim]:
     plan = sized(results)
     machines = (
         f"{amount(plan.stream_machines, '')} machines of 16 cores and 64 GiB for the streams, "
-        f"{amount(plan.worker_machines, '')} with 10 messages a day each"
+        f"{amount(plan.worker_machines, '')} with 10 messages a day each; and {amount(plan.redis_machines, '')} for "
+        "Redis, which keeps 30 days of them in memory"
         if plan
         else "not measured"
     )
@@ -105,12 +106,16 @@ def claims(results: Results) -> list[Claim]:
             f"{lost('socketio-streams', 'cut')}; after 10 s offline: {lost('http1', 'burst')}, "
             f"{lost('websocket', 'burst')}, {lost('socketio-streams', 'burst')}",
         ),
-        Claim("200 servers for 20 million people online.", "Fewer, for the connections.", machines),
+        Claim(
+            "200 servers for 20 million people online.",
+            "A handful, for the connections. What Redis keeps in memory costs far more.",
+            machines,
+        ),
     ]
 
 
 def readme_section(results: Results) -> list[str]:
-    """The lines of the section in README.md, at most twelve."""
+    """The lines of the section in README.md, at most thirteen."""
     plan = sized(results)
     assert plan is not None
     machine, day = results["size"]["machine"], results["at"][:10]
@@ -118,8 +123,9 @@ def readme_section(results: Results) -> list[str]:
         HEADING,
         "",
         f"`python -m tests.bench verdict` tried it on {day} ({machine}).",
-        f"For 20 million online `ssechat size` says {plan.stream_machines:,} machines of 16 cores (a textbook: "
-        f"{plan.textbook_machines:,}), {plan.worker_machines:,} with messages.",
+        f"For 20 million online `ssechat size` says {plan.stream_machines:,} machines of 16 cores for the streams (a "
+        f"textbook: {plan.textbook_machines:,}), {plan.worker_machines:,} with",
+        f"messages, and {plan.redis_machines:,} for Redis, which keeps 30 days of messages in memory.",
         "",
         "| 30 ms there and back | p50 to the other | new connections per 10,000 | lost on a cut line | bytes each |",
         "|---|---|---|---|---|",

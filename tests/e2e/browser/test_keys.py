@@ -1,8 +1,6 @@
 """What the keys do, where the focus goes, and addresses that lead nowhere."""
 
-import json
-
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from e2e.api import Person
 from e2e.browser.groups import Curl, confirm, make_group, message
@@ -172,17 +170,3 @@ def test_signing_out_asks_before_it_discards_and_says_when_it_fails(enter: Enter
     expect(dialog.get_by_role("alert")).to_contain_text("You are still signed in")
     confirm(page, "Cancel")
     expect(page.locator(".message.queued")).to_have_count(1)
-
-
-def test_a_key_lays_out_the_conversation_s_column_and_not_the_page(enter: Enter, browser: Browser) -> None:
-    alice = enter(fresh("alice"))
-    alice.page.get_by_role("button", name="Notes to yourself").click()
-    composer = alice.page.locator("#composer")
-    composer.press_sequentially("warm up ")
-    browser.start_tracing(page=alice.page, categories=["devtools.timeline"])
-    composer.press_sequentially("eight ke")
-    events = json.loads(browser.stop_tracing())["traceEvents"]
-    begun = [event.get("args", {}).get("beginData") for event in events if event["name"] == "Layout"]
-    partly = [one["partialLayout"] for one in begun if one]
-    assert partly.count(True) >= 8
-    assert partly.count(False) < 4  # what else happens on the page
