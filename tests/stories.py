@@ -26,6 +26,33 @@ UNKNOWN = "77-77"
 
 PROFILE = ("display_name", "avatar_url", "receipts")
 
+OPERATION_OF = {
+    "send": "send_message",
+    "edit": "edit_message",
+    "delete": "delete_message",
+    "react": "react take_reaction_back",
+    "read": "mark_read",
+    "ack": "acknowledge",
+    "mute": "mute",
+    "profile": "change_me",
+    "claim": "change_me",  # a token with another name
+    "add": "put_member",
+    "role": "put_member",
+    "remove": "remove_member",
+    "leave": "remove_member",
+    "end": "end_group",
+    "rename": "change_group",
+    "block": "block_user",
+    "unblock": "unblock_user",
+    "make": "make_group",
+    "join": "join_group",
+    "add all": "add_members",
+}
+"""The operation of the contract that each action is, or the two."""
+
+NEWCOMERS = ("make", "join", "add all")
+"""Actions by which people come to be in groups, besides one who is added."""
+
 OTHERS = ("block", "unblock", "profile", "claim", "edit", "delete", "react", "mute", "rename")
 """Actions by which people hide receipts from each other, and those that receipts have nothing to do with."""
 
@@ -171,6 +198,18 @@ class Story:
             for what in ("read_up_to", "delivered_up_to"):
                 assert (device.receipts or {})[user][what] <= (receipts or {})[user][what]
 
+    async def make(self, user: UserId) -> None:
+        """Makes a group, in which more may be done."""
+        members = [one for one in USERS if one != user and self.chance.random() < 0.7]
+        draft = Draft(f"group {self.counter}", "", self.chance.choice(("all", "from_join")), members)
+        group, _ = await self.chance.choice(self.workers).chat.groups.make(user, draft, None)
+        self.conversations.append(group)
+
+    async def join(self, user: UserId, conversation: str, other: UserId) -> None:
+        """Invites somebody, who joins."""
+        _, secret = await self.chance.choice(self.workers).chat.invites.make(user, conversation, 3600, None)
+        await self.chance.choice(self.workers).chat.joins.join(other, secret)
+
     async def act(self) -> None:
         """One action of the API, by anybody, which may be refused."""
         chance, user = self.chance, self.chance.choice(USERS)
@@ -200,8 +239,12 @@ class Story:
             "rename": lambda: chat.groups.change(user, id, f"name {self.counter}", chance.choice(["", "topic"])),
             "block": lambda: chat.blocks.block(user, other),
             "unblock": lambda: chat.blocks.unblock(user, other),
+            "make": lambda: self.make(user),
+            "join": lambda: self.join(user, id, other),
+            "add all": lambda: chat.members.add(user, id, USERS),
         }
-        weights = {"send": 6, "read": 4, "ack": 3, "delete": 2, "unblock": 3, "end": 0.5}
+        assert actions.keys() == OPERATION_OF.keys()
+        weights = {"send": 6, "read": 4, "ack": 3, "delete": 2, "unblock": 3, "end": 0.5, "make": 0.3}
         taken = [one for one in actions if one not in self.never]
         name = chance.choices(taken, [weights.get(one, 1) for one in taken])[0]
         try:

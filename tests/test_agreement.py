@@ -5,10 +5,17 @@ Devices come and go at any point; each takes up again at the event that it had l
 
 import pytest
 
+from contract.document import operations
 from parts import Worker
-from stories import OTHERS, Story
+from stories import OPERATION_OF, OTHERS, Story
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
+
+
+def test_every_operation_that_makes_events_is_an_action_of_these_stories_or_of_presence() -> None:
+    makes_events = {operation.id for operation in operations() if operation.events}
+    elsewhere = {"watch_presence", "say_typing"}  # test_presence_agreement.py; and what ends by itself
+    assert {name for names in OPERATION_OF.values() for name in names.split()} == makes_events - elsewhere
 
 
 @pytest.mark.seeds(12, fast=4)

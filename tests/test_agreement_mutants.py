@@ -8,7 +8,7 @@ import pytest
 from devices import HANDLE, Device, Fields, Handle
 from parts import Worker
 from redises import RedisProcess
-from stories import OTHERS, Story
+from stories import NEWCOMERS, OTHERS, Story
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 
@@ -109,7 +109,7 @@ MUTANTS: Mapping[str, Mutant] = {
 async def test_a_client_that_counts_by_itself_is_found(both: list[Worker], redis: RedisProcess, mutant: str) -> None:
     handle, never = MUTANTS[mutant]
     for seed in range(24):
-        story = Story(both, seed, {**HANDLE, **handle}, never)
+        story = Story(both, seed, {**HANDLE, **handle}, {*never, *NEWCOMERS})
         try:
             await story.run()
         except AssertionError:

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from bench import processes
 from bench.verdict import claims
@@ -26,6 +28,7 @@ from bench.verdict.rivals.kinds import KINDS
 from bench.verdict.stacks import STACKS
 from bench.verdict.wire import Conditions, Traffic
 from serving import ROOT, environment, until
+from ssechat.cli.main import commands
 from ssechat.sizing.figures import MEASURED
 from stopping import SIGNALS, leaves_no_process_behind
 
@@ -184,6 +187,17 @@ def test_sends_and_hard_cases_are_measured_over_the_line(tmp_path: Path) -> None
         assert any(dict(claims.ROWS)[key] in line and shown_time in line for line in section)
 
 
+def test_the_sizing_is_that_of_the_command_and_leaves_out_no_machine() -> None:
+    printed = json.loads(CliRunner().invoke(commands, ["size", "--json"], catch_exceptions=False).output)
+    assert printed["plan"] == asdict(claims.TEXTBOOK)
+    results = {"at": "2026-01-02T03:04:05", "size": printed["figures"]}
+    section, sizing = " ".join(claims.readme_section(results)), printed["size"]
+    assert f"(a textbook: {sizing['textbook_machines']})" in section
+    for said in (section, claims.claims(results)[-1].measured):
+        for machines in ("stream_machines", "worker_machines", "redis_machines"):
+            assert re.search(rf"\b{sizing[machines]:,} (machines|with|for Redis)", said), machines
+
+
 def test_rivals_are_measured_or_said_to_be_missing(tmp_path: Path) -> None:
     result = tmp_path / "result.json"
     only = ("ssechat", "mosquitto", "nchan")
@@ -268,12 +282,10 @@ def test_the_readme_shows_what_the_benchmark_wrote() -> None:
     assert max(map(len, section)) <= 120
     assert document["size"] == json.loads(MEASURED.read_text()), "ssechat size has the figures of this run"
     assert KEPT.with_suffix(".html").read_text() == page(document)
-    if claims.HEADING in README:
-        there = README[README.index(claims.HEADING) :].partition("\n## ")[0].strip().splitlines()
-        assert there == section
-    else:
-        # The figures stand in no other form.
-        assert "tests.bench verdict" not in README
+    assert min(value for value in document["size"].values() if isinstance(value, float)) > 0
+    assert claims.HEADING in README
+    there = README[README.index(claims.HEADING) :].partition("\n## ")[0].strip().splitlines()
+    assert there == section
 
 
 def test_sockets_of_this_process_are_where_they_were() -> None:

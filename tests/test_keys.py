@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 import ssechat
+from ssechat.events.kinds import KINDS, Replay
 from ssechat.ids import UserId, direct_conversation, user_id
 from ssechat.redis import keys, packed_keys
 from ssechat.redis.packed import pack
@@ -26,8 +27,11 @@ def slots(names: Iterable[str]) -> set[int]:
 @given(one=USERS, other=USERS)
 def test_all_keys_of_a_conversation_or_of_a_user_are_in_one_slot_of_a_cluster(one: UserId, other: UserId) -> None:
     conversation = direct_conversation(one, other)
-    assert len(slots((*keys.of_conversation(conversation), *keys.sent(conversation, 2900)))) == 1
-    assert len(slots((*keys.of_user(one), keys.user(one), keys.live(one)))) == 1
+    of_group = (*keys.of_group(conversation), keys.reactions(conversation))
+    assert len(slots((*keys.of_conversation(conversation), *keys.sent(conversation, 2900), *of_group))) == 1
+    of_user = (keys.blocks(one), keys.sessions(one), keys.watch_lists(one))
+    assert len(slots((*keys.of_user(one), keys.user(one), keys.live(one), *of_user))) == 1
+    assert len(slots((*keys.of_feed(one), keys.feed(one), keys.live_feed(one)))) == 1
     assert keys.user(one) == keys.of_user(one).user
 
 
@@ -41,10 +45,12 @@ def test_a_bucket_is_redis_clusters_own_hash_of_the_id(one: UserId, other: UserI
 def test_no_two_things_share_a_key(names: list[UserId]) -> None:
     made: list[str] = []
     for name in names:
-        made += keys.of_user(name)
+        made += (*keys.of_user(name), keys.blocks(name), keys.sessions(name), keys.watch_lists(name))
+        made += keys.of_feed(name)
     for one, other in pairwise(names):
         made += keys.of_conversation(direct_conversation(one, other))
         made += keys.sent(direct_conversation(one, other), 7)
+        made += (*keys.of_group(direct_conversation(one, other)), keys.reactions(direct_conversation(one, other)))
     assert len(made) == len(set(made))
 
 
@@ -74,6 +80,13 @@ def test_a_script_touches_no_key_that_is_not_among_its_keys(path: Path) -> None:
         assert key.startswith("KEYS[") or key in named | PASSED_ON, f"add {key}"
     assert {(path.name, made) for made in re.findall(r"'(/[a-z]+)'", script)} <= DERIVED
     assert called or path.name == "deliver.lua"  # which calls what inbox.lua has
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.lua")), ids=lambda path: path.name)
+def test_no_script_names_a_kind_of_events(path: Path) -> None:
+    script = re.sub(r"--[^\n]*", "", path.read_text())
+    words = {word for text in re.findall(r"'([^'\n]*)'", script) for word in text.split(" ")}
+    assert words & {kind.name for kind in KINDS} <= {replay.value for replay in Replay}  # the sort, which scripts know
 
 
 @given(one=USERS, other=USERS)

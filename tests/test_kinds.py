@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parts import ALICE, BOB, DM, FakeSink, Worker, a_worker, parse_frames
+from parts import ALICE, BOB, DM, FakeSink, Worker, a_worker, draft, parse_frames
 from polling import until
 from redises import RedisProcess
 from ssechat.cli.terminal import event_line
@@ -93,6 +93,32 @@ async def test_a_made_up_kind_of_facts_is_sent_replayed_repaired_and_counted(
         await worker.redis.call("DEL", keys.of_conversation(DM).log)
         assert [json.loads(data).get("word") for data in await worker.texts("bob")] == [word, "lacking", None]
         assert event_line(name, {"word": "x"}).startswith(name)
+
+
+@pytest.mark.parametrize("at_once", [AT_ONCE, 0], ids=["one-script", "two-steps"])
+@ON_ONE_REDIS
+@given(name=NAMES, word=WORDS)
+async def test_a_made_up_kind_of_new_messages_is_sent_replayed_repaired_and_counted(
+    redis: RedisProcess, at_once: int, name: str, word: str
+) -> None:
+    kind = Kind(name, Message, Replay.NEW_MESSAGE)
+    async with a_reader(redis, kind, at_once=at_once) as (worker, stream, sink):
+        done, _ = await worker.delivery.send(draft(word, key="k")._replace(kind=kind), (ALICE, BOB))
+        sent = json.loads(done)
+        assert (sent["text"], sent["seq"], sent["version"]) == (word, 1, 1)
+        await until(lambda: shown(sink.events(), name) == [sent])
+        assert sink.events()[-1]["id"] == (await worker.events("bob"))[-1].id, "it is durable"
+        assert await worker.delivery.send(draft(word, key="k")._replace(kind=kind), (ALICE, BOB)) == (done, False)
+        await worker.append(draft("lacking")._replace(kind=kind))  # the worker dies before it delivers
+        await worker.say("hi")
+        for user in (ALICE, BOB):
+            replayed = await worker.events(user)
+            assert [event.kind for event in replayed] == [name, name, "message"]
+            assert [json.loads(data)["text"] for data in await worker.texts(user)] == [word, "lacking", "hi"]
+        [place] = await worker.inbox.places(BOB)
+        assert (place.seq, place.mark.unread(place.seq)) == (3, 3), "they are unread as messages are"
+        await until(lambda: len(shown(sink.events(), name)) == 2 and stream.live)
+        assert worker.hub.metrics.events_live[name] + worker.hub.metrics.events_from_log[name] == 2
 
 
 @pytest.mark.parametrize("at_once", [AT_ONCE, 0], ids=["one-script", "two-steps"])

@@ -48,21 +48,34 @@ async def test_who_comes_is_told_at_once_and_who_goes_after_the_grace(
     assert before <= seen <= time.time_ns() // 1_000_000
 
 
-async def test_a_reload_shows_nowhere(worker: Worker, other_worker: Worker, redis: RedisProcess) -> None:
+async def reloads(worker: Worker, other_worker: Worker, redis: RedisProcess) -> list[tuple[str, bool]]:
+    """Bob reloads three times; returns what alice's stream was told, and what answers told her meanwhile."""
     await friends(worker, "bob")
     _, sink = await live(worker, "alice")
     theirs, _ = await live(other_worker, "bob")
     await watch(worker, "alice", "bob")
     await ticks(worker)
+    answers = []
     for _ in range(3):
         leave(other_worker, theirs)
         await gone(redis, "bob")
         await ticks(worker, seconds=GRACE_SECONDS - ROUND_SECONDS)
-        assert await now(worker, "alice", "bob") == [("bob", True)], "nor in an answer"
+        answers += await now(worker, "alice", "bob")
         theirs, _ = await live(other_worker, "bob")
         await ticks(worker, seconds=ROUND_SECONDS)
     await grace(worker)
-    assert told(sink) == [("bob", True)]
+    return [*told(sink), *answers]
+
+
+async def test_a_reload_shows_nowhere(worker: Worker, other_worker: Worker, redis: RedisProcess) -> None:
+    assert await reloads(worker, other_worker, redis) == [("bob", True)] * 4, "once on the stream, and in each answer"
+
+
+async def test_a_server_that_flickers_on_a_reload_is_found(
+    worker: Worker, other_worker: Worker, redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssechat.streams.presence.GRACE_SECONDS", 0)
+    assert ("bob", False) in await reloads(worker, other_worker, redis)
 
 
 async def test_two_gaps_do_not_add_up(worker: Worker, other_worker: Worker, redis: RedisProcess) -> None:

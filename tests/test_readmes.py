@@ -80,6 +80,16 @@ def test_the_limits_that_are_promised_are_the_defaults() -> None:
     assert quotas in " ".join(DEPLOY.split())
 
 
+def test_the_words_of_our_own_are_few_and_the_code_uses_each() -> None:
+    section = (ROOT / "src" / "README.md").read_text().partition("## Words\n")[2].partition("\n## ")[0]
+    named = re.findall(r"^- \*\*(.+?)\*\*: ", section, re.MULTILINE)
+    words = [word for name in named for word in name.split(", ")]
+    assert 10 <= len(words) <= 15
+    sources = (ROOT / "src" / "ssechat").rglob("*.*")
+    code = "".join(path.read_text() for path in sources if path.suffix in (".py", ".lua"))
+    assert [word for word in words if word not in code] == []
+
+
 def test_every_code_of_redis_that_is_shown_is_explained() -> None:
     section = DEPLOY.partition("### What Redis says")[2]
     rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]

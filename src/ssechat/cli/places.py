@@ -1,18 +1,15 @@
 """Conversations as a person names them: by an id, by a group's name, or by the other person."""
 
-import re
 import unicodedata
 from typing import TYPE_CHECKING
 
 from ssechat.cli.running import Run
 from ssechat.errors import ChatError, SettingsError
-from ssechat.ids import direct_conversation, user_id
+from ssechat.ids import direct_conversation, is_group, user_id
 from ssechat.problem_details import shortened
 
 if TYPE_CHECKING:
     from ssechat.client import Client
-
-GROUP = re.compile(r"g:[a-z2-7]{26}\Z")
 
 # Groups that an error names.
 MOST_NAMED = 10
@@ -49,7 +46,7 @@ class Places:
         Raises:
             ChatError: not exactly one of the user's groups has that name, or the server does not say.
         """
-        if GROUP.match(text):
+        if is_group(text):
             return text
         if text.startswith("dm:"):
             raise SettingsError("this is a direct conversation, and not a group")
@@ -76,7 +73,7 @@ class Places:
 
 
 def _is_id(text: str) -> bool:
-    return text.startswith("dm:") or GROUP.match(text) is not None
+    return text.startswith("dm:") or is_group(text)
 
 
 def _folded(name: str) -> str:

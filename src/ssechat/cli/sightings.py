@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ssechat.cli.places import GROUP
 from ssechat.cli.running import Run
 from ssechat.errors import ChatError
+from ssechat.ids import is_group
 
 if TYPE_CHECKING:
     from ssechat.client import Client, Event
@@ -60,7 +60,7 @@ class Sightings:
         """The name of the group that an event is of, before the event: the server is asked once for each group."""
         data = event.raw
         group = data.get("conversation_id") if isinstance(data, dict) else None
-        if not isinstance(group, str) or GROUP.match(group) is None or event.name == "reset":
+        if not isinstance(group, str) or not is_group(group) or event.name == "reset":
             return None
         told = data.get("name") if event.name in ("conversation", "member") else None
         before = self._names.get(group)

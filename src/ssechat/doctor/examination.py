@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from ssechat.doctor.check import Check
 from ssechat.doctor.checks.connections import Addresses, Certificate, Encryption, Http2, KeepAlive, Redirect
-from ssechat.doctor.checks.exposure import Caching, Metrics, Upgrade
+from ssechat.doctor.checks.exposure import Caching, HiddenMetrics, Upgrade
 from ssechat.doctor.checks.identity import Authorization, Cookie, Cors, Forwarded, Host, Scheme
 from ssechat.doctor.checks.requests import Answers, Bodies, Methods, Paths
 from ssechat.doctor.checks.servers import Clock, Page, Readiness
@@ -34,7 +34,7 @@ CHECKS: Sequence[Check] = (
     Cors(),
     Cookie(),
     Caching(),
-    Metrics(),
+    HiddenMetrics(),
     Upgrade(),
     Streams(),
     Compression(),

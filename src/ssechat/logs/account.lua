@@ -1,6 +1,7 @@
 -- Changes accounts. A change of a profile is an event in the user's inbox, for the user's other devices.
 -- Keys of an item:      those of the user (inbox.lua)
 -- Arguments of an item: these, then of each field its name and its value; an empty value takes the field away
+-- account_log.py defines KIND, of the event, before the script.
 local TAG, AT, NOTES, FIELDS, FIRST = 0, 1, 2, 3, 4
 -- NOTES: the conversation of the user's notes: an entry of an inbox is in a conversation. FIELDS: how many there are.
 -- Returns for an item: the version of the profile
@@ -16,15 +17,9 @@ local function change_profile(k, a)
     return version
   end
   version = after(version)
-  local newest = redis.call('HGET', user, 'head') or '0-0'
-  local n = after(string.match(newest, '^%d+'))
-  local head = n .. '-' .. ARGV[a + TAG]
   local data = '{"version":' .. version .. '}'
-  try_to_write(user, ARGV[a + TAG])
-  -- This write comes first because it can fail, if the id is not above the last one of the inbox.
-  add(KEYS[k + INBOX], INBOX_LIMIT, n, head,
-    'in', ARGV[a + NOTES], 'kind', 'profile', 'fact', data)
-  redis.call('HSET', user, 'head', head, VERSION, version)
+  tell_oneself(user, KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], ARGV[a + NOTES], KIND, data)
+  redis.call('HSET', user, VERSION, version)
   for at = a + FIRST, a + FIRST + 2 * ARGV[a + FIELDS] - 2, 2 do
     if ARGV[at + 1] == '' then
       redis.call('HDEL', user, ARGV[at])
@@ -32,7 +27,6 @@ local function change_profile(k, a)
       redis.call('HSET', user, ARGV[at], ARGV[at + 1])
     end
   end
-  wake(user, 'profile ' .. ARGV[a + AT] .. ' ' .. head .. ' ' .. newest .. '\n' .. data)
   return version
 end
 

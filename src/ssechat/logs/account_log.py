@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from itertools import chain
 
+from ssechat.events.kinds import PROFILE
 from ssechat.ids import UserId, direct_conversation, tags
 from ssechat.redis import packed_keys
 from ssechat.redis.batching import ScriptBatch, load_script
@@ -17,7 +18,8 @@ class AccountLog:
     def __init__(self, redis: Redis, limits: str) -> None:
         """`limits`: the Lua constants of inbox.py."""
         self._tags = tags()
-        self._changes = ScriptBatch(redis, limits + load_script(__name__, "common.lua", "inbox.lua", "account.lua"))
+        source = load_script(__name__, "common.lua", "inbox.lua", "account.lua")
+        self._changes = ScriptBatch(redis, f"{limits}local KIND = '{PROFILE.name}'\n{source}")
 
     async def change_profile(self, user: UserId, fields: Mapping[str, str]) -> int:
         """Sets fields of the account; an empty value takes one away. Returns the version of the profile.

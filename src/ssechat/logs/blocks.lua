@@ -4,6 +4,7 @@ local LIST = 2
 -- Arguments of an item: these
 local TAG, AT, CONVERSATION, OTHER, BLOCKED, DATA, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6
 -- CONVERSATION: of the two. BLOCKED: 1 or 0. DATA: of the event (JSON).
+-- blocks.py defines KIND, of the event, before the script.
 -- Returns for an item:  1 if the list has changed, else 0
 
 local function change(k, a)
@@ -15,7 +16,7 @@ local function change(k, a)
   -- Fails, if the change would, before anything is written: Redis refuses a command.
   redis.call('ZADD', list, 'XX', 0, '')
   redis.call('ZREM', list, '')
-  tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], ARGV[a + CONVERSATION], 'block',
+  tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], ARGV[a + CONVERSATION], KIND,
     ARGV[a + DATA])
   if wanted then
     redis.call('ZADD', list, 0, other)

@@ -54,9 +54,8 @@ class Blocks:
         """`inbox_limit`: events that an inbox keeps, at least."""
         self._redis = redis
         self._tags = tags()
-        self._change = ScriptBatch(
-            redis, limits(inbox_limit) + load_script(__name__, "common.lua", "inbox.lua", "blocks.lua")
-        )
+        source = load_script(__name__, "common.lua", "inbox.lua", "blocks.lua")
+        self._change = ScriptBatch(redis, f"{limits(inbox_limit)}local KIND = '{BLOCK.name}'\n{source}")
 
     async def between(self, user: UserId, others: Iterable[UserId]) -> frozenset[UserId]:
         """Those of `others` who have blocked the user, or whom the user has blocked. One round trip for 256 of them.

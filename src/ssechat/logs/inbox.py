@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from ssechat.events import frames
-from ssechat.events.kinds import RESET, Kind, Kinds, Replay
+from ssechat.events.kinds import MARK, RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import encode_ephemeral
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
@@ -129,7 +129,8 @@ class Inbox:
         self._deliver = ScriptBatch(
             redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "deliver.lua")
         )
-        self._marks = ScriptBatch(redis, limits(limit) + load_script(__name__, "common.lua", "inbox.lua", "marks.lua"))
+        source = load_script(__name__, "common.lua", "inbox.lua", "marks.lua")
+        self._marks = ScriptBatch(redis, f"{limits(limit)}local KIND = '{MARK.name}'\n{source}")
 
     def source(self, user: UserId) -> Source:
         """The source of this user's streams."""

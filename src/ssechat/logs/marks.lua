@@ -3,7 +3,7 @@
 -- Arguments of an item: these
 local TAG, AT, CONVERSATION, JOINED, WHAT, VALUE, BEGINNING, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6, 7
 -- JOINED: the newest message when the user joined: up to there nothing is unread. WHAT: 'read' (VALUE is a seq) or 'mute'
--- (1 or 0). BEGINNING: of the event's data (JSON), up to the seq.
+-- (1 or 0). BEGINNING: of the event's data (JSON), up to the seq. inbox.py defines KIND, of the event, before the script.
 -- Returns for an item: {read, muted, mentions, seq of the newest message, 1 if the mark has changed}
 
 local function change_mark(k, a)
@@ -26,7 +26,7 @@ local function change_mark(k, a)
   local changed = read .. muted ~= before
   if changed then
     local data = ARGV[a + BEGINNING] .. read .. ',"muted":' .. (muted == '1' and 'true' or 'false') .. '}'
-    local n = tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], conversation, 'mark', data)
+    local n = tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], conversation, KIND, data)
     if not place then
       n_then = n  -- it is listed from now on, so it needs a number of its own
     end

@@ -21,7 +21,7 @@ NO_METRICS = (
 )
 
 
-class Metrics(Check):
+class HiddenMetrics(Check):
     name = "metrics"
     proves = "No spelling of /metrics can be read from outside."
     advice = Advice(
