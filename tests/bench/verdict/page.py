@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from .claims import FAST, LOSSY, Results, claims, rows, sized
+from .text import kilobytes
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --ours: #1b6ca8; --theirs: #c44536; }
@@ -40,8 +41,8 @@ OUTAGE: Sequence[Column] = (
 )
 RIVAL: Sequence[Column] = (
     ("stores", lambda each: each["stores"]),
-    ("KB a connection: process", lambda each: f"{each['process_bytes'] / 1024:,.1f}"),
-    ("kernel", lambda each: f"{each['kernel_bytes'] / 1024:,.1f}"),
+    ("KB a connection: process", lambda each: kilobytes(each["process_bytes"])),
+    ("kernel", lambda each: kilobytes(each["kernel_bytes"])),
     ("µs CPU each, at a rate", lambda each: f"{each['microseconds_each']:,.0f} ({each['rate']:g}/s)"),
     ("deliveries a second", lambda each: f"{each['deliveries_a_second']:,.0f}"),
     ("µs CPU each then", lambda each: f"{each['saturated_microseconds_each']:,.0f}"),

@@ -66,13 +66,18 @@ def line_report(figures: LineFigures) -> str:
     return "\n\n".join([*([figures.note] if figures.note else []), *parts, *figures.absent])
 
 
+def kilobytes(count: float) -> str:
+    """Of a connection; a dash where what other memory was given back hid it."""
+    return f"{count / 1024:,.1f}" if count > 0 else "–"
+
+
 def rivals_report(figures: Sequence[RivalFigures], absent: Sequence[str]) -> str:
     """A table with a row for each server, and what else is to be said."""
     titles = ["KB a connection", "kernel", "µs CPU each", "at", "deliveries/s", "µs CPU each", "acked", "missing"]
     cells = [["Servers that people would pick; acked with a kill -9 in the middle", *titles]]
     cells += [
         [
-            each.name, f"{each.process_bytes / 1024:,.1f}", f"{each.kernel_bytes / 1024:,.1f}",
+            each.name, kilobytes(each.process_bytes), kilobytes(each.kernel_bytes),
             f"{each.microseconds_each:,.0f}", f"{each.rate:g}/s", f"{each.deliveries_a_second:,.0f}",
             f"{each.saturated_microseconds_each:,.0f}", f"{each.acknowledged:,}", f"{each.missing:,}",
         ]
