@@ -1,7 +1,7 @@
 /** The words of the page, in each of its languages. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
 import { markOf } from "../../src/ssechat/web/delivery_mark.js";
 import { clock, dayName, seenAgo, shortTime, whoIsWriting } from "../../src/ssechat/web/format.js";
@@ -49,6 +49,26 @@ test("German has the texts of English, and fills the same in", () => {
     for (const form of formsOf(text)) assert.notEqual(form.trim(), "", key);
     assert.deepEqual(holesOf(formsOf(text).join()), holesOf(formsOf(english[key]).join()), key);
   }
+});
+
+test("no view has words of its own", () => {
+  const web = new URL("../../src/ssechat/web/", import.meta.url);
+  const views = readdirSync(new URL("views/", web)).map((name) => `views/${name}`);
+  const comments = /\/\*.*?\*\/|\/\/ [^\n]*/gs;
+  const filledIn = /\$\{(?:[^{}]|\{[^{}]*\})*\}/g;
+  const shown = /\b(?:textContent|title|placeholder|alt|label|aria-label"|text|action)(?::| =) ("[^"]*"|`[^`]*`)/g;
+  const sentence = /(?<=[(,] ?)"\p{Lu}[^"]* [^"]*"/gu;
+  const names = new Set(["ssechat", "https://…", ...Object.keys(EN)]);
+  const found = [];
+  assert.ok(views.length > 40);
+  for (const file of ["app.js", ...views]) {
+    const source = readFileSync(new URL(file, web), "utf8").replace(comments, "").replace(filledIn, "");
+    for (const [all, literal = all] of [...source.matchAll(shown), ...source.matchAll(sentence)]) {
+      const word = literal.slice(1, -1);
+      if (/\p{L}/u.test(word) && !names.has(word)) found.push(`${file}: ${word}`);
+    }
+  }
+  assert.deepEqual(found, []);
 });
 
 test("each text that depends on a number has the forms that its language needs", () => {
