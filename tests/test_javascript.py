@@ -9,15 +9,12 @@ from serving import ROOT
 
 WEB = ROOT / "tests" / "web"
 CLIENTS = ROOT / "tests" / "clients"
-EXAMPLES = CLIENTS / "examples"
 SOURCES = (
     ROOT / "src" / "ssechat" / "web",
     ROOT / "src" / "ssechat" / "http" / "docs" / "templates",
     WEB,
     CLIENTS / "page.js",
     CLIENTS / "node" / "clients.js",
-    EXAMPLES / "react" / "main.jsx",
-    EXAMPLES / "vue" / "main.js",
 )
 MADE = ".min.js"
 """How the names of files end that are made of others."""
@@ -52,14 +49,14 @@ def test_no_line_of_javascript_is_longer_than_the_formatter_breaks_code() -> Non
     """The formatter leaves comments and strings as they are."""
     long = []
     for source in SOURCES:
-        files = [file for file in source.rglob("*.js") if _is_written(file)] or [source]
+        files = [file for file in source.rglob("*.js*") if _is_written(file)] or [source]
         for file in files:
             long += [f"{file}: {line}" for line in file.read_text().splitlines() if len(line) > 120]
     assert long == []
 
 
 def _is_written(file: Path) -> bool:
-    return "node_modules" not in file.parts and not file.name.endswith(MADE)
+    return file.suffix in (".js", ".jsx") and "node_modules" not in file.parts and not file.name.endswith(MADE)
 
 
 def test_the_made_files_are_made_of_the_modules_as_they_are() -> None:

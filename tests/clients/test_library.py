@@ -187,10 +187,15 @@ def test_the_package_has_types_that_a_strict_project_takes(project: Path) -> Non
     run(compiler, *options, *modules, "types.ts", cwd=project)
 
 
+def documented(name: str, server: Server) -> str:
+    """A program as the documentation has it, for this server."""
+    return (DOCS / name).read_text().replace("https://chat.example.com", server.url)
+
+
 def plain_page(project: Path, server: Server, site: Path) -> None:
     """Puts the page of the documentation there."""
     shutil.copy(project / "plain.html", site / "index.html")
-    (site / "page.js").write_text((DOCS / "page.js").read_text().replace("https://chat.example.com", server.url))
+    (site / "page.js").write_text(documented("page.js", server))
 
 
 def chats(page: Page, alice: Person, bob: Person) -> None:
@@ -214,16 +219,20 @@ def loads_more(page: Page, server: Server, alice: Person) -> None:
     assert "immutable" in loaded.value.headers["cache-control"]
 
 
-@pytest.mark.parametrize("example", ["plain", "react", "vue"])
+FRAMEWORKS = {"react": "react.jsx", "vue": "vue.js"}
+
+
+@pytest.mark.parametrize("example", ["plain", *FRAMEWORKS])
 def test_a_page_on_another_origin_chats_with_a_token_of_its_backend(
     example: str, project: Path, backend: Backend, server: Server, browser: Browser, tmp_path: Path
 ) -> None:
     if example == "plain":
         plain_page(project, server, tmp_path / "site")
     else:
+        (project / example / FRAMEWORKS[example]).write_text(documented(FRAMEWORKS[example], server))
         vite = EXAMPLES / "node_modules" / ".bin" / "vite"
         out = ("--outDir", tmp_path / "site", "--target", "es2022", "--logLevel", "warn")
-        run(vite, "build", *out, cwd=project / example, VITE_CHAT=server.url)
+        run(vite, "build", *out, cwd=project / example)
     with Person(server, "alice") as alice, Person(server, "bob") as bob:
         backend.tokens = [alice.token]
         page = browser.new_page()

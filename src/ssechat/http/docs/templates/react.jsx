@@ -3,7 +3,7 @@ import { createRoot } from "react-dom/client";
 import { SseChat } from "ssechat";
 
 const token = async () => (await fetch("/token")).text(); // of your own backend
-const chat = new SseChat({ url: import.meta.env.VITE_CHAT, token });
+const chat = new SseChat({ url: "https://chat.example.com", token });
 
 /** What the chat says of itself, again whenever the event comes. */
 function useChat(type, snapshot) {

@@ -2,7 +2,7 @@ import { SseChat } from "ssechat";
 import { createApp, ref, shallowRef } from "vue/dist/vue.esm-bundler.js";
 
 const token = async () => (await fetch("/token")).text(); // of your own backend
-const chat = new SseChat({ url: import.meta.env.VITE_CHAT, token });
+const chat = new SseChat({ url: "https://chat.example.com", token });
 
 await chat.start();
 const id = chat.direct("bob");
