@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from e2e.browser.groups import details, message
 from e2e.browser.screens import talk
+from e2e.browser.test_screens import OUTSIDE
 from e2e.browser.visitor import PHONE, Enter, row
 from serving import Server
 
@@ -50,6 +51,49 @@ def test_each_text_has_its_own_direction(enter: Enter, server: Server) -> None:
     alice.page.locator("#composer").fill("שלום")
     assert alice.page.locator("#composer").evaluate(direction) == "rtl"
     details(alice.page)
+
+
+BORDERS = "node => ['borderLeftWidth', 'borderRightWidth'].map((name) => getComputedStyle(node)[name])"
+
+
+@pytest.mark.parametrize("look", ["desk", "phone"])
+def test_where_one_reads_from_right_to_left_the_page_is_mirrored(enter: Enter, server: Server, look: str) -> None:
+    """No language of the page is read so yet: its style does not stand in the way of one."""
+    alice, bob, group = talk(enter, server, **LOOKS.get(look, {"viewport": {"width": 1180, "height": 760}}))
+    page = alice.page
+    bob.say(group, "yours")
+    bob.say(group, "yours, too")
+    expect(message(page, "yours, too")).to_be_visible()
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert page.evaluate(OUTSIDE) == []
+    column = edges(page.locator(".viewport .messages"))
+    for text, mine in (("mine", True), ("yours", False)):
+        one = message(page, text).first
+        left, right = edges(one.locator(".bubble"))
+        assert (left - column[0] < 1, column[1] - right < 1) == (mine, not mine)
+        rounded = one.locator(".bubble").evaluate("node => getComputedStyle(node).borderBottomLeftRadius")
+        assert (rounded == "6px") is mine
+        time = edges(one.locator(".meta"))  # beside the bubble, as the message is not the last one of its group
+        assert time[0] >= right if mine else time[1] <= left
+        assert column[0] <= time[0] < time[1] <= column[1]
+    send, composer = edges(page.get_by_role("button", name="Send", exact=True)), edges(page.locator("#composer"))
+    assert send[1] < composer[0]
+    if look == "phone":
+        page.get_by_role("button", name="Back to conversations").click()
+        assert page.evaluate(OUTSIDE) == []
+        return
+    panel = details(page)
+    sidebar, main = page.locator(".sidebar"), page.locator(".conversation")
+    assert edges(panel)[1] <= edges(main)[0] < edges(main)[1] <= edges(sidebar)[0]
+    assert [one.evaluate(BORDERS) for one in (panel, sidebar)] == [["0px", "1px"], ["1px", "0px"]]
+    assert page.evaluate(OUTSIDE) == []
+
+
+def edges(locator: Locator) -> tuple[float, float]:
+    """Where an element begins and ends, in pixels from the left."""
+    box = locator.bounding_box()
+    assert box is not None
+    return box["x"], box["x"] + box["width"]
 
 
 FOCUSED = """() => {
