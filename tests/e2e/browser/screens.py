@@ -3,16 +3,14 @@
 A tour is a generator: whoever takes it looks at the page of its visitor at each name.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from e2e.browser.groups import Curl, details, make_group, message, read_only
-from e2e.browser.test_notices import FAKE, look
-from e2e.browser.visitor import NETWORK_GONE, Enter, Visitor, banner, fresh, row, shows
+from e2e.browser.visitor import Enter, Visitor, fresh, row, shows
 from serving import Server
 
 Screens = Iterator[tuple[str, Page]]
@@ -24,6 +22,8 @@ SAID = (
     "👍",
     "long " * 600,
 )
+TOKENS_ONLY = {"sign_in": False, "sign_up": False}
+"""What a server says of itself that takes another system's tokens."""
 PARTS = (
     "The boat leaves at nine, from the second bridge; bring something warm, it is windy on the water.",
     "And the tickets are in the shared folder.",
@@ -71,6 +71,14 @@ def entrance(enter: Enter, server: Server, **options: Any) -> Screens:
     alice.fill_in("Sign in")
     expect(alert).to_be_visible()
     yield "sign-in, refused", page
+    page.route("**/v1/server", lambda route: route.fulfill(json={**route.fetch().json(), **TOKENS_ONLY}))
+    page.reload()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("Please paste")).to_be_visible()
+    page.get_by_role("button", name="Show access token").click()
+    yield "sign-in, by a token", page
+    page.unroute("**/v1/server")
+    page.reload()
     page.goto(f"{server.url}/#join={invite['secret']}")
     expect(page.get_by_role("status").filter(visible=True)).to_contain_text("invitation")
     yield "sign-in, invited", page
@@ -181,6 +189,9 @@ def direct(enter: Enter, server: Server, **options: Any) -> Screens:
     expect(page.locator(".blocked-note")).to_be_visible()
     expect(page.locator(".typing")).to_be_hidden()
     yield "direct, blocked", page
+    page.get_by_role("button", name=f"Unblock {bob.user}").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    yield "unblock", page
 
 
 def conversation(enter: Enter, server: Server, **options: Any) -> Screens:
@@ -273,6 +284,9 @@ def group(enter: Enter, server: Server, **options: Any) -> Screens:
     panel.get_by_role("button", name="Leave group").click()
     yield "leave", page
     page.keyboard.press("Escape")
+    panel.get_by_role("button", name="End group for all").click()
+    yield "end", page
+    page.keyboard.press("Escape")
     theirs = bob.make_group("The boat", alice.name)
     bob.say(theirs, PARTS[0])
     page.evaluate("id => { location.hash = `#/${id}`; }", theirs)
@@ -325,72 +339,14 @@ def settings(enter: Enter, server: Server, **options: Any) -> Screens:
     yield "settings, what is wrong", page
     page.get_by_role("button", name=f"Unblock {dora.user}").scroll_into_view_if_needed()
     yield "settings, their end", page
+    sheet.locator(".sessions li").last.get_by_role("button").click()
+    expect(page.locator("dialog[open]")).to_have_count(2)
+    yield "settings, a session to end", page
+    page.keyboard.press("Escape")
     sheet.get_by_role("button", name="Close").click()
     expect(sheet).to_have_count(0)
 
 
-def troubles(enter: Enter, server: Server, **options: Any) -> Screens:
-    """Lost connections, refused and waiting messages, offers and notices."""
-    alice = come(enter, "alice", **options)
-    alice.expect_errors(f"{NETWORK_GONE}|status of 422")
-    page, bob = alice.page, Curl(server, fresh("bob"))
-    alice.context.add_init_script(FAKE.replace("PERMISSION", "'default'"))
-    page.reload()
-    expect(page.get_by_role("navigation", name="Conversations")).to_be_visible()
-    look(page, False)
-    bob("POST", "/v1/messages", {"to": alice.name, "text": "missed"})
-    expect(page.get_by_role("region", name="Notifications")).to_be_visible()
-    yield "offer", page
-    page.get_by_role("button", name="No", exact=True).click()
-    look(page, True)
-    page.get_by_role("button", name="Notes to yourself").first.click()
-    refuse(page, 422, "text_too_long", "The text is too long.")
-    alice.say("refused")
-    expect(page.locator(".failure")).to_be_visible()
-    yield "refused message", page
-    page.unroute("**/v1/messages")
-    refuse(page, 503, "unavailable", "Later.")
-    alice.say("waiting")
-    page.locator(".failure").get_by_role("button", name="Delete").click()
-    expect(page.locator(".waiting")).to_be_visible()
-    yield "waiting message", page
-    alice.context.set_offline(True)
-    expect(banner(page)).to_contain_text("offline")
-    yield "offline", page
-    alice.context.set_offline(False)
-    for code, said in (("too_many", "open in too many places"), ("restarting", "Reconnecting")):
-        alice.context.route("**/v1/events*", ended(code))
-        page.reload()
-        expect(banner(page)).to_contain_text(said)
-        yield said.lower(), page
-        alice.context.unroute("**/v1/events*")
-    page.evaluate(
-        "() => import('/web/views/toast.js').then(({ toast }) => toast('You are still signed in: try again.'))"
-    )
-    expect(page.locator(".toast")).to_be_visible()
-    yield "toast", page
-    alice.context.route("**/v1/server", lambda route: route.abort())
-    page.unroute("**/v1/messages")
-    page.evaluate("localStorage.removeItem('ssechat:known')")  # with it, the page comes up without a server
-    page.reload()
-    expect(page.get_by_text("The server can't be reached")).to_be_visible()
-    yield "no server", page
-    alice.context.unroute_all(behavior="ignoreErrors")
-
-
-def ended(reason: str) -> Callable[[Route], None]:
-    """Answers with a stream that ends at once."""
-    body = f'event: bye\ndata: {{"reason":"{reason}"}}\n\n'
-    return lambda route: route.fulfill(status=200, headers={"Content-Type": "text/event-stream"}, body=body)
-
-
-def refuse(page: Page, status: int, code: str, detail: str) -> None:
-    """Has the page's messages refused."""
-    problem = json.dumps({"status": status, "code": code, "detail": detail})
-    headers = {"Content-Type": "application/problem+json"}
-    page.route("**/v1/messages", lambda route: route.fulfill(status=status, headers=headers, body=problem))
-
-
 TOURS: dict[str, Callable[..., Screens]] = {
-    tour.__name__: tour for tour in (entrance, listing, direct, conversation, group, settings, troubles)
+    tour.__name__: tour for tour in (entrance, listing, direct, conversation, group, settings)
 }

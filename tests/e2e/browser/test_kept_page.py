@@ -1,6 +1,7 @@
 """The page as the browser keeps it: it comes up where the server cannot be reached, and can be installed."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
+from e2e.browser.groups import confirm
 from e2e.browser.visitor import NETWORK_GONE, Enter, Visitor, banner, fresh, row, shows, until
 from serving import ROOT, Server
 
@@ -123,11 +125,19 @@ def test_the_browser_keeps_the_page_s_own_files_and_nothing_of_anybody(enter: En
             "manifest.webmanifest",
             "worker",
         ]
-        assert alice.name in alice.page.evaluate(STORED)
+        alice.page.locator("#composer").fill("half a secret")
+        alice.context.route("**/v1/messages", lambda route: route.abort())
+        alice.page.get_by_role("button", name="Notes to yourself").click()
+        alice.say("an unsent secret")
+        until(alice.page, lambda: alice.page.evaluate(STORED).count("secret") == 2)
+        assert {alice.name, bob.name} <= set(re.findall(r"\w+", alice.page.evaluate(STORED)))
+        alice.expect_errors(NETWORK_GONE)
         alice.sign_out()
+        confirm(alice.page, "Sign out")
         expect(alice.page.get_by_label("Password", exact=True)).to_be_visible()
         assert one_cache(alice.page)[1] == paths
-        assert alice.name not in alice.page.evaluate(STORED)
+        for told in (alice.name, bob.name, "secret"):
+            assert told not in alice.page.evaluate(STORED)
         for person in (alice, bob):
             person.expect_errors(NETWORK_GONE)
         first.stop()

@@ -37,6 +37,10 @@ def test_the_focus_goes_where_one_goes_on(enter: Enter) -> None:
     expect(composer).to_be_focused()
     page.reload()
     expect(composer).to_be_focused()
+    alice.sign_out()
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    alice.fill_in("Sign in")
+    expect(page.get_by_role("searchbox")).to_be_focused()
 
 
 def test_escape_gives_up_an_answer_wherever_the_focus_is(enter: Enter) -> None:

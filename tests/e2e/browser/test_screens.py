@@ -16,13 +16,14 @@ from e2e.browser.axe import findings
 from e2e.browser.feed_screens import feeds
 from e2e.browser.feeds import BANNER, Admin, token_file
 from e2e.browser.screens import TOURS as OF_THE_CHAT
+from e2e.browser.trouble_screens import troubles
 from e2e.browser.visitor import PHONE, Enter
 from serving import Server
 
-TOURS = {**OF_THE_CHAT, feeds.__name__: feeds}
+TOURS = {**OF_THE_CHAT, troubles.__name__: troubles, feeds.__name__: feeds}
 
 OUTSIDE = """() => {
-    const top = document.querySelector("dialog[open]") ?? document;
+    const top = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document;
     const shown = [...top.querySelectorAll("button, input, select, textarea, a[href], [role=option]")]
         .filter((node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true }));
     const out = shown.filter((node) => {
@@ -36,7 +37,7 @@ OUTSIDE = """() => {
     return [...out, ...wide, ...page].map((node) => `outside: ${node.outerHTML.slice(0, 160)}`);
 }"""
 FOCUS = """() => {
-    const dialog = document.querySelector("dialog[open]");
+    const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
     return !dialog || dialog.contains(document.activeElement) ? [] : [`focus: ${document.activeElement.outerHTML}`];
 }"""
 WINDOWS: dict[str, dict[str, Any]] = {

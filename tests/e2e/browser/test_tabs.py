@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from e2e.api import Person
-from e2e.browser.visitor import PHONE, Enter, Visitor, banner, fresh, row, shows, until
+from e2e.browser.visitor import PHONE, Enter, Visitor, banner, fresh, row, shows, texts, until
 from serving import Server
 
 
@@ -22,12 +22,12 @@ def another_tab(bob: Visitor, sender: Person) -> Page:
     return other
 
 
-def test_eight_tabs_share_one_stream_and_another_takes_over(enter: Enter, server: Server) -> None:
+def test_ten_tabs_share_one_stream_and_another_takes_over(enter: Enter, server: Server) -> None:
     alice, bob = fresh("alice"), enter(fresh("bob"))
     with Person(server, alice) as sender:
         sender.say("one", bob.name)
         bob.open(alice)
-        tabs = [bob.page] + [bob.tab() for _ in range(7)]
+        tabs = [bob.page] + [bob.tab() for _ in range(9)]
         for tab in tabs[1:]:
             tab.locator(".conversation-row").first.click()
         for tab in tabs:
@@ -48,6 +48,25 @@ def test_eight_tabs_share_one_stream_and_another_takes_over(enter: Enter, server
             for tab in tabs:
                 shows(tab, expected)
             assert len(bob.streams) == closed + 2
+
+
+def test_when_the_tab_with_the_stream_is_killed_another_takes_over_and_sends_what_it_had_not(
+    enter: Enter, server: Server
+) -> None:
+    alice, bob = fresh("alice"), enter(fresh("bob"))
+    with Person(server, alice) as sender:
+        other = another_tab(bob, sender)
+        bob.page.route("**/v1/messages", lambda _: None)  # no answer
+        bob.say("from the tab that is killed")
+        expect(other.locator(".message.queued")).to_have_count(1)
+        assert bob.streams == [bob.page]
+        with pytest.raises(Error, match="crash"):
+            bob.page.goto("chrome://crash")  # ends its process
+        sender.say("two", bob.name)
+        shown = ["from the tab that is killed", "one", "two"]
+        until(other, lambda: sorted(texts(other)) == shown and other.locator(".queued").count() == 0)
+        assert bob.streams == [bob.page, other]
+        expect(banner(other)).to_be_hidden()
 
 
 def test_a_tab_that_hangs_does_not_keep_the_stream_from_the_others(enter: Enter, server: Server) -> None:
