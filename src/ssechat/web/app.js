@@ -347,7 +347,7 @@ class App {
   #key(event) {
     const { key, ctrlKey, metaKey, shiftKey, altKey } = event;
     const shown = this.#shown;
-    if (!shown || ctrlKey === metaKey || shiftKey || altKey || document.querySelector("dialog")) return;
+    if (!shown || ctrlKey === metaKey || shiftKey || altKey || document.querySelector("dialog[open]")) return;
     if (key.toLowerCase() === "k") openSwitcher(shown.chat, (id) => this.#open(id));
     else if (key.toLowerCase() !== "f" || !shown.view?.search()) return;
     event.preventDefault();
