@@ -3,49 +3,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { Feed, numberOf, RequestError } from "../../src/ssechat/web/feeds.js";
+import { AT, Wire } from "./wire.js";
 import { collect, fakeBrowser, pass, settle } from "./world.js";
-
-const AT = "2026-01-05T12:00:00.000Z";
-
-/** One connection of a stream. */
-class Wire {
-  /** @type {ReadableStreamDefaultController<Uint8Array>|null} */
-  #controller = null;
-  body = new ReadableStream({
-    start: (controller) => {
-      this.#controller = controller;
-    },
-  });
-
-  /** @param {URL} url @param {any} options */
-  constructor(url, options) {
-    this.url = url;
-    this.options = options;
-    options.signal?.addEventListener("abort", () => this.#controller?.error(options.signal.reason));
-  }
-
-  /** @param {string} text */
-  async text(text) {
-    this.#controller?.enqueue(new TextEncoder().encode(text));
-    await settle();
-  }
-
-  /** @param {string} type @param {unknown} data @param {string} [id] @param {number} [retry] */
-  async event(type, data, id, retry) {
-    const fields = [`event: ${type}`, retry === undefined ? "" : `retry: ${retry}`, `data: ${JSON.stringify(data)}`];
-    await this.text(`${[...fields, id ? `id: ${id}` : ""].filter(Boolean).join("\n")}\n\n`);
-  }
-
-  /** @param {string} id @param {string|undefined} key @param {unknown} data */
-  put(id, key, data, event = "message") {
-    return this.event(event, { ...(key === undefined ? {} : { key }), data, created_at: AT }, id);
-  }
-
-  async end() {
-    this.#controller?.close();
-    await settle();
-  }
-}
 
 /** @type {Wire[]} */
 let wires;
