@@ -1,5 +1,6 @@
 """The library of `web/`, as others get it: one file, and a package that bundlers and Node take; and its examples."""
 
+import contextlib
 import gzip
 import re
 import shutil
@@ -271,11 +272,13 @@ def test_when_a_token_ends_the_page_asks_for_another_and_its_stream_goes_on(
 
 def test_a_bot_in_node_answers_each_message_once_though_it_is_killed(project: Path, server: Server) -> None:
     shutil.copy(DOCS / "bot.js", project)
-    with Person(server, "alice") as alice, Person(server, "bot") as bot:
+    with Person(server, "alice") as alice, Person(server, "bot") as bot, contextlib.ExitStack() as stack:
 
         def started() -> subprocess.Popen[bytes]:
             variables = {"SSECHAT_SERVER": server.url, "SSECHAT_TOKEN": bot.token}
-            return subprocess.Popen(["node", "bot.js"], cwd=project, env=environment(variables))
+            process = stack.enter_context(subprocess.Popen(["node", "bot.js"], cwd=project, env=environment(variables)))
+            stack.callback(process.kill)  # also where the test fails
+            return process
 
         def heard() -> list[str]:
             return [each["text"] for each in alice.history("bot") if each["sender"] == "bot"]
