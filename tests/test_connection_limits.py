@@ -89,8 +89,8 @@ async def test_over_the_connection_limit_a_request_gets_503_full() -> None:
     assert connection.app.full == [True]
     assert b"connection: close" in answer
     assert connection.transport.closed
-    # To mypy the set, which is uvicorn's, has uvicorn's protocols only.
-    assert first in connection.state.connections  # type: ignore[comparison-overlap]
+    connections: set[object] = {*connection.state.connections}  # the set is uvicorn's, as are the types in it
+    assert first in connections
 
 
 async def test_over_the_hard_limit_503_comes_before_the_request() -> None:
