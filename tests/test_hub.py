@@ -74,10 +74,11 @@ async def test_streams_that_attach_while_messages_come_miss_nothing(worker: Work
 
 async def test_audit_finds_events_that_pubsub_lost(worker: Worker, redis: RedisProcess) -> None:
     sink = await opened(worker, "bob")
-    deaf = worker.hub.subscriptions._on_message
-    worker.hub.subscriptions._on_message = lambda *_: None
+    on_message, lost = worker.hub.subscriptions._on_message, asyncio.Event()
+    worker.hub.subscriptions._on_message = lambda *_: lost.set()
     await worker.say("lost")
-    worker.hub.subscriptions._on_message = deaf
+    await lost.wait()
+    worker.hub.subscriptions._on_message = on_message
     await worker.hub.sweep()
     assert sink.ids() == []
     worker.clock.time += 31
