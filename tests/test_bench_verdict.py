@@ -17,14 +17,17 @@ import pytest
 from click.testing import CliRunner
 
 from bench import processes
-from bench.verdict import claims
+from bench.report import as_document
+from bench.verdict import claims, text
 from bench.verdict.command import KEPT
 from bench.verdict.far import Place
 from bench.verdict.line import Line
+from bench.verdict.measures import Result
 from bench.verdict.namespaces import why_not
 from bench.verdict.page import page
 from bench.verdict.people import mqtt
 from bench.verdict.rivals.kinds import KINDS
+from bench.verdict.scenes import Scene, Times
 from bench.verdict.stacks import STACKS
 from bench.verdict.wire import Conditions, Traffic
 from serving import ROOT, environment, until
@@ -142,9 +145,13 @@ def agree(each: Any) -> None:
     assert scene["microseconds_each"] == pytest.approx(scene["cpu"] * 1e6 / scene["delivered"])
 
 
+KEYS = ("http1", "websocket", "websocket-nginx", "polling", "careless")
+"""Of ways, in the order of the report; the last one is not asked for the hard cases."""
+
+
 def test_sends_and_hard_cases_are_measured_over_the_line(tmp_path: Path) -> None:
     result, html = tmp_path / "result.json", tmp_path / "result.html"
-    only = [word for key in ("http1", "websocket", "polling", "careless") for word in ("--only", key)]
+    only = [word for key in KEYS for word in ("--only", key)]
     done = run(
         "--part", "sends", "--part", "hard", *only, "--seconds", "0.6", "--json", str(result), "--html", str(html)
     )
@@ -154,8 +161,8 @@ def test_sends_and_hard_cases_are_measured_over_the_line(tmp_path: Path) -> None
     assert line["real"] is not bool(why_not())
     assert line["absent"] == []
     for what, keys in (
-        ("sends", ["http1", "websocket", "polling", "careless"]),
-        *((name, ["http1", "websocket", "polling"]) for name in ("typing", "ticks")),
+        ("sends", [*KEYS]),
+        *((name, [*KEYS[:-1]]) for name in ("typing", "ticks")),
     ):
         assert [(each["key"], each["line"]) for each in line[what]] == [
             (key, name) for key in keys for name in (claims.FAST, claims.LOSSY)
@@ -171,10 +178,12 @@ def test_sends_and_hard_cases_are_measured_over_the_line(tmp_path: Path) -> None
     assert careless["traffic"]["connections"] >= careless["sent"]
     assert claims.find(document, "sends", "websocket")["scene"]["traffic"]["connections"] == 0
     for what in ("cut", "burst"):
-        ours, theirs = (claims.find(document, what, key)["scene"] for key in ("http1", "websocket"))
+        ours = claims.find(document, what, "http1")["scene"]
         assert (ours["lost"], ours["refused"], ours["delivered"]) == (0, 0, ours["sent"])
-        assert theirs["lost"] > 0, "what a WebSocket without a log was to carry meanwhile is gone"
-        assert theirs["lost"] + theirs["delivered"] == theirs["sent"]
+        for key in ("websocket", "websocket-nginx"):
+            theirs = claims.find(document, what, key)["scene"]
+            assert theirs["lost"] > 0, "what a WebSocket without a log was to carry meanwhile is gone"
+            assert theirs["lost"] + theirs["delivered"] == theirs["sent"]
     shown = html.read_text()
     assert "<svg" in shown
     assert re.findall(r'(?:src|href)="http', shown) == []
@@ -260,6 +269,23 @@ def test_what_is_not_installed_is_named_with_how_to_install_it(monkeypatch: pyte
     assert len(programs) >= 5
     for kind in programs:
         assert kind.absent.endswith(kind.install)
+
+
+@pytest.mark.parametrize(
+    ("key", "websocket"),
+    [("http1", "websocket"), ("nginx-http2", "websocket-nginx"), ("caddy-http1", "websocket-caddy")],
+)
+def test_a_way_is_compared_with_a_websocket_through_the_same_front(key: str, websocket: str) -> None:
+    def result(key: str, p50: float) -> Result:
+        times = Times(p50, p50, p50, p50)
+        return Result(key, key, claims.FAST, Scene(1, 1, 0, 0, 0, times, 1.0, 0.1, Traffic(0, 0, 0), 0.0))
+
+    others = [each for each in STACKS if each.startswith("websocket")]
+    results = [result(key, 33.0), *(result(each, 30.0 if each == websocket else 50.0) for each in others)]
+    assert text.rows(results, text.SEND_COLUMNS)[1][-1] == "1.10"
+    document = json.loads(KEPT.read_text())
+    document["line"]["sends"] = as_document({"sends": results})["sends"]
+    assert '<td class="n">1.10</td></tr>' in page(document)
 
 
 def test_numbers_of_mqtt_packets_are_encoded_as_the_standard_says() -> None:

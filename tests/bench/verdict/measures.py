@@ -25,7 +25,7 @@ PATIENCE = 60.0
 """Seconds more than it should take."""
 
 SENDERS = tuple(key for key in STACKS if key != "socketio-streams")
-HARD = ("http1", "nginx-http2", "websocket", "socketio-streams", "polling")
+HARD = ("http1", "nginx-http2", "websocket", "websocket-nginx", "socketio-streams", "polling")
 """Their hard cases are measured: ours with and without a front, and what people would take instead."""
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
+from ..tables import ratio
 from .claims import FAST, LOSSY, Results, claims, rows, sized
+from .stacks import websocket_of
 from .text import kilobytes
 
 STYLE = """
@@ -67,7 +69,8 @@ def page(results: Results) -> str:
         for name in (FAST, LOSSY):
             found = [each for each in (line or {}).get(what, ()) if each["line"] == name]
             if found:
-                parts += [f"<h2>{escape(title)}, {escape(name)}</h2>", _plot(found, columns), _of(found, columns)]
+                shown = [*columns, _compared(found)] if columns is SCENE else columns
+                parts += [f"<h2>{escape(title)}, {escape(name)}</h2>", _plot(found, columns), _of(found, shown)]
     if rivals := results.get("rivals"):
         parts += ["<h2>What people would pick</h2>", _rival_plots(rivals), _of(rivals, RIVAL)]
         parts.append(
@@ -103,6 +106,14 @@ def _of(found: Sequence[Any], columns: Sequence[Column]) -> str:
             ["", *(name for name, _ in columns)],
             *([_name(each), *(show(each) for _, show in columns)] for each in found),
         ],
+    )
+
+
+def _compared(found: Sequence[Any]) -> Column:
+    p50 = {each["key"]: each["scene"]["to_other"]["p50"] for each in found}
+    return (
+        "p50, times the WebSocket's, through the same front",
+        lambda each: ratio(p50[each["key"]], p50.get(websocket_of(each["key"]), 0.0)),
     )
 
 

@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +126,35 @@ def _theirs(name: str, way: str, *adapter: str) -> Callable[[Line, int], Abstrac
     return start
 
 
+UPGRADES: Mapping[str, Mapping[str, str]] = {
+    "nginx": {
+        'proxy_set_header Connection "";': 'proxy_set_header Connection "upgrade";',
+        'proxy_set_header Upgrade "";': "proxy_set_header Upgrade $http_upgrade;",
+    },
+    "haproxy": {
+        "http-request del-header Connection": "",
+        "http-request del-header Upgrade": "",
+        "option httpchk": "",
+        "http-check send meth GET uri /healthz/live ver HTTP/1.1 hdr Host front": "",
+    },
+    "caddy": {"header_up -Connection": "", "header_up -Upgrade": "", "health_uri /healthz/live": ""},
+}
+"""What lets WebSockets through our configurations, and does without a check of health that the textbook's server has
+not."""
+
+
+def _websocket(front: str) -> Callable[[Line, int], AbstractContextManager[Spec]]:
+    @contextlib.contextmanager
+    def start(line: Line, people: int) -> Iterator[Spec]:
+        with Chat("websocket") as chat:
+            app = f"{chat.address[0]}:{chat.address[1]}"
+            with Front(front, chat.folder / front, [app], replaced=UPGRADES[front]) as proxy:
+                address = line.reach((HOST, proxy.port))
+                yield Spec("TextbookPerson", address, proxy.certificate, pids=[*chat.workers, *proxy.pids])
+
+    return start
+
+
 def _stacks() -> list[Stack]:
     """All of them: ours, then what they are compared with."""
     fronts = [("nginx", "nginx"), ("haproxy", "HAProxy"), ("caddy", "Caddy")]
@@ -138,7 +167,14 @@ def _stacks() -> list[Stack]:
     return [
         Stack("http1", "POST and SSE, HTTP/1.1", _ours()),
         *behind,
-        Stack("websocket", "WebSocket (uvicorn), nothing stored", _theirs("websocket", "TextbookPerson")),
+        Stack(WEBSOCKET, "WebSocket (uvicorn), nothing stored", _theirs("websocket", "TextbookPerson")),
+        *(
+            Stack(
+                f"{WEBSOCKET}-{front}", f"WebSocket, {title}, TLS, nothing stored", _websocket(front), (front,), None,
+                f"{APT} {front}",
+            )
+            for front, title in fronts
+        ),
         Stack("socketio", "socket.io, Redis adapter", _theirs("socket.io", "SocketIoPerson", "pubsub"), *node),
         Stack(
             "socketio-streams", "socket.io, Redis streams, recovery",
@@ -153,7 +189,14 @@ def _stacks() -> list[Stack]:
     ]  # fmt: skip
 
 
+WEBSOCKET = "websocket"
 APT = "apt-get install"
 NPM = "npm ci --ignore-scripts --prefix tests/bench/verdict/socketio"
 STACKS = {stack.key: stack for stack in _stacks()}
-OURS = frozenset(key for key in STACKS if not key.startswith(("websocket", "socketio", "polling")))
+OURS = frozenset(key for key in STACKS if not key.startswith((WEBSOCKET, "socketio", "polling")))
+
+
+def websocket_of(key: str) -> str:
+    """The key of the WebSocket that a way is compared with: through the same front, if there is one."""
+    through = f"{WEBSOCKET}-{key.partition('-')[0]}"
+    return through if through in STACKS else WEBSOCKET

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from ..tables import ratio, table
 from .measures import LineFigures, Result
 from .rivals.running import RivalFigures
+from .stacks import websocket_of
 
 Column = tuple[str, Callable[[Result], str]]
 
@@ -26,13 +27,14 @@ OUTAGE_COLUMNS: Sequence[Column] = (
 )
 
 
-def rows(title: str, results: Sequence[Result], columns: Sequence[Column], base: str = "") -> list[list[str]]:
-    """Rows of a table, with the ratio of the p50 to that of the way `base` if there is one."""
-    found = [[title, *(name for name, _ in columns), *(["p50, times the WebSocket's"] if base else [])]]
-    reference = next((each.scene.to_other.p50 for each in results if each.key == base), 0.0)
+def rows(results: Sequence[Result], columns: Sequence[Column]) -> list[list[str]]:
+    """Rows of a table; those of sends with the ratio of the p50 to that of a WebSocket through the same front."""
+    compared = columns is SEND_COLUMNS
+    found = [["", *(name for name, _ in columns), *(["p50, times the WebSocket's"] if compared else [])]]
+    p50 = {each.key: each.scene.to_other.p50 for each in results}
     for each in results:
         cells = [each.name, *(show(each) for _, show in columns)]
-        found.append([*cells, ratio(each.scene.to_other.p50, reference)] if base else cells)
+        found.append([*cells, ratio(p50[each.key], p50.get(websocket_of(each.key), 0.0))] if compared else cells)
     return found
 
 
@@ -55,8 +57,7 @@ def sections(figures: LineFigures) -> list[tuple[str, list[list[str]]]]:
     ):
         for name in dict.fromkeys(each.line for each in results):
             there = [each for each in results if each.line == name]
-            base = "websocket" if columns is SEND_COLUMNS else ""
-            found.append((f"{what}, {name}", rows("", there, columns, base)))
+            found.append((f"{what}, {name}", rows(there, columns)))
     return found
 
 

@@ -37,7 +37,7 @@ class Frames(asyncio.Protocol):
         protocol = f"Sec-WebSocket-Protocol: {self._person.protocol}\r\n" if self._person.protocol else ""
         key = base64.b64encode(os.urandom(16)).decode()
         self._transport.write(
-            f"GET {self._person.path} HTTP/1.1\r\nHost: {spec.address[0]}:{spec.address[1]}\r\nConnection: Upgrade\r\n"
+            f"GET {self._person.path} HTTP/1.1\r\nHost: {spec.host}:{spec.address[1]}\r\nConnection: Upgrade\r\n"
             f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{protocol}"
             "\r\n".encode()
         )
