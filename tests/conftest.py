@@ -2,9 +2,11 @@
 
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from contract.plugin import ContractPlugin
 from parts import Worker, a_worker
 from redises import RedisProcess, releases
+from ssechat.http import web_files
 from ssechat.logs.delivery import AT_ONCE
 from ssechat.redis.rights import WORDS
 
@@ -189,6 +192,19 @@ def _clients_are_cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     one.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certifi, "where", lambda: str(one))
+        if find_spec("sniffio") is None:
+            # httpx looks for it at each request in this process; what is not there is searched for each time.
+            patch.setitem(sys.modules, "sniffio", None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apps_are_cheap() -> Iterator[None]:
+    """Reads the page's files once for all apps of this process: there are five hundred, and a server has one."""
+    read = web_files._contents
+    own = cache(lambda: read(None))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(web_files, "_contents", lambda folder: dict(own()) if folder is None else read(folder))
         yield
 
 
@@ -209,9 +225,7 @@ def shared_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
 @pytest.fixture
 def redis(shared_redis: RedisProcess) -> RedisProcess:
     """An empty Redis."""
-    with shared_redis.client() as client:
-        client.flushall()
-        client.script_flush()
+    shared_redis.empty()
     return shared_redis
 
 

@@ -1,5 +1,6 @@
 """The page's JavaScript: its types, its form, and its unit tests under Node with their coverage."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def test_javascript_s_unit_tests_pass_and_cover_the_modules_that_draw_nothing(
     A fast run leaves their coverage to the whole one: it takes as long as the tests.
     """
     tests = sorted(WEB.glob("*.test.js"))
-    node: tuple[str | Path, ...] = ("node", "--test", "--test-reporter=spec", "--test-timeout=60000", *tests)
+    options = ("--test", "--test-reporter=spec", "--test-timeout=60000", f"--test-concurrency={os.cpu_count()}")
+    node: tuple[str | Path, ...] = ("node", *options, *tests)
     if request.config.getoption("--fast"):
         assert " pass " in output(*node)
     else:
