@@ -270,7 +270,7 @@ async def both(worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyP
     """Two workers on one Redis, on which reactions and receipts are told at once."""
     monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
     for each in (worker, other_worker):
-        monkeypatch.setattr(each.chat.receipts.telling, "_pause", 0.01)
+        monkeypatch.setattr(each.chat.receipts.coalescing, "_pause", 0.01)
     return [worker, other_worker]
 
 
