@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from contract.plugin import ContractPlugin
 from parts import Worker, a_worker
 from redises import RedisProcess, releases
-from ssechat.http import web_files
+from ssechat.http.web_files import WebFiles
 from ssechat.logs.delivery import AT_ONCE
 from ssechat.redis.rights import WORDS
 
@@ -67,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 FAST_EXAMPLES = 25
 """Examples that hypothesis makes in a fast run, where a test does not say how many; otherwise it makes 100."""
 
-PARTS = ("most random examples and stories", "the coverage of JavaScript")
+PARTS = ("most random examples and stories", "the coverage of JavaScript, and its checks that passed on the same files")
 """What `--fast` skips of the tests that it runs."""
 
 STACK = Path(__file__).parent / "deploy"
@@ -200,11 +200,10 @@ def _clients_are_cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 @pytest.fixture(scope="session", autouse=True)
 def _apps_are_cheap() -> Iterator[None]:
-    """Reads the page's files once for all apps of this process: there are five hundred, and a server has one."""
-    read = web_files._contents
-    own = cache(lambda: read(None))
+    """Reads and compresses the page's files once for all apps of this process: there are five hundred, and a server has
+    one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(web_files, "_contents", lambda folder: dict(own()) if folder is None else read(folder))
+        patch.setattr("ssechat.http.endpoints.web.WebFiles", cache(WebFiles))
         yield
 
 
