@@ -2,9 +2,11 @@
 
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from contract.plugin import ContractPlugin
 from parts import Worker, a_worker
 from redises import RedisProcess, releases
+from ssechat.http.web_files import WebFiles
 from ssechat.logs.delivery import AT_ONCE
 from ssechat.redis.rights import WORDS
 
@@ -64,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 FAST_EXAMPLES = 25
 """Examples that hypothesis makes in a fast run, where a test does not say how many; otherwise it makes 100."""
 
-PARTS = ("most random examples and stories", "the coverage of JavaScript")
+PARTS = ("most random examples and stories", "the coverage of JavaScript, and its checks that passed on the same files")
 """What `--fast` skips of the tests that it runs."""
 
 STACK = Path(__file__).parent / "deploy"
@@ -189,6 +192,18 @@ def _clients_are_cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     one.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certifi, "where", lambda: str(one))
+        if find_spec("sniffio") is None:
+            # httpx looks for it at each request in this process; what is not there is searched for each time.
+            patch.setitem(sys.modules, "sniffio", None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apps_are_cheap() -> Iterator[None]:
+    """Reads and compresses the page's files once for all apps of this process: there are five hundred, and a server has
+    one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssechat.http.endpoints.web.WebFiles", cache(WebFiles))
         yield
 
 
@@ -209,9 +224,7 @@ def shared_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
 @pytest.fixture
 def redis(shared_redis: RedisProcess) -> RedisProcess:
     """An empty Redis."""
-    with shared_redis.client() as client:
-        client.flushall()
-        client.script_flush()
+    shared_redis.empty()
     return shared_redis
 
 
@@ -256,7 +269,7 @@ async def both(worker: Worker, other_worker: Worker, monkeypatch: pytest.MonkeyP
     """Two workers on one Redis, on which reactions and receipts are told at once."""
     monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
     for each in (worker, other_worker):
-        monkeypatch.setattr(each.chat.receipts.telling, "_pause", 0.01)
+        monkeypatch.setattr(each.chat.receipts.coalescing, "_pause", 0.01)
     return [worker, other_worker]
 
 

@@ -1,6 +1,7 @@
 """Reads a page of HTML strictly: every element is closed in order, and no id is there twice."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 
 VOID = frozenset(("br", "col", "hr", "img", "input", "link", "meta", "wbr"))
@@ -109,8 +110,9 @@ class Reader(HTMLParser):
         assert not self._open, f"not closed: {self._open}"
 
 
+@cache
 def read(html: str) -> Page:
-    """Reads a page.
+    """Reads a page, each once.
 
     Raises:
         AssertionError: it is not well formed.

@@ -48,11 +48,12 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     Raises:
         TimeoutError: the condition does not hold within `seconds`.
     """
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.001
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not so within {seconds:g} s")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
 
 
 def accepts(path: Path) -> bool:

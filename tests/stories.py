@@ -130,12 +130,12 @@ class Story:
 
     async def told(self, device: Device) -> None:
         """Waits until all that has no id has come: it is in the order in which it was told."""
-        await until(lambda: not any(len(worker.chat.receipts.telling) for worker in self.workers))
+        await until(lambda: not any(len(worker.chat.receipts.coalescing) for worker in self.workers))
         self.counter += 1
         data = {"conversation_id": "dm:a:b", "user": f"mark{self.counter}", "expires_in": 0}
         assert device.sink is not None
         sink = device.sink
-        await self.workers[0].inbox.tell([device.user], TYPING, data)
+        await self.workers[0].inbox.publish([device.user], TYPING, data)
         await until(lambda: any(event["data"] == frames.encode(data).decode() for event in sink.events()))
 
     async def settle(self, device: Device) -> None:

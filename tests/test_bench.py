@@ -217,7 +217,7 @@ def test_ways_reports_what_each_way_of_a_request_costs(tmp_path: Path) -> None:
     done = run("ways", "--rounds", "2", "--seconds", "0.5", "--streams", "50", "--json", str(result))
     assert done.returncode == 0, done.stdout + done.stderr
     ways = json.loads(result.read_text())["ways"]["ways"]
-    assert [way["way"] for way in ways] == ["ASGI", "protocol", "and header cache"]
+    assert [way["way"] for way in ways] == ["ASGI", "protocol", "protocol, eager tasks", "protocol, header cache"]
     for way in ways:
         assert way["way"] in done.stdout
         for name in ("send_microseconds", "sends_a_second", "back_milliseconds"):

@@ -91,7 +91,7 @@ async def test_a_repeat_finishes_what_a_worker_that_died_between_the_two_writes_
         async def die(*_: object, **__: object) -> None:
             raise RedisUnavailable("the worker is killed here")
 
-        patched.setattr(blocks, "_list" if wanted else "_settle", die)
+        patched.setattr(blocks, "_list" if wanted else "_reconcile", die)
         with pytest.raises(RedisUnavailable):
             await change(ALICE, BOB)
     # Both ways it errs on the same side: it is enforced, and not listed.

@@ -18,7 +18,7 @@ from ssechat.events import frames
 from ssechat.events.kinds import LARGEST_FACT
 from ssechat.ids import ConversationId, UserId
 from ssechat.logs.actions import new_message
-from ssechat.logs.membership import Guard
+from ssechat.logs.membership import Precondition
 from ssechat.logs.refused import MembersChanged
 from ssechat.redis import keys
 
@@ -355,7 +355,7 @@ async def test_repair_a_repeat_or_a_no_op_delivers_what_a_dead_worker_had_append
     ]
     async with a_worker(redis.url, at_once=0) as dying:
         for number, no_op in enumerate(no_ops):
-            action = new_message(group, ALICE, f"k{number}", "lost", guard=Guard(present=(ALICE,)))
+            action = new_message(group, ALICE, f"k{number}", "lost", precondition=Precondition(present=(ALICE,)))
             assert (await dying.delivery.append(action, None)).undelivered
             assert len(await told(worker, "bob")) == before + number
             await no_op()

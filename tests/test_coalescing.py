@@ -75,7 +75,7 @@ async def test_a_change_while_it_is_told_is_told_after_the_pause() -> None:
             teller.coalescing.note("c", changes.pop())
         await tell(changed)
 
-    teller.coalescing._tell = and_it_changes
+    teller.coalescing._notify = and_it_changes
     teller.coalescing.note("c", "bob")
     await teller.pass_by(0)
     await teller.pass_by(1)
@@ -143,7 +143,7 @@ async def test_what_redis_refuses_only_after_the_pause_is_not_lost() -> None:
             raise RedisUnavailable("no answer")
         await tell(changed)
 
-    teller.coalescing._tell = slowly
+    teller.coalescing._notify = slowly
     teller.coalescing.note("c", "bob")
     await teller.pass_by(0)
     await teller.pass_by(1.5)

@@ -385,7 +385,7 @@ def requests(text: str) -> set[tuple[str, str]]:
 
 
 async def test_the_readme_names_no_request_that_there_is_not(app: Starlette) -> None:
-    section = (ROOT / "README.md").read_text().partition("## The API")[2].partition("\n## ")[0]
+    section = (ROOT / "src" / "README.md").read_text().partition("## The API")[2].partition("\n## ")[0]
     rows = "\n".join(line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `"))
     routes = {(each.method, each.path) for each in operations(app)}
     assert {("POST", "/v1/messages"), ("GET", "/v1/events")} <= requests(rows) <= routes

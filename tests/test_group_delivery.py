@@ -17,7 +17,7 @@ from ssechat.events.models import HistoryOf
 from ssechat.ids import UserId, group_id
 from ssechat.logs.actions import Action, changed_message, fact, new_message
 from ssechat.logs.delivery import AT_ONCE
-from ssechat.logs.membership import Change, Guard, Join, Leave, NewRole, SetField
+from ssechat.logs.membership import Change, Join, Leave, NewRole, Precondition, SetField
 from ssechat.logs.refused import Absent, GroupEnded, GroupExists, MembersChanged, NoSuchGroup
 from ssechat.redis import keys
 from ssechat.redis.batching import BUDGET, ScriptBatch
@@ -40,7 +40,7 @@ def membership(*changes: Change, version: str | None = None, new: bool = False, 
     data: dict[str, Any] = {"conversation_id": G, "users": users[:3], "by": "ann", "member_count": 1}
     if left:
         data["left"] = True
-    return fact(MEMBER, G, data, guard=Guard(list_version=version, new=new, changes=changes))
+    return fact(MEMBER, G, data, precondition=Precondition(list_version=version, new=new, changes=changes))
 
 
 def made(*users: UserId, history: HistoryOf = "all") -> Action:
@@ -50,7 +50,7 @@ def made(*users: UserId, history: HistoryOf = "all") -> Action:
 
 
 def said(text: str, sender: UserId = ANN) -> Action:
-    return new_message(G, sender, f"k{next(numbers)}", text, guard=Guard(present=(sender,)))
+    return new_message(G, sender, f"k{next(numbers)}", text, precondition=Precondition(present=(sender,)))
 
 
 def left(user: UserId, *, removed: bool = False) -> Action:
@@ -60,7 +60,9 @@ def left(user: UserId, *, removed: bool = False) -> Action:
 async def edit(worker: Worker, seq: int, text: str) -> Action:
     [message] = await worker.conversations.messages(G, [seq])
     assert message is not None
-    return changed_message(MESSAGE_UPDATED, message, {**json.loads(message), "text": text}, guard=Guard(present=(ANN,)))
+    return changed_message(
+        MESSAGE_UPDATED, message, {**json.loads(message), "text": text}, precondition=Precondition(present=(ANN,))
+    )
 
 
 async def do(worker: Worker, *actions: Action) -> None:
@@ -113,7 +115,7 @@ async def test_groups_with_many_members_are_made_in_a_call_each(worker: Worker) 
             MEMBER,
             group_id(bytes([number] * 16)),
             {"conversation_id": G, "users": [], "by": "ann", "member_count": 1000},
-            guard=Guard(new=True, changes=joins),
+            precondition=Precondition(new=True, changes=joins),
         )
         for number in range(4)
     ]

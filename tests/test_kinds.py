@@ -155,7 +155,7 @@ async def test_a_made_up_ephemeral_kind_reaches_live_streams_without_an_id_and_n
         behind, late = worker.open_stream("bob")
         await until(lambda: stream.live and behind.live)
         behind.pause()
-        await worker.inbox.tell([ALICE, BOB], kind, {"word": word})
+        await worker.inbox.publish([ALICE, BOB], kind, {"word": word})
         await until(lambda: shown(sink.events(), name))
         [event] = [event for event in sink.events() if event["event"] == name]
         assert "id" not in event
@@ -239,12 +239,12 @@ async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> 
     with pytest.raises(LookupError, match=r"'made_up\.note'"):
         await worker.delivery.send(fact(Kind("made_up.note", Note, Replay.FACT), DM, {"word": "x"}), (ALICE, BOB))
     with pytest.raises(LookupError, match=r"'made_up\.typing'"):
-        await worker.inbox.tell([BOB], Kind("made_up.typing", Note, None, entries=0), {"word": "x"})
+        await worker.inbox.publish([BOB], Kind("made_up.typing", Note, None, entries=0), {"word": "x"})
     for another in (MESSAGE._replace(entries=2), Kind("reset", Note, Replay.FACT)):  # of a name that is registered
         with pytest.raises(LookupError, match="no registered kind"):
             KINDS.check(another, durable=True)
     with pytest.raises(LookupError, match="kept in logs"):
-        await worker.inbox.tell([BOB], MESSAGE, {})
+        await worker.inbox.publish([BOB], MESSAGE, {})
     assert await worker.events("bob") == []
 
 
@@ -319,7 +319,7 @@ async def test_an_event_that_is_durable_to_another_version_only_is_not_shown_as_
         await newer.redis.call("FLUSHALL")
         (stream, sink), (other, theirs) = older.open_stream("bob"), newer.open_stream("bob")
         await until(lambda: stream.live and other.live)
-        await older.inbox.tell([BOB], fleeting, {"word": "x"})
+        await older.inbox.publish([BOB], fleeting, {"word": "x"})
         await until(lambda: "made_up.note" in sink.names())
         await newer.delivery.send(fact(kept, DM, {"word": "y"}), (ALICE, BOB))
         await until(lambda: sink.names()[-1] == "reset" and theirs.names()[-1] == "made_up.note")

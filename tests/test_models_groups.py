@@ -27,7 +27,7 @@ from ssechat.logs.actions import Action, changed_message, fact, new_message
 from ssechat.logs.delivery import AT_ONCE
 from ssechat.logs.inbox import Run
 from ssechat.logs.members import Leaver, Roster, Span
-from ssechat.logs.membership import Guard, Join, Leave, NewRole, SetField
+from ssechat.logs.membership import Join, Leave, NewRole, Precondition, SetField
 from ssechat.logs.refused import NotAppended
 from ssechat.redis import keys
 from two_workers import TwoWorkers, two_workers
@@ -117,7 +117,7 @@ class OneGroup(RuleBasedStateMachine):
         self.from_join = from_join
         joins = [Join(self.people[at], "member" if at else "owner") for at in sorted(members | {0})]
         fields = (SetField("name", "g"), SetField("history", "from_join" if from_join else "all"))
-        self.act(pick, self.told(joins, Guard(new=True, changes=(*fields, *joins))), lifetime)
+        self.act(pick, self.told(joins, Precondition(new=True, changes=(*fields, *joins))), lifetime)
 
     @precondition(lambda self: self.log)
     @rule(pick=some_number, by=some_number, lifetime=lifetimes, marked=st.booleans())
@@ -152,11 +152,11 @@ class OneGroup(RuleBasedStateMachine):
         user = self.present(who)
         if who % 2:
             change = NewRole(user, "admin")
-            self.act(pick, self.told([change], Guard((user,), changes=(change,))), lifetime)
+            self.act(pick, self.told([change], Precondition((user,), changes=(change,))), lifetime)
         else:
             data = {"conversation_id": self.group, "name": "n", "history": "from_join" if self.from_join else "all"}
-            guard = Guard((user,), changes=(SetField("name", "n"),))
-            self.act(pick, fact(CONVERSATION, self.group, data, guard=guard), lifetime)
+            precondition = Precondition((user,), changes=(SetField("name", "n"),))
+            self.act(pick, fact(CONVERSATION, self.group, data, precondition=precondition), lifetime)
 
     @precondition(lambda self: self.messages())
     @rule(pick=some_number, which=some_number, by=some_number, lifetime=lifetimes, marked=st.booleans())
@@ -246,9 +246,9 @@ class OneGroup(RuleBasedStateMachine):
 
     def message(self, sender: UserId) -> Action:
         number = f"{len(self.sent)}.{len(self.log)}.{sender}"
-        return new_message(self.group, sender, number, f"text {number}", guard=Guard(present=(sender,)))
+        return new_message(self.group, sender, number, f"text {number}", precondition=Precondition(present=(sender,)))
 
-    def told(self, changes: Sequence[Join | Leave | NewRole], guard: Guard) -> Action:
+    def told(self, changes: Sequence[Join | Leave | NewRole], precondition: Precondition) -> Action:
         """The fact that tells of changes of the members."""
         users = [
             {"user": change.user, "role": "member" if isinstance(change, Leave) else change.role} for change in changes
@@ -260,15 +260,15 @@ class OneGroup(RuleBasedStateMachine):
         data["member_count"] = len(members)
         if any(isinstance(change, Leave) for change in changes):
             data["left"] = True
-        return fact(MEMBER, self.group, data, guard=guard)
+        return fact(MEMBER, self.group, data, precondition=precondition)
 
     def join(self, users: Sequence[UserId], by: UserId) -> Action:
         joins = [Join(user) for user in users]
-        return self.told(joins, Guard((by,), changes=joins))
+        return self.told(joins, Precondition((by,), changes=joins))
 
     def leave(self, user: UserId, by: UserId) -> Action:
         leave = Leave(user, user != by, "g")
-        return self.told([leave], Guard((by, user), changes=(leave,)))
+        return self.told([leave], Precondition((by, user), changes=(leave,)))
 
     def change(self, which: int, by: UserId) -> Action:
         seqs = self.messages()
@@ -278,10 +278,13 @@ class OneGroup(RuleBasedStateMachine):
         message = json.loads(made_from)
         if which % 3:
             return changed_message(
-                MESSAGE_UPDATED, made_from, message | {"text": f"edit {len(self.log)}"}, guard=Guard((by,))
+                MESSAGE_UPDATED,
+                made_from,
+                message | {"text": f"edit {len(self.log)}"},
+                precondition=Precondition((by,)),
             )
         left = {name: value for name, value in message.items() if name != "text"}
-        return changed_message(MESSAGE_DELETED, made_from, left | {"deleted": True}, guard=Guard((by,)))
+        return changed_message(MESSAGE_DELETED, made_from, left | {"deleted": True}, precondition=Precondition((by,)))
 
     # What must be so.
 

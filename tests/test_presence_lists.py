@@ -182,7 +182,7 @@ async def test_the_lists_of_many_are_read_in_a_few_round_trips(worker: Worker, m
 
 async def test_hundreds_of_lists_are_read_in_one_tick_and_everybody_is_told_once(worker: Worker) -> None:
     names = [f"user{number}" for number in range(500)]
-    sinks = [(await live(worker, name))[1] for name in names]
+    sinks = [sink for _, sink in await asyncio.gather(*(live(worker, name) for name in names))]
     for name, other in zip(names, names[1:] + names[:1], strict=True):
         await worker.say("hi", sender=name, conversation=":".join(["dm", *sorted((name, other))]))
         await watch(worker, name, other)

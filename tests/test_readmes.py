@@ -54,7 +54,7 @@ def test_every_link_leads_to_a_file_and_to_a_heading_in_it(file: Path) -> None:
 def test_the_front_page_is_a_page_and_leads_to_the_others() -> None:
     lines = FRONT.splitlines()
     assert {"deploy/README.md", "tests/README.md"} < set(LINK.findall(FRONT))
-    assert len(lines) <= 200
+    assert len(lines) <= 150
     assert [line for line in lines if len(line) > 120] == []
 
 

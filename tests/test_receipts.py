@@ -320,7 +320,7 @@ async def test_a_server_without_receipts_shows_and_tells_none_and_takes_acks(red
         await worker.say("ho")
         await until(lambda: sink.texts() == ["ho"])
         assert told(sink) == []
-        assert len(worker.chat.receipts.telling) == 0
+        assert len(worker.chat.receipts.coalescing) == 0
 
 
 async def test_what_has_changed_within_a_second_is_told_once_as_it_stands(worker: Worker) -> None:

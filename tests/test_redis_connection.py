@@ -7,7 +7,7 @@ from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
 from ssechat.redis import connection as connection_module
 from ssechat.redis.client import Redis
-from ssechat.redis.connection import CommandConnection, Connection, open_connection, reconnecting
+from ssechat.redis.connection import CommandConnection, RedisConnection, open_connection, reconnecting
 from ssechat.redis.refusals import RedisRefused
 from ssechat.tasks import end_task
 from ssechat.telemetry.metrics import Metrics
@@ -187,13 +187,13 @@ async def test_a_redis_that_cannot_be_reached_is_said_so() -> None:
 async def test_a_connection_lost_before_it_was_ours_is_noticed(
     redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = Connection.connection_made
+    taken = RedisConnection.connection_made
 
-    def lose(connection: Connection, transport: asyncio.BaseTransport) -> None:
+    def lose(connection: RedisConnection, transport: asyncio.BaseTransport) -> None:
         taken(connection, transport)
         transport.close()
 
-    monkeypatch.setattr(Connection, "connection_made", lose)
+    monkeypatch.setattr(RedisConnection, "connection_made", lose)
     connection = CommandConnection()
     with pytest.raises(RedisUnavailable, match="lost"):
         await open_connection(redis.url, connection, 1)

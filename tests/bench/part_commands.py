@@ -102,7 +102,7 @@ def feeds(
     json_option,
 )
 def ways(json_file: Path | None, **given: Any) -> None:
-    """Compares the variants of request handling in a worker (ASGI, protocol, header cache), in alternating rounds.
+    """Compares the variants of request handling in a worker (ASGI, protocol, eager tasks, header cache), in rounds.
 
     Sends: direct messages at full speed, each written to the disk before its response, with no stream open. Streams:
     all reconnect at once, with a cursor, as fast as the worker accepts them. CPU is that of the worker, and is more

@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from starlette.types import Scope
+
 from ssechat import app
 from ssechat.cli import main as cli
 from ssechat.server import supervisor
 from ssechat.server.header_cache import HeaderCache
+from ssechat.server.incoming_request import IncomingRequest
+from ssechat.server.protocol import ChatProtocol
 from ssechat.settings import Settings
+
+from .eager import Eager
 
 
 def parsed(settings: Settings) -> Any:
@@ -24,12 +30,40 @@ def parsed(settings: Settings) -> Any:
     return app.create_app(settings)
 
 
+def eager(settings: Settings) -> Any:
+    """The same, whose requests begin when their packet is parsed, and not in the next iteration of the loop."""
+    take = ChatProtocol._take
+
+    def begin(
+        self: ChatProtocol, scope: Scope, keep_alive: bool, expects_continue: bool = False, body: bytes | None = None
+    ) -> None:
+        self.request = request = IncomingRequest(self, scope, expects_continue, keep_alive, body)
+        answering: Any = Eager(self._answer(request))
+        request.task = answering
+        self.tasks.add(answering)
+
+    def take_and_start(self: ChatProtocol, data: bytes) -> None:
+        take(self, data)
+        answering: Any = self.request.task if self.request is not None else None
+        if answering is not None:
+            answering.start()
+
+    patch.object(ChatProtocol, "_begin", begin).start()
+    patch.object(ChatProtocol, "_take", take_and_start).start()
+    return parsed(settings)
+
+
 WAYS = {
     "ASGI": ("--http", "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol"),
     "protocol": ("--app", f"{__spec__.name}:parsed"),
-    "and header cache": (),
+    "protocol, eager tasks": ("--app", f"{__spec__.name}:eager"),
+    "protocol, header cache": (),
 }
-"""The workers' arguments per variant: uvicorn's protocol; ssechat's without the header cache; ssechat's as shipped."""
+"""The workers' arguments per variant: uvicorn's protocol; ssechat's without the header cache, its requests in tasks and
+at once; ssechat's as shipped."""
+
+BEFORE = {"protocol": "ASGI", "protocol, eager tasks": "protocol", "protocol, header cache": "protocol"}
+"""What each variant is compared with."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The commands in the README work as pasted."""
+"""The commands in README.md, and those of the command line in deploy/README.md, work as pasted."""
 
 import contextlib
 import json
@@ -15,12 +15,13 @@ import pytest
 from serving import ROOT, Server, environment, interruptible, until
 
 README = (ROOT / "README.md").read_text()
+DEPLOY = (ROOT / "deploy" / "README.md").read_text()
 ADMIN_TOKEN = "the-token-of-the-admin"
 
 
-def section(title: str) -> list[str]:
+def section(title: str, page: str = README) -> list[str]:
     """The shell blocks of a section."""
-    [text] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## )", README, re.MULTILINE | re.DOTALL)
+    [text] = re.findall(rf"^##+ {re.escape(title)}\n(.*?)(?=^##+ )", page, re.MULTILINE | re.DOTALL)
     return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -80,7 +81,7 @@ def test_a_third_person_takes_part_with_curl_alone(server: Server, tmp_path: Pat
     message = r'^event: message\ndata: {"conversation_id":"dm:carol:carol".*}\nid: 1-\d+\n\n'
     assert re.search(message, told, re.MULTILINE)
     # The output must match the README's, except the numbers.
-    [shown] = re.findall(r"^```\n(event: retry\n.*?)^```", README, re.MULTILINE | re.DOTALL)
+    [shown] = re.findall(r"^```\n(event: hello\n.*?)^```", README, re.MULTILINE | re.DOTALL)
     as_shown = re.escape(shown).replace("…", ".*")
     assert re.search(re.sub(r"\d{4,}|1\\-\d+", r"[-\\d]+", as_shown) + r"\s*\Z", told)
     assert errors == ""
@@ -118,7 +119,7 @@ def test_a_feed_is_made_filled_and_read_with_curl_alone(server: Server, tmp_path
 
 
 def test_the_terminals_commands_speak_to_each_other(server: Server, tmp_path: Path) -> None:
-    [block] = section("From a terminal")
+    [block] = section("The command line", DEPLOY)
     listen, *commands = [line.partition("#")[0] for line in block.splitlines()]
     for name in ("alice", "carol"):
         token = paste(f".venv/bin/ssechat token --create {name}", server, tmp_path).stdout.strip()

@@ -7,7 +7,7 @@ from ssechat.chat.refusals import unknown_users, wrong_field
 from ssechat.errors import Forbidden
 from ssechat.identity.users import Users
 from ssechat.ids import UserId, user_id
-from ssechat.logs.blocks import Blocks, Names
+from ssechat.logs.blocks import BlockedNames, Blocks
 from ssechat.turns import Turns
 
 Changed = Callable[[Sequence[UserId]], Awaitable[None]]
@@ -56,6 +56,6 @@ class BlockRules:
                 await self._blocks.unblock(user, other)
                 await self._changed((user, other))
 
-    async def page(self, user: UserId, after: str, limit: int) -> Names:
+    async def page(self, user: UserId, after: str, limit: int) -> BlockedNames:
         """Those whom the user blocks and whose names follow `after`."""
         return await self._blocks.page(user, after, limit)

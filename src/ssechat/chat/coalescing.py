@@ -19,7 +19,7 @@ Changed = set[str] | None
 
 
 class Coalescing(Generic[Key]):
-    """Calls `tell` with the keys of which something has changed, each at most once in `pause` seconds.
+    """Calls `notify` with the keys of which something has changed, each at most once in `pause` seconds.
 
     The first change of a key is told at once; those that follow within the pause are told together, after it. What
     cannot be told, because Redis does not answer, is told after another pause.
@@ -27,7 +27,7 @@ class Coalescing(Generic[Key]):
 
     def __init__(
         self,
-        tell: Callable[[Mapping[Key, Changed]], Awaitable[None]],
+        notify: Callable[[Mapping[Key, Changed]], Awaitable[None]],
         *,
         pause: float,
         at_once: int,
@@ -36,9 +36,9 @@ class Coalescing(Generic[Key]):
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`at_once`: keys of one call of `tell`. `most_keys`: that are remembered; changes of others are not told, and
+        """`at_once`: keys of one call of `notify`. `most_keys`: that are remembered; changes of others are lost, and
         the log says so. `most_changed`: changes of a key that are remembered one by one. `clock` counts seconds."""
-        self._tell = tell
+        self._notify = notify
         self._pause = pause
         self._at_once = at_once
         self._most_keys = most_keys
@@ -50,7 +50,7 @@ class Coalescing(Generic[Key]):
         """Keys that were told within the last pause, and what has changed of them since."""
         self._rests: deque[tuple[float, Key]] = deque()
         """When each of those may be told again, in this order."""
-        self._telling: asyncio.Task[None] | None = None
+        self._notifying: asyncio.Task[None] | None = None
         self._waking: asyncio.Task[None] | None = None
         self._closed = self._full = False
 
@@ -76,7 +76,7 @@ class Coalescing(Generic[Key]):
     async def close(self) -> None:
         """Forgets what has not been told, and tells nothing more."""
         self._closed = True
-        for task in (self._telling, self._waking):
+        for task in (self._notifying, self._waking):
             if task is not None:
                 await end_task(task)
         self._due.clear()
@@ -93,15 +93,15 @@ class Coalescing(Generic[Key]):
     def _go_on(self) -> None:
         """Begins to tell what is due, and to wait for those that rest."""
         create = asyncio.get_running_loop().create_task
-        if self._due and self._telling is None:
-            self._telling = create(self._tell_all(), name="coalescing")
+        if self._due and self._notifying is None:
+            self._notifying = create(self._notify_all(), name="coalescing")
         if self._rests and self._waking is None:
             self._waking = create(self._wake_all(), name="coalescing")
 
-    async def _tell_all(self) -> None:
+    async def _notify_all(self) -> None:
         while self._due:
-            await self._tell_some()
-        self._telling = None
+            await self._notify_some()
+        self._notifying = None
         self._go_on()
 
     async def _wake_all(self) -> None:
@@ -121,7 +121,7 @@ class Coalescing(Generic[Key]):
             if changed is None or changed:
                 self._due[key] = changed
 
-    async def _tell_some(self) -> None:
+    async def _notify_some(self) -> None:
         some = {key: self._due.pop(key) for key in list(islice(self._due, self._at_once))}
         until = self._now() + self._pause
         for key in some:
@@ -129,7 +129,7 @@ class Coalescing(Generic[Key]):
             self._rests.append((until, key))
         self._go_on()
         try:
-            await self._tell(some)
+            await self._notify(some)
         except RedisUnavailable:
             for key, changed in some.items():  # Redis may have taken longer than the pause
                 waiting = self._resting if key in self._resting else self._due

@@ -16,7 +16,7 @@ from ssechat.ids import UserId
 from ssechat.logs.actions import Action, changed_message, now
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.members import Members
-from ssechat.logs.membership import Guard
+from ssechat.logs.membership import Precondition
 from ssechat.logs.refused import MembersChanged, MessageChanged, NotAppended
 from ssechat.texts.timestamps import timestamp
 
@@ -90,8 +90,8 @@ class Edits:
             at = now()
             edited["edited_at"] = timestamp(at)
             ordered = {name: edited[name] for name in ORDER if name in edited}
-            guard = Guard(present=tuple(dict.fromkeys((user, *added)))) if entered.both is None else None
-            return changed_message(MESSAGE_UPDATED, stands, ordered, at, guard=guard)
+            precondition = Precondition(present=tuple(dict.fromkeys((user, *added)))) if entered.both is None else None
+            return changed_message(MESSAGE_UPDATED, stands, ordered, at, precondition=precondition)
 
         return await self._change(user, conversation, seq, decide)
 
@@ -106,14 +106,19 @@ class Edits:
 
         async def decide(entered: Participation, stands: bytes) -> Action | None:
             message = from_json(stands)
-            guard = await self._guard_of_deletion(entered, UserId(message["sender"]))
+            precondition = await self._precondition_of_deletion(entered, UserId(message["sender"]))
             if "deleted" in message:
                 return None
             _check(expected, stands)
             tombstone = {name: message[name] for name in ("conversation_id", "seq", "version", "sender", "created_at")}
             tombstone["deleted"] = True
             return changed_message(
-                MESSAGE_DELETED, stands, tombstone, reactions=[("clear", f"{seq}:")], guard=guard, across_blocks=True
+                MESSAGE_DELETED,
+                stands,
+                tombstone,
+                reactions=[("clear", f"{seq}:")],
+                precondition=precondition,
+                across_blocks=True,
             )
 
         return await self._change(user, conversation, seq, decide)
@@ -146,13 +151,13 @@ class Edits:
                 raise mentioned_or(error, entered.conversation, user) from None
         raise busy()
 
-    async def _guard_of_deletion(self, entered: Participation, sender: UserId) -> Guard | None:
+    async def _precondition_of_deletion(self, entered: Participation, sender: UserId) -> Precondition | None:
         if entered.both is not None:
             if sender != entered.user:
                 raise not_allowed("Only who sent a message can delete it.")
             return None
         if sender == entered.user:
-            return Guard(present=(entered.user,))
+            return Precondition(present=(entered.user,))
         roster = await self._members.roster(entered.conversation)
         if roster is None:
             raise unknown_conversation(entered.conversation)
@@ -163,7 +168,7 @@ class Edits:
             raise not_allowed(
                 "Only who sent a message can delete it, an owner, or an admin unless an owner or admin sent it."
             )
-        return Guard(list_version=roster.group.list_version)
+        return Precondition(list_version=roster.group.list_version)
 
 
 def _check(expected: Expected | None, stands: bytes) -> None:

@@ -32,7 +32,7 @@ class NewEvent(NamedTuple):
     id: str | None
 
 
-class Event(NamedTuple):
+class PublishedEvent(NamedTuple):
     """An event that was published."""
 
     id: str
@@ -102,7 +102,7 @@ class FeedRules:
             return Forbidden("feeds_closed", "A feed of this name is a banner to everybody: only the admin makes it.")
         return Forbidden("feeds_closed", "On this server the admin makes feeds; --feeds anybody lets everybody.")
 
-    async def publish(self, caller: Caller, name: str, new: NewEvent) -> tuple[Event, bool]:
+    async def publish(self, caller: Caller, name: str, new: NewEvent) -> tuple[PublishedEvent, bool]:
         """Publishes an event; returns it, and whether it is new and no repeat.
 
         Raises:
@@ -126,7 +126,7 @@ class FeedRules:
         )
         outcome, entry, made = await self.feeds.publish(name, publication)
         if outcome in ("published", "repeat"):
-            return Event(entry, timestamp(made)), outcome == "published"
+            return PublishedEvent(entry, timestamp(made)), outcome == "published"
         match outcome:
             case "unknown":
                 raise unknown_feed(name)

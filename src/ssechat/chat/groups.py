@@ -19,7 +19,7 @@ from ssechat.logs.blocks import Blocks
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.group_ids import GroupIds
 from ssechat.logs.members import MAX_MEMBERS, Group, Members, Roster
-from ssechat.logs.membership import Change, Expire, Guard, Join, SetField
+from ssechat.logs.membership import Change, Expire, Join, Precondition, SetField
 from ssechat.logs.refused import GroupExists
 
 MAX_NAME = 128
@@ -80,9 +80,9 @@ class Groups:
         fields = {"type": "group", "name": draft.name, "topic": draft.topic, "history": draft.history, "made": made}
         changes: list[Change] = [SetField(name, value) for name, value in fields.items() if value]
         event = {"conversation_id": group, "by": maker, "member_count": len(joins), "name": draft.name}
-        guard = Guard(new=True, changes=[*changes, *joins])
+        precondition = Precondition(new=True, changes=[*changes, *joins])
         try:
-            action = told(event, ((join.user, join.role) for join in joins), guard)
+            action = told(event, ((join.user, join.role) for join in joins), precondition)
             await self._delivery.send(action, None, by=(maker,))
         except GroupExists as error:
             if error.made != made:
@@ -156,10 +156,12 @@ def _changed(group: Group, changes: Sequence[Change]) -> Action:
         data["topic"] = group.topic
     if group.ended:
         data["ended"] = True
-    return fact(CONVERSATION, group.id, data, guard=Guard(list_version=group.list_version, changes=changes))
+    return fact(
+        CONVERSATION, group.id, data, precondition=Precondition(list_version=group.list_version, changes=changes)
+    )
 
 
-def told(event: Mapping[str, Any], users: Iterable[tuple[UserId, Role]], guard: Guard) -> Action:
+def told(event: Mapping[str, Any], users: Iterable[tuple[UserId, Role]], precondition: Precondition) -> Action:
     """The action that tells of these users, or if they are too many for one event, of the first of them."""
     listed: list[dict[str, str]] = []
     data: dict[str, Any] = {**event, "users": listed}
@@ -171,7 +173,7 @@ def told(event: Mapping[str, Any], users: Iterable[tuple[UserId, Role]], guard: 
             data["more"] = True
             break
         listed.append(one)
-    return fact(MEMBER, event["conversation_id"], data, guard=guard)
+    return fact(MEMBER, event["conversation_id"], data, precondition=precondition)
 
 
 async def known_users(users: Users, names: Sequence[str]) -> list[UserId]:

@@ -12,7 +12,7 @@ from ssechat.logs.delivery import Delivery
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HistoryPage:
     """Messages of a conversation (JSON each), in order, and whether there are further ones on either side."""
 
     messages: Sequence[bytes]
@@ -42,7 +42,7 @@ class History:
         before: int | None = None,
         after: int | None = None,
         around: int | None = None,
-    ) -> Page:
+    ) -> HistoryPage:
         """The messages before or after a seq (exclusive), or around one, or the newest ones: as many as fit on a page.
 
         Whether there are more is said for the side that was asked for.
@@ -77,7 +77,7 @@ class History:
             if stored is not None and (message := access.seen(entered.conversation, seq, stored)) is not None
         ]
         reached = {seq for seq, _ in read}
-        return Page(seen, not reached.issuperset(older), not reached.issuperset(newer))
+        return HistoryPage(seen, not reached.issuperset(older), not reached.issuperset(newer))
 
 
 class _Readable:

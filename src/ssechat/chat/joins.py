@@ -12,7 +12,7 @@ from ssechat.ids import ConversationId, UserId, is_group
 from ssechat.logs.actions import Action, now
 from ssechat.logs.invites import Invite, Invites, find
 from ssechat.logs.members import Group, Left, Members, Roster
-from ssechat.logs.membership import Change, Guard, Join, UseInvite
+from ssechat.logs.membership import Change, Join, Precondition, UseInvite
 
 NOBODY = UserId("")
 
@@ -20,7 +20,7 @@ MAX_AT_ONCE = 1024
 """Requests that are decided together: to decide about thousands would hold up everybody else in the worker."""
 
 
-class _Wish(NamedTuple):
+class _JoinRequest(NamedTuple):
     """Somebody's request to join a group."""
 
     user: UserId
@@ -36,9 +36,9 @@ class _Wish(NamedTuple):
 class _Answers(NamedTuple):
     """What becomes of some wishes; the others are decided next."""
 
-    members: Sequence[_Wish] = ()
-    refused: Sequence[tuple[_Wish, RequestError]] = ()
-    later: Sequence[_Wish] = ()
+    members: Sequence[_JoinRequest] = ()
+    refused: Sequence[tuple[_JoinRequest, RequestError]] = ()
+    later: Sequence[_JoinRequest] = ()
 
 
 class Joins:
@@ -48,7 +48,7 @@ class Joins:
         self._decisions = decisions
         self._members = members
         self._invites = invites
-        self._waiting: dict[ConversationId, list[_Wish]] = {}
+        self._waiting: dict[ConversationId, list[_JoinRequest]] = {}
         """Of the groups that people join just now."""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -65,7 +65,7 @@ class Joins:
         if not is_group(named):
             raise _unknown()
         group = ConversationId(named)
-        wish = _Wish(user, bits, asyncio.get_running_loop().create_future())
+        wish = _JoinRequest(user, bits, asyncio.get_running_loop().create_future())
         waiting = self._waiting.get(group)
         if waiting is None:
             self._waiting[group] = [wish]
@@ -93,7 +93,7 @@ class Joins:
                 self._waiting[group][:0] = later
         del self._waiting[group]
 
-    async def _answer(self, group: ConversationId, wishes: Sequence[_Wish]) -> Sequence[_Wish]:
+    async def _answer(self, group: ConversationId, wishes: Sequence[_JoinRequest]) -> Sequence[_JoinRequest]:
         """Lets in whom it can; returns those about whom it has not decided."""
 
         async def decide() -> Decision[_Answers]:
@@ -117,7 +117,7 @@ class Joins:
 
 
 def _decide(
-    roster: Roster, left: Mapping[UserId, Left | None], invites: Sequence[Invite], wishes: Sequence[_Wish]
+    roster: Roster, left: Mapping[UserId, Left | None], invites: Sequence[Invite], wishes: Sequence[_JoinRequest]
 ) -> Decision[_Answers]:
     """One event has one `by`: so those come in together whose invitations one person has made."""
     group = roster.group
@@ -125,9 +125,9 @@ def _decide(
     used: dict[str, Invite] = {}
     by: UserId | None = None
     joined: dict[UserId, None] = {}
-    members: list[_Wish] = []
-    refused: list[tuple[_Wish, RequestError]] = []
-    later: list[_Wish] = []
+    members: list[_JoinRequest] = []
+    refused: list[tuple[_JoinRequest, RequestError]] = []
+    later: list[_JoinRequest] = []
     for wish in wishes:
         if wish.user in roster.members or wish.user in joined:
             members.append(wish)
@@ -155,8 +155,8 @@ def _decide(
         changes += [Join(user) for user in joined]
         count = len(roster.members) + len(joined)
         event = {"conversation_id": group.id, "by": by, "member_count": count, "name": group.name}
-        guard = Guard(list_version=group.list_version, changes=changes)
-        action = told(event, [(user, "member") for user in joined], guard)
+        precondition = Precondition(list_version=group.list_version, changes=changes)
+        action = told(event, [(user, "member") for user in joined], precondition)
     return Decision(_Answers(members, refused, later), action, by=tuple(joined))
 
 

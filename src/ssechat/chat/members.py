@@ -14,7 +14,7 @@ from ssechat.identity.users import Users
 from ssechat.ids import ConversationId, UserId, user_id
 from ssechat.logs.blocks import Blocks
 from ssechat.logs.members import Members, Roster
-from ssechat.logs.membership import Change, Guard, Join, Leave, NewRole
+from ssechat.logs.membership import Change, Join, Leave, NewRole, Precondition
 
 Answer = TypeVar("Answer")
 
@@ -22,7 +22,7 @@ Left = Callable[[ConversationId, UserId], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class MemberNames:
     """A page of a group's members, by name, and the name after which the next page begins."""
 
     members: Sequence[tuple[UserId, Role]]
@@ -40,7 +40,7 @@ class Membership:
         self._users = users
         self._blocks = blocks
 
-    async def page(self, user: UserId, conversation: str, after: str, limit: int) -> Names:
+    async def page(self, user: UserId, conversation: str, after: str, limit: int) -> MemberNames:
         """Members whose names follow `after`.
 
         Raises:
@@ -54,7 +54,9 @@ class Membership:
         role_of(roster, user)
         following = sorted(name for name in roster.members if name > after)
         page = following[:limit]
-        return Names([(name, roster.members[name].role) for name in page], page[-1] if len(following) > limit else None)
+        return MemberNames(
+            [(name, roster.members[name].role) for name in page], page[-1] if len(following) > limit else None
+        )
 
     async def add(self, user: UserId, conversation: str, names: Sequence[str]) -> tuple[Sequence[UserId], int]:
         """Adds many at once; returns who was none before, and how many members there are then.
@@ -76,8 +78,8 @@ class Membership:
             check_size(count)
             _must_not_be_barred(new, barred)
             event = _event(roster, user, count, name=roster.group.name)
-            guard = _guard(roster, [Join(name) for name in new])
-            return Decision((new, count), told(event, [(name, "member") for name in new], guard))
+            precondition = _precondition(roster, [Join(name) for name in new])
+            return Decision((new, count), told(event, [(name, "member") for name in new], precondition))
 
         return await self._adding(user, conversation, added, rule)
 
@@ -110,7 +112,7 @@ class Membership:
             else:
                 _must_leave_an_owner(roster, member)
                 event, change = _event(roster, user, count), NewRole(member, wanted)
-            return Decision((member, wanted), told(event, [(member, wanted)], _guard(roster, [change])))
+            return Decision((member, wanted), told(event, [(member, wanted)], _precondition(roster, [change])))
 
         return await self._adding(user, conversation, (member,), rule)
 
@@ -150,7 +152,7 @@ class Membership:
             else:
                 changes += ending()
             event = _event(roster, user, count, left=True)
-            return Decision(None, told(event, [(removed, there.role)], _guard(roster, changes)))
+            return Decision(None, told(event, [(removed, there.role)], _precondition(roster, changes)))
 
         if removed == user:
             await self._decisions.from_roster(user, group, rule)
@@ -190,8 +192,8 @@ def _event(roster: Roster, by: UserId, count: int, **more: Any) -> dict[str, Any
     return {"conversation_id": roster.group.id, "by": by, "member_count": count, **more}
 
 
-def _guard(roster: Roster, changes: Sequence[Change]) -> Guard:
-    return Guard(list_version=roster.group.list_version, changes=changes)
+def _precondition(roster: Roster, changes: Sequence[Change]) -> Precondition:
+    return Precondition(list_version=roster.group.list_version, changes=changes)
 
 
 def _must_be_admin(roster: Roster, user: UserId, what: str) -> None:

@@ -13,7 +13,7 @@ from ssechat.ids import ConversationId, UserId, direct_conversation, is_group, u
 from ssechat.logs.access import tombstone
 from ssechat.logs.actions import Action, new_message
 from ssechat.logs.delivery import Delivery
-from ssechat.logs.membership import Guard
+from ssechat.logs.membership import Precondition
 from ssechat.logs.refused import Absent, Blocked, GroupEnded, NotAppended
 
 MAX_MENTIONS = 50
@@ -131,8 +131,8 @@ class Messages:
         self, sender: UserId, group: ConversationId, text: str, client_msg_id: str, extras: Extras
     ) -> tuple[bytes, bool]:
         present = (sender,) if extras is PLAIN else tuple(dict.fromkeys((sender, *extras.mentions)))
-        guard = Guard(present=present)
-        action = new_message(group, sender, client_msg_id, text, more=extras.fields, guard=guard)
+        precondition = Precondition(present=present)
+        action = new_message(group, sender, client_msg_id, text, more=extras.fields, precondition=precondition)
         if (wrong := await self._wrong_reply(sender, group, extras)) is not None:
             message, is_new = await self._repeated(action, None, wrong)
         else:
@@ -171,8 +171,8 @@ class Messages:
     async def _repeated(self, action: Action, both: Sequence[UserId] | None, wrong: RequestError) -> tuple[bytes, bool]:
         """Answers a repeat, whatever has changed since; anything else is wrong."""
         # The script knows a repeat before it asks for members: nothing but a repeat gets past one who cannot be.
-        sender = () if action.guard is None else action.guard.present[:1]
-        only_a_repeat = action._replace(guard=Guard(present=(*sender, NOBODY)))
+        sender = () if action.precondition is None else action.precondition.present[:1]
+        only_a_repeat = action._replace(precondition=Precondition(present=(*sender, NOBODY)))
         try:
             appended = await self._delivery.append(only_a_repeat, None)
         except Blocked:

@@ -18,7 +18,7 @@ from ssechat.logs.access import Reading, version_of
 from ssechat.logs.actions import changed_message
 from ssechat.logs.conversations import Conversations
 from ssechat.logs.delivery import Delivery
-from ssechat.logs.membership import Guard
+from ssechat.logs.membership import Precondition
 from ssechat.logs.reactions import OfEmoji, Reaction, Reactions
 from ssechat.logs.refused import Absent, Blocked, MessageChanged, NotAppended
 
@@ -283,10 +283,10 @@ class ReactionRules:
         if reactions:
             fields["reactions"] = reactions
         present = tuple(dict.fromkeys(wish.reaction.user for wish in wishes))
-        guard = Guard(present=present) if key.both is None else None
+        precondition = Precondition(present=present) if key.both is None else None
         only_less = all(how == "remove" for how, _ in changes)
         action = changed_message(
-            MESSAGE_UPDATED, message, fields, reactions=changes, guard=guard, across_blocks=only_less
+            MESSAGE_UPDATED, message, fields, reactions=changes, precondition=precondition, across_blocks=only_less
         )
         return (await self._delivery.send(action, key.both, by=present))[0]
 

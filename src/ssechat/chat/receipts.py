@@ -44,8 +44,8 @@ class ReceiptRules:
         self._profiles = profiles
         self._blocks = blocks
         self._on = on
-        self.telling: Coalescing[ConversationId] = Coalescing(
-            self._tell, pause=PAUSE, at_once=AT_ONCE, most_keys=MAX_CONVERSATIONS, most_changed=MAX_MEMBERS
+        self.coalescing: Coalescing[ConversationId] = Coalescing(
+            self._publish, pause=PAUSE, at_once=AT_ONCE, most_keys=MAX_CONVERSATIONS, most_changed=MAX_MEMBERS
         )
 
     async def ack(self, user: UserId, event: str) -> None:
@@ -65,7 +65,7 @@ class ReceiptRules:
     def changed(self, user: UserId, conversation: ConversationId) -> None:
         """The user has read a conversation further, or has more of it: the others are told soon."""
         if self._on:
-            self.telling.note(conversation, user)
+            self.coalescing.note(conversation, user)
 
     async def shown(self, entered: Participation) -> list[Receipt] | None:
         """The receipts of the others who take part, by name, as one of them sees them; None where none are shown."""
@@ -84,7 +84,7 @@ class ReceiptRules:
 
     async def close(self) -> None:
         """Tells nothing more."""
-        await self.telling.close()
+        await self.coalescing.close()
 
     async def _since(self, conversations: Sequence[ConversationId]) -> list[dict[UserId, int] | None]:
         """Who takes part in each, and the newest message when they joined; None where they are too many."""
@@ -99,7 +99,7 @@ class ReceiptRules:
                 since.append(dict.fromkeys(direct_members(one) or (), 0))
         return since
 
-    async def _tell(self, changed: Mapping[ConversationId, Changed]) -> None:
+    async def _publish(self, changed: Mapping[ConversationId, Changed]) -> None:
         """Tells the others in these conversations how it stands with those of whom something has changed."""
         asked: list[tuple[UserId, ConversationId]] = []
         present: dict[ConversationId, dict[UserId, int]] = {}
@@ -116,13 +116,13 @@ class ReceiptRules:
         audiences = await asyncio.gather(
             *(self._audience(user, present[conversation].keys() - off) for user, conversation in asked)
         )
-        telling = []
+        publications = []
         for (user, conversation), place, audience in zip(asked, places, audiences, strict=True):
             receipt = Receipt.of(user, present[conversation][user], place)
             if receipt.delivered_up_to > receipt.since and audience:
                 data = {"conversation_id": conversation, **receipt.told}
-                telling.append(self._inbox.tell(audience, RECEIPT, data))
-        await asyncio.gather(*telling)
+                publications.append(self._inbox.publish(audience, RECEIPT, data))
+        await asyncio.gather(*publications)
 
     async def _audience(self, user: UserId, others: Iterable[UserId]) -> list[UserId]:
         others = {*others} - {user}

@@ -57,4 +57,4 @@ class TypingRules:
         data = {"conversation_id": entered.conversation, "user": user, "expires_in": EXPIRES_IN}
         told = [one for one in everybody if one != user and one not in across]
         self._charge((user,), len(told))
-        await self._inbox.tell(told, TYPING, data)
+        await self._inbox.publish(told, TYPING, data)

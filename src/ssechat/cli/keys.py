@@ -73,14 +73,14 @@ def rotate(days: float | None, **flags: str | None) -> None:
                 raise click.UsageError("--days is for the second step, when the new key begins to sign")
             changed = keys.add()
             write_key_file(path, changed)
-            _tell_added(path, changed)
+            _print_added(path, changed)
         else:
             changed = keys.advance(time.time() + kept_days * DAY)
             write_key_file(path, changed)
-            _tell_signs(path, changed)
+            _print_signs(path, changed)
 
 
-def _tell_added(path: Path, keys: SigningKeys) -> None:
+def _print_added(path: Path, keys: SigningKeys) -> None:
     click.echo(
         f"{path} has a new key, {keys.upcoming[-1].short}. It only verifies so far: {keys.signing.short} still signs.\n"
         "Next, have every server read the file: copy it to all that have their own, and send each `ssechat serve`\n"
@@ -88,7 +88,7 @@ def _tell_added(path: Path, keys: SigningKeys) -> None:
     )
 
 
-def _tell_signs(path: Path, keys: SigningKeys) -> None:
+def _print_signs(path: Path, keys: SigningKeys) -> None:
     former = keys.former[0]
     click.echo(
         f"In {path} {keys.signing.short} signs now.\n"

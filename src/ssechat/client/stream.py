@@ -96,7 +96,7 @@ class EventStream(Generic[Item]):
             raise RuntimeError("two tasks wait for the events of one stream: let each have its own `events()`")
         self._waiting = True
         try:
-            self._settle()
+            self._mark_handled()
             return await self._next()
         except BaseException:
             await self._hang_up()
@@ -117,7 +117,7 @@ class EventStream(Generic[Item]):
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
-    def _settle(self) -> None:
+    def _mark_handled(self) -> None:
         """Who asks for the next event has handled the one before."""
         if not self._begun:
             self._handled = (self._bookmark and self._bookmark.read()) or self._handled

@@ -72,7 +72,10 @@ class WebFile:
         self._type = (b"content-type", TYPES.get(suffix, b"application/octet-stream"))
         self._headers = headers
         self._compressible = suffix not in INCOMPRESSIBLE
-        self._tag = hash_of(body)
+
+    @cached_property
+    def _tag(self) -> str:
+        return hash_of(self.body)
 
     @cached_property
     def _compressed(self) -> bytes:

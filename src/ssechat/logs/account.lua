@@ -1,7 +1,7 @@
 -- Changes accounts. A change of a profile is an event in the user's inbox, for the user's other devices.
 -- Keys of an item:      those of the user (inbox.lua)
 -- Arguments of an item: these, then of each field its name and its value; an empty value takes the field away
--- account_log.py defines KIND, of the event, before the script.
+-- account_log.py defines KIND, of the event, and BEFORE and BEHIND, its data around the version, before the script.
 local TAG, AT, NOTES, FIELDS, FIRST = 0, 1, 2, 3, 4
 -- NOTES: the conversation of the user's notes: an entry of an inbox is in a conversation. FIELDS: how many there are.
 -- Returns for an item: the version of the profile
@@ -17,8 +17,7 @@ local function change_profile(k, a)
     return version
   end
   version = after(version)
-  local data = '{"version":' .. version .. '}'
-  tell_oneself(user, KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], ARGV[a + NOTES], KIND, data)
+  tell_oneself(user, KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], ARGV[a + NOTES], KIND, BEFORE .. version .. BEHIND)
   redis.call('HSET', user, VERSION, version)
   for at = a + FIRST, a + FIRST + 2 * ARGV[a + FIELDS] - 2, 2 do
     if ARGV[at + 1] == '' then

@@ -19,7 +19,9 @@ class AccountLog:
         """`limits`: the Lua constants of inbox.py."""
         self._tags = tags()
         source = load_script(__name__, "common.lua", "inbox.lua", "account.lua")
-        self._changes = ScriptBatch(redis, f"{limits}local KIND = '{PROFILE.name}'\n{source}")
+        before, behind = PROFILE.encode({"version": 1}).decode().split("1")
+        event = f"local KIND, BEFORE, BEHIND = '{PROFILE.name}', '{before}', '{behind}'\n"
+        self._changes = ScriptBatch(redis, f"{limits}{event}{source}")
 
     async def change_profile(self, user: UserId, fields: Mapping[str, str]) -> int:
         """Sets fields of the account; an empty value takes one away. Returns the version of the profile.

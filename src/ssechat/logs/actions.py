@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from ssechat.events import frames
 from ssechat.events.kinds import MESSAGE, Kind, Replay
 from ssechat.ids import ConversationId, UserId
-from ssechat.logs.membership import Guard
+from ssechat.logs.membership import Precondition
 from ssechat.texts.timestamps import timestamp
 
 
@@ -34,7 +34,7 @@ class Action(NamedTuple):
     """`<sender>:<client_msg_id>`, if a repeat is to be known by it."""
     digest: bytes = b""
     """16 bytes: by these a repeat is told from another request of the same `sent_as` in the same conversation."""
-    guard: Guard | None = None
+    precondition: Precondition | None = None
     """Of an action in a group."""
     named: Sequence[str] = ()
     """Whom the message mentions."""
@@ -56,7 +56,7 @@ def new_message(
     at: int | None = None,
     *,
     more: Mapping[str, Any] = MappingProxyType({}),
-    guard: Guard | None = None,
+    precondition: Precondition | None = None,
 ) -> Action:
     """A message that somebody sends. `at`: milliseconds since 1970; now, if it is not given.
 
@@ -74,7 +74,7 @@ def new_message(
         b"," + frames.encode(fields)[1:],
         sent_as=f"{sender}:{client_msg_id}",
         digest=hashlib.blake2b(request, digest_size=16).digest(),
-        guard=guard,
+        precondition=precondition,
         named=more.get("mentions", ()),
     )
 
@@ -86,7 +86,7 @@ def changed_message(
     at: int | None = None,
     *,
     reactions: Sequence[tuple[str, str]] = (),
-    guard: Guard | None = None,
+    precondition: Precondition | None = None,
     across_blocks: bool = False,
 ) -> Action:
     """A message as it shall stand from now on, made from the one that stands now (`made_from`, its JSON).
@@ -110,7 +110,7 @@ def changed_message(
         seq=message["seq"],
         made_from=made_from,
         reactions=reactions,
-        guard=guard,
+        precondition=precondition,
         named=message.get("mentions", ()),
         across_blocks=across_blocks,
     )
@@ -122,7 +122,7 @@ def fact(
     data: Mapping[str, Any],
     at: int | None = None,
     *,
-    guard: Guard | None = None,
+    precondition: Precondition | None = None,
 ) -> Action:
     """Something that happened in a conversation, told by `data`.
 
@@ -132,7 +132,7 @@ def fact(
     """
     _check(kind, Replay.FACT)
     at = now() if at is None else at
-    return Action(kind, conversation, at, b"", kind.encode(data), guard=guard)
+    return Action(kind, conversation, at, b"", kind.encode(data), precondition=precondition)
 
 
 def now() -> int:

@@ -39,7 +39,7 @@ return 'ok'
 """
 
 
-class Names(NamedTuple):
+class BlockedNames(NamedTuple):
     """A page of those whom somebody has blocked, by name."""
 
     users: Sequence[UserId]
@@ -85,11 +85,11 @@ class Blocks:
         """How many the user has blocked."""
         return int(await self._redis.call("ZLEXCOUNT", keys.blocks(user), "-", "+"))
 
-    async def page(self, user: UserId, after: str, limit: int) -> Names:
+    async def page(self, user: UserId, after: str, limit: int) -> BlockedNames:
         """Up to `limit` of those whom the user has blocked and whose names follow `after`."""
         first = f"({after}" if after else "-"
         found = await self._redis.call("ZRANGEBYLEX", keys.blocks(user), first, "+", "LIMIT", 0, limit + 1)
-        return Names([UserId(name.decode()) for name in found[:limit]], len(found) > limit)
+        return BlockedNames([UserId(name.decode()) for name in found[:limit]], len(found) > limit)
 
     async def block(self, user: UserId, other: UserId) -> None:
         """Blocks somebody. That it is so already is no error: then what a worker that died has left is finished.
@@ -99,14 +99,14 @@ class Blocks:
         """
         await self._enforce(user, other, blocked=True)
         await self._list(user, other, blocked=True)
-        await self._settle(user, other)
+        await self._reconcile(user, other)
 
     async def unblock(self, user: UserId, other: UserId) -> None:
         """Takes a block back; otherwise as `block`."""
         await self._list(user, other, blocked=False)
-        await self._settle(user, other)
+        await self._reconcile(user, other)
 
-    async def _settle(self, user: UserId, other: UserId) -> None:
+    async def _reconcile(self, user: UserId, other: UserId) -> None:
         """Enforces what the list says, until it says the same afterwards: another device of the user, on another
         worker, may change the same block."""
         for _ in range(TRIES):

@@ -20,7 +20,7 @@ from ssechat.logs.actions import Action
 from ssechat.logs.conversations import Conversations, Entry, lags
 from ssechat.logs.inbox import Inbox, Run, limits, named_in
 from ssechat.logs.members import Members
-from ssechat.logs.membership import Guard
+from ssechat.logs.membership import Precondition
 from ssechat.logs.refused import (
     Absent,
     Blocked,
@@ -248,7 +248,7 @@ class Delivery:
             arguments += [value for reaction in action.reactions for value in reaction]
         if members is None:
             names.append(pack(keys.of_group(action.conversation)))
-            arguments += _arguments(action.guard or Guard())
+            arguments += _arguments(action.precondition or Precondition())
         weight = WEIGHT_OF_A_GROUP if members is None else len(members) or 1
         if changes or members is None:
             weight += _changes(action) // CHANGES_OF_A_DELIVERY
@@ -258,18 +258,18 @@ class Delivery:
 def _changes(action: Action) -> int:
     """How much the script does besides the entry and its delivery."""
     count = len(action.reactions)
-    if action.guard is not None:
-        count += len(action.guard.changes) + len(action.guard.present)
+    if action.precondition is not None:
+        count += len(action.precondition.changes) + len(action.precondition.present)
     if b'"reactions":' in action.made_from and any(how == "clear" for how, _ in action.reactions):
         count += CLEARED
     return count
 
 
-def _arguments(guard: Guard) -> list[Argument]:
+def _arguments(precondition: Precondition) -> list[Argument]:
     """As members.lua has them."""
-    version = "new" if guard.new else "" if guard.list_version is None else guard.list_version
-    arguments: list[Argument] = [version, len(guard.present), *guard.present, len(guard.changes)]
-    for change in guard.changes:
+    version = "new" if precondition.new else "" if precondition.list_version is None else precondition.list_version
+    arguments: list[Argument] = [version, len(precondition.present), *precondition.present, len(precondition.changes)]
+    for change in precondition.changes:
         arguments += change.arguments
     return arguments
 

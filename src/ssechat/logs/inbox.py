@@ -185,13 +185,13 @@ class Inbox:
         self._redis.metrics.conversation_resets[reason] += inboxes
         return Entry(conversation, now, place, RESET.name, 0, Replay.FACT, data, data)
 
-    async def tell(self, users: Sequence[UserId], kind: Kind, data: Mapping[str, Any]) -> None:
-        """Tells an ephemeral event to the streams of these users that are live now.
+    async def publish(self, users: Sequence[UserId], kind: Kind, data: Mapping[str, Any]) -> None:
+        """Publishes an ephemeral event to the streams of these users that are live now.
 
         Raises:
             LookupError: the kind is not registered, or not ephemeral.
             ValueError: the data is not what the kind's model says.
-            RedisUnavailable: some may not have been told.
+            RedisUnavailable: some may not have got it.
         """
         self._kinds.check(kind, durable=False)
         wake_up = encode_ephemeral(kind.name, time.time_ns() // 1_000_000, kind.encode(data))

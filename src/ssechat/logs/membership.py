@@ -79,7 +79,7 @@ class Expire(NamedTuple):
 Change: TypeAlias = Join | NewRole | Leave | SetField | UseInvite | Expire
 
 
-class Guard(NamedTuple):
+class Precondition(NamedTuple):
     """What must be so, when an action is appended to a group's log, and what changes with it."""
 
     present: Sequence[UserId] = ()

@@ -43,7 +43,7 @@ LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach Redis: the first two, and those to one that stays away."""
 
 
-class Connection(asyncio.Protocol, ABC):
+class RedisConnection(asyncio.Protocol, ABC):
     """The bytes of one connection: replies in, commands out. Subclasses say what a reply answers."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol, ABC):
             self.connection_lost(None)
 
 
-AnyConnection = TypeVar("AnyConnection", bound=Connection)
+AnyConnection = TypeVar("AnyConnection", bound=RedisConnection)
 
 
 class _Replies:
@@ -134,7 +134,7 @@ class _Replies:
             self.future.set_exception(self._error)
 
 
-class CommandConnection(Connection):
+class CommandConnection(RedisConnection):
     """A connection on which each command has one reply, in the order sent."""
 
     def __init__(self, metrics: Metrics | None = None, on_refused: Callable[[str], None] = lambda text: None) -> None:
@@ -216,7 +216,7 @@ def unopened_connection(url: str, timeout: float) -> Any:
     return pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py has no types for it
 
 
-async def open_connection(url: str, connection: Connection, timeout: float) -> None:
+async def open_connection(url: str, connection: RedisConnection, timeout: float) -> None:
     """Connects `connection` to the Redis at `url`.
 
     Raises:

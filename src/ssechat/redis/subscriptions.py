@@ -12,7 +12,7 @@ from itertools import islice
 
 from ssechat.errors import RedisUnavailable
 from ssechat.redis import keys
-from ssechat.redis.connection import Connection, Reply, reconnecting
+from ssechat.redis.connection import RedisConnection, Reply, reconnecting
 from ssechat.redis.refusals import parse_refusal
 from ssechat.redis.rights import NOBODY
 from ssechat.tasks import end_task
@@ -57,7 +57,7 @@ _AFTER_ASKING = {_State.WANTED: _State.ASKED, _State.LOST: _State.ASKED_AGAIN}
 _AFTER_LOSS = {_State.ASKED: _State.WANTED, _State.HEARD: _State.LOST, _State.ASKED_AGAIN: _State.LOST}
 
 
-class _PubSubConnection(Connection):
+class _PubSubConnection(RedisConnection):
     """A connection in subscriber mode: everything that comes is a push."""
 
     def __init__(self, on_push: Callable[[list[Reply]], None], on_refused: Callable[[str], None]) -> None:

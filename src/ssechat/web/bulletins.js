@@ -50,14 +50,14 @@ export class Bulletins extends Emitter {
   start() {
     const { signal } = this.#closing;
     watchPage(signal, { returned: () => this.#ask(), hidden: () => {}, shown: () => this.#ask() });
-    globalThis.window?.addEventListener("storage", ({ key }) => key === DISMISSED && this.#tell(), { signal });
+    globalThis.window?.addEventListener("storage", ({ key }) => key === DISMISSED && this.#emitChange(), { signal });
     this.#ask();
   }
 
   /** Puts away what is shown: it does not come again on this device, but the next one does. */
   dismiss() {
     if (this.#newest) storage.set(DISMISSED, this.#newest.id);
-    this.#tell();
+    this.#emitChange();
   }
 
   close() {
@@ -65,7 +65,7 @@ export class Bulletins extends Emitter {
     clearTimeout(this.#timer);
   }
 
-  #tell() {
+  #emitChange() {
     this.emit("change", this.current);
   }
 
@@ -87,7 +87,7 @@ export class Bulletins extends Emitter {
     this.#dueAt = Date.now() + pause;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#ask(), pause + 1);
-    this.#tell();
+    this.#emitChange();
   }
 }
 

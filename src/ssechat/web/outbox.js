@@ -144,7 +144,7 @@ export class Outbox extends Emitter {
     if (!entry) return;
     this.#entries.delete(clientMessageId);
     this.#unwritten.delete(clientMessageId);
-    this.#records.remove(clientMessageId).then(() => this.#tell(clientMessageId, null));
+    this.#records.remove(clientMessageId).then(() => this.#broadcast(clientMessageId, null));
     this.emit("change", entry.conversation_id);
   }
 
@@ -260,17 +260,17 @@ export class Outbox extends Emitter {
     this.emit("change", entry.conversation_id);
   }
 
-  /** Writes a message, and tells the other tabs. @param {Entry} entry */
+  /** Writes a message, and broadcasts it to the other tabs. @param {Entry} entry */
   async #keep(entry) {
     const id = entry.client_msg_id;
     this.#unwritten.add(id);
     if (!(await this.#records.put(entry))) return;
     this.#unwritten.delete(id);
-    if (this.#entries.has(id)) this.#tell(id, entry);
+    if (this.#entries.has(id)) this.#broadcast(id, entry);
   }
 
   /** @param {string} id @param {Entry|null} entry */
-  #tell(id, entry) {
+  #broadcast(id, entry) {
     this.#channel?.postMessage({ id, entry });
   }
 

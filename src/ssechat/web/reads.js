@@ -32,7 +32,7 @@ export class Reads {
 
   /** Tells the server what an earlier page had no time to tell. */
   start() {
-    for (const id of this.#pending.keys()) this.#tell(id);
+    for (const id of this.#pending.keys()) this.#send(id);
   }
 
   /** The seq up to which the user has read here, whatever the server knows. @param {string} id */
@@ -45,7 +45,7 @@ export class Reads {
     if (seq <= this.pending(id)) return;
     this.#pending.set(id, seq);
     this.#keep();
-    this.#tell(id);
+    this.#send(id);
   }
 
   /** Forgets what the server does not know yet: it has lost history. */
@@ -60,7 +60,7 @@ export class Reads {
   }
 
   /** @param {string} id */
-  async #tell(id) {
+  async #send(id) {
     const seq = this.#pending.get(id);
     if (seq === undefined || this.#resting.has(id)) return;
     this.#resting.add(id);
@@ -79,6 +79,6 @@ export class Reads {
     }
     await this.#attempts.rest(PAUSE);
     this.#resting.delete(id);
-    this.#tell(id);
+    this.#send(id);
   }
 }

@@ -11,7 +11,7 @@ from ssechat.http.contract.answers.problem import ProblemDetails, WrongField
 from ssechat.http.contract.events import EVENTS
 from ssechat.http.contract.operation import Operation
 from ssechat.http.docs.articles import Articles, anchor, frame, pretty
-from ssechat.http.docs.curls import ADDRESS, Entry, setup
+from ssechat.http.docs.curls import ADDRESS, SignInMode, setup
 from ssechat.http.docs.fields import fields_of, models_of
 from ssechat.http.docs.markup import marker, path, plain, typed
 from ssechat.http.docs.topics import Topic, topics_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-class Page(NamedTuple):
+class ProsePage(NamedTuple):
     """A page that is not about a topic: a template and a title."""
 
     name: str
@@ -31,11 +31,11 @@ class Page(NamedTuple):
 
 
 PAGES = (
-    Page("first-steps", "First steps", "From nothing to a bot that answers, with curl."),
-    Page("guarantees", "What is promised", "Delivery, order, resuming, and repeating a request."),
-    Page("clients", "Clients", "In Python, in a browser, in Node, from a terminal, and made from the contract."),
-    Page("errors", "Errors", "Every code, and what to do."),
-    Page("limits", "Limits", "What this server bounds, in numbers."),
+    ProsePage("first-steps", "First steps", "From nothing to a bot that answers, with curl."),
+    ProsePage("guarantees", "What is promised", "Delivery, order, resuming, and repeating a request."),
+    ProsePage("clients", "Clients", "In Python, in a browser, in Node, from a terminal, and made from the contract."),
+    ProsePage("errors", "Errors", "Every code, and what to do."),
+    ProsePage("limits", "Limits", "What this server bounds, in numbers."),
 )
 
 EXAMPLE = ProblemDetails(
@@ -126,8 +126,8 @@ class Book:
         }
         environment.globals |= {
             "address": ADDRESS,
-            "entry": self._entry,
-            "Entry": Entry,
+            "sign_in": self._sign_in,
+            "SignInMode": SignInMode,
             "events": EVENTS,
             "feeds_bytes": size_of_feeds(),
             "frame": frame,
@@ -137,7 +137,7 @@ class Book:
             "pages": PAGES,
             "settings": self._settings,
             "setup": lambda operations: setup(
-                operations, self._entry, anybody_makes_feeds=self._settings.feeds == "anybody"
+                operations, self._sign_in, anybody_makes_feeds=self._settings.feeds == "anybody"
             ),
             "topics": self._topics,
             "version": __version__,
@@ -145,16 +145,16 @@ class Book:
         return environment
 
     @property
-    def _entry(self) -> Entry:
+    def _sign_in(self) -> SignInMode:
         if self._settings.external_identity:
-            return Entry.TOKENS
-        return Entry.OPEN if self._settings.signup == "open" else Entry.CLOSED
+            return SignInMode.TOKENS
+        return SignInMode.OPEN if self._settings.signup == "open" else SignInMode.CLOSED
 
     def _render(self, template: str, name: str, **context: Any) -> str:
         path = f"/docs/{name}" if name else "/docs"
         return self._environment.get_template(f"{template}.html").render(path=path, **context)
 
-    def _prose(self, page: Page) -> Callable[[], str]:
+    def _prose(self, page: ProsePage) -> Callable[[], str]:
         def render() -> str:
             more = {"errors": self._errors, "limits": self._bounds}.get(page.name, dict)()
             return self._render(page.name, page.name, title=page.title, about=page.about, **more)

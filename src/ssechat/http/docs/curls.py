@@ -51,7 +51,7 @@ STAND_INS: Mapping[str, str] = {
 """What a command has in the place of a value of an example."""
 
 
-class Entry(Enum):
+class SignInMode(Enum):
     """How people get into a server."""
 
     OPEN = "open"
@@ -77,14 +77,14 @@ JSON='Content-Type: application/json'"""
 FIELD = """field() { grep -o "\\"$1\\":[^,}]*" | head -1 | cut -d: -f2- | tr -d '"'; }"""
 """A function of the shell that takes a field out of an answer."""
 
-PEOPLE: Mapping[Entry, str] = {
-    Entry.OPEN: """ME=ada-$RANDOM$RANDOM YOU=bob-$RANDOM$RANDOM PASSWORD=pass-word-$RANDOM$RANDOM
+PEOPLE: Mapping[SignInMode, str] = {
+    SignInMode.OPEN: """ME=ada-$RANDOM$RANDOM YOU=bob-$RANDOM$RANDOM PASSWORD=pass-word-$RANDOM$RANDOM
 enter() { curl -s "$S/v1/users" -H "$JSON" -d '{"name":"'$1'","password":"'$PASSWORD'"}' | field token; }
 TOKEN=$(enter $ME) YOURS=$(enter $YOU)""",
-    Entry.CLOSED: """ME=ada YOU=bob PASSWORD='the password of both'
+    SignInMode.CLOSED: """ME=ada YOU=bob PASSWORD='the password of both'
 enter() { curl -s "$S/v1/session" -H "$JSON" -d '{"name":"'$1'","password":"'$PASSWORD'"}' | field token; }
 TOKEN=$(enter $ME) YOURS=$(enter $YOU)""",
-    Entry.TOKENS: """ME=ada YOU=bob
+    SignInMode.TOKENS: """ME=ada YOU=bob
 TOKEN='a token for ada'
 YOURS='a token for bob'""",
 }
@@ -107,10 +107,10 @@ curl -s -X PUT "$S/v1/feeds/$FEED" -H "Authorization: Bearer $MAKER" -H "$JSON" 
 MAKER: Mapping[bool, str] = {True: "MAKER=$TOKEN", False: "MAKER='the admin token'"}
 """Who makes feeds: each user, or the admin only."""
 
-THEM: Mapping[Entry, str] = {
-    Entry.OPEN: "THEM=cleo-$RANDOM$RANDOM; enter $THEM > /dev/null",
-    Entry.CLOSED: "THEM=cleo",
-    Entry.TOKENS: "THEM=cleo",
+THEM: Mapping[SignInMode, str] = {
+    SignInMode.OPEN: "THEM=cleo-$RANDOM$RANDOM; enter $THEM > /dev/null",
+    SignInMode.CLOSED: "THEM=cleo",
+    SignInMode.TOKENS: "THEM=cleo",
 }
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -155,16 +155,16 @@ WITHOUT = (Credential.NONE, Credential.MAY_BE_USER, Credential.MAY_BE_USER_OR_TI
 """Credentials that the commands do not send: the feed of the examples is public."""
 
 
-def setup(operations: Iterable[Operation], entry: Entry, *, anybody_makes_feeds: bool = False) -> str:
+def setup(operations: Iterable[Operation], sign_in: SignInMode, *, anybody_makes_feeds: bool = False) -> str:
     """The lines that the commands of these operations need, once in a shell."""
     listed = list(operations)
     if all(each.credential is Credential.NONE and each.body is None for each in listed):
         return SHELL.splitlines()[0]
-    lines = [SHELL, FIELD, PEOPLE[entry], AUTH]
+    lines = [SHELL, FIELD, PEOPLE[sign_in], AUTH]
     for topic in dict.fromkeys(each.topic for each in listed):
         lines += NEEDS.get(topic, ())
         if topic == members.TOPIC:
-            lines.append(THEM[entry])
+            lines.append(THEM[sign_in])
         if topic == feeds.TOPIC:
             lines += (MAKER[anybody_makes_feeds], FEED)
     return "\n".join(lines)
