@@ -10,6 +10,8 @@ async def until(condition: Callable[[], object], seconds: float = 8) -> None:
     Raises:
         TimeoutError: it does not hold within `seconds`.
     """
+    pause = 0.0005
     async with asyncio.timeout(seconds):
         while not condition():
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.005)
