@@ -15,7 +15,11 @@ class Scene:
 
     def __init__(self, folder: Path, origins: Sequence[str]) -> None:
         self._folder = folder
-        self._arguments = ("--workers", "2", "--drain-seconds", "1", "--allowed-origins", ",".join(origins))
+        self._arguments = (
+            *("--workers", "2", "--drain-seconds", "1", "--allowed-origins", ",".join(origins)),
+            # All clients read as one user, and those that are cut off open hundreds of streams in a minute.
+            *("--streams-per-user", "1000"),
+        )
         self.server = Server(folder / "data", *self._arguments).wait_ready()
         self.port = self.server.port
         self.url = self.server.url
