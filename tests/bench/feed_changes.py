@@ -84,6 +84,8 @@ class PhaseFigures:
     late: int
     """Changes that were due and not sent at the end."""
     seen: dict[str, SeenFigures]
+    readers_lag: float
+    """The longest turn of a process of readers, in milliseconds: that of what they waited for may be theirs."""
     reads: int
     """Reads of a log that Redis did."""
     cpu: Cpu
@@ -222,6 +224,7 @@ def _phase(
         to_answer=Latency.of(done.took),
         late=late,
         seen={str(kind): _seen([kinds[kind] for kinds in found], seconds) for kind in Kind},
+        readers_lag=max(kinds[Kind.QUICK].lag for kinds in found) / 1e6,
         reads=reads,
         cpu=parts.cpu(first, last),
         shares=shares,
@@ -282,6 +285,7 @@ def changes_report(figures: ChangeFigures) -> str:
                 ["    values a second that one gets", *(f"{seen.values_a_second:,.0f}" for seen in of_kind)],
             ]
     rows += [
+        ["the longest turn of a process of these readers, ms", *(f"{phase.readers_lag:,.0f}" for phase in phases)],
         ["reads of the log, of 16 entries at most, per change", *(f"{phase.reads_per_change:.2f}" for phase in phases)],
         ["CPU per change, µs: server and Redis", *(f"{phase.microseconds_each.server:,.0f}" for phase in phases)],
         ["    times that without slow readers", *(ratio(phase.microseconds_each.server, base) for phase in phases)],

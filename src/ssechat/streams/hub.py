@@ -19,10 +19,11 @@ from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.audit import find_holes
-from ssechat.streams.batches import Batch, Batches
+from ssechat.streams.batches import Batches
 from ssechat.streams.fanout import FanOut
 from ssechat.streams.feed_readers import FEED, LEFT, FeedReaders, MayRead
 from ssechat.streams.in_turn import slices
+from ssechat.streams.latest import Latest
 from ssechat.streams.openings import Openings
 from ssechat.streams.people import People
 from ssechat.streams.presence import Load, Presence
@@ -191,6 +192,9 @@ class Hub:
                 self.presence.closed(channel)
                 self.feeds.closed(channel)
 
+    def latest(self, channel: bytes) -> Latest | None:
+        return self._batches.latest(channel)
+
     # Called by presence.
 
     def has(self, channel: bytes) -> bool:
@@ -263,17 +267,17 @@ class Hub:
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
             self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
 
-    def _emit(self, channel: bytes, batch: Batch) -> None:
+    def _emit(self, channel: bytes, latest: Latest) -> None:
         """Writes events of a feed to its streams."""
-        metrics, at, events = self.metrics, batch.newest.at, len(batch)
+        metrics = self.metrics
         timed = metrics.wake_ups % metrics.stride == 0
 
-        def written(streams: int) -> None:
-            metrics.events_live[FEED] += streams * events
-            if timed and at:
-                metrics.latency_live.observe(time.time() - at / 1000, streams)
+        def written(events: int) -> None:
+            metrics.events_live[FEED] += events
+            if timed and latest.newest.at:
+                metrics.latency_live.observe(time.time() - latest.newest.at / 1000, events)
 
-        self._fan_out.broadcast(channel, Stream.offer_batch, batch, written=written)
+        self._fan_out.broadcast(channel, Stream.offer_latest, latest, written=written)
 
     def _count_live(self, event: wake_ups.WakeUp, timed: bool, streams: int) -> None:
         """Counts an event that was written to so many streams just now; `timed`: and how old it is."""

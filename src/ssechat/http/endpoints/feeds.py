@@ -29,7 +29,7 @@ NOBODY = Identity(UserId(""), math.inf)
 ADMIN = Identity(UserId("*"), math.inf)
 """The identities of strangers and of the admin, whose streams do not end by themselves: names that no user has."""
 
-KEYED_BUFFER = 16 * 1024
+KEYED_BUFFER = 8 * 1024
 """Bytes that may be buffered for a reader of a feed with keys: whatever waits for a slow reader is old when it comes,
 and while nothing waits newer values take its place."""
 
