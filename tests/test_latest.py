@@ -2,6 +2,8 @@
 is known than may be."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from parts import parse_frames
 from ssechat.events import frames
@@ -118,3 +120,46 @@ def test_what_waits_is_counted_without_what_was_replaced_before_it_was_offered()
     known.add(came(14, "a", size=1000))
     known.add(came(15, "a", size=1000))
     assert known.waiting == one
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    coming=st.lists(st.tuples(st.sampled_from(["a", "b", "c", ""]), st.integers(1, 40)), min_size=1, max_size=60),
+    reads=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 400)), max_size=60),
+    most_bytes=st.integers(150, 2000),
+    most_events=st.integers(2, 30),
+)
+def test_whoever_takes_parts_has_all_that_the_log_has_or_is_told_to_read_it(
+    coming: list[tuple[str, int]], reads: list[tuple[int, int]], most_bytes: int, most_events: int
+) -> None:
+    """Readers begin at any event and take parts of any size, while more comes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latest, "MOST_BYTES", most_bytes)
+        patch.setattr(latest, "MOST_EVENTS", most_events)
+        log: list[tuple[int, str]] = []
+        known: Latest | None = None
+        had: dict[int, int] = {}
+        for n, (key, size) in enumerate(coming, 1):
+            event = came(n, key, before=f"{n - 1}-1", size=size)
+            if known is None:
+                known = Latest(event)
+            else:
+                known.add(event)
+            log = [one for one in log if not key or one[1] != key] + [(n, key)]
+            had[n - 1] = n - 1
+            for start, room in reads:
+                if start not in had:
+                    continue
+                at = had[start]
+                lacks = [number for number, _ in log if number > at]
+                part = known.after(f"{at}-1", room)
+                if part is None:
+                    assert at < n, "who is level is known"
+                    had[start] = n  # it reads the log
+                    continue
+                found = [int(id.partition("-")[0]) for id in ids(known, f"{at}-1", room) or ()]
+                assert found == lacks[: len(found)]
+                assert bool(found) == bool(lacks)
+                had[start] = part.n
+        assert known is not None
+        assert known.after(f"{len(coming)}-1") is not None

@@ -25,7 +25,10 @@ from .tables import SHARES, ratio, shown_complaints, shown_latency, table
 BEGIN_SECONDS = 0.5
 """Between the command to publish and the first change."""
 
-OPENING_SECONDS = 4.0
+FIRST_SECONDS = 3.0
+"""In which slow readers get all that there is, before it is measured how old that is which they see."""
+
+OPENING_SECONDS = FIRST_SECONDS + 3.0
 """In which changes come besides the two phases: at the beginning, and while the slow readers are opened."""
 
 CONNECTIONS = 16
@@ -154,7 +157,7 @@ def measure_changes(options: ChangeOptions, progress: Progress) -> ChangeFigures
         phases = [_phase("quick readers alone", server, readers, publisher, options, progress)]
         if options.slow:
             _open(readers, options, options.slow, quick, progress)
-            progress.wait(1, lambda left: "the slow readers begin")
+            progress.wait(FIRST_SECONDS, lambda left: "the slow readers begin")
             phases.append(_phase("and slow ones", server, readers, publisher, options, progress))
         publisher.tell("wait")
         publisher.gather(options.seconds + COLLECT_SECONDS, lambda: progress.show("the last changes"))
