@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 from feeding import EVENTS, ROOM, kept, make, opened, publish, values
-from parts import Worker
+from parts import FOR_EVER, Worker
 from polling import until
 from redises import RedisProcess
 from ssechat.chat.groups import Draft
 from ssechat.errors import Conflict, Forbidden
 from ssechat.events.source import START
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, number_of
 from ssechat.logs import feeds
 from ssechat.redis import keys
+from ssechat.streams.feed_readers import Stranger
 from ssechat.streams.stream import ALL
 
 pytestmark = pytest.mark.anyio
@@ -274,11 +276,41 @@ async def test_strangers_take_up_half_of_the_descriptors_at_most(worker: Worker)
     await make(worker)
     source = worker.chat.feeds.feeds.source("ticks")
     worker.hub.feeds._most_strangers = 2
-    streams = [opened(worker)[0] for _ in range(2)]
-    assert not worker.hub.has_room(source, stranger=True)
+    streams = [opened(worker, identity=Stranger(network=f"192.0.2.{number}"))[0] for number in range(2)]
+    another = Stranger(network="192.0.2.7")
+    assert not worker.hub.has_room(source, another)
     assert worker.hub.has_room(source)
     streams[0].lost()
-    assert worker.hub.has_room(source, stranger=True)
+    assert worker.hub.has_room(source, another)
+
+
+@pytest.mark.parametrize("scarce", ["descriptors", "places of a feed"])
+async def test_while_places_are_scarce_strangers_of_one_network_get_a_share_only(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, scarce: str
+) -> None:
+    await make(worker)
+    source = worker.chat.feeds.feeds.source("ticks")
+    if scarce == "descriptors":
+        worker.hub.feeds._most_strangers = 64
+    else:
+        monkeypatch.setattr(worker.hub, "_settings", worker.hub._settings.model_copy(update={"readers_per_feed": 64}))
+    here, there = Stranger(network="192.0.2.1"), Stranger(network="192.0.2.2")
+    streams = []
+    while worker.hub.has_room(source, here):
+        streams.append(opened(worker, identity=here)[0])
+    assert len(streams) == 32, "half of them to whoever comes first"
+    for _ in range(4):
+        assert worker.hub.has_room(source, there)
+        streams.append(opened(worker, identity=there)[0])
+    assert not worker.hub.has_room(source, there)
+    assert worker.hub.has_room(source, Stranger(network="192.0.2.3"))
+    assert worker.hub.has_room(source, Identity(UserId("alice"), FOR_EVER))
+    for stream in streams[:10]:
+        stream.lost()
+    assert worker.hub.has_room(source, here), "there is enough again"
+    for stream in streams[10:]:
+        stream.lost()
+    assert not worker.hub.feeds._strangers
 
 
 async def test_who_may_have_lost_the_right_is_told_so_at_once_and_by_an_audit(worker: Worker) -> None:
