@@ -32,8 +32,8 @@ ADMIN = Identity(UserId("*"), math.inf)
 """The identity of the admin, whose streams do not end by themselves: a name that no user has."""
 
 KEYED_BUFFER = 8 * 1024
-"""Bytes that may be buffered for a reader of a feed with keys: whatever waits for a slow reader is old when it comes,
-and while nothing waits newer values take its place."""
+"""Bytes that may be buffered for a reader of a feed with keys before it counts as slow: from then on newer values take
+the place of older ones until the buffer has drained."""
 
 SHOWN = 16
 """Feeds whose answer is kept: a megabyte each at most."""
