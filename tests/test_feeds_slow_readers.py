@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 
 from feeding import kept, make, opened, publish, values
-from parts import Worker
+from parts import FakeSink, Worker
 from polling import until
 from ssechat.streams import batches
-from ssechat.streams.stream import ALL, PAGE_BYTES, PAGE_BYTES_OF_NEWEST
+from ssechat.streams.stream import ALL, PAGE_BYTES, PAGE_BYTES_OF_NEWEST, Stream
 
 pytestmark = pytest.mark.anyio
+
+
+async def level(worker: Worker) -> tuple[Stream, FakeSink]:
+    """A reader of a feed with keys that has all there is."""
+    await make(worker, keyed=True)
+    stream, sink = opened(worker)
+    await until(lambda: stream.live)
+    return stream, sink
 
 
 def changes_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,9 +30,7 @@ def changes_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_slow_reader_gets_the_newest_values_and_reads_no_others(worker: Worker) -> None:
-    await make(worker, keyed=True)
-    stream, sink = opened(worker)
-    await until(lambda: stream.live)
+    stream, sink = await level(worker)
     stream.pause()
     for number in range(200):
         await publish(worker, number, f"k{number % 10}")
@@ -40,9 +46,7 @@ async def test_a_slow_reader_gets_the_newest_values_and_reads_no_others(worker: 
 async def test_a_slow_reader_gets_the_newest_values_without_a_read_while_they_change(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await make(worker, keyed=True)
-    stream, sink = opened(worker)
-    await until(lambda: stream.live)
+    stream, sink = await level(worker)
     changes_go_on(monkeypatch)
     monkeypatch.setattr(worker.chat.feeds.feeds, "stored", None)  # whoever asks for it fails
     stream.pause()
@@ -62,9 +66,7 @@ async def test_a_slow_reader_gets_the_newest_values_without_a_read_while_they_ch
 async def test_a_slow_reader_takes_of_what_came_lately_as_much_at_a_time_as_fits(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await make(worker, keyed=True)
-    stream, sink = opened(worker)
-    await until(lambda: stream.live)
+    stream, sink = await level(worker)
     changes_go_on(monkeypatch)
     monkeypatch.setattr(worker.chat.feeds.feeds, "stored", None)
     stream.pause()
@@ -95,9 +97,7 @@ async def test_what_pub_sub_lost_of_many_changes_is_found_by_a_slow_reader_too(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What has come lately is not all that there is then, and the audit knows it."""
-    await make(worker, keyed=True)
-    stream, sink = opened(worker)
-    await until(lambda: stream.live)
+    stream, sink = await level(worker)
     changes_go_on(monkeypatch)
     worker.clock.time += 601  # the audit is due
     stream.pause()
@@ -113,9 +113,7 @@ async def test_what_pub_sub_lost_of_many_changes_is_found_by_a_slow_reader_too(
 
 
 async def test_a_slow_reader_reads_as_much_at_a_time_as_fits(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    await make(worker, keyed=True)
-    stream, _ = opened(worker)
-    await until(lambda: stream.live)
+    stream, _ = await level(worker)
     feed, sizes = worker.chat.feeds.feeds, list[tuple[int, int]]()
     stored = feed.stored
 
@@ -138,9 +136,7 @@ async def test_a_slow_reader_reads_as_much_at_a_time_as_fits(worker: Worker, mon
 
 
 async def test_many_changes_in_a_moment_are_one_write_a_reader_with_the_newest_of_each_key(worker: Worker) -> None:
-    await make(worker, keyed=True)
-    stream, sink = opened(worker)
-    await until(lambda: stream.live)
+    stream, sink = await level(worker)
     await asyncio.gather(*(publish(worker, number, f"k{number % 5}") for number in range(100)))
     head = await worker.chat.feeds.feeds.head("ticks")
     await until(lambda: stream.cursor == head)

@@ -22,7 +22,7 @@ Written = Callable[[int], None]
 costs too much."""
 
 Call = tuple[Callable[..., int | None], tuple[Any, ...], Written | None]
-"""The function that is called with each stream, its other arguments, and where its successes are counted."""
+"""The function that is called with each stream, its other arguments, and where what it returns is counted."""
 
 
 class FanOut:

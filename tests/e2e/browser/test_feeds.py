@@ -128,6 +128,7 @@ def test_a_ticker_says_how_many_changes_were_published_and_how_many_of_them_came
     live(page)
     page.evaluate(COUNT_WHAT_IT_SAYS)
     until(page, lambda: page.evaluate(IS_QUIET))
+    page.evaluate("said.published = []; said.received = []")
     names = ["QQA", "QQB", "QQC", "QQD", "QQE", "QQF"]
     for number in range(60):
         admin.publish("prices", {"price": number, "change": 0}, key=names[number % 6], event="made-up")
