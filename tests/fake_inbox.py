@@ -10,6 +10,7 @@ from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
 from ssechat.ids import number_of
+from ssechat.streams.latest import Latest
 from ssechat.streams.stream import Stream
 from ssechat.telemetry.metrics import Metrics
 
@@ -90,6 +91,9 @@ class FakeOwner:
 
     def closed(self, stream: Stream) -> None:
         self.gone.append(stream)
+
+    def latest(self, channel: bytes) -> Latest | None:
+        return None
 
     def drain_delay(self) -> float:
         return 0.0

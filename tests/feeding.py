@@ -40,10 +40,15 @@ async def kept(worker: Worker, cursor: str = START, name: str = "ticks") -> list
 
 
 def opened(
-    worker: Worker, cursor: str | None = None, since: str | None = None, name: str = "ticks", user: str = ""
+    worker: Worker,
+    cursor: str | None = None,
+    since: str | None = None,
+    name: str = "ticks",
+    user: str = "",
+    identity: Identity | None = None,
 ) -> tuple[Stream, FakeSink]:
     source = worker.chat.feeds.feeds.source(name)
-    stream, sink = Stream(worker.hub, Identity(UserId(user), FOR_EVER), source), FakeSink()
+    stream, sink = Stream(worker.hub, identity or Identity(UserId(user), FOR_EVER), source), FakeSink()
     stream.opened(sink, cursor)
     worker.hub.attach(stream, cursor, worker.auth.sign_outs, since)
     return stream, sink

@@ -35,6 +35,7 @@ def test_feeds_reports_who_got_what_how_late_and_at_what_cost(tmp_path: Path) ->
     for phase in (alone, beside):
         assert phase["changes"] > 0
         assert phase["refusals"] == phase["others"] == []
+        assert 0 < phase["readers_lag"] < 60_000
         assert phase["reads_per_change"] == pytest.approx(phase["reads"] / phase["changes"])
         for seen in phase["seen"].values():
             if seen["readers"]:
@@ -53,6 +54,8 @@ def test_feeds_without_slow_readers_and_peers_has_one_phase(tmp_path: Path) -> N
     assert len(figures["announcements"]) == len(figures["changes"]["phases"]) == 1
     wrong = run("feeds", "--readers", "5", "--slow", "5")
     assert (wrong.returncode, "some readers must be quick" in wrong.stderr) == (2, True)
+    wrong = run("feeds", "--keep", "--json", str(result))
+    assert (wrong.returncode, "says where the result goes" in wrong.stderr) == (2, True)
 
 
 def test_a_schedule_says_which_change_of_a_key_comes_next_and_when() -> None:

@@ -15,6 +15,8 @@ from people import people
 from redises import RedisProcess
 from ssechat.identity import admin_token
 from ssechat.logs import feeds
+from ssechat.streams.feed_readers import Stranger
+from ssechat.streams.hub import Hub
 
 pytestmark = pytest.mark.anyio
 
@@ -272,3 +274,28 @@ async def test_what_changes_a_feed_and_what_is_no_feed_stays_closed_to_pages_of_
         own = await client.get(SCORES, headers={"origin": "https://app.example"})
         assert own.headers["access-control-allow-origin"] == "https://app.example"
         assert own.headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "network"),
+    [("192.0.2.9", "192.0.2.9"), ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"), ("", "127.0.0.1")],
+)
+async def test_a_stranger_is_counted_for_the_network_that_it_comes_from(
+    redis: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forwarded: str, network: str
+) -> None:
+    came: list[Any] = []
+
+    def refuse(hub: Hub, source: object, identity: object = None) -> bool:
+        came.append(identity)
+        return False
+
+    monkeypatch.setattr(Hub, "has_room", refuse)
+    async with app_of(redis, tmp_path, trusted_proxies=("127.0.0.1",)) as client:
+        await client.put(SCORES, json={"read": "public"}, headers=ADMIN)
+        await client.put("/v1/feeds/ours", json={"read": "users"}, headers=ADMIN)
+        await client.get(f"{SCORES}/events", headers={"x-forwarded-for": forwarded} if forwarded else {})
+        await client.get("/v1/feeds/ours/events", headers=ADMIN)
+    stranger, other = came
+    assert isinstance(stranger, Stranger)
+    assert stranger.network == network
+    assert not isinstance(other, Stranger)

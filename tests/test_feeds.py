@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from feeding import EVENTS, ROOM, kept, make, opened, publish, values
-from parts import Worker
+from parts import FOR_EVER, Worker
 from polling import until
 from redises import RedisProcess
 from ssechat.chat.groups import Draft
 from ssechat.errors import Conflict, Forbidden
 from ssechat.events.source import START
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, number_of
 from ssechat.logs import feeds
 from ssechat.redis import keys
-from ssechat.streams import batches
+from ssechat.streams.feed_readers import Stranger
 from ssechat.streams.stream import ALL
 
 pytestmark = pytest.mark.anyio
@@ -241,63 +242,6 @@ async def test_some_of_the_past_is_shown_if_asked_for(worker: Worker) -> None:
     assert values(all_of_it) == [*range(10)]
 
 
-async def test_a_slow_reader_gets_the_newest_values_and_reads_no_others(worker: Worker) -> None:
-    await make(worker, keyed=True)
-    stream, sink = opened(worker)
-    await until(lambda: stream.live)
-    stream.pause()
-    for number in range(200):
-        await publish(worker, number, f"k{number % 10}")
-    assert values(sink) == []
-    reads = worker.hub.metrics.events_from_log["feed"]
-    stream.resume()
-    await until(lambda: stream.live)
-    assert values(sink) == [*range(190, 200)]
-    assert worker.hub.metrics.events_from_log["feed"] - reads == 10
-
-
-async def test_a_slow_reader_reads_as_much_at_a_time_as_fits(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    await make(worker, keyed=True)
-    stream, _ = opened(worker)
-    await until(lambda: stream.live)
-    feed, sizes = worker.chat.feeds.feeds, list[tuple[int, int]]()
-    stored = feed.stored
-
-    async def counted(*given: Any) -> Any:
-        terms, events = await stored(*given)
-        sizes.append((len(events), sum(len(event.data) for event in events)))
-        return terms, events
-
-    monkeypatch.setattr(feed, "stored", counted)
-    for size, pages in ((10, [60]), (2000, [7, 7, 7, 7, 7, 7, 7, 7, 4])):
-        stream.pause()
-        for number in range(60):
-            await publish(worker, "x" * size, f"k{number}")
-        sizes.clear()
-        stream.resume()
-        await until(lambda: stream.live)
-        assert [events for events, _ in sizes] == pages
-        assert max(size for _, size in sizes) <= 16 * 1024
-
-
-async def test_many_changes_in_a_moment_are_one_write_a_reader_with_the_newest_of_each_key(worker: Worker) -> None:
-    await make(worker, keyed=True)
-    stream, sink = opened(worker)
-    await until(lambda: stream.live)
-    await asyncio.gather(*(publish(worker, number, f"k{number % 5}") for number in range(100)))
-    head = await worker.chat.feeds.feeds.head("ticks")
-    await until(lambda: stream.cursor == head)
-    assert len(sink.chunks) < 50
-    newest = {}
-    for event in sink.events():
-        if event["event"] == "tick":
-            item = json.loads(event["data"])
-            newest[item["key"]] = item["data"]
-    assert await kept(worker) == sorted(newest.values(), key=[*newest.values()].index)
-    assert stream.live
-    assert not worker.hub.metrics.holes.total()
-
-
 async def test_readers_that_lack_the_same_share_one_reading(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     await make(worker)
     cursor = await publish(worker, 1)
@@ -332,11 +276,41 @@ async def test_strangers_take_up_half_of_the_descriptors_at_most(worker: Worker)
     await make(worker)
     source = worker.chat.feeds.feeds.source("ticks")
     worker.hub.feeds._most_strangers = 2
-    streams = [opened(worker)[0] for _ in range(2)]
-    assert not worker.hub.has_room(source, stranger=True)
+    streams = [opened(worker, identity=Stranger(network=f"192.0.2.{number}"))[0] for number in range(2)]
+    another = Stranger(network="192.0.2.7")
+    assert not worker.hub.has_room(source, another)
     assert worker.hub.has_room(source)
     streams[0].lost()
-    assert worker.hub.has_room(source, stranger=True)
+    assert worker.hub.has_room(source, another)
+
+
+@pytest.mark.parametrize("scarce", ["descriptors", "places of a feed"])
+async def test_while_places_are_scarce_strangers_of_one_network_get_a_share_only(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, scarce: str
+) -> None:
+    await make(worker)
+    source = worker.chat.feeds.feeds.source("ticks")
+    if scarce == "descriptors":
+        worker.hub.feeds._most_strangers = 64
+    else:
+        monkeypatch.setattr(worker.hub, "_settings", worker.hub._settings.model_copy(update={"readers_per_feed": 64}))
+    here, there = Stranger(network="192.0.2.1"), Stranger(network="192.0.2.2")
+    streams = []
+    while worker.hub.has_room(source, here):
+        streams.append(opened(worker, identity=here)[0])
+    assert len(streams) == 32, "half of them to whoever comes first"
+    for _ in range(4):
+        assert worker.hub.has_room(source, there)
+        streams.append(opened(worker, identity=there)[0])
+    assert not worker.hub.has_room(source, there)
+    assert worker.hub.has_room(source, Stranger(network="192.0.2.3"))
+    assert worker.hub.has_room(source, Identity(UserId("alice"), FOR_EVER))
+    for stream in streams[:10]:
+        stream.lost()
+    assert worker.hub.has_room(source, here), "there is enough again"
+    for stream in streams[10:]:
+        stream.lost()
+    assert not worker.hub.feeds._strangers
 
 
 async def test_who_may_have_lost_the_right_is_told_so_at_once_and_by_an_audit(worker: Worker) -> None:
@@ -369,31 +343,3 @@ async def test_a_right_that_was_lost_while_a_stream_was_opened_is_found(worker: 
     worker.hub.feeds.opened(stream, "", before)
     assert stream.closed
     assert sink.names()[-1] == "bye"
-
-
-async def test_a_reader_that_comes_between_two_writes_is_live_and_reads_the_log_no_more(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What waits to be written is in the log already, so whoever has read that has had a part of the next write."""
-    monkeypatch.setattr(batches, "SHORTEST", 0.3)
-    monkeypatch.setattr(batches, "LONGEST", 0.3)
-    await make(worker, keyed=True)
-    early, early_sink = opened(worker)
-    await until(lambda: early.live)
-    for number in (0, 1, 2):
-        await publish(worker, number, "abc"[number])
-    late, sink = opened(worker, since=ALL)
-    slow, slow_sink = opened(worker)
-    slow.pause()
-    await until(lambda: late.live)
-    slow.resume()
-    await until(lambda: slow.live)
-    reads = worker.hub.metrics.events_from_log["feed"]
-    assert values(early_sink) == [0], "the others wait"
-    for number in (3, 4):
-        await publish(worker, number, "abc"[number - 3])
-    head = await worker.chat.feeds.feeds.head("ticks")
-    await until(lambda: early.cursor == late.cursor == slow.cursor == head)
-    assert (values(early_sink), values(sink), values(slow_sink)) == ([0, 2, 3, 4], [0, 1, 2, 3, 4], [3, 4])
-    assert worker.hub.metrics.events_from_log["feed"] == reads
-    assert not worker.hub.metrics.holes.total()

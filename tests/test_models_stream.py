@@ -21,6 +21,7 @@ from ssechat.events.source import Source
 from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId, entry_number
+from ssechat.streams.latest import Latest
 from ssechat.streams.stream import ALL, Stream
 from ssechat.telemetry.metrics import Metrics
 from stepped import SteppedInbox, chunk
@@ -59,6 +60,9 @@ class SteppedOwner:
 
     def closed(self, stream: Stream) -> None:
         raise AssertionError("nothing here closes a stream")
+
+    def latest(self, channel: bytes) -> Latest | None:
+        return None
 
     def drain_delay(self) -> float:
         return 0.0

@@ -169,7 +169,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         *AccountsEndpoint(guard, auth, cookie, users, Profiles(redis), quotas, proxies, settings).routes(),
         *SessionsEndpoint(guard, auth, users, sessions, quotas, proxies, settings).routes(),
         *BlocksEndpoint(guard, chat).routes(),
-        *FeedsEndpoint(guard, auth, admin, chat.feeds, hub, settings.stream_buffer).routes(),
+        *FeedsEndpoint(guard, auth, admin, chat.feeds, hub, proxies, settings.stream_buffer).routes(),
         *LimitsEndpoint(bounds).routes(),
         *HealthEndpoint(redis, redis_health, hub, None if issuer is None else issuer.has_keys).routes(),
         *(MetricsEndpoint(snapshots).routes() if settings.metrics == "on" else ()),

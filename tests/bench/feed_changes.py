@@ -25,7 +25,10 @@ from .tables import SHARES, ratio, shown_complaints, shown_latency, table
 BEGIN_SECONDS = 0.5
 """Between the command to publish and the first change."""
 
-OPENING_SECONDS = 4.0
+FIRST_SECONDS = 3.0
+"""In which slow readers get all that there is, before it is measured how old that is which they see."""
+
+OPENING_SECONDS = FIRST_SECONDS + 3.0
 """In which changes come besides the two phases: at the beginning, and while the slow readers are opened."""
 
 CONNECTIONS = 16
@@ -84,6 +87,8 @@ class PhaseFigures:
     late: int
     """Changes that were due and not sent at the end."""
     seen: dict[str, SeenFigures]
+    readers_lag: float
+    """The longest turn of a process of readers, in milliseconds: that of what they waited for may be theirs."""
     reads: int
     """Reads of a log that Redis did."""
     cpu: Cpu
@@ -152,7 +157,7 @@ def measure_changes(options: ChangeOptions, progress: Progress) -> ChangeFigures
         phases = [_phase("quick readers alone", server, readers, publisher, options, progress)]
         if options.slow:
             _open(readers, options, options.slow, quick, progress)
-            progress.wait(1, lambda left: "the slow readers begin")
+            progress.wait(FIRST_SECONDS, lambda left: "the slow readers begin")
             phases.append(_phase("and slow ones", server, readers, publisher, options, progress))
         publisher.tell("wait")
         publisher.gather(options.seconds + COLLECT_SECONDS, lambda: progress.show("the last changes"))
@@ -222,6 +227,7 @@ def _phase(
         to_answer=Latency.of(done.took),
         late=late,
         seen={str(kind): _seen([kinds[kind] for kinds in found], seconds) for kind in Kind},
+        readers_lag=max(kinds[Kind.QUICK].lag for kinds in found) / 1e6,
         reads=reads,
         cpu=parts.cpu(first, last),
         shares=shares,
@@ -282,6 +288,7 @@ def changes_report(figures: ChangeFigures) -> str:
                 ["    values a second that one gets", *(f"{seen.values_a_second:,.0f}" for seen in of_kind)],
             ]
     rows += [
+        ["the longest turn of a process of these readers, ms", *(f"{phase.readers_lag:,.0f}" for phase in phases)],
         ["reads of the log, of 16 entries at most, per change", *(f"{phase.reads_per_change:.2f}" for phase in phases)],
         ["CPU per change, µs: server and Redis", *(f"{phase.microseconds_each.server:,.0f}" for phase in phases)],
         ["    times that without slow readers", *(ratio(phase.microseconds_each.server, base) for phase in phases)],

@@ -17,10 +17,10 @@ CHANGE = re.compile(rb'"key":"k(\d+)","data":\{"i":(\d+),')
 LAST_CHANGE = b'"i":'
 LAST_ID = b"\nid: "
 
-SMALL_BUFFER = 4096
+SMALL_BUFFER = 8192
 """Bytes that the kernel keeps for a slow reader."""
 
-NARROW_SECONDS = 0.05
+NARROW_SECONDS = 0.02
 """How often a narrow reader reads."""
 
 ASLEEP_SECONDS, AWAKE_SECONDS = 3.0, 1.0
@@ -78,6 +78,12 @@ class Seen:
     """The last event id of each."""
     others: list[str] = field(default_factory=list)
     """Resets and ends of streams."""
+    lag: int = 0
+    """The longest turn of their process, in nanoseconds: so late it may have read what was there."""
+
+
+TURN_SECONDS = 0.01
+"""How often a process has its turn at least: a longer one shows that it lags."""
 
 
 class FeedReaders(StreamHolder):
@@ -92,16 +98,19 @@ class FeedReaders(StreamHolder):
         self.following = following(self.keys)
         self.slow: list[Reader] = []
         self.seen: dict[Kind, Seen] = {kind: Seen() for kind in Kind}
+        self.patience = TURN_SECONDS
+        self._turned_at = time.monotonic_ns()
 
     def turned(self) -> None:
         super().turned()
         self.gauges[ARRIVED] = self.arrived
-        if self.slow:
-            now = time.monotonic_ns()
-            for reader in self.slow:
-                if now >= reader.due:
-                    reader.read_some(now)
-            self.patience = 0.01
+        now = time.monotonic_ns()
+        for reader in self.slow:
+            if now >= reader.due:
+                reader.read_some(now)
+        quick = self.seen[Kind.QUICK]
+        quick.lag = max(quick.lag, now - self._turned_at)
+        self._turned_at = now
 
     def stream(self, user: int) -> Stream:
         return Reader(self, user, self.readers.kind_of(user))
@@ -181,7 +190,8 @@ class Reader(Stream):
     def read_some(self, now: int) -> None:
         """Reads what a slow reader reads now, and says when it reads again."""
         if self.kind is Kind.NARROW:
-            self.due = max(now, self.due + int(NARROW_SECONDS * 1e9))
+            pause = int(NARROW_SECONDS * 1e9)
+            self.due = max(now - pause, self.due + pause)  # who had its turn late has the next one early
             self._read(int(self._all.readers.narrow_bytes * NARROW_SECONDS))
             return
         if not self._is_awake:

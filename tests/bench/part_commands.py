@@ -16,6 +16,9 @@ from .state import StateOptions, measure_state, state_report
 from .state_presence import PresenceOptions
 from .ways import WaysOptions, measure_ways, ways_report
 
+KEPT_FEEDS = Path(__file__).parent / "results" / "feeds.json"
+"""The last result of `feeds` that was kept."""
+
 
 @click.command()
 @options(
@@ -70,9 +73,17 @@ def state(json_file: Path | None, people: int, rounds: int, **given: Any) -> Non
     count("--clients", 2, "Client processes that hold these readers."),
     workers(),
     json_option,
+    click.option("--keep", is_flag=True, help="Keep the result in the repository: tests/bench/results/feeds.json."),
 )
 def feeds(
-    json_file: Path | None, streams: int, events: int, quiet: float, patience: float, with_peers: bool, **given: Any
+    json_file: Path | None,
+    keep: bool,
+    streams: int,
+    events: int,
+    quiet: float,
+    patience: float,
+    with_peers: bool,
+    **given: Any,
 ) -> None:
     """What feeds cost: one event to 100,000 readers, and 1,000 changes a second to 1,000 readers.
 
@@ -88,8 +99,10 @@ def feeds(
     changed = ChangeOptions(**given)
     if changed.slow >= changed.readers:
         raise click.BadParameter("some readers must be quick", param_hint="--slow")
+    if keep and json_file is not None:
+        raise click.BadParameter("--keep says where the result goes", param_hint="--json")
     measured = measurement(partial(measure_feeds, announced, changed), feeds_report, lambda figures: figures.good)
-    run(json_file, None, feeds=measured)
+    run(KEPT_FEEDS if keep else json_file, None, feeds=measured)
 
 
 @click.command()

@@ -11,6 +11,7 @@ A run has its own server, private Redis and folder, all on the loopback. Linux o
     http.py         a strict HTTP client without retries
     writer.py       a sender that repeats each action until it is acknowledged
     group_writer.py those who act in groups; gathering.py the groups of a run; group_rounds.py rounds in new groups
+    feeds.py        a feed, who publishes in it and reads it, and the checker's part for it
     device.py       a reader that loses the connection and resumes
     history.py      the history, as the clients observed it
     checker.py      history → violations of the guarantees (violation.py), a pure function

@@ -1,6 +1,6 @@
 """Checks a history against the guarantees. A pure function: no clock, no network, no server.
 
-violation.py has the kinds of violations; groups.py checks what is of groups.
+violation.py has the kinds of violations; groups.py checks what is of groups, feeds.py what is of a feed.
 Where a fault loses data by design, claims.py says what that excuses.
 """
 
@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
+from . import feeds
 from .claims import at_risk, excuse, explained, owed
 from .groups import Groups
 from .history import CONNECT, LOST, READS_AGAIN, STUCK, Device, Event, History, Send
@@ -42,6 +43,7 @@ def check(history: History, late_seconds: float = LATE_SECONDS) -> list[Violatio
         *(found for device, due, got in claims for found in _replays(device, due, got)),
         *(found for each in claims for found in _lateness(*each, history, late_seconds)),
         *groups.check(),
+        *feeds.check(history),
     ]
 
 

@@ -29,10 +29,12 @@ class Reader:
         *,
         from_start: bool,
         restless: bool,
+        path: str = "/v1/events",
     ) -> None:
         self._server = server
         self._now = now
         self._restless = restless
+        self._path = path
         self.device = history.Device(user, f"{user}/{number}", from_start)
         self._random = random.Random(f"{server.seed} {self.device.name}")
         self._cursor = "0-0" if from_start else None
@@ -88,7 +90,7 @@ class Reader:
         except Lost as error:
             return str(error)
         try:
-            events = connection.stream(self._server.token(self.device.user), self._cursor)
+            events = connection.stream(self._server.token(self.device.user), self._cursor, self._path)
             async with aclosing(events):
                 while True:
                     async with asyncio.timeout(SILENCE):

@@ -187,6 +187,10 @@ class History:
     changes: list[Change] = field(default_factory=list)
     """In groups; the messages to groups are among the sends."""
     fetched: list[Fetched] = field(default_factory=list)
+    published: list[Send] = field(default_factory=list)
+    """Events of a feed."""
+    feed_readers: list[Device] = field(default_factory=list)
+    """Who read the feed."""
 
     @property
     def losses(self) -> list[tuple[float, float]]:

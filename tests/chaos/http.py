@@ -116,14 +116,16 @@ class Connection:
             raise Lost(str(error)) from error
         return status, answer if isinstance(answer, dict) else {"answer": answer}
 
-    async def stream(self, token: str, cursor: str | None) -> AsyncGenerator[dict[str, str], None]:
+    async def stream(
+        self, token: str, cursor: str | None, path: str = "/v1/events"
+    ) -> AsyncGenerator[dict[str, str], None]:
         """Yields the events of a stream, each as its fields, until it ends complete.
 
         Raises:
             Lost: the stream was truncated.
         """
         query = "" if cursor is None else f"Last-Event-ID: {cursor}\r\n"
-        self._ask("GET", "/v1/events", token, query)
+        self._ask("GET", path, token, query)
         status, headers = await self._head()
         if status != 200 or headers.get("transfer-encoding") != "chunked":
             if status == 200:

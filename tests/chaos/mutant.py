@@ -4,6 +4,7 @@ The mutations patch the workers of this program from outside: the server itself 
 """
 
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,12 +16,15 @@ from ssechat import app
 from ssechat.cli import main as cli
 from ssechat.errors import RedisUnavailable
 from ssechat.events.source import Page
-from ssechat.ids import UserId
+from ssechat.ids import UserId, number_of
+from ssechat.logs import feeds
 from ssechat.logs.actions import Action
 from ssechat.logs.delivery import Delivery
+from ssechat.redis.batching import load_script
 from ssechat.server import supervisor
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub
+from ssechat.streams.latest import Latest, Part
 from ssechat.streams.stream import Stream
 
 from . import group_mutants
@@ -82,11 +86,33 @@ def silent_reset() -> None:
     patch.object(Stream, "_reset", go_on).start()
 
 
+def feed_repeats() -> None:
+    """An event of a feed that is repeated with its id is published once more."""
+
+    def edited(module: str, *names: str) -> str:
+        source = load_script(module, *names)
+        assert "  if before then" in source, "logs/feeds.lua has changed; adapt this mutation"
+        return source.replace("  if before then", "  if false then")
+
+    patch.object(feeds, "load_script", edited).start()
+
+
+def feed_holes() -> None:
+    """A reader of a feed takes whatever comes for what follows."""
+
+    def after(self: Latest, cursor: str, room: float = math.inf) -> Part | None:
+        return self._after(number_of(cursor), room) if cursor else None
+
+    patch.object(Latest, "after", after).start()
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "no-gap-rule": no_gap_rule,
     "replay-before-subscribe": replay_before_subscribe,
     "ack-before-deliver": ack_before_deliver,
     "silent-reset": silent_reset,
+    "feed-repeats": feed_repeats,
+    "feed-holes": feed_holes,
     **group_mutants.MUTATIONS,
 }
 

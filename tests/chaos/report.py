@@ -18,7 +18,7 @@ def figures(result: Result) -> dict[str, Any]:
     """All counts, for JSON."""
     history, options = result.history, result.options
     found = Counter(violation.kind for violation in result.violations)
-    actions = [*history.sends, *history.changes]
+    actions = [*history.sends, *history.changes, *history.published]
     outcomes = Counter(attempt.outcome for action in actions for attempt in action.attempts)
     events = Counter(event.name for device in history.devices for event in device.events)
     waits = sorted(action.acked - action.invoked for action in actions if action.acked is not None)
@@ -37,6 +37,8 @@ def figures(result: Result) -> dict[str, Any]:
         "refused": sum(action.refused is not None for action in actions),
         "groups": len(history.groups),
         "changes": dict(sorted(Counter(change.what for change in history.changes).items())),
+        "published": len(history.published),
+        "published_and_read": sum(event.name == "message" for each in history.feed_readers for event in each.events),
         "deliveries": events["message"],
         "changes_delivered": sum(events[name] for name in (*CHANGES, *FACTS)),
         "connects": events[CONNECT],
@@ -61,6 +63,7 @@ def text(result: Result) -> str:
         f"sends        {shown['sends']}, acknowledged {shown['acked']}",
         f"attempts     {_pairs(shown['attempts'])}; refused by right {shown['refused']}",
         *[f"in groups    {shown['groups']}: {_pairs(shown['changes'])}"] * bool(shown["groups"]),
+        *[f"in a feed    {shown['published']}, read {shown['published_and_read']} times"] * bool(shown["published"]),
         f"to the ack   {_pairs(shown['ack_seconds'])} (seconds)",
         f"the slowest  {_slowest(result)}",
         f"deliveries   {shown['deliveries']}, of changes and facts {shown['changes_delivered']}; "

@@ -16,6 +16,7 @@ from .checker import LATE_SECONDS, check
 from .claims import excuse, owed
 from .device import Reader
 from .faults import LOSSY, Injector, plan
+from .feeds import Feed
 from .gathering import Gathering
 from .group_rounds import Due, Rounds
 from .history import History, Injected
@@ -63,6 +64,7 @@ class Conductor:
         self._readers: list[Reader] = []
         self._people = [f"p{number}" for number in range(options.people)]
         self._keepers = [f"k{number}" for number in range(options.groups)]
+        self._feed = Feed(server, self._history, self._now)
         self._gathering = Gathering(server, self._history, self._now, self._people)
         self._due: Due = {}
         """What devices must get in groups before they are level."""
@@ -102,6 +104,9 @@ class Conductor:
         talks += self._gather(stop)
         if self._loses:
             await self._until_made()
+        else:
+            readers = [*readers, *await self._open_feed()]
+            talks.append(asyncio.create_task(self._feed.talk(stop)))
         injector = Injector(self._server, self._history, self._now, readers)
         try:
             faults = asyncio.create_task(injector.inject_all(plan(options.seed, options.seconds, options.faults)))
@@ -122,6 +127,12 @@ class Conductor:
         await self._finish([asyncio.create_task(self._bring_to_an_end())])
         if await self._level(readers, self._options.settle_seconds):
             self.result.level_after = self._now() - last
+
+    async def _open_feed(self) -> list[Reader]:
+        """The readers of a feed."""
+        self._readers += self._feed.readers
+        await self._feed.open()
+        return self._feed.readers
 
     @property
     def _loses(self) -> bool:
@@ -276,7 +287,7 @@ class Conductor:
         """Waits until each reader has all messages that it is owed; returns whether this happened."""
         deadline = self._now() + seconds
         while self._now() < deadline:
-            if all(self._has_all(reader) for reader in readers):
+            if self._feed.is_level() and all(self._has_all(reader) for reader in readers):
                 return True
             await asyncio.sleep(0.02)
         return False

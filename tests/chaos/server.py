@@ -62,6 +62,7 @@ class Server:
             "workers": self._workers,
             "drain-seconds": 1,
             "ping-seconds": 5,
+            "feeds": "anybody",
             "deliveries-per-user": 0,  # the writers are few, and send for many
         }
         if self.pair is not None:

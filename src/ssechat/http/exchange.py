@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope
 from ssechat.errors import BadRequest
 from ssechat.http.headers import REPEATED, by_name, repeated
 from ssechat.identity.leases import Allowance
-from ssechat.streams.stream import Sink, Stream
+from ssechat.streams.sink import Sink
+from ssechat.streams.stream import Stream
 
 USER = "ssechat.user"
 """The key in a request's scope under which its user is stored after authentication."""

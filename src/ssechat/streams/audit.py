@@ -24,4 +24,4 @@ async def find_holes(streams: Mapping[bytes, Sequence[Stream]], channels: Sequen
                 # A head below what was written, or another id in its place, is a loss, or an answer that is older
                 # than the last write: reading the source tells.
                 if number_of(head) > stream.written or (stream.live and head != stream.cursor):
-                    stream.lacks()
+                    stream.lacks(number_of(head))

@@ -18,10 +18,11 @@ QUEUE = 1000
 """Upper bound of a user's waiting events. The oldest are dropped: the streams notice the hole by the newest."""
 
 Written = Callable[[int], None]
-"""Called with the number of streams for which a call returned True: once for many, as counting each costs too much."""
+"""Called with the sum of what the calls returned, the number of events written: once for many streams, as counting each
+costs too much."""
 
-Call = tuple[Callable[..., bool | None], tuple[Any, ...], Written | None]
-"""The function that is called with each stream, its other arguments, and where its successes are counted."""
+Call = tuple[Callable[..., int | None], tuple[Any, ...], Written | None]
+"""The function that is called with each stream, its other arguments, and where what it returns is counted."""
 
 
 class FanOut:
@@ -41,7 +42,7 @@ class FanOut:
     def broadcast(
         self,
         channel: bytes,
-        call: Callable[..., bool | None],
+        call: Callable[..., int | None],
         *arguments: Any,
         written: Written | None = None,
         may_be_missed: bool = False,
@@ -77,11 +78,10 @@ class FanOut:
 
 
 def _call_each(
-    streams: Sequence[Stream], call: Callable[..., bool | None], arguments: tuple[Any, ...], written: Written | None
+    streams: Sequence[Stream], call: Callable[..., int | None], arguments: tuple[Any, ...], written: Written | None
 ) -> None:
     count = 0
     for stream in streams:
-        if call(stream, *arguments):
-            count += 1
+        count += call(stream, *arguments) or 0
     if written is not None and count:
         written(count)

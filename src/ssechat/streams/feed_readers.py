@@ -1,8 +1,12 @@
 """The streams of feeds on this worker: they end when their readers may not read any more."""
 
+import math
 import resource
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.streams.in_turn import slices
@@ -21,8 +25,24 @@ STRANGERS = 2
 """The part of a worker's file descriptors that streams of strangers may take up: one of so many. The others are for
 users, whom strangers shall not shut out."""
 
+SHARE = 16
+"""The part of the places that streams of strangers from one network may take up once half of the places are taken: one
+of so many. Nobody alone shall have all of them."""
+
+NO_USER = UserId("")
+
 MayRead = Callable[[Mapping[str, Collection[UserId]]], Awaitable[Mapping[str, Collection[UserId]]]]
 """Of those who read feeds, by feed, those who still may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger(Identity):
+    """Who has not said who it is."""
+
+    user: UserId = NO_USER
+    expires_at: float = math.inf
+    network: str = ""
+    """Where it comes from."""
 
 
 class FeedReaders:
@@ -34,17 +54,28 @@ class FeedReaders:
         self._may_read = may_read
         self._groups: dict[bytes, str] = {}
         """The groups that read feeds with streams here."""
-        self.strangers = 0
-        """Streams of who has not said who it is."""
+        self._strangers: Counter[str] = Counter()
+        """Streams of strangers, by network."""
         self._most_strangers = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // STRANGERS
         self.changes = 0
         """Counts what may have taken rights away: a caller that looks at a right before a stream is attached compares
         the count then."""
 
-    @property
-    def has_room_for_strangers(self) -> bool:
-        """Whether strangers may have one more stream here."""
-        return self.strangers < self._most_strangers
+    def has_room(self, stranger: Stranger, readers: int, most: int) -> bool:
+        """Whether a stranger may have one more stream here, of a feed that may have `most` readers and has so many."""
+        own = self._strangers[stranger.network]
+        return all(
+            taken < places and (2 * taken < places or SHARE * own < places)
+            for taken, places in ((self._strangers.total(), self._most_strangers), (readers, most))
+        )
+
+    def attached(self, stream: Stream, one: int = 1) -> None:
+        """Counts a stream if its reader is a stranger; with `one` -1 it has gone."""
+        if isinstance(stream.identity, Stranger):
+            network = stream.identity.network
+            self._strangers[network] += one
+            if not self._strangers[network]:
+                del self._strangers[network]
 
     def opened(self, stream: Stream, group: str, changes: int) -> None:
         """A stream was opened; the feed is read by the members of this group, or of no group. `changes`: the count from

@@ -14,15 +14,17 @@ from ssechat.events.kinds import Kinds
 from ssechat.events.source import Source
 from ssechat.identity.auth import Auth
 from ssechat.identity.sightings import HIDDEN, Sightings
+from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
 from ssechat.redis import keys
 from ssechat.redis.subscriptions import Subscriptions
 from ssechat.settings import Settings
 from ssechat.streams.audit import find_holes
-from ssechat.streams.batches import Batch, Batches
+from ssechat.streams.batches import Batches
 from ssechat.streams.fanout import FanOut
-from ssechat.streams.feed_readers import FEED, LEFT, FeedReaders, MayRead
+from ssechat.streams.feed_readers import FEED, LEFT, FeedReaders, MayRead, Stranger
 from ssechat.streams.in_turn import slices
+from ssechat.streams.latest import Latest
 from ssechat.streams.openings import Openings
 from ssechat.streams.people import People
 from ssechat.streams.presence import Load, Presence
@@ -114,17 +116,18 @@ class Hub:
         await self.presence.close(channels)
         await self.subscriptions.close()
 
-    def has_room(self, source: Source, *, stranger: bool = False) -> bool:
+    def has_room(self, source: Source, identity: Identity | None = None) -> bool:
         """Whether there may be one more stream of this source here, and one was not opened too often lately.
 
-        `stranger`: its reader has no user.
+        `identity`: its reader's, if that may be a stranger.
         """
-        if stranger and not self.feeds.has_room_for_strangers:
-            return False
         of_a_feed = keys.is_of_a_feed(source.channel)
         most = self._settings.readers_per_feed if of_a_feed else self._settings.streams_per_user
         openings = self._openings_of_feeds if of_a_feed else self._openings
-        return len(self._streams.get(source.channel, ())) < most and openings.admit(source.channel)
+        streams = len(self._streams.get(source.channel, ()))
+        if isinstance(identity, Stranger) and not self.feeds.has_room(identity, streams, most):
+            return False
+        return streams < most and openings.admit(source.channel)
 
     def attach(self, stream: Stream, cursor: str | None, sign_outs: int, since: str | None = None) -> None:
         """Takes a stream whose response has started, and brings it level with its source.
@@ -135,7 +138,7 @@ class Hub:
         channel = stream.channel
         self._streams[channel] = (*self._streams.get(channel, ()), stream)
         self._count += 1
-        self.feeds.strangers += not stream.identity.user
+        self.feeds.attached(stream)
         self.metrics.connects += 1
         begin = self._begin if sign_outs == self._auth.sign_outs else self._begin_if_signed_in
         self._run(begin(stream, channel, cursor, since))
@@ -181,7 +184,7 @@ class Hub:
         if stream in streams:
             rest = tuple([each for each in streams if each is not stream])
             self._count -= 1
-            self.feeds.strangers -= not stream.identity.user
+            self.feeds.attached(stream, -1)
             self._stalled.discard(stream)
             if rest:
                 self._streams[channel] = rest
@@ -190,6 +193,9 @@ class Hub:
                 self.subscriptions.discard(channel)
                 self.presence.closed(channel)
                 self.feeds.closed(channel)
+
+    def latest(self, channel: bytes) -> Latest | None:
+        return self._batches.latest(channel)
 
     # Called by presence.
 
@@ -263,17 +269,17 @@ class Hub:
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
             self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
 
-    def _emit(self, channel: bytes, batch: Batch) -> None:
+    def _emit(self, channel: bytes, latest: Latest) -> None:
         """Writes events of a feed to its streams."""
-        metrics, at, events = self.metrics, batch.newest.at, len(batch)
+        metrics = self.metrics
         timed = metrics.wake_ups % metrics.stride == 0
 
-        def written(streams: int) -> None:
-            metrics.events_live[FEED] += streams * events
-            if timed and at:
-                metrics.latency_live.observe(time.time() - at / 1000, streams)
+        def written(events: int) -> None:
+            metrics.events_live[FEED] += events
+            if timed and latest.newest.at:
+                metrics.latency_live.observe(time.time() - latest.newest.at / 1000, events)
 
-        self._fan_out.broadcast(channel, Stream.offer_batch, batch, written=written)
+        self._fan_out.broadcast(channel, Stream.offer_latest, latest, written=written)
 
     def _count_live(self, event: wake_ups.WakeUp, timed: bool, streams: int) -> None:
         """Counts an event that was written to so many streams just now; `timed`: and how old it is."""

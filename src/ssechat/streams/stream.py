@@ -16,7 +16,8 @@ from ssechat.events.source import START, Page, Source
 from ssechat.events.wake_ups import WakeUp
 from ssechat.identity.tokens import Identity
 from ssechat.ids import NO_ENTRY, entry_number, number_of
-from ssechat.streams.batches import Batch
+from ssechat.streams.latest import Latest, Part
+from ssechat.streams.sink import Sink
 from ssechat.telemetry.metrics import Metrics
 
 PAGE = 64
@@ -59,19 +60,6 @@ LAST_WORD_SECONDS = 4.0
 """Seconds that a stuck reader has to read the `bye`; must be less than the drain of a stopping server."""
 
 
-class Sink(Protocol):
-    """The output of a stream: takes chunks in order."""
-
-    def write(self, chunk: bytes) -> None:
-        """Sends a chunk, or keeps it until it can be sent."""
-
-    def end(self, *, final: bool) -> None:
-        """Closes the connection once all is sent: with a complete response if it is `final`, else without its end."""
-
-    def abort(self) -> None:
-        """Drops the connection and all that waits in it."""
-
-
 class Owner(Protocol):
     """The part of the hub that a stream uses."""
 
@@ -88,6 +76,9 @@ class Owner(Protocol):
 
     def closed(self, stream: "Stream") -> None:
         """The stream is no more."""
+
+    def latest(self, channel: bytes) -> Latest | None:
+        """What has come lately in the feed with this channel, if anything has."""
 
     def drain_delay(self) -> float:
         """Seconds to wait before this stream is told goodbye: random, so that they spread."""
@@ -191,15 +182,19 @@ class Stream:
         self._note_newer(event)
         return False
 
-    def offer_batch(self, batch: Batch) -> bool:
-        """The newest events of the source; returns whether something was written."""
-        chunk = batch.after(self.cursor) if self.live else b""
-        if chunk:
-            self.written, self.cursor = batch.newest.n, batch.newest.id
-            self._write(chunk)
-        else:
-            self._note_newer(batch.newest)
-        return bool(chunk)
+    def offer_latest(self, latest: Latest) -> int:
+        """The newest events of the source; returns how many were written."""
+        part = latest.after(self.cursor) if self.live else None
+        if part is None:
+            self._note_newer(latest.newest)
+            return 0
+        self._write_part(part)
+        return part.events
+
+    def _write_part(self, part: Part) -> None:
+        if part.events:
+            self.written, self.cursor = part.n, part.id
+            self._write(part.chunk)
 
     def _note_newer(self, event: WakeUp) -> None:
         n = event.n
@@ -218,9 +213,10 @@ class Stream:
             self.owes_caught_up = True
         return self.live
 
-    def lacks(self) -> None:
-        """The audit has found that the source has come further than the stream knows."""
+    def lacks(self, n: int) -> None:
+        """The audit has found that the source has come further than the stream knows, to `n`, or another history."""
         self._owner.metrics.holes["audit"] += self.live
+        self.newest = max(self.newest, n, self.written + 1)
         self.behind()
 
     def note(self, n: int, at: int = 0) -> None:
@@ -329,7 +325,7 @@ class Stream:
     async def _read_on(self) -> None:
         """Pages of the source, until level, closed, or the buffer is full: then the next drain goes on."""
         count = PAGE if self.log.skips else FIRST_PAGE
-        while not self.closed and self.paused_at is None:
+        while not self.closed and self.paused_at is None and not self._take_latest():
             self.newest = 0  # what is published while the page is read is noted anew
             page = await self._read(self.cursor, count)
             count = min(PAGE, 2 * count)
@@ -341,6 +337,29 @@ class Stream:
             if self._is_level(page):
                 self._go_live()
                 return
+
+    def _take_latest(self) -> bool:
+        """Writes what the reader lacks of what has come lately; returns whether nothing has to be read from the source:
+        the stream is level, or the buffer is full.
+
+        As much as a page has is written although its reader is slow, and some of it will be replaced meanwhile: if less
+        were, what changes often would be replaced each time before its turn came.
+        """
+        latest = self._owner.latest(self.channel)
+        if latest is None:
+            return False
+        while self.paused_at is None:
+            part = latest.after(self.cursor, PAGE_BYTES)
+            if part is None:
+                return False
+            if not part.events:
+                if self.written < self.newest:
+                    return False
+                self._go_live()
+                break
+            self._write_part(part)
+            self._owner.metrics.events_live[self.log.sort] += part.events
+        return True
 
     def _is_level(self, page: Page) -> bool:
         return self.written >= max(self.newest, number_of(page.head)) and self.paused_at is None

@@ -38,6 +38,17 @@ WATCH_THE_LIST = """() => {
 SHOWN = """() => Object.fromEntries([...document.querySelectorAll("#prices li")].map((node) =>
     [node.querySelector("b").textContent, node.querySelector(".price").textContent]))"""
 
+COUNT_WHAT_IT_SAYS = """() => {
+    window.said = { published: [], received: [] };
+    for (const name in window.said) {
+        const node = document.getElementById(name);
+        new MutationObserver(() => window.said[name].push(Number(node.textContent.replaceAll(",", ""))))
+            .observe(node, { childList: true, characterData: true, subtree: true });
+    }
+}"""
+IS_QUIET = """() => ["published", "received"].every((name) =>
+    window.said[name].length > 1 && window.said[name].slice(-2).every((count) => count === 0))"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -106,6 +117,27 @@ def test_a_ticker_of_500_prices_shows_the_newest_of_each_at_a_thousand_changes_a
     assert busy["made"] == 0, measured  # nothing is drawn but what has changed
     assert 0 < busy["written"] < 2.2 * RATE * seconds, measured
     print(measured)
+
+
+def test_a_ticker_says_how_many_changes_were_published_and_how_many_of_them_came(
+    enter: Enter, server: Server, admin: Admin
+) -> None:
+    admin.make("prices", keyed=True)
+    admin.publish("prices", {"price": 1, "change": 0}, key="QQQ", event="made-up")
+    page = enter(fresh("alice"), url=f"{server.url}/examples/prices", sign_up=False).page
+    live(page)
+    page.evaluate(COUNT_WHAT_IT_SAYS)
+    until(page, lambda: page.evaluate(IS_QUIET))
+    page.evaluate("said.published = []; said.received = []")
+    names = ["QQA", "QQB", "QQC", "QQD", "QQE", "QQF"]
+    for number in range(60):
+        admin.publish("prices", {"price": number, "change": 0}, key=names[number % 6], event="made-up")
+    until(page, lambda: sum(page.evaluate("said.published")) >= 60 and page.evaluate(IS_QUIET))
+    assert sum(page.evaluate("said.published")) == 60
+    assert len(names) <= sum(page.evaluate("said.received")) <= 60, "those that were replaced meanwhile do not come"
+    shown = page.evaluate(SHOWN)
+    assert [shown[name] for name in names] == [f"{number}.00" for number in range(54, 60)]
+    assert page.locator("#symbols").inner_text() == str(len(shown)) == str(len(values(server, "prices")))
 
 
 def test_a_board_goes_on_where_it_was_after_a_reload_and_a_restart_of_the_server(enter: Enter, tmp_path: Path) -> None:

@@ -11,27 +11,29 @@ from ssechat.http.contract import feeds
 from ssechat.http.event_stream import stream_response
 from ssechat.http.exchange import Header, Request, Response
 from ssechat.http.feed_requests import FeedFields, FeedNowQuery, FeedStreamQuery, NewFeedEvent
+from ssechat.http.forwarded import TrustedProxies
 from ssechat.http.guard import Guard
 from ssechat.http.responses import json_response, parse, tagged_response
 from ssechat.http.routing import Route
 from ssechat.identity.admin_token import AdminToken
 from ssechat.identity.auth import Auth
+from ssechat.identity.quotas import network_of
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
 from ssechat.logs.feed_terms import Terms
 from ssechat.logs.feeds import MOST_BYTES, MOST_KEYS, Stored
 from ssechat.recent import Recent
+from ssechat.streams.feed_readers import Stranger
 from ssechat.streams.hub import Hub
 from ssechat.streams.stream import ALL, FULL, UNAVAILABLE
 from ssechat.texts.feed_names import FEED_NAME_RULE, is_feed_name
 
-NOBODY = Identity(UserId(""), math.inf)
 ADMIN = Identity(UserId("*"), math.inf)
-"""The identities of strangers and of the admin, whose streams do not end by themselves: names that no user has."""
+"""The identity of the admin, whose streams do not end by themselves: a name that no user has."""
 
-KEYED_BUFFER = 16 * 1024
-"""Bytes that may be buffered for a reader of a feed with keys: whatever waits for a slow reader is old when it comes,
-and while nothing waits newer values take its place."""
+KEYED_BUFFER = 8 * 1024
+"""Bytes that may be buffered for a reader of a feed with keys before it counts as slow: from then on newer values take
+the place of older ones until the buffer has drained."""
 
 SHOWN = 16
 """Feeds whose answer is kept: a megabyte each at most."""
@@ -57,8 +59,18 @@ class _Shown:
 class FeedsEndpoint:
     """`/v1/feeds/{name}` and its events."""
 
-    def __init__(self, guard: Guard, auth: Auth, admin: AdminToken, rules: FeedRules, hub: Hub, buffer: int) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        auth: Auth,
+        admin: AdminToken,
+        rules: FeedRules,
+        hub: Hub,
+        proxies: TrustedProxies,
+        buffer: int,
+    ) -> None:
         self._guard = guard
+        self._proxies = proxies
         self._auth = auth
         self._admin = admin
         self._rules = rules
@@ -119,7 +131,8 @@ class FeedsEndpoint:
         """`GET`: the stream, or, if the obstacle is temporary, a stream that names it in a `bye` event and ends."""
         query = parse(FeedStreamQuery, request.query)
         cursor = request.header(b"last-event-id") or query.cursor
-        name, identity, headers, since = request.parameters["name"], NOBODY, ANY_ORIGIN, None
+        nobody: Identity = Stranger(network=network_of(self._proxies.client(request.scope)))
+        name, identity, headers, since = request.parameters["name"], nobody, ANY_ORIGIN, None
         refusal, group, buffer = FULL if request.server_is_full else None, "", self._buffer
         sign_outs, changes = self._auth.sign_outs, self._hub.feeds.changes
         source = self._rules.feeds.source(name)
@@ -133,9 +146,9 @@ class FeedsEndpoint:
                 group = terms.group
                 buffer = min(buffer, KEYED_BUFFER) if terms.keyed else buffer
                 since = ALL if terms.keyed else terms.before(query.last) if query.last else None
-                refusal = None if self._hub.has_room(source, stranger=identity is NOBODY) else FULL
+                refusal = None if self._hub.has_room(source, identity) else FULL
             except (RedisUnavailable, IssuerUnavailable):
-                identity, refusal = NOBODY, UNAVAILABLE
+                identity, refusal = nobody, UNAVAILABLE
         response = stream_response(
             self._hub,
             identity,
