@@ -108,7 +108,7 @@ export class BaseChat extends Emitter {
   wake() {
     if (!this.#started) return;
     this.client.wake();
-    this.outbox.wake();
+    this.outbox.start();
     this.attempts.wake();
   }
 

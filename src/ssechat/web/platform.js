@@ -5,6 +5,11 @@ export function locks() {
   return globalThis.navigator?.locks;
 }
 
+/** Whether other tabs can be told something: not by a program, though some have channels. */
+export function hasTabs() {
+  return "location" in globalThis && "BroadcastChannel" in globalThis;
+}
+
 /** Whether this is a tab that nobody sees. */
 export function isHidden() {
   return globalThis.document?.hidden ?? false;

@@ -1,7 +1,7 @@
 /**
  * The shared worker. It takes part as if it were a tab, the first one: so it holds the stream of all tabs, but is never
- * hidden, frozen or busy with a page. If it ends, the next tab in the lock's queue takes over. Acks are sent by what
- * holds the stream, so here.
+ * hidden, frozen or busy with a page. If it ends, the next tab in the lock's queue takes over; without locks, the first
+ * visible one that finds it silent. Acks are sent by what holds the stream, so here.
  */
 
 import { Acks } from "./acks.js";
