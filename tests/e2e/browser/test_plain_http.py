@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from e2e.api import Person
 from e2e.browser.relay import Relay
-from e2e.browser.test_firefox import fox
+from e2e.browser.test_firefox import PLAIN_HOST, fox
 from e2e.browser.visitor import Enter, Visitor, banner, fresh, shows, texts, until
 from serving import Server
 
@@ -24,9 +24,9 @@ def relay(server: Server) -> Iterator[Relay]:
         yield relay
 
 
-def plain(relay: Relay) -> str:
-    """The URL of a page that is no secure context."""
-    return relay.url.replace("127.0.0.1", "0.0.0.0")
+def plain(relay: Relay, host: str = "0.0.0.0") -> str:
+    """The URL of a page that is no secure context; Firefox goes to no such address."""
+    return relay.url.replace("127.0.0.1", host)
 
 
 def streams(relay: Relay) -> int:
@@ -135,7 +135,7 @@ def test_tabs_without_a_worker_share_the_stream_of_the_last_one(enter: Enter, se
 
 
 def test_tabs_in_firefox_share_the_worker_s_stream(fox: Browser, server: Server, relay: Relay) -> None:
-    alice, bob = fresh("alice"), Visitor(fox, plain(relay), fresh("bob"), worker=True)
+    alice, bob = fresh("alice"), Visitor(fox, plain(relay, PLAIN_HOST), fresh("bob"), worker=True)
     bob.sign_up()
     with Person(server, alice) as sender:
         tabs = tabs_of(bob, sender, 7)
