@@ -173,6 +173,19 @@ test("the worker acks what others write, and what was written before it came, fo
   assert.equal(acks(), 2, "nobody is here any more");
 });
 
+test("the worker acks nothing of an inbox that is empty", async () => {
+  const server = fakeServer();
+  const { client } = await tab();
+  latestSource().event("hello", { user: "alice", resumed: false }, "0-a");
+  await pass(2_000);
+  assert.deepEqual(
+    server.requests.filter((route) => route.includes("ack")),
+    [],
+  );
+  client.close();
+  await arrive();
+});
+
 test("when the session has ended the tabs hear it, and the next sign-in has a stream of its own", async () => {
   const { client, unauthorized } = await tab();
   client.on("unauthorized", () => client.close());

@@ -7,6 +7,7 @@
 import { Acks } from "./acks.js";
 import { BaseClient } from "./base_client.js";
 import { locks } from "./platform.js";
+import { position } from "./stream.js";
 
 /** @typedef {{client: BaseClient, acks: Acks, tabs: Set<MessagePort>}} Held */
 
@@ -43,7 +44,8 @@ class Streams {
     this.#held.set(key, held);
     client.user = user;
     client.on("message", ({ sender }) => sender !== user && acks.soon());
-    client.on("reload", () => acks.soon()); // the tabs load what was written meanwhile
+    // The tabs load what was written meanwhile; in an empty inbox there is nothing.
+    client.on("reload", () => position(client.cursor) > 0 && acks.soon());
     client.on("unauthorized", () => this.#end(key, held));
     client.open();
     return held;
