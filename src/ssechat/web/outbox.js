@@ -5,7 +5,7 @@
 import { Emitter } from "./emitter.js";
 import { backOff, requestError } from "./http.js";
 import { newMessageId } from "./ids.js";
-import { isHidden, locks } from "./platform.js";
+import { hasTabs, isHidden, locks } from "./platform.js";
 import { Records } from "./records.js";
 import { Waits } from "./waits.js";
 
@@ -76,7 +76,7 @@ export class Outbox extends Emitter {
     this.#records = new Records(this.#scope);
     this.#send = send;
     this.#allowed = allowed;
-    if (typeof BroadcastChannel !== "undefined") {
+    if (hasTabs()) {
       this.#channel = new BroadcastChannel(this.#scope);
       this.#channel.onmessage = ({ data }) => this.#changedElsewhere(data);
     }

@@ -7,7 +7,7 @@ export function locks() {
 
 /** Whether other tabs can be told something: not by a program, though some have channels. */
 export function hasTabs() {
-  return "location" in globalThis && "BroadcastChannel" in globalThis;
+  return Boolean(globalThis.location && globalThis.BroadcastChannel);
 }
 
 /** Whether this is a tab that nobody sees. */

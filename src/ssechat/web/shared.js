@@ -107,7 +107,7 @@ export class SharedStream extends Emitter {
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#hear(data);
     if (this.#worker) this.#queueBehind(this.#worker());
-    else this.#queueAndAsk(false);
+    else this.#queueAndAsk();
     this.#asking = setInterval(() => this.#watch(), SILENCE);
   }
 
@@ -140,22 +140,20 @@ export class SharedStream extends Emitter {
   async #queueBehind(link) {
     this.#link = link;
     const came = await link.ready;
-    if (this.#link === link && !this.#stream) this.#queueAndAsk(came);
+    if (this.#link !== link || this.#stream) return;
+    if (came && !locks()) this.#ask();
+    else this.#queueAndAsk();
   }
 
-  /** @param {boolean} behind whether the worker is there */
-  #queueAndAsk(behind) {
-    this.#queue(!behind && !locks());
+  #queueAndAsk() {
+    this.#queue();
     this.#ask();
   }
 
-  /** Waits in the lock's queue; with `steal`, takes the lock from a frozen tab, or the stream where there are none. */
+  /** Waits in the lock's queue; with `steal`, takes the lock from a frozen tab. Without locks it takes the stream. */
   async #queue(steal = false) {
     const manager = locks();
-    if (!manager) {
-      if (steal) this.#hold();
-      return;
-    }
+    if (!manager) return this.#hold();
     this.#waiting?.abort();
     const waiting = new AbortController();
     this.#waiting = waiting;
