@@ -138,8 +138,8 @@ const SHORT = [...LETTERS, ...LETTERS.map((letter) => `${letter}a`)];
 
 /**
  * The library in one file, as small as it gets: names that only its modules use are short, the most frequent ones
- * shortest, and private fields are fields like others, under names that nothing else has. No class in it is derived from
- * one with private fields.
+ * shortest, and private fields are fields like others, under names that nothing else has. No class in it is derived
+ * from one with private fields.
  *
  * @param {import("esbuild").Plugin} requests
  */

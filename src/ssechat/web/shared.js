@@ -5,8 +5,8 @@
  *
  * Where the cookie counts and there is a shared worker, that takes part as the first tab (worker.js).
  *
- * Web Locks need a secure context. Without them, as over plain HTTP, the worker holds the stream, or where there is none
- * the tab that was opened last: whoever held it lets go.
+ * Web Locks need a secure context. Without them, as over plain HTTP, the worker holds the stream, or where there is
+ * none the tab that was opened last: whoever held it lets go.
  *
  * A tab that is frozen or hangs keeps its lock. So a visible tab asks whether the holder is alive, and steals the
  * lock from one that does not answer. It asks, because a message reaches a background tab at once, while the timer of a
