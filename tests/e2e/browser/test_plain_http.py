@@ -34,6 +34,11 @@ def streams(relay: Relay) -> int:
     return sum(STREAM in target for target in relay.asked)
 
 
+def has(tab: Page, *said: str) -> None:
+    """Waits until a tab shows these texts, each once, in the order in which the server got them."""
+    until(tab, lambda: sorted(texts(tab)) == sorted(said))
+
+
 def tabs_of(bob: Visitor, sender: Person, count: int) -> list[Page]:
     """So many tabs of bob's, once all show the sender's message "one"."""
     assert bob.page.evaluate("[isSecureContext, !navigator.locks, !crypto.subtle]") == [False, True, True]
@@ -126,12 +131,12 @@ def test_tabs_without_a_worker_share_the_stream_of_the_last_one(enter: Enter, se
         sender.say("two", bob.name)
         bob.say("three", tabs[0])
         for tab in tabs:
-            until(tab, lambda tab=tab: sorted(texts(tab)) == ["one", "three", "two"])
+            has(tab, "one", "two", "three")
         assert bob.streams == tabs
         tabs.pop().close()
         sender.say("four", bob.name)
         for tab in tabs:
-            until(tab, lambda tab=tab: texts(tab)[-1] == "four")
+            has(tab, "one", "two", "three", "four")
 
 
 def test_tabs_in_firefox_share_the_worker_s_stream(fox: Browser, server: Server, relay: Relay) -> None:
