@@ -19,7 +19,7 @@ STREAM = "/v1/events"
 
 @pytest.fixture
 def relay(server: Server) -> Iterator[Relay]:
-    """What the browser asks of the server, workers included."""
+    """What the browser asks of the server, workers included. It comes before browsers, and so goes after them."""
     with Relay(server.port) as relay:
         yield relay
 
@@ -35,7 +35,7 @@ def streams(relay: Relay) -> int:
 
 
 def has(tab: Page, *said: str) -> None:
-    """Waits until a tab shows these texts, each once, in the order in which the server got them."""
+    """Waits until a tab shows these texts, each once."""
     until(tab, lambda: sorted(texts(tab)) == sorted(said))
 
 
@@ -53,7 +53,7 @@ def tabs_of(bob: Visitor, sender: Person, count: int) -> list[Page]:
 
 
 def test_ten_tabs_share_the_worker_s_stream_over_reloads_and_the_death_of_tabs(
-    enter: Enter, server: Server, relay: Relay
+    relay: Relay, enter: Enter, server: Server
 ) -> None:
     alice, bob = fresh("alice"), enter(fresh("bob"), url=plain(relay), worker=True)
     with Person(server, alice) as sender:
@@ -82,7 +82,7 @@ def test_ten_tabs_share_the_worker_s_stream_over_reloads_and_the_death_of_tabs(
 
 
 def test_the_message_of_a_tab_that_is_killed_is_sent_once_by_another(
-    enter: Enter, server: Server, relay: Relay
+    relay: Relay, enter: Enter, server: Server
 ) -> None:
     alice, bob = fresh("alice"), enter(fresh("bob"), url=plain(relay), worker=True)
     with Person(server, alice) as sender:
@@ -98,11 +98,13 @@ def test_the_message_of_a_tab_that_is_killed_is_sent_once_by_another(
         assert relay.asked.count("/v1/messages") == 1
 
 
-def test_a_worker_that_is_killed_is_missed_and_nothing_is_lost(enter: Enter, server: Server, relay: Relay) -> None:
+def test_a_worker_that_is_killed_is_missed_and_nothing_is_lost(
+    relay: Relay, enter: Enter, server: Server, browser: Browser
+) -> None:
     alice, bob = fresh("alice"), enter(fresh("bob"), url=plain(relay), worker=True)
     with Person(server, alice) as sender:
         tabs = tabs_of(bob, sender, 4)
-        devtools = bob.context.browser.new_browser_cdp_session()  # type: ignore[union-attr]
+        devtools = browser.new_browser_cdp_session()
         found = devtools.send("Target.getTargets", {"filter": [{"type": "shared_worker"}]})["targetInfos"]
         for each in found:
             devtools.send("Target.closeTarget", {"targetId": each["targetId"]})
@@ -123,7 +125,7 @@ def test_a_worker_that_is_killed_is_missed_and_nothing_is_lost(enter: Enter, ser
             shows(tab, ["one", "two", "three"])
 
 
-def test_tabs_without_a_worker_share_the_stream_of_the_last_one(enter: Enter, server: Server, relay: Relay) -> None:
+def test_tabs_without_a_worker_share_the_stream_of_the_last_one(relay: Relay, enter: Enter, server: Server) -> None:
     alice, bob = fresh("alice"), enter(fresh("bob"), url=plain(relay))
     with Person(server, alice) as sender:
         tabs = tabs_of(bob, sender, 7)
