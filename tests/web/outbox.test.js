@@ -323,6 +323,22 @@ test("without locks the tab that wrote a message sends it, and a visible one if 
   assert.deepEqual([writer.texts(), outbox.all, await kept()], [["one", "two"], [], []]);
 });
 
+test("a page that becomes visible sends what another left, and what waits for its next attempt", async () => {
+  browser.navigator.locks = undefined;
+  browser.document.hidden = true;
+  const [writer, other] = [server(deferred().promise), server(new RequestError(0))];
+  outboxOf(writer.send).add(draft("from a tab that is killed"));
+  const outbox = outboxOf(other.send);
+  await pass(20_000);
+  assert.deepEqual(other.texts(), []);
+  for (const times of [1, 2]) {
+    outbox.start();
+    await settle();
+    assert.equal(other.sent.length, times);
+  }
+  assert.deepEqual(outbox.all, []);
+});
+
 test("a message that is removed while it waits is not sent", async () => {
   const { send, sent } = server(new RequestError(0));
   const outbox = outboxOf(send);
