@@ -31,12 +31,13 @@ const FOR_PROGRAMS = "./fetch_source.js";
  * files calls it by names that are not here.
  */
 const INTERNAL = [
-  ["addConversations", "allowed", "applyMember", "applyTo", "applyNewer", "applyNewest"],
-  ["applyOlder", "attempts", "changeMessage", "crossOrigin", "dropThread", "hasHole", "hasNewer", "hasOlder", "holds"],
-  ["into", "journal", "lastly", "loadingNewer", "loadingOlder", "memory", "openConversation", "openId"],
-  ["pending", "persist", "probe", "putMessage", "readUpTo", "receiveChange", "receiveFacts", "receiveMember"],
-  ["receiveMessage", "refreshThread", "refuse", "rejectAll", "relay", "replaceConversation", "replaceConversations"],
-  ["replaceThread", "replay", "rest", "setJson", "silence", "singleUse", "started", "sync", "threads", "unreadTotal"],
+  ["addConversations", "allowed", "applyMember", "applyNewer", "applyNewest", "applyOlder", "applyTo", "attempts"],
+  ["changeMessage", "crossOrigin", "dropThread", "endings", "ensure", "hasHole", "hasNewer", "hasOlder", "high"],
+  ["holds", "into", "journal", "lastly", "loadingNewer", "loadingOlder", "low", "memory", "openConversation"],
+  ["openId", "pending", "persist", "probe", "putMessage", "readUpTo", "receiveChange", "receiveFacts"],
+  ["receiveMember", "receiveMessage", "refreshThread", "refuse", "rejectAll", "relay", "replaceConversation"],
+  ["replaceConversations", "replaceThread", "replay", "rest", "returned", "roster", "setJson", "shown", "silence"],
+  ["singleUse", "sleep", "started", "sync", "thread", "threads", "touch", "unreadTotal"],
 ].flat();
 
 const README = `# ssechat
@@ -136,8 +137,9 @@ const LETTERS = [...Array(26).keys()].flatMap((at) => [String.fromCharCode(65 + 
 const SHORT = [...LETTERS, ...LETTERS.map((letter) => `${letter}a`)];
 
 /**
- * The library in one file, as small as it gets: names that only its modules use are short, and private fields are
- * fields like others, under names that nothing else has. No class in it is derived from one with private fields.
+ * The library in one file, as small as it gets: names that only its modules use are short, the most frequent ones
+ * shortest, and private fields are fields like others, under names that nothing else has. No class in it is derived
+ * from one with private fields.
  *
  * @param {import("esbuild").Plugin} requests
  */
@@ -148,9 +150,12 @@ async function library(requests) {
       mangleProps: new RegExp(`^(${INTERNAL.join("|")})$`),
       mangleCache,
     });
-  const taken = new Set((await bundle({})).match(/(?<=#)\w+/g));
+  const long = await bundle(Object.fromEntries(INTERNAL.map((name) => [name, name])));
+  const taken = new Set(long.match(/(?<=#)\w+/g));
   const free = SHORT.filter((name) => !taken.has(name));
-  const short = await bundle(Object.fromEntries(INTERNAL.map((name, at) => [name, free[at] ?? name])));
+  const count = (/** @type {string} */ name) => long.split(name).length;
+  const often = INTERNAL.toSorted((a, b) => count(b) - count(a));
+  const short = await bundle(Object.fromEntries(often.map((name, at) => [name, free[at] ?? name])));
   return `${(await smaller(short)).replace(/(?<=async|get|set|static)#/g, " #").replace(/#(?=\w)/g, "")}\n`;
 }
 

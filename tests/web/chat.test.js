@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { Chat, SIGNED_IN } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
+import { Records } from "../../src/ssechat/web/records.js";
 import { collect, FakeSource, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
 
 const BOB = "dm:alice:bob";
@@ -107,6 +108,21 @@ test("a message that is written is in the list at once, and sent to the other me
   await settle();
   const [sent] = server.history;
   assert.deepEqual([sent.to, sent.text, chat.outbox.all, chat.unreadTotal], ["carol", "hi", [], 0]);
+});
+
+test("a page that wakes up sends what a tab wrote that is gone, also where there are no locks", async () => {
+  browser.navigator.locks = undefined;
+  browser.document.hidden = true;
+  const { chat, server } = await page();
+  await hello();
+  const entry = { client_msg_id: "a", conversation_id: BOB, to: "bob", text: "left", order: 1, state: "queued" };
+  await new Records("ssechat:outbox::alice").put(entry);
+  new BroadcastChannel("ssechat:outbox::alice").postMessage({ id: "a", entry });
+  await pass(20_000);
+  assert.deepEqual([chat.outbox.all.length, server.history], [1, []]);
+  chat.wake();
+  await settle();
+  assert.deepEqual([chat.outbox.all, server.history.map(({ text }) => text)], [[], ["left"]]);
 });
 
 test("a message whose answer got lost is confirmed by the history, or by the stream", async () => {

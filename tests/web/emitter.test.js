@@ -1,6 +1,7 @@
 /** Listening to events, and ending it. */
 
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -30,4 +31,11 @@ test("a signal ends all listening that it was given to, also when garbage was co
   for (const type of ["one", "two"]) emitter.on(type, () => heard.push("too late"), { signal: ending.signal });
   for (const type of ["one", "two"]) emitter.emit(type, null);
   assert.equal(heard.length, 4);
+});
+
+test("a signal gets one listener of an emitter, whatever it ends there: Node warns of more than ten", () => {
+  const [one, other] = [new Emitter(), new Emitter()];
+  const { signal } = new AbortController();
+  for (let i = 0; i < 12; i++) for (const emitter of [one, other]) emitter.on(`told ${i}`, () => {}, { signal });
+  assert.equal(getEventListeners(signal, "abort").length, 2);
 });

@@ -22,7 +22,7 @@ beforeEach(() => {
 /**
  * A server that answers each send with the next of these, then with success.
  *
- * @param {...(RequestError|Promise<any>)} answers
+ * @param {...(RequestError|Promise<any>|null)} answers
  */
 function server(...answers) {
   /** @type {Entry[]} */
@@ -297,6 +297,46 @@ test("messages are sent where there are no locks", async () => {
   outbox.add(draft("two"));
   await settle();
   assert.deepEqual(texts(), ["one", "two"]);
+});
+
+test("without locks the tab that wrote a message sends it, and a visible one if that has not in time", async () => {
+  browser.navigator.locks = undefined;
+  const stuck = deferred();
+  const [writer, other] = [server(null, stuck.promise), server()];
+  const outbox = outboxOf(writer.send);
+  outboxOf(other.send);
+  outbox.add(draft("one"));
+  await pass(6_000);
+  assert.deepEqual([writer.texts(), other.texts()], [["one"], []]);
+  outbox.add(draft("two"));
+  browser.document.hidden = true;
+  await pass(6_000);
+  assert.deepEqual([writer.texts(), other.texts()], [["one", "two"], []]);
+  browser.document.hidden = false;
+  outbox.add(draft("three"));
+  await pass(4_900);
+  assert.deepEqual(other.texts(), []);
+  await pass(200);
+  assert.deepEqual(other.texts(), ["two", "three"]);
+  stuck.resolve(null);
+  await settle();
+  assert.deepEqual([writer.texts(), outbox.all, await kept()], [["one", "two"], [], []]);
+});
+
+test("a page that becomes visible sends what another left, and what waits for its next attempt", async () => {
+  browser.navigator.locks = undefined;
+  browser.document.hidden = true;
+  const [writer, other] = [server(deferred().promise), server(new RequestError(0))];
+  outboxOf(writer.send).add(draft("from a tab that is killed"));
+  const outbox = outboxOf(other.send);
+  await pass(20_000);
+  assert.deepEqual(other.texts(), []);
+  for (const times of [1, 2]) {
+    outbox.start();
+    await settle();
+    assert.equal(other.sent.length, times);
+  }
+  assert.deepEqual(outbox.all, []);
 });
 
 test("a message that is removed while it waits is not sent", async () => {

@@ -9,6 +9,7 @@ import { WorkerLink } from "../../src/ssechat/web/worker_link.js";
 import {
   collect,
   deferred,
+  FakeChannel,
   FakeSource,
   fakeBrowser,
   fakeServer,
@@ -172,6 +173,19 @@ test("the worker acks what others write, and what was written before it came, fo
   assert.equal(acks(), 2, "nobody is here any more");
 });
 
+test("the worker acks nothing of an inbox that is empty", async () => {
+  const server = fakeServer();
+  const { client } = await tab();
+  latestSource().event("hello", { user: "alice", resumed: false }, "0-a");
+  await pass(2_000);
+  assert.deepEqual(
+    server.requests.filter((route) => route.includes("ack")),
+    [],
+  );
+  client.close();
+  await arrive();
+});
+
 test("when the session has ended the tabs hear it, and the next sign-in has a stream of its own", async () => {
   const { client, unauthorized } = await tab();
   client.on("unauthorized", () => client.close());
@@ -205,6 +219,60 @@ for (const how of /** @type {const} */ (["fails", "hangs"])) {
     await pass(3_000);
     assert.equal(client.holdsStream, true);
     client.close();
+  });
+}
+
+test("without locks the worker holds the stream, of whichever tabs come and go", async () => {
+  browser.navigator.locks = undefined;
+  const [one, other] = [await tab(), await tab()];
+  latestSource().event("hello", { user: "alice", resumed: false }, "1-a");
+  latestSource().event("message", message(2), "2-b");
+  await settle();
+  assert.deepEqual([one.events.length, other.events.length, FakeSource.made.length], [1, 1, 1]);
+  one.client.close();
+  await pass(10_000);
+  const third = await tab();
+  latestSource().event("message", message(3), "3-c");
+  await settle();
+  assert.deepEqual([other.events.length, third.events.length, FakeSource.made.length], [2, 1, 1]);
+  assert.deepEqual([other.client.holdsStream, third.client.holdsStream], [false, false]);
+  for (const { client } of [other, third]) client.close();
+  await arrive();
+  assert.equal(latestSource().readyState, FakeSource.CLOSED);
+});
+
+test("without locks a worker that is gone is missed by a tab, and one that comes anew takes over from it", async () => {
+  browser.navigator.locks = undefined;
+  const one = await tab();
+  latestSource().event("hello", { user: "alice", resumed: false }, "1-a");
+  await settle();
+  for (const channel of FakeChannel.open.slice(1)) channel.frozen = true; // the worker's
+  await pass(4_200);
+  assert.deepEqual([one.client.holdsStream, latestSource().url], [true, "/v1/events?last_event_id=1-a"]);
+  latestSource().event("hello", { user: "alice", resumed: true }, "1-a");
+  const kinds = [...KINDS.keys()].sort().reverse().join(); // another worker to the tabs', that tells them the same
+  const link = new WorkerLink({ base: "", user: "alice", kinds });
+  await arrive();
+  latestSource().event("hello", { user: "alice", resumed: false }, "1-a");
+  latestSource().event("message", message(2), "2-b");
+  await settle();
+  assert.deepEqual([one.client.holdsStream, one.events.length], [false, 1]);
+  link.leave();
+  one.client.close();
+  await arrive();
+});
+
+for (const how of /** @type {const} */ (["fails", "hangs"])) {
+  test(`without locks, too, a tab does without a worker that ${how}`, async () => {
+    browser.navigator.locks = undefined;
+    worker = how;
+    const one = await tab();
+    await pass(3_000);
+    assert.equal(one.client.holdsStream, true);
+    const other = await tab();
+    await pass(3_000);
+    assert.deepEqual([one.client.holdsStream, other.client.holdsStream], [false, true]);
+    for (const { client } of [one, other]) client.close();
   });
 }
 

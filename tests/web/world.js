@@ -2,11 +2,8 @@
  * The interfaces of a browser that the page's modules use, faked: storage, locks, channels between tabs, EventSource.
  */
 
-import EventEmitter from "node:events";
 import { mock } from "node:test";
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
-
-EventEmitter.defaultMaxListeners = 100; // Node warns of more; browsers have no such limit
 
 /** localStorage. */
 export class FakeStorage {

@@ -108,7 +108,7 @@ export class BaseChat extends Emitter {
   wake() {
     if (!this.#started) return;
     this.client.wake();
-    this.outbox.wake();
+    this.outbox.start();
     this.attempts.wake();
   }
 
@@ -272,16 +272,14 @@ export class BaseChat extends Emitter {
   /** Loads the events that the stream may have missed. @param {import("./shared.js").Reload} reload */
   async #reload({ reason, conversation_id }) {
     if (reason === "lost") this.#reads.forget();
-    if (!this.#begun) {
-      await this.#begin();
-    } else if (conversation_id) {
+    if (!this.#begun) return this.#begin();
+    if (conversation_id) {
       this.refreshThread(conversation_id);
-      await this.sync.load();
     } else {
       this.emit("load", reason === "lost");
       for (const { id, thread } of this.store.conversations) if (thread.state !== "empty") this.refreshThread(id);
-      await this.sync.load();
     }
+    await this.sync.load();
   }
 
   async #begin() {

@@ -6,6 +6,9 @@
  * @template {Record<string, any>} Details
  */
 export class Emitter extends EventTarget {
+  /** What ends with a signal here. @type {WeakMap<AbortSignal, (() => void)[]>} */
+  endings = new WeakMap();
+
   /**
    * Listens to an event, like addEventListener; the listener gets the detail.
    *
@@ -20,7 +23,8 @@ export class Emitter extends EventTarget {
 
   /**
    * Listens to an event, as any EventTarget does. Removing a signal's listeners is done here, as Node holds only the
-   * last one of a target strongly: the others go on after it if the garbage collector has run (seen in Node 20).
+   * last one of a target strongly: the others go on after it if the garbage collector has run (seen in Node 20). The
+   * signal gets one listener for all of them, as Node warns of more than ten.
    *
    * @override
    * @template {keyof Details & string} Type
@@ -31,9 +35,12 @@ export class Emitter extends EventTarget {
   addEventListener(type, listener, options) {
     const { signal, ...others } = typeof options === "object" ? options : { capture: options ?? false };
     if (signal?.aborted) return;
-    const callback = /** @type {EventListener|EventListenerObject|null} */ (listener);
-    super.addEventListener(type, callback, others);
-    signal?.addEventListener("abort", () => this.removeEventListener(type, callback, others), { once: true });
+    super.addEventListener(type, /** @type {EventListener} */ (listener), others);
+    if (!signal) return;
+    const endings = this.endings.get(signal) ?? [];
+    if (!endings.length) signal.addEventListener("abort", () => endings.map((end) => end()));
+    endings.push(() => this.removeEventListener(type, /** @type {EventListener} */ (listener), others));
+    this.endings.set(signal, endings);
   }
 
   /**

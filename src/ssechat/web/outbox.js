@@ -5,7 +5,7 @@
 import { Emitter } from "./emitter.js";
 import { backOff, requestError } from "./http.js";
 import { newMessageId } from "./ids.js";
-import { isHidden, locks } from "./platform.js";
+import { hasTabs, isHidden, locks } from "./platform.js";
 import { Records } from "./records.js";
 import { Waits } from "./waits.js";
 
@@ -35,12 +35,13 @@ import { Waits } from "./waits.js";
 /** What is said of a message while there is no answer. @type {{message?: string, code?: string}} */
 const NO_REASON = {};
 
-/** Milliseconds that a visible tab waits for the lock to send: its holder may be frozen. */
+/** Milliseconds that a visible tab waits for the lock to send, or for the tab that wrote: that may be frozen. */
 const PATIENCE = 5_000;
 
 /**
  * Stored in IndexedDB, and told to the other tabs (BroadcastChannel). One tab at a time sends in a conversation (Web
- * Locks). Without locks, or if their holder is frozen, two tabs may send the same message: sends are idempotent.
+ * Locks). Without locks that is the tab that wrote the message, and visible ones if it does not in time. So then, or if
+ * a lock's holder is frozen, two tabs may send the same message: sends are idempotent.
  *
  * Events: `change`, the conversation's id; `sent`; `unauthorized`.
  *
@@ -75,7 +76,7 @@ export class Outbox extends Emitter {
     this.#records = new Records(this.#scope);
     this.#send = send;
     this.#allowed = allowed;
-    if (typeof BroadcastChannel !== "undefined") {
+    if (hasTabs()) {
       this.#channel = new BroadcastChannel(this.#scope);
       this.#channel.onmessage = ({ data }) => this.#changedElsewhere(data);
     }
@@ -83,9 +84,10 @@ export class Outbox extends Emitter {
     this.loaded = this.#load();
   }
 
-  /** Begins to send the messages that earlier pages left unsent. */
+  /** Sends now what waits, and what other pages left unsent. */
   async start() {
     await this.loaded;
+    this.wake();
     for (const id of new Set([...this.#entries.values()].map((entry) => entry.conversation_id))) this.#pump(id);
   }
 
@@ -284,7 +286,9 @@ export class Outbox extends Emitter {
     this.emit("change", conversation);
     if (!entry) return;
     this.wake();
-    this.#pump(conversation); // if the tab that wrote it closes, this one sends it
+    // If the tab that wrote it closes, this one sends it.
+    if (locks()) this.#pump(conversation);
+    else setTimeout(() => isHidden() || this.#pump(conversation), PATIENCE);
   }
 }
 

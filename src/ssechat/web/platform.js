@@ -5,6 +5,11 @@ export function locks() {
   return globalThis.navigator?.locks;
 }
 
+/** Whether other tabs can be told something: not by a program, though some have channels. */
+export function hasTabs() {
+  return Boolean(globalThis.location && globalThis.BroadcastChannel);
+}
+
 /** Whether this is a tab that nobody sees. */
 export function isHidden() {
   return globalThis.document?.hidden ?? false;

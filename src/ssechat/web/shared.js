@@ -1,9 +1,12 @@
 /**
  * One stream for all tabs of a browser, as HTTP/1.1 allows six connections per host, over all tabs. One tab holds the
  * stream (Web Locks) and forwards its events to the others (BroadcastChannel). When it closes, the next tab in the
- * lock's queue takes over from the last event id that it received. Without locks, each tab has its own stream.
+ * lock's queue takes over from the last event id that it received.
  *
  * Where the cookie counts and there is a shared worker, that takes part as the first tab (worker.js).
+ *
+ * Web Locks need a secure context. Without them, as over plain HTTP, the worker holds the stream, or where there is
+ * none the tab that was opened last: whoever held it lets go.
  *
  * A tab that is frozen or hangs keeps its lock. So a visible tab asks whether the holder is alive, and steals the
  * lock from one that does not answer. It asks, because a message reaches a background tab at once, while the timer of a
@@ -12,7 +15,7 @@
  */
 
 import { Emitter } from "./emitter.js";
-import { isHidden, locks } from "./platform.js";
+import { hasTabs, isHidden, locks } from "./platform.js";
 import { position } from "./stream.js";
 
 /** @typedef {import("./stream.js").StreamEvent} StreamEvent */
@@ -97,7 +100,7 @@ export class SharedStream extends Emitter {
     this.#open = true;
     this.#joined = false;
     this.#setStatus("connecting");
-    if (!locks() || typeof BroadcastChannel === "undefined") {
+    if (!hasTabs()) {
       this.#hold();
       return;
     }
@@ -136,8 +139,10 @@ export class SharedStream extends Emitter {
    */
   async #queueBehind(link) {
     this.#link = link;
-    await link.ready;
-    if (this.#link === link && !this.#stream) this.#queueAndAsk();
+    const came = await link.ready;
+    if (this.#link !== link || this.#stream) return;
+    if (came && !locks()) this.#ask();
+    else this.#queueAndAsk();
   }
 
   #queueAndAsk() {
@@ -145,8 +150,10 @@ export class SharedStream extends Emitter {
     this.#ask();
   }
 
-  /** Waits in the lock's queue; with `steal`, takes the lock from a frozen tab. */
+  /** Waits in the lock's queue; with `steal`, takes the lock from a frozen tab. Without locks it takes the stream. */
   async #queue(steal = false) {
+    const manager = locks();
+    if (!manager) return this.#hold();
     this.#waiting?.abort();
     const waiting = new AbortController();
     this.#waiting = waiting;
@@ -154,7 +161,7 @@ export class SharedStream extends Emitter {
       this.#release = resolve;
     });
     try {
-      await locks()?.request(this.#name, steal ? { steal } : { signal: waiting.signal }, () => {
+      await manager.request(this.#name, steal ? { steal } : { signal: waiting.signal }, () => {
         if (!this.#open || waiting.signal.aborted) return undefined;
         this.#hold();
         return held;
@@ -171,7 +178,7 @@ export class SharedStream extends Emitter {
     if (this.#stream) return;
     const stream = this.#create(this.cursor);
     this.#stream = stream;
-    this.#term = Math.max(this.#term + 1, Date.now()); // also above terms that this tab has not seen
+    this.#term = Math.max(this.#term + 1, Date.now() + Math.random()); // also above terms that it has not seen
     this.#holding = new AbortController();
     const { signal } = this.#holding;
     for (const kind of KINDS) stream.on(kind, (detail) => this.#report({ kind, detail }), { signal });

@@ -1,12 +1,13 @@
 /**
  * The shared worker. It takes part as if it were a tab, the first one: so it holds the stream of all tabs, but is never
- * hidden, frozen or busy with a page. If it ends, the next tab in the lock's queue takes over. Acks are sent by what
- * holds the stream, so here.
+ * hidden, frozen or busy with a page. If it ends, the next tab in the lock's queue takes over; without locks, the first
+ * visible one that finds it silent. Acks are sent by what holds the stream, so here.
  */
 
 import { Acks } from "./acks.js";
 import { BaseClient } from "./base_client.js";
 import { locks } from "./platform.js";
+import { position } from "./stream.js";
 
 /** @typedef {{client: BaseClient, acks: Acks, tabs: Set<MessagePort>}} Held */
 
@@ -43,7 +44,8 @@ class Streams {
     this.#held.set(key, held);
     client.user = user;
     client.on("message", ({ sender }) => sender !== user && acks.soon());
-    client.on("reload", () => acks.soon()); // the tabs load what was written meanwhile
+    // The tabs load what was written meanwhile; in an empty inbox there is nothing.
+    client.on("reload", () => position(client.cursor) > 0 && acks.soon());
     client.on("unauthorized", () => this.#end(key, held));
     client.open();
     return held;

@@ -10,19 +10,20 @@ export class WorkerLink {
 
   /** @param {{base: string, user: string|null, kinds: string}} of the stream; `kinds`: names of events, with commas */
   constructor(of) {
-    /** Settles when the worker waits for the stream, or is known not to come. @type {Promise<unknown>} */
+    /** Says when the worker waits for the stream, or has it; false: it does not come. @type {Promise<boolean>} */
     this.ready = new Promise((resolve) => {
-      setTimeout(resolve, PATIENCE);
+      const none = () => resolve(false);
+      setTimeout(none, PATIENCE);
       try {
         const script = new URL("./worker.js", import.meta.url);
         // A worker of an earlier version may still run, which knows fewer kinds.
         const worker = new SharedWorker(script, { type: "module", name: `ssechat:${of.kinds}` });
-        worker.addEventListener("error", resolve);
-        worker.port.onmessage = resolve;
+        worker.addEventListener("error", none);
+        worker.port.onmessage = () => resolve(true);
         worker.port.postMessage(of);
         this.#port = worker.port;
       } catch {
-        resolve(null); // there is none, or not for a library of another origin
+        none(); // there is none, or not for a library of another origin
       }
     });
     globalThis.window?.addEventListener("pagehide", () => this.leave(), { once: true });

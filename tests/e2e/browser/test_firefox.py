@@ -14,6 +14,9 @@ from e2e.browser.groups import details, make_group, members, message, use
 from e2e.browser.visitor import NETWORK_GONE, Visitor, banner, fresh, row, shows
 from serving import Server, is_running, until
 
+PLAIN_HOST = "plain.test"
+PLAIN = {"network.dns.localDomains": PLAIN_HOST, "network.proxy.no_proxies_on": PLAIN_HOST}
+"""A name of this machine that is, unlike its address, no secure context over plain HTTP."""
 LOST = r"can’t establish a connection|was interrupted while the page|NetworkError when"
 """What Firefox's console says while there is no server."""
 
@@ -26,7 +29,7 @@ def fox(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Ite
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{firefox.__file__}" "$@"\n')
     program.chmod(0o755)
     started = playwright.firefox.launch(
-        executable_path=program, channel="moz-firefox", firefox_user_prefs=FIREFOX_PREFERENCES
+        executable_path=program, channel="moz-firefox", firefox_user_prefs={**FIREFOX_PREFERENCES, **PLAIN}
     )
     yield started
     started.close()

@@ -11,6 +11,9 @@ REQUESTS = 15
 BYTES = 150_000
 AGAIN = 10_000
 """Upper bounds, exclusive; heads of answers count."""
+STREAM = "/v1/events"
+SETTLED = 1_500
+"""Milliseconds within which a page that is there has asked for all that it needs, acks included."""
 
 
 def test_the_first_visit_takes_few_requests_and_bytes_until_the_form_and_until_the_list(
@@ -26,10 +29,13 @@ def test_the_first_visit_takes_few_requests_and_bytes_until_the_form_and_until_t
         assert len(form) < REQUESTS, form
         assert relay.received < BYTES
         bob.sign_up()
+        expect(bob.page.get_by_text("No conversations yet")).to_be_visible()
+        until(bob.page, lambda: STREAM in relay.asked)
+        bob.page.wait_for_timeout(SETTLED)
+        assert len(relay.asked) < REQUESTS, relay.asked
         alice.say("hello", name)
         expect(row(bob.page, alice.user)).to_contain_text("hello")
         assert relay.received < BYTES
-        until(bob.page, lambda: "/v1/events" in "".join(relay.asked))
         relay.asked.clear()
         relay.received = 0
         bob.page.reload()

@@ -4,13 +4,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from e2e.browser.groups import Curl, message
+from e2e.browser.test_screens import OUTSIDE, WINDOWS
 from e2e.browser.visitor import PASSWORD, PATIENCE, Enter, Visitor, banner, fresh, row, shows, until
 from serving import Server
 
 GERMAN = {"locale": "de-DE"}
+NEXT_FRAME = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+SMALLEST: ViewportSize = WINDOWS["small"]["viewport"]
 DIFFERING = """async () => {
     const [{ EN }, { DE }] = await Promise.all([import("/web/texts/en.js"), import("/web/texts/de.js")]);
     const forms = (texts) =>
@@ -44,10 +47,19 @@ class English:
         self._page = page
 
     def __call__(self) -> list[str]:
-        """The English texts that the page shows."""
+        """The English texts that the page shows; and what, as German is longer, has no room in the smallest window."""
         texts: list[str] = self._page.evaluate(SHOWN)
         found = {text for text in texts if text and any(each.fullmatch(text) for each in self._patterns)}
-        return sorted(found | {text for text in texts if DAYS.search(text)})
+        return sorted(found | {text for text in texts if DAYS.search(text)}) + self._outside()
+
+    def _outside(self) -> list[str]:
+        size = self._page.viewport_size
+        assert size is not None
+        self._page.set_viewport_size(SMALLEST)
+        self._page.evaluate(NEXT_FRAME)
+        outside: list[str] = self._page.evaluate(OUTSIDE)
+        self._page.set_viewport_size(size)
+        return outside
 
 
 def _pattern(text: str) -> str:

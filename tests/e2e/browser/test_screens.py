@@ -1,10 +1,12 @@
 """What every screen of the page bears: axe-core finds nothing in either scheme, and no window is too small for it.
 
-`SCREENS=<folder>` keeps a picture of each, in both schemes.
+A picture of each, in both schemes, is kept in `tests/.screens/`, or in the folder that `SCREENS` names: those of the
+last run of each tour, and none of a run before.
 """
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,7 @@ from e2e.browser.feeds import BANNER, Admin, token_file
 from e2e.browser.screens import TOURS as OF_THE_CHAT
 from e2e.browser.trouble_screens import troubles
 from e2e.browser.visitor import PHONE, Enter
-from serving import Server
+from serving import ROOT, Server
 
 TOURS = {**OF_THE_CHAT, troubles.__name__: troubles, feeds.__name__: feeds}
 
@@ -65,23 +67,29 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def keep(page: Page, name: str) -> None:
-    folder = os.environ.get("SCREENS")
-    if folder:
-        file = Path(folder) / f"{re.sub(r'[^a-z0-9]+', '-', name)}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=file, animations="disabled", caret="hide")
+def emptied(window: str, tour: str) -> Path:
+    """The folder for the pictures of a tour."""
+    folder = Path(os.environ.get("SCREENS") or ROOT / "tests" / ".screens") / window / tour
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def keep(page: Page, file: Path) -> None:
+    """Makes a picture of what is seen."""
+    page.screenshot(path=file, animations="disabled", caret="hide")
 
 
 @pytest.mark.parametrize("tour", TOURS)
 @pytest.mark.parametrize("window", WINDOWS)
 def test_every_screen_can_be_seen_named_and_reached(enter: Enter, server: Server, window: str, tour: str) -> None:
     wrong: list[str] = []
-    for name, page in TOURS[tour](enter, server, timezone_id=LATE, **WINDOWS[window]):
+    folder = emptied(window, tour)
+    for number, (name, page) in enumerate(TOURS[tour](enter, server, timezone_id=LATE, **WINDOWS[window])):
         found = [*page.evaluate(OUTSIDE), *page.evaluate(FOCUS)]
         for scheme, rules in SCHEMES.items():
             page.emulate_media(color_scheme=scheme)
-            keep(page, f"{tour} {name} {window} {scheme}")
+            keep(page, folder / f"{number:02}-{re.sub(r'[^a-z0-9]+', '-', name)}-{scheme}.png")
             if window in ("desk", "phone"):
                 found += [f"{scheme}: {one}" for one in findings(page, *rules)]
         page.emulate_media(color_scheme="light")

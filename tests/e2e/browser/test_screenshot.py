@@ -1,4 +1,4 @@
-"""The pictures in deploy/, of which README.md shows the first: a group talks, one of it at a desk and one with a phone.
+"""The pictures in deploy/, which README.md shows: a group talks, one of it at a desk and one with a phone.
 
 `SCREENSHOT=1 bash tests/run tests/e2e/browser/test_screenshot.py` makes the files anew; for the reactions, the machine
 needs a font with emoji, such as Debian's fonts-noto-color-emoji. Without SCREENSHOT the test makes the pictures, and
@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from e2e.browser.groups import Curl, details, make_group, message, use
-from e2e.browser.visitor import PHONE, Enter, Visitor, row, shows
+from e2e.browser.visitor import NETWORK_GONE, PHONE, Enter, Visitor, banner, row, shows
 from serving import ROOT, Server
 
 FOLDER = ROOT / "deploy"
@@ -99,6 +99,7 @@ def test_the_pictures_show_a_group_that_talks(enter: Enter, server: Server, canv
     keep(canvas, "screenshot.png", picture(alice.page), picture(bob.page))
     keep(canvas, "screenshot-dark.png", in_the_dark(alice, Curl(server, "alice"), group))
     keep(canvas, "screenshot-phone.png", *on_a_phone(bob, carol, dan, group))
+    keep(canvas, "screenshot-offline.png", *with_and_without_a_line(alice, bob))
 
 
 def in_the_dark(alice: Visitor, api: Curl, group: str) -> bytes:
@@ -110,6 +111,28 @@ def in_the_dark(alice: Visitor, api: Curl, group: str) -> bytes:
     panel = details(page)
     expect(panel.locator(".role")).to_have_text(["Owner", "Admin"])
     return picture(page)
+
+
+def with_and_without_a_line(alice: Visitor, bob: Visitor) -> list[bytes]:
+    """Reactions to choose from at a desk; a phone that is offline, and keeps what is written on it."""
+    page, phone = alice.page, bob.page
+    for each in (page, phone):
+        each.emulate_media(color_scheme="light")
+    page.get_by_role("button", name="Close the details").click()
+    page.set_viewport_size(DESK["viewport"])
+    message(page, SAID[1]).focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="React", exact=True).click()
+    expect(page.get_by_role("dialog", name="Choose a reaction")).to_be_visible()
+    phone.get_by_role("button", name="Close", exact=True).tap()
+    row(phone, "Friday lunch").tap()
+    expect(message(phone, SAID[3])).to_be_visible()
+    bob.expect_errors(NETWORK_GONE)
+    bob.context.set_offline(True)
+    expect(banner(phone)).to_be_visible()
+    bob.say("In a tunnel just now. Keep me a seat!")
+    expect(phone.locator(".message.queued")).to_have_count(1)
+    return [page.screenshot(animations="disabled", caret="hide"), picture(phone)]
 
 
 def on_a_phone(bob: Visitor, carol: Curl, dan: Curl, group: str) -> list[bytes]:

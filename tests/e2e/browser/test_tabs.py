@@ -213,24 +213,6 @@ def test_a_message_does_not_wait_behind_a_stopped_tab(enter: Enter, server: Serv
         shows(other, ["one", "from the stopped tab", "from the other"])
 
 
-def test_tabs_without_web_locks_have_a_stream_each(enter: Enter, server: Server) -> None:
-    alice, bob = fresh("alice"), enter(fresh("bob"), sign_up=False)
-    bob.context.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
-    bob.page.reload()
-    bob.sign_up()
-    other = bob.tab()
-    with Person(server, alice) as sender:
-        sender.say("one", bob.name)
-        bob.open(alice)
-        other.locator(".conversation-row").click()
-        for tab in (bob.page, other):
-            shows(tab, ["one"])
-        bob.say("two")
-        for tab in (bob.page, other):
-            shows(tab, ["one", "two"])
-    assert {*bob.streams} == {bob.page, other}
-
-
 def test_a_persons_other_device_sees_what_was_sent(enter: Enter) -> None:
     bob = enter(fresh("bob"))
     desk = enter(fresh("alice"))

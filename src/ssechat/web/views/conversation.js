@@ -80,7 +80,7 @@ export class ConversationView {
     this.#messages = new ThreadView(chat, id, {
       title,
       note: this.#note,
-      empty: this.#note ? say("only_you") : group ? say("say_hello_group") : say("say_hello", { name: title }),
+      empty: (name) => (this.#note ? say("only_you") : group ? say("say_hello_group") : say("say_hello", { name })),
       tools: {
         allowed: (seq) => this.#allowed(seq),
         onReact: (seq, emoji) => this.#react(seq, emoji),
@@ -181,7 +181,9 @@ export class ConversationView {
   }
 
   #renderTyping() {
-    const text = this.#conversation.blocked ? "" : whoIsWriting(this.#chat.typing.who(this.#id));
+    const { people, typing } = this.#chat;
+    const writing = typing.who(this.#id).map((user) => people.name(user));
+    const text = this.#conversation.blocked ? "" : whoIsWriting(writing);
     this.#typing.hidden = text === "";
     if (this.#typing.textContent !== text) this.#typing.textContent = text;
   }

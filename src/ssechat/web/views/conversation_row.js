@@ -69,8 +69,12 @@ export function conversationRow(row, onOpen, before) {
       el(
         "span",
         { className: "line" },
-        el("span", { className: "title", dir: "auto", textContent: called || title }),
-        called && el("span", { className: "handle", dir: "ltr", textContent: title }),
+        el(
+          "span",
+          { className: "called-so" },
+          el("span", { className: "title", dir: "auto", textContent: called || title }),
+          called && el("span", { className: "handle", dir: "ltr", textContent: title }),
+        ),
         people > 0 && memberCount(people),
         when && el("time", { dateTime: time, title: exactTime(new Date(time)), textContent: when }),
       ),

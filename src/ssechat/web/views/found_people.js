@@ -24,8 +24,10 @@ export class FoundPeople {
 
   /** Must be called with what is typed, in its canonical form. @param {string} typed */
   async update(typed) {
-    if (typed === this.#typed) return;
+    const before = this.#typed;
+    if (typed === before) return;
     this.#typed = typed;
+    if (!typed.startsWith(before) && !before.startsWith(typed)) this.node.hidden = true;
     const found = await this.#chat.directory.find(typed);
     if (found === null) return;
     this.#chat.people.learn(found);

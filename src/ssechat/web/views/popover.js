@@ -1,13 +1,22 @@
 /** Boxes above the page, which close when one clicks elsewhere or presses Escape. */
 
 /**
- * Opens a popover beside an element, within the window.
+ * Opens a popover beside an element, within the window, also when that is turned or made smaller.
  *
  * @param {HTMLElement} box an element with `popover`
  * @param {HTMLElement} anchor
  */
 export function openBeside(box, anchor) {
   box.showPopover();
+  place(box, anchor);
+  const closing = new AbortController();
+  const { signal } = closing;
+  window.addEventListener("resize", () => place(box, anchor), { signal });
+  box.addEventListener("toggle", () => box.matches(":popover-open") || closing.abort(), { signal });
+}
+
+/** @param {HTMLElement} box @param {HTMLElement} anchor */
+function place(box, anchor) {
   const around = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = box;
   const left = Math.min(Math.max(8, around.left), document.documentElement.clientWidth - width - 8);

@@ -24,7 +24,7 @@ const LEAST = 70;
 /**
  * @typedef {object} Options
  * @property {string} title
- * @property {string} empty what is said where nothing has been written
+ * @property {(name: string) => string} empty what is said where nothing has been written, to whom with this name
  * @property {boolean} note whether these are the user's notes
  * @property {import("./tools.js").Options} tools
  * @property {(clientMessageId: string) => void} onRewrite puts an unsent message back into the composer
@@ -69,7 +69,7 @@ export class ThreadView {
       onLeave: options.onLeave,
       onEnd: (newest) => this.#toEnd(newest),
     });
-    this.#top = new ThreadTop(id, options);
+    this.#top = new ThreadTop(id, chat.people, options);
     this.#scroller = el(
       "div",
       {

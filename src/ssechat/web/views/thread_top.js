@@ -6,12 +6,20 @@ import { avatar, el, icon } from "./dom.js";
 
 export class ThreadTop {
   #id;
+  #people;
   #options;
+  /** What is shown. */
+  #shown = "";
   node = el("div", { className: "top" });
 
-  /** @param {string} id of the conversation @param {import("./thread.js").Options} options */
-  constructor(id, options) {
+  /**
+   * @param {string} id of the conversation
+   * @param {import("../people.js").People} people
+   * @param {import("./thread.js").Options} options
+   */
+  constructor(id, people, options) {
     this.#id = id;
+    this.#people = people;
     this.#options = options;
   }
 
@@ -20,11 +28,16 @@ export class ThreadTop {
     const { state: progress, loaded, hasOlder, error: message, refusal: code } = conversation.thread;
     const begin = hasOlder ? "older" : empty ? "empty" : "begin";
     const state = isNone(conversation) ? "none" : progress === "failed" ? "failed" : loaded ? begin : "loading";
-    if (this.node.dataset.state === state) return;
-    this.node.dataset.state = state;
-    this.node.replaceChildren();
     const { title, note, empty: text, onBack } = this.#options;
     const group = this.#id.startsWith("g:");
+    const named = state === "empty" && !group && !note;
+    const called = named ? this.#people.called(title) : "";
+    const picture = named ? this.#people.picture(title) : "";
+    const shown = [state, called, picture].join(" ");
+    if (this.#shown === shown) return;
+    this.#shown = shown;
+    this.node.dataset.state = state;
+    this.node.replaceChildren();
     if (state === "none") {
       this.node.append(
         icon("search"),
@@ -36,7 +49,11 @@ export class ThreadTop {
       );
     } else if (state === "failed")
       this.node.append(el("p", { role: "alert", textContent: language.problem({ message, code }) }));
-    else if (state === "empty") this.node.append(avatar(title, { note, group }), el("p", { textContent: text }));
+    else if (state === "empty")
+      this.node.append(
+        avatar(title, { note, group, called, picture }),
+        el("p", { textContent: text(called || title) }),
+      );
     else if (state !== "begin")
       this.node.append(el("p", { className: "loading", textContent: say("loading_messages") }));
   }
