@@ -36,19 +36,9 @@ class Front:
     """
 
     def __init__(
-        self,
-        kind: str,
-        folder: Path,
-        apps: Sequence[str],
-        *,
-        seconds: int = 75,
-        reload_seconds: int = 30,
-        replaced: Mapping[str, str] | None = None,
+        self, kind: str, folder: Path, apps: Sequence[str], *, seconds: int = 75, reload_seconds: int = 30
     ) -> None:
-        """`apps` are two addresses with ports; `folder` is for this proxy. The times replace the configuration's.
-
-        `replaced` has lines of the configuration, without the space around them, with what stands for each instead.
-        """
+        """`apps` are two addresses with ports; `folder` is for this proxy. The times replace the configuration's."""
         self.kind = kind
         self.folder = folder
         folder.mkdir()
@@ -76,7 +66,7 @@ class Front:
             "XDG_DATA_HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder),
         }
-        self._configuration = self._fill_in(replaced or {})
+        self._configuration = self._fill_in()
         self._process: subprocess.Popen[bytes] | None = None
         self._family: dict[int, str] = {}
 
@@ -87,23 +77,15 @@ class Front:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _fill_in(self, replaced: Mapping[str, str]) -> Path:
+    def _fill_in(self) -> Path:
         shipped = CONFIGURATIONS / {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile"}[self.kind]
-        if self.kind != "nginx" and not replaced:
+        if self.kind != "nginx":
             return shipped
-        lines = shipped.read_text().splitlines()
-        unknown = replaced.keys() - {line.strip() for line in lines}
-        if unknown:
-            raise BenchError(f"{shipped.name} has no line {unknown.pop()!r}")
-        filled = self.folder / shipped.name
-        text = "\n".join(replaced.get(line.strip(), line) for line in lines) + "\n"
-        if self.kind == "nginx":
-            wanted = " ".join(f"${name}" for name in self._environment if name.startswith("FRONT_"))
-            command = ["envsubst", wanted]
-            text = subprocess.run(
-                command, input=text, text=True, stdout=subprocess.PIPE, env=self._all(), check=True
-            ).stdout
-        filled.write_text(text)
+        names = [name for name in self._environment if name.startswith("FRONT_")]
+        filled = self.folder / "nginx.conf"
+        with shipped.open("rb") as template, filled.open("wb") as output:
+            wanted = " ".join(f"${name}" for name in names)
+            subprocess.run(["envsubst", wanted], stdin=template, stdout=output, env=self._all(), check=True)
         return filled
 
     def _all(self) -> Mapping[str, str]:

@@ -126,21 +126,38 @@ def _theirs(name: str, way: str, *adapter: str) -> Callable[[Line, int], Abstrac
     return start
 
 
-UPGRADES: Mapping[str, Mapping[str, str]] = {
+class WebSocketFront(Front):
+    """A front that lets WebSockets through, to a server without a check of its health."""
+
+    def _fill_in(self) -> Path:
+        filled = super()._fill_in()
+        lines = filled.read_text().splitlines()
+        changed = CHANGED_LINES[self.kind]
+        missing_lines = changed.keys() - {line.strip() for line in lines}
+        if missing_lines:
+            raise BenchError(f"{filled.name} has no line {missing_lines.pop()!r}")
+        own = self.folder / f"websocket-{filled.name}"
+        own.write_text("\n".join(changed.get(line.strip(), line) for line in lines) + "\n")
+        return own
+
+
+CHANGED_LINES: Mapping[str, Mapping[str, str]] = {
     "nginx": {
         'proxy_set_header Connection "";': 'proxy_set_header Connection "upgrade";',
         'proxy_set_header Upgrade "";': "proxy_set_header Upgrade $http_upgrade;",
     },
-    "haproxy": {
-        "http-request del-header Connection": "",
-        "http-request del-header Upgrade": "",
-        "option httpchk": "",
-        "http-check send meth GET uri /healthz/live ver HTTP/1.1 hdr Host front": "",
-    },
-    "caddy": {"header_up -Connection": "", "header_up -Upgrade": "", "health_uri /healthz/live": ""},
+    "haproxy": dict.fromkeys(
+        (
+            "http-request del-header Connection",
+            "http-request del-header Upgrade",
+            "option httpchk",
+            "http-check send meth GET uri /healthz/live ver HTTP/1.1 hdr Host front",
+        ),
+        "",
+    ),
+    "caddy": dict.fromkeys(("header_up -Connection", "header_up -Upgrade", "health_uri /healthz/live"), ""),
 }
-"""What lets WebSockets through our configurations, and does without a check of health that the textbook's server has
-not."""
+"""Lines of our configurations, and what a WebSocket's have instead."""
 
 
 def _websocket(front: str) -> Callable[[Line, int], AbstractContextManager[Spec]]:
@@ -148,7 +165,7 @@ def _websocket(front: str) -> Callable[[Line, int], AbstractContextManager[Spec]
     def start(line: Line, people: int) -> Iterator[Spec]:
         with Chat("websocket") as chat:
             app = f"{chat.address[0]}:{chat.address[1]}"
-            with Front(front, chat.folder / front, [app], replaced=UPGRADES[front]) as proxy:
+            with WebSocketFront(front, chat.folder / front, [app]) as proxy:
                 address = line.reach((HOST, proxy.port))
                 yield Spec("TextbookPerson", address, proxy.certificate, pids=[*chat.workers, *proxy.pids])
 
