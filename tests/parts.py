@@ -19,6 +19,7 @@ from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
 from ssechat.identity.key_file import SigningKey, SigningKeys
+from ssechat.identity.roll import Roll
 from ssechat.identity.sessions import Sessions
 from ssechat.identity.sightings import Sightings
 from ssechat.identity.tokens import Identity, Tokens
@@ -201,7 +202,7 @@ async def a_worker(
     people, receipts = People(), chosen.receipts == "on"
     chat = Chat.of(redis, conversations, members, inbox, delivery, users, known=people.known, receipts=receipts)
     watched, may_read = chat.presence.watched, chat.feeds.may_read
-    hub = Hub(auth, chosen, metrics, kinds, people, Sightings(redis), watched, clock, may_read)
+    hub = Hub(auth, chosen, metrics, kinds, people, Sightings(redis), Roll(redis, clock), watched, clock, may_read)
     redis.start()
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)
