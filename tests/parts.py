@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ from ssechat.telemetry.metrics import Metrics
 
 SECRET = "a secret for tests, of 32 characters"
 FOR_EVER = 4e9
+MARK = re.compile(r',"mark":{[^}]*}}$')
+"""The end of a message in an event: what its reader has read."""
 DM = ConversationId("dm:alice:bob")
 ALICE, BOB = UserId("alice"), UserId("bob")
 
@@ -159,8 +162,9 @@ class Worker:
         return found
 
     async def texts(self, user: str) -> list[str]:
-        """The data of the user's events."""
-        return [parse_frames(frames.unchunk(event.chunk))[0]["data"] for event in await self.events(user)]
+        """The data of the user's events, of messages without the user's mark."""
+        events = [parse_frames(frames.unchunk(event.chunk))[0]["data"] for event in await self.events(user)]
+        return [MARK.sub("}", data) for data in events]
 
 
 CREATED_AT = 1_767_225_600_000

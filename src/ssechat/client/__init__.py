@@ -35,6 +35,7 @@ from ssechat.client.events import (
     ByeEvent,
     CaughtUp,
     CaughtUpEvent,
+    DeliveredMessage,
     Event,
     FeedEvent,
     FeedHello,
@@ -85,6 +86,7 @@ from ssechat.client.models import (
     Server,
     Session,
     Ticket,
+    Unread,
     User,
 )
 from ssechat.client.stream import EventStream
@@ -102,6 +104,7 @@ __all__ = [
     "Client",
     "ClientError",
     "Conversation",
+    "DeliveredMessage",
     "Event",
     "EventStream",
     "Feed",
@@ -155,5 +158,6 @@ __all__ = [
     "Ticket",
     "Typing",
     "TypingEvent",
+    "Unread",
     "User",
 ]
