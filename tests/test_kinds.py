@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parts import ALICE, BOB, DM, FakeSink, Worker, a_worker, draft, parse_frames
+from parts import ALICE, BOB, DM, MARK, FakeSink, Worker, a_worker, draft, parse_frames
 from polling import until
 from redises import RedisProcess
 from ssechat.cli.terminal import event_line
@@ -68,7 +68,8 @@ async def a_change(worker: Worker, kind: Kind, text: str) -> Action:
 
 
 def shown(events: list[dict[str, str]], name: str) -> list[Any]:
-    return [json.loads(event["data"]) for event in events if event["event"] == name]
+    """The data of the events with this name, of messages without the reader's mark."""
+    return [json.loads(MARK.sub("}", event["data"])) for event in events if event["event"] == name]
 
 
 @pytest.mark.parametrize("at_once", [AT_ONCE, 0], ids=["one-script", "two-steps"])

@@ -82,11 +82,11 @@ from ssechat.client.models import (
     Quota,
     Reaction,
     ReactionCount,
+    ReadState,
     Receipt,
     Server,
     Session,
     Ticket,
-    Unread,
     User,
 )
 from ssechat.client.stream import EventStream
@@ -146,6 +146,7 @@ __all__ = [
     "Quota",
     "Reaction",
     "ReactionCount",
+    "ReadState",
     "Receipt",
     "ReceiptChange",
     "ReceiptEvent",
@@ -158,6 +159,5 @@ __all__ = [
     "Ticket",
     "Typing",
     "TypingEvent",
-    "Unread",
     "User",
 ]

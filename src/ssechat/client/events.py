@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from pydantic import ValidationError
 
 from ssechat.client.feed_models import FeedItem
-from ssechat.client.models import Mark, Member, Message, Model, Person, Unread
+from ssechat.client.models import Mark, Member, Message, Model, Person, ReadState
 
 Name = TypeVar("Name", bound=str, covariant=True)
 Data = TypeVar("Data", covariant=True)
@@ -44,7 +44,7 @@ class MemberChange(Model):
 class DeliveredMessage(Message):
     """A message, and what one has left to read in its conversation: as it is with the event, or since."""
 
-    mark: Unread | None = None
+    mark: ReadState | None = None
     """None: the server has lost it."""
 
 

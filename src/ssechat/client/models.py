@@ -144,7 +144,7 @@ class Page(Model):
     """Of a page around a message."""
 
 
-class Unread(Model):
+class ReadState(Model):
     """What one has read of a conversation, and what is left of it."""
 
     read_up_to: int = 0
@@ -155,7 +155,7 @@ class Unread(Model):
     muted: bool = False
 
 
-class Mark(Unread):
+class Mark(ReadState):
     """Up to where one has read a conversation, and what is left of it."""
 
     conversation_id: str
@@ -209,7 +209,7 @@ class Me(Profile):
 
     unread: int = 0
     mentions: int = 0
-    """Unread messages that mention the user."""
+    """ReadState messages that mention the user."""
 
 
 class Receipt(Model):

@@ -77,7 +77,7 @@ UpTo = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})
 """The `seq` of a message; 0: none."""
 
 
-class Unread(EventData):
+class ReadState(EventData):
     """What you have read of a conversation, and what is left: as it is with the event, or since."""
 
     read_up_to: UpTo
@@ -93,7 +93,7 @@ class Unread(EventData):
 class DeliveredMessage(Message):
     """A message as it stands now, and what its reader has left to read in its conversation."""
 
-    mark: Unread | None = None
+    mark: ReadState | None = None
     """What you have read of the conversation, and what is left; missing if the server has lost it."""
 
 
@@ -140,7 +140,7 @@ class Member(EventData):
     """There are more than `users` says: the members must be read anew."""
 
 
-class Mark(Unread):
+class Mark(ReadState):
     """Up to where you have read a conversation, and whether it is muted."""
 
     conversation_id: str
