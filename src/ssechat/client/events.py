@@ -45,7 +45,7 @@ class DeliveredMessage(Message):
     """A message, and what one has left to read in its conversation: as it is with the event, or since."""
 
     mark: ReadState | None = None
-    """None: the server has lost it."""
+    """None: one has left the conversation, or the server has lost it."""
 
 
 class MarkChange(Mark):

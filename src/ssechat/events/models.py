@@ -94,7 +94,8 @@ class DeliveredMessage(Message):
     """A message as it stands now, and what its reader has left to read in its conversation."""
 
     mark: ReadState | None = None
-    """What you have read of the conversation, and what is left; missing if the server has lost it."""
+    """What you have read of the conversation, and what is left; missing if you have left it, or if the server has
+    lost it."""
 
 
 class Conversation(EventData):

@@ -18,7 +18,7 @@ from ssechat.events.source import START, Event, Page, Source
 from ssechat.events.unread import with_mark
 from ssechat.events.wake_ups import encode_ephemeral
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
-from ssechat.logs.access import Access, tombstone
+from ssechat.logs.access import EVERYTHING, Access, tombstone
 from ssechat.logs.account_log import AccountLog
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
 from ssechat.logs.marks import NO_MARK, Mark, Marked
@@ -317,12 +317,12 @@ class Inbox:
                 if message is NOT_FETCHED:
                     break
                 conversation, seq = reference.conversation, int(reference.value)
-                if message is not None and conversation in groups:
-                    access = groups[conversation]
+                access = groups.get(conversation, EVERYTHING)
+                if message is not None and access is not EVERYTHING:
                     message = None if access is None else access.seen(conversation, seq, message)
-                data = tombstone(conversation, seq) if message is None else message
-                data = frames.one_line(data)
-                if (place := marks[reference.conversation]) is not None:
+                data = frames.one_line(tombstone(conversation, seq) if message is None else message)
+                place = marks[conversation]
+                if place is not None and access is not None and access.newest_seq is None:  # nothing is new to a leaver
                     data = with_mark(name, data, _from_seq(place))
                 chunk = frames.durable(reference.id, name, data)
             events.append(Event(number_of(reference.id), reference.id, name, chunk))
