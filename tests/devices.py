@@ -101,29 +101,21 @@ class Device:
         if conversation is None:
             self.must_fetch.add(id)
             return
+        conversation |= message["mark"]
         if version <= self.versions.get((id, seq), -1):
             return
         self.versions[id, seq] = version
-        new = seq > conversation["newest_seq"]
         conversation["newest_seq"] = max(seq, conversation["newest_seq"])
         last = conversation["last_message"]
         if last is None or seq >= last["seq"]:
-            conversation["last_message"] = message
-        if new and message.get("sender") == self.user:
-            self.raise_mark(conversation, seq)
-        mentions = set(conversation["mentions"]) - {seq}
-        if self.user in message.get("mentions", ()) and seq > conversation["read_up_to"]:
-            mentions |= {seq}
-        conversation["mentions"] = sorted(mentions)
-        self.count(conversation)
+            conversation["last_message"] = {name: value for name, value in message.items() if name != "mark"}
 
     def on_mark(self, mark: Fields) -> None:
         conversation = self.conversations.get(mark["conversation_id"])
         if conversation is None:
             self.must_fetch.add(mark["conversation_id"])
             return
-        conversation["muted"] = mark["muted"]
-        self.raise_mark(conversation, mark["read_up_to"])
+        conversation |= {name: mark[name] for name in ("read_up_to", "muted", "unread", "mentions")}
 
     def on_block(self, block: Fields) -> None:
         """The conversation may be one that is not listed: nobody may have written in it."""
@@ -136,14 +128,6 @@ class Device:
         else:
             self.blocks.discard(block["user"])
             conversation.pop("blocked", None)
-
-    def raise_mark(self, conversation: Fields, seq: int) -> None:
-        conversation["read_up_to"] = max(seq, conversation["read_up_to"])
-        conversation["mentions"] = [one for one in conversation["mentions"] if one > conversation["read_up_to"]]
-        self.count(conversation)
-
-    def count(self, conversation: Fields) -> None:
-        conversation["unread"] = max(0, conversation["newest_seq"] - conversation["read_up_to"])
 
     def on_profile(self, change: Fields) -> None:
         self.is_stale = True

@@ -13,6 +13,7 @@ from parts import parse_frames, settings
 from slow_readers import Reader
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS
+from ssechat.identity.roll import Roll
 from ssechat.identity.watch_lists import Watched
 from ssechat.ids import UserId, entry_number
 from ssechat.redis import keys, subscriptions
@@ -46,7 +47,7 @@ class HubModel(RuleBasedStateMachine):
         self.inboxes = Inboxes(USERS)
         # The inboxes stand in for `Auth`, too: they know which sessions have ended. And for `Sightings`.
         fake: Any = self.inboxes
-        chosen, of_presence = settings("unix:///none"), (People(), fake, watching_nobody)
+        chosen, of_presence = settings("unix:///none"), (People(), fake, Roll(fake), watching_nobody)
         self.hub = Hub(fake, chosen, Metrics(), KINDS, *of_presence, self.loop.time)
         self.readers: list[Reader] = []
         self.due = dict.fromkeys(USERS, 0)

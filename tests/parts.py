@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from ssechat.events.source import START, Event
 from ssechat.identity.auth import Auth
 from ssechat.identity.hashing import HashingPool
 from ssechat.identity.key_file import SigningKey, SigningKeys
+from ssechat.identity.roll import Roll
 from ssechat.identity.sessions import Sessions
 from ssechat.identity.sightings import Sightings
 from ssechat.identity.tokens import Identity, Tokens
@@ -38,6 +40,8 @@ from ssechat.telemetry.metrics import Metrics
 
 SECRET = "a secret for tests, of 32 characters"
 FOR_EVER = 4e9
+MARK = re.compile(r',"mark":{[^}]*}}$')
+"""The end of a message in an event: what its reader has read."""
 DM = ConversationId("dm:alice:bob")
 ALICE, BOB = UserId("alice"), UserId("bob")
 
@@ -158,8 +162,9 @@ class Worker:
         return found
 
     async def texts(self, user: str) -> list[str]:
-        """The data of the user's events."""
-        return [parse_frames(frames.unchunk(event.chunk))[0]["data"] for event in await self.events(user)]
+        """The data of the user's events, of messages without the user's mark."""
+        events = [parse_frames(frames.unchunk(event.chunk))[0]["data"] for event in await self.events(user)]
+        return [MARK.sub("}", data) for data in events]
 
 
 CREATED_AT = 1_767_225_600_000
@@ -201,7 +206,7 @@ async def a_worker(
     people, receipts = People(), chosen.receipts == "on"
     chat = Chat.of(redis, conversations, members, inbox, delivery, users, known=people.known, receipts=receipts)
     watched, may_read = chat.presence.watched, chat.feeds.may_read
-    hub = Hub(auth, chosen, metrics, kinds, people, Sightings(redis), watched, clock, may_read)
+    hub = Hub(auth, chosen, metrics, kinds, people, Sightings(redis), Roll(redis, clock), watched, clock, may_read)
     redis.start()
     hub.subscriptions.start()  # the sweep is not started: tests call it
     assert await redis.wait_connected(5)

@@ -1,13 +1,15 @@
 """Devices that do not do what /docs tells them to: after some action they know what a fresh client is not told."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import pytest
 
 from devices import HANDLE, Device, Fields, Handle
-from parts import Worker
+from parts import Worker, a_worker
 from redises import RedisProcess
+from ssechat.logs.delivery import AT_ONCE
+from ssechat.redis.batching import load_script
 from stories import NEWCOMERS, OTHERS, Story
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
@@ -22,11 +24,13 @@ def _counts_up(device: Device, message: Fields) -> None:
 
 
 def _mark_may_fall(device: Device, mark: Fields) -> None:
-    device.on_mark(mark)
-    conversation = device.conversations.get(mark["conversation_id"])
-    if conversation is not None:
-        conversation["read_up_to"] = mark["read_up_to"]
-        device.count(conversation)
+    before = device.conversations.get(mark["conversation_id"], {}).get("read_up_to", 0)
+    device.on_mark({**mark, "read_up_to": min(before, mark["read_up_to"]) or mark["read_up_to"]})
+
+
+def _ignores_marks_of_messages(device: Device, message: Fields) -> None:
+    conversation = device.conversations.get(message["conversation_id"], {})
+    device.on_message({**message, "mark": {name: conversation.get(name) for name in message["mark"]}})
 
 
 def _keeps_mentions(device: Device, message: Fields) -> None:
@@ -80,7 +84,11 @@ NOT_OF_BLOCKS = (*MEMBERSHIP, "ack", "claim", "delete", "edit", "mute", "profile
 
 MUTANTS: Mapping[str, Mutant] = {
     "unread is counted up": Mutant({"message": _counts_up}, NOT_COUNTED),
-    "a mark falls": Mutant({"mark": _mark_may_fall}, (*NOT_COUNTED, "edit", "leave", "mute", "remove")),
+    "a mark stays": Mutant({"mark": _mark_may_fall}, (*NOT_COUNTED, "edit", "leave", "mute", "remove")),
+    "the marks of messages are ignored": Mutant({"message": _ignores_marks_of_messages}, NOT_COUNTED),
+    "the marks of deleted messages are ignored": Mutant(
+        {"message.deleted": _ignores_marks_of_messages}, (*NOT_COUNTED, *MEMBERSHIP, "mute")
+    ),
     "mentions stay when their message is deleted": Mutant(
         {"message.deleted": _keeps_mentions}, (*NOT_COUNTED, *MEMBERSHIP, "mute")
     ),
@@ -91,9 +99,6 @@ MUTANTS: Mapping[str, Mutant] = {
         {"block": lambda device, block: device.on_block({**block, "blocked": True})}, NOT_OF_BLOCKS
     ),
     "resets are ignored": Mutant({"reset": lambda device, reset: None}),
-    "one's own messages are unread": Mutant(
-        {"message": lambda device, message: device.on_message({**message, "sender": None})}, NOT_COUNTED
-    ),
     "receipts are ignored": Mutant({"receipt": lambda device, receipt: None}, OTHERS),
     "a read is not taken for a delivery": Mutant({"receipt": _read_is_not_delivered}, (*OTHERS, *MEMBERSHIP)),
     "the receipt of who has left stays": Mutant({"member": _keeps_who_leaves}, OTHERS),
@@ -108,14 +113,77 @@ MUTANTS: Mapping[str, Mutant] = {
 @pytest.mark.parametrize("mutant", MUTANTS)
 async def test_a_client_that_counts_by_itself_is_found(both: list[Worker], redis: RedisProcess, mutant: str) -> None:
     handle, never = MUTANTS[mutant]
+    assert await is_found(both, redis, {**HANDLE, **handle}, {*never, *NEWCOMERS}), "it was not found"
+
+
+async def is_found(
+    both: Sequence[Worker], redis: RedisProcess, handle: Mapping[str, Handle], never: Collection[str]
+) -> bool:
+    """Whether some story ends with a device that knows what a fresh one is not told."""
     for seed in range(24):
-        story = Story(both, seed, {**HANDLE, **handle}, {*never, *NEWCOMERS})
+        story = Story(both, seed, handle, never)
         try:
             await story.run()
         except AssertionError:
-            return
+            return True
         for device in story.devices:
             story.disconnect(device)
         with redis.client() as client:
             client.flushall()
-    raise AssertionError("it was not found")
+    return False
+
+
+class Told(NamedTuple):
+    """A server that tells another mark with an event than it stores."""
+
+    script: str
+    right: str
+    wrong: str
+    never: Collection[str] = ()
+
+
+TOLD: Mapping[str, Told] = {
+    "an event has the mark from before it": Told(
+        "inbox.lua",
+        """        mark = marked(mark, entry, user)
+        unread = ' ' .. seq .. mark
+""",
+        """        unread = ' ' .. seq .. mark
+        mark = marked(mark, entry, user)
+""",
+        (*NOT_COUNTED, *NEWCOMERS),
+    ),
+    "a mark has what was unread before it": Told(
+        "marks.lua",
+        "KIND, data,\n      ' ' .. seq .. mark)",
+        "KIND, data, string.match(place or ' 0', '^%S+ %S+(.*)$'))",
+        (*NOT_COUNTED, *NEWCOMERS),
+    ),
+    "what was written before one joined is unread": Told(
+        "inbox.lua",
+        "if run.joined then",
+        "if false then",
+        ("ack", "block", "claim", "profile", "react", "rename", "role"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", TOLD)
+@pytest.mark.parametrize("at_once", [AT_ONCE, 0], ids=["one-script", "two-steps"])
+async def test_a_server_that_tells_another_mark_than_it_stores_is_found(
+    redis: RedisProcess, monkeypatch: pytest.MonkeyPatch, mutant: str, at_once: int
+) -> None:
+    told = TOLD[mutant]
+
+    def load(module: str, *names: str) -> str:
+        source = load_script(module, *names)
+        assert told.script not in names or told.right in source
+        return source.replace(told.right, told.wrong)
+
+    for module in ("ssechat.logs.inbox", "ssechat.logs.delivery"):
+        monkeypatch.setattr(f"{module}.load_script", load)
+    monkeypatch.setattr("ssechat.chat.reactions.PAUSE", 0)
+    async with a_worker(redis.url, at_once=at_once) as one, a_worker(redis.url, at_once=at_once) as other:
+        for each in (one, other):
+            monkeypatch.setattr(each.chat.receipts.coalescing, "_pause", 0.01)
+        assert await is_found((one, other), redis, HANDLE, told.never), "it was not found"

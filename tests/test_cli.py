@@ -181,10 +181,10 @@ def test_listen_prints_what_send_sends(server: Server) -> None:
     sent = run("send", *at(server), "--user", "alice", "--create", "bob", "hi \x1b[2J")
     assert sent.stderr == ""
     assert sent.stdout.endswith("dm:alice:bob #1  alice: hi \\x1b[2J\n")
-    assert bob.line() == sent.stdout
+    assert bob.line() == sent.stdout.replace("#1", "#1 (1 unread)")
     sent = run("send", *at(server), "--user", "alice", "--json", "dm:alice:bob", "-", said=b"two\nlines\n")
     assert json.loads(sent.stdout)["text"] == "two\nlines"
-    assert bob.line() + bob.line() == sent_line(sent)
+    assert bob.line() + bob.line() == sent_line(sent).replace("#2", "#2 (2 unread)")
     code, err = bob.end()
     assert (code, err.strip()) == (130, "")
 

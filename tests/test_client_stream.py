@@ -112,7 +112,9 @@ async def test_events_have_the_type_of_their_kind() -> None:
     assert (missing.data.reason, missing.data.conversation_id) == ("lost", "dm:a:b")
     assert other == OtherEvent("poll", "7-x", {"q": 1})
     assert repr(other) == "OtherEvent(name='poll', id='7-x', data={'q': 1})"
-    assert str(said).startswith("MessageEvent(name='message', id='5-x', data=Message(conversation_id='dm:a:b', seq=1,")
+    assert str(said).startswith(
+        "MessageEvent(name='message', id='5-x', data=DeliveredMessage(conversation_id='dm:a:b', seq=1,"
+    )
 
 
 @pytest.mark.parametrize("data", ["text", "[]", "7", "{}", '{"conversation_id":"x"}', "[" * 100_000])

@@ -52,6 +52,7 @@ async def open_streams(worker: Worker, names: list[str]) -> None:
             await until(lambda: all(stream.live for stream in streams))
     await until(lambda: all(stream.live for stream in streams))
     await worker.hub.presence.tick()
+    await worker.hub._roll.write(worker.hub._users)
     worker.clock.time += worker.hub._settings.audit_seconds
     await worker.hub.sweep()
     assert worker.hub._audited_at == worker.clock.time

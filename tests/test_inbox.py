@@ -2,9 +2,8 @@ import json
 
 import pytest
 
-from parts import BOB, DM, Worker, a_worker, parse_frames
+from parts import BOB, DM, MARK, Worker, a_worker
 from redises import RedisProcess
-from ssechat.events import frames
 from ssechat.events.source import START
 from ssechat.events.wake_ups import decode
 from ssechat.ids import entry_number, number_of
@@ -104,16 +103,15 @@ async def test_a_message_shows_as_it_stands_now_or_as_a_tombstone(worker: Worker
     await worker.say("two")
     await worker.redis.call("HDEL", keys.of_conversation(DM).messages, "1")
     await worker.redis.call("HSET", keys.of_conversation(DM).messages, "2", '{"text":"edited"}')
-    first, second = [parse_frames(frames.unchunk(event.chunk))[0] for event in await worker.events("bob")]
-    assert first["data"] == '{"conversation_id":"dm:alice:bob","seq":1,"deleted":true}'
-    assert second["data"] == '{"text":"edited"}'
+    first, second = await worker.texts("bob")
+    assert first == '{"conversation_id":"dm:alice:bob","seq":1,"deleted":true}'
+    assert second == '{"text":"edited"}'
 
 
 async def test_messages_stored_by_an_older_version_are_escaped_when_read(worker: Worker) -> None:
     await worker.say("one")
     await worker.redis.call("HSET", keys.of_conversation(DM).messages, "1", '{"text":"a\u2028b\x85c"}')
-    [(_, _, _, chunk)] = await worker.events("bob")
-    assert parse_frames(frames.unchunk(chunk))[0]["data"] == r'{"text":"a\u2028b\u0085c"}'
+    assert await worker.texts("bob") == [r'{"text":"a\u2028b\u0085c"}']
 
 
 async def test_the_wake_up_carries_the_event_or_if_it_is_large_its_id(worker: Worker) -> None:
@@ -128,7 +126,8 @@ async def test_the_wake_up_carries_the_event_or_if_it_is_large_its_id(worker: Wo
     assert (empty.kind, empty.before, number_of(empty.id)) == ("message", "0-0", 1)
     assert b'"text":"small"' in small.data
     assert json.loads(small.data)["created_at"] == timestamp(small.at)
-    assert len(largest.data) == WAKE_UP_LIMIT
+    assert json.loads(small.data)["mark"] == {"read_up_to": 0, "muted": False, "unread": 2, "mentions": []}
+    assert len(MARK.sub("}", largest.data.decode())) == WAKE_UP_LIMIT
     assert (large.kind, large.before, number_of(large.id), large.data) == ("message", largest.id, 4, b"")
 
 

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parts import ALICE, BOB, DM, FakeSink, Worker, a_worker, draft, parse_frames
+from parts import ALICE, BOB, DM, MARK, FakeSink, Worker, a_worker, draft, parse_frames
 from polling import until
 from redises import RedisProcess
 from ssechat.cli.terminal import event_line
 from ssechat.events import frames
 from ssechat.events.kinds import KINDS, LARGEST_FACT, MESSAGE, RESET, Kind, Kinds, Replay
+from ssechat.events.models import DeliveredMessage as Told
 from ssechat.events.models import EventData, Message
 from ssechat.ids import ConversationId, number_of
 from ssechat.logs.actions import Action, changed_message, fact
@@ -67,7 +68,8 @@ async def a_change(worker: Worker, kind: Kind, text: str) -> Action:
 
 
 def shown(events: list[dict[str, str]], name: str) -> list[Any]:
-    return [json.loads(event["data"]) for event in events if event["event"] == name]
+    """The data of the events with this name, of messages without the reader's mark."""
+    return [json.loads(MARK.sub("}", event["data"])) for event in events if event["event"] == name]
 
 
 @pytest.mark.parametrize("at_once", [AT_ONCE, 0], ids=["one-script", "two-steps"])
@@ -101,7 +103,7 @@ async def test_a_made_up_kind_of_facts_is_sent_replayed_repaired_and_counted(
 async def test_a_made_up_kind_of_new_messages_is_sent_replayed_repaired_and_counted(
     redis: RedisProcess, at_once: int, name: str, word: str
 ) -> None:
-    kind = Kind(name, Message, Replay.NEW_MESSAGE)
+    kind = Kind(name, Told, Replay.NEW_MESSAGE)
     async with a_reader(redis, kind, at_once=at_once) as (worker, stream, sink):
         done, _ = await worker.delivery.send(draft(word, key="k")._replace(kind=kind), (ALICE, BOB))
         sent = json.loads(done)
@@ -127,7 +129,7 @@ async def test_a_made_up_kind_of_new_messages_is_sent_replayed_repaired_and_coun
 async def test_a_made_up_kind_of_changes_is_sent_replayed_repaired_and_counted(
     redis: RedisProcess, at_once: int, name: str, word: str
 ) -> None:
-    kind = Kind(name, Message, Replay.CHANGED_MESSAGE)
+    kind = Kind(name, Told, Replay.CHANGED_MESSAGE)
     async with a_reader(redis, kind, at_once=at_once) as (worker, stream, sink):
         await worker.say("hi")
         done, _ = await worker.delivery.send(await a_change(worker, kind, word), (ALICE, BOB))
@@ -169,7 +171,8 @@ async def test_a_made_up_ephemeral_kind_reaches_live_streams_without_an_id_and_n
 
 
 @pytest.mark.parametrize(
-    "kind", [MESSAGE, Kind("made_up.note", Note, Replay.FACT), Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)]
+    "kind",
+    [MESSAGE, Kind("made_up.note", Note, Replay.FACT), Kind("made_up.edit", Told, Replay.CHANGED_MESSAGE)],
 )
 async def test_an_action_makes_as_many_entries_in_each_inbox_as_its_kind_says(redis: RedisProcess, kind: Kind) -> None:
     kinds = Kinds([MESSAGE, RESET, *{kind} - {MESSAGE}])
@@ -217,7 +220,7 @@ async def test_a_live_stream_of_an_older_version_gets_the_reset_in_its_place(red
 
 
 async def test_a_change_made_from_a_message_that_has_changed_since_loses(redis: RedisProcess) -> None:
-    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
+    kind = Kind("made_up.edit", Told, Replay.CHANGED_MESSAGE)
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         await worker.redis.call("FLUSHALL")
         await worker.say("hi")
@@ -328,7 +331,7 @@ async def test_an_event_that_is_durable_to_another_version_only_is_not_shown_as_
 
 
 def test_an_action_is_of_the_sort_that_its_kind_says() -> None:
-    kept, edit = Kind("made_up.note", Note, Replay.FACT), Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
+    kept, edit = Kind("made_up.note", Note, Replay.FACT), Kind("made_up.edit", Told, Replay.CHANGED_MESSAGE)
     for kind in (MESSAGE, edit, Kind("made_up.typing", Note, None, entries=0)):
         with pytest.raises(LookupError, match=kind.name):
             fact(kind, DM, {"word": "x"})
@@ -338,7 +341,7 @@ def test_an_action_is_of_the_sort_that_its_kind_says() -> None:
 
 
 async def test_a_change_of_an_old_message_leaves_the_newest_ones_number(redis: RedisProcess) -> None:
-    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
+    kind = Kind("made_up.edit", Told, Replay.CHANGED_MESSAGE)
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         for text in ("one", "two", "three"):
             await worker.say(text)
@@ -350,7 +353,7 @@ async def test_a_change_of_an_old_message_leaves_the_newest_ones_number(redis: R
 
 
 async def test_only_a_later_change_of_the_same_message_stands_for_an_earlier_one(redis: RedisProcess) -> None:
-    kind, other = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE), ConversationId("dm:bob:carol")
+    kind, other = Kind("made_up.edit", Told, Replay.CHANGED_MESSAGE), ConversationId("dm:bob:carol")
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         for text in ("one", "two"):
             await worker.say(text)
@@ -368,7 +371,10 @@ async def test_only_a_later_change_of_the_same_message_stands_for_an_earlier_one
 
 
 async def test_a_kind_that_another_version_replays_in_another_way_is_a_reset(redis: RedisProcess) -> None:
-    theirs, ours = Kind("made_up.note", Message, Replay.CHANGED_MESSAGE), Kind("made_up.note", Note, Replay.FACT)
+    theirs, ours = (
+        Kind("made_up.note", Told, Replay.CHANGED_MESSAGE),
+        Kind("made_up.note", Note, Replay.FACT),
+    )
     async with (
         a_worker(redis.url, kinds=with_kind(theirs)) as newer,
         a_worker(redis.url, kinds=with_kind(ours)) as older,
@@ -379,7 +385,7 @@ async def test_a_kind_that_another_version_replays_in_another_way_is_a_reset(red
 
 
 async def test_a_change_may_leave_nothing_of_a_message_but_its_place(redis: RedisProcess) -> None:
-    kind = Kind("made_up.edit", Message, Replay.CHANGED_MESSAGE)
+    kind = Kind("made_up.edit", Told, Replay.CHANGED_MESSAGE)
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         message = await worker.say("hi")
         empty = changed_message(kind, message, {"conversation_id": DM, "seq": 1, "version": 1})

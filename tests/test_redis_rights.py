@@ -85,6 +85,8 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
             keys.FORMAT,
             keys.GROUPS,
             keys.FEEDS,
+            keys.ROLLS,
+            keys.roll("x"),
         ),
     ]
     makers = {name for name, value in vars(keys).items() if callable(value) and value.__module__ == keys.__name__}
@@ -92,6 +94,7 @@ def test_every_key_and_channel_is_of_a_pattern_on_the_list() -> None:
         *("ConversationKeys", "UserKeys", "bucket", "of_conversation", "of_user", "sent", "user", "user_of"),
         *("quota", "places", "directory", "sessions", "ticket", "live", "GroupKeys", "of_group", "reactions"),
         *("blocks", "conversation", "watch_lists", "FeedKeys", "of_feed", "feed", "live_feed", "is_of_a_feed"),
+        "roll",
     }, "a new kind of key: is its pattern on the list, and is it tried?"
     for key in named:
         assert any(key.startswith(pattern[:-1]) for pattern in KEYS), key

@@ -193,6 +193,20 @@ def test_no_message_can_look_like_two() -> None:
         ("typing", {"conversation_id": "dm:a:b", "user": "b", "expires_in": 15}, "dm:a:b  b is writing …"),
         ("block", {"conversation_id": "dm:a:b", "user": "b", "blocked": True}, "dm:a:b  you have blocked b"),
         ("block", {"conversation_id": "dm:a:b", "user": "b", "blocked": False}, "dm:a:b  you have unblocked b"),
+        (
+            "message",
+            {
+                **{"conversation_id": "dm:a:b", "seq": 3, "sender": "a", "text": "hi", "reply_to": 1},
+                "mark": {"read_up_to": 1, "muted": True, "unread": 2, "mentions": [3]},
+            },
+            "dm:a:b #3 (reply to #1; 2 unread, 1 mentions you)  a: hi",
+        ),
+        (
+            "message",
+            {"conversation_id": "dm:a:b", "seq": 3, "sender": "a", "text": "hi", "mark": {"unread": 0, "mentions": []}},
+            "dm:a:b #3  a: hi",
+        ),
+        ("message", {"conversation_id": "dm:a:b", "seq": 3, "text": "hi", "mark": 7}, "dm:a:b #3  hi"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": False}, "dm:a:b  read up to #7"),
         ("mark", {"conversation_id": "dm:a:b", "read_up_to": 7, "muted": True}, "dm:a:b  read up to #7  (muted)"),
         ("profile", {"version": 3}, "your profile was changed"),

@@ -47,6 +47,7 @@ from ssechat.identity.hashing import HashingPool
 from ssechat.identity.leases import Leases
 from ssechat.identity.profiles import Profiles
 from ssechat.identity.quotas import Quotas
+from ssechat.identity.roll import Roll
 from ssechat.identity.sessions import Sessions
 from ssechat.identity.sightings import Sightings
 from ssechat.identity.tokens import Tokens
@@ -116,6 +117,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
         kinds,
         people,
         Sightings(redis),
+        Roll(redis),
         chat.presence.watched,
         may_read=chat.feeds.may_read,
     )

@@ -4,11 +4,13 @@ import contextlib
 import selectors
 import signal
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import psutil
 import pytest
@@ -21,6 +23,9 @@ WATCHERS = 10
 OFFLINE_SECONDS = 45.0
 """Upper bound of the time until somebody who has gone counts as offline: lingering, grace, and what a busy machine
 takes."""
+
+WRITTEN_SECONDS = 2.0
+"""Seconds after which it is written whose streams a worker has."""
 
 
 @pytest.fixture
@@ -89,6 +94,12 @@ class Crowd:
     def close(self, names: Sequence[str]) -> None:
         for name in names:
             self.sockets.pop(name).close()
+
+
+@pytest.fixture
+def three_workers(tmp_path: Path) -> Iterator[Server]:
+    with serve(tmp_path, "--workers", "3", "--deliveries-per-user", "0") as running:
+        yield running
 
 
 @pytest.fixture
@@ -164,6 +175,67 @@ def test_the_death_of_a_worker_is_told_once_of_those_who_stay_away_and_never_of_
         assert Counter(name for reader in readers for name, online in told(reader) if not online) == offline
         seen = watchers[0].http.get(f"/v1/users/{sorted(away)[0]}").json()
         assert "last_seen" not in seen, "they share a group only, which is not named here"
+
+
+class Asking:
+    """Asks again and again whether these are there, of a worker that knows nothing of them."""
+
+    def __init__(self, person: Person, group: str, names: Sequence[str]) -> None:
+        self.person = person
+        self.group = group
+        self.lists = [names[at : at + 100] for at in range(0, len(names), 100)]
+        self.said: dict[str, list[bool]] = {name: [] for name in names}
+        """What was said of each, without repetitions."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> Self:
+        self.ask()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def ask(self) -> None:
+        for names in self.lists:
+            for name, online in watch(self.person, names, **{"in": self.group}).items():
+                if self.said[name][-1:] != [online]:
+                    self.said[name].append(online)
+
+    def _ask(self) -> None:
+        while not self._stop.wait(0.05):
+            self.ask()
+
+
+@pytest.mark.alone("a thousand clients must be back within a time that a busy machine would take from them")
+def test_a_worker_that_knows_nobody_of_a_dead_one_answers_that_they_are_there_until_they_are_back_or_the_grace_is_over(
+    three_workers: Server,
+) -> None:
+    victim, stranger, _ = three_workers.workers()
+    crowd, names = Crowd(three_workers), [f"p{number:03}" for number in range(PEOPLE)]
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: crowd.close([*crowd.sockets]))
+        crowd.open(names, crowd.connections_to(victim, PEOPLE))
+        alice = stack.enter_context(Person(three_workers, "alice"))
+        group = alice.http.post("/v1/conversations", json={"name": "All", "members": names}).json()["id"]
+        asking = stack.enter_context(Asking(alice.on(stranger), group, names))
+        time.sleep(WRITTEN_SECONDS)
+        victim.kill()
+        died = time.monotonic()
+        away = {name for name in names if int(name[1:]) % 10 < 3}
+        back = [name for name in names if name not in away]
+        crowd.close(names)
+        time.sleep(3)
+        for at in range(0, len(back), 100):
+            crowd.open(back[at : at + 100])
+            time.sleep(0.5)
+        assert time.monotonic() - died < 10, "this machine was too busy to come back in time"
+        until(lambda: all(asking.said[name] == [True, False] for name in away), OFFLINE_SECONDS)
+        crowd.open(sorted(away))
+        until(lambda: all(asking.said[name] == [True, False, True] for name in away))
+        assert all(asking.said[name] == [True] for name in back)
 
 
 class Staying:

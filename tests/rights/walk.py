@@ -53,8 +53,9 @@ def messages_in(content: Any, group: str) -> Iterator[dict[str, Any]]:
 
 
 def events_in(raw: bytes) -> list[Any]:
-    """The data of all events of a stream."""
-    return [json.loads(line.partition(b": ")[2]) for line in raw.split(b"\n") if line.startswith(b"data: ")]
+    """The data of all events of a stream, without what their reader has read."""
+    found = [json.loads(line.partition(b": ")[2]) for line in raw.split(b"\n") if line.startswith(b"data: ")]
+    return [{name: value for name, value in data.items() if name != "mark"} for data in found]
 
 
 class Walk:

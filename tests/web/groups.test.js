@@ -104,7 +104,7 @@ test("what was said in a group before one came back stays read, and a mark of be
 
 test("muting tells the server, and holds at once", async () => {
   const { chat, server } = await live([friends({ newest_seq: 7, last_message: said(7), read_up_to: 5 })]);
-  server.made = { conversation_id: GROUP, read_up_to: 5, muted: true };
+  server.made = { conversation_id: GROUP, read_up_to: 5, muted: true, unread: 2, mentions: [] };
   assert.equal(chat.unreadTotal, 2);
   await chat.mute(GROUP, true);
   assert.deepEqual([chat.unreadTotal, chat.unread(chat.store.ensure(GROUP))], [0, 2]);
@@ -113,11 +113,12 @@ test("muting tells the server, and holds at once", async () => {
 
 test("a muted conversation is in no sum, and its messages are no news", async () => {
   const { chat, arrived } = await live([friends({ newest_seq: 7, last_message: said(7), read_up_to: 7 })]);
-  await happens("mark", { read_up_to: 7, muted: true });
-  await happens("message", said(8, { mentions: ["alice"] }));
+  const mark = { read_up_to: 7, muted: true, unread: 0, mentions: [] };
+  await happens("mark", mark);
+  await happens("message", { ...said(8, { mentions: ["alice"] }), mark: { ...mark, unread: 1, mentions: [8] } });
   const group = chat.store.ensure(GROUP);
   assert.deepEqual([chat.unread(group), chat.unreadTotal, chat.mentioned(group), arrived.length], [1, 0, true, 0]);
-  await happens("mark", { read_up_to: 8, muted: false });
+  await happens("mark", { ...mark, read_up_to: 8, muted: false });
   assert.deepEqual([chat.unread(group), chat.mentioned(group)], [0, false]);
 });
 

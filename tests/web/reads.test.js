@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 import { Attempts } from "../../src/ssechat/web/attempts.js";
 import { newConversation } from "../../src/ssechat/web/conversation.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
-import { applyMark, noteMessage, raiseMark } from "../../src/ssechat/web/marks.js";
+import { applyMark, raiseMark } from "../../src/ssechat/web/marks.js";
 import { Reads } from "../../src/ssechat/web/reads.js";
 import { Store } from "../../src/ssechat/web/store.js";
 import { fakeBrowser, message, pass, settle } from "./world.js";
@@ -22,7 +22,9 @@ const readUpTo = (seq, mentions = []) => ({ ...newConversation(BOB), read_up_to:
  *
  * @param {(up_to: number) => Promise<any>} [answer]
  */
-function reads(answer = async (up_to) => ({ conversation_id: BOB, read_up_to: up_to, muted: false })) {
+function reads(
+  answer = async (up_to) => ({ conversation_id: BOB, read_up_to: up_to, muted: false, unread: 0, mentions: [] }),
+) {
   /** @type {number[]} */
   const told = [];
   const client = {
@@ -100,25 +102,38 @@ test("nothing is told of a group that the user has left", async () => {
   assert.deepEqual([told, mine.pending(BOB)], [[1], 0]);
 });
 
-test("a mark rises only, and takes the mentions with it that it passes", () => {
+test("a mark is taken over, and never falls", () => {
   const conversation = readUpTo(2, [3, 5]);
-  assert.equal(applyMark(conversation, { conversation_id: BOB, read_up_to: 4, muted: false }), true);
+  /** @type {(read_up_to: number, mentions: number[], muted?: boolean) => boolean} */
+  const apply = (read_up_to, mentions, muted = false) =>
+    applyMark(conversation, { read_up_to, muted, unread: 9, mentions });
+  assert.equal(apply(4, [5]), true);
   assert.deepEqual([conversation.read_up_to, conversation.mentions], [4, [5]]);
   assert.equal(raiseMark(conversation, 3), false);
-  assert.equal(applyMark(conversation, { conversation_id: BOB, read_up_to: 1, muted: true }), true);
-  assert.deepEqual([conversation.read_up_to, conversation.muted], [4, true]);
-  assert.equal(applyMark(conversation, { conversation_id: BOB, read_up_to: 1, muted: true }), false);
+  assert.equal(apply(1, [3, 5], true), true);
+  assert.deepEqual([conversation.read_up_to, conversation.muted, conversation.mentions], [4, true, [5]]);
+  assert.equal(apply(1, [5], true), false);
+  assert.equal(apply(4, [], true), true, "a mention counts while its message has it");
   assert.equal(raiseMark(newConversation(BOB), 3), false, "it is not known yet");
+  assert.equal(applyMark(newConversation(BOB), { read_up_to: 3, muted: false, unread: 0, mentions: [] }), false);
 });
 
-test("a mention counts while its message has it, and one's own message raises the mark", () => {
-  const conversation = readUpTo(1);
-  noteMessage(conversation, message(3, { mentions: ["alice"] }), "alice");
-  noteMessage(conversation, message(2, { mentions: ["alice"] }), "alice");
-  noteMessage(conversation, message(1, { mentions: ["alice"] }), "alice");
-  assert.deepEqual(conversation.mentions, [2, 3]);
-  noteMessage(conversation, message(2, { deleted: true }), "alice");
-  assert.deepEqual(conversation.mentions, [3]);
-  noteMessage(conversation, message(4, { sender: "alice" }), "alice");
-  assert.deepEqual([conversation.read_up_to, conversation.mentions], [4, []]);
+test("a message tells what is left, and one's own raises the mark", () => {
+  const store = new Store("alice");
+  store.addConversations(
+    [{ id: BOB, type: "dm", members: ["alice", "bob"], read_up_to: 1, mentions: [], muted: false }],
+    null,
+  );
+  const conversation = store.ensure(BOB);
+  const mark = { read_up_to: 1, muted: false, unread: 2, mentions: [3] };
+  assert.equal(store.apply("message", { ...message(3, { mentions: ["alice"] }), mark }), true);
+  assert.deepEqual([conversation.read_up_to, conversation.mentions], [1, [3]]);
+  assert.equal("mark" in (conversation.last_message ?? {}), false, "it is no part of the message");
+  assert.equal(
+    store.apply("message.updated", { ...message(3, { mentions: ["alice"] }), mark: { ...mark, mentions: [] } }),
+    true,
+  );
+  assert.deepEqual(conversation.mentions, []);
+  store.apply("message", message(4, { sender: "alice" }));
+  assert.equal(conversation.read_up_to, 4, "the answer is there before the event");
 });

@@ -79,7 +79,7 @@ test("what is read and muted while a next page is loaded counts", async () => {
   const { store, paging } = loading({ conversations: () => /** @type {any} */ (answer.promise) });
   store.next = "more";
   const loaded = paging.more();
-  store.apply("mark", { conversation_id: "g:1", read_up_to: 4, muted: true });
+  store.apply("mark", { conversation_id: "g:1", read_up_to: 4, muted: true, unread: 0, mentions: [] });
   store.apply("message", message(5, { sender: store.user }));
   const before = { read_up_to: 3, mentions: [4], muted: false };
   answer.resolve({

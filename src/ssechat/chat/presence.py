@@ -82,13 +82,18 @@ class PresenceRules:
         asked = [name for name in names if name in allowed]
         there = await self._sightings.connected([keys.live(name).encode() for name in asked])
         sights = await self._sightings.look(asked)
-        found, at = {}, time.time()
+        found: dict[UserId, Seen] = {}
+        missing, at = {}, time.time()
         for name, is_there, sight in zip(asked, there, sights, strict=True):
             # Who is missing for a moment is offline to nobody (streams/presence.py): that is known here, or, if the
-            # workers have just been replaced, by when it was seen.
+            # workers have just been replaced, by when it was seen, or, if one has just died, by its roll.
             known = self._known(name)
             online = bool(known) or (sight.visible and (is_there or (known is None and sight.lately(at))))
             found[name] = Seen(name, online, None if online else sight.last_seen)
+            if known is None and sight.visible and not online:
+                missing[name] = Seen(name, online=True, last_seen=None)
+        for name in await self._sightings.on_rolls(list(missing)):
+            found[name] = missing[name]
         return [found.get(name) or Seen(name, False, None) for name in names]
 
     async def watched(self, users: Sequence[UserId]) -> list[Watched]:

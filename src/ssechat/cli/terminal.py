@@ -15,8 +15,8 @@ MOST_NAMES = 10
 def message_line(message: Mapping[str, Any], name: str | None = None, change: str = "") -> str:
     """A message as a line: `14:03 dm:alice:bob #7  alice: hi`.
 
-    Behind the number stands in parentheses what is to be said of the message: `(edited; 👍 2)`. All that strangers
-    wrote comes after the sender, or in quotes (`name`, of a group).
+    Behind the number stands in parentheses what is to be said of the message: `(edited; 👍 2; 3 unread)`, the last
+    in an event only. All that strangers wrote comes after the sender, or in quotes (`name`, of a group).
     """
     place = f"{_clock(message.get('created_at'))}{_place(message, name)} #{message.get('seq')}"
     sender, text = message.get("sender"), message.get("text")
@@ -38,6 +38,8 @@ def _marks(message: Mapping[str, Any], change: str) -> list[str]:
     reactions = message.get("reactions")
     shown = [each for each in (reactions if isinstance(reactions, list) else []) if isinstance(each, dict)]
     marks += [f"{each.get('emoji')} {each.get('count')}" for each in shown]
+    mark = message.get("mark")
+    marks += [_counted(mark)] if isinstance(mark, dict) and _counted(mark) else []
     return [one_line(mark) for mark in marks]
 
 
@@ -167,13 +169,19 @@ def _progress(data: Mapping[str, Any]) -> str:
     return f"delivered to {user} up to #{delivered}" + (f", read up to #{read}" if read else "")
 
 
-def _unread(counts: Mapping[str, Any]) -> str:
-    """What is unread, in parentheses: `  (3 unread, 1 mentions you; muted)`."""
+def _counted(counts: Mapping[str, Any]) -> str:
+    """What is unread: `3 unread, 1 mentions you`; nothing, if nothing is."""
     unread, mentions = counts.get("unread"), counts.get("mentions")
     said = [f"{unread} unread"] if isinstance(unread, int) and unread else []
     if isinstance(mentions, list) and mentions:
         said.append("1 mentions you" if len(mentions) == 1 else f"{len(mentions)} mention you")
-    words = [*([", ".join(said)] if said else []), *(word for word in ("muted", "blocked") if counts.get(word))]
+    return ", ".join(said)
+
+
+def _unread(counts: Mapping[str, Any]) -> str:
+    """What is unread, in parentheses: `  (3 unread, 1 mentions you; muted)`."""
+    said = _counted(counts)
+    words = [*([said] if said else []), *(word for word in ("muted", "blocked") if counts.get(word))]
     return f"  ({'; '.join(words)})" if words else ""
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from pydantic import ValidationError
 
 from ssechat.client.feed_models import FeedItem
-from ssechat.client.models import Member, Message, Model, Person
+from ssechat.client.models import Mark, Member, Message, Model, Person, ReadState
 
 Name = TypeVar("Name", bound=str, covariant=True)
 Data = TypeVar("Data", covariant=True)
@@ -41,12 +41,15 @@ class MemberChange(Model):
     """There are more than `users` says: the members must be read anew."""
 
 
-class MarkChange(Model):
-    """One has read up to `read_up_to` on some device, or has muted or unmuted the conversation."""
+class DeliveredMessage(Message):
+    """A message, and what one has left to read in its conversation: as it is with the event, or since."""
 
-    conversation_id: str
-    read_up_to: int = 0
-    muted: bool = False
+    mark: ReadState | None = None
+    """None: one has left the conversation, or the server has lost it."""
+
+
+class MarkChange(Mark):
+    """One has read up to `read_up_to` on some device, or has muted or unmuted the conversation."""
 
 
 class ProfileChange(Model):
@@ -143,11 +146,11 @@ class _Event(Generic[Name, Data]):
     """The data as it was sent (JSON), with fields that only a newer server knows."""
 
 
-class MessageEvent(_Event[Literal["message"], Message]):
+class MessageEvent(_Event[Literal["message"], DeliveredMessage]):
     """A message is new. Who was away gets it as it stands by now: with the text of its last edit, for example."""
 
 
-class MessageChangeEvent(_Event[Literal["message.updated", "message.deleted"], Message]):
+class MessageChangeEvent(_Event[Literal["message.updated", "message.deleted"], DeliveredMessage]):
     """A message was edited or deleted, or its reactions are others: `data` is the message as it stands now."""
 
 
@@ -243,9 +246,9 @@ OF_A_FEED: dict[str, tuple[Any, type[Model]]] = {
 """The events about the stream itself; all others were published."""
 
 KINDS: dict[str, tuple[Any, type[Model]]] = {
-    "message": (MessageEvent, Message),
-    "message.updated": (MessageChangeEvent, Message),
-    "message.deleted": (MessageChangeEvent, Message),
+    "message": (MessageEvent, DeliveredMessage),
+    "message.updated": (MessageChangeEvent, DeliveredMessage),
+    "message.deleted": (MessageChangeEvent, DeliveredMessage),
     "conversation": (GroupEvent, GroupChange),
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),

@@ -144,16 +144,21 @@ class Page(Model):
     """Of a page around a message."""
 
 
-class Mark(Model):
-    """Up to where one has read a conversation, and what is left of it."""
+class ReadState(Model):
+    """What one has read of a conversation, and what is left of it."""
 
-    conversation_id: str
     read_up_to: int = 0
     """The seq of the newest message that one has read or sent."""
     unread: int = 0
     mentions: tuple[int, ...] = ()
     """The seqs of the unread messages that mention one."""
     muted: bool = False
+
+
+class Mark(ReadState):
+    """Up to where one has read a conversation, and what is left of it."""
+
+    conversation_id: str
 
 
 class User(Model):
@@ -204,7 +209,7 @@ class Me(Profile):
 
     unread: int = 0
     mentions: int = 0
-    """Unread messages that mention the user."""
+    """ReadState messages that mention the user."""
 
 
 class Receipt(Model):

@@ -16,9 +16,9 @@ from ssechat.events.models import (
     Block,
     Conversation,
     ConversationReset,
+    DeliveredMessage,
     Mark,
     Member,
-    Message,
     Presence,
     ProfileChange,
     Receipt,
@@ -108,9 +108,9 @@ class Kinds:
 
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}\Z")
 
-MESSAGE = Kind("message", Message, Replay.NEW_MESSAGE)
-MESSAGE_UPDATED = Kind("message.updated", Message, Replay.CHANGED_MESSAGE)
-MESSAGE_DELETED = Kind("message.deleted", Message, Replay.CHANGED_MESSAGE)
+MESSAGE = Kind("message", DeliveredMessage, Replay.NEW_MESSAGE)
+MESSAGE_UPDATED = Kind("message.updated", DeliveredMessage, Replay.CHANGED_MESSAGE)
+MESSAGE_DELETED = Kind("message.deleted", DeliveredMessage, Replay.CHANGED_MESSAGE)
 CONVERSATION = Kind("conversation", Conversation, Replay.FACT)
 MEMBER = Kind("member", Member, Replay.FACT)
 MARK = Kind("mark", Mark, Replay.FACT)

@@ -73,6 +73,31 @@ class Message(EventData):
     """It was deleted: this is its tombstone."""
 
 
+UpTo = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
+"""The `seq` of a message; 0: none."""
+
+
+class ReadState(EventData):
+    """What you have read of a conversation, and what is left: as it is with the event, or since."""
+
+    read_up_to: UpTo
+    """The `seq` of the newest message that you have read or sent; 0: none. It never falls."""
+    muted: bool
+    """Whether you have muted the conversation."""
+    unread: Count
+    """Messages that are unread."""
+    mentions: list[Seq]
+    """The `seq`s of the unread messages that mention you, ascending: the newest 100."""
+
+
+class DeliveredMessage(Message):
+    """A message as it stands now, and what its reader has left to read in its conversation."""
+
+    mark: ReadState | None = None
+    """What you have read of the conversation, and what is left; missing if you have left it, or if the server has
+    lost it."""
+
+
 class Conversation(EventData):
     """A group as it stands now."""
 
@@ -116,15 +141,11 @@ class Member(EventData):
     """There are more than `users` says: the members must be read anew."""
 
 
-class Mark(EventData):
+class Mark(ReadState):
     """Up to where you have read a conversation, and whether it is muted."""
 
     conversation_id: str
     """The conversation."""
-    read_up_to: Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
-    """The `seq` of the newest message that you have read or sent; 0: none. It never falls."""
-    muted: bool
-    """Whether you have muted it."""
 
 
 class ProfileChange(EventData):
@@ -143,10 +164,6 @@ class Block(EventData):
     """Whom."""
     blocked: bool
     """Whether you block the user from now on."""
-
-
-UpTo = Annotated[int, Field(json_schema_extra={"minimum": 0, "format": "int64"})]
-"""The `seq` of a message; 0: none."""
 
 
 class Receipt(EventData):

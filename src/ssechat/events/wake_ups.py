@@ -4,12 +4,16 @@ It is a hint: an event that is durable is in the inbox, and an ephemeral one may
 with a space between them, a line feed, and the event's data (JSON on one line):
 
     durable    <kind> <at> <id> <id of the event before it>     made by logs/inbox.lua; no data where it is large
+               … <seq> <read> <muted> <mentions>                the reader's place, if the event may change what is
+                                                                unread
     ephemeral  <kind> <at>
 
 One wake-up is for the worker alone: `watch` says that what the user watches, or may see, has changed.
 """
 
 from typing import NamedTuple
+
+from ssechat.events.unread import with_mark
 
 WATCH = "watch"
 """The kind, which no event has, of the wake-up that is for the worker alone."""
@@ -42,11 +46,13 @@ def decode(payload: bytes) -> WakeUp:
         ValueError: this is no wake-up.
     """
     first, _, data = payload.partition(b"\n")
-    values = first.decode().split(" ")
+    values = first.decode().split(" ", 4)
     if len(values) == 2:
         kind, at = values
         return WakeUp(kind, int(at), "", "", data)
-    kind, at, entry, before = values
+    kind, at, entry, before, *place = values
+    if place and data:
+        data = with_mark(kind, data, place[0])
     # This is done for each event and worker: a pattern as in ids.py would cost a fifth more, and a call of the class
     # some hundreds of instructions.
     return WakeUp._make((kind, int(at), entry, before, data, int(entry[: entry.index("-")])))

@@ -39,6 +39,15 @@ return {{visible, seen}}
 """
 """KEYS: a user. ARGV: when it was seen, or -1; by how much that must be later than the last time to be stored."""
 
+ON_ROLL = """
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('HDEL', KEYS[1], KEYS[2])
+  return {}
+end
+return redis.call('HMGET', KEYS[2], unpack(ARGV))
+"""
+"""KEYS: the names of all rolls; a roll. ARGV: users. What it has of each; nothing if there is no such roll any more."""
+
 HIDDEN = "hidden"
 """The first word of what is published on the control channel when somebody becomes visible or invisible; the user
 follows."""
@@ -80,6 +89,13 @@ class Sightings:
             reply = await self._redis.call("PUBSUB", "NUMSUB", *channels[at : at + ASKED_AT_ONCE])
             answers += [count > 0 for count in reply[1::2]]
         return answers
+
+    async def on_rolls(self, users: Sequence[UserId]) -> set[UserId]:
+        """Those of these users who have streams on some worker, or had until it died, less than the grace ago
+        (identity/roll.py). At most `ASKED_AT_ONCE`; raises as `connected` does."""
+        rolls = await self._redis.call("HGETALL", keys.ROLLS) if users else []
+        replies = await self._redis.pipeline([("EVAL", ON_ROLL, 2, keys.ROLLS, roll, *users) for roll in rolls[::2]])
+        return {user for reply in replies for user, found in zip(users, reply, strict=False) if found is not None}
 
     async def look(self, users: Iterable[UserId]) -> list[Sight]:
         """What is stored of these users; raises as `connected` does."""

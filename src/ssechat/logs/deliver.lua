@@ -1,11 +1,11 @@
 -- Delivers runs of entries of conversation logs to the inboxes of members.
 -- Keys of an item:      those of each user (inbox.lua)
 -- Arguments of an item: these, then those of each entry
-local TAG, CONVERSATION, BEFORE, FROM_SEQ, USERS, ENTRIES, NEWEST, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6, 7
+local TAG, CONVERSATION, BEFORE, FROM_SEQ, USERS, ENTRIES, NEWEST, JOINED, ARGUMENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8
 local ID, AT, KIND, SORT, VALUE, DATA = 0, 1, 2, 3, 4, 5
 local BY, NAMED, ARGUMENTS_OF_ENTRY = 6, 7, 8  -- who sent the message, whom it mentions, each between spaces; or ''
 -- FROM_SEQ: changes of messages up to this seq do not concern these users. NEWEST: of a reset, the seq of the newest
--- message, or ''
+-- message, or ''. JOINED: of a run that begins with the join of these users, the seq of the newest message then, or ''
 -- Returns for an item:  the last entry of this conversation in each inbox
 
 local function deliver_to(user, inbox, places, tag, run, from_seq)
@@ -16,6 +16,7 @@ end
 local function deliver_item(k, a, users)
   local run = {conversation = ARGV[a + CONVERSATION], before = ARGV[a + BEFORE], entries = {}}
   run.newest = ARGV[a + NEWEST] ~= '' and ARGV[a + NEWEST] or nil
+  run.joined = tonumber(ARGV[a + JOINED])
   for i = 1, tonumber(ARGV[a + ENTRIES]) do
     local e = a + ARGUMENTS + (i - 1) * ARGUMENTS_OF_ENTRY
     run.entries[i] = {

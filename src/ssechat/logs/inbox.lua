@@ -9,8 +9,9 @@
 -- that mentions the user a comma and its seq; and then ` <delivered>`, the seq up to which a device of the user has the
 -- messages, if that is above `read`.
 --
--- A wake-up is `<kind> <at> <id> <id of the event before it>`, a line feed, and the event's data. The data of a large
--- event is left out. at: milliseconds since 1970, 0 if unknown.
+-- A wake-up is `<kind> <at> <id> <id of the event before it>`, of an event that changes what is unread also the end of
+-- the place as it is with it, from ` <seq>` on; a line feed, and the event's data. The data of a large event is left out.
+-- at: milliseconds since 1970, 0 if unknown.
 
 -- Offsets of a user's keys. The channel of a user is the first key followed by '/live'.
 local USER, INBOX, PLACES, KEYS_OF_USER = 0, 1, 2, 3
@@ -44,8 +45,8 @@ local function try_to_write(user, tag)
 end
 
 -- Appends a fact that concerns the user alone to its inbox, for its other devices. `data` is JSON. Returns the entry's
--- number.
-local function tell_oneself(user, inbox, tag, at, conversation, kind, data)
+-- number. `place`: the end of the place as it is then, of a mark.
+local function tell_oneself(user, inbox, tag, at, conversation, kind, data, place)
   local newest = redis.call('HGET', user, 'head') or '0-0'
   local n = after(string.match(newest, '^%d+'))
   local head = n .. '-' .. tag
@@ -53,7 +54,7 @@ local function tell_oneself(user, inbox, tag, at, conversation, kind, data)
   -- This write comes first because it can fail, if the id is not above the last one of the inbox.
   add(inbox, INBOX_LIMIT, n, head, 'in', conversation, 'kind', kind, 'fact', data)
   redis.call('HSET', user, 'head', head)
-  wake(user, kind .. ' ' .. at .. ' ' .. head .. ' ' .. newest .. '\n' .. data)
+  wake(user, kind .. ' ' .. at .. ' ' .. head .. ' ' .. newest .. (place or '') .. '\n' .. data)
   return n
 end
 
@@ -84,6 +85,15 @@ local function between(mentions, above, up_to)
     end
   end
   return table.concat(kept)
+end
+
+-- The mark of who joined when this was the newest message: older ones are not new to it.
+local function marked_since(mark, joined)
+  local read, muted, mentions, delivered = mark_of(mark)
+  if tonumber(read) >= joined then
+    return mark
+  end
+  return text_of(joined .. '', muted, between(mentions, joined, math.huge), delivered)
 end
 
 -- The mark after a reset. After a rollback the newest message may be below it, or below one that mentioned the user.
@@ -129,7 +139,8 @@ end
 -- `run` has: conversation, before (the entry that must be the last one in the inbox, unless one of `entries` is), and
 -- entries, each with id, at, data, and the fields of the inbox's entry: kind, sort and value (the seq of a message or
 -- change, the data of a fact); of a message `by`, a brace and who sent it, and `named`, whom it mentions, each between
--- spaces; and of a reset `newest`, the seq of the newest message. inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before
+-- spaces; and of a reset `newest`, the seq of the newest message; and of a run that begins with the user's join, or the
+-- reset in its place, `joined`, the seq of the newest message then. inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before
 -- the script.
 -- from_seq: changes of messages up to this seq are passed: the place moves on, and the inbox gets nothing.
 -- Returns the last entry in the inbox: the last one of the run, or one that is not in the run.
@@ -150,6 +161,9 @@ local function deliver(user, inbox, places, tag, run, from_seq)
   if not following or following > #entries then
     return last
   end
+  if run.joined then
+    mark = marked_since(mark, run.joined)
+  end
   local head = redis.call('HGET', user, 'head') or '0-0'
   local n, wakes = string.match(head, '^%d+'), false
   for i = following, #entries do
@@ -164,11 +178,13 @@ local function deliver(user, inbox, places, tag, run, from_seq)
       if entry.sort == 'message' then
         seq = entry.value
       end
+      local unread = ''
       if entry.sort ~= 'fact' then
         mark = marked(mark, entry, user)
+        unread = ' ' .. seq .. mark
       end
       if #entry.data <= WAKE_UP_LIMIT then
-        entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before .. '\n' .. entry.data
+        entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before .. unread .. '\n' .. entry.data
       else
         entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before
       end

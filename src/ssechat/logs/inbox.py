@@ -15,9 +15,10 @@ from pydantic_core import from_json
 from ssechat.events import frames
 from ssechat.events.kinds import MARK, RESET, Kind, Kinds, Replay
 from ssechat.events.source import START, Event, Page, Source
+from ssechat.events.unread import with_mark
 from ssechat.events.wake_ups import encode_ephemeral
 from ssechat.ids import NO_ENTRY, ConversationId, UserId, new_tag, number_of, tags
-from ssechat.logs.access import Access, tombstone
+from ssechat.logs.access import EVERYTHING, Access, tombstone
 from ssechat.logs.account_log import AccountLog
 from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
 from ssechat.logs.marks import NO_MARK, Mark, Marked
@@ -56,6 +57,9 @@ def limits(inbox_limit: int) -> str:
     return f"local INBOX_LIMIT, LOG_LIMIT, WAKE_UP_LIMIT = '{inbox_limit}', '{log_limit}', {WAKE_UP_LIMIT}\n"
 
 
+FACT = Replay.FACT.encode()
+
+
 class Run(NamedTuple):
     """Entries of one conversation's log, one after another, for an inbox."""
 
@@ -64,6 +68,9 @@ class Run(NamedTuple):
     """The place that the inbox must have, unless it has one of the entries."""
     from_seq: int = 0
     """Changes of messages up to this seq are passed: the inbox gets none of them."""
+    joined: int | None = None
+    """Of a run that begins with the join of its readers, or of the reset in the place of that: the seq of the newest
+    message then, which is nothing new to them."""
     newest: int | None = None
     """Of a reset: the seq of the newest message, as of the entry that the reset stands for."""
 
@@ -166,7 +173,7 @@ class Inbox:
         conversation = run.entries[0].conversation
         arguments: list[Argument] = [
             next(self._tags), conversation, run.before, run.from_seq or "", len(users), len(run.entries),
-            "" if run.newest is None else run.newest,
+            "" if run.newest is None else run.newest, "" if run.joined is None else run.joined,
         ]  # fmt: skip
         names = list(map(packed_keys.of_user, users))
         return self._deliver.submit_packed(names, (pack(arguments), entries), len(run.entries) * len(users))
@@ -290,9 +297,13 @@ class Inbox:
             for at, (reference, kind) in enumerate(zip(references, kinds, strict=True))
             if kind is not None and kind.replay is not Replay.FACT and at not in superseded
         ]
+        # The places are read after the references: what is unread with the last of them is not older than it.
+        marked = list({each.conversation for each in references if each.sort != FACT or each.kind == MARK.name})
+        places = self._redis.send("HMGET", keys.of_user(user).places, *marked) if marked else None
         # The messages first: whoever is removed in between does not get what was written after that.
         messages = iter(await self._conversations.resolve(wanted, room))
         groups = await self._groups(user, wanted)
+        marks = {} if places is None else dict(zip(marked, await places, strict=True))
         events = []
         for at, (reference, kind) in enumerate(zip(references, kinds, strict=True)):
             name, chunk = reference.kind, b""
@@ -300,17 +311,20 @@ class Inbox:
                 name = RESET.name
                 chunk = frames.durable(reference.id, name, self._reset_of(reference))
             elif kind.replay is Replay.FACT:
-                chunk = frames.durable(reference.id, name, reference.value)
+                chunk = frames.durable(reference.id, name, _fact(reference, marks.get(reference.conversation)))
             elif at not in superseded:
                 message = next(messages, NOT_FETCHED)
                 if message is NOT_FETCHED:
                     break
                 conversation, seq = reference.conversation, int(reference.value)
-                if message is not None and conversation in groups:
-                    access = groups[conversation]
+                access = groups.get(conversation, EVERYTHING)
+                if message is not None and access is not EVERYTHING:
                     message = None if access is None else access.seen(conversation, seq, message)
-                data = tombstone(conversation, seq) if message is None else message
-                chunk = frames.durable(reference.id, name, frames.one_line(data))
+                data = frames.one_line(tombstone(conversation, seq) if message is None else message)
+                place = marks[conversation]
+                if place is not None and access is not None and access.newest_seq is None:  # nothing is new to a leaver
+                    data = with_mark(name, data, _from_seq(place))
+                chunk = frames.durable(reference.id, name, data)
             events.append(Event(number_of(reference.id), reference.id, name, chunk))
         return events
 
@@ -338,6 +352,19 @@ class Inbox:
 def named_in(users: Sequence[str]) -> str:
     """Those whom a message mentions, as logs/inbox.lua takes them."""
     return f" {' '.join(users)} " if users else ""
+
+
+def _from_seq(place: bytes) -> str:
+    """The end of a place, as wake-ups have it."""
+    return place.decode().split(" ", 2)[2]
+
+
+def _fact(reference: _Reference, place: bytes | None) -> bytes:
+    """The data of a fact; a mark comes as it stands now."""
+    if place is None or reference.kind != MARK.name:
+        return reference.value
+    now = Place.parse(reference.conversation.encode(), place)
+    return frames.encode({"conversation_id": reference.conversation, **now.mark.counts(now.seq)})
 
 
 def _packed(run: Run) -> Packed:

@@ -26,12 +26,14 @@ local function change_mark(k, a)
   local changed = read .. muted ~= before
   if changed then
     local data = ARGV[a + BEGINNING] .. read .. ',"muted":' .. (muted == '1' and 'true' or 'false') .. '}'
-    local n = tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], conversation, KIND, data)
+    mark = text_of(read, muted, mentions, delivered)
+    local n = tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], conversation, KIND, data,
+      ' ' .. seq .. mark)
     if not place then
       n_then = n  -- it is listed from now on, so it needs a number of its own
     end
     redis.call('HSET', KEYS[k + PLACES], conversation,
-      entry .. ' ' .. n_then .. ' ' .. seq .. text_of(read, muted, mentions, delivered))
+      entry .. ' ' .. n_then .. ' ' .. seq .. mark)
   end
   return {read, muted, mentions, seq, changed and '1' or '0'}
 end

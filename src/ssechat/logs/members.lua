@@ -149,9 +149,9 @@ local function deliver_to_group(keys, group, run, tag)
   end
   budget = budget - count - 1
   local entry, complete, trouble = run.entries[1].id, true, nil
-  local function give(user, bucket, before, from_seq)
+  local function give(user, bucket, before, from_seq, joined)
     local key = '{u' .. bucket .. '}' .. user
-    local ran = before and {conversation = run.conversation, before = before, entries = run.entries} or run
+    local ran = before and {conversation = run.conversation, before = before, entries = run.entries, joined = joined} or run
     local ok, last = pcall(deliver, key, key .. '/inbox', key .. '/conversations', tag_of(tag, key), ran, from_seq)
     complete = complete and last == entry
     trouble = not ok and last or trouble
@@ -160,7 +160,8 @@ local function deliver_to_group(keys, group, run, tag)
   local members = redis.call('HGETALL', KEYS[keys + MEMBERS_OF])
   for i = 1, #members, 2 do
     local bucket, joined, seq, before = string.match(members[i + 1], '^%S+ (%S+) (%S+) (%S+) (%S+)')
-    give(members[i], bucket, joined == entry and before or nil, group.history == 'from_join' and tonumber(seq) or nil)
+    seq = tonumber(seq)
+    give(members[i], bucket, joined == entry and before or nil, group.history == 'from_join' and seq or nil, seq)
   end
   for user, bucket in pairs(group.leavers) do
     if give(user, bucket) then

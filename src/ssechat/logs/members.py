@@ -157,6 +157,8 @@ class Span(NamedTuple):
     """The entry with which it left; empty: it is a member."""
     from_seq: int = 0
     """Changes of messages up to this seq do not concern it."""
+    joined: int | None = None
+    """The seq of the newest message when it joined."""
 
 
 WHOLE = Span()
@@ -186,11 +188,11 @@ class Roster(NamedTuple):
         """What concerns everybody to whom something may have to be delivered."""
         from_join = self.group.history == "from_join"
         spans = {
-            user: Span(member.entry, member.before, from_seq=member.seq if from_join else 0)
+            user: Span(member.entry, member.before, "", member.seq if from_join else 0, member.seq)
             for user, member in self.members.items()
         }
         return spans | {
-            user: Span(one.joined, one.before, one.entry, one.joined_seq if from_join else 0)
+            user: Span(one.joined, one.before, one.entry, one.joined_seq if from_join else 0, one.joined_seq)
             for user, one in self.leavers.items()
         }
 

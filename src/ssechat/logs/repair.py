@@ -181,7 +181,7 @@ class Repair:
                     reason = "expired" if page and number_of(one.start) < number_of(page[0].id) else "lost"
                     now, seq = head or await self._conversations.newest(conversation)
                     reset = self._inbox.reset(conversation, one.place, one.span.last or now, reason, len(members))
-                    run = Run((reset,), one.place, newest=seq)
+                    run = Run((reset,), one.place, joined=one.span.joined, newest=seq)
                 if run.entries:
                     runs.append((run, members))
             for member, place in (await self._inbox.deliver(runs)).items():
@@ -220,7 +220,7 @@ def _run(page: Sequence[Entry], one: _Behind) -> Run | None:
         return None
     if span.last:
         entries = [_as_of(entry, number_of(span.last)) for entry in entries if not _later(entry.id, span.last)]
-    return Run(entries, before, span.from_seq)
+    return Run(entries, before, span.from_seq, span.joined if one.joins else None)
 
 
 def _as_of(entry: Entry, pos: int) -> Entry:

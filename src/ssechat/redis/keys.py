@@ -25,6 +25,9 @@ GROUPS = "ssechat:groups"
 FEEDS = "ssechat:feeds"
 """Hash: feed → who made it; and how many there are, of each maker (`/<user>`) and of all (`/`)."""
 
+ROLLS = "ssechat:{rolls}"
+"""Hash: the keys of the rolls of all workers (identity/roll.py)."""
+
 BUCKETS = 1024
 
 CACHED = 512
@@ -185,6 +188,11 @@ def user_of(channel: bytes) -> str | None:
 def watch_lists(user_id: str) -> str:
     """Hash with a TTL: device → whom it watches (identity/watch_lists.py)."""
     return f"{user(user_id)}/watch"
+
+
+def roll(worker: str) -> str:
+    """Hash with a TTL: the users who have streams on a worker. In one slot with `ROLLS`."""
+    return f"{ROLLS}/{worker}"
 
 
 def quota(kind: str, of: str) -> str:

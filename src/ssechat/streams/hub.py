@@ -13,6 +13,7 @@ from ssechat.events import frames, wake_ups
 from ssechat.events.kinds import Kinds
 from ssechat.events.source import Source
 from ssechat.identity.auth import Auth
+from ssechat.identity.roll import Roll
 from ssechat.identity.sightings import HIDDEN, Sightings
 from ssechat.identity.tokens import Identity
 from ssechat.ids import UserId
@@ -60,11 +61,12 @@ class Hub:
         kinds: Kinds,
         people: People,
         sightings: Sightings,
+        roll: Roll,
         load: Load,
         now: Callable[[], float] = time.monotonic,
         may_read: MayRead | None = None,
     ) -> None:
-        """`people`, `sightings` and `load` are those of `Presence`, `may_read` that of `FeedReaders`."""
+        """`people`, `sightings`, `roll` and `load` are those of `Presence`, `may_read` that of `FeedReaders`."""
         assert settings.redis_url is not None
         self.metrics = metrics
         self.now = now
@@ -85,7 +87,8 @@ class Hub:
         self._readers = asyncio.Semaphore(READERS)
         self._fan_out = FanOut(lambda channel: self._streams.get(channel, ()), self._run)
         self._batches = Batches(self._emit, lambda channel: len(self._streams.get(channel, ())), self._fan_out.is_busy)
-        self.presence = Presence(self, people, sightings, load, metrics, now)
+        self._roll = roll
+        self.presence = Presence(self, people, sightings, roll, load, metrics, now)
         self.subscriptions = Subscriptions(
             settings.redis_url,
             settings.redis_timeout,
@@ -103,6 +106,7 @@ class Hub:
         self.subscriptions.start()
         self._run(self._keep_sweeping())
         self._run(self.presence.keep_asking())
+        self._run(self._roll.keep_writing(self._users))
 
     async def close(self) -> None:
         """Ends every stream and every task."""
@@ -374,6 +378,10 @@ class Hub:
     def _all(self) -> Iterator[Stream]:
         for streams in list(self._streams.values()):
             yield from streams
+
+    def _users(self) -> list[UserId]:
+        """Who has a stream here."""
+        return [UserId(user) for user in map(keys.user_of, self._streams) if user is not None]
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

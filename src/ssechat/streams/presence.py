@@ -16,6 +16,7 @@ from typing import Protocol
 from ssechat.errors import RedisUnavailable
 from ssechat.events.kinds import CONVERSATION, MEMBER, MESSAGE, PRESENCE
 from ssechat.events.wake_ups import WakeUp
+from ssechat.identity.roll import Roll
 from ssechat.identity.sightings import AGAIN, ASKED_AT_ONCE, GRACE_SECONDS, Sightings
 from ssechat.identity.watch_lists import Watched
 from ssechat.ids import UserId
@@ -90,6 +91,7 @@ class Presence:
         streams: Streams,
         people: People,
         sightings: Sightings,
+        roll: Roll,
         load: Load,
         metrics: Metrics,
         now: Callable[[], float],
@@ -97,6 +99,7 @@ class Presence:
         self._streams = streams
         self._people = people
         self._sightings = sightings
+        self._roll = roll
         self._load = load
         self._metrics = metrics
         self._now = now
@@ -116,6 +119,7 @@ class Presence:
 
     def opened(self, channel: bytes, user: UserId) -> None:
         """A stream was opened."""
+        self._roll.came((user,))
         if self._people.watch_of(channel) is None:
             self._to_load[channel] = user
         else:
@@ -207,6 +211,7 @@ class Presence:
             await self._sightings.note({user: self._left[user] for user in some})
             for user in some:
                 self._left.pop(user, None)
+            self._roll.left(user for user in some if not self._streams.has(keys.live(user).encode()))
 
     async def _load_lists(self) -> None:
         """Reads the lists of those who have come or changed theirs, and of some others anew."""

@@ -1,12 +1,11 @@
-/** What the user has read of a conversation. What is unread follows from it, and is counted nowhere else. */
+/** What the user has read of a conversation, as the server tells it. What is unread follows from it. */
 
-/** @typedef {import("./client.js").Message} Message */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 
 /**
- * The data of the event `mark`.
+ * What the data of the event `mark` has, and `mark` in that of a message.
  *
- * @typedef {{conversation_id: string, read_up_to: number, muted: boolean}} Mark
+ * @typedef {{read_up_to: number, muted: boolean, unread: number, mentions: number[]}} Mark
  */
 
 /** Raises the mark of a conversation; it never falls. @param {Conversation} conversation @param {number} seq */
@@ -17,24 +16,17 @@ export function raiseMark(conversation, seq) {
   return true;
 }
 
-/** Applies an event `mark`. @param {Conversation} conversation @param {Mark} mark */
-export function applyMark(conversation, { read_up_to, muted }) {
-  const changed = conversation.muted !== muted;
-  conversation.muted = muted;
-  return raiseMark(conversation, read_up_to) || changed;
-}
-
 /**
- * Takes over what a message says of the user: sending raises the mark, and a mention counts above it, as long as the
- * message has it.
+ * Takes over a mark; of a conversation that is not loaded it is none. What was read here may not be in it yet.
  *
  * @param {Conversation} conversation
- * @param {Message} message
- * @param {string} user
+ * @param {Mark} mark
  */
-export function noteMessage(conversation, { seq, sender, mentions }, user) {
-  if (sender === user) raiseMark(conversation, seq);
-  const others = conversation.mentions.filter((one) => one !== seq);
-  const counts = mentions?.includes(user) && seq > (conversation.read_up_to ?? seq);
-  conversation.mentions = counts ? [...others, seq].sort((a, b) => a - b) : others;
+export function applyMark(conversation, { read_up_to, muted, mentions }) {
+  if (conversation.read_up_to === null) return false;
+  const before = `${conversation.muted} ${conversation.read_up_to} ${conversation.mentions}`;
+  conversation.muted = muted;
+  raiseMark(conversation, read_up_to);
+  conversation.mentions = mentions.filter((one) => one > Number(conversation.read_up_to));
+  return before !== `${muted} ${conversation.read_up_to} ${conversation.mentions}`;
 }

@@ -3,7 +3,7 @@
 import { later, newConversation, timeOf } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { KINDS } from "./kinds.js";
-import { noteMessage } from "./marks.js";
+import { applyMark, raiseMark } from "./marks.js";
 import { applyMember } from "./membership.js";
 import { Thread } from "./thread.js";
 
@@ -12,6 +12,7 @@ import { Thread } from "./thread.js";
 /** @typedef {import("./blocks.js").Block} Block */
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 /** @typedef {import("./marks.js").Mark} Mark */
+/** @typedef {Message & {mark?: Mark}} Told a message as an event, or as an answer, which has no mark */
 
 /**
  * A conversation in a REST page. Its last message may lack the conversation's id.
@@ -212,19 +213,21 @@ export class Store extends Emitter {
   /**
    * Adds a message, or a newer version of it. For kinds.
    *
-   * @param {Message} message
+   * @param {Told} told
    * @returns {boolean} whether that changed anything
    */
-  putMessage(message) {
+  putMessage({ mark, ...message }) {
     const conversation = this.#summarise(message);
-    noteMessage(conversation, message, this.user);
-    return conversation.thread.apply(message);
+    const marked = mark
+      ? applyMark(conversation, mark)
+      : message.sender === this.user && raiseMark(conversation, message.seq);
+    return conversation.thread.apply(message) || marked;
   }
 
   /**
    * Changes a message; in a conversation that is not known, nothing. For kinds.
    *
-   * @param {Message} message
+   * @param {Told} message
    * @returns {boolean} whether that changed anything
    */
   changeMessage(message) {

@@ -129,6 +129,7 @@ _MESSAGE = {
     "client_msg_id": "note-1",
     "created_at": "2026-11-26T09:30:00.000Z",
 }
+_UNREAD = {"read_up_to": 1, "muted": False, "unread": 0, "mentions": list[int]()}
 _GROUP = "g:abcdefghijklmnopqrstuvwxyz"
 
 OF_A_STREAM = (
@@ -193,23 +194,27 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "A message was sent, by anybody in one of your conversations, yourself included. After a while away it comes "
         "as it stands by now.",
         "Add it at its `seq`. One whose `conversation_id` and `seq` you have already is the same message: keep the one "
-        "with the higher `version`.",
-        _MESSAGE,
+        "with the higher `version`. Put `mark` in the place of what the conversation in your list says of what is "
+        "read and unread; it is no part of the message, and `GET` has the same in the conversation.",
+        {**_MESSAGE, "mark": _UNREAD},
     ),
     kinds.MESSAGE_UPDATED.name: (
         "A message was edited, or its reactions are others: the message as it stands now.",
-        "Put it in the place of the one with this `seq`. Drop it if its `version` is not newer than what you have.",
+        "Put it in the place of the one with this `seq`. Drop it if its `version` is not newer than what you have, but "
+        "take over its `mark`, as of any message: whether it mentions you may have changed.",
         {
             **_MESSAGE,
             "version": 2,
             "text": "hello",
             "edited_at": "2026-11-26T09:31:00.000Z",
             "reactions": [{"emoji": "👍", "count": 1, "users": ["bob"]}],
+            "mark": _UNREAD,
         },
     ),
     kinds.MESSAGE_DELETED.name: (
         "A message was deleted: its tombstone.",
-        "Show that there was a message, and forget its text and data. It keeps its place in the order.",
+        "Show that there was a message, and forget its text and data. It keeps its place in the order. Take over its "
+        "`mark`: it mentions nobody any more.",
         {
             "conversation_id": "dm:alice:bob",
             "seq": 1,
@@ -217,6 +222,7 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
             "sender": "alice",
             "created_at": "2026-11-26T09:30:00.000Z",
             "deleted": True,
+            "mark": _UNREAD,
         },
     ),
     kinds.CONVERSATION.name: (
@@ -239,10 +245,12 @@ OF_KINDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         },
     ),
     kinds.MARK.name: (
-        "You have read up to `read_up_to` on some device of yours, or have muted the conversation, or unmuted it.",
-        "Take the higher of this mark and yours: a mark never falls. What is unread is `newest_seq` less the mark; do "
-        "not count it up. A message of your own raises the mark to its `seq` without this event.",
-        {"conversation_id": "dm:alice:bob", "read_up_to": 1, "muted": False},
+        "You have read up to `read_up_to` on some device of yours, or have muted the conversation, or unmuted it. "
+        "After a while away it comes as it stands by now.",
+        "Put it in the place of what the conversation in your list says; do not count anything yourself. If you show "
+        "more as read than you have told the server yet, keep the higher `read_up_to`: a mark never falls. A message "
+        "has the same in `mark`, and one of your own raises it.",
+        {"conversation_id": "dm:alice:bob", **_UNREAD},
     ),
     kinds.PROFILE.name: (
         "Your profile has changed, on another device perhaps.",

@@ -64,8 +64,9 @@ PAGES: Mapping[str, tuple[str, str]] = {
     marks.TOPIC: (
         "unread",
         "One mark a conversation says up to where you have read it, on all your devices. What is unread is counted "
-        "nowhere: it is the newest `seq` less the mark, so it cannot drift. What was written before you joined a group "
-        "is not unread, and a mention counts as long as its message has it.",
+        "nowhere: it is the newest `seq` less the mark, so it cannot drift. Each event of a message and each `mark` "
+        "says what is left with it, as a fresh `GET` would: a client takes that over and counts nothing. What was "
+        "written before you joined a group is not unread, and a mention counts as long as its message has it.",
     ),
     receipts.TOPIC: (
         "receipts",
