@@ -289,9 +289,9 @@ def _parsed(known: tuple[Any, type[Model]] | None, name: str, id: str, data: str
     if known is not None:
         kind, model = known
         has_mark = issubclass(kind, _OfAMessage) and isinstance(raw, dict)
-        data = {field: value for field, value in raw.items() if field != "mark"} if has_mark else raw
+        fields = {field: value for field, value in raw.items() if field != "mark"} if has_mark else raw
         try:
-            return kind(name, id, model.model_validate(data), raw)
+            return kind(name, id, model.model_validate(fields), raw)
         except (ValidationError, RecursionError):
             pass
     return OtherEvent(name, id, raw, raw)
