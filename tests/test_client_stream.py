@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from ssechat.client import (
     ClientError,
     HelloEvent,
     Message,
+    MessageChangeEvent,
     MessageEvent,
     OtherEvent,
+    ReadState,
     Refused,
     ResetEvent,
     SettingsError,
@@ -112,9 +115,21 @@ async def test_events_have_the_type_of_their_kind() -> None:
     assert (missing.data.reason, missing.data.conversation_id) == ("lost", "dm:a:b")
     assert other == OtherEvent("poll", "7-x", {"q": 1})
     assert repr(other) == "OtherEvent(name='poll', id='7-x', data={'q': 1})"
-    assert str(said).startswith(
-        "MessageEvent(name='message', id='5-x', data=DeliveredMessage(conversation_id='dm:a:b', seq=1,"
-    )
+    assert str(said).startswith("MessageEvent(name='message', id='5-x', data=Message(conversation_id='dm:a:b', seq=1,")
+
+
+def test_an_event_of_a_message_has_the_mark_beside_the_message() -> None:
+    said = '{"conversation_id":"dm:a:b","seq":3,"text":"hi"'
+    mark = '"read_up_to":1,"muted":true,"unread":2,"mentions":[3]'
+    event = parse_event("message.updated", "5-x", f'{said},"mark":{{{mark}}}}}')
+    assert isinstance(event, MessageChangeEvent)
+    assert event.data == Message.read(json.loads(said + "}"))
+    assert isinstance(event.mark, ReadState)
+    assert event.mark.model_dump() == {"read_up_to": 1, "muted": True, "unread": 2, "mentions": (3,)}
+    for other in ("}", ',"mark":7}'):
+        event = parse_event("message", "5-x", said + other)
+        assert isinstance(event, MessageEvent)
+        assert event.mark is None
 
 
 @pytest.mark.parametrize("data", ["text", "[]", "7", "{}", '{"conversation_id":"x"}', "[" * 100_000])

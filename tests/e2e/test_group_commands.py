@@ -38,13 +38,15 @@ def test_a_groups_life_from_the_terminal(server: Server) -> None:
     sent = said(server, "alice", "send g:lunch", "at non?", "--mention", "bob")
     assert sent.endswith(f"{group} #1 (mentions bob)  alice: at non?\n")
     named = sent.replace(group, f'{group} "Lunch"')
-    assert bob.line() == named
+    left = "1 unread, 1 mentions you)"
+    assert bob.line() == named.replace("bob)", f"bob; {left}")
     said(server, "alice", "edit g:lunch 1", "at noon?")
-    assert bob.line() == named.replace("(mentions", "(edited; mentions").replace("non", "noon")
+    edited = named.replace("(mentions", "(edited; mentions").replace("non", "noon")
+    assert bob.line() == edited.replace("bob)", f"bob; {left}")
     said(server, "bob", "react g:lunch 1 👍")
-    assert bob.line().endswith("#1 (edited; mentions bob; 👍 1)  alice: at noon?\n")
+    assert bob.line().endswith(f"#1 (edited; mentions bob; 👍 1; {left}  alice: at noon?\n")
     assert "👍" not in said(server, "bob", "react g:lunch 1 👍 --remove")
-    assert bob.line().endswith("#1 (edited; mentions bob)  alice: at noon?\n")
+    assert bob.line().endswith(f"#1 (edited; mentions bob; {left}  alice: at noon?\n")
     said(server, "bob", "send g:lunch --reply-to 1", "yes\n\x1b[2J")
     assert bob.line().endswith("#2 (reply to #1)  bob: yes\n")
     assert bob.line() == "    \\x1b[2J\n"
@@ -107,8 +109,8 @@ def test_a_listener_who_was_away_sees_each_message_once_as_it_stands(server: Ser
     while not lines[-1].endswith("second\n"):
         lines.append(dave.line())
     shown = [line.partition('"Walk"')[2] for line in lines if group in line]
-    assert shown == ["  carol made the group, with dave, 2 members\n", " #1 (edited)  carol: first\n",
-                     " #2  carol: second\n"]  # fmt: skip
+    assert shown == ["  carol made the group, with dave, 2 members\n", " #1 (edited; 2 unread)  carol: first\n",
+                     " #2 (2 unread)  carol: second\n"]  # fmt: skip
     dave.end()
 
 

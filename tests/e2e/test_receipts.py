@@ -42,7 +42,7 @@ def test_who_listens_has_what_it_printed_and_sees_who_has_and_reads_its_messages
         assert each.line("stderr") == f"listening as {name} …\n"
     for seq in (1, 2):
         said(server, "alice", "send bob", f"m{seq}")
-        assert bob.line().endswith(f"#{seq}  alice: m{seq}\n")
+        assert bob.line().endswith(f"#{seq} ({seq} unread)  alice: m{seq}\n")
     # The last one is acked without another event, within about a second.
     printed: list[str] = []
     while "dm:alice:bob  delivered to bob up to #2\n" not in printed:

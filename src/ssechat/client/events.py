@@ -41,13 +41,6 @@ class MemberChange(Model):
     """There are more than `users` says: the members must be read anew."""
 
 
-class DeliveredMessage(Message):
-    """A message, and what one has left to read in its conversation: as it is with the event, or since."""
-
-    mark: ReadState | None = None
-    """None: one has left the conversation, or the server has lost it."""
-
-
 class MarkChange(Mark):
     """One has read up to `read_up_to` on some device, or has muted or unmuted the conversation."""
 
@@ -146,11 +139,22 @@ class _Event(Generic[Name, Data]):
     """The data as it was sent (JSON), with fields that only a newer server knows."""
 
 
-class MessageEvent(_Event[Literal["message"], DeliveredMessage]):
+class _OfAMessage(_Event[Name, Message]):
+    @property
+    def mark(self) -> ReadState | None:
+        """What one has read of the conversation, and what is left: as it is with the event, or since. None: one has
+        left it, or the server has lost it."""
+        try:
+            return ReadState.model_validate(self.raw["mark"])
+        except (LookupError, TypeError, ValidationError):
+            return None
+
+
+class MessageEvent(_OfAMessage[Literal["message"]]):
     """A message is new. Who was away gets it as it stands by now: with the text of its last edit, for example."""
 
 
-class MessageChangeEvent(_Event[Literal["message.updated", "message.deleted"], DeliveredMessage]):
+class MessageChangeEvent(_OfAMessage[Literal["message.updated", "message.deleted"]]):
     """A message was edited or deleted, or its reactions are others: `data` is the message as it stands now."""
 
 
@@ -246,9 +250,9 @@ OF_A_FEED: dict[str, tuple[Any, type[Model]]] = {
 """The events about the stream itself; all others were published."""
 
 KINDS: dict[str, tuple[Any, type[Model]]] = {
-    "message": (MessageEvent, DeliveredMessage),
-    "message.updated": (MessageChangeEvent, DeliveredMessage),
-    "message.deleted": (MessageChangeEvent, DeliveredMessage),
+    "message": (MessageEvent, Message),
+    "message.updated": (MessageChangeEvent, Message),
+    "message.deleted": (MessageChangeEvent, Message),
     "conversation": (GroupEvent, GroupChange),
     "member": (MemberEvent, MemberChange),
     "mark": (MarkEvent, MarkChange),
@@ -284,8 +288,10 @@ def _parsed(known: tuple[Any, type[Model]] | None, name: str, id: str, data: str
         raw = data
     if known is not None:
         kind, model = known
+        has_mark = issubclass(kind, _OfAMessage) and isinstance(raw, dict)
+        fields = {field: value for field, value in raw.items() if field != "mark"} if has_mark else raw
         try:
-            return kind(name, id, model.model_validate(raw), raw)
+            return kind(name, id, model.model_validate(fields), raw)
         except (ValidationError, RecursionError):
             pass
     return OtherEvent(name, id, raw, raw)
