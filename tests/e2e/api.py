@@ -281,9 +281,9 @@ class Reader:
         return [event.data["text"] for event in self.named("message")]
 
     def messages(self, count: int, seconds: float = PATIENCE) -> list[dict[str, Any]]:
-        """Waits for exactly this many messages, and returns them."""
+        """Waits for exactly this many messages, and returns them, without what their reader has read."""
         self.until(lambda it: len(it.named("message")) >= count or it.ended, seconds)
-        found = [event.data for event in self.named("message")]
+        found = [message_of(event) for event in self.named("message")]
         assert len(found) == count, (len(found), count, self.ended, self.events[-3:])
         return found
 
@@ -301,6 +301,11 @@ class Reader:
         self.response.close()
         self._connection.close()
         self._socket.close()
+
+
+def message_of(event: Event) -> dict[str, Any]:
+    """The message of an event, as its sender has it: without what the event's reader has read."""
+    return {name: value for name, value in event.data.items() if name != "mark"}
 
 
 def problem(answer: httpx.Response, expected: int, code: str) -> dict[str, Any]:

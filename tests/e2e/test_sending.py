@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from e2e.api import SERIES, Person, direct, fresh, problem
+from e2e.api import SERIES, Person, direct, fresh, message_of, problem
 from e2e.exchanges import exchange, request_bytes, status
 from e2e.frames import Event, Frames, pull
 from serving import Server
@@ -315,7 +315,7 @@ def test_plain_curl_signs_up_sends_and_listens(server: Server, tmp_path: Path) -
                 )
             )
             pull(listening.stdout, frames, events, lambda: events[-1].name == "message")
-            assert events[-1].data == message
+            assert message_of(events[-1]) == message
         finally:
             listening.kill()
     refused = curl("-b", jars[ann], "-d", "to=ben&text=hi", "-w", "%{http_code}", f"{server.url}/v1/messages")

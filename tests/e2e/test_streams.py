@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from e2e.api import SERIES, Person, Reader, problem, serve
+from e2e.api import SERIES, Person, Reader, message_of, problem, serve
 from e2e.frames import numbers
 from serving import Server, until
 
@@ -265,7 +265,7 @@ def test_history_and_stream_have_no_hole_between_them(alice: Person, bob: Person
         sent = sending.result()
         assert readers
         for stream, history in readers:
-            stream.until(lambda it: it.named("message") and it.named("message")[-1].data == sent[-1])
+            stream.until(lambda it: it.named("message") and message_of(it.named("message")[-1]) == sent[-1])
             known = {message["seq"] for message in history}
             known |= {event.data["seq"] for event in stream.named("message")}
             assert known == set(range(1, total + 1))

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from e2e.api import PATIENCE, SERIES, Person, Reader, serve
+from e2e.api import PATIENCE, SERIES, Person, Reader, message_of, serve
 from e2e.frames import numbers
 from serving import Server, until
 
@@ -269,7 +269,7 @@ def test_what_was_acknowledged_is_there_after_everything_was_killed_and_cursors_
                 stop.set()
                 sender.join()
                 stream.wait_end()
-                seen = [event.data for event in stream.named("message")]
+                seen = [message_of(event) for event in stream.named("message")]
                 cursor = stream.cursor
             until(first.gone)
     finally:
@@ -286,7 +286,7 @@ def test_what_was_acknowledged_is_there_after_everything_was_killed_and_cursors_
             assert stream.first("hello").data["resumed"]
             after = alice.say("after", "bob")
             stream.messages(len(everything_said) + 1 - len(seen))
-            assert [*seen, *(event.data for event in stream.named("message"))] == [*everything_said, after]
+            assert [*seen, *(message_of(event) for event in stream.named("message"))] == [*everything_said, after]
         with bob.listen(start) as stream:
             stream.messages(len(everything_said) + 1)
             assert numbers(stream.events) == list(range(1, len(everything_said) + 2))
