@@ -101,7 +101,7 @@ class Device:
         if conversation is None:
             self.must_fetch.add(id)
             return
-        conversation |= message["mark"]
+        conversation |= message.get("mark", {})  # one who has left gets none with what came before, and then hears it
         if version <= self.versions.get((id, seq), -1):
             return
         self.versions[id, seq] = version

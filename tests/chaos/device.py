@@ -109,7 +109,10 @@ class Reader:
     def _take(self, fields: dict[str, str]) -> None:
         if fields["event"] == "retry":
             return
-        event = Event(self._now(), fields["event"], fields.get("id"), json.loads(fields["data"]))
+        data = json.loads(fields["data"])
+        if fields["event"] != "mark":
+            data.pop("mark", None)  # what the reader has read is not the message's
+        event = Event(self._now(), fields["event"], fields.get("id"), data)
         self._cursor = event.id or self._cursor
         self.device.events.append(event)
         if event.name == "hello":
