@@ -4,6 +4,8 @@ Between two calls no loop runs: Ctrl-C interrupts a question, or an output that 
 """
 
 import asyncio
+import signal
+import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -20,7 +22,30 @@ class Run:
 
     def __call__(self, call: Coroutine[Any, Any, Result]) -> Result:
         """Returns what the call returns. Ctrl-C cancels it, and raises KeyboardInterrupt."""
-        return self._runner.run(call)
+        if threading.current_thread() is not threading.main_thread():
+            return self._runner.run(call)
+        # Not by the runner: once the call is done, that raises KeyboardInterrupt in whatever else runs in the loop.
+        interrupts: list[int] = []
+        loop = self._runner.get_loop()
+
+        async def cancellable() -> Result:
+            task = asyncio.current_task()
+            assert task is not None
+
+            def interrupt(number: int, _: object) -> None:
+                interrupts.append(number)
+                loop.call_soon_threadsafe(task.cancel)
+
+            signal.signal(signal.SIGINT, interrupt)
+            return await call
+
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            return self._runner.run(cancellable())
+        finally:
+            signal.signal(signal.SIGINT, before)
+            if interrupts:
+                raise KeyboardInterrupt
 
     def each(self, items: AsyncIterator[Item]) -> Iterator[Item]:
         """Yields the items, each when it is there."""
