@@ -2,16 +2,17 @@
 
 uvicorn's server creates it; tests/test_uvicorn.py lists the attributes that uvicorn uses. It calls the app's
 `state.api`, an endpoint (http/exchange.py), and does not go through ASGI: no event dictionaries, no nested middleware,
-one write per response. Cached headers are not parsed (header_cache.py). Medians of nine rounds of one run, with one
-worker on two cores that other processes used, too (`python -m tests.bench ways`):
+one write per response. Cached headers are not parsed (header_cache.py). Medians of three rounds of one run, one worker
+on two cores (`python -m tests.bench ways --rounds 3 --streams 18000 --readers 2`; of 20,000 descriptors a worker keeps
+some free):
 
-                            µs of CPU a send  sends a second  µs of CPU a stream  ms until 3,000 streams are back
-    ASGI                          129              3,987             363                    2,543
-    this protocol                  87              3,750             320                    2,286
-    … with eager tasks             80              3,748             310                    2,277
-    … with the header cache        67              4,025             343                    2,815
+                            µs of CPU a send  sends a second  µs of CPU a stream  ms until 18,000 streams are back
+    ASGI                           97              5,970             802                   14,936
+    this protocol                  83              6,236             413                    8,112
+    … with eager tasks             89              5,530             409                    7,912
+    … with the header cache        68              6,332             418                    8,145
 
-Eager tasks (the request begins at once, not in the next loop iteration) saved less than a tenth, and are not used.
+Eager tasks (the request begins at once, not in the next loop iteration) gained nothing, and are not used.
 
 A stream after its handover costs its transport and two small objects. The protocol, the parser, the scope and the task
 of the request are freed (`python -m tests.bench idle` prints the saving).
