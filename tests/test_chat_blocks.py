@@ -134,6 +134,14 @@ async def test_nothing_is_smuggled_by_an_edit_or_a_reaction_and_what_is_ones_own
         assert (await form.events(name))[-1].kind == "message.deleted"
 
 
+def shown_of(answer: object) -> Any:
+    """What a user is shown: a refusal's text, or the message."""
+    if isinstance(answer, Forbidden):
+        return answer.detail
+    assert isinstance(answer, str | bytes), answer
+    return json.loads(answer)
+
+
 async def test_of_reactions_that_wait_together_only_the_new_ones_are_refused(worker: Worker) -> None:
     await worker.say("hi")
     put = worker.chat.reactions.put
@@ -146,8 +154,7 @@ async def test_of_reactions_that_wait_together_only_the_new_ones_are_refused(wor
         put(ALICE, DM, 1, "🎉", wanted=False),
         return_exceptions=True,
     )
-    # `json` refuses what is neither a Forbidden nor an answer.
-    shown = [one.detail if isinstance(one, Forbidden) else json.loads(one) for one in answers]  # type: ignore[arg-type]
+    shown = list(map(shown_of, answers))
     assert shown[2] == OTHERS
     assert "reactions" not in shown[1]
     assert "reactions" not in shown[3]

@@ -21,10 +21,9 @@ class Crowd:
     """Some streams of one user."""
 
     def __init__(self, count: int) -> None:
-        self.streams = [Listener() for _ in range(count)]
+        self.streams: Any = [Listener() for _ in range(count)]  # of a stream only what is used
         self.tasks: list[asyncio.Task[None]] = []
-        # Of a stream it is given what it uses.
-        self.fan_out = FanOut(lambda _: self.streams, self._run)  # type: ignore[arg-type, return-value]
+        self.fan_out = FanOut(lambda _: self.streams, self._run)
 
     def _run(self, work: Any) -> None:
         self.tasks.append(asyncio.get_running_loop().create_task(work))

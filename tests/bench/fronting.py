@@ -205,6 +205,26 @@ class Front:
         self.stop()
 
 
+class ChangedFront(Front):
+    """A front whose configuration differs from the shipped one: each text of it is replaced by another."""
+
+    def __init__(self, kind: str, folder: Path, apps: Sequence[str], changes: Sequence[tuple[str, str]]) -> None:
+        """`changes`: a text of the configuration and what takes its place, in which `{folder}` is the front's."""
+        self._changes = changes
+        super().__init__(kind, folder, apps)
+
+    def _fill_in(self) -> Path:
+        shipped = super()._fill_in()
+        text = shipped.read_text()
+        for old, new in self._changes:
+            if old not in text:
+                raise BenchError(f"the shipped configuration has no {old!r}")
+            text = text.replace(old, new.replace("{folder}", str(self.folder)))
+        changed = self.folder / f"changed-{shipped.name}"
+        changed.write_text(text)
+        return changed
+
+
 def make_certificate(
     folder: Path, *, left: timedelta = timedelta(days=2), life: timedelta = timedelta(days=2, hours=1)
 ) -> Path:

@@ -209,7 +209,7 @@ class Me(Profile):
 
     unread: int = 0
     mentions: int = 0
-    """ReadState messages that mention the user."""
+    """Unread messages that mention the user."""
 
 
 class Receipt(Model):

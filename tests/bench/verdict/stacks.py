@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from ssechat.settings import load_settings
 
 from ..dialects import LIFETIME, Dialect, user_name
 from ..errors import BenchError
-from ..fronting import HOST, Front
+from ..fronting import HOST, ChangedFront, Front
 from ..programs import Program, free_port, missing
 from ..server import Ssechat, Subject
 from .line import Line
@@ -126,38 +126,20 @@ def _theirs(name: str, way: str, *adapter: str) -> Callable[[Line, int], Abstrac
     return start
 
 
-class WebSocketFront(Front):
-    """A front that lets WebSockets through, to a server without a check of its health."""
-
-    def _fill_in(self) -> Path:
-        filled = super()._fill_in()
-        lines = filled.read_text().splitlines()
-        changed = CHANGED_LINES[self.kind]
-        missing_lines = changed.keys() - {line.strip() for line in lines}
-        if missing_lines:
-            raise BenchError(f"{filled.name} has no line {missing_lines.pop()!r}")
-        own = self.folder / f"websocket-{filled.name}"
-        own.write_text("\n".join(changed.get(line.strip(), line) for line in lines) + "\n")
-        return own
-
-
-CHANGED_LINES: Mapping[str, Mapping[str, str]] = {
-    "nginx": {
-        'proxy_set_header Connection "";': 'proxy_set_header Connection "upgrade";',
-        'proxy_set_header Upgrade "";': "proxy_set_header Upgrade $http_upgrade;",
-    },
-    "haproxy": dict.fromkeys(
-        (
-            "http-request del-header Connection",
-            "http-request del-header Upgrade",
-            "option httpchk",
-            "http-check send meth GET uri /healthz/live ver HTTP/1.1 hdr Host front",
-        ),
-        "",
+UPGRADES: Mapping[str, Sequence[tuple[str, str]]] = {
+    "nginx": (
+        ('proxy_set_header Connection "";', 'proxy_set_header Connection "upgrade";'),
+        ('proxy_set_header Upgrade "";', "proxy_set_header Upgrade $http_upgrade;"),
     ),
-    "caddy": dict.fromkeys(("header_up -Connection", "header_up -Upgrade", "health_uri /healthz/live"), ""),
+    "haproxy": (
+        ("http-request del-header Connection", ""),
+        ("http-request del-header Upgrade", ""),
+        ("option httpchk", ""),
+        ("http-check send meth GET uri /healthz/live ver HTTP/1.1 hdr Host front", ""),
+    ),
+    "caddy": (("header_up -Connection", ""), ("header_up -Upgrade", ""), ("health_uri /healthz/live", "")),
 }
-"""Lines of our configurations, and what a WebSocket's have instead."""
+"""What lets WebSockets through, to a server without a check of its health."""
 
 
 def _websocket(front: str) -> Callable[[Line, int], AbstractContextManager[Spec]]:
@@ -165,7 +147,7 @@ def _websocket(front: str) -> Callable[[Line, int], AbstractContextManager[Spec]
     def start(line: Line, people: int) -> Iterator[Spec]:
         with Chat("websocket") as chat:
             app = f"{chat.address[0]}:{chat.address[1]}"
-            with WebSocketFront(front, chat.folder / front, [app]) as proxy:
+            with ChangedFront(front, chat.folder / front, [app], UPGRADES[front]) as proxy:
                 address = line.reach((HOST, proxy.port))
                 yield Spec("TextbookPerson", address, proxy.certificate, pids=[*chat.workers, *proxy.pids])
 

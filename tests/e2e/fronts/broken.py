@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from bench.fronting import Front
 
 WRONG, WARNING = "wrong", "warning"
 
@@ -22,24 +19,6 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.what}".replace(" ", "-")
-
-
-class BrokenFront(Front):
-    """A front with a fault."""
-
-    def __init__(self, fault: Fault, folder: Path, apps: Sequence[str]) -> None:
-        self._fault = fault
-        super().__init__(fault.kind, folder, apps)
-
-    def _fill_in(self) -> Path:
-        shipped = super()._fill_in()
-        text = shipped.read_text()
-        for old, new in self._fault.changes:
-            assert old in text, f"the shipped configuration has no {old!r}"
-            text = text.replace(old, new.replace("{folder}", str(self.folder)))
-        broken = self.folder / f"broken-{shipped.name}"
-        broken.write_text(text)
-        return broken
 
 
 def nginx(what: str, *changes: tuple[str, str], **noticed: str) -> Fault:

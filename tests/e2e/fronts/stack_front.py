@@ -65,9 +65,6 @@ class StackFront(Front):
             context.set_alpn_protocols(list(protocols))
         return context
 
-    def reload(self) -> None:
-        raise NotImplementedError("its admin interface is off")
-
 
 def _proxies(part: Any) -> Iterator[dict[str, Any]]:
     """The handlers in a configuration that pass requests on."""

@@ -129,9 +129,8 @@ def test_a_browser_keeps_a_cookie_that_nobody_else_can_set_and_forgets_it_at_the
     assert cookie["name"].startswith("__Host-ssechat_session")
     assert (cookie["secure"], cookie["httpOnly"], cookie["path"], cookie["sameSite"]) == (True, True, "/", "Lax")
     # What a page of another app on this host can do, and comes first in the header (RFC 6265 §5.4).
-    planted = {"name": cookie["name"].removeprefix("__Host-"), "value": "planted", "domain": NAME, "path": "/v1"}
-    # Playwright does not export the type of its argument.
-    visitor.context.add_cookies([planted])  # type: ignore[list-item]
+    planted: Any = {"name": cookie["name"].removeprefix("__Host-"), "value": "planted", "domain": NAME, "path": "/v1"}
+    visitor.context.add_cookies([planted])  # Playwright does not export the type
     visitor.page.reload()
     expect(visitor.page.get_by_role("heading", name=visitor.name, exact=True)).to_be_visible()
     visitor.expect_errors("status of 401")  # to what was asked for just before

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.fronting import ChangedFront
 from e2e.api import fresh, mint
-from e2e.fronts.broken import FAULTS, IMPATIENT, WRONG, BrokenFront, Fault
+from e2e.fronts.broken import FAULTS, IMPATIENT, WRONG, Fault
 from e2e.fronts.conftest import Apps, some_apps
 from e2e.fronts.crooked import Crooked, Habit
 from e2e.fronts.examining import ORIGIN, SIGN_UP, a_site, complaints, examined, through
@@ -77,7 +78,7 @@ async def test_nothing_is_wrong_with_a_server_without_a_front(apps: Apps) -> Non
 async def test_a_fault_of_a_front_is_noticed_and_nothing_else(
     fault: Fault, apps: Apps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with BrokenFront(fault, tmp_path / "front", apps.addresses) as front:
+    with ChangedFront(fault.kind, tmp_path / "front", apps.addresses, fault.changes) as front:
         found = await through(front, monkeypatch)
     assert complaints(found) == fault.noticed, {name: found[name].said for name in complaints(found)}
 
@@ -90,7 +91,7 @@ async def test_a_time_out_shorter_than_a_ping_is_noticed(
     (tmp_path / "apps").mkdir()
     with (
         some_apps(tmp_path / "apps", 4, "--allowed-origins", ORIGIN) as apps,
-        BrokenFront(fault, tmp_path / "front", apps.addresses) as front,
+        ChangedFront(fault.kind, tmp_path / "front", apps.addresses, fault.changes) as front,
     ):
         token = mint(apps.first, fresh("alice"))  # a sign-up can take longer than such a front waits
         found = await through(front, monkeypatch, Credential(lambda: token), quick=False)

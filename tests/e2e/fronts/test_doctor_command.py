@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.fronting import Front
+from bench.fronting import ChangedFront, Front
 from commands import run
 from e2e.api import Person, fresh, mint, serve
-from e2e.fronts.broken import FAULTS, BrokenFront
+from e2e.fronts.broken import FAULTS
 from e2e.fronts.conftest import Apps, some_apps
 from e2e.fronts.crooked import Crooked
 from serving import environment, interruptible, until
@@ -36,7 +36,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
 def broken(what: str, folder: Path, apps: Apps) -> Iterator[Front]:
     """An nginx with one of the faults."""
     [fault] = [each for each in FAULTS if (each.kind, each.what) == ("nginx", what)]
-    with BrokenFront(fault, folder / "front", apps.addresses) as front:
+    with ChangedFront(fault.kind, folder / "front", apps.addresses, fault.changes) as front:
         yield front
 
 
