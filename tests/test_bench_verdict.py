@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench import processes
+from bench.progress import Progress
 from bench.report import as_document
 from bench.verdict import claims, text
 from bench.verdict.command import KEPT
@@ -26,7 +27,9 @@ from bench.verdict.measures import Result
 from bench.verdict.namespaces import why_not
 from bench.verdict.page import page
 from bench.verdict.people import mqtt
+from bench.verdict.rivals import running
 from bench.verdict.rivals.kinds import KINDS
+from bench.verdict.rivals.rival import Kind
 from bench.verdict.scenes import Scene, Times
 from bench.verdict.stacks import STACKS
 from bench.verdict.wire import Conditions, Traffic
@@ -227,6 +230,26 @@ def test_rivals_are_measured_or_said_to_be_missing(tmp_path: Path) -> None:
         assert each["deliveries_a_second"] > 0
         assert 0 < each["to_other"]["p50"] <= each["to_other"]["p99"]
     assert document["rivals"][0]["missing"] == 0
+
+
+@pytest.mark.parametrize(("failures", "measured"), [(1, True), (2, False)])
+def test_a_rival_that_fails_is_measured_once_more_and_then_said_to_be_missing(
+    failures: int, measured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def measure(kind: Kind, seconds: float, progress: Progress) -> Any:
+        tried.append(kind.key)
+        if tried.count("pushpin") in range(1, failures + 1):
+            raise TimeoutError("timed out")
+        return kind.key
+
+    monkeypatch.setattr(running, "_measure", measure)
+    monkeypatch.setattr("bench.verdict.rivals.rival.missing", lambda programs: [])
+    figures, absent = running.measure_rivals(1, ["nchan", "pushpin"], Progress())
+    shown: list[Any] = [*figures]
+    assert shown == (["nchan", "pushpin"] if measured else ["nchan"])
+    assert [sentence.partition(":")[0] for sentence in absent] == ([] if measured else ["Pushpin"])
 
 
 def test_the_figures_of_size_are_measured_and_written(tmp_path: Path) -> None:

@@ -85,9 +85,13 @@ def _answer(connection: http.client.HTTPConnection, method: str, path: str, body
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    connection.request(method, path, body, headers)
-    answer = connection.getresponse()
-    said = answer.read()
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+    except TimeoutError:
+        where = f"{method} {path} on port {connection.port}"
+        raise BenchError(f"{where} is not answered within {ANSWER_SECONDS:g} s") from None
     if answer.status >= 300:
         raise BenchError(f"{method} {path} is answered {answer.status}: {said[:300].decode(errors='replace')}")
     return said
