@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from e2e.browser.groups import Curl, choose, confirm, count, details, group_id, make_group, members, read_only
 from e2e.browser.visitor import NETWORK_GONE, PHONE, Enter, fresh, row, shows, texts, until
@@ -54,6 +54,29 @@ def test_three_people_and_curl_talk_in_a_group_and_one_is_removed_in_the_middle(
     bob.page.reload()
     expect(read_only(bob.page)).to_contain_text("not a member")
     shows(bob.page, said)
+
+
+def slowly(page: Page, user: str) -> None:
+    """Has the page wait for a second for what the server says of a user."""
+
+    def later(route: Route) -> None:
+        page.wait_for_timeout(1000)
+        route.continue_()
+
+    page.route(f"**/v1/users/{user}", later)
+
+
+def test_a_name_that_is_still_being_checked_belongs_to_the_group_that_is_made_meanwhile(enter: Enter) -> None:
+    alice, bob, carol = enter(fresh("alice")), enter(fresh("bob")), enter(fresh("carol"))
+    for user in (bob.name, carol.name):
+        slowly(alice.page, user)
+    make_group(alice, "Hike", bob.name)
+    assert len(members(alice.page)) == 2
+    add = details(alice.page).get_by_label("Add people")
+    add.fill(carol.name)
+    add.press("Enter")
+    details(alice.page).get_by_role("button", name="Add", exact=True).click()
+    until(alice.page, lambda: len(members(alice.page)) == 3)
 
 
 def test_who_is_added_sees_the_group_at_once_and_only_what_is_said_from_then_on_is_unread(

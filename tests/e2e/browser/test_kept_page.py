@@ -39,8 +39,14 @@ STORED = """async () => {
 
 def one_cache(page: Page, *, after: str = "") -> tuple[str, list[str]]:
     """The only cache, with the paths in it, once there is only one, and it is another than the one before."""
-    until(page, lambda: len(page.evaluate(CACHES)) == 1 and page.evaluate(CACHES) != [after])
-    (name,) = page.evaluate(CACHES)
+    names: list[str] = []
+
+    def is_new() -> bool:
+        names[:] = page.evaluate(CACHES)
+        return len(names) == 1 and names != [after]
+
+    until(page, is_new)
+    (name,) = names
     return name, sorted(urlsplit(url).path for url in page.evaluate(KEPT, name))
 
 

@@ -16,8 +16,8 @@ export class PeopleField {
   #chips = el("ul", { className: "chips", "aria-label": say("chosen") });
   /** @type {Set<string>} */
   #names = new Set();
-  /** @type {Set<string>} names that are being checked */
-  #checking = new Set();
+  /** @type {Map<string, Promise<boolean>>} names that are being checked */
+  #checking = new Map();
 
   /**
    * @param {object} options
@@ -63,12 +63,13 @@ export class PeopleField {
     this.#render();
   }
 
-  /** Takes what is typed. @returns {Promise<boolean>} whether all of it are users */
+  /** Takes what is typed. @returns {Promise<boolean>} whether all of it, and all that is being checked, are users */
   async take() {
     const { input } = this.#field;
     const typed = input.value.split(/[\s,;]+/).filter(Boolean);
     input.value = "";
-    const taken = await Promise.all(typed.map((name) => this.#add(canonicalName(name.replace(/^@/, "")))));
+    for (const name of typed) this.#add(canonicalName(name.replace(/^@/, "")));
+    const taken = await Promise.all(this.#checking.values());
     return !taken.includes(false);
   }
 
@@ -84,12 +85,20 @@ export class PeopleField {
   }
 
   /** @param {string} name */
-  async #add(name) {
-    if (this.#names.has(name) || this.#checking.has(name)) return true;
+  #add(name) {
+    if (this.#names.has(name) || this.#checking.has(name)) return;
+    const checked = this.#check(name).finally(() => {
+      this.#checking.delete(name);
+      this.#render();
+    });
+    this.#checking.set(name, checked);
+    this.#render();
+  }
+
+  /** @param {string} name */
+  async #check(name) {
     try {
       if (!isName(name)) throw new Error(say("name_wrong"));
-      this.#checking.add(name);
-      this.#render();
       this.#names.add((await this.#find(name)).id);
       return true;
     } catch (thrown) {
@@ -98,9 +107,6 @@ export class PeopleField {
       input.value = [name, input.value].filter(Boolean).join(" ");
       this.complain(code === "unknown_user" ? say("nobody_called", { name }) : sayProblem(thrown));
       return false;
-    } finally {
-      this.#checking.delete(name);
-      this.#render();
     }
   }
 
@@ -139,7 +145,7 @@ export class PeopleField {
           icon("close"),
         ),
       );
-    const checking = [...this.#checking].map((name) => el("li", { className: "chip checking", textContent: name }));
+    const checking = [...this.#checking.keys()].map((name) => el("li", { className: "chip checking", textContent: name }));
     this.#chips.replaceChildren(...this.names.map(chip), ...checking);
   }
 }
