@@ -145,7 +145,7 @@ export class PeopleField {
           icon("close"),
         ),
       );
-    const checking = [...this.#checking.keys()].map((name) => el("li", { className: "chip checking", textContent: name }));
-    this.#chips.replaceChildren(...this.names.map(chip), ...checking);
+    const checking = (/** @type {string} */ name) => el("li", { className: "chip checking", textContent: name });
+    this.#chips.replaceChildren(...this.names.map(chip), ...[...this.#checking.keys()].map(checking));
   }
 }

@@ -75,22 +75,21 @@ def measure_rivals(
         if kind.absent:
             absent.append(kind.absent)
             continue
+        if kind.key == "ssechat":
+            figures.append(_measure(kind, seconds, progress))
+            continue
         try:
-            figures.append(_measure_again(kind, seconds, progress))
+            figures.append(_measure_rival(kind, seconds, progress))
         except (BenchError, OSError) as error:
-            if kind.key == "ssechat":
-                raise
             absent.append(f"{kind.name}: could not be measured: {type(error).__name__}: {error}")
     return figures, absent
 
 
-def _measure_again(kind: Kind, seconds: float, progress: Progress) -> RivalFigures:
-    """Measures a server, and a rival that fails once more: Pushpin stops answering in some runs."""
+def _measure_rival(kind: Kind, seconds: float, progress: Progress) -> RivalFigures:
+    """Measures a rival, once more if it fails: Pushpin stops answering in some runs."""
     try:
         return _measure(kind, seconds, progress)
     except (BenchError, OSError):
-        if kind.key == "ssechat":
-            raise
         return _measure(kind, seconds, progress)
 
 
