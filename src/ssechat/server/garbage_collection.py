@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-YOUNG = 20_000
+YOUNG = 5000
 """Allocations minus deallocations before the youngest generation is collected."""
 
 NEVER = 1_000_000_000
