@@ -21,6 +21,7 @@ from redises import RedisProcess, releases
 from ssechat.http.web_files import WebFiles
 from ssechat.logs.delivery import AT_ONCE
 from ssechat.redis.rights import WORDS
+from tracing import TracingPlugin
 
 SLOW = (
     "clients",
@@ -107,6 +108,7 @@ def pytest_configure(config: pytest.Config) -> None:
     older = [f"Redis {release}" for release in releases()[:-1]]
     config.stash[LEFT_OUT] = [*older, *PARTS]
     config.pluginmanager.register(ContractPlugin(), "contract")
+    config.pluginmanager.register(TracingPlugin(), "tracing")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
