@@ -24,10 +24,14 @@ UNTRACED = frozenset({
     "test_chaos_feeds.py",
     "test_chaos_groups.py",
     "test_fuzz.py",
+    "test_generated_clients.py",
     "test_group_outages.py",
+    "test_models_groups.py",
+    "test_models_hub.py",
     "test_rights_matrix.py",
     "test_rights_mutants.py",
     "test_rights_races.py",
+    "test_run_fast.py",
 })  # fmt: skip
 """Files and folders of tests that run without coverage, with the processes that they start."""
 
