@@ -55,6 +55,7 @@ SLOW = (
     "test_run_fast.py",
     "test_signals.py",
     "test_supervisor.py",
+    "test_tracing.py",
 )
 """The slow tests, which `--fast` skips: servers of several processes, browsers, runs of pytest, Redis servers that come
 and go, and long random stories."""
