@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from serving import ROOT, environment
-from tracing import CHILDREN, UNTRACED
+from tracing import CHILDREN, TRACED, UNTRACED
 
 RUNS = """
 import os, subprocess, sys
@@ -25,8 +25,9 @@ SETTINGS = "[run]\nsource = subject\nparallel = true\npatch = subprocess\n"
 
 
 def test_what_is_left_out_is_there() -> None:
-    there = {path.name for path in (ROOT / "tests").rglob("*")}
-    assert there >= UNTRACED
+    there = [*(ROOT / "tests").rglob("*")]
+    assert {path.name for path in there} >= UNTRACED
+    assert {"/".join(path.parts[-2:]) for path in there} >= TRACED
 
 
 def test_files_that_are_left_out_are_run_without_coverage_and_so_are_their_processes(tmp_path: Path) -> None:

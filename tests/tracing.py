@@ -35,6 +35,14 @@ UNTRACED = frozenset({
 })  # fmt: skip
 """Files and folders of tests that run without coverage, with the processes that they start."""
 
+TRACED = frozenset({
+    "browser/test_feeds.py",
+    "fronts/test_doctor.py",
+    "fronts/test_doctor_command.py",
+    "fronts/test_doctor_elsewhere.py",
+})  # fmt: skip
+"""Files of these folders that alone run `ssechat doctor` as a whole, and `ssechat feed demo`."""
+
 CHILDREN = "COVERAGE_PROCESS_CONFIG"
 """The variable by which child processes know that they are traced."""
 
@@ -71,4 +79,4 @@ class TracingPlugin:
 
 
 def _untraced(item: pytest.Item) -> bool:
-    return not UNTRACED.isdisjoint(item.path.parts)
+    return "/".join(item.path.parts[-2:]) not in TRACED and not UNTRACED.isdisjoint(item.path.parts)
