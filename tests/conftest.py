@@ -21,6 +21,7 @@ from redises import RedisProcess, releases
 from ssechat.http.web_files import WebFiles
 from ssechat.logs.delivery import AT_ONCE
 from ssechat.redis.rights import WORDS
+from tracing import TracingPlugin
 
 SLOW = (
     "clients",
@@ -54,6 +55,7 @@ SLOW = (
     "test_run_fast.py",
     "test_signals.py",
     "test_supervisor.py",
+    "test_tracing.py",
 )
 """The slow tests, which `--fast` skips: servers of several processes, browsers, runs of pytest, Redis servers that come
 and go, and long random stories."""
@@ -107,6 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
     older = [f"Redis {release}" for release in releases()[:-1]]
     config.stash[LEFT_OUT] = [*older, *PARTS]
     config.pluginmanager.register(ContractPlugin(), "contract")
+    config.pluginmanager.register(TracingPlugin(), "tracing")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

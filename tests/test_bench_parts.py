@@ -3,21 +3,24 @@
 import ctypes
 import socket
 from array import array
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import Pipe
 
 import pytest
 
-from bench import nchan
+from bench import nchan, pushpin
 from bench.arrivals import Arrival, Checking, Received, StreamPlan, Tally
 from bench.deliveries import compare, judge, percentile
 from bench.dialects import Dialect
+from bench.errors import BenchError
 from bench.events import parse
 from bench.generator import GAUGES, Gauges
-from bench.peers import present
+from bench.peers import measure_peer, present
 from bench.reconnecting import ReconnectingHolder, ReconnectingStream
 from bench.saturation import Shares, saturation
 from bench.senders import Count, Send
+from bench.server import Subject, Textbook
 
 
 def test_a_stream_that_was_cut_comes_back_after_the_pause_that_the_server_asked_for(
@@ -55,6 +58,41 @@ def test_a_peer_that_is_not_installed_is_named_with_the_command_that_installs_it
     able, sentences = present(["nchan", "sse-starlette"])
     assert able == ["sse-starlette"]
     assert sentences == [f"nchan: not installed (nginx, redis-server missing): {nchan.INSTALL}"]
+
+
+@pytest.mark.parametrize("error", [BenchError("it ended"), TimeoutError("timed out")])
+def test_a_peer_that_fails_costs_its_own_figures_only(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Textbook, "start", lambda server: None)
+
+    def measure(server: Subject) -> str:
+        if server.name == "websocket":
+            raise error
+        return server.name
+
+    absent: list[str] = []
+    figures = [one for name in ("websocket", "sse-starlette") for one in measure_peer(name, 1, measure, absent)]
+    assert figures == ["sse-starlette"]
+    assert absent == [f"websocket: could not be measured: {error}"]
+
+
+def test_pushpin_is_asked_again_when_it_keeps_a_request_while_it_starts() -> None:
+    requests = []
+
+    def answer(server: socket.socket) -> None:
+        kept, _ = server.accept()
+        for answered in (b"HTTP/1.1 500 Internal Server Error\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"):
+            connection, _ = server.accept()
+            with connection:
+                requests.append(connection.recv(4096))
+                connection.sendall(answered)
+        kept.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        server.settimeout(10)
+        answering = pool.submit(answer, server)
+        pushpin.wait_open(server.getsockname())
+        answering.result(10)
+    assert len(requests) == 2
 
 
 def test_events_are_found_however_the_bytes_were_cut() -> None:

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench import processes
+from bench.errors import BenchError
 from bench.progress import Progress
 from bench.report import as_document
 from bench.verdict import claims, text
@@ -232,24 +233,19 @@ def test_rivals_are_measured_or_said_to_be_missing(tmp_path: Path) -> None:
     assert document["rivals"][0]["missing"] == 0
 
 
-@pytest.mark.parametrize(("failures", "measured"), [(1, True), (2, False)])
-def test_a_rival_that_fails_is_measured_once_more_and_then_said_to_be_missing(
-    failures: int, measured: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[str] = []
-
+@pytest.mark.parametrize("error", [BenchError("it ended"), TimeoutError("timed out")])
+def test_a_rival_that_fails_is_said_to_be_missing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def measure(kind: Kind, seconds: float, progress: Progress) -> Any:
-        tried.append(kind.key)
-        if tried.count("pushpin") in range(1, failures + 1):
-            raise TimeoutError("timed out")
+        if kind.key == "pushpin":
+            raise error
         return kind.key
 
     monkeypatch.setattr(running, "_measure", measure)
     monkeypatch.setattr("bench.verdict.rivals.rival.missing", lambda programs: [])
     figures, absent = running.measure_rivals(1, ["nchan", "pushpin"], Progress())
     shown: list[Any] = [*figures]
-    assert shown == (["nchan", "pushpin"] if measured else ["nchan"])
-    assert [sentence.partition(":")[0] for sentence in absent] == ([] if measured else ["Pushpin"])
+    assert shown == ["nchan"]
+    assert absent == [f"Pushpin: could not be measured: {type(error).__name__}: {error}"]
 
 
 def test_the_figures_of_size_are_measured_and_written(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from starlette.types import Scope
 
 from ssechat.http.exchange import USER
 from ssechat.server import header_cache
-from ssechat.server.header_cache import MAX_BYTES, MAX_HEADERS_BYTES, MAX_REQUEST, CachedHeaders, HeaderCache
+from ssechat.server.header_cache import MAX_BODY, MAX_BYTES, MAX_HEADERS_BYTES, CachedHeaders, HeaderCache
 
 FOUND: Scope = {"path": "/x"}
 OTHER: Scope = {"path": "/y"}
@@ -56,7 +56,7 @@ def test_header_cache_hits_whatever_the_content_length() -> None:
         post()[:20],
         post().replace(b"Content-Length: 2\r\n", b""),
         b"\r\n" + post(),
-        post(b"x" * MAX_REQUEST),
+        post(b"x" * (MAX_BODY + 1)),
     ],
     ids=lambda data: repr(data[:60]),
 )

@@ -255,7 +255,7 @@ async def test_ephemeral_events_take_half_of_what_may_wait_for_many_streams(redi
         sinks = [await opened(worker, "bob") for _ in range(STREAMS_AT_ONCE + 1)]
         channel, wake_up = keys.live("bob").encode(), encode_ephemeral("made_up", 0, b"{}")
         for _ in range(2 * QUEUE):
-            worker.hub._on_wake_up(channel, wake_up)
+            worker.hub._on_message(channel, wake_up)
         assert len(worker.hub._fan_out._queues[channel]) == QUEUE // 2
         await worker.say("hi")
         await until(lambda: len(sinks[-1].ids()) == 1)

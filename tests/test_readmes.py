@@ -108,7 +108,7 @@ def test_every_file_of_deploy_is_named() -> None:
 
 
 def test_every_benchmark_is_named_and_every_one_that_is_named_is_there() -> None:
-    from bench.__main__ import bench  # here, for a second that each process would take to collect the tests
+    from bench.commands import bench  # here, for a second that each process would take to collect the tests
 
     named, there = ({*re.findall(r"-m tests\.bench (\w+)", text)} for text in (TESTS, run(bench, "--help")))
     assert named == there - {"all"}

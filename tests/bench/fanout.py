@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from . import senders, streams
 from .arrivals import Checking, StreamPlan, Tally
 from .deliveries import Latency, Verdict
-from .errors import BenchError
 from .generator import Crew
 from .load import COLLECT_SECONDS, CONNECT_SECONDS, SETTLE_SECONDS, wait_until_quiet
 from .others import Others, OthersFigures
-from .peers import present, start_peer
+from .peers import measure_peer, present
 from .progress import Progress
 from .saturation import Cpu, Parts, Shares, saturation
 from .senders import Count, Sender, SendPlan
@@ -82,12 +81,7 @@ def measure_fanout(options: FanoutOptions, progress: Progress) -> tuple[list[Fan
     with Ssechat(1, "--streams-per-user", str(options.streams + 1)) as server:
         figures = [_measure(server, options, progress)]
     for name in able:
-        # The figures so far are kept if a peer fails.
-        try:
-            with start_peer(name, 1) as peer:
-                figures.append(_measure(peer, options, progress))
-        except BenchError as error:
-            absent.append(f"{name}: could not be measured: {error}")
+        figures += measure_peer(name, 1, lambda peer: _measure(peer, options, progress), absent)
     return figures, absent
 
 

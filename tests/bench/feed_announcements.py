@@ -3,18 +3,18 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from math import ceil
 
 from . import processes, streams
 from .arrivals import Checking, StreamPlan, Tally
 from .deliveries import Latency, Verdict
-from .errors import BenchError
 from .events import NUMBER
 from .feed_server import Announcer, FeedServer
 from .generator import Crew
 from .load import COLLECT_SECONDS, SETTLE_SECONDS
-from .peers import present, start_peer
+from .peers import measure_peer, present
 from .processes import Memory
 from .progress import Progress
 from .saturation import Cpu, Parts, Sample, Shares, saturation, usable_cores
@@ -131,13 +131,10 @@ def measure_announcements(
     with FeedServer(workers, keyed=False) as server:
         figures = [_measure(server, options, options.streams, OPEN_SECONDS, progress)]
     for name in able:
-        # The figures so far are kept if a peer fails. Pushpin has one process for all connections.
+        # Pushpin has one process for all connections.
         count = min(options.streams, PER_PEERS_WORKER) if name == "pushpin" else options.streams
-        try:
-            with start_peer(name, max(usable_cores(), ceil(count / PER_PEERS_WORKER))) as peer:
-                figures.append(_measure(peer, options, count, options.patience, progress))
-        except BenchError as error:
-            absent.append(f"{name}: could not be measured: {error}")
+        measure = partial(_measure, options=options, count=count, patience=options.patience, progress=progress)
+        figures += measure_peer(name, max(usable_cores(), ceil(count / PER_PEERS_WORKER)), measure, absent)
     return figures, absent
 
 

@@ -8,7 +8,7 @@ from . import processes, streams
 from .arrivals import Checking, StreamPlan
 from .errors import BenchError
 from .generator import Crew
-from .peers import PEERS, present, start_peer
+from .peers import PEERS, measure_peer, present
 from .processes import Memory
 from .progress import Progress
 from .server import Ssechat, Subject
@@ -86,12 +86,9 @@ def measure_idle(options: IdleOptions, progress: Progress) -> tuple[list[IdleFig
     with Ssechat(options.workers) as server:
         figures = [_measure(server, options.streams, options.clients, progress)]
     for name in able:
-        # The figures so far are kept if a peer fails.
-        try:
-            with start_peer(name, options.workers) as peer:
-                figures.append(_measure(peer, options.peer_streams, options.clients, progress))
-        except BenchError as error:
-            absent.append(f"{name}: could not be measured: {error}")
+        figures += measure_peer(
+            name, options.workers, lambda peer: _measure(peer, options.peer_streams, options.clients, progress), absent
+        )
     return figures, absent
 
 

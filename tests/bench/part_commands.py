@@ -1,4 +1,4 @@
-"""The commands that measure one part alone: state, ways to handle a request, the page."""
+"""The commands that measure one part alone: state and feeds."""
 
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,9 @@ from .feed_announcements import PEERS, AnnouncementOptions
 from .feed_changes import ChangeOptions
 from .feeds import feeds_report, measure_feeds
 from .measurement import measurement, run
-from .options import COUNT, count, json_option, options, peers, rate, seconds, workers
-from .page import PageOptions, measure_page, page_report
+from .options import count, json_option, options, peers, rate, seconds, workers
 from .state import StateOptions, measure_state, state_report
 from .state_presence import PresenceOptions
-from .ways import WaysOptions, measure_ways, ways_report
 
 KEPT_FEEDS = Path(__file__).parent / "results" / "feeds.json"
 """The last result of `feeds` that was kept."""
@@ -103,45 +101,3 @@ def feeds(
         raise click.BadParameter("--keep says where the result goes", param_hint="--json")
     measured = measurement(partial(measure_feeds, announced, changed), feeds_report, lambda figures: figures.good)
     run(KEPT_FEEDS if keep else json_file, None, feeds=measured)
-
-
-@click.command()
-@options(
-    count("--rounds", 7, "Rounds of each variant, in each of the two measurements."),
-    seconds("--seconds", 1.5, "Seconds of sends in each round."),
-    count("--connections", 64, "Keep-alive connections that send."),
-    count("--streams", 3000, "Streams that reconnect in each round, all to one worker."),
-    count("--readers", 1, "Client processes that hold the streams."),
-    json_option,
-)
-def ways(json_file: Path | None, **given: Any) -> None:
-    """Compares the variants of request handling in a worker (ASGI, protocol, eager tasks, header cache), in rounds.
-
-    Sends: direct messages at full speed, each written to the disk before its response, with no stream open. Streams:
-    all reconnect at once, with a cursor, as fast as the worker accepts them. CPU is that of the worker, and is more
-    meaningful than the rates if other programs use the machine.
-    """
-    run(json_file, None, ways=measurement(partial(measure_ways, WaysOptions(**given)), ways_report))
-
-
-@click.command()
-@options(
-    click.option(
-        "--messages",
-        type=COUNT,
-        multiple=True,
-        default=(50, 2000, 10_000),
-        show_default=True,
-        metavar="N",
-        help="Messages of the conversation, all of them loaded. Can be repeated.",
-    ),
-    count("--keys", 120, "Keys that are pressed, each once the one before is painted."),
-    json_option,
-)
-def page(json_file: Path | None, **given: Any) -> None:
-    """What a key costs in the field for a message, in Chromium, while a conversation has many messages.
-
-    Counts all that the page's main thread does: script, style, layout and paint, less what it does without a key. Says
-    also what a message costs that arrives, and how many elements the page has.
-    """
-    run(json_file, None, page=measurement(partial(measure_page, PageOptions(**given)), page_report))

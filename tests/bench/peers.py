@@ -1,11 +1,15 @@
 """Servers of other kinds, measured in the same run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from . import nchan, pushpin
+from .errors import BenchError
 from .programs import missing
 from .server import Subject, Textbook
+
+Figures = TypeVar("Figures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,19 @@ CHATS = ("nchan inboxes", "nchan")
 """The peers with their layouts for direct messages."""
 
 
-def start_peer(name: str, workers: int) -> Subject:
-    """Returns the peer of this name, to be entered as a context manager; `workers` applies if it is configurable."""
-    return PEERS[name].subject(name, workers)
+def measure_peer(
+    name: str, workers: int, measure: Callable[[Subject], Figures], absent: list[str]
+) -> list[Figures]:  # fmt: skip
+    """Starts the peer of this name and measures it; `workers` applies if it is configurable.
+
+    A peer that fails costs its own figures only: there are none then, and a note in `absent`.
+    """
+    try:
+        with PEERS[name].subject(name, workers) as peer:
+            return [measure(peer)]
+    except (BenchError, OSError) as error:
+        absent.append(f"{name}: could not be measured: {error}")
+        return []
 
 
 def present(names: Sequence[str]) -> tuple[list[str], list[str]]:

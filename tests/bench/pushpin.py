@@ -3,6 +3,7 @@
 A backend that chooses channels would add its own cost. Debian: pushpin.
 """
 
+import contextlib
 import json
 import socket
 import time
@@ -69,23 +70,28 @@ class Pushpin(Subject):
         self.address, self.publish_address = ("127.0.0.1", port), ("127.0.0.1", publish)
         for address in (self.publish_address, self.address):
             self.programs[0].wait_answering(address)
-        self._wait_open()
-
-    def _wait_open(self) -> None:
-        """Waits until Pushpin opens streams: its processes connect to each other after the port is open; until then it
-        responds 500."""
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            with socket.create_connection(self.address, 1) as probe:
-                probe.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                if probe.recv(4096).startswith(b"HTTP/1.1 200"):
-                    return
-            time.sleep(0.1)
-        raise BenchError("pushpin does not open streams")
+        wait_open(self.address)
 
     def dialect(self, group: int = 1) -> Dialect:
         # With many streams at once its proxy times out on its handler, and responds 500.
         return Dialect("/stream", greeting=b"[stream opened]", at_once=4)
+
+
+def wait_open(address: tuple[str, int]) -> None:
+    """Waits until Pushpin opens streams: its processes connect to each other after the port is open; until then it
+    responds 500, or keeps a request and never answers it.
+
+    Raises:
+        BenchError: it does not.
+    """
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(address, 1) as probe:
+            probe.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if probe.recv(4096).startswith(b"HTTP/1.1 200"):
+                return
+        time.sleep(0.1)
+    raise BenchError("pushpin does not open streams")
 
 
 def publication(content: str) -> bytes:

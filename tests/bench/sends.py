@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from .arrivals import Checking
-from .errors import BenchError
 from .load import Load, LoadFigures, measure_load
-from .peers import present, start_peer
+from .peers import measure_peer, present
 from .progress import Progress
 from .server import Ssechat
 from .streams import check_descriptors
@@ -34,11 +34,7 @@ def measure_sends(loads: Sequence[Load], workers: int, peers: Sequence[str], pro
         with Ssechat(workers) as server:
             runs.append(measure_load(server, load, progress))
         for name in able:
-            try:
-                with start_peer(name, workers) as peer:
-                    # Events of other servers have no numbers for counting.
-                    runs.append(measure_load(peer, replace(load, checking=Checking.EXACT), progress))
-            except BenchError as error:
-                # The figures so far are kept if a peer fails.
-                absent.append(f"{name}: could not be measured: {error}")
+            # Events of other servers have no numbers for counting.
+            exact = replace(load, checking=Checking.EXACT)
+            runs += measure_peer(name, workers, partial(measure_load, load=exact, progress=progress), absent)
     return SendsFigures(runs, absent)

@@ -1,8 +1,9 @@
 """Walks the table at the end of each chapter, and notes each answer that is not as it must be."""
 
+import functools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -20,6 +21,9 @@ MARK = re.compile(
 EXCERPT = 150
 """Bytes that a finding quotes on each side of what was found."""
 
+BODIES = 1024
+"""Bodies of which is known what is in them: documents of half a megabyte are asked for by everybody in each chapter."""
+
 TELLS_OF_THE_END = {"/v1/invites/join"}
 """Routes that tell those who are not in a group that it has ended."""
 
@@ -27,9 +31,10 @@ TOMBSTONE = {"conversation_id", "seq", "version", "sender", "created_at", "delet
 """All that a tombstone may have."""
 
 
-def marks_in(raw: bytes) -> set[str]:
+@functools.lru_cache(BODIES)
+def marks_in(raw: bytes) -> frozenset[str]:
     """All marks in these bytes."""
-    return {_plain(found) for found in MARK.findall(raw)}
+    return frozenset(_plain(found) for found in MARK.findall(raw))
 
 
 def _plain(found: bytes) -> str:
@@ -50,6 +55,12 @@ def messages_in(content: Any, group: str) -> Iterator[dict[str, Any]]:
             yield content
         else:
             yield from messages_in(list(content.values()), group)
+
+
+@functools.lru_cache(BODIES)
+def _messages_of(body: bytes, group: str) -> tuple[dict[str, Any], ...]:
+    """All messages of a group in a body of JSON, which nobody may change."""
+    return tuple(messages_in(json.loads(body), group))
 
 
 def events_in(raw: bytes) -> list[Any]:
@@ -125,12 +136,16 @@ class Walk:
         if answer.status >= 400 and len(answer.json()["detail"].split()) < 4:
             self._note(who, what, f"no sentence says why: {answer.body!r}")
         succeeded = answer.status < 400
-        self._check_marks(who, what, answer.body + repr(answer.headers).encode(), probe.marks, whole=succeeded)
+        headers = repr(answer.headers).encode()
+        self._check_marks(who, what, answer.body, probe.marks, headers=headers, whole=succeeded)
         if succeeded and answer.headers.get("content-type") == "application/json":
-            self._check_messages(who, what, answer.json(), probe)
+            self._check_messages(who, what, _messages_of(answer.body, self.story.group.id), probe)
 
-    def _check_marks(self, who: str, what: str, raw: bytes, marks: Marks, *, whole: bool = True) -> None:
-        found = marks_in(raw)
+    def _check_marks(
+        self, who: str, what: str, raw: bytes, marks: Marks, *, headers: bytes = b"", whole: bool = True
+    ) -> None:
+        found = marks_in(raw) | marks_in(headers)
+        raw += headers
         if leaked := sorted(found - marks.may):
             at = max(0, raw.find(leaked[0].encode()) - EXCERPT)
             self._note(who, what, f"LEAK of {leaked}: …{raw[at : at + 2 * EXCERPT]!r}…")
@@ -140,9 +155,8 @@ class Walk:
             if secret.partition(".")[2].encode() in raw:
                 self._note(who, what, f"LEAK of the secret of an invitation: {raw[: 2 * EXCERPT]!r}")
 
-    def _check_messages(self, who: str, what: str, content: Any, probe: Probe) -> None:
+    def _check_messages(self, who: str, what: str, found: Sequence[dict[str, Any]], probe: Probe) -> None:
         group = self.story.group
-        found = list(messages_in(content, group.id))
         if probe.messages is not None and [message["seq"] for message in found] != list(probe.messages):
             self._note(who, what, f"messages {[message['seq'] for message in found]} instead of {probe.messages}")
         for message in found:
@@ -171,7 +185,7 @@ class Walk:
                 self._note(who, what, f"{error}")
                 continue
             self._check_marks(who, what, raw, group.replayed(who, since))
-            self._check_messages(who, what, events_in(raw), Probe(what))
+            self._check_messages(who, what, [*messages_in(events_in(raw), group.id)], Probe(what))
 
     def _check_live(self, who: str) -> None:
         """What came on the stream that is open since the beginning."""

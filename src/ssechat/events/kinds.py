@@ -87,6 +87,10 @@ class Kinds:
             if kind.durable != (kind.entries > 0):
                 raise ValueError(f"a kind of events is ephemeral or makes entries, and {kind.name!r} is not so")
             self._kinds[kind.name] = kind
+        self.durable = frozenset(kind.name for kind in self if kind.durable)
+        """The names of those that are kept in logs and inboxes."""
+        self.ephemeral = frozenset(self._kinds) - self.durable
+        """The names of the others."""
 
     def get(self, name: str) -> Kind | None:
         """The kind of this name; None for one that only a newer version knows."""
@@ -99,7 +103,7 @@ class Kinds:
         """
         if self._kinds.get(kind.name) is not kind:
             raise LookupError(f"{kind.name!r} is no registered kind of events")
-        if kind.durable is not durable:
+        if (kind.name in self.durable) is not durable:
             raise LookupError(f"events {kind.name!r} are {'kept in logs' if kind.durable else 'ephemeral'}")
 
     def __iter__(self) -> Iterator[Kind]:

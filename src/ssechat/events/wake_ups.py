@@ -47,12 +47,16 @@ def decode(payload: bytes) -> WakeUp:
     """
     first, _, data = payload.partition(b"\n")
     values = first.decode().split(" ", 4)
-    if len(values) == 2:
+    if len(values) == 5:
+        kind, at, entry, before, place = values
+        if data:
+            data = with_mark(kind, data, place)
+    elif len(values) == 4:
+        kind, at, entry, before = values
+    else:
         kind, at = values
         return WakeUp(kind, int(at), "", "", data)
-    kind, at, entry, before, *place = values
-    if place and data:
-        data = with_mark(kind, data, place[0])
-    # This is done for each event and worker: a pattern as in ids.py would cost a fifth more, and a call of the class
-    # some hundreds of instructions.
-    return WakeUp._make((kind, int(at), entry, before, data, int(entry[: entry.index("-")])))
+    number, _, tag = entry.partition("-")
+    if not tag:
+        raise ValueError("this is no id")
+    return WakeUp(kind, int(at), entry, before, data, int(number))

@@ -29,14 +29,15 @@ class Cors:
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
+        self._allows_any = len(origins) > 0
 
     def is_preflight(self, request: Request) -> bool:
         """Whether a request is a CORS preflight that is answered here."""
         return (
-            request.method == "OPTIONS"
+            request.scope["method"] == "OPTIONS"
             and _given(request, b"origin") is not None
             and _given(request, b"access-control-request-method") is not None
-            and (len(self._origins) > 0 or _is_open(request))
+            and (self._allows_any or _is_open(request))
         )
 
     def answer(self, request: Request) -> Response:
@@ -77,7 +78,7 @@ class Cors:
 
     def mark(self, request: Request, response: Response) -> None:
         """Adds the headers that let the page read the response."""
-        if not self._origins:
+        if not self._allows_any:
             return
         origin = _given(request, b"origin")
         if any(name == b"access-control-allow-origin" for name, _ in response.headers):

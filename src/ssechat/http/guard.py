@@ -106,7 +106,10 @@ class Guard:
     async def read(self, request: Request, model: type[Model]) -> Model:
         """Returns the parsed body of a write; raises the errors of `check_write`, `Request.body` and `parse`."""
         self.check_write(request)
-        return parse(model, await request.body(self._body_limit))
+        whole = request.whole
+        if whole is None or len(whole) > self._body_limit:
+            whole = await request.body(self._body_limit)
+        return parse(model, whole)
 
     async def read_or_nothing(self, request: Request, model: type[Model]) -> Model:
         """As `read`; no body is as good as an empty object."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -74,7 +74,8 @@ def parse(model: type[Model], given: bytes | Mapping[str, str]) -> Model:
     try:
         if isinstance(given, bytes):
             # What `model_validate_json` calls; that looks at arguments that nobody gives, for 5,000 instructions.
-            return cast(Model, model.__pydantic_validator__.validate_json(given))
+            parsed: Model = model.__pydantic_validator__.validate_json(given)
+            return parsed
         return model.model_validate(given)
     except ValidationError as error:
         fields = [

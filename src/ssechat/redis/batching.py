@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from itertools import chain
 from typing import NamedTuple
 
 import hiredis
@@ -107,8 +106,8 @@ class ScriptBatch:
         self._call("EVALSHA", self._digest, items)
 
     def _call(self, verb: str, script: str, items: list[_Item]) -> None:
-        keys = join(chain.from_iterable(item.keys for item in items))
-        arguments = join(chain.from_iterable(item.arguments for item in items))
+        keys = join([part for item in items for part in item.keys])
+        arguments = join([part for item in items for part in item.arguments])
         call = self._redis.send(verb, script, keys.number, rest=join((keys, arguments)))
         call.add_done_callback(lambda done: self._answered(verb, items, done))
 

@@ -25,6 +25,9 @@ GROUPS = "ssechat:groups"
 FEEDS = "ssechat:feeds"
 """Hash: feed → who made it; and how many there are, of each maker (`/<user>`) and of all (`/`)."""
 
+OF_FEEDS = b"{f"
+"""The beginning of all keys and channels of feeds."""
+
 ROLLS = "ssechat:{rolls}"
 """Hash: the keys of the rolls of all workers (identity/roll.py)."""
 
@@ -155,7 +158,7 @@ def live_feed(name: str) -> str:
 
 def is_of_a_feed(channel: bytes) -> bool:
     """Whether a channel is one of a feed."""
-    return channel.startswith(b"{f")
+    return channel.startswith(OF_FEEDS)
 
 
 def directory(beginning: str) -> str:

@@ -1,7 +1,7 @@
 """Arguments of commands as they are sent (RESP): those that recur are packed once."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import hiredis
 
@@ -22,7 +22,8 @@ def pack(arguments: Sequence[Argument]) -> Packed:
     Raises:
         TypeError, ValueError: one of them cannot be sent.
     """
-    command = hiredis.pack_command(cast(Any, tuple(arguments)))
+    values: Any = tuple(arguments)
+    command = hiredis.pack_command(values)
     return Packed(len(arguments), command[command.index(b"\n") + 1 :])  # without the line that counts them
 
 

@@ -1,36 +1,51 @@
-"""The keys of what is sent often, packed once (packed.py).
+"""The keys of what is sent often, packed without making their names first (packed.py).
 
 To make the names of a conversation's keys and pack them costs 32,000 instructions, an eighth of what the worker does
-for a send; to write them out, 14,000.
+for a send. All of them begin with the same name, so that joins the parts between, which are the same for all names of
+one length.
 """
 
 from functools import lru_cache
 
-from ssechat.redis import keys
-from ssechat.redis.packed import Packed, pack
+from ssechat.redis.keys import bucket
+from ssechat.redis.packed import Packed
 
-CACHED_CONVERSATIONS = 4096
-"""Those in which a worker's users write at a time: 700 bytes each."""
+OF_A_CONVERSATION = (b"", b"/log", b"/messages")
+"""The ends of keys.ConversationKeys."""
+
+OF_A_USER = (b"", b"/inbox", b"/conversations")
+"""The ends of keys.UserKeys."""
 
 CACHED_USERS = 4096
 """Those of a few of the largest groups: 400 bytes each."""
 
 
-@lru_cache(CACHED_CONVERSATIONS)
 def of_conversation(conversation_id: str, week: int) -> Packed:
-    """The keys of a conversation, and those of its records of client_msg_ids (`keys.sent`)."""
-    key = b"{c%d}%b" % (keys.bucket(conversation_id), conversation_id.encode())
-    before, this, after = b"%d" % (week - 1), b"%d" % week, b"%d" % (week + 1)
-    size = len(key)
-    sent = size + len(b"/sent/")
-    data = b"$%d\r\n%b\r\n$%d\r\n%b/log\r\n$%d\r\n%b/messages\r\n" % (size, key, size + 4, key, size + 9, key)
-    data += b"$%d\r\n%b/sent/%b\r\n$%d\r\n%b/sent/%b\r\n$%d\r\n%b/sent/%b\r\n" % (
-        sent + len(before), key, before, sent + len(this), key, this, sent + len(after), key, after
-    )  # fmt: skip
-    return Packed(6, data)
+    """The keys of a conversation, and those of its records of client_msg_ids (`keys.sent`).
+
+    They are not cached: people write in more conversations than a worker could keep.
+    """
+    name = b"{c%d}%b" % (bucket(conversation_id), conversation_id.encode())
+    return Packed(6, name.join(_with_records(len(name), week)))
 
 
 @lru_cache(CACHED_USERS)
 def of_user(user_id: str) -> Packed:
     """The keys of a user."""
-    return pack(keys.of_user(user_id))
+    name = b"{u%d}%b" % (bucket(user_id), user_id.encode())
+    return Packed(3, name.join(_between(len(name), OF_A_USER)))
+
+
+@lru_cache(512)
+def _with_records(size: int, week: int) -> list[bytes]:
+    return _between(size, (*OF_A_CONVERSATION, *(b"/sent/%d" % each for each in (week - 1, week, week + 1))))
+
+
+@lru_cache(512)
+def _between(size: int, ends: tuple[bytes, ...]) -> list[bytes]:
+    """What is sent before, between and behind names of so many bytes that end in these ways."""
+    parts = [b""]
+    for end in ends:
+        parts[-1] += b"$%d\r\n" % (size + len(end))
+        parts.append(end + b"\r\n")
+    return parts

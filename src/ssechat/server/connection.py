@@ -55,6 +55,8 @@ class Flow:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._reads = True
+        self.write_paused = False
+        """Whether the write buffer is full: the client must read before more is written."""
         self._writable: asyncio.Event | None = None
         self.holds = False
         """Whether pipelined bytes are buffered."""
@@ -81,14 +83,10 @@ class Flow:
             self._reads = True
             self._transport.resume_reading()
 
-    @property
-    def write_paused(self) -> bool:
-        """Whether the write buffer is full: the client must read before more is written."""
-        return self._writable is not None
-
     def pause_writing(self) -> None:
         """Called when the write buffer is full."""
-        if self._writable is None:
+        if not self.write_paused:
+            self.write_paused = True
             self._writable = asyncio.Event()
 
     def resume_writing(self) -> None:
@@ -96,6 +94,7 @@ class Flow:
         if self._writable is not None:
             self._writable.set()
             self._writable = None
+            self.write_paused = False
 
     async def drain(self) -> None:
         """Waits until the write buffer has room."""

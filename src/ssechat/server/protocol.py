@@ -321,7 +321,7 @@ class ChatProtocol(Connection):
         # Joined, not formatted: that and the JSON lines, made once, save most of what this costs.
         lines = [
             STATUS_LINE[response.status],
-            self.default_lines,
+            self._default_lines.of(self._server_state.default_headers),
             JSON_LINES if headers is JSON_HEADERS else header_lines(headers),
         ]
         if response.request_id:

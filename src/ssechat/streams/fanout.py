@@ -6,7 +6,7 @@ does).
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from ssechat.streams.stream import Stream
@@ -29,9 +29,9 @@ class FanOut:
     """The pending events of users with many streams."""
 
     def __init__(
-        self, streams_of: Callable[[bytes], Sequence[Stream]], run: Callable[[Coroutine[Any, Any, None]], None]
+        self, streams: Mapping[bytes, tuple[Stream, ...]], run: Callable[[Coroutine[Any, Any, None]], None]
     ) -> None:
-        self._streams_of = streams_of
+        self._streams = streams
         self._run = run
         self._queues: dict[bytes, deque[Call]] = {}
 
@@ -56,9 +56,9 @@ class FanOut:
             if not may_be_missed or len(queue) < QUEUE // 2:
                 queue.append((call, arguments, written))
             return
-        streams = self._streams_of(channel)
+        streams = self._streams.get(channel, ())
         if len(streams) <= STREAMS_AT_ONCE:
-            _call_each(tuple(streams), call, arguments, written)
+            _call_each(streams, call, arguments, written)
             return
         self._queues[channel] = deque([(call, arguments, written)], QUEUE)
         self._run(self._work_off(channel))
@@ -69,7 +69,7 @@ class FanOut:
             while queue:
                 what = queue.popleft()
                 # A stream that is opened after this reads the event from its source.
-                streams = tuple(self._streams_of(channel))
+                streams = self._streams.get(channel, ())
                 for at in range(0, len(streams), STREAMS_AT_ONCE):
                     _call_each(streams[at : at + STREAMS_AT_ONCE], *what)
                     await asyncio.sleep(0)

@@ -35,6 +35,8 @@ from ssechat.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
+CONTROL = keys.CONTROL.encode()
+
 READERS = 256
 """Upper bound of the streams that read their inboxes at a time: it bounds the memory of a reconnect storm."""
 
@@ -85,7 +87,7 @@ class Hub:
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
-        self._fan_out = FanOut(lambda channel: self._streams.get(channel, ()), self._run)
+        self._fan_out = FanOut(self._streams, self._run)
         self._batches = Batches(self._emit, lambda channel: len(self._streams.get(channel, ())), self._fan_out.is_busy)
         self._roll = roll
         self.presence = Presence(self, people, sightings, roll, load, metrics, now)
@@ -232,18 +234,10 @@ class Hub:
     # Called for messages from Redis.
 
     def _on_message(self, channel: bytes, payload: bytes) -> None:
-        if channel in self._streams:
-            self._on_wake_up(channel, payload)
-        elif channel == keys.CONTROL.encode():
-            word, *named = payload.decode().split(" ")
-            if word == "signed_out":
-                self._end_sessions({*named})
-            elif word == HIDDEN:
-                self.presence.hidden(UserId(named[0]))
-            elif word in (FEED, LEFT):
-                self.feeds.heard(word, named)
-
-    def _on_wake_up(self, channel: bytes, payload: bytes) -> None:
+        if channel not in self._streams:
+            if channel == CONTROL:
+                self._on_notice(payload)
+            return
         try:
             event = wake_ups.decode(payload)
         except ValueError:
@@ -251,7 +245,7 @@ class Hub:
             self._unaudited.add(channel)
             return
         metrics = self.metrics
-        if keys.is_of_a_feed(channel):
+        if channel.startswith(keys.OF_FEEDS):
             metrics.wake_ups += 1
             self._batches.add(channel, event)
             return
@@ -261,17 +255,24 @@ class Hub:
         self.presence.heard(channel, event)
         metrics.wake_ups += 1
         written = partial(self._count_live, event, metrics.wake_ups % metrics.stride == 0)
-        kind = self._kinds.get(event.kind)
-        known = kind is not None and kind.durable is bool(event.id)
         if not event.id:
-            if known:
+            if event.kind in self._kinds.ephemeral:
                 chunk = frames.ephemeral(event.kind, event.data)
                 self._fan_out.broadcast(channel, Stream.show, chunk, written=written, may_be_missed=True)
-        elif event.data and known:
+        elif event.data and event.kind in self._kinds.durable:
             chunk = frames.durable(event.id, event.kind, event.data)
             self._fan_out.broadcast(channel, Stream.offer, event, chunk, written=written)
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
             self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
+
+    def _on_notice(self, payload: bytes) -> None:
+        word, *named = payload.decode().split(" ")
+        if word == "signed_out":
+            self._end_sessions({*named})
+        elif word == HIDDEN:
+            self.presence.hidden(UserId(named[0]))
+        elif word in (FEED, LEFT):
+            self.feeds.heard(word, named)
 
     def _emit(self, channel: bytes, latest: Latest) -> None:
         """Writes events of a feed to its streams."""
@@ -294,7 +295,7 @@ class Hub:
     def _on_resubscribed(self, channel: bytes) -> None:
         """The subscriber connection was lost: the streams must read from their source what was published meanwhile."""
         self._unaudited.add(channel)
-        if channel == keys.CONTROL.encode():
+        if channel == CONTROL:
             self.presence.deaf()
         else:
             self.presence.changed(channel)

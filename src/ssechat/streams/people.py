@@ -1,6 +1,6 @@
 """People who are watched by users with streams on this worker, and who watches them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pydantic_core import to_json
 
@@ -73,6 +73,8 @@ class People:
     def __init__(self) -> None:
         self._people: dict[UserId, Person] = {}
         self._watches: dict[bytes, Watch] = {}
+        self.watch_of: Callable[[bytes], Watch | None] = self._watches.get
+        """Finds the watch of the user with this channel: asked for each event."""
 
     def __len__(self) -> int:
         """How many are watched."""
@@ -88,10 +90,6 @@ class People:
         """Whether somebody is online, as those who watch were told; None: they were not."""
         person = self._people.get(user)
         return None if person is None else person.online
-
-    def watch_of(self, channel: bytes) -> Watch | None:
-        """The watch of the user with this channel."""
-        return self._watches.get(channel)
 
     def watches(self) -> Iterator[Watch]:
         return iter(self._watches.values())

@@ -110,7 +110,7 @@ def measure_line(
                     _sends(line, stack, spans, figures, progress)
                 if "hard" in wanted:
                     _hard(line, stack, spans, figures, progress)
-            except BenchError as error:
+            except (BenchError, OSError) as error:
                 if key == "http1":
                     raise
                 figures.absent.append(f"{stack.name}: could not be measured: {error}")

@@ -22,10 +22,10 @@ from e2e.fronts.recorder import header_lines
 from e2e.fronts.stack_front import EVERY, make_front
 from serving import until
 
-SECONDS = float(os.environ.get("SMUGGLING_SECONDS", "8"))
+SECONDS = float(os.environ.get("SMUGGLING_SECONDS", "4"))
 """For each front; the variable is for a longer search."""
 
-ATTACKS = 200
+ATTACKS = 300
 """At least, for each front; and five times as many honest requests."""
 
 PEOPLE = 5

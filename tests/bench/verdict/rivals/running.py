@@ -63,7 +63,7 @@ class RivalFigures:
 def measure_rivals(
     seconds: float, only: Sequence[str], progress: Progress
 ) -> tuple[list[RivalFigures], list[str]]:  # fmt: skip
-    """Measures ssechat and its rivals; also returns a note on each that is missing or fails twice.
+    """Measures ssechat and its rivals; also returns a note on each that is missing or fails.
 
     Raises:
         BenchError: ssechat could not be measured.
@@ -79,18 +79,10 @@ def measure_rivals(
             figures.append(_measure(kind, seconds, progress))
             continue
         try:
-            figures.append(_measure_rival(kind, seconds, progress))
+            figures.append(_measure(kind, seconds, progress))
         except (BenchError, OSError) as error:
             absent.append(f"{kind.name}: could not be measured: {type(error).__name__}: {error}")
     return figures, absent
-
-
-def _measure_rival(kind: Kind, seconds: float, progress: Progress) -> RivalFigures:
-    """Measures a rival, once more if it fails: Pushpin stops answering in some runs."""
-    try:
-        return _measure(kind, seconds, progress)
-    except (BenchError, OSError):
-        return _measure(kind, seconds, progress)
 
 
 def _measure(kind: Kind, seconds: float, progress: Progress) -> RivalFigures:
