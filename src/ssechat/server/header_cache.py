@@ -49,11 +49,14 @@ class CachedHeaders:
     def body_of(self, data: bytes) -> bytes | None:
         """The body, if `data` is one whole request with these headers."""
         before, after = self.key
-        if not data.startswith(before):
+        at, size = len(before), len(data) - self.size
+        # Slices: `startswith` costs a thousand instructions more.
+        if not 0 < size <= MAX_BODY + MAX_DIGITS or data[:at] != before:
             return None
-        at = len(before)
-        stop = data.find(b"\r\n", at, at + MAX_DIGITS + 2)
-        return _body(data, at, stop, stop + len(after)) if stop >= 0 and data.startswith(after, stop) else None
+        length = size - 1 - (size > 10) - (size > 101) - (size > 1002) - (size > 10003)
+        rest = b"%d%b" % (length, after)
+        begins = at + len(rest)
+        return data[begins:] if data[at:begins] == rest and len(data) == begins + length else None
 
 
 class HeaderCache:
@@ -67,8 +70,8 @@ class HeaderCache:
     def find(self, data: bytes, last: "ref[CachedHeaders] | None" = None) -> tuple[CachedHeaders, bytes] | None:
         """Returns the cached headers and the body, if `data` is one whole request with such headers.
 
-        `last`: those of the last request on the same connection. To compare the bytes with these costs 3,000
-        instructions; to look for the length in them, and then for the rest in the cache, 12,000.
+        `last`: those of the last request on the same connection. To compare the bytes with these takes half the
+        instructions of looking for the length in them, and then for the rest in the cache.
         """
         found = None if last is None else last()
         body = None if found is None else found.body_of(data)
