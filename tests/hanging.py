@@ -37,8 +37,5 @@ ARGUMENTS = ("--app", "hanging:create_app")
 
 if __name__ == "__main__":
     heartbeat.MISSED_BEATS = int(os.environ["MISSED_BEATS"])
-    of_stub = stub.WORKER_ARGUMENTS[2:] if os.environ.get("HANGING") == "stub" else ()
-    patch.object(
-        supervisor, "Supervisor", partial(supervisor.Supervisor, worker_arguments=(*ARGUMENTS, *of_stub))
-    ).start()
+    patch.object(supervisor, "Supervisor", partial(supervisor.Supervisor, worker_arguments=ARGUMENTS)).start()
     sys.exit(cli.main())

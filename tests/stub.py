@@ -9,11 +9,13 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from ssechat.cli import main as cli
 from ssechat.errors import SettingsError
+from ssechat.http.exchange import Request, Response
 from ssechat.server import supervisor
 from ssechat.settings import Settings
 
@@ -29,28 +31,33 @@ def create_app(settings: Settings) -> Any:
     if how == "die" or (how.startswith("file:") and Path(how[5:]).exists()):
         raise RuntimeError("the stub was told to die")
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await receive()
-            if how == "slow start":
-                await asyncio.sleep(60)
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        if scope["path"] == "/slow":
-            await asyncio.sleep(1)
-        if scope["path"] == "/stuck":
-            await asyncio.sleep(3600)
-        body = settings.redis_url or "" if scope["path"] == "/redis" else str(os.getpid())
-        headers = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body.encode()})
-
-    return app
+    return App(settings.redis_url or "", starts_slowly=how == "slow start")
 
 
-WORKER_ARGUMENTS = ("--app", "stub:create_app", "--http", "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol")
+class App:
+    """What the server's protocol calls: `state.api` for a request, and ASGI's lifespan."""
+
+    def __init__(self, redis_url: str, *, starts_slowly: bool) -> None:
+        self.state = SimpleNamespace(api=self._answer, paused=lambda seconds: None)
+        self._redis_url = redis_url
+        self._starts_slowly = starts_slowly
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "lifespan"
+        await receive()
+        if self._starts_slowly:
+            await asyncio.sleep(60)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.scope["path"]
+        await asyncio.sleep({"/slow": 1, "/stuck": 3600}.get(path, 0))
+        return Response(200, (self._redis_url if path == "/redis" else str(os.getpid())).encode())
+
+
+WORKER_ARGUMENTS = ("--app", "stub:create_app")
 
 
 if __name__ == "__main__":
