@@ -92,6 +92,29 @@ async def kept(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     await scene.worker.stop()
 
 
+async def test_a_process_that_is_being_started_when_the_server_stops_is_stopped_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene, forked = Scene(monkeypatch), asyncio.Event()
+
+    async def spawn(*given: Any, **options: Any) -> Any:
+        await forked.wait()
+        return await scene._spawn(*given, **options)
+
+    monkeypatch.setattr(WorkerProcess, "spawn", spawn)
+    starting = asyncio.create_task(scene.worker.start())
+    await scene.turns()
+    starting.cancel()
+    await scene.turns()
+    forked.set()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    [process] = scene.started
+    process.may_stop.set()
+    await scene.worker.stop()
+    assert process.stops == [GRACE]
+
+
 async def test_workers_that_die_young_are_started_ever_later_and_one_that_was_well_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,11 +7,25 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
 
+Started = TypeVar("Started")
+
 PR_SET_PDEATHSIG = 1
+
+
+async def start_process(starting: Coroutine[Any, Any, Started], took: Callable[[Started], None]) -> Started:
+    """Starts a process, and passes it to `took` also if the caller is cancelled meanwhile: one that nobody knows of
+    would outlive the server."""
+    task = asyncio.create_task(starting)
+    try:
+        await asyncio.shield(task)
+    finally:
+        took(await task)
+    return task.result()
 
 
 def die_with_parent() -> Callable[[], None] | None:

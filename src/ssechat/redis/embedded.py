@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from ssechat.backoff import Backoff
 from ssechat.errors import SettingsError
-from ssechat.processes import die_with_parent, end_process, ending
+from ssechat.processes import die_with_parent, end_process, ending, start_process
 from ssechat.redis.binary import Binary, Release, choose_binary, record_writer
 
 log = logging.getLogger(__name__)
@@ -136,24 +136,28 @@ class EmbeddedRedis:
 
     async def _launch(self) -> None:
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
-        with self._open_log() as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self.folder,
-                umask=0o077,
-                pass_fds=self._keep_open,
-                # Ctrl-C goes to the terminal's whole process group; Redis must run until the workers have stopped.
-                process_group=0,
-                preexec_fn=die_with_parent(),
-            )
         try:
-            await self._answering(self._process)
+            with self._open_log() as output:
+                starting = asyncio.create_subprocess_exec(
+                    *self._command(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=self.folder,
+                    umask=0o077,
+                    pass_fds=self._keep_open,
+                    # Ctrl-C goes to the terminal's whole process group; Redis must run until the workers have stopped.
+                    process_group=0,
+                    preexec_fn=die_with_parent(),
+                )
+                process = await start_process(starting, self._started)
+            await self._answering(process)
         except BaseException:
             await self._end_process()
             raise
+
+    def _started(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
 
     async def _answering(self, process: asyncio.subprocess.Process) -> None:
         started = heard = time.monotonic()

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from ssechat.backoff import Backoff
+from ssechat.processes import start_process
 from ssechat.server.worker_process import WorkerFailed, WorkerOptions, WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ class SupervisedWorker:
         Raises:
             WorkerFailed: the worker does not start.
         """
-        worker = await WorkerProcess.spawn(self._options, self._listening_fds, checks_redis=checks_redis)
-        self._processes.append(worker)
+        spawning = WorkerProcess.spawn(self._options, self._listening_fds, checks_redis=checks_redis)
+        worker = await start_process(spawning, self._processes.append)
         try:
             await worker.ready()
         except WorkerFailed:

@@ -25,7 +25,7 @@ from ssechat.errors import ChatError
 from ssechat.server import GRACE_SECONDS, KILL_SECONDS, garbage_collection
 from ssechat.server.connection_limits import ConnectionLimits
 from ssechat.server.heartbeat import Report
-from ssechat.server.protocol import ChatProtocol, Shared
+from ssechat.server.protocol import Shared
 from ssechat.server.sockets import BACKLOG
 from ssechat.settings import Settings
 from ssechat.telemetry.logging import configure_logging
@@ -71,7 +71,7 @@ class WorkerServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(settings: Settings, listening: list[socket.socket], started: Callable[[], None], app: str) -> None:
+def serve(settings: Settings, listening: list[socket.socket], started: Callable[[], None], app: str, http: str) -> None:
     """Runs the app on the sockets until SIGTERM, or until the supervisor has ended.
 
     `started` is called in the event loop when connections are accepted.
@@ -83,7 +83,7 @@ def serve(settings: Settings, listening: list[socket.socket], started: Callable[
     application = create_app(settings)
     config = uvicorn.Config(
         application,
-        http=ChatProtocol,
+        http=http,
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.check_redis:
             asyncio.run(_check_surroundings(settings))
         listening = [socket.socket(fileno=fd) for fd in options.listen_fd]
-        serve(settings, listening, report.begin, options.app)
+        serve(settings, listening, report.begin, options.app, options.http)
     except ChatError as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the worker ends by itself
         report.fail(str(error))
@@ -135,6 +135,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--report-fd", type=int)
     parser.add_argument("--check-redis", action="store_true")
     parser.add_argument("--app", default="ssechat.app:create_app")
+    parser.add_argument("--http", default="ssechat.server.protocol:ChatProtocol")
     return parser.parse_args(arguments)
 
 
