@@ -106,7 +106,7 @@ class Guard:
     async def read(self, request: Request, model: type[Model]) -> Model:
         """Returns the parsed body of a write; raises the errors of `check_write`, `Request.body` and `parse`."""
         self.check_write(request)
-        whole = request.whole
+        whole = request.whole  # as most are: then nothing need be awaited
         if whole is None or len(whole) > self._body_limit:
             whole = await request.body(self._body_limit)
         return parse(model, whole)

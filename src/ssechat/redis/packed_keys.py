@@ -16,6 +16,9 @@ OF_A_CONVERSATION = (b"", b"/log", b"/messages")
 OF_A_USER = (b"", b"/inbox", b"/conversations")
 """The ends of keys.UserKeys."""
 
+LENGTHS = 512
+"""Lengths of names of which the parts between are remembered: ids are shorter than that."""
+
 CACHED_USERS = 4096
 """Those of a few of the largest groups: 400 bytes each."""
 
@@ -36,12 +39,11 @@ def of_user(user_id: str) -> Packed:
     return Packed(3, name.join(_between(len(name), OF_A_USER)))
 
 
-@lru_cache(512)
+@lru_cache(LENGTHS)
 def _with_records(size: int, week: int) -> list[bytes]:
     return _between(size, (*OF_A_CONVERSATION, *(b"/sent/%d" % each for each in (week - 1, week, week + 1))))
 
 
-@lru_cache(512)
 def _between(size: int, ends: tuple[bytes, ...]) -> list[bytes]:
     """What is sent before, between and behind names of so many bytes that end in these ways."""
     parts = [b""]

@@ -56,7 +56,8 @@ class Flow:
         self._transport = transport
         self._reads = True
         self.write_paused = False
-        """Whether the write buffer is full: the client must read before more is written."""
+        """Whether the write buffer is full: the client must read before more is written. It is asked three times for
+        each request, so it does not follow from `_writable`."""
         self._writable: asyncio.Event | None = None
         self.holds = False
         """Whether pipelined bytes are buffered."""

@@ -245,7 +245,7 @@ class Hub:
             self._unaudited.add(channel)
             return
         metrics = self.metrics
-        if channel[:2] == keys.OF_FEEDS:
+        if keys.is_of_a_feed(channel):
             metrics.wake_ups += 1
             self._batches.add(channel, event)
             return
