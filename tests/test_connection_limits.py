@@ -285,7 +285,8 @@ async def test_an_answer_that_comes_too_late_for_its_connection_counts_for_no_us
         connection.protocol.data_received(GET)
         connection.protocol.connection_lost(None)
         await connection.request_tasks()
-    assert limits.keeps_open("alice")
+    connection.connect()
+    assert limits.open(connection.protocol, "alice")
 
 
 async def test_of_a_request_that_was_answered_nothing_stays() -> None:

@@ -270,14 +270,11 @@ class Connection(asyncio.Protocol):
         return user is None or self._user is not None
 
     def _note_user(self, user: str | None) -> None:
-        if self._user is not None:
-            self._limits.closed(self, self._user)
-        self._user = None
-        if user is not None:
+        if self._user is None:
             self._limits.is_known(self)
-            if self._limits.keeps_open(user):
-                self._limits.opened(self, user)
-                self._user = user
+        else:
+            self._limits.closed(self, self._user)
+        self._user = user if user is not None and self._limits.open(self, user) else None
 
     def let_go(self) -> None:
         """Stops the timer, and releases this connection in the limits."""

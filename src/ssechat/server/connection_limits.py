@@ -124,27 +124,26 @@ class ConnectionLimits:
         """Called when a connection has got a user, or is closed."""
         self._anonymous.pop(connection, None)
 
-    def keeps_open(self, user: str) -> bool:
-        """Whether one more connection of this user may be kept alive."""
-        return len(self._open.get(user, ())) < self.max_per_user
-
-    def opened(self, connection: LimitedConnection, user: str) -> None:
-        """Counts a connection for a user."""
+    def open(self, connection: LimitedConnection, user: str) -> bool:
+        """Counts a connection for a user; returns whether it may be kept alive, else it is not counted."""
         held = self._open.get(user)
         if held is None:
             held = self._open[user] = {}
+        elif len(held) >= self.max_per_user:
+            return False
         held[connection] = None
         if len(held) > MIN_KEPT:
             self._evictable_users.add(user)
+        return True
 
     def closed(self, connection: LimitedConnection, user: str) -> None:
         """Counts a connection for a user no more."""
-        held = self._open.get(user, {})
-        held.pop(connection, None)
-        if len(held) <= MIN_KEPT:
-            self._evictable_users.discard(user)
+        held = self._open[user]
+        del held[connection]
         if not held:
-            self._open.pop(user, None)
+            del self._open[user]
+        elif len(held) == MIN_KEPT:
+            self._evictable_users.discard(user)
 
     # Bytes.
 
