@@ -23,15 +23,20 @@ UNTRACED = frozenset({
     "test_chaos.py",
     "test_chaos_feeds.py",
     "test_chaos_groups.py",
+    "test_docs_commands.py",
+    "test_floods.py",
     "test_fuzz.py",
     "test_generated_clients.py",
     "test_group_outages.py",
     "test_models_groups.py",
     "test_models_hub.py",
+    "test_replacing_workers.py",
     "test_rights_matrix.py",
     "test_rights_mutants.py",
     "test_rights_races.py",
     "test_run_fast.py",
+    "test_storm.py",
+    "test_user_floods.py",
 })  # fmt: skip
 """Files and folders of tests that run without coverage, with the processes that they start."""
 
