@@ -21,11 +21,11 @@ KINDS = (
     ),
     Kind(
         "ejabberd", "ejabberd, Mnesia", "in its archive, later on disk",
-        lambda: Ejabberd("ejabberd", sqlite=False), ("erl", "ejabberdctl"), (EJABBERD,), f"{APT} ejabberd", idle=300,
+        lambda: Ejabberd("ejabberd", sqlite=False), ("erl", "ejabberdctl"), (EJABBERD,), f"{APT} ejabberd",
     ),
     Kind(
         "ejabberd-sqlite", "ejabberd, SQLite", "in its archive, on disk", lambda: Ejabberd("ejabberd", sqlite=True),
-        ("erl", "ejabberdctl"), (EJABBERD, EJABBERD_SQLITE), f"{APT} ejabberd erlang-p1-sqlite3", idle=300, rate=20.0,
+        ("erl", "ejabberdctl"), (EJABBERD, EJABBERD_SQLITE), f"{APT} ejabberd erlang-p1-sqlite3", rate=20.0,
     ),
     Kind(
         "mosquitto", "mosquitto, QoS 1", "in memory, on disk after 1,000 changes", lambda: Mosquitto("mosquitto"),
