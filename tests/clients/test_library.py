@@ -283,10 +283,12 @@ def test_a_bot_in_node_answers_each_message_once_though_it_is_killed(project: Pa
         def heard() -> list[str]:
             return [each["text"] for each in alice.history("bot") if each["sender"] == "bot"]
 
-        first = started()
-        until(lambda: (project / "bot.bookmark").exists(), 20)
+        first, bookmark, first_bookmark = started(), project / "bot.bookmark", project / "first.bookmark"
+        until(bookmark.exists, 20)
+        first_bookmark.hardlink_to(bookmark)
         alice.say("one", "bot")
         until(lambda: heard() == ["You said: one"], 20)
+        until(lambda: bookmark.read_text() != first_bookmark.read_text(), 20)  # a new file, so a whole one
         first.kill()
         first.wait()
         alice.say("two", "bot")

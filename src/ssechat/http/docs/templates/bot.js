@@ -1,6 +1,6 @@
 /** A bot that answers each message once, however often it or the server is stopped: `node bot.js`. */
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { SseChat } from "ssechat";
 
 const BOOKMARK = "bot.bookmark"; // the id of the last event that was handled
@@ -18,5 +18,8 @@ for await (const { type, data, id } of chat.events()) {
     const answer = { to: data.sender, text: `You said: ${data.text}` };
     await chat.send({ ...answer, client_msg_id: `${data.conversation_id} ${data.seq}` });
   }
-  if (id) writeFileSync(BOOKMARK, id);
+  if (id) {
+    writeFileSync(`${BOOKMARK}.new`, id);
+    renameSync(`${BOOKMARK}.new`, BOOKMARK); // replaced as a whole: the bot may be killed at any time
+  }
 }
