@@ -85,6 +85,7 @@ async def test_a_slow_reader_takes_of_what_came_lately_as_much_at_a_time_as_fits
     await until(lambda: taken)
     await publish(worker, "newer", "k0")
     await publish(worker, "newer", "k9")
+    await until(lambda: worker.hub.metrics.wake_ups == 12)
     for count in range(2, 5):
         stream.resume()
         await until(lambda: stream.live or len(taken) == count)  # noqa: B023 – awaited at once
