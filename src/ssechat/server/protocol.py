@@ -399,7 +399,6 @@ class ChatProtocol(Connection):
         if self._linger_timer is not None:
             self._linger_timer.cancel()
         self._limits.finish(self)
-        self._limits.is_known(self)
         self._behind = b""
         self._parser.close()
         self.request = None
