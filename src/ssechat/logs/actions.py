@@ -14,6 +14,9 @@ from ssechat.ids import ConversationId, UserId
 from ssechat.logs.membership import Precondition
 from ssechat.texts.timestamps import timestamp
 
+BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION = b'{"conversation_id":"', b'","seq":', b',"version":'
+"""The beginning of a message's JSON, around the values that the log knows."""
+
 
 class Action(NamedTuple):
     """Something that is done in a conversation, before it has its place in the log."""
@@ -22,10 +25,8 @@ class Action(NamedTuple):
     conversation: ConversationId
     at: int
     """Milliseconds since 1970."""
-    beginning: bytes
-    """The part of a message's JSON before the seq, which the log decides."""
     rest: bytes
-    """The part of a message's JSON after the version, which the log decides, too; or the data of a fact."""
+    """The part of a message's JSON after the version; the log decides seq and version. Or the data of a fact."""
     seq: int = 0
     """The seq of the changed message."""
     made_from: bytes = b""
@@ -45,7 +46,8 @@ class Action(NamedTuple):
 
     def message(self, seq: bytes, version: bytes) -> bytes:
         """The message's JSON, as the script that appends it puts it together."""
-        return b'%b%b,"version":%b%b' % (self.beginning, seq, version, self.rest)
+        conversation = self.conversation.encode()
+        return b"".join((BEFORE_ID, conversation, BEFORE_SEQ, seq, BEFORE_VERSION, version, self.rest))
 
 
 def new_message(
@@ -70,7 +72,6 @@ def new_message(
         MESSAGE,
         conversation,
         at,
-        _beginning(conversation),
         b"," + frames.encode(fields)[1:],
         sent_as=f"{sender}:{client_msg_id}",
         digest=hashlib.blake2b(request, digest_size=16).digest(),
@@ -105,7 +106,6 @@ def changed_message(
         kind,
         conversation,
         at,
-        _beginning(conversation),
         rest,
         seq=message["seq"],
         made_from=made_from,
@@ -132,7 +132,7 @@ def fact(
     """
     _check(kind, Replay.FACT)
     at = now() if at is None else at
-    return Action(kind, conversation, at, b"", kind.encode(data), precondition=precondition)
+    return Action(kind, conversation, at, kind.encode(data), precondition=precondition)
 
 
 def now() -> int:
@@ -143,7 +143,3 @@ def now() -> int:
 def _check(kind: Kind, replay: Replay) -> None:
     if kind.replay is not replay:
         raise LookupError(f"an event {kind.name!r} is no {replay}")
-
-
-def _beginning(conversation: ConversationId) -> bytes:
-    return b'{"conversation_id":"%b","seq":' % conversation.encode()

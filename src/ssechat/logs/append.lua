@@ -6,15 +6,16 @@ local SENT_BEFORE, SENT, SENT_AFTER, KEYS_OF_CONVERSATION = 3, 4, 5, 6
 -- SENT_AFTER: of the adjacent weeks.
 -- Arguments of an item: these; then those of a change; then those of a group's (members.lua). Each argument costs Redis
 -- and the worker as much as some lines of Lua, so there is none that follows from another, or from a key.
-local SORT, KIND, AT, TAG = 0, 1, 2, 3
-local SENT_AS, DIGEST = 4, 5                  -- <sender>:<client_msg_id>, or ''; 16 bytes
-local BEGINNING, REST = 6, 7                  -- of a message's JSON: up to the seq, and after the version
-local NAMED = 8                               -- whom the message mentions, each between spaces, or ''
-local MEMBERS, ARGUMENTS = 9, 10              -- the count of all members; 0: none is delivered to at once; 'group'
+local KIND, AT, TAG = 0, 1, 2
+local SENT_AS, DIGEST = 3, 4                  -- <sender>:<client_msg_id>, or ''; 16 bytes
+local REST = 5                                -- of a message's JSON: after the version; or the data of a fact
+local NAMED = 6                               -- whom the message mentions, each between spaces, or ''
+local MEMBERS, ARGUMENTS = 7, 8               -- the count of all members; 0: none is delivered to at once; 'group'
 local SEQ, MADE_FROM = 0, 1                   -- seq and SHA-1 of the old message's JSON
 local ACROSS_BLOCKS = 2                       -- 1: it is made although one of the two blocks the other
 local REACTIONS, ARGUMENTS_OF_CHANGE = 3, 4   -- the count of changed reactions; for each, how and which
--- SORT: 'message' (a new message), 'change' (of a message), 'fact' (REST is its data). DIGEST: of the request.
+-- DIGEST: of the request. delivery.py defines before the script SORTS: for each kind 'message' (a new message), 'change'
+-- (of a message) or 'fact'; and BEFORE_ID, BEFORE_SEQ and BEFORE_VERSION, the beginning of a message's JSON.
 -- Returns for an item:
 --   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 3,500 instructions);
 --                                             of a group, and the count of its members
@@ -28,24 +29,25 @@ local REACTIONS, ARGUMENTS_OF_CHANGE = 3, 4   -- the count of changed reactions;
 
 -- The id in the key of a conversation: it stands after the hash tag.
 local function id_of(key)
-  return string.sub(key, string.find(key, '}', 1, true) + 1)
+  return match(key, '^[^}]*}(.*)$')
 end
 
 -- Seconds. The records of a week are read until the end of the next week.
 local REMEMBERED = 3 * 7 * 24 * 3600
-local THIS_WEEK = math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600))
+local THIS_WEEK = tostring(math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600)))
 local OF_THIS_WEEK = '/' .. THIS_WEEK
 
 local function sent_before(k, a, state)
   -- The next week has records if Redis's clock was set back.
-  for week = SENT_BEFORE, state.week > THIS_WEEK and SENT_AFTER or SENT do
-    local sent = redis.call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
+  for week = SENT_BEFORE, state.week ~= THIS_WEEK and tonumber(state.week) > THIS_WEEK + 0 and SENT_AFTER or SENT do
+    local sent = call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
     if sent then
-      if string.sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
+      if sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
         return {'conflict'}
       end
-      local seq = string.sub(sent, 17)
-      return {'repeat', seq, redis.call('HGET', KEYS[k + MESSAGES], seq), state.delivered, state.head}
+      local seq = sub(sent, 17)
+      return {'repeat', seq, call('HGET', KEYS[k + MESSAGES], seq),
+        call('HGET', KEYS[k + CONVERSATION], 'delivered') or '0', state.head}
     end
   end
 end
@@ -53,32 +55,32 @@ end
 -- Appends the action to the log; `note` then updates the hash of the conversation.
 -- Of a change: `seq` and `message`, the message's current JSON.
 local function append(k, a, state, seq, message)
-  local pos = after(string.match(state.head, '^%d+'))
+  local pos, is_tenth = after(state.head)
   local entry = {
-    id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = ARGV[a + SORT],
-    value = ARGV[a + REST], data = ARGV[a + REST], named = ARGV[a + NAMED] ~= '' and ARGV[a + NAMED] or nil,
+    id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = SORTS[ARGV[a + KIND]],
+    value = ARGV[a + REST], data = ARGV[a + REST], named = ARGV[a + NAMED] ~= '' and ARGV[a + NAMED] or nil, by = nil,
   }
   -- The writes that can fail come first, so that no item is half done. HSET fails without the right to it; it writes a
   -- new message, which no reader reads before the log has its entry, or a changed message or the head with its current
   -- value. XADD fails if its id is not above the last one of the log.
   if entry.sort == 'fact' then
-    redis.call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
+    call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
   else
     if entry.sort == 'message' then
       seq = after(state.seq)
-      entry.by = '}' .. string.match(ARGV[a + SENT_AS], '^[^:]*')
+      entry.by = '}' .. match(ARGV[a + SENT_AS], '^[^:]*')
     end
     entry.value = seq
-    entry.data = ARGV[a + BEGINNING] .. seq .. ',"version":' .. pos .. ARGV[a + REST]
-    redis.call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
+    entry.data = BEFORE_ID .. state.id .. BEFORE_SEQ .. seq .. BEFORE_VERSION .. pos .. ARGV[a + REST]
+    call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
   end
-  add(KEYS[k + LOG], LOG_LIMIT, pos, entry.id,
+  add(KEYS[k + LOG], LOG_LIMIT, is_tenth, entry.id,
     'kind', entry.kind, 'at', entry.at, entry.sort, entry.value)
   if message then
-    redis.call('HSET', KEYS[k + MESSAGES], seq, entry.data)
+    call('HSET', KEYS[k + MESSAGES], seq, entry.data)
   end
   if ARGV[a + SENT_AS] ~= '' then
-    redis.call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. (seq or ''))
+    call('HSET', KEYS[k + SENT], ARGV[a + SENT_AS], ARGV[a + DIGEST] .. (seq or ''))
   end
   return entry, seq, pos
 end
@@ -90,21 +92,27 @@ local function note(k, a, state, entry, seq, pos, delivered)
     -- The first record of a week. The action is in the log, so nothing may fail now: without the right to EXPIRE the
     -- record stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
-    redis.call('HSET', conversation, 'week', math.max(state.week, THIS_WEEK),
+    call('HSET', conversation, 'week', math.max(tonumber(state.week), tonumber(THIS_WEEK)),
       'type', ARGV[a + MEMBERS] == 'group' and 'group' or 'dm')
   end
-  redis.call('HSET', conversation, 'head', entry.id, 'seq', entry.sort == 'message' and seq or state.seq,
-    'delivered', delivered and pos or state.delivered)
+  local newest = entry.sort == 'message' and seq or state.seq
+  if delivered then
+    call('HSET', conversation, 'head', entry.id, 'seq', newest, 'delivered', pos)
+  else
+    call('HSET', conversation, 'head', entry.id, 'seq', newest)
+  end
 end
+
+-- What the tag of an action ends in, in the ids of the entries of each of the two.
+local TAGS = {'00', '01'}
 
 -- Delivers to both of a direct conversation; returns whether they have the run, their last entries, and an error.
 local function deliver_to_both(k, members, run, tag)
-  local lasts, complete, trouble = {}, members > 0, nil
+  local lasts, complete, trouble, newest = {nil, nil}, members > 0, nil, run.entries[1].id
   for member = 1, members do
     local user = k + (member - 1) * KEYS_OF_USER
-    local ok, last = pcall(deliver, KEYS[user + USER], KEYS[user + INBOX], KEYS[user + PLACES],
-      tag_of_member(tag, member - 1), run)
-    complete = complete and last == run.entries[1].id
+    local ok, last = pcall(deliver, KEYS[user], KEYS[user + INBOX], KEYS[user + PLACES], tag, TAGS[member], run)
+    complete = complete and last == newest
     lasts[member] = last
     if not ok then
       trouble = last
@@ -116,9 +124,9 @@ end
 -- Fails, if `react` would, before anything is written: Redis refuses a command, or the key has another type.
 local function try_to_react(key, count)
   if count > 0 then
-    redis.call('ZADD', key, 'XX', 0, '')
-    redis.call('ZREM', key, '')
-    redis.call('ZREMRANGEBYLEX', key, '(', '(')
+    call('ZADD', key, 'XX', 0, '')
+    call('ZREM', key, '')
+    call('ZREMRANGEBYLEX', key, '(', '(')
   end
 end
 
@@ -127,11 +135,11 @@ local function react(key, a, count)
   for i = a, a + 2 * (count - 1), 2 do
     local how, which = ARGV[i], ARGV[i + 1]
     if how == 'add' then
-      redis.call('ZADD', key, 0, which)
+      call('ZADD', key, 0, which)
     elseif how == 'remove' then
-      redis.call('ZREM', key, which)
+      call('ZREM', key, which)
     else
-      redis.call('ZREMRANGEBYLEX', key, '[' .. which, '(' .. which .. '\255')
+      call('ZREMRANGEBYLEX', key, '[' .. which, '(' .. which .. '\255')
     end
   end
 end
@@ -139,12 +147,12 @@ end
 -- members: the count, or 'group'. of_change, of_group: where their arguments begin, or nil. member_keys: where the keys
 -- of the members or of the group begin.
 local function append_item(k, a, members, member_keys, of_change, of_group)
-  if string.sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
-    return {'week', tostring(THIS_WEEK)}
+  if sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
+    return {'week', THIS_WEEK}
   end
-  local seq, head, delivered, week, blocks = unpack(
-    redis.call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'delivered', 'week', 'blocks'))
-  local state = {seq = seq or '0', head = head or '0-0', delivered = delivered or '0', week = tonumber(week or 0)}
+  local seq, head, week, blocks = unpack(
+    call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'week', 'blocks'))
+  local state = {id = id_of(KEYS[k + CONVERSATION]), seq = seq or '0', head = head or '0-0', week = week or '0'}
   local before = ARGV[a + SENT_AS] ~= '' and sent_before(k, a, state)
   if before then
     return before
@@ -163,7 +171,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
   if of_change then
     changed = ARGV[of_change + SEQ]
     -- Above the newest seq there may be one that the log refused.
-    message = tonumber(changed) <= tonumber(state.seq) and redis.call('HGET', KEYS[k + MESSAGES], changed)
+    message = tonumber(changed) <= tonumber(state.seq) and call('HGET', KEYS[k + MESSAGES], changed)
     if not message or redis.sha1hex(message) ~= ARGV[of_change + MADE_FROM] then
       return {'changed', message or ''}
     end
@@ -175,7 +183,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
     try_to_react(KEYS[k + KEYS_OF_CONVERSATION], tonumber(ARGV[of_change + REACTIONS]))
   end
   local entry, seq, pos = append(k, a, state, changed, message)
-  local run = {conversation = id_of(KEYS[k + CONVERSATION]), before = state.head, entries = {entry}}
+  local run = {conversation = state.id, before = state.head, entries = {entry}}
   local complete, lasts, trouble
   if group then
     change_group(k, KEYS[k + KEYS_OF_CONVERSATION], member_keys, group, entry, seq or state.seq)
@@ -201,7 +209,7 @@ local answers, k, a = {}, 1, 1
 while k <= #KEYS do
   local members, of_change, of_group = ARGV[a + MEMBERS], nil, nil
   local next_k, next_a = k + KEYS_OF_CONVERSATION, a + ARGUMENTS
-  local is_change = ARGV[a + SORT] == 'change'
+  local is_change = SORTS[ARGV[a + KIND]] == 'change'
   if members ~= 'group' then
     members = tonumber(members)
   end

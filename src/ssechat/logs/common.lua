@@ -2,6 +2,7 @@
 
 -- Local, since Lua looks globals up by name: that saves 6,700 of the 282,000 instructions of a send.
 local redis, string, KEYS, ARGV = redis, string, KEYS, ARGV
+local call, match, sub, pcall, type, unpack = redis.call, string.match, string.sub, pcall, type, unpack
 
 -- Offsets of a conversation's keys.
 local CONVERSATION, LOG, MESSAGES = 0, 1, 2
@@ -33,25 +34,30 @@ end
 
 -- Returns the number in an entry id, `<number>-<tag>`.
 local function number(entry)
-  return tonumber(string.match(entry, '^%d+'))
+  return tonumber(match(entry, '^%d+'))
 end
 
--- Returns the number after a decimal number; both are strings. To make a number of a string and a string of that costs
--- Redis 5,000 instructions, this 1,500.
+local NEXT_DIGIT = {
+  ['0'] = '1', ['1'] = '2', ['2'] = '3', ['3'] = '4', ['4'] = '5', ['5'] = '6', ['6'] = '7', ['7'] = '8', ['8'] = '9',
+}
+
+-- Returns the number after the one that this string is or begins with, as a string, and whether it is a multiple of ten.
+-- To make a number of a string and a string of that costs Redis 5,000 instructions, this 1,000.
 local function after(digits)
-  local last = string.byte(digits, -1)
-  if last < 57 then  -- less than '9'
-    return string.sub(digits, 1, -2) .. string.char(last + 1)
+  local first, last = match(digits, '^(%d*)(%d)')
+  local next_digit = NEXT_DIGIT[last]
+  if next_digit then
+    return first .. next_digit, false
   end
-  return tonumber(digits) + 1 .. ''  -- Lua writes numbers up to 10^14 as they are, faster than string.format
+  return tonumber(first .. last) + 1 .. '', true  -- Lua writes numbers up to 10^14 as they are, faster than string.format
 end
 
--- Appends the entry with this number and id to a stream. Every tenth entry trims it: to look for that costs Redis 2,800
+-- Appends the entry with this id to a stream. Every tenth entry trims it: to look for that costs Redis 2,800
 -- instructions, and drops whole nodes of a hundred entries only.
-local function add(stream, limit, n, id, ...)
-  if string.byte(n, -1) == 48 then  -- '0'
-    redis.call('XADD', stream, 'MAXLEN', '~', limit, id, ...)
+local function add(stream, limit, is_tenth, id, ...)
+  if is_tenth then
+    call('XADD', stream, 'MAXLEN', '~', limit, id, ...)
   else
-    redis.call('XADD', stream, id, ...)
+    call('XADD', stream, id, ...)
   end
 end

@@ -10,7 +10,7 @@ local BY, NAMED, ARGUMENTS_OF_ENTRY = 6, 7, 8  -- who sent the message, whom it 
 
 local function deliver_to(user, inbox, places, tag, run, from_seq)
   try_to_write(user, tag)
-  return deliver(user, inbox, places, tag, run, from_seq)
+  return deliver(user, inbox, places, tag, '', run, from_seq)
 end
 
 local function deliver_item(k, a, users)

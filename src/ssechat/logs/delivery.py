@@ -16,7 +16,7 @@ from ssechat.errors import Conflict
 from ssechat.events.kinds import Kinds, Replay
 from ssechat.ids import ConversationId, UserId, tags
 from ssechat.logs.access import tombstone
-from ssechat.logs.actions import Action
+from ssechat.logs.actions import BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION, Action
 from ssechat.logs.conversations import Conversations, Entry, lags
 from ssechat.logs.inbox import Inbox, Run, limits, named_in
 from ssechat.logs.members import Members
@@ -116,13 +116,11 @@ class Delivery:
         self._at_once = at_once
         self._metrics = redis.metrics
         self._tags = tags()
-        self._packed_kinds = {kind.name: pack((kind.replay, kind.name)) for kind in kinds if kind.replay is not None}
         self._week = int(time.time()) // WEEK
         self._repair = Repair(conversations, inbox, members)
+        constants = limits(inbox_limit) + _constants(kinds) + f"local AT_ONCE, BUDGET = {at_once}, {BUDGET}\n"
         source = load_script(__name__, "common.lua", "inbox.lua", "members.lua", "append.lua")
-        self._append = ScriptBatch(
-            redis, limits(inbox_limit) + f"local AT_ONCE, BUDGET = {at_once}, {BUDGET}\n" + source
-        )
+        self._append = ScriptBatch(redis, constants + source)
 
     async def send(
         self, action: Action, members: Sequence[UserId] | None, *, by: Sequence[UserId] = ()
@@ -231,11 +229,11 @@ class Delivery:
         assert kind.replay is not None
         names = [packed_keys.of_conversation(action.conversation, self._week)]
         arguments: list[Argument] = [
+            kind.name,
             action.at,
             next(self._tags),
             action.sent_as,
             action.digest,
-            action.beginning,
             action.rest,
             named_in(action.named),
             "group" if members is None else len(members),
@@ -255,7 +253,14 @@ class Delivery:
         weight = WEIGHT_OF_A_GROUP if members is None else len(members) or 1
         if changes or members is None:
             weight += _changes(action) // CHANGES_OF_A_DELIVERY
-        return self._append.submit_packed(names, (self._packed_kinds[kind.name], pack(arguments)), weight)
+        return self._append.submit_packed(names, (pack(arguments),), weight)
+
+
+def _constants(kinds: Kinds) -> str:
+    """The Lua constants of append.lua that are the same for all items."""
+    sorts = ", ".join(f"['{kind.name}'] = '{kind.replay}'" for kind in kinds if kind.replay is not None)
+    beginning = ", ".join(f"'{part.decode()}'" for part in (BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION))
+    return f"local SORTS = {{{sorts}}}\nlocal BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION = {beginning}\n"
 
 
 def _changes(action: Action) -> int:

@@ -19,13 +19,7 @@ local USER, INBOX, PLACES, KEYS_OF_USER = 0, 1, 2, 3
 -- The tag for entries in the inbox of this user (its first key): ids of different inboxes must differ. 52 bits, which a
 -- number in Lua can hold.
 local function tag_of(tag, user)
-  return string.format('%.0f', tonumber(string.sub(redis.sha1hex(tag .. user), 1, 13), 16))
-end
-
--- The tag for entries in the inbox of one of up to 100 members: that of the action, which has 17 digits, and two for the
--- member.
-local function tag_of_member(tag, member)
-  return tag .. string.char(48 + math.floor(member / 10), 48 + member % 10)
+  return string.format('%.0f', tonumber(sub(redis.sha1hex(tag .. user), 1, 13), 16))
 end
 
 -- Publishes a wake-up. It is only a hint: the entry is stored.
@@ -38,8 +32,8 @@ local may_write = false
 
 local function try_to_write(user, tag)
   if not may_write then
-    local head, birth = unpack(redis.call('HMGET', user, 'head', 'birth'))
-    redis.call('HSET', user, head and 'head' or 'birth', head or birth or tag)
+    local head, birth = unpack(call('HMGET', user, 'head', 'birth'))
+    call('HSET', user, head and 'head' or 'birth', head or birth or tag)
     may_write = true
   end
 end
@@ -47,13 +41,13 @@ end
 -- Appends a fact that concerns the user alone to its inbox, for its other devices. `data` is JSON. Returns the entry's
 -- number. `place`: the end of the place as it is then, of a mark.
 local function tell_oneself(user, inbox, tag, at, conversation, kind, data, place)
-  local newest = redis.call('HGET', user, 'head') or '0-0'
-  local n = after(string.match(newest, '^%d+'))
+  local newest = call('HGET', user, 'head') or '0-0'
+  local n, is_tenth = after(newest)
   local head = n .. '-' .. tag
   try_to_write(user, tag)
   -- This write comes first because it can fail, if the id is not above the last one of the inbox.
-  add(inbox, INBOX_LIMIT, n, head, 'in', conversation, 'kind', kind, 'fact', data)
-  redis.call('HSET', user, 'head', head)
+  add(inbox, INBOX_LIMIT, is_tenth, head, 'in', conversation, 'kind', kind, 'fact', data)
+  call('HSET', user, 'head', head)
   wake(user, kind .. ' ' .. at .. ' ' .. head .. ' ' .. newest .. (place or '') .. '\n' .. data)
   return n
 end
@@ -62,7 +56,7 @@ end
 local MOST_MENTIONS = 100
 
 local function mark_of(text)
-  local read, muted, mentions, delivered = string.match(text, '^ (%d+) (%d) (%S*) ?(%d*)$')
+  local read, muted, mentions, delivered = match(text, '^ (%d+) (%d) (%S*) ?(%d*)$')
   return read or '0', muted or '0', mentions or '', delivered ~= '' and delivered or '0'
 end
 
@@ -73,7 +67,7 @@ end
 
 local function without(mentions, seq)
   local first, last = string.find(mentions .. ',', ',' .. seq .. ',', 1, true)
-  return first and string.sub(mentions, 1, first - 1) .. string.sub(mentions, last) or mentions
+  return first and sub(mentions, 1, first - 1) .. sub(mentions, last) or mentions
 end
 
 -- The mentions in messages above the one and up to the other seq.
@@ -108,13 +102,12 @@ end
 
 -- The mark of this user after a message or a change of one. Sending raises one's own mark.
 local function marked(mark, entry, user)
-  local name = entry.named and string.match(user, '}(.*)$')
+  local name = entry.named and match(user, '}(.*)$')
   local named = name and string.find(entry.named, ' ' .. name .. ' ', 1, true)
-  local own = entry.by and string.sub(user, -#entry.by) == entry.by
-  if own then
-    return ' ' .. entry.value .. ' ' .. (string.match(mark, '^ %d+ (%d)') or '0') .. ' '
+  if entry.by and string.find(user, entry.by, -#entry.by, true) then
+    return ' ' .. entry.value .. ' ' .. (match(mark, '^ %d+ (%d)') or '0') .. ' '
   end
-  if mark == '' and not named then
+  if not named and (entry.sort == 'message' or mark == '') then
     return mark
   end
   local read, muted, mentions, delivered = mark_of(mark)
@@ -144,66 +137,60 @@ end
 -- the script.
 -- from_seq: changes of messages up to this seq are passed: the place moves on, and the inbox gets nothing.
 -- Returns the last entry in the inbox: the last one of the run, or one that is not in the run.
-local function deliver(user, inbox, places, tag, run, from_seq)
+local function deliver(user, inbox, places, tag, of_member, run, from_seq)
   local entries = run.entries
-  local place = redis.call('HGET', places, run.conversation)
+  local place = call('HGET', places, run.conversation)
   local last, n_then, seq, mark = '0-0', '0', '0', ''
   if place then
-    last, n_then, seq, mark = string.match(place, '^(%S+) (%S+) (%S+)(.*)$')
+    last, n_then, seq, mark = match(place, '^(%S+) (%S+) (%S+)(.*)$')
   end
-  local following = last == run.before and 1 or nil
-  for i = #entries, 1, -1 do
-    if entries[i].id == last then
-      following = i + 1
-      break
+  local following, newest = 1, #entries
+  if last ~= run.before then
+    following = newest + 1
+    while following > 1 and entries[following - 1].id ~= last do
+      following = following - 1
     end
-  end
-  if not following or following > #entries then
-    return last
+    if following == 1 or following > newest then
+      return last
+    end
   end
   if run.joined then
     mark = marked_since(mark, run.joined)
   end
-  local head = redis.call('HGET', user, 'head') or '0-0'
-  local n, wakes = string.match(head, '^%d+'), false
-  for i = following, #entries do
+  local head = call('HGET', user, 'head') or '0-0'
+  local n, is_tenth
+  for i = following, newest do
     local entry, before = entries[i], head
-    entry.wake_up = nil
     if not from_seq or entry.sort ~= 'change' or tonumber(entry.value) > from_seq then
-      n, wakes = after(n), true
-      head = n .. '-' .. tag
+      n, is_tenth = after(head)
+      head = n .. '-' .. tag .. of_member
       -- This write comes first because it can fail, if the id is not above the last one of the inbox.
-      add(inbox, INBOX_LIMIT, n, head,
+      add(inbox, INBOX_LIMIT, is_tenth, head,
         'in', run.conversation, 'kind', entry.kind, entry.sort, entry.value)
       if entry.sort == 'message' then
         seq = entry.value
       end
-      local unread = ''
       if entry.sort ~= 'fact' then
         mark = marked(mark, entry, user)
-        unread = ' ' .. seq .. mark
       end
+      local unread = entry.sort == 'fact' and '' or ' ' .. seq .. mark
+      -- Nobody gets it before the script has ended.
       if #entry.data <= WAKE_UP_LIMIT then
-        entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before .. unread .. '\n' .. entry.data
+        wake(user, entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before .. unread .. '\n' .. entry.data)
       else
-        entry.wake_up = entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before
+        wake(user, entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before)
       end
     end
   end
-  last = entries[#entries].id
+  last = entries[newest].id
   if run.newest then
     seq, mark = run.newest, marked_up_to(mark, tonumber(run.newest))
   end
-  if not wakes then
-    redis.call('HSET', places, run.conversation, last .. ' ' .. n_then .. ' ' .. seq .. mark)
+  if not n then
+    call('HSET', places, run.conversation, last .. ' ' .. n_then .. ' ' .. seq .. mark)
     return last
   end
-  redis.call('HSET', user, 'head', head)
-  redis.call('HSET', places, run.conversation, last .. ' ' .. n .. ' ' .. seq .. mark)
-  for i = following, #entries do
-    if entries[i].wake_up then
-      wake(user, entries[i].wake_up)
-    end
-  end
+  call('HSET', user, 'head', head)
+  call('HSET', places, run.conversation, last .. ' ' .. n .. ' ' .. seq .. mark)
   return last
 end

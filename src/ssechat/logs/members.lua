@@ -152,7 +152,7 @@ local function deliver_to_group(keys, group, run, tag)
   local function give(user, bucket, before, from_seq, joined)
     local key = '{u' .. bucket .. '}' .. user
     local ran = before and {conversation = run.conversation, before = before, entries = run.entries, joined = joined} or run
-    local ok, last = pcall(deliver, key, key .. '/inbox', key .. '/conversations', tag_of(tag, key), ran, from_seq)
+    local ok, last = pcall(deliver, key, key .. '/inbox', key .. '/conversations', tag_of(tag, key), '', ran, from_seq)
     complete = complete and last == entry
     trouble = not ok and last or trouble
     return last == entry
