@@ -9,7 +9,7 @@ from devices import HANDLE, Device, Fields, Handle
 from parts import Worker, a_worker
 from redises import RedisProcess
 from ssechat.logs.delivery import AT_ONCE
-from ssechat.redis.batching import load_script
+from ssechat.redis.lua import load_script
 from stories import NEWCOMERS, OTHERS, Story
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]

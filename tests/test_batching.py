@@ -6,9 +6,10 @@ import pytest
 from parts import Worker
 from redises import RedisProcess
 from ssechat.errors import RedisUnavailable
-from ssechat.redis.batching import BUDGET, MAX_ITEMS, SIBLINGS, ScriptBatch, ScriptError, load_script
+from ssechat.redis.batching import BUDGET, MAX_ITEMS, SIBLINGS, ScriptBatch, ScriptError
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import NOTHING
+from ssechat.redis.lua import load_script
 from ssechat.redis.packed import Packed
 from ssechat.redis.refusals import RedisRefused
 from ssechat.telemetry.metrics import Metrics

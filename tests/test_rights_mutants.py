@@ -25,7 +25,7 @@ from ssechat.logs.access import Access, Reading
 from ssechat.logs.conversations import Entry
 from ssechat.logs.inbox import Inbox
 from ssechat.logs.members import Roster, Span
-from ssechat.redis.batching import load_script
+from ssechat.redis.lua import load_script
 
 pytestmark = [pytest.mark.anyio, pytest.mark.newest_redis]
 

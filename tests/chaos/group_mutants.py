@@ -13,7 +13,7 @@ from ssechat.logs.conversations import Entry
 from ssechat.logs.delivery import Delivery
 from ssechat.logs.inbox import Run
 from ssechat.logs.members import Roster, Span, Standing
-from ssechat.redis.batching import load_script
+from ssechat.redis.lua import load_script
 
 LAZINESS = 0.02
 """Seconds that a worker waits where another one may come in between."""

@@ -20,7 +20,7 @@ from ssechat.ids import UserId, number_of
 from ssechat.logs import feeds
 from ssechat.logs.actions import Action
 from ssechat.logs.delivery import Delivery
-from ssechat.redis.batching import load_script
+from ssechat.redis.lua import load_script
 from ssechat.server import supervisor
 from ssechat.settings import Settings
 from ssechat.streams.hub import Hub

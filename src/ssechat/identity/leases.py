@@ -29,9 +29,9 @@ from ssechat.identity.refusal_log import RefusalLog
 from ssechat.ids import UserId
 from ssechat.recent import Recent
 from ssechat.redis import keys
-from ssechat.redis.batching import load_script
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Reply
+from ssechat.redis.lua import load_script
 from ssechat.settings import Settings
 
 AT_LEAST = 2

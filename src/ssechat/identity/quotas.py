@@ -17,9 +17,9 @@ from ssechat.errors import QuotaExceeded, RedisUnavailable, TooMany
 from ssechat.identity.refusal_log import RefusalLog
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.batching import load_script
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Argument
+from ssechat.redis.lua import load_script
 from ssechat.settings import Settings
 
 HOUR = 3600

@@ -14,8 +14,8 @@ from typing import NamedTuple, Self
 from ssechat.errors import Unauthorized
 from ssechat.ids import UserId
 from ssechat.redis import keys
-from ssechat.redis.batching import load_script
 from ssechat.redis.client import Redis
+from ssechat.redis.lua import load_script
 
 MAX_SESSIONS = 100
 """Sessions of a user."""

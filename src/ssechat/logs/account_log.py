@@ -7,8 +7,9 @@ from itertools import chain
 from ssechat.events.kinds import PROFILE
 from ssechat.ids import UserId, direct_conversation, tags
 from ssechat.redis import packed_keys
-from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.batching import ScriptBatch
 from ssechat.redis.client import Redis
+from ssechat.redis.lua import load_script
 from ssechat.redis.packed import Argument, pack
 
 

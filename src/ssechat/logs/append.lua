@@ -14,8 +14,8 @@ local MEMBERS, ARGUMENTS = 7, 8               -- the count of all members; 0: no
 local SEQ, MADE_FROM = 0, 1                   -- seq and SHA-1 of the old message's JSON
 local ACROSS_BLOCKS = 2                       -- 1: it is made although one of the two blocks the other
 local REACTIONS, ARGUMENTS_OF_CHANGE = 3, 4   -- the count of changed reactions; for each, how and which
--- DIGEST: of the request. delivery.py defines before the script SORTS: for each kind 'message' (a new message), 'change'
--- (of a message) or 'fact'; and BEFORE_ID, BEFORE_SEQ and BEFORE_VERSION, the beginning of a message's JSON.
+-- DIGEST: of the request. delivery.py defines before the script `sort_of`: whether a kind is 'message' (a new message),
+-- 'change' (of a message) or 'fact'; and BEFORE_ID, BEFORE_SEQ and BEFORE_VERSION, the beginning of a message's JSON.
 -- Returns for an item:
 --   '<seq> <entry> <entry before>'            all these members have it (a list would cost Redis 3,500 instructions);
 --                                             of a group, and the count of its members
@@ -54,19 +54,19 @@ end
 
 -- Appends the action to the log; `note` then updates the hash of the conversation.
 -- Of a change: `seq` and `message`, the message's current JSON.
-local function append(k, a, state, seq, message)
+local function append(k, a, sort, state, seq, message)
   local pos, is_tenth = after(state.head)
   local entry = {
-    id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = SORTS[ARGV[a + KIND]],
+    id = pos .. '-' .. ARGV[a + TAG], at = ARGV[a + AT], kind = ARGV[a + KIND], sort = sort,
     value = ARGV[a + REST], data = ARGV[a + REST], named = ARGV[a + NAMED] ~= '' and ARGV[a + NAMED] or nil, by = nil,
   }
   -- The writes that can fail come first, so that no item is half done. HSET fails without the right to it; it writes a
   -- new message, which no reader reads before the log has its entry, or a changed message or the head with its current
   -- value. XADD fails if its id is not above the last one of the log.
-  if entry.sort == 'fact' then
+  if sort == 'fact' then
     call('HSET', KEYS[k + CONVERSATION], 'head', state.head)
   else
-    if entry.sort == 'message' then
+    if sort == 'message' then
       seq = after(state.seq)
       entry.by = '}' .. match(ARGV[a + SENT_AS], '^[^:]*')
     end
@@ -75,7 +75,7 @@ local function append(k, a, state, seq, message)
     call('HSET', KEYS[k + MESSAGES], seq, message or entry.data)
   end
   add(KEYS[k + LOG], LOG_LIMIT, is_tenth, entry.id,
-    'kind', entry.kind, 'at', entry.at, entry.sort, entry.value)
+    'kind', entry.kind, 'at', entry.at, sort, entry.value)
   if message then
     call('HSET', KEYS[k + MESSAGES], seq, entry.data)
   end
@@ -144,9 +144,11 @@ local function react(key, a, count)
   end
 end
 
+local groups
+
 -- members: the count, or 'group'. of_change, of_group: where their arguments begin, or nil. member_keys: where the keys
 -- of the members or of the group begin.
-local function append_item(k, a, members, member_keys, of_change, of_group)
+local function append_item(k, a, sort, members, member_keys, of_change, of_group)
   if sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
     return {'week', THIS_WEEK}
   end
@@ -162,7 +164,7 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
   end
   local group
   if of_group then
-    group = group_of(KEYS[k + CONVERSATION], member_keys, of_group, head)
+    group = groups.read(KEYS[k + CONVERSATION], member_keys, of_group, head)
     if group.refused then
       return group.refused
     end
@@ -177,17 +179,17 @@ local function append_item(k, a, members, member_keys, of_change, of_group)
     end
   end
   if group then
-    try_group(member_keys, group)
+    groups.try(member_keys, group)
   end
   if of_change then
     try_to_react(KEYS[k + KEYS_OF_CONVERSATION], tonumber(ARGV[of_change + REACTIONS]))
   end
-  local entry, seq, pos = append(k, a, state, changed, message)
+  local entry, seq, pos = append(k, a, sort, state, changed, message)
   local run = {conversation = state.id, before = state.head, entries = {entry}}
   local complete, lasts, trouble
   if group then
-    change_group(k, KEYS[k + KEYS_OF_CONVERSATION], member_keys, group, entry, seq or state.seq)
-    local ok, all, failed = pcall(deliver_to_group, member_keys, group, run, ARGV[a + TAG])
+    groups.change(k, KEYS[k + KEYS_OF_CONVERSATION], member_keys, group, entry, seq or state.seq)
+    local ok, all, failed = pcall(groups.deliver, member_keys, group, run, ARGV[a + TAG])
     complete, trouble = ok and all, not ok and all or failed
   else
     complete, lasts, trouble = deliver_to_both(member_keys, members, run, ARGV[a + TAG])
@@ -209,26 +211,27 @@ local answers, k, a = {}, 1, 1
 while k <= #KEYS do
   local members, of_change, of_group = ARGV[a + MEMBERS], nil, nil
   local next_k, next_a = k + KEYS_OF_CONVERSATION, a + ARGUMENTS
-  local is_change = SORTS[ARGV[a + KIND]] == 'change'
+  local sort = sort_of(ARGV[a + KIND])
   if members ~= 'group' then
     members = tonumber(members)
   end
-  if is_change or members == 'group' then
+  if sort == 'change' or members == 'group' then
     next_k = next_k + 1
   end
-  if is_change then
+  if sort == 'change' then
     of_change = next_a
     next_a = next_a + ARGUMENTS_OF_CHANGE + 2 * tonumber(ARGV[next_a + REACTIONS])
   end
   local member_keys = next_k
   if members == 'group' then
+    groups = groups or functions_of_groups()
     of_group = next_a
-    next_k, next_a = next_k + KEYS_OF_GROUP, end_of_group(next_a)
+    next_k, next_a = next_k + KEYS_OF_GROUP, groups.end_of(next_a)
   else
     next_k = next_k + members * KEYS_OF_USER
     budget = budget - members
   end
-  answers[#answers + 1] = answer_of(append_item, k, a, members, member_keys, of_change, of_group)
+  answers[#answers + 1] = answer_of(append_item, k, a, sort, members, member_keys, of_change, of_group)
   k, a = next_k, next_a
 end
 return with_refused(answers)

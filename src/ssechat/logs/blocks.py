@@ -15,8 +15,9 @@ from ssechat.events.kinds import BLOCK
 from ssechat.ids import ConversationId, UserId, direct_conversation, tags
 from ssechat.logs.inbox import limits
 from ssechat.redis import keys
-from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.batching import ScriptBatch
 from ssechat.redis.client import Redis
+from ssechat.redis.lua import load_script
 
 ASKED_AT_ONCE = 256
 """Conversations of which it is asked in one round trip who blocks."""

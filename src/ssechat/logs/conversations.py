@@ -9,8 +9,9 @@ from ssechat.ids import NO_ENTRY, ConversationId, number_of
 from ssechat.logs.access import tombstone
 from ssechat.logs.pages import Reference, fitting
 from ssechat.redis import keys
-from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.batching import ScriptBatch
 from ssechat.redis.client import Redis
+from ssechat.redis.lua import load_script
 
 MARK_PAUSE = 0.02
 """Seconds over which delivery marks are batched: a lost mark only makes a worker deliver again."""

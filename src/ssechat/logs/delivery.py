@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ssechat.errors import Conflict
-from ssechat.events.kinds import Kinds, Replay
+from ssechat.events.kinds import MESSAGE, Kinds, Replay
 from ssechat.ids import ConversationId, UserId, tags
 from ssechat.logs.access import tombstone
 from ssechat.logs.actions import BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION, Action
@@ -33,9 +33,10 @@ from ssechat.logs.refused import (
 )
 from ssechat.logs.repair import Repair
 from ssechat.redis import keys, packed_keys
-from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
+from ssechat.redis.batching import BUDGET, ScriptBatch
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Reply
+from ssechat.redis.lua import load_script
 from ssechat.redis.packed import Argument, pack
 
 WEEK = 7 * 24 * 3600
@@ -260,7 +261,10 @@ def _constants(kinds: Kinds) -> str:
     """The Lua constants of append.lua that are the same for all items."""
     sorts = ", ".join(f"['{kind.name}'] = '{kind.replay}'" for kind in kinds if kind.replay is not None)
     beginning = ", ".join(f"'{part.decode()}'" for part in (BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION))
-    return f"local SORTS = {{{sorts}}}\nlocal BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION = {beginning}\n"
+    return (
+        f"local MESSAGE, BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION = '{MESSAGE.name}', {beginning}\n"
+        f"local function sort_of(kind) return kind == MESSAGE and 'message' or ({{{sorts}}})[kind] end\n"
+    )
 
 
 def _changes(action: Action) -> int:

@@ -19,8 +19,9 @@ from ssechat.logs.feed_terms import FIELDS, Terms, Wanted
 from ssechat.logs.inbox import HEADS
 from ssechat.recent import Recent
 from ssechat.redis import keys
-from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.batching import ScriptBatch
 from ssechat.redis.client import Redis
+from ssechat.redis.lua import load_script
 
 KIND = "feed"
 """What all events of feeds are counted as: their names are whatever their publishers say."""

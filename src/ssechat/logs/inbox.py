@@ -24,9 +24,10 @@ from ssechat.logs.conversations import NOT_FETCHED, Conversations, Entry
 from ssechat.logs.marks import NO_MARK, Mark, Marked
 from ssechat.logs.members import Members
 from ssechat.redis import keys, packed_keys
-from ssechat.redis.batching import BUDGET, ScriptBatch, load_script
+from ssechat.redis.batching import BUDGET, ScriptBatch
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Reply
+from ssechat.redis.lua import load_script
 from ssechat.redis.packed import Argument, Packed, pack
 
 logger = logging.getLogger(__name__)

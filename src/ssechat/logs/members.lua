@@ -20,153 +20,158 @@ local LIST, PRESENT = 0, 1
 -- Deliveries that this call may still make.
 local budget = BUDGET
 
--- Where the arguments of a group's action end.
-local function end_of_group(a)
-  local changes = a + PRESENT + 1 + tonumber(ARGV[a + PRESENT])
-  return changes + 1 + 4 * tonumber(ARGV[changes])
-end
+-- A function that makes the functions: Lua makes those of a script for each call, and most calls need none of these.
+local function functions_of_groups()
+  -- Where the arguments of a group's action end.
+  local function end_of_group(a)
+    local changes = a + PRESENT + 1 + tonumber(ARGV[a + PRESENT])
+    return changes + 1 + 4 * tonumber(ARGV[changes])
+  end
 
--- Whether somebody leaves by itself, which one may do in a group that has ended, too.
-local function leaves(group)
-  return group.count > 0 and ARGV[group.changes] == 'leave' and ARGV[group.changes + 2] == 'own'
-end
+  -- Whether somebody leaves by itself, which one may do in a group that has ended, too.
+  local function leaves(group)
+    return group.count > 0 and ARGV[group.changes] == 'leave' and ARGV[group.changes + 2] == 'own'
+  end
 
--- Reads what the action needs, and refuses it if it may not be.
-local function group_of(conversation, keys, a, head)
-  local list, ended, history, made = unpack(redis.call('HMGET', conversation, 'list', 'ended', 'history', 'made'))
-  local present = tonumber(ARGV[a + PRESENT])
-  local group = {list = list, history = history, changes = a + PRESENT + 2 + present, reached = 0}
-  group.count = tonumber(ARGV[group.changes - 1])
-  if ARGV[a + LIST] == 'new' then
-    group.refused = head and {'exists', made or ''}
+  -- Reads what the action needs, and refuses it if it may not be.
+  local function group_of(conversation, keys, a, head)
+    local list, ended, history, made = unpack(redis.call('HMGET', conversation, 'list', 'ended', 'history', 'made'))
+    local present = tonumber(ARGV[a + PRESENT])
+    local group = {list = list, history = history, changes = a + PRESENT + 2 + present, reached = 0}
+    group.count = tonumber(ARGV[group.changes - 1])
+    if ARGV[a + LIST] == 'new' then
+      group.refused = head and {'exists', made or ''}
+      return group
+    end
+    if not head then
+      group.refused = {'unknown'}
+    elseif ended and not leaves(group) then
+      group.refused = {'ended'}
+    else
+      local absent = {'absent'}
+      for user = a + PRESENT + 1, a + PRESENT + present do
+        if redis.call('HEXISTS', KEYS[keys + MEMBERS_OF], ARGV[user]) == 0 then
+          absent[#absent + 1] = ARGV[user]
+        end
+      end
+      if #absent > 1 then
+        group.refused = absent
+      elseif ARGV[a + LIST] ~= '' and ARGV[a + LIST] ~= list then
+        group.refused = {'members'}
+      end
+    end
+    for i = 1, group.refused and 0 or group.count do
+      local change = group.changes + 4 * (i - 1)
+      local how, of = ARGV[change], ARGV[change + 1]
+      if how == 'join' and redis.call('HEXISTS', KEYS[keys + LEAVERS], of) == 1 then
+        group.refused = {'leaving', of}
+      elseif how == 'invite' and redis.call('HGET', KEYS[keys + INVITES], of) ~= ARGV[change + 2] then
+        group.refused = {'members'}
+      end
+    end
     return group
   end
-  if not head then
-    group.refused = {'unknown'}
-  elseif ended and not leaves(group) then
-    group.refused = {'ended'}
-  else
-    local absent = {'absent'}
-    for user = a + PRESENT + 1, a + PRESENT + present do
-      if redis.call('HEXISTS', KEYS[keys + MEMBERS_OF], ARGV[user]) == 0 then
-        absent[#absent + 1] = ARGV[user]
+
+  -- Fails, if `change_group` would, before anything is written: Redis refuses a command, or a key has another type.
+  local function try_group(keys, group)
+    if group.count > 0 then
+      for key = keys, keys + KEYS_OF_GROUP - 1 do
+        redis.call('HGET', KEYS[key], '')  -- no user and no invitation has this name
+        redis.call('HDEL', KEYS[key], '')
       end
     end
-    if #absent > 1 then
-      group.refused = absent
-    elseif ARGV[a + LIST] ~= '' and ARGV[a + LIST] ~= list then
-      group.refused = {'members'}
-    end
   end
-  for i = 1, group.refused and 0 or group.count do
-    local change = group.changes + 4 * (i - 1)
-    local how, of = ARGV[change], ARGV[change + 1]
-    if how == 'join' and redis.call('HEXISTS', KEYS[keys + LEAVERS], of) == 1 then
-      group.refused = {'leaving', of}
-    elseif how == 'invite' and redis.call('HGET', KEYS[keys + INVITES], of) ~= ARGV[change + 2] then
-      group.refused = {'members'}
-    end
-  end
-  return group
-end
 
--- Fails, if `change_group` would, before anything is written: Redis refuses a command, or a key has another type.
-local function try_group(keys, group)
-  if group.count > 0 then
-    for key = keys, keys + KEYS_OF_GROUP - 1 do
-      redis.call('HGET', KEYS[key], '')  -- no user and no invitation has this name
-      redis.call('HDEL', KEYS[key], '')
-    end
-  end
-end
-
--- Makes the changes that come with the entry. seq: of the newest message. Every change but the use of an invitation makes
--- a new version of the list: who decides from an old one decides anew.
-local function change_group(k, reactions, keys, group, entry, seq)
-  local conversation, changed = KEYS[k + CONVERSATION], false
-  group.leavers = {}
-  for i = 1, group.count do
-    local change = group.changes + 4 * (i - 1)
-    local how, of, value, more = ARGV[change], ARGV[change + 1], ARGV[change + 2], ARGV[change + 3]
-    if how == 'join' then
-      local left = redis.call('HGET', KEYS[keys + LEFT], of)
-      local before = left and string.match(left, '^%S+') or '0-0'
-      redis.call('HSET', KEYS[keys + MEMBERS_OF], of,
-        value .. ' ' .. more .. ' ' .. entry.id .. ' ' .. seq .. ' ' .. before)
-      changed = true
-    elseif how == 'role' then
-      local member = redis.call('HGET', KEYS[keys + MEMBERS_OF], of)
-      redis.call('HSET', KEYS[keys + MEMBERS_OF], of, value .. string.match(member, '^%S+( .*)$'))
-      changed = true
-    elseif how == 'leave' then
-      local member = redis.call('HGET', KEYS[keys + MEMBERS_OF], of)
-      local bucket, stint, joined = string.match(member, '^%S+ (%S+) (%S+ (%S+) %S+)$')
-      redis.call('HSET', KEYS[keys + LEFT], of,
-        entry.id .. ' ' .. seq .. ' ' .. joined .. ' ' .. value .. ' ' .. more)
-      redis.call('HSET', KEYS[keys + LEAVERS], of, entry.id .. ' ' .. stint)
-      redis.call('HDEL', KEYS[keys + MEMBERS_OF], of)
-      group.leavers[of] = bucket
-      changed = true
-    elseif how == 'set' then
-      redis.call('HSET', conversation, of, value)
-      changed = true  -- the next fact must be decided from it
-      if of == 'history' then
-        group.history = value
+  -- Makes the changes that come with the entry. seq: of the newest message. Every change but the use of an invitation makes
+  -- a new version of the list: who decides from an old one decides anew.
+  local function change_group(k, reactions, keys, group, entry, seq)
+    local conversation, changed = KEYS[k + CONVERSATION], false
+    group.leavers = {}
+    for i = 1, group.count do
+      local change = group.changes + 4 * (i - 1)
+      local how, of, value, more = ARGV[change], ARGV[change + 1], ARGV[change + 2], ARGV[change + 3]
+      if how == 'join' then
+        local left = redis.call('HGET', KEYS[keys + LEFT], of)
+        local before = left and string.match(left, '^%S+') or '0-0'
+        redis.call('HSET', KEYS[keys + MEMBERS_OF], of,
+          value .. ' ' .. more .. ' ' .. entry.id .. ' ' .. seq .. ' ' .. before)
+        changed = true
+      elseif how == 'role' then
+        local member = redis.call('HGET', KEYS[keys + MEMBERS_OF], of)
+        redis.call('HSET', KEYS[keys + MEMBERS_OF], of, value .. string.match(member, '^%S+( .*)$'))
+        changed = true
+      elseif how == 'leave' then
+        local member = redis.call('HGET', KEYS[keys + MEMBERS_OF], of)
+        local bucket, stint, joined = string.match(member, '^%S+ (%S+) (%S+ (%S+) %S+)$')
+        redis.call('HSET', KEYS[keys + LEFT], of,
+          entry.id .. ' ' .. seq .. ' ' .. joined .. ' ' .. value .. ' ' .. more)
+        redis.call('HSET', KEYS[keys + LEAVERS], of, entry.id .. ' ' .. stint)
+        redis.call('HDEL', KEYS[keys + MEMBERS_OF], of)
+        group.leavers[of] = bucket
+        changed = true
+      elseif how == 'set' then
+        redis.call('HSET', conversation, of, value)
+        changed = true  -- the next fact must be decided from it
+        if of == 'history' then
+          group.history = value
+        end
+        changed = true
+      elseif how == 'invite' then
+        if more == '' then
+          redis.call('HDEL', KEYS[keys + INVITES], of)
+        else
+          redis.call('HSET', KEYS[keys + INVITES], of, more)
+        end
+      elseif how == 'expire' then
+        group.expires = of
       end
-      changed = true
-    elseif how == 'invite' then
-      if more == '' then
-        redis.call('HDEL', KEYS[keys + INVITES], of)
-      else
-        redis.call('HSET', KEYS[keys + INVITES], of, more)
+    end
+    if changed then
+      redis.call('HSET', conversation, 'list', entry.id)
+    end
+    if group.expires then
+      -- Nothing may fail now: without the right to EXPIRE the keys stay.
+      for _, key in ipairs({KEYS[k + LOG], KEYS[k + MESSAGES], reactions}) do
+        optional('EXPIRE', key, group.expires)
       end
-    elseif how == 'expire' then
-      group.expires = of
+      for key = keys, keys + KEYS_OF_GROUP - 1 do
+        optional('EXPIRE', KEYS[key], group.expires)
+      end
     end
   end
-  if changed then
-    redis.call('HSET', conversation, 'list', entry.id)
-  end
-  if group.expires then
-    -- Nothing may fail now: without the right to EXPIRE the keys stay.
-    for _, key in ipairs({KEYS[k + LOG], KEYS[k + MESSAGES], reactions}) do
-      optional('EXPIRE', key, group.expires)
-    end
-    for key = keys, keys + KEYS_OF_GROUP - 1 do
-      optional('EXPIRE', KEYS[key], group.expires)
-    end
-  end
-end
 
--- Names the keys of inboxes itself, which one Redis allows; with AT_ONCE = 0 it does not.
--- Delivers the action to the members and to those who leave with it, if they are few enough for this call. Returns
--- whether all have it, and an error.
-local function deliver_to_group(keys, group, run, tag)
-  local count = redis.call('HLEN', KEYS[keys + MEMBERS_OF])
-  group.reached = count
-  if count > AT_ONCE or count + 1 > budget then
-    return false
-  end
-  budget = budget - count - 1
-  local entry, complete, trouble = run.entries[1].id, true, nil
-  local function give(user, bucket, before, from_seq, joined)
-    local key = '{u' .. bucket .. '}' .. user
-    local ran = before and {conversation = run.conversation, before = before, entries = run.entries, joined = joined} or run
-    local ok, last = pcall(deliver, key, key .. '/inbox', key .. '/conversations', tag_of(tag, key), '', ran, from_seq)
-    complete = complete and last == entry
-    trouble = not ok and last or trouble
-    return last == entry
-  end
-  local members = redis.call('HGETALL', KEYS[keys + MEMBERS_OF])
-  for i = 1, #members, 2 do
-    local bucket, joined, seq, before = string.match(members[i + 1], '^%S+ (%S+) (%S+) (%S+) (%S+)')
-    seq = tonumber(seq)
-    give(members[i], bucket, joined == entry and before or nil, group.history == 'from_join' and seq or nil, seq)
-  end
-  for user, bucket in pairs(group.leavers) do
-    if give(user, bucket) then
-      redis.call('HDEL', KEYS[keys + LEAVERS], user)
+  -- Names the keys of inboxes itself, which one Redis allows; with AT_ONCE = 0 it does not.
+  -- Delivers the action to the members and to those who leave with it, if they are few enough for this call. Returns
+  -- whether all have it, and an error.
+  local function deliver_to_group(keys, group, run, tag)
+    local count = redis.call('HLEN', KEYS[keys + MEMBERS_OF])
+    group.reached = count
+    if count > AT_ONCE or count + 1 > budget then
+      return false
     end
+    budget = budget - count - 1
+    local entry, complete, trouble = run.entries[1].id, true, nil
+    local function give(user, bucket, before, from_seq, joined)
+      local key = '{u' .. bucket .. '}' .. user
+      local ran = before and {conversation = run.conversation, before = before, entries = run.entries, joined = joined} or run
+      local ok, last = pcall(deliver, key, key .. '/inbox', key .. '/conversations', tag_of(tag, key), '', ran, from_seq)
+      complete = complete and last == entry
+      trouble = not ok and last or trouble
+      return last == entry
+    end
+    local members = redis.call('HGETALL', KEYS[keys + MEMBERS_OF])
+    for i = 1, #members, 2 do
+      local bucket, joined, seq, before = string.match(members[i + 1], '^%S+ (%S+) (%S+) (%S+) (%S+)')
+      seq = tonumber(seq)
+      give(members[i], bucket, joined == entry and before or nil, group.history == 'from_join' and seq or nil, seq)
+    end
+    for user, bucket in pairs(group.leavers) do
+      if give(user, bucket) then
+        redis.call('HDEL', KEYS[keys + LEAVERS], user)
+      end
+    end
+    return complete, trouble
   end
-  return complete, trouble
+
+  return {end_of = end_of_group, read = group_of, try = try_group, change = change_group, deliver = deliver_to_group}
 end

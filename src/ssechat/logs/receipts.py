@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from ssechat.ids import ConversationId, UserId, entry_number
 from ssechat.logs.inbox import Inbox, Place
 from ssechat.redis import keys, packed_keys
-from ssechat.redis.batching import ScriptBatch, load_script
+from ssechat.redis.batching import ScriptBatch
 from ssechat.redis.client import Redis
+from ssechat.redis.lua import load_script
 from ssechat.redis.packed import pack
 
 EVENTS = 200

@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 from typing import NamedTuple
 
 import hiredis
@@ -13,6 +11,7 @@ import hiredis
 from ssechat.errors import RedisUnavailable
 from ssechat.redis.client import Redis
 from ssechat.redis.connection import Reply
+from ssechat.redis.lua import with_values
 from ssechat.redis.packed import Argument, Packed, join, pack
 from ssechat.redis.refusals import RedisRefused
 
@@ -41,13 +40,6 @@ class _Item(NamedTuple):
     future: "asyncio.Future[Reply]"
 
 
-@cache
-def load_script(module: str, *names: str) -> str:
-    """Reads and joins Lua files beside a module (`module` is its `__name__`): the included files, then the script."""
-    folder = resources.files(module.rpartition(".")[0])
-    return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
-
-
 class ScriptBatch:
     """A Lua script that takes a list of items, each with its keys and arguments, and finds where one ends.
 
@@ -58,7 +50,7 @@ class ScriptBatch:
 
     def __init__(self, redis: Redis, source: str) -> None:
         self._redis = redis
-        self._source = source
+        self._source = source = with_values(source)
         self._digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
         self._waiting: deque[_Item] = deque()
         self._busy = False
