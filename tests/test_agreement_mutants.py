@@ -156,7 +156,7 @@ TOLD: Mapping[str, Told] = {
     "a mark has what was unread before it": Told(
         "marks.lua",
         "KIND, data,\n      ' ' .. seq .. mark)",
-        "KIND, data, string.match(place or ' 0', '^%S+ %S+(.*)$'))",
+        "KIND, data, match(place or ' 0', '^%S+ %S+(.*)$'))",
         (*NOT_COUNTED, *NEWCOMERS),
     ),
     "what was written before one joined is unread": Told(

@@ -113,7 +113,7 @@ async def test_no_call_delivers_more_than_its_budget(workers: list[Worker], monk
         if len(unpacked[0][0]) > 1:  # else it marks
             # Of a delivery the users and the entries, of an action the members.
             delivers = self in [worker.inbox._deliver for worker in workers]
-            counts = [arguments[4:6] if delivers else (arguments[9], 1) for _, arguments in unpacked]
+            counts = [arguments[4:6] if delivers else (arguments[7], 1) for _, arguments in unpacked]
             weights.append(sum(int(users) * int(entries) for users, entries in counts))
         call(self, verb, script, items)
 

@@ -19,7 +19,7 @@ from ssechat.redis.rights import CHANNELS, COMMANDS, KEYS, NOBODY, OF_A_START, S
 
 pytestmark = pytest.mark.anyio
 SOURCES = Path(ssechat.__file__).parent
-CALLED_IN_LUA = re.compile(r"""(?:(?<!\w)redis\.p?call|optional)\(\s*'([A-Za-z]+)'|= \{'([A-Z]+)',""")
+CALLED_IN_LUA = re.compile(r"""(?:(?<![\w.])(?:redis\.p?)?call|optional)\(\s*'([A-Za-z]+)'|= \{'([A-Z]+)',""")
 SENDING = {"call", "send", "each", "write", "_call", "pipeline"}
 """Methods that send commands to Redis."""
 

@@ -68,7 +68,7 @@ def slow() -> None:
 def skip_leaver() -> None:
     """One who leaves does not get the entry of the leave."""
     edit_scripts(
-        ("redis.call('HSET', KEYS[keys + LEAVERS], of, entry.id .. ' ' .. stint)", ""),
+        ("call('HSET', KEYS[keys + LEAVERS], of, entry.id .. ' ' .. stint)", ""),
         ("group.leavers[of] = bucket", ""),
     )
 
@@ -117,7 +117,7 @@ def forget_leave() -> None:
 
 def rights_unchecked() -> None:
     """The script does not look whether the sender is still a member."""
-    edit_scripts(("redis.call('HEXISTS', KEYS[keys + MEMBERS_OF], ARGV[user]) == 0", "false"))
+    edit_scripts(("call('HEXISTS', KEYS[keys + MEMBERS_OF], ARGV[user]) == 0", "false"))
     slow()
 
 

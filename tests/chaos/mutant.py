@@ -38,7 +38,7 @@ LAZINESS = 0.02
 
 def no_gap_rule() -> None:
     """With sends in two steps, an inbox accepts any entry, not only the one after its last entry."""
-    group_mutants.edit_scripts(("last == run.before and 1 or nil", "1"))
+    group_mutants.edit_scripts(("following == 1 or following > newest", "following > newest"))
     group_mutants.two_steps()
 
 

@@ -9,21 +9,21 @@ local VERSION = 'profile_version'
 
 local function change_profile(k, a)
   local user, changed = KEYS[k + USER], false
-  local version = redis.call('HGET', user, VERSION) or '0'
+  local version = call('HGET', user, VERSION) or '0'
   for at = a + FIRST, a + FIRST + 2 * ARGV[a + FIELDS] - 2, 2 do
-    changed = changed or (redis.call('HGET', user, ARGV[at]) or '') ~= ARGV[at + 1]
+    changed = changed or (call('HGET', user, ARGV[at]) or '') ~= ARGV[at + 1]
   end
   if not changed then
     return version
   end
   version = after(version)
   tell_oneself(user, KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], ARGV[a + NOTES], KIND, BEFORE .. version .. BEHIND)
-  redis.call('HSET', user, VERSION, version)
+  call('HSET', user, VERSION, version)
   for at = a + FIRST, a + FIRST + 2 * ARGV[a + FIELDS] - 2, 2 do
     if ARGV[at + 1] == '' then
-      redis.call('HDEL', user, ARGV[at])
+      call('HDEL', user, ARGV[at])
     else
-      redis.call('HSET', user, ARGV[at], ARGV[at + 1])
+      call('HSET', user, ARGV[at], ARGV[at + 1])
     end
   end
   return version

@@ -25,22 +25,22 @@ end
 
 local function ack(k, a, count)
   local user, id, what, answer = KEYS[k + USER], ARGV[a + ID], ARGV[a + WHAT], {}
-  local birth, acked = unpack(redis.call('HMGET', user, 'birth', 'acked'))
+  local birth, acked = unpack(call('HMGET', user, 'birth', 'acked'))
   acked = acked or '0'
   if id == '0-' .. (birth or '') then
     return {acked, '0'}
   end
-  if #redis.call('XRANGE', KEYS[k + INBOX], id, id) == 0 then
+  if #call('XRANGE', KEYS[k + INBOX], id, id) == 0 then
     return 'unknown'
   end
-  local n = tonumber(string.match(id, '^%d+'))
+  local n = tonumber(match(id, '^%d+'))
   if n <= tonumber(acked) then
     return {acked, '0'}
   end
   local newest, found, more = {}, {}, what == 'some'
   if tonumber(what) then
     local first = math.max(tonumber(acked), n - tonumber(what)) + 1  -- numbers are contiguous
-    newest, found = newest_messages(redis.call('XRANGE', KEYS[k + INBOX], first, id))
+    newest, found = newest_messages(call('XRANGE', KEYS[k + INBOX], first, id))
     more = first > tonumber(acked) + 1
   else
     for i = 1, count do
@@ -48,20 +48,20 @@ local function ack(k, a, count)
     end
   end
   for _, conversation in ipairs(found) do
-    local place = redis.call('HGET', KEYS[k + PLACES], conversation)
-    local entry, n_then, seq, mark = string.match(place or '0-0 0 0', '^(%S+) (%S+) (%S+)(.*)$')
+    local place = call('HGET', KEYS[k + PLACES], conversation)
+    local entry, n_then, seq, mark = match(place or '0-0 0 0', '^(%S+) (%S+) (%S+)(.*)$')
     local read, muted, mentions, delivered = mark_of(mark)
     -- If the conversation had nothing after this event, the device has all of it.
     local up_to = newest[conversation] or tonumber(n_then) <= n and seq or 0
     up_to = math.min(tonumber(up_to), tonumber(seq))
     if up_to > math.max(tonumber(read), tonumber(delivered)) then
-      redis.call('HSET', KEYS[k + PLACES], conversation,
+      call('HSET', KEYS[k + PLACES], conversation,
         entry .. ' ' .. n_then .. ' ' .. seq .. text_of(read, muted, mentions, up_to))
       answer[#answer + 1] = conversation
     end
   end
   if not more then
-    redis.call('HSET', user, 'acked', n)
+    call('HSET', user, 'acked', n)
   end
   return {acked, more and '1' or '0', unpack(answer)}
 end

@@ -34,7 +34,7 @@ end
 
 -- Seconds. The records of a week are read until the end of the next week.
 local REMEMBERED = 3 * 7 * 24 * 3600
-local THIS_WEEK = tostring(math.floor(tonumber(redis.call('TIME')[1]) / (7 * 24 * 3600)))
+local THIS_WEEK = tostring(math.floor(tonumber(call('TIME')[1]) / (7 * 24 * 3600)))
 local OF_THIS_WEEK = '/' .. THIS_WEEK
 
 local function sent_before(k, a, state)
@@ -103,15 +103,17 @@ local function note(k, a, state, entry, seq, pos, delivered)
   end
 end
 
--- What the tag of an action ends in, in the ids of the entries of each of the two.
-local TAGS = {'00', '01'}
+-- What is added to the tag of an action, for the entry in the inbox of each of up to 100 members.
+local function tag_of_member(member)
+  return member == 1 and '00' or member == 2 and '01' or string.format('%02d', member - 1)
+end
 
 -- Delivers to both of a direct conversation; returns whether they have the run, their last entries, and an error.
 local function deliver_to_both(k, members, run, tag)
   local lasts, complete, trouble, newest = {nil, nil}, members > 0, nil, run.entries[1].id
   for member = 1, members do
     local user = k + (member - 1) * KEYS_OF_USER
-    local ok, last = pcall(deliver, KEYS[user], KEYS[user + INBOX], KEYS[user + PLACES], tag, TAGS[member], run)
+    local ok, last = pcall(deliver, KEYS[user], KEYS[user + INBOX], KEYS[user + PLACES], tag, tag_of_member(member), run)
     complete = complete and last == newest
     lasts[member] = last
     if not ok then

@@ -10,18 +10,18 @@ local TAG, AT, CONVERSATION, OTHER, BLOCKED, DATA, ARGUMENTS = 0, 1, 2, 3, 4, 5,
 local function change(k, a)
   local list, other = KEYS[k + LIST], ARGV[a + OTHER]
   local wanted = ARGV[a + BLOCKED] == '1'
-  if (redis.call('ZSCORE', list, other) and true or false) == wanted then
+  if (call('ZSCORE', list, other) and true or false) == wanted then
     return 0
   end
   -- Fails, if the change would, before anything is written: Redis refuses a command.
-  redis.call('ZADD', list, 'XX', 0, '')
-  redis.call('ZREM', list, '')
+  call('ZADD', list, 'XX', 0, '')
+  call('ZREM', list, '')
   tell_oneself(KEYS[k + USER], KEYS[k + INBOX], ARGV[a + TAG], ARGV[a + AT], ARGV[a + CONVERSATION], KIND,
     ARGV[a + DATA])
   if wanted then
-    redis.call('ZADD', list, 0, other)
+    call('ZADD', list, 0, other)
   else
-    redis.call('ZREM', list, other)
+    call('ZREM', list, other)
   end
   return 1
 end

@@ -3,9 +3,9 @@
 -- Key of an item: conversation. Argument of an item: pos.
 
 local function mark(item)
-  local pos, delivered, head = tonumber(ARGV[item]), unpack(redis.call('HMGET', KEYS[item], 'delivered', 'head'))
+  local pos, delivered, head = tonumber(ARGV[item]), unpack(call('HMGET', KEYS[item], 'delivered', 'head'))
   if pos > tonumber(delivered or 0) and pos <= number(head or '0-0') then
-    redis.call('HSET', KEYS[item], 'delivered', ARGV[item])
+    call('HSET', KEYS[item], 'delivered', ARGV[item])
   end
   return 'ok'
 end

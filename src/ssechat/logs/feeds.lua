@@ -19,9 +19,9 @@ local function repeated(k, a)
     return nil
   end
   for at = k + IDS, k + IDS + 1 do
-    local known = redis.call('HGET', KEYS[at], sent_as)
+    local known = call('HGET', KEYS[at], sent_as)
     if known then
-      local entry, made, digest = string.match(known, '^(%S+) (%S+) (.*)$')
+      local entry, made, digest = match(known, '^(%S+) (%S+) (.*)$')
       return digest == ARGV[a + DIGEST] and {'repeat', entry, made} or {'conflict'}
     end
   end
@@ -34,22 +34,22 @@ local function remember(k, a, entry, turn, noted)
   end
   if noted >= MOST_IDS then
     turn, noted = 1 - turn, 0
-    redis.call('DEL', KEYS[k + IDS + turn])
+    call('DEL', KEYS[k + IDS + turn])
   end
   local ids = KEYS[k + IDS + turn]
-  redis.call('HSET', ids, ARGV[a + SENT_AS], entry .. ' ' .. ARGV[a + AT] .. ' ' .. ARGV[a + DIGEST])
-  redis.call('EXPIRE', ids, IDS_SECONDS)
+  call('HSET', ids, ARGV[a + SENT_AS], entry .. ' ' .. ARGV[a + AT] .. ' ' .. ARGV[a + DIGEST])
+  call('EXPIRE', ids, IDS_SECONDS)
   return turn, noted + 1
 end
 
 -- Takes away what is known of deleted keys, but for this entry; returns the number up to which readers may lack some.
 local function forget_deleted(k, entry, floor)
-  local latest = redis.call('HGETALL', KEYS[k + LATEST])
+  local latest = call('HGETALL', KEYS[k + LATEST])
   for i = 1, #latest, 2 do
-    local old = string.match(latest[i + 1], '^(%S+) 0$')
+    local old = match(latest[i + 1], '^(%S+) 0$')
     if old and old ~= entry then
-      redis.call('XDEL', KEYS[k + LOG], old)
-      redis.call('HDEL', KEYS[k + LATEST], latest[i])
+      call('XDEL', KEYS[k + LOG], old)
+      call('HDEL', KEYS[k + LATEST], latest[i])
       floor = math.max(floor, number(old))
     end
   end
@@ -60,7 +60,7 @@ local function publish(k, a)
   local feed = KEYS[k + FEED]
   local log = KEYS[k + LOG]
   local by, publishers, keyed, keep, head, epochs, floor, bytes, count, gone, turn, noted = unpack(
-    redis.call('HMGET', feed, 'by', 'publishers', 'keyed', 'keep', 'head', 'epochs', 'floor', 'bytes', 'count', 'gone',
+    call('HMGET', feed, 'by', 'publishers', 'keyed', 'keep', 'head', 'epochs', 'floor', 'bytes', 'count', 'gone',
       'turn', 'noted'))
   if not head then
     return {'unknown'}
@@ -80,21 +80,21 @@ local function publish(k, a)
   end
   floor, bytes, count, gone, turn, noted =
     tonumber(floor), tonumber(bytes), tonumber(count), tonumber(gone), tonumber(turn), tonumber(noted)
-  local n = after(string.match(head, '^%d+'))
-  local tag = string.match(epochs, '(%d+)$')
+  local n = after(match(head, '^%d+'))
+  local tag = match(epochs, '(%d+)$')
   if ARGV[a + BEGINS] == '1' then
     tag = ARGV[a + EPOCH]
     epochs = epochs .. ' ' .. n .. '-' .. tag
     if select(2, string.gsub(epochs, ' ', '')) >= MOST_EPOCHS then
-      epochs = string.match(epochs, '^%S+ (.*)$')
+      epochs = match(epochs, '^%S+ (.*)$')
     end
   end
   local entry, size = n .. '-' .. tag, #data
   if keyed == '1' then
-    local deletes, known = ARGV[a + DELETES] == '1', redis.call('HGET', KEYS[k + LATEST], key)
+    local deletes, known = ARGV[a + DELETES] == '1', call('HGET', KEYS[k + LATEST], key)
     local old, old_size
     if known then
-      old, old_size = string.match(known, '^(%S+) (%d+)$')
+      old, old_size = match(known, '^(%S+) (%d+)$')
       old_size = tonumber(old_size)
       bytes = bytes - old_size
       count, gone = count - (old_size > 0 and 1 or 0), gone - (old_size > 0 and 0 or 1)
@@ -110,28 +110,28 @@ local function publish(k, a)
       end
     end
     -- This write comes first because it can fail, if the id is not above the last one of the log.
-    redis.call('XADD', log, entry, 'event', ARGV[a + EVENT], 'data', data, 'deletes', ARGV[a + DELETES])
-    redis.call('HSET', KEYS[k + LATEST], key, entry .. ' ' .. size)
+    call('XADD', log, entry, 'event', ARGV[a + EVENT], 'data', data, 'deletes', ARGV[a + DELETES])
+    call('HSET', KEYS[k + LATEST], key, entry .. ' ' .. size)
     if old then
-      redis.call('XDEL', log, old)
+      call('XDEL', log, old)
     end
     if gone > MOST_KEYS then
       floor, gone = forget_deleted(k, entry, floor), 1
     end
   else
-    redis.call('XADD', log, entry, 'event', ARGV[a + EVENT], 'data', data, 'deletes', '')
+    call('XADD', log, entry, 'event', ARGV[a + EVENT], 'data', data, 'deletes', '')
     bytes, keep = bytes + size, tonumber(keep)
     for _ = 1, MOST_OUT do
       if tonumber(n) - floor <= keep and bytes <= MOST_BYTES then
         break
       end
-      local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-      redis.call('XDEL', log, first[1])
+      local first = call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+      call('XDEL', log, first[1])
       bytes, floor = bytes - #first[2][4], number(first[1])
     end
   end
   turn, noted = remember(k, a, entry, turn, noted)
-  redis.call('HSET', feed, 'head', entry, 'epochs', epochs, 'floor', string.format('%.0f', floor), 'bytes', bytes,
+  call('HSET', feed, 'head', entry, 'epochs', epochs, 'floor', string.format('%.0f', floor), 'bytes', bytes,
     'count', count, 'gone', gone, 'turn', turn, 'noted', noted)
   optional('PUBLISH', feed .. '/live',
     ARGV[a + EVENT] .. ' ' .. ARGV[a + AT] .. ' ' .. entry .. ' ' .. head .. '\n' .. data)

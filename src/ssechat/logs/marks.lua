@@ -8,8 +8,8 @@ local TAG, AT, CONVERSATION, JOINED, WHAT, VALUE, BEGINNING, ARGUMENTS = 0, 1, 2
 
 local function change_mark(k, a)
   local conversation, value = ARGV[a + CONVERSATION], ARGV[a + VALUE]
-  local place = redis.call('HGET', KEYS[k + PLACES], conversation)
-  local entry, n_then, seq, mark = string.match(place or '0-0 0 0', '^(%S+) (%S+) (%S+)(.*)$')
+  local place = call('HGET', KEYS[k + PLACES], conversation)
+  local entry, n_then, seq, mark = match(place or '0-0 0 0', '^(%S+) (%S+) (%S+)(.*)$')
   local read, muted, mentions, delivered = mark_of(mark)
   local function raise(up_to)
     if up_to > tonumber(read) then
@@ -32,7 +32,7 @@ local function change_mark(k, a)
     if not place then
       n_then = n  -- it is listed from now on, so it needs a number of its own
     end
-    redis.call('HSET', KEYS[k + PLACES], conversation,
+    call('HSET', KEYS[k + PLACES], conversation,
       entry .. ' ' .. n_then .. ' ' .. seq .. mark)
   end
   return {read, muted, mentions, seq, changed and '1' or '0'}

@@ -35,7 +35,7 @@ local function functions_of_groups()
 
   -- Reads what the action needs, and refuses it if it may not be.
   local function group_of(conversation, keys, a, head)
-    local list, ended, history, made = unpack(redis.call('HMGET', conversation, 'list', 'ended', 'history', 'made'))
+    local list, ended, history, made = unpack(call('HMGET', conversation, 'list', 'ended', 'history', 'made'))
     local present = tonumber(ARGV[a + PRESENT])
     local group = {list = list, history = history, changes = a + PRESENT + 2 + present, reached = 0}
     group.count = tonumber(ARGV[group.changes - 1])
@@ -50,7 +50,7 @@ local function functions_of_groups()
     else
       local absent = {'absent'}
       for user = a + PRESENT + 1, a + PRESENT + present do
-        if redis.call('HEXISTS', KEYS[keys + MEMBERS_OF], ARGV[user]) == 0 then
+        if call('HEXISTS', KEYS[keys + MEMBERS_OF], ARGV[user]) == 0 then
           absent[#absent + 1] = ARGV[user]
         end
       end
@@ -63,9 +63,9 @@ local function functions_of_groups()
     for i = 1, group.refused and 0 or group.count do
       local change = group.changes + 4 * (i - 1)
       local how, of = ARGV[change], ARGV[change + 1]
-      if how == 'join' and redis.call('HEXISTS', KEYS[keys + LEAVERS], of) == 1 then
+      if how == 'join' and call('HEXISTS', KEYS[keys + LEAVERS], of) == 1 then
         group.refused = {'leaving', of}
-      elseif how == 'invite' and redis.call('HGET', KEYS[keys + INVITES], of) ~= ARGV[change + 2] then
+      elseif how == 'invite' and call('HGET', KEYS[keys + INVITES], of) ~= ARGV[change + 2] then
         group.refused = {'members'}
       end
     end
@@ -76,8 +76,8 @@ local function functions_of_groups()
   local function try_group(keys, group)
     if group.count > 0 then
       for key = keys, keys + KEYS_OF_GROUP - 1 do
-        redis.call('HGET', KEYS[key], '')  -- no user and no invitation has this name
-        redis.call('HDEL', KEYS[key], '')
+        call('HGET', KEYS[key], '')  -- no user and no invitation has this name
+        call('HDEL', KEYS[key], '')
       end
     end
   end
@@ -91,26 +91,26 @@ local function functions_of_groups()
       local change = group.changes + 4 * (i - 1)
       local how, of, value, more = ARGV[change], ARGV[change + 1], ARGV[change + 2], ARGV[change + 3]
       if how == 'join' then
-        local left = redis.call('HGET', KEYS[keys + LEFT], of)
-        local before = left and string.match(left, '^%S+') or '0-0'
-        redis.call('HSET', KEYS[keys + MEMBERS_OF], of,
+        local left = call('HGET', KEYS[keys + LEFT], of)
+        local before = left and match(left, '^%S+') or '0-0'
+        call('HSET', KEYS[keys + MEMBERS_OF], of,
           value .. ' ' .. more .. ' ' .. entry.id .. ' ' .. seq .. ' ' .. before)
         changed = true
       elseif how == 'role' then
-        local member = redis.call('HGET', KEYS[keys + MEMBERS_OF], of)
-        redis.call('HSET', KEYS[keys + MEMBERS_OF], of, value .. string.match(member, '^%S+( .*)$'))
+        local member = call('HGET', KEYS[keys + MEMBERS_OF], of)
+        call('HSET', KEYS[keys + MEMBERS_OF], of, value .. match(member, '^%S+( .*)$'))
         changed = true
       elseif how == 'leave' then
-        local member = redis.call('HGET', KEYS[keys + MEMBERS_OF], of)
-        local bucket, stint, joined = string.match(member, '^%S+ (%S+) (%S+ (%S+) %S+)$')
-        redis.call('HSET', KEYS[keys + LEFT], of,
+        local member = call('HGET', KEYS[keys + MEMBERS_OF], of)
+        local bucket, stint, joined = match(member, '^%S+ (%S+) (%S+ (%S+) %S+)$')
+        call('HSET', KEYS[keys + LEFT], of,
           entry.id .. ' ' .. seq .. ' ' .. joined .. ' ' .. value .. ' ' .. more)
-        redis.call('HSET', KEYS[keys + LEAVERS], of, entry.id .. ' ' .. stint)
-        redis.call('HDEL', KEYS[keys + MEMBERS_OF], of)
+        call('HSET', KEYS[keys + LEAVERS], of, entry.id .. ' ' .. stint)
+        call('HDEL', KEYS[keys + MEMBERS_OF], of)
         group.leavers[of] = bucket
         changed = true
       elseif how == 'set' then
-        redis.call('HSET', conversation, of, value)
+        call('HSET', conversation, of, value)
         changed = true  -- the next fact must be decided from it
         if of == 'history' then
           group.history = value
@@ -118,16 +118,16 @@ local function functions_of_groups()
         changed = true
       elseif how == 'invite' then
         if more == '' then
-          redis.call('HDEL', KEYS[keys + INVITES], of)
+          call('HDEL', KEYS[keys + INVITES], of)
         else
-          redis.call('HSET', KEYS[keys + INVITES], of, more)
+          call('HSET', KEYS[keys + INVITES], of, more)
         end
       elseif how == 'expire' then
         group.expires = of
       end
     end
     if changed then
-      redis.call('HSET', conversation, 'list', entry.id)
+      call('HSET', conversation, 'list', entry.id)
     end
     if group.expires then
       -- Nothing may fail now: without the right to EXPIRE the keys stay.
@@ -144,7 +144,7 @@ local function functions_of_groups()
   -- Delivers the action to the members and to those who leave with it, if they are few enough for this call. Returns
   -- whether all have it, and an error.
   local function deliver_to_group(keys, group, run, tag)
-    local count = redis.call('HLEN', KEYS[keys + MEMBERS_OF])
+    local count = call('HLEN', KEYS[keys + MEMBERS_OF])
     group.reached = count
     if count > AT_ONCE or count + 1 > budget then
       return false
@@ -159,15 +159,15 @@ local function functions_of_groups()
       trouble = not ok and last or trouble
       return last == entry
     end
-    local members = redis.call('HGETALL', KEYS[keys + MEMBERS_OF])
+    local members = call('HGETALL', KEYS[keys + MEMBERS_OF])
     for i = 1, #members, 2 do
-      local bucket, joined, seq, before = string.match(members[i + 1], '^%S+ (%S+) (%S+) (%S+) (%S+)')
+      local bucket, joined, seq, before = match(members[i + 1], '^%S+ (%S+) (%S+) (%S+) (%S+)')
       seq = tonumber(seq)
       give(members[i], bucket, joined == entry and before or nil, group.history == 'from_join' and seq or nil, seq)
     end
     for user, bucket in pairs(group.leavers) do
       if give(user, bucket) then
-        redis.call('HDEL', KEYS[keys + LEAVERS], user)
+        call('HDEL', KEYS[keys + LEAVERS], user)
       end
     end
     return complete, trouble
