@@ -72,7 +72,7 @@ def test_a_script_touches_no_key_that_is_not_among_its_keys(path: Path) -> None:
     named = set(re.findall(r"local (\w+)(?:, \w+)* = KEYS\[", script)) | set(
         re.findall(r"for _, (\w+) in ipairs\(KEYS\)", script)
     )
-    called = re.findall(r"(?:redis\.p?call\(|optional\(|= \{)'([A-Z]+)'(?:, ([^,)}]+))?", script)
+    called = re.findall(r"(?:(?<![\w.])(?:redis\.p?)?call\(|optional\(|= \{)'([A-Z]+)'(?:, ([^,)}]+))?", script)
     for command, key in called:
         if command not in ("TIME", "PUBLISH"):
             assert key.startswith("KEYS[") or key in named | PASSED_ON, f"{command} {key}"

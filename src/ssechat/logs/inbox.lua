@@ -170,10 +170,11 @@ local function deliver(user, inbox, places, tag, of_member, run, from_seq)
       if entry.sort == 'message' then
         seq = entry.value
       end
+      local unread = ''
       if entry.sort ~= 'fact' then
         mark = marked(mark, entry, user)
+        unread = ' ' .. seq .. mark
       end
-      local unread = entry.sort == 'fact' and '' or ' ' .. seq .. mark
       -- Nobody gets it before the script has ended.
       if #entry.data <= WAKE_UP_LIMIT then
         wake(user, entry.kind .. ' ' .. entry.at .. ' ' .. head .. ' ' .. before .. unread .. '\n' .. entry.data)
