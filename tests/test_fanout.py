@@ -23,7 +23,8 @@ class Crowd:
     def __init__(self, count: int) -> None:
         self.channels: Any = {CHANNEL: tuple(Listener() for _ in range(count))}  # of a stream only what is used
         self.tasks: list[asyncio.Task[None]] = []
-        self.fan_out = FanOut(self.channels, self._run)
+        self.fan_out = FanOut(self.channels, self._run, self._count)
+        self.counted: list[tuple[str, int, int]] = []
 
     @property
     def streams(self) -> Any:
@@ -31,6 +32,9 @@ class Crowd:
 
     def _run(self, work: Any) -> None:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
+
+    def _count(self, kind: str, at: int, written: int) -> None:
+        self.counted.append((kind, at, written))
 
     def tell(self, number: int) -> None:
         self.fan_out.broadcast(CHANNEL, lambda stream: stream.told.append(number))
@@ -112,8 +116,7 @@ async def test_what_may_be_missed_takes_no_room_from_what_must_be_found_missing(
 async def test_fan_out_counts_the_streams_that_were_written_to_a_slice_at_a_time() -> None:
     for count, slices in ((7, [4]), (2 * STREAMS_AT_ONCE + 1, [STREAMS_AT_ONCE // 2, STREAMS_AT_ONCE // 2, 1])):
         crowd = Crowd(count)
-        written: list[int] = []
         chosen = {id(stream) for stream in crowd.streams[::2]}
-        crowd.fan_out.broadcast(CHANNEL, lambda stream, of: id(stream) in of, chosen, written=written.append)
+        crowd.fan_out.broadcast(CHANNEL, lambda stream, of: id(stream) in of, chosen, kind="message", at=7)
         await crowd.finish()
-        assert written == slices
+        assert crowd.counted == [("message", 7, written) for written in slices]

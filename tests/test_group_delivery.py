@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -255,7 +256,7 @@ async def test_a_call_delivers_no_more_than_its_budget_at_once(
     async with a_worker(redis.url) as worker:
         groups = [group_id(bytes([number]) * 16) for number in range(8)]
         for group in groups:
-            action = made(*CROWD[:AT_ONCE])._replace(conversation=group)
+            action = replace(made(*CROWD[:AT_ONCE]), conversation=group)
             await worker.delivery.send(action, None)
         answers: list[Sequence[bytes]] = []
         appended = worker.delivery._submit
@@ -266,7 +267,7 @@ async def test_a_call_delivers_no_more_than_its_budget_at_once(
             return future
 
         monkeypatch.setattr(worker.delivery, "_submit", noted)
-        sends = [said("hi", CROWD[0])._replace(conversation=group) for group in groups]
+        sends = [replace(said("hi", CROWD[0]), conversation=group) for group in groups]
         await asyncio.gather(*(worker.delivery.send(send, None) for send in sends))
         at_once = [answer for answer in answers if isinstance(answer, bytes)]
         assert 0 < len(at_once) < len(groups), "some are delivered in chunks"

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,13 +106,13 @@ async def test_a_made_up_kind_of_new_messages_is_sent_replayed_repaired_and_coun
 ) -> None:
     kind = Kind(name, Told, Replay.NEW_MESSAGE)
     async with a_reader(redis, kind, at_once=at_once) as (worker, stream, sink):
-        done, _ = await worker.delivery.send(draft(word, key="k")._replace(kind=kind), (ALICE, BOB))
+        done, _ = await worker.delivery.send(replace(draft(word, key="k"), kind=kind), (ALICE, BOB))
         sent = json.loads(done)
         assert (sent["text"], sent["seq"], sent["version"]) == (word, 1, 1)
         await until(lambda: shown(sink.events(), name) == [sent])
         assert sink.events()[-1]["id"] == (await worker.events("bob"))[-1].id, "it is durable"
-        assert await worker.delivery.send(draft(word, key="k")._replace(kind=kind), (ALICE, BOB)) == (done, False)
-        await worker.append(draft("lacking")._replace(kind=kind))  # the worker dies before it delivers
+        assert await worker.delivery.send(replace(draft(word, key="k"), kind=kind), (ALICE, BOB)) == (done, False)
+        await worker.append(replace(draft("lacking"), kind=kind))  # the worker dies before it delivers
         await worker.say("hi")
         for user in (ALICE, BOB):
             replayed = await worker.events(user)
@@ -256,7 +257,7 @@ async def test_an_ephemeral_kind_is_not_appended(redis: RedisProcess) -> None:
     a_fact = fact(Kind("made_up.note", Note, Replay.FACT), DM, {"word": "x"})
     async with a_worker(redis.url, kinds=with_kind(kind)) as worker:
         with pytest.raises(LookupError, match="ephemeral"):
-            await worker.delivery.send(a_fact._replace(kind=kind), (ALICE, BOB))
+            await worker.delivery.send(replace(a_fact, kind=kind), (ALICE, BOB))
 
 
 def test_a_facts_data_is_what_its_model_says_and_bounded() -> None:

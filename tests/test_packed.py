@@ -26,9 +26,9 @@ def as_bytes(argument: Argument) -> bytes:
 
 @pytest.mark.parametrize("cut", range(len(ARGUMENTS) + 1))
 def test_packed_parts_are_what_the_whole_is(cut: int) -> None:
-    joined = join((pack(ARGUMENTS[:cut]), pack(ARGUMENTS[cut:])))
+    number, data = joined = join((pack(ARGUMENTS[:cut]), pack(ARGUMENTS[cut:])))
     assert joined == pack(ARGUMENTS)
-    assert b"*%d\r\n%b" % (joined.number, joined.data) == hiredis.pack_command(cast(Any, ARGUMENTS))
+    assert b"*%d\r\n%b" % (number, data) == hiredis.pack_command(cast(Any, ARGUMENTS))
 
 
 @pytest.mark.parametrize("argument", [None, object(), "\ud800"])

@@ -1,6 +1,7 @@
 """Messages: sending and reading them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
@@ -172,7 +173,7 @@ class Messages:
         """Answers a repeat, whatever has changed since; anything else is wrong."""
         # The script knows a repeat before it asks for members: nothing but a repeat gets past one who cannot be.
         sender = () if action.precondition is None else action.precondition.present[:1]
-        only_a_repeat = action._replace(precondition=Precondition(present=(*sender, NOBODY)))
+        only_a_repeat = replace(action, precondition=Precondition(present=(*sender, NOBODY)))
         try:
             appended = await self._delivery.append(only_a_repeat, None)
         except Blocked:

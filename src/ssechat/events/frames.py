@@ -42,9 +42,13 @@ def event(name: str, data: Mapping[str, Any], entry: str | None = None, retry: i
     return chunk(b"event: %b\n%bdata: %b\n%b\n" % (name.encode(), wait, encode(data), tail))
 
 
+DURABLE = len("event: \ndata: \nid: \n\n")
+"""Bytes of an event of an inbox around its kind, its data and its id."""
+
+
 def durable(entry: str, name: str, data: bytes) -> bytes:
     """A chunk with one event of an inbox; `data` is JSON on one line."""
-    size = len("event: \ndata: \nid: \n\n") + len(name) + len(data) + len(entry)
+    size = DURABLE + len(name) + len(data) + len(entry)
     return b"%x\r\nevent: %b\ndata: %b\nid: %b\n\n\r\n" % (size, name.encode(), data, entry.encode())
 
 

@@ -3,8 +3,9 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -18,7 +19,8 @@ BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION = b'{"conversation_id":"', b'","seq":', b'
 """The beginning of a message's JSON, around the values that the log knows."""
 
 
-class Action(NamedTuple):
+@dataclass(slots=True)
+class Action:
     """Something that is done in a conversation, before it has its place in the log."""
 
     kind: Kind
@@ -66,8 +68,13 @@ def new_message(
     """
     if at is None:
         at = now()
-    fields = {"sender": sender, "text": text, "client_msg_id": client_msg_id, "created_at": timestamp(at), **more}
-    request = text.encode() if not more else text.encode() + b"\0" + to_json(more)
+    fields: dict[str, Any] = {
+        "sender": sender, "text": text, "client_msg_id": client_msg_id, "created_at": timestamp(at),
+    }  # fmt: skip
+    request = text.encode()
+    if more:
+        fields.update(more)
+        request += b"\0" + to_json(more)
     return Action(
         MESSAGE,
         conversation,

@@ -103,17 +103,13 @@ local function note(k, a, state, entry, seq, pos, delivered)
   end
 end
 
--- What is added to the tag of an action, for the entry in the inbox of each of up to 100 members.
-local function tag_of_member(member)
-  return member == 1 and '00' or member == 2 and '01' or string.format('%02d', member - 1)
-end
-
 -- Delivers to both of a direct conversation; returns whether they have the run, their last entries, and an error.
 local function deliver_to_both(k, members, run, tag)
   local lasts, complete, trouble, newest = {nil, nil}, members > 0, nil, run.entries[1].id
   for member = 1, members do
     local user = k + (member - 1) * KEYS_OF_USER
-    local ok, last = pcall(deliver, KEYS[user], KEYS[user + INBOX], KEYS[user + PLACES], tag, tag_of_member(member), run)
+    local ok, last = pcall(deliver, KEYS[user], KEYS[user + INBOX], KEYS[user + PLACES], tag,
+      member == 1 and '00' or member == 2 and '01' or string.format('%02d', member - 1), run)
     complete = complete and last == newest
     lasts[member] = last
     if not ok then

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import hiredis
 
@@ -33,7 +33,8 @@ class ScriptError(RedisRefused):
     """The script failed for this item only."""
 
 
-class _Item(NamedTuple):
+@dataclass(slots=True)
+class _Item:
     keys: Sequence[Packed]
     arguments: Sequence[Packed]
     weight: int
@@ -100,7 +101,8 @@ class ScriptBatch:
     def _call(self, verb: str, script: str, items: list[_Item]) -> None:
         keys = join([part for item in items for part in item.keys])
         arguments = join([part for item in items for part in item.arguments])
-        call = self._redis.send(verb, script, keys.number, rest=join((keys, arguments)))
+        number, _ = keys
+        call = self._redis.send(verb, script, number, rest=join((keys, arguments)))
         call.add_done_callback(lambda done: self._answered(verb, items, done))
 
     def _answered(self, verb: str, items: list[_Item], call: "asyncio.Future[Reply]") -> None:
@@ -117,7 +119,8 @@ class ScriptBatch:
         if len(replies) > len(items):
             # An optional command (PUBLISH) was refused; the items succeeded.
             self._redis.on_refused(str(replies.pop()))
-        for (*_, future), reply in zip(items, replies, strict=True):
+        for item, reply in zip(items, replies, strict=True):
+            future = item.future
             if future.done():
                 continue
             if isinstance(reply, hiredis.ReplyError):

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 Reply = Any
 
-NOTHING = Packed(0, b"")
+NOTHING: Packed = (0, b"")
 
 DRIVER = DriverInfo()
 """What redis-py says of itself to a Redis. It looks that up in the installed packages, for 2 ms: once is enough."""
@@ -81,10 +81,11 @@ class RedisConnection(asyncio.Protocol, ABC):
     def write(self, *command: Argument, rest: Packed = NOTHING) -> None:
         """Queues a command, whose last arguments may be packed; the commands of one loop iteration leave in one
         write."""
-        first = pack(command)
+        number, data = pack(command)
+        more, last = rest
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing += (b"*%d\r\n" % (first.number + rest.number), first.data, rest.data)
+        self._outgoing += (b"*%d\r\n" % (number + more), data, last)
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
@@ -163,11 +164,11 @@ class CommandConnection(RedisConnection):
         if self._transport is None or len(self._pending) + len(about) > QUEUE_LIMIT:
             future.set_exception(RedisUnavailable("not connected to Redis"))
             return future
-        first, last = pack((verb,)), pack(arguments)
-        head = b"*%d\r\n%b$" % (first.number + 1 + last.number, first.data)
+        (_, first), (number, last) = pack((verb,)), pack(arguments)
+        head = b"*%d\r\n%b$" % (1 + 1 + number, first)
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing += [b"%b%d\r\n%b\r\n%b" % (head, len(key), key, last.data) for key in map(str.encode, about)]
+        self._outgoing += [b"%b%d\r\n%b\r\n%b" % (head, len(key), key, last) for key in map(str.encode, about)]
         place = (_Replies(future, len(about)), self._loop.time())
         self._pending.extend([place] * len(about))
         return future

@@ -29,14 +29,14 @@ def of_conversation(conversation_id: str, week: int) -> Packed:
     They are not cached: people write in more conversations than a worker could keep.
     """
     name = b"{c%d}%b" % (bucket(conversation_id), conversation_id.encode())
-    return Packed(6, name.join(_with_records(len(name), week)))
+    return 6, name.join(_with_records(len(name), week))
 
 
 @lru_cache(CACHED_USERS)
 def of_user(user_id: str) -> Packed:
     """The keys of a user."""
     name = b"{u%d}%b" % (bucket(user_id), user_id.encode())
-    return Packed(3, name.join(_between(len(name), OF_A_USER)))
+    return 3, name.join(_between(len(name), OF_A_USER))
 
 
 @lru_cache(LENGTHS)

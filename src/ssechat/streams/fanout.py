@@ -17,22 +17,26 @@ STREAMS_AT_ONCE = 100
 QUEUE = 1000
 """Upper bound of a user's waiting events. The oldest are dropped: the streams notice the hole by the newest."""
 
-Written = Callable[[int], None]
-"""Called with the sum of what the calls returned, the number of events written: once for many streams, as counting each
-costs too much."""
+Count = Callable[[str, int, int], None]
+"""Called with the kind of an event, when it was made (as `broadcast` got both), and the sum of what the calls returned:
+the number of events written. Once for many streams, as counting each costs too much."""
 
-Call = tuple[Callable[..., int | None], tuple[Any, ...], Written | None]
-"""The function that is called with each stream, its other arguments, and where what it returns is counted."""
+Call = tuple[Callable[..., int | None], tuple[Any, ...], str, int]
+"""The function that is called with each stream, its other arguments, and the kind and the time that are counted."""
 
 
 class FanOut:
     """The pending events of users with many streams."""
 
     def __init__(
-        self, streams: Mapping[bytes, tuple[Stream, ...]], run: Callable[[Coroutine[Any, Any, None]], None]
+        self,
+        streams: Mapping[bytes, tuple[Stream, ...]],
+        run: Callable[[Coroutine[Any, Any, None]], None],
+        count: Count,
     ) -> None:
         self._streams = streams
         self._run = run
+        self._count = count
         self._queues: dict[bytes, deque[Call]] = {}
 
     def is_busy(self, channel: bytes) -> bool:
@@ -44,23 +48,25 @@ class FanOut:
         channel: bytes,
         call: Callable[..., int | None],
         *arguments: Any,
-        written: Written | None = None,
+        kind: str = "",
+        at: int = 0,
         may_be_missed: bool = False,
     ) -> None:
         """Calls `call(stream, *arguments)` for each of the channel's streams, after all that was broadcast before.
 
-        What `may_be_missed` is not called where it would leave too little room for what must be found missing.
+        `kind` and `at` are for the count. What `may_be_missed` is not called where it would leave too little room for
+        what must be found missing.
         """
         queue = self._queues.get(channel)
         if queue is not None:
             if not may_be_missed or len(queue) < QUEUE // 2:
-                queue.append((call, arguments, written))
+                queue.append((call, arguments, kind, at))
             return
         streams = self._streams.get(channel, ())
         if len(streams) <= STREAMS_AT_ONCE:
-            _call_each(streams, call, arguments, written)
+            self._call_each(streams, call, arguments, kind, at)
             return
-        self._queues[channel] = deque([(call, arguments, written)], QUEUE)
+        self._queues[channel] = deque([(call, arguments, kind, at)], QUEUE)
         self._run(self._work_off(channel))
 
     async def _work_off(self, channel: bytes) -> None:
@@ -71,17 +77,21 @@ class FanOut:
                 # A stream that is opened after this reads the event from its source.
                 streams = self._streams.get(channel, ())
                 for at in range(0, len(streams), STREAMS_AT_ONCE):
-                    _call_each(streams[at : at + STREAMS_AT_ONCE], *what)
+                    self._call_each(streams[at : at + STREAMS_AT_ONCE], *what)
                     await asyncio.sleep(0)
         finally:
             del self._queues[channel]
 
-
-def _call_each(
-    streams: Sequence[Stream], call: Callable[..., int | None], arguments: tuple[Any, ...], written: Written | None
-) -> None:
-    count = 0
-    for stream in streams:
-        count += call(stream, *arguments) or 0
-    if written is not None and count:
-        written(count)
+    def _call_each(
+        self,
+        streams: Sequence[Stream],
+        call: Callable[..., int | None],
+        arguments: tuple[Any, ...],
+        kind: str,
+        at: int,
+    ) -> None:
+        written = 0
+        for stream in streams:
+            written += call(stream, *arguments) or 0
+        if written and kind:
+            self._count(kind, at, written)

@@ -5,7 +5,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from ssechat.errors import RedisUnavailable, Unauthorized
@@ -87,7 +86,7 @@ class Hub:
         self._unaudited: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
-        self._fan_out = FanOut(self._streams, self._run)
+        self._fan_out = FanOut(self._streams, self._run, self._count_live)
         self._batches = Batches(self._emit, lambda channel: len(self._streams.get(channel, ())), self._fan_out.is_busy)
         self._roll = roll
         self.presence = Presence(self, people, sightings, roll, load, metrics, now)
@@ -222,11 +221,7 @@ class Hub:
                 missed(channel)
             return written
 
-        written = partial(self._count_written, kind)
-        self._fan_out.broadcast(channel, show, frames.ephemeral(kind, data), written=written)
-
-    def _count_written(self, kind: str, streams: int) -> None:
-        self.metrics.events_live[kind] += streams
+        self._fan_out.broadcast(channel, show, frames.ephemeral(kind, data), kind=kind)
 
     def drain_delay(self) -> float:
         return random.uniform(0, min(self._settings.drain_seconds, self._count / STREAMS_PER_DRAIN_SECOND))
@@ -254,14 +249,14 @@ class Hub:
             return
         self.presence.heard(channel, event)
         metrics.wake_ups += 1
-        written = partial(self._count_live, event, metrics.wake_ups % metrics.stride == 0)
+        kind, at = event.kind, 0 if metrics.wake_ups % metrics.stride else event.at
         if not event.id:
-            if event.kind in self._kinds.ephemeral:
-                chunk = frames.ephemeral(event.kind, event.data)
-                self._fan_out.broadcast(channel, Stream.show, chunk, written=written, may_be_missed=True)
-        elif event.data and event.kind in self._kinds.durable:
-            chunk = frames.durable(event.id, event.kind, event.data)
-            self._fan_out.broadcast(channel, Stream.offer, event, chunk, written=written)
+            if kind in self._kinds.ephemeral:
+                chunk = frames.ephemeral(kind, event.data)
+                self._fan_out.broadcast(channel, Stream.show, chunk, kind=kind, at=at, may_be_missed=True)
+        elif event.data and kind in self._kinds.durable:
+            chunk = frames.durable(event.id, kind, event.data)
+            self._fan_out.broadcast(channel, Stream.offer, event, chunk, kind=kind, at=at)
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
             self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
 
@@ -276,21 +271,14 @@ class Hub:
 
     def _emit(self, channel: bytes, latest: Latest) -> None:
         """Writes events of a feed to its streams."""
-        metrics = self.metrics
-        timed = metrics.wake_ups % metrics.stride == 0
+        at = 0 if self.metrics.wake_ups % self.metrics.stride else latest.newest.at
+        self._fan_out.broadcast(channel, Stream.offer_latest, latest, kind=FEED, at=at)
 
-        def written(events: int) -> None:
-            metrics.events_live[FEED] += events
-            if timed and latest.newest.at:
-                metrics.latency_live.observe(time.time() - latest.newest.at / 1000, events)
-
-        self._fan_out.broadcast(channel, Stream.offer_latest, latest, written=written)
-
-    def _count_live(self, event: wake_ups.WakeUp, timed: bool, streams: int) -> None:
-        """Counts an event that was written to so many streams just now; `timed`: and how old it is."""
-        self.metrics.events_live[event.kind] += streams
-        if timed and event.at:
-            self.metrics.latency_live.observe(time.time() - event.at / 1000, streams)
+    def _count_live(self, kind: str, at: int, events: int) -> None:
+        """Counts events that were written just now, and how old they are, if `at` says it (milliseconds since 1970)."""
+        self.metrics.events_live[kind] += events
+        if at:
+            self.metrics.latency_live.observe(time.time() - at / 1000, events)
 
     def _on_resubscribed(self, channel: bytes) -> None:
         """The subscriber connection was lost: the streams must read from their source what was published meanwhile."""
