@@ -54,3 +54,18 @@ def test_a_source_that_may_be_opened_as_often_as_ever_takes_no_room() -> None:
     for _ in range(1000):
         openings.admit(ALICE)
     assert len(openings._full_at) == 1
+
+
+def test_the_room_of_a_rush_is_freed_when_all_may_be_opened_as_often_as_ever() -> None:
+    clock = FakeClock()
+    openings = Openings(128, clock)
+    openings.admit(ALICE)
+    for number in range(1000):
+        openings.admit(b"%d" % number)
+    openings.admit(ALICE)
+    clock.time += WINDOW / 128
+    openings.free()
+    assert len(openings._full_at) > 1000, "one limit is not full yet"
+    clock.time += WINDOW / 128
+    openings.free()
+    assert not openings._full_at

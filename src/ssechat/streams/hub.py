@@ -310,6 +310,8 @@ class Hub:
             for stream in streams:
                 self._look_at(stream)
             await asyncio.sleep(0)
+        self._openings.free()
+        self._openings_of_feeds.free()
         stalled, self._stalled = self._stalled, set()
         for stream in stalled:
             stream.behind()

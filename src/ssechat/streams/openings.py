@@ -34,6 +34,12 @@ class Openings:
         self._full_at[channel] = full_at if admitted else before
         return admitted
 
+    def free(self) -> None:
+        """Frees the table when all limits are full again: after a rush it has kept its size."""
+        now = self._now()
+        if self._full_at and all(full_at <= now for full_at in self._full_at.values()):
+            self._full_at.clear()
+
     def _forget(self, now: float) -> None:
         """Forgets two at most of which nothing need be known any more, or, if there are too many, those asked for
         first: no opening takes long, and more are forgotten than come."""
