@@ -64,8 +64,8 @@ class Users:
         self._anyone_exists = all_users_exist
         self._directory = directory
         self._cached: dict[str, bool] = {}
-        """Users that exist, and whether the directory, if there is one, is known to have the name. One dict: two sets of
-        the users with a stream take 200 bytes for each (`python -m tests.bench idle`), this 30."""
+        """Users that exist, and whether the directory, if there is one, is known to have the name. One dict: two sets
+        take 200 bytes for each user, this 30 (`python -m tests.bench idle`)."""
         self._claimed: dict[str, str] = {}
         self._hasher = hasher or PasswordHasher()
         self._dummy_hash = _dummy_hash(self._hasher)

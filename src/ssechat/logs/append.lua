@@ -39,7 +39,8 @@ local OF_THIS_WEEK = '/' .. THIS_WEEK
 
 local function sent_before(k, a, state)
   -- The next week has records if Redis's clock was set back.
-  for week = SENT_BEFORE, state.week ~= THIS_WEEK and tonumber(state.week) > THIS_WEEK + 0 and SENT_AFTER or SENT do
+  local was_set_back = state.week ~= THIS_WEEK and tonumber(state.week) > tonumber(THIS_WEEK)
+  for week = SENT_BEFORE, was_set_back and SENT_AFTER or SENT do
     local sent = call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
     if sent then
       if sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
@@ -108,7 +109,7 @@ local function deliver_to_both(k, members, run, tag)
   local lasts, complete, trouble, newest = {nil, nil}, members > 0, nil, run.entries[1].id
   for member = 1, members do
     local user = k + (member - 1) * KEYS_OF_USER
-    local ok, last = pcall(deliver, KEYS[user], KEYS[user + INBOX], KEYS[user + PLACES], tag,
+    local ok, last = pcall(deliver, KEYS[user + USER], KEYS[user + INBOX], KEYS[user + PLACES], tag,
       member == 1 and '00' or member == 2 and '01' or string.format('%02d', member - 1), run)
     complete = complete and last == newest
     lasts[member] = last
@@ -142,6 +143,7 @@ local function react(key, a, count)
   end
 end
 
+-- The functions of members.lua, as soon as an item needs them.
 local groups
 
 -- members: the count, or 'group'. of_change, of_group: where their arguments begin, or nil. member_keys: where the keys

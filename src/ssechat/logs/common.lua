@@ -1,6 +1,6 @@
 -- Functions that append.lua, deliver.lua and others share; this file is included first.
 
--- Local, since Lua looks globals up by name: that saves 6,700 of the 282,000 instructions of a send.
+-- Local, since Lua looks globals, and what is in them, up by name: that saves 11,000 of 282,000 instructions of a send.
 local redis, string, KEYS, ARGV = redis, string, KEYS, ARGV
 local call, match, sub, pcall, type, unpack = redis.call, string.match, string.sub, pcall, type, unpack
 
@@ -49,7 +49,8 @@ local function after(digits)
   if next_digit then
     return first .. next_digit, false
   end
-  return tonumber(first .. last) + 1 .. '', true  -- Lua writes numbers up to 10^14 as they are, faster than string.format
+  -- Lua writes numbers up to 10^14 as they are, faster than string.format.
+  return tonumber(first .. last) + 1 .. '', true
 end
 
 -- Appends the entry with this id to a stream. Every tenth entry trims it: to look for that costs Redis 2,800

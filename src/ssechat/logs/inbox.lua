@@ -135,6 +135,7 @@ end
 -- spaces; and of a reset `newest`, the seq of the newest message; and of a run that begins with the user's join, or the
 -- reset in its place, `joined`, the seq of the newest message then. inbox.py defines INBOX_LIMIT and WAKE_UP_LIMIT before
 -- the script.
+-- tag, of_member: what the ids of the inbox's entries end in; two parts, as to join them is a string more.
 -- from_seq: changes of messages up to this seq are passed: the place moves on, and the inbox gets nothing.
 -- Returns the last entry in the inbox: the last one of the run, or one that is not in the run.
 local function deliver(user, inbox, places, tag, of_member, run, from_seq)
