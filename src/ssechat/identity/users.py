@@ -97,14 +97,14 @@ class Users:
 
     async def create_if_missing(self, user: UserId) -> None:
         """Creates the user unless it exists: at the first request with a valid token that creates its user."""
-        if self._cached.get(user, False):
+        if self._cached.get(user, False) or (self._directory is None and user in self._cached):
             return
         created = ("HSETNX", keys.user(user), "created_at", int(time.time() * 1000))
         if self._directory is None:
             await self._redis.call(*created)
         else:
             await self._redis.pipeline([created, self._directory.adding(user)])
-        self._cache(user, is_listed=True)
+        self._cache(user, is_listed=self._directory is not None)
 
     async def note_claimed_name(self, user: UserId, name: str) -> None:
         """Stores the display name by a user's token, if it is another one than before. Devices are told as of any
