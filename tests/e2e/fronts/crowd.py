@@ -194,7 +194,10 @@ class Crowd:
 
     async def _talk(self) -> None:
         async with asyncio.timeout(4 * PATIENCE):
-            reading = [asyncio.create_task(device.read()) for own in self.devices.values() for device in own]
+            devices = [device for own in self.devices.values() for device in own]
+            reading = [asyncio.create_task(device.read()) for device in devices]
+            while not all(device.events for device in devices):  # a user is made by its first request
+                await asyncio.sleep(0.01)
             writing = [asyncio.create_task(writer.write(self._enough)) for writer in self.writers]
             over = asyncio.create_task(self._over.wait())
             try:
