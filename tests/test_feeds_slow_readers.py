@@ -52,6 +52,7 @@ async def test_a_slow_reader_gets_the_newest_values_without_a_read_while_they_ch
     stream.pause()
     for number in range(60):
         await publish(worker, number, f"k{number % 10}")
+    await until(lambda: worker.hub.metrics.wake_ups == 60)
     stream.resume()
     await until(lambda: stream.live)
     assert values(sink) == [*range(50, 60)]

@@ -41,8 +41,8 @@ local NEXT_DIGIT = {
   ['0'] = '1', ['1'] = '2', ['2'] = '3', ['3'] = '4', ['4'] = '5', ['5'] = '6', ['6'] = '7', ['7'] = '8', ['8'] = '9',
 }
 
--- Returns the number after the one that this string is or begins with, as a string, and whether it is a multiple of ten.
--- To make a number of a string and a string of that costs Redis 5,000 instructions, this 1,000.
+-- Returns the number after the one that this string is, or begins with, as a string, and whether it is a multiple of
+-- ten. To make a number of a string and a string of that costs Redis 5,000 instructions, this 1,000.
 local function after(digits)
   local first, last = match(digits, '^(%d*)(%d)')
   local next_digit = NEXT_DIGIT[last]

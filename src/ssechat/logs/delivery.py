@@ -258,12 +258,13 @@ class Delivery:
 
 
 def _constants(kinds: Kinds) -> str:
-    """The Lua constants of append.lua that are the same for all items."""
+    """What append.lua knows of kinds and of messages. Most actions are messages: they need no table, which Lua would
+    make for each call."""
     sorts = ", ".join(f"['{kind.name}'] = '{kind.replay}'" for kind in kinds if kind.replay is not None)
     beginning = ", ".join(f"'{part.decode()}'" for part in (BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION))
     return (
         f"local MESSAGE, BEFORE_ID, BEFORE_SEQ, BEFORE_VERSION = '{MESSAGE.name}', {beginning}\n"
-        f"local function sort_of(kind) return kind == MESSAGE and 'message' or ({{{sorts}}})[kind] end\n"
+        f"local function sort_of(kind) return kind == MESSAGE and '{MESSAGE.replay}' or ({{{sorts}}})[kind] end\n"
     )
 
 

@@ -80,7 +80,7 @@ local function publish(k, a)
   end
   floor, bytes, count, gone, turn, noted =
     tonumber(floor), tonumber(bytes), tonumber(count), tonumber(gone), tonumber(turn), tonumber(noted)
-  local n = after(match(head, '^%d+'))
+  local n = after(head)
   local tag = match(epochs, '(%d+)$')
   if ARGV[a + BEGINS] == '1' then
     tag = ARGV[a + EPOCH]

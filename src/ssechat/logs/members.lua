@@ -111,11 +111,10 @@ local function functions_of_groups()
         changed = true
       elseif how == 'set' then
         call('HSET', conversation, of, value)
-        changed = true  -- the next fact must be decided from it
         if of == 'history' then
           group.history = value
         end
-        changed = true
+        changed = true  -- the next fact must be decided from it
       elseif how == 'invite' then
         if more == '' then
           call('HDEL', KEYS[keys + INVITES], of)
@@ -153,8 +152,12 @@ local function functions_of_groups()
     local entry, complete, trouble = run.entries[1].id, true, nil
     local function give(user, bucket, before, from_seq, joined)
       local key = '{u' .. bucket .. '}' .. user
-      local ran = before and {conversation = run.conversation, before = before, entries = run.entries, joined = joined} or run
-      local ok, last = pcall(deliver, key, key .. '/inbox', key .. '/conversations', tag_of(tag, key), '', ran, from_seq)
+      local ran = run
+      if before then
+        ran = {conversation = run.conversation, before = before, entries = run.entries, joined = joined}
+      end
+      local ok, last = pcall(deliver, key, key .. '/inbox', key .. '/conversations', tag_of(tag, key), '', ran,
+        from_seq)
       complete = complete and last == entry
       trouble = not ok and last or trouble
       return last == entry

@@ -165,7 +165,7 @@ class CommandConnection(RedisConnection):
             future.set_exception(RedisUnavailable("not connected to Redis"))
             return future
         (_, first), (number, last) = pack((verb,)), pack(arguments)
-        head = b"*%d\r\n%b$" % (1 + 1 + number, first)
+        head = b"*%d\r\n%b$" % (2 + number, first)
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing += [b"%b%d\r\n%b\r\n%b" % (head, len(key), key, last) for key in map(str.encode, about)]
