@@ -19,6 +19,12 @@ from ssechat.identity.tokens import Tokens
 from ssechat.settings import Settings
 
 HOUR = timedelta(hours=1)
+PUBLIC_PEM = (
+    ed25519.Ed25519PrivateKey.generate()
+    .public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
 OURS = Tokens.of_our_own(SigningKeys(SigningKey(SECRET)))
 
 
@@ -114,6 +120,12 @@ def test_the_algorithm_follows_from_the_kind_of_key(private: rsa.RSAPrivateKey, 
 def test_keys_that_cannot_be_used_are_refused_at_start(settings: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="JWT"):
         Tokens.from_settings(Settings(**settings))
+
+
+@pytest.mark.parametrize("secret", [PUBLIC_PEM, '{"kty": "oct", "k": "' + "c2VjcmV0" * 8 + '"}'], ids=["pem", "jwk"])
+def test_a_public_key_is_no_shared_secret(secret: str) -> None:
+    with pytest.raises(SettingsError, match="give a public key as SSECHAT_JWT_PUBLIC_KEY"):
+        Tokens.from_settings(Settings(jwt_secret=secret))
 
 
 def test_a_shared_secret_makes_tokens_too() -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import emoji as emojis
 from pydantic_core import from_json
 
 from ssechat.chat.decisions import TRIES
@@ -303,6 +302,8 @@ def qualified(text: str) -> str:
     Raises:
         BadRequest: `not_an_emoji`.
     """
+    import emoji as emojis  # imported late: 6 MB, in each worker, for those who react
+
     if not emojis.is_emoji(text):
         raise BadRequest("not_an_emoji", "React with one emoji, percent-encoded in the path.")
     about = emojis.EMOJI_DATA[text]

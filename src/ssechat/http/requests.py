@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from ssechat.events.models import HistoryOf, Role
 from ssechat.http.fields import (
@@ -25,6 +25,7 @@ from ssechat.http.fields import (
     Watch,
 )
 from ssechat.ids import user_id
+from ssechat.texts.documented import Documented
 
 PAGE_ITEMS = 200
 """Upper bound of the items of a page."""
@@ -50,10 +51,10 @@ def _any_of(*fields: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"allOf": [{"anyOf": list(fields)}]})
 
 
-class RequestBody(BaseModel):
+class RequestBody(Documented):
     """Base of the request bodies: unknown fields and wrong types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class NewMessage(RequestBody):
@@ -113,7 +114,7 @@ class NewGroup(RequestBody):
 
     name: Name
     """One line, of 128 bytes at most in JSON."""
-    members: list[str] = []
+    members: list[str] = Field(default_factory=list)
     """Besides you; in any spelling. Who does not exist is named in the answer."""
     topic: Topic = ""
     """One line, of 256 bytes at most in JSON."""
@@ -276,10 +277,10 @@ class EmptyBody(RequestBody):
     """A body without fields."""
 
 
-class RequestQuery(BaseModel):
+class RequestQuery(Documented):
     """Base of the queries: unknown parameters are errors; numbers are text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class EventsQuery(RequestQuery):

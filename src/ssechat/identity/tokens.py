@@ -13,7 +13,7 @@ import jwt
 from ssechat.errors import SettingsError, Unauthorized
 from ssechat.identity.display_names import display_name
 from ssechat.identity.key_file import SigningKeys, key_path, read_key_file
-from ssechat.identity.verification_keys import FixedKeys, Keys, VerificationKey, key_from_pem
+from ssechat.identity.verification_keys import FixedKeys, Keys, VerificationKey, key_from_pem, key_from_secret
 from ssechat.ids import UserId, user_id
 from ssechat.settings import Settings
 from ssechat.telemetry.metrics import Metrics
@@ -104,14 +104,14 @@ class Tokens:
     @classmethod
     def with_secret(cls, secret: str, **more: Any) -> Self:
         """Tokens that an existing system signs and verifies with one secret; `more` is as for the class."""
-        return cls(FixedKeys(VerificationKey(secret, "HS256")), sign_with=secret, **more)
+        return cls(FixedKeys(key_from_secret(secret)), sign_with=secret, **more)
 
     @classmethod
     def of_our_own(cls, keys: SigningKeys) -> Self:
         """Tokens of this server, signed with the first of its keys and verified with all of them."""
         counting = [key for key in keys.all if key.until > time.time()]
         return cls(
-            FixedKeys(*(VerificationKey(key.secret, "HS256", until=key.until) for key in counting)),
+            FixedKeys(*(key_from_secret(key.secret, key.until) for key in counting)),
             sign_with=keys.signing.secret,
             cookies=[f"{COOKIE}_{key.short}" for key in counting],
             ours=True,

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.algorithms import HMACAlgorithm
 
 from ssechat.errors import SettingsError
 
@@ -78,6 +80,32 @@ class FixedKeys:
     def counts(self, name: str) -> bool:
         """None is ever withdrawn."""
         return True
+
+
+class _ExaminedSecret(HMACAlgorithm):
+    """HS256 with a secret that was examined when it was given: PyJWT does it for each token, a third of its time."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        assert isinstance(key, bytes)
+        return key
+
+
+def key_from_secret(secret: str, until: float = math.inf) -> VerificationKey:
+    """A secret that tokens are signed and verified with (HS256).
+
+    Raises:
+        SettingsError: it is no secret: whoever has a public key could sign with it.
+    """
+    try:
+        examined = HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
+    except jwt.InvalidKeyError:
+        raise SettingsError(
+            "the secret for tokens (SSECHAT_JWT_SECRET, or a line of the key file) is a public key, a certificate or a "
+            "JWK: give a public key as SSECHAT_JWT_PUBLIC_KEY, or make a secret with `openssl rand -hex 32`"
+        ) from None
+    key = jwt.PyJWK(HMACAlgorithm.to_jwk(examined, as_dict=True), "HS256")
+    key.Algorithm = _ExaminedSecret(HMACAlgorithm.SHA256)
+    return VerificationKey(key, "HS256", until=until)
 
 
 def key_from_pem(pem: str) -> VerificationKey:

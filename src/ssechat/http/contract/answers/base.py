@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from ssechat.texts.documented import Documented
 
 Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
 """Nothing that a log should have."""
 
 
-class AnswerBody(BaseModel):
+class AnswerBody(Documented):
     """Base of the answers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Nothing(AnswerBody):
