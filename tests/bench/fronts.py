@@ -10,11 +10,10 @@ from . import processes, streams
 from .errors import BenchError
 from .fronting import HOST, KINDS, NAME, Front
 from .generator import Crew
-from .idle import WARM_UP
 from .processes import Memory
 from .progress import Progress
 from .server import Ssechat
-from .streams import ENDED, OPEN_SECONDS, open_streams
+from .streams import ENDED, OPEN_SECONDS, WARM_UP, open_streams
 from .tables import KIB, table
 from .tls_streams import TlsHolder, TlsPlan
 

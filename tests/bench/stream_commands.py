@@ -34,8 +34,8 @@ idle_options = options(
 def idle(json_file: Path | None, streams: int, **given: Any) -> None:
     """Memory per idle stream.
 
-    Counts the server's processes (PSS: pages shared with k processes count as 1/k), before and after the streams are
-    open; Redis separately. The kernel's memory for sockets is not included.
+    Counts the server's processes (PSS: pages shared with k processes count as 1/k), with the first 1,000 streams open
+    and with all; Redis separately. The kernel's memory for sockets is not included.
     """
     run(json_file, None, idle=lambda progress: idle_result(streams, progress, **given))
 

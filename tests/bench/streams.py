@@ -21,6 +21,10 @@ OPENED, ENDED, ARRIVED = 0, 1, 2
 """Gauges: greeted streams, ended streams, messages (an estimate: a split message is not counted)."""
 
 OPEN_SECONDS = 900.0
+
+WARM_UP = 16
+"""Streams opened and closed before a measurement: memory that the first of them allocates is not per stream."""
+
 SPARE_DESCRIPTORS = 200
 SKEW = 1.2
 """The factor above the mean number of streams that a worker may get."""

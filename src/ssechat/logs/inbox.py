@@ -250,7 +250,8 @@ class Inbox:
         if not continuous:
             return Page(False, head, first, ())
         references = [_Reference.parse(*entry) for entry in entries[:count]]
-        return Page(True, head, first, await self._events(UserId(name), references, room))
+        events = await self._events(UserId(name), references, room) if references else ()
+        return Page(True, head, first, events)
 
     async def read_up_to(self, user: UserId, conversation: ConversationId, seq: int, joined: int) -> Marked:
         """Raises the user's mark to this seq, or to the newest message if that is lower.

@@ -16,11 +16,10 @@ from .. import processes, streams
 from ..arrivals import Checking, StreamPlan
 from ..dialects import user_name
 from ..generator import Crew
-from ..idle import WARM_UP
 from ..load import Load, measure_load
 from ..progress import Progress
 from ..server import Ssechat
-from ..streams import OPEN_SECONDS, StreamHolder, check_descriptors, open_streams
+from ..streams import OPEN_SECONDS, WARM_UP, StreamHolder, check_descriptors, open_streams
 from . import scenes
 from .kernel import kernel_bytes
 from .line import Line
