@@ -183,7 +183,7 @@ class Connection:
         self.app = App()
         shared = Shared.of(limits or ConnectionLimits(10**9))
         self.header_cache = shared.header_cache
-        self.served: Any = SimpleNamespace(state=SimpleNamespace(api=self.app, shared=shared))
+        self.served: Any = SimpleNamespace(state=SimpleNamespace(answer=self.app, shared=shared))
         self.state = ServerState()
         self.time = FakeTime()
         self.connect()
@@ -197,7 +197,7 @@ class Connection:
 
     def use(self, endpoint: Endpoint) -> None:
         """Connects to a server with this endpoint."""
-        self.served.state.api = endpoint
+        self.served.state.answer = endpoint
         self.protocol.connection_lost(None)
         self.connect()
 

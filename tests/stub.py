@@ -35,10 +35,10 @@ def create_app(settings: Settings) -> Any:
 
 
 class App:
-    """What the server's protocol calls: `state.api` for a request, and ASGI's lifespan."""
+    """What the server's protocol calls: `state.answer` for a request, and ASGI's lifespan."""
 
     def __init__(self, redis_url: str, *, starts_slowly: bool) -> None:
-        self.state = SimpleNamespace(api=self._answer, paused=lambda seconds: None)
+        self.state = SimpleNamespace(answer=self._answer, paused=lambda seconds: None)
         self._redis_url = redis_url
         self._starts_slowly = starts_slowly
 

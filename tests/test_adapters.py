@@ -153,9 +153,9 @@ async def test_that_there_is_no_room_is_answered_and_counted_and_not_logged_for_
     api = Api([Route("GET", "/x", endpoint)], Cors(Origins([])), metrics, log_all=True)
     scope: Scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
     with caplog.at_level("INFO"):
-        full = await api(Request({**scope, SERVER_FULL: True}, _nothing))
+        full = await api.answer(Request({**scope, SERVER_FULL: True}, _nothing))
         assert caplog.records == []
-        assert (await api(Request(scope, _nothing))).status == 200
+        assert (await api.answer(Request(scope, _nothing))).status == 200
     assert full.status == 503
     assert (b"retry-after", b"5") in full.headers
     assert len(caplog.records) == 1

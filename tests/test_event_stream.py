@@ -39,7 +39,7 @@ class Running:
 
         app = Starlette()
         app.middleware_stack = ASGIAdapter(endpoint, app.router)
-        app.state.api = endpoint
+        app.state.answer = endpoint
         config = uvicorn.Config(
             app, http=http, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=10
         )

@@ -117,6 +117,6 @@ async def test_fan_out_counts_the_streams_that_were_written_to_a_slice_at_a_time
     for count, slices in ((7, [4]), (2 * STREAMS_AT_ONCE + 1, [STREAMS_AT_ONCE // 2, STREAMS_AT_ONCE // 2, 1])):
         crowd = Crowd(count)
         chosen = {id(stream) for stream in crowd.streams[::2]}
-        crowd.fan_out.broadcast(CHANNEL, lambda stream, of: id(stream) in of, chosen, kind="message", at=7)
+        crowd.fan_out.broadcast(CHANNEL, lambda stream, of: id(stream) in of, (chosen,), "message", 7)
         await crowd.finish()
         assert crowd.counted == [("message", 7, written) for written in slices]

@@ -184,7 +184,7 @@ def create_app(settings: Settings, kinds: Kinds = KINDS) -> Starlette:
     app = Starlette(lifespan=lifespan)
     api = Api(routes, Cors(origins), metrics, log_all=settings.access_log == "on")
     # Over ASGI on any server; on ours by the connection itself (server/protocol.py).
-    app.middleware_stack = ASGIAdapter(api, app.router)
-    app.state.api = api
+    app.middleware_stack = ASGIAdapter(api.answer, app.router)
+    app.state.api, app.state.answer = api, api.answer
     app.state.paused = metrics.gc_pauses.observe
     return app

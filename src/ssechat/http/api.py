@@ -29,7 +29,7 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Api:
-    """The whole API as one endpoint, which never raises."""
+    """The whole API as one endpoint."""
 
     def __init__(self, routes: Iterable[Route], cors: Cors, metrics: Metrics, *, log_all: bool) -> None:
         """`log_all` logs every request; otherwise only server errors (5xx) are logged."""
@@ -40,7 +40,8 @@ class Api:
         self._prefix = f"{secrets.token_hex(6)}-"
         self._numbers = count(1)
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
+        """The endpoint, which never raises. A method of a name: to call an object costs 500 instructions more."""
         began = time.perf_counter()
         request.id = self._id(request)
         route, bug, is_logged = UNMATCHED, None, False

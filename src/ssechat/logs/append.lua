@@ -37,10 +37,14 @@ local REMEMBERED = 3 * 7 * 24 * 3600
 local THIS_WEEK = tostring(math.floor(tonumber(call('TIME')[1]) / (7 * 24 * 3600)))
 local OF_THIS_WEEK = '/' .. THIS_WEEK
 
+-- `sent_in` of a conversation: the newest week with records; and '+', if there may be records of weeks before that count.
 local function sent_before(k, a, state)
-  -- The next week has records if Redis's clock was set back.
-  local was_set_back = state.week ~= THIS_WEEK and tonumber(state.week) > tonumber(THIS_WEEK)
-  for week = SENT_BEFORE, was_set_back and SENT_AFTER or SENT do
+  local first, last = SENT, SENT
+  if state.sent_in ~= THIS_WEEK then
+    -- The next week has records if Redis's clock was set back.
+    first, last = SENT_BEFORE, number(state.sent_in) > tonumber(THIS_WEEK) and SENT_AFTER or SENT
+  end
+  for week = first, last do
     local sent = call('HGET', KEYS[k + week], ARGV[a + SENT_AS])
     if sent then
       if sub(sent, 1, 16) ~= ARGV[a + DIGEST] then
@@ -89,11 +93,12 @@ end
 -- Stores the newest entry, and whether all members have it, in one write.
 local function note(k, a, state, entry, seq, pos, delivered)
   local conversation = KEYS[k + CONVERSATION]
-  if ARGV[a + SENT_AS] ~= '' and state.week ~= THIS_WEEK then
+  if ARGV[a + SENT_AS] ~= '' and state.sent_in ~= THIS_WEEK and state.sent_in ~= THIS_WEEK .. '+' then
     -- The first record of a week. The action is in the log, so nothing may fail now: without the right to EXPIRE the
     -- record stays.
     optional('EXPIRE', KEYS[k + SENT], REMEMBERED)
-    call('HSET', conversation, 'week', math.max(tonumber(state.week), tonumber(THIS_WEEK)),
+    local newest, week = number(state.sent_in), tonumber(THIS_WEEK)
+    call('HSET', conversation, 'sent_in', newest < week - 1 and THIS_WEEK or math.max(newest, week) .. '+',
       'type', ARGV[a + MEMBERS] == 'group' and 'group' or 'dm')
   end
   local newest = entry.sort == 'message' and seq or state.seq
@@ -152,9 +157,12 @@ local function append_item(k, a, sort, members, member_keys, of_change, of_group
   if sub(KEYS[k + SENT], -#OF_THIS_WEEK) ~= OF_THIS_WEEK then
     return {'week', THIS_WEEK}
   end
-  local seq, head, week, blocks = unpack(
-    call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'week', 'blocks'))
-  local state = {id = id_of(KEYS[k + CONVERSATION]), seq = seq or '0', head = head or '0-0', week = week or '0'}
+  local seq, head, sent_in, blocks = unpack(
+    call('HMGET', KEYS[k + CONVERSATION], 'seq', 'head', 'sent_in', 'blocks'))
+  if not sent_in then
+    sent_in = head and THIS_WEEK - 1 .. '' or '0'  -- an older server has not noted in which weeks there are records
+  end
+  local state = {id = id_of(KEYS[k + CONVERSATION]), seq = seq or '0', head = head or '0-0', sent_in = sent_in}
   local before = ARGV[a + SENT_AS] ~= '' and sent_before(k, a, state)
   if before then
     return before

@@ -38,6 +38,10 @@ DRIVER = DriverInfo()
 QUEUE_LIMIT = 100_000
 """Commands that may wait for a reply on one connection; more are refused at once."""
 
+FED_AT_ONCE = 32_768
+"""Bytes that hiredis gets at a time: for each kilobyte that it has read it moves the rest of them. Of 256 KB, what a
+large group's wake-ups come in, a reply costs 0.9 µs in one piece, and 0.2 in these."""
+
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach Redis: the first two, and those to one that stays away."""
@@ -66,10 +70,12 @@ class RedisConnection(asyncio.Protocol, ABC):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = self._loop.time()
-        self._reader.feed(data)
+        reader = self._reader
         try:
-            while (reply := self._reader.gets()) is not False:
-                self.on_reply(reply)
+            for at in range(0, len(data), FED_AT_ONCE):
+                reader.feed(data, at, min(FED_AT_ONCE, len(data) - at))
+                while (reply := reader.gets()) is not False:
+                    self.on_reply(reply)
         except hiredis.ProtocolError:
             logger.exception("Redis sent something that is not RESP; reconnecting")
             self.abort()

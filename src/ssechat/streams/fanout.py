@@ -47,7 +47,7 @@ class FanOut:
         self,
         channel: bytes,
         call: Callable[..., int | None],
-        *arguments: Any,
+        arguments: tuple[Any, ...] = (),
         kind: str = "",
         at: int = 0,
         may_be_missed: bool = False,

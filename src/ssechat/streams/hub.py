@@ -221,7 +221,7 @@ class Hub:
                 missed(channel)
             return written
 
-        self._fan_out.broadcast(channel, show, frames.ephemeral(kind, data), kind=kind)
+        self._fan_out.broadcast(channel, show, (frames.ephemeral(kind, data),), kind)
 
     def drain_delay(self) -> float:
         return random.uniform(0, min(self._settings.drain_seconds, self._count / STREAMS_PER_DRAIN_SECOND))
@@ -253,12 +253,12 @@ class Hub:
         if not event.id:
             if kind in self._kinds.ephemeral:
                 chunk = frames.ephemeral(kind, event.data)
-                self._fan_out.broadcast(channel, Stream.show, chunk, kind=kind, at=at, may_be_missed=True)
+                self._fan_out.broadcast(channel, Stream.show, (chunk,), kind, at, may_be_missed=True)
         elif event.data and kind in self._kinds.durable:
             chunk = frames.durable(event.id, kind, event.data)
-            self._fan_out.broadcast(channel, Stream.offer, event, chunk, kind=kind, at=at)
+            self._fan_out.broadcast(channel, Stream.offer, (event, chunk), kind, at)
         else:  # too large to be carried, or of a newer version: the source tells what it is to this one
-            self._fan_out.broadcast(channel, Stream.note, event.n, event.at)
+            self._fan_out.broadcast(channel, Stream.note, (event.n, event.at))
 
     def _on_notice(self, payload: bytes) -> None:
         word, *named = payload.decode().split(" ")
@@ -272,7 +272,7 @@ class Hub:
     def _emit(self, channel: bytes, latest: Latest) -> None:
         """Writes events of a feed to its streams."""
         at = 0 if self.metrics.wake_ups % self.metrics.stride else latest.newest.at
-        self._fan_out.broadcast(channel, Stream.offer_latest, latest, kind=FEED, at=at)
+        self._fan_out.broadcast(channel, Stream.offer_latest, (latest,), FEED, at)
 
     def _count_live(self, kind: str, at: int, events: int) -> None:
         """Counts events that were written just now, and how old they are, if `at` says it (milliseconds since 1970)."""

@@ -6,13 +6,12 @@ no lookup of a label where an attribute can do. Each worker publishes its `snaps
 """
 # ruff: noqa: RUF009 - the calls in the dataclass make fields
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ssechat.events.kinds import KINDS
-from ssechat.telemetry.declarations import Declaration, counter, gauge, histogram, plain, series, series_of
+from ssechat.telemetry.declarations import Counts, Declaration, counter, gauge, histogram, plain, series, series_of
 from ssechat.telemetry.histogram import Histogram
 
 Snapshot = dict[str, Any]
@@ -67,32 +66,32 @@ class Metrics:
 
     connects: int = counter("ssechat_stream_connects", "Streams opened.")
     resumes: int = counter("ssechat_stream_resumes", "Streams that went on from a valid cursor.")
-    resets: Counter[str] = counter(
+    resets: Counts[str, int] = counter(
         "ssechat_stream_resets",
         "Streams told to reload, by reason.",
         "reason",
         zeros=("expired", "unknown", "lost"),
     )
-    closes: Counter[str] = counter(
+    closes: Counts[str, int] = counter(
         "ssechat_stream_closes",
         "Streams ended, by the reason told; gone: the reader left.",
         "reason",
         zeros=("drain", "unavailable", "token_expired", "signed_out", "slow", "too_many", "changed", "gone"),
     )
-    conversation_resets: Counter[str] = counter(
+    conversation_resets: Counts[str, int] = counter(
         "ssechat_conversation_resets",
         "Inboxes told to reload one conversation, by reason.",
         "reason",
         zeros=("expired", "unknown", "lost"),
     )
-    holes: Counter[str] = counter(
+    holes: Counts[str, int] = counter(
         "ssechat_stream_holes",
         "Live streams that lacked an event and were filled from the log, by what showed it.",
         "found_by",
         zeros=("wake_up", "audit"),
     )
-    events_live: Counter[str] = series(EVENTS_WRITTEN, "live", zeros=KIND_NAMES)
-    events_from_log: Counter[str] = series(EVENTS_WRITTEN, "log", zeros=KIND_NAMES)
+    events_live: Counts[str, int] = series(EVENTS_WRITTEN, "live", zeros=KIND_NAMES)
+    events_from_log: Counts[str, int] = series(EVENTS_WRITTEN, "log", zeros=KIND_NAMES)
     latency_live: Histogram = series(DELIVERY_LATENCY, "live")
     latency_from_log: Histogram = series(DELIVERY_LATENCY, "log")
     """Only streams that were open when the message was sent: they had a hole, or their reader is slow."""
@@ -102,10 +101,10 @@ class Metrics:
     presence_told: int = counter("ssechat_presence_told", "Times that a user was told whether somebody is there.")
     slow_readers: int = gauge("ssechat_slow_readers", "Streams whose reader takes less than it is sent.")
     streams_behind: int = gauge("ssechat_streams_behind", "Streams that are not level with their inbox.")
-    requests: Counter[tuple[str, str, int]] = counter(
+    requests: Counts[tuple[str, str, int], int] = counter(
         "ssechat_http_requests", "Requests answered, by the template of the route.", "method", "route", "status"
     )
-    over_quota: Counter[str] = counter(
+    over_quota: Counts[str, int] = counter(
         "ssechat_over_quota", "Requests refused because a quota was used up, by its name.", "quota", zeros=QUOTAS
     )
     conflicts: int = series(SENDS, "conflict")
@@ -117,26 +116,26 @@ class Metrics:
         "ssechat_redis_command_seconds", "From a command to Redis to its reply.", SECONDS
     )
     batch_items: Histogram = histogram("ssechat_redis_batch_items", "Items that shared one call of a script.", ITEMS)
-    redis_connected: Counter[str] = gauge(
+    redis_connected: Counts[str, int] = gauge(
         "ssechat_redis_connected_workers",
         "Workers whose connection to Redis is up.",
         "connection",
         zeros=(COMMANDS, SUBSCRIPTIONS),
     )
     """1 for each connection that is up."""
-    redis_lost: Counter[str] = counter(
+    redis_lost: Counts[str, int] = counter(
         "ssechat_redis_connections_lost",
         "Connections to Redis that were lost.",
         "connection",
         zeros=(COMMANDS, SUBSCRIPTIONS),
     )
-    redis_refusals: Counter[str] = counter(
+    redis_refusals: Counts[str, int] = counter(
         "ssechat_redis_refusals", "Error replies of Redis, by its code.", "code", zeros=(*REFUSALS, "other")
     )
     """Without the replies to commands that only ask for a right."""
     redis_refuses: int = gauge("ssechat_redis_refused_workers", "Workers to which Redis refuses what they need.")
     """1 while Redis refuses something that this worker needs, as last tried."""
-    key_fetches: Counter[str] = counter(
+    key_fetches: Counts[str, int] = counter(
         "ssechat_key_set_fetches",
         "Requests for the keys at --jwks-url, by how that ended.",
         "outcome",
@@ -160,7 +159,7 @@ class Metrics:
     @property
     def streams(self) -> int:
         """Streams open now."""
-        return self.connects - self.closes.total()
+        return self.connects - sum(self.closes.values())
 
     def pace(self) -> None:
         """Sets `stride`, once a second: under load only some wake-ups are timed, evenly spread."""
