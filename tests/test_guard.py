@@ -46,5 +46,5 @@ def test_a_write_that_its_headers_alone_allow_is_known_by_them_and_no_other_is()
 def test_the_token_that_is_kept_is_that_of_the_same_headers() -> None:
     first, second = scope("1.1.1.1", authorization="bearer  a "), scope("1.1.1.1", authorization="Basic a")
     for _ in range(2):
-        assert Request(first, cast(Any, None)).bearer == "a"
-        assert Request(second, cast(Any, None)).bearer is None
+        assert Request(first, cast(Any, None)).bearer() == "a"
+        assert Request(second, cast(Any, None)).bearer() is None

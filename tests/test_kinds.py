@@ -244,7 +244,7 @@ async def test_an_unregistered_kind_is_neither_sent_nor_told(worker: Worker) -> 
         await worker.delivery.send(fact(Kind("made_up.note", Note, Replay.FACT), DM, {"word": "x"}), (ALICE, BOB))
     with pytest.raises(LookupError, match=r"'made_up\.typing'"):
         await worker.inbox.publish([BOB], Kind("made_up.typing", Note, None, entries=0), {"word": "x"})
-    for another in (MESSAGE._replace(entries=2), Kind("reset", Note, Replay.FACT)):  # of a name that is registered
+    for another in (replace(MESSAGE, entries=2), Kind("reset", Note, Replay.FACT)):  # of a name that is registered
         with pytest.raises(LookupError, match="no registered kind"):
             KINDS.check(another, durable=True)
     with pytest.raises(LookupError, match="kept in logs"):

@@ -33,8 +33,8 @@ class ASGIAdapter:
             await _carry(response, scope, receive, send)
             return
         headers = [*response.all_headers]
-        if response.length is not None:
-            headers.append((b"content-length", b"%d" % response.length))
+        if (length := response.length()) is not None:
+            headers.append((b"content-length", b"%d" % length))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if is_head else response.body})
 

@@ -86,7 +86,6 @@ class Request:
             raise repeated(name)
         return value
 
-    @property
     def bearer(self) -> str | None:
         """The bearer token (RFC 6750 §2.1); None if the request has none."""
         token: str | None
@@ -148,7 +147,6 @@ class Response:
         """The headers, with X-Request-Id."""
         return (*self.headers, (b"x-request-id", self.request_id)) if self.request_id else self.headers
 
-    @property
     def length(self) -> int | None:
         """The value of Content-Length; None if the response has none (RFC 9110 §8.6)."""
         return None if self.status in (204, 304) else len(self.body)

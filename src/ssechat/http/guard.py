@@ -58,7 +58,7 @@ class Guard:
             TooManyWaiting: too many of the user's requests wait.
             BadRequest: 413 `too_large`.
         """
-        token = request.bearer
+        token = request.bearer()
         # The tokens of senders are usually cached: then no await is needed.
         identity = None if token is None else self._auth.cached_identity(token)
         if identity is None:
@@ -79,7 +79,7 @@ class Guard:
             Unauthorized: the request has neither, or the token is not valid.
             IssuerUnavailable: whether it is valid is not known.
         """
-        token = request.bearer
+        token = request.bearer()
         if token is not None:
             identity = self._auth.cached_identity(token) or await self._auth.identify(token, remember=remember)
         else:

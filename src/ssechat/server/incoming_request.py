@@ -89,7 +89,6 @@ class IncomingRequest:
         self.disconnected = True
         self._wake()
 
-    @property
     def whole(self) -> bytes | None:
         """The body, if all of it has arrived."""
         return None if self.more_body or self.disconnected else bytes(self._body)

@@ -118,7 +118,7 @@ class ChatProtocol(Connection):
         if self._closing:
             self.discard(len(data))
             return
-        if self.flow.write_paused or self._behind or self.is_answering:
+        if self.flow.write_paused or self._behind or (self.request is not None and self.is_answering):
             self._hold(self._behind + data)
             return
         cached = None
@@ -296,7 +296,8 @@ class ChatProtocol(Connection):
 
     async def _answer(self, request: IncomingRequest) -> None:
         try:
-            response = await self._endpoint(Request(request.scope, request.receive, request.whole))
+            endpoint = self._endpoint
+            response = await endpoint(Request(request.scope, request.receive, request.whole()))
             if self.flow.write_paused:
                 await self.flow.drain()
         except Exception:  # the API never raises: this is a bug
@@ -330,7 +331,7 @@ class ChatProtocol(Connection):
         if response.stream is not None and not is_head:
             if request.scope["http_version"] != "1.0":  # HTTP/1.0 has no chunks (RFC 9112 §6.1)
                 lines.append(b"transfer-encoding: chunked\r\n")
-        elif (length := response.length) is not None:
+        elif (length := response.length()) is not None:
             lines += (b"content-length: ", str(length).encode(), b"\r\n")
         lines.append(b"\r\n" if request.keep_alive else b"connection: close\r\n\r\n")
         if response.stream is not None and not is_head:

@@ -94,4 +94,5 @@ class FanOut:
         for stream in streams:
             written += call(stream, *arguments) or 0
         if written and kind:
-            self._count(kind, at, written)
+            count = self._count
+            count(kind, at, written)

@@ -146,7 +146,8 @@ class Presence:
 
     def heard(self, channel: bytes, event: WakeUp) -> None:
         """An event that may change what its reader may know."""
-        watch = self._people.watch_of(channel)
+        watch_of = self._people.watch_of
+        watch = watch_of(channel)
         if watch is None:
             return
         if event.kind in (MEMBER.name, CONVERSATION.name) or (

@@ -405,5 +405,6 @@ class Stream:
 
     def _write(self, chunk: bytes) -> None:
         if self._sink is not None:
-            self.touched_at = self._owner.now()
+            now = self._owner.now
+            self.touched_at = now()
             self._sink.write(chunk)

@@ -165,12 +165,12 @@ class FeedsEndpoint:
 
     async def _caller(self, request: Request) -> Caller:
         """Who makes or fills feeds: a user, whose deliveries count, or the admin."""
-        if self._admin.is_(request.bearer):
+        if self._admin.is_(request.bearer()):
             return None
         return (await self._guard.identify(request)).user
 
     async def _identify(self, request: Request, ticket: str | None) -> Identity:
-        if self._admin.is_(request.bearer):
+        if self._admin.is_(request.bearer()):
             return ADMIN
         if ticket is None:
             return await self._guard.authenticate(request, remember=False)
@@ -187,7 +187,7 @@ class FeedsEndpoint:
         terms = await self._terms(name)
         if terms is not None and terms.read == "public":
             return terms
-        is_admin = self._admin.is_(request.bearer)
+        is_admin = self._admin.is_(request.bearer())
         identity = ADMIN if is_admin else await self._guard.identify(request)  # has its turn, as other reads
         return await self._for_reader(name, terms, identity)
 

@@ -37,12 +37,12 @@ class MessagesEndpoint:
         sender = (await self._guard.identify(request)).user
         message = await self._guard.read(request, NewMessage)
         key = client_msg_id(request, message.client_msg_id) or secrets.token_hex(16)
-        extras = _extras(message)
+        to, text, extras = message.to, message.text, _extras(message)
         messages = self._chat.messages
-        if message.to is not None:
-            sent, is_new = await messages.send_to(sender, message.to, message.text, key, extras)
+        if to is not None:
+            sent, is_new = await messages.send_to(sender, to, text, key, extras)
         else:
-            sent, is_new = await messages.send(sender, message.conversation_id or "", message.text, key, extras)
+            sent, is_new = await messages.send(sender, message.conversation_id or "", text, key, extras)
         return json_response(sent, 201 if is_new else 200)
 
     async def history(self, request: Request) -> Response:
