@@ -129,6 +129,43 @@ async def test_idempotency_survives_a_redis_whose_clock_is_a_week_behind(worker:
     assert await worker.redis.call("TTL", keys.sent(DM, 100)[1]) > 0, "this week's record expires, too"
 
 
+async def test_idempotency_survives_newer_messages_of_the_next_week(worker: Worker) -> None:
+    await at_week(worker, 100.99)
+    first = await worker.append(draft("hi", key="k"))
+    await at_week(worker, 101.01)
+    await worker.append(draft("newer"))
+    assert (await worker.append(draft("hi", key="k"))).message == first.message
+
+
+async def test_idempotency_survives_a_clock_that_was_set_back_and_forward_again(worker: Worker) -> None:
+    await at_week(worker, 101.01)
+    await worker.append(draft("before"))
+    await at_week(worker, 100.99)
+    first = await worker.append(draft("hi", key="k"))
+    await at_week(worker, 101.02)
+    assert (await worker.append(draft("hi", key="k"))).message == first.message
+
+
+async def test_idempotency_survives_an_older_server_that_did_not_note_the_weeks_of_its_records(worker: Worker) -> None:
+    await at_week(worker, 100.99)
+    first = await worker.append(draft("hi", key="k"))
+    await worker.redis.call("HDEL", keys.of_conversation(DM).conversation, "sent_in")
+    await at_week(worker, 101.01)
+    for text in ("newer", "newest"):
+        assert (await worker.append(draft("hi", key="k"))).message == first.message
+        await worker.append(draft(text))
+
+
+async def test_last_weeks_records_are_looked_for_only_where_there_may_be_some(worker: Worker) -> None:
+    async def noted(week: float) -> str:
+        await at_week(worker, week)
+        await worker.append(draft(f"in {week}"))
+        value = await worker.redis.call("HGET", keys.of_conversation(DM).conversation, "sent_in")
+        return str(value.decode())
+
+    assert [await noted(week) for week in (100, 100.5, 101, 101.5, 103)] == ["100", "100", "101+", "101+", "103"]
+
+
 async def test_a_conversation_tells_what_it_is(worker: Worker) -> None:
     await worker.append(draft("hi"))
     assert await worker.redis.call("HGET", keys.of_conversation(DM).conversation, "type") == b"dm"

@@ -41,8 +41,8 @@ class ConversationKeys(NamedTuple):
     """All keys of a conversation but the records of client_msg_ids, in the order in which scripts take them."""
 
     conversation: str
-    """Hash: type, `head`, newest `seq`, `delivered`, and the newest `week` in which a client_msg_id was recorded; of a
-    direct conversation `blocks`, who of the two has blocked the other."""
+    """Hash: type, `head`, newest `seq`, `delivered`, and `sent_in`, the newest week with records of client_msg_ids
+    (logs/append.lua); of a direct conversation `blocks`, who of the two has blocked the other."""
     log: str
     """Stream: all that happened in the conversation: kind, time, and a message's seq or a fact's data."""
     messages: str
