@@ -13,8 +13,8 @@ from pydantic import BaseModel, GetJsonSchemaHandler
 class Documented(BaseModel):
     """Base of the models in the contract.
 
-    pydantic's `use_attribute_docstrings` reads the source of each class when it is made: 90 ms of each worker's start,
-    a fifth of it, for descriptions that only a contract has. Here they are read when a schema is made.
+    pydantic's `use_attribute_docstrings` reads the source of each class when it is made: 85 ms of each worker's start,
+    a sixth of it, for descriptions that only a contract has. Here they are read when a schema is made.
     """
 
     @classmethod
