@@ -90,7 +90,8 @@ class Auth:
 
     def cached_identity(self, token: str) -> Identity | None:
         """Returns the cached identity of a token; None if the token is not in the cache, or its entry has expired."""
-        known, now = self._cache.get(_cache_key(token)), self._now
+        now = self._now  # called by a local name: see src/README.md
+        known = self._cache.get(_cache_key(token))
         return known.identity if known is not None and now() < known.until else None
 
     async def sign_in(self, user: UserId, agent: str = "", checked: str = "") -> str:

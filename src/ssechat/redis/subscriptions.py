@@ -67,7 +67,7 @@ class _PubSubConnection(RedisConnection):
 
     def on_reply(self, reply: Reply) -> None:
         if isinstance(reply, list):
-            on_push = self._on_push  # a callable in an attribute is found faster so: 200 instructions less
+            on_push = self._on_push  # called by a local name: see src/README.md
             on_push(reply)
         else:  # an error, which does not say for which of the channels it is
             self._on_refused(str(reply))
@@ -233,7 +233,7 @@ class Subscriptions:
 
     def _on_push(self, push: list[Reply]) -> None:
         if push[0] == b"message":
-            on_message = self._on_message
+            on_message = self._on_message  # called by a local name
             on_message(push[1], push[2])
         elif push[0] == b"subscribe":
             self._on_acknowledged(push[1])

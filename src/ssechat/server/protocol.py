@@ -296,7 +296,7 @@ class ChatProtocol(Connection):
 
     async def _answer(self, request: IncomingRequest) -> None:
         try:
-            endpoint = self._endpoint
+            endpoint = self._endpoint  # called by a local name: see src/README.md
             response = await endpoint(Request(request.scope, request.receive, request.whole()))
             if self.flow.write_paused:
                 await self.flow.drain()

@@ -94,5 +94,5 @@ class FanOut:
         for stream in streams:
             written += call(stream, *arguments) or 0
         if written and kind:
-            count = self._count
+            count = self._count  # called by a local name: see src/README.md
             count(kind, at, written)

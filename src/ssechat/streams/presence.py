@@ -146,7 +146,7 @@ class Presence:
 
     def heard(self, channel: bytes, event: WakeUp) -> None:
         """An event that may change what its reader may know."""
-        watch_of = self._people.watch_of
+        watch_of = self._people.watch_of  # called by a local name: see src/README.md
         watch = watch_of(channel)
         if watch is None:
             return

@@ -405,6 +405,6 @@ class Stream:
 
     def _write(self, chunk: bytes) -> None:
         if self._sink is not None:
-            now = self._owner.now
+            now = self._owner.now  # called by a local name: see src/README.md
             self.touched_at = now()
             self._sink.write(chunk)

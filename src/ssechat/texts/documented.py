@@ -21,11 +21,12 @@ class Documented(BaseModel):
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
+        said: dict[str, str] = {}
         for model in reversed([base for base in cls.__mro__ if issubclass(base, Documented)]):
-            for name, said in _docstrings(model.__module__).get(model.__qualname__, {}).items():
-                field = properties.get(cls.model_fields[name].alias or name)
-                if field is not None:
-                    field["description"] = said
+            said |= _docstrings(model.__module__).get(model.__qualname__, {})
+        for name, field in cls.model_fields.items():
+            if name in said:
+                properties[field.alias or name].setdefault("description", said[name])
         return schema
 
 
