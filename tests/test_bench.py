@@ -225,6 +225,24 @@ def test_ways_reports_what_each_way_of_a_request_costs(tmp_path: Path) -> None:
             assert min(way[name]) > 0
 
 
+def test_bytecode_counts_the_same_instructions_of_a_send_each_time(tmp_path: Path) -> None:
+    runs = []
+    for sends in ("20", "50"):
+        result = tmp_path / f"{sends}.json"
+        done = run("bytecode", "--sends", sends, "--functions", "5", "--json", str(result))
+        assert done.returncode == 0, done.stdout + done.stderr
+        figures = json.loads(result.read_text())["bytecode"]
+        assert figures["sends"] == int(sends)
+        assert figures["instructions"] == pytest.approx(sum(one["instructions"] for one in figures["functions"]))
+        calls = {one["name"]: one["calls"] for one in figures["functions"]}
+        assert calls["http/endpoints/messages.py: MessagesEndpoint.send"] == 2, "one call, and one after the await"
+        assert calls["streams/stream.py: Stream.offer"] == 2, "of the sender's and the recipient's stream"
+        for one in figures["functions"][:5]:
+            assert one["name"] in done.stdout
+        runs.append(figures["instructions"])
+    assert runs[0] == pytest.approx(runs[1], rel=0.01)
+
+
 def test_churn_reports_memory_and_pauses(tmp_path: Path) -> None:
     result = tmp_path / "result.json"
     load = ("--connects", "100", "--users", "10", "--held", "20", "--settle", "0.2", "--watch", "3")

@@ -24,6 +24,7 @@ MODULES = {
     "storm": "stream_commands",
     "churn": "stream_commands",
     "ways": "ways_command",
+    "bytecode": "bytecode_command",
     "page": "page_command",
     "verdict": "verdict.command",
 }
@@ -62,6 +63,7 @@ def bench() -> None:
     python -m tests.bench storm --streams 100000 --workers 8 --readers 6
     python -m tests.bench churn                   memory growth after 100,000 connects
     python -m tests.bench ways                    CPU of a request with and without ASGI, in rounds
+    python -m tests.bench bytecode                Python instructions of a send, by function
     python -m tests.bench fronts                  the cost of nginx, HAProxy and Caddy
     python -m tests.bench page                    a key on the page, with 50 to 10,000 messages
     python -m tests.bench verdict                 what is said against SSE for chat, over a real round trip
