@@ -35,13 +35,12 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class FunctionFigures:
-    """A function's part of a send."""
+    """A function's part of a send: medians of all sends."""
 
     name: str
-    instructions: float
-    """Instructions a send."""
-    calls: float
-    """Calls a send; that a coroutine goes on after an await is one, too."""
+    instructions: int
+    calls: int
+    """That a coroutine goes on after an await is a call, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +48,10 @@ class BytecodeFigures:
     """The figures."""
 
     sends: int
-    instructions: float
-    """Instructions a send, of the functions that each send calls. Others belong to what runs at intervals."""
+    instructions: int
+    """Instructions a send, of all functions."""
     functions: list[FunctionFigures]
-    """Those functions, the one with most instructions first."""
+    """The function with most instructions first. Those that half of the sends do not call run at intervals."""
 
 
 class CountingServer(Ssechat):
@@ -116,11 +115,8 @@ def measure_bytecode(sends: int, progress: Progress) -> BytecodeFigures:
         except OSError as error:
             raise BenchError(f"the server does not answer: {error}") from None
         counted = json.loads(server.counted.read_text())
-    functions = [
-        FunctionFigures(name, instructions / sends, calls / sends)
-        for name, instructions, calls in counted
-        if calls >= sends
-    ]
+    functions = [FunctionFigures(*function) for function in counted if function[1]]
+    functions.sort(key=lambda one: (-one.instructions, one.name))
     return BytecodeFigures(sends, sum(one.instructions for one in functions), functions)
 
 
@@ -152,8 +148,8 @@ def _read(connection: socket.socket, until: bytes) -> bytes:
 def bytecode_report(figures: BytecodeFigures, shown: int) -> str:
     """A table with a row per function."""
     rows = [["Python instructions of a send", "instructions", "calls"]]
-    rows += [[one.name, f"{one.instructions:.0f}", f"{one.calls:.0f}"] for one in figures.functions[:shown]]
+    rows += [[one.name, str(one.instructions), str(one.calls)] for one in figures.functions[:shown]]
     if rest := figures.functions[shown:]:
-        rows.append([f"{len(rest)} more functions", f"{sum(one.instructions for one in rest):.0f}", ""])
-    rows.append(["all", f"{figures.instructions:.0f}", f"{sum(one.calls for one in figures.functions):.0f}"])
+        rows.append([f"{len(rest)} more functions", str(sum(one.instructions for one in rest)), ""])
+    rows.append(["all", str(figures.instructions), str(sum(one.calls for one in figures.functions))])
     return table(rows)

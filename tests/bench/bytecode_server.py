@@ -9,8 +9,10 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from statistics import median_low
 from types import CodeType, FrameType
 from typing import Any
 from unittest.mock import patch
@@ -18,21 +20,26 @@ from unittest.mock import patch
 from ssechat import app
 from ssechat.cli import main as cli
 from ssechat.server import supervisor
+from ssechat.server.protocol import ChatProtocol
 from ssechat.settings import Settings
 
 VARIABLE = "BYTECODE_FILE"
+
+REQUEST = ChatProtocol.data_received.__code__
+"""The function with which a request begins, if it comes in one packet."""
 
 BEGUN = ".begun"
 """The suffix of a file that says that the count has begun."""
 
 
 class Count:
-    """The instructions and calls of each function. That a coroutine goes on after an await is a call, too."""
+    """The instructions and calls of each function in a request, as medians of all requests: so what runs at intervals,
+    in some of them, does not count. That a coroutine goes on after an await is a call, too."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._instructions: Counter[CodeType] = Counter()
-        self._calls: Counter[CodeType] = Counter()
+        self._requests: list[tuple[Counter[CodeType], Counter[CodeType]]] = []
+        """Of each request its instructions and its calls."""
         self._runs = False
 
     def toggle(self, number: int, frame: FrameType | None) -> None:
@@ -43,19 +50,26 @@ class Count:
             sys.settrace(self._trace)
             return
         sys.settrace(None)
-        counted = [
-            [_name(code), instructions, self._calls[code]] for code, instructions in self._instructions.most_common()
-        ]
+        functions = {code for instructions, _ in self._requests for code in instructions}
+        counted = [(_name(code), *self._medians(code)) for code in functions]
         unfinished = self._path.with_suffix(".new")
         unfinished.write_text(json.dumps(counted))
         unfinished.rename(self._path)
 
+    def _medians(self, code: CodeType) -> Iterator[int]:
+        for counts in zip(*self._requests, strict=True):
+            yield median_low(count[code] for count in counts)
+
     def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        code = frame.f_code
         if event == "call":
-            self._calls[frame.f_code] += 1
-        elif event == "opcode":
-            self._instructions[frame.f_code] += 1
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            if code is REQUEST:
+                self._requests.append((Counter(), Counter()))
+        if self._requests:
+            instructions, calls = self._requests[-1]
+            instructions[code] += event == "opcode"
+            calls[code] += event == "call"
         return self._trace
 
 
