@@ -8,18 +8,15 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
-from .bytecode_server import BEGUN, VARIABLE
+from .bytecode_server import BEGUN
 from .dialects import Requests, message_template
 from .errors import BenchError
-from .programs import Program
 from .progress import Progress
 from .server import Ssechat
 from .tables import table
@@ -30,7 +27,7 @@ WARM_UP = 300
 TEXT_BYTES = 80
 
 PATIENCE = 30.0
-"""Seconds to wait for the server; a worker that counts is a hundred times slower."""
+"""Seconds to wait for the server; a worker that counts is many times slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +57,7 @@ class CountingServer(Ssechat):
     def __init__(self) -> None:
         super().__init__(1)
         self.counted = self.folder / "counted.json"
-
-    def start(self) -> None:
-        command = (sys.executable, "-m", f"{__package__}.bytecode_server", "serve", *self._flags)
-        with patch.dict(os.environ, {VARIABLE: str(self.counted)}):
-            program = Program(self.name, self.folder, command)
-        self.programs.append(program)
-        self.address = program.wait_announced()
+        self._module = (f"{__package__}.bytecode_server", str(self.counted))
 
     @contextmanager
     def counting(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
-"""`ssechat serve` with a worker that counts its Python instructions: `python -m tests.bench.bytecode_server serve …`.
+"""`ssechat serve` with a worker that counts its instructions: `python -m tests.bench.bytecode_server FILE serve …`.
 
-A first SIGUSR2 begins the count; the second one ends it, and the worker writes what it has counted (JSON) to the file
-that the environment variable `BYTECODE_FILE` names.
+A first SIGUSR2 begins the count; the second one ends it, and the worker writes what it has counted to FILE: of each
+function its name, its instructions and its calls (JSON).
 """
 
 import json
@@ -10,20 +10,19 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from statistics import median_low
 from types import CodeType, FrameType
 from typing import Any
-from unittest.mock import patch
 
 from ssechat import app
-from ssechat.cli import main as cli
-from ssechat.server import supervisor
 from ssechat.server.protocol import ChatProtocol
 from ssechat.settings import Settings
 
+from .worker_variant import serve
+
 VARIABLE = "BYTECODE_FILE"
+"""The environment variable that tells the worker the file."""
 
 REQUEST = ChatProtocol.data_received.__code__
 """The function with which a request begins, if it comes in one packet."""
@@ -87,9 +86,5 @@ def create_app(settings: Settings) -> Any:
 
 
 if __name__ == "__main__":
-    # Workers do not search the current folder for modules.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
-    assert __spec__ is not None
-    arguments = ("--app", f"{__spec__.name}:create_app")
-    patch.object(supervisor, "Supervisor", partial(supervisor.Supervisor, worker_arguments=arguments)).start()
-    sys.exit(cli.main())
+    os.environ[VARIABLE] = sys.argv.pop(1)
+    serve(("--app", f"{__spec__.name}:create_app"))

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Self
 
 from .dialects import Dialect
@@ -82,10 +83,12 @@ class Ssechat(Subject):
         super().__init__("ssechat")
         self.data = self.folder / "data"
         """Its data folder, with the key that signs tokens."""
+        self._module: Sequence[str] = ("ssechat",)
+        """The module that is run, and its own arguments."""
         self._flags = ("--port", "0", "--data", str(self.data), "--workers", str(workers), *NO_LIMIT, *settings)
 
     def start(self) -> None:
-        program = Program(self.name, self.folder, (sys.executable, "-m", "ssechat", "serve", *self._flags))
+        program = Program(self.name, self.folder, (sys.executable, "-m", *self._module, "serve", *self._flags))
         self.programs.append(program)
         self.address = program.wait_announced()
 

@@ -1,6 +1,5 @@
 """Compares ASGI, the protocol, eager tasks and the header cache: CPU per send and stream, and sends a second."""
 
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from .arrivals import ALL, Checking, StreamPlan
 from .generator import Crew
 from .load import ANSWER_SECONDS, CONNECT_SECONDS
 from .processes import cpu_seconds
-from .programs import Program
 from .progress import Progress
 from .senders import Sender, SendPlan
 from .server import Ssechat
@@ -70,13 +68,7 @@ class OneWay(Ssechat):
     def __init__(self, way: str) -> None:
         super().__init__(1, "--keep-alive-seconds", "3600")
         self.way = way
-
-    def start(self) -> None:
-        module = f"{__package__}.ways_server"
-        command = (sys.executable, "-m", module, self.way, "serve", *self._flags)
-        program = Program(self.name, self.folder, command)
-        self.programs.append(program)
-        self.address = program.wait_announced()
+        self._module = (f"{__package__}.ways_server", way)
 
 
 def measure_ways(options: WaysOptions, progress: Progress, ways: Sequence[str] = tuple(WAYS)) -> WaysReport:

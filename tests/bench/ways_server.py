@@ -3,24 +3,20 @@
 The variants are the shipped server without some parts. This file removes them; the server has no switch for it.
 """
 
-import os
 import sys
-from functools import partial
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from starlette.types import Scope
 
 from ssechat import app
-from ssechat.cli import main as cli
-from ssechat.server import supervisor
 from ssechat.server.header_cache import HeaderCache
 from ssechat.server.incoming_request import IncomingRequest
 from ssechat.server.protocol import ChatProtocol
 from ssechat.settings import Settings
 
 from .eager import Eager
+from .worker_variant import serve
 
 
 def parsed(settings: Settings) -> Any:
@@ -67,8 +63,4 @@ BEFORE = {"protocol": "ASGI", "protocol, eager tasks": "protocol", "protocol, he
 
 
 if __name__ == "__main__":
-    # Workers do not search the current folder for modules.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
-    arguments = WAYS[sys.argv.pop(1)]
-    patch.object(supervisor, "Supervisor", partial(supervisor.Supervisor, worker_arguments=arguments)).start()
-    sys.exit(cli.main())
+    serve(WAYS[sys.argv.pop(1)])
