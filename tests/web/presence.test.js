@@ -108,12 +108,80 @@ test("after a reconnect the list is given again, under the same name", async () 
   made.again();
   await pass(1_000);
   assert.deepEqual(asked[0], asked[1]);
-  const next = presence(); // the page is loaded again
+  made.close();
+});
+
+/** The page goes, or comes back. @param {"pagehide"|"pageshow"} type @param {boolean} persisted */
+function pageEvent(type, persisted) {
+  window.dispatchEvent(Object.assign(new Event(type), { persisted }));
+}
+
+test("a page that is loaded again goes on with its list, and takes it back if it shows nobody", async () => {
+  const before = presence();
+  before.made.add(() => ({ users: ["bob"] }));
+  await pass(1_000);
+  pageEvent("pagehide", false);
+  before.made.close();
+  const { made, asked } = presence();
+  made.add(() => ({ users: [] }));
+  await pass(1_000);
+  assert.deepEqual(asked, [{ watch: [], device: before.asked[0]?.device }]);
+  made.again();
+  await pass(1_000);
+  assert.equal(asked.length, 1);
+  made.close();
+});
+
+test("a duplicate of a tab has a list of its own, also when the tab has been in the back/forward cache", async () => {
+  const { made, asked } = presence();
+  made.add(() => ({ users: ["bob"] }));
+  await pass(1_000);
+  const second = presence(); // its sessionStorage is a copy
+  second.made.add(() => ({ users: ["carol"] }));
+  await pass(1_000);
+  pageEvent("pagehide", true);
+  pageEvent("pageshow", true);
+  const third = presence();
+  third.made.add(() => ({ users: [] }));
+  await pass(1_000);
+  assert.notEqual(asked[0]?.device, second.asked[0]?.device);
+  assert.deepEqual(third.asked, []);
+  for (const one of [made, second.made, third.made]) one.close();
+});
+
+test("where storage is blocked each page has a list of its own", async () => {
+  /** @type {any} */ (sessionStorage).blocked = true;
+  const { made, asked } = presence();
+  made.add(() => ({ users: ["bob"] }));
+  await pass(1_000);
+  pageEvent("pagehide", false);
+  const next = presence();
   next.made.add(() => ({ users: ["bob"] }));
   await pass(1_000);
-  assert.equal(next.asked[0]?.device, asked[0]?.device);
+  assert.notEqual(asked[0]?.device, next.asked[0]?.device);
   made.close();
   next.made.close();
+});
+
+test("a list that could not be taken back is taken back later", async () => {
+  let away = false;
+  const { made, lists } = presence(async () => {
+    if (away) throw new RequestError(503, { code: "unavailable" });
+    return [];
+  });
+  let users = ["bob"];
+  made.add(() => ({ users }));
+  await pass(1_000);
+  [users, away] = [[], true];
+  made.look();
+  await pass(1_000);
+  away = false;
+  await pass(15_000);
+  assert.deepEqual(lists(), [["bob"], [], []]);
+  made.again();
+  await pass(1_000);
+  assert.equal(lists().length, 3);
+  made.close();
 });
 
 test("a hidden tab asks for nobody until it is shown", async () => {

@@ -24,7 +24,7 @@ const MOST = 100;
 /** Milliseconds after which "5 minutes ago" is another text. */
 const MINUTE = 60_000;
 
-/** The sessionStorage key of the name of this tab's list: a reload goes on with it. */
+/** The sessionStorage key of the name of the list of a tab that is being reloaded. */
 const DEVICE = "ssechat:device";
 
 /**
@@ -34,7 +34,8 @@ const DEVICE = "ssechat:device";
  */
 export class Presence extends Emitter {
   #client;
-  #device = deviceName();
+  /** The name of this tab's list. */
+  #device;
   /** @type {Map<string, Person>} */
   #people = new Map();
   /** @type {Set<() => Shown>} what the views show now */
@@ -42,16 +43,22 @@ export class Presence extends Emitter {
   /** What was said last to the server, as JSON. */
   #said = "";
   /** Whether the server may have a list of this tab with somebody on it. */
-  #watches = false;
+  #watches;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
   #minutes = setInterval(() => this.#people.size > 0 && this.emit("change", null), MINUTE);
-  #closed = false;
+  #listeners = new AbortController();
 
   /** @param {import("./client.js").ChatClient} client */
   constructor(client) {
     super();
     this.#client = client;
+    const before = takeDevice();
+    this.#device = before ?? newMessageId();
+    this.#watches = before !== null;
+    const { signal } = this.#listeners;
+    globalThis.window?.addEventListener("pagehide", () => leaveDevice(this.#device), { signal });
+    globalThis.window?.addEventListener("pageshow", ({ persisted }) => persisted && takeDevice(), { signal });
   }
 
   /** Whether somebody is there; undefined while it is not known. @param {string} user */
@@ -76,7 +83,7 @@ export class Presence extends Emitter {
 
   /** Must be called when a view may show others than before. */
   look() {
-    if (this.#closed) return;
+    if (this.#listeners.signal.aborted) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#watch(), CALM);
   }
@@ -94,7 +101,7 @@ export class Presence extends Emitter {
   }
 
   close() {
-    this.#closed = true;
+    this.#listeners.abort();
     clearTimeout(this.#timer);
     clearInterval(this.#minutes);
   }
@@ -106,12 +113,14 @@ export class Presence extends Emitter {
     const said = JSON.stringify(list);
     if (said === this.#said || (users.length === 0 && !this.#watches)) return;
     this.#said = said;
-    this.#watches = users.length > 0;
+    this.#watches = true;
     try {
       const now = await this.#client.presence.watch(list);
-      if (this.#said === said) this.#keep(now.users);
+      if (this.#said !== said) return;
+      this.#watches = users.length > 0;
+      this.#keep(now.users);
     } catch (thrown) {
-      if (this.#said !== said || this.#closed) return;
+      if (this.#said !== said || this.#listeners.signal.aborted) return;
       this.#said = "";
       const { temporary } = /** @type {import("./http.js").RequestError} */ (thrown);
       if (temporary) this.#timer = setTimeout(() => this.#watch(), AGAIN);
@@ -141,13 +150,25 @@ export class Presence extends Emitter {
   }
 }
 
-/** The name of this tab's list. */
-function deviceName() {
+/**
+ * The name that the page had before it was reloaded, once: a duplicate of this tab gets a copy of sessionStorage, and
+ * must not replace this tab's list.
+ */
+function takeDevice() {
   try {
-    const name = sessionStorage.getItem(DEVICE) ?? newMessageId();
-    sessionStorage.setItem(DEVICE, name);
+    const name = sessionStorage.getItem(DEVICE);
+    sessionStorage.removeItem(DEVICE);
     return name;
   } catch {
-    return newMessageId(); // blocked
+    return null; // blocked
+  }
+}
+
+/** Leaves the name to the page that comes next in this tab. @param {string} name */
+function leaveDevice(name) {
+  try {
+    sessionStorage.setItem(DEVICE, name);
+  } catch {
+    // blocked
   }
 }

@@ -1,6 +1,9 @@
 """Dots of those who are there: they come at once, survive a reload, and go when somebody has gone for good."""
 
-from playwright.sync_api import Locator, Page, expect
+import json
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 
 from e2e.browser.groups import details, make_group
 from e2e.browser.test_accounts import settings
@@ -102,19 +105,51 @@ def test_who_is_invisible_looks_offline_and_finds_the_switch_as_it_left_it(enter
     expect(dot(alice.page, bob.name)).to_be_visible()
 
 
+def watch_lists(pages: Page | BrowserContext) -> list[dict[str, object]]:
+    """The lists that a page, or all of a browser, gives from now on, as it gives them."""
+    given: list[dict[str, object]] = []
+
+    def note(request: Request) -> None:
+        if request.method == "PUT" and request.url.endswith("/v1/presence"):
+            given.append(json.loads(request.post_data or ""))
+
+    pages.on("request", note)
+    return given
+
+
+def watches(given: list[dict[str, object]], *users: str) -> Callable[[], bool]:
+    """Whether the latest list has these users."""
+    return lambda: given[-1:] != [] and given[-1]["watch"] == [*users]
+
+
 def test_only_those_who_are_on_the_screen_are_watched(enter: Enter) -> None:
     alice, bob = enter(fresh("alice")), enter(fresh("bob"))
     alice.write_to(bob.name)
     alice.say("hello")
-    lists: list[object] = []
-    alice.page.on(
-        "request", lambda request: lists.append(request.post_data_json) if "presence" in request.url else None
-    )
+    expect(dot(alice.page, bob.name)).to_be_visible()
     alice.page.get_by_role("button", name="Notes to yourself").click()
+    lists = watch_lists(alice.page)
     alice.page.reload()
-    until(alice.page, lambda: any(isinstance(one, dict) and one["watch"] == [bob.name] for one in lists))
+    until(alice.page, watches(lists, bob.name))
     alice.page.set_viewport_size({"width": 390, "height": 700})  # one column: only the notes are shown
-    until(alice.page, lambda: isinstance(lists[-1], dict) and lists[-1]["watch"] == [])
+    until(alice.page, watches(lists))
+    alice.page.set_viewport_size({"width": 1280, "height": 700})
+    until(alice.page, watches(lists, bob.name))
+    alice.page.reload(wait_until="commit")
+    alice.page.set_viewport_size({"width": 390, "height": 700})  # before the page has given a list again
+    until(alice.page, watches(lists))
+
+
+def test_a_duplicate_of_a_tab_has_its_own_list(enter: Enter) -> None:
+    alice, bob = enter(fresh("alice")), enter(fresh("bob"))
+    lists = watch_lists(alice.context)
+    alice.write_to(bob.name)
+    alice.say("hello")
+    until(alice.page, watches(lists, bob.name))
+    with alice.page.expect_popup() as opened:
+        alice.page.evaluate("window.open(location.href)")  # as a duplicate: with a copy of sessionStorage
+    expect(dot(opened.value, bob.name)).to_be_visible()
+    assert len({one["device"] for one in lists}) == 2
 
 
 def test_a_menu_of_a_member_stays_open_while_dots_come(enter: Enter) -> None:
