@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newConversation } from "../../src/ssechat/web/conversation.js";
+import { isNone, newConversation } from "../../src/ssechat/web/conversation.js";
 import { applyFacts, applyMember, isIn, managesGroup, moderates, Roster } from "../../src/ssechat/web/membership.js";
 import { whyReadOnly } from "../../src/ssechat/web/read_only.js";
+import { message } from "./world.js";
 
 /** @typedef {import("../../src/ssechat/web/membership.js").MemberEvent} MemberEvent */
 
@@ -90,4 +91,16 @@ test("owners moderate everybody, admins only members, members nobody", () => {
   );
   assert.equal(moderates(group({ role: "member" }), "member"), false);
   assert.equal(moderates(group({ ended: true }), "member"), false);
+});
+
+test("an address leads to no conversation if the server knows none and nothing was ever said in it", () => {
+  const conversation = newConversation("g:x");
+  assert.equal(isNone(conversation), false);
+  conversation.unavailable = "There is no such group.";
+  assert.equal(isNone(conversation), true);
+  conversation.last_message = message(1);
+  assert.equal(isNone(conversation), false);
+  conversation.last_message = null;
+  conversation.thread.applyNewest([message(1)], false);
+  assert.equal(isNone(conversation), false);
 });

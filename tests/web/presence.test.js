@@ -149,20 +149,6 @@ test("a duplicate of a tab has a list of its own, also when the tab has been in 
   for (const one of [made, second.made, third.made]) one.close();
 });
 
-test("where storage is blocked each page has a list of its own", async () => {
-  /** @type {any} */ (sessionStorage).blocked = true;
-  const { made, asked } = presence();
-  made.add(() => ({ users: ["bob"] }));
-  await pass(1_000);
-  pageEvent("pagehide", false);
-  const next = presence();
-  next.made.add(() => ({ users: ["bob"] }));
-  await pass(1_000);
-  assert.notEqual(asked[0]?.device, next.asked[0]?.device);
-  made.close();
-  next.made.close();
-});
-
 test("a list that could not be taken back is taken back later", async () => {
   let away = false;
   const { made, lists } = presence(async () => {

@@ -10,7 +10,7 @@ import { Opening } from "./opening.js";
 import { routeOf } from "./route.js";
 import { RequestError, SseChat } from "./ssechat.js";
 import { storage } from "./storage.js";
-import { tabToken } from "./tab_token.js";
+import { invitation, tabToken } from "./tab_storage.js";
 import { LANGUAGE, say, sayCount, sayProblem } from "./texts/language.js";
 import { Banner } from "./views/banner.js";
 import { BulletinView } from "./views/bulletin.js";
@@ -57,8 +57,8 @@ class App {
   #server = null;
   /** @type {Shown|null} */
   #shown = null;
-  /** @type {string|null} the secret of an invitation that the user has not yet answered */
-  #secret = null;
+  /** @type {string|null} the secret of the invitation that the user is asked about */
+  #invited = null;
   #updateTitle = coalesce(() => this.#showTitle());
 
   /** Shows the conversations of who is signed in, or the sign-in form; and has the browser keep the page. */
@@ -97,7 +97,7 @@ class App {
 
   /** @param {Server} server @param {string} note @param {boolean} known whether a user was signed in here before */
   #showSignIn(server, note, known = storage.get(SIGNED_IN) !== null || note !== "") {
-    const invited = this.#secret && say(server.sign_in && server.sign_up ? "invited_sign_up" : "invited_sign_in");
+    const invited = invitation.get() && say(server.sign_in && server.sign_up ? "invited_sign_up" : "invited_sign_in");
     const entered = (/** @type {"signUp"|"signIn"} */ method) => {
       return async (/** @type {string} */ name, /** @type {string} */ password) => {
         const library = new SseChat({ Chat, server });
@@ -294,7 +294,7 @@ class App {
   #takeSecret() {
     const secret = takeSecret();
     if (secret === null) return;
-    this.#secret = secret;
+    invitation.set(secret);
     if (this.#shown) this.#invite();
     else if (this.#server) this.#showSignIn(this.#server, "");
   }
@@ -302,12 +302,21 @@ class App {
   /** Asks whether the user wants to join, once it is known of which groups the user is a member. */
   #invite() {
     const chat = this.#shown?.chat;
-    const secret = this.#secret;
-    if (!chat?.store.loaded || secret === null) return;
-    this.#secret = null;
+    const secret = invitation.get();
+    if (!chat?.store.loaded || secret === null || this.#invited === secret) return;
+    this.#invited = secret;
+    const answered = () => {
+      if (this.#invited !== secret) return; // another link has been followed meanwhile
+      this.#invited = null;
+      invitation.set(null);
+    };
     const group = chat.store.conversation(groupOfSecret(secret));
-    if (group?.role && isIn(group)) this.#open(group.id);
-    else askToJoin(chat, secret, (id) => this.#open(id));
+    if (group?.role && isIn(group)) {
+      answered();
+      this.#open(group.id);
+    } else {
+      askToJoin(chat, secret, (id) => this.#open(id)).addEventListener("close", answered);
+    }
   }
 
   /** @param {string|null} id of a conversation, or null when any may have changed */

@@ -4,7 +4,7 @@ import { Chat } from "./chat.js";
 import { backOff, requestError } from "./http.js";
 import { lastKnown } from "./keeping.js";
 import { SseChat } from "./ssechat.js";
-import { tabToken } from "./tab_token.js";
+import { tabToken } from "./tab_storage.js";
 import { say, sayProblem } from "./texts/language.js";
 
 /** @typedef {import("./client.js").Facts} Server */

@@ -3,6 +3,7 @@
 import { Emitter } from "./emitter.js";
 import { newMessageId } from "./ids.js";
 import { isHidden } from "./platform.js";
+import { watchListName } from "./tab_storage.js";
 
 /** @typedef {import("./presence_requests.js").Person} Person */
 
@@ -23,9 +24,6 @@ const MOST = 100;
 
 /** Milliseconds after which "5 minutes ago" is another text. */
 const MINUTE = 60_000;
-
-/** The sessionStorage key of the name of the list of a tab that is being reloaded. */
-const DEVICE = "ssechat:device";
 
 /**
  * Events: `change`, when it is known of somebody, or what was said of it has grown old.
@@ -57,7 +55,7 @@ export class Presence extends Emitter {
     this.#device = before ?? newMessageId();
     this.#watches = before !== null;
     const { signal } = this.#listeners;
-    globalThis.window?.addEventListener("pagehide", () => leaveDevice(this.#device), { signal });
+    globalThis.window?.addEventListener("pagehide", () => watchListName.set(this.#device), { signal });
     globalThis.window?.addEventListener("pageshow", ({ persisted }) => persisted && takeDevice(), { signal });
   }
 
@@ -155,20 +153,7 @@ export class Presence extends Emitter {
  * must not replace this tab's list.
  */
 function takeDevice() {
-  try {
-    const name = sessionStorage.getItem(DEVICE);
-    sessionStorage.removeItem(DEVICE);
-    return name;
-  } catch {
-    return null; // blocked
-  }
-}
-
-/** Leaves the name to the page that comes next in this tab. @param {string} name */
-function leaveDevice(name) {
-  try {
-    sessionStorage.setItem(DEVICE, name);
-  } catch {
-    // blocked
-  }
+  const name = watchListName.get();
+  watchListName.set(null);
+  return name;
 }

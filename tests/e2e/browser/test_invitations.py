@@ -53,11 +53,21 @@ def test_who_has_no_account_makes_one_and_is_asked_then(enter: Enter) -> None:
     alice, bob = enter(fresh("alice")), enter(fresh("bob"), sign_up=False)
     make_group(alice, "Newcomers")
     bob.page.goto(link(alice.page))
-    expect(bob.page.get_by_role("status").filter(visible=True)).to_contain_text("invitation")
+    invited = bob.page.get_by_role("status").filter(visible=True)
+    expect(invited).to_contain_text("invitation")
     assert bob.page.url == f"{bob.url}/"
+    bob.page.reload()  # as a phone does after a look into the password manager
+    expect(invited).to_contain_text("invitation")
     bob.sign_up()
+    asked = bob.page.get_by_role("dialog")
+    expect(asked).to_contain_text("Join")
+    bob.page.reload()
     confirm(bob.page, "Join")
     expect(bob.page.get_by_role("heading", name="Newcomers", exact=True)).to_be_visible()
+    expect(asked).to_have_count(0)
+    bob.page.reload()
+    expect(bob.page.get_by_role("heading", name="Newcomers", exact=True)).to_be_visible()
+    expect(asked).to_have_count(0)
 
 
 def test_a_link_that_is_revoked_or_used_up_says_so(enter: Enter, server: Server) -> None:

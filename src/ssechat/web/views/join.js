@@ -7,9 +7,10 @@ import { ask } from "./dialog.js";
  * @param {import("../chat.js").Chat} chat
  * @param {string} secret of the invitation
  * @param {(id: string) => void} onJoined called with the group's id
+ * @returns {HTMLDialogElement} which is open
  */
 export function askToJoin(chat, secret, onJoined) {
-  ask({
+  return ask({
     title: say("join_title"),
     text: say("join_text", { user: chat.user }),
     action: say("join"),
