@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { ChatClient } from "../../src/ssechat/web/client.js";
 import { Http } from "../../src/ssechat/web/http.js";
+import { SseChat } from "../../src/ssechat/web/ssechat.js";
 import { collect, deferred, fakeBrowser, latestSource, pass, settle } from "./world.js";
 
 /** The tokens that requests came with. @type {(string|undefined)[]} */
@@ -80,4 +81,89 @@ test("a stream whose token ends goes on from where it was, with a ticket of a ne
   assert.deepEqual([searchParams.get("last_event_id"), searchParams.get("ticket")], ["7-a", "11 of t2"]);
   assert.deepEqual(unauthorized, []);
   client.close();
+});
+
+/** Where t1 is alice's and t2 bob's: the requests that were answered, with their tokens. */
+function oneAfterTheOther() {
+  /** @type {string[]} */
+  const done = [];
+  mock.method(globalThis, "fetch", async (/** @type {string} */ url, /** @type {any} */ { method, headers }) => {
+    const token = headers.Authorization?.slice("Bearer ".length);
+    if (!valid.has(token)) return Response.json({ code: "invalid_token" }, { status: 401 });
+    done.push(`${method} ${url} ${token}`);
+    if (method === "DELETE") return Response.json({ code: "no_session" }, { status: 404 });
+    return Response.json({ user: token === "t1" ? "alice" : "bob", conversations: [], next: null });
+  });
+  return done;
+}
+
+test("a request is not sent again with a token of somebody who has signed in meanwhile", async () => {
+  const done = oneAfterTheOther();
+  const chat = new SseChat({ token: source() });
+  await chat.start();
+  await settle();
+  valid = new Set(["t2"]);
+  done.length = 0;
+  const sending = chat.send({ to: "carol", text: "for carol, from alice" });
+  await assert.rejects(sending, { code: "closed" });
+  assert.deepEqual(done, ["GET /v1/session t2"]);
+  assert.deepEqual([chat.state.state, chat.user], ["signed_out", null]);
+  valid.add("t3");
+  assert.equal((await chat.start()).user, "bob");
+  chat.close();
+});
+
+test("a new token is asked whose it is once, for all that wait for it", async () => {
+  const http = new Http({ token: source() });
+  await http.request("GET", "/one");
+  http.user = "alice";
+  valid = new Set(["t2"]);
+  await Promise.all([http.request("GET", "/two"), http.request("GET", "/three")]);
+  assert.deepEqual(came.slice(1), ["t1", "t1", "t2", "t2", "t2"]);
+});
+
+test("who signs out is forgotten with a token that the server cannot end: the next start gets another", async () => {
+  oneAfterTheOther();
+  valid.add("t2");
+  const chat = new SseChat({ token: source() });
+  assert.equal((await chat.start()).user, "alice");
+  await chat.signOut();
+  assert.equal(chat.cursor, null);
+  assert.equal((await chat.start()).user, "bob");
+  chat.close();
+});
+
+test("a request that waits for a token is not sent when its user has signed out", async () => {
+  const done = oneAfterTheOther();
+  const asked = /** @type {ReturnType<typeof deferred<string>>[]} */ ([]);
+  const http = new Http({
+    token: () => {
+      asked.push(deferred());
+      return asked.at(-1)?.promise ?? null;
+    },
+  });
+  const early = assert.rejects(http.request("POST", "/early"), { code: "signed_out" });
+  http.leave();
+  const late = http.request("GET", "/late");
+  asked[0]?.resolve("t1");
+  await early;
+  const later = http.request("GET", "/later");
+  asked[1]?.resolve("t1");
+  await Promise.all([late, later]);
+  assert.deepEqual([done, asked.length], [["GET /late t1", "GET /later t1"], 2]);
+});
+
+test("a request that is refused after its user has signed out is not sent again", async () => {
+  const { promise, resolve } = deferred();
+  const sent = mock.method(globalThis, "fetch", async () => {
+    await promise;
+    return Response.json({ code: "invalid_token" }, { status: 401 });
+  });
+  const http = new Http({ token: source() });
+  const refused = assert.rejects(http.request("POST", "/"), { code: "invalid_token" });
+  await settle();
+  http.leave();
+  resolve(null);
+  await refused;
+  assert.equal(sent.mock.callCount(), 1);
 });

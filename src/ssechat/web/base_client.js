@@ -31,8 +31,6 @@ export class BaseClient extends Emitter {
   #cursor;
   #alone;
   #workers;
-  /** @type {string|null} the signed-in user's id, once it is known */
-  user = null;
 
   /**
    * @param {object} options
@@ -77,6 +75,15 @@ export class BaseClient extends Emitter {
    */
   requests(name, own) {
     return lazily(this.http, name, own);
+  }
+
+  /** The signed-in user's id, once it is known. @returns {string|null} */
+  get user() {
+    return this.http.user;
+  }
+
+  set user(user) {
+    this.http.user = user;
   }
 
   /** Whether requests have a bearer token, and no cookie. */
@@ -131,8 +138,13 @@ export class BaseClient extends Emitter {
    */
   async signOut() {
     await this.http.request("DELETE", "/v1/session");
-    this.user = null;
     this.http.token = null;
+    this.forget();
+  }
+
+  /** Forgets who was signed in, as somebody else may be the next. */
+  forget() {
+    this.http.leave();
     this.#cursor = null;
     this.#alone = false;
   }

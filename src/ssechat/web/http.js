@@ -73,10 +73,16 @@ function refusal({ status, headers }, problem) {
 
 /**
  * Gives a bearer token: it is called for the first one, and again when the server does not take one any more. It
- * returns null when there is none, as when somebody has signed out; what it throws is tried again later.
+ * returns null when there is none, as when somebody has signed out; what it throws is tried again later. A token of
+ * another user than the one before ends what is under way, as somebody else has signed in.
  *
  * @typedef {(options: {signal: AbortSignal}) => Promise<string|null>|string|null} TokenSource
  */
+
+/** @param {string} detail */
+function signedOut(detail) {
+  return new RequestError(401, { code: "signed_out", detail });
+}
 
 /** Sends requests below one base URL, with the cookie or with a bearer token. */
 export class Http {
@@ -84,6 +90,10 @@ export class Http {
   #source = null;
   /** @type {Promise<string>|null} */
   #renewing = null;
+  /** How often all was forgotten of who is signed in. */
+  #term = 0;
+  /** @type {string|null} the signed-in user's id, once it is known; a new token must be of the same one */
+  user = null;
 
   /** @param {{base?: string, token?: string|TokenSource|null, timeout?: number}} options timeout in milliseconds */
   constructor({ base = "", token = null, timeout = 20_000 } = {}) {
@@ -98,6 +108,14 @@ export class Http {
   /** Whether requests have a bearer token, and no cookie. */
   get withToken() {
     return this.token !== null || this.#source !== null;
+  }
+
+  /** Forgets who is signed in, and a token that can be got again. What waits for one is not sent any more. */
+  leave() {
+    this.#term += 1;
+    this.#renewing = null;
+    this.user = null;
+    if (this.#source) this.token = null;
   }
 
   /** Whether requests go to another origin than the page's: there the cookie does not count. Programs have none. */
@@ -141,11 +159,12 @@ export class Http {
    * @throws {RequestError}
    */
   async exchange(method, path, asked = {}) {
+    const term = this.#term;
     const token = this.token ?? (this.#source && (await this.#renew()));
     try {
       return await this.#exchange(method, path, asked, token);
     } catch (error) {
-      if (!this.#source || requestError(error).status !== 401) throw error;
+      if (!this.#source || requestError(error).status !== 401 || term !== this.#term) throw error;
       // Another request may have renewed it meanwhile.
       const renewed = this.token === token ? await this.#renew() : this.token;
       return await this.#exchange(method, path, asked, renewed);
@@ -154,13 +173,16 @@ export class Http {
 
   /** Gets a token; all who wait for one share it. */
   #renew() {
-    this.#renewing ??= this.#ask().finally(() => {
-      this.#renewing = null;
+    if (this.#renewing) return this.#renewing;
+    const renewing = this.#ask().finally(() => {
+      if (this.#renewing === renewing) this.#renewing = null;
     });
-    return this.#renewing;
+    this.#renewing = renewing;
+    return renewing;
   }
 
   async #ask() {
+    const term = this.#term;
     const signal = AbortSignal.timeout(this.timeout);
     /** @type {string|null} */
     let token;
@@ -169,9 +191,19 @@ export class Http {
     } catch {
       throw new RequestError(0, { code: "token_unavailable", detail: "No new access token yet." });
     }
-    if (!token) throw new RequestError(401, { code: "signed_out", detail: "Nobody is signed in." });
+    if (!token) throw signedOut("Nobody is signed in.");
+    if (this.token !== null) await this.#check(token);
+    if (term !== this.#term) throw signedOut("Nobody is signed in.");
     this.token = token;
     return token;
+  }
+
+  /** A request must not be sent again in the name of somebody who has signed in meanwhile. @param {string} token */
+  async #check(token) {
+    const { user } = this;
+    if (user === null) return;
+    const { body } = await this.#exchange("GET", "/v1/session", {}, token);
+    if (body.user !== user) throw signedOut("Somebody else is signed in.");
   }
 
   /**

@@ -202,6 +202,7 @@ export class SseChat extends Emitter {
     chat?.forget();
     if (!withToken) storage.remove(SIGNED_IN); // before the stream: the other tabs must not take that over
     this.close();
+    this.client.forget();
     this.#set("signed_out");
   }
 
@@ -210,6 +211,7 @@ export class SseChat extends Emitter {
     this.#ending.abort();
     this.#ending = new AbortController();
     this.#stop();
+    this.client.http.leave();
     this.#set("closed");
   }
 
