@@ -28,10 +28,11 @@ async function probe() {
   if (!valid) throw new RequestError(401);
 }
 
-/** A tab that has joined the others. */
-async function openTab() {
+/** A tab that has joined the others. @param {{oneCredential?: boolean}} options */
+async function openTab({ oneCredential = true } = {}) {
   const stream = new SharedStream({
     name: "stream of alice",
+    oneCredential,
     create: (cursor) => new EventStream({ cursor, url: (last) => `/events?${last}`, probe }),
   });
   tabs.push(stream);
@@ -235,6 +236,18 @@ test("every tab hears that the credential is not valid any more", async () => {
   latestSource().event("bye", { reason: "signed_out" });
   await pass(500);
   assert.deepEqual([holder.unauthorized.length, other.unauthorized.length], [1, 1]);
+});
+
+test("where each tab has its own token, one whose token has ended leaves the stream to the next", async () => {
+  const holder = await openTab({ oneCredential: false });
+  latestSource().event("hello", { resumed: false }, "7-a");
+  const other = await openTab({ oneCredential: false });
+  valid = false;
+  latestSource().event("bye", { reason: "token_expired" });
+  await pass(500);
+  assert.deepEqual([holder.unauthorized.length, other.unauthorized.length], [1, 0]);
+  assert.deepEqual([holder.stream.status, other.stream.holds], ["closed", true]);
+  assert.match(latestSource().url, /7-a/);
 });
 
 test("a tab that is closed before it gets the lock holds no stream", async () => {

@@ -167,3 +167,27 @@ test("a request that is refused after its user has signed out is not sent again"
   await refused;
   assert.equal(sent.mock.callCount(), 1);
 });
+
+test("a tab whose token has ended leaves the stream to one of its user whose token still counts", async () => {
+  valid = new Set(["t1", "t2"]);
+  const tabs = ["t1", "t2"].map((token) => new ChatClient({ token }));
+  const refused = tabs.map((tab) => collect(tab, "unauthorized"));
+  for (const tab of tabs) {
+    await tab.session();
+    tab.open();
+    await settle();
+  }
+  latestSource().event("hello", { resumed: false }, "7-a");
+  valid.delete("t1");
+  latestSource().event("bye", { reason: "token_expired" }, "7-a");
+  await pass(1_000);
+  latestSource().event("hello", { resumed: true }, "7-a");
+  assert.deepEqual(
+    [refused, tabs.map(({ status }) => status)],
+    [
+      [[null], []],
+      ["closed", "live"],
+    ],
+  );
+  for (const tab of tabs) tab.close();
+});

@@ -163,6 +163,7 @@ export class BaseClient extends Emitter {
       name: `ssechat:events:${base}:${user}:${kinds}${this.#alone ? `:${newMessageId()}` : ""}`,
       worker: workers ? () => new WorkerLink({ base, user, kinds }) : null,
       cursor: this.#cursor,
+      oneCredential: !this.withToken,
       create: (cursor) =>
         new EventStream({
           cursor,

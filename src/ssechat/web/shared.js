@@ -67,6 +67,7 @@ export class SharedStream extends Emitter {
   #term = 0;
   #joined = false;
   #open = false;
+  #oneCredential;
   #worker;
   /** @type {import("./worker_link.js").WorkerLink|null} */
   #link = null;
@@ -79,9 +80,12 @@ export class SharedStream extends Emitter {
    * @param {(cursor: string|null) => import("./stream.js").EventStream} options.create creates the stream of this tab
    * @param {string|null} [options.cursor] the last event id of an earlier stream, from which this tab goes on
    * @param {(() => import("./worker_link.js").WorkerLink)|null} [options.worker] asks a shared worker to hold it
+   * @param {boolean} [options.oneCredential] whether all tabs have the same one, the cookie: else one whose token has
+   *   ended leaves, and the next takes the stream over with its own
    */
-  constructor({ name, create, cursor = null, worker = null }) {
+  constructor({ name, create, cursor = null, worker = null, oneCredential = true }) {
     super();
+    this.#oneCredential = oneCredential;
     this.#worker = worker;
     this.#name = name;
     this.#create = create;
@@ -181,7 +185,7 @@ export class SharedStream extends Emitter {
     this.#term = Math.max(this.#term + 1, Date.now() + Math.random()); // also above terms that it has not seen
     this.#holding = new AbortController();
     const { signal } = this.#holding;
-    for (const kind of KINDS) stream.on(kind, (detail) => this.#report({ kind, detail }), { signal });
+    for (const kind of KINDS) stream.on(kind, (detail) => this.#happened({ kind, detail }), { signal });
     stream.on(
       "status",
       (status) => {
@@ -199,9 +203,10 @@ export class SharedStream extends Emitter {
     this.#stream = null;
   }
 
-  /** Tells the other tabs and this one. @param {Happening} happening */
-  #report(happening) {
-    this.#post(happening);
+  /** Tells the other tabs, if it concerns them, and this one. @param {Happening} happening */
+  #happened(happening) {
+    if (happening.kind === "unauthorized" && !this.#oneCredential) this.close();
+    else this.#post(happening);
     this.#take(happening);
   }
 
