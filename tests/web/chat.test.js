@@ -263,6 +263,18 @@ test("a page that comes back from the back/forward cache loads what it missed", 
   assert.deepEqual([texts(chat), chat.unread(chat.store.ensure(BOB))], [["text 1", "text 2"], 2]);
 });
 
+test("a page that comes back from there after its user has signed out asks for nothing, and says so", async () => {
+  const { chat, server } = await page([message(1)]);
+  await hello();
+  const unauthorized = collect(chat, "unauthorized");
+  chat.client.close();
+  browser.localStorage.removeItem(SIGNED_IN);
+  server.requests.length = 0;
+  chat.resume();
+  await settle();
+  assert.deepEqual([unauthorized, server.requests, chat.client.status], [[null], [], "closed"]);
+});
+
 test("a closed chat listens and sends no more", async () => {
   const { chat, server } = await page([message(1)]);
   await hello();

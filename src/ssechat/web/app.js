@@ -4,7 +4,7 @@ import { Chat, SIGNED_IN } from "./chat.js";
 import { badge } from "./format.js";
 import { requestError } from "./http.js";
 import { groupOfSecret } from "./ids.js";
-import { keepPage, lastKnown } from "./keeping.js";
+import { KNOWN, keepPage, lastKnown } from "./keeping.js";
 import { isIn } from "./membership.js";
 import { Opening } from "./opening.js";
 import { routeOf } from "./route.js";
@@ -59,6 +59,8 @@ class App {
   #shown = null;
   /** @type {string|null} the secret of the invitation that the user is asked about */
   #invited = null;
+  /** Whether the sign-in form is shown, in place of what a cookie or nothing has shown. */
+  #asks = false;
   #updateTitle = coalesce(() => this.#showTitle());
 
   /** Shows the conversations of who is signed in, or the sign-in form; and has the browser keep the page. */
@@ -115,6 +117,7 @@ class App {
       signIn: entered("signIn"),
       useToken: (token) => this.#useToken(token),
     });
+    this.#asks = !this.#library.client.withToken;
     this.#bulletin.follow(server.banner ?? "", this.#library.client.http);
     this.#root.replaceChildren(this.#bulletin.node, view.node);
     document.title = "ssechat";
@@ -169,6 +172,7 @@ class App {
     const notices = new Notices(chat, watched, (id) => this.#open(id));
     const shown = { chat, watched, sound, list, banner, notices, layout, view: null };
     this.#shown = shown;
+    this.#asks = false;
     this.#bulletin.follow(this.#server?.banner ?? "", this.#library.client.http);
     this.#root.replaceChildren(banner.node, this.#bulletin.node, notices.node, layout);
     this.#route();
@@ -209,12 +213,20 @@ class App {
     this.#shown.view?.close();
     this.#shown.watched.close();
     this.#shown.sound.close();
-    if (!this.#library.client.withToken) lastKnown.forget();
+    const { withToken } = this.#library.client;
+    if (!withToken) lastKnown.forget(this.#shown.chat.user);
     this.#library.close();
     this.#shown = null;
     tabToken.set(null);
     this.#library = new SseChat({ Chat });
     this.#showSignIn(this.#server, note, true);
+    this.#asks = !withToken;
+    this.#look();
+  }
+
+  /** Shows what another tab's sign-in gives, if it has not been heard of: the cookie is of this tab, too. */
+  #look() {
+    if (this.#asks && lastKnown.get()) location.reload();
   }
 
   /** Signs out, after a question if something would be lost. */
@@ -373,9 +385,11 @@ class App {
     window.addEventListener("offline", () => this.#showStatus());
     window.addEventListener("focus", () => this.#shown?.view?.seen());
     document.addEventListener("visibilitychange", () => document.hidden || this.#returned());
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#returned());
     // Another tab signed in or out: the cookie is that user's now.
     window.addEventListener("storage", ({ key, newValue }) => {
       if (key === LANGUAGE) this.#translate();
+      if (key === KNOWN) this.#look(); // also if the same user has signed in again
       const user = this.#shown?.chat.user ?? null;
       if (key !== SIGNED_IN || this.#library.client.withToken || newValue === user) return;
       if (newValue === null) this.#leave(say("signed_out_elsewhere"));
@@ -386,6 +400,7 @@ class App {
 
   /** Called when the network is back or the page has become visible. */
   #returned() {
+    this.#look();
     this.#showStatus();
     if (isWatched()) this.#shown?.view?.seen();
   }

@@ -68,7 +68,7 @@ export class BaseChat extends Emitter {
       user,
       base: client.base,
       send: ({ order, state, reason, code, ...message }) => client.messages.send(message),
-      allowed: () => this.#started && (client.withToken || storage.get(SIGNED_IN) === user),
+      allowed: () => this.#started && this.#isSignedIn,
     });
     this.#reads = new Reads(client, this.store, this.attempts);
     this.sync = new Sync(client, this.store, this.attempts, (conversation) => this.#keeps(conversation));
@@ -112,8 +112,14 @@ export class BaseChat extends Emitter {
     this.attempts.wake();
   }
 
-  /** Must be called after a time in the back/forward cache. */
+  /** Whether the user is still the one whom this browser's cookie signs in. */
+  get #isSignedIn() {
+    return this.client.withToken || storage.get(SIGNED_IN) === this.user;
+  }
+
+  /** Must be called after a time in the back/forward cache, where nothing is heard of what other tabs do. */
   resume() {
+    if (!this.#isSignedIn) return this.emit("unauthorized", null);
     if (!this.#started) return;
     this.client.close();
     this.client.open();

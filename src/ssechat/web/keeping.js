@@ -6,7 +6,7 @@ import { storage } from "./storage.js";
 /** @typedef {{user: string, server: import("./client.js").Facts}} Known */
 
 /** The storage key of who was signed in, and what the server was like, when it last answered. */
-const KNOWN = "ssechat:known";
+export const KNOWN = "ssechat:known";
 
 /** What the page comes up with. Who has been signed out, by whomever, is no longer in it. */
 export const lastKnown = {
@@ -21,8 +21,9 @@ export const lastKnown = {
     storage.setJson(KNOWN, known);
   },
 
-  forget() {
-    storage.remove(KNOWN);
+  /** @param {string} [user] only if it is this one */
+  forget(user) {
+    if (user === undefined || storage.json(KNOWN)?.user === user) storage.remove(KNOWN);
   },
 };
 

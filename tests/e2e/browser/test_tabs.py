@@ -239,6 +239,50 @@ def test_signing_out_ends_all_tabs_of_the_browser(enter: Enter) -> None:
     expect(alice.page.get_by_label("Password", exact=True)).to_be_visible()
 
 
+def test_who_signs_in_again_after_a_session_has_ended_is_back_in_all_tabs(enter: Enter, server: Server) -> None:
+    alice = enter(fresh("alice"))
+    alice.expect_errors("status of 401")
+    other = alice.tab()
+    expect(other.get_by_role("navigation", name="Conversations")).to_be_visible()
+    assert alice.page.evaluate("fetch('/v1/session', { method: 'DELETE' }).then(({ status }) => status)") == 204
+    for tab in (alice.page, other):
+        expect(tab.get_by_text("You have been signed out. Sign in to go on.")).to_be_visible()
+    alice.fill_in()
+    for tab in (alice.page, other):
+        expect(tab.get_by_role("navigation", name="Conversations")).to_be_visible()
+
+
+@pytest.mark.parametrize("next_one", [None, "bob"])
+def test_a_page_out_of_the_back_forward_cache_shows_nothing_of_who_has_signed_out(
+    enter: Enter, next_one: str | None
+) -> None:
+    alice = enter(fresh("alice"))
+    alice.page.get_by_role("button", name="Notes to yourself").click()
+    alice.say("a secret")
+    shows(alice.page, ["a secret"])
+    alice.context.add_init_script(
+        "addEventListener('storage', (event) => window.deaf && event.stopImmediatePropagation())"
+    )
+    kept, name = alice.tab(), alice.name
+    kept.locator(".conversation-row").click()
+    shows(kept, ["a secret"])
+    # As in the cache, it has no stream, and hears nothing of what the other tab does.
+    kept.evaluate("window.deaf = true; dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    alice.sign_out()
+    expect(alice.page.get_by_label("Password", exact=True)).to_be_visible()
+    if next_one:
+        alice.name = fresh(next_one)
+        alice.sign_up()
+    assert "a secret" in kept.inner_text("body")
+    kept.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    assert "a secret" not in kept.inner_text("body")
+    if next_one:
+        expect(kept.get_by_role("heading", name=alice.name)).to_be_visible()
+    else:
+        expect(kept.get_by_label("Password", exact=True)).to_be_visible()
+    assert name not in kept.inner_text("body")
+
+
 def test_another_person_signing_in_takes_over_all_tabs(enter: Enter) -> None:
     alice, bob = enter(fresh("alice")), enter(fresh("bob"))
     alice.expect_errors("status of 401")
