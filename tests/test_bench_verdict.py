@@ -241,7 +241,7 @@ def test_a_rival_that_fails_is_said_to_be_missing(error: Exception, monkeypatch:
         return kind.key
 
     monkeypatch.setattr(running, "_measure", measure)
-    monkeypatch.setattr("bench.verdict.rivals.rival.missing", lambda programs: [])
+    monkeypatch.setattr(Kind, "absent", "")
     figures, absent = running.measure_rivals(1, ["nchan", "pushpin"], Progress())
     shown: list[Any] = [*figures]
     assert shown == ["nchan"]
