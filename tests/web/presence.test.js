@@ -202,22 +202,69 @@ test("a server that is away is asked again, one that refuses is not", async () =
   made.close();
 });
 
-test("an answer that has been overtaken is not believed", async () => {
+test("a list waits for the answer to the one before, which could arrive after it", async () => {
   /** @type {((people: Person[]) => void)[]} */
   const answers = [];
-  const { made } = presence(() => new Promise((resolve) => answers.push(resolve)));
+  const { made, lists } = presence(() => new Promise((resolve) => answers.push(resolve)));
   let users = ["bob"];
   made.add(() => ({ users }));
   await pass(1_000);
   users = ["carol"];
   made.look();
   await pass(1_000);
-  answers[1]?.([{ user: "carol", online: true }]);
-  await pass(0);
+  assert.deepEqual(lists(), [["bob"]]);
   answers[0]?.([{ user: "bob", online: true }]);
-  await pass(0);
-  assert.deepEqual([made.of("bob"), made.of("carol")?.online], [undefined, true]);
+  await pass(1_000);
+  assert.deepEqual(lists(), [["bob"], ["carol"]]);
+  answers[1]?.([{ user: "carol", online: true }]);
+  await pass(1_000);
+  assert.deepEqual([made.of("bob"), made.of("carol")?.online, lists().length], [undefined, true, 2]);
   made.close();
+});
+
+test("an answer from before a reconnect is not believed, and the list is given again", async () => {
+  /** @type {((people: Person[]) => void)[]} */
+  const answers = [];
+  const { made, lists } = presence(() => new Promise((resolve) => answers.push(resolve)));
+  made.add(() => ({ users: ["bob"] }));
+  await pass(1_000);
+  made.again();
+  await pass(1_000);
+  answers[0]?.([{ user: "bob", online: true }]);
+  await pass(1_000);
+  assert.deepEqual([made.of("bob"), lists()], [undefined, [["bob"], ["bob"]]]);
+  made.close();
+});
+
+test("a list that waits for one that is refused is given then", async () => {
+  let refuse = () => {};
+  const { made, lists } = presence(
+    ([user]) =>
+      new Promise((resolve, reject) => {
+        if (user === "bob") refuse = () => reject(new RequestError(403));
+        else resolve([]);
+      }),
+  );
+  let users = ["bob"];
+  made.add(() => ({ users }));
+  await pass(1_000);
+  users = ["carol"];
+  made.look();
+  await pass(1_000);
+  refuse();
+  await pass(1_000);
+  assert.deepEqual(lists(), [["bob"], ["carol"]]);
+  made.close();
+});
+
+test("the list is given again every ten minutes, as the server keeps few of a user", async () => {
+  const { made, lists } = presence();
+  made.add(() => ({ users: ["bob"] }));
+  await pass(11 * 60_000);
+  assert.deepEqual(lists(), [["bob"], ["bob"]]);
+  made.close();
+  await pass(11 * 60_000);
+  assert.equal(lists().length, 2);
 });
 
 test("the requests are those of the contract", async () => {

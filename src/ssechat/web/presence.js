@@ -25,6 +25,9 @@ const MOST = 100;
 /** Milliseconds after which "5 minutes ago" is another text. */
 const MINUTE = 60_000;
 
+/** Minutes after which the list is given again: the server keeps few of a user, and drops the one given first. */
+const ANEW = 10;
+
 /**
  * Events: `change`, when it is known of somebody, or what was said of it has grown old.
  *
@@ -42,9 +45,14 @@ export class Presence extends Emitter {
   #said = "";
   /** Whether the server may have a list of this tab with somebody on it. */
   #watches;
+  /** Whether a request is under way: the next one might overtake it, so it waits. */
+  #asking = false;
+  /** Whether one waits. */
+  #waits = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
-  #minutes = setInterval(() => this.#people.size > 0 && this.emit("change", null), MINUTE);
+  #age = 0;
+  #minutes = setInterval(() => this.#minute(), MINUTE);
   #listeners = new AbortController();
 
   /** @param {import("./client.js").ChatClient} client */
@@ -80,10 +88,10 @@ export class Presence extends Emitter {
   }
 
   /** Must be called when a view may show others than before. */
-  look() {
+  look(delay = CALM) {
     if (this.#listeners.signal.aborted) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#watch(), CALM);
+    this.#timer = setTimeout(() => this.#watch(), delay);
   }
 
   /** Must be called when the stream is back, or the page has become visible: the server may have forgotten the list. */
@@ -104,25 +112,37 @@ export class Presence extends Emitter {
     clearInterval(this.#minutes);
   }
 
+  #minute() {
+    if (this.#people.size > 0) this.emit("change", null);
+    this.#age += 1;
+    if (this.#age % ANEW === 0) this.again();
+  }
+
   async #watch() {
     if (isHidden()) return; // it is done when the page becomes visible
+    if (this.#asking) {
+      this.#waits = true;
+      return;
+    }
     const { users, group } = this.#shown();
     const list = { watch: users, device: this.#device, ...(group === undefined ? {} : { in: group }) };
     const said = JSON.stringify(list);
     if (said === this.#said || (users.length === 0 && !this.#watches)) return;
     this.#said = said;
     this.#watches = true;
+    this.#asking = true;
     try {
       const now = await this.#client.presence.watch(list);
-      if (this.#said !== said) return;
       this.#watches = users.length > 0;
-      this.#keep(now.users);
+      if (this.#said === said) this.#keep(now.users);
     } catch (thrown) {
-      if (this.#said !== said || this.#listeners.signal.aborted) return;
       this.#said = "";
       const { temporary } = /** @type {import("./http.js").RequestError} */ (thrown);
-      if (temporary) this.#timer = setTimeout(() => this.#watch(), AGAIN);
+      if (temporary) this.look(AGAIN);
     }
+    this.#asking = false;
+    if (this.#waits) this.look();
+    this.#waits = false;
   }
 
   /** Those whom the views show, those that were added last first. @returns {Shown} */
