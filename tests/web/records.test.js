@@ -1,7 +1,7 @@
 /** Records that outlive the page. */
 
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 import { Records } from "../../src/ssechat/web/records.js";
 import { fakeBrowser, settle } from "./world.js";
 
@@ -40,12 +40,20 @@ test("what cannot be written is not kept", async () => {
   assert.equal(await new Records("alice").put({ client_msg_id: "a", data: () => {} }), false);
 });
 
-test("a database that was taken away is made anew", async () => {
+test("a database that was taken away is made anew by the next record", async () => {
   const records = new Records("alice");
   await records.put({ client_msg_id: "a" });
   await clearAll();
-  assert.equal(await records.put({ client_msg_id: "b" }), false);
-  assert.equal(await records.put({ client_msg_id: "c" }), true);
+  assert.equal(await records.put({ client_msg_id: "b" }), true);
   await settle();
-  assert.deepEqual(await records.has("b"), false);
+  assert.deepEqual([await records.has("a"), await records.has("b")], [false, true]);
+});
+
+test("a record is kept though the browser has closed the connection meanwhile", async () => {
+  const records = new Records("alice");
+  const opened = mock.method(indexedDB, "open");
+  await records.put({ client_msg_id: "a" });
+  for (const { result } of opened.mock.calls) result?.result.close();
+  assert.equal(await records.put({ client_msg_id: "b" }), true);
+  assert.equal((await new Records("alice").all()).length, 2);
 });

@@ -43,7 +43,8 @@ export class Records {
   }
 
   /**
-   * Makes one request in a transaction of its own, and waits until that is written.
+   * Makes one request in a transaction of its own, and waits until that is written. If the connection is an earlier one
+   * it is tried once more: browsers close those of a page in the background.
    *
    * @template Result
    * @param {IDBTransactionMode} mode
@@ -51,6 +52,18 @@ export class Records {
    * @returns {Promise<Result|undefined>} undefined if there is no database
    */
   async #do(mode, ask) {
+    const earlier = this.#opening !== null;
+    const result = await this.#try(mode, ask);
+    return result === undefined && earlier ? this.#try(mode, ask) : result;
+  }
+
+  /**
+   * @template Result
+   * @param {IDBTransactionMode} mode
+   * @param {(store: IDBObjectStore) => IDBRequest<Result>} ask
+   * @returns {Promise<Result|undefined>}
+   */
+  async #try(mode, ask) {
     try {
       this.#opening ??= open();
       const transaction = (await this.#opening).transaction(STORE, mode);
