@@ -172,6 +172,23 @@ test("one's own profile is fetched when an event tells of a change, and an older
   assert.equal(changes.length, 4);
 });
 
+test("that the server has lost a change is still known when it answers later", async () => {
+  let version = 7;
+  const { people: shown } = people({
+    async me() {
+      if (!version) throw new RequestError(503);
+      return { user: "alice", receipts: true, version, display_name: `Alice ${version}` };
+    },
+  });
+  await shown.refresh();
+  version = 0;
+  await shown.refresh({ lost: true });
+  version = 3;
+  await pass(30_000);
+  assert.equal(shown.called("alice"), "Alice 3");
+  shown.close();
+});
+
 test("a profile that cannot be fetched is asked for again, until the page is closed", async () => {
   let asked = 0;
   const { people: shown } = people({

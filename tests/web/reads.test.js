@@ -75,6 +75,18 @@ test("what an earlier page had no time to tell is told by the next one", async (
   second.attempts.close();
 });
 
+test("what another tab has read and not told is told, too", async () => {
+  const [first, second] = [reads(() => Promise.reject(new RequestError(0))), reads()];
+  first.reads.mark("dm:alice:carol", 7);
+  first.reads.mark(BOB, 5);
+  second.reads.mark(BOB, 3);
+  await settle();
+  first.attempts.close();
+  const last = reads();
+  assert.deepEqual([last.reads.pending("dm:alice:carol"), last.reads.pending(BOB), second.told], [7, 5, [3]]);
+  second.attempts.close();
+});
+
 test("what could not be told before the end is told by the next page", async () => {
   for (const status of [0, 401]) {
     fakeBrowser();

@@ -94,7 +94,8 @@ export class People extends Emitter {
       if (lost) this.#me = null;
       this.#take(profile);
     } catch (thrown) {
-      if (requestError(thrown).temporary && !this.#closed) setTimeout(() => this.#closed || this.refresh(), AGAIN);
+      if (!requestError(thrown).temporary || this.#closed) return;
+      setTimeout(() => this.#closed || this.refresh({ lost }), AGAIN);
     }
   }
 

@@ -44,18 +44,28 @@ export class Reads {
   mark(id, seq) {
     if (seq <= this.pending(id)) return;
     this.#pending.set(id, seq);
-    this.#keep();
+    this.#keep(id, seq);
     this.#send(id);
   }
 
   /** Forgets what the server does not know yet: it has lost history. */
   forget() {
     this.#pending.clear();
-    this.#keep();
+    storage.remove(this.#key);
   }
 
-  #keep() {
-    if (this.#pending.size > 0) storage.setJson(this.#key, Object.fromEntries(this.#pending));
+  /**
+   * Keeps that the user has read up to `seq`, until the server knows it. What other tabs keep stays.
+   *
+   * @param {string} id
+   * @param {number} seq
+   */
+  #keep(id, seq, { told = false } = {}) {
+    const kept = storage.json(this.#key) ?? {};
+    if (seq < (kept[id] ?? 0)) return;
+    if (told) delete kept[id];
+    else kept[id] = seq;
+    if (Object.keys(kept).length) storage.setJson(this.#key, kept);
     else storage.remove(this.#key);
   }
 
@@ -75,7 +85,7 @@ export class Reads {
     }
     if (this.#pending.get(id) === seq) {
       this.#pending.delete(id);
-      this.#keep();
+      this.#keep(id, seq, { told: true });
     }
     await this.#attempts.rest(PAUSE);
     this.#resting.delete(id);
