@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Drafts } from "../../src/ssechat/web/drafts.js";
-import { fakeBrowser, pass } from "./world.js";
+import { collect, fakeBrowser, pass } from "./world.js";
 
 const KEY = "ssechat:draft:alice:dm:alice:bob";
 const BOB = "dm:alice:bob";
@@ -43,6 +43,27 @@ test("a page that is left, or put into the background, writes what it has", () =
   drafts.set(BOB, "two");
   document.dispatchEvent(new Event("visibilitychange"));
   assert.equal(written(), "two");
+});
+
+test("what another tab does with a draft is told, unless it is being written here", async () => {
+  const drafts = new Drafts("alice");
+  const changes = collect(drafts, "change");
+  /** @param {string|null} key @param {string|null} newValue */
+  const elsewhere = (key, newValue) => {
+    if (key && newValue !== null) browser.localStorage.setItem(key, newValue);
+    window.dispatchEvent(Object.assign(new Event("storage"), { key, newValue }));
+  };
+  elsewhere(KEY, "from there");
+  assert.deepEqual([changes, drafts.get(BOB)], [[BOB], "from there"]);
+  for (const key of [null, "ssechat:draft:bob:g:1", "ssechat:user"]) elsewhere(key, "other");
+  drafts.set(BOB, "from here");
+  elsewhere(KEY, "from there, late");
+  assert.deepEqual([changes, drafts.get(BOB)], [[BOB], "from here"]);
+  await pass(500);
+  assert.equal(written(), "from here");
+  drafts.close();
+  elsewhere(KEY, "");
+  assert.deepEqual(changes, [BOB]);
 });
 
 test("a page whose user has signed out in another tab writes nothing any more", async () => {

@@ -1,11 +1,19 @@
 /** Drafts of messages, one a conversation, in localStorage. */
 
+import { Emitter } from "./emitter.js";
 import { storage } from "./storage.js";
 
 /** Milliseconds without a change until a draft is written: a key that waits for the disk is felt. */
 const CALM = 300;
 
-export class Drafts {
+/**
+ * The tabs of a browser have the same drafts.
+ *
+ * Events: `change`: another tab has changed the draft of a conversation, with this id, that is not being written here.
+ *
+ * @extends {Emitter<{change: string}>}
+ */
+export class Drafts extends Emitter {
   #prefix;
   /** @type {Map<string, string>} what is not written yet, by conversation */
   #unwritten = new Map();
@@ -15,10 +23,12 @@ export class Drafts {
 
   /** @param {string} user */
   constructor(user) {
+    super();
     this.#prefix = `ssechat:draft:${user}:`;
     const { signal } = this.#leaving;
     globalThis.window?.addEventListener("pagehide", () => this.#write(), { signal });
     globalThis.document?.addEventListener("visibilitychange", () => this.#write(), { signal }); // a phone's last event
+    globalThis.window?.addEventListener("storage", ({ key }) => this.#changedElsewhere(key ?? ""), { signal });
   }
 
   /** The draft of a message to a conversation, or an empty string. @param {string} id */
@@ -46,6 +56,12 @@ export class Drafts {
     clearTimeout(this.#timer);
     this.#unwritten.clear();
     this.#leaving.abort();
+  }
+
+  /** @param {string} key */
+  #changedElsewhere(key) {
+    const id = key.slice(this.#prefix.length);
+    if (key.startsWith(this.#prefix) && !this.#unwritten.has(id)) this.emit("change", id);
   }
 
   #write() {

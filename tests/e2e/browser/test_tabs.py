@@ -227,6 +227,28 @@ def test_a_persons_other_device_sees_what_was_sent(enter: Enter) -> None:
     expect(row(desk.page, bob.name).locator(".badge")).to_have_count(0)
 
 
+def test_a_draft_is_the_same_in_all_tabs_and_gone_from_all_when_it_is_sent(enter: Enter) -> None:
+    alice = enter(fresh("alice"))
+    alice.page.get_by_role("button", name="Notes to yourself").click()
+    other = alice.tab()
+    other.get_by_role("button", name="Notes to yourself").first.click()
+    alice.page.locator("#composer").fill("a long thought")
+    expect(other.locator("#composer")).to_have_value("a long thought")
+    alice.say("a longer thought", other)
+    for tab in (other, alice.page):
+        shows(tab, ["a longer thought"])
+        expect(tab.locator("#composer")).to_have_value("")
+    alice.page.reload()
+    shows(alice.page, ["a longer thought"])
+    expect(alice.page.locator("#composer")).to_have_value("")
+    alice.page.locator("#composer").press("ArrowUp")  # an edit is not disturbed
+    expect(alice.page.locator("#composer")).to_have_value("a longer thought")
+    other.locator("#composer").fill("and another")
+    expect(alice.page.locator("#composer")).to_have_value("a longer thought")
+    alice.page.keyboard.press("Escape")
+    expect(alice.page.locator("#composer")).to_have_value("and another")
+
+
 def test_signing_out_ends_all_tabs_of_the_browser(enter: Enter) -> None:
     alice = enter(fresh("alice"))
     alice.expect_errors("status of 401")  # a tab may take over the stream before it hears of the sign-out

@@ -95,6 +95,13 @@ export class Composer {
     this.#fit();
   }
 
+  /** Shows the draft as it is now; an edit is not disturbed. @param {string} text */
+  replaceDraft(text) {
+    if (this.#kind === "edit") this.#kept = text;
+    else if (this.#input.value !== text) this.#input.value = text;
+    this.#fit();
+  }
+
   /** Puts a text back, above the one in the field. @param {string} text */
   insert(text) {
     this.#input.value = [text, this.#input.value].filter(Boolean).join("\n");

@@ -37,6 +37,7 @@ export class ConversationView {
   #bar;
   #blocked;
   #unwatch;
+  #closing = new AbortController();
   #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
@@ -77,6 +78,8 @@ export class ConversationView {
       text: chat.drafts.get(id),
       label: this.#note ? say("note_to_yourself") : say("message_to", { title }),
     });
+    const changed = (/** @type {string} */ one) => one === id && this.#composer.replaceDraft(chat.drafts.get(id));
+    chat.drafts.on("change", changed, { signal: this.#closing.signal });
     this.#messages = new ThreadView(chat, id, {
       title,
       note: this.#note,
@@ -167,6 +170,7 @@ export class ConversationView {
   }
 
   close() {
+    this.#closing.abort();
     this.#unwatch();
     this.#messages.close();
   }
