@@ -28,6 +28,15 @@ test("a draft is known at once, and written when no key has been pressed for a m
   assert.deepEqual([drafts.get(BOB), written(), new Drafts("alice").get(BOB)], ["he", "he", "he"]);
 });
 
+test("what a draft answers is known after a reload, until it answers nothing", () => {
+  const drafts = new Drafts("alice");
+  assert.equal(drafts.replyTo(BOB), null);
+  drafts.setReply(BOB, 7);
+  assert.equal(new Drafts("alice").replyTo(BOB), 7);
+  drafts.setReply(BOB, null);
+  assert.equal(new Drafts("alice").replyTo(BOB), null);
+});
+
 test("a draft that is sent is gone at once", () => {
   const drafts = new Drafts("alice");
   browser.localStorage.setItem(KEY, "he");
@@ -55,6 +64,8 @@ test("what another tab does with a draft is told, unless it is being written her
   };
   elsewhere(KEY, "from there");
   assert.deepEqual([changes, drafts.get(BOB)], [[BOB], "from there"]);
+  elsewhere("ssechat:reply:alice:g:1", "7");
+  assert.deepEqual([changes.splice(1), drafts.replyTo("g:1")], [["g:1"], 7]);
   for (const key of [null, "ssechat:draft:bob:g:1", "ssechat:user"]) elsewhere(key, "other");
   drafts.set(BOB, "from here");
   elsewhere(KEY, "from there, late");
@@ -79,6 +90,7 @@ test("who signs out leaves no draft, written or not, and those of others stay", 
   browser.localStorage.setItem("ssechat:draft:bob:g:1", "another's");
   const drafts = new Drafts("alice");
   drafts.set("g:1", "one");
+  drafts.setReply("g:1", 7);
   await pass(500);
   drafts.set(BOB, "two");
   drafts.clear();

@@ -195,11 +195,11 @@ class App {
     return translate(() => {
       if (this.#shown) {
         const { chat, watched, sound, list, view } = this.#shown;
-        const writing = view?.writing;
+        const edit = view?.edit;
         view?.close();
         list.close();
         const { view: now } = this.#draw(chat, watched, sound);
-        if (writing) now?.goOn(writing);
+        if (edit) now?.goOn(edit);
       } else if (this.#server) {
         this.#showSignIn(this.#server, "");
       }
@@ -335,9 +335,10 @@ class App {
   #changed(id) {
     const shown = this.#shown;
     if (!shown) return;
+    // The view first: what it shows it marks as read, before the list counts what is unread.
+    if (id === null || id === shown.chat.openId) shown.view?.update();
     shown.list.update();
     this.#invite();
-    if (id === null || id === shown.chat.openId) shown.view?.update();
     this.#updateTitle();
   }
 

@@ -1,4 +1,4 @@
-/** Drafts of messages, one a conversation, in localStorage. */
+/** Drafts of messages, one a conversation, and which messages they answer, in localStorage. */
 
 import { Emitter } from "./emitter.js";
 import { storage } from "./storage.js";
@@ -15,6 +15,7 @@ const CALM = 300;
  */
 export class Drafts extends Emitter {
   #prefix;
+  #replies;
   /** @type {Map<string, string>} what is not written yet, by conversation */
   #unwritten = new Map();
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -25,6 +26,7 @@ export class Drafts extends Emitter {
   constructor(user) {
     super();
     this.#prefix = `ssechat:draft:${user}:`;
+    this.#replies = `ssechat:reply:${user}:`;
     const { signal } = this.#leaving;
     globalThis.window?.addEventListener("pagehide", () => this.#write(), { signal });
     globalThis.document?.addEventListener("visibilitychange", () => this.#write(), { signal }); // a phone's last event
@@ -44,11 +46,22 @@ export class Drafts extends Emitter {
     else this.#write(); // it is sent: it must not come back
   }
 
+  /** The seq of the message that the draft answers, or null. @param {string} id @returns {number|null} */
+  replyTo(id) {
+    return Number(storage.get(this.#replies + id)) || null;
+  }
+
+  /** @param {string} id @param {number|null} seq */
+  setReply(id, seq) {
+    if (seq === null) storage.remove(this.#replies + id);
+    else storage.set(this.#replies + id, String(seq));
+  }
+
   /** Removes all. */
   clear() {
     clearTimeout(this.#timer);
     this.#unwritten.clear();
-    for (const key of keysWith(this.#prefix)) storage.remove(key);
+    for (const prefix of [this.#prefix, this.#replies]) for (const key of keysWith(prefix)) storage.remove(key);
   }
 
   /** Writes nothing any more: the user may have signed out, in another tab. */
@@ -60,8 +73,9 @@ export class Drafts extends Emitter {
 
   /** @param {string} key */
   #changedElsewhere(key) {
-    const id = key.slice(this.#prefix.length);
-    if (key.startsWith(this.#prefix) && !this.#unwritten.has(id)) this.emit("change", id);
+    const prefix = [this.#prefix, this.#replies].find((one) => key.startsWith(one));
+    const id = key.slice(prefix?.length);
+    if (prefix && !this.#unwritten.has(id)) this.emit("change", id);
   }
 
   #write() {

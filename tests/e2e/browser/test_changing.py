@@ -20,7 +20,8 @@ def pair(enter: Enter) -> tuple[Visitor, Visitor, str]:
 def test_an_edit_is_seen_by_others_at_once_and_marked(enter: Enter) -> None:
     alice, bob, _ = pair(enter)
     alice.say("frist")
-    shows(bob.page, ["frist"])
+    for page in (alice.page, bob.page):
+        shows(page, ["frist"])
     composer = alice.page.locator("#composer")
     composer.press("ArrowUp")
     expect(composer).to_have_value("frist")
@@ -56,7 +57,7 @@ def test_an_edit_that_is_given_up_leaves_what_was_being_written(enter: Enter) ->
 def test_an_edit_that_fails_is_kept_with_the_reason(enter: Enter) -> None:
     alice, bob, _ = pair(enter)
     alice.say("one")
-    shows(bob.page, ["one"])
+    shows(alice.page, ["one"])
     alice.expect_errors(f"{NETWORK_GONE}|status of 409")
     alice.page.locator("#composer").press("ArrowUp")
     alice.page.locator("#composer").fill("two")
@@ -69,6 +70,7 @@ def test_an_edit_that_fails_is_kept_with_the_reason(enter: Enter) -> None:
     expect(alice.page.locator(".banner")).to_be_hidden()
     alice.page.locator("#composer").press("Enter")
     shows(bob.page, ["two"])
+    expect(alice.page.locator(".mode")).to_be_hidden()
     alice.page.locator("#composer").press("ArrowUp")
     other = alice.tab()
     other.locator(".conversation-row").click()
@@ -140,6 +142,7 @@ def test_a_reaction_is_chosen_from_a_few_and_clicking_it_toggles(enter: Enter, s
     bob.page.reload()
     expect(bob.page.locator(".reaction")).to_have_text("🎉2")
     bob.page.locator(".reaction").click()
+    expect(alice.page.locator(".reaction")).to_have_text("🎉1")  # it has been drawn anew
     alice.page.locator(".reaction").click()
     for page in (bob.page, alice.page):
         expect(page.locator(".reaction")).to_have_count(0)
@@ -202,6 +205,42 @@ def test_an_answer_quotes_its_original_as_it_stands_and_leads_to_it(enter: Enter
     expect(alice.page.locator(".quote").last).to_contain_text("Deleted message")
 
 
+def test_an_answer_that_is_not_sent_yet_still_answers_after_a_look_elsewhere_a_reload_and_an_edit(enter: Enter) -> None:
+    alice, bob, _ = pair(enter)
+    for text in ("the question", "of mine"):
+        alice.say(text)
+    shows(bob.page, ["the question", "of mine"])
+    bob.say("my own")
+    use(bob.page, "the question", "Reply")
+    composer, mode = bob.page.locator("#composer"), bob.page.locator(".mode")
+    composer.fill("an answer")
+    bob.page.get_by_role("button", name="Notes to yourself").click()
+    expect(mode).to_be_hidden()
+    row(bob.page, "Pair").click()
+    expect(mode).to_contain_text("the question")
+    bob.page.reload()
+    expect(mode).to_contain_text("the question")
+    expect(composer).to_have_value("an answer")
+    use(bob.page, "my own", "Edit")
+    expect(mode).to_contain_text("Edit your message")
+    composer.press("Escape")
+    expect(mode).to_contain_text("the question")
+    other = bob.tab()
+    row(other, "Pair").click()
+    expect(other.locator(".mode")).to_contain_text("the question")
+    composer.press("Enter")
+    expect(alice.page.locator(".quote")).to_contain_text("the question")
+    for page in (bob.page, other):
+        expect(page.locator(".mode")).to_be_hidden()
+    use(bob.page, "of mine", "Reply")
+    expect(other.locator(".mode")).to_contain_text("of mine")
+    composer.press("Escape")
+    expect(other.locator(".mode")).to_be_hidden()
+    bob.say("a plain one")
+    expect(message(alice.page, "a plain one")).to_be_visible()
+    expect(alice.page.locator(".quote")).to_have_count(1)
+
+
 def test_an_answer_leads_to_its_original_from_where_one_has_scrolled_up_to(enter: Enter, server: Server) -> None:
     alice, bob, group = pair(enter)
     curl = Curl(server, bob.name)
@@ -215,6 +254,7 @@ def test_an_answer_leads_to_its_original_from_where_one_has_scrolled_up_to(enter
         scroller.evaluate("node => { node.scrollTop = 0; }")
         alice.page.wait_for_timeout(20)
     assert "message 189" not in texts(alice.page)
+    expect(alice.page.locator(".quote")).to_contain_text("message 0")
     alice.page.locator(".quote").click()
     expect(message(alice.page, "message 0").first).to_be_in_viewport()
 
@@ -226,6 +266,7 @@ def test_what_is_written_while_an_old_message_is_shown_leads_back_to_the_newest(
         curl.say(group, f"message {number}")
     curl.say(group, "about the first", reply_to=1)
     alice.page.reload()
+    expect(alice.page.locator(".quote")).to_contain_text("message 0")
     alice.page.locator(".quote").click()
     expect(message(alice.page, "message 0").first).to_be_in_viewport()
     alice.say("back here")
@@ -257,8 +298,11 @@ def test_a_member_is_mentioned_by_completion_and_sees_it(enter: Enter, server: S
     expect(alice.page.get_by_role("option")).to_have_count(1)
     composer.press("Escape")
     expect(alice.page.get_by_role("option")).to_have_count(0)
+    curl.say(group, "bye")
+    shows(alice.page, [said, f"bye @{bob.name}", "bye"])
+    expect(alice.page.get_by_role("option")).to_have_count(0)  # it stays closed, whatever happens here
     composer.press("Enter")
-    shows(alice.page, [said, f"bye @{bob.name}", "@"])
+    shows(alice.page, [said, f"bye @{bob.name}", "bye", "@"])
 
 
 def test_the_keyboard_alone_reacts_answers_edits_and_deletes(enter: Enter) -> None:
@@ -292,6 +336,7 @@ def test_the_keyboard_alone_reacts_answers_edits_and_deletes(enter: Enter) -> No
     expect(composer).to_be_focused()
     alice.say("three")
     expect(bob.page.locator(".quote")).to_contain_text("two")
+    shows(alice.page, ["one", "two", "three"])
     to_messages()
     keys.press("End")
     expect(message(alice.page, "three")).to_be_focused()
@@ -356,7 +401,7 @@ def test_all_tabs_follow_changes_and_a_reset_forgets_versions(enter: Enter) -> N
     other = bob.tab()
     other.locator(".conversation-row").click()
     alice.say("one")
-    for page in (bob.page, other):
+    for page in (alice.page, bob.page, other):
         shows(page, ["one"])
     alice.page.locator("#composer").press("ArrowUp")
     alice.page.locator("#composer").fill("two")

@@ -123,6 +123,8 @@ def test_scrolling_back_shows_each_message_once_and_does_not_jump(enter: Enter, 
         bob.open(alice)
         until(bob.page, lambda: len(texts(bob.page)) >= 50)
         page = bob.page
+        page.get_by_role("button", name="To the newest message").click()
+        expect(page.locator(".message").last).to_be_in_viewport()
         scroller = page.locator(".viewport .scroller")
         place = """node => {
             const edge = node.getBoundingClientRect().top;
@@ -159,6 +161,7 @@ def test_scrolling_back_shows_each_message_once_and_does_not_jump(enter: Enter, 
             page.wait_for_timeout(50)
         page.locator("[data-seq='80']").focus()
         for number in range(79, 0, -1):
+            page.evaluate("() => new Promise(requestAnimationFrame)")
             page.keyboard.press("ArrowUp")
             expect(page.locator(f"[data-seq='{number}']")).to_be_focused()
         for pixels in range(0, 2000, 37):  # wherever it stands, the edges leave each other in peace
@@ -272,3 +275,24 @@ def test_enter_in_an_input_method_does_not_send(enter: Enter) -> None:
     expect(composer).to_have_value("にほん\nx")
     composer.press("Enter")
     shows(alice.page, ["にほん\nx"])
+
+
+def test_what_is_read_as_it_comes_is_never_shown_as_unread(enter: Enter, server: Server) -> None:
+    alice, bob = fresh("alice"), enter(fresh("bob"))
+    with Person(server, alice) as sender:
+        sender.say("one", bob.name)
+        bob.open(alice)
+        shows(bob.page, ["one"])
+        expect(row(bob.page, alice).locator(".badge")).to_have_count(0)
+        bob.page.evaluate(
+            """() => {
+              window.badges = 0;
+              new MutationObserver(() => {
+                window.badges += document.querySelectorAll(".conversation-row .badge").length;
+              }).observe(document.querySelector(".conversations"), { childList: true, subtree: true });
+            }"""
+        )
+        for text in ("two", "three"):
+            sender.say(text, bob.name)
+            expect(row(bob.page, alice)).to_contain_text(text)
+    assert bob.page.evaluate("window.badges") == 0

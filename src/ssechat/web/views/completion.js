@@ -13,6 +13,8 @@ export class Completion {
   #chosen = 0;
   #start = 0;
   #typed = "";
+  /** Whether it was closed with Escape, and nothing has been typed since. */
+  #dismissed = false;
 
   /**
    * @param {HTMLTextAreaElement} input
@@ -36,8 +38,18 @@ export class Completion {
     this.node.addEventListener("pointerdown", (event) => event.preventDefault());
   }
 
-  /** Must be called when the text or the names have changed. */
+  /** Must be called when the text has changed. */
   update() {
+    this.#dismissed = false;
+    this.#fit();
+  }
+
+  /** Must be called when the names may have changed. */
+  refresh() {
+    if (!this.#dismissed) this.#fit();
+  }
+
+  #fit() {
     const { value, selectionStart, selectionEnd } = this.#input;
     const typing = selectionStart === selectionEnd ? mentionAt(value, selectionStart) : null;
     if (!typing) {
@@ -67,12 +79,17 @@ export class Completion {
     if (event.key === "ArrowDown") this.#chosen = (this.#chosen + 1) % count;
     else if (event.key === "ArrowUp") this.#chosen = (this.#chosen + count - 1) % count;
     else if (event.key === "Enter" || event.key === "Tab") this.#take(this.#shown[this.#chosen] ?? "");
-    else if (event.key === "Escape") this.#shown = [];
+    else if (event.key === "Escape") this.#dismiss();
     else return false;
     event.preventDefault();
     event.stopPropagation();
     this.#render();
     return true;
+  }
+
+  #dismiss() {
+    this.#shown = [];
+    this.#dismissed = true;
   }
 
   /** @param {string} name */

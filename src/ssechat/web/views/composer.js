@@ -109,8 +109,13 @@ export class Composer {
     this.#input.focus();
   }
 
-  /** Begins an answer, or an edit of a text. @param {Mode} mode @param {string} [text] */
-  begin({ kind, title, excerpt: written }, text) {
+  /**
+   * Begins an answer, or an edit of a text.
+   *
+   * @param {Mode} mode
+   * @param {{text?: string, focus?: boolean}} options
+   */
+  begin({ kind, title, excerpt: written }, { text, focus = true } = {}) {
     const excerpt = shownText(written);
     this.end();
     this.#kind = kind;
@@ -125,7 +130,7 @@ export class Composer {
       this.#input.value = text;
     }
     this.#fit();
-    this.#input.focus();
+    if (focus) this.#input.focus();
   }
 
   /** Ends an edit or an answer; what was being written before an edit is there again. */
@@ -140,7 +145,7 @@ export class Composer {
 
   /** Shows the names that fit, if they have changed. */
   updateNames() {
-    if (document.activeElement === this.#input) this.#completion.update();
+    if (document.activeElement === this.#input) this.#completion.refresh();
   }
 
   focus() {

@@ -6,7 +6,6 @@ import { managesGroup, moderates } from "../membership.js";
 import { whyReadOnly } from "../read_only.js";
 import { say } from "../texts/language.js";
 import { blockedNote } from "./blocked.js";
-import { Composer } from "./composer.js";
 import { ConversationBar } from "./conversation_bar.js";
 import { isNotes, titleOf } from "./conversation_summary.js";
 import { ask } from "./dialog.js";
@@ -14,11 +13,9 @@ import { announce, coalesce, el } from "./dom.js";
 import { GroupPanel } from "./group_panel.js";
 import { ThreadView } from "./thread.js";
 import { trying } from "./toast.js";
+import { Writing } from "./writing.js";
 
 /** @typedef {import("../client.js").Message} Message */
-
-/** @typedef {{kind: "edit"|"reply", message: Message}} Mode */
-/** @typedef {Mode & {text: string}} Writing */
 
 /**
  * @typedef {object} Options
@@ -32,18 +29,15 @@ export class ConversationView {
   #id;
   #options;
   #note;
-  #composer;
+  #writing;
   #messages;
   #bar;
   #blocked;
   #unwatch;
-  #closing = new AbortController();
   #typing = el("p", { className: "typing", hidden: true });
   #readOnly = el("p", { className: "read-only", role: "status", hidden: true });
   /** @type {GroupPanel|null} */
   #panel = null;
-  /** @type {Mode|null} what the composer's text is for */
-  #mode = null;
 
   /**
    * @param {import("../chat.js").Chat} chat
@@ -65,21 +59,13 @@ export class ConversationView {
     const other = chat.store.other(this.#conversation);
     this.#blocked = other === null ? null : blockedNote(chat, other);
     this.update = coalesce(() => this.#render());
-    this.#composer = new Composer({
-      onSend: (text) => this.#send(text),
-      onDraft: (text) => this.#drafted(text),
-      onEnd: () => {
-        this.#mode = null;
-      },
-      onEditLast: () => this.#editLast(),
-      names: () => this.#names(),
-    });
-    this.#composer.set({
-      text: chat.drafts.get(id),
+    this.#writing = new Writing(chat, id, {
       label: this.#note ? say("note_to_yourself") : say("message_to", { title }),
+      told: !this.#note,
+      message: (seq) => this.#message(seq),
+      mayEdit: (seq) => this.#allowed(seq).edit,
+      onSent: () => this.#messages.toNewest(),
     });
-    const changed = (/** @type {string} */ one) => one === id && this.#composer.replaceDraft(chat.drafts.get(id));
-    chat.drafts.on("change", changed, { signal: this.#closing.signal });
     this.#messages = new ThreadView(chat, id, {
       title,
       note: this.#note,
@@ -87,15 +73,15 @@ export class ConversationView {
       tools: {
         allowed: (seq) => this.#allowed(seq),
         onReact: (seq, emoji) => this.#react(seq, emoji),
-        onReply: (seq) => this.#reply(seq),
-        onEdit: (seq) => this.#edit(seq),
+        onReply: (seq) => this.#writing.reply(seq),
+        onEdit: (seq) => this.#writing.edit(seq),
         onDelete: (seq) => this.#delete(seq),
       },
-      onRewrite: (clientMessageId) => this.#rewrite(clientMessageId),
+      onRewrite: (clientMessageId) => this.#writing.rewrite(clientMessageId),
       onLeave: () => this.focus(),
       onBack: options.onBack,
     });
-    this.#composer.node.addEventListener("focusin", () => this.#messages.rest());
+    this.#writing.node.addEventListener("focusin", () => this.#messages.rest());
     this.node = el(
       "main",
       { className: "conversation" },
@@ -104,7 +90,7 @@ export class ConversationView {
       this.#typing,
       this.#readOnly,
       this.#blocked,
-      this.#composer.node,
+      this.#writing.node,
     );
     this.#unwatch = chat.presence.add(() => this.#shown());
     this.#render();
@@ -127,10 +113,10 @@ export class ConversationView {
 
   /** Focuses the composer; on a phone, where the keyboard would open, the heading. */
   focus() {
-    if (matchMedia("(pointer: coarse)").matches || this.#composer.node.hidden) {
+    if (matchMedia("(pointer: coarse)").matches || this.#writing.node.hidden) {
       this.#bar.focus();
     } else {
-      this.#composer.focus();
+      this.#writing.focus();
     }
   }
 
@@ -158,19 +144,18 @@ export class ConversationView {
     this.#messages.seen();
   }
 
-  /** The answer or the edit that is under way, and its text; null if there is none. @returns {Writing|null} */
-  get writing() {
-    return this.#mode && { ...this.#mode, text: this.#composer.text };
+  /** The edit that is under way; null if there is none. */
+  get edit() {
+    return this.#writing.underEdit;
   }
 
-  /** Goes on with what another view of this conversation had under way. @param {Writing} writing */
-  goOn({ kind, message: { seq }, text }) {
-    if (kind === "edit") this.#edit(seq, text);
-    else this.#reply(seq);
+  /** Goes on with the edit that another view of it had under way. @param {import("./writing.js").Edit} edit */
+  goOn({ seq, text }) {
+    this.#writing.edit(seq, text);
   }
 
   close() {
-    this.#closing.abort();
+    this.#writing.close();
     this.#unwatch();
     this.#messages.close();
   }
@@ -181,7 +166,7 @@ export class ConversationView {
     this.#renderTyping();
     this.#messages.render();
     this.#panel?.update();
-    this.#composer.updateNames();
+    this.#writing.update();
   }
 
   #renderTyping() {
@@ -192,34 +177,16 @@ export class ConversationView {
     if (this.#typing.textContent !== text) this.#typing.textContent = text;
   }
 
-  /** @param {string} text */
-  #drafted(text) {
-    this.#chat.drafts.set(this.#id, text);
-    if (text && !this.#note) this.#chat.typing.write(this.#id);
-  }
-
   #renderReadOnly() {
     const { blocked = false, thread } = this.#conversation;
     const reason = whyReadOnly(this.#conversation);
     const failed = thread.state === "failed" || isNone(this.#conversation);
-    const focused = this.#composer.node.contains(document.activeElement);
+    const focused = this.#writing.node.contains(document.activeElement);
     if ((reason || blocked) && focused) this.#bar.focus();
-    this.#composer.node.hidden = reason !== "" || failed || blocked;
+    this.#writing.node.hidden = reason !== "" || failed || blocked;
     if (this.#blocked) this.#blocked.hidden = !blocked || reason !== "" || failed;
     this.#readOnly.hidden = !reason || failed; // then the error stands in place of the messages
     if (this.#readOnly.textContent !== reason) this.#readOnly.textContent = reason;
-  }
-
-  /** @param {string} text @returns {Promise<void>|void} */
-  #send(text) {
-    const mode = this.#mode;
-    if (mode?.kind === "edit") {
-      return this.#chat.changes.edit(this.#message(mode.message.seq) ?? mode.message, text);
-    }
-    this.#mode = null;
-    this.#composer.end();
-    this.#chat.write(this.#id, text, mode?.message.seq);
-    this.#messages.toNewest();
   }
 
   /** The message with this seq that is not deleted. @param {number} seq */
@@ -247,31 +214,6 @@ export class ConversationView {
   }
 
   /** @param {number} seq */
-  #reply(seq) {
-    const message = this.#message(seq);
-    if (!message) return;
-    this.#mode = { kind: "reply", message };
-    const { sender: user } = message;
-    const title = user === this.#chat.user ? say("reply_to_yourself") : say("reply_to", { user });
-    this.#composer.begin({ kind: "reply", title, excerpt: message.text.slice(0, 200) });
-  }
-
-  /** @param {number} seq @param {string} [text] what it has become so far */
-  #edit(seq, text) {
-    const message = this.#message(seq);
-    if (!message) return;
-    this.#mode = { kind: "edit", message };
-    const mode = { kind: this.#mode.kind, title: say("edit_message"), excerpt: message.text.slice(0, 200) };
-    this.#composer.begin(mode, text ?? message.text);
-  }
-
-  #editLast() {
-    const own = (/** @type {Message} */ message) => message.sender === this.#chat.user && !isTombstone(message);
-    const last = this.#conversation.thread.messages.findLast(own);
-    if (last && this.#allowed(last.seq).edit) this.#edit(last.seq);
-  }
-
-  /** @param {number} seq */
   #delete(seq) {
     const message = this.#message(seq);
     if (!message) return;
@@ -283,25 +225,5 @@ export class ConversationView {
       run: () => this.#chat.changes.remove(message),
     });
     dialog.addEventListener("close", () => this.focus());
-  }
-
-  /** @param {string} clientMessageId of a message that was not sent */
-  #rewrite(clientMessageId) {
-    const entry = this.#chat.outbox.entries(this.#id).find((one) => one.client_msg_id === clientMessageId);
-    if (!entry) return;
-    if (this.#mode?.kind === "edit") {
-      // The text must not become that message's, nor go with the edit.
-      this.#composer.end();
-      this.#mode = null;
-    }
-    this.#chat.outbox.remove(clientMessageId);
-    if (entry.reply_to) this.#reply(entry.reply_to);
-    this.#composer.insert(entry.text);
-  }
-
-  /** Whom one can mention here: all members, once they are loaded. */
-  #names() {
-    if (this.#conversation.type === "group") this.#chat.groups.loadRoster(this.#id);
-    return this.#chat.groups.mentionable(this.#id).filter((name) => name !== this.#chat.user);
   }
 }
