@@ -80,6 +80,7 @@ def test_where_one_reads_from_right_to_left_the_page_is_mirrored(enter: Enter, s
     assert send[1] < composer[0]
     if look == "phone":
         page.get_by_role("button", name="Back to conversations").click()
+        expect(page.get_by_role("searchbox")).to_be_visible()
         assert page.evaluate(OUTSIDE) == []
         return
     panel = details(page)

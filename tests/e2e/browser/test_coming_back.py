@@ -137,9 +137,9 @@ def test_after_a_time_too_long_to_replay_everything_is_there(enter: Enter, tmp_p
                 sender.say(text, bob.name)
             expect(banner(bob.page)).to_contain_text("Reconnecting")
             assert texts(bob.page) == said[:20]
-            bob.context.unroute_all(behavior="ignoreErrors")
             with bob.page.expect_request("**/v1/conversations/*/messages*"):  # too much to replay: it is loaded
-                bob.page.get_by_role("button", name="Try now").click()
+                bob.context.unroute_all(behavior="ignoreErrors")
+                bob.page.locator(".banner button").dispatch_event("click")  # it may just have come back by itself
             bob.page.get_by_role("button", name="To the newest message").click()
             until(bob.page, lambda: texts(bob.page)[-1:] == said[-1:])
             sender.say("and on", bob.name)

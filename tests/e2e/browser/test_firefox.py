@@ -73,6 +73,7 @@ def test_two_people_chat_in_firefox_and_chromium_alone_and_in_a_group(
         make_group(alice, "Friday lunch", bob.name)
         alice.say("at non?")
         bob.open("Friday lunch")
+        expect(message(alice.page, "at non?").locator(".state")).to_have_text("Read by 1 of 1")  # it is drawn anew
         use(alice.page, "at non?", "Edit")
         alice.say("at noon?")
         shows(bob.page, ["at noon?"])

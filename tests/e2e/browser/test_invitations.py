@@ -12,7 +12,9 @@ def link(page: Page, **chosen: str) -> str:
     panel = details(page)
     for label, option in chosen.items():
         panel.get_by_label(label.replace("_", " ")).select_option(option)
-    with page.expect_response(lambda answer: answer.request.method == "POST") as made:
+    with page.expect_response(
+        lambda answer: answer.request.method == "POST" and answer.url.endswith("/invites")
+    ) as made:
         panel.get_by_role("button", name="Create link").click()
     url = f"{page.url.partition('#')[0]}#join={made.value.json()['secret']}"
     made_link = panel.get_by_label("Invitation link", exact=True)

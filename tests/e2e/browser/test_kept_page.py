@@ -84,6 +84,7 @@ def test_without_the_server_a_reload_shows_the_page_and_what_is_written_goes_out
         expect(alice.page.locator(".message.queued")).to_have_count(2)
         alice.page.evaluate("window.neverReloaded = true")
     with Server(tmp_path / "data", "--workers", "2", port=port):
+        alice.page.evaluate("dispatchEvent(new Event('online'))")  # else it may wait for long after so many tries
         everything = ["before", "written without a server", "and another"]
         shows(bob.page, everything)
         shows(alice.page, everything)

@@ -88,6 +88,7 @@ def test_the_pictures_show_a_group_that_talks(enter: Enter, server: Server, canv
     shows(bob.page, SAID[:3])
     alice.say("At noon?")
     shows(bob.page, [*SAID[:3], "At noon?"])
+    expect(message(alice.page, "At noon?").locator(".state")).to_contain_text("Read by")  # it is drawn anew
     use(alice.page, "At noon?", "Edit")
     alice.say(SAID[3])
     for visitor in (alice, bob):

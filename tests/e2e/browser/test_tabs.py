@@ -142,8 +142,8 @@ def test_a_stopped_tab_is_noticed_within_five_seconds_and_replaced_with_nothing_
         stop(bob.page)
         began = time.monotonic()
         sender.say("two", bob.name)
-        expect(banner(tabs[1])).to_be_visible()
-        expect(banner(tabs[1])).to_contain_text("Reconnecting")
+        # The first that asks shows it; the other one may hear of the new holder before.
+        until(tabs[1], lambda: any("Reconnecting" in banner(tab).inner_text() for tab in tabs[1:]))
         assert time.monotonic() - began < 5
         for tab in tabs[1:]:
             shows(tab, ["one", "two"])

@@ -112,7 +112,8 @@ class Visitor:
         expect(self.page.get_by_role("heading", name=called, exact=True)).to_be_visible(timeout=PATIENCE)
 
     def sign_out(self, page: Page | None = None) -> None:
-        """Signs out, by the menu of the account."""
+        """Signs out, by the menu of the account. Requests that are under way then are refused."""
+        self.expect_errors("status of 401")
         (page or self.page).locator(".account").click()
         (page or self.page).get_by_role("menuitem", name="Sign out").click()
 
