@@ -123,21 +123,34 @@ export function isWatched() {
   return document.visibilityState === "visible" && document.hasFocus();
 }
 
+/** Milliseconds for which a press holds up what is to be drawn, at most. */
+const PRESS = 1_000;
+
 /**
  * Returns a function that schedules one call of `draw` for any number of calls. Hidden pages draw too, more slowly.
+ * While something is pressed it waits: an element that is drawn anew before the release gets no click.
  *
  * @param {() => void} draw
  */
 export function coalesce(draw) {
   let waiting = false;
+  let since = 0;
   const run = () => {
+    if (document.documentElement.matches(":active") && performance.now() - since < PRESS) {
+      schedule();
+      return;
+    }
     waiting = false;
     draw();
+  };
+  const schedule = () => {
+    if (document.hidden) setTimeout(run, 50);
+    else requestAnimationFrame(run);
   };
   return () => {
     if (waiting) return;
     waiting = true;
-    if (document.hidden) setTimeout(run, 50);
-    else requestAnimationFrame(run);
+    since = performance.now();
+    schedule();
   };
 }
