@@ -3,7 +3,17 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { SIGNED_IN } from "../../src/ssechat/web/chat.js";
-import { collect, FakeSource, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
+import {
+  collect,
+  deferred,
+  FakeSource,
+  fakeBrowser,
+  fakeServer,
+  latestSource,
+  message,
+  pass,
+  settle,
+} from "./world.js";
 
 /** @typedef {import("../../src/ssechat/web/ssechat.js").SseChat} SseChat */
 
@@ -267,6 +277,33 @@ test("signing in and up starts; signing out forgets what is unsent, and says so"
   await made().chat.start();
   await pass(10_000);
   assert.deepEqual(server.history, []);
+});
+
+test("while somebody else signs in nothing is sent for who was signed in: the cookie may be another one", async () => {
+  const { chat, server } = await live();
+  const other = made().chat;
+  server.failing = 503;
+  const sending = chat.send({ to: "bob", text: "from alice" });
+  sending.catch(() => {});
+  await settle();
+  server.failing = 401;
+  const refused = assert.rejects(other.signIn("zoe", "wrong password"), { status: 401 });
+  assert.equal(browser.localStorage.getItem(SIGNED_IN), null);
+  await refused;
+  assert.equal(browser.localStorage.getItem(SIGNED_IN), "alice");
+  server.failing = null;
+  const { promise, resolve } = deferred();
+  mock.method(other.client, "signIn", () => promise);
+  const signedIn = other.signIn("zoe", "correct horse");
+  await pass(60_000);
+  assert.deepEqual(server.history, []);
+  resolve({ user: "zoe", token: "" });
+  await signedIn;
+  await pass(60_000);
+  assert.deepEqual(server.history, []);
+  const again = other.signIn("ZOE", "correct horse");
+  assert.equal(browser.localStorage.getItem(SIGNED_IN), "zoe", "the same user may sign in once more");
+  await again;
 });
 
 test("signing out forgets what is unsent, though the session turns out to have ended meanwhile", async () => {

@@ -13,7 +13,7 @@ import { BaseChat, SIGNED_IN } from "./base_chat.js";
 import { summary } from "./conversation.js";
 import { Emitter } from "./emitter.js";
 import { aborted, backOff, RequestError, requestError } from "./http.js";
-import { directConversationId, newMessageId } from "./ids.js";
+import { canonicalName, directConversationId, newMessageId } from "./ids.js";
 import { dataOf, iterate } from "./iterate.js";
 import { KINDS } from "./kinds.js";
 import { watchPage } from "./platform.js";
@@ -169,10 +169,8 @@ export class SseChat extends Emitter {
   }
 
   /** Creates an account, signs in and starts. @param {string} name @param {string} password */
-  async signUp(name, password) {
-    const answer = await this.client.signUp(name, password);
-    this.#enter(answer.user);
-    return answer;
+  signUp(name, password) {
+    return this.#signInAs(name, () => this.client.signUp(name, password));
   }
 
   /**
@@ -183,10 +181,29 @@ export class SseChat extends Emitter {
    * @param {string} password
    * @returns {Promise<{token: string, user: string}>}
    */
-  async signIn(name, password) {
-    const answer = await this.client.signIn(name, password);
-    this.#enter(answer.user);
-    return answer;
+  signIn(name, password) {
+    return this.#signInAs(name, () => this.client.signIn(name, password));
+  }
+
+  /**
+   * The cookie is another one before this page has the answer: from now on no tab may send in the name of somebody else
+   * who was signed in before.
+   *
+   * @param {string} name
+   * @param {() => Promise<{token: string, user: string}>} signIn
+   */
+  async #signInAs(name, signIn) {
+    const before = this.client.http.crossOrigin ? null : storage.get(SIGNED_IN);
+    const other = before !== null && before !== canonicalName(name);
+    if (other) storage.remove(SIGNED_IN);
+    try {
+      const answer = await signIn();
+      this.#enter(answer.user);
+      return answer;
+    } catch (error) {
+      if (other && storage.get(SIGNED_IN) === null) storage.set(SIGNED_IN, before);
+      throw error;
+    }
   }
 
   /** Signs out on the server, forgets what is unsent, and closes. A token of another system stays valid. */
