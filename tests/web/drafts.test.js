@@ -1,7 +1,7 @@
 /** Drafts: when they are written, and what of them is left. */
 
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 import { Drafts } from "../../src/ssechat/web/drafts.js";
 import { collect, fakeBrowser, pass } from "./world.js";
 
@@ -75,6 +75,33 @@ test("what another tab does with a draft is told, unless it is being written her
   drafts.close();
   elsewhere(KEY, "");
   assert.deepEqual(changes, [BOB]);
+});
+
+test("a tab that hung does not write over what another one has gone on with, and shows that", async () => {
+  const drafts = new Drafts("alice");
+  const changes = collect(drafts, "change");
+  const storage = () => window.dispatchEvent(Object.assign(new Event("storage"), { key: KEY }));
+  for (const heard of [true, false]) {
+    browser.localStorage.removeItem(KEY);
+    drafts.set(BOB, "old");
+    const typed = performance.now();
+    mock.method(performance, "now", () => typed + 4_000);
+    browser.localStorage.setItem(KEY, "newer");
+    if (heard) storage();
+    await pass(500);
+    assert.deepEqual([written(), drafts.get(BOB), changes.splice(0)], ["newer", "newer", [BOB]]);
+  }
+  drafts.set(BOB, "");
+  assert.equal(written(), null, "what is sent is gone");
+});
+
+test("a page out of the back/forward cache shows the drafts as they are now", () => {
+  const drafts = new Drafts("alice");
+  const changes = collect(drafts, "change");
+  for (const persisted of [true, false]) {
+    window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted }));
+  }
+  assert.deepEqual(changes, [null]);
 });
 
 test("a page whose user has signed out in another tab writes nothing any more", async () => {

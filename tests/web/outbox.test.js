@@ -372,3 +372,18 @@ test("a closed outbox sends nothing, and keeps what it has", async () => {
   await pass(60_000);
   assert.deepEqual([sent.length, (await kept()).length], [1, 1]);
 });
+
+test("what is unsent is sent though the database has been cleared meanwhile", async () => {
+  const { send, texts } = server(new RequestError(503));
+  const outbox = outboxOf(send);
+  outbox.add(draft("one"));
+  outbox.add(draft("two"));
+  await settle();
+  const request = indexedDB.deleteDatabase("ssechat");
+  await new Promise((resolve) => {
+    request.onsuccess = resolve;
+  });
+  await pass(5_000);
+  assert.deepEqual([texts(), outbox.all], [["one", "one", "two"], []]);
+  outbox.close();
+});

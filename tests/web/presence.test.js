@@ -132,6 +132,30 @@ test("a page that is loaded again goes on with its list, and takes it back if it
   made.close();
 });
 
+test("what is started anew in a page goes on with the list of what was closed there", async () => {
+  const first = presence();
+  first.made.add(() => ({ users: ["bob"] }));
+  await pass(1_000);
+  first.made.close();
+  const second = presence();
+  second.made.add(() => ({ users: ["bob"] }));
+  await pass(1_000);
+  assert.deepEqual(second.asked, first.asked);
+  second.made.close();
+});
+
+test("a list that is due at once does not wait because the one before has failed", async () => {
+  let fail = () => {};
+  const { made, lists } = presence(() => new Promise((_, reject) => (fail = () => reject(new RequestError(503)))));
+  made.add(() => ({ users: ["bob"] }));
+  await pass(1_000);
+  made.again();
+  fail();
+  await pass(500);
+  assert.equal(lists().length, 2);
+  made.close();
+});
+
 test("a duplicate of a tab has a list of its own, also when the tab has been in the back/forward cache", async () => {
   const { made, asked } = presence();
   made.add(() => ({ users: ["bob"] }));

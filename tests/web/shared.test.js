@@ -250,6 +250,19 @@ test("where each tab has its own token, one whose token has ended leaves the str
   assert.match(latestSource().url, /7-a/);
 });
 
+test("a tab with its own token goes on when the cookie of the others has ended", async () => {
+  const cookie = await openTab();
+  latestSource().event("hello", { resumed: false }, "7-a");
+  const other = await openTab({ oneCredential: false });
+  valid = false;
+  latestSource().event("bye", { reason: "signed_out" });
+  await pass(500);
+  cookie.stream.close();
+  await settle();
+  assert.deepEqual([cookie.unauthorized.length, other.unauthorized.length], [1, 0]);
+  assert.equal(other.stream.holds, true);
+});
+
 test("a tab that is closed before it gets the lock holds no stream", async () => {
   const first = openTab();
   tabs[0]?.close();

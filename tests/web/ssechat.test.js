@@ -301,6 +301,11 @@ test("while somebody else signs in nothing is sent for who was signed in: the co
   await signedIn;
   await pass(60_000);
   assert.deepEqual(server.history, []);
+  mock.method(other.client, "signIn", () => Promise.reject(new RequestError(0)));
+  await assert.rejects(other.signIn("yan", "correct horse"), { status: 0 });
+  assert.equal(browser.localStorage.getItem(SIGNED_IN), null, "the cookie may be another one");
+  browser.localStorage.setItem(SIGNED_IN, "zoe");
+  mock.method(other.client, "signIn", async () => ({ user: "zoe", token: "" }));
   const again = other.signIn("ZOE", "correct horse");
   assert.equal(browser.localStorage.getItem(SIGNED_IN), "zoe", "the same user may sign in once more");
   await again;

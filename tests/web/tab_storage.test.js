@@ -1,7 +1,7 @@
 /** What lasts as long as the tab. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { invitation, tabToken } from "../../src/ssechat/web/tab_storage.js";
 import { FakeStorage } from "./world.js";
 
@@ -16,6 +16,17 @@ test("a tab keeps its token until it is taken away", () => {
   assert.equal(tabToken.get(), null);
   tabToken.set("t");
   assert.deepEqual([tabToken.get(), invitation.get()], ["t", null]);
+  tabToken.set(null);
+  assert.equal(tabToken.get(), null);
+});
+
+test("what does not fit into the storage is kept by the page", () => {
+  fakeTab(false);
+  mock.method(sessionStorage, "setItem", () => {
+    throw new DOMException("full", "QuotaExceededError");
+  });
+  tabToken.set("t");
+  assert.equal(tabToken.get(), "t");
   tabToken.set(null);
   assert.equal(tabToken.get(), null);
 });

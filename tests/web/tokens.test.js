@@ -191,3 +191,53 @@ test("a tab whose token has ended leaves the stream to one of its user whose tok
   );
   for (const tab of tabs) tab.close();
 });
+
+test("a start that finds somebody else ends, and the next one is of that user", async () => {
+  oneAfterTheOther();
+  const chat = new SseChat({ token: source() });
+  await chat.start();
+  await settle();
+  latestSource().event("hello", { resumed: false, user: "alice" }, "70-a");
+  valid = new Set(["t2", "t3"]);
+  await assert.rejects(chat.start(), { code: "signed_out" });
+  assert.deepEqual([chat.state.state, chat.user, latestSource().readyState], ["signed_out", null, 2]);
+  assert.equal((await chat.start()).user, "bob");
+  await settle();
+  assert.doesNotMatch(latestSource().url, /70-a/, "a cursor of the former user's inbox");
+  chat.close();
+});
+
+test("who was known before is no reason to refuse who has signed in since", async () => {
+  oneAfterTheOther();
+  valid = new Set();
+  const { fetch } = globalThis;
+  let down = true;
+  mock.method(globalThis, "fetch", async (/** @type {[any, any]} */ ...asked) =>
+    down ? Response.json({}, { status: 503 }) : fetch(...asked),
+  );
+  const chat = new SseChat({ token: source() });
+  const started = chat.start({ known: "alice" });
+  await pass(200);
+  assert.equal(chat.user, "alice");
+  down = false;
+  valid = new Set(["t2"]);
+  const [{ user }] = await Promise.all([started, pass(3_000)]);
+  assert.equal(user, "bob");
+  chat.close();
+});
+
+test("a late answer of who the former user was does not count", async () => {
+  const client = new ChatClient({ token: source() });
+  const { promise, resolve } = deferred();
+  const { fetch } = globalThis;
+  await client.session();
+  mock.method(globalThis, "fetch", async (/** @type {[any, any]} */ ...asked) => {
+    await promise;
+    return fetch(...asked);
+  });
+  const late = client.session();
+  client.forget();
+  resolve(null);
+  await late;
+  assert.equal(client.user, null);
+});

@@ -57,10 +57,12 @@ class App {
   #server = null;
   /** @type {Shown|null} */
   #shown = null;
-  /** @type {string|null} the secret of the invitation that the user is asked about */
-  #invited = null;
-  /** Whether the sign-in form is shown, in place of what a cookie or nothing has shown. */
+  /** @type {HTMLDialogElement|null} asks about an invitation */
+  #inviting = null;
+  /** Whether the sign-in form is shown. */
   #asks = false;
+  /** Whether the cookie says who is signed in in this tab, and no token. */
+  #byCookie = true;
   #updateTitle = coalesce(() => this.#showTitle());
 
   /** Shows the conversations of who is signed in, or the sign-in form; and has the browser keep the page. */
@@ -75,6 +77,7 @@ class App {
     const opened = new AbortController();
     const { sseChat: library } = opening;
     this.#library = library;
+    this.#byCookie = !library.client.withToken;
     const prepared = () => {
       this.#server = opening.server;
       if (!this.#shown) this.#enter();
@@ -105,6 +108,7 @@ class App {
         const library = new SseChat({ Chat, server });
         await library[method](name, password);
         this.#library = library;
+        this.#byCookie = true;
         if (library.user) lastKnown.set({ user: library.user, server });
         this.#enter();
       };
@@ -117,7 +121,7 @@ class App {
       signIn: entered("signIn"),
       useToken: (token) => this.#useToken(token),
     });
-    this.#asks = !this.#library.client.withToken;
+    this.#asks = true;
     this.#bulletin.follow(server.banner ?? "", this.#library.client.http);
     this.#root.replaceChildren(this.#bulletin.node, view.node);
     document.title = "ssechat";
@@ -132,6 +136,7 @@ class App {
       await library.start();
       tabToken.set(token);
       this.#library = library;
+      this.#byCookie = false;
       this.#enter();
     } catch (thrown) {
       if (requestError(thrown).status !== 401) throw thrown;
@@ -209,24 +214,23 @@ class App {
   /** Shows the sign-in form again. @param {string} note */
   #leave(note) {
     if (!this.#shown || !this.#server) return;
+    this.#inviting = null; // who signs in again is asked again
     closeDialogs();
     this.#shown.view?.close();
     this.#shown.watched.close();
     this.#shown.sound.close();
-    const { withToken } = this.#library.client;
-    if (!withToken) lastKnown.forget(this.#shown.chat.user);
+    if (this.#byCookie) lastKnown.forget(this.#shown.chat.user);
     this.#library.close();
     this.#shown = null;
     tabToken.set(null);
     this.#library = new SseChat({ Chat });
     this.#showSignIn(this.#server, note, true);
-    this.#asks = !withToken;
     this.#look();
   }
 
   /** Shows what another tab's sign-in gives, if it has not been heard of: the cookie is of this tab, too. */
   #look() {
-    if (this.#asks && lastKnown.get()) location.reload();
+    if (this.#asks && this.#byCookie && lastKnown.get()) location.reload();
   }
 
   /** Signs out, after a question if something would be lost. */
@@ -247,7 +251,7 @@ class App {
     try {
       await this.#library.signOut();
     } catch (thrown) {
-      if (chat.started) chat.client.open();
+      if (chat.started && this.#library.chat === chat) chat.client.open();
       throw new Error(say("still_signed_in", { problem: sayProblem(thrown) }));
     }
     location.hash = "";
@@ -307,6 +311,7 @@ class App {
     const secret = takeSecret();
     if (secret === null) return;
     invitation.set(secret);
+    this.#inviting = null;
     if (this.#shown) this.#invite();
     else if (this.#server) this.#showSignIn(this.#server, "");
   }
@@ -315,20 +320,20 @@ class App {
   #invite() {
     const chat = this.#shown?.chat;
     const secret = invitation.get();
-    if (!chat?.store.loaded || secret === null || this.#invited === secret) return;
-    this.#invited = secret;
-    const answered = () => {
-      if (this.#invited !== secret) return; // another link has been followed meanwhile
-      this.#invited = null;
-      invitation.set(null);
-    };
+    if (!chat?.store.loaded || secret === null || this.#inviting) return;
     const group = chat.store.conversation(groupOfSecret(secret));
     if (group?.role && isIn(group)) {
-      answered();
+      invitation.set(null);
       this.#open(group.id);
-    } else {
-      askToJoin(chat, secret, (id) => this.#open(id)).addEventListener("close", answered);
+      return;
     }
+    const dialog = askToJoin(chat, secret, (id) => this.#open(id));
+    this.#inviting = dialog;
+    dialog.addEventListener("close", () => {
+      if (this.#inviting !== dialog) return; // it was not the user who has closed it
+      this.#inviting = null;
+      invitation.set(null);
+    });
   }
 
   /** @param {string|null} id of a conversation, or null when any may have changed */

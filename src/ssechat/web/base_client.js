@@ -30,6 +30,8 @@ export class BaseClient extends Emitter {
   #stream = null;
   #cursor;
   #alone;
+  /** @type {string|null} whose they are, once a stream was open */
+  #cursorOf = null;
   #workers;
 
   /**
@@ -127,8 +129,9 @@ export class BaseClient extends Emitter {
 
   /** Returns the signed-in user. @returns {Promise<{user: string}>} @throws {RequestError} 401 if there is none */
   async session() {
+    const { term } = this.http;
     const answer = await this.http.request("GET", "/v1/session");
-    this.user = answer.user;
+    if (term === this.http.term) this.user = answer.user;
     return answer;
   }
 
@@ -145,6 +148,10 @@ export class BaseClient extends Emitter {
   /** Forgets who was signed in, as somebody else may be the next. */
   forget() {
     this.http.leave();
+    this.#forgetCursor();
+  }
+
+  #forgetCursor() {
     this.#cursor = null;
     this.#alone = false;
   }
@@ -156,6 +163,8 @@ export class BaseClient extends Emitter {
   open() {
     if (this.#stream) return;
     const { base, user } = this;
+    if (this.#cursorOf !== null && this.#cursorOf !== user) this.#forgetCursor();
+    this.#cursorOf = user;
     const kinds = [...this.kinds.keys()].sort().join();
     const workers = this.#workers && !this.withToken && !this.#alone;
     const stream = new SharedStream({

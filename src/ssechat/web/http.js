@@ -90,8 +90,8 @@ export class Http {
   #source = null;
   /** @type {Promise<string>|null} */
   #renewing = null;
-  /** How often all was forgotten of who is signed in. */
-  #term = 0;
+  /** How often all was forgotten of who is signed in: what was asked before is of another one. */
+  term = 0;
   /** @type {string|null} the signed-in user's id, once it is known; a new token must be of the same one */
   user = null;
 
@@ -112,7 +112,7 @@ export class Http {
 
   /** Forgets who is signed in, and a token that can be got again. What waits for one is not sent any more. */
   leave() {
-    this.#term += 1;
+    this.term += 1;
     this.#renewing = null;
     this.user = null;
     if (this.#source) this.token = null;
@@ -159,12 +159,12 @@ export class Http {
    * @throws {RequestError}
    */
   async exchange(method, path, asked = {}) {
-    const term = this.#term;
+    const term = this.term;
     const token = this.token ?? (this.#source && (await this.#renew()));
     try {
       return await this.#exchange(method, path, asked, token);
     } catch (error) {
-      if (!this.#source || requestError(error).status !== 401 || term !== this.#term) throw error;
+      if (!this.#source || requestError(error).status !== 401 || term !== this.term) throw error;
       // Another request may have renewed it meanwhile.
       const renewed = this.token === token ? await this.#renew() : this.token;
       return await this.#exchange(method, path, asked, renewed);
@@ -182,7 +182,7 @@ export class Http {
   }
 
   async #ask() {
-    const term = this.#term;
+    const term = this.term;
     const signal = AbortSignal.timeout(this.timeout);
     /** @type {string|null} */
     let token;
@@ -193,7 +193,7 @@ export class Http {
     }
     if (!token) throw signedOut("Nobody is signed in.");
     if (this.token !== null) await this.#check(token);
-    if (term !== this.#term) throw signedOut("Nobody is signed in.");
+    if (term !== this.term) throw signedOut("Nobody is signed in.");
     this.token = token;
     return token;
   }

@@ -107,6 +107,7 @@ export class Presence extends Emitter {
   }
 
   close() {
+    watchListName.set(this.#device); // for what is started next in this page
     this.#listeners.abort();
     clearTimeout(this.#timer);
     clearInterval(this.#minutes);
@@ -119,6 +120,7 @@ export class Presence extends Emitter {
   }
 
   async #watch() {
+    this.#timer = undefined;
     if (isHidden()) return; // it is done when the page becomes visible
     if (this.#asking) {
       this.#waits = true;
@@ -138,7 +140,7 @@ export class Presence extends Emitter {
     } catch (thrown) {
       this.#said = "";
       const { temporary } = /** @type {import("./http.js").RequestError} */ (thrown);
-      if (temporary) this.look(AGAIN);
+      if (temporary && this.#timer === undefined) this.look(AGAIN);
     }
     this.#asking = false;
     if (this.#waits) this.look();

@@ -14,6 +14,8 @@ export class Records {
   #scope;
   /** @type {Promise<IDBDatabase>|null} */
   #opening = null;
+  /** Whether the database has been made anew since this page began: what was in it is lost. */
+  #lost = false;
 
   /** @param {string} scope what the records belong to: a user of a server */
   constructor(scope) {
@@ -29,7 +31,7 @@ export class Records {
   /** Whether there is such a record; undefined if that cannot be told. @param {string} id */
   async has(id) {
     const count = await this.#do("readonly", (store) => store.count([this.#scope, id]));
-    return count === undefined ? undefined : count > 0;
+    return count ? true : count === undefined || this.#lost ? undefined : false;
   }
 
   /** Writes a record; whether it is kept now. @param {{client_msg_id: string} & Record<string, any>} record */
@@ -54,18 +56,21 @@ export class Records {
   async #do(mode, ask) {
     const earlier = this.#opening !== null;
     const result = await this.#try(mode, ask);
-    return result === undefined && earlier ? this.#try(mode, ask) : result;
+    return result === undefined && earlier ? this.#try(mode, ask, true) : result;
   }
 
   /**
    * @template Result
    * @param {IDBTransactionMode} mode
    * @param {(store: IDBObjectStore) => IDBRequest<Result>} ask
+   * @param {boolean} [again] whether the database was there before
    * @returns {Promise<Result|undefined>}
    */
-  async #try(mode, ask) {
+  async #try(mode, ask, again = false) {
     try {
-      this.#opening ??= open();
+      this.#opening ??= open(() => {
+        this.#lost ||= again;
+      });
       const transaction = (await this.#opening).transaction(STORE, mode);
       const request = ask(transaction.objectStore(STORE));
       transaction.commit(); // now, so that it is done even if the page ends
@@ -78,10 +83,13 @@ export class Records {
   }
 }
 
-/** @returns {Promise<IDBDatabase>} */
-async function open() {
+/** @param {() => void} onMade called if there was no such database @returns {Promise<IDBDatabase>} */
+async function open(onMade) {
   const request = indexedDB.open(DATABASE, VERSION);
-  request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: ["scope", "client_msg_id"] });
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore(STORE, { keyPath: ["scope", "client_msg_id"] });
+    onMade();
+  };
   await settled(request, "success");
   // Another tab has a newer version of this file: its database is another one, and this tab keeps what it has.
   request.result.onversionchange = () => request.result.close();

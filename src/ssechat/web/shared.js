@@ -273,7 +273,7 @@ export class SharedStream extends Emitter {
     this.#term = message.term;
     this.#heardAt = performance.now();
     if (message.kind !== "status") {
-      this.#take(message);
+      if (message.kind !== "unauthorized" || this.#oneCredential) this.#take(message);
       return;
     }
     this.cursor ??= message.cursor;

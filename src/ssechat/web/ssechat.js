@@ -135,8 +135,13 @@ export class SseChat extends Emitter {
       return this.#enter(user);
     } catch (error) {
       this.#waits.wake();
-      if (this.chat && !this.chat.started) this.#stop();
       const { status, code } = requestError(error);
+      if (status === 401 && !closing.aborted) {
+        this.#stop(); // also what runs already, as somebody else may have signed in
+        this.client.http.leave();
+      } else if (this.chat && !this.chat.started) {
+        this.#stop();
+      }
       if (!closing.aborted) this.#set(status === 401 ? "signed_out" : "closed", null, status ? code : null);
       throw error;
     } finally {
@@ -147,7 +152,6 @@ export class SseChat extends Emitter {
   /** Shows what is kept of a user who was signed in, while the server does not say who is. @param {string} user */
   #prepare(user) {
     if (this.chat) return;
-    this.client.user = user;
     this.#open(user);
     this.#set("reconnecting");
   }
@@ -201,7 +205,8 @@ export class SseChat extends Emitter {
       this.#enter(answer.user);
       return answer;
     } catch (error) {
-      if (other && storage.get(SIGNED_IN) === null) storage.set(SIGNED_IN, before);
+      const refused = requestError(error).status !== 0; // else the cookie may be another one
+      if (other && refused && storage.get(SIGNED_IN) === null) storage.set(SIGNED_IN, before);
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-/** What lasts as long as the tab, over reloads; where sessionStorage is blocked, as long as the page. */
+/** What lasts as long as the tab, over reloads; where sessionStorage is blocked or full, as long as the page. */
 
 class TabValue {
   #key;
@@ -13,7 +13,7 @@ class TabValue {
   /** @returns {string|null} */
   get() {
     try {
-      return sessionStorage.getItem(this.#key);
+      return sessionStorage.getItem(this.#key) ?? this.#unstored;
     } catch {
       return this.#unstored;
     }
@@ -21,12 +21,12 @@ class TabValue {
 
   /** @param {string|null} value */
   set(value) {
-    this.#unstored = value;
+    this.#unstored = null;
     try {
       if (value === null) sessionStorage.removeItem(this.#key);
       else sessionStorage.setItem(this.#key, value);
     } catch {
-      // blocked
+      this.#unstored = value; // it is blocked, or full
     }
   }
 }

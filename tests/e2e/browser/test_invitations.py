@@ -54,7 +54,8 @@ def test_who_follows_a_link_is_asked_and_then_in_the_group(enter: Enter) -> None
 def test_who_has_no_account_makes_one_and_is_asked_then(enter: Enter) -> None:
     alice, bob = enter(fresh("alice")), enter(fresh("bob"), sign_up=False)
     make_group(alice, "Newcomers")
-    bob.page.goto(link(alice.page))
+    url = link(alice.page)
+    bob.page.goto(url)
     invited = bob.page.get_by_role("status").filter(visible=True)
     expect(invited).to_contain_text("invitation")
     assert bob.page.url == f"{bob.url}/"
@@ -62,6 +63,14 @@ def test_who_has_no_account_makes_one_and_is_asked_then(enter: Enter) -> None:
     expect(invited).to_contain_text("invitation")
     bob.sign_up()
     asked = bob.page.get_by_role("dialog")
+    expect(asked).to_contain_text("Join")
+    bob.page.evaluate("hash => { location.hash = hash; }", url.partition("/#")[2])  # the link is followed again
+    bob.page.wait_for_timeout(300)
+    expect(asked).to_have_count(1)
+    bob.expect_errors("status of 401")
+    bob.page.evaluate("fetch('/v1/session', { method: 'DELETE' })")
+    expect(asked).to_have_count(0)
+    bob.fill_in()
     expect(asked).to_contain_text("Join")
     bob.page.reload()
     confirm(bob.page, "Join")

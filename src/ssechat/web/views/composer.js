@@ -39,6 +39,8 @@ export class Composer {
   #kind = null;
   /** The text that an edit has replaced for a time. */
   #kept = "";
+  /** Whether an input method composes. */
+  #composing = false;
 
   /** @param {Options} options */
   constructor(options) {
@@ -54,6 +56,14 @@ export class Composer {
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
       oninput: () => this.#changed(),
     });
+    for (const [type, composing] of /** @type {const} */ ([
+      ["compositionstart", true],
+      ["compositionend", false],
+    ])) {
+      this.#input.addEventListener(type, () => {
+        this.#composing = composing;
+      });
+    }
     this.#completion = new Completion(this.#input, options.names);
     this.#button = el(
       "button",
@@ -95,8 +105,9 @@ export class Composer {
     this.#fit();
   }
 
-  /** Shows the draft as it is now; an edit is not disturbed. @param {string} text */
+  /** Shows the draft as it is now, but disturbs no edit, and nobody who composes. @param {string} text */
   replaceDraft(text) {
+    if (this.#composing) return;
     if (this.#kind === "edit") this.#kept = text;
     else if (this.#input.value !== text) this.#input.value = text;
     this.#fit();

@@ -48,7 +48,7 @@ export class Writing {
     });
     this.#composer.set({ text: chat.drafts.get(id), label: options.label });
     this.#answered = chat.drafts.replyTo(id);
-    chat.drafts.on("change", (one) => one === id && this.#draftChanged(), { signal: this.#closing.signal });
+    chat.drafts.on("change", (one) => (one ?? id) === id && this.#draftChanged(), { signal: this.#closing.signal });
   }
 
   get node() {
