@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { Chat, SIGNED_IN } from "../../src/ssechat/web/chat.js";
+import { Chat } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
+import { SIGNED_IN } from "../../src/ssechat/web/storage.js";
 import { Store } from "../../src/ssechat/web/store.js";
 import { collect, fakeBrowser, fakeServer, latestSource, message, settle } from "./world.js";
 

@@ -32,12 +32,14 @@ const FOR_PROGRAMS = "./fetch_source.js";
  */
 const INTERNAL = [
   ["addConversations", "allowed", "applyMember", "applyNewer", "applyNewest", "applyOlder", "applyTo", "attempts"],
-  ["changeMessage", "crossOrigin", "dropThread", "endings", "ensure", "hasHole", "hasNewer", "hasOlder", "high"],
+  ["changeMessage", "dropThread", "endings", "ensure", "hasHole", "hasNewer", "hasOlder", "high"],
   ["holds", "into", "journal", "lastly", "loadingNewer", "loadingOlder", "low", "memory", "openConversation"],
   ["openId", "pending", "persist", "probe", "putMessage", "readUpTo", "receiveChange", "receiveFacts"],
   ["receiveMember", "receiveMessage", "refreshThread", "refuse", "rejectAll", "relay", "replaceConversation"],
   ["replaceConversations", "replaceThread", "replay", "rest", "returned", "roster", "setJson", "shown", "silence"],
   ["singleUse", "sleep", "started", "sync", "thread", "threads", "touch", "unreadTotal"],
+  ["activity", "apply", "create", "fill", "forget", "leave", "oneCredential", "outbox", "partner", "refusal"],
+  ["remove", "removedBy", "stop", "told", "wanted", "withToken"],
 ].flat();
 
 const README = `# ssechat

@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { Chat, SIGNED_IN } from "../../src/ssechat/web/chat.js";
+import { Chat } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
 import { Records } from "../../src/ssechat/web/records.js";
+import { SIGNED_IN } from "../../src/ssechat/web/storage.js";
 import { collect, FakeSource, fakeBrowser, fakeServer, latestSource, message, pass, settle } from "./world.js";
 
 const BOB = "dm:alice:bob";
@@ -309,8 +310,8 @@ test("a client's methods are the server's interface", async () => {
   const server = fakeServer();
   const client = new ChatClient();
   await client.server();
-  await client.signUp("alice", "password");
-  await client.signIn("alice", "password");
+  await client.account.signUp("alice", "password");
+  await client.account.signIn("alice", "password");
   await client.users.get("bob|x");
   await client.conversations.list({ limit: 3 });
   await client.messages.list(BOB, { after: 3 });

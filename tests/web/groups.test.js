@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { Chat, SIGNED_IN } from "../../src/ssechat/web/chat.js";
+import { Chat } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
 import { whyReadOnly } from "../../src/ssechat/web/read_only.js";
+import { SIGNED_IN } from "../../src/ssechat/web/storage.js";
 import { collect, fakeBrowser, fakeServer, latestSource, message, settle } from "./world.js";
 
 const GROUP = "g:friends";

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { SIGNED_IN } from "../../src/ssechat/web/chat.js";
 import { lastKnown } from "../../src/ssechat/web/keeping.js";
 import { Opening } from "../../src/ssechat/web/opening.js";
+import { SIGNED_IN } from "../../src/ssechat/web/storage.js";
 import { tabToken } from "../../src/ssechat/web/tab_storage.js";
 import { FakeSource, fakeBrowser, fakeServer, latestSource, pass, settle } from "./world.js";
 

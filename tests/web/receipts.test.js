@@ -7,6 +7,7 @@ import { ackDeliveries } from "../../src/ssechat/web/deliveries.js";
 import { markOf } from "../../src/ssechat/web/delivery_mark.js";
 import { Emitter } from "../../src/ssechat/web/emitter.js";
 import { RequestError } from "../../src/ssechat/web/http.js";
+import "../../src/ssechat/web/more_requests.js"; // so that it is there at once
 import { progressOf } from "../../src/ssechat/web/progress.js";
 import { Receipts } from "../../src/ssechat/web/receipts.js";
 import { Store } from "../../src/ssechat/web/store.js";
@@ -47,12 +48,13 @@ class Client extends Emitter {
     },
   };
 
-  /** @param {string} id */
-  async ack(id) {
-    this.acked.push(id);
-    if (this.answer) await this.answer();
-    return null;
-  }
+  http = {
+    request: async (/** @type {string} */ _, /** @type {string} */ path, /** @type {any} */ { body }) => {
+      assert.equal(path, "/v1/ack");
+      this.acked.push(body.id);
+      if (this.answer) await this.answer();
+    },
+  };
 }
 
 /** Receipts of a page that shows a conversation. @param {string} id */
@@ -194,6 +196,12 @@ test("messages of others are acked soon, and once a second, by the tab that hold
   client.emit("message", message(12));
   await pass(2_000);
   assert.equal(client.acked.length, 3, "one that is refused is made up for by the next");
+  client.answer = () => Promise.reject(new RequestError(503));
+  client.emit("message", message(12));
+  await pass(2_000);
+  client.answer = null;
+  await pass(12_000);
+  assert.equal(client.acked.splice(3).length, 2, "one that is lost is sent again");
   client.holdsStream = false;
   client.emit("message", message(13));
   await pass(2_000);

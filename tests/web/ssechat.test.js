@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { SIGNED_IN } from "../../src/ssechat/web/chat.js";
+import { Records } from "../../src/ssechat/web/records.js";
+import { SIGNED_IN } from "../../src/ssechat/web/storage.js";
 import {
   collect,
   deferred,
@@ -55,6 +56,12 @@ async function live(history = []) {
   latestSource().event("hello", { resumed: false }, "1-a");
   await settle();
   return { chat, states, server };
+}
+
+/** What alice has not sent, in order, as the next page finds it. */
+async function unsent() {
+  const kept = await new Records("ssechat:outbox::alice").all();
+  return kept.sort((a, b) => a.order - b.order);
 }
 
 /** @param {any[]} states */
@@ -148,7 +155,7 @@ test("a message counts as sent when the stream has it, though the answer was los
   server.failing = 503;
   const sending = chat.send({ conversation_id: BOB, text: "hi" });
   await settle();
-  const [{ client_msg_id } = { client_msg_id: "" }] = chat.chat?.outbox.all ?? [];
+  const [{ client_msg_id } = { client_msg_id: "" }] = await unsent();
   latestSource().event("message", message(1, { sender: "alice", text: "hi", client_msg_id }), "2-b");
   assert.equal((await sending).seq, 1);
 });
@@ -160,7 +167,7 @@ test("a message counts as sent when it is loaded, though the answer and the even
   server.failing = 503;
   const sending = [chat.send({ to: "bob", text: "hi" }), chat.send({ to: "bob", text: "there", client_msg_id: "b" })];
   await settle();
-  const [{ client_msg_id } = { client_msg_id: "" }] = chat.chat?.outbox.all ?? [];
+  const [{ client_msg_id } = { client_msg_id: "" }] = await unsent();
   server.failing = null;
   server.history.push(message(2, { client_msg_id: "b" }), message(3, { sender: "alice", text: "hi", client_msg_id }));
   mock.method(chat.client.messages, "send", () => new Promise(() => {}));
@@ -168,7 +175,7 @@ test("a message counts as sent when it is loaded, though the answer and the even
   await pass(1_000);
   assert.equal((await sending[0])?.seq, 3);
   assert.deepEqual(
-    chat.chat?.outbox.all.map(({ text }) => text),
+    (await unsent()).map(({ text }) => text),
     ["there"],
     "somebody else's message of that name is another one",
   );
@@ -197,7 +204,7 @@ test("a message that the server refuses fails with the server's code, and is not
   const { chat, server } = await live();
   server.failing = 403;
   await assert.rejects(chat.send({ to: "bob", text: "hi" }), { name: "RequestError", code: "unknown" });
-  assert.deepEqual(chat.chat?.outbox.all, []);
+  assert.deepEqual(await unsent(), []);
   await assert.rejects(chat.send({ text: "to nobody" }), TypeError);
 });
 
@@ -211,7 +218,7 @@ test("a message can be taken back while it is not sent", async () => {
   await assert.rejects(sending, { name: "AbortError" });
   server.failing = null;
   await pass(60_000);
-  assert.deepEqual([chat.chat?.outbox.all, server.history], [[], []]);
+  assert.deepEqual([await unsent(), server.history], [[], []]);
 });
 
 test("what is unsent at the end stays for the next time", async () => {
@@ -286,29 +293,36 @@ test("while somebody else signs in nothing is sent for who was signed in: the co
   const sending = chat.send({ to: "bob", text: "from alice" });
   sending.catch(() => {});
   await settle();
-  server.failing = 401;
-  const refused = assert.rejects(other.signIn("zoe", "wrong password"), { status: 401 });
-  assert.equal(browser.localStorage.getItem(SIGNED_IN), null);
-  await refused;
-  assert.equal(browser.localStorage.getItem(SIGNED_IN), "alice");
   server.failing = null;
-  const { promise, resolve } = deferred();
-  mock.method(other.client, "signIn", () => promise);
-  const signedIn = other.signIn("zoe", "correct horse");
-  await pass(60_000);
+  const { fetch } = globalThis;
+  const signedIn = () => browser.localStorage.getItem(SIGNED_IN);
+  /** @type {ReturnType<typeof deferred<Response|null>>} the answer to a sign-in; null: there is none */
+  let answer;
+  mock.method(globalThis, "fetch", async (/** @type {string} */ url, /** @type {any} */ asked) => {
+    if (asked.method !== "POST" || !url.endsWith("/v1/session")) return fetch(url, asked);
+    const found = await answer.promise;
+    if (!found) throw new TypeError("no network");
+    return found;
+  });
+  /** @param {string} name @param {Response|null} response */
+  const signIn = async (name, response) => {
+    answer = deferred();
+    const ended = other.signIn(name, "correct horse").catch((error) => error);
+    await pass(60_000);
+    const meanwhile = signedIn();
+    answer.resolve(response);
+    await ended;
+    return [meanwhile, signedIn()];
+  };
+  const refused = () => Response.json({ code: "wrong_credentials" }, { status: 401 });
+  assert.deepEqual(await signIn("zoe", refused()), [null, "alice"]);
   assert.deepEqual(server.history, []);
-  resolve({ user: "zoe", token: "" });
-  await signedIn;
-  await pass(60_000);
-  assert.deepEqual(server.history, []);
-  mock.method(other.client, "signIn", () => Promise.reject(new RequestError(0)));
-  await assert.rejects(other.signIn("yan", "correct horse"), { status: 0 });
-  assert.equal(browser.localStorage.getItem(SIGNED_IN), null, "the cookie may be another one");
-  browser.localStorage.setItem(SIGNED_IN, "zoe");
-  mock.method(other.client, "signIn", async () => ({ user: "zoe", token: "" }));
-  const again = other.signIn("ZOE", "correct horse");
-  assert.equal(browser.localStorage.getItem(SIGNED_IN), "zoe", "the same user may sign in once more");
-  await again;
+  assert.deepEqual(await signIn("ALICE", refused()), ["alice", "alice"]);
+  chat.wake();
+  await pass(1_000);
+  assert.equal(server.history.length, 1, "alice is still signed in");
+  assert.deepEqual(await signIn("zoe", Response.json({ user: "zoe", token: "" })), [null, "zoe"]);
+  assert.deepEqual(await signIn("yan", null), [null, null]);
 });
 
 test("signing out forgets what is unsent, though the session turns out to have ended meanwhile", async () => {
@@ -318,7 +332,7 @@ test("signing out forgets what is unsent, though the session turns out to have e
   await settle();
   server.failing = 401;
   const signedOut = chat.signOut();
-  chat.chat?.outbox.emit("unauthorized", null); // another request is refused first
+  chat.chat?.emit("unauthorized", null); // another request is refused first
   await signedOut;
   await assert.rejects(sending, { code: "closed" });
   server.failing = null;
@@ -384,7 +398,7 @@ test("on another origin the token of the sign-in counts, for requests and, as a 
   assert.equal(source.url, "https://elsewhere.example/v1/events?ticket=once");
   assert.deepEqual(source.options, { withCredentials: false });
   await chat.signOut();
-  assert.equal(chat.client.withToken, false);
+  assert.equal(chat.client.http.token, null);
 });
 
 test("a program gives the id of its last event, and gets what came since", async () => {

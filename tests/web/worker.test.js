@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { SIGNED_IN } from "../../src/ssechat/web/chat.js";
 import { ChatClient } from "../../src/ssechat/web/client.js";
 import { KINDS } from "../../src/ssechat/web/kinds.js";
+import { SIGNED_IN } from "../../src/ssechat/web/storage.js";
 import { WorkerLink } from "../../src/ssechat/web/worker_link.js";
 import {
   collect,

@@ -1,8 +1,13 @@
 /** Tells the server what this device has: one ack for all that has come, by what holds the stream. */
 
+import { requestError } from "./http.js";
+
 /** Milliseconds until the first ack, within which the messages may be read, and between two acks. */
 const SOON = 250;
 const PAUSE = 1_000;
+
+/** Milliseconds more until the next one where the server could not be told. */
+const AGAIN = 10_000;
 
 /** The acks of a client, sent while it holds the stream; others leave them to the one that does. */
 export class Acks {
@@ -37,9 +42,12 @@ export class Acks {
       this.#unacked = false;
       this.#ackedAt = performance.now();
       try {
-        await this.#client.ack(cursor);
-      } catch {
-        // the next one says all that this one would have
+        await this.#client.http.request("POST", "/v1/ack", { body: { id: cursor } });
+      } catch (thrown) {
+        if (requestError(thrown).temporary) {
+          this.#unacked = true;
+          this.#ackedAt += AGAIN;
+        }
       }
     }
     this.#timer = undefined;

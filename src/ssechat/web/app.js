@@ -1,6 +1,6 @@
 /** The page: the signed-in user, the open conversation, and the browser's events. */
 
-import { Chat, SIGNED_IN } from "./chat.js";
+import { Chat } from "./chat.js";
 import { badge } from "./format.js";
 import { requestError } from "./http.js";
 import { groupOfSecret } from "./ids.js";
@@ -9,7 +9,7 @@ import { isIn } from "./membership.js";
 import { Opening } from "./opening.js";
 import { routeOf } from "./route.js";
 import { RequestError, SseChat } from "./ssechat.js";
-import { storage } from "./storage.js";
+import { SIGNED_IN, storage } from "./storage.js";
 import { invitation, tabToken } from "./tab_storage.js";
 import { LANGUAGE, say, sayCount, sayProblem } from "./texts/language.js";
 import { Banner } from "./views/banner.js";

@@ -9,7 +9,7 @@ import { directConversationId } from "./ids.js";
 import { isIn } from "./membership.js";
 import { Outbox } from "./outbox.js";
 import { Reads } from "./reads.js";
-import { storage } from "./storage.js";
+import { SIGNED_IN, storage } from "./storage.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
 import { Threads } from "./threads.js";
@@ -24,9 +24,6 @@ import { Threads } from "./threads.js";
  * @typedef {{Client: typeof BaseClient,
  *   new (client: any, user: string, server: Partial<import("./client.js").Facts>): User}} Kind
  */
-
-/** The storage key of the user whom the cookie signs in, for all tabs of this browser. */
-export const SIGNED_IN = "ssechat:user";
 
 /** Milliseconds after which the page loads without the stream, if the stream is slow to open. */
 const WITHOUT_STREAM = 1500;

@@ -103,30 +103,6 @@ export class BaseClient extends Emitter {
     return this.http.request("GET", "/v1/server");
   }
 
-  /**
-   * Creates an account and signs in.
-   *
-   * @param {string} name
-   * @param {string} password
-   * @returns {Promise<{token: string, user: string}>}
-   */
-  signUp(name, password) {
-    return this.#enter("/v1/users", { name, password });
-  }
-
-  /** Signs in. @param {string} name @param {string} password @returns {Promise<{token: string, user: string}>} */
-  signIn(name, password) {
-    return this.#enter("/v1/session", { name, password });
-  }
-
-  /** @param {string} path @param {{name: string, password: string}} body */
-  async #enter(path, body) {
-    const answer = await this.http.request("POST", path, { body });
-    this.user = answer.user;
-    if (this.http.crossOrigin) this.http.token = answer.token;
-    return answer;
-  }
-
   /** Returns the signed-in user. @returns {Promise<{user: string}>} @throws {RequestError} 401 if there is none */
   async session() {
     const { term } = this.http;
@@ -163,7 +139,7 @@ export class BaseClient extends Emitter {
   open() {
     if (this.#stream) return;
     const { base, user } = this;
-    if (this.#cursorOf !== null && this.#cursorOf !== user) this.#forgetCursor();
+    if ((this.#cursorOf ?? user) !== user) this.#forgetCursor();
     this.#cursorOf = user;
     const kinds = [...this.kinds.keys()].sort().join();
     const workers = this.#workers && !this.withToken && !this.#alone;
@@ -217,16 +193,6 @@ export class BaseClient extends Emitter {
   /** Whether this tab holds the stream for the others. */
   get holdsStream() {
     return this.#stream?.holds ?? false;
-  }
-
-  /**
-   * Says that this device has an event, and all before it.
-   *
-   * @param {string} id
-   * @returns {Promise<null>}
-   */
-  ack(id) {
-    return this.http.request("POST", "/v1/ack", { body: { id } });
   }
 
   /** The URL of a stream, with a ticket if there is a bearer token. @param {string|null} cursor */

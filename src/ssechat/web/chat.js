@@ -17,7 +17,7 @@ import { Receipts } from "./receipts.js";
 import { Typing } from "./typing.js";
 import { WideThreads } from "./wide_threads.js";
 
-export { SIGNED_IN } from "./base_chat.js";
+export { SIGNED_IN } from "./storage.js";
 
 /** @typedef {import("./client.js").Message} Message */
 

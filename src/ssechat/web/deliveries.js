@@ -1,6 +1,6 @@
 /** Tells the server what this device has got: what comes, and what was written while it was away. */
 
-import { Acks } from "./acks.js";
+import { load } from "./lazily.js";
 
 /**
  * Acks what comes by the stream and by what is loaded, until the signal is aborted.
@@ -10,10 +10,20 @@ import { Acks } from "./acks.js";
  * @param {AbortSignal} signal
  */
 export function ackDeliveries(client, store, signal) {
-  const acks = new Acks(client);
-  client.on("message", ({ sender }) => sender !== store.user && acks.soon(), { signal });
-  store.on("change", (id) => id === null && isBehind(store) && acks.soon(), { signal });
-  signal.addEventListener("abort", () => acks.close());
+  /** @type {import("./acks.js").Acks|undefined} */
+  let acks;
+  // It is needed once something has come; if the server is away, the next one says all that this one would have.
+  const soon = () =>
+    load().then(
+      ({ Acks }) => {
+        acks ??= new Acks(client);
+        if (!signal.aborted) acks.soon();
+      },
+      () => {},
+    );
+  client.on("message", ({ sender }) => sender !== store.user && soon(), { signal });
+  store.on("change", (id) => id === null && isBehind(store) && soon(), { signal });
+  signal.addEventListener("abort", () => acks?.close());
 }
 
 /** Whether the conversations were loaded with something unread in them. @param {import("./store.js").Store} store */

@@ -79,9 +79,9 @@ function refusal({ status, headers }, problem) {
  * @typedef {(options: {signal: AbortSignal}) => Promise<string|null>|string|null} TokenSource
  */
 
-/** @param {string} detail */
-function signedOut(detail) {
-  return new RequestError(401, { code: "signed_out", detail });
+/** The error where a user is needed, and nobody or somebody else is signed in. */
+export function signedOut() {
+  return new RequestError(401, { code: "signed_out", detail: "Nobody is signed in." });
 }
 
 /** Sends requests below one base URL, with the cookie or with a bearer token. */
@@ -116,12 +116,6 @@ export class Http {
     this.#renewing = null;
     this.user = null;
     if (this.#source) this.token = null;
-  }
-
-  /** Whether requests go to another origin than the page's: there the cookie does not count. Programs have none. */
-  get crossOrigin() {
-    const { location } = globalThis;
-    return !location || new URL(this.base, location.href).origin !== location.origin;
   }
 
   /**
@@ -191,19 +185,12 @@ export class Http {
     } catch {
       throw new RequestError(0, { code: "token_unavailable", detail: "No new access token yet." });
     }
-    if (!token) throw signedOut("Nobody is signed in.");
-    if (this.token !== null) await this.#check(token);
-    if (term !== this.term) throw signedOut("Nobody is signed in.");
+    // A request must not be sent again in the name of somebody who has signed in meanwhile.
+    const known = token && this.token && this.user;
+    const other = known && (await this.#exchange("GET", "/v1/session", {}, token)).body.user !== known;
+    if (!token || other || term !== this.term) throw signedOut();
     this.token = token;
     return token;
-  }
-
-  /** A request must not be sent again in the name of somebody who has signed in meanwhile. @param {string} token */
-  async #check(token) {
-    const { user } = this;
-    if (user === null) return;
-    const { body } = await this.#exchange("GET", "/v1/session", {}, token);
-    if (body.user !== user) throw signedOut("Somebody else is signed in.");
   }
 
   /**

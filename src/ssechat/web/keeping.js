@@ -1,7 +1,6 @@
 /** Has the browser keep the page, so that it comes up where the server cannot be reached. */
 
-import { SIGNED_IN } from "./chat.js";
-import { storage } from "./storage.js";
+import { SIGNED_IN, storage } from "./storage.js";
 
 /** @typedef {{user: string, server: import("./client.js").Facts}} Known */
 

@@ -4,7 +4,8 @@ import { RequestError } from "./http.js";
 
 /** @typedef {typeof import("./more_requests.js")["REQUESTS"]} More */
 
-const load = () => import("./more_requests.js");
+/** Loads what is needed by few programs, or later. */
+export const load = () => import("./more_requests.js");
 
 /**
  * The requests about one thing.

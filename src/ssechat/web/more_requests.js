@@ -8,6 +8,8 @@ import { MessageRequests } from "./message_requests.js";
 import { PresenceRequests } from "./presence_requests.js";
 import { UserRequests } from "./user_requests.js";
 
+export { Acks } from "./acks.js";
+
 export const REQUESTS = {
   account: AccountRequests,
   blocks: BlockRequests,

@@ -14,7 +14,8 @@ export class Records {
   #scope;
   /** @type {Promise<IDBDatabase>|null} */
   #opening = null;
-  /** Whether the database has been made anew since this page began: what was in it is lost. */
+  /** Whether there was a database, and whether that has been made anew since: what was in it is lost. */
+  #found = false;
   #lost = false;
 
   /** @param {string} scope what the records belong to: a user of a server */
@@ -51,34 +52,23 @@ export class Records {
    * @template Result
    * @param {IDBTransactionMode} mode
    * @param {(store: IDBObjectStore) => IDBRequest<Result>} ask
+   * @param {boolean} [again] whether it is tried once more
    * @returns {Promise<Result|undefined>} undefined if there is no database
    */
-  async #do(mode, ask) {
-    const earlier = this.#opening !== null;
-    const result = await this.#try(mode, ask);
-    return result === undefined && earlier ? this.#try(mode, ask, true) : result;
-  }
-
-  /**
-   * @template Result
-   * @param {IDBTransactionMode} mode
-   * @param {(store: IDBObjectStore) => IDBRequest<Result>} ask
-   * @param {boolean} [again] whether the database was there before
-   * @returns {Promise<Result|undefined>}
-   */
-  async #try(mode, ask, again = false) {
+  async #do(mode, ask, again = this.#opening !== null) {
     try {
       this.#opening ??= open(() => {
-        this.#lost ||= again;
+        this.#lost = this.#found;
       });
       const transaction = (await this.#opening).transaction(STORE, mode);
+      this.#found = true;
       const request = ask(transaction.objectStore(STORE));
       transaction.commit(); // now, so that it is done even if the page ends
       await settled(transaction, "complete");
       return request.result ?? /** @type {any} */ (null);
     } catch {
-      this.#opening = null; // it may have been closed: the next request opens it again
-      return undefined;
+      this.#opening = null; // it may have been closed: it is opened again
+      return again ? this.#do(mode, ask, false) : undefined;
     }
   }
 }

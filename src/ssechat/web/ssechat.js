@@ -9,16 +9,16 @@
  */
 
 import { Awaited } from "./awaited.js";
-import { BaseChat, SIGNED_IN } from "./base_chat.js";
+import { BaseChat } from "./base_chat.js";
 import { summary } from "./conversation.js";
 import { Emitter } from "./emitter.js";
-import { aborted, backOff, RequestError, requestError } from "./http.js";
-import { canonicalName, directConversationId, newMessageId } from "./ids.js";
+import { aborted, backOff, RequestError, requestError, signedOut } from "./http.js";
+import { directConversationId, newMessageId } from "./ids.js";
 import { dataOf, iterate } from "./iterate.js";
 import { KINDS } from "./kinds.js";
 import { watchPage } from "./platform.js";
 import { isSame } from "./state.js";
-import { storage } from "./storage.js";
+import { SIGNED_IN, storage } from "./storage.js";
 import { Waits } from "./waits.js";
 
 export { RequestError };
@@ -131,17 +131,13 @@ export class SseChat extends Emitter {
     this.#set("connecting");
     const patience = known === null ? undefined : setTimeout(() => this.#prepare(known), PATIENCE);
     try {
-      const { user } = await this.#session(ended, known);
-      return this.#enter(user);
+      return this.#enter(await this.#session(ended, known));
     } catch (error) {
       this.#waits.wake();
       const { status, code } = requestError(error);
-      if (status === 401 && !closing.aborted) {
-        this.#stop(); // also what runs already, as somebody else may have signed in
-        this.client.http.leave();
-      } else if (this.chat && !this.chat.started) {
-        this.#stop();
-      }
+      // Also what runs already, as somebody else may have signed in.
+      if (status === 401) this.client.http.leave();
+      if (status === 401 || this.chat?.started === false) this.#stop();
       if (!closing.aborted) this.#set(status === 401 ? "signed_out" : "closed", null, status ? code : null);
       throw error;
     } finally {
@@ -173,8 +169,8 @@ export class SseChat extends Emitter {
   }
 
   /** Creates an account, signs in and starts. @param {string} name @param {string} password */
-  signUp(name, password) {
-    return this.#signInAs(name, () => this.client.signUp(name, password));
+  async signUp(name, password) {
+    return this.#enter(await this.client.account.signUp(name, password));
   }
 
   /**
@@ -185,30 +181,8 @@ export class SseChat extends Emitter {
    * @param {string} password
    * @returns {Promise<{token: string, user: string}>}
    */
-  signIn(name, password) {
-    return this.#signInAs(name, () => this.client.signIn(name, password));
-  }
-
-  /**
-   * The cookie is another one before this page has the answer: from now on no tab may send in the name of somebody else
-   * who was signed in before.
-   *
-   * @param {string} name
-   * @param {() => Promise<{token: string, user: string}>} signIn
-   */
-  async #signInAs(name, signIn) {
-    const before = this.client.http.crossOrigin ? null : storage.get(SIGNED_IN);
-    const other = before !== null && before !== canonicalName(name);
-    if (other) storage.remove(SIGNED_IN);
-    try {
-      const answer = await signIn();
-      this.#enter(answer.user);
-      return answer;
-    } catch (error) {
-      const refused = requestError(error).status !== 0; // else the cookie may be another one
-      if (other && refused && storage.get(SIGNED_IN) === null) storage.set(SIGNED_IN, before);
-      throw error;
-    }
+  async signIn(name, password) {
+    return this.#enter(await this.client.account.signIn(name, password));
   }
 
   /** Signs out on the server, forgets what is unsent, and closes. A token of another system stays valid. */
@@ -343,16 +317,23 @@ export class SseChat extends Emitter {
   }
 
   #signedIn() {
-    if (!this.chat) throw new RequestError(401, { code: "signed_out", detail: "Nobody is signed in." });
+    if (!this.chat) throw signedOut();
     return this.chat;
   }
 
-  /** Begins a user's session; what has been prepared for that user goes on. @param {string} user */
-  #enter(user) {
-    const prepared = this.chat && !this.chat.started && this.chat.user === user ? this.chat : null;
+  /**
+   * Begins a user's session; what has been prepared for that user goes on.
+   *
+   * @template {{user: string}} Answer
+   * @param {Answer} answer
+   */
+  #enter(answer) {
+    const { user } = answer;
+    const prepared = this.chat?.started === false && this.chat.user === user ? this.chat : null;
+    this.client.user = user;
     if (!this.client.withToken) storage.set(SIGNED_IN, user);
     (prepared ?? this.#open(user)).start();
-    return { user };
+    return answer;
   }
 
   /** @param {string} user */

@@ -2,6 +2,9 @@
  * localStorage that never throws: if it is blocked or full, values stay in memory as long as the page lives.
  */
 
+/** The key of the user whom the cookie signs in, for all tabs of this browser. */
+export const SIGNED_IN = "ssechat:user";
+
 class Storage {
   /** @type {Map<string, string>} what could not be stored */
   memory = new Map();
