@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from scripted import Script, problem
@@ -69,6 +70,29 @@ async def test_a_function_that_cannot_get_a_token_just_now_is_called_again(failu
     failures = iter([failure, failure])
     await anext(client(script, fetch).events())
     assert tokens(script) == ["Bearer fetched", "Bearer fetched"]
+
+
+async def test_a_function_that_gives_the_token_of_another_user_ends_what_is_repeated_for_the_first_one() -> None:
+    def token(user: str, **more: int) -> str:
+        return jwt.encode({"sub": user, **more}, "k" * 32)
+
+    given = iter([token("alice", iat=1), token("alice", iat=2), token("bob"), "opaque", token("bob")])
+    script = Script(httpx.ReadError("cut"))
+    chat = client(script, lambda: next(given))
+    with pytest.raises(ClientError, match="gave one of another user"):
+        await chat.send("carol", "of alice's")
+    assert len(script.requests) == 2
+    script.answers = [httpx.Response(201, json=MESSAGE)]
+    await chat.send("carol", "a token that says nothing of its user")
+    with pytest.raises(ClientError, match="gave one of another user"):
+        await anext(chat.events())
+
+
+@pytest.mark.parametrize("odd", ["a.b.c", "a.e30.c", "a.W10.c", "a.eyJzdWIiOjF9.c", f"a.{'W' * 4000}.c"])
+async def test_a_token_of_any_form_is_sent(odd: str) -> None:
+    script = Script(httpx.Response(201, json=MESSAGE))
+    await client(script, lambda: odd).send("b", "hi")
+    assert tokens(script) == [f"Bearer {odd}"]
 
 
 async def test_another_error_of_the_function_is_the_callers() -> None:
@@ -147,6 +171,12 @@ class Door:
             return problem(401, "signed_out", "This session has ended")
         if line == "GET /v1/events":
             return httpx.Response(200, text=EVENT, headers=SSE)
+        if line == "PUT /v1/me/password":
+            self.accounts["a"] = json.loads(request.content)["new"]
+            return httpx.Response(204)
+        if line == "DELETE /v1/session":
+            self.ended = self.sessions
+            return httpx.Response(204)
         return httpx.Response(201, json=MESSAGE)
 
     def _session(self, status: int) -> httpx.Response:
@@ -203,6 +233,45 @@ async def test_the_end_of_an_older_session_does_not_end_the_newer_one() -> None:
     newer = await password.token()
     assert password.renew(older)
     assert await password.token() == newer
+
+
+async def test_a_password_that_the_client_has_changed_begins_its_next_session() -> None:
+    door = Door(a="secret")
+    chat = client(door, name="a", password="secret")
+    await chat.change_password("secret", "another")
+    door.ended = door.sessions
+    await chat.send("b", "hi")
+    assert door.asked.count("POST /v1/session") == 2
+
+
+@pytest.mark.parametrize("changed", [True, False])
+async def test_a_password_that_may_have_changed_is_tried_if_the_one_before_does_not_count(*, changed: bool) -> None:
+    door = Door(a="secret")
+    chat = client(door, name="a", password="secret")
+    await chat.send("b", "hi")
+    door.lost = {"PUT /v1/me/password"}
+    with pytest.raises(NotConfirmed):
+        await chat.change_password("secret", "another")
+    if not changed:
+        door.accounts["a"] = "secret"
+    for _ in range(2):
+        door.ended = door.sessions
+        await chat.send("b", "hi")
+    door.accounts["a"] = "a third one"
+    door.ended = door.sessions
+    with pytest.raises(Refused, match="The name or the password is wrong"):
+        await chat.send("b", "hi")
+
+
+async def test_signing_out_ends_the_streams_which_would_sign_in_again() -> None:
+    door = Door(a="secret")
+    chat = client(door, name="a", password="secret")
+    events = chat.events()
+    await anext(events)
+    await chat.sign_out()
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
+    assert door.sessions == 1
 
 
 async def test_a_sign_up_that_is_closed_is_told() -> None:

@@ -1,6 +1,7 @@
 """The client's stream of events, against scripted servers and with a fake clock."""
 
 import asyncio
+import errno
 import gc
 import json
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from ssechat.client import (
     ResetEvent,
     SettingsError,
 )
+from ssechat.client.bookmark import Bookmark
 from ssechat.client.events import parse_event
 from ssechat.client.transport import LARGEST
 from ssechat.problem_details import MAX_RETRY_AFTER
@@ -324,6 +326,10 @@ async def test_what_cannot_be_an_id_is_refused(since: str) -> None:
         Script(stream("")).client().events(since)
 
 
+def files(folder: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in folder.iterdir()}
+
+
 async def test_a_bookmark_keeps_the_last_event_that_was_handled(tmp_path: Path) -> None:
     bookmark = tmp_path / "bot.bookmark"
     script = Script(stream(message("5-x") + "event: typing\ndata: {}\n\n" + message("6-x")))
@@ -333,7 +339,22 @@ async def test_a_bookmark_keeps_the_last_event_that_was_handled(tmp_path: Path) 
     again = Script(stream(message("6-x")))
     await anext(again.client().events("4-x", bookmark=str(bookmark)))
     assert cursors(again) == ["5-x"]
-    assert not bookmark.with_name("bot.bookmark.new").exists()
+    assert files(tmp_path) == {"bot.bookmark": "5-x\n"}
+
+
+def test_a_bookmark_that_cannot_be_written_leaves_the_id_before_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bookmark = tmp_path / "bot.bookmark"
+    bookmark.write_text("5-x\n")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        Bookmark(bookmark).keep("6-x")
+    assert files(tmp_path) == {"bot.bookmark": "5-x\n"}
 
 
 async def test_an_empty_bookmark_is_none(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         (("publish", "x", "1"), "ssechat: nobody: give --admin-token-file, or --user or --token"),
         (("publish", "x", "hi", "--token", "t"), "ssechat: DATA: this is no JSON"),
         (("publish", "x", "NaN", "--token", "t"), "ssechat: DATA: this is no JSON"),
+        (("publish", "x", "1e999", "--token", "t"), "ssechat: DATA: this is no JSON"),
+        (("publish", "x", '"\\ud800"', "--token", "t"), "ssechat: DATA: this is no JSON"),
         (("publish", "x", "--delete", "--token", "t"), "ssechat: --delete goes with --key"),
         (("publish", "x", "1", "--delete", "--key", "a", "--token", "t"), "ssechat: --delete goes with --key"),
         (("publish", "x", "1", "--id", "", "--token", "t"), "ssechat: Invalid value for '--id': this is empty"),

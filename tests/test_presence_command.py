@@ -64,6 +64,20 @@ def test_with_watch_it_goes_on_and_prints_what_changes(capsys: pytest.CaptureFix
     assert lists(server)[-1][0] == []
 
 
+def test_with_watch_the_list_is_given_again_after_a_reconnect_and_prints_what_has_changed(
+    capsys: pytest.CaptureFixture[str], server: Made
+) -> None:
+    server.has(PUT, {"users": [BOB, CAROL], "visible": True})
+    gone = {"user": "bob", "online": False}
+    server.then[PUT] = httpx.Response(200, json={"users": [gone, CAROL], "visible": True})
+    hello = 'event: hello\ndata: {"user": "alice"}\n\n'
+    server.has("GET /v1/events", httpx.Response(200, text=2 * hello, headers={"content-type": "text/event-stream"}))
+    server.then["GET /v1/events"] = problem(401, "unauthorized", "The session has ended.")
+    code, out, _ = main(capsys, "presence", "bob", "carol", "--watch")
+    assert (code, out.splitlines()) == (1, ["bob is online", "carol is offline", presence_line(gone)])
+    assert [watched for watched, _ in lists(server)] == [["bob", "carol"], ["bob", "carol"], []]
+
+
 def test_a_refusal_is_one_line_and_ends_it(capsys: pytest.CaptureFixture[str], server: Made) -> None:
     server.has(PUT, problem(422, "invalid_request", "watch.0: a name has 1-128 of A-Z"))
     code, out, error = main(capsys, "presence", "b b")

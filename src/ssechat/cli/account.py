@@ -1,5 +1,6 @@
 """Who runs a command: the user's token, and the client that sends it."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,7 +14,8 @@ from ssechat.errors import SettingsError
 from ssechat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ssechat.client import Client, NotConfirmed
+    from ssechat.client import Client
+    from ssechat.client.errors import Doubt
 
 # The lifetime of a token that --user mints for one connection: a leaked one is soon worthless.
 TOKEN_LIFETIME = timedelta(hours=1)
@@ -42,6 +44,7 @@ def connect(
 
     server = account.pop("server")
     named = click.get_current_context().get_parameter_source("server") is not click.core.ParameterSource.DEFAULT
+    forget_token_of_another_server(server, account)
     credential = optional_credential(**account) if admin is None else lambda: admin
     if credential is None and not may_be_stranger:
         raise click.UsageError("no user: give --user NAME on the server's own machine, or --token elsewhere")
@@ -55,7 +58,7 @@ def connect(
         try:
             yield chat, run
         except client.NotConfirmed as error:
-            raise client.ClientError(f"{error.reason}. {_advice(error)}".strip()) from None
+            raise client.ClientError(f"{error.reason}. {_advice(error.doubt, error.client_msg_id)}".strip()) from None
         finally:
             run(chat.aclose())
 
@@ -73,7 +76,17 @@ class _Notes:
             stdio.note("If the server is at another address, give it with --server, or in SSECHAT_SERVER.")
 
 
-def _advice(error: "NotConfirmed") -> str:
+@contextmanager
+def advised(doubt: "Doubt", id: str) -> Iterator[None]:
+    """Says what to do if Ctrl-C comes while a command may be met; `id` is the one that its request has."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stdio.note(_advice(doubt, id))
+        raise
+
+
+def _advice(doubt: "Doubt", id: str) -> str:
     """What to do about a command that may have been met."""
     from ssechat.client.errors import Doubt
 
@@ -84,7 +97,20 @@ def _advice(error: "NotConfirmed") -> str:
         Doubt.CHANGE: "It may have been done; the same command again does no harm",
         Doubt.EVENT: "The event may have been published: to retry without publishing it twice, add --id {id}",
         Doubt.INVITE: "The invitation may have been made: `ssechat group invites` lists those there are",
-    }[error.doubt].format(id=error.client_msg_id)
+    }[doubt].format(id=id)
+
+
+def is_another_server(server: str) -> bool:
+    """Whether the server in the environment is another one: what else is in the environment is for that."""
+    return os.environ.get("SSECHAT_SERVER", server).rstrip("/") != server.rstrip("/")
+
+
+def forget_token_of_another_server(server: str, account: dict[str, Any]) -> None:
+    """A token in the environment is for the server in the environment, and for no other one."""
+    given = click.get_current_context().get_parameter_source("token")
+    if account["token"] is not None and given is click.core.ParameterSource.ENVIRONMENT and is_another_server(server):
+        account["token"] = None
+        stdio.note("The token in SSECHAT_TOKEN is for the server in SSECHAT_SERVER: it is not sent here")
 
 
 def mint(settings: Settings, user: str, lifetime: timedelta, create: bool) -> str:

@@ -1,14 +1,12 @@
 """The command `doctor`."""
 
 import asyncio
-import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssechat.cli import stdio
-from ssechat.cli.account import optional_credential
+from ssechat.cli.account import forget_token_of_another_server, optional_credential
 from ssechat.cli.options import Number, Text, account_options
 from ssechat.errors import SettingsError
 
@@ -80,7 +78,7 @@ def doctor(
             origin = canonical_origin(origin)
         except ValueError as error:
             raise SettingsError(f"--origin: {error}") from None
-    _forget_token_of_another_server(url, account)
+    forget_token_of_another_server(url, account)
     for option in ("user", "token") if sign_up else ():
         if click.get_current_context().get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{option} and --sign-up both name a user: give only one of them")
@@ -93,16 +91,6 @@ def doctor(
         raise SettingsError(str(error)) from None
     finally:
         shown.close()
-
-
-def _forget_token_of_another_server(url: str, account: dict[str, Any]) -> None:
-    """A token in the environment is for the server in the environment, and for no other one."""
-    given = click.get_current_context().get_parameter_source("token")
-    if account["token"] is None or given is not click.core.ParameterSource.ENVIRONMENT:
-        return
-    if os.environ.get("SSECHAT_SERVER", url).rstrip("/") != url.rstrip("/"):
-        account["token"] = None
-        stdio.note("The token in SSECHAT_TOKEN is for the server in SSECHAT_SERVER: it is not sent here")
 
 
 async def _examined(

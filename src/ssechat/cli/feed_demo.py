@@ -140,13 +140,13 @@ async def _make(client: "Client", name: str) -> None:
     except Refused as error:
         if error.code != "unknown_feed":
             raise
-        events = ()
+        await client.feeds.put(name, "public", keyed=True)
+        return
     if any(each.event != MADE_UP for each in events):
         raise SettingsError(
             f"there is a feed {name!r} with data that is not made up: choose other names, with --prices and "
             "--deployments"
         )
-    await client.feeds.put(name, "public", keyed=True)
 
 
 class _Source:

@@ -1,6 +1,7 @@
 """The commands of `ssechat feed`."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ssechat.cli import stdio
-from ssechat.cli.account import connect
+from ssechat.cli.account import advised, connect, forget_token_of_another_server, is_another_server
 from ssechat.cli.objects import show_all, show_one
 from ssechat.cli.options import Id, OrderedGroup, Text, client_options, setting_options, timeout_option
 from ssechat.cli.running import Run
@@ -57,12 +58,16 @@ def admin_token_of(account: dict[str, Any], *, reads: bool) -> str | None:
     from ssechat.identity.admin_token import read_admin_token
     from ssechat.settings import load_settings
 
+    forget_token_of_another_server(account["server"], account)
     given = click.get_current_context().get_parameter_source
     is_somebody = account["user"] is not None or given("token") is click.core.ParameterSource.COMMANDLINE
     flag = account.pop("admin_token_file")
     if is_somebody and flag is not None:
         raise click.UsageError("--admin-token-file and --user or --token: give only one of them")
     path = None if is_somebody else load_settings({"admin_token_file": flag}).admin_token_file
+    if path is not None and flag is None and is_another_server(account["server"]):
+        stdio.note("The admin token in the environment is for the server in SSECHAT_SERVER: it is not sent here")
+        path = None
     token = None if path is None else read_admin_token(path)
     if token is None and not reads and not is_somebody and account["token"] is None:
         raise click.UsageError("nobody: give --admin-token-file, or --user or --token where users may do this")
@@ -158,6 +163,7 @@ def publish(
     ssechat feed publish banner --text "Back at noon"
     """
     from ssechat.cli.terminal import published_line
+    from ssechat.client.errors import Doubt
 
     if deletes:
         if key is None or content is not None:
@@ -165,7 +171,8 @@ def publish(
         data = None
     else:
         data = _content(stdio.read_input() if content in (None, "-") else str(content), is_text=is_text)
-    with _connected(account, timeout, reads=False) as (client, run):
+    id = id or uuid.uuid4().hex
+    with _connected(account, timeout, reads=False) as (client, run), advised(Doubt.EVENT, id):
         published = run(client.feeds.publish(name, data, event=event, key=key, id=id)).raw
     with stdio.reporting("the event was published"):
         show_one(published, published_line, as_json=as_json)
@@ -256,7 +263,9 @@ def _content(text: str, *, is_text: bool) -> Any:
     if is_text:
         return text
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        found = json.loads(text, parse_constant=_no_constant)
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()  # as 1e999, or half a pair of surrogates
+        return found
     except (ValueError, RecursionError) as error:
         raise SettingsError(
             f"DATA: this is no JSON ({error}): put a text in quotation marks, as '\"hi\"', or add --text"

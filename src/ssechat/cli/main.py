@@ -143,6 +143,8 @@ def _errors_as_exit_codes() -> Iterator[None]:
         _fail(str(error), 2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except UnicodeDecodeError:
+        _fail("what was typed, or read, is no text in this terminal's encoding", 2)
     except BrokenPipeError:
         # The reader of our output has exited.
         sys.exit(1)

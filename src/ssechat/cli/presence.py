@@ -93,15 +93,16 @@ class _Watch:
     def _begin(self) -> None:
         now = self._run(self._client.watch(self._users, group=self._group, device=self._device))
         for one in now.users:
-            self._print(one.user, one.raw)
+            if one.user not in self._told or self._told[one.user] != one.raw:
+                self._print(one.user, one.raw)
 
     def _follow(self) -> None:
         from ssechat.client import PresenceEvent
 
         # The stream first: nobody comes or goes unseen between the answer and it.
         for event in self._run.each(self._client.events()):
-            if event.name == "hello" and not self._told:
-                self._begin()
+            if event.name == "hello":
+                self._begin()  # after a reconnect again: the server may not have the list any more
             elif isinstance(event, PresenceEvent):
                 for one in event.data.users:
                     # A new stream says everything again, and the user's other devices may watch others.

@@ -82,6 +82,7 @@ class Sightings:
         if conversation is None:
             self._versions.clear()
         self._receipts.clear()
+        self._names.clear()
         for message in [each for each in self._versions if each[0] == conversation]:
             del self._versions[message]
 

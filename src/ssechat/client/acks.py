@@ -17,7 +17,7 @@ LAST_WORD = 2.0
 class Acks:
     """Tells the server which event was handled last: at most once a second, and the last one always.
 
-    An ack that is lost is made up for by the next one, so nothing is retried, and nobody is told.
+    An ack that is lost is made up for by the next one, or sent again a second later; nobody is told.
     """
 
     def __init__(self, ack: Callable[[str], Awaitable[None]], pauses: Pauses) -> None:
@@ -50,9 +50,15 @@ class Acks:
             try:
                 await self._ack(id)
             except Refused as error:
-                if error.code != "unknown_event":  # an older server, for example, which has no acks
+                if error.status >= 500:
+                    self._again(id)
+                elif error.code != "unknown_event":  # an older server, for example, which has no acks
                     self._refused, self._newest = True, ""
             except ClientError:
-                pass
+                self._again(id)
             await self._pauses.sleep(PAUSE, self._closed)
         self._task = None
+
+    def _again(self, id: str) -> None:
+        if not self._closed.is_set():
+            self._newest = self._newest or id

@@ -42,9 +42,13 @@ class Bookmark:
         """
         if id == self._kept:
             return
-        written = self._path.with_name(f"{self._path.name}.new")
-        written.write_text(f"{id}\n", encoding="ascii")
-        written.replace(self._path)
+        written = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
+        try:
+            written.write_text(f"{id}\n", encoding="ascii")
+            written.replace(self._path)
+        except OSError:
+            written.unlink(missing_ok=True)
+            raise
         self._kept = id
 
 

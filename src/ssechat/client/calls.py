@@ -35,7 +35,7 @@ class Calls:
     ) -> None:
         """`patience`: seconds for which a request is repeated. `note` is called with a sentence at each repeat."""
         self._transport = transport
-        self._credential = credential
+        self.credential = credential
         self._pauses = pauses
         self._note = note
         self._patience = patience
@@ -79,10 +79,10 @@ class Calls:
             limits = {"timeout": min(ANSWER_SECONDS, left), "within": min(LONGEST_ATTEMPT, left)}
             return await attempt(self._transport, method, path, token=token, **limits, **how)
 
-        token = await self._credential.token()
+        token = await self.credential.token()
         response = await with_token(token)
-        if response.status_code == 401 and self._credential.renew(token):
-            response = await with_token(await self._credential.token())
+        if response.status_code == 401 and self.credential.renew(token):
+            response = await with_token(await self.credential.token())
         if not response.is_success:
             raise Refused.by(response)
         return response

@@ -136,9 +136,12 @@ class Client(Messages, Marks, Blocks, People, Sessions):
 
     async def aclose(self) -> None:
         """Ends all streams of events, and closes all connections."""
+        await self._close_streams()
+        await self._transport.close()
+
+    async def _close_streams(self) -> None:
         for stream in list(self._streams):
             await stream.aclose()
-        await self._transport.close()
 
     def __repr__(self) -> str:
         return f"<Client of {self._user or 'a user'} at {self._transport.server}>"
@@ -236,9 +239,10 @@ class Client(Messages, Marks, Blocks, People, Sessions):
         return Ticket.read(await self._calls.object("POST", "/v1/tickets", body={}))
 
     async def sign_out(self) -> None:
-        """Ends the session that the token is of, and all of its streams."""
+        """Ends the session that the token is of, and all streams, which would begin another one."""
         try:
             await self._calls.ask("DELETE", "/v1/session", doubt=Doubt.CHANGE)
         except Refused as error:
             if error.code != "signed_out":  # by an attempt whose answer was lost
                 raise
+        await self._close_streams()

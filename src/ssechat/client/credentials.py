@@ -1,7 +1,9 @@
 """Who a client is: a token, a function that gives tokens, or a name and a password."""
 
 import asyncio
+import base64
 import inspect
+import json
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
@@ -35,6 +37,9 @@ class Credential(Protocol):
     def renew(self, token: str | None) -> bool:
         """The server did not take this token; returns whether there can be another one."""
 
+    def password_changes(self, new: str, *, certain: bool) -> None:
+        """The user's password is another one now, or may be if it is not `certain`."""
+
 
 class Stranger:
     """Nobody: what asks for no credential can be asked for."""
@@ -46,15 +51,23 @@ class Stranger:
         """There is no other."""
         return False
 
+    def password_changes(self, new: str, *, certain: bool) -> None:
+        """Strangers have none."""
+
 
 class Given:
     """A token, or a function that returns one for each request."""
 
     def __init__(self, source: Token) -> None:
         self._source = source
+        self._subject: str | None = None
 
     async def token(self) -> str:
-        """The token, of a function a fresh one."""
+        """The token, of a function a fresh one.
+
+        Raises:
+            ClientError: it is another user's than those before. What is repeated must not be done in that user's name.
+        """
         if isinstance(self._source, str):
             return self._source
         try:
@@ -65,11 +78,20 @@ class Given:
             raise Unavailable(reason, unmet=True) from error
         if not isinstance(token, str):
             raise SettingsError(f"the function that gives tokens returned {type(token).__name__}, and no text")
+        subject = _subject(token)
+        if subject is not None and subject != (self._subject or subject):
+            raise ClientError(
+                "the function that gives tokens gave one of another user: make another client for that user"
+            )
+        self._subject = subject or self._subject
         return token
 
     def renew(self, token: str | None) -> bool:
         """A function has had its chance: it is called for each request."""
         return False
+
+    def password_changes(self, new: str, *, certain: bool) -> None:
+        """Tokens do not depend on it."""
 
 
 class Password:
@@ -79,6 +101,8 @@ class Password:
         self._transport = transport
         self.name = name
         self._password = password
+        self._other_password: str | None = None
+        """The one that may count in place of `_password`."""
         self._token: str | None = None
         self._lock = asyncio.Lock()
 
@@ -86,8 +110,24 @@ class Password:
         """The token of the session."""
         async with self._lock:
             if self._token is None:
-                self._token = await self._begin("/v1/session", 200)
+                self._token = await self._sign_in()
             return self._token
+
+    async def _sign_in(self) -> str:
+        try:
+            return await self._begin("/v1/session", 200)
+        except Refused as refused:
+            if refused.status != 401 or self._other_password is None:
+                raise
+        self._password, self._other_password = self._other_password, self._password
+        return await self._begin("/v1/session", 200)
+
+    def password_changes(self, new: str, *, certain: bool) -> None:
+        """The next session is begun with it."""
+        if certain:
+            self._password, self._other_password = new, None
+        else:
+            self._other_password = new
 
     def renew(self, token: str | None) -> bool:
         """Has the next request sign in."""
@@ -132,3 +172,14 @@ class Password:
         if not isinstance(token, str):
             raise ClientError(ANOTHER_FORM)
         return token
+
+
+def _subject(token: str) -> str | None:
+    """Whom a JSON Web Token names, unchecked; None if it is none, or names nobody."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        return None
+    subject = claims.get("sub") if isinstance(claims, dict) else None
+    return subject if isinstance(subject, str) else None

@@ -1,7 +1,7 @@
 """Sessions and the password, as a client says and asks it."""
 
 from ssechat.client.calls import Calls
-from ssechat.client.errors import Doubt
+from ssechat.client.errors import Doubt, NotConfirmed
 from ssechat.client.models import Session
 from ssechat.client.objects import object_of
 from ssechat.client.transport import path
@@ -21,7 +21,12 @@ class Sessions:
             Refused: `wrong_password`, for example.
         """
         body = {"old": old, "new": new}
-        await self._calls.ask("PUT", "/v1/me/password", body=body, doubt=Doubt.CHANGE, repeatable=False)
+        try:
+            await self._calls.ask("PUT", "/v1/me/password", body=body, doubt=Doubt.CHANGE, repeatable=False)
+        except NotConfirmed:
+            self._calls.credential.password_changes(new, certain=False)
+            raise
+        self._calls.credential.password_changes(new, certain=True)
 
     async def sessions(self) -> list[Session]:
         """Where the user is signed in, the newest session first."""
