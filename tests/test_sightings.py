@@ -84,6 +84,8 @@ def test_the_name_of_a_group_is_asked_for_once_and_then_told_by_events(run: Run)
     assert sightings.name(event("message")) == "Dinner"
     assert sightings.name(event("member", users=[])) == "Dinner"
     assert len(script.requests) == 1
+    assert sightings.is_news(of("reset", "", {"reason": "lost"}))
+    assert sightings.name(event("message")) == "Lunch", "the server may have lost the other name"
 
 
 def test_a_name_that_an_event_tells_is_not_asked_for(run: Run) -> None:
