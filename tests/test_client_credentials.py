@@ -174,9 +174,6 @@ class Door:
         if line == "PUT /v1/me/password":
             self.accounts["a"] = json.loads(request.content)["new"]
             return httpx.Response(204)
-        if line == "DELETE /v1/session":
-            self.ended = self.sessions
-            return httpx.Response(204)
         return httpx.Response(201, json=MESSAGE)
 
     def _session(self, status: int) -> httpx.Response:
@@ -261,17 +258,6 @@ async def test_a_password_that_may_have_changed_is_tried_if_the_one_before_does_
     door.ended = door.sessions
     with pytest.raises(Refused, match="The name or the password is wrong"):
         await chat.send("b", "hi")
-
-
-async def test_signing_out_ends_the_streams_which_would_sign_in_again() -> None:
-    door = Door(a="secret")
-    chat = client(door, name="a", password="secret")
-    events = chat.events()
-    await anext(events)
-    await chat.sign_out()
-    with pytest.raises(StopAsyncIteration):
-        await anext(events)
-    assert door.sessions == 1
 
 
 async def test_a_sign_up_that_is_closed_is_told() -> None:

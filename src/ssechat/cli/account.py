@@ -59,6 +59,10 @@ def connect(
             yield chat, run
         except client.NotConfirmed as error:
             raise client.ClientError(f"{error.reason}. {_advice(error.doubt, error.client_msg_id)}".strip()) from None
+        except KeyboardInterrupt:
+            if chat.in_doubt is not None:
+                stdio.note(_advice(*chat.in_doubt))
+            raise
         finally:
             run(chat.aclose())
 
@@ -74,16 +78,6 @@ class _Notes:
         if not self._said and text.startswith("cannot reach"):
             self._said = True
             stdio.note("If the server is at another address, give it with --server, or in SSECHAT_SERVER.")
-
-
-@contextmanager
-def advised(doubt: "Doubt", id: str) -> Iterator[None]:
-    """Says what to do if Ctrl-C comes while a command may be met; `id` is the one that its request has."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        stdio.note(_advice(doubt, id))
-        raise
 
 
 def _advice(doubt: "Doubt", id: str) -> str:

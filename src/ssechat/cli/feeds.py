@@ -1,7 +1,6 @@
 """The commands of `ssechat feed`."""
 
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ssechat.cli import stdio
-from ssechat.cli.account import advised, connect, forget_token_of_another_server, is_another_server
+from ssechat.cli.account import connect, forget_token_of_another_server, is_another_server
 from ssechat.cli.objects import show_all, show_one
 from ssechat.cli.options import Id, OrderedGroup, Text, client_options, setting_options, timeout_option
 from ssechat.cli.running import Run
@@ -163,7 +162,6 @@ def publish(
     ssechat feed publish banner --text "Back at noon"
     """
     from ssechat.cli.terminal import published_line
-    from ssechat.client.errors import Doubt
 
     if deletes:
         if key is None or content is not None:
@@ -171,8 +169,7 @@ def publish(
         data = None
     else:
         data = _content(stdio.read_input() if content in (None, "-") else str(content), is_text=is_text)
-    id = id or uuid.uuid4().hex
-    with _connected(account, timeout, reads=False) as (client, run), advised(Doubt.EVENT, id):
+    with _connected(account, timeout, reads=False) as (client, run):
         published = run(client.feeds.publish(name, data, event=event, key=key, id=id)).raw
     with stdio.reporting("the event was published"):
         show_one(published, published_line, as_json=as_json)

@@ -1,12 +1,11 @@
 """The commands of `ssechat group`."""
 
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ssechat.cli import stdio
-from ssechat.cli.account import advised, connect
+from ssechat.cli.account import connect
 from ssechat.cli.invites import invite, invites, join, revoke
 from ssechat.cli.objects import show_all, show_one
 from ssechat.cli.options import OrderedGroup, Text, client_options, id_option, timeout_option
@@ -58,11 +57,8 @@ def make(
     ssechat group make --user alice Lunch bob carol
     ssechat group make --user alice "Project X" bob --topic "until May" --history from_join
     """
-    from ssechat.client.errors import Doubt
-
-    id = client_msg_id or uuid.uuid4().hex
-    with connect(account, timeout) as (client, run), advised(Doubt.GROUP, id):
-        made = run(client.groups.make(name, members, topic=topic, history=history, client_msg_id=id))
+    with connect(account, timeout) as (client, run):
+        made = run(client.groups.make(name, members, topic=topic, history=history, client_msg_id=client_msg_id))
     with stdio.reporting("the group was made"):
         _show(made, as_json)
 

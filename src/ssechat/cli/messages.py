@@ -1,12 +1,11 @@
 """Commands that write: `send`, `edit`, `delete`, `react`."""
 
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ssechat.cli import stdio
-from ssechat.cli.account import advised, connect
+from ssechat.cli.account import connect
 from ssechat.cli.objects import show_one
 from ssechat.cli.options import Seq, Text, client_options, id_option, timeout_option
 from ssechat.errors import ChatError, SettingsError
@@ -45,15 +44,15 @@ def send(
     uptime | ssechat send --user alice bob -
     """
     from ssechat.cli.places import Places
-    from ssechat.client.errors import Doubt
 
-    content, id = _content(text), client_msg_id or uuid.uuid4().hex
+    content = _content(text)
     with connect(account, timeout) as (client, run):
         places = Places(client, run)
         try:
             place = places.recipient(to)
-            with advised(Doubt.MESSAGE, id):
-                message = run(client.send(place, content, client_msg_id=id, reply_to=reply_to, mentions=mentions))
+            message = run(
+                client.send(place, content, client_msg_id=client_msg_id, reply_to=reply_to, mentions=mentions)
+            )
         except ChatError as error:
             if getattr(error, "code", "") == "unknown_user" and ":" not in to and not mentions:
                 _suggest_group(places, to, error)

@@ -9,7 +9,7 @@ import httpx
 
 from ssechat.client.attempts import Unavailable, attempt
 from ssechat.client.credentials import Credential
-from ssechat.client.errors import Doubt, NotConfirmed, Refused
+from ssechat.client.errors import ClientError, Doubt, NotConfirmed, Refused
 from ssechat.client.objects import object_of
 from ssechat.client.pauses import FIRST_PAUSE, Pauses
 from ssechat.client.transport import Transport
@@ -39,6 +39,8 @@ class Calls:
         self._pauses = pauses
         self._note = note
         self._patience = patience
+        self.in_doubt: tuple[Doubt, str] | None = None
+        """What the latest request may have done, and the id to repeat it with, if it was cancelled or interrupted."""
 
     async def ask(
         self,
@@ -63,11 +65,20 @@ class Calls:
             ClientError: no retry would help: its certificate is not trusted, for example.
         """
         headers = {} if if_match is None else {"If-Match": if_match}
-        once = partial(self._attempt, method, path, headers=headers, body=body, query=query)
         again = str((body or {}).get("client_msg_id") or (body or {}).get("id", ""))
-        return await self.repeat(once, patience, doubt, again, repeatable=repeatable)
+        in_doubt = (doubt, again) if doubt else None
+        once = partial(self._attempt, method, path, in_doubt=in_doubt, headers=headers, body=body, query=query)
+        try:
+            answer = await self.repeat(once, patience, doubt, again, repeatable=repeatable)
+        except ClientError:
+            self.in_doubt = None
+            raise
+        self.in_doubt = None
+        return answer
 
-    async def _attempt(self, method: str, path: str, left: float, **how: Any) -> httpx.Response:
+    async def _attempt(
+        self, method: str, path: str, left: float, in_doubt: tuple[Doubt, str] | None = None, **how: Any
+    ) -> httpx.Response:
         """Asks once, for at most `left` seconds; where a session has ended, once more in a new one.
 
         Raises:
@@ -77,6 +88,7 @@ class Calls:
 
         async def with_token(token: str | None) -> httpx.Response:
             limits = {"timeout": min(ANSWER_SECONDS, left), "within": min(LONGEST_ATTEMPT, left)}
+            self.in_doubt = in_doubt
             return await attempt(self._transport, method, path, token=token, **limits, **how)
 
         token = await self.credential.token()
@@ -111,6 +123,8 @@ class Calls:
             except Unavailable as failure:
                 certain = repeatable or failure.unmet
                 met = met or not failure.unmet
+                if not met:
+                    self.in_doubt = None
                 pause = self._pauses.seconds(FIRST_PAUSE / 2, backoff)
                 pause = pause if failure.retry_in is None else failure.retry_in
                 left = deadline - self._pauses.clock()

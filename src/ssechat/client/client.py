@@ -136,12 +136,9 @@ class Client(Messages, Marks, Blocks, People, Sessions):
 
     async def aclose(self) -> None:
         """Ends all streams of events, and closes all connections."""
-        await self._close_streams()
-        await self._transport.close()
-
-    async def _close_streams(self) -> None:
         for stream in list(self._streams):
             await stream.aclose()
+        await self._transport.close()
 
     def __repr__(self) -> str:
         return f"<Client of {self._user or 'a user'} at {self._transport.server}>"
@@ -196,6 +193,11 @@ class Client(Messages, Marks, Blocks, People, Sessions):
     async def _ack_once(self, id: str) -> None:
         await self._calls.once("/v1/ack", timeout=WITHIN, method="POST", body={"id": id})
 
+    @property
+    def in_doubt(self) -> tuple[Doubt, str] | None:
+        """What a request may have done that was cancelled, and the id to repeat it with; None if nothing."""
+        return self._calls.in_doubt
+
     async def user(self) -> UserId:
         """The id of the user that the credential names. It is asked for once."""
         if self._user is None:
@@ -239,10 +241,9 @@ class Client(Messages, Marks, Blocks, People, Sessions):
         return Ticket.read(await self._calls.object("POST", "/v1/tickets", body={}))
 
     async def sign_out(self) -> None:
-        """Ends the session that the token is of, and all streams, which would begin another one."""
+        """Ends the session that the token is of, and all of its streams."""
         try:
             await self._calls.ask("DELETE", "/v1/session", doubt=Doubt.CHANGE)
         except Refused as error:
             if error.code != "signed_out":  # by an attempt whose answer was lost
                 raise
-        await self._close_streams()
