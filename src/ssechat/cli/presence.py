@@ -93,7 +93,7 @@ class _Watch:
     def _begin(self) -> None:
         now = self._run(self._client.watch(self._users, group=self._group, device=self._device))
         for one in now.users:
-            if one.user not in self._told or self._told[one.user] != one.raw:
+            if self._told.get(one.user) != one.raw:
                 self._print(one.user, one.raw)
 
     def _follow(self) -> None:

@@ -133,8 +133,8 @@ export class BaseClient extends Emitter {
   }
 
   /**
-   * Opens the stream, one for all tabs of this browser that listen to the same kinds of events. Requires a known user
-   * (signIn, signUp or session).
+   * Opens the stream, one for all tabs of this browser that listen to the same kinds of events. Requires a known
+   * user: that of `session`, or one who has just signed in.
    */
   open() {
     if (this.#stream) return;

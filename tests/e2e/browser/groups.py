@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from e2e.api import mint
-from e2e.browser.visitor import Visitor, row
+from e2e.browser.visitor import Enter, Visitor, fresh, row
 from serving import Server
 
 
@@ -114,3 +114,11 @@ def read_only(page: Page) -> Locator:
 def count(page: Page, group: str) -> Locator:
     """The number of members in the list."""
     return row(page, group).locator(".people")
+
+
+def pair(enter: Enter) -> tuple[Visitor, Visitor, str]:
+    """Two people in a group that both have open; its id."""
+    alice, bob = enter(fresh("alice")), enter(fresh("bob"))
+    group = make_group(alice, "Pair", bob.name)
+    bob.open("Pair")
+    return alice, bob, group
